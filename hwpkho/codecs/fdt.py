@@ -1,0 +1,303 @@
+"""Flattened device trees: a strict reader that sees what the kernel's libfdt sees, and a writer.
+
+Source: Devicetree Specification v0.4 chapter 5; libfdt (scripts/dtc/libfdt) for what is tolerated:
+NOP tokens anywhere, the first of two equal names wins, properties are only seen before the first
+child, and damage further down does not hide what was found above it. Property values are kept as
+bytes: KHO stores native-endian integers in them, which no reader can tell from cells.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MAGIC = b"\xd0\x0d\xfe\xed"
+HEADER_SIZE = 40
+_HEADER = struct.Struct(">10I")
+_WORD = struct.Struct(">I")
+_PAIR = struct.Struct(">II")
+_RESERVE = struct.Struct(">QQ")
+
+_BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
+
+#: Limits of a tree that a kernel makes for KHO. Shipped board dtbs need the larger ones.
+KHO_LIMITS = (8, 4096)
+DTB_LIMITS = (64, 200_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property: its name, its raw value, and the value's offset in the blob (bytes)."""
+
+    name: str
+    value: bytes
+    offset: int
+
+
+@dataclass(slots=True)
+class Node:
+    """One node; ``offset`` is that of its BEGIN_NODE token in the blob (bytes)."""
+
+    name: str
+    offset: int = 0
+    properties: list[Property] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+
+    def get(self, name: str) -> bytes | None:
+        """Return the value of the first property called ``name``, or None."""
+        return next((p.value for p in self.properties if p.name == name), None)
+
+    def find(self, name: str) -> Node | None:
+        """Return the first child that libfdt finds under ``name``: itself or ``name@unit``."""
+        for child in self.children:
+            if child.name == name:
+                return child
+            if "@" not in name and child.name.split("@", 1)[0] == name:
+                return child
+        return None
+
+    def walk(self) -> Iterator[tuple[str, Node]]:
+        """Yield ``(path, node)`` of this node and all below it, parents first."""
+        stack = [("/" if not self.name else self.name, self)]
+        while stack:
+            path, node = stack.pop()
+            yield path, node
+            base = path.rstrip("/")
+            stack.extend((f"{base}/{c.name}", c) for c in reversed(node.children))
+
+
+@dataclass(slots=True)
+class Tree:
+    """A tree as libfdt sees it.
+
+    Attributes:
+        root: The root node.
+        totalsize: As in the header, bytes.
+        version: As in the header.
+        boot_cpuid: As in the header.
+        reserve: The memory reservations, ``(address, size)`` in bytes.
+        strings: The strings block, as it stands.
+        header: The ten words of the header, in order.
+        error: What ended the reading early, None for a sound tree. What was found before it is
+            in ``root``.
+    """
+
+    root: Node
+    totalsize: int
+    version: int
+    boot_cpuid: int
+    reserve: list[tuple[int, int]]
+    strings: bytes
+    header: tuple[int, ...]
+    error: str | None = None
+
+
+def totalsize(head: bytes | memoryview) -> int | None:
+    """Return the header's totalsize (bytes), or None where ``head`` is no FDT header."""
+    if len(head) < 8 or bytes(head[:4]) != MAGIC:
+        return None
+    return int(_WORD.unpack_from(head, 4)[0])
+
+
+def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tree:
+    """Read the tree in ``blob``, which may be longer than the tree.
+
+    ``limits`` are the greatest depth and number of nodes. Raises InputError when libfdt would
+    refuse the header; damage inside the structure block is reported in :attr:`Tree.error`.
+    """
+    if len(blob) < HEADER_SIZE:
+        raise InputError(f"FDT header: {len(blob)} bytes, needs {HEADER_SIZE}")
+    header: tuple[int, ...] = _HEADER.unpack_from(blob, 0)
+    magic, total, off_struct, off_strings, off_reserve, version, last, cpu, n_strings, n_struct = (
+        header
+    )
+    if magic != 0xD00DFEED:
+        raise InputError(f"FDT header: magic 0x{magic:08x}, expected 0xd00dfeed")
+    if version < 16 or last > 17:
+        raise InputError(f"FDT header: version {version} (last compatible {last}), expected 17")
+    if total < HEADER_SIZE or total > 0x7FFFFFFF:
+        raise InputError(f"FDT header: totalsize {total} is impossible")
+    if total > len(blob):
+        raise InputError(f"FDT: totalsize {total}, but only {len(blob)} bytes are there")
+    if version < 17:
+        n_struct = total - off_struct if off_struct <= total else 0
+    for name, start, size in (
+        ("memory reservation", off_reserve, 16),
+        ("structure", off_struct, n_struct),
+        ("strings", off_strings, n_strings),
+    ):
+        if start < HEADER_SIZE or start + size > total:
+            raise InputError(
+                f"FDT header: {name} block {start}+{size} lies outside totalsize {total}"
+            )
+    if off_struct % 4 or off_reserve % 8:
+        raise InputError("FDT header: structure or reservation block is not aligned")
+    data = bytes(blob[:total])
+    strings = data[off_strings : off_strings + n_strings]
+    tree = Tree(Node(""), total, version, cpu, [], strings, header)
+    tree.error = _read_reserve(data, off_reserve, tree.reserve)
+    error = _Reader(data, off_struct, off_struct + n_struct, strings, limits).read(tree.root)
+    tree.error = error or tree.error
+    return tree
+
+
+def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]]) -> str | None:
+    while at + 16 <= len(data):
+        entry = _RESERVE.unpack_from(data, at)
+        if entry == (0, 0):
+            return None
+        out.append(entry)
+        at += 16
+    return "memory reservation block has no end"
+
+
+class _Reader:
+    """Walks the structure block once, without recursion."""
+
+    def __init__(
+        self, data: bytes, start: int, end: int, strings: bytes, limits: tuple[int, int]
+    ) -> None:
+        self.data, self.at, self.end, self.strings = data, start, end, strings
+        self.max_depth, self.max_nodes = limits
+        self.names: dict[int, str | None] = {}
+
+    def read(self, root: Node) -> str | None:
+        """Fill ``root``; return what ended the reading early, or None."""
+        stack: list[Node] = []
+        nodes = 0
+        data, end = self.data, self.end
+        while True:
+            at = self.at
+            if at + 4 > end:
+                return f"structure block ends at offset 0x{at:x} without END"
+            (token,) = _WORD.unpack_from(data, at)
+            self.at = at + 4
+            if token == _NOP:
+                continue
+            if token == _BEGIN_NODE:
+                nodes += 1
+                if nodes > self.max_nodes or len(stack) >= self.max_depth:
+                    return f"more than {self.max_nodes} nodes or {self.max_depth} levels"
+                name = self._name()
+                if name is None:
+                    return f"node name at offset 0x{at + 4:x} has no end"
+                if stack:
+                    node = Node(name, at)
+                    stack[-1].children.append(node)
+                elif nodes == 1:
+                    node = root
+                    node.offset = at
+                else:
+                    return f"second root node at offset 0x{at:x}"
+                stack.append(node)
+            elif token == _PROP:
+                if not stack:
+                    return f"property outside any node at offset 0x{at:x}"
+                error = self._property(stack[-1], at)
+                if error:
+                    return error
+            elif token == _END_NODE:
+                if not stack:
+                    return f"END_NODE without a node at offset 0x{at:x}"
+                stack.pop()
+            elif token == _END:
+                if stack or not nodes:
+                    return f"END inside a node at offset 0x{at:x}"
+                return None
+            else:
+                return f"unknown token 0x{token:x} at offset 0x{at:x}"
+
+    def _name(self) -> str | None:
+        end = self.data.find(b"\0", self.at, self.end)
+        if end < 0:
+            return None
+        name = self.data[self.at : end].decode("latin-1")
+        self.at = (end + 4) & ~3
+        return name
+
+    def _property(self, node: Node, at: int) -> str | None:
+        if self.at + 8 > self.end:
+            return f"property at offset 0x{at:x} is cut off"
+        size, nameoff = _PAIR.unpack_from(self.data, self.at)
+        start = self.at + 8
+        if start + size > self.end:
+            return f"property at offset 0x{at:x}: {size} bytes reach past the structure block"
+        self.at = (start + size + 3) & ~3
+        name = self._string(nameoff)
+        if name is None:
+            return f"property at offset 0x{at:x}: name offset {nameoff} is outside the strings"
+        if not node.children:  # libfdt stops looking at the first child
+            node.properties.append(Property(name, self.data[start : start + size], start))
+        return None
+
+    def _string(self, offset: int) -> str | None:
+        if offset not in self.names:
+            end = self.strings.find(b"\0", offset) if offset < len(self.strings) else -1
+            self.names[offset] = self.strings[offset:end].decode("latin-1") if end >= 0 else None
+        return self.names[offset]
+
+
+def build(
+    root: Node,
+    *,
+    strings: bytes = b"",
+    reserve: Sequence[tuple[int, int]] = (),
+    off_reserve: int = HEADER_SIZE,
+    boot_cpuid: int = 0,
+) -> bytes:
+    """Return the packed version-17 blob of ``root``.
+
+    ``strings`` is the beginning of the strings block: names found in it are shared, others are
+    appended. ``off_reserve`` (bytes) is 40 after fdt_open_into() and 48 in a tree made by
+    libfdt's sequential writer. Exact inverse of :func:`parse` for what the kernel writes.
+    Raises ValueError for a name that holds a NUL.
+    """
+    table = bytearray(strings)
+    body = bytearray()
+    stack: list[Node | None] = [root]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            body += _WORD.pack(_END_NODE)
+            continue
+        body += _WORD.pack(_BEGIN_NODE) + _padded(_c_string(node.name))
+        for prop in node.properties:
+            offset = _string_offset(table, _c_string(prop.name))
+            body += _WORD.pack(_PROP) + _PAIR.pack(len(prop.value), offset) + _padded(prop.value)
+        stack.append(None)
+        stack.extend(reversed(node.children))
+    body += _WORD.pack(_END)
+    reserved = b"".join(_RESERVE.pack(*r) for r in (*reserve, (0, 0)))
+    off_struct = off_reserve + len(reserved)
+    off_strings = off_struct + len(body)
+    total = off_strings + len(table)
+    head = _HEADER.pack(
+        0xD00DFEED, total, off_struct, off_strings, off_reserve, 17, 16, boot_cpuid,
+        len(table), len(body),
+    )  # fmt: skip
+    return head.ljust(off_reserve, b"\0") + reserved + bytes(body) + bytes(table)
+
+
+def _c_string(text: str) -> bytes:
+    raw = text.encode("latin-1")
+    if b"\0" in raw:
+        raise ValueError(f"FDT name {text!r} holds a NUL")
+    return raw + b"\0"
+
+
+def _padded(raw: bytes) -> bytes:
+    return raw + bytes(-len(raw) % 4)
+
+
+def _string_offset(table: bytearray, name: bytes) -> int:
+    found = table.find(name)
+    if found < 0:
+        found = len(table)
+        table += name
+    return found

@@ -1,0 +1,90 @@
+"""The one registry of problem and finding codes.
+
+A code is ``HP`` and three digits, never reused: 1xx image, 2xx root, 3xx blob and vmalloc,
+4xx tracker and scratch, 5xx memory map, 6xx list, 7xx policy. Each hundred is a module of this
+package whose ``CODES`` tuple declares them; nothing else is needed to add one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Certainty = Literal["measured", "source", "policy"]
+
+#: From worst to mildest.
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+_FAMILIES = ("image", "root", "blob", "tracker", "memmap", "pfnlist", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a problem or finding means, once for all places that report it.
+
+    Attributes:
+        id: ``HP301``.
+        name: A short name, ``count-beyond-array``.
+        severity: The usual severity; a report may state another where the context calls for it.
+        certainty: How what is said of the kernel is known: measured on a real one, read from its
+            source, or a policy of the user.
+        meaning: What was found.
+        kernel: What the next kernel does with it.
+        advice: What to do about it.
+    """
+
+    id: str
+    name: str
+    severity: Severity
+    certainty: Certainty
+    meaning: str
+    kernel: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, odd or worth knowing about an input.
+
+    Attributes:
+        code: The registered code, ``HP301``.
+        severity: ``error``, ``warning`` or ``note``.
+        message: One line for people, already free of control characters.
+        phys: The physical address concerned (bytes), None where there is none.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    phys: int | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the problem as it stands in ``hwpkho.decode/1``."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "phys": self.phys,
+        }
+
+
+@cache
+def registry() -> dict[str, Code]:
+    """Return every code by its id, in ascending order."""
+    found: dict[str, Code] = {}
+    for family in _FAMILIES:
+        for code in import_module(f"hwpkho.codes.{family}").CODES:
+            if code.id in found:
+                raise ValueError(f"code {code.id} is registered twice")
+            found[code.id] = code
+    return dict(sorted(found.items()))
+
+
+def problem(
+    code: Code, message: str, phys: int | None = None, severity: Severity | None = None
+) -> Problem:
+    """Return a :class:`Problem` of ``code`` with its usual severity unless one is given."""
+    return Problem(code.id, severity or code.severity, message, phys)

@@ -1,0 +1,10 @@
+"""HP5xx: the memory map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwpkho.codes import Code
+
+CODES: tuple[Code, ...] = ()

@@ -1,0 +1,57 @@
+"""What a source of physical memory is.
+
+A source answers one question: which bytes are at this physical address? It never guesses: what
+the image leaves out is *absent*, which is not the same as zero.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.codes import Problem
+
+#: Smallest alignment of a page on any kernel with KHO, bytes.
+MIN_PAGE = 4096
+
+
+class Source(ABC):
+    """Physical memory of one machine at one moment, read from an image.
+
+    Attributes:
+        name: The image as the user named it, for messages.
+        arch: ``"x86_64"`` or ``"arm64"`` where the image tells, else None.
+        vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
+        problems: What is wrong with the image itself, as far as it could be read all the same.
+    """
+
+    name: str
+    arch: str | None = None
+    vmcoreinfo: bytes = b""
+    problems: Sequence[Problem] = ()
+
+    @abstractmethod
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """Return ``size`` bytes at physical address ``phys``, or None if any of them is absent.
+
+        ``size`` is chosen by the caller and never taken unchecked from the input. Raises
+        InputError only where the image itself is damaged at that place.
+        """
+
+    @abstractmethod
+    def find_pages(self, magic: bytes) -> Iterator[int]:
+        """Yield each physical address that is a multiple of 4096 and whose bytes begin with ``magic``.
+
+        Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
+        does not touch its holes. ``magic`` is 4 to 8 bytes.
+        """
+
+    @abstractmethod
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
+
+    def close(self) -> None:
+        """Give back what the source holds; reading afterwards is an error."""

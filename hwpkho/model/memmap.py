@@ -1,0 +1,69 @@
+"""A machine's memory map: what stood in the input, and what the next kernel makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwpkho.codes import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line, descriptor or node of a map, in file order.
+
+    Attributes:
+        start: First byte (physical address).
+        end: Last byte, inclusive.
+        type: The type as ``spec/cli.md`` of hwpkho.memmap/1 names it.
+        attributes: What else the form tells: ``attr`` (EFI attribute word), ``depth`` (iomem), …
+        ram: Whether the next kernel's page allocator may own at least part of it, by type and
+            attributes alone (see :mod:`hwpkho.maps.ownership`).
+    """
+
+    start: int
+    end: int
+    type: str
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    ram: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """One table of an input; ``name`` is one of the map names of hwpkho.memmap/1.
+
+    Attributes:
+        name: ``e820_firmware``, ``efi``, ``iomem``, …; one map per name and boot.
+        boot: Number of the boot in a log of several, from 0.
+        entries: In file order.
+        primary: Whether it describes the machine best among the maps of its boot.
+    """
+
+    name: str
+    boot: int
+    entries: tuple[Entry, ...]
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """Everything that one input (or several files of one machine) says about memory.
+
+    Attributes:
+        source: The input as the user named it.
+        form: The form that was recognised, ``dmesg``, ``iomem``, ``devicetree``, …
+        arch: ``x86_64``, ``arm64`` or another architecture's name.
+        arch_from: ``input``, ``option`` or ``default``: what told the architecture.
+        maps: One per name and boot.
+        problems: What is odd about the input; all 5xx codes.
+    """
+
+    source: str
+    form: str
+    arch: str
+    arch_from: str
+    maps: tuple[Map, ...]
+    problems: tuple[Problem, ...] = ()

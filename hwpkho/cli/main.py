@@ -1,0 +1,96 @@
+"""The command line: finds the command, turns errors into one line and an exit code.
+
+A command is a module ``hwpkho.cli.NAME`` with a ``command`` and a line in ``COMMANDS``. Only the
+module of the command that runs is imported, so each pays for what it uses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from hwpkho import __version__
+from hwpkho.errors import HwpkhoError
+from hwpkho.text import printable
+
+#: Name → one line for ``hwpkho --help``, in the order of use.
+COMMANDS = {
+    "decode": "Say what a handover says.",
+    "encode": "Make a handover from a list of PFNs.",
+    "memmap": "Read and show a memory map of any form.",
+    "schema": "Print the JSON Schema of a document.",
+}
+
+EPILOG = """\b
+Examples:
+  hwpkho decode vmcore
+  hwpkho decode --pfns /sys/kernel/debug/kho memory.elf
+  hwpkho encode list.txt --ram 0x60000000:64M --no-scratch -o handover.elf
+
+\b
+Exit codes: 0 fine; 1 findings, differences or errors in what was decoded;
+2 wrong usage; 3 input unreadable, malformed or ambiguous."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the command's module and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"hwpkho.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="hwpkho", message="%(prog)s %(version)s")
+def main() -> None:
+    """Look inside, make and judge the list of poisoned pages that Linux hands over a kexec."""
+
+
+def run() -> None:
+    """Entry point of the ``hwpkho`` program."""
+    try:
+        code = main.main(prog_name="hwpkho", standalone_mode=False)
+        sys.stdout.flush()
+    except HwpkhoError as error:
+        code = _complain(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        code = _complain(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        # The reader has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except OSError as error:
+        name = f"{printable(str(error.filename))}: " if error.filename else ""
+        code = _complain(f"{name}{error.strerror or error}", 3)
+    except MemoryError:
+        code = _complain("out of memory", 3)
+    sys.exit(code)
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"hwpkho: {printable(' '.join(message.split()))}", err=True)
+    return code

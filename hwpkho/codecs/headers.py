@@ -1,0 +1,54 @@
+"""The fixed-size headers of the handover, declared once.
+
+Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h and the
+proposed include/linux/kho/abi/hwpoison.h. All integers are native endian of the machine that made
+them; both architectures that have KHO are little endian.
+
+Conversion between bytes and :class:`construct.Container` happens here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from construct import Bytes, Int16ul, Int32ul, Int64ul, Struct
+
+if TYPE_CHECKING:
+    from construct import Container
+
+#: ``struct kho_vmalloc``, 16 bytes.
+KHO_VMALLOC = Struct(
+    "first" / Int64ul, "total_pages" / Int32ul, "flags" / Int16ul, "order" / Int16ul
+)
+
+#: ``struct kho_hwpoison_metadata``, 32 bytes, packed.
+HWPOISON = Struct("version" / Int32ul, "pad" / Int32ul, "count" / Int64ul, "pfns" / KHO_VMALLOC)
+
+#: ``struct kho_kexec_metadata``, 73 bytes, packed.
+KEXEC_METADATA = Struct("version" / Int32ul, "release" / Bytes(65), "kexec_count" / Int32ul)
+
+#: ``struct kho_data`` in x86 setup_data type 10, 32 bytes, packed.
+KHO_DATA = Struct(
+    "fdt_addr" / Int64ul, "fdt_size" / Int64ul, "scratch_addr" / Int64ul, "scratch_size" / Int64ul
+)
+
+#: ``struct setup_data`` without its payload, 16 bytes.
+SETUP_DATA = Struct("next" / Int64ul, "type" / Int32ul, "len" / Int32ul)
+
+#: Head of a chunk of bitmaps of the kho-v1 tracker, 16 bytes.
+BITMAP_CHUNK = Struct("next" / Int64ul, "order" / Int32ul, "num_elms" / Int32ul)
+
+
+def parse(header: Struct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
+    """Read ``header`` from exactly ``header.sizeof()`` bytes; ValueError for any other length."""
+    data = bytes(raw)
+    if len(data) != header.sizeof():
+        raise ValueError(f"{len(data)} bytes where the structure has {header.sizeof()}")
+    container: Container[Any] = header.parse(data)
+    return container
+
+
+def build(header: Struct[Any, Any], **fields: object) -> bytes:
+    """Return the bytes of ``header`` with these field values."""
+    raw: bytes = header.build(fields)
+    return raw

@@ -1,0 +1,70 @@
+"""hwpoison subtree, FDT revision: a page that holds a tree of its own.
+
+Source: the first published series, ``compatible = "hwpoison-v1"``. It is written with libfdt's
+sequential writer, which fills the strings block from its end.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError, Revision
+from hwpkho.codecs.vmalloc import SIZE as VMALLOC_SIZE
+from hwpkho.codecs.vmalloc import KhoVmalloc
+from hwpkho.codes import blob as codes
+from hwpkho.errors import InputError
+from hwpkho.text import printable
+
+NAME: Revision = "fdt-v1"
+COMPATIBLE = b"hwpoison-v1"
+_STRINGS = b"pfns\0count\0compatible\0"
+#: fdt_create() aligns the reservation block to 16 bytes.
+_OFF_RESERVE = 48
+
+
+def matches(raw: bytes) -> bool:
+    """Tell an FDT by its magic."""
+    return raw[:4] == fdt.MAGIC
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    """Read the blob; what follows ``totalsize`` is padding."""
+    try:
+        tree = fdt.parse(raw)
+    except InputError as error:
+        raise MalformedBlobError(codes.BLOB_DAMAGED, str(error)) from error
+    root = tree.root
+    compatible = root.get("compatible")
+    if compatible is None or COMPATIBLE not in compatible.split(b"\0")[:-1]:
+        if tree.error and compatible is None:
+            raise MalformedBlobError(codes.BLOB_DAMAGED, tree.error)
+        shown = "missing" if compatible is None else f'"{printable(compatible.rstrip(bytes(1)))}"'
+        raise MalformedBlobError(
+            codes.BLOB_VERSION, f'compatible is {shown}, known is "{COMPATIBLE.decode()}"'
+        )
+    (count,) = struct.unpack("<Q", _need(root, "count", 8))
+    return HwpoisonBlob(NAME, 1, count, KhoVmalloc.parse(_need(root, "pfns", VMALLOC_SIZE)))
+
+
+def _need(root: fdt.Node, name: str, size: int) -> bytes:
+    value = root.get(name)
+    if value is None or len(value) != size:
+        have = "missing" if value is None else f"{len(value)} bytes"
+        raise MalformedBlobError(
+            codes.BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes"
+        )
+    return value
+
+
+def build(blob: HwpoisonBlob, page_size: int) -> bytes:
+    """Return the page as the producer registers it."""
+    root = fdt.Node("")
+    for name, value in (
+        ("compatible", COMPATIBLE + b"\0"),
+        ("count", struct.pack("<Q", blob.count)),
+        ("pfns", blob.vmalloc.build()),
+    ):
+        root.properties.append(fdt.Property(name, value, 0))
+    packed = fdt.build(root, strings=_STRINGS, off_reserve=_OFF_RESERVE)
+    return packed.ljust(page_size, b"\0")

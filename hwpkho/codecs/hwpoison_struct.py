@@ -1,0 +1,51 @@
+"""hwpoison subtree, struct revision: 32 packed bytes.
+
+Source: the proposed include/linux/kho/abi/hwpoison.h, KHO_HWPOISON_METADATA_VERSION 1. The checks
+stand in the consumer's order: size ≥ 4, version, size ≥ 32.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from hwpkho.codecs import headers
+from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError, Revision
+from hwpkho.codecs.vmalloc import KhoVmalloc
+from hwpkho.codes import blob as codes
+
+NAME: Revision = "struct-v1"
+VERSION = 1
+SIZE = 32
+
+
+def matches(raw: bytes) -> bool:  # noqa: ARG001 - the revision without a magic takes the rest
+    """Every blob that is no other revision's."""
+    return True
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    """Read the blob, which may be longer than the structure."""
+    if len(raw) < 4:
+        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
+    (version,) = struct.unpack_from("<I", raw)
+    if version != VERSION:
+        raise MalformedBlobError(codes.BLOB_VERSION, f"version {version}, known is {VERSION}")
+    if len(raw) < SIZE:
+        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the structure has {SIZE}")
+    h = headers.parse(headers.HWPOISON, raw[:SIZE])
+    vmalloc = KhoVmalloc(h.pfns.first, h.pfns.total_pages, h.pfns.flags, h.pfns.order)
+    return HwpoisonBlob(NAME, version, h.count, vmalloc, h.pad)
+
+
+def build(blob: HwpoisonBlob, page_size: int) -> bytes:  # noqa: ARG001 - as every revision
+    """Return the 32 bytes."""
+    v = blob.vmalloc
+    return headers.build(
+        headers.HWPOISON,
+        version=blob.version,
+        pad=blob.pad,
+        count=blob.count,
+        pfns={
+            "first": v.first, "total_pages": v.total_pages, "flags": v.flags, "order": v.order,
+        },
+    )  # fmt: skip

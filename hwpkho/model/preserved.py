@@ -1,0 +1,73 @@
+"""Which blocks of memory are marked preserved, whatever form the tracker has.
+
+A block is ``1 << order`` pages, naturally aligned. Blocks are kept as the tracker's own bitmaps,
+never listed one by one: a tracker may mark millions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(slots=True)
+class Preserved:
+    """The preserved blocks of one handover.
+
+    Attributes:
+        page_shift: log2 of the page size.
+        bits: Bits per leaf bitmap; bit *b* of leaf *n* of an order is its block ``n * bits + b``.
+        leaves: ``{(order, n): bitmap}``.
+    """
+
+    page_shift: int
+    bits: int
+    leaves: dict[tuple[int, int], bytes | memoryview] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Number of preserved blocks of any order."""
+        return sum(int.from_bytes(b, "little").bit_count() for b in self.leaves.values())
+
+    @property
+    def orders(self) -> list[int]:
+        """The orders of which there are leaves, ascending."""
+        return sorted({order for order, _ in self.leaves})
+
+    def has(self, phys: int, order: int) -> bool:
+        """Tell whether a block of ``order`` starts at physical address ``phys`` (bytes)."""
+        block, rest = divmod(phys, 1 << (self.page_shift + order))
+        leaf = self.leaves.get((order, block // self.bits))
+        if rest or leaf is None:
+            return False
+        bit = block % self.bits
+        return bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def block_at(self, phys: int) -> int | None:
+        """Return the order of the smallest block that starts at ``phys``, None if none does."""
+        return next((o for o in self.orders if self.has(phys, o)), None)
+
+    def block_around(self, phys: int) -> tuple[int, int] | None:
+        """Return ``(start, order)`` of the smallest block that holds ``phys``, None if none does."""
+        for order in self.orders:
+            start = phys >> (self.page_shift + order) << (self.page_shift + order)
+            if self.has(start, order):
+                return start, order
+        return None
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(first, last, order)`` of each leaf that marks anything.
+
+        First and last are the physical addresses (bytes, last exclusive) between which its
+        lowest and highest marked block lie; there may be gaps between them.
+        """
+        for (order, number), leaf in sorted(self.leaves.items()):
+            mask = int.from_bytes(leaf, "little")
+            if mask:
+                shift = self.page_shift + order
+                base = number * self.bits
+                low = (mask & -mask).bit_length() - 1
+                yield (base + low) << shift, (base + mask.bit_length()) << shift, order

@@ -1,0 +1,203 @@
+"""Walks a preserved-memory tracker through a source.
+
+Work is bounded by the distinct pages of the image: a node that is reached twice is damage, and is
+not entered again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import tracker_bitmap, tracker_radix
+from hwpkho.model.preserved import Preserved
+from hwpkho.pages import page_shift
+
+if TYPE_CHECKING:
+    from hwpkho.codecs.root import Version
+    from hwpkho.sources.base import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What is wrong with a tracker: a message and the physical address concerned."""
+
+    message: str
+    phys: int
+
+
+@dataclass(slots=True)
+class TrackerWalk:
+    """What a walk found.
+
+    Attributes:
+        preserved: The blocks marked, as far as the walk got.
+        nodes: Physical addresses of the tracker's own pages that were read, in walking order.
+        damaged: Nodes or keys that no kernel writes.
+        absent: Addresses of nodes that the image does not hold.
+        listed: False where this tree cannot be listed (kho-v2 with 16 KiB pages).
+    """
+
+    preserved: Preserved
+    nodes: list[int]
+    damaged: list[Defect]
+    absent: list[int]
+    listed: bool = True
+
+    @property
+    def intact(self) -> bool:
+        """Whether all of it was read and makes sense."""
+        return not self.damaged and not self.absent
+
+
+#: Damage is sampled, not collected without end.
+_MAX_DEFECTS = 64
+
+
+def walk(source: Source, start: int, page_size: int, version: Version) -> TrackerWalk:
+    """Walk the tracker at physical address ``start``; ``page_size`` in bytes."""
+    if version.tracker == "bitmap":
+        return _walk_bitmaps(source, start, page_size)
+    return _walk_radix(source, start, tracker_radix.geometry(page_size, version.number))
+
+
+def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> TrackerWalk:
+    size = shape.page_size
+    found = TrackerWalk(Preserved(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
+    visited: set[int] = set()
+    stack = [(start, shape.levels - 1, 0)]
+    while stack and len(found.damaged) < _MAX_DEFECTS:
+        node, level, prefix = stack.pop()
+        if node % size:
+            found.damaged.append(Defect(f"node address 0x{node:x} is not page aligned", node))
+            continue
+        if node in visited:
+            found.damaged.append(Defect(f"node 0x{node:x} is reached twice", node))
+            continue
+        visited.add(node)
+        page = source.read(node, size)
+        if page is None:
+            found.absent.append(node)
+            continue
+        found.nodes.append(node)
+        if level == 0:
+            _take_bitmap(found, page, prefix, shape, node)
+            continue
+        table = tracker_radix.parse_table(page)
+        if not any(table):
+            continue
+        children = [
+            (child, level - 1, prefix << shape.table_bits | index)
+            for index, child in enumerate(table)
+            if child
+        ]
+        stack.extend(reversed(children))
+    return found
+
+
+def _take_bitmap(
+    found: TrackerWalk,
+    page: memoryview,
+    prefix: int,
+    shape: tracker_radix.Geometry,
+    node: int,
+) -> None:
+    """File a bitmap under the order that its keys tell.
+
+    Keys of one bitmap share their order unless the order bit itself lies inside the bitmap, which
+    happens at prefix 0 only: those few orders are cut apart.
+    """
+    bits, shift, leaves = shape.bitmap_bits, shape.shift, found.preserved.leaves
+    if not shape.lists:
+        # The order bit was lost on the way down: file it under the key itself, order 0.
+        leaves[0, prefix] = page
+        return
+    if prefix:
+        order = 64 - shift - (prefix.bit_length() - 1 + bits)
+        if order < 0:
+            if any(page):
+                found.damaged.append(
+                    Defect(f"bitmap 0x{node:x} has keys above every order", node)
+                )
+            return
+        leaves[order, prefix ^ 1 << (prefix.bit_length() - 1)] = page
+        return
+    mask = int.from_bytes(page, "little")
+    if mask & 1:
+        found.damaged.append(Defect(f"bitmap 0x{node:x} has key 0, which tells no order", node))
+    for top in range(bits):
+        part = mask >> (1 << top) & ((1 << (1 << top)) - 1)
+        if part:
+            order = 64 - shift - top
+            leaves[order, 0] = part.to_bytes(shape.page_size, "little")
+
+
+def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
+    chunks: list[tuple[int, tracker_bitmap.Chunk]] = []
+    found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
+    visited: set[int] = set()
+    at = start
+    while at and len(found.damaged) < _MAX_DEFECTS:
+        if at % page_size or at in visited:
+            why = "is reached twice" if at in visited else "is not page aligned"
+            found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
+            break
+        visited.add(at)
+        page = source.read(at, page_size)
+        if page is None:
+            found.absent.append(at)
+            break
+        found.nodes.append(at)
+        chunk = tracker_bitmap.Chunk.parse(page)
+        if chunk.announced != len(chunk.elements):
+            found.damaged.append(
+                Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at)
+            )
+        if chunk.order > 64 - page_shift(page_size):
+            found.damaged.append(Defect(f"chunk 0x{at:x} has order {chunk.order}", at))
+        else:
+            chunks.append((at, chunk))
+        at = chunk.next
+    size = _bitmap_size(chunks, page_size)
+    found.preserved.bits = size * 8
+    for at, chunk in chunks:
+        for phys_start, bitmap in chunk.elements:
+            if len(found.damaged) >= _MAX_DEFECTS:
+                return found
+            _take_element(source, found, visited, (at, chunk.order, size), phys_start, bitmap)
+    return found
+
+
+def _take_element(
+    source: Source,
+    found: TrackerWalk,
+    visited: set[int],
+    chunk: tuple[int, int, int],
+    phys_start: int,
+    bitmap: int,
+) -> None:
+    at, order, size = chunk
+    number, rest = divmod(phys_start, size * 8 << (found.preserved.page_shift + order))
+    key = (order, number)
+    if rest or bitmap % size or bitmap in visited or key in found.preserved.leaves:
+        found.damaged.append(
+            Defect(f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x} makes no sense", at)
+        )
+        return
+    visited.add(bitmap)
+    page = source.read(bitmap, size)
+    if page is None:
+        found.absent.append(bitmap)
+        return
+    found.nodes.append(bitmap)
+    found.preserved.leaves[key] = page
+
+
+def _bitmap_size(chunks: list[tuple[int, tracker_bitmap.Chunk]], page_size: int) -> int:
+    """Return the bytes of a bitmap: a page since 6.18, 512 before, told by the alignments."""
+    shift = page_shift(page_size)
+    for _, chunk in chunks:
+        span = page_size * 8 << (shift + chunk.order)
+        if any(start % span or bitmap % page_size for start, bitmap in chunk.elements):
+            return tracker_bitmap.SMALL_BITMAP
+    return page_size

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.codecs import fdt
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -189,3 +190,34 @@ def _strings(version: Version, subtrees: bool) -> bytes:
     if subtrees:
         names = (*names, version.data, *((BLOB_SIZE,) if version.sized else ()))
     return b"".join(n.encode() + b"\0" for n in names)
+
+
+def parse_cut(raw: bytes | memoryview) -> RootFdt:
+    """Read the beginning of a root FDT whose end is missing, as debugfs cuts it.
+
+    The strings block stands last, so the names of properties are lost; the kernel's writer always
+    puts the same names at the same offsets, and those are taken. Nodes that are not whole are
+    left out. Raises InputError where not even the header is there.
+    """
+    data = bytes(raw)
+    if len(data) < fdt.HEADER_SIZE or data[:4] != fdt.MAGIC:
+        raise InputError(f"FDT header: {len(data)} bytes, needs {fdt.HEADER_SIZE}")
+    words = list(struct.unpack_from(">10I", data))
+    off_struct = words[2]
+    body = data[off_struct : off_struct + words[9]]
+    version = _cut_version(body)
+    strings = _strings(version, subtrees=True)
+    words[1] = off_struct + len(body) + len(strings)
+    words[3], words[8], words[9] = off_struct + len(body), len(strings), len(body)
+    whole = struct.pack(">10I", *words) + data[fdt.HEADER_SIZE : off_struct] + body + strings
+    root = parse(whole)
+    subtrees = tuple(s for s in root.subtrees if s.defect is None)
+    return replace(
+        root, subtrees=subtrees, totalsize=struct.unpack_from(">I", data, 4)[0], version=version
+    )
+
+
+def _cut_version(body: bytes) -> Version:
+    match = _COMPATIBLE.search(body)
+    number = int(match[1]) if match else max(VERSIONS)
+    return VERSIONS.get(number, VERSIONS[max(VERSIONS)])

@@ -132,15 +132,8 @@ BLOB_SIZE = Code(
     "Nothing, as long as it is large enough.",
     "None needed.",
 )
-CHAIN_CUT = Code(
-    "HP322", "chunk-cut", "error", "measured",
-    "The chain of chunks ends before total_pages is reached.",
-    "The array is not restored and the list dropped.",
-    "Memory was overwritten or the producer is at fault.",
-)
-
 CODES = (
     COUNT_BEYOND, BLOB_VERSION, BLOB_SHORT, BLOB_DAMAGED, PAD, FLAGS, ORDER, FIRST_ZERO,
     CHAIN_CYCLE, CHUNK_NOWHERE, CHUNK_ABSENT, TOTAL_PAGES, HOLE, PAGE_TWICE, ARRAY_ABSENT,
-    ARRAY_UNALIGNED, EXTRA_CHUNK, EMPTY, CONSUMED, LIST_UNREACHED, BLOB_SIZE, CHAIN_CUT,
+    ARRAY_UNALIGNED, EXTRA_CHUNK, EMPTY, CONSUMED, LIST_UNREACHED, BLOB_SIZE,
 )

@@ -25,12 +25,14 @@ class Source(ABC):
         name: The image as the user named it, for messages.
         arch: ``"x86_64"`` or ``"arm64"`` where the image tells, else None.
         vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
+        page_size_hint: The page size (bytes) that the image states, None where it states none.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 
     name: str
     arch: str | None = None
     vmcoreinfo: bytes = b""
+    page_size_hint: int | None = None
     problems: Sequence[Problem] = ()
 
     @abstractmethod

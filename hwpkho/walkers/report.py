@@ -19,16 +19,18 @@ class Report:
     def __init__(self) -> None:
         self._problems: list[Problem] = []
         self._counts: dict[str, int] = {}
-        self._codes: dict[str, Code] = {}
 
     def add(
         self, code: Code, message: str, phys: int | None = None, severity: Severity | None = None
     ) -> None:
         """Note a problem; ``phys`` is the physical address concerned, ``message`` is printable."""
-        self._counts[code.id] = self._counts.get(code.id, 0) + 1
-        self._codes[code.id] = code
-        if self._counts[code.id] <= MAX_PER_CODE:
-            self._problems.append(problem(code, message, phys, severity))
+        self.add_problem(problem(code, message, phys, severity))
+
+    def add_problem(self, found: Problem) -> None:
+        """Note a problem that was met elsewhere."""
+        self._counts[found.code] = self._counts.get(found.code, 0) + 1
+        if self._counts[found.code] <= MAX_PER_CODE:
+            self._problems.append(found)
 
     def has(self, *codes: Code) -> bool:
         """Tell whether one of ``codes`` was met."""

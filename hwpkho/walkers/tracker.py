@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import tracker_bitmap, tracker_radix
-from hwpkho.model.preserved import Preserved
+from hwpkho.model.preserved import Preserved, UnlistedPreserved
 from hwpkho.pages import page_shift
 
 if TYPE_CHECKING:
@@ -54,6 +54,21 @@ class TrackerWalk:
 _MAX_DEFECTS = 64
 
 
+class Trackers:
+    """Walks over the trackers of one source, each made once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._walks: dict[tuple[int, int, int], TrackerWalk] = {}
+
+    def walk(self, start: int, page_size: int, version: Version) -> TrackerWalk:
+        """See :func:`walk`."""
+        key = start, page_size, version.number
+        if key not in self._walks:
+            self._walks[key] = walk(self._source, start, page_size, version)
+        return self._walks[key]
+
+
 def walk(source: Source, start: int, page_size: int, version: Version) -> TrackerWalk:
     """Walk the tracker at physical address ``start``; ``page_size`` in bytes."""
     if version.tracker == "bitmap":
@@ -63,7 +78,8 @@ def walk(source: Source, start: int, page_size: int, version: Version) -> Tracke
 
 def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> TrackerWalk:
     size = shape.page_size
-    found = TrackerWalk(Preserved(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
+    kind = Preserved if shape.lists else UnlistedPreserved
+    found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
     stack = [(start, shape.levels - 1, 0)]
     while stack and len(found.damaged) < _MAX_DEFECTS:

@@ -1,0 +1,136 @@
+"""Recognises what a user gave, by content and never by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt, pfnlist
+from hwpkho.codecs import hwpoison as blobs
+from hwpkho.codecs import root as roots
+from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.errors import InputError
+from hwpkho.sources import raw
+from hwpkho.sources.files import FileBytes
+from hwpkho.sources.registry import open_image
+from hwpkho.text import printable
+from hwpkho.walkers import copies
+from hwpkho.walkers.boot import BootHandover
+
+if TYPE_CHECKING:
+    from hwpkho.codecs.pfnlist import PfnList
+    from hwpkho.sources.base import Source
+
+#: A single structure is at most this long: one page of the largest size.
+_MAX_STRUCTURE = 1 << 16
+#: A list or document is at most this long, bytes.
+_MAX_TEXT = 1 << 29
+_HANDOVER_JSON = "handover.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A memory image, and what a ``handover.json`` beside its segments says."""
+
+    source: Source
+    handed: BootHandover | None = None
+    page_size: int | None = None
+
+
+Recognised = Memory | list[copies.Copy] | pfnlist.PfnList
+
+
+def recognise(spec: str, base: int = 10) -> Recognised:
+    """Open one input: a memory image, copies of structures, or a list of PFNs.
+
+    ``base`` is that of numbers without ``0x`` in a text list. Raises InputError where the content
+    is none that hwpkho reads.
+    """
+    located = raw.split_base(spec)
+    if located:
+        return Memory(raw.open_raw(*located))
+    if spec != "-" and Path(spec).is_dir():
+        return _folder(Path(spec))
+    file = FileBytes(spec)
+    name = "stdin" if spec == "-" else printable(spec)
+    if not file.size:
+        raise InputError(f"{name}: the file is empty")
+    image = open_image(file)
+    if image is not None:
+        return Memory(image)
+    head = bytes(file.read(0, _MAX_STRUCTURE))
+    if head[:4] == fdt.MAGIC:
+        return [_structure(head, file.size, name)]
+    if b"\0" not in head[:4096]:
+        if file.size > _MAX_TEXT:
+            raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
+        return pfnlist.parse(bytes(file.read(0, file.size)), name, base)
+    return [_struct_blob(head, file.size, name)]
+
+
+def _folder(folder: Path) -> Recognised:
+    name = printable(str(folder))
+    segments = bool(raw.segment_files(folder))
+    if copies.is_debugfs(folder):
+        if segments:
+            raise InputError(f"{name}: both a debugfs copy and memory segments; give one of them")
+        return copies.read_debugfs(folder)
+    if not segments:
+        raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
+    handed, page_size = None, None
+    if (folder / _HANDOVER_JSON).is_file():
+        handed, page_size = _handover_json(folder / _HANDOVER_JSON)
+    return Memory(raw.open_segments(folder), handed, page_size)
+
+
+def _handover_json(path: Path) -> tuple[BootHandover, int]:
+    import json  # noqa: PLC0415 - only folders that encode wrote need it
+
+    name = printable(str(path))
+    try:
+        document = json.loads(path.read_bytes()[:_MAX_STRUCTURE])
+        numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
+        root, _, array, length, page_size = numbers
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
+        ) from error
+    if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
+        raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
+    return BootHandover(root, array, length), page_size
+
+
+def _structure(head: bytes, size: int, name: str) -> copies.Copy:
+    """Tell which FDT this is: a root, or a hwpoison blob of the FDT revision."""
+    copy = copies.Copy(name, fdt=head)
+    try:
+        root = copy.root()
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    if root and (roots.is_root(root) or (copy.cut and roots.looks_like_root(head))):
+        return copy
+    compatible = root.tree.root.get("compatible") if root else None
+    if compatible and compatible.startswith(b"hwpoison-v"):
+        return copies.Copy(name, subtrees={roots.HWPOISON: head[:size]})
+    shown = f'"{printable(compatible.rstrip(bytes(1))[:60])}"' if compatible else "missing"
+    raise InputError(
+        f"{name}: an FDT, but neither a KHO root nor a hwpoison blob (compatible is {shown})"
+    )
+
+
+def _struct_blob(head: bytes, size: int, name: str) -> copies.Copy:
+    if size == KEXEC_METADATA_SIZE:
+        try:
+            KexecMetadata.parse(head)
+        except ValueError:
+            pass
+        else:
+            raise InputError(f"{name}: this is kexec-metadata, not a hwpoison blob")
+    if 4 <= size <= _MAX_STRUCTURE and 0 < head[0] < 16 and not any(head[1:4]):
+        blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
+        if not any(padding):
+            return copies.Copy(name, subtrees={roots.HWPOISON: blob})
+    raise InputError(
+        f"{name}: no format that hwpkho knows; raw memory is given as FILE@0xBASE"
+    )

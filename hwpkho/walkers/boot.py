@@ -1,0 +1,151 @@
+"""Where a boot loader told the running kernel of a handover, as far as its memory still shows.
+
+x86: setup_data of type 10, in the list that starts in the zero page (boot_params.hdr.setup_data,
+Documentation/arch/x86/boot.rst). Device-tree machines: /chosen linux,kho-fdt and
+linux,kho-scratch (drivers/of/fdt.c early_init_dt_check_kho).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs.metadata import (
+    KHO_DATA_SIZE,
+    SETUP_DATA_SIZE,
+    SETUP_KEXEC_KHO,
+    KhoData,
+)
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.sources.base import Source
+
+#: Offsets in struct boot_params.
+_HDRS, _SETUP_DATA = 0x202, 0x250
+_KERNEL_MAP = 0xFFFFFFFF80000000
+#: The kernel image is looked through from _stext so far; boot_params lies in its data.
+_KERNEL_SPAN = 64 << 20
+#: An image of no more than this is looked through whole.
+_SMALL_IMAGE = 64 << 20
+_PIECE = 1 << 20
+_MAX_CHAIN = 64
+_MAX_DTB = 2 << 20
+_MAX_DTB_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BootHandover:
+    """What the boot loader handed over: physical addresses and sizes, bytes."""
+
+    fdt_addr: int
+    scratch_addr: int
+    scratch_size: int
+
+
+def from_setup_data(source: Source) -> Iterator[BootHandover]:
+    """Yield what x86 setup_data says, found through copies of boot_params."""
+    for start, size in _where_to_look(source):
+        for hdrs in _find(source, start, size, b"HdrS"):
+            pointer = source.read(hdrs - _HDRS + _SETUP_DATA, 8) if hdrs >= _HDRS else None
+            if pointer is not None:
+                yield from _setup_chain(source, int.from_bytes(pointer, "little"))
+
+
+def _where_to_look(source: Source) -> Iterator[tuple[int, int]]:
+    extents = list(source.extents())
+    if sum(size for _, size in extents) <= _SMALL_IMAGE:
+        yield from extents
+        return
+    stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", source.vmcoreinfo, re.MULTILINE)
+    base = re.search(rb"^NUMBER\(phys_base\)=(-?[0-9]{1,20})$", source.vmcoreinfo, re.MULTILINE)
+    if stext is None or base is None:
+        return
+    first = int(stext[1], 16) - _KERNEL_MAP + int(base[1])
+    for start, size in extents:
+        low, high = max(start, first), min(start + size, first + _KERNEL_SPAN)
+        if low < high:
+            yield low, high - low
+
+
+def _find(source: Source, start: int, size: int, what: bytes) -> Iterator[int]:
+    """Yield the addresses of ``what`` in a range that is present, piece by piece."""
+    for at in range(start, start + size, _PIECE):
+        piece = source.read(at, min(_PIECE + len(what) - 1, start + size - at))
+        if piece is None:
+            continue
+        data = bytes(piece)
+        hit = data.find(what)
+        while hit >= 0:
+            yield at + hit
+            hit = data.find(what, hit + 1)
+
+
+def _setup_chain(source: Source, at: int) -> Iterator[BootHandover]:
+    visited: set[int] = set()
+    while at and at not in visited and len(visited) < _MAX_CHAIN:
+        visited.add(at)
+        head = source.read(at, SETUP_DATA_SIZE)
+        if head is None:
+            return
+        following = int.from_bytes(head[:8], "little")
+        kind = int.from_bytes(head[8:12], "little")
+        size = int.from_bytes(head[12:16], "little")
+        if kind == SETUP_KEXEC_KHO and size >= KHO_DATA_SIZE:
+            payload = source.read(at + SETUP_DATA_SIZE, KHO_DATA_SIZE)
+            if payload is not None:
+                data = KhoData.parse(payload)
+                yield BootHandover(data.fdt_addr, data.scratch_addr, data.scratch_size)
+        at = following
+
+
+def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHandover]:
+    """Yield what /chosen of the device trees at ``magics`` (physical addresses) says."""
+    budget = _MAX_DTB_BYTES
+    for at in magics:
+        head = source.read(at, 8)
+        total = fdt.totalsize(head) if head else None
+        if total is None or total > _MAX_DTB or total > budget:
+            continue
+        data = source.read(at, total)
+        if data is None:
+            continue
+        budget -= total
+        blob = bytes(data)
+        if b"linux,kho-fdt\0" not in blob:
+            continue
+        try:
+            tree = fdt.parse(blob, fdt.DTB_LIMITS)
+        except InputError:
+            continue
+        found = chosen(tree)
+        if found:
+            yield found
+
+
+def chosen(tree: fdt.Tree) -> BootHandover | None:
+    """Return what /chosen of a device tree says, None where it says nothing."""
+    node = tree.root.find("chosen")
+    if node is None:
+        return None
+    root_fdt = _cells(tree, node.get("linux,kho-fdt"))
+    scratch = _cells(tree, node.get("linux,kho-scratch"))
+    if root_fdt is None or scratch is None:
+        return None
+    return BootHandover(root_fdt[0], *scratch)
+
+
+def _cells(tree: fdt.Tree, value: bytes | None) -> tuple[int, int] | None:
+    address, size = (
+        int.from_bytes(tree.root.get(name) or default.to_bytes(4, "big"), "big")
+        for name, default in (("#address-cells", 2), ("#size-cells", 1))
+    )
+    if value is None or not 1 <= address <= 2 or not 1 <= size <= 2:
+        return None
+    if len(value) != 4 * (address + size):
+        return None
+    return int.from_bytes(value[: 4 * address], "big"), int.from_bytes(value[4 * address :], "big")

@@ -1,0 +1,158 @@
+"""Copies of single structures: a folder copied from /sys/kernel/debug/kho, a root FDT, a blob.
+
+Source: kernel/liveupdate/kexec_handover_debugfs.c (Linux 7.3.4): ``{in,out}/fdt``,
+``{in,out}/sub_fdts/NAME``, ``out/scratch_phys`` and ``out/scratch_len`` (one hex number a line for
+each area).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs import root as roots
+from hwpkho.codes import Problem, problem
+from hwpkho.codes.image import CUT_ROOT, UNREADABLE_FILE
+from hwpkho.errors import InputError
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hwpkho.model.handover import Role
+
+#: A file of the debugfs folder is at most this long, bytes; a kernel makes single pages.
+MAX_FILE = 1 << 20
+_MAX_SUBTREES = 4096
+
+
+@dataclass(slots=True)
+class Copy:
+    """What is known of one handover without its memory.
+
+    Attributes:
+        name: Where it comes from, printable.
+        role: ``in`` or ``out`` by the debugfs folder, None where nothing tells.
+        fdt: The root FDT, possibly cut off; None where not copied.
+        subtrees: Blobs by node name.
+        scratch: The areas ``(start, size)``, bytes; None where not copied.
+        problems: Files that could not be used.
+    """
+
+    name: str
+    role: Role | None = None
+    fdt: bytes | None = None
+    subtrees: dict[str, bytes] = field(default_factory=dict)
+    scratch: tuple[tuple[int, int], ...] | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the copy of the root FDT ends before its totalsize."""
+        return self.fdt is not None and (fdt.totalsize(self.fdt) or 0) > len(self.fdt)
+
+    def root(self) -> roots.RootFdt | None:
+        """Read the copy of the root FDT; InputError where even its header is damaged."""
+        if self.fdt is None:
+            return None
+        return roots.parse_cut(self.fdt) if self.cut else roots.parse(self.fdt)
+
+
+def is_debugfs(folder: Path) -> bool:
+    """Tell whether a folder is a copy of /sys/kernel/debug/kho."""
+    return any((folder / side / what).exists() for side in ("in", "out") for what in (
+        "fdt", "sub_fdts", "scratch_phys",
+    ))  # fmt: skip
+
+
+def read_debugfs(folder: Path) -> list[Copy]:
+    """Read a copy of /sys/kernel/debug/kho: incoming first.
+
+    Raises InputError where a file is damaged beyond use.
+    """
+    sides: tuple[Role, ...] = ("in", "out")
+    copies = [_side(folder / side, side) for side in sides if (folder / side).is_dir()]
+    found = [c for c in copies if c.fdt or c.subtrees or c.scratch or c.problems]
+    if not any(c.fdt or c.subtrees for c in found):
+        raise InputError(f"{printable(str(folder))}: no root FDT and no subtree in this folder")
+    scratch = next((c.scratch for c in found if c.scratch), None)
+    for c in found:
+        c.scratch = c.scratch or scratch  # the areas are the machine's, not one handover's
+    return [c for c in found if c.fdt or c.subtrees or c.problems]
+
+
+def _side(folder: Path, role: Role) -> Copy:
+    copy = Copy(printable(str(folder)), role)
+    root = folder / "fdt"
+    if root.is_file():
+        raw = _read(root)
+        if raw[:4] == fdt.MAGIC and len(raw) >= fdt.HEADER_SIZE:
+            copy.fdt = raw
+        else:
+            copy.problems.append(_unusable(root, raw))
+    blobs = folder / "sub_fdts"
+    names = sorted(p for p in blobs.iterdir() if p.is_file()) if blobs.is_dir() else []
+    if len(names) > _MAX_SUBTREES:
+        raise InputError(f"{printable(str(blobs))}: more than {_MAX_SUBTREES} files")
+    for path in names:
+        raw = _read(path)
+        if raw:
+            copy.subtrees[path.name] = raw
+        else:
+            copy.problems.append(_unusable(path, raw))
+    copy.scratch = _areas(folder / "scratch_phys", folder / "scratch_len")
+    return copy
+
+
+def _unusable(path: Path, raw: bytes) -> Problem:
+    what = "is empty" if not raw else f"is no FDT ({len(raw)} bytes)"
+    return problem(UNREADABLE_FILE, f"{printable(str(path))} {what}")
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(MAX_FILE + 1)
+    if len(raw) > MAX_FILE:
+        raise InputError(f"{printable(str(path))}: more than {MAX_FILE} bytes")
+    return raw
+
+
+def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
+    if not phys.is_file() or not length.is_file():
+        return None
+    starts, sizes = _numbers(phys), _numbers(length)
+    if len(starts) != len(sizes):
+        raise InputError(
+            f"{printable(str(phys))} has {len(starts)} areas, {printable(str(length))} "
+            f"{len(sizes)}"
+        )
+    return tuple(zip(starts, sizes, strict=True))
+
+
+def _numbers(path: Path) -> list[int]:
+    numbers = []
+    for line, text in enumerate(_read(path).decode("ascii", "replace").split("\n"), 1):
+        word = text.strip().strip("\0")
+        if not word:
+            continue
+        try:
+            number = int(word, 16)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 64 or "_" in word:
+            raise InputError(
+                f"{printable(str(path))}: line {line}: '{printable(word[:40])}' is no hex number"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def cut_problem(copy: Copy) -> Problem:
+    """Return the warning that belongs to a cut root FDT."""
+    raw = copy.fdt or b""
+    return problem(
+        CUT_ROOT,
+        f"{copy.name}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names are "
+        "lost, values are taken from where the kernel always puts them",
+    )

@@ -1,0 +1,228 @@
+"""Finds the root FDTs in a memory image, proves the page size, tells real ones from copies.
+
+A root FDT stands at the start of a page. What looks like one may be a page-cache copy of the
+debugfs file, or a leftover of an older kernel: the real one is marked in the tracker that it
+names itself. Generations are ordered by kexec-metadata; see spec "what captures show".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs import root as roots
+from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.errors import InputError
+from hwpkho.pages import PAGE_SIZES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.sources.base import Source
+    from hwpkho.walkers.tracker import Trackers
+
+#: No real machine has more pages that say of themselves that they are a root FDT.
+MAX_CANDIDATES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A page that is a root FDT by what it says.
+
+    Attributes:
+        phys: Physical address, bytes.
+        root: The parsed tree.
+        kexec_count: From kexec-metadata, None where missing.
+        marked: Whether the tracker it names marks this very page; None before the page size is
+            known.
+    """
+
+    phys: int
+    root: roots.RootFdt
+    kexec_count: int | None
+    marked: bool | None = None
+
+
+@dataclass(slots=True)
+class Search:
+    """What a search of an image brought.
+
+    Attributes:
+        candidates: Pages that are a root FDT, ascending.
+        lookalikes: ``(phys, why not)`` of pages that only begin like one.
+        magics: Physical addresses of all FDTs seen at page starts, ascending.
+    """
+
+    candidates: list[Candidate]
+    lookalikes: list[tuple[int, str]]
+    magics: list[int]
+
+
+def search(source: Source) -> Search:
+    """Look through the page starts of an image.
+
+    Raises InputError where more pages claim to be a root FDT than any machine has.
+    """
+    found = Search([], [], [])
+    for phys in source.find_pages(fdt.MAGIC):
+        found.magics.append(phys)
+        page = read_root_page(source, phys)
+        if not roots.looks_like_root(page):
+            continue
+        if len(found.candidates) + len(found.lookalikes) >= MAX_CANDIDATES:
+            raise InputError(
+                f"{source.name}: more than {MAX_CANDIDATES} pages look like a root FDT; choose "
+                "one with --root-fdt"
+            )
+        try:
+            root = roots.parse(page)
+        except InputError as error:
+            found.lookalikes.append((phys, str(error)))
+            continue
+        if roots.is_root(root):
+            found.candidates.append(Candidate(phys, root, _kexec_count(source, root)))
+        else:
+            found.lookalikes.append((phys, root.tree.error or "its compatible is no kho-v…"))
+    return found
+
+
+def read_root_page(source: Source, phys: int) -> bytes:
+    """Return the bytes of the FDT at ``phys``, as far as its totalsize goes and they are there."""
+    head = source.read(phys, fdt.HEADER_SIZE)
+    total = fdt.totalsize(head) if head else None
+    if total is None or head is None:
+        return bytes(head or b"")
+    data = source.read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
+    return bytes(data if data is not None else head)
+
+
+def _kexec_count(source: Source, root: roots.RootFdt) -> int | None:
+    ref = root.find(roots.KEXEC_METADATA)
+    if ref is None or ref.phys is None:
+        return None
+    raw = source.read(ref.phys, KEXEC_METADATA_SIZE)
+    if raw is None:
+        return None
+    try:
+        return KexecMetadata.parse(raw).kexec_count
+    except ValueError:
+        return None
+
+
+def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candidate]) -> int:
+    """Return the page size (bytes) that the image proves.
+
+    Raises InputError where two sizes fit.
+    """
+    if source.arch == "x86_64":
+        return 4096
+    hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
+    told = int(hint[1]) if hint else source.page_size_hint
+    if told in PAGE_SIZES:
+        return int(told)
+    aligned = [
+        size
+        for size in PAGE_SIZES
+        if all(not a % size for c in candidates for a in _page_addresses(c))
+    ]
+    # The addresses of whole pages can rule a size out, but never prove the larger one.
+    if len(aligned) == 1:
+        return aligned[0]
+    proven = [s for s in PAGE_SIZES if any(_fits(trackers, c, s) for c in candidates)]
+    if len(proven) == 1:
+        return proven[0]
+    registered = {
+        size
+        for c in candidates
+        if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in PAGE_SIZES
+    }
+    if not proven and len(registered) == 1:
+        return registered.pop()  # only the FDT revision registers a whole page
+    fits = ", ".join(map(str, proven or aligned)) or "none"
+    raise InputError(
+        f"{source.name}: the page size is not told ({fits} fit); give --page-size BYTES"
+    )
+
+
+def _page_addresses(candidate: Candidate) -> list[int]:
+    addresses = [candidate.phys]
+    if candidate.root.memory_map:
+        addresses.append(candidate.root.memory_map)
+    return addresses
+
+
+def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
+    """Tell whether the tracker, read with this page size, is sound and marks its own root FDT."""
+    root = candidate.root
+    if not root.memory_map or root.version is None or candidate.phys % page_size:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    return walk.intact and walk.preserved.block_around(candidate.phys) is not None
+
+
+def choose(
+    source: Source,
+    trackers: Trackers,
+    candidates: Sequence[Candidate],
+    page_size: int,
+    told: Iterable[int],
+) -> tuple[list[Candidate], list[tuple[int, str]]]:
+    """Return the real root FDTs, oldest generation first, and ``(phys, why)`` of the others.
+
+    ``told`` are addresses that a boot loader handed over. Raises InputError where copies cannot
+    be told apart.
+    """
+    named = set(told)
+    groups: dict[int | None, list[Candidate]] = {}
+    for c in candidates:
+        key = c.root.memory_map
+        groups.setdefault(key, []).append(
+            Candidate(c.phys, c.root, c.kexec_count, _marked(trackers, c, page_size))
+        )
+    real: list[Candidate] = []
+    dropped: list[tuple[int, str]] = []
+    for group in groups.values():
+        best = (
+            [c for c in group if c.phys in named and c.marked]
+            or [c for c in group if c.marked]
+            or [c for c in group if c.phys in named]
+            or group
+        )
+        if len(best) > 1:
+            where = ", ".join(f"0x{c.phys:x}" for c in best)
+            raise InputError(
+                f"{source.name}: the root FDTs at {where} name the same tracker and nothing tells "
+                "the real one; choose it with --root-fdt"
+            )
+        real += best
+        dropped += [(c.phys, "a copy of another") for c in group if c is not best[0]]
+    real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
+    return _newest_two(real, named, dropped), dropped
+
+
+def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
+    root = candidate.root
+    if not root.memory_map or root.version is None:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    return walk.preserved.block_around(candidate.phys) is not None
+
+
+def _newest_two(
+    real: list[Candidate], named: set[int], dropped: list[tuple[int, str]]
+) -> list[Candidate]:
+    """Keep the incoming and the outgoing handover; leftovers of kernels before them are dropped."""
+    counts = [c.kexec_count for c in real]
+    if len(real) <= 2 or None in counts:
+        return real
+    newest = max(n for n in counts if n is not None)
+    kept = []
+    for c in real:
+        old = (c.kexec_count or 0) < newest - 1
+        if old and c.phys not in named:
+            dropped.append((c.phys, "left over from an older kernel"))
+        else:
+            kept.append(c)
+    return kept

@@ -1,0 +1,419 @@
+"""Reads one handover: from the root FDT through tracker and blob to the list.
+
+Everything is read through a source; a problem never stops the rest. PFNs are only taken where the
+structure that leads to them is sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs import hwpoison as blobs
+from hwpkho.codecs import root as roots
+from hwpkho.codecs.metadata import (
+    KEXEC_METADATA_SIZE,
+    MAX_SCRATCH_AREAS,
+    SCRATCH_ENTRY,
+    KexecMetadata,
+    parse_scratch,
+)
+from hwpkho.codes import blob as blob_codes
+from hwpkho.codes import image as image_codes
+from hwpkho.codes import root as root_codes
+from hwpkho.codes import tracker as tracker_codes
+from hwpkho.errors import InputError
+from hwpkho.model.handover import Handover, HwpoisonList, Role, Root, Scratch, Subtree, TrackerState
+from hwpkho.pages import PAGE_SIZES
+from hwpkho.text import printable
+from hwpkho.walkers import subtrees, tracker, vmalloc
+from hwpkho.walkers.copies import Copy, cut_problem
+from hwpkho.walkers.report import Report
+
+if TYPE_CHECKING:
+    from hwpkho.codes import Severity
+    from hwpkho.sources.base import Source
+
+#: Bytes of a foreign subtree's blob that are read to say what is known of it.
+MAX_FOREIGN_BLOB = 1 << 16
+#: Pages that lack in a tracker are looked for until so many were found.
+_MAX_UNMARKED = 1000
+
+
+@dataclass(slots=True)
+class HandoverReader:
+    """Reads one handover.
+
+    Attributes:
+        source: The memory; where there is none, the copies that were given.
+        page_size: Bytes; None only without memory.
+        phys: Physical address of the root FDT, bytes; None where only a copy of it is known.
+        page: The bytes of the root FDT, empty where only a blob is known.
+        copy: What was copied of this handover, None where nothing was.
+        memory: Whether ``source`` is a memory image.
+        role: What is known of its role.
+        scratch: What is known of scratch.
+        consumed: Whether a later handover shows that the list was replayed already.
+        trackers: Walks over trackers, shared with the search for the root.
+    """
+
+    source: Source
+    page_size: int | None
+    phys: int | None = None
+    page: bytes = b""
+    copy: Copy | None = None
+    memory: bool = True
+    role: Role | None = None
+    scratch: Scratch | None = None
+    consumed: bool = False
+    trackers: tracker.Trackers | None = None
+    report: Report = field(default_factory=Report)
+    preserved: list[tuple[str, int, bool]] = field(default_factory=list)
+
+    def read(self) -> Handover:
+        """Return the handover with all its problems."""
+        report = self.report
+        for p in (*self.source.problems, *(self.copy.problems if self.copy else ())):
+            report.add_problem(p)
+        root_fdt = self._root()
+        walk, state = None, None
+        if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
+            trackers = self.trackers or tracker.Trackers(self.source)
+            walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
+        root = self._describe(root_fdt) if root_fdt else None
+        metadata = self._metadata(root_fdt)
+        hwpoison = self._hwpoison(root_fdt)
+        if walk:
+            state = self._tracker_state(walk, hwpoison)
+        self._check_scratch()
+        return Handover(
+            self.source.name, self.page_size, self.source.arch, self.role, root, state,
+            self.scratch, metadata, hwpoison, report.problems(), walk,
+        )  # fmt: skip
+
+    def _root(self) -> roots.RootFdt | None:
+        report, at = self.report, self.phys
+        if not self.page:
+            return None
+        cut = self.copy is not None and self.copy.cut and at is None
+        try:
+            root = roots.parse_cut(self.page) if cut else roots.parse(self.page)
+        except InputError as error:
+            report.add(root_codes.DAMAGED, str(error), at)
+            return None
+        if at is not None:
+            self.preserved.append(("root FDT", at, False))
+        if self.copy is not None and cut:
+            report.add_problem(cut_problem(self.copy))
+        elif root.tree.error:
+            report.add(root_codes.DAMAGED, root.tree.error, at)
+        if root.version is None:
+            shown = ", ".join(f'"{printable(c)}"' for c in root.compatible) or "missing"
+            report.add(root_codes.VERSION, f"compatible is {shown}", at)
+        if root.memory_map_defect:
+            report.add(root_codes.NO_MAP, root.memory_map_defect, at)
+        if root.tree.reserve:
+            report.add(
+                root_codes.ODD_PROPERTY,
+                f"{len(root.tree.reserve)} memory reservations in the root FDT",
+                at,
+            )
+        names = [s.name for s in root.subtrees]
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            report.add(root_codes.DUPLICATE_NODE, f"two subtrees {printable(name)}", at)
+        return root
+
+    def _describe(self, root: roots.RootFdt) -> Root:
+        found = []
+        ours = root.find(roots.HWPOISON)
+        for ref in root.subtrees:
+            name = printable(ref.name)
+            raw = None
+            if ref.defect:
+                self.report.add(root_codes.BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
+            elif ref is not ours:
+                raw = self._foreign_blob(ref)
+            kind, details = subtrees.describe(ref.name, raw)
+            found.append(Subtree(name, ref.phys, ref.size, kind, details))
+        listed = {ref.name for ref in root.subtrees}
+        for copied, raw in self.copy.subtrees.items() if self.copy else ():
+            if copied not in listed:  # behind the cut of the root FDT's copy
+                kind, details = subtrees.describe(copied, raw)
+                found.append(Subtree(printable(copied), None, len(raw), kind, details))
+        compatible = printable(root.compatible[0]) if root.compatible else None
+        return Root(self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root)
+
+    def _copied(self, name: str) -> bytes | None:
+        return self.copy.subtrees.get(name) if self.copy else None
+
+    def _foreign_blob(self, ref: roots.SubtreeRef) -> bytes | None:
+        """Return what is needed to describe a subtree that is not ours, None where absent."""
+        if ref.phys is None:
+            return self._copied(ref.name)
+        size = ref.size
+        if size is None:
+            head = self.source.read(ref.phys, 8)
+            size = (fdt.totalsize(head) if head else None) or KEXEC_METADATA_SIZE
+        data = self.source.read(ref.phys, min(size, MAX_FOREIGN_BLOB))
+        if data is not None:
+            return bytes(data)
+        copied = self._copied(ref.name)
+        if copied is None:
+            self._subtree_missing(ref, "warning")
+        return copied
+
+    def _subtree_missing(self, ref: roots.SubtreeRef, severity: Severity) -> None:
+        phys, name = ref.phys or 0, printable(ref.name)
+        if not self.memory:
+            message = f"the blob of {name} at 0x{phys:x} is not among the files given"
+            self.report.add(image_codes.NO_MEMORY, message, phys)
+            return
+        end = max((start + size for start, size in self.source.extents()), default=0)
+        if severity == "error" and phys >= end:
+            self.report.add(
+                root_codes.SUBTREE_NOWHERE,
+                f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
+                phys,
+            )
+            return
+        message = f"the blob of {name} at 0x{phys:x} is not in the image"
+        self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
+
+    def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
+        ref = root.find(roots.KEXEC_METADATA) if root else None
+        phys = ref.phys if ref else None
+        raw = self.source.read(phys, KEXEC_METADATA_SIZE) if phys is not None else None
+        raw = raw if raw is not None else self._copied(roots.KEXEC_METADATA)
+        if raw is None:
+            if root and ref is None:
+                self.report.add(root_codes.METADATA, "there is no kexec-metadata", self.phys)
+            return None  # otherwise it was reported as absent already
+        try:
+            return KexecMetadata.parse(raw)
+        except ValueError as error:
+            self.report.add(root_codes.METADATA, f"kexec-metadata: {error}", phys)
+            return None
+
+    def _hwpoison(self, root: roots.RootFdt | None) -> HwpoisonList | None:
+        ref = root.find(roots.HWPOISON) if root else None
+        copied = self._copied(roots.HWPOISON)
+        if ref is None and copied is not None:
+            ref = roots.SubtreeRef(roots.HWPOISON, None, len(copied))
+        if ref is None:
+            self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
+            return None
+        if ref.defect:
+            return HwpoisonList(ref.phys, ref.size, None)
+        raw = self._blob(ref)
+        if raw is None:
+            return HwpoisonList(ref.phys, ref.size, None)
+        if ref.phys is not None:
+            self.preserved.append(("hwpoison blob", ref.phys, False))
+        revision = "fdt-v1" if raw[:4] == fdt.MAGIC else "struct-v1"
+        try:
+            blob = blobs.parse(raw)
+        except blobs.MalformedBlobError as error:
+            self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
+            version = int.from_bytes(raw[:4], "little") if revision == "struct-v1" else None
+            return HwpoisonList(ref.phys, ref.size, None, revision=revision, version=version)
+        self._check_blob(ref, blob)
+        return self._list(ref, blob)
+
+    def _blob(self, ref: roots.SubtreeRef) -> bytes | None:
+        """Return the blob: 32 bytes of a struct, the tree of an FDT, no more than registered."""
+        phys, copied = ref.phys, self._copied(ref.name)
+        if phys is None:
+            return copied
+        limit = blobs.HEAD if ref.size is None else min(ref.size, blobs.HEAD)
+        head = self.source.read(phys, limit)
+        if head is None:
+            if copied is None:
+                self._subtree_missing(ref, "error")
+            return copied
+        total = fdt.totalsize(head)
+        if total is not None:
+            # The fdt-v1 consumer ignores the registered size; libfdt goes by totalsize.
+            whole = self.source.read(phys, min(total, self.page_size or PAGE_SIZES[-1]))
+            head = whole if whole is not None else head
+        return bytes(head)
+
+    def _check_blob(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> None:
+        at, report = ref.phys, self.report
+        if blob.pad:
+            report.add(blob_codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", at)
+        usual = blobs.HEAD if blob.revision == "struct-v1" else self.page_size
+        if ref.size is not None and usual and ref.size != usual:
+            report.add(
+                blob_codes.BLOB_SIZE,
+                f"registered size {ref.size}, a producer registers {usual} for {blob.revision}",
+                at,
+            )
+        capacity = blob.vmalloc.capacity(self.page_size) if self.page_size else None
+        if capacity is not None and blob.count > capacity:
+            if self.consumed:
+                return
+            report.add(
+                blob_codes.COUNT_BEYOND,
+                f"count {blob.count} is beyond the array's {capacity} entries "
+                f"({blob.vmalloc.total_pages} pages)",
+                at,
+            )
+        elif not blob.count:
+            report.add(blob_codes.EMPTY, "the list is empty but published", at)
+
+    def _list(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> HwpoisonList:
+        area, pfns, page_size = blob.vmalloc, None, self.page_size
+        if not self.memory or page_size is None:
+            self.report.add(
+                blob_codes.LIST_UNREACHED,
+                f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
+                area.first,
+            )
+            return HwpoisonList(
+                ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+            )
+        # What freed pages hold says nothing: their problems are not the handover's.
+        report = Report() if self.consumed else self.report
+        found = vmalloc.walk(self.source, area, page_size, report)
+        if self.consumed:
+            self.report.add(
+                blob_codes.CONSUMED,
+                "the list was replayed by this kernel and its pages freed; the outgoing "
+                "handover has the list that counts",
+                ref.phys,
+            )
+            return HwpoisonList(
+                ref.phys, ref.size, blob, found.chunks, found.pages, None,
+                blob.revision, blob.version,
+            )  # fmt: skip
+        self._note_pages(found, page_size)
+        if found.sound and blob.count <= area.capacity(page_size):
+            pfns = vmalloc.read_array(
+                self.source, found, area.order, blob.count, page_size, report
+            )
+        return HwpoisonList(
+            ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
+            blob.revision, blob.version,
+        )  # fmt: skip
+
+    def _note_pages(self, found: vmalloc.VmallocWalk, page_size: int) -> None:
+        self.preserved += [("chunk", phys, True) for phys in found.chunks]
+        self.preserved += [("array page", phys - phys % page_size, True) for phys in found.pages]
+
+    def _tracker_state(
+        self, walk: tracker.TrackerWalk, hwpoison: HwpoisonList | None
+    ) -> TrackerState | None:
+        """Compare the tracker with what it must mark, and say how much of it there is."""
+        report, preserved = self.report, walk.preserved
+        if not walk.nodes and walk.absent:
+            report.add(
+                tracker_codes.NODE_ABSENT,
+                f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not "
+                "checked",
+                walk.absent[0],
+            )
+            return None
+        holds_root = self.phys is not None and preserved.block_around(self.phys) is not None
+        if not holds_root and self.role != "out":
+            self._tracker_gone(walk, hwpoison)
+            return "gone"
+        for defect in walk.damaged:
+            report.add(tracker_codes.DAMAGED, defect.message, defect.phys)
+        for phys in walk.absent:
+            report.add(
+                tracker_codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys
+            )
+        if not walk.listed:
+            report.add(
+                tracker_codes.UNLISTED, "this tracker can be asked for a block, not listed"
+            )
+        marked = self._check_marked(walk)
+        return "complete" if marked and walk.intact else "partial"
+
+    def _tracker_gone(self, walk: tracker.TrackerWalk, hwpoison: HwpoisonList | None) -> None:
+        self.report.add(
+            tracker_codes.GONE,
+            "the pages of the tracker hold something else, or a tracker without the root FDT; "
+            "membership was not checked",
+            next(iter(walk.nodes), None),
+            "note" if self.role == "in" else "warning",
+        )
+        if hwpoison and hwpoison.pfns is not None:
+            self.report.add(
+                tracker_codes.TRACKER_LOST,
+                "the list reads soundly, but nothing proves that its pages were preserved",
+                hwpoison.phys,
+            )
+
+    def _check_marked(self, walk: tracker.TrackerWalk) -> bool:
+        preserved, unmarked = walk.preserved, 0
+        for what, phys, restored in self.preserved:
+            if preserved.has(phys, 0):
+                continue
+            if (preserved.block_at(phys) if restored else preserved.block_around(phys)) is not None:
+                continue
+            around = preserved.block_around(phys)
+            if around is None:
+                self.report.add(
+                    tracker_codes.UNMARKED,
+                    f"{what} 0x{phys:x} is not marked preserved",
+                    phys,
+                    "warning" if walk.absent else None,
+                )
+            else:
+                self.report.add(
+                    tracker_codes.MERGED,
+                    f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
+                    f"at 0x{around[0]:x}",
+                    phys,
+                )
+            unmarked += 1
+            if unmarked >= _MAX_UNMARKED:
+                break
+        return not unmarked
+
+    def _check_scratch(self) -> None:
+        scratch, report = self.scratch, self.report
+        if scratch is None:
+            report.add(tracker_codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
+            return
+        if scratch.length is not None and scratch.length < 16:
+            report.add(
+                tracker_codes.SCRATCH_BAD,
+                f"the scratch array has {scratch.length} bytes, one entry needs 16",
+                scratch.array,
+            )
+        elif scratch.length is not None and scratch.length % 16:
+            report.add(
+                tracker_codes.SCRATCH_TRAILING,
+                f"the scratch array has {scratch.length} bytes, no multiple of 16",
+                scratch.array,
+            )
+        if scratch.areas is None:
+            where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
+            report.add(
+                tracker_codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image"
+            )
+            return
+        for start, size in scratch.areas:
+            if not size or start + size > 1 << 64:
+                report.add(
+                    tracker_codes.SCRATCH_BAD,
+                    f"scratch area 0x{start:x} of {size} bytes makes no sense",
+                    start,
+                )
+        for what, phys, _ in self.preserved:
+            if any(a <= phys < a + n for a, n in scratch.areas):
+                report.add(
+                    tracker_codes.SCRATCH_OVERLAP, f"{what} 0x{phys:x} lies inside scratch", phys
+                )
+
+
+def read_scratch(source: Source, array: int, length: int) -> Scratch:
+    """Read the scratch array at physical address ``array``, ``length`` bytes, through ``source``."""
+    wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
+    data = source.read(array, wanted) if wanted else None
+    areas = tuple(parse_scratch(data)) if data is not None else None
+    return Scratch(array, length, areas)
+

@@ -1,0 +1,151 @@
+"""Follows a preserved vmalloc's chunks through a source, and reads the array behind them.
+
+Source: kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Work is bounded
+by the distinct pages of the image: chunks and array pages may each be named only once.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs.vmalloc import KNOWN_FLAGS, MAX_ORDER, Chunk, KhoVmalloc, slots
+from hwpkho.codes import blob as codes
+
+if TYPE_CHECKING:
+    from hwpkho.sources.base import Source
+    from hwpkho.walkers.report import Report
+
+#: arm64 and x86-64 have at most 52 bits of physical address.
+MAX_PHYS_BITS = 52
+
+
+@dataclass(slots=True)
+class VmallocWalk:
+    """What the chain holds.
+
+    Attributes:
+        chunks: Physical addresses of the chunk pages, in chain order.
+        pages: Physical address of each entry, as it stands, ``array('Q')``.
+        sound: Whether the next kernel could restore the area, as far as the chain tells.
+    """
+
+    chunks: list[int]
+    pages: array[int]
+    sound: bool
+
+
+def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
+    """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
+    before = report.errors
+    if area.flags & ~KNOWN_FLAGS:
+        report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
+    if area.order > MAX_ORDER:
+        report.add(codes.ORDER, f"vmalloc order {area.order}, the largest is {MAX_ORDER}")
+    if area.first == 0:
+        report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
+        return VmallocWalk([], array("Q"), sound=False)
+    found = VmallocWalk([], array("Q"), sound=False)
+    ended = _follow(source, area, page_size, report, found)
+    pages = len(found.pages) << min(area.order, 32)
+    if ended and pages != area.total_pages:
+        report.add(
+            codes.TOTAL_PAGES,
+            f"the chunks list {len(found.pages)} entries of {1 << min(area.order, 32)} pages, "
+            f"total_pages is {area.total_pages}",
+            area.first,
+        )
+    _check_entries(found.pages, area.order, page_size, report)
+    found.sound = report.errors == before
+    return found
+
+
+def _follow(
+    source: Source, area: KhoVmalloc, page_size: int, report: Report, found: VmallocWalk
+) -> bool:
+    """Read the chain; tell whether its end was reached."""
+    visited: set[int] = set()
+    at, lengths = area.first, []
+    while at:
+        if at % page_size or at >> MAX_PHYS_BITS:
+            what = "page aligned" if at % page_size else "a physical address"
+            report.add(codes.CHUNK_NOWHERE, f"chunk address 0x{at:x} is not {what}", at)
+            return False
+        if at in visited:
+            report.add(codes.CHAIN_CYCLE, f"the chain comes back to chunk 0x{at:x}", at)
+            return False
+        visited.add(at)
+        page = source.read(at, page_size)
+        if page is None:
+            report.add(codes.CHUNK_ABSENT, f"chunk 0x{at:x} is not in the image", at)
+            return False
+        chunk = Chunk.parse(page)
+        found.chunks.append(at)
+        found.pages += chunk.entries
+        lengths.append(len(chunk.entries))
+        if chunk.hole:
+            report.add(
+                codes.HOLE,
+                f"chunk 0x{at:x} goes on after a zero in entry {len(chunk.entries)}",
+                at,
+            )
+        at = chunk.next
+    full = slots(page_size)
+    if len(lengths) != sum(lengths) // full + 1 or any(n != full for n in lengths[:-1]):
+        report.add(
+            codes.EXTRA_CHUNK,
+            f"{len(lengths)} chunks for {sum(lengths)} entries, a producer makes "
+            f"{sum(lengths) // full + 1}",
+            area.first,
+        )
+    return True
+
+
+def _check_entries(pages: array[int], order: int, page_size: int, report: Report) -> None:
+    block = page_size << min(order, 32)
+    unaligned = [p for p in pages if p % page_size]
+    if unaligned:
+        report.add(
+            codes.ARRAY_UNALIGNED,
+            f"{len(unaligned)} array entries are not page aligned, the first is "
+            f"0x{unaligned[0]:x}",
+            unaligned[0],
+        )
+    starts = sorted(p - p % page_size for p in pages)
+    twice = next((b for a, b in pairwise(starts) if b - a < block), None)
+    if twice is not None:
+        report.add(codes.PAGE_TWICE, f"array page 0x{twice:x} is listed twice", twice)
+
+
+def read_array(
+    source: Source, found: VmallocWalk, order: int, count: int, page_size: int, report: Report
+) -> array[int] | None:
+    """Return the first ``count`` u64 of a sound area as ``array('Q')``, None where pages lack.
+
+    ``count`` must not exceed the area's capacity.
+    """
+    words = array("Q")
+    block = page_size << order
+    left = count * 8
+    for phys in found.pages:
+        if not left:
+            break
+        start = phys - phys % page_size
+        n = min(left, block)
+        data = source.read(start, n)
+        if data is None:
+            report.add(
+                codes.ARRAY_ABSENT,
+                f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
+                "the image",
+                start,
+            )
+            return None
+        words.frombytes(data)
+        left -= n
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words

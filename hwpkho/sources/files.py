@@ -128,9 +128,10 @@ class FileBytes:
                         yield offset
                     hit = heads.find(first, hit + 1)
                 del view
-                self._let_go(window, stop)
+                self.let_go(window, stop)
 
-    def _let_go(self, start: int, end: int) -> None:
+    def let_go(self, start: int, end: int) -> None:
+        """Drop the mapped pages of a part that is not needed again soon; it stays readable."""
         if self._map is not None:
             start &= ~(mmap.PAGESIZE - 1)
             self._map.madvise(mmap.MADV_DONTNEED, start, min(end, self.size) - start)

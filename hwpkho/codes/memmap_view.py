@@ -7,158 +7,108 @@ from __future__ import annotations
 
 from hwpkho.codes import Code
 
-# fmt: off - a table: one line of facts, then the sentences
+# A table: one line of facts, then the sentences.
+# fmt: off
 ENTRY_IGNORED = Code(
-    "HP550",
-    "map-entry-ignored",
-    "note",
-    "source",
+    "HP550", "map-entry-ignored", "note", "source",
     "An entry of the map has no size.",
     "It is skipped.",
     "None needed.",
 )
 MAP_PARTIAL = Code(
-    "HP551",
-    "map-partial",
-    "warning",
-    "source",
+    "HP551", "map-partial", "warning", "source",
     "The map describes only a part of the machine's memory.",
     "Nothing: the kernel had the whole map.",
     "Give the machine's whole map; frames outside this one look as if they were no RAM.",
 )
 MAPS_DISAGREE = Code(
-    "HP552",
-    "maps-disagree",
-    "warning",
-    "source",
+    "HP552", "maps-disagree", "warning", "source",
     "Two maps of the machine disagree about what is RAM.",
     "It goes by one of them; the message says which is believed here.",
     "Check that both are of one machine and one boot; choose one with --map.",
 )
 DT_RESERVATIONS_IGNORED = Code(
-    "HP553",
-    "dt-reservations-ignored",
-    "warning",
-    "source",
+    "HP553", "dt-reservations-ignored", "warning", "source",
     "/reserved-memory has other #address-cells or #size-cells than the root, or no ranges.",
     'The kernel says "unsupported node format, ignoring" and reserves nothing of it.',
     "Correct the device tree.",
 )
 DT_PLACED_AT_BOOT = Code(
-    "HP554",
-    "dt-placed-at-boot",
-    "note",
-    "source",
+    "HP554", "dt-placed-at-boot", "note", "source",
     "A reserved-memory node gives a size but no address.",
     "The kernel places it at boot; pages there are in use or lent out (reusable).",
     "None needed; where it lies is in the kernel log.",
 )
 DT_NO_MEMORY = Code(
-    "HP555",
-    "dt-no-memory",
-    "warning",
-    "source",
+    "HP555", "dt-no-memory", "warning", "source",
     "The device tree tells no memory size.",
     "The boot loader fills it in before the kernel sees it.",
     "Copy /sys/firmware/fdt from the running machine.",
 )
 DT_UEFI = Code(
-    "HP556",
-    "dt-names-efi-map",
-    "warning",
-    "source",
+    "HP556", "dt-names-efi-map", "warning", "source",
     "/chosen names an EFI memory map.",
     "The kernel drops all memory nodes and takes its RAM from the EFI map.",
     "Give the EFI map too (kernel log with efi=debug); reservations of the tree still count.",
 )
 DT_ODD = Code(
-    "HP557",
-    "dt-odd",
-    "note",
-    "source",
+    "HP557", "dt-odd", "note", "source",
     "The device tree says something about memory that the kernel does not look at.",
     "It is ignored.",
     "Check that this is meant.",
 )
 DTS_SKIPPED = Code(
-    "HP558",
-    "dts-skipped",
-    "warning",
-    "source",
+    "HP558", "dts-skipped", "warning", "source",
     "A part of the device tree source was not read: an include, a macro, an unknown label.",
     "Nothing: the kernel sees the compiled tree.",
     "Give the compiled tree (dtb), or run the source through cpp and dtc first.",
 )
 CMDLINE_NOTE = Code(
-    "HP559",
-    "next-cmdline",
-    "note",
-    "source",
+    "HP559", "next-cmdline", "note", "source",
     "The command line of the next kernel does something whose place cannot be known beforehand, "
     "or that the next kernel ignores.",
     "As the message says.",
     "None needed.",
 )
 CMDLINE_WARNING = Code(
-    "HP560",
-    "next-cmdline-warning",
-    "warning",
-    "source",
+    "HP560", "next-cmdline-warning", "warning", "source",
     "The command line of the next kernel does something that is hardly meant.",
     "As the message says.",
     "Check the command line.",
 )
 KHO_OFF = Code(
-    "HP561",
-    "kho-off",
-    "error",
-    "source",
+    "HP561", "kho-off", "error", "source",
     "The command line of the next kernel turns KHO off.",
     "It ignores the handover; every poisoned page is forgotten.",
     "Remove kho=off.",
 )
 RUNNING_KERNEL = Code(
-    "HP562",
-    "running-kernel-image",
-    "note",
-    "source",
+    "HP562", "running-kernel-image", "note", "source",
     "/proc/iomem shows where the kernel that printed it sits.",
     "The next kernel is loaded elsewhere, into scratch.",
     "If the map is the next kernel's own, say --iomem-of next.",
 )
 BOOT_SERVICES = Code(
-    "HP563",
-    "boot-services-ram",
-    "note",
-    "measured",
+    "HP563", "boot-services-ram", "note", "measured",
     "The EFI map has boot services memory, which is RAM for the next kernel.",
     "It frees that memory at boot, but keeps it reserved when booted with efi=debug (x86).",
     "If the next kernel is booted with efi=debug, say so with --next-cmdline.",
 )
 OVERLAP = Code(
-    "HP564",
-    "map-overlap",
-    "note",
-    "source",
+    "HP564", "map-overlap", "note", "source",
     "Entries of the map overlap with different types.",
     "Of an e820 map the highest type number wins; in others what is reserved does.",
     "None needed.",
 )
+TYPE_UNKNOWN = Code(
+    "HP565", "map-type-unknown", "warning", "source",
+    "An entry has a type that no kernel known here prints.",
+    "Nothing but RAM is given to the page allocator.",
+    "It is not taken for RAM; check the map.",
+)
 
 CODES = (
-    ENTRY_IGNORED,
-    MAP_PARTIAL,
-    MAPS_DISAGREE,
-    DT_RESERVATIONS_IGNORED,
-    DT_PLACED_AT_BOOT,
-    DT_NO_MEMORY,
-    DT_UEFI,
-    DT_ODD,
-    DTS_SKIPPED,
-    CMDLINE_NOTE,
-    CMDLINE_WARNING,
-    KHO_OFF,
-    RUNNING_KERNEL,
-    BOOT_SERVICES,
-    OVERLAP,
+    ENTRY_IGNORED, MAP_PARTIAL, MAPS_DISAGREE, DT_RESERVATIONS_IGNORED, DT_PLACED_AT_BOOT,
+    DT_NO_MEMORY, DT_UEFI, DT_ODD, DTS_SKIPPED, CMDLINE_NOTE, CMDLINE_WARNING, KHO_OFF,
+    RUNNING_KERNEL, BOOT_SERVICES, OVERLAP, TYPE_UNKNOWN,
 )

@@ -1,0 +1,58 @@
+"""/sys/firmware/memmap as ``grep -r .`` prints it: ``…/memmap/0/start:0x0``, in any order.
+
+Source: as :mod:`hwpkho.maps.forms.sysfs_memmap`; grep(1) puts the file name and a colon before
+each line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.sysfs_memmap import FIELDS, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+
+_LINE = re.compile(
+    r"(?:^|(?<=\s))(?P<folder>(?:[^\s:]*/)?)(?P<number>[0-9]{1,6})/"
+    rf"(?P<field>{'|'.join(sorted(FIELDS))}):(?P<value>.*)$"
+)
+
+
+class SysfsGrep(LineForm):
+    """Lines of ``grep -r . /sys/firmware/memmap``, and of runtime-map."""
+
+    name = "sysfs-memmap-grep"
+    about = "the output of grep -r . /sys/firmware/memmap"
+    triggers = tuple(f"/{field}:".encode() for field in sorted(FIELDS))
+
+    def __init__(self) -> None:
+        """Begin a log."""
+        self._values = Values("grep of /sys/firmware/memmap")
+        self._first: int | None = None
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        match = _LINE.search(line)
+        if match is None:
+            return
+        if self._first is None:
+            self._first = number
+        self._values.add(
+            match["folder"].rstrip("/"),
+            int(match["number"]),
+            match["field"],
+            match["value"],
+            f"line {number}",
+        )
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        maps = self._values.maps()
+        for table in maps:
+            table.line = self._first
+        return maps

@@ -85,7 +85,7 @@ def _folder(folder: Path) -> Recognised:
 
 
 def _handover_json(path: Path) -> tuple[BootHandover, int]:
-    import json  # noqa: PLC0415 - only folders that encode wrote need it
+    import json
 
     name = printable(str(path))
     try:

@@ -273,10 +273,8 @@ class HandoverReader:
             return HwpoisonList(
                 ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
             )
-        # What freed pages hold says nothing: their problems are not the handover's.
-        report = Report() if self.consumed else self.report
-        found = vmalloc.walk(self.source, area, page_size, report)
         if self.consumed:
+            # What the freed pages hold says nothing, so they are not even looked at.
             self.report.add(
                 blob_codes.CONSUMED,
                 "the list was replayed by this kernel and its pages freed; the outgoing "
@@ -284,9 +282,10 @@ class HandoverReader:
                 ref.phys,
             )
             return HwpoisonList(
-                ref.phys, ref.size, blob, found.chunks, found.pages, None,
-                blob.revision, blob.version,
-            )  # fmt: skip
+                ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+            )
+        report = self.report
+        found = vmalloc.walk(self.source, area, page_size, report)
         self._note_pages(found, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
             pfns = vmalloc.read_array(

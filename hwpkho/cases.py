@@ -1,0 +1,101 @@
+"""A case: everything a user gave about one machine at one moment, read and joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+from hwpkho.inputs import Memory, recognise
+from hwpkho.sources.overlay import CombinedSource
+from hwpkho.walkers import case
+from hwpkho.walkers.case import CaseOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.codecs.pfnlist import PfnList
+    from hwpkho.model.handover import Handover, Role
+    from hwpkho.sources.base import Source
+    from hwpkho.walkers.copies import Copy
+
+__all__ = ["Case", "CaseOptions", "pick", "read_case"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the inputs of one case hold: handovers, or a bare list.
+
+    Attributes:
+        name: The inputs as the user named them, printable.
+        handovers: Oldest generation first; empty for a bare list.
+        pfns: The bare list, None for handovers.
+        source: The memory that the handovers were read from, None where there is none.
+    """
+
+    name: str
+    handovers: tuple[Handover, ...]
+    pfns: PfnList | None
+    source: Source | None = None
+
+
+def read_case(specs: Sequence[str], options: CaseOptions | None = None, base: int = 10) -> Case:
+    """Read the inputs of one case.
+
+    ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
+    /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
+    ``base`` is that of a text list's numbers without ``0x``. Raises InputError where one cannot
+    be read or two of them conflict.
+    """
+    options = options or CaseOptions()
+    images: list[Memory] = []
+    copies: list[Copy] = []
+    lists: list[PfnList] = []
+    for spec in specs:
+        found = recognise(spec, base)
+        if isinstance(found, Memory):
+            images.append(found)
+        elif isinstance(found, list):
+            copies += found
+        else:
+            lists.append(found)
+    name = ", ".join(
+        [m.source.name for m in images] + [c.name for c in copies] + [x.source for x in lists]
+    )
+    if lists:
+        if len(lists) > 1 or images or copies:
+            raise InputError(
+                f"{lists[0].source}: a list of PFNs is a case of its own; merge joins several"
+            )
+        return Case(name, (), lists[0])
+    if not images:
+        return Case(name, tuple(case.from_copies(copies, options)), None)
+    source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
+    if options.page_size is None:
+        source.page_size_hint = next(
+            (m.page_size for m in images if m.page_size), source.page_size_hint
+        )
+    handed = [m.handed for m in images if m.handed]
+    return Case(name, tuple(case.from_memory(source, copies, options, handed)), None, source)
+
+
+def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
+    """Return the handover that counts: the outgoing one if it has a hwpoison subtree, else the
+    incoming; ``role`` chooses instead. Raises InputError where there is no such.
+    """
+    if role:
+        having = [h for h in handovers if h.role == role]
+        if not having:
+            have = ", ".join(str(h) for h in handovers) or "none"
+            raise InputError(f"no handover with role {role}; there is: {have}")
+        return having[-1]
+    if not handovers:
+        raise InputError("there is no handover")
+    if len(handovers) > 1 and any(h.role is None for h in handovers):
+        raise InputError(
+            "several handovers, and nothing tells which counts; choose with --root-fdt"
+        )
+    for h in reversed(handovers):
+        if h.role == "out" and h.hwpoison:
+            return h
+    return next((h for h in handovers if h.role == "in"), handovers[-1])

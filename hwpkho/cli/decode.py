@@ -1,0 +1,84 @@
+"""``hwpkho decode``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hwpkho.cases import CaseOptions
+from hwpkho.cli import options
+from hwpkho.commands import decode as job
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.model.handover import Handover, Role
+
+EPILOG = """\b
+Examples:
+  hwpkho decode vmcore
+  hwpkho decode dump.elf --json | jq '.handovers[].hwpoison.count'
+  hwpkho decode --pfns memory.kdump > bad-pages.txt
+  hwpkho decode debugfs-kho/ memory.elf
+  hwpkho decode ram.bin@0x40000000 --annotate | less
+
+\b
+Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@options.handover
+@options.role
+@options.json_flag
+@click.option("--pfns", is_flag=True, help="Only the PFNs of the list, one 0x… a line.")
+@click.option("--annotate", is_flag=True, help="Every structure's raw bytes beside their meaning.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    inputs: tuple[str, ...],
+    page_size: int | None,
+    root_fdt: int | None,
+    kho_scratch: tuple[int, int] | str | None,
+    arch: str | None,
+    role: Role | None,
+    *,
+    as_json: bool,
+    pfns: bool,
+    annotate: bool,
+) -> None:
+    """Say what a handover says.
+
+    INPUT is recognised by its content: an ELF core, a kdump file, raw memory as FILE@0xBASE, a
+    folder of 0xADDR.bin segments, a copy of /sys/kernel/debug/kho, a root FDT, or a hwpoison blob.
+    Several belong to one machine at one moment.
+    """
+    if as_json + pfns + annotate > 1:
+        raise UsageError("--json, --pfns and --annotate exclude each other")
+    case = job.decode(inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch))
+    handovers = case.handovers
+    if pfns:
+        _print_pfns(case.handovers, role)
+    elif as_json:
+        from hwpkho.render import decode_json, jsondoc
+
+        click.echo(jsondoc.dump(decode_json.SCHEMA, decode_json.body(handovers)), nl=False)
+    elif annotate:
+        from hwpkho.render import annotate as notes
+
+        for line in notes.lines(handovers, case.source):
+            click.echo(line)
+    else:
+        from hwpkho.render import decode_text
+
+        click.echo(decode_text.report(handovers), nl=False)
+    ctx.exit(job.exit_code(handovers))
+
+
+def _print_pfns(handovers: tuple[Handover, ...], role: Role | None) -> None:
+    from hwpkho.codecs import pfnlist
+
+    chosen, found = job.pfns(handovers, role)
+    if len(handovers) > 1:
+        click.echo(f"hwpkho: of {len(handovers)} handovers this is {chosen}", err=True)
+    click.echo(pfnlist.build_text(found), nl=False)

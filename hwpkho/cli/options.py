@@ -1,0 +1,127 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwpkho.pages import PAGE_SIZES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
+_SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
+
+
+class Number(click.ParamType):
+    """A physical address or a size: hex with 0x or decimal, with K, M, G, T as the kernel has."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value)
+        number = -1
+        if match:
+            digits, suffix = match[1], match[2].upper()
+            radix = 16 if digits[:2] in ("0x", "0X") else 10
+            if len(digits) <= 20:
+                number = int(digits, radix) << _SUFFIX[suffix]
+        if not 0 <= number < 1 << 64:
+            self.fail(f"'{value}' is no address or size below 2^64 (0x1000, 4096, 16M)", param, ctx)
+        return number
+
+
+class Span(click.ParamType):
+    """``START:SIZE``, both numbers."""
+
+    name = "start:size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return ``(start, size)`` in bytes."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        start, colon, size = value.partition(":")
+        if not colon:
+            self.fail(f"'{value}' is not START:SIZE", param, ctx)
+        number = Number()
+        return number.convert(start, param, ctx), number.convert(size, param, ctx)
+
+
+class ScratchArray(Span):
+    """``PHYS:LENGTH`` of the scratch array, or ``none``."""
+
+    name = "phys:length"
+
+    def convert(  # type: ignore[override]  # one more form than a Span has
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int] | str:
+        """Return ``(phys, length)`` in bytes, or ``"none"``."""
+        return value if value == "none" else super().convert(value, param, ctx)
+
+
+class PageSize(Number):
+    """One of the page sizes."""
+
+    name = "bytes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return 4096, 16384 or 65536."""
+        size = super().convert(value, param, ctx)
+        if size not in PAGE_SIZES:
+            self.fail(f"{size} is no page size ({', '.join(map(str, PAGE_SIZES))})", param, ctx)
+        return size
+
+
+def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --page-size."""
+    return click.option(
+        "--page-size", type=PageSize(), help="Page size of the kernel; else inferred and proven."
+    )(command)
+
+
+def handover(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the commands that read a handover."""
+    for option in reversed(
+        (
+            click.option("--root-fdt", type=Number(), metavar="PHYS", help="Root FDT; else found."),
+            click.option(
+                "--kho-scratch",
+                type=ScratchArray(),
+                metavar="PHYS:LENGTH|none",
+                help="The scratch array, as in /chosen; else from setup_data or debugfs.",
+            ),
+            click.option(
+                "--arch", type=click.Choice(["x86_64", "arm64"]), help="Where the input tells none."
+            ),
+        )
+    ):
+        command = option(command)
+    return page_size(command)
+
+
+def role(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --role."""
+    return click.option(
+        "--role",
+        type=click.Choice(["in", "out"]),
+        help="Which handover, where there are two; else the outgoing if it has a list.",
+    )(command)
+
+
+def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(
+        command
+    )

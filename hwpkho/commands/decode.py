@@ -1,0 +1,41 @@
+"""decode: what a handover says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.cases import Case, CaseOptions, pick, read_case
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Sequence
+
+    from hwpkho.model.handover import Handover, Role
+
+
+def decode(specs: Sequence[str], options: CaseOptions | None = None) -> Case:
+    """Read the handovers in ``specs``; InputError for a list of PFNs, which is no handover."""
+    case = read_case(specs, options)
+    if case.pfns is not None:
+        raise InputError(f"{case.name}: a list of PFNs is no handover")
+    return case
+
+
+def exit_code(handovers: Sequence[Handover]) -> int:
+    """Return 1 where a handover has errors, else 0."""
+    return int(any(p.severity == "error" for h in handovers for p in h.problems))
+
+
+def pfns(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover, array[int]]:
+    """Return the handover that counts and its list; InputError where it has no readable one."""
+    chosen = pick(handovers, role)
+    where = chosen.hwpoison
+    if where is None:
+        raise InputError(f"{chosen.source}: {chosen} has no hwpoison subtree")
+    if where.pfns is None:
+        causes = [p for p in chosen.problems if p.code.startswith(("HP2", "HP3"))]
+        worst = next((p for p in causes if p.severity == "error"), None) or next(iter(causes), None)
+        why = f": {worst.code} {worst.message}" if worst else ""
+        raise InputError(f"{chosen.source}: the list of {chosen} cannot be read{why}")
+    return chosen, where.pfns

@@ -19,7 +19,6 @@ from hwpkho.walkers import copies
 from hwpkho.walkers.boot import BootHandover
 
 if TYPE_CHECKING:
-    from hwpkho.codecs.pfnlist import PfnList
     from hwpkho.sources.base import Source
 
 #: A single structure is at most this long: one page of the largest size.
@@ -131,6 +130,4 @@ def _struct_blob(head: bytes, size: int, name: str) -> copies.Copy:
         blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
         if not any(padding):
             return copies.Copy(name, subtrees={roots.HWPOISON: blob})
-    raise InputError(
-        f"{name}: no format that hwpkho knows; raw memory is given as FILE@0xBASE"
-    )
+    raise InputError(f"{name}: no format that hwpkho knows; raw memory is given as FILE@0xBASE")

@@ -16,14 +16,12 @@ _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
 
 
-class Number(click.ParamType):
+class Number(click.ParamType[int]):
     """A physical address or a size: hex with 0x or decimal, with K, M, G, T as the kernel has."""
 
     name = "number"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number of bytes."""
         if isinstance(value, int):
             return value
@@ -39,7 +37,7 @@ class Number(click.ParamType):
         return number
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[Any]):
     """``START:SIZE``, both numbers."""
 
     name = "start:size"
@@ -57,16 +55,16 @@ class Span(click.ParamType):
         return number.convert(start, param, ctx), number.convert(size, param, ctx)
 
 
-class ScratchArray(Span):
+class ScratchArray(click.ParamType[Any]):
     """``PHYS:LENGTH`` of the scratch array, or ``none``."""
 
     name = "phys:length"
 
-    def convert(  # type: ignore[override]  # one more form than a Span has
+    def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int] | str:
         """Return ``(phys, length)`` in bytes, or ``"none"``."""
-        return value if value == "none" else super().convert(value, param, ctx)
+        return value if value == "none" else Span().convert(value, param, ctx)
 
 
 class PageSize(Number):
@@ -74,9 +72,7 @@ class PageSize(Number):
 
     name = "bytes"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return 4096, 16384 or 65536."""
         size = super().convert(value, param, ctx)
         if size not in PAGE_SIZES:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from construct import Bytes, Int16ul, Int32ul, Int64ul, Struct
 
 if TYPE_CHECKING:
-    from construct import Container
+    from construct import Construct, Container
 
 #: ``struct kho_vmalloc``, 16 bytes.
 KHO_VMALLOC = Struct(
@@ -39,7 +39,7 @@ SETUP_DATA = Struct("next" / Int64ul, "type" / Int32ul, "len" / Int32ul)
 BITMAP_CHUNK = Struct("next" / Int64ul, "order" / Int32ul, "num_elms" / Int32ul)
 
 
-def parse(header: Struct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
+def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
     """Read ``header`` from exactly ``header.sizeof()`` bytes; ValueError for any other length."""
     data = bytes(raw)
     if len(data) != header.sizeof():
@@ -48,7 +48,7 @@ def parse(header: Struct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
     return container
 
 
-def build(header: Struct[Any, Any], **fields: object) -> bytes:
+def build(header: Construct[Any, Any], **fields: object) -> bytes:
     """Return the bytes of ``header`` with these field values."""
     raw: bytes = header.build(fields)
     return raw

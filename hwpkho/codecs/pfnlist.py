@@ -87,9 +87,7 @@ def _take(token: str, base: int, pfns: array[int], where: str) -> None:
     if high < low:
         raise InputError(f"{where}: range {printable(token)} ends before it starts")
     if len(pfns) + high - low >= MAX_PFNS:
-        raise InputError(
-            f"{where}: {printable(token)} makes the list longer than {MAX_PFNS} PFNs"
-        )
+        raise InputError(f"{where}: {printable(token)} makes the list longer than {MAX_PFNS} PFNs")
     pfns.extend(range(low, high + 1))
 
 
@@ -106,7 +104,9 @@ def _number(word: str, base: int, where: str) -> int:
             raise InputError(
                 f"{where}: '{printable(word)}' is hex without 0x; give --base 16 if all are"
             )
-    raise InputError(f"{where}: '{printable(word[:40])}' is no PFN (0x… or decimal, or a range A-B)")
+    raise InputError(
+        f"{where}: '{printable(word[:40])}' is no PFN (0x… or decimal, or a range A-B)"
+    )
 
 
 def _parse_json(data: bytes, source: str) -> PfnList:

@@ -118,9 +118,7 @@ def parse(raw: bytes | memoryview) -> RootFdt:
     """
     tree = fdt.parse(raw)
     root = tree.root
-    strings = tuple(
-        s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0")[:-1]
-    )
+    strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0")[:-1])
     known = [
         VERSIONS[int(m[1])]
         for s in strings

@@ -5,68 +5,106 @@ from __future__ import annotations
 from hwpkho.codes import Code
 
 DAMAGED = Code(
-    "HP201", "root-damaged", "error", "measured",
+    "HP201",
+    "root-damaged",
+    "error",
+    "measured",
     "The root FDT is not a valid flattened device tree.",
     'The next kernel says "disabling KHO revival" and ignores the whole handover.',
     "Do not kexec with it: every poisoned page would be forgotten.",
 )
 VERSION = Code(
-    "HP202", "root-version", "warning", "source",
+    "HP202",
+    "root-version",
+    "warning",
+    "source",
     "The root FDT's compatible is not one of kho-v1 … kho-v4.",
     "A kernel takes only its own version; any other disables the revival.",
     "Check which kernels hand over to which.",
 )
 NO_MAP = Code(
-    "HP203", "root-no-tracker", "error", "measured",
+    "HP203",
+    "root-no-tracker",
+    "error",
+    "measured",
     "preserved-memory-map is missing, not 8 bytes long or zero.",
     'The next kernel says "disabling KHO revival" and ignores the whole handover.',
     "Do not kexec with it.",
 )
 BROKEN_SUBTREE = Code(
-    "HP204", "subtree-broken", "error", "measured",
+    "HP204",
+    "subtree-broken",
+    "error",
+    "measured",
     "A subtree's node lacks the property that holds its address or its size, or one of them is "
     "not 8 bytes long.",
     'The subtree is refused ("broken KHO subnode"); the others are not affected.',
     "A producer's bug: report it.",
 )
 SUBTREE_NOWHERE = Code(
-    "HP205", "subtree-nowhere", "error", "measured",
+    "HP205",
+    "subtree-nowhere",
+    "error",
+    "measured",
     "A subtree points to memory that does not exist.",
     "The next kernel reads what is not RAM: an oops or a list silently lost.",
     "Known of the proposed struct-v1 consumer after an empty list; do not kexec with it.",
 )
 SUBTREE_ABSENT = Code(
-    "HP206", "subtree-absent", "warning", "source",
+    "HP206",
+    "subtree-absent",
+    "warning",
+    "source",
     "The blob of a subtree is not in the image.",
     "Nothing: this is about the capture.",
     "Capture the page too.",
 )
 DUPLICATE_NODE = Code(
-    "HP207", "subtree-duplicate", "warning", "measured",
+    "HP207",
+    "subtree-duplicate",
+    "warning",
+    "measured",
     "Two subtrees have the same name.",
     "The first counts, the second is ignored.",
     "A producer's bug: report it.",
 )
 METADATA = Code(
-    "HP208", "metadata-odd", "note", "source",
+    "HP208",
+    "metadata-odd",
+    "note",
+    "source",
     "kexec-metadata is missing or not as the kernel writes it.",
     "Nothing but a log line without the previous release.",
     "None needed; generations of handovers cannot be told apart by it.",
 )
 ODD_PROPERTY = Code(
-    "HP209", "root-odd", "note", "source",
+    "HP209",
+    "root-odd",
+    "note",
+    "source",
     "The root FDT holds something that no kernel writes there.",
     "It is ignored.",
     "None needed.",
 )
 GENERATIONS = Code(
-    "HP210", "generations-unclear", "warning", "source",
+    "HP210",
+    "generations-unclear",
+    "warning",
+    "source",
     "Several handovers stand in the image and kexec-metadata does not order them.",
     "Nothing: the kernel knows which is which.",
     "Choose one with --root-fdt.",
 )
 
 CODES = (
-    DAMAGED, VERSION, NO_MAP, BROKEN_SUBTREE, SUBTREE_NOWHERE, SUBTREE_ABSENT, DUPLICATE_NODE,
-    METADATA, ODD_PROPERTY, GENERATIONS,
+    DAMAGED,
+    VERSION,
+    NO_MAP,
+    BROKEN_SUBTREE,
+    SUBTREE_NOWHERE,
+    SUBTREE_ABSENT,
+    DUPLICATE_NODE,
+    METADATA,
+    ODD_PROPERTY,
+    GENERATIONS,
 )

@@ -5,87 +5,137 @@ from __future__ import annotations
 from hwpkho.codes import Code
 
 GONE = Code(
-    "HP401", "tracker-gone", "note", "measured",
+    "HP401",
+    "tracker-gone",
+    "note",
+    "measured",
     "The tracker's pages no longer hold the tracker: they are reused soon after boot.",
     "Nothing: the kernel has read them by then.",
     "Normal for the incoming handover of a running kernel; membership was not checked.",
 )
 DAMAGED = Code(
-    "HP402", "tracker-damaged", "error", "measured",
+    "HP402",
+    "tracker-damaged",
+    "error",
+    "measured",
     "The tracker is no tree (or chain) that the kernel could have written.",
     "Keys with a wrong order bit, big-endian words or nodes outside RAM crash the next kernel.",
     "Do not kexec with it.",
 )
 UNMARKED = Code(
-    "HP403", "not-preserved", "error", "measured",
+    "HP403",
+    "not-preserved",
+    "error",
+    "measured",
     "A page of the handover is not marked preserved.",
     "The next kernel may have reused it before it reads it: the list is usually dropped, but "
     "chance decides.",
     "A producer's bug: report it.",
 )
 MERGED = Code(
-    "HP404", "block-merged", "error", "measured",
+    "HP404",
+    "block-merged",
+    "error",
+    "measured",
     "An array entry lies inside a preserved block that starts elsewhere.",
     "Restoring asks for a block that starts at the entry: the list is dropped.",
     "Preserve every entry as a block of its own.",
 )
 NODE_ABSENT = Code(
-    "HP405", "tracker-absent", "warning", "source",
+    "HP405",
+    "tracker-absent",
+    "warning",
+    "source",
     "Pages of the tracker are not in the image.",
     "Nothing if only the capture lacks them; a crash if the machine does.",
     "Capture them too; membership was checked as far as the image goes.",
 )
 BLOCK_ORDER = Code(
-    "HP406", "block-order", "note", "measured",
+    "HP406",
+    "block-order",
+    "note",
+    "measured",
     "An array entry starts a preserved block of another order than the vmalloc's.",
     "Nothing: the block's order is not compared.",
     "None needed.",
 )
 UNLISTED = Code(
-    "HP407", "tracker-unlistable", "note", "source",
+    "HP407",
+    "tracker-unlistable",
+    "note",
+    "source",
     "A kho-v2 tracker with 16 KiB pages has one level too few: keys can be asked for, not listed.",
     "Nothing: the kernel of that version has the same limit.",
     "None needed.",
 )
 TRACKER_LOST = Code(
-    "HP408", "list-without-tracker", "warning", "measured",
+    "HP408",
+    "list-without-tracker",
+    "warning",
+    "measured",
     "The list reads soundly, but its tracker is gone, so nothing proves that its pages were "
     "preserved.",
     "Nothing: the kernel has read the tracker by then.",
     "Prefer a capture from before the kexec.",
 )
 SCRATCH_UNKNOWN = Code(
-    "HP410", "scratch-unknown", "note", "source",
+    "HP410",
+    "scratch-unknown",
+    "note",
+    "source",
     "The input does not tell where scratch is.",
     "Pages inside scratch may be used before the replay.",
     "Give --kho-scratch PHYS:LENGTH, a debugfs copy, or the x86 setup_data with the image.",
 )
 SCRATCH_BAD = Code(
-    "HP411", "scratch-bad", "error", "measured",
+    "HP411",
+    "scratch-bad",
+    "error",
+    "measured",
     "The scratch array is shorter than one entry, or an area of it is empty or wraps.",
     "Length 0 disables the revival; a short array or an area outside RAM crashes the boot.",
     "Do not kexec with it.",
 )
 SCRATCH_OVERLAP = Code(
-    "HP412", "preserved-in-scratch", "error", "measured",
+    "HP412",
+    "preserved-in-scratch",
+    "error",
+    "measured",
     "A page of the handover lies inside scratch.",
     "Early boot overwrites it before it is read.",
     "A producer's bug: report it.",
 )
 SCRATCH_ABSENT = Code(
-    "HP413", "scratch-absent", "note", "source",
+    "HP413",
+    "scratch-absent",
+    "note",
+    "source",
     "The scratch array is not in the image.",
     "Nothing: this is about the capture.",
     "Capture its page too.",
 )
 SCRATCH_TRAILING = Code(
-    "HP414", "scratch-trailing", "note", "measured",
+    "HP414",
+    "scratch-trailing",
+    "note",
+    "measured",
     "The scratch array's length is no multiple of 16 bytes.",
     "The trailing bytes are ignored.",
     "None needed.",
 )
 
 CODES = (
-    GONE, DAMAGED, UNMARKED, MERGED, NODE_ABSENT, BLOCK_ORDER, UNLISTED, TRACKER_LOST,
-    SCRATCH_UNKNOWN, SCRATCH_BAD, SCRATCH_OVERLAP, SCRATCH_ABSENT, SCRATCH_TRAILING,
+    GONE,
+    DAMAGED,
+    UNMARKED,
+    MERGED,
+    NODE_ABSENT,
+    BLOCK_ORDER,
+    UNLISTED,
+    TRACKER_LOST,
+    SCRATCH_UNKNOWN,
+    SCRATCH_BAD,
+    SCRATCH_OVERLAP,
+    SCRATCH_ABSENT,
+    SCRATCH_TRAILING,
 )

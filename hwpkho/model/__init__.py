@@ -1,0 +1,1 @@
+"""Plain data: what was read and what is known of it."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.codecs.tracker_radix import encode_key
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,7 +53,7 @@ class Preserved:
         return next((o for o in self.orders if self.has(phys, o)), None)
 
     def block_around(self, phys: int) -> tuple[int, int] | None:
-        """Return ``(start, order)`` of the smallest block that holds ``phys``, None if none does."""
+        """Return ``(start, order)`` of the smallest block around ``phys``, None if none."""
         for order in self.orders:
             start = phys >> (self.page_shift + order) << (self.page_shift + order)
             if self.has(start, order):
@@ -71,3 +73,29 @@ class Preserved:
                 base = number * self.bits
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
+
+
+class UnlistedPreserved(Preserved):
+    """The blocks of a tree that lost the order bit of its keys: can be asked, not listed.
+
+    kho-v2 (7.0) with 16 KiB pages. Its leaves stand under order 0 and the cut key.
+    """
+
+    @property
+    def orders(self) -> list[int]:
+        """All orders that a page allocator has: the tree does not tell."""
+        return list(range(11))
+
+    def has(self, phys: int, order: int) -> bool:
+        """Tell whether the cut key of the block is in the tree."""
+        shift = self.page_shift
+        if phys % (1 << (shift + order)):
+            return False
+        key = encode_key(phys, order, shift) & ((1 << (64 - shift)) - 1)
+        leaf = self.leaves.get((0, key // self.bits))
+        bit = key % self.bits
+        return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield nothing: where the blocks are is not told."""
+        return iter(())

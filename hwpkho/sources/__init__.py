@@ -1,0 +1,1 @@
+"""Physical memory, from whatever image it was saved in."""

@@ -45,7 +45,7 @@ class Source(ABC):
 
     @abstractmethod
     def find_pages(self, magic: bytes) -> Iterator[int]:
-        """Yield each physical address that is a multiple of 4096 and whose bytes begin with ``magic``.
+        """Yield each physical address, a multiple of 4096, whose bytes begin with ``magic``.
 
         Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
         does not touch its holes. ``magic`` is 4 to 8 bytes.
@@ -55,5 +55,5 @@ class Source(ABC):
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing
         """Give back what the source holds; reading afterwards is an error."""

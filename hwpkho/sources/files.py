@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hwpkho.errors import InputError
 from hwpkho.text import printable
@@ -62,11 +62,14 @@ class FileBytes:
             return  # /proc/kcore: regular by its mode, but not mappable
         self._view = memoryview(self._map)
 
-    def __enter__(self) -> FileBytes:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -110,7 +113,7 @@ class FileBytes:
     def scan(
         self, ranges: Iterable[tuple[int, int]], phase: int, step: int, magic: bytes
     ) -> Iterator[int]:
-        """Yield the offsets in ``ranges`` that are ``phase`` modulo ``step`` and begin with ``magic``.
+        """Yield the offsets in ``ranges``, ``phase`` modulo ``step``, that begin with ``magic``.
 
         ``ranges`` are ``(start, end)`` pairs, end exclusive.
         """
@@ -142,7 +145,7 @@ def _spool_stdin() -> int:
 
 
 def _spool(pipe: int) -> int:
-    with tempfile.TemporaryFile() as spool, open(pipe, "rb", buffering=0) as source:  # noqa: PTH123 - a descriptor
+    with tempfile.TemporaryFile() as spool, open(pipe, "rb", buffering=0) as source:
         while chunk := source.read(1 << 20):
             spool.write(chunk)
         spool.flush()

@@ -1,4 +1,4 @@
-"""Physical memory as pieces of files: what ELF cores, raw images and segment folders have in common."""
+"""Physical memory as pieces of files: common to ELF cores, raw images and segment folders."""
 
 from __future__ import annotations
 

@@ -43,9 +43,7 @@ def open_raw(path: str, base: int) -> MappedSource:
 
 def segment_files(folder: Path) -> list[tuple[int, Path]]:
     """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending."""
-    return sorted(
-        (int(m[1], 16), p) for p in folder.iterdir() if (m := _SEGMENT.fullmatch(p.name))
-    )
+    return sorted((int(m[1], 16), p) for p in folder.iterdir() if (m := _SEGMENT.fullmatch(p.name)))
 
 
 def open_segments(folder: Path) -> MappedSource:

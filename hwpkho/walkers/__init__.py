@@ -1,0 +1,1 @@
+"""Follow pointers through a source; produce the model and its problems."""

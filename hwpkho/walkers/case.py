@@ -16,7 +16,8 @@ from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources.overlay import PieceSource
 from hwpkho.text import printable
 from hwpkho.walkers import boot, find
-from hwpkho.walkers.handover import HandoverReader, read_scratch
+from hwpkho.walkers import scratch as scratches
+from hwpkho.walkers.handover import HandoverReader
 from hwpkho.walkers.tracker import Trackers
 
 if TYPE_CHECKING:
@@ -286,10 +287,10 @@ def _scratch(
     if isinstance(given, str):
         return Scratch(None, 0, ())
     if given is not None:
-        return read_scratch(source, *given)
+        return scratches.read(source, *given)
     areas = found.copy.scratch if found.copy else None
     for b in told:
         if found.role != "in" or b.fdt_addr == found.phys:
-            scratch = read_scratch(source, b.scratch_addr, b.scratch_size)
+            scratch = scratches.read(source, b.scratch_addr, b.scratch_size)
             return Scratch(scratch.array, scratch.length, scratch.areas or areas)
     return Scratch(None, None, areas) if areas else None

@@ -124,8 +124,7 @@ def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
     starts, sizes = _numbers(phys), _numbers(length)
     if len(starts) != len(sizes):
         raise InputError(
-            f"{printable(str(phys))} has {len(starts)} areas, {printable(str(length))} "
-            f"{len(sizes)}"
+            f"{printable(str(phys))} has {len(starts)} areas, {printable(str(length))} {len(sizes)}"
         )
     return tuple(zip(starts, sizes, strict=True))
 

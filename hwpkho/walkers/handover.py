@@ -14,21 +14,18 @@ from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
 from hwpkho.codecs.metadata import (
     KEXEC_METADATA_SIZE,
-    MAX_SCRATCH_AREAS,
-    SCRATCH_ENTRY,
     KexecMetadata,
-    parse_scratch,
 )
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
-from hwpkho.codes import tracker as tracker_codes
 from hwpkho.errors import InputError
-from hwpkho.model.handover import Handover, HwpoisonList, Role, Root, Scratch, Subtree, TrackerState
+from hwpkho.model.handover import Handover, HwpoisonList, Role, Root, Scratch, Subtree
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.text import printable
-from hwpkho.walkers import subtrees, tracker, vmalloc
+from hwpkho.walkers import membership, scratch, subtrees, tracker, vmalloc
 from hwpkho.walkers.copies import Copy, cut_problem
+from hwpkho.walkers.membership import Page
 from hwpkho.walkers.report import Report
 
 if TYPE_CHECKING:
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a foreign subtree's blob that are read to say what is known of it.
 MAX_FOREIGN_BLOB = 1 << 16
-#: Pages that lack in a tracker are looked for until so many were found.
-_MAX_UNMARKED = 1000
 
 
 @dataclass(slots=True)
@@ -69,7 +64,7 @@ class HandoverReader:
     consumed: bool = False
     trackers: tracker.Trackers | None = None
     report: Report = field(default_factory=Report)
-    preserved: list[tuple[str, int, bool]] = field(default_factory=list)
+    preserved: list[Page] = field(default_factory=list)
 
     def read(self) -> Handover:
         """Return the handover with all its problems."""
@@ -85,8 +80,8 @@ class HandoverReader:
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
-            state = self._tracker_state(walk, hwpoison)
-        self._check_scratch()
+            state = membership.state(walk, self.phys, self.role, hwpoison, self.preserved, report)
+        scratch.check(self.scratch, self.preserved, report)
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
             self.scratch, metadata, hwpoison, report.problems(), walk,
@@ -103,7 +98,7 @@ class HandoverReader:
             report.add(root_codes.DAMAGED, str(error), at)
             return None
         if at is not None:
-            self.preserved.append(("root FDT", at, False))
+            self.preserved.append(Page("root FDT", at))
         if self.copy is not None and cut:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
@@ -183,8 +178,8 @@ class HandoverReader:
     def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
         ref = root.find(roots.KEXEC_METADATA) if root else None
         phys = ref.phys if ref else None
-        raw = self.source.read(phys, KEXEC_METADATA_SIZE) if phys is not None else None
-        raw = raw if raw is not None else self._copied(roots.KEXEC_METADATA)
+        there = self.source.read(phys, KEXEC_METADATA_SIZE) if phys is not None else None
+        raw = bytes(there) if there is not None else self._copied(roots.KEXEC_METADATA)
         if raw is None:
             if root and ref is None:
                 self.report.add(root_codes.METADATA, "there is no kexec-metadata", self.phys)
@@ -209,7 +204,7 @@ class HandoverReader:
         if raw is None:
             return HwpoisonList(ref.phys, ref.size, None)
         if ref.phys is not None:
-            self.preserved.append(("hwpoison blob", ref.phys, False))
+            self.preserved.append(Page("hwpoison blob", ref.phys))
         revision = "fdt-v1" if raw[:4] == fdt.MAGIC else "struct-v1"
         try:
             blob = blobs.parse(raw)
@@ -288,131 +283,14 @@ class HandoverReader:
         found = vmalloc.walk(self.source, area, page_size, report)
         self._note_pages(found, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
-            pfns = vmalloc.read_array(
-                self.source, found, area.order, blob.count, page_size, report
-            )
+            pfns = vmalloc.read_array(self.source, found, area.order, blob.count, page_size, report)
         return HwpoisonList(
             ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
             blob.revision, blob.version,
         )  # fmt: skip
 
     def _note_pages(self, found: vmalloc.VmallocWalk, page_size: int) -> None:
-        self.preserved += [("chunk", phys, True) for phys in found.chunks]
-        self.preserved += [("array page", phys - phys % page_size, True) for phys in found.pages]
-
-    def _tracker_state(
-        self, walk: tracker.TrackerWalk, hwpoison: HwpoisonList | None
-    ) -> TrackerState | None:
-        """Compare the tracker with what it must mark, and say how much of it there is."""
-        report, preserved = self.report, walk.preserved
-        if not walk.nodes and walk.absent:
-            report.add(
-                tracker_codes.NODE_ABSENT,
-                f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not "
-                "checked",
-                walk.absent[0],
-            )
-            return None
-        holds_root = self.phys is not None and preserved.block_around(self.phys) is not None
-        if not holds_root and self.role != "out":
-            self._tracker_gone(walk, hwpoison)
-            return "gone"
-        for defect in walk.damaged:
-            report.add(tracker_codes.DAMAGED, defect.message, defect.phys)
-        for phys in walk.absent:
-            report.add(
-                tracker_codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys
-            )
-        if not walk.listed:
-            report.add(
-                tracker_codes.UNLISTED, "this tracker can be asked for a block, not listed"
-            )
-        marked = self._check_marked(walk)
-        return "complete" if marked and walk.intact else "partial"
-
-    def _tracker_gone(self, walk: tracker.TrackerWalk, hwpoison: HwpoisonList | None) -> None:
-        self.report.add(
-            tracker_codes.GONE,
-            "the pages of the tracker hold something else, or a tracker without the root FDT; "
-            "membership was not checked",
-            next(iter(walk.nodes), None),
-            "note" if self.role == "in" else "warning",
-        )
-        if hwpoison and hwpoison.pfns is not None:
-            self.report.add(
-                tracker_codes.TRACKER_LOST,
-                "the list reads soundly, but nothing proves that its pages were preserved",
-                hwpoison.phys,
-            )
-
-    def _check_marked(self, walk: tracker.TrackerWalk) -> bool:
-        preserved, unmarked = walk.preserved, 0
-        for what, phys, restored in self.preserved:
-            if preserved.has(phys, 0):
-                continue
-            if (preserved.block_at(phys) if restored else preserved.block_around(phys)) is not None:
-                continue
-            around = preserved.block_around(phys)
-            if around is None:
-                self.report.add(
-                    tracker_codes.UNMARKED,
-                    f"{what} 0x{phys:x} is not marked preserved",
-                    phys,
-                    "warning" if walk.absent else None,
-                )
-            else:
-                self.report.add(
-                    tracker_codes.MERGED,
-                    f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
-                    f"at 0x{around[0]:x}",
-                    phys,
-                )
-            unmarked += 1
-            if unmarked >= _MAX_UNMARKED:
-                break
-        return not unmarked
-
-    def _check_scratch(self) -> None:
-        scratch, report = self.scratch, self.report
-        if scratch is None:
-            report.add(tracker_codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
-            return
-        if scratch.length is not None and scratch.length < 16:
-            report.add(
-                tracker_codes.SCRATCH_BAD,
-                f"the scratch array has {scratch.length} bytes, one entry needs 16",
-                scratch.array,
-            )
-        elif scratch.length is not None and scratch.length % 16:
-            report.add(
-                tracker_codes.SCRATCH_TRAILING,
-                f"the scratch array has {scratch.length} bytes, no multiple of 16",
-                scratch.array,
-            )
-        if scratch.areas is None:
-            where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
-            report.add(
-                tracker_codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image"
-            )
-            return
-        for start, size in scratch.areas:
-            if not size or start + size > 1 << 64:
-                report.add(
-                    tracker_codes.SCRATCH_BAD,
-                    f"scratch area 0x{start:x} of {size} bytes makes no sense",
-                    start,
-                )
-        for what, phys, _ in self.preserved:
-            if any(a <= phys < a + n for a, n in scratch.areas):
-                report.add(
-                    tracker_codes.SCRATCH_OVERLAP, f"{what} 0x{phys:x} lies inside scratch", phys
-                )
-
-
-def read_scratch(source: Source, array: int, length: int) -> Scratch:
-    """Read the scratch array at physical address ``array``, ``length`` bytes, through ``source``."""
-    wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
-    data = source.read(array, wanted) if wanted else None
-    areas = tuple(parse_scratch(data)) if data is not None else None
-    return Scratch(array, length, areas)
-
+        self.preserved += [Page("chunk", phys, restored=True) for phys in found.chunks]
+        self.preserved += [
+            Page("array page", phys - phys % page_size, restored=True) for phys in found.pages
+        ]

@@ -6,7 +6,7 @@ not entered again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import tracker_bitmap, tracker_radix
@@ -35,6 +35,7 @@ class TrackerWalk:
         nodes: Physical addresses of the tracker's own pages that were read, in walking order.
         damaged: Nodes or keys that no kernel writes.
         absent: Addresses of nodes that the image does not hold.
+        places: Of a radix tree: node → (level, key bits above it); level 0 is a bitmap.
         listed: False where this tree cannot be listed (kho-v2 with 16 KiB pages).
     """
 
@@ -43,6 +44,7 @@ class TrackerWalk:
     damaged: list[Defect]
     absent: list[int]
     listed: bool = True
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def intact(self) -> bool:
@@ -96,6 +98,7 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
             found.absent.append(node)
             continue
         found.nodes.append(node)
+        found.places[node] = level, prefix
         if level == 0:
             _take_bitmap(found, page, prefix, shape, node)
             continue
@@ -132,9 +135,7 @@ def _take_bitmap(
         order = 64 - shift - (prefix.bit_length() - 1 + bits)
         if order < 0:
             if any(page):
-                found.damaged.append(
-                    Defect(f"bitmap 0x{node:x} has keys above every order", node)
-                )
+                found.damaged.append(Defect(f"bitmap 0x{node:x} has keys above every order", node))
             return
         leaves[order, prefix ^ 1 << (prefix.bit_length() - 1)] = page
         return
@@ -166,9 +167,7 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
         found.nodes.append(at)
         chunk = tracker_bitmap.Chunk.parse(page)
         if chunk.announced != len(chunk.elements):
-            found.damaged.append(
-                Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at)
-            )
+            found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
         if chunk.order > 64 - page_shift(page_size):
             found.damaged.append(Defect(f"chunk 0x{at:x} has order {chunk.order}", at))
         else:

@@ -110,8 +110,7 @@ def _check_entries(pages: array[int], order: int, page_size: int, report: Report
     if unaligned:
         report.add(
             codes.ARRAY_UNALIGNED,
-            f"{len(unaligned)} array entries are not page aligned, the first is "
-            f"0x{unaligned[0]:x}",
+            f"{len(unaligned)} array entries are not page aligned, the first is 0x{unaligned[0]:x}",
             unaligned[0],
         )
     starts = sorted(p - p % page_size for p in pages)

@@ -1,0 +1,119 @@
+"""Compares a tracker with what it must mark: the handover's own pages.
+
+Source: kho_restore_page() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4): a chunk or array
+page is restored as the block that starts at its address; root FDT and blob are only read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import tracker as codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.model.handover import HwpoisonList, Role, TrackerState
+    from hwpkho.walkers.report import Report
+    from hwpkho.walkers.tracker import TrackerWalk
+
+#: Pages that lack in a tracker are looked for until so many were found.
+_MAX_UNMARKED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the handover.
+
+    Attributes:
+        what: For messages, ``chunk``.
+        phys: Its physical address, bytes.
+        restored: Whether the kernel restores it, so that a block must start there.
+    """
+
+    what: str
+    phys: int
+    restored: bool = False
+
+
+def state(
+    walk: TrackerWalk,
+    root: int | None,
+    role: Role | None,
+    hwpoison: HwpoisonList | None,
+    pages: Sequence[Page],
+    report: Report,
+) -> TrackerState | None:
+    """Say how much of the tracker there is; None where the image does not hold it.
+
+    ``root`` is the physical address of the root FDT, ``pages`` what must be marked.
+    """
+    preserved = walk.preserved
+    if not walk.nodes and walk.absent:
+        report.add(
+            codes.NODE_ABSENT,
+            f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
+            walk.absent[0],
+        )
+        return None
+    holds_root = root is not None and preserved.block_around(root) is not None
+    if not holds_root and role != "out":
+        _gone(walk, role, hwpoison, report)
+        return "gone"
+    for defect in walk.damaged:
+        report.add(codes.DAMAGED, defect.message, defect.phys)
+    for phys in walk.absent:
+        report.add(codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
+    if not walk.listed:
+        report.add(codes.UNLISTED, "this tracker can be asked for a block, not listed")
+    marked = _check_marked(walk, pages, report)
+    return "complete" if marked and walk.intact else "partial"
+
+
+def _gone(
+    walk: TrackerWalk, role: Role | None, hwpoison: HwpoisonList | None, report: Report
+) -> None:
+    report.add(
+        codes.GONE,
+        "the pages of the tracker hold something else, or a tracker without the root FDT; "
+        "membership was not checked",
+        next(iter(walk.nodes), None),
+        "note" if role == "in" else "warning",
+    )
+    if hwpoison and hwpoison.pfns is not None:
+        report.add(
+            codes.TRACKER_LOST,
+            "the list reads soundly, but nothing proves that its pages were preserved",
+            hwpoison.phys,
+        )
+
+
+def _check_marked(walk: TrackerWalk, pages: Sequence[Page], report: Report) -> bool:
+    preserved, unmarked = walk.preserved, 0
+    for page in pages:
+        what, phys = page.what, page.phys
+        if preserved.has(phys, 0):
+            continue
+        found = preserved.block_at(phys) if page.restored else preserved.block_around(phys)
+        if found is not None:
+            continue
+        around = preserved.block_around(phys)
+        if around is None:
+            report.add(
+                codes.UNMARKED,
+                f"{what} 0x{phys:x} is not marked preserved",
+                phys,
+                "warning" if walk.absent else None,
+            )
+        else:
+            report.add(
+                codes.MERGED,
+                f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
+                f"at 0x{around[0]:x}",
+                phys,
+            )
+        unmarked += 1
+        if unmarked >= _MAX_UNMARKED:
+            break
+    return not unmarked

@@ -1,0 +1,61 @@
+"""Reads the scratch array, and checks it against the handover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs.metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
+from hwpkho.codes import tracker as codes
+from hwpkho.model.handover import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.sources.base import Source
+    from hwpkho.walkers.membership import Page
+    from hwpkho.walkers.report import Report
+
+
+def read(source: Source, array: int, length: int) -> Scratch:
+    """Read the scratch array of ``length`` bytes at physical address ``array``."""
+    wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
+    data = source.read(array, wanted) if wanted else None
+    areas = tuple(parse_scratch(data)) if data is not None else None
+    return Scratch(array, length, areas)
+
+
+def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> None:
+    """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it."""
+    if scratch is None:
+        report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
+        return
+    if scratch.length is not None and scratch.length < 16:
+        report.add(
+            codes.SCRATCH_BAD,
+            f"the scratch array has {scratch.length} bytes, one entry needs 16",
+            scratch.array,
+        )
+    elif scratch.length is not None and scratch.length % 16:
+        report.add(
+            codes.SCRATCH_TRAILING,
+            f"the scratch array has {scratch.length} bytes, no multiple of 16",
+            scratch.array,
+        )
+    if scratch.areas is None:
+        where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
+        report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
+        return
+    for start, size in scratch.areas:
+        if not size or start + size > 1 << 64:
+            report.add(
+                codes.SCRATCH_BAD,
+                f"scratch area 0x{start:x} of {size} bytes makes no sense",
+                start,
+            )
+    for page in pages:
+        if any(a <= page.phys < a + n for a, n in scratch.areas):
+            report.add(
+                codes.SCRATCH_OVERLAP,
+                f"{page.what} 0x{page.phys:x} lies inside scratch",
+                page.phys,
+            )

@@ -101,7 +101,8 @@ def from_memory(
         if page is None:
             raise InputError(f"{source.name}: nothing at 0x{options.root_fdt:x}, the root FDT")
         found = [_Found(options.root_fdt, bytes(page), None)]
-    _set_roles(found, known)
+    # A handover.json beside segments is for the next kernel: it tells no role in this image.
+    _set_roles(found, {b.fdt_addr for b in told[len(handed) :]})
     for copy in copies:
         if copy not in missing:
             _attach(copy, found, source)

@@ -80,7 +80,7 @@ class HandoverReader:
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
-            state = membership.state(walk, self.phys, self.role, hwpoison, self.preserved, report)
+            state = membership.state(walk, self.role, hwpoison, self.preserved, report)
         scratch.check(self.scratch, self.preserved, report)
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,

@@ -39,7 +39,6 @@ class Page:
 
 def state(
     walk: TrackerWalk,
-    root: int | None,
     role: Role | None,
     hwpoison: HwpoisonList | None,
     pages: Sequence[Page],
@@ -47,7 +46,8 @@ def state(
 ) -> TrackerState | None:
     """Say how much of the tracker there is; None where the image does not hold it.
 
-    ``root`` is the physical address of the root FDT, ``pages`` what must be marked.
+    ``pages`` is what must be marked. A tracker that marks none of it is the incoming one of a
+    running kernel, reused since.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -57,8 +57,8 @@ def state(
             walk.absent[0],
         )
         return None
-    holds_root = root is not None and preserved.block_around(root) is not None
-    if not holds_root and role != "out":
+    holds_any = any(preserved.block_around(p.phys) is not None for p in pages[:_MAX_UNMARKED])
+    if not holds_any and role != "out":
         _gone(walk, role, hwpoison, report)
         return "gone"
     for defect in walk.damaged:
@@ -76,7 +76,7 @@ def _gone(
 ) -> None:
     report.add(
         codes.GONE,
-        "the pages of the tracker hold something else, or a tracker without the root FDT; "
+        "the pages of the tracker hold something else, or a tracker that marks nothing of this handover; "
         "membership was not checked",
         next(iter(walk.nodes), None),
         "note" if role == "in" else "warning",

@@ -8,8 +8,6 @@ standard library's tarfile follows sizes that lead backwards without end, hence 
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,7 +32,6 @@ _LZMA_MEMORY = 96 << 20
 _MAX_STREAMS = 64
 
 _GNU_MAGIC = b"ustar  \0"
-_DAMAGED = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 class _Decompressor(Protocol):
@@ -49,10 +46,26 @@ def _decompressor(head: bytes) -> _Decompressor | None:
     if head.startswith(b"\x1f\x8b\x08"):
         return zlib.decompressobj(wbits=31)
     if head.startswith(b"BZh"):
+        import bz2  # only here: most archives need neither of the two
+
         return bz2.BZ2Decompressor()
     if head.startswith(b"\xfd7zXZ\0"):
+        import lzma
+
         return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
     return None
+
+
+def _decompress(unpacker: _Decompressor, data: bytes | memoryview, size: int, shown: str) -> bytes:
+    """Return up to ``size`` bytes; the three decompressors have no error in common."""
+    try:
+        return unpacker.decompress(data, size)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{shown}: compressed archive: {printable(str(error))}") from error
+    except Exception as error:
+        if type(error).__name__ != "LZMAError":  # naming the class would import lzma for all
+            raise
+        raise InputError(f"{shown}: compressed archive: {printable(str(error))}") from error
 
 
 def _is_tar(head: bytes) -> bool:
@@ -67,10 +80,7 @@ def _unpacked(data: memoryview, shown: str) -> memoryview:
         unpacker = _decompressor(bytes(rest[:6]))
         if unpacker is None:
             break  # padding after the last stream
-        try:
-            out += unpacker.decompress(rest, MAX_UNPACKED + 1 - len(out))
-        except _DAMAGED as error:
-            raise InputError(f"{shown}: compressed archive: {printable(str(error))}") from error
+        out += _decompress(unpacker, rest, MAX_UNPACKED + 1 - len(out), shown)
         if len(out) > MAX_UNPACKED:
             raise InputError(
                 f"{shown}: unpacks to more than {MAX_UNPACKED >> 20} MiB: pack only "
@@ -164,8 +174,8 @@ class SysfsTar(FileForm):
         if unpacker is None:
             return False
         try:
-            return _is_tar(unpacker.decompress(head, _BLOCK))
-        except _DAMAGED:
+            return _is_tar(_decompress(unpacker, head, _BLOCK, ""))
+        except InputError:
             return False
 
     def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:

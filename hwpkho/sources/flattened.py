@@ -33,6 +33,8 @@ _BLOCK = struct.Struct(">qq")
 _END = -1
 _TYPE, _VERSION = 1, 1
 _MAX_OFFSET = (1 << 63) - 1
+#: Writers make blocks of kilobytes, and few small ones: more than so many must not be crumbs.
+_MANY, _CRUMB = 1 << 15, 64
 
 
 def sniff(file: FileBytes) -> bool:
@@ -112,6 +114,11 @@ class Flattened(FileBytes):
             if at - seen >= WINDOW:
                 file.let_go(seen, at)
                 seen = at
+        if len(sizes) > _MANY and sum(sizes) < len(sizes) * _CRUMB:
+            raise InputError(
+                f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is no "
+                f"flattened dump"
+            )
         return starts, sizes, origins
 
     def _cut(self, name: str, at: int) -> None:

@@ -226,7 +226,6 @@ class KdumpSource(Source):
         return search(self, magic)
 
     def note_damaged(self, count: int, first: DamagedPageError) -> None:
-        """Add the problem of pages that a search could not look at."""
-        self.problems.append(
-            problem(TRUNCATED, f"{first} ({count} such page{'s' * (count > 1)} passed over)")
-        )
+        """Add the problem of the data of ``count`` pages that a search could not look at."""
+        more = f", as were {count - 1} more" if count > 1 else ""
+        self.problems.append(problem(TRUNCATED, f"{first}; it was passed over{more}"))

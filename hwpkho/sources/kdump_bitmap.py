@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PIECE = 1024
 _ONES = re.compile("1+")
-#: Up to so many bits in a piece they are picked one by one.
+#: Up to so many bits or runs in a piece, they are picked one by one.
 _FEW = 64
 
 
@@ -97,9 +97,7 @@ class Bitmap:
         """Yield ``(first, end)``, end exclusive, of bits set in a row: ascending, merged."""
         first = end = -1
         for at, stop in zip(self._at, self._stop, strict=True):
-            digits = f"{self._mask(self._value(at, stop), at):b}"[::-1]
-            for match in _ONES.finditer(digits):
-                a, b = match.span()
+            for a, b in _spans(self._mask(self._value(at, stop), at)):
                 if at * 8 + a != end:
                     if end > first:
                         yield first, end
@@ -107,6 +105,21 @@ class Bitmap:
                 end = at * 8 + b
         if end > first:
             yield first, end
+
+
+def _spans(value: int) -> list[tuple[int, int]]:
+    """Return ``(first, end)`` of the runs of ones in a number."""
+    if (value & ~(value << 1)).bit_count() > _FEW:
+        return [match.span() for match in _ONES.finditer(f"{value:b}"[::-1])]
+    found, at = [], 0
+    while value:
+        skip = (value & -value).bit_length() - 1
+        value >>= skip
+        length = (~value & (value + 1)).bit_length() - 1
+        value >>= length
+        found.append((at + skip, at + skip + length))
+        at += skip + length
+    return found
 
 
 def _positions(value: int) -> list[int]:

@@ -27,6 +27,8 @@ OLD_MAGIC = b"DISKDUMP"
 
 #: utsname.machine → architecture as hwpkho calls it.
 MACHINES = {b"x86_64": "x86_64", b"aarch64": "arm64"}
+#: Size of a struct elf_prstatus → architecture: QEMU gives an arm64 guest's machine as "Unknown".
+_PRSTATUS = {336: "x86_64", 392: "arm64"}
 
 #: header_version → bytes of the sub header that it has; later versions only add to it.
 _SUB_SIZES = {0: 8, 1: 16, 2: 32, 3: 48, 4: 64, 5: 80, 6: 104}
@@ -41,6 +43,9 @@ _MACHINE = slice(4 * 65, 5 * 65)
 # phys_base, dump_level, split, start_pfn, end_pfn, then offset and size of vmcoreinfo, notes and
 # eraseinfo, then start, end and max_mapnr anew, with 64 bits also where `long` has fewer.
 _SUB = struct.Struct("<QiiQQQQQQQQQQQ")
+
+# An Elf64_Nhdr (sizes of name and description, type) and the name "CORE".
+_NOTE = struct.Struct("<III4s4x")
 
 #: One page descriptor: offset and size of the data, flags, page flags (always 0).
 DESC = struct.Struct("<QIIQ")
@@ -117,20 +122,38 @@ def read_header(file: FileBytes) -> KdumpHeader:
         if start > end:
             raise InputError(f"{name}: split dump of page frames {start} to {end}")
         first, stop = start, min(end, stop)
-    vmcoreinfo = b""
-    if info_at and info_at + info_size <= file.size:
-        vmcoreinfo = bytes(file.read(info_at, min(info_size, _MAX_VMCOREINFO)))
+    machine = utsname[_MACHINE].split(b"\0")[0]
+    vmcoreinfo = _optional(file, info_at, min(info_size, _MAX_VMCOREINFO))
     return KdumpHeader(
         block_size=block,
         bitmap=bitmap,
         table=table,
         first_pfn=min(first, stop),
         end_pfn=stop,
-        arch=MACHINES.get(utsname[_MACHINE].split(b"\0")[0]),
+        arch=MACHINES.get(machine) or _arch_of_notes(file, sub[7], sub[8]),
         vmcoreinfo=vmcoreinfo,
         page_size=_page_size(block, vmcoreinfo, bool(utsname[0])),
         incomplete=bool(status & INCOMPLETE),
     )
+
+
+def _optional(file: FileBytes, offset: int, size: int) -> bytes:
+    """Return what a file can also be read without; empty where it has none, or not all of it."""
+    if not offset or offset + size > file.size:
+        return b""
+    try:
+        return bytes(file.read(offset, size))
+    except InputError:  # a gap of a flattened file
+        return b""
+
+
+def _arch_of_notes(file: FileBytes, offset: int, size: int) -> str | None:
+    """Tell the architecture by the size of the first note where that is the registers of a CPU."""
+    note = _optional(file, offset, min(size, _NOTE.size))
+    if len(note) < _NOTE.size:
+        return None
+    name_size, desc_size, kind, name = _NOTE.unpack(note)
+    return _PRSTATUS.get(desc_size) if (name_size, kind, name) == (5, 1, b"CORE") else None
 
 
 def columns(descriptors: bytes | memoryview) -> tuple[array[int], array[int]]:

@@ -29,8 +29,8 @@ _SMALL = 512
 #: Descriptors that may share data with a hit. Writers share only the page of zeros.
 _MAX_SHARED = 1024
 #: What may be decompressed in full, in bytes: that much, and so many times the file. Each page
-#: counts for so many bytes more, for the call.
-_FULL_BASE, _FULL_RATIO, _FULL_CALL = 64 << 20, 128, 8192
+#: counts for so many bytes more, for the call, and a damaged one for so many times its data.
+_FULL_BASE, _FULL_RATIO, _FULL_CALL, _FULL_DAMAGED = 64 << 20, 128, 8192, 256
 
 _NONE: tuple[int, ...] = ()
 
@@ -135,6 +135,7 @@ class _Search:
         except DamagedPageError as error:
             self.pass_over(error)
         except ValueError as error:
+            self.full -= size * _FULL_DAMAGED
             self.pass_over(self.source.damaged(offset, size, flags, str(error)))
         return _NONE
 
@@ -145,20 +146,18 @@ class _Search:
 
     def compare(self, data: memoryview, flags: int) -> tuple[int, ...]:
         magic, block = self.magic, self.source.block_size
-        if len(self.starts) == 1 and flags != decompress.ZSTD:
-            same = decompress.head(flags, data, block, len(magic)) == magic
-            return (0,) if same else _NONE
-        if flags == decompress.RAW:
-            page = decompress.expand(flags, data, block)
-            return tuple(s for s in self.starts if page[s : s + len(magic)] == magic)
+        if len(self.starts) == 1:
+            head = decompress.head(flags, data, block, len(magic))
+            if head is not None:
+                return (0,) if head == magic else _NONE
         key = (flags, bytes(data)) if len(data) <= _SMALL else None
         if key is not None and key in self.small:
             return self.small[key]
         self.full -= block + _FULL_CALL
         if self.full < 0:
             raise InputError(
-                f"{self.source.name}: the pages decompress to more than {_FULL_RATIO} times the "
-                f"size of the file; this is no memory image"
+                f"{self.source.name}: its pages are damaged or decompress to more than "
+                f"{_FULL_RATIO} times the size of the file; this is no memory image"
             )
         page = decompress.expand(flags, data, block)
         hits = tuple(s for s in self.starts if page[s : s + len(magic)] == magic)

@@ -7,105 +7,166 @@ from hwpkho.codes.memmap_view import CODES as _VIEW_CODES
 
 # fmt: off - a table: one line of facts, then the sentences
 DAMAGED = Code(
-    "HP501", "map-line-damaged", "error", "source",
+    "HP501",
+    "map-line-damaged",
+    "error",
+    "source",
     "A line that belongs to the map cannot be read.",
     "Nothing: the kernel had the whole line.",
     "Get the log again, or choose another map or boot with --map or --boot.",
 )
 REVERSED = Code(
-    "HP502", "range-reversed", "error", "source",
+    "HP502",
+    "range-reversed",
+    "error",
+    "source",
     "A range of the map ends before it starts.",
     "No kernel prints such a line.",
     "Get the map again: this one was edited or damaged.",
 )
 BEYOND = Code(
-    "HP503", "range-beyond-2-64", "error", "source",
+    "HP503",
+    "range-beyond-2-64",
+    "error",
+    "source",
     "A range of the map reaches past 2^64.",
     "No kernel prints such a line.",
     "Get the map again: this one was edited or damaged.",
 )
 EMPTY_RANGE = Code(
-    "HP504", "range-empty", "note", "source",
+    "HP504",
+    "range-empty",
+    "note",
+    "source",
     "A range of the map has no bytes.",
     "It is skipped.",
     "None needed.",
 )
 REPEATED = Code(
-    "HP505", "line-repeated", "note", "source",
+    "HP505",
+    "line-repeated",
+    "note",
+    "source",
     "A line of the map stands there twice in a row.",
     "Nothing: two logging paths wrote the same line.",
     "None needed; it was counted once.",
 )
 PAGES_MISMATCH = Code(
-    "HP506", "range-size-mismatch", "warning", "source",
+    "HP506",
+    "range-size-mismatch",
+    "warning",
+    "source",
     "The size that a line states is not that of its range.",
     "Nothing: it goes by start and number of pages.",
     "Get the map again: this one was edited or damaged.",
 )
 CUT = Code(
-    "HP507", "map-cut", "warning", "source",
+    "HP507",
+    "map-cut",
+    "warning",
+    "source",
     "The last line of the map is cut off.",
     "Nothing: the kernel had the whole map.",
     "Get the whole log; what follows is missing here and looks as if it were no RAM.",
 )
 LOST_LINES = Code(
-    "HP508", "map-lines-lost", "warning", "source",
+    "HP508",
+    "map-lines-lost",
+    "warning",
+    "source",
     "The numbers of the map's lines have gaps: lines are missing.",
     "Nothing: the kernel had the whole map.",
     "Get the whole log; frames of the missing lines look as if they were no RAM.",
 )
 IOMEM_ZEROS = Code(
-    "HP509", "iomem-unprivileged", "warning", "source",
+    "HP509",
+    "iomem-unprivileged",
+    "warning",
+    "source",
     "/proc/iomem was read without CAP_SYS_ADMIN: every address is 0.",
     "It hides addresses from everybody else.",
     "Read it as root.",
 )
 SAME_BOOTS = Code(
-    "HP510", "boots-equal", "note", "source",
+    "HP510",
+    "boots-equal",
+    "note",
+    "source",
     "The log holds several boots whose maps are equal.",
     "Nothing.",
     "None needed; --boot chooses another than the first.",
 )
 SAME_TABLE = Code(
-    "HP511", "table-repeated", "note", "source",
+    "HP511",
+    "table-repeated",
+    "note",
+    "source",
     "The same table stands in the input twice.",
     "Nothing.",
     "None needed; it was taken once.",
 )
 ARCH_OVERRULED = Code(
-    "HP512", "arch-overruled", "warning", "source",
+    "HP512",
+    "arch-overruled",
+    "warning",
+    "source",
     "The input is of another architecture than --arch says.",
     "Nothing.",
     "Leave --arch out: what the input tells counts.",
 )
 RUNTIME_ONLY = Code(
-    "HP513", "efi-runtime-only", "warning", "source",
+    "HP513",
+    "efi-runtime-only",
+    "warning",
+    "source",
     "The EFI map lists runtime regions only, as a kernel started by kexec prints them.",
     "It keeps its RAM from the e820 table; this list says nothing about RAM.",
     "Judge by another map.",
 )
 FILES_DISAGREE = Code(
-    "HP514", "files-disagree", "warning", "source",
+    "HP514",
+    "files-disagree",
+    "warning",
+    "source",
     "Two files disagree about what is RAM.",
     "It goes by its own map.",
     "Check that both files are of one machine and one boot.",
 )
 OUT_OF_ORDER = Code(
-    "HP515", "map-unsorted", "note", "source",
+    "HP515",
+    "map-unsorted",
+    "note",
+    "source",
     "The e820 map is not in ascending order.",
     "It sorts the table before it prints it; a kernel from 7.0 on calls this a firmware bug.",
     "None needed: order does not matter here.",
 )
 PAGE_COUNT_ONLY = Code(
-    "HP516", "attributes-unknown", "note", "source",
+    "HP516",
+    "attributes-unknown",
+    "note",
+    "source",
     "The EFI map was printed without attributes.",
     "It looks at them (write-back, specific purpose) before it takes a range for RAM.",
     "Write-back memory was assumed; a map with attributes is better.",
 )
 
 CODES = (
-    DAMAGED, REVERSED, BEYOND, EMPTY_RANGE, REPEATED, PAGES_MISMATCH, CUT, LOST_LINES, IOMEM_ZEROS,
-    SAME_BOOTS, SAME_TABLE, ARCH_OVERRULED, RUNTIME_ONLY, FILES_DISAGREE, OUT_OF_ORDER,
+    DAMAGED,
+    REVERSED,
+    BEYOND,
+    EMPTY_RANGE,
+    REPEATED,
+    PAGES_MISMATCH,
+    CUT,
+    LOST_LINES,
+    IOMEM_ZEROS,
+    SAME_BOOTS,
+    SAME_TABLE,
+    ARCH_OVERRULED,
+    RUNTIME_ONLY,
+    FILES_DISAGREE,
+    OUT_OF_ORDER,
     PAGE_COUNT_ONLY,
     *_VIEW_CODES,
 )

@@ -28,7 +28,10 @@ class RawMap:
         entries: In file order.
         boot: The boot the table belongs to, None where the form knows no boots.
         arch: What the table tells of the architecture, None where nothing.
-        problems: Odd things about it, with line numbers or offsets in their messages.
+        problems: Odd things about it, with line numbers or offsets in their messages. One of
+            severity ``error`` makes the table unreadable.
+        line: Number of the log line where the table starts (from 1), None in a file of its own.
+        form: The ``name`` of the form that read it; the reader fills it in.
     """
 
     name: str
@@ -36,6 +39,8 @@ class RawMap:
     boot: int | None = None
     arch: str | None = None
     problems: list[Problem] = field(default_factory=list)
+    line: int | None = None
+    form: str = ""
 
 
 class FileForm(ABC):
@@ -64,19 +69,26 @@ class FileForm(ABC):
 class LineForm(ABC):
     """A form made of lines among others.
 
-    One instance reads one log. ``triggers`` are byte strings of which at least one stands in
-    every line of the form: lines without any are never shown to it, which keeps a million-line
-    log cheap.
+    One instance reads one log. Lines are selected before they are shown to it, which keeps a
+    million-line log cheap: only a line in which one of the ``triggers`` is found is.
 
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table.
-        triggers: Substrings that select lines.
+        triggers: Regular expressions without capturing groups. The first byte of each stands for
+            itself and should be rare in logs: it is what is searched for. Best is the hyphen of a
+            range ``A-B``, since one pass serves all forms that choose it.
+        more: Set by :meth:`feed` where the next line must be shown too, whatever stands in it: a
+            table's lines below its header, the rest of a line that a mail program broke.
+        again: Set by :meth:`feed` where the line seems to be the rest of the line before it: both
+            are shown once more, joined by a blank, under the first one's number.
     """
 
     name: str
     about: str
     triggers: tuple[bytes, ...]
+    more: bool = False
+    again: bool = False
 
     @abstractmethod
     def feed(self, number: int, line: str) -> None:
@@ -84,7 +96,8 @@ class LineForm(ABC):
 
     @abstractmethod
     def finish(self) -> Sequence[RawMap]:
-        """Return the tables found, possibly none.
+        """Return the tables found, possibly none, in the order of their first lines.
 
-        Raises InputError, naming the line, where a table is there but cannot be read.
+        Raises InputError, naming the line, where the input cannot be read at all. A single
+        damaged table carries a problem of severity ``error`` instead: another may be chosen.
         """

@@ -1,0 +1,235 @@
+"""The e820 tables that an x86 Linux prints at boot, in all wordings since 2.2.
+
+Source: arch/x86/kernel/e820.c, e820__print_table() and e820_print_type(); before 2.6.25
+arch/i386/kernel/setup.c and arch/x86_64/kernel/e820.c, print_memory_map(). Up to 3.4 a range ends
+one past its last byte and the type stands in parentheses; from 3.5 on the end is inclusive; from
+7.0 on the types have longer names and ``[gap ...]`` lines say what nothing describes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
+from hwpkho.maps import e820
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.tables import Tables
+from hwpkho.pages import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.model.memmap import Entry
+
+#: Who the kernel says speaks → the map.
+_MAPS = {
+    "user": "e820_user",
+    "modified": "e820_modified",
+    "reserve setup_data": "e820_setup_data",
+    "Xen": "xen_dom0",
+}
+_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|Xen)"
+
+#: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
+_LINE = re.compile(
+    rf"(?<![\w.-]){_WHO}:\s*"
+    r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
+    r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
+    r"\s*(?P<rest>.{0,120})"
+)
+#: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
+_BEGUN = re.compile(
+    rf"(?<![\w.-]){_WHO}:\s*"
+    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{8,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
+)
+_HEADER = re.compile(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_HEADED = {
+    "BIOS-provided": ("e820_firmware", "xen_dom0"),
+    "user-defined": ("e820_user",),
+    "modified": ("e820_modified",),
+    "extended": ("e820_setup_data",),
+}
+
+_WORDS = {
+    "usable": e820.RAM,
+    "system ram": e820.RAM,
+    "reserved": e820.RESERVED,
+    "device reserved": e820.RESERVED,
+    "acpi data": e820.ACPI,
+    "acpi nvs": e820.NVS,
+    "unusable": e820.UNUSABLE,
+    "soft reserved": e820.SOFT_RESERVED,
+}
+_SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
+_TYPE = re.compile(
+    rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
+    r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
+    re.IGNORECASE,
+)
+#: What a type may begin with where the line was broken within it.
+_STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
+
+#: So many lines below a header, or a broken line, are looked at before the table counts as ended.
+_PATIENCE = 3
+
+_EXPECTED = "[mem 0x...-0x...] and a type of memory"
+
+
+def map_of(who: str) -> str:
+    """Return the map name of a speaker."""
+    return _MAPS.get(who, "e820_firmware")
+
+
+class DmesgE820(LineForm):
+    """``BIOS-e820: [mem 0x...-0x...] usable`` and its kin."""
+
+    name = "dmesg-e820"
+    about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
+    triggers = (
+        b" RAM map:",
+        rb"-(?:e8(?:20|01)|88):",
+        rb"-0x[0-9A-Fa-f]{16}\]",
+        rb"- [0-9A-Fa-f]{16}[ \n]",
+    )
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
+        self._patience = 0
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        if self._broken and self._joined(line):
+            pass
+        elif match := _LINE.search(line):
+            self._entry(number, line, match)
+        elif header := _HEADER.search(line):
+            for name in _HEADED[header[1]]:
+                self._tables.begin(name)
+            self._patience = _PATIENCE
+        elif begun := _BEGUN.search(line):
+            self._break(number, map_of(begun["who"]), line)
+        elif self._patience:
+            self._patience -= 1
+        self.more = self._patience > 0
+
+    def _break(self, number: int, name: str, line: str) -> None:
+        """Keep the beginning of a broken line; one broken before is given up."""
+        self._give_up()
+        self._broken = (number, name, line.rstrip()[-200:])
+        self._patience = _PATIENCE
+
+    def _joined(self, line: str) -> bool:
+        """Tell whether ``line`` completes the broken line before it (or stays part of it)."""
+        if self._broken is None:
+            return False
+        number, _, text = self._broken
+        rest = re.sub(r"^[>|\s]+", "", line)
+        if not rest.strip():
+            return True  # a blank line: CR CR LF, or double spacing
+        if _LINE.search(line) or _HEADER.search(line):
+            self._give_up()
+            return False
+        match = _LINE.search(f"{text} {rest}")
+        if match is None:
+            self._give_up()
+            return False
+        self._entry(number, f"{text} {rest}", match)
+        return True
+
+    def _give_up(self) -> None:
+        """Report a broken line that nothing completed, if it was one of a table at all."""
+        if self._broken:
+            number, name, text = self._broken
+            self._broken = None
+            if "BIOS-" in text or self._tables.last(name):
+                self._tables.damaged(name, number, text, _EXPECTED)
+
+    def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
+        self._broken = None
+        if match["what"] == "gap":
+            self._patience = _PATIENCE
+            return
+        name = map_of(match["who"])
+        rest = match["rest"].strip()
+        type_ = _type_of(rest)
+        if type_ is None:
+            if any(word.startswith(rest.lower().lstrip("(")) for word in _STARTS):
+                self._break(number, name, line)
+            else:
+                self._tables.damaged(name, number, line, _EXPECTED)
+            return
+        start, end = _bounds(match)
+        first, last = self._tables.first(name), self._tables.last(name)
+        if first and last and start == first.start < last.start:
+            self._tables.begin(name)  # the list starts anew: another boot
+        self._tables.add(name, number, start, end, type_)
+        self._patience = _PATIENCE
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        if self._broken:
+            number, name, _ = self._broken
+            self._broken = None
+            if self._tables.last(name):
+                self._tables.odd(name, number, CUT, "the log ends within this line")
+        found = self._tables.finish()
+        for table in found:
+            starts = [e.start for e in table.entries]
+            if starts != sorted(starts):
+                message = f"line {table.line}: {table.name} is not in ascending order"
+                table.problems.append(problem(OUT_OF_ORDER, message))
+        return found
+
+
+def _type_of(text: str) -> str | None:
+    match = _TYPE.match(text)
+    if match is None:
+        return None
+    if match["word"]:
+        return e820.type_name(_WORDS[" ".join(match["word"].lower().split())])
+    return e820.type_name(int(match["number"]))
+
+
+def _bounds(match: re.Match[str]) -> tuple[int, int]:
+    """Return first and last byte of a matched line."""
+    if match["what"]:
+        return int(match["a"], 16), int(match["b"], 16)
+    left, right = int(match["c"], 16), int(match["d"], 16)
+    if match["sign"] == "@":
+        return right, right + left - 1
+    if not right and left:
+        right = PHYS_END  # the kernel's sum has wrapped around
+    return left, right - 1
+
+
+_TEXT_WORDS = {
+    "usable": "usable",
+    "reserved": "reserved",
+    "acpi_data": "ACPI data",
+    "acpi_nvs": "ACPI NVS",
+    "unusable": "unusable",
+    "pmem": "persistent (type 7)",
+    "pram": "persistent (type 12)",
+    "soft_reserved": "soft reserved",
+}
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """Return e820 entries as a 3.5 to 6.19 kernel prints them, header first.
+
+    Types are those of hwpkho.memmap/1; ``unknown``, which has no number, raises KeyError.
+    """
+    lines = ["BIOS-provided physical RAM map:\n"]
+    for entry in entries:
+        word = _TEXT_WORDS.get(entry.type)
+        if word is None:
+            number = e820.type_number(entry.type)
+            if number is None or entry.type == "unknown":
+                raise KeyError(entry.type)
+            word = f"type {number}"
+        lines.append(f"BIOS-e820: [mem 0x{entry.start:016x}-0x{entry.end:016x}] {word}\n")
+    return "".join(lines)

@@ -1,0 +1,209 @@
+"""The EFI memory map that Linux prints at boot: x86 in five wordings, arm64 and its kin in two.
+
+Source: arch/x86/platform/efi/efi.c (efi_print_memmap), drivers/firmware/efi/efi-init.c
+(reserve_regions), drivers/firmware/efi/efi.c (efi_md_typeattr_format); before 3.16
+arch/x86/kernel/efi.c. A range written ``[A-B)`` ends before B, ``[A-B]`` with it. x86 prints the
+list twice with efi=debug, the second time after SetVirtualAddressMap.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
+from hwpkho.maps import efi
+from hwpkho.maps.efi_words import attributes_of, type_of
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.tables import Tables
+from hwpkho.pages import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+
+_HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
+_A, _B = _HEX.format("a"), _HEX.format("b")
+
+#: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
+_X86 = re.compile(
+    r"(?<![\w.])mem(?P<index>\d{1,6}):\s*"
+    r"(?:type=(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
+    rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
+    r"(?:\s*\((?P<size>\d{1,15})(?P<unit>[KMG]?B)\))?"
+)
+#: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
+#: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
+_ARM64 = re.compile(
+    rf"(?:(?P<prefix>\befi:)\s*|(?:^|[\]>:])\s+){_A}\s*-\s*{_B}\s+\[(?P<body>[^\]]{{1,200}})\]"
+)
+_NOT_THE_MAP = "memattr"
+#: The first and the second half of an x86 line that a mail program broke at a blank.
+_X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
+_X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
+_QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
+_ARM64_BEGUN = re.compile(
+    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s+\[[^\]]*$"
+)
+_NUMBERED = re.compile(r"type=(\d{1,10})")
+_ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
+_UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+_EXPECTED = "type, attributes and range of an EFI memory descriptor"
+
+
+class DmesgEfi(LineForm):
+    """``efi: mem00: [...] range=[...]`` of x86, ``efi:   0x...-0x... [...]`` of the others."""
+
+    name = "dmesg-efi"
+    about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
+    triggers = (
+        rb"-0x[0-9A-Fa-f]{1,16}[\])] \([0-9]+[KMG]?B",
+        rb"-0x[0-9A-Fa-f]{16}[\])][ \t]*\n",
+        rb"-0x[0-9A-Fa-f]{9,16}[ \t]+\[",
+    )
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._broken: tuple[int, str] | None = None  # an arm64 line without its end
+        self._joined = False
+        self._index = -1
+        self._lost = False
+        self._bodies: dict[str, tuple[str | None, int | None]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        self.more = False
+        joined, self._joined = self._joined, False
+        if joined:
+            line = _QUOTE.sub("", line)
+        if self._broken and self._completed(line):
+            return
+        if self._take(number, line):
+            return
+        if _ARM64_BEGUN.search(line):
+            self._broken = (number, line.rstrip())
+            self.more = True
+        elif joined:
+            if _X86_HEAD.search(line):
+                self._tables.damaged("efi", number, line, _EXPECTED)
+        elif _X86_REST.search(line):
+            self.again = self._joined = True
+
+    def _completed(self, line: str) -> bool:
+        """Tell whether ``line`` is the rest of the arm64 line before it, or still part of it."""
+        if self._broken is None:
+            return False
+        number, text = self._broken
+        rest = line.lstrip("> \t")
+        if not rest:
+            self.more = True
+            return True
+        self._broken = None
+        if "efi: " not in line and self._take(number, f"{text} {rest}"):
+            return True
+        self._tables.damaged("efi", number, text, _EXPECTED)
+        return False
+
+    def _take(self, number: int, line: str) -> bool:
+        if match := _X86.search(line):
+            self._x86(number, line, match)
+        elif (
+            _NOT_THE_MAP not in line
+            and (match := _ARM64.search(line))
+            and (match["prefix"] or "|" in match["body"])
+        ):
+            self._arm64(number, line, match)
+        else:
+            return False
+        return True
+
+    def _new_table(self) -> None:
+        self._tables.begin("efi")
+        self._index = -1
+        self._lost = False
+
+    def _x86(self, number: int, line: str, match: re.Match[str]) -> None:
+        index = int(match["index"])
+        if index < self._index:
+            self._new_table()
+        if match["number"]:
+            type_: str | None = efi.type_name(int(match["number"]))
+            attr: int | None = int(match["attr"], 16)
+        else:
+            type_, attr = self._body(match["body"])
+        if type_ is None or attr is None:
+            self._tables.damaged("efi", number, line, _EXPECTED)
+            return
+        start, end = int(match["a"], 16), int(match["b"], 16)
+        if match["end"] == ")":
+            end = (PHYS_END if start and not end else end) - 1
+        repeated = index == self._index
+        if self._tables.add("efi", number, start, end, type_, {"attr": attr, "index": index}):
+            if index > self._index + 1 and not self._lost:
+                self._lost = True
+                lines = f"mem{self._index + 1:02} to mem{index - 1:02} are missing before it"
+                self._tables.odd("efi", number, LOST_LINES, lines)
+            elif repeated:
+                self._tables.odd("efi", number, LOST_LINES, f"a second, different mem{index:02}")
+            self._check_size(number, match, start, end)
+        self._index = index
+
+    def _check_size(self, number: int, match: re.Match[str], start: int, end: int) -> None:
+        """Compare the size in parentheses, which the kernel rounds down to its unit."""
+        if match["size"]:
+            unit = _UNITS[match["unit"]]
+            if (end - start + 1) // unit != int(match["size"]):
+                message = f"0x{start:x}-0x{end:x} are not {match['size']}{match['unit']}"
+                self._tables.odd("efi", number, PAGES_MISMATCH, message, start)
+
+    def _arm64(self, number: int, line: str, match: re.Match[str]) -> None:
+        body = match["body"]
+        type_, attr = self._body(body)
+        if "|" not in body and type_ is not None:
+            attributes: dict[str, object] = {"attr": None}
+        elif type_ is None or attr is None:
+            if "|" in body:
+                self._tables.damaged("efi", number, line, _EXPECTED)
+            return
+        else:
+            attributes = {"attr": attr}
+        start, end = int(match["a"], 16), int(match["b"], 16)
+        first, last = self._tables.first("efi"), self._tables.last("efi")
+        if first and last and last is not first and start == first.start:
+            self._new_table()
+        self._tables.table("efi", number).arch = "arm64"
+        self._tables.add("efi", number, start, end, type_, attributes)
+
+    def _body(self, body: str) -> tuple[str | None, int | None]:
+        """Return what :func:`_read_body` makes of the brackets; few differ within a log."""
+        known = self._bodies.get(body)
+        if known is None:
+            known = _read_body(body)
+            if len(self._bodies) < 1024:
+                self._bodies[body] = known
+        return known
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        if self._broken and self._tables.last("efi"):
+            number, _ = self._broken
+            self._tables.odd("efi", number, CUT, "the log ends within this line")
+        found = self._tables.finish()
+        for table in found:
+            if any(e.attributes["attr"] is None for e in table.entries):
+                message = f"line {table.line}: the EFI map tells no attributes"
+                table.problems.append(problem(PAGE_COUNT_ONLY, message))
+        return found
+
+
+def _read_body(body: str) -> tuple[str | None, int | None]:
+    """Return type and attribute word of the part in brackets; None what it does not tell."""
+    name, *columns = body.split("|")
+    numbered = _NUMBERED.match(name.strip())
+    type_ = efi.type_name(int(numbered[1])) if numbered else type_of(name)
+    if len(columns) == 1 and (raw := _ATTR.match(columns[0].strip())):
+        return type_, int(raw[1], 16)
+    return type_, attributes_of(columns) if columns else None

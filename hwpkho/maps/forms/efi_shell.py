@@ -1,0 +1,77 @@
+"""The EFI shell's ``memmap``: the table, the ``-sfo`` form, and the old EFI toolkit's.
+
+Source: EDK2 ShellPkg/Library/UefiShellDebug1CommandsLib/MemMap.c and its .uni file; UEFI Shell
+Specification (memmap). Numbers are hexadecimal without 0x, the end inclusive. A type that the
+shell does not know is printed as its number in 8 hex digits.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.maps import efi
+from hwpkho.maps.efi_words import type_of
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+_LINE = re.compile(
+    rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
+    rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{1,16}})\s+(?P<attr>{_HEX}{{16}})"
+    rf"(?!{_HEX})"
+)
+#: ``MemoryMap,"Available","0","9FFFF","A0","F"``
+_SFO = re.compile(
+    r'\bMemoryMap,\s*"(?P<type>[^"]{1,40})",\s*'
+    + r",\s*".join(rf'"(?P<{k}>{_HEX}{{1,16}})"' for k in ("a", "b", "pages", "attr"))
+)
+
+_EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
+
+
+class EfiShell(LineForm):
+    """``Available  0000000000000000-000000000009FFFF 00000000000000A0 000000000000000F``."""
+
+    name = "efi-shell"
+    about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
+    triggers = (b'MemoryMap,"', rb"-[0-9A-Fa-f]{16}[ \t]")
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._attributes: dict[int, dict[str, object]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        match = _LINE.search(line) or _SFO.search(line)
+        if match is None:
+            return
+        name = match["type"].strip()
+        type_ = type_of(name)
+        if type_ is None and len(name) == 8 and re.fullmatch(f"{_HEX}{{8}}", name):
+            type_ = efi.type_name(int(name, 16))
+        if type_ is None:
+            self._tables.damaged("efi_shell", number, line, _EXPECTED)
+            return
+        start, end = int(match["a"], 16), int(match["b"], 16)
+        attr = int(match["attr"], 16)
+        first, last = self._tables.first("efi_shell"), self._tables.last("efi_shell")
+        if first and last and last is not first and start == first.start:
+            self._tables.begin("efi_shell")
+        attributes = self._attributes.setdefault(attr, {"attr": attr})
+        pages = int(match["pages"], 16)
+        if self._tables.add("efi_shell", number, start, end, type_, attributes) and (
+            end - start + 1 != pages * efi.PAGE
+        ):
+            message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
+            self._tables.odd("efi_shell", number, PAGES_MISMATCH, message, start)
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        return self._tables.finish()

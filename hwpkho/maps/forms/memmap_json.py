@@ -1,0 +1,85 @@
+"""The document hwpkho.memmap/1, as ``hwpkho memmap --json`` and ``--to json`` write it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.tables import MAX_DISTINCT, MAX_ENTRIES
+from hwpkho.model.memmap import Entry
+from hwpkho.pages import PHYS_END
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SCHEMA = "hwpkho.memmap/1"
+
+#: Largest document read, bytes; one of 65536 entries has some 10 MB.
+MAX_SIZE = 32 << 20
+
+
+class MemmapJson(FileForm):
+    """A document of this program."""
+
+    name = "json"
+    about = "hwpkho's own memmap document (--json, --to json)"
+
+    def sniff(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - told by content alone
+        """See :meth:`FileForm.sniff`."""
+        return head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{" and SCHEMA.encode() in head[:4096]
+
+    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+        """See :meth:`FileForm.read`."""
+        shown = printable(str(path))
+        if len(data) > MAX_SIZE:
+            raise InputError(
+                f"{shown}: a document of {len(data)} bytes, at most {MAX_SIZE} are read"
+            )
+        try:
+            document = json.loads(bytes(data).decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{shown}: no JSON document: {printable(str(error))}") from error
+        try:
+            if document["schema"] != SCHEMA:
+                raise InputError(f"{shown}: schema is not {SCHEMA}")
+            arch = document.get("arch")
+            found = [_map(m, arch if isinstance(arch, str) else None) for m in document["maps"]]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InputError(
+                f"{shown}: not as hwpkho.memmap/1 says: {type(error).__name__} "
+                f"{printable(str(error))[:80]}"
+            ) from error
+        if not found:
+            raise InputError(f"{shown}: the document holds no map")
+        if sum(len(m.entries) for m in found) > MAX_DISTINCT:
+            raise InputError(f"{shown}: more than {MAX_DISTINCT} entries")
+        return found
+
+
+def _map(map_: dict[str, object], arch: str | None) -> RawMap:
+    entries = map_["entries"]
+    boot = map_["boot"]
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise ValueError(f"entries must be a list of at most {MAX_ENTRIES}")
+    if type(boot) is not int or not 0 <= boot < MAX_ENTRIES:
+        raise ValueError("boot must be a small number")
+    return RawMap(_text(map_["name"]), [_entry(e) for e in entries], boot=boot, arch=arch)
+
+
+def _entry(entry: dict[str, object]) -> Entry:
+    start, end, attributes = entry["start"], entry["end"], entry["attributes"]
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
+        raise ValueError(f"start and end must be 0 <= start <= end < 2^64, are {start} and {end}")
+    if not isinstance(attributes, dict):
+        raise TypeError("attributes must be an object")
+    return Entry(start, end, _text(entry["type"]), attributes)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value or len(value) > 4096:
+        raise ValueError("name and type must be strings")
+    return value

@@ -1,0 +1,139 @@
+"""U-Boot's ``efidebug memmap`` and ``bdinfo``.
+
+Source: cmd/efidebug.c (do_efi_show_memmap: the end is one past the last byte, although it is
+written like the EFI shell's), cmd/bdinfo.c (print_bi_dram), lib/lmb.c (lmb_dump_region: end
+inclusive; older ones print base and size on lines of their own).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.maps.efi_words import attributes_of, type_of
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.tables import Tables
+from hwpkho.pages import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+#: Upper-case names of several words, no page count: by that it is told from the EFI shell's.
+_EFI = re.compile(
+    rf"(?<![\w.])(?P<type>[A-Z][A-Z ]{{1,16}}?)\s+(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
+    r"(?:[ \t]+(?P<words>[A-Z]{2,3}(?:\|[A-Z]{2,3})*))?\s*$"
+)
+_BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*(?:0x)?(?P<value>{_HEX}{{1,16}})\b")
+_REGION = re.compile(
+    rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
+    rf"\[0x(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
+    r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"
+)
+_OLD_BASE = re.compile(
+    rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
+    rf"0x(?P<a>{_HEX}{{1,16}})"
+)
+_OLD_SIZE = re.compile(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})")
+_NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
+
+
+class UBoot(LineForm):
+    """``CONVENTIONAL     0000000040000000-000000004de27000 WB``; DRAM banks; lmb_dump_all."""
+
+    name = "uboot"
+    about = "U-Boot's efidebug memmap and bdinfo"
+    triggers = (
+        rb"= 0x[0-9A-Fa-f]{8,16}[ \t]*\n",
+        rb"-[0-9A-Fa-f]{16}[ \t]",
+        rb"-[0-9A-Fa-f]{16}\n",
+        rb"->\ss[it]",
+        rb"-0x[0-9A-Fa-f]{1,16}\], 0x",
+    )
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._bank: int | None = None
+        self._old: tuple[str, int] | None = None
+        self._banks = False
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        self.more = False
+        if self._old and (match := _OLD_SIZE.search(line)):
+            what, start = self._old
+            self._old = None
+            self._region(number, what, start, start + int(match["size"], 16) - 1, None)
+        elif match := _EFI.search(line):
+            self._efi(number, line, match)
+        elif match := _BANK_FIELD.search(line):
+            self._bank_field(number, line, match)
+        elif match := _REGION.search(line):
+            self._lmb(number, match)
+        elif match := _OLD_BASE.search(line):
+            if not int(match["index"], 16):
+                self._tables.begin(_NAMES[match["what"]])
+            self._old = (match["what"], int(match["a"], 16))
+            self.more = True
+
+    def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
+        type_ = type_of(match["type"])
+        attr = attributes_of((match["words"] or "").split("|"))
+        if type_ is None or attr is None:
+            self._tables.damaged(
+                "efi", number, line, "type, range and attributes of efidebug memmap"
+            )
+            return
+        start, past = int(match["a"], 16), int(match["b"], 16)
+        first, last = self._tables.first("efi"), self._tables.last("efi")
+        if first and last and last is not first and start == first.start:
+            self._tables.begin("efi")
+        end = (PHYS_END if start and not past else past) - 1
+        self._tables.add("efi", number, start, end, type_, {"attr": attr})
+
+    def _bank_field(self, number: int, line: str, match: re.Match[str]) -> None:
+        value = int(match["value"], 16)
+        if match["what"] == "start":
+            self._bank = value
+            return
+        if self._bank is None:
+            self._tables.damaged("uboot_dram", number, line, "the bank's start before its size")
+            return
+        start, self._bank = self._bank, None
+        if not value:
+            return  # a bank that is not fitted
+        if not self._banks:
+            self._banks = True
+            self._tables.begin("uboot_dram")
+        first = self._tables.first("uboot_dram")
+        if first and start == first.start:
+            self._tables.begin("uboot_dram")
+        self._tables.add("uboot_dram", number, start, start + value - 1, "dram_bank")
+
+    def _lmb(self, number: int, match: re.Match[str]) -> None:
+        start, end = int(match["a"], 16), int(match["b"], 16)
+        what, size = match["what"], int(match["size"], 16)
+        if not int(match["index"]):
+            self._forget(what)
+        if self._region(number, what, start, end, match["flags"]) and end - start + 1 != size:
+            message = f"0x{start:x}-0x{end:x} are not 0x{size:x} bytes"
+            self._tables.odd(_NAMES[what], number, PAGES_MISMATCH, message, start)
+
+    def _forget(self, what: str) -> None:
+        if what == "reserved" or not self._banks:
+            self._tables.begin(_NAMES[what])
+
+    def _region(self, number: int, what: str, start: int, end: int, flags: str | None) -> bool:
+        """Add a region; U-Boot's own list of memory only where no bank was printed."""
+        if what == "memory" and self._banks:
+            return False
+        type_ = "dram_bank" if what == "memory" else "lmb_reserved"
+        attributes: dict[str, object] = {"flags": flags.strip()} if flags else {}
+        return self._tables.add(_NAMES[what], number, start, end, type_, attributes)
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        return self._tables.finish()

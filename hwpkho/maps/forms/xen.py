@@ -1,0 +1,111 @@
+"""The memory maps that the Xen hypervisor prints at boot.
+
+Source: xen/arch/x86/e820.c (print_e820_memory_map; up to 4.14 ``A - B`` with B one past the last
+byte, later ``[A, B]`` inclusive; ``e820-verbose`` prints the initial map first) and
+xen/common/efi/boot.c (``EFI memory map:``, inclusive). What its dom0 prints (``Xen: [mem ..]``) is
+pseudo-physical and no map of the machine.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.maps import e820, efi
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.tables import Tables
+from hwpkho.pages import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.forms.base import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+_XEN = r"\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+"
+_HEADER = re.compile(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
+_E820 = re.compile(
+    rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
+    rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
+)
+_EFI = re.compile(
+    rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>\d{{1,10}}) "
+    rf"attr=(?P<attr>{_HEX}{{16}})"
+)
+_BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+_TYPES = {
+    "usable": e820.RAM,
+    "reserved": e820.RESERVED,
+    "ACPI data": e820.ACPI,
+    "ACPI NVS": e820.NVS,
+    "unusable": e820.UNUSABLE,
+}
+_TYPE = re.compile(r"\((?P<word>[A-Za-z ]{1,20})\)|type (?P<number>\d{1,10})")
+
+#: So many lines below a header or an entry are looked at before the table counts as ended.
+_PATIENCE = 2
+
+
+class Xen(LineForm):
+    """``(XEN)  [0000000000000000, 000000000009fbff] (usable)`` below ``Xen-e820 RAM map:``."""
+
+    name = "xen"
+    about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
+    triggers = (b" RAM map:", rb"- [0-9A-Fa-f]{16}[ \n]", rb"-[0-9A-Fa-f]{9,16} type=")
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._name = "xen_e820"
+        self._patience = 0
+        self._attributes: dict[int, dict[str, object]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        self._patience = max(0, self._patience - 1)
+        if "(XEN)" in line:
+            self._xen(number, line)
+        self.more = self._patience > 0
+
+    def _xen(self, number: int, line: str) -> None:
+        if match := _HEADER.search(line):
+            self._name = "xen_efi_ram" if match["who"] == "EFI" else "xen_e820"
+            if match["initial"]:
+                self._name = "xen_e820_initial"
+            self._tables.begin(self._name)
+        elif match := _E820.search(line):
+            self._e820(number, line, match)
+        elif match := _EFI.search(line):
+            self._efi(number, match)
+        elif self._patience and _BEGUN.search(line):
+            self._tables.damaged(self._name, number, line, "a range and its type")
+        else:
+            return
+        self._patience = _PATIENCE
+
+    def _e820(self, number: int, line: str, match: re.Match[str]) -> None:
+        told = _TYPE.match(match["type"])
+        number_ = None
+        if told:
+            number_ = int(told["number"]) if told["number"] else _TYPES.get(told["word"])
+        if number_ is None:
+            self._tables.damaged(self._name, number, line, "a range and its type")
+            return
+        if match["a"]:
+            start, end = int(match["a"], 16), int(match["b"], 16)
+        else:
+            start, past = int(match["c"], 16), int(match["d"], 16)
+            end = (PHYS_END if start and not past else past) - 1
+        self._tables.add(self._name, number, start, end, e820.type_name(number_))
+
+    def _efi(self, number: int, match: re.Match[str]) -> None:
+        start, attr = int(match["a"], 16), int(match["attr"], 16)
+        first, last = self._tables.first("xen_efi"), self._tables.last("xen_efi")
+        if first and last and last is not first and start == first.start:
+            self._tables.begin("xen_efi")
+        attributes = self._attributes.setdefault(attr, {"attr": attr})
+        type_ = efi.type_name(int(match["type"]))
+        self._tables.add("xen_efi", number, start, int(match["b"], 16), type_, attributes)
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        return self._tables.finish()

@@ -1,0 +1,52 @@
+"""Why an input is no memory map, and what to give instead."""
+
+from __future__ import annotations
+
+import re
+
+from hwpkho.maps.logs import blocks
+
+FOLDER = (
+    "no memory map in this folder; expected a copy of /sys/firmware/memmap (a folder for each "
+    "range, with start, end and type)"
+)
+
+#: What a file is that is often given by mistake: pattern in its first 64 KiB → what to do.
+_NO_BEGINNING = "the kernel log has no memory map: its beginning is missing"
+_IOMEM = "give /proc/iomem (read as root)"
+_MISTAKES = (
+    (rb"^Node \d+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
+    (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
+    (rb"^MemTotal: ", f"this is /proc/meminfo, which has no addresses; {_IOMEM}"),
+    (rb"^ *[0-9a-f]{4}-[0-9a-f]{4} : ", f"this is /proc/ioports; {_IOMEM}"),
+    (
+        rb"^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][ps] ",
+        f"this is a process's map of virtual addresses; {_IOMEM} or dmesg",
+    ),
+    (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
+    (
+        rb"e820: (?:update|remove)|e820 (?:update|remove) range",
+        f"{_NO_BEGINNING}; it has changes of the e820 map, not the BIOS-e820 lines themselves",
+    ),
+    (
+        rb"(?:Command line: |Linux version )",
+        f"{_NO_BEGINNING}, or it is of arm64 without efi=debug; {_IOMEM}",
+    ),
+    (rb"^\[ *\d+\.\d+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
+)
+
+_FORMS = (
+    "no memory map found; expected a kernel log, /proc/iomem, a copy of /sys/firmware/memmap or "
+    "another form that `man hwpkho-memmap` lists"
+)
+
+
+def no_map(head: bytes, lines: int) -> str:
+    """Return why an input with this beginning, of so many lines, is no memory map."""
+    text = b"".join(blocks((head,)))
+    if not text.strip():
+        return "is empty" if not lines else "holds nothing but blank lines"
+    for pattern, advice in _MISTAKES:
+        if re.search(pattern, text, re.MULTILINE):
+            return advice
+    return _FORMS

@@ -1,0 +1,235 @@
+"""Logs as line forms read them: clean text, the few lines that matter, numbered.
+
+A log is what a machine wrote, then what terminals, loggers, mail programs and editors made of it:
+UTF-16 from the EFI shell or PowerShell, CR CR LF and cursor movements from a serial console, NULs
+from a crash, NO-BREAK SPACEs from a web page. Nothing here knows a form.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.maps.forms.base import LineForm
+
+#: A line is cut after so many characters; no form's lines come near it.
+MAX_LINE = 4096
+
+#: A block without any line end is taken for a line when it reaches this size, bytes.
+_MAX_UNBROKEN = 1 << 20
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+#: Cursor positioning begins a new piece of a line; every other escape sequence is dropped
+#: (ECMA-48: CSI, OSC up to BEL or ST, two-character escapes).
+_CURSOR = re.compile(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
+_ESCAPE = re.compile(
+    rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
+)
+_CR_LF = re.compile(rb"\r+\n")
+
+
+def utf16_of(head: bytes) -> str | None:
+    """Return ``utf-16-le`` or ``utf-16-be`` where ``head`` is plainly such text, else None.
+
+    With a byte order mark, or where nearly every second byte of the first lines is NUL.
+    """
+    for mark, name in _BOMS[1:]:
+        if head.startswith(mark):
+            return name
+    sample = head[:2048]
+    pairs = len(sample) // 2
+    if pairs < 16:
+        return None
+    for name, odd in (("utf-16-le", 1), ("utf-16-be", 0)):
+        nuls = sample[odd : pairs * 2 : 2].count(0)
+        others = sample[1 - odd : pairs * 2 : 2].count(0)
+        if nuls > pairs * 0.9 and not others:
+            return name
+    return None
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF."""
+    it = iter(pieces)
+    head = next(it, b"")
+    decoder: codecs.IncrementalDecoder | None = None
+    encoding = utf16_of(head)
+    if encoding:
+        decoder = codecs.getincrementaldecoder(encoding)("replace")
+    elif head.startswith(codecs.BOM_UTF8):
+        head = head[len(codecs.BOM_UTF8) :]
+    bare_cr = b"\r" in head and b"\n" not in head
+    carry = b""
+    for piece in _chain(head, it):
+        if decoder:
+            piece = decoder.decode(piece).lstrip("\ufeff").encode("utf-8", "replace")
+            bare_cr = bare_cr or (not carry and b"\r" in piece and b"\n" not in piece)
+        if bare_cr:
+            piece = piece.replace(b"\r", b"\n")
+        block = carry + piece
+        cut = block.rfind(b"\n") + 1
+        if not cut and len(block) > _MAX_UNBROKEN:
+            cut = len(block)
+        if cut:
+            yield clean(block[:cut])
+        carry = block[cut:]
+    if carry:
+        yield clean(carry + b"\n")
+
+
+def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from rest
+
+
+def clean(block: bytes) -> bytes:
+    """Return ``block`` without NULs, escape sequences and CRs at line ends; blanks made plain.
+
+    A lone CR stays: what follows it on a terminal overwrites what was before.
+    """
+    if b"\0" in block:
+        block = block.replace(b"\0", b"")
+    if b"\x1b" in block:
+        block = _ESCAPE.sub(b"", _CURSOR.sub(b"\r", block))
+    if b"\r" in block:
+        block = _CR_LF.sub(b"\n", block)
+    if b"\xa0" in block:
+        block = block.replace(b"\xc2\xa0", b" ")
+        if b"\xa0" in block and not _is_utf8(block):
+            block = block.replace(b"\xa0", b" ")
+    return block
+
+
+def _is_utf8(block: bytes) -> bool:
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Search:
+    """What is searched for with one pass: all triggers that begin with the same byte."""
+
+    def __init__(self, triggers: dict[bytes, list[LineForm]]) -> None:
+        self._forms = list(triggers.values())
+        self._patterns = [re.compile(p) for p in triggers]
+        first = next(iter(triggers))
+        self._literal = first if len(triggers) == 1 and re.escape(first) == first else b""
+        rests = b"|".join(b"(%b)" % t[1:] for t in triggers)
+        # The search engine skips to the first byte before it tries any of the rest.
+        self._any = re.compile(re.escape(first[:1]) + b"(?:" + rests + b")")
+
+    def lines(self, block: bytes) -> Iterator[tuple[int, list[LineForm]]]:
+        """Yield ``(line start, forms)`` of the lines found; a line may come more than once."""
+        if self._literal:
+            at = block.find(self._literal)
+            while at >= 0:
+                yield block.rfind(b"\n", 0, at) + 1, self._forms[0]
+                at = block.find(b"\n", at)
+                at = block.find(self._literal, at) if at >= 0 else -1
+            return
+        low = high = 0
+        for match in self._any.finditer(block):
+            at = match.start()
+            if at >= high:
+                low = block.rfind(b"\n", 0, at) + 1
+                high = block.find(b"\n", at)
+                high = len(block) if high < 0 else high
+            group = match.lastindex or 1
+            yield low, self._forms[group - 1]
+            for pattern, forms in zip(self._patterns[group:], self._forms[group:], strict=True):
+                if pattern.match(block, at):
+                    yield low, forms
+
+
+class Scanner:
+    """Shows each form the lines of a log that concern it."""
+
+    def __init__(self, forms: Sequence[LineForm]) -> None:
+        by_byte: dict[bytes, dict[bytes, list[LineForm]]] = {}
+        for form in forms:
+            for trigger in form.triggers:
+                group = by_byte.setdefault(trigger[:1], {})
+                group.setdefault(trigger, []).append(form)
+        self._searches = [_Search(group) for group in by_byte.values()]
+        self._hungry: list[LineForm] = []
+        self._before = b""
+        #: Number of lines seen so far.
+        self.lines = 0
+
+    def feed(self, block: bytes) -> None:
+        """Take a block of whole lines, as :func:`blocks` yields them."""
+        hits = self._hits(block)
+        starts = sorted(hits)
+        at = position = 0
+        number = self.lines
+        while position < len(block):
+            if self._hungry:
+                start = position
+            elif at < len(starts):
+                start = starts[at]
+            else:
+                break
+            forms = hits.get(start, [])
+            if at < len(starts) and starts[at] == start:
+                at += 1
+            if self._hungry:
+                forms = [*forms, *(f for f in self._hungry if f not in forms)]
+            end = block.find(b"\n", start)
+            if end < 0:
+                end = len(block)
+            number += block.count(b"\n", position, start) + 1
+            self._show(forms, number, block, start, end)
+            self._hungry = [f for f in forms if f.more]
+            position = end + 1
+        self.lines = number + block.count(b"\n", position)
+        self._before = _line(block, block.rfind(b"\n", 0, len(block) - 1) + 1, len(block) - 1)
+
+    def _show(
+        self, forms: Sequence[LineForm], number: int, block: bytes, start: int, end: int
+    ) -> None:
+        line = _text(_line(block, start, end))
+        parts = line.split("\r") if "\r" in line else (line,)
+        for form in forms:
+            for part in parts:
+                form.feed(number, part)
+            if form.again:
+                form.again = False
+                before = self._before
+                if start:
+                    before = _line(block, block.rfind(b"\n", 0, start - 1) + 1, start - 1)
+                form.feed(number - 1, f"{_text(before)} {line}")
+                form.again = False
+
+    def _hits(self, block: bytes) -> dict[int, list[LineForm]]:
+        """Return line start → the forms whose lines these are."""
+        hits: dict[int, list[LineForm]] = {}
+        for search in self._searches:
+            for start, forms in search.lines(block):
+                known = hits.get(start)
+                if known is None:
+                    hits[start] = forms
+                elif known is not forms:
+                    hits[start] = [*known, *(f for f in forms if f not in known)]
+        return hits
+
+
+def _line(block: bytes, start: int, end: int) -> bytes:
+    return block[start : min(end, start + MAX_LINE)]
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

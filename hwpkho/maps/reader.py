@@ -1,0 +1,275 @@
+"""Reads memory maps: one input or several of one machine, whatever their form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import ARCH_OVERRULED, IOMEM_ZEROS, SAME_BOOTS
+from hwpkho.errors import InputError, UsageError
+from hwpkho.maps import boots, combine, hints, logs, registry
+from hwpkho.maps.inputs import Input, is_folder
+from hwpkho.maps.ownership import is_ram
+from hwpkho.model.memmap import Entry, Map, MemoryMap
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.maps.boots import Boot
+    from hwpkho.maps.forms.base import RawMap
+
+#: Taken where neither the input nor ``--arch`` tells.
+DEFAULT_ARCH = "x86_64"
+
+#: Maps whose damage makes the boot unreadable; others are left out with a warning.
+_ESSENTIAL = frozenset(("efi", "e820_firmware", "e820_user", "e820_modified"))
+
+#: Boots named in a message about several.
+_NAMED_BOOTS = 8
+
+
+@dataclass(slots=True)
+class Reading:
+    """One input as read: its boots, oldest first, and what was odd about the input as such.
+
+    Attributes:
+        shown: The input's name, printable.
+        boots: At least one, each with at least one map.
+        problems: About the input as such.
+        chosen: Index of the boot that counts.
+    """
+
+    shown: str
+    boots: list[Boot]
+    problems: list[Problem] = field(default_factory=list)
+    chosen: int = 0
+
+    @property
+    def boot(self) -> Boot:
+        """Return the boot that counts."""
+        return self.boots[self.chosen]
+
+
+def read_memmap(
+    paths: Sequence[str],
+    *,
+    boot: str | None = None,
+    map_name: str | None = None,
+    arch: str | None = None,
+) -> MemoryMap:
+    """Read the memory map of one machine from one or more inputs.
+
+    Args:
+        paths: Files or folders of any form; ``-`` is standard input.
+        boot: Which boot of a log of several: a number from 0, or ``last``.
+        map_name: Keep only the map of this name and make it primary.
+        arch: ``x86_64`` or ``arm64``, for inputs that do not tell.
+
+    Raises InputError where an input is no memory map, is damaged, or leaves several possibilities,
+    and UsageError for a boot or map that is not there.
+    """
+    if not paths:
+        raise UsageError("no memory map given")
+    if len(set(paths)) != len(paths):
+        raise UsageError(f"{printable(_twice(paths))}: given twice")
+    wanted = _parse_boot(boot)
+    readings = [_read(path) for path in paths]
+    if map_name is not None:
+        _keep_only(readings, map_name)
+    _choose_boots(readings, wanted)
+    for reading in readings:
+        _drop_damaged(reading)
+    maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
+    told, how, more = _arch(readings, arch)
+    number = next((r.chosen for r in readings if len(r.boots) > 1), readings[0].chosen)
+    primary = min(maps, key=lambda m: boots.rank(m.name))
+    for reading in readings:
+        problems += reading.problems + reading.boot.problems
+    for map_ in maps:
+        problems += map_.problems
+    return MemoryMap(
+        source=" + ".join(paths),
+        form=primary.form,
+        arch=told,
+        arch_from=how,
+        maps=tuple(_finished(m, number, m is primary, told) for m in maps),
+        problems=(*problems, *more),
+    )
+
+
+def _twice(paths: Sequence[str]) -> str:
+    return next(p for i, p in enumerate(paths) if p in paths[:i])
+
+
+def _parse_boot(boot: str | None) -> int | None:
+    """Return the number asked for, -1 for the last, None for none."""
+    if boot is None:
+        return None
+    if boot == "last":
+        return -1
+    if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
+        raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
+    return int(boot)
+
+
+def _finished(table: RawMap, boot: int, primary: bool, arch: str) -> Map:
+    entries = tuple(
+        Entry(e.start, e.end, e.type, e.attributes, is_ram(table.name, e.type, e.attributes, arch))
+        for e in table.entries
+    )
+    return Map(table.name, boot, entries, primary)
+
+
+def _read(path: str) -> Reading:
+    if is_folder(path):
+        for form in registry.file_forms():
+            if form.sniff(Path(path), b""):
+                return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
+        raise InputError(f"{printable(path)}: {hints.FOLDER}")
+    with Input(path) as source:
+        if not source.head:
+            raise InputError(f"{source.shown}: is empty")
+        for form in registry.file_forms():
+            if form.sniff(Path(path), source.head):
+                return _of_file(source.shown, form.name, form.read(Path(path), source.whole()))
+        return _read_log(source)
+
+
+def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
+    by_boot: dict[int, Boot] = {}
+    problems: list[Problem] = []
+    for table in tables:
+        table.form = form
+        boot = by_boot.setdefault(table.boot or 0, boots.Boot())
+        boot.arch = boot.arch or table.arch
+        if table.name in boot.maps:
+            raise InputError(f"{shown}: two maps called {printable(table.name)} of one boot")
+        boot.maps[table.name] = table
+    if not by_boot:
+        raise InputError(f"{shown}: holds no memory map")
+    return Reading(shown, [by_boot[n] for n in sorted(by_boot)], problems)
+
+
+def _read_log(source: Input) -> Reading:
+    forms = registry.line_forms()
+    marks = boots.BootMarks()
+    scanner = logs.Scanner([*forms, marks])
+    try:
+        for block in logs.blocks(source.pieces()):
+            scanner.feed(block)
+        tables: list[RawMap] = []
+        for form in forms:
+            for table in form.finish():
+                table.form = form.name
+                tables.append(table)
+    except InputError as error:
+        raise InputError(f"{source.shown}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{source.shown}: {error.strerror or error}") from error
+    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks)
+    zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
+    if not found:
+        if zeros:
+            raise InputError(f"{source.shown}: {zeros[0].message}")
+        raise InputError(f"{source.shown}: {hints.no_map(source.head, scanner.lines)}")
+    return Reading(source.shown, found, zeros)
+
+
+def _is_zeros(table: RawMap) -> bool:
+    return not table.entries and any(p.code == IOMEM_ZEROS.id for p in table.problems)
+
+
+def _keep_only(readings: list[Reading], map_name: str) -> None:
+    """Leave only the map of a name, and the boots that have it. Raises UsageError for none."""
+    names: set[str] = set()
+    kept: list[Reading] = []
+    for reading in readings:
+        names.update(name for boot in reading.boots for name in boot.maps)
+        reading.boots = [b for b in reading.boots if map_name in b.maps]
+        for boot in reading.boots:
+            boot.maps = {map_name: boot.maps[map_name]}
+        if reading.boots:
+            kept.append(reading)
+    if not kept:
+        there = ", ".join(sorted(names, key=boots.rank))
+        raise UsageError(
+            f"--map {printable(map_name)}: no such map; the input has {printable(there)}"
+        )
+    readings[:] = kept
+
+
+def _choose_boots(readings: list[Reading], wanted: int | None) -> None:
+    several = [r for r in readings if len(r.boots) > 1]
+    if not several and wanted not in (None, 0, -1):
+        raise UsageError(f"--boot {wanted}: there is one boot, number 0")
+    for reading in several:
+        count = len(reading.boots)
+        if wanted is None:
+            _must_agree(reading)
+        elif wanted >= count:
+            raise UsageError(f"--boot {wanted}: {reading.shown} has boots 0 to {count - 1}")
+        else:
+            reading.chosen = wanted if wanted >= 0 else count - 1
+
+
+def _must_agree(reading: Reading) -> None:
+    """Note that several boots have equal primary maps. Raises InputError where they differ."""
+    first = reading.boots[0].primary()
+    differing = [b for b in reading.boots if not _equal(b.primary(), first)]
+    count = len(reading.boots)
+    if differing:
+        named = "; ".join(_describe(i, b) for i, b in enumerate(reading.boots[:_NAMED_BOOTS]))
+        rest = f"; and {count - _NAMED_BOOTS} more" if count > _NAMED_BOOTS else ""
+        raise InputError(
+            f"{reading.shown}: holds {count} boots whose maps differ: {named}{rest}; choose one "
+            "with --boot N or --boot last"
+        )
+    reading.problems.append(
+        problem(SAME_BOOTS, f"{reading.shown}: {count} boots with equal maps; this is boot 0")
+    )
+
+
+def _equal(left: RawMap, right: RawMap) -> bool:
+    return left.name == right.name and (
+        left.entries is right.entries or left.entries == right.entries
+    )
+
+
+def _describe(number: int, boot: Boot) -> str:
+    primary = boot.primary()
+    where = f" from line {boot.line}" if boot.line else ""
+    return f"boot {number}{where} ({primary.name}, {len(primary.entries)} ranges)"
+
+
+def _drop_damaged(reading: Reading) -> None:
+    """Leave out damaged maps. Raises InputError where one is what the boot is judged by."""
+    boot = reading.boot
+    for name, table in list(boot.maps.items()):
+        bad = [p for p in table.problems if p.severity == "error"]
+        if not bad:
+            continue
+        if name in _ESSENTIAL or table is boot.primary():
+            raise InputError(f"{reading.shown}: {name}: {bad[0].message}")
+        del boot.maps[name]
+        reading.problems += [replace(p, severity="warning") for p in bad]
+
+
+def _arch(readings: list[Reading], option: str | None) -> tuple[str, str, list[Problem]]:
+    """Return the architecture, what told it, and what is odd about that."""
+    told = {r.boot.arch for r in readings if r.boot.arch}
+    if len(told) > 1:
+        raise InputError(
+            "the inputs are of different architectures: "
+            + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
+        )
+    if not told:
+        return (option, "option", []) if option else (DEFAULT_ARCH, "default", [])
+    arch = told.pop()
+    odd = []
+    if option and option != arch:
+        odd.append(problem(ARCH_OVERRULED, f"the input is of {arch}, not {printable(option)}"))
+    return arch, "input", odd

@@ -1,0 +1,70 @@
+# Everything happens inside the checkout: the environment in .venv, temporary files below it.
+# Needs python3 (3.11 or later), python3-venv and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CAPTURE := fixtures/captures/x86-structv1-small
+# More arguments for pytest, e.g. make test PYTEST=-x
+PYTEST ?=
+FUZZ_SECONDS ?= 600
+
+export TMPDIR := $(CURDIR)/$(VENV)/tmp
+export PIP_NO_CACHE_DIR := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help venv demo test check cov cov-report fuzz bench man-lint clean
+
+help:
+	@echo 'make demo       decode a real capture'
+	@echo 'make test       all tests'
+	@echo 'make check      formatting, lint, types'
+	@echo 'make cov        the tests with branch coverage; the codecs must have all of it'
+	@echo 'make fuzz       mutated captures for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
+	@echo 'make bench      times and peak memory, as ratios'
+	@echo 'make man-lint   the man pages through mandoc'
+	@echo 'make clean      removes what the others made'
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or later")'
+	mkdir -p $(VENV)
+	TMPDIR= $(PYTHON) -m venv $(VENV)
+	mkdir -p $(TMPDIR)
+	$(BIN)/pip install --quiet --editable '.[kdump,dev]'
+	touch $@
+
+demo: venv
+	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf
+
+test: venv
+	$(BIN)/pytest $(PYTEST)
+
+check: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+cov: PYTEST += --cov=hwpkho --cov-branch --cov-report=
+cov: test cov-report
+
+cov-report: venv
+	$(BIN)/coverage report
+	@echo 'The codecs:'
+	$(BIN)/coverage report --include='hwpkho/codecs/*' --fail-under=100
+
+fuzz: venv
+	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
+
+bench: venv
+	$(BIN)/python tests/bench.py
+
+man-lint:
+	@if command -v mandoc >/dev/null; then \
+	  for page in man/*.1; do mandoc -T lint -W warning "$$page" || exit 1; done; \
+	else echo 'man-lint: no mandoc here, skipped'; fi
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	find hwpkho tests -name __pycache__ -type d -prune -exec rm -rf {} +

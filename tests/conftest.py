@@ -1,0 +1,96 @@
+"""What all tests share: unpacked captures and the command line, run in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import captures
+import pytest
+from hypothesis import HealthCheck, settings
+
+from hwpkho.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# Two busy cores: time per example says nothing, and a run must end the same way each time.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("fuzz", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HWPKHO_PROFILE", "suite"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def run_cli(*args: object) -> Result:
+    """Run ``hwpkho ARGS`` in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    argv, sys.argv = sys.argv, ["hwpkho", *map(str, args)]
+    code: Any = 0
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main.run()
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv = argv
+    return Result(int(code), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def cli() -> Callable[..., Result]:
+    return run_cli
+
+
+@pytest.fixture(scope="session")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives the path of a capture's memory.elf."""
+    folder = tmp_path_factory.mktemp("captures")
+
+    def unpack(name: str) -> Path:
+        path: Path = folder / f"{name}.elf"
+        if not path.exists():
+            path.write_bytes(captures.elf(name))
+        return path
+
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def decoded(
+    capture: Callable[[str], Path],
+) -> Callable[[str], Any]:
+    """Return a function that gives the decode document of a capture."""
+    documents: dict[str, Any] = {}
+
+    def decode(name: str) -> Any:
+        if name not in documents:
+            result = run_cli("decode", "--json", capture(name))
+            assert result.code in (0, 1), result.err
+            documents[name] = result.json
+        return documents[name]
+
+    return decode

@@ -20,6 +20,7 @@ from hwpkho.text import printable
 COMMANDS = {
     "decode": "Say what a handover says.",
     "encode": "Make a handover from a list of PFNs.",
+    "validate": "Say what replaying a list would do, against a memory map.",
     "memmap": "Read and show a memory map of any form.",
     "schema": "Print the JSON Schema of a document.",
 }

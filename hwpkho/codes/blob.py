@@ -195,6 +195,25 @@ BLOB_SIZE = Code(
     "Nothing, as long as it is large enough.",
     "None needed.",
 )
+CHUNK_OUTSIDE = Code(
+    "HP322",
+    "chunk-outside-ram",
+    "error",
+    "measured",
+    "A chunk lies outside RAM.",
+    "The next kernel reads it and panics at boot.",
+    "Do not kexec with it.",
+)
+ARRAY_OUTSIDE = Code(
+    "HP323",
+    "array-outside-ram",
+    "error",
+    "source",
+    "An array page lies outside RAM.",
+    "Restoring a page that has no struct page fails or crashes.",
+    "Do not kexec with it.",
+)
+
 CODES = (
     COUNT_BEYOND,
     BLOB_VERSION,
@@ -217,4 +236,6 @@ CODES = (
     CONSUMED,
     LIST_UNREACHED,
     BLOB_SIZE,
+    CHUNK_OUTSIDE,
+    ARRAY_OUTSIDE,
 )

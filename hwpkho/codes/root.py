@@ -95,6 +95,42 @@ GENERATIONS = Code(
     "Nothing: the kernel knows which is which.",
     "Choose one with --root-fdt.",
 )
+OTHER_VERSION = Code(
+    "HP211",
+    "other-version",
+    "error",
+    "measured",
+    "The root FDT's compatible is not what the next kernel speaks.",
+    "The next kernel disables the KHO revival and ignores the whole handover.",
+    "Kexec into a kernel of the same KHO version, or state it with --consumer-kho.",
+)
+OLDER_CONSUMER = Code(
+    "HP212",
+    "older-consumer",
+    "warning",
+    "source",
+    "The next kernel is older than the handover and knows no such list.",
+    "The list is ignored: every page is handed out again.",
+    "Take the pages out of use by other means (memmap=, badram) before the downgrade.",
+)
+SUBTREE_REFUSED = Code(
+    "HP213",
+    "subtree-refused",
+    "error",
+    "measured",
+    "The consumer cannot retrieve the hwpoison subtree.",
+    "The list is dropped; the machine boots and the poison is forgotten.",
+    "A producer's bug: report it.",
+)
+ROOT_ABSENT = Code(
+    "HP214",
+    "root-unread",
+    "error",
+    "measured",
+    "No root FDT can be read at the address that is handed over.",
+    "The next kernel disables the KHO revival.",
+    "Check the address, or the image.",
+)
 
 CODES = (
     DAMAGED,
@@ -107,4 +143,8 @@ CODES = (
     METADATA,
     ODD_PROPERTY,
     GENERATIONS,
+    OTHER_VERSION,
+    OLDER_CONSUMER,
+    SUBTREE_REFUSED,
+    ROOT_ABSENT,
 )

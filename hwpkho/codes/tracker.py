@@ -123,6 +123,51 @@ SCRATCH_TRAILING = Code(
     "The trailing bytes are ignored.",
     "None needed.",
 )
+BLOCK_OUTSIDE = Code(
+    "HP415",
+    "preserved-outside-ram",
+    "error",
+    "measured",
+    "The tracker marks memory that the map does not have.",
+    "Initialising struct pages that do not exist: a panic at boot.",
+    "Do not kexec with it: the list belongs to another machine or was overwritten.",
+)
+NODE_OUTSIDE = Code(
+    "HP416",
+    "tracker-outside-ram",
+    "error",
+    "measured",
+    "A node of the tracker lies outside RAM.",
+    "The next kernel follows it and panics at boot.",
+    "Do not kexec with it.",
+)
+SCRATCH_OUTSIDE = Code(
+    "HP417",
+    "scratch-outside-ram",
+    "error",
+    "measured",
+    "A scratch area lies outside RAM.",
+    "The next kernel boots from memory that is not there: a panic.",
+    "Do not kexec with it.",
+)
+NO_SCRATCH = Code(
+    "HP418",
+    "no-scratch",
+    "error",
+    "measured",
+    "No scratch is handed over.",
+    "The next kernel disables the KHO revival, silently where there is none at all.",
+    "Hand over scratch, or expect every page to be forgotten.",
+)
+WRONG_TREE = Code(
+    "HP419",
+    "tracker-unreadable",
+    "error",
+    "measured",
+    "The tracker is no tree of this page size: keys without an order, addresses that are none.",
+    "A crash at boot, or the list silently lost.",
+    "Do not kexec with it; check that both kernels have the same page size.",
+)
 
 CODES = (
     GONE,
@@ -138,4 +183,9 @@ CODES = (
     SCRATCH_OVERLAP,
     SCRATCH_ABSENT,
     SCRATCH_TRAILING,
+    BLOCK_OUTSIDE,
+    NODE_OUTSIDE,
+    SCRATCH_OUTSIDE,
+    NO_SCRATCH,
+    WRONG_TREE,
 )

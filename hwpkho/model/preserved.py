@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codecs.tracker_radix import encode_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(slots=True)
@@ -73,6 +73,24 @@ class Preserved:
                 base = number * self.bits
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
+
+    def first_outside(self, phys: int, order: int, ram: Iterable[tuple[int, int]]) -> int | None:
+        """Return the first block of one leaf that is not wholly RAM, None if all are.
+
+        ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``ram`` are frames,
+        inclusive. The answer is the block's physical address.
+        """
+        number = (phys >> (self.page_shift + order)) // self.bits
+        mask = int.from_bytes(self.leaves[order, number], "little")
+        base = number * self.bits
+        for first, last in ram:
+            low = max(-(-first >> order), base) - base
+            high = min((last + 1) >> order, base + self.bits) - base
+            if low < high:
+                mask &= ~((1 << high) - (1 << low))
+        if not mask:
+            return None
+        return (base + (mask & -mask).bit_length() - 1) << (self.page_shift + order)
 
 
 class UnlistedPreserved(Preserved):

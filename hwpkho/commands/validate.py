@@ -1,0 +1,164 @@
+"""validate: what replaying a list would do, judged beforehand."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.cases import Case, CaseOptions, pick, read_case
+from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
+from hwpkho.codes import SEVERITIES, registry
+from hwpkho.codes import pfnlist as list_codes
+from hwpkho.model.validation import Finding, Validation, finding
+from hwpkho.rules import outcome as outcomes
+from hwpkho.rules import policy, verdicts
+from hwpkho.rules.ground import Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.maps.regions import Regions
+    from hwpkho.model.handover import Handover, Role
+    from hwpkho.model.validation import Outcome
+
+#: From which severity on findings make a job fail.
+FailOn = Literal["error", "warning", "note", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateOptions:
+    """What a validation rests on beside the inputs.
+
+    Attributes:
+        case: How the inputs are read.
+        base: Of a text list's numbers without ``0x``.
+        role: Which handover, where there are two.
+        memmaps: Files with the machine's memory map, in any form.
+        map_name: Judge by this map alone.
+        boot: Which boot of a log; a number or ``last``.
+        iomem_of: Whose /proc/iomem was given.
+        next_cmdline: The next kernel's command line.
+        consumer: KHO version that the next kernel speaks.
+        limits: The user's limits.
+    """
+
+    case: CaseOptions = field(default_factory=CaseOptions)
+    base: int = 10
+    role: Role | None = None
+    memmaps: tuple[str, ...] = ()
+    map_name: str | None = None
+    boot: str | None = None
+    iomem_of: Literal["running", "next"] = "running"
+    next_cmdline: str | None = None
+    consumer: int = 4
+    limits: policy.Limits = field(default_factory=policy.Limits)
+
+
+def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Validation:
+    """Judge the case in ``specs``.
+
+    Raises InputError where an input cannot be read or judged, UsageError for an unknown map or
+    boot.
+    """
+    options = options or ValidateOptions()
+    case = read_case(specs, options.case, options.base)
+    return judge(case, options, regions_of(case, options))
+
+
+def regions_of(case: Case, options: ValidateOptions) -> Regions | None:
+    """Read and resolve the memory maps, None where none was given."""
+    if not options.memmaps:
+        return None
+    from hwpkho.maps import read_memmap  # a map costs a third of the start-up: only on demand
+    from hwpkho.maps.regions import resolve
+
+    arch = options.case.arch or next((h.arch for h in case.handovers if h.arch), None)
+    memmap = read_memmap(options.memmaps, boot=options.boot, arch=arch)
+    boot = memmap.maps[0].boot if memmap.maps else None
+    return resolve(
+        memmap,
+        map_name=options.map_name,
+        boot=boot,
+        iomem_of=options.iomem_of,
+        next_cmdline=options.next_cmdline,
+    )
+
+
+def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
+    """Judge a case that was read already."""
+    if case.pfns is not None:
+        size = options.case.page_size or case.pfns.page_size
+        assumed = size is None
+        ground = Ground(size or DEFAULT_PAGE_SIZE, options.consumer, regions)
+        findings: list[Finding] = []
+        rests = (
+            [f"page size {DEFAULT_PAGE_SIZE}, taken because a bare list does not tell"]
+            if assumed
+            else []
+        )
+        return _finish(case, options, ground, None, None, case.pfns.pfns, findings, rests)
+    handover = pick(case.handovers, options.role)
+    ground = Ground(
+        handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE, options.consumer, regions
+    )
+    decision = outcomes.judge(handover, ground)
+    findings = outcomes.as_findings(handover.problems, decision.outcome)
+    if decision.finding is not None:
+        findings.append(decision.finding)
+    listed = handover.hwpoison.pfns if handover.hwpoison else None
+    rests = []
+    if len(case.handovers) > 1:
+        rests.append(f"of {len(case.handovers)} handovers: {handover}")
+    pfns = listed if listed is not None else array("Q")
+    return _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
+
+
+def _finish(
+    case: Case,
+    options: ValidateOptions,
+    ground: Ground,
+    handover: Handover | None,
+    outcome: Outcome | None,
+    pfns: array[int],
+    findings: list[Finding],
+    rests: list[str],
+) -> Validation:
+    distinct = array("Q", sorted(set(pfns)))
+    runs = verdicts.judge(distinct, ground, handover)
+    findings += verdicts.findings(runs, registry())
+    findings += verdicts.duplicates(pfns, len(distinct))
+    findings += policy.judge(distinct, options.limits, ground)
+    regions = ground.regions
+    if regions is None:
+        findings.append(
+            finding(list_codes.NO_MEMMAP, "no --memmap: the structure alone was judged")
+        )
+    else:
+        findings += [
+            Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
+            for p in regions.problems
+        ]
+        rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch})")
+    if handover is not None:
+        rests.append(f"the next kernel speaks kho-v{ground.consumer}")
+    arch = regions.arch if regions else (handover.arch if handover else options.case.arch)
+    findings.sort(key=lambda f: SEVERITIES.index(f.severity))
+    return Validation(
+        case.name,
+        ground.page_size,
+        arch,
+        outcome,
+        len(distinct),
+        runs,
+        tuple(findings),
+        tuple(rests),
+    )
+
+
+def exit_code(validation: Validation, fail_on: FailOn = "error") -> int:
+    """Return 1 where a finding is as bad as ``fail_on`` (error, warning, note) or worse."""
+    if fail_on == "never":
+        return 0
+    limit = SEVERITIES.index(fail_on)
+    return int(any(SEVERITIES.index(f.severity) <= limit for f in validation.findings))

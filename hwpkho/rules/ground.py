@@ -1,0 +1,99 @@
+"""What a handover is judged against: the next kernel, and the memory it will have."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.pages import page_shift
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.maps.regions import Frames, Regions
+
+#: SECTION_SIZE_BITS by page size: arch/arm64/include/asm/sparsemem.h,
+#: arch/x86/include/asm/sparsemem.h.
+_SECTION_BITS = {4096: 27, 16384: 27, 65536: 29}
+
+
+@dataclass(slots=True)
+class Ground:
+    """The next kernel as far as it is known.
+
+    Attributes:
+        page_size: Bytes.
+        consumer: KHO version that it speaks, 4 for kho-v4.
+        regions: What its memory is, None where no map was given.
+        frames: The same in page frames.
+    """
+
+    page_size: int
+    consumer: int = 4
+    regions: Regions | None = None
+    frames: Frames | None = None
+    _ram: tuple[array[int], array[int]] = field(
+        default_factory=lambda: (array("Q"), array("Q")), repr=False
+    )
+
+    def __post_init__(self) -> None:
+        if self.regions is None:
+            return
+        self.frames = frames = self.regions.frames(self.page_size)
+        first, last = self._ram
+        for a, b, kind in zip(frames.first, frames.last, frames.kind, strict=True):
+            if kind not in ("ram", "in-use"):
+                continue
+            if last and last[-1] + 1 == a:
+                last[-1] = b
+            else:
+                first.append(a)
+                last.append(b)
+
+    @property
+    def kho_off(self) -> bool:
+        """Whether the next kernel is told to ignore any handover (kho=off)."""
+        return self.regions is not None and self.regions.kho is False
+
+    def ram_pages(self) -> int:
+        """Return how many frames are RAM, those in use included."""
+        return sum(b - a + 1 for a, b in zip(*self._ram, strict=True))
+
+    def outside(self, phys: int, size: int = 1) -> bool:
+        """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM."""
+        if self.frames is None:
+            return False
+        shift = page_shift(self.page_size)
+        first, last = self._ram
+        i = bisect_right(first, phys >> shift) - 1
+        return i < 0 or (phys + size - 1) >> shift > last[i]
+
+    def ram_within(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Yield the runs of RAM frames, inclusive, inside the PFNs ``first`` to ``last``."""
+        starts, ends = self._ram
+        i = max(bisect_right(starts, first) - 1, 0)
+        while i < len(starts) and starts[i] <= last:
+            a, b = max(starts[i], first), min(ends[i], last)
+            if a <= b:
+                yield a, b
+            i += 1
+
+    def section_holes(self) -> Iterator[tuple[int, int]]:
+        """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
+
+        Every frame of such a section has a struct page, RAM or not.
+        """
+        pages = _SECTION_BITS[self.page_size] - page_shift(self.page_size)
+        start = end = -1
+        for a, b in zip(*self._ram, strict=True):
+            low, high = a >> pages << pages, ((b >> pages) + 1 << pages) - 1
+            if low > end + 1:
+                if end >= 0:
+                    yield start, end
+                start, end = low, high
+            else:
+                end = max(end, high)
+        if end >= 0:
+            yield start, end

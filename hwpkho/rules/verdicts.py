@@ -1,0 +1,228 @@
+"""The verdict of every PFN: layers painted over the memory map, then the sorted list cut by them.
+
+Which layer counts where several fit is the order of ``VERDICTS``. Nothing here looks at single
+PFNs except inside the preserved blocks of other subtrees.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.codes import pfnlist as codes
+from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
+from hwpkho.pages import page_shift
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.codes import Code
+    from hwpkho.model.handover import Handover
+    from hwpkho.rules.ground import Ground
+
+_RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+_BY_KIND: dict[str, tuple[Verdict, Code | None]] = {
+    "ram": ("replays", None),
+    "in-use": ("in-use", codes.IN_USE),
+    "firmware": ("firmware", codes.FIRMWARE),
+    "retired": ("retired", codes.RETIRED),
+    "device": ("device", codes.DEVICE),
+}
+_NOT_RAM = Ruling("not-ram", codes.NOT_RAM.id, None)
+_UNJUDGED = Ruling(None, None, None)
+
+
+class Layer(NamedTuple):
+    """Frames ``first`` to ``last``, inclusive, and what holds for them."""
+
+    first: int
+    last: int
+    rank: int
+    ruling: Ruling
+
+
+def judge(pfns: array[int], ground: Ground, handover: Handover | None) -> Runs:
+    """Return the runs of ``pfns``, which are ascending and distinct, with their rulings.
+
+    Without a memory map every verdict is None.
+    """
+    runs = Runs()
+    if ground.frames is None:
+        _cut(runs, pfns, 0, len(pfns), _UNJUDGED)
+        return runs
+    layers = list(_map_layers(ground))
+    if handover is not None:
+        layers += _handover_layers(handover, ground.page_size)
+        layers += _preserved_layers(handover, pfns, ground.page_size)
+    at = 0
+    for first, last, ruling in _flatten(layers):
+        low = bisect_left(pfns, first, at)
+        high = bisect_right(pfns, last, low)
+        _cut(runs, pfns, at, low, _NOT_RAM)
+        _cut(runs, pfns, low, high, ruling)
+        at = high
+        if at == len(pfns):
+            break
+    _cut(runs, pfns, at, len(pfns), _NOT_RAM)
+    return runs
+
+
+def _cut(runs: Runs, pfns: array[int], start: int, stop: int, ruling: Ruling) -> None:
+    """Add ``pfns[start:stop]`` as runs of ``ruling``, joined to an equal one before them."""
+    if start >= stop:
+        return
+    part = pfns[start:stop]
+    breaks = [i for i, (a, b) in enumerate(pairwise(part), 1) if b != a + 1]
+    firsts = [part[0], *[part[i] for i in breaks]]
+    lasts = [*[part[i - 1] for i in breaks], part[-1]]
+    if ruling not in runs.rulings:
+        runs.rulings.append(ruling)
+    number = runs.rulings.index(ruling)
+    if runs.first and runs.ruling[-1] == number and runs.last[-1] + 1 == firsts[0]:
+        runs.last[-1] = lasts[0]
+        del firsts[0], lasts[0]
+    runs.first.extend(firsts)
+    runs.last.extend(lasts)
+    runs.ruling.extend([number] * len(firsts))
+
+
+def _map_layers(ground: Ground) -> Iterator[Layer]:
+    frames = ground.frames
+    if frames is None:
+        return
+    for first, last, kind, label in zip(
+        frames.first, frames.last, frames.kind, frames.label, strict=True
+    ):
+        verdict, code = _BY_KIND[kind]
+        yield Layer(first, last, _RANK[verdict], Ruling(verdict, code.id if code else None, label))
+    hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
+    for first, last in ground.section_holes():
+        yield Layer(first, last, len(VERDICTS), hole)
+
+
+def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
+    shift = page_shift(page_size)
+
+    def pages(start: int, size: int, ruling: Ruling, rank: int) -> Layer:
+        return Layer(start >> shift, (start + max(size, 1) - 1) >> shift, rank, ruling)
+
+    own = _RANK["handover"]
+    for label, phys, size in _own_pages(h, page_size):
+        ruling = Ruling("handover", codes.HANDOVER_PAGE.id, label)
+        yield pages(phys, size, ruling, own)
+    scratch = Ruling("scratch", codes.IN_SCRATCH.id, "scratch")
+    for start, size in (h.scratch and h.scratch.areas) or ():
+        yield pages(start, size, scratch, _RANK["scratch"])
+    # Free again by the time of the replay, but read by early boot: like RAM, with a warning.
+    for label, addresses in (
+        ("chunk", (h.hwpoison and h.hwpoison.chunks) or ()),
+        ("tracker", h.walk.nodes if h.walk and h.tracker != "gone" else ()),
+    ):
+        transient = Ruling("replays", codes.TRANSIENT.id, label)
+        for phys in addresses:
+            yield pages(phys, page_size, transient, _RANK["device"])
+
+
+def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield ``(label, phys, bytes)`` of what the next kernel must read to get the list."""
+    if h.root and h.root.phys is not None:
+        yield "root FDT", h.root.phys, page_size
+    if h.scratch and h.scratch.array is not None:
+        yield "scratch array", h.scratch.array, h.scratch.length or 1
+    w = h.hwpoison
+    if w is None:
+        return
+    if w.phys is not None:
+        yield "hwpoison blob", w.phys, w.size or 1
+    if w.blob is not None:
+        for phys in w.pages or ():
+            yield "array", phys, page_size << min(w.blob.vmalloc.order, 32)
+
+
+def _preserved_layers(h: Handover, pfns: array[int], page_size: int) -> Iterator[Layer]:
+    """Yield the preserved blocks of other subtrees that hold PFNs of the list."""
+    if h.walk is None or h.tracker == "gone":
+        return
+    shift, preserved = page_shift(page_size), h.walk.preserved
+    own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
+    own.update((h.hwpoison and h.hwpoison.chunks) or ())
+    for begin, end, order in preserved.spans():
+        at = bisect_left(pfns, begin >> shift)
+        stop = bisect_left(pfns, -(-end >> shift), at)
+        ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
+        while at < stop:
+            start = pfns[at] >> order << order
+            if preserved.has(start << shift, order):
+                last = start + (1 << order) - 1
+                if start << shift not in own:
+                    yield Layer(start, last, _RANK["in-use"], ruling)
+                at = bisect_right(pfns, last, at)
+            else:
+                at += 1
+
+
+def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
+    """Yield disjoint ascending ``(first, last, ruling)``; where they overlap the lowest rank counts."""
+    ordered = sorted(layers)
+    edges = sorted({e for x in ordered for e in (x.first, x.last + 1)})
+    heap: list[tuple[int, int, int, Ruling]] = []
+    following, serial = 0, 0
+    for i, at in enumerate(edges[:-1]):
+        while following < len(ordered) and ordered[following].first <= at:
+            layer = ordered[following]
+            heapq.heappush(heap, (layer.rank, serial, layer.last, layer.ruling))
+            following, serial = following + 1, serial + 1
+        while heap and heap[0][2] < at:
+            heapq.heappop(heap)
+        if heap:
+            yield at, edges[i + 1] - 1, heap[0][3]
+
+
+#: How the findings name the PFNs of a code.
+_SAYS = {
+    codes.NOT_RAM.id: "in no memory of the map; the next kernel forgets {them}",
+    codes.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
+    codes.IN_USE.id: "in use ({where}): the bad {cells} in use",
+    codes.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",
+    codes.FIRMWARE.id: "in firmware memory ({where})",
+    codes.RETIRED.id: "already excluded by the map ({where})",
+    codes.DEVICE.id: "in device memory ({where})",
+    codes.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
+    codes.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
+}
+
+
+def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
+    """Yield one finding for each code and region that a run has."""
+    total: dict[int, list[int]] = {}
+    for first, last, number in zip(runs.first, runs.last, runs.ruling, strict=True):
+        seen = total.get(number)
+        if seen is None:
+            total[number] = [last - first + 1, first, last]
+        else:
+            seen[0] += last - first + 1
+            seen[2] = last
+    for number, (pages, first, last) in total.items():
+        ruling = runs.rulings[number]
+        if ruling.code is None:
+            continue
+        says = _SAYS[ruling.code].format(
+            where=ruling.region or "?",
+            them="it" if pages == 1 else "them",
+            cells="cell stays" if pages == 1 else "cells stay",
+        )
+        are = "PFN is" if pages == 1 else "PFNs are"
+        span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
+        message = f"{pages} {are} {says}: {span}"
+        yield finding(by_id[ruling.code], message, pfns=(first, last))
+
+
+def duplicates(pfns: Sequence[int], distinct: int) -> Iterator[Finding]:
+    """Yield a finding where PFNs repeat."""
+    if len(pfns) != distinct:
+        n = len(pfns) - distinct
+        message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} one that stands before"
+        yield finding(codes.DUPLICATE, message)

@@ -165,8 +165,8 @@ def _preserved_layers(h: Handover, pfns: array[int], page_size: int) -> Iterator
 
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
-    """Yield disjoint ascending ``(first, last, ruling)``; where they overlap the lowest rank counts."""
-    ordered = sorted(layers)
+    """Yield disjoint ascending ``(first, last, ruling)``; of several the lowest rank counts."""
+    ordered = sorted(layers, key=lambda layer: layer[:3])  # rulings have no order
     edges = sorted({e for x in ordered for e in (x.first, x.last + 1)})
     heap: list[tuple[int, int, int, Ruling]] = []
     following, serial = 0, 0

@@ -316,6 +316,10 @@ def test_arch(machine: bytes, registers: int, arch: str | None, opened: Opener) 
     assert opened(kdump({0: text_page(0)}, machine=machine, notes=notes)).arch == arch
 
 
+def test_arch_of_notes_cut_off(opened: Opener) -> None:
+    assert opened(kdump({0: text_page(0)}, machine=b"", notes=b"\5\0\0\0")).arch is None
+
+
 # --- what is missing
 
 
@@ -473,7 +477,7 @@ def test_bitmap_too_small_for_max_mapnr(opened: Opener) -> None:
         opened(head + bytes(3 * 4096))
 
 
-@pytest.mark.parametrize("size", [0, 7, 8, 300, 463])
+@pytest.mark.parametrize("size", [0, 7, 8, 300, 463, 464, 4199, 4200])
 def test_header_cut_off(size: int, opened: Opener) -> None:
     with pytest.raises(InputError):
         opened(kdump({0: text_page(0)})[:size])

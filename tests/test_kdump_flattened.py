@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kdump_writer import END, FLAT_HEADER, flat_blocks, flatten
+from kdump_writer import END, FLAT_HEADER, flat_blocks, flatten, kdump
 
 from hwpkho.errors import InputError
 from hwpkho.sources.elf import open_elf
@@ -187,3 +187,29 @@ def test_end_of_the_file(tmp_path: Path) -> None:
     assert inner.read(4, 1) == b""
     assert inner.read(-1, 3) == b""
     assert inner.read(0, -5) == b""
+
+
+def test_large_blocks(tmp_path: Path) -> None:
+    """What a mapped file no longer needs is let go; it stays readable."""
+    path = tmp_path / "flat"
+    size = 40 << 20
+    with path.open("wb") as file:
+        file.write(FLAT_HEADER)
+        for at in (size, 0):
+            file.write(struct.pack(">qq", at, size) + b"begin")
+            file.seek(size - 5, 1)
+        file.write(END)
+    inner = unflatten(FileBytes(str(path)))
+    assert (inner.size, list(inner.data_ranges())) == (2 * size, [(0, 2 * size)])
+    assert list(inner.scan([(0, 2 * size)], 0, 4096, b"begi")) == [0, size]
+    assert inner.read(size - 1, 7) == b"\0begin\0"
+
+
+def test_vmcoreinfo_in_a_gap(tmp_path: Path) -> None:
+    """It is missed, but no reason to refuse the dump."""
+    page = b"text" * 1024
+    data = kdump({0: page}, vmcoreinfo=b"PAGESIZE=4096\n")
+    (tmp_path / "flat").write_bytes(flat_blocks([(0, data[:4200]), (8192, data[8192:])]) + END)
+    source = open_dump(FileBytes(str(tmp_path / "flat")))
+    assert source.vmcoreinfo == b""
+    assert source.read(0, 4096) == page

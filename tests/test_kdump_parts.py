@@ -167,6 +167,17 @@ def test_lzo_with_many_zeros_is_no_bomb() -> None:
     assert decompress.expand(LZO, memoryview(data), 65536) == page
 
 
+def test_lzo_stream_must_end() -> None:
+    data = bytes(lzallright.LZOCompressor().compress(b"ab" * 2048))
+    with pytest.raises(ValueError, match="bytes follow"):
+        decompress.expand(LZO, memoryview(data + b"x"), 4096)
+
+
+@pytest.mark.parametrize("start", [b"", b"\x10", b"\x11", b"\x00", b"\x00\x00", b"\x12abc"])
+def test_lzo_that_starts_otherwise(start: bytes) -> None:
+    assert decompress.head(LZO, memoryview(start), 4096, 4) is None
+
+
 def test_zlib_stream_must_end() -> None:
     page = os.urandom(4096)
     whole = zlib.compress(page)
@@ -209,6 +220,7 @@ def search(path: Path, data: bytes) -> list[int]:
     path.write_bytes(data)
     source = open_dump(FileBytes(str(path)))
     found = list(source.find_pages(MAGIC))
+    assert not source.problems
     assert sum(1 for _ in source.extents()) < 1000
     return found
 
@@ -242,16 +254,34 @@ def test_descriptors_that_overlap(method: int, tmp_path: Path) -> None:
         search(tmp_path / "x", image(table, data))
 
 
+def rle_frame(size: int, n: int, fill: bytes = b"A") -> bytes:
+    """Return a zstd frame of a page of ``fill`` whose last ``n`` bytes are the byte n."""
+    return (
+        b"\x28\xb5\x2f\xfd\xa0" + size.to_bytes(4, "little")
+        + (1 << 1 | (size - n) << 3).to_bytes(3, "little") + fill
+        + (1 | 1 << 1 | n << 3).to_bytes(3, "little") + bytes([n & 0xFF])
+    )  # fmt: skip
+
+
+def test_data_in_reverse_order(tmp_path: Path) -> None:
+    """No writer does so, but nothing forbids it; more of them than the search remembers."""
+    count = 5000
+    frames = [rle_frame(4096, n // 2 + 1, b"AB"[n % 2 : n % 2 + 1]) for n in range(count)]
+    frames[1234] = MAGIC.ljust(4096, b"\0")
+    at = data_offset(count)
+    places = []
+    for frame in reversed(frames):
+        places.append((at, len(frame), RAW if len(frame) == 4096 else ZSTD, 0))
+        at += len(frame)
+    table = b"".join(DESC.pack(*place) for place in reversed(places))
+    assert search(tmp_path / "x", image(table, b"".join(reversed(frames)))) == [1234 * 4096]
+
+
 def test_pages_that_blow_up(tmp_path: Path) -> None:
     """QEMU's 64 KiB blocks must be decompressed in full; 40 bytes of zstd make one."""
     count = 30_000
     at = data_offset(count, 65536)
-    frames = [
-        b"\x28\xb5\x2f\xfd\xa0" + (65536).to_bytes(4, "little")
-        + (1 << 1 | (65536 - n) << 3).to_bytes(3, "little") + b"A"
-        + (1 | 1 << 1 | n << 3).to_bytes(3, "little") + bytes([n & 0xFF])
-        for n in range(1, count + 1)
-    ]  # fmt: skip
+    frames = [rle_frame(65536, n) for n in range(1, count + 1)]
     assert decompress.expand(ZSTD, memoryview(frames[700]), 65536)[-1] == 701 & 0xFF
     table, data = bytearray(), bytearray()
     for frame in frames:

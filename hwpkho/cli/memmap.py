@@ -1,0 +1,91 @@
+"""``hwpkho memmap``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hwpkho.cli import options
+from hwpkho.commands import memmap as job
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.commands.memmap import Shown, Target
+
+EPILOG = """\b
+Examples:
+  hwpkho memmap dmesg.txt
+  sudo cat /proc/iomem | hwpkho memmap -
+  journalctl -k -b | hwpkho memmap --boot last -
+  hwpkho memmap --next-cmdline 'mem=4G memmap=1M$0x10000000' dmesg.txt
+  hwpkho memmap --to e820 efi-memory-map.bin
+
+\b
+Exit codes: 0 fine; 2 wrong usage, no such --boot or --map; 3 no memory map, damaged or
+ambiguous."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--map", "map_name", metavar="NAME", help="Only this map of the input.")
+@click.option("--boot", metavar="N|last", help="Which boot of a log of several; from 0.")
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Where the input tells none.")
+@click.option(
+    "--next-cmdline",
+    metavar="STRING",
+    help="What mem=, memmap=, efi=, crashkernel= ... make of it for the next kernel.",
+)
+@click.option(
+    "--to", "target", type=click.Choice(["e820", "iomem", "json"]), help="Write it as such text."
+)
+@options.json_flag
+@click.option("-o", "--output", metavar="OUT", help="Write to a file instead of stdout.")
+def command(
+    files: tuple[str, ...],
+    map_name: str | None,
+    boot: str | None,
+    arch: str | None,
+    next_cmdline: str | None,
+    target: Target | None,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Read a memory map of any form and show it.
+
+    FILE is recognised by its content: a kernel log, /proc/iomem, a copy of /sys/firmware/memmap, a
+    device tree, the zero page, EFI descriptors, what EFI shell, GRUB, U-Boot, Xen, FreeBSD or ESXi
+    print. Several are of one machine.
+    """
+    if as_json and target:
+        raise UsageError("--json and --to exclude each other")
+    if files.count("-") > 1:
+        raise UsageError("standard input can be read only once")
+    shown = job.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
+    if as_json or target:
+        text = job.as_text(shown, target or "json")
+    else:
+        text = _report(shown, output is None)
+    if target in ("e820", "iomem"):
+        for p in shown.problems:
+            click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        Path(output).write_text(text, encoding="utf-8")
+
+
+def _report(shown: Shown, on_stdout: bool) -> str:
+    from hwpkho.render import memmap_text, paint
+
+    if not on_stdout:
+        return memmap_text.report(shown)
+    try:
+        "█·".encode(sys.stdout.encoding or "ascii")
+        blocks = True
+    except (UnicodeEncodeError, LookupError):
+        blocks = False
+    return memmap_text.report(shown, paint.for_stream(sys.stdout), blocks=blocks)

@@ -1,0 +1,89 @@
+"""What ``hwpkho memmap`` does, without the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.errors import InputError, UsageError
+from hwpkho.maps import read_memmap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.maps.regions import Regions
+    from hwpkho.model.memmap import Map, MemoryMap
+
+Target = Literal["e820", "iomem", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A memory map and what the next kernel makes of it.
+
+    Attributes:
+        memmap: What was read.
+        primary: The map shown.
+        regions: The next kernel's view; None where the maps do not tell (other architectures,
+            reservations without memory).
+        next_cmdline: The command line that the view is for, None where none was given.
+        problems: Of the map and of the view.
+    """
+
+    memmap: MemoryMap
+    primary: Map
+    regions: Regions | None
+    next_cmdline: str | None
+    problems: tuple[Problem, ...]
+
+
+def show(
+    paths: Sequence[str],
+    *,
+    boot: str | None = None,
+    map_name: str | None = None,
+    arch: str | None = None,
+    next_cmdline: str | None = None,
+) -> Shown:
+    """Read a memory map and work out what the next kernel makes of it.
+
+    Raises InputError and UsageError as :func:`hwpkho.maps.read_memmap` does, and UsageError for a
+    command line that the kernel refuses.
+    """
+    memmap = read_memmap(paths, boot=boot, map_name=map_name, arch=arch)
+    regions = _regions(memmap, map_name, next_cmdline)
+    problems = list(memmap.problems)
+    if regions:
+        problems += [p for p in regions.problems if p not in problems]
+    primary = next(m for m in memmap.maps if m.primary)
+    return Shown(memmap, primary, regions, next_cmdline, tuple(problems))
+
+
+def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) -> Regions | None:
+    from hwpkho.maps import regions
+
+    try:
+        return regions.resolve(memmap, map_name=map_name, next_cmdline=next_cmdline)
+    except InputError:
+        if next_cmdline is not None:
+            raise
+        return None
+
+
+def as_text(shown: Shown, target: Target) -> str:
+    """Return the map shown as ``e820``, ``iomem`` or ``json`` (the document) text.
+
+    Raises UsageError where the map cannot be written so, or where --next-cmdline is given: what a
+    kernel makes of a map is no map of the machine.
+    """
+    if target == "json":
+        from hwpkho.render import jsondoc, memmap_json
+
+        return jsondoc.dump(memmap_json.SCHEMA, memmap_json.body(shown))
+    if shown.next_cmdline is not None:
+        raise UsageError(f"--to {target} writes the map as it is; --next-cmdline changes none")
+    from hwpkho.maps import writers
+
+    write = writers.e820_text if target == "e820" else writers.iomem_text
+    return write(shown.primary, shown.memmap.arch)

@@ -1,0 +1,182 @@
+"""The physical address space drawn to scale with plain characters.
+
+Every row shows the same number of bytes, every character of a row the same part of it. The scale
+is chosen by the RAM; many rows of nothing, or of anything but RAM, are folded into one line that
+says how many they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.pages import human_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.render.paint import Paint
+
+#: Characters in a row; rows that RAM should take; the most lines that a picture may take.
+CELLS = 48
+RAM_ROWS = 12
+MAX_LINES = 30
+
+#: So many uniform rows of something other than RAM are drawn one by one; of nothing, one.
+_UNFOLDED = 4
+
+
+class Run(NamedTuple):
+    """A range of one kind: first byte, last byte (inclusive), kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Glyphs(NamedTuple):
+    """What a kind looks like and is called; ``style`` is one of Paint's."""
+
+    block: str
+    plain: str
+    style: str
+    name: str
+
+
+#: In the order of the legend.
+GLYPHS = {
+    "ram": Glyphs("█", "#", "good", "RAM"),
+    "in-use": Glyphs("▓", "u", "note", "RAM in use"),
+    "firmware": Glyphs("▒", "=", "warning", "firmware, reserved"),
+    "device": Glyphs("░", "d", "head", "device memory"),
+    "retired": Glyphs("X", "X", "error", "unusable"),
+}
+_HOLE = Glyphs("·", ".", "dim", "nothing")
+
+
+def draw(runs: Sequence[Run], paint: Paint, *, blocks: bool = True) -> list[str]:
+    """Return the lines of the picture: rows with addresses, then the legend.
+
+    ``runs`` are ascending and disjoint. ``blocks`` False: ASCII only.
+    """
+    if not runs:
+        return []
+    row = _row_size(runs)
+    width = max(8, len(f"{runs[-1].end:x}"))
+    lines: list[str] = []
+    for first, count, cells in _rows(runs, row):
+        drawn = "".join(_cell(kind, length, paint, blocks) for kind, length in cells)
+        times = f" x {count}" if count > 1 else ""
+        lines.append(f"  0x{first * row:0{width}x} {drawn}{times}")
+    used = {run.kind for run in runs}
+    legend = [
+        f"{paint(g.style, g.block if blocks else g.plain)} {g.name}"
+        for kind, g in GLYPHS.items()
+        if kind in used
+    ]
+    legend.append(f"{paint(_HOLE.style, _HOLE.block if blocks else _HOLE.plain)} {_HOLE.name}")
+    lines.append(f"  {'  '.join(legend)}")
+    scale = f"a row is {human_bytes(row)}, a character {human_bytes(row // CELLS)}"
+    lines.append(f"  {scale}; x N: so many rows alike")
+    return lines
+
+
+def _cell(kind: str, length: int, paint: Paint, blocks: bool) -> str:
+    glyphs = GLYPHS.get(kind, _HOLE)
+    return paint(glyphs.style, (glyphs.block if blocks else glyphs.plain) * length)
+
+
+def _row_size(runs: Sequence[Run]) -> int:
+    """Return the bytes of a row: 48 pages times a power of 2, RAM in about 12 rows."""
+    wanted = sum(run.end - run.start + 1 for run in runs if run.kind in ("ram", "in-use"))
+    row = CELLS * 4096
+    while row < 1 << 64 and (row * RAM_ROWS < wanted or not _fits(runs, row)):
+        row *= 2
+    return row
+
+
+def _fits(runs: Sequence[Run], row: int) -> bool:
+    """Tell whether the picture takes few enough lines; looks no further than it must."""
+    return all(i < MAX_LINES for i, _ in enumerate(_rows(runs, row)))
+
+
+def _rows(runs: Sequence[Run], row: int) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
+    """Yield a line each: ``(first row's number, rows alike, cells)``.
+
+    Cells are ``(kind, how many)``, kind empty for a hole.
+    """
+    for first, count, cells in _joined(_stretches(runs, row)):
+        kind = cells[0][0]
+        if count > (MAX_LINES if kind == "ram" else _UNFOLDED if kind else 1):
+            yield first, count, cells
+        else:
+            for number in range(first, first + count):
+                yield number, 1, cells
+
+
+def _joined(
+    stretches: Iterator[tuple[int, int, tuple[tuple[str, int], ...]]],
+) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
+    """Join neighbouring rows that look alike throughout."""
+    first, count, cells = next(stretches)
+    for following, more, looks in stretches:
+        if looks == cells and len(cells) == 1:
+            count += more
+        else:
+            yield first, count, cells
+            first, count, cells = following, more, looks
+    yield first, count, cells
+
+
+def _stretches(
+    runs: Sequence[Run], row: int
+) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
+    """Yield each row where something begins or ends, and the uniform rows between as one."""
+    number = i = 0
+    last = runs[-1].end // row
+    while number <= last:
+        low = number * row
+        while i < len(runs) and runs[i].end < low:
+            i += 1
+        kind, until = _uniform(runs, i, low)
+        rows = min(until // row, last + 1) - number
+        if rows >= 1:
+            yield number, rows, ((kind, CELLS),)
+            number += rows
+        else:
+            yield number, 1, _cells(runs, i, low, row)
+            number += 1
+
+
+def _uniform(runs: Sequence[Run], i: int, low: int) -> tuple[str, int]:
+    """Return the kind at ``low`` and where that ends (exclusive); ``""`` is a hole."""
+    if i == len(runs):
+        return "", 1 << 65
+    if runs[i].start > low:
+        return "", runs[i].start
+    return runs[i].kind, runs[i].end + 1
+
+
+def _cells(runs: Sequence[Run], i: int, low: int, row: int) -> tuple[tuple[str, int], ...]:
+    """Return the cells of one row: of each what most of it is."""
+    size = row // CELLS
+    kinds: list[str] = []
+    for cell in range(CELLS):
+        start = low + cell * size
+        end = start + size
+        shares: dict[str, int] = {}
+        while i < len(runs) and runs[i].end < start:
+            i += 1
+        k = i
+        while k < len(runs) and runs[k].start < end:
+            share = min(end, runs[k].end + 1) - max(start, runs[k].start)
+            shares[runs[k].kind] = shares.get(runs[k].kind, 0) + share
+            k += 1
+        shares[""] = size - sum(shares.values())
+        kinds.append(max(shares, key=lambda kind: shares[kind]))
+    folded: list[tuple[str, int]] = []
+    for kind in kinds:
+        if folded and folded[-1][0] == kind:
+            folded[-1] = (kind, folded[-1][1] + 1)
+        else:
+            folded.append((kind, 1))
+    return tuple(folded)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import cramjam
@@ -13,6 +14,8 @@ from hwpkho.sources.decompress import LZO, RAW, SNAPPY, ZLIB, ZSTD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from hwpkho.sources.base import Source
 
 DESC = struct.Struct("<QIIQ")
 END = struct.pack(">qq", -1, -1)
@@ -132,3 +135,20 @@ def flatten(data: bytes, size: int = 16384) -> bytes:
     """Return ``data`` as a flattened file, cut into blocks that come last ones first."""
     blocks = [(at, data[at : at + size]) for at in range(0, len(data), size)]
     return flat_blocks(reversed(blocks)) + END
+
+
+def text_page(seed: int, size: int = 4096, start: bytes = b"") -> bytes:
+    """Return a page that compresses, but not to nothing."""
+    words = b"".join(sha256(bytes([seed % 256, seed // 256, i])).digest()[:8] for i in range(40))
+    return (start + words * (size // len(words) + 1))[:size]
+
+
+def present(source: Source) -> dict[int, bytes]:
+    """Return every 4 KiB that the source says it has."""
+    found = {}
+    for phys, size in source.extents():
+        for at in range(phys, phys + size, 4096):
+            data = source.read(at, 4096)
+            if data is not None:
+                found[at] = bytes(data)
+    return found

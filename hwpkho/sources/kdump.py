@@ -79,7 +79,11 @@ class KdumpSource(Source):
         self.arch = header.arch
         self.vmcoreinfo = header.vmcoreinfo
         self.page_size_hint = header.page_size
-        self.problems: list[Problem] = list(getattr(file, "problems", ()))
+        self.problems: list[Problem] = []
+        self._offset_of = "file offset"
+        if isinstance(file, flattened.Flattened):
+            self.problems += file.problems
+            self._offset_of = "offset (after makedumpfile -R)"
         self.file = file
         self.block_size = header.block_size
         self.table = header.table
@@ -191,7 +195,7 @@ class KdumpSource(Source):
     def damaged(self, offset: int, size: int, flags: int, why: str) -> DamagedPageError:
         """Return the error for a page whose data (bytes of the unflattened file) is unusable."""
         return DamagedPageError(
-            f"{self.name}: page at file offset 0x{offset:x} ({size} bytes, "
+            f"{self.name}: page at {self._offset_of} 0x{offset:x} ({size} bytes, "
             f"{decompress.METHODS.get(flags, f'flags 0x{flags:x}')}) is damaged: {printable(why)}"
         )
 

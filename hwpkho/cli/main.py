@@ -21,6 +21,8 @@ COMMANDS = {
     "decode": "Say what a handover says.",
     "encode": "Make a handover from a list of PFNs.",
     "validate": "Say what replaying a list would do, against a memory map.",
+    "merge": "Bring lists together.",
+    "diff": "Say what was added to a list and what was lost.",
     "memmap": "Read and show a memory map of any form.",
     "schema": "Print the JSON Schema of a document.",
 }

@@ -123,65 +123,76 @@ def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def _all(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the memory map, and which of its views counts."""
+    return _all(
+        command,
+        click.option(
+            "--memmap", multiple=True, metavar="FILE", help="The machine's memory map, any form."
+        ),
+        click.option("--map", "map_name", metavar="NAME", help="Judge by this map alone."),
+        click.option("--boot", metavar="N|last", help="Which boot of a log of several."),
+        click.option(
+            "--iomem-of",
+            type=click.Choice(["running", "next"]),
+            default="running",
+            show_default=True,
+            help="Whose /proc/iomem was given.",
+        ),
+        click.option("--next-cmdline", metavar="STRING", help="Command line of the next kernel."),
+    )
+
+
+def base(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --base."""
+    return click.option(
+        "--base",
+        type=click.Choice(["10", "16"]),
+        default="10",
+        show_default=True,
+        help="Of a list's numbers without 0x.",
+    )(command)
+
+
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a judgement rests on."""
-    for option in reversed(
-        (
-            click.option(
-                "--memmap",
-                multiple=True,
-                metavar="FILE",
-                help="The machine's memory map, any form.",
-            ),
-            click.option("--map", "map_name", metavar="NAME", help="Judge by this map alone."),
-            click.option("--boot", metavar="N|last", help="Which boot of a log of several."),
-            click.option(
-                "--iomem-of",
-                type=click.Choice(["running", "next"]),
-                default="running",
-                show_default=True,
-                help="Whose /proc/iomem was given.",
-            ),
-            click.option(
-                "--next-cmdline", metavar="STRING", help="Command line of the next kernel."
-            ),
-            click.option(
-                "--consumer-kho",
-                type=click.Choice(["v1", "v2", "v3", "v4"]),
-                default="v4",
-                show_default=True,
-                help="KHO version that the next kernel speaks.",
-            ),
-            click.option(
-                "--max-pages", type=click.IntRange(0), metavar="N", help="Error above N pages."
-            ),
-            click.option(
-                "--max-fraction",
-                type=click.FloatRange(0, 1),
-                metavar="F",
-                help="Error above this part of RAM, 0 to 1.",
-            ),
-            click.option(
-                "--max-per-gib",
-                type=click.IntRange(0),
-                metavar="N",
-                help="Error above N pages in one GiB: a failing DIMM.",
-            ),
-            click.option(
-                "--base",
-                type=click.Choice(["10", "16"]),
-                default="10",
-                show_default=True,
-                help="Of a list's numbers without 0x.",
-            ),
-            click.option(
-                "--fail-on",
-                type=click.Choice(["error", "warning", "note", "never"]),
-                default="error",
-                show_default=True,
-                help="Exit with 1 for findings as bad as this.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+    return _all(
+        command,
+        memory_map,
+        click.option(
+            "--consumer-kho",
+            type=click.Choice(["v1", "v2", "v3", "v4"]),
+            default="v4",
+            show_default=True,
+            help="KHO version that the next kernel speaks.",
+        ),
+        click.option(
+            "--max-pages", type=click.IntRange(0), metavar="N", help="Error above N pages."
+        ),
+        click.option(
+            "--max-fraction",
+            type=click.FloatRange(0, 1),
+            metavar="F",
+            help="Error above this part of RAM, 0 to 1.",
+        ),
+        click.option(
+            "--max-per-gib",
+            type=click.IntRange(0),
+            metavar="N",
+            help="Error above N pages in one GiB: a failing DIMM.",
+        ),
+        base,
+        click.option(
+            "--fail-on",
+            type=click.Choice(["error", "warning", "note", "never"]),
+            default="error",
+            show_default=True,
+            help="Exit with 1 for findings as bad as this.",
+        ),
+    )

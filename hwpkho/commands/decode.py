@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.cases import Case, CaseOptions, pick, read_case
 from hwpkho.errors import InputError
+from hwpkho.lists import why_unread
 
 if TYPE_CHECKING:
     from array import array
@@ -34,8 +35,7 @@ def pfns(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover, ar
     if where is None:
         raise InputError(f"{chosen.source}: {chosen} has no hwpoison subtree")
     if where.pfns is None:
-        causes = [p for p in chosen.problems if p.code.startswith(("HP2", "HP3"))]
-        worst = next((p for p in causes if p.severity == "error"), None) or next(iter(causes), None)
-        why = f": {worst.code} {worst.message}" if worst else ""
-        raise InputError(f"{chosen.source}: the list of {chosen} cannot be read{why}")
+        raise InputError(
+            f"{chosen.source}: the list of {chosen} cannot be read{why_unread(chosen)}"
+        )
     return chosen, where.pfns

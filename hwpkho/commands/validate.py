@@ -67,14 +67,21 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
 
 
 def regions_of(case: Case, options: ValidateOptions) -> Regions | None:
-    """Read and resolve the memory maps, None where none was given."""
+    """Read and resolve the memory maps for a case, None where none was given."""
+    return regions_for(options, next((h.arch for h in case.handovers if h.arch), None))
+
+
+def regions_for(options: ValidateOptions, arch: str | None) -> Regions | None:
+    """Read and resolve the memory maps, None where none was given.
+
+    ``arch`` is what the input tells; the option of that name counts before it.
+    """
     if not options.memmaps:
         return None
     from hwpkho.maps import read_memmap  # a map costs a third of the start-up: only on demand
     from hwpkho.maps.regions import resolve
 
-    arch = options.case.arch or next((h.arch for h in case.handovers if h.arch), None)
-    memmap = read_memmap(options.memmaps, boot=options.boot, arch=arch)
+    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch or arch)
     boot = memmap.maps[0].boot if memmap.maps else None
     return resolve(
         memmap,

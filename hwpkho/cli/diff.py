@@ -1,0 +1,110 @@
+"""``hwpkho diff``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from hwpkho.cases import CaseOptions
+from hwpkho.cli import options
+from hwpkho.commands import diff as job
+from hwpkho.commands.validate import ValidateOptions
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.model.handover import Role
+
+EPILOG = """\b
+Examples:
+  hwpkho diff before.elf after.elf
+  hwpkho diff before.elf after.elf --memmap iomem.txt
+  hwpkho diff gen1.elf gen2.elf gen3.elf
+  hwpkho diff --fail-on removed known-bad.txt debugfs-kho/+memory.elf
+
+\b
+Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list cannot be read."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@options.handover
+@options.role
+@options.memory_map
+@options.base
+@click.option(
+    "--fail-on",
+    type=click.Choice(["removed", "added", "any"]),
+    default="any",
+    show_default=True,
+    help="Exit with 1 for these changes only.",
+)
+@options.json_flag
+@click.option("--plain", is_flag=True, help="One run a line: -0x… removed, +0x… added.")
+@click.option("--summary", is_flag=True, help="One line.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    cases: tuple[str, ...],
+    page_size: int | None,
+    root_fdt: int | None,
+    kho_scratch: tuple[int, int] | str | None,
+    arch: str | None,
+    role: Role | None,
+    memmap: tuple[str, ...],
+    map_name: str | None,
+    boot: str | None,
+    iomem_of: Literal["running", "next"],
+    next_cmdline: str | None,
+    base: str,
+    fail_on: job.FailOn,
+    *,
+    as_json: bool,
+    plain: bool,
+    summary: bool,
+) -> None:
+    """Say what was added to a list and what was lost.
+
+    Two CASEs are compared; one that holds an incoming and an outgoing handover is compared with
+    itself; of more, the life of every PFN over the generations is shown. Pieces of one case are
+    joined with +.
+    """
+    if as_json + plain + summary > 1:
+        raise UsageError("--json, --plain and --summary exclude each other")
+    result = job.diff(
+        cases,
+        ValidateOptions(
+            CaseOptions(page_size, root_fdt, kho_scratch, arch),
+            int(base),
+            role,
+            memmap,
+            map_name,
+            boot,
+            iomem_of,
+            next_cmdline,
+        ),
+    )
+    from hwpkho.render import diff as render
+    from hwpkho.render import jsondoc
+    from hwpkho.render.paint import for_stream
+
+    lists = result.cases if isinstance(result, job.Chain) else (result.before, result.after)
+    for note in dict.fromkeys(note for x in lists for note in x.notes):
+        click.echo(f"hwpkho: {note}", err=True)
+    colours = for_stream(click.get_text_stream("stdout"))
+    if isinstance(result, job.Chain):
+        if plain or summary:
+            raise UsageError("--plain and --summary are for two cases; a chain has --json")
+        if as_json:
+            text = jsondoc.dump(render.CHAIN_SCHEMA, render.chain_body(result))
+        else:
+            text = "".join(f"{line}\n" for line in render.chain_report(result, colours))
+    elif as_json:
+        text = jsondoc.dump(render.SCHEMA, render.body(result))
+    elif summary:
+        text = render.summary(result) + "\n"
+    else:
+        lines = render.plain(result) if plain else render.report(result, colours)
+        text = "".join(f"{line}\n" for line in lines)
+    click.echo(text, nl=False)
+    ctx.exit(job.exit_code(result, fail_on))

@@ -1,0 +1,116 @@
+"""diff: did the list survive? What was lost, what was added, over two captures or a chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho import pieces
+from hwpkho.cases import read_case
+from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.errors import InputError, UsageError
+from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
+from hwpkho.model.comparison import Difference, Life, compare, lives
+from hwpkho.rules import verdicts
+from hwpkho.rules.ground import Ground
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Sequence
+
+    from hwpkho.model.handover import Handover
+    from hwpkho.model.validation import Runs
+
+#: What makes a job fail: known-bad memory lost, pages added, or either.
+FailOn = Literal["removed", "added", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two lists compared.
+
+    Attributes:
+        before: The first list.
+        after: The second.
+        change: What changed.
+        removed: The removed PFNs as runs, with their verdicts where a map was given.
+        added: The added ones.
+    """
+
+    before: Listed
+    after: Listed
+    change: Difference
+    removed: Runs
+    added: Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Lists of several generations.
+
+    Attributes:
+        cases: In the order given.
+        steps: What changed from each to the next.
+        lives: Runs of PFNs and the cases that had them.
+    """
+
+    cases: tuple[Listed, ...]
+    steps: tuple[Difference, ...]
+    lives: tuple[Life, ...]
+
+
+def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff | Chain:
+    """Compare the lists of ``specs``: one capture with two handovers, two cases, or a chain.
+
+    Raises InputError where a list cannot be read, or one capture does not hold both.
+    """
+    options = options or ValidateOptions()
+    if len(specs) == 1:
+        found = _both_sides(specs[0], options)
+    else:
+        found = [read_list(s, options.case, options.base, options.role) for s in specs]
+    size = options.case.page_size or common_page_size(found)
+    found = [convert(x, size) for x in found]
+    if len(found) > 2:
+        if options.memmaps:
+            raise UsageError("--memmap judges the changes between two lists, not a chain")
+        steps = tuple(compare(a.pfns, b.pfns) for a, b in pairwise(found))
+        return Chain(tuple(found), steps, tuple(lives([x.pfns for x in found])))
+    before, after = found
+    change = compare(before.pfns, after.pfns)
+    regions = regions_for(options, next((x.arch for x in found if x.arch), None))
+    ground = Ground(size, options.consumer, regions)
+
+    def runs(pfns: array[int]) -> Runs:
+        return verdicts.judge(pfns, ground, None)
+
+    return Diff(before, after, change, runs(change.removed), runs(change.added))
+
+
+def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:
+    case = read_case(pieces.split(spec), options.case, options.base)
+    if case.pfns is not None:
+        raise UsageError("diff needs two lists, or one capture that holds two handovers")
+    sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}
+    old, new = sides.get("in"), sides.get("out")
+    if old is None or new is None:
+        have = ", ".join(str(h) for h in case.handovers)
+        raise InputError(
+            f"{case.name}: holds only {have}; take a capture before the kexec and one after it, "
+            "and compare those"
+        )
+    if old.hwpoison and old.hwpoison.pfns is None and new.hwpoison:
+        raise InputError(
+            f"{case.name}: the incoming list was consumed by this kernel and nothing may be "
+            "concluded from its pages; compare the capture taken before the kexec with this one "
+            "(hwpkho diff BEFORE AFTER)"
+        )
+    return [of_handover(f"{case.name} ({h.role})", h) for h in (old, new)]
+
+
+def exit_code(result: Diff | Chain, fail_on: FailOn = "any") -> int:
+    """Return 1 where the lists differ in what ``fail_on`` names, else 0."""
+    steps = result.steps if isinstance(result, Chain) else (result.change,)
+    removed, added = any(s.removed for s in steps), any(s.added for s in steps)
+    return int({"removed": removed, "added": added, "any": removed or added}[fail_on])

@@ -1,0 +1,134 @@
+"""merge: the union of lists, and who knew what."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.lists import Listed, common_page_size, convert, read_list
+from hwpkho.model.comparison import Life, lives, union
+from hwpkho.model.validation import Runs
+from hwpkho.rules import verdicts
+from hwpkho.rules.ground import Ground
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """How lists are brought together.
+
+    Attributes:
+        judging: How cases are read, and the memory map.
+        in_order: Keep the order in which PFNs were first seen, instead of ascending.
+        intersect: Keep only what stands in every list.
+        exclude: Cases whose PFNs are left out.
+        keep_all: Keep also what does not replay by the memory map.
+        provenance: Tell which case knew which PFN.
+    """
+
+    judging: ValidateOptions
+    in_order: bool = False
+    intersect: bool = False
+    exclude: tuple[str, ...] = ()
+    keep_all: bool = False
+    provenance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The result.
+
+    Attributes:
+        cases: What was merged, in the order given, converted to one page size.
+        sizes: Entries of each case's list, repeats included.
+        pfns: The merged list, ``array('Q')``, distinct.
+        page_size: Bytes.
+        duplicates: Entries that another entry says already.
+        excluded: PFNs left out because ``exclude`` names them.
+        dropped: Runs left out because they do not replay by the memory map.
+        judged: Whether there was a map.
+        lives: Which case knew which PFN, where that was asked for.
+        notes: What a user should know, one line each.
+    """
+
+    cases: tuple[str, ...]
+    sizes: tuple[int, ...]
+    pfns: array[int]
+    page_size: int
+    duplicates: int
+    excluded: int
+    dropped: Runs
+    judged: bool
+    lives: tuple[Life, ...] | None
+    notes: tuple[str, ...]
+
+
+def merge(specs: Sequence[str], options: MergeOptions) -> Merged:
+    """Merge the lists of the cases ``specs``.
+
+    Raises InputError where one cannot be read, or cannot be converted to the others' page size
+    without loss.
+    """
+    how = options.judging
+    found = [read_list(s, how.case, how.base, how.role) for s in specs]
+    unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]
+    size = how.case.page_size or common_page_size([*found, *unwanted])
+    notes = [note for x in (*found, *unwanted) for note in x.notes]
+    notes += [
+        f"{x.name}: converted from pages of {x.page_size} bytes to {size}"
+        for x in (*found, *unwanted)
+        if x.page_size != size
+    ]
+    found = [convert(x, size) for x in found]
+    pfns = union([x.pfns for x in found], in_order=options.in_order, intersect=options.intersect)
+    entries = sum(len(x.pfns) for x in found)
+    duplicates = 0 if options.intersect else entries - len(pfns)
+    before = len(pfns)
+    if unwanted:
+        out = {p for x in unwanted for p in convert(x, size).pfns}
+        pfns = array("Q", [p for p in pfns if p not in out])
+    excluded = before - len(pfns)
+    pfns, dropped = _replaying(pfns, size, options, found)
+    return Merged(
+        tuple(x.name for x in found),
+        tuple(len(x.pfns) for x in found),
+        pfns,
+        size,
+        duplicates,
+        excluded,
+        dropped,
+        bool(how.memmaps),
+        tuple(_known_by(pfns, found)) if options.provenance else None,
+        tuple(dict.fromkeys(notes)),
+    )
+
+
+def _replaying(
+    pfns: array[int], page_size: int, options: MergeOptions, found: Sequence[Listed]
+) -> tuple[array[int], Runs]:
+    """Return what replays by the memory map, and the runs that do not."""
+    how = options.judging
+    regions = regions_for(how, next((x.arch for x in found if x.arch), None))
+    if regions is None:
+        return pfns, Runs()
+    ground = Ground(page_size, how.consumer, regions)
+    judged = verdicts.judge(array("Q", sorted(pfns)), ground, None)
+    dropped = Runs(rulings=judged.rulings)
+    for first, last, ruling in zip(judged.first, judged.last, judged.ruling, strict=True):
+        if judged.rulings[ruling].verdict != "replays":
+            dropped.first.append(first)
+            dropped.last.append(last)
+            dropped.ruling.append(ruling)
+    if options.keep_all or not len(dropped):
+        return pfns, dropped
+    gone = {p for first, last, _ in dropped for p in range(first, last + 1)}
+    return array("Q", [p for p in pfns if p not in gone]), dropped
+
+
+def _known_by(pfns: array[int], found: Sequence[Listed]) -> list[Life]:
+    kept = set(pfns)
+    return lives([kept.intersection(x.pfns) for x in found])

@@ -1,0 +1,126 @@
+"""Lists of PFNs out of any case: a handover's, or a bare one; and in another page size."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hwpkho import pieces
+from hwpkho.cases import CaseOptions, pick, read_case
+from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE, MAX_PFNS
+from hwpkho.errors import InputError
+from hwpkho.pages import page_shift
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.model.handover import Handover, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The list of one case.
+
+    Attributes:
+        name: The case, printable.
+        pfns: In the case's order, repeats kept, ``array('Q')``.
+        page_size: Bytes.
+        handover: What it was taken from, None for a bare list.
+        notes: What a user should know about the choice, one line each.
+    """
+
+    name: str
+    pfns: array[int]
+    page_size: int
+    handover: Handover | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kexec_count(self) -> int | None:
+        """The generation of the handover, None where it tells none."""
+        metadata = self.handover.metadata if self.handover else None
+        return metadata.kexec_count if metadata else None
+
+    @property
+    def arch(self) -> str | None:
+        """The architecture, None where the case does not tell."""
+        return self.handover.arch if self.handover else None
+
+
+def read_list(
+    spec: str, options: CaseOptions | None = None, base: int = 10, role: Role | None = None
+) -> Listed:
+    """Read the list of the case ``spec``, pieces joined with ``+``.
+
+    Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
+    handover without the subtree has an empty list. Raises InputError where a list is there but
+    cannot be read.
+    """
+    options = options or CaseOptions()
+    case = read_case(pieces.split(spec), options, base)
+    if case.pfns is not None:
+        size = options.page_size or case.pfns.page_size
+        notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
+        return Listed(case.name, case.pfns.pfns, size or DEFAULT_PAGE_SIZE, None, notes)
+    return of_handover(case.name, pick(case.handovers, role), len(case.handovers))
+
+
+def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
+    """Return the list of a handover that was read; InputError where it cannot be told."""
+    notes = [f"{name}: of {among} handovers this is {handover}"] if among > 1 else []
+    found = handover.hwpoison
+    page_size = handover.page_size
+    if page_size is None:
+        raise InputError(f"{name}: the page size is not told; give --page-size BYTES")
+    if found is None:
+        notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
+        return Listed(name, array("Q"), page_size, handover, tuple(notes))
+    if found.pfns is None:
+        raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
+    return Listed(name, found.pfns, page_size, handover, tuple(notes))
+
+
+def why_unread(handover: Handover) -> str:
+    """Return the problem that keeps a handover's list from being read, as the end of a line."""
+    causes = [p for p in handover.problems if p.code.startswith(("HP2", "HP3"))]
+    causes.sort(key=lambda p: p.severity != "error")
+    return f": {causes[0].code} {causes[0].message}" if causes else ""
+
+
+def common_page_size(lists: Sequence[Listed]) -> int:
+    """Return the smallest page size among the lists, to which all convert without loss."""
+    return min(x.page_size for x in lists)
+
+
+def convert(listed: Listed, page_size: int) -> Listed:
+    """Return the list in frames of ``page_size`` bytes.
+
+    A larger page becomes all the smaller ones in it, in order. Smaller pages become larger ones
+    only where every one of them is listed. Raises InputError where that would call good memory bad,
+    or makes the list too long.
+    """
+    if listed.page_size == page_size:
+        return listed
+    shift = page_shift(listed.page_size) - page_shift(page_size)
+    pfns = array("Q")
+    if shift > 0:
+        if len(listed.pfns) << shift > MAX_PFNS:
+            raise InputError(f"{listed.name}: in pages of {page_size} bytes the list is too long")
+        for pfn in listed.pfns:
+            if pfn >> (64 - shift):
+                raise InputError(f"{listed.name}: PFN 0x{pfn:x} has no place below 2^64 bytes")
+            pfns.extend(range(pfn << shift, (pfn + 1) << shift))
+    else:
+        parts: dict[int, set[int]] = {}
+        for pfn in listed.pfns:
+            parts.setdefault(pfn >> -shift, set()).add(pfn)
+        for large, small in parts.items():
+            if len(small) != 1 << -shift:
+                raise InputError(
+                    f"{listed.name}: only {len(small)} of the {1 << -shift} pages in frame "
+                    f"0x{large:x} of {page_size} bytes are listed; converting would lose good "
+                    "memory"
+                )
+            pfns.append(large)
+    return replace(listed, pfns=pfns, page_size=page_size)

@@ -1,0 +1,100 @@
+"""Lists of PFNs as sets: what one has that the other lacks, and who knew what."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.pages import sorted_unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed between two lists; each ``array('Q')`` ascending and distinct.
+
+    Attributes:
+        removed: Only in the first: known-bad memory back in circulation.
+        added: Only in the second.
+        common: How many are in both.
+    """
+
+    removed: array[int]
+    added: array[int]
+    common: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changed."""
+        return not self.removed and not self.added
+
+
+def compare(before: Iterable[int], after: Iterable[int]) -> Difference:
+    """Return what changed; order and repeats do not count."""
+    old, new = set(before), set(after)
+    common = len(old & new)
+    return Difference(sorted_unique(old - new), sorted_unique(new - old), common)
+
+
+class Life(NamedTuple):
+    """PFNs ``first`` to ``last``, inclusive, and which of the cases had them, a bit for each."""
+
+    first: int
+    last: int
+    seen: int
+
+
+def lives(cases: Sequence[Iterable[int]]) -> list[Life]:
+    """Return the runs of PFNs that were in the same cases, ascending; bit *n* is case *n*."""
+    seen: dict[int, int] = {}
+    for number, pfns in enumerate(cases):
+        bit = 1 << number
+        for pfn in set(pfns):
+            seen[pfn] = seen.get(pfn, 0) | bit
+    found: list[Life] = []
+    for pfn in sorted(seen):
+        mask = seen[pfn]
+        if found and found[-1].last + 1 == pfn and found[-1].seen == mask:
+            found[-1] = found[-1]._replace(last=pfn)
+        else:
+            found.append(Life(pfn, pfn, mask))
+    return found
+
+
+def fate(seen: int, cases: int) -> str:
+    """Name the life of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
+    there = [bool(seen >> n & 1) for n in range(cases)]
+    gaps = "".join("1" if t else "0" for t in there).strip("0")
+    if "0" in gaps:
+        return "came back" if there[-1] else "came back and lost"
+    if all(there):
+        return "kept"
+    if there[-1]:
+        return "appeared"
+    return "lost" if there[0] else "appeared and lost"
+
+
+def union(
+    lists: Sequence[array[int]], *, in_order: bool = False, intersect: bool = False
+) -> array[int]:
+    """Return the distinct PFNs of all lists: ascending, or in the order first seen.
+
+    With ``intersect`` only those that stand in every list.
+    """
+    if in_order:
+        seen: dict[int, None] = {}
+        for pfns in lists:
+            seen.update(dict.fromkeys(pfns))
+        if intersect:
+            shared = set.intersection(*(set(x) for x in lists)) if lists else set()
+            return array("Q", [p for p in seen if p in shared])
+        return array("Q", seen)
+    if intersect:
+        return sorted_unique(set.intersection(*(set(x) for x in lists)) if lists else ())
+    found: set[int] = set()
+    for pfns in lists:
+        found.update(pfns)
+    return array("Q", sorted(found))

@@ -1,0 +1,158 @@
+"""diff for people and as JSON. Removed pages come first: known-bad memory back in circulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.model.comparison import fate
+from hwpkho.pages import human_bytes, page_shift
+from hwpkho.render.paint import Paint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.diff import Chain, Diff
+    from hwpkho.lists import Listed
+    from hwpkho.model.validation import Runs
+
+SCHEMA = "hwpkho.diff/1"
+CHAIN_SCHEMA = "hwpkho.diff-chain/1"
+#: Longer lists of runs are cut; --json and --plain have them whole.
+MAX_RUNS = 60
+
+#: What a verdict means for a page that changed sides.
+_REMOVED = {
+    None: "known-bad memory, back in circulation",
+    "replays": "LOST: known-bad memory, back in circulation",
+    "scratch": "LOST: known-bad memory, back in circulation (scratch)",
+    "in-use": "lost; somebody sits on it either way",
+    "handover": "LOST: a page of the handover",
+    "firmware": "not the kernel's memory: nothing lost",
+    "retired": "the map excludes it anyway: nothing lost",
+    "device": "device memory: its driver has to know it",
+    "not-ram": "never was RAM: nothing lost",
+}
+
+
+def _case(x: Listed) -> dict[str, Any]:
+    return {"name": x.name, "pfns": len(set(x.pfns)), "kexec_count": x.kexec_count}
+
+
+def _runs(runs: Runs) -> list[dict[str, Any]]:
+    return [
+        {"first": a, "last": b, "verdict": r.verdict, "code": r.code, "region": r.region}
+        for a, b, r in runs
+    ]
+
+
+def body(d: Diff) -> dict[str, Any]:
+    """Return the fields of ``hwpkho.diff/1``."""
+    return {
+        "page_size": d.before.page_size,
+        "before": _case(d.before),
+        "after": _case(d.after),
+        "added": d.change.added,
+        "removed": d.change.removed,
+        "common": d.change.common,
+        "added_runs": _runs(d.added),
+        "removed_runs": _runs(d.removed),
+    }
+
+
+def chain_body(c: Chain) -> dict[str, Any]:
+    """Return the fields of ``hwpkho.diff-chain/1``."""
+    n = len(c.cases)
+    return {
+        "page_size": c.cases[0].page_size,
+        "cases": [_case(x) for x in c.cases],
+        "steps": [{"added": s.added, "removed": s.removed, "common": s.common} for s in c.steps],
+        "lives": [
+            {
+                "first": x.first,
+                "last": x.last,
+                "seen": [bool(x.seen >> i & 1) for i in range(n)],
+                "fate": fate(x.seen, n),
+            }
+            for x in c.lives
+        ],
+    }
+
+
+def summary(d: Diff) -> str:
+    """Return the one line that says it all."""
+    c = d.change
+    if c.empty:
+        return f"no difference: {c.common} PFNs in both"
+    return f"{len(c.removed)} removed, {len(c.added)} added, {c.common} kept"
+
+
+def plain(d: Diff) -> Iterator[str]:
+    """Yield one line a run: ``-`` or ``+``, the PFNs, and the verdict where a map was given."""
+    for sign, runs in (("-", d.removed), ("+", d.added)):
+        for first, last, ruling in runs:
+            span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+            yield f"{sign}{span}" + (f" {ruling.verdict}" if ruling.verdict else "")
+
+
+def report(d: Diff, paint: Paint | None = None) -> Iterator[str]:
+    """Yield the lines of the report."""
+    paint = paint or Paint()
+    for label, x in (("before", d.before), ("after ", d.after)):
+        yield f"{label}  {x.name}: {len(set(x.pfns))} PFNs{_generation(x)}"
+    style = "error" if d.change.removed else "warning" if d.change.added else "good"
+    yield paint(style, summary(d))
+    shift = page_shift(d.before.page_size)
+    for word, style, runs, meaning in (
+        ("removed", "error", d.removed, _REMOVED),
+        ("added", "warning", d.added, {}),
+    ):
+        for n, (first, last, ruling) in enumerate(runs):
+            if n == MAX_RUNS:
+                yield f"  {word} … and {len(runs) - MAX_RUNS} more runs; --plain has them all"
+                break
+            span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+            size = human_bytes((last - first + 1) << shift)
+            says = meaning.get(ruling.verdict) or ruling.verdict or "newly listed"
+            where = f" [{ruling.region}]" if ruling.region else ""
+            yield f"  {paint(style, f'{word:<7}')}  {span:<24}  {size:>8}  {says}{where}"
+
+
+def _generation(x: Listed) -> str:
+    return f", kexec_count {x.kexec_count}" if x.kexec_count is not None else ""
+
+
+def chain_report(c: Chain, paint: Paint | None = None) -> Iterator[str]:
+    """Yield the table over the generations."""
+    paint = paint or Paint()
+    for n, x in enumerate(c.cases):
+        step = c.steps[n - 1] if n else None
+        change = f"  -{len(step.removed)} +{len(step.added)}" if step else ""
+        yield f"{n}  {x.name}: {len(set(x.pfns))} PFNs{_generation(x)}{change}"
+    n = len(c.cases)
+    fates: dict[str, int] = {}
+    for life in c.lives:
+        name = fate(life.seen, n)
+        fates[name] = fates.get(name, 0) + life.last - life.first + 1
+    told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
+    bad = any("lost" in name or name == "came back" for name in fates)
+    yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
+    ordered = sorted(
+        (x for x in c.lives if fate(x.seen, n) != "kept"),
+        key=lambda x: _worst_first((fate(x.seen, n), 0)),
+    )
+    for shown, life in enumerate(ordered):
+        if shown == MAX_RUNS:
+            yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"
+            break
+        name = fate(life.seen, n)
+        marks = " ".join("x" if life.seen >> i & 1 else "." for i in range(n))
+        span = (
+            f"0x{life.first:x}" if life.first == life.last else f"0x{life.first:x}-0x{life.last:x}"
+        )
+        style = "error" if "lost" in name or name == "came back" else "warning"
+        yield f"  {marks}  {span:<24}  {paint(style, name)}"
+
+
+def _worst_first(item: tuple[str, int]) -> int:
+    order = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
+    return order.index(item[0])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
 
 _LINE = re.compile(
-    r"(?:^|(?<=\s))(?P<folder>(?:[^\s:]*/)?)(?P<number>[0-9]{1,6})/"
+    r"(?:^|(?<=\s))(?P<folder>(?:\S*/)?)(?P<number>[0-9]{1,6})/"
     rf"(?P<field>{'|'.join(sorted(FIELDS))}):(?P<value>.*)$"
 )
 

@@ -57,6 +57,8 @@ def recognise(spec: str, base: int = 10) -> Recognised:
         raise InputError(f"{name}: the file is empty")
     image = open_image(file)
     if image is not None:
+        if image.handover_note:
+            return Memory(image, *_handover_json(image.handover_note, f"{name}: HWPKHO note"))
         return Memory(image)
     head = bytes(file.read(0, _MAX_STRUCTURE))
     if head[:4] == fdt.MAGIC:
@@ -79,16 +81,18 @@ def _folder(folder: Path) -> Recognised:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
     handed, page_size = None, None
     if (folder / _HANDOVER_JSON).is_file():
-        handed, page_size = _handover_json(folder / _HANDOVER_JSON)
+        path = folder / _HANDOVER_JSON
+        with path.open("rb") as file:
+            handed, page_size = _handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
     return Memory(raw.open_segments(folder), handed, page_size)
 
 
-def _handover_json(path: Path) -> tuple[BootHandover, int]:
+def _handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
+    """Read what a boot loader passes on: root FDT and scratch array, and the page size."""
     import json
 
-    name = printable(str(path))
     try:
-        document = json.loads(path.read_bytes()[:_MAX_STRUCTURE])
+        document = json.loads(text)
         numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
         root, _, array, length, page_size = numbers
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -86,6 +86,7 @@ class Tree:
         header: The ten words of the header, in order.
         error: What ended the reading early, None for a sound tree. What was found before it is
             in ``root``.
+        late: Properties behind a child of their node, which libfdt does not see and ``root`` lacks.
     """
 
     root: Node
@@ -96,6 +97,7 @@ class Tree:
     strings: bytes
     header: tuple[int, ...]
     error: str | None = None
+    late: int = 0
 
 
 def totalsize(head: bytes | memoryview) -> int | None:
@@ -142,8 +144,9 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     strings = data[off_strings : off_strings + n_strings]
     tree = Tree(Node(""), total, version, cpu, [], strings, header)
     tree.error = _read_reserve(data, off_reserve, tree.reserve)
-    error = _Reader(data, off_struct, off_struct + n_struct, strings, limits).read(tree.root)
-    tree.error = error or tree.error
+    reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits)
+    tree.error = reader.read(tree.root) or tree.error
+    tree.late = reader.late
     return tree
 
 
@@ -166,6 +169,7 @@ class _Reader:
         self.data, self.at, self.end, self.strings = data, start, end, strings
         self.max_depth, self.max_nodes = limits
         self.names: dict[int, str | None] = {}
+        self.late = 0
 
     def read(self, root: Node) -> str | None:
         """Fill ``root``; return what ended the reading early, or None."""
@@ -232,7 +236,9 @@ class _Reader:
         name = self._string(nameoff)
         if name is None:
             return f"property at offset 0x{at:x}: name offset {nameoff} is outside the strings"
-        if not node.children:  # libfdt stops looking at the first child
+        if node.children:  # libfdt stops looking at the first child
+            self.late += 1
+        else:
             node.properties.append(Property(name, self.data[start : start + size], start))
         return None
 

@@ -26,6 +26,8 @@ class Source(ABC):
         arch: ``"x86_64"`` or ``"arm64"`` where the image tells, else None.
         vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
         page_size_hint: The page size (bytes) that the image states, None where it states none.
+        handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
+            where there is none.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 
@@ -33,6 +35,7 @@ class Source(ABC):
     arch: str | None = None
     vmcoreinfo: bytes = b""
     page_size_hint: int | None = None
+    handover_note: bytes = b""
     problems: Sequence[Problem] = ()
 
     @abstractmethod

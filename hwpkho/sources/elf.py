@@ -20,7 +20,8 @@ from hwpkho.sources.mapped import MappedSource
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from hwpkho.codes import Problem
     from hwpkho.sources.files import FileBytes
@@ -32,6 +33,14 @@ _PN_XNUM = 0xFFFF
 _PHDR_SIZE = 56
 _NO_PHYS = 0xFFFF_FFFF_FFFF_FFFF
 _MAX_NOTES = 1 << 20
+_PF_RW, _ET_CORE = 6, 4
+_EHDR = struct.Struct("<4s4B8xHHIQQQIHHHHHH")
+_PHDR = struct.Struct("<IIQQQQQQ")
+_EHDR_SIZE, _SHDR_SIZE = 64, 64
+
+#: Owner of the note in cores that hwpkho writes; its content is that of a ``handover.json``.
+NOTE_OWNER = b"HWPKHO"
+_NOTE_TYPE = 0
 
 #: e_machine → architecture as hwpkho calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
@@ -106,6 +115,8 @@ def open_elf(file: FileBytes) -> MappedSource:
             for owner, desc in _notes(bytes(file.read(offsets[i], min(sizes[i], _MAX_NOTES)))):
                 if owner == b"VMCOREINFO":
                     source.vmcoreinfo = desc
+                elif owner == NOTE_OWNER:
+                    source.handover_note = desc
             break
     return source
 
@@ -142,3 +153,47 @@ def _notes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         yield data[at : at + n_name].rstrip(b"\0"), data[desc:end]
         at = (end + 3) & ~3
+
+
+def write_core(
+    out: BinaryIO,
+    extents: Sequence[tuple[int, Sequence[bytes | memoryview]]],
+    *,
+    page_size: int,
+    arch: str,
+    note: bytes,
+) -> None:
+    """Write an ELF64 core of ``extents``: ascending, disjoint ``(phys, parts)`` of whole pages.
+
+    ``arch`` is one of the values of :data:`MACHINES`; ``note`` goes into a note of hwpkho's own
+    (:data:`NOTE_OWNER`). No VMCOREINFO note is written: readers such as drgn take its presence as
+    the promise of a whole kernel. Virtual addresses are the physical ones, so that a debugger can
+    be asked for either.
+    """
+    machine = next(number for number, name in MACHINES.items() if name == arch)
+    owner = NOTE_OWNER + b"\0"
+    notes = struct.pack("<III", len(owner), len(note), _NOTE_TYPE)
+    notes += owner + bytes(-len(owner) % 4) + note + bytes(-len(note) % 4)
+    count = 1 + len(extents)
+    many = count >= _PN_XNUM
+    table = _EHDR_SIZE + many * _SHDR_SIZE
+    at = table + count * _PHDR_SIZE
+    headers = [_PHDR.pack(_PT_NOTE, 0, at, 0, 0, len(notes), len(notes), 4)]
+    data = (at + len(notes) + page_size - 1) & ~(page_size - 1)
+    for phys, parts in extents:
+        size = sum(len(p) for p in parts)
+        headers.append(_PHDR.pack(_PT_LOAD, _PF_RW, data, phys, phys, size, size, page_size))
+        data += size
+    out.write(
+        _EHDR.pack(
+            MAGIC, 2, 1, 1, 0, _ET_CORE, machine, 1, 0, table, _EHDR_SIZE * many, 0, _EHDR_SIZE,
+            _PHDR_SIZE, min(count, _PN_XNUM), _SHDR_SIZE * many, int(many), 0,
+        )
+    )  # fmt: skip
+    if many:  # the real count stands in sh_info of section header 0
+        out.write(struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, count, 0, 0))
+    out.write(b"".join(headers))
+    out.write(notes)
+    out.write(bytes(-(at + len(notes)) % page_size))
+    for _, parts in extents:
+        out.writelines(parts)

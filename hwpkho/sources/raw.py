@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import resource
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hwpkho.errors import InputError
 from hwpkho.sources.files import FileBytes
 from hwpkho.sources.mapped import MappedSource
 from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _AT_BASE = re.compile(r"(?P<path>.+)@(?P<base>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})", re.DOTALL)
 _SEGMENT = re.compile(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
@@ -77,3 +81,17 @@ def _allow_open_files(count: int) -> None:
     if soft != resource.RLIM_INFINITY and count + 64 > soft:
         wanted = count + 64 if hard == resource.RLIM_INFINITY else min(count + 64, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def is_segment_name(name: str) -> bool:
+    """Tell whether a file of this name in a folder is taken as a segment of memory."""
+    return _SEGMENT.fullmatch(name) is not None
+
+
+def write_segments(
+    folder: Path, extents: Iterable[tuple[int, Sequence[bytes | memoryview]]]
+) -> None:
+    """Write each extent ``(phys, parts)`` to ``0xADDR.bin`` in a folder that is there."""
+    for phys, parts in extents:
+        with (folder / f"0x{phys:x}.bin").open("wb") as out:
+            out.writelines(parts)

@@ -1,0 +1,312 @@
+"""encode: makes a handover from a list of PFNs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho import output, pieces
+from hwpkho.cases import CaseOptions, read_case
+from hwpkho.codecs.metadata import KexecMetadata
+from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
+from hwpkho.codecs.root import VERSIONS
+from hwpkho.commands import decode
+from hwpkho.encode import devicetree, targets
+from hwpkho.encode.builder import build
+from hwpkho.encode.request import MAX_SUBTREE, Request
+from hwpkho.encode.subtrees import keep
+from hwpkho.errors import InputError, UsageError
+from hwpkho.sources.files import FileBytes
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from array import array
+
+    from hwpkho.codecs.hwpoison import Revision
+    from hwpkho.model.handover import Handover, Role
+    from hwpkho.model.layout import Layout
+    from hwpkho.sources.base import Source
+
+#: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
+DEFAULT_METADATA = KexecMetadata("hwpkho", 1)
+
+#: Scratch that a 4 KiB kernel with 1 GiB of RAM was seen to need, bytes.
+_ENOUGH_SCRATCH = 24 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListInput:
+    """A list of PFNs and what is known about it.
+
+    Attributes:
+        name: Where it comes from, printable.
+        pfns: In array order, ``array('Q')``.
+        page_size: Bytes; None where nothing tells.
+        arch: None where nothing tells.
+        handover: The handover it was taken from, None for a bare list.
+        source: The memory of that handover, None where there is none.
+        notes: What the user should know about where it comes from.
+    """
+
+    name: str
+    pfns: array[int]
+    page_size: int | None
+    arch: str | None = None
+    handover: Handover | None = None
+    source: Source | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user wants made.
+
+    Attributes:
+        to: Name of the form, see :data:`hwpkho.encode.targets.TARGETS`.
+        output: Path, ``-`` for standard output, None where it was not given.
+        force: Whether to overwrite.
+        kho: Number of the KHO version.
+        revision: None: the default of the version.
+        arch: None: as the list's source tells, else by page size.
+        capacity: Entries; None: as a producer.
+        order: Of the vmalloc's entries.
+        flags: Of the vmalloc; None: as a producer.
+        metadata: False for no kexec-metadata.
+        kexec_count: None: 1, or as the handover has it whose subtrees are kept.
+        previous_release: None: likewise.
+        keep_subtrees: Whether to copy the other subtrees of the list's handover.
+        subtrees: ``(node name, file)`` of further ones.
+        at: Physical address of the first page, None: placed in ``ram``.
+        ram: ``(start, size)``, bytes.
+        scratch: ``(start, size)``, bytes; empty with ``no_scratch`` only.
+        no_scratch: That there is to be none.
+        dtb: A device tree to edit.
+        dtb_output: Where to, None: beside the output.
+        json: Whether a document goes to standard output.
+    """
+
+    to: str = "elf"
+    output: str | None = None
+    force: bool = False
+    kho: int = 4
+    revision: Revision | None = None
+    arch: str | None = None
+    capacity: int | None = None
+    order: int = 0
+    flags: int | None = None
+    metadata: bool = True
+    kexec_count: int | None = None
+    previous_release: str | None = None
+    keep_subtrees: bool = False
+    subtrees: tuple[tuple[str, str], ...] = ()
+    at: int | None = None
+    ram: tuple[tuple[int, int], ...] = ()
+    scratch: tuple[tuple[int, int], ...] = ()
+    no_scratch: bool = False
+    dtb: str | None = None
+    dtb_output: str | None = None
+    json: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """What was made and written.
+
+    Attributes:
+        given: The list.
+        wish: What was asked for.
+        path: Where it went, ``-`` for standard output.
+        layout: The handover, None where only the list was written.
+        page_size: Bytes.
+        dtb_path: The device tree written, None for none.
+        notes: What the user should know.
+    """
+
+    given: ListInput
+    wish: Wish
+    path: str
+    layout: Layout | None
+    page_size: int
+    dtb_path: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def read_list(
+    argument: str, options: CaseOptions | None = None, base: int = 10, role: Role | None = None
+) -> ListInput:
+    """Read a list of PFNs, or the list of the handover that counts in one case (``A+B``).
+
+    Raises InputError where it cannot be read, or states another page size than ``options``.
+    """
+    options = options or CaseOptions()
+    case = read_case(pieces.split(argument), options, base)
+    if case.pfns is None:
+        chosen, pfns = decode.pfns(case.handovers, role)
+        several = len(case.handovers) > 1
+        notes = (f"of {len(case.handovers)} handovers the list is from {chosen}",) * several
+        return ListInput(case.name, pfns, chosen.page_size, chosen.arch, chosen, case.source, notes)
+    told, asked = case.pfns.page_size, options.page_size
+    if told and asked and told != asked:
+        raise InputError(
+            f"{case.name}: the list says page_size {told}, --page-size says {asked}; PFNs of one "
+            "are not PFNs of the other"
+        )
+    return ListInput(case.name, case.pfns.pfns, told or asked)
+
+
+def encode(given: ListInput, wish: Wish) -> Result:
+    """Make what ``wish`` wants of ``given``, and write it.
+
+    Raises UsageError for contradicting wishes or where something is in the way, InputError where an
+    input is malformed or the output cannot be written.
+    """
+    path = check(wish)
+    target = targets.TARGETS[wish.to]
+    page_size = given.page_size or DEFAULT_PAGE_SIZE
+    result = Result(given, wish, path, None, page_size, notes=list(given.notes))
+    dtb_path, dtb = None, None
+    if target.placed:
+        result.layout = build(_request(given, wish, result))
+        _remarks(result)
+        if wish.dtb is not None:
+            dtb_path = _dtb_path(wish, path)
+            dtb = _edited(wish.dtb, result.layout)
+            result.dtb_path = dtb_path or f"{path}/{targets.HANDOVER_DTB}"
+    elif page_size != DEFAULT_PAGE_SIZE:
+        result.notes.append(
+            f"a list does not tell its page size: read it with --page-size {page_size}"
+        )
+    made = targets.Made(given.pfns, result.layout)
+    targets.save(target, made, path, dtb, dtb_path, force=wish.force)
+    return result
+
+
+def check(wish: Wish) -> str:
+    """Return the path to write to.
+
+    Raises UsageError for options that contradict each other and for outputs that are in the way,
+    before any work is done.
+    """
+    target = targets.TARGETS[wish.to]
+    if target.placed and wish.at is None and not wish.ram:
+        raise UsageError("where to? give --at PHYS, or --ram START:SIZE to have it placed")
+    if target.placed and not wish.scratch and not wish.no_scratch:
+        raise UsageError("where is scratch? give --scratch START:SIZE, or --no-scratch")
+    if wish.scratch and wish.no_scratch:
+        raise UsageError("--scratch and --no-scratch exclude each other")
+    if not wish.metadata and (wish.kexec_count is not None or wish.previous_release is not None):
+        raise UsageError(
+            "--no-kexec-metadata goes with neither --kexec-count nor --previous-release"
+        )
+    if wish.dtb_output is not None and wish.dtb is None:
+        raise UsageError("--dtb-out needs --dtb IN.dtb")
+    path = wish.output
+    if path is None:
+        if wish.json or target.bootable:
+            raise UsageError(f"where to write the {target.title}? give -o OUT")
+        path = output.STDOUT
+    if path == output.STDOUT and wish.json:
+        raise UsageError("--json takes standard output; give another -o OUT")
+    targets.check(target, path, _dtb_path(wish, path), force=wish.force)
+    return path
+
+
+def _dtb_path(wish: Wish, path: str) -> str | None:
+    """Return the file for the device tree; None for none, or for one inside the folder."""
+    if wish.dtb is None:
+        return None
+    default = targets.default_dtb_path(
+        targets.TARGETS[wish.to], path if wish.dtb_output is None else ""
+    )
+    chosen = wish.dtb_output or default
+    if chosen is None:
+        return None
+    if output.STDOUT in (chosen, path) and (wish.json or chosen == path):
+        raise UsageError("standard output takes one document; give --dtb-out FILE")
+    if targets.same_file(chosen, wish.dtb):
+        raise UsageError(f"{targets.shown(chosen)}: the device tree is not overwritten by its copy")
+    return chosen
+
+
+def _request(given: ListInput, wish: Wish, result: Result) -> Request:
+    page_size = result.page_size
+    subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in wish.subtrees]
+    metadata = None
+    if wish.keep_subtrees:
+        if given.handover is None or given.source is None:
+            raise UsageError(f"--keep-subtrees: {given.name} is no handover with its memory")
+        kept, metadata, left_out = keep(given.handover, given.source, VERSIONS[wish.kho])
+        replaced = {name for name, _ in subtrees}
+        subtrees += [(name, blob) for name, blob in kept if name not in replaced]
+        result.notes += left_out
+        if kept:
+            result.notes.append(
+                "of kept subtrees only the blobs are copied, not the memory they point to: "
+                + ", ".join(printable(name) for name, _ in kept)
+            )
+    return Request(
+        given.pfns, page_size, _arch(given, wish, page_size), wish.kho, wish.revision,
+        wish.capacity, wish.order, wish.flags, _metadata(wish, metadata), tuple(subtrees),
+        wish.at, wish.ram, wish.scratch,
+    )  # fmt: skip
+
+
+def _arch(given: ListInput, wish: Wish, page_size: int) -> str:
+    """x86-64 has 4 KiB pages and no device tree; arm64 has both."""
+    told = wish.arch or given.arch
+    if told is not None:
+        return told
+    return "x86_64" if page_size == 4096 and wish.dtb is None else "arm64"
+
+
+def _metadata(wish: Wish, kept: KexecMetadata | None) -> KexecMetadata | None:
+    asked = wish.kexec_count is not None or wish.previous_release is not None
+    if not wish.metadata or (wish.kho == 1 and not asked):
+        return None
+    base = kept or DEFAULT_METADATA
+    release, number = wish.previous_release, wish.kexec_count
+    metadata = KexecMetadata(
+        base.previous_release if release is None else release,
+        base.kexec_count if number is None else number,
+    )
+    try:
+        metadata.build()
+    except ValueError as error:
+        raise UsageError(
+            "--previous-release: at most 64 ASCII characters, as a kernel's release has"
+        ) from error
+    return metadata
+
+
+def _remarks(result: Result) -> None:
+    """Note what is allowed but will not do in a real boot."""
+    layout, wish = result.layout, result.wish
+    if layout is None:
+        return
+    if not layout.blob.count:
+        result.notes.append("the list is empty: the proposed consumer mishandles that")
+    scratch = sum(size for _, size in layout.scratch)
+    if not scratch:
+        result.notes.append("without scratch the next kernel ignores the whole handover")
+    elif scratch < _ENOUGH_SCRATCH:
+        result.notes.append(
+            f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed 24 MiB to boot"
+        )
+    if wish.at is not None and layout.root != wish.at:
+        result.notes.append(
+            f"0x{wish.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
+        )
+
+
+def _edited(path: str, layout: Layout) -> bytes:
+    blob = _read_small(path, "device tree", devicetree.MAX_DTB)
+    return devicetree.edit(blob, printable(path), layout.kho_fdt, layout.kho_scratch)
+
+
+def _read_small(path: str, what: str, limit: int = MAX_SUBTREE) -> bytes:
+    with FileBytes(path) as file:
+        if not 0 < file.size <= limit:
+            raise InputError(
+                f"{printable(path)}: {file.size} bytes; a {printable(what)} has 1 to {limit}"
+            )
+        return bytes(file.read(0, file.size))

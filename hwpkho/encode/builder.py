@@ -1,0 +1,221 @@
+"""Places a handover and builds its pages, as a careful producer does.
+
+Each structure has pages of its own; nothing lies in scratch, on a poisoned frame, at address 0 or
+in the first MiB of x86, which its kernel keeps to itself. Source: kho_preserve_vmalloc(),
+kho_preserve_pages(), kho_add_subtree() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4) and what
+real kernels did with made handovers.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import hwpoison as blobs
+from hwpkho.codecs import root as roots
+from hwpkho.codecs import tracker_bitmap, tracker_radix
+from hwpkho.codecs.hwpoison import HwpoisonBlob
+from hwpkho.codecs.metadata import build_scratch
+from hwpkho.codecs.vmalloc import Chunk, KhoVmalloc, slots, split
+from hwpkho.encode.request import PHYS_LIMIT, Request
+from hwpkho.encode.space import NoRoomError, Poison, Space, merged, without
+from hwpkho.errors import UsageError
+from hwpkho.model.layout import Layout, Piece
+from hwpkho.pages import align_down, align_up, human_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: A handover that may choose its place begins at a multiple of this, bytes.
+_NICE = 2 << 20
+_X86_LOW = 1 << 20
+
+Blocks = list[tuple[int, int]]
+
+
+def build(request: Request) -> Layout:
+    """Place and build what ``request`` wants.
+
+    Raises UsageError where it contradicts itself or does not fit into the free memory, InputError
+    where the list holds what is no PFN.
+    """
+    request.check()
+    poison = Poison(request.pfns)
+    free = _free(request)
+    for ranges in _places(request, free):
+        try:
+            return _Builder(request, Space(ranges, poison)).build()
+        except NoRoomError as error:
+            wanted = error.wanted
+    total = sum(end - first for first, end in free) * request.page_size
+    raise UsageError(
+        f"no room: of {human_bytes(total)} outside scratch no "
+        f"{human_bytes(wanted * request.page_size)} in one piece are left that are not poisoned; "
+        f"the array alone takes {human_bytes(request.total_pages * request.page_size)}"
+    )
+
+
+def _free(request: Request) -> list[tuple[int, int]]:
+    """Return the frames that may be used, poison aside."""
+    size = request.page_size
+    low = max(_X86_LOW if request.arch == "x86_64" else size, size)
+    if request.at is not None:
+        if request.at < low:
+            raise UsageError(f"--at 0x{request.at:x}: x86 keeps the first MiB to itself")
+        low = request.at
+    ram = [(-(-a // size), (a + n) // size) for a, n in request.ram]
+    if not request.ram:
+        ram = [(0, PHYS_LIMIT // size)]
+    if request.at is not None and not any(a <= low // size < b for a, b in merged(ram)):
+        raise UsageError(f"--at 0x{low:x} lies outside the RAM given")
+    holes = [(0, low // size), *((a // size, (a + n) // size) for a, n in request.scratch)]
+    return without(ram, holes)
+
+
+def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Yield the ranges to try, best first: high in the last range, where boot loaders put
+    nothing, else wherever there is room."""
+    if request.at is None and free:
+        first, end = free[-1]
+        blobs_ = sum(-(-len(blob) // request.page_size) for _, blob in request.subtrees)
+        pages = request.total_pages
+        # Generous: chunks and tracker take a few per mille of the array, alignment an entry.
+        want = 2 * (pages + blobs_) + (1 << request.order) + 64
+        start = align_down((end - want) * request.page_size, _NICE) // request.page_size
+        if start > first:
+            yield [(start, end)]
+    yield free
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Takes frames from ``space`` in the order in which they shall lie."""
+
+    request: Request
+    space: Space
+    pieces: list[Piece] = field(default_factory=list)
+    blocks: Blocks = field(default_factory=list)
+
+    def build(self) -> Layout:
+        request, size = self.request, self.request.page_size
+        root = self._run(1)
+        blob_phys = self._run(1)
+        self.blocks += [(root, 0), (blob_phys, 0)]
+        places = self._array()
+        chunks = self._chunks(places)
+        area = KhoVmalloc(chunks[0], request.total_pages, request.wanted_flags, request.order)
+        revision = request.wanted_revision
+        blob = HwpoisonBlob(revision, 1, len(request.pfns), area)
+        raw_blob = blobs.revisions()[revision].build(blob, size)
+        self._put(blob_phys, raw_blob)
+        subtrees = [roots.SubtreeRef(roots.HWPOISON, blob_phys, len(raw_blob))]
+        metadata = request.metadata
+        others = list(request.subtrees)
+        if metadata is not None:
+            others.append((roots.KEXEC_METADATA, metadata.build()))
+        for name, raw in others:
+            subtrees.append(roots.SubtreeRef(name, self._preserved(raw), len(raw)))
+        memory_map, tracker = self._tracker()
+        scratch = tuple(sorted(request.scratch))
+        scratch_array = None
+        if scratch:
+            raw = build_scratch(list(scratch))
+            scratch_array = self._run(_pages(raw, size))
+            self._put(scratch_array, raw)
+        raw_root = roots.build(request.version, memory_map, subtrees)
+        if len(raw_root) > size:
+            raise UsageError(f"{len(subtrees)} subtrees do not fit into one page of root FDT")
+        self._put(root, raw_root)
+        self.pieces.sort(key=lambda piece: piece[0])
+        return Layout(
+            size, request.arch, request.version, root, len(raw_root), tuple(subtrees), metadata,
+            blob, blob_phys, raw_blob, chunks, places, tracker, memory_map, len(self.blocks),
+            scratch_array, scratch, self.pieces,
+        )  # fmt: skip
+
+    def _run(self, pages: int, align: int = 1) -> int:
+        return self.space.run(pages, align) * self.request.page_size
+
+    def _put(self, phys: int, raw: bytes) -> None:
+        self.pieces.append((phys, raw.ljust(align_up(len(raw), self.request.page_size), b"\0")))
+
+    def _array(self) -> array[int]:
+        """Place the PFNs; each entry is one preserved block of the vmalloc's order."""
+        request = self.request
+        order, size = request.order, request.page_size
+        entries = request.total_pages >> order
+        taken: Iterator[int]
+        if order:
+            taken = (self.space.run(1 << order, 1 << order) for _ in range(entries))
+        else:
+            taken = self.space.singles(entries)
+        places = array("Q", (pfn * size for pfn in taken))
+        self.blocks += [(phys, order) for phys in places]
+        words = request.pfns
+        if sys.byteorder == "big":
+            words = words[:]
+            words.byteswap()
+        data, block = memoryview(words).cast("B"), size << order
+        empty = bytes(block)
+        for index, phys in enumerate(places):
+            part = data[index * block : (index + 1) * block]
+            if len(part) == block:
+                self.pieces.append((phys, part))
+            else:
+                self.pieces.append((phys, bytes(part) + empty[len(part) :] if part else empty))
+        return places
+
+    def _chunks(self, places: array[int]) -> list[int]:
+        size = self.request.page_size
+        at = [pfn * size for pfn in self.space.singles(len(places) // slots(size) + 1)]
+        for phys, following, entries in zip(at, [*at[1:], 0], split(places, size), strict=True):
+            self._put(phys, Chunk(following, entries).build(size))
+        self.blocks += [(phys, 0) for phys in at]
+        return at
+
+    def _preserved(self, raw: bytes) -> int:
+        """Place a blob in contiguous pages and mark them as kho_preserve_pages() does."""
+        size = self.request.page_size
+        pages = _pages(raw, size)
+        phys = self._run(pages)
+        self._put(phys, raw)
+        self.blocks += [(pfn * size, order) for pfn, order in greedy_blocks(phys // size, pages)]
+        return phys
+
+    def _tracker(self) -> tuple[int, list[int]]:
+        """Build the tracker over all blocks; return its address and its pages'."""
+        size = self.request.page_size
+        # How many pages it takes does not depend on where they are: built once to count them.
+        numbers = count(size, size)
+        needed = len(self._tracker_pages(numbers.__next__)[1])
+        at = [pfn * size for pfn in self.space.singles(needed)]
+        first, pages = self._tracker_pages(iter(at).__next__)
+        self.pieces += pages.items()
+        return first, at
+
+    def _tracker_pages(self, allocate: Callable[[], int]) -> tuple[int, dict[int, bytes]]:
+        size, version = self.request.page_size, self.request.version
+        if version.tracker == "bitmap":
+            return tracker_bitmap.build(self.blocks, size, allocate)
+        shape = tracker_radix.geometry(size, version.number)
+        return tracker_radix.build(self.blocks, shape, allocate)
+
+
+def greedy_blocks(pfn: int, pages: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(pfn, order)`` of the blocks into which kho_preserve_pages() splits a run.
+
+    Each is the largest naturally aligned power of two that fits: ``min(ctz(pfn),
+    ilog2(remaining))``.
+    """
+    while pages:
+        order = min((pfn & -pfn).bit_length() - 1, pages.bit_length() - 1)
+        yield pfn, order
+        pfn += 1 << order
+        pages -= 1 << order
+
+
+def _pages(raw: bytes, page_size: int) -> int:
+    return -(-len(raw) // page_size)

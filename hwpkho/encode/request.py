@@ -1,0 +1,168 @@
+"""What is wanted of a handover, checked before anything is placed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs.pfnlist import MAX_PFNS
+from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, VERSIONS, Version
+from hwpkho.codecs.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
+from hwpkho.errors import InputError, UsageError
+from hwpkho.pages import align_up, page_shift
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from array import array
+
+    from hwpkho.codecs.hwpoison import Revision
+    from hwpkho.codecs.metadata import KexecMetadata
+
+#: Both architectures have at most 52 bits of physical address.
+PHYS_LIMIT = 1 << 52
+#: Entries of the producer's first array; it doubles from there.
+FIRST_CAPACITY = 512
+#: A foreign subtree's blob is at most this long, bytes.
+MAX_SUBTREE = 16 << 20
+#: All of them together.
+MAX_SUBTREES = 64 << 20
+
+NODE_NAME = re.compile(r"[0-9A-Za-z,._+-]{1,63}(@[0-9A-Za-z,._+-]{1,63})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to make.
+
+    Attributes:
+        pfns: The list, in the order the array shall have; repeats are kept.
+        page_size: Bytes.
+        arch: ``x86_64`` or ``arm64``.
+        kho: Number of the KHO version.
+        revision: Of the hwpoison subtree; None: struct-v1, or fdt-v1 where kho-v1 knows no other.
+        capacity: Entries that the array shall hold; None: 512, doubled until the list fits.
+        order: Of the vmalloc's entries.
+        flags: Of the vmalloc; None: what a producer writes for this order.
+        metadata: kexec-metadata, None for none.
+        subtrees: Further subtrees, ``(node name, blob)``, newest first.
+        at: Physical address of the first page; None: chosen inside ``ram``.
+        ram: Where pages may go, ``(start, size)`` in bytes; empty: anywhere from ``at`` on.
+        scratch: Scratch areas, ``(start, size)`` in bytes.
+    """
+
+    pfns: array[int]
+    page_size: int = 4096
+    arch: str = "x86_64"
+    kho: int = 4
+    revision: Revision | None = None
+    capacity: int | None = None
+    order: int = 0
+    flags: int | None = None
+    metadata: KexecMetadata | None = None
+    subtrees: tuple[tuple[str, bytes], ...] = ()
+    at: int | None = None
+    ram: tuple[tuple[int, int], ...] = ()
+    scratch: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def version(self) -> Version:
+        """The KHO version."""
+        return VERSIONS[self.kho]
+
+    @property
+    def wanted_revision(self) -> Revision:
+        """The revision, chosen where none was asked for."""
+        return self.revision or ("fdt-v1" if self.kho == 1 else "struct-v1")
+
+    @property
+    def wanted_flags(self) -> int:
+        """The vmalloc flags, chosen where none were asked for."""
+        if self.flags is not None:
+            return self.flags
+        return VM_ALLOC | (VM_ALLOW_HUGE_VMAP if self.order else 0)
+
+    @property
+    def total_pages(self) -> int:
+        """Pages of the array: whole entries of ``1 << order`` pages."""
+        capacity = self.capacity
+        if capacity is None:
+            capacity = FIRST_CAPACITY
+            while capacity < len(self.pfns):
+                capacity *= 2
+        return align_up(-(-capacity * 8 // self.page_size), 1 << self.order)
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot go together, InputError for a list that cannot be."""
+        self._check_format()
+        self._check_places()
+        self._check_subtrees()
+        limit = PHYS_LIMIT >> page_shift(self.page_size)
+        if self.pfns and max(self.pfns) >= limit:
+            index = next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
+            raise InputError(
+                f"entry {index} of the list, 0x{self.pfns[index]:x}, is no PFN: with pages of "
+                f"{self.page_size} bytes the last is 0x{limit - 1:x} (an address instead of a PFN?)"
+            )
+
+    def _check_format(self) -> None:
+        if self.arch == "x86_64" and self.page_size != 4096:
+            raise UsageError(f"x86_64 has pages of 4096 bytes, not {self.page_size}")
+        if self.kho == 1 and self.wanted_revision == "struct-v1":
+            raise UsageError("struct-v1 cannot go with kho-v1, whose subtrees are FDTs")
+        if self.kho == 1 and self.metadata is not None:
+            raise UsageError("kexec-metadata cannot go with kho-v1, whose subtrees are FDTs")
+        if not 0 <= self.order <= MAX_ORDER:
+            raise UsageError(f"order {self.order} is none of 0 to {MAX_ORDER}")
+        if not 0 <= self.wanted_flags < 1 << 16:
+            raise UsageError(f"flags 0x{self.wanted_flags:x} do not fit into 16 bits")
+        if len(self.pfns) > MAX_PFNS:
+            raise UsageError(f"a list of {len(self.pfns)} PFNs is longer than {MAX_PFNS}")
+        if self.capacity is not None and not 0 < self.capacity <= MAX_PFNS:
+            raise UsageError(f"capacity {self.capacity} is none of 1 to {MAX_PFNS} entries")
+        if self.total_pages * self.page_size // 8 < len(self.pfns):
+            raise UsageError(f"{len(self.pfns)} PFNs do not fit into {self.capacity} entries")
+
+    def _check_places(self) -> None:
+        if self.at is None and not self.ram:
+            raise UsageError("where to? give --at PHYS, or --ram START:SIZE to have it placed")
+        if self.at is not None and (self.at % self.page_size or not 0 < self.at < PHYS_LIMIT):
+            raise UsageError(
+                f"--at 0x{self.at:x} is no address of a page of {self.page_size} bytes below 2^52 "
+                "(and 0 means nowhere)"
+            )
+        for start, size in self.ram:
+            if not size or start + size > PHYS_LIMIT:
+                raise UsageError(f"RAM 0x{start:x}:0x{size:x} is empty or reaches past 2^52")
+        end = 0
+        for start, size in sorted(self.scratch):
+            if not size or start % self.page_size or size % self.page_size:
+                raise UsageError(
+                    f"scratch 0x{start:x}:0x{size:x} is no whole number of pages of "
+                    f"{self.page_size} bytes"
+                )
+            if start + size > PHYS_LIMIT:
+                raise UsageError(f"scratch 0x{start:x}:0x{size:x} reaches past 2^52")
+            if start < end:
+                raise UsageError(f"scratch 0x{start:x}:0x{size:x} overlaps another area")
+            end = start + size
+
+    def _check_subtrees(self) -> None:
+        taken = {HWPOISON} | ({KEXEC_METADATA} if self.metadata else set())
+        total = 0
+        for name, blob in self.subtrees:
+            shown = printable(name[:80])
+            if not NODE_NAME.fullmatch(name):
+                raise UsageError(f"subtree '{shown}': no name of a device-tree node")
+            if name in taken or name.split("@", 1)[0] in (HWPOISON, *taken & {KEXEC_METADATA}):
+                raise UsageError(f"subtree '{shown}': there is one of that name already")
+            taken.add(name)
+            total += len(blob)
+            if not blob or len(blob) > MAX_SUBTREE or total > MAX_SUBTREES:
+                raise UsageError(
+                    f"subtree '{shown}': {len(blob)} bytes; a blob has 1 to {MAX_SUBTREE}, all "
+                    f"together {MAX_SUBTREES}"
+                )
+            if self.kho == 1 and blob[:4] != fdt.MAGIC:
+                raise UsageError(f"subtree '{shown}': kho-v1 takes FDTs only")

@@ -1,0 +1,80 @@
+"""Takes the other subtrees' blobs out of a handover, as far as their size is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codecs import fdt
+from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, SubtreeRef, Version
+from hwpkho.encode.request import MAX_SUBTREE, MAX_SUBTREES, NODE_NAME
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.model.handover import Handover
+    from hwpkho.sources.base import Source
+
+
+def keep(
+    handover: Handover, source: Source, target: Version
+) -> tuple[list[tuple[str, bytes]], KexecMetadata | None, list[str]]:
+    """Return ``(subtrees, metadata, left out)`` of a handover.
+
+    ``subtrees`` are ``(node name, blob)``, newest first, without hwpoison and kexec-metadata, which
+    is read on its own. ``left out`` says of each other one why it cannot be copied; what a blob
+    points to never is.
+    """
+    root = handover.root.fdt if handover.root else None
+    kept: list[tuple[str, bytes]] = []
+    left_out: list[str] = []
+    if root is None:
+        return kept, None, ["the root FDT is not there to take subtrees from"]
+    names = {HWPOISON}
+    total = 0
+    for ref in root.subtrees:
+        base = ref.name.split("@", 1)[0]
+        if base == HWPOISON or (base == KEXEC_METADATA and handover.metadata):
+            continue
+        blob = _blob(ref, source, MAX_SUBTREES - total)
+        if isinstance(blob, str):
+            why = blob
+        elif ref.name in names:
+            why = "a second one of that name"
+        elif not NODE_NAME.fullmatch(ref.name):
+            why = "no name of a device-tree node"
+        elif target.tracker == "bitmap" and blob[:4] != fdt.MAGIC:
+            why = f"{target.compatible} takes FDTs only"
+        else:
+            total += len(blob)
+            names.add(ref.name)
+            kept.append((ref.name, blob))
+            continue
+        left_out.append(f"subtree {printable(ref.name[:80])} is left out: {why}")
+    return kept, handover.metadata, left_out
+
+
+def _blob(ref: SubtreeRef, source: Source, room: int) -> bytes | str:
+    """Return the blob, or why there is none."""
+    if ref.defect or ref.phys is None:
+        return ref.defect or "its address is not told"
+    size = next(_sizes(ref, source), None)
+    if size is None:
+        return "its size is not known"
+    if not 0 < size <= min(MAX_SUBTREE, room):
+        return f"{size} bytes; a blob has 1 to {MAX_SUBTREE}, all together {MAX_SUBTREES}"
+    data = source.read(ref.phys, size)
+    return bytes(data) if data is not None else f"0x{ref.phys:x} is not in the image"
+
+
+def _sizes(ref: SubtreeRef, source: Source) -> Iterator[int]:
+    """Yield what tells the size: the root FDT, the blob where it is an FDT, its known kind."""
+    if ref.size is not None:
+        yield ref.size
+    head = source.read(ref.phys or 0, 8)
+    total = fdt.totalsize(head) if head is not None else None
+    if total is not None:
+        yield total
+    if ref.name == KEXEC_METADATA:
+        yield KEXEC_METADATA_SIZE

@@ -58,8 +58,8 @@ _LINUX = frozenset(
      "xen_dom0")
 )  # fmt: skip
 
-#: Printed from a shell at any time: a second, equal one says nothing about boots.
-_ANY_TIME = frozenset(("iomem", "sysfs_memmap", "efi_shell", "grub_efi", "grub_mmap", "uboot_dram"))
+#: Every boot begins with one of these; equal ones of two boots must not become one.
+_FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
 
 
 def rank(name: str) -> int:
@@ -138,12 +138,13 @@ class _Splitter:
     def __init__(self) -> None:
         self.boots: list[Boot] = []
         self._now = Boot()
-        self._linux = False
+        self._marked = False
+        self._linux = False  # whether this boot has come to its Linux, and something thereafter
 
     def mark(self, mark: Mark) -> None:
         if self._linux:
             self._next()
-        self._linux = True
+        self._marked = True
         self._now.arch = mark.arch or self._now.arch
 
     def table(self, table: RawMap) -> None:
@@ -159,7 +160,7 @@ class _Splitter:
         now.maps[table.name] = table
         now.arch = table.arch if table.arch and not now.arch else now.arch
         now.line = now.line or table.line
-        self._linux = self._linux or table.name in _LINUX
+        self._linux = self._linux or self._marked or table.name in _LINUX
 
     def _place_efi(self, table: RawMap) -> None:
         """Give the second print of x86 and what U-Boot showed before Linux names of their own."""
@@ -176,7 +177,7 @@ class _Splitter:
     def _fold(self, table: RawMap) -> bool:
         """Tell whether a second table of a name is the first once more: shown twice, same boot."""
         first = self._now.maps[table.name]
-        if table.name not in _ANY_TIME or first.entries != table.entries:
+        if table.name in _FIRST or first.entries != table.entries:
             return False
         self._now.problems.append(
             problem(SAME_TABLE, f"line {table.line}: {table.name} as at line {first.line}")
@@ -187,7 +188,7 @@ class _Splitter:
         if self._now.maps:
             self.boots.append(self._now)
         self._now = Boot()
-        self._linux = False
+        self._linux = self._marked = False
 
     def finish(self) -> list[Boot]:
         self._next()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: A line is cut after so many characters; no form's lines come near it.
 MAX_LINE = 4096
 
+#: So many lines before one are joined to it at most, for a form that asks.
+MAX_JOINED = 3
+
 #: A block without any line end is taken for a line when it reaches this size, bytes.
 _MAX_UNBROKEN = 1 << 20
 
@@ -204,12 +207,22 @@ class Scanner:
             for part in parts:
                 form.feed(number, part)
             if form.again:
-                form.again = False
-                before = self._before
-                if start:
-                    before = _line(block, block.rfind(b"\n", 0, start - 1) + 1, start - 1)
-                form.feed(number - 1, f"{_text(before)} {line}")
-                form.again = False
+                self._show_again(form, number, block, start, line)
+
+    def _show_again(self, form: LineForm, number: int, block: bytes, start: int, line: str) -> None:
+        """Show a line joined to the ones before it, one more each time the form asks."""
+        back = 0
+        while form.again and back < MAX_JOINED:
+            form.again = False
+            back += 1
+            before = self._before if back == 1 else b""  # the block before keeps its last line
+            if start:
+                end = start - 1
+                start = block.rfind(b"\n", 0, end) + 1
+                before = _line(block, start, end)
+            line = f"{_text(before)} {line}"
+            form.feed(number - back, line)
+        form.again = False
 
     def _hits(self, block: bytes) -> dict[int, list[LineForm]]:
         """Return line start → the forms whose lines these are."""

@@ -105,6 +105,13 @@ class Tables:
         entries.append(entry)
         return True
 
+    def amend(self, name: str, attributes: Mapping[str, object]) -> None:
+        """Give the last entry of the open table ``name`` other attributes."""
+        table = self._open.get(name)
+        if table and table.entries:
+            last = table.entries[-1]
+            table.entries[-1] = Entry(last.start, last.end, last.type, attributes)
+
     def odd(self, name: str, line: int, code: Code, message: str, phys: int | None = None) -> None:
         """Attach a problem to the open table ``name``."""
         problems = self.table(name, line).problems

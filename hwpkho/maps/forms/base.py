@@ -81,7 +81,8 @@ class LineForm(ABC):
         more: Set by :meth:`feed` where the next line must be shown too, whatever stands in it: a
             table's lines below its header, the rest of a line that a mail program broke.
         again: Set by :meth:`feed` where the line seems to be the rest of the line before it: both
-            are shown once more, joined by a blank, under the first one's number.
+            are shown once more, joined by a blank, under the first one's number. That one may ask
+            again, for the line before that.
     """
 
     name: str

@@ -16,6 +16,7 @@ from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.logs import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
@@ -45,7 +46,7 @@ _X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
 _X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
 _QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
 _ARM64_BEGUN = re.compile(
-    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s+\[[^\]]*$"
+    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}(?:\s+\[[^\]]*)?\s*$"
 )
 _NUMBERED = re.compile(r"type=(\d{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
@@ -62,13 +63,14 @@ class DmesgEfi(LineForm):
     triggers = (
         rb"-0x[0-9A-Fa-f]{1,16}[\])] \([0-9]+[KMG]?B",
         rb"-0x[0-9A-Fa-f]{16}[\])][ \t]*\n",
-        rb"-0x[0-9A-Fa-f]{9,16}[ \t]+\[",
+        rb"-0x[0-9A-Fa-f]{9,16}[ \t]+(?:\[|\n)",
+        rb"-0x[0-9A-Fa-f]{12}\n",
     )
 
     def __init__(self) -> None:
         self._tables = Tables()
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
-        self._joined = False
+        self._joined = 0  # lines joined before the one to come
         self._index = -1
         self._lost = False
         self._bodies: dict[str, tuple[str | None, int | None]] = {}
@@ -76,7 +78,7 @@ class DmesgEfi(LineForm):
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         self.more = False
-        joined, self._joined = self._joined, False
+        joined, self._joined = self._joined, 0
         if joined:
             line = _QUOTE.sub("", line)
         if self._broken and self._completed(line):
@@ -86,11 +88,18 @@ class DmesgEfi(LineForm):
         if _ARM64_BEGUN.search(line):
             self._broken = (number, line.rstrip())
             self.more = True
-        elif joined:
-            if _X86_HEAD.search(line):
-                self._tables.damaged("efi", number, line, _EXPECTED)
+        elif joined and _X86_HEAD.search(line):
+            self._tables.damaged("efi", number, line, _EXPECTED)
         elif _X86_REST.search(line):
-            self.again = self._joined = True
+            self._ask_for_more(number, line, joined)
+
+    def _ask_for_more(self, number: int, line: str, joined: int) -> None:
+        """Ask for the line before a range without a head, unless that was tried often enough."""
+        if joined < MAX_JOINED:
+            self._joined = joined + 1
+            self.again = True
+        elif "|" in line:
+            self._tables.damaged("efi", number, line, _EXPECTED)
 
     def _completed(self, line: str) -> bool:
         """Tell whether ``line`` is the rest of the arm64 line before it, or still part of it."""

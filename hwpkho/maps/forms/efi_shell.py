@@ -33,6 +33,14 @@ _SFO = re.compile(
     + r",\s*".join(rf'"(?P<{k}>{_HEX}{{1,16}})"' for k in ("a", "b", "pages", "attr"))
 )
 
+_BEGUN = re.compile(
+    rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?)\s+{_HEX}{{16}}-{_HEX}{{16}}"
+    rf"(?:\s+{_HEX}{{1,16}})?\s*$"
+)
+
+#: U-Boot's names, whose lines may end after the range.
+_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$")
+
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
 
 
@@ -41,16 +49,23 @@ class EfiShell(LineForm):
 
     name = "efi-shell"
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
-    triggers = (b'MemoryMap,"', rb"-[0-9A-Fa-f]{16}[ \t]")
+    triggers = (b'MemoryMap,"', rb"-[0-9A-Fa-f]{16}[ \t]", rb"-[0-9A-Fa-f]{16}\n")
 
     def __init__(self) -> None:
         self._tables = Tables()
         self._attributes: dict[int, dict[str, object]] = {}
+        self._begun = ""
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
+        text, self._begun = self._begun, ""
+        self.more = False
+        if text and (rest := line.lstrip("> \t").rstrip()):
+            line = f"{text} {rest}" if not _BEGUN.search(line) else line
         match = _LINE.search(line) or _SFO.search(line)
         if match is None:
+            if text or _BEGUN.search(line):
+                self._keep(number, text, line)
             return
         name = match["type"].strip()
         type_ = type_of(name)
@@ -71,6 +86,18 @@ class EfiShell(LineForm):
         ):
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
             self._tables.odd("efi_shell", number, PAGES_MISMATCH, message, start)
+
+    def _keep(self, number: int, text: str, line: str) -> None:
+        """Keep a line broken off before its attributes; give up one that nothing completes."""
+        begun = _BEGUN.search(line)
+        if begun and line != text and type_of(begun["type"]) and not _UBOOT.match(begun["type"]):
+            self._begun = line.strip("> \t\r")
+            self.more = True
+        elif text and line.strip():
+            self._tables.damaged("efi_shell", number, text, _EXPECTED)
+        elif text:
+            self._begun = text
+            self.more = True
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

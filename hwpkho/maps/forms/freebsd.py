@@ -30,6 +30,9 @@ _EFI = re.compile(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}})\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
+_EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+#: So many other lines below the header or an entry, before the table counts as ended.
+_PATIENCE = 3
 _EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
@@ -42,22 +45,37 @@ class FreeBsd(LineForm):
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._patience = 0
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
-        following, self.more = self.more, False
+        following, self.more = self._patience > 0, False
         if match := _SMAP.search(line):
             self._smap(number, match)
         elif _SMAP_BEGUN.search(line):
             self._tables.damaged("freebsd_smap", number, line, "type, base and len")
         elif _EFI_HEADER.search(line):
             self._tables.begin("freebsd_efi")
-            self.more = True
-        elif following and (match := _EFI.search(line)):
+            self._patience = _PATIENCE
+        elif following:
+            self._below(number, line)
+        self.more = self._patience > 0
+
+    def _below(self, number: int, line: str) -> None:
+        """Take a line below the header: an entry, the rest of its attributes, or something else."""
+        words = line.strip("> \t").split()
+        if match := _EFI.search(line):
             self._efi(number, line, match)
-            self.more = True
-        elif following and not line.strip():
-            self.more = True
+            self._patience = _PATIENCE
+        elif words and (attr := attributes_of(words)) is not None:
+            last = self._tables.last("freebsd_efi")
+            before = last.attributes.get("attr") if last else None
+            if isinstance(before, int):
+                self._tables.amend("freebsd_efi", {"attr": before | attr})
+        elif _EFI_BEGUN.search(line):
+            self._tables.damaged("freebsd_efi", number, line, "type, addresses, pages, attributes")
+        else:
+            self._patience -= 1
 
     def _smap(self, number: int, match: re.Match[str]) -> None:
         start = int(match["base"], 16)

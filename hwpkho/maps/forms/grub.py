@@ -58,12 +58,28 @@ class Grub(LineForm):
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
+        if self.more and self._completed(line):
+            return
+        self.more = False
         if match := _EFI.search(line):
             self._efi(number, line, match)
         elif match := _MMAP.search(line):
             self._mmap(number, line, match)
         elif _MMAP_BEGUN.search(line):
             self._tables.damaged("grub_mmap", number, line, "base_addr, length and type")
+
+    def _completed(self, line: str) -> bool:
+        """Tell whether ``line`` holds the last attributes of the entry before it, broken off."""
+        words = line.strip("> \t").split()
+        if not words:
+            return True
+        attr = attributes_of(words)
+        last = self._tables.last("grub_efi")
+        before = last.attributes.get("attr") if last else None
+        if attr is None or not isinstance(before, int):
+            return False
+        self._tables.amend("grub_efi", {"attr": before | attr})
+        return True
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
         name = match["type"]
@@ -83,6 +99,7 @@ class Grub(LineForm):
         ):
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
             self._tables.odd("grub_efi", number, PAGES_MISMATCH, message, start)
+        self.more = True
 
     def _mmap(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["number"]:

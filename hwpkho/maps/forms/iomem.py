@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.model.memmap import Entry
 
 #: What may stand before a line that was quoted in a mail or logged.
-_PREFIX = r"(?P<prefix>(?:[>|]\s?)+|.{0,200}[\]:]\s|)"
+_PREFIX = r"(?P<prefix>(?:[>|]\s?)+|.{0,200}[\]:]\s?|)"
 _LINE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>[0-9a-f]{{8,16}})-(?P<b>[0-9a-f]{{8,16}}) : "
     r"(?P<name>.*\S)\s*$"

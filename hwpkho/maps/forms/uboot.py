@@ -14,6 +14,7 @@ from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import LineForm
 from hwpkho.maps.tables import Tables
+from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: Upper-case names of several words, no page count: by that it is told from the EFI shell's.
 _EFI = re.compile(
-    rf"(?<![\w.])(?P<type>[A-Z][A-Z ]{{1,16}}?)\s+(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
+    rf"(?<![\w.])(?P<type>[A-Z][A-Z ]{{1,16}}?|\(unknown\))\s+(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
     r"(?:[ \t]+(?P<words>[A-Z]{2,3}(?:\|[A-Z]{2,3})*))?\s*$"
 )
+_EFI_NAMES = frozenset(
+    ("RESERVED", "LOADER CODE", "LOADER DATA", "BOOT CODE", "BOOT DATA", "RUNTIME CODE",
+     "RUNTIME DATA", "CONVENTIONAL", "UNUSABLE MEM", "ACPI RECLAIM MEM", "ACPI NVS MEM", "IO",
+     "IO PORT", "PAL", "PERSISTENT", "(unknown)")
+)  # fmt: skip
 _BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*(?:0x)?(?P<value>{_HEX}{{1,16}})\b")
 _REGION = re.compile(
     rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
@@ -80,6 +86,8 @@ class UBoot(LineForm):
             self.more = True
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
+        if match["type"] not in _EFI_NAMES:
+            return  # the EFI shell's, broken off
         type_ = type_of(match["type"])
         attr = attributes_of((match["words"] or "").split("|"))
         if type_ is None or attr is None:
@@ -100,6 +108,9 @@ class UBoot(LineForm):
             self._bank = value
             return
         if self._bank is None:
+            last = self._tables.last("uboot_dram")
+            if last and last.end - last.start + 1 == value:
+                return  # logged twice
             self._tables.damaged("uboot_dram", number, line, "the bank's start before its size")
             return
         start, self._bank = self._bank, None
@@ -108,15 +119,17 @@ class UBoot(LineForm):
         if not self._banks:
             self._banks = True
             self._tables.begin("uboot_dram")
-        first = self._tables.first("uboot_dram")
-        if first and start == first.start:
+        first, last = self._tables.first("uboot_dram"), self._tables.last("uboot_dram")
+        if first and last is not first and start == first.start:
             self._tables.begin("uboot_dram")
         self._tables.add("uboot_dram", number, start, start + value - 1, "dram_bank")
 
     def _lmb(self, number: int, match: re.Match[str]) -> None:
         start, end = int(match["a"], 16), int(match["b"], 16)
         what, size = match["what"], int(match["size"], 16)
-        if not int(match["index"]):
+        if not int(match["index"]) and self._tables.last(_NAMES[what]) != Entry(
+            start, end, *self._kind(what, match["flags"])
+        ):
             self._forget(what)
         if self._region(number, what, start, end, match["flags"]) and end - start + 1 != size:
             message = f"0x{start:x}-0x{end:x} are not 0x{size:x} bytes"
@@ -130,9 +143,13 @@ class UBoot(LineForm):
         """Add a region; U-Boot's own list of memory only where no bank was printed."""
         if what == "memory" and self._banks:
             return False
-        type_ = "dram_bank" if what == "memory" else "lmb_reserved"
-        attributes: dict[str, object] = {"flags": flags.strip()} if flags else {}
+        type_, attributes = self._kind(what, flags)
         return self._tables.add(_NAMES[what], number, start, end, type_, attributes)
+
+    @staticmethod
+    def _kind(what: str, flags: str | None) -> tuple[str, dict[str, object]]:
+        type_ = "dram_bank" if what == "memory" else "lmb_reserved"
+        return type_, {"flags": flags.strip()} if flags else {}
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

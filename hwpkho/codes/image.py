@@ -63,4 +63,14 @@ UNREADABLE_FILE = Code(
     "Copy it again; a subtree that points to no memory makes the kernel's read fail.",
 )
 
-CODES = (TRUNCATED, CUT_ROOT, NO_MEMORY, STALE_ROOT, NO_HANDOVER, UNREADABLE_FILE)
+PAGE_DAMAGED = Code(
+    "HP107",
+    "page-damaged",
+    "warning",
+    "source",
+    "A page of a compressed image cannot be decompressed.",
+    "Nothing: this is about the capture.",
+    "Capture again; what is damaged is treated as absent.",
+)
+
+CODES = (TRUNCATED, CUT_ROOT, NO_MEMORY, STALE_ROOT, NO_HANDOVER, UNREADABLE_FILE, PAGE_DAMAGED)

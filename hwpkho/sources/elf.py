@@ -139,7 +139,10 @@ def _program_headers(file: FileBytes, head: bytes, name: str) -> bytes:
             f"{name}: {phnum} program headers at offset 0x{phoff:x} reach past the end of the "
             f"file ({file.size} bytes)"
         )
-    return bytes(file.read(phoff, size))
+    table = bytes(file.read(phoff, size))
+    if len(table) < size:
+        raise InputError(f"{name}: program headers at offset 0x{phoff:x} cannot be read")
+    return table
 
 
 def _notes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

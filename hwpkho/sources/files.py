@@ -73,6 +73,11 @@ class FileBytes:
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # An opener may refuse the file after all; a batch of such must not run out of descriptors.
+        if hasattr(self, "_fd"):
+            self.close()
+
     def close(self) -> None:
         """Release the file; views handed out earlier keep a mapping alive until they are gone."""
         self._view = memoryview(b"")

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.image import TRUNCATED
+from hwpkho.codes.image import PAGE_DAMAGED, TRUNCATED
 from hwpkho.errors import InputError
 from hwpkho.pages import page_shift
 from hwpkho.sources import decompress, elf, flattened
@@ -232,4 +232,4 @@ class KdumpSource(Source):
     def note_damaged(self, count: int, first: DamagedPageError) -> None:
         """Add the problem of the data of ``count`` pages that a search could not look at."""
         more = f", as were {count - 1} more" if count > 1 else ""
-        self.problems.append(problem(TRUNCATED, f"{first}; it was passed over{more}"))
+        self.problems.append(problem(PAGE_DAMAGED, f"{first}; it was passed over{more}"))

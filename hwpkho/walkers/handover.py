@@ -69,7 +69,7 @@ class HandoverReader:
     def read(self) -> Handover:
         """Return the handover with all its problems."""
         report = self.report
-        for p in (*self.source.problems, *(self.copy.problems if self.copy else ())):
+        for p in self.copy.problems if self.copy else ():
             report.add_problem(p)
         root_fdt = self._root()
         walk, state = None, None
@@ -82,6 +82,8 @@ class HandoverReader:
         if walk:
             state = membership.state(walk, self.role, hwpoison, self.preserved, report)
         scratch.check(self.scratch, self.preserved, report)
+        for p in self.source.problems:  # last: reading may have added some
+            report.add_problem(p)
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
             self.scratch, metadata, hwpoison, report.problems(), walk,

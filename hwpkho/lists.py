@@ -60,7 +60,7 @@ def read_list(
     options = options or CaseOptions()
     case = read_case(pieces.split(spec), options, base)
     if case.pfns is not None:
-        size = options.page_size or case.pfns.page_size
+        size = case.pfns.page_size or options.page_size
         notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
         return Listed(case.name, case.pfns.pfns, size or DEFAULT_PAGE_SIZE, None, notes)
     return of_handover(case.name, pick(case.handovers, role), len(case.handovers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -70,8 +71,9 @@ def command(
             click.echo(line)
     else:
         from hwpkho.render import decode_text
+        from hwpkho.render.paint import for_stream
 
-        click.echo(decode_text.report(handovers), nl=False)
+        click.echo(decode_text.report(handovers, for_stream(sys.stdout)), nl=False)
     ctx.exit(job.exit_code(handovers))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -91,7 +92,7 @@ def command(
     lists = result.cases if isinstance(result, job.Chain) else (result.before, result.after)
     for note in dict.fromkeys(note for x in lists for note in x.notes):
         click.echo(f"hwpkho: {note}", err=True)
-    colours = for_stream(click.get_text_stream("stdout"))
+    colours = for_stream(sys.stdout)
     if isinstance(result, job.Chain):
         if plain or summary:
             raise UsageError("--plain and --summary are for two cases; a chain has --json")

@@ -70,7 +70,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
         found = _both_sides(specs[0], options)
     else:
         found = [read_list(s, options.case, options.base, options.role) for s in specs]
-    size = options.case.page_size or common_page_size(found)
+    size = common_page_size(found)
     found = [convert(x, size) for x in found]
     if len(found) > 2:
         if options.memmaps:

@@ -28,6 +28,7 @@ class MergeOptions:
         exclude: Cases whose PFNs are left out.
         keep_all: Keep also what does not replay by the memory map.
         provenance: Tell which case knew which PFN.
+        page_size: Of the result, bytes; None: the smallest among the cases.
     """
 
     judging: ValidateOptions
@@ -36,6 +37,7 @@ class MergeOptions:
     exclude: tuple[str, ...] = ()
     keep_all: bool = False
     provenance: bool = False
+    page_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def merge(specs: Sequence[str], options: MergeOptions) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.base, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]
-    size = how.case.page_size or common_page_size([*found, *unwanted])
+    size = options.page_size or common_page_size([*found, *unwanted])
     notes = [note for x in (*found, *unwanted) for note in x.notes]
     notes += [
         f"{x.name}: converted from pages of {x.page_size} bytes to {size}"

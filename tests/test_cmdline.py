@@ -21,6 +21,7 @@ from hwpkho.maps.regions import resolve
 _WORDS = {
     "System RAM": 1, "device reserved": 2, "ACPI data": 3, "ACPI NVS": 4,
     "soft reserved": 0xEFFFFFFF, "persistent RAM (type 12)": 12,
+    "usable": 1, "reserved": 2, "persistent (type 12)": 12,
 }  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def log(name: str) -> tuple[str, list[Slot], list[Slot]]:
     assert line
 
     def table(who: str) -> list[Slot]:
-        found = re.findall(rf"{who}: \[mem (0x\w+)-(0x\w+)\]  (.*)", text)
+        found = re.findall(rf"{who}: \[mem (0x\w+)-(0x\w+)\] +(.*)", text)
         return [
             Slot(
                 int(a, 0), int(b, 0) + 1 - int(a, 0), _WORDS.get(t) or int(t.removeprefix("type "))
@@ -43,7 +44,12 @@ def log(name: str) -> tuple[str, list[Slot], list[Slot]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["qemu-7.3.4-memmap-params.txt", "qemu-7.3.4-ovmf-mem-limit-excerpt.txt"]
+    "name",
+    [
+        "qemu-7.3.4-memmap-params.txt",
+        "qemu-7.3.4-ovmf-mem-limit-excerpt.txt",
+        "nvdimm-server-excerpt.txt",
+    ],
 )
 def test_real_kernel_came_to_the_same_map(name: str) -> None:
     line, firmware, user = log(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -473,6 +474,51 @@ def test_combine_asks_for_every_byte(one: list[Layer], two: list[Layer]) -> None
         first = next((s for s in (*below, *above) if s.start <= byte < s.end), None)
         seen = [s.kind for s in both if s.start <= byte < s.end]
         assert seen == ([first.kind] if first else [])
+
+
+NAMES = (
+    "e820_firmware", "e820_user", "zero_page", "e820_setup_data", "efi", "iomem", "devicetree",
+    "reserved_memory", "memreserve", "usable_memory_range", "sysfs_memmap", "grub_efi", "esxi",
+)  # fmt: skip
+TYPES = (
+    "usable", "reserved", "conventional", "boot_services_data", "memory", "System RAM", "mmio",
+    "Kernel code", "unusable", "persistent", "soft_reserved", "type_77", "", "unknown",
+)  # fmt: skip
+any_entry = st.builds(
+    lambda a, n, kind, attributes: Entry(a, min(a + n, (1 << 64) - 1), kind, attributes),
+    st.one_of(st.integers(0, 1 << 33), st.integers((1 << 64) - (1 << 20), (1 << 64) - 1)),
+    st.one_of(st.integers(0, 1 << 33), st.integers(0, 1 << 64)),
+    st.sampled_from(TYPES),
+    st.sampled_from(({}, {"attr": 8}, {"attr": 0x4000F}, {"attr": 1}, {"depth": 1}, {"depth": 9},
+                     {"no-map": True}, {"reusable": True}, {"depth": -1})),
+)  # fmt: skip
+LINES = (
+    None, "", "mem=1G", "memmap=1G@4G efi=debug", "memmap=exactmap,1G@0,1G@4G",
+    "crashkernel=64M@1G", "memmap=2G%0-1+5 efi=nosoftreserve",
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), st.lists(any_entry, max_size=6), max_size=5),
+    st.sampled_from(("x86_64", "arm64")), st.sampled_from(("running", "next")),
+    st.sampled_from(LINES),
+)  # fmt: skip
+def test_any_maps(
+    found: dict[str, list[Entry]], arch: str, whose: Literal["running", "next"], line: str | None
+) -> None:
+    try:
+        regions = resolve(machine(arch, **found), iomem_of=whose, next_cmdline=line)
+    except (InputError, UsageError) as error:
+        one_line(error)
+        return
+    assert all(a.end < b.start for a, b in pairwise(regions.regions))
+    assert all(p.message.isprintable() for p in regions.problems)
+    frames = regions.frames(16384)
+    assert all(a < b for a, b in pairwise(frames.first))
+
+
+def one_line(error: Exception) -> None:
+    assert str(error).isprintable()
 
 
 def test_ten_thousand_entries() -> None:

@@ -22,6 +22,7 @@ from hwpkho.codes.memmap_view import (
 )
 from hwpkho.errors import InputError
 from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
@@ -91,7 +92,8 @@ class _Reader:
     def read(self) -> list[RawMap]:
         reserved = self._reserved()
         no_map = [(e.start, e.end) for e in reserved if "no-map" in e.attributes]
-        memory = [self._marked(e, _Cover(no_map)) for e in self._memory()]
+        cover = _Cover(no_map)
+        memory = [self._marked(e, cover) for e in self._memory()]
         memreserve = self._memreserve()
         chosen = self.root.find("chosen")
         usable = self._usable_ranges(chosen) if chosen else []
@@ -164,7 +166,8 @@ class _Reader:
             self._odd(node, f"{name} has {len(value) % step} bytes after the last whole range")
 
     def _odd(self, node: fdt.Node, what: str) -> None:
-        self.problems.append(problem(DT_ODD, f"{self._path(node)}: {what}"))
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem(DT_ODD, f"{self._path(node)}: {what}"))
 
     def _available(self, node: fdt.Node) -> bool:
         status = self._value(node, "status")
@@ -239,7 +242,8 @@ class _Reader:
             if wanted is not None and len(wanted) == 4 * self.size_cells:
                 what = f"{printable(node.name)}: 0x{int.from_bytes(wanted, 'big'):x} bytes"
                 lent = ", reusable" if "reusable" in attributes else ""
-                self.problems.append(problem(DT_PLACED_AT_BOOT, f"{what} placed at boot{lent}"))
+                if len(self.problems) < MAX_PROBLEMS:
+                    self.problems.append(problem(DT_PLACED_AT_BOOT, f"{what} placed at boot{lent}"))
             return
         step = 4 * (self.address_cells + self.size_cells)
         if step and len(value) % step:

@@ -15,6 +15,7 @@ from hwpkho.codes.memmap_view import ENTRY_IGNORED
 from hwpkho.errors import InputError
 from hwpkho.maps import e820
 from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
@@ -48,7 +49,8 @@ def read_entries(data: memoryview, offset: int, count: int, name: str) -> RawMap
         start, size, type_ = _ENTRY.unpack_from(data, at)
         if not size:
             message = f"e820 entry {i} at offset 0x{at:x} (0x{start:x}) has size 0"
-            problems.append(problem(ENTRY_IGNORED, message, start))
+            if len(problems) < MAX_PROBLEMS:
+                problems.append(problem(ENTRY_IGNORED, message, start))
             continue
         if start + size > PHYS_END:
             raise InputError(

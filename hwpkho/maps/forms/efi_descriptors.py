@@ -17,6 +17,7 @@ from hwpkho.codes.memmap_view import ENTRY_IGNORED
 from hwpkho.errors import InputError
 from hwpkho.maps import efi
 from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
@@ -145,7 +146,8 @@ def _read(data: memoryview, stride: int) -> RawMap:
         type_, _, phys, _, pages, attr = _DESCRIPTOR.unpack_from(data, at)
         if not pages:
             message = f"EFI descriptor {i} at offset 0x{at:x} (0x{phys:x}) has no pages"
-            problems.append(problem(ENTRY_IGNORED, message, phys))
+            if len(problems) < MAX_PROBLEMS:
+                problems.append(problem(ENTRY_IGNORED, message, phys))
             continue
         end = phys + pages * efi.PAGE - 1
         entries.append(Entry(phys, end, efi.type_name(type_), {"attr": attr}))

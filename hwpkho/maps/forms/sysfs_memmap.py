@@ -16,6 +16,7 @@ from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
 from hwpkho.errors import InputError
 from hwpkho.maps import efi
 from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
@@ -144,7 +145,8 @@ class Values:
             if text not in TYPES:
                 attributes["name"] = printable(text[:80])
                 message = f"{at}: type {attributes['name'] or 'of no name'} is not known"
-                problems.append(problem(TYPE_UNKNOWN, message, start))
+                if len(problems) < MAX_PROBLEMS:
+                    problems.append(problem(TYPE_UNKNOWN, message, start))
             entries.append(Entry(start, end, TYPES.get(text, "unknown"), attributes))
         return RawMap("sysfs_memmap", entries, arch="x86_64", problems=problems)
 

@@ -42,6 +42,24 @@ class Glyphs(NamedTuple):
     name: str
 
 
+class Marks(NamedTuple):
+    """Ranges that are seen in a cell even if they fill a millionth of it.
+
+    ``first`` and ``last`` (inclusive) are ascending, in units of ``unit`` bytes; ``glyphs`` is
+    what they look like and are called in the legend.
+    """
+
+    glyphs: Glyphs
+    first: array[int]
+    last: array[int]
+    unit: int
+
+    def following(self, start: int) -> int:
+        """Return the first marked byte from ``start`` on, 2^65 where there is none."""
+        i = bisect_left(self.last, start // self.unit)
+        return max(start, self.first[i] * self.unit) if i < len(self.first) else 1 << 65
+
+
 #: In the order of the legend.
 GLYPHS = {
     "ram": Glyphs("█", "#", "good", "RAM"),
@@ -53,18 +71,26 @@ GLYPHS = {
 _HOLE = Glyphs("·", ".", "dim", "nothing")
 
 
-def draw(runs: Sequence[Run], paint: Paint, *, blocks: bool = True) -> list[str]:
+def draw(
+    runs: Sequence[Run], paint: Paint, *, blocks: bool = True, marks: Sequence[Marks] = ()
+) -> list[str]:
     """Return the lines of the picture: rows with addresses, then the legend.
 
-    ``runs`` are ascending and disjoint. ``blocks`` False: ASCII only.
+    ``runs`` are ascending and disjoint. ``blocks`` False: ASCII only. Of several ``marks`` in a
+    cell the first of the sequence is seen.
     """
     if not runs:
         return []
-    row = _row_size(runs)
-    width = max(8, len(f"{runs[-1].end:x}"))
+    looks = GLYPHS | {m.glyphs.name: m.glyphs for m in marks}
+    row = _row_size(runs, marks)
+    width = max(8, len(f"{_last(runs, marks):x}"))
     lines: list[str] = []
-    for first, count, cells in _rows(runs, row):
-        drawn = "".join(_cell(kind, length, paint, blocks) for kind, length in cells)
+    seen: set[str] = set()
+    for first, count, cells in _rows(runs, row, marks):
+        seen.update(kind for kind, _ in cells)
+        drawn = "".join(
+            _cell(looks.get(kind, _HOLE), length, paint, blocks) for kind, length in cells
+        )
         times = f" x {count}" if count > 1 else ""
         lines.append(f"  0x{first * row:0{width}x} {drawn}{times}")
     used = {run.kind for run in runs}
@@ -73,6 +99,11 @@ def draw(runs: Sequence[Run], paint: Paint, *, blocks: bool = True) -> list[str]
         for kind, g in GLYPHS.items()
         if kind in used
     ]
+    legend[:0] = [
+        f"{paint(m.glyphs.style, m.glyphs.block if blocks else m.glyphs.plain)} {m.glyphs.name}"
+        for m in marks
+        if m.glyphs.name in seen
+    ]
     legend.append(f"{paint(_HOLE.style, _HOLE.block if blocks else _HOLE.plain)} {_HOLE.name}")
     lines.append(f"  {'  '.join(legend)}")
     scale = f"a row is {human_bytes(row)}, a character {human_bytes(row // CELLS)}"
@@ -80,31 +111,36 @@ def draw(runs: Sequence[Run], paint: Paint, *, blocks: bool = True) -> list[str]
     return lines
 
 
-def _cell(kind: str, length: int, paint: Paint, blocks: bool) -> str:
-    glyphs = GLYPHS.get(kind, _HOLE)
+def _last(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
+    return max([runs[-1].end, *((m.last[-1] + 1) * m.unit - 1 for m in marks if m.last)])
+
+
+def _cell(glyphs: Glyphs, length: int, paint: Paint, blocks: bool) -> str:
     return paint(glyphs.style, (glyphs.block if blocks else glyphs.plain) * length)
 
 
-def _row_size(runs: Sequence[Run]) -> int:
+def _row_size(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
     """Return the bytes of a row: 48 pages times a power of 2, RAM in about 12 rows."""
     wanted = sum(run.end - run.start + 1 for run in runs if run.kind in ("ram", "in-use"))
     row = CELLS * 4096
-    while row < 1 << 64 and (row * RAM_ROWS < wanted or not _fits(runs, row)):
+    while row < 1 << 64 and (row * RAM_ROWS < wanted or not _fits(runs, row, marks)):
         row *= 2
     return row
 
 
-def _fits(runs: Sequence[Run], row: int) -> bool:
+def _fits(runs: Sequence[Run], row: int, marks: Sequence[Marks]) -> bool:
     """Tell whether the picture takes few enough lines; looks no further than it must."""
-    return all(i < MAX_LINES for i, _ in enumerate(_rows(runs, row)))
+    return all(i < MAX_LINES for i, _ in enumerate(_rows(runs, row, marks)))
 
 
-def _rows(runs: Sequence[Run], row: int) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
+def _rows(
+    runs: Sequence[Run], row: int, marks: Sequence[Marks]
+) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
     """Yield a line each: ``(first row's number, rows alike, cells)``.
 
     Cells are ``(kind, how many)``, kind empty for a hole.
     """
-    for first, count, cells in _joined(_stretches(runs, row)):
+    for first, count, cells in _joined(_stretches(runs, row, marks)):
         kind = cells[0][0]
         if count > (MAX_LINES if kind == "ram" else _UNFOLDED if kind else 1):
             yield first, count, cells
@@ -128,22 +164,23 @@ def _joined(
 
 
 def _stretches(
-    runs: Sequence[Run], row: int
+    runs: Sequence[Run], row: int, marks: Sequence[Marks]
 ) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
     """Yield each row where something begins or ends, and the uniform rows between as one."""
     number = i = 0
-    last = runs[-1].end // row
+    last = _last(runs, marks) // row
     while number <= last:
         low = number * row
         while i < len(runs) and runs[i].end < low:
             i += 1
         kind, until = _uniform(runs, i, low)
+        until = min([until, *(m.following(low) for m in marks)])
         rows = min(until // row, last + 1) - number
         if rows >= 1:
             yield number, rows, ((kind, CELLS),)
             number += rows
         else:
-            yield number, 1, _cells(runs, i, low, row)
+            yield number, 1, _cells(runs, i, low, row, marks)
             number += 1
 
 
@@ -156,13 +193,19 @@ def _uniform(runs: Sequence[Run], i: int, low: int) -> tuple[str, int]:
     return runs[i].kind, runs[i].end + 1
 
 
-def _cells(runs: Sequence[Run], i: int, low: int, row: int) -> tuple[tuple[str, int], ...]:
-    """Return the cells of one row: of each what most of it is."""
+def _cells(
+    runs: Sequence[Run], i: int, low: int, row: int, marks: Sequence[Marks]
+) -> tuple[tuple[str, int], ...]:
+    """Return the cells of one row: of each the first mark in it, else what most of it is."""
     size = row // CELLS
     kinds: list[str] = []
     for cell in range(CELLS):
         start = low + cell * size
         end = start + size
+        mark = next((m for m in marks if m.following(start) < end), None)
+        if mark is not None:
+            kinds.append(mark.glyphs.name)
+            continue
         shares: dict[str, int] = {}
         while i < len(runs) and runs[i].end < start:
             i += 1

@@ -7,11 +7,13 @@ says how many they are.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.pages import human_bytes
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterator, Sequence
 
     from hwpkho.render.paint import Paint

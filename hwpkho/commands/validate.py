@@ -134,6 +134,7 @@ def _finish(
     distinct = array("Q", sorted(set(pfns)))
     runs = verdicts.judge(distinct, ground, handover)
     findings += verdicts.findings(runs, registry())
+    findings += verdicts.nothing_recorded(runs, outcome)
     findings += verdicts.duplicates(pfns, len(distinct))
     findings += policy.judge(distinct, options.limits, ground)
     regions = ground.regions

@@ -52,7 +52,7 @@ def _problem(h: Handover, *codes: Code) -> Problem | None:
 
 def _root(h: Handover, _: Ground) -> Decision | None:
     if h.root is None or h.root.fdt is None:
-        known = _problem(h, root_codes.DAMAGED) is not None
+        known = _problem(h, root_codes.DAMAGED, root_codes.ROOT_ABSENT) is not None
         return Decision("refused") if known else Decision(None)
     return None
 

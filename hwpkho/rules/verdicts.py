@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as codes
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 from hwpkho.pages import page_shift
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
+    from hwpkho.model.validation import Outcome
     from hwpkho.rules.ground import Ground
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
@@ -136,7 +138,8 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
     if w is None:
         return
     if w.phys is not None:
-        yield "hwpoison blob", w.phys, w.size or 1
+        # The registered size is believed no further than a producer's page goes.
+        yield "hwpoison blob", w.phys, min(w.size or 1, page_size)
     if w.blob is not None:
         for phys in w.pages or ():
             yield "array", phys, page_size << min(w.blob.vmalloc.order, 32)
@@ -218,6 +221,13 @@ def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
         message = f"{pages} {are} {says}: {span}"
         yield finding(by_id[ruling.code], message, pfns=(first, last))
+
+
+def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:
+    """Yield a finding where the list replays, and yet not one PFN of it is carried on."""
+    if outcome == "replay" and len(runs) and all(r.verdict == "not-ram" for _, _, r in runs):
+        message = "no PFN of the list can be recorded: to the next kernel it is an empty list"
+        yield finding(blob_codes.EMPTY, message)
 
 
 def duplicates(pfns: Sequence[int], distinct: int) -> Iterator[Finding]:

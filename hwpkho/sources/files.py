@@ -25,8 +25,11 @@ class FileBytes:
     """A read-only file as bytes: ``size`` of them, in slices that cost no copy where mapped.
 
     Regular files are mapped. /proc/kcore, /dev/mem and the like cannot be: those are read with
-    pread(), and ``size`` is what the kernel says it is, or 2^63 - 1 where it says nothing.
+    pread(), and ``size`` is what the kernel says it is, or 2^63 - 1 where it says nothing
+    (``endless``: such a file can be read, but not searched).
     """
+
+    endless = False
 
     def __init__(self, path: str) -> None:
         """Open ``path``; ``-`` is standard input, spooled to an unnamed temporary file.
@@ -49,8 +52,10 @@ class FileBytes:
             self.size = status.st_size
             if stat.S_ISREG(status.st_mode) and self.size:
                 self._map_it()
-            elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-                self.size = (1 << 63) - 1
+            elif stat.S_ISBLK(status.st_mode):
+                self.size = os.lseek(self._fd, 0, os.SEEK_END)
+            elif stat.S_ISCHR(status.st_mode):
+                self.size, self.endless = (1 << 63) - 1, True
         except OSError as error:
             self.close()
             raise InputError(f"{printable(path)}: {error.strerror or error}") from error

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: How often offsets may be turned into addresses in one search; only thousands of segments over
 #: the same bytes come near it.
 MAX_LOOKUPS = 1 << 17
+#: How many pieces reads that cross their ends may join; only segments of a few bytes come near it.
+MAX_JOINED = 1 << 18
 
 
 class MappedSource(Source):
@@ -46,6 +48,7 @@ class MappedSource(Source):
         """
         self.name = name
         self._files = files
+        self._joined = 0
         order: Sequence[int] = range(len(phys))
         if any(a > b for a, b in pairwise(phys)):
             order = sorted(order, key=phys.__getitem__)
@@ -85,13 +88,19 @@ class MappedSource(Source):
 
     def _join(self, i: int, phys: int, size: int) -> memoryview | None:
         end, last = phys + size, i
-        while last < len(self._phys) and self._phys[last] + self._size[last] < end:
+        reached = self._phys[i] + self._size[i]
+        while reached < end:
             last += 1
-            if last == len(self._phys) or (
-                self._phys[last] != self._phys[last - 1] + self._size[last - 1]
-            ):
-                return None
-        if last >= len(self._phys):
+            if last == len(self._phys) or self._phys[last] != reached:
+                break
+            reached += self._size[last]
+        self._joined += last - i
+        if self._joined > MAX_JOINED:
+            raise InputError(
+                f"{self.name}: the {size} bytes at 0x{phys:x} lie in {last - i} segments or more; "
+                "memory does not come in such small ones"
+            )
+        if reached < end:
             return None
         parts = bytearray()
         for k in range(i, last + 1):
@@ -124,6 +133,11 @@ class MappedSource(Source):
         Pieces may be thousands of views of the same bytes, so the scan goes over the files: once
         per place that page starts can have in them, and only then from offsets to addresses.
         """
+        endless = next((f for f in self._files if f.endless), None)
+        if endless is not None:
+            raise InputError(
+                f"{printable(endless.path)}: a device has no end to search to; give --root-fdt PHYS"
+            )
         groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
         for phys, size, offset, file in zip(
             self._phys, self._size, self._offset, self._file, strict=True

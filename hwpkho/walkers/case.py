@@ -9,7 +9,7 @@ from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
-from hwpkho.codes.root import GENERATIONS
+from hwpkho.codes.root import GENERATIONS, ROOT_ABSENT
 from hwpkho.errors import InputError
 from hwpkho.model.handover import Handover, Role, Scratch
 from hwpkho.pages import PAGE_SIZES
@@ -98,9 +98,10 @@ def from_memory(
     ]
     if options.root_fdt is not None and not found:
         page = source.read(options.root_fdt, fdt.HEADER_SIZE)
+        found = [_Found(options.root_fdt, bytes(page or b""), None)]
         if page is None:
-            raise InputError(f"{source.name}: nothing at 0x{options.root_fdt:x}, the root FDT")
-        found = [_Found(options.root_fdt, bytes(page), None)]
+            message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
+            found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
     # A handover.json beside segments is for the next kernel: it tells no role in this image.
     _set_roles(found, {b.fdt_addr for b in told[len(handed) :]})
     for copy in copies:

@@ -6,8 +6,7 @@ page is restored as the block that starts at its address; root FDT and blob are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import tracker as codes
 
@@ -22,18 +21,19 @@ if TYPE_CHECKING:
 _MAX_UNMARKED = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page of the handover.
 
     Attributes:
         what: For messages, ``chunk``.
         phys: Its physical address, bytes.
+        order: Order of the block that the producer preserves it as.
         restored: Whether the kernel restores it, so that a block must start there.
     """
 
     what: str
     phys: int
+    order: int = 0
     restored: bool = False
 
 
@@ -76,8 +76,8 @@ def _gone(
 ) -> None:
     report.add(
         codes.GONE,
-        "the pages of the tracker hold something else, or a tracker that marks nothing of this handover; "
-        "membership was not checked",
+        "the pages of the tracker hold something else, or a tracker that marks nothing of this "
+        "handover; membership was not checked",
         next(iter(walk.nodes), None),
         "note" if role == "in" else "warning",
     )
@@ -91,14 +91,20 @@ def _gone(
 
 def _check_marked(walk: TrackerWalk, pages: Sequence[Page], report: Report) -> bool:
     preserved, unmarked = walk.preserved, 0
-    for page in pages:
-        what, phys = page.what, page.phys
-        if preserved.has(phys, 0):
-            continue
-        found = preserved.block_at(phys) if page.restored else preserved.block_around(phys)
-        if found is not None:
+    for what, phys, order, restored in pages:
+        if preserved.has(phys, order):
             continue
         around = preserved.block_around(phys)
+        starts = preserved.block_at(phys) if restored else None
+        if starts is not None:
+            report.add(
+                codes.BLOCK_ORDER,
+                f"{what} 0x{phys:x} starts a preserved block of order {starts}, its own is {order}",
+                phys,
+            )
+            continue
+        if around is not None and not restored:
+            continue
         if around is None:
             report.add(
                 codes.UNMARKED,

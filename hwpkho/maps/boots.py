@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
 from hwpkho.maps import efi
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import LINUX_STARTS, LineForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,7 +89,7 @@ class BootMarks(LineForm):
 
     name = "boot-marks"
     about = ""
-    triggers = (b"Linux version ",)
+    triggers = (LINUX_STARTS,)
 
     _MARK = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
     _ARCH = re.compile(
@@ -160,7 +160,8 @@ class _Splitter:
         now.maps[table.name] = table
         now.arch = table.arch if table.arch and not now.arch else now.arch
         now.line = now.line or table.line
-        self._linux = self._linux or self._marked or table.name in _LINUX
+        of_linux = table.name in _LINUX and table.form != "uboot"
+        self._linux = self._linux or self._marked or of_linux
 
     def _place_efi(self, table: RawMap) -> None:
         """Give the second print of x86 and what U-Boot showed before Linux names of their own."""

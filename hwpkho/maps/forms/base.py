@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from hwpkho.model.memmap import Entry
 
 
+#: What Linux prints first at boot. A form whose tables Linux prints closes them there.
+LINUX_STARTS = b"Linux version "
+
+
 @dataclass(slots=True)
 class RawMap:
     """One table as a form read it: entries in file order, ``ram`` not judged yet.

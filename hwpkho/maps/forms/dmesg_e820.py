@@ -9,19 +9,19 @@ one past its last byte and the type stands in parentheses; from 3.5 on the end i
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
 from hwpkho.maps import e820
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import LINUX_STARTS, LineForm, RawMap
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.maps.forms.base import RawMap
     from hwpkho.model.memmap import Entry
 
 #: Who the kernel says speaks → the map.
@@ -31,6 +31,8 @@ _MAPS = {
     "reserve setup_data": "e820_setup_data",
     "Xen": "xen_dom0",
 }
+_ALL_MAPS = ("e820_firmware", *_MAPS.values())
+_LINUX_STARTS = LINUX_STARTS.decode()
 _WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
@@ -89,6 +91,7 @@ class DmesgE820(LineForm):
     name = "dmesg-e820"
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
     triggers = (
+        LINUX_STARTS,
         b" RAM map:",
         rb"-(?:e8(?:20|01)|88):",
         rb"-0x[0-9A-Fa-f]{16}\]",
@@ -99,6 +102,8 @@ class DmesgE820(LineForm):
         self._tables = Tables()
         self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
         self._patience = 0
+        #: Of tables, by identity: (number of entries, line) where addresses go down.
+        self._descents: dict[int, list[tuple[int, int]]] = {}
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -110,6 +115,9 @@ class DmesgE820(LineForm):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
             self._patience = _PATIENCE
+        elif _LINUX_STARTS in line:
+            for name in _ALL_MAPS:
+                self._tables.begin(name)
         elif begun := _BEGUN.search(line):
             self._break(number, map_of(begun["who"]), line)
         elif self._patience:
@@ -166,6 +174,9 @@ class DmesgE820(LineForm):
         first, last = self._tables.first(name), self._tables.last(name)
         if first and last and start == first.start < last.start:
             self._tables.begin(name)  # the list starts anew: another boot
+        elif last and start < last.start:
+            table = self._tables.table(name, number)
+            self._descents.setdefault(id(table), []).append((len(table.entries), number))
         self._tables.add(name, number, start, end, type_)
         self._patience = _PATIENCE
 
@@ -176,13 +187,36 @@ class DmesgE820(LineForm):
             self._broken = None
             if self._tables.last(name):
                 self._tables.odd(name, number, CUT, "the log ends within this line")
-        found = self._tables.finish()
-        for table in found:
-            starts = [e.start for e in table.entries]
-            if starts != sorted(starts):
+        found: list[RawMap] = []
+        for table in self._tables.finish():
+            descents = self._descents.get(id(table), ())
+            if descents and _overlapping(table.entries):
+                found += _split(table, descents)
+                continue
+            if descents:
                 message = f"line {table.line}: {table.name} is not in ascending order"
                 table.problems.append(problem(OUT_OF_ORDER, message))
+            found.append(table)
         return found
+
+
+def _overlapping(entries: Sequence[Entry]) -> bool:
+    ordered = sorted(entries, key=lambda e: e.start)
+    return any(a.end >= b.start for a, b in pairwise(ordered))
+
+
+def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
+    """Return the lists of several boots whose headers are gone: what grep leaves of a log.
+
+    One list has no overlaps, whatever its order; these lists have, and each of them ascends.
+    """
+    cuts = [(0, table.line), *descents, (len(table.entries), None)]
+    parts = [
+        RawMap(table.name, table.entries[at:until], line=line)
+        for (at, line), (until, _) in pairwise(cuts)
+    ]
+    parts[0].problems = table.problems
+    return parts
 
 
 def _type_of(text: str) -> str | None:

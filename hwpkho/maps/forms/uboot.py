@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: Upper-case names of several words, no page count: by that it is told from the EFI shell's.
 _EFI = re.compile(
-    rf"(?<![\w.])(?P<type>[A-Z][A-Z ]{{1,16}}?|\(unknown\))\s+(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
+    r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|\(unknown\))\s+"
+    rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
     r"(?:[ \t]+(?P<words>[A-Z]{2,3}(?:\|[A-Z]{2,3})*))?\s*$"
 )
 _EFI_NAMES = frozenset(

@@ -121,8 +121,8 @@ def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
     view.names.append(limits.name)
     ranges = [(e.start, e.end + 1) for e in limits.entries]
     spans = keep_ram(view.spans, ranges)
-    added = [Span(a, b, "ram", "System RAM", limits.name) for a, b in ranges[1:]]
-    return combine(spans, added, fill)
+    added = [Layer(Span(a, b, "ram", "System RAM", limits.name), 0) for a, b in ranges[1:]]
+    return combine(spans, flatten(added)[0], fill)
 
 
 def _limited(spans: list[Span], limit: int) -> list[Span]:

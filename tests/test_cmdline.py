@@ -219,7 +219,7 @@ def test_crash_kernel_of_arm64_needs_less_alignment() -> None:
 @pytest.mark.parametrize(
     "value",
     ["", "x", "256M@", "256M@1Gx", "256Mx", "1G:2M", "2G-1G:1M", "1G-2G", "1G-2G:", "1G-2G:1M@",
-     "1G-2G:1Mx", "xG,high", "1Gx,high"],
+     "1G-2G:1Mx", "1G-2G:1M@1Gx", "1G-2G;1M:", "xG,high", "1Gx,high"],
 )  # fmt: skip
 def test_crash_kernel_refused(value: str) -> None:
     with pytest.raises(UsageError, match="crashkernel="):

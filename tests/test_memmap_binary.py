@@ -166,6 +166,28 @@ def test_setup_data() -> None:
         read(SetupDataE820(), node + SMALL[:40])
 
 
+def test_tables_of_nothing_and_too_much() -> None:
+    empty = e820((0, 0, 1), (0x1000, 0, 2))
+    page = bytearray(4096)
+    page[0x202:0x206] = b"HdrS"
+    page[0x1E8] = 2
+    page[0x2D0 : 0x2D0 + 40] = empty
+    with pytest.raises(InputError, match="all 2 e820 entries have size 0"):
+        read(ZeroPage(), bytes(page))
+    one = e820((0, 4096, 1))
+    with pytest.raises(InputError, match="4097 e820 entries, no kernel"):
+        read(E820Entries(), one * 4097)
+    with pytest.raises(InputError, match="4097 e820 entries are too many"):
+        read(SetupDataE820(), struct.pack("<QII", 0, 1, 4097 * 20) + one * 4097)
+    with pytest.raises(InputError, match="are no memory map"):
+        read(EfiDescriptors(), efi((7, 0, 1, 8)) * 90000)
+
+
+def test_manufacturers_types() -> None:
+    (found,) = read(E820Entries(), SMALL + e820((GIB * 2, 4096, 0xF0000001)))
+    assert found.entries[-1].type == "type_4026531841"
+
+
 def test_types_by_number() -> None:
     kinds = (1, 2, 3, 4, 5, 7, 12, 16, 20, 0xEFFFFFFF)
     (found,) = read(E820Entries(), e820(*((i << 20, 4096, k) for i, k in enumerate(kinds))))

@@ -311,9 +311,52 @@ def test_source_expressions_and_labels() -> None:
     assert not found["devicetree"].problems
 
 
+def test_source_deletes_and_macros() -> None:
+    found = source(
+        """
+        rsv: /memreserve/ 0x0 0x1000;
+        / {
+            #address-cells = <1>; #size-cells = <1>;
+            \\#size-cells = <1>;
+            one: memory@0 { device_type = "memory"; reg = <0 0x1000>; };
+            two: memory@1000 { device_type = "memory"; reg = <0x1000 0x1000>;
+                               inner { }; /delete-node/ inner; hotpluggable;
+                               /delete-property/ hotpluggable; };
+            memory@2000 { device_type = "memory"; reg = <0x2000 'A'>; };
+            /omit-if-no-ref/ three: memory@3000 { };
+            A_MACRO(x, y);
+        };
+        /delete-node/ &one;
+        /delete-node/ &nobody;
+        &{/memory@1000} { status = "okay"; };
+        &{/nowhere} { };
+        / { memory@0 { device_type = "memory"; reg = <0x8000 0x1000>; }; };
+        """
+    )
+    assert ranges(found["devicetree"]) == [(0x8000, 0x1000), (0x1000, 0x1000), (0x2000, 65)]
+    assert "hotpluggable" not in found["devicetree"].entries[1].attributes
+    assert codes(found["devicetree"]) == ["HP557", "HP558"]
+    message = found["devicetree"].problems[1].message
+    assert message == "not read: macro A_MACRO, /delete-node/ &nobody, &{/nowhere} { … }"
+    assert ranges(found["memreserve"]) == [(0, 0x1000)]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
+        ("/memreserve/ x 1;", "expected the address"),
+        ("/ { a = <1 >> 2>; };", "expected , or ;"),
+        ("/ { a = <1 ) 2>; };", r"\) outside parentheses"),
+        ("/ { a = ; };", "expected a value"),
+        ("/ { a = <@>; };", "expected a cell or >"),
+        ("/ { %; };", "expected a property or a node"),
+        ('/ { memory { device_type = "memory"; reg = <(1 ? 2)>; }; };', "lacks its :"),
+        ('/ { memory { device_type = "memory"; reg = <(1 +)>; }; };', "needs the preprocessor"),
+        ('/ { memory { device_type = "memory"; reg = <(1 2)>; }; };', r"lacks its \)"),
+        ('/ { memory { device_type = "memory"; reg = <09>; }; };', "no 64-bit number"),
+        ('/ { memory { device_type = "memory"; reg = <&x 1>; }; };', "phandle of &x"),
+        ('/ { memory { device_type = "memory"; reg = /incbin/("x"); }; };', "is not known here"),
+        ('/ { memory { device_type = "memory"; reg = M(1, 2); }; };', "M needs the preproc"),
         ('/ { memory { device_type = "memory"; reg = <BASE 0x1000>; }; };', "line 2: BASE needs"),
         ('/ { memory { device_type = "memory"; reg = <(1/0) 1>; }; };', "divides by 0"),
         ('/ { memory { device_type = "memory"; reg = <0x100000000 1>; }; };', "does not fit"),

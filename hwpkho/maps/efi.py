@@ -6,8 +6,6 @@ drivers/firmware/efi/libstub/x86-stub.c (setup_e820).
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.maps import e820
 
 #: Type names of hwpkho.memmap/1; the index is the UEFI type number.
@@ -29,8 +27,6 @@ TYPES = (
     "persistent",
     "unaccepted",
 )
-_NUMBERS = {name: number for number, name in enumerate(TYPES)}
-_NUMBERED = re.compile(r"type_([0-9]{1,10})")
 
 #: Bytes per descriptor page, whatever the kernel's page size.
 PAGE = 4096
@@ -74,14 +70,6 @@ _TO_E820 = {
 def type_name(number: int) -> str:
     """Return the type of hwpkho.memmap/1 of a UEFI memory type number."""
     return TYPES[number] if number < len(TYPES) else f"type_{number}"
-
-
-def type_number(name: str) -> int | None:
-    """Return the UEFI type number of a type of hwpkho.memmap/1, None where it is none."""
-    number = _NUMBERS.get(name)
-    if number is None and (match := _NUMBERED.fullmatch(name)):
-        number = int(match[1])
-    return number
 
 
 def to_e820(name: str, attr: int, *, soft_reserve: bool = True) -> int | None:

@@ -49,6 +49,7 @@ class _Node:
     name: str
     properties: dict[str, bytes] = field(default_factory=dict)
     children: dict[str, _Node] = field(default_factory=dict)
+    deleted: bool = False
 
 
 class _Parser:
@@ -165,10 +166,8 @@ class _Parser:
         if not reference.startswith("{"):
             return self.labels.get(reference)
         node: _Node | None = self.root
-        for part in reference[1:-1].strip("/").split("/"):
-            if node is None or not part:
-                break
-            node = node.children.get(part)
+        for part in filter(None, reference[1:-1].split("/")):
+            node = node.children.get(part) if node is not None else None
         return node
 
     # Statements
@@ -203,8 +202,7 @@ class _Parser:
             if gone is None:
                 self.skipped.append(f"/delete-node/ {printable(match[0])}")
             else:
-                gone.properties.clear()
-                gone.children.clear()
+                gone.deleted = True
             return
         name = self._take(_NAME, "a name")[0].lstrip("\\")
         if not stack:
@@ -244,7 +242,9 @@ class _Parser:
         self._blank()
         node = stack[-1]
         if self.text.startswith("{", self.at):
-            child = node.children.setdefault(name, _Node(name))
+            child = node.children.get(name)
+            if child is None or child.deleted:
+                child = node.children[name] = _Node(name)
             self._open(stack, child, labels)
         elif self.text.startswith("=", self.at):
             value, self.at = self.values.read(self.at + 1)
@@ -267,6 +267,8 @@ def _convert(root: _Node) -> fdt.Node:
         source, target = stack.pop()
         target.properties = [fdt.Property(n, v, 0) for n, v in source.properties.items()]
         for child in source.children.values():
+            if child.deleted:
+                continue
             node = fdt.Node(child.name)
             target.children.append(node)
             stack.append((child, node))

@@ -32,8 +32,10 @@ ENTRY_SIZE = _ENTRY.size
 #: More than any kernel keeps (E820_MAX_ENTRIES is 3200 with 1024 NUMA nodes).
 MAX_ENTRIES = 4096
 
-#: Types below this have been seen from firmware and boot loaders.
+#: Types up to here have been seen from firmware and boot loaders; ACPI leaves those from
+#: 0xf0000000 on to manufacturers.
 _ODDEST_TYPE = 0xFF
+_OEM_TYPES = 0xF0000000
 
 
 def read_entries(data: memoryview, offset: int, count: int, name: str) -> RawMap:
@@ -64,15 +66,16 @@ def read_entries(data: memoryview, offset: int, count: int, name: str) -> RawMap
 def plausible(data: bytes | memoryview, offset: int, count: int) -> bool:
     """Tell whether ``count`` entries at ``offset`` could have come from firmware or boot loader.
 
-    At least one of them is RAM or reserved, none wraps around, all types are small (or
-    soft-reserved).
+    At least one of them is RAM or reserved, none wraps around, all types are small,
+    soft-reserved or a manufacturer's.
     """
     known = False
     for i in range(count):
         start, size, type_ = _ENTRY.unpack_from(data, offset + i * ENTRY_SIZE)
         if start + size > PHYS_END:
             return False
-        if not 1 <= type_ <= _ODDEST_TYPE and type_ != e820.SOFT_RESERVED:
+        known_type = 1 <= type_ <= _ODDEST_TYPE or type_ == e820.SOFT_RESERVED
+        if not known_type and type_ < _OEM_TYPES:
             return False
         known |= size > 0 and type_ in (e820.RAM, e820.RESERVED)
     return known

@@ -76,17 +76,20 @@ def _free(request: Request) -> list[tuple[int, int]]:
 
 
 def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Yield the ranges to try, best first: high in the last range, where boot loaders put
-    nothing, else wherever there is room."""
-    if request.at is None and free:
-        first, end = free[-1]
-        blobs_ = sum(-(-len(blob) // request.page_size) for _, blob in request.subtrees)
-        pages = request.total_pages
-        # Generous: chunks and tracker take a few per mille of the array, alignment an entry.
-        want = 2 * (pages + blobs_) + (1 << request.order) + 64
-        start = align_down((end - want) * request.page_size, _NICE) // request.page_size
-        if start > first:
+    """Yield the ranges to try, best first.
+
+    Without an address asked for, that is high in the highest range with room to spare, where boot
+    loaders put nothing; else the lowest place where it fits.
+    """
+    size = request.page_size
+    foreign = sum(_pages(blob, size) for _, blob in request.subtrees)
+    # Generous: chunks and tracker take a few per mille of the array, alignment an entry.
+    want = 2 * (request.total_pages + foreign) + (1 << request.order) + 64
+    for first, end in reversed(free if request.at is None else []):
+        start = max(first, align_down(max(0, end - want) * size, _NICE) // size)
+        if end - start >= want:
             yield [(start, end)]
+            break
     yield free
 
 

@@ -51,11 +51,18 @@ def edit(blob: bytes, source: str, kho_fdt: tuple[int, int], kho_scratch: tuple[
     }
     _set_chosen(tree.root, values)
     raw = _write(tree, source)
-    again = codec.parse(raw, codec.DTB_LIMITS)
-    same = again.reserve == tree.reserve and again.boot_cpuid == tree.boot_cpuid
-    if again.error or not same or _plain(again.root) != _plain(tree.root):
+    if not _same(raw, tree):
         raise InputError(f"{source}: this tree cannot be written back without changing it")
     return raw
+
+
+def _same(raw: bytes, tree: codec.Tree) -> bool:
+    try:
+        again = codec.parse(raw, codec.DTB_LIMITS)
+    except InputError:
+        return False
+    told = (again.error, again.reserve, again.boot_cpuid)
+    return told == (None, tree.reserve, tree.boot_cpuid) and _plain(again.root) == _plain(tree.root)
 
 
 def _check_size(tree: codec.Tree, source: str) -> None:

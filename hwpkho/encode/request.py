@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PHYS_LIMIT = 1 << 52
 #: Entries of the producer's first array; it doubles from there.
 FIRST_CAPACITY = 512
+#: Entries that an array may be asked to hold: 1 GiB of them, past the first chunk of any page size.
+MAX_CAPACITY = 1 << 27
 #: A foreign subtree's blob is at most this long, bytes.
 MAX_SUBTREE = 16 << 20
 #: All of them together.
@@ -119,8 +121,8 @@ class Request:
             raise UsageError(f"flags 0x{self.wanted_flags:x} do not fit into 16 bits")
         if len(self.pfns) > MAX_PFNS:
             raise UsageError(f"a list of {len(self.pfns)} PFNs is longer than {MAX_PFNS}")
-        if self.capacity is not None and not 0 < self.capacity <= MAX_PFNS:
-            raise UsageError(f"capacity {self.capacity} is none of 1 to {MAX_PFNS} entries")
+        if self.capacity is not None and not 0 < self.capacity <= MAX_CAPACITY:
+            raise UsageError(f"capacity {self.capacity} is none of 1 to {MAX_CAPACITY} entries")
         if self.total_pages * self.page_size // 8 < len(self.pfns):
             raise UsageError(f"{len(self.pfns)} PFNs do not fit into {self.capacity} entries")
 

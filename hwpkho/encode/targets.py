@@ -108,7 +108,7 @@ TARGETS: dict[str, Target] = {
     "elf": Target("ELF core", placed=True, bootable=True, write=_elf),
     "segments": Target("folder of segments", placed=True, bootable=True, fill=_segments),
     "blob": Target("hwpoison blob", placed=True, bootable=False, write=_blob),
-    "list": Target("list of PFNs", placed=False, bootable=False, write=_list),
+    "list": Target("text list", placed=False, bootable=False, write=_list),
 }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
+from hwpkho.sources import sparse
 from hwpkho.sources.mapped import MappedSource
 from hwpkho.text import printable
 
@@ -198,5 +199,4 @@ def write_core(
     out.write(b"".join(headers))
     out.write(notes)
     out.write(bytes(-(at + len(notes)) % page_size))
-    for _, parts in extents:
-        out.writelines(parts)
+    sparse.write(out, (part for _, parts in extents for part in parts))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import InputError
+from hwpkho.sources import sparse
 from hwpkho.sources.files import FileBytes
 from hwpkho.sources.mapped import MappedSource
 from hwpkho.text import printable
@@ -94,4 +95,4 @@ def write_segments(
     """Write each extent ``(phys, parts)`` to ``0xADDR.bin`` in a folder that is there."""
     for phys, parts in extents:
         with (folder / f"0x{phys:x}.bin").open("wb") as out:
-            out.writelines(parts)
+            sparse.write(out, parts)

@@ -15,6 +15,7 @@ from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as codes
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 from hwpkho.pages import page_shift
+from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from array import array
@@ -99,7 +100,7 @@ def _map_layers(ground: Ground) -> Iterator[Layer]:
         frames.first, frames.last, frames.kind, frames.label, strict=True
     ):
         verdict, code = _BY_KIND[kind]
-        yield Layer(first, last, _RANK[verdict], Ruling(verdict, code.id if code else None, label))
+        yield Layer(first, last, _RANK[verdict], Ruling(verdict, code.id if code else None, printable(label)))
     hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
     for first, last in ground.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)

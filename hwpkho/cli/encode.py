@@ -54,9 +54,9 @@ class Subtree(click.ParamType[tuple[str, str]]):
     show_default=True,
     help="ELF core, folder of 0xADDR.bin with handover.json, hwpoison blob only, text list.",
 )
-@click.option("--at", type=options.Number(), metavar="PHYS", help="Where the first page goes.")
+@click.option("--at", type=options.Number(), metavar="PHYS", help="Place it from this address on.")
 @click.option(
-    "--ram", type=options.Span(), multiple=True, help="RAM to place it in (several); high first."
+    "--ram", type=options.Span(), multiple=True, help="RAM to place it in, high up (several)."
 )
 @click.option("--scratch", type=options.Span(), multiple=True, help="A scratch area (several).")
 @click.option("--no-scratch", is_flag=True, help="Hand over no scratch.")
@@ -78,8 +78,12 @@ class Subtree(click.ParamType[tuple[str, str]]):
     metavar="ENTRIES",
     help="Of the array; else 512, doubled until the list fits.",
 )
-@click.option("--order", type=click.IntRange(0, 10), default=0, help="Of the array's entries.")
-@click.option("--flags", type=options.Number(), help="Of the vmalloc; else as the producer's.")
+@click.option(
+    "--order", type=click.IntRange(0, 10), default=0, help="Each entry 2^ORDER pages; else 0."
+)
+@click.option(
+    "--flags", type=options.Number(), help="Of struct kho_vmalloc; else as the producer's."
+)
 @click.option(
     "--kexec-count", type=click.IntRange(0, 0xFFFFFFFF), help="In kexec-metadata; else 1."
 )
@@ -89,13 +93,17 @@ class Subtree(click.ParamType[tuple[str, str]]):
     "--keep-subtrees", is_flag=True, help="Copy the other subtrees' blobs from LIST's handover."
 )
 @click.option(
-    "--subtree", type=Subtree(), multiple=True, metavar="NAME=FILE", help="One more (several)."
+    "--subtree",
+    type=Subtree(),
+    multiple=True,
+    metavar="NAME=FILE",
+    help="One more subtree, its blob from a file (several).",
 )
 @click.option("--dtb", metavar="IN.dtb", help="Also write this device tree with /chosen filled in.")
 @click.option(
     "--dtb-out",
     metavar="OUT.dtb",
-    help="Where to; else OUT.dtb appended to OUT, or handover.dtb in the folder.",
+    help="Where to; else OUT with .dtb appended, or handover.dtb in the folder.",
 )
 @click.option(
     "--base",

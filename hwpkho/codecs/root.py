@@ -106,7 +106,7 @@ class RootFdt:
         return next((s for s in self.subtrees if s.name.split("@", 1)[0] == name), None)
 
 
-def looks_like_root(page: bytes) -> bool:
+def looks_like_root(page: bytes | memoryview) -> bool:
     """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT."""
     return _COMPATIBLE.search(page) is not None
 

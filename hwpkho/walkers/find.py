@@ -16,6 +16,7 @@ from hwpkho.codecs import root as roots
 from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
+from hwpkho.sources.base import MIN_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.walkers.tracker import Trackers
 
 #: No real machine has more pages that say of themselves that they are a root FDT.
-MAX_CANDIDATES = 64
+MAX_CANDIDATES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ def search(source: Source) -> Search:
     found = Search([], [], [])
     for phys in source.find_pages(fdt.MAGIC):
         found.magics.append(phys)
+        # The kernel writes compatible first: a page's beginning tells, however long the tree.
+        head = source.read(phys, MIN_PAGE)
+        if head is not None and not roots.looks_like_root(head):
+            continue
         page = read_root_page(source, phys)
         if not roots.looks_like_root(page):
             continue
@@ -95,6 +100,8 @@ def read_root_page(source: Source, phys: int) -> bytes:
     if total is None or head is None:
         return bytes(head or b"")
     data = source.read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
+    if data is None:
+        data = source.read(phys, MIN_PAGE)  # a totalsize that lies; the page is there
     return bytes(data if data is not None else head)
 
 
@@ -199,7 +206,9 @@ def choose(
         real += best
         dropped += [(c.phys, "a copy of another") for c in group if c is not best[0]]
     real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
-    return _newest_two(real, named, dropped), dropped
+    kept = _newest_two(real, named)
+    dropped += [(c.phys, "left over from another kernel") for c in real if c not in kept]
+    return kept, dropped
 
 
 def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
@@ -210,19 +219,25 @@ def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
     return walk.preserved.block_around(candidate.phys) is not None
 
 
-def _newest_two(
-    real: list[Candidate], named: set[int], dropped: list[tuple[int, str]]
-) -> list[Candidate]:
-    """Keep the incoming and the outgoing handover; leftovers of kernels before them are dropped."""
-    counts = [c.kexec_count for c in real]
-    if len(real) <= 2 or None in counts:
-        return real
-    newest = max(n for n in counts if n is not None)
-    kept = []
-    for c in real:
-        old = (c.kexec_count or 0) < newest - 1
-        if old and c.phys not in named:
-            dropped.append((c.phys, "left over from an older kernel"))
-        else:
-            kept.append(c)
-    return kept
+def _newest_two(real: Sequence[Candidate], named: set[int]) -> list[Candidate]:
+    """Keep the incoming and the outgoing handover; leftovers of other kernels are dropped.
+
+    The tracker of the newest one still marks it: what counts more kexecs and is not marked is of
+    a chain that ran before. The one before it is the incoming one; of several that claim its
+    place, the one that the boot loader named.
+    """
+    counted = [c for c in real if c.kexec_count is not None]
+    marked = [c for c in counted if c.marked] or counted
+    newest = max((c.kexec_count or 0 for c in marked), default=0)
+    kept = [c for c in counted if newest - 1 <= (c.kexec_count or 0) <= newest]
+    for count in (newest - 1, newest):
+        same = [c for c in kept if c.kexec_count == count]
+        sure = [c for c in same if c.phys in named] or [c for c in same if c.marked]
+        if sure:
+            kept = [c for c in kept if c not in same or c in sure]
+    complete = len(kept) > 1  # then one without a count can be neither of the two
+    return [
+        c
+        for c in real
+        if c in kept or c.phys in named or (c.kexec_count is None and (c.marked or not complete))
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import fdt
@@ -34,6 +35,8 @@ _KERNEL_SPAN = 64 << 20
 _SMALL_IMAGE = 64 << 20
 _PIECE = 1 << 20
 _MAX_CHAIN = 64
+#: A kernel keeps a handful of copies of boot_params.
+_MAX_BOOT_PARAMS = 1024
 _MAX_DTB = 2 << 20
 _MAX_DTB_BYTES = 16 << 20
 
@@ -49,11 +52,17 @@ class BootHandover:
 
 def from_setup_data(source: Source) -> Iterator[BootHandover]:
     """Yield what x86 setup_data says, found through copies of boot_params."""
-    for start, size in _where_to_look(source):
-        for hdrs in _find(source, start, size, b"HdrS"):
-            pointer = source.read(hdrs - _HDRS + _SETUP_DATA, 8) if hdrs >= _HDRS else None
-            if pointer is not None:
-                yield from _setup_chain(source, int.from_bytes(pointer, "little"))
+    visited: set[int] = set()
+    places = (
+        hdrs
+        for start, size in _where_to_look(source)
+        for hdrs in _find(source, start, size, b"HdrS")
+        if hdrs >= _HDRS
+    )
+    for hdrs in islice(places, _MAX_BOOT_PARAMS):
+        pointer = source.read(hdrs - _HDRS + _SETUP_DATA, 8)
+        if pointer is not None:
+            yield from _setup_chain(source, int.from_bytes(pointer, "little"), visited)
 
 
 def _where_to_look(source: Source) -> Iterator[tuple[int, int]]:
@@ -85,9 +94,11 @@ def _find(source: Source, start: int, size: int, what: bytes) -> Iterator[int]:
             hit = data.find(what, hit + 1)
 
 
-def _setup_chain(source: Source, at: int) -> Iterator[BootHandover]:
-    visited: set[int] = set()
-    while at and at not in visited and len(visited) < _MAX_CHAIN:
+def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHandover]:
+    """Yield what the list that starts at ``at`` holds; members in ``visited`` end it."""
+    for _ in range(_MAX_CHAIN):
+        if not at or at in visited:
+            return
         visited.add(at)
         head = source.read(at, SETUP_DATA_SIZE)
         if head is None:

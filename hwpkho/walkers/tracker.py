@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import tracker_bitmap, tracker_radix
+from hwpkho.errors import InputError
 from hwpkho.model.preserved import Preserved, UnlistedPreserved
 from hwpkho.pages import page_shift
+from hwpkho.sources.base import MIN_PAGE
 
 if TYPE_CHECKING:
     from hwpkho.codecs.root import Version
@@ -54,6 +56,11 @@ class TrackerWalk:
 
 #: Damage is sampled, not collected without end.
 _MAX_DEFECTS = 64
+#: An image that lacks so many pages of a tracker says nothing more about it.
+_MAX_ABSENT = 1 << 16
+#: Pages that all walks over one image may look at, and as many more for each page that it has:
+#: the real trackers of a machine share no page.
+_PAGES, _PAGES_PER_PAGE = 1 << 18, 4
 
 
 class Trackers:
@@ -62,13 +69,28 @@ class Trackers:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._walks: dict[tuple[int, int, int], TrackerWalk] = {}
+        self._seen = 0
 
     def walk(self, start: int, page_size: int, version: Version) -> TrackerWalk:
-        """See :func:`walk`."""
+        """See :func:`walk`.
+
+        Raises InputError where root FDTs share pages of their trackers so often that no kernel
+        can have made them.
+        """
         key = start, page_size, version.number
         if key not in self._walks:
-            self._walks[key] = walk(self._source, start, page_size, version)
+            found = walk(self._source, start, page_size, version)
+            self._seen += len(found.nodes) + len(found.absent)
+            if self._seen > _PAGES and self._seen > _PAGES + _PAGES_PER_PAGE * self._pages():
+                raise InputError(
+                    f"{self._source.name}: the trackers of {len(self._walks) + 1} root FDTs share "
+                    "their pages; choose the real one with --root-fdt"
+                )
+            self._walks[key] = found
         return self._walks[key]
+
+    def _pages(self) -> int:
+        return sum(size for _, size in self._source.extents()) // MIN_PAGE
 
 
 def walk(source: Source, start: int, page_size: int, version: Version) -> TrackerWalk:
@@ -78,13 +100,17 @@ def walk(source: Source, start: int, page_size: int, version: Version) -> Tracke
     return _walk_radix(source, start, tracker_radix.geometry(page_size, version.number))
 
 
+def _enough(found: TrackerWalk) -> bool:
+    return len(found.damaged) >= _MAX_DEFECTS or len(found.absent) >= _MAX_ABSENT
+
+
 def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> TrackerWalk:
     size = shape.page_size
     kind = Preserved if shape.lists else UnlistedPreserved
     found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
     stack = [(start, shape.levels - 1, 0)]
-    while stack and len(found.damaged) < _MAX_DEFECTS:
+    while stack and not _enough(found):
         node, level, prefix = stack.pop()
         if node % size:
             found.damaged.append(Defect(f"node address 0x{node:x} is not page aligned", node))
@@ -177,7 +203,7 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
     found.preserved.bits = size * 8
     for at, chunk in chunks:
         for phys_start, bitmap in chunk.elements:
-            if len(found.damaged) >= _MAX_DEFECTS:
+            if _enough(found):
                 return found
             _take_element(source, found, visited, (at, chunk.order, size), phys_start, bitmap)
     return found

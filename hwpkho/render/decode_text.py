@@ -65,8 +65,9 @@ def _root(h: Handover, root: Root, paint: Paint) -> Iterator[str]:
             text += f"  {n} preserved block{'s' * (n != 1)} in {len(h.walk.nodes)} pages"
         yield _row("tracker", text)
     label = "subtrees"
+    width = max((len(s.name) for s in root.subtrees), default=0)
     for s in root.subtrees:
-        yield _row(label, _subtree(s, max(len(t.name) for t in root.subtrees)))
+        yield _row(label, _subtree(s, width))
         label = ""
 
 

@@ -149,8 +149,8 @@ def _read(
     memory: bool = True,
 ) -> Handover:
     reader = HandoverReader(
-        source, page_size, found.phys, found.page, found.copy, memory, found.role, scratch,
-        found.consumed, trackers,
+        source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
+        scratch, found.consumed, trackers,
     )  # fmt: skip
     for p in found.problems:
         reader.report.add_problem(p)

@@ -6,6 +6,7 @@ structure that leads to them is sound.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 
 #: Bytes of a foreign subtree's blob that are read to say what is known of it.
 MAX_FOREIGN_BLOB = 1 << 16
+#: Names are shown up to so many characters (the specification allows 31), and so many of a list.
+_MAX_NAME = 200
+_MAX_STRINGS = 8
+
+
+def _name(text: str) -> str:
+    """Return a name from the input, printable and of a sensible length."""
+    return printable(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
 
 
 @dataclass(slots=True)
@@ -45,6 +54,7 @@ class HandoverReader:
         page_size: Bytes; None only without memory.
         phys: Physical address of the root FDT, bytes; None where only a copy of it is known.
         page: The bytes of the root FDT, empty where only a blob is known.
+        root: The root FDT read from them, None where that is still to be done.
         copy: What was copied of this handover, None where nothing was.
         memory: Whether ``source`` is a memory image.
         role: What is known of its role.
@@ -57,6 +67,7 @@ class HandoverReader:
     page_size: int | None
     phys: int | None = None
     page: bytes = b""
+    root: roots.RootFdt | None = None
     copy: Copy | None = None
     memory: bool = True
     role: Role | None = None
@@ -95,7 +106,8 @@ class HandoverReader:
             return None
         cut = self.copy is not None and self.copy.cut and at is None
         try:
-            root = roots.parse_cut(self.page) if cut else roots.parse(self.page)
+            read = roots.parse_cut if cut else roots.parse
+            root = self.root or read(self.page)
         except InputError as error:
             report.add(root_codes.DAMAGED, str(error), at)
             return None
@@ -106,8 +118,8 @@ class HandoverReader:
         elif root.tree.error:
             report.add(root_codes.DAMAGED, root.tree.error, at)
         if root.version is None:
-            shown = ", ".join(f'"{printable(c)}"' for c in root.compatible) or "missing"
-            report.add(root_codes.VERSION, f"compatible is {shown}", at)
+            shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
+            report.add(root_codes.VERSION, f"compatible is {shown or 'missing'}", at)
         if root.memory_map_defect:
             report.add(root_codes.NO_MAP, root.memory_map_defect, at)
         if root.tree.reserve:
@@ -116,35 +128,39 @@ class HandoverReader:
                 f"{len(root.tree.reserve)} memory reservations in the root FDT",
                 at,
             )
-        names = [s.name for s in root.subtrees]
-        for name in sorted({n for n in names if names.count(n) > 1}):
-            report.add(root_codes.DUPLICATE_NODE, f"two subtrees {printable(name)}", at)
+        names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)
+        for name in sorted(n for n in names if names[n] > 1):
+            report.add(root_codes.DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
         return root
 
     def _describe(self, root: roots.RootFdt) -> Root:
         found = []
         ours = root.find(roots.HWPOISON)
+        seen: set[str] = set()
         for ref in root.subtrees:
-            name = printable(ref.name)
-            raw = None
+            name = _name(ref.name)
+            raw: bytes | memoryview | None = None
             if ref.defect:
                 self.report.add(root_codes.BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
             elif ref is not ours:
                 raw = self._foreign_blob(ref)
-            kind, details = subtrees.describe(ref.name, raw)
+            base = ref.name.split("@", 1)[0]
+            # Of two nodes of a name the kernel sees the first.
+            kind, details = subtrees.describe(base, None if base in seen else raw)
+            seen.add(base)
             found.append(Subtree(name, ref.phys, ref.size, kind, details))
         listed = {ref.name for ref in root.subtrees}
         for copied, raw in self.copy.subtrees.items() if self.copy else ():
             if copied not in listed:  # behind the cut of the root FDT's copy
                 kind, details = subtrees.describe(copied, raw)
-                found.append(Subtree(printable(copied), None, len(raw), kind, details))
-        compatible = printable(root.compatible[0]) if root.compatible else None
+                found.append(Subtree(_name(copied), None, len(raw), kind, details))
+        compatible = _name(root.compatible[0]) if root.compatible else None
         return Root(self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root)
 
     def _copied(self, name: str) -> bytes | None:
         return self.copy.subtrees.get(name) if self.copy else None
 
-    def _foreign_blob(self, ref: roots.SubtreeRef) -> bytes | None:
+    def _foreign_blob(self, ref: roots.SubtreeRef) -> bytes | memoryview | None:
         """Return what is needed to describe a subtree that is not ours, None where absent."""
         if ref.phys is None:
             return self._copied(ref.name)
@@ -154,26 +170,27 @@ class HandoverReader:
             size = (fdt.totalsize(head) if head else None) or KEXEC_METADATA_SIZE
         data = self.source.read(ref.phys, min(size, MAX_FOREIGN_BLOB))
         if data is not None:
-            return bytes(data)
+            return data
         copied = self._copied(ref.name)
         if copied is None:
             self._subtree_missing(ref, "warning")
         return copied
 
     def _subtree_missing(self, ref: roots.SubtreeRef, severity: Severity) -> None:
-        phys, name = ref.phys or 0, printable(ref.name)
+        phys, name = ref.phys or 0, _name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
             self.report.add(image_codes.NO_MEMORY, message, phys)
             return
-        end = max((start + size for start, size in self.source.extents()), default=0)
-        if severity == "error" and phys >= end:
-            self.report.add(
-                root_codes.SUBTREE_NOWHERE,
-                f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
-                phys,
-            )
-            return
+        if severity == "error":
+            end = max((start + size for start, size in self.source.extents()), default=0)
+            if phys >= end:
+                self.report.add(
+                    root_codes.SUBTREE_NOWHERE,
+                    f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
+                    phys,
+                )
+                return
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
         self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
 
@@ -283,7 +300,7 @@ class HandoverReader:
             )
         report = self.report
         found = vmalloc.walk(self.source, area, page_size, report)
-        self._note_pages(found, page_size)
+        self._note_pages(found, area.order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
             pfns = vmalloc.read_array(self.source, found, area.order, blob.count, page_size, report)
         return HwpoisonList(
@@ -291,8 +308,10 @@ class HandoverReader:
             blob.revision, blob.version,
         )  # fmt: skip
 
-    def _note_pages(self, found: vmalloc.VmallocWalk, page_size: int) -> None:
+    def _note_pages(self, found: vmalloc.VmallocWalk, order: int, page_size: int) -> None:
+        order = min(order, vmalloc.MAX_PHYS_BITS)  # what the input says must not size a shift
         self.preserved += [Page("chunk", phys, restored=True) for phys in found.chunks]
         self.preserved += [
-            Page("array page", phys - phys % page_size, restored=True) for phys in found.pages
+            Page("array page", phys - phys % page_size, order, restored=True)
+            for phys in found.pages
         ]

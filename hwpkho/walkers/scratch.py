@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs.metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
@@ -52,10 +53,25 @@ def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> Non
                 f"scratch area 0x{start:x} of {size} bytes makes no sense",
                 start,
             )
+    starts, ends = _merged(scratch.areas)
     for page in pages:
-        if any(a <= page.phys < a + n for a, n in scratch.areas):
+        i = bisect_right(starts, page.phys) - 1
+        if i >= 0 and page.phys < ends[i]:
             report.add(
                 codes.SCRATCH_OVERLAP,
                 f"{page.what} 0x{page.phys:x} lies inside scratch",
                 page.phys,
             )
+
+
+def _merged(areas: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Return the starts and the ends (exclusive) of the union of ``areas``, ascending."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, size in sorted(areas):
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], start + size)
+        else:
+            starts.append(start)
+            ends.append(start + size)
+    return starts, ends

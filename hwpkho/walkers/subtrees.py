@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: Depth and nodes: a kernel takes eight reserve_mem= areas.
+_MEMBLOCK_LIMITS = (4, 64)
+
+
 def _memblock(raw: bytes) -> dict[str, Any]:
     """mm/memblock.c: an FDT with a node ``reserve-mem-v1`` for each reserve_mem= area."""
-    tree = fdt.parse(raw)
+    tree = fdt.parse(raw, _MEMBLOCK_LIMITS)
     areas = []
     for node in tree.root.children:
         start, size = node.get("start"), node.get("size")
@@ -59,12 +63,12 @@ KINDS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]]]] = {
 }
 
 
-def describe(name: str, raw: bytes | None) -> tuple[str | None, dict[str, Any] | None]:
+def describe(name: str, raw: bytes | memoryview | None) -> tuple[str | None, dict[str, Any] | None]:
     """Return the kind of the subtree ``name`` and what its blob says, None where it does not."""
     kind, read = KINDS.get(name.split("@", 1)[0], (None, None))
     if read is None or raw is None:
         return kind, None
     try:
-        return kind, read(raw) or None
+        return kind, read(bytes(raw)) or None
     except (InputError, ValueError):
         return kind, None

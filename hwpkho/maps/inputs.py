@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HEAD = 1 << 16
 
 #: A log is read in pieces of so many bytes.
-PIECE = 1 << 18
+PIECE = 1 << 16
 
 #: Largest pipe or /proc file that is read whole (for a form that is a whole file).
 MAX_WHOLE = 256 << 20

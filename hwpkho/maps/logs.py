@@ -104,7 +104,9 @@ def clean(block: bytes) -> bytes:
     if b"\x1b" in block:
         block = _ESCAPE.sub(b"", _CURSOR.sub(b"\r", block))
     if b"\r" in block:
-        block = _CR_LF.sub(b"\n", block)
+        block = block.replace(b"\r\n", b"\n")
+        if b"\r\n" in block:
+            block = _CR_LF.sub(b"\n", block)
     if b"\xa0" in block:
         block = block.replace(b"\xc2\xa0", b" ")
         if b"\xa0" in block and not _is_utf8(block):
@@ -124,12 +126,12 @@ class _Search:
     """What is searched for with one pass: all triggers that begin with the same byte."""
 
     def __init__(self, triggers: dict[bytes, list[LineForm]]) -> None:
-        self._forms = list(triggers.values())
-        self._patterns = [re.compile(p) for p in triggers]
+        self._exactly = [(re.compile(t), forms) for t, forms in triggers.items()]
         first = next(iter(triggers))
         self._literal = first if len(triggers) == 1 and re.escape(first) == first else b""
-        rests = b"|".join(b"(%b)" % t[1:] for t in triggers)
-        # The search engine skips to the first byte before it tries any of the rest.
+        rests = b"|".join(t[1:] for t in triggers)
+        # The search engine skips to the first byte before it tries any of the rest. Groups would
+        # tell which one it was, but cost as much again for every byte.
         self._any = re.compile(re.escape(first[:1]) + b"(?:" + rests + b")")
 
     def lines(self, block: bytes) -> Iterator[tuple[int, list[LineForm]]]:
@@ -137,7 +139,7 @@ class _Search:
         if self._literal:
             at = block.find(self._literal)
             while at >= 0:
-                yield block.rfind(b"\n", 0, at) + 1, self._forms[0]
+                yield block.rfind(b"\n", 0, at) + 1, self._exactly[0][1]
                 at = block.find(b"\n", at)
                 at = block.find(self._literal, at) if at >= 0 else -1
             return
@@ -148,9 +150,7 @@ class _Search:
                 low = block.rfind(b"\n", 0, at) + 1
                 high = block.find(b"\n", at)
                 high = len(block) if high < 0 else high
-            group = match.lastindex or 1
-            yield low, self._forms[group - 1]
-            for pattern, forms in zip(self._patterns[group:], self._forms[group:], strict=True):
+            for pattern, forms in self._exactly:
                 if pattern.match(block, at):
                     yield low, forms
 

@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 #: What Linux prints first at boot. A form whose tables Linux prints closes them there.
 LINUX_STARTS = b"Linux version "
 
+# Triggers that several forms share: the fewer there are, the faster a log is searched.
+
+#: ``A-B`` with 0x: a whole e820 line of Linux, its first half, or EFI's with a size or type behind.
+PREFIXED_RANGE = (
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:\](?:(?<=[0-9A-Fa-f]{16}\])(?! \([0-9])|, 0x| \([0-9]+[KMG]?B)"
+    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \([0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
+    rb"|(?<=x[0-9A-Fa-f]{12})\n)"
+)
+#: ``A-B`` without 0x: tables of firmware and boot loaders, /proc/iomem.
+BARE_RANGE = rb"-[0-9A-Fa-f]{8,16}+(?:(?<=[0-9A-Fa-f]{16})[ \t\n]| : | type=)"
+#: ``A - B`` of old kernels and hypervisors.
+SPACED_RANGE = rb"- [0-9A-Fa-f]{16}[ \n]"
+
 
 @dataclass(slots=True)
 class RawMap:

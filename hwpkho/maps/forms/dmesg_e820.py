@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
 from hwpkho.maps import e820
-from hwpkho.maps.forms.base import LINUX_STARTS, LineForm, RawMap
+from hwpkho.maps.forms.base import (
+    LINUX_STARTS,
+    PREFIXED_RANGE,
+    SPACED_RANGE,
+    LineForm,
+    RawMap,
+)
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
@@ -71,6 +77,7 @@ _TYPE = re.compile(
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
     re.IGNORECASE,
 )
+_MAYBE = ("BIOS-", "user:", "modified:", "setup_data:", "Xen:", "RAM map", "Linux version ")
 #: What a type may begin with where the line was broken within it.
 _STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
 
@@ -92,10 +99,9 @@ class DmesgE820(LineForm):
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
     triggers = (
         LINUX_STARTS,
-        b" RAM map:",
-        rb"-(?:e8(?:20|01)|88):",
-        rb"-0x[0-9A-Fa-f]{16}\]",
-        rb"- [0-9A-Fa-f]{16}[ \n]",
+        rb"-(?:e8[20][01]|88|provided|defined)[: ]",
+        PREFIXED_RANGE,
+        SPACED_RANGE,
     )
 
     def __init__(self) -> None:
@@ -109,6 +115,8 @@ class DmesgE820(LineForm):
         """See :meth:`LineForm.feed`."""
         if self._broken and self._joined(line):
             pass
+        elif not (self._patience or any(word in line for word in _MAYBE)):
+            return
         elif match := _LINE.search(line):
             self._entry(number, line, match)
         elif header := _HEADER.search(line):

@@ -15,7 +15,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import LINUX_STARTS, LineForm
+from hwpkho.maps.forms.base import LINUX_STARTS, PREFIXED_RANGE, LineForm
 from hwpkho.maps.logs import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
@@ -50,7 +50,7 @@ _ARM64_BEGUN = re.compile(
 )
 _NUMBERED = re.compile(r"type=(\d{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
-_LINUX_STARTS = LINUX_STARTS.decode()
+_LINUX = LINUX_STARTS.decode()
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
@@ -61,13 +61,7 @@ class DmesgEfi(LineForm):
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
-    triggers = (
-        LINUX_STARTS,
-        rb"-0x[0-9A-Fa-f]{1,16}[\])] \([0-9]+[KMG]?B",
-        rb"-0x[0-9A-Fa-f]{16}[\])][ \t]*\n",
-        rb"-0x[0-9A-Fa-f]{9,16}[ \t]+(?:\[|\n)",
-        rb"-0x[0-9A-Fa-f]{12}\n",
-    )
+    triggers = (LINUX_STARTS, PREFIXED_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -80,6 +74,10 @@ class DmesgEfi(LineForm):
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         self.more = False
+        if not (
+            self._broken or "|" in line or "range=[" in line or "efi:" in line or _LINUX in line
+        ):
+            return
         joined, self._joined = self._joined, 0
         if joined:
             line = _QUOTE.sub("", line)
@@ -90,7 +88,7 @@ class DmesgEfi(LineForm):
         if _ARM64_BEGUN.search(line):
             self._broken = (number, line.rstrip())
             self.more = True
-        elif _LINUX_STARTS in line:
+        elif _LINUX in line:
             self._new_table()
         elif joined and _X86_HEAD.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)

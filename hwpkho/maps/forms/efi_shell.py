@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import type_of
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class EfiShell(LineForm):
 
     name = "efi-shell"
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
-    triggers = (b'MemoryMap,"', rb"-[0-9A-Fa-f]{16}[ \t]", rb"-[0-9A-Fa-f]{16}\n")
+    triggers = (b'MemoryMap,"', BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps import e820, efi
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Grub(LineForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}, length", rb"-[0-9A-Fa-f]{16}[ \t]")
+    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}, length", BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

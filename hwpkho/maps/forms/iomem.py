@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import IOMEM_ZEROS
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Iomem(LineForm):
 
     name = "iomem"
     about = "/proc/iomem, read as root"
-    triggers = (rb"-[0-9a-f]{8,16} : ",)
+    triggers = (BARE_RANGE,)
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, PREFIXED_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -34,7 +34,7 @@ _EFI_NAMES = frozenset(
      "RUNTIME DATA", "CONVENTIONAL", "UNUSABLE MEM", "ACPI RECLAIM MEM", "ACPI NVS MEM", "IO",
      "IO PORT", "PAL", "PERSISTENT", "(unknown)")
 )  # fmt: skip
-_BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*(?:0x)?(?P<value>{_HEX}{{1,16}})\b")
+_BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
 _REGION = re.compile(
     rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
     rf"\[0x(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
@@ -55,10 +55,9 @@ class UBoot(LineForm):
     about = "U-Boot's efidebug memmap and bdinfo"
     triggers = (
         rb"= 0x[0-9A-Fa-f]{8,16}[ \t]*\n",
-        rb"-[0-9A-Fa-f]{16}[ \t]",
-        rb"-[0-9A-Fa-f]{16}\n",
         rb"->\ss[it]",
-        rb"-0x[0-9A-Fa-f]{1,16}\], 0x",
+        BARE_RANGE,
+        PREFIXED_RANGE,
     )
 
     def __init__(self) -> None:
@@ -74,13 +73,14 @@ class UBoot(LineForm):
             what, start = self._old
             self._old = None
             self._region(number, what, start, start + int(match["size"], 16) - 1, None)
-        elif match := _EFI.search(line):
-            self._efi(number, line, match)
-        elif match := _BANK_FIELD.search(line):
+        elif "0x" not in line:
+            if match := _EFI.search(line):
+                self._efi(number, line, match)
+        elif "->" in line and (match := _BANK_FIELD.search(line)):
             self._bank_field(number, line, match)
-        elif match := _REGION.search(line):
+        elif "bytes" in line and (match := _REGION.search(line)):
             self._lmb(number, match)
-        elif match := _OLD_BASE.search(line):
+        elif ".reg[" in line and (match := _OLD_BASE.search(line)):
             if not int(match["index"], 16):
                 self._tables.begin(_NAMES[match["what"]])
             self._old = (match["what"], int(match["a"], 16))

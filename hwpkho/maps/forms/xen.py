@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.maps import e820, efi
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, SPACED_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
@@ -51,7 +51,7 @@ class Xen(LineForm):
 
     name = "xen"
     about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
-    triggers = (b" RAM map:", rb"- [0-9A-Fa-f]{16}[ \n]", rb"-[0-9A-Fa-f]{9,16} type=")
+    triggers = (b"EFI RAM map:", rb"-e8[20][01] RAM", rb"-e88 RAM", SPACED_RANGE, BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

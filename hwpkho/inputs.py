@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MAX_STRUCTURE = 1 << 16
 #: A list or document is at most this long, bytes.
 _MAX_TEXT = 1 << 29
-_HANDOVER_JSON = "handover.json"
+HANDOVER_JSON = "handover.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def recognise(spec: str, base: int = 10) -> Recognised:
     image = open_image(file)
     if image is not None:
         if image.handover_note:
-            return Memory(image, *_handover_json(image.handover_note, f"{name}: HWPKHO note"))
+            return Memory(image, *handover_json(image.handover_note, f"{name}: HWPKHO note"))
         return Memory(image)
     head = bytes(file.read(0, _MAX_STRUCTURE))
     if head[:4] == fdt.MAGIC:
@@ -80,14 +80,14 @@ def _folder(folder: Path) -> Recognised:
     if not segments:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
     handed, page_size = None, None
-    if (folder / _HANDOVER_JSON).is_file():
-        path = folder / _HANDOVER_JSON
+    if (folder / HANDOVER_JSON).is_file():
+        path = folder / HANDOVER_JSON
         with path.open("rb") as file:
-            handed, page_size = _handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
+            handed, page_size = handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
     return Memory(raw.open_segments(folder), handed, page_size)
 
 
-def _handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
+def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
     """Read what a boot loader passes on: root FDT and scratch array, and the page size."""
     import json
 

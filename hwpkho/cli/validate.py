@@ -7,19 +7,57 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hwpkho.cases import CaseOptions
-from hwpkho.cli import options
+from hwpkho.cli import options, stdout
+from hwpkho.commands import acceptance as accepting
 from hwpkho.commands import validate as job
+from hwpkho.errors import UsageError
+from hwpkho.render import formats
 from hwpkho.rules.policy import Limits
 
 if TYPE_CHECKING:
+    from hwpkho.model.caseresult import FailOn
     from hwpkho.model.handover import Role
 
+EPILOG = """\b
+Examples:
+  hwpkho validate vmcore --memmap /proc/iomem
+  hwpkho validate dump.elf debugfs-kho/ --memmap dmesg.txt --next-cmdline 'memmap=1M$0x10000000'
+  hwpkho validate bad-pages.txt --memmap dmesg.txt --max-per-gib 16
+  hwpkho validate vmcore --memmap iomem.txt --ignore HP410 --baseline accepted.toml
+  hwpkho validate --batch captures/ --format junit > junit.xml
+  hwpkho validate --batch cases.jsonl --json --jobs 2 | jq .summary
 
-@click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+\b
+Exit codes: 0 fine; 1 findings at or above --fail-on; 2 wrong usage; 3 input unreadable, malformed
+or ambiguous. With several cases, the worst."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @options.handover
 @options.role
 @options.judging
+@click.option(
+    "--select", multiple=True, metavar="CODES", help="Only these count: HP301,HP6,duplicate."
+)
+@click.option("--ignore", multiple=True, metavar="CODES", help="These do not count.")
+@click.option("--baseline", metavar="FILE", help="Accepted findings, each with a reason.")
+@click.option("--write-baseline", metavar="FILE", help="Accept what fails now; needs --reason.")
+@click.option("--reason", metavar="TEXT", help="Why, for --write-baseline.")
+@click.option(
+    "--batch",
+    metavar="DIR|MANIFEST",
+    help="Many cases: a folder with a folder for each, or a file with a JSON line for each.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; default one per CPU."
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(formats.FORMATS)),
+    help="Default text.",
+)
 @options.json_flag
 @click.pass_context
 def command(
@@ -40,28 +78,54 @@ def command(
     max_fraction: float | None,
     max_per_gib: int | None,
     base: str,
-    fail_on: job.FailOn,
+    fail_on: FailOn,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    baseline: str | None,
+    write_baseline: str | None,
+    reason: str | None,
+    batch: str | None,
+    jobs: int | None,
+    format_name: str | None,
     *,
     as_json: bool,
 ) -> None:
-    """Say what replaying a list would do, against a memory map."""
-    judged = job.validate(
-        inputs,
-        job.ValidateOptions(
-            CaseOptions(page_size, root_fdt, kho_scratch, arch),
-            int(base),
-            role,
-            memmap,
-            map_name,
-            boot,
-            iomem_of,
-            next_cmdline,
-            int(consumer_kho[1:]),
-            Limits(max_pages, max_fraction, max_per_gib),
-        ),
-    )
-    code = job.exit_code(judged, fail_on)
-    from hwpkho.render import validate_json
+    """Say what replaying a list would do, against a memory map.
 
-    click.echo(validate_json.document(judged, ok=code == 0), nl=False)
-    ctx.exit(code)
+    INPUT is what decode reads, or a list of PFNs; several belong to one machine at one moment.
+    """
+    if as_json and format_name not in (None, "json"):
+        raise UsageError("--json and another --format exclude each other")
+    if bool(inputs) == (batch is not None):
+        raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")
+    if (*inputs, *memmap).count("-") > 1:
+        raise UsageError("standard input can be read only once")
+    if jobs and batch is None:
+        raise UsageError("--jobs is for --batch")
+    if (write_baseline is None) != (reason is None):
+        raise UsageError("--write-baseline and --reason belong together")
+    if reason is not None and not reason.strip():
+        raise UsageError("--reason is empty; say why the findings are accepted")
+    accepted = accepting.acceptance(select, ignore, baseline, fail_on)
+    chosen = job.ValidateOptions(
+        CaseOptions(page_size, root_fdt, kho_scratch, arch),
+        int(base),
+        role,
+        memmap,
+        map_name,
+        boot,
+        iomem_of,
+        next_cmdline,
+        int(consumer_kho[1:]),
+        Limits(max_pages, max_fraction, max_per_gib),
+    )
+    name = format_name or ("json" if as_json else "text")
+    if batch is not None:
+        from hwpkho.cli.batch import run as run_batch
+
+        ctx.exit(run_batch(batch, chosen, accepted, name, jobs, write_baseline, reason))
+    result = job.run(inputs, chosen, accepted)
+    if write_baseline is not None:
+        accepting.write_baseline(write_baseline, [result], reason or "", accepted, batch=False)
+    click.echo(formats.load(name).one(result, stdout.context()), nl=False)
+    ctx.exit(result.exit)

@@ -41,4 +41,14 @@ SKIPPED = Code(
     "Give --memmap, or drop the limit.",
 )
 
-CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED)
+BASELINE_STALE = Code(
+    "HP705",
+    "baseline-stale",
+    "note",
+    "policy",
+    "An entry of the baseline meets no finding any more.",
+    "Nothing: this is about the baseline.",
+    "Remove the entry: what it accepted is gone or looks different now.",
+)
+
+CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE)

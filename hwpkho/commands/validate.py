@@ -10,6 +10,7 @@ from hwpkho.cases import Case, CaseOptions, pick, read_case
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
+from hwpkho.commands.acceptance import Acceptance, apply, with_stale
 from hwpkho.model.validation import Finding, Validation, finding
 from hwpkho.rules import outcome as outcomes
 from hwpkho.rules import policy, verdicts
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.maps.regions import Regions
+    from hwpkho.model.caseresult import CaseResult
     from hwpkho.model.handover import Handover, Role
     from hwpkho.model.validation import Outcome
-
-#: From which severity on findings make a job fail.
-FailOn = Literal["error", "warning", "note", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +151,7 @@ def _finish(
         rests.append(f"the next kernel speaks kho-v{ground.consumer}")
     arch = regions.arch if regions else (handover.arch if handover else options.case.arch)
     findings.sort(key=lambda f: SEVERITIES.index(f.severity))
+    frames = ground.frames
     return Validation(
         case.name,
         ground.page_size,
@@ -161,12 +161,23 @@ def _finish(
         runs,
         tuple(findings),
         tuple(rests),
+        None
+        if frames is None
+        else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
     )
 
 
-def exit_code(validation: Validation, fail_on: FailOn = "error") -> int:
-    """Return 1 where a finding is as bad as ``fail_on`` (error, warning, note) or worse."""
-    if fail_on == "never":
-        return 0
-    limit = SEVERITIES.index(fail_on)
-    return int(any(SEVERITIES.index(f.severity) <= limit for f in validation.findings))
+def run(
+    specs: Sequence[str],
+    options: ValidateOptions | None = None,
+    accepted: Acceptance | None = None,
+) -> CaseResult:
+    """Judge a single case and say which of its findings count.
+
+    Raises as :func:`validate` does.
+    """
+    options = options or ValidateOptions()
+    accepted = accepted or Acceptance()
+    judged = validate(specs, options)
+    result = apply(judged, accepted, judged.name, tuple(specs), options.memmaps)
+    return with_stale(result, accepted)

@@ -1,0 +1,182 @@
+"""Many cases in one call, judged in several processes; one bad case never stops the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.commands import casefolder, manifest
+from hwpkho.commands.acceptance import Acceptance, apply
+from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.errors import HwpkhoError, InputError
+from hwpkho.model.caseresult import CaseResult
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+#: Cases that a process gets at once, at most: enough to hide what handing them over costs.
+CHUNK = 16
+#: Chunks under way for each process: results wait in memory no longer than needed.
+_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A case to judge: a folder or a line of a manifest.
+
+    Attributes:
+        case: Its name, printable.
+        folder: The folder that holds it, or None.
+        line: The line of the manifest, or None.
+    """
+
+    case: str
+    folder: str | None = None
+    line: manifest.Line | None = None
+
+    def prepare(
+        self, options: ValidateOptions
+    ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
+        """Return the inputs, the options of this case, and the names of files not used."""
+        if self.folder is not None:
+            found = casefolder.read(Path(self.folder))
+            chosen = casefolder.with_handed(options, found)
+            if found.memmaps:
+                chosen = replace(chosen, memmaps=tuple(found.memmaps))
+            return tuple(found.inputs), chosen, found.unused
+        if self.line is None:
+            raise ValueError("a job is a folder or a line")
+        if self.line.error is not None:
+            raise InputError(self.line.error)
+        return self.line.inputs, manifest.with_options(options, self.line), []
+
+
+def jobs(path: str) -> list[Job]:
+    """Return the cases of a folder or a manifest, in the order of their names or lines.
+
+    Raises InputError where there is none, or ``path`` cannot be read.
+    """
+    shown = printable(path)
+    if Path(path).is_dir():
+        try:
+            folders = sorted(
+                p.name for p in Path(path).iterdir() if p.is_dir() and not p.name.startswith(".")
+            )
+        except OSError as error:
+            raise InputError(f"{shown}: {error.strerror or error}") from error
+        if not folders:
+            raise InputError(f"{shown}: no case; expected a folder for each, or a manifest")
+        return [Job(printable(name), str(Path(path) / name)) for name in folders]
+    lines = [Job(line.case, line=line) for line in manifest.read(path)]
+    if not lines:
+        raise InputError(f"{shown}: no case in this manifest")
+    return lines
+
+
+def judge(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
+    """Judge one case; whatever goes wrong is in the result."""
+    inputs: tuple[str, ...] = ()
+    memmaps: tuple[str, ...] = ()
+    try:
+        inputs, chosen, unused = job.prepare(options)
+        memmaps = chosen.memmaps
+        judged = validate(inputs, chosen)
+        rests = judged.rests_on
+        if unused:
+            rests = (*rests, f"not used: {', '.join(unused)}")
+        # The frames are for a picture, which a batch has none of.
+        judged = replace(judged, rests_on=rests, frames=None)
+        return apply(judged, accepted, job.case, inputs, memmaps)
+    except HwpkhoError as error:
+        code, text = error.exit_code, str(error)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        code, text = 3, f"{name}{error.strerror or error}"
+    except MemoryError:
+        code, text = 3, "out of memory"
+    except Exception as error:  # a bug of hwpkho must not cost the other cases
+        code, text = 3, f"internal error, please report: {type(error).__name__}: {error}"
+    text = printable(" ".join(text.split()))
+    return CaseResult(job.case, code, inputs, memmaps, accepted.fail_on, error=text)
+
+
+def processes(cases: int, wanted: int | None) -> int:
+    """Return how many processes to use: what was asked for, else one a CPU; never idle ones."""
+    return max(1, min(wanted or len(os.sched_getaffinity(0)), cases))
+
+
+def run(
+    todo: Sequence[Job], options: ValidateOptions, accepted: Acceptance, workers: int
+) -> Iterator[CaseResult]:
+    """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
+    if workers == 1:
+        for job in todo:
+            yield judge(job, options, accepted)
+        return
+    size = max(1, min(CHUNK, len(todo) // (workers * 4)))
+    chunks = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
+    window: deque[tuple[list[Job], Future[list[CaseResult]]]] = deque()
+    pool = _pool(workers, options, accepted)
+    try:
+        while chunks or window:
+            while chunks and len(window) < workers * _AHEAD:
+                try:
+                    window.append((chunks[0], pool.submit(_judge_chunk, chunks[0])))
+                except BrokenProcessPool:
+                    break
+                chunks.popleft()
+            if window:
+                chunk, future = window.popleft()
+                try:
+                    yield from future.result()
+                    continue
+                except BrokenProcessPool:
+                    results = [_alone(job, options, accepted) for job in chunk]
+                chunks.extendleft(reversed([c for c, _ in window]))
+                window.clear()
+                yield from results
+            pool.shutdown(wait=False, cancel_futures=True)
+            pool = _pool(workers, options, accepted)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(workers: int, options: ValidateOptions, accepted: Acceptance) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start, initargs=(options, accepted)
+    )
+
+
+def _alone(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
+    """Judge a case of a chunk whose process died in a process of its own."""
+    with _pool(1, options, accepted) as pool:
+        try:
+            return pool.submit(_judge_chunk, [job]).result()[0]
+        except BrokenProcessPool:
+            text = "the process that judged it died (killed, or out of memory)"
+            return CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text)
+
+
+#: What every case of a batch is judged with; set once in each process.
+_shared: tuple[ValidateOptions, Acceptance] | None = None
+
+
+def _start(options: ValidateOptions, accepted: Acceptance) -> None:
+    global _shared  # noqa: PLW0603 - what a pool's initializer is for
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
+    _shared = (options, accepted)
+
+
+def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
+    if _shared is None:
+        raise RuntimeError("the process was not started by a pool of this module")
+    return [judge(job, *_shared) for job in chunk]

@@ -1,0 +1,212 @@
+"""A manifest of cases: a JSON object a line.
+
+``{"case": NAME, "inputs": [...], "memmap": [...], "options": {...}}``; paths are relative to the
+manifest. Options are those of ``hwpkho validate`` without the dashes, with ``_`` or ``-`` between
+words; they count before those of the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.errors import InputError, UsageError
+from hwpkho.pages import PAGE_SIZES
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hwpkho.commands.validate import ValidateOptions
+
+#: Longest line, bytes.
+MAX_LINE = 1 << 20
+
+_KEYS = ("case", "inputs", "memmap", "options")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the manifest.
+
+    Attributes:
+        case: The name; ``line N`` where the line tells none.
+        number: Of the line, from 1.
+        inputs: Paths of the inputs.
+        memmaps: Paths of the memory maps.
+        options: What the line says of options, not checked yet.
+        error: Why the line cannot be read, None where it can.
+    """
+
+    case: str
+    number: int
+    inputs: tuple[str, ...] = ()
+    memmaps: tuple[str, ...] = ()
+    options: dict[str, Any] | None = None
+    error: str | None = None
+
+
+def read(path: str) -> Iterator[Line]:
+    """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
+
+    Raises InputError where the file cannot be read.
+    """
+    base = Path(path).parent
+    shown = printable(path)
+    seen: dict[str, int] = {}
+    try:
+        with Path(path).open("rb") as file:
+            number = 0
+            while raw := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(raw) > MAX_LINE:
+                    raise InputError(f"{shown}: line {number}: longer than {MAX_LINE} bytes")
+                if not raw.strip():
+                    continue
+                line = _line(raw, number, base, f"{shown}: line {number}")
+                if line.case in seen:
+                    error = f"{shown}: line {number}: case as in line {seen[line.case]}"
+                    line = replace(line, error=error)
+                seen.setdefault(line.case, number)
+                yield line
+    except OSError as error:
+        raise InputError(f"{shown}: {error.strerror or error}") from error
+
+
+def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
+    name = f"line {number}"
+    try:
+        item = json.loads(raw)
+        if not isinstance(item, dict):
+            raise InputError(f"{where}: expected an object with case and inputs")
+        if isinstance(item.get("case"), str) and item["case"]:
+            name = printable(item["case"])
+        else:
+            raise InputError(f"{where}: case must be a name")
+        for key in item:
+            if key not in _KEYS:
+                raise InputError(f"{where}: unknown key {printable(key)[:40]}")
+        inputs = _paths(item.get("inputs"), "inputs", base, where)
+        if not inputs:
+            raise InputError(f"{where}: inputs is empty")
+        options = item.get("options", {})
+        if not isinstance(options, dict):
+            raise InputError(f"{where}: options must be an object")
+        return Line(
+            name, number, inputs, _paths(item.get("memmap", []), "memmap", base, where), options
+        )
+    except InputError as error:
+        return Line(name, number, error=str(error))
+    except (ValueError, RecursionError) as error:
+        return Line(name, number, error=f"{where}: no JSON: {printable(str(error))[:80]}")
+
+
+def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(p, str) and p for p in items):
+        raise InputError(f"{where}: {key} must be paths")
+    if "-" in items:
+        raise InputError(f"{where}: {key}: standard input belongs to no case")
+    if any("\0" in p for p in items):
+        raise InputError(f"{where}: {key}: a path with a NUL byte")
+    return tuple(str(base / p) for p in items)
+
+
+def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
+    """Return ``options`` with what the line says. Raises UsageError for what no option is."""
+    where = f"case {line.case}"
+    chosen = options
+    for key, value in (line.options or {}).items():
+        name = key.replace("-", "_")
+        if name not in _OPTIONS:
+            raise UsageError(f"{where}: unknown option {printable(key)[:40]}")
+        place, attribute, read_value = _OPTIONS[name]
+        try:
+            found = read_value(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            shown = printable(json.dumps(value))[:60]
+            raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
+        if place is None:
+            chosen = replace(chosen, **{attribute: found})
+        else:
+            chosen = replace(
+                chosen, **{place: replace(getattr(chosen, place), **{attribute: found})}
+            )
+    if line.memmaps:
+        chosen = replace(chosen, memmaps=line.memmaps)
+    return chosen
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str):
+        value = int(value, 0)
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise ValueError("no address or size below 2^64")
+    return value
+
+
+def _scratch(value: Any) -> tuple[int, int] | str:
+    if value == "none":
+        return "none"
+    first, second = value.split(":") if isinstance(value, str) else value
+    return _number(first), _number(second)
+
+
+def _page_size(value: Any) -> int:
+    if value not in PAGE_SIZES:
+        raise ValueError("no page size")
+    return int(value)
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read_value(value: Any) -> str:
+        if value not in choices:
+            raise ValueError("none of the choices")
+        return str(value)
+
+    return read_value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _fraction(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("no fraction")
+    return float(value)
+
+
+def _base(value: Any) -> int:
+    return int(_one_of("10", "16")(str(value)))
+
+
+def _consumer(value: Any) -> int:
+    return int(_one_of("v1", "v2", "v3", "v4")(value)[1:])
+
+
+def _boot(value: Any) -> str:
+    return str(value) if type(value) is int else _text(value)
+
+
+#: Name → (part of ValidateOptions or None, attribute, how the value is read).
+_OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
+    "page_size": ("case", "page_size", _page_size),
+    "root_fdt": ("case", "root_fdt", _number),
+    "kho_scratch": ("case", "kho_scratch", _scratch),
+    "arch": ("case", "arch", _one_of("x86_64", "arm64")),
+    "base": (None, "base", _base),
+    "role": (None, "role", _one_of("in", "out")),
+    "map": (None, "map_name", _text),
+    "boot": (None, "boot", _boot),
+    "iomem_of": (None, "iomem_of", _one_of("running", "next")),
+    "next_cmdline": (None, "next_cmdline", _text),
+    "consumer_kho": (None, "consumer", _consumer),
+    "max_pages": ("limits", "pages", _number),
+    "max_fraction": ("limits", "fraction", _fraction),
+    "max_per_gib": ("limits", "per_gib", _number),
+}

@@ -1,0 +1,59 @@
+"""The formats of validate: a module each, and a line here.
+
+A format's module has ``one(result, context) -> str`` for a single case and
+``batch(results, context) -> Iterator[str]`` for many, which takes results as they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from hwpkho.render.paint import Paint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from hwpkho.model.caseresult import CaseResult
+    from hwpkho.model.validation import Finding
+
+#: Name → module, in the order of the help text.
+FORMATS = {
+    "text": "hwpkho.render.validate_text",
+    "json": "hwpkho.render.validate_json",
+    "ktap": "hwpkho.render.validate_ktap",
+    "junit": "hwpkho.render.validate_junit",
+    "sarif": "hwpkho.render.validate_sarif",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a format may ask beside the results.
+
+    Attributes:
+        paint: Colours, off unless the output is a terminal.
+        blocks: Whether block characters can be written.
+        notes: Gives what there is to say of a batch as a whole, once all results were taken.
+    """
+
+    paint: Paint = field(default_factory=Paint)
+    blocks: bool = True
+    notes: Callable[[], Sequence[Finding]] = tuple
+
+
+class Format(Protocol):
+    """What a format's module offers."""
+
+    def one(self, result: CaseResult, context: Context) -> str:
+        """Return the whole output for a single case."""
+
+    def batch(self, results: Iterable[CaseResult], context: Context) -> Iterator[str]:
+        """Yield the output for many cases, piece by piece."""
+
+
+def load(name: str) -> Format:
+    """Import and return the format called ``name``, one of ``FORMATS``."""
+    module: Format = import_module(FORMATS[name])
+    return module

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.model.handover import Handover, Role
+    from hwpkho.sources.base import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Listed:
         pfns: In the case's order, repeats kept, ``array('Q')``.
         page_size: Bytes.
         handover: What it was taken from, None for a bare list.
+        source: The memory of that handover, None where there is none.
         notes: What a user should know about the choice, one line each.
     """
 
@@ -34,6 +36,7 @@ class Listed:
     pfns: array[int]
     page_size: int
     handover: Handover | None = None
+    source: Source | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -49,21 +52,36 @@ class Listed:
 
 
 def read_list(
-    spec: str, options: CaseOptions | None = None, base: int = 10, role: Role | None = None
+    spec: str,
+    options: CaseOptions | None = None,
+    base: int = 10,
+    role: Role | None = None,
+    *,
+    empty_ok: bool = True,
 ) -> Listed:
     """Read the list of the case ``spec``, pieces joined with ``+``.
 
     Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
-    handover without the subtree has an empty list. Raises InputError where a list is there but
-    cannot be read.
+    handover without the subtree has an empty list, unless ``empty_ok`` is not set. Raises
+    InputError where a list cannot be read, or states another page size than ``options``.
     """
     options = options or CaseOptions()
     case = read_case(pieces.split(spec), options, base)
-    if case.pfns is not None:
-        size = case.pfns.page_size or options.page_size
-        notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
-        return Listed(case.name, case.pfns.pfns, size or DEFAULT_PAGE_SIZE, None, notes)
-    return of_handover(case.name, pick(case.handovers, role), len(case.handovers))
+    if case.pfns is None:
+        chosen = pick(case.handovers, role)
+        if chosen.hwpoison is None and not empty_ok:
+            raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
+        listed = of_handover(case.name, chosen, len(case.handovers))
+        return replace(listed, source=case.source)
+    told, asked = case.pfns.page_size, options.page_size
+    if told and asked and told != asked:
+        raise InputError(
+            f"{case.name}: the list says page_size {told}, --page-size says {asked}; PFNs of one "
+            "are not PFNs of the other"
+        )
+    notes = () if told or asked else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
+    size = told or asked or DEFAULT_PAGE_SIZE
+    return Listed(case.name, case.pfns.pfns, size, notes=notes)
 
 
 def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
@@ -75,10 +93,10 @@ def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
         raise InputError(f"{name}: the page size is not told; give --page-size BYTES")
     if found is None:
         notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
-        return Listed(name, array("Q"), page_size, handover, tuple(notes))
+        return Listed(name, array("Q"), page_size, handover, notes=tuple(notes))
     if found.pfns is None:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
-    return Listed(name, found.pfns, page_size, handover, tuple(notes))
+    return Listed(name, found.pfns, page_size, handover, notes=tuple(notes))
 
 
 def why_unread(handover: Handover) -> str:

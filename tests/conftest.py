@@ -47,7 +47,7 @@ class Result:
 
 def run_cli(*args: object) -> Result:
     """Run ``hwpkho ARGS`` in this process."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
     argv, sys.argv = sys.argv, ["hwpkho", *map(str, args)]
     code: Any = 0
     try:
@@ -57,7 +57,11 @@ def run_cli(*args: object) -> Result:
         code = end.code or 0
     finally:
         sys.argv = argv
-    return Result(int(code), out.getvalue(), err.getvalue())
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    return Result(int(code), *texts)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from itertools import pairwise
 
 import captures
 import pytest
@@ -117,9 +118,7 @@ def test_injected_losses_in_a_chain_are_all_found(lists):
     result = run_cli("diff", "--json", *lists(*generations))
     assert result.code == 1
     assert result.json["schema"] == "hwpkho.diff-chain/1"
-    fates = {
-        p: x["fate"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)
-    }
+    fates = {p: x["fate"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
     assert fates == {
         1: "kept",
         2: "came back",
@@ -164,7 +163,7 @@ def test_lives_say_of_each_pfn_in_which_cases_it_was(cases):
     assert told == {
         p: sum(1 << n for n, case in enumerate(cases) if p in case) for case in cases for p in case
     }
-    assert all(a.last < b.first for a, b in zip(found, found[1:], strict=False))
+    assert all(a.last < b.first for a, b in pairwise(found))
 
 
 @pytest.mark.parametrize(

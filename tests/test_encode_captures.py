@@ -13,9 +13,10 @@ import pytest
 from hwpkho.cases import CaseOptions, read_case
 from hwpkho.codecs import fdt, hwpoison, metadata, root, tracker_radix, vmalloc
 from hwpkho.codecs.metadata import KexecMetadata
-from hwpkho.commands.encode import Wish, encode, read_list
+from hwpkho.commands.encode import Wish, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
+from hwpkho.lists import read_list
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.errors import InputError
-from hwpkho.pages import PAGE_SIZES, runs
+from hwpkho.pages import PAGE_SIZES
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -167,7 +167,12 @@ def _of_validate(document: dict[str, Any]) -> tuple[Any, Any]:
 
 
 #: Schema → how to get (items, page size) out of the document.
-_DOCUMENTS = {SCHEMA: _of_list, "hwpkho.decode/1": _of_decode, "hwpkho.validate/1": _of_validate}
+_DOCUMENTS = {
+    SCHEMA: _of_list,
+    "hwpkho.decode/1": _of_decode,
+    "hwpkho.validate/1": _of_validate,
+    "hwpkho.merge/1": _of_list,
+}
 
 
 def build_text(pfns: Iterable[int]) -> str:
@@ -176,8 +181,9 @@ def build_text(pfns: Iterable[int]) -> str:
     return text + "\n" if text else ""
 
 
-def build_items(pfns: Iterable[int], *, ranges: bool = False) -> list[int | list[int]]:
-    """Return the ``pfns`` of ``hwpkho.list/1``; with ``ranges`` an ascending list as runs."""
-    if not ranges:
-        return list(pfns)
-    return [a if a == b else [a, b] for a, b in runs(pfns)]
+def build_runs(runs: Iterable[tuple[int, int, str]]) -> str:
+    """Return ``(first, last, comment)`` runs, one a line, as :func:`parse` reads them back."""
+    return "".join(
+        f"0x{first:x}  # {comment}\n" if first == last else f"0x{first:x}-0x{last:x}  # {comment}\n"
+        for first, last, comment in runs
+    )

@@ -5,56 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho import output, pieces
-from hwpkho.cases import CaseOptions, read_case
+from hwpkho import output
 from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
-from hwpkho.codecs.root import VERSIONS
-from hwpkho.commands import decode
+from hwpkho.codecs.root import KEXEC_METADATA, VERSIONS
+from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.encode import devicetree, targets
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
+from hwpkho.rules.ground import Ground
 from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from array import array
-
     from hwpkho.codecs.hwpoison import Revision
-    from hwpkho.model.handover import Handover, Role
+    from hwpkho.lists import Listed
+    from hwpkho.model.handover import Handover
     from hwpkho.model.layout import Layout
-    from hwpkho.sources.base import Source
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
 DEFAULT_METADATA = KexecMetadata("hwpkho", 1)
 
 #: Scratch that a 4 KiB kernel with 1 GiB of RAM was seen to need, bytes.
 _ENOUGH_SCRATCH = 24 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class ListInput:
-    """A list of PFNs and what is known about it.
-
-    Attributes:
-        name: Where it comes from, printable.
-        pfns: In array order, ``array('Q')``.
-        page_size: Bytes; None where nothing tells.
-        arch: None where nothing tells.
-        handover: The handover it was taken from, None for a bare list.
-        source: The memory of that handover, None where there is none.
-        notes: What the user should know about where it comes from.
-    """
-
-    name: str
-    pfns: array[int]
-    page_size: int | None
-    arch: str | None = None
-    handover: Handover | None = None
-    source: Source | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +58,7 @@ class Wish:
         dtb: A device tree to edit.
         dtb_output: Where to, None: beside the output.
         json: Whether a document goes to standard output.
+        judging: The memory map in whose RAM to place it, if one is given.
     """
 
     to: str = "elf"
@@ -106,6 +82,7 @@ class Wish:
     dtb: str | None = None
     dtb_output: str | None = None
     json: bool = False
+    judging: ValidateOptions = field(default_factory=ValidateOptions)
 
 
 @dataclass(slots=True)
@@ -122,7 +99,7 @@ class Result:
         notes: What the user should know.
     """
 
-    given: ListInput
+    given: Listed
     wish: Wish
     path: str
     layout: Layout | None
@@ -131,30 +108,7 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
-def read_list(
-    argument: str, options: CaseOptions | None = None, base: int = 10, role: Role | None = None
-) -> ListInput:
-    """Read a list of PFNs, or the list of the handover that counts in one case (``A+B``).
-
-    Raises InputError where it cannot be read, or states another page size than ``options``.
-    """
-    options = options or CaseOptions()
-    case = read_case(pieces.split(argument), options, base)
-    if case.pfns is None:
-        chosen, pfns = decode.pfns(case.handovers, role)
-        several = len(case.handovers) > 1
-        notes = (f"of {len(case.handovers)} handovers the list is from {chosen}",) * several
-        return ListInput(case.name, pfns, chosen.page_size, chosen.arch, chosen, case.source, notes)
-    told, asked = case.pfns.page_size, options.page_size
-    if told and asked and told != asked:
-        raise InputError(
-            f"{case.name}: the list says page_size {told}, --page-size says {asked}; PFNs of one "
-            "are not PFNs of the other"
-        )
-    return ListInput(case.name, case.pfns.pfns, told or asked)
-
-
-def encode(given: ListInput, wish: Wish) -> Result:
+def encode(given: Listed, wish: Wish) -> Result:
     """Make what ``wish`` wants of ``given``, and write it.
 
     Raises UsageError for contradicting wishes or where something is in the way, InputError where an
@@ -162,7 +116,7 @@ def encode(given: ListInput, wish: Wish) -> Result:
     """
     path = check(wish)
     target = targets.TARGETS[wish.to]
-    page_size = given.page_size or DEFAULT_PAGE_SIZE
+    page_size = given.page_size
     result = Result(given, wish, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
     if target.placed:
@@ -188,13 +142,15 @@ def check(wish: Wish) -> str:
     before any work is done.
     """
     target = targets.TARGETS[wish.to]
-    if target.placed and wish.at is None and not wish.ram:
-        raise UsageError("where to? give --at PHYS, or --ram START:SIZE to have it placed")
+    if target.placed and wish.at is None and not wish.ram and not wish.judging.memmaps:
+        raise UsageError(
+            "where to? give --at PHYS, or --memmap FILE or --ram START:SIZE to have it placed"
+        )
     if target.placed and not wish.scratch and not wish.no_scratch:
         raise UsageError("where is scratch? give --scratch START:SIZE, or --no-scratch")
     if wish.scratch and wish.no_scratch:
         raise UsageError("--scratch and --no-scratch exclude each other")
-    if not wish.metadata and (wish.kexec_count is not None or wish.previous_release is not None):
+    if not wish.metadata and _asked(wish):
         raise UsageError(
             "--no-kexec-metadata goes with neither --kexec-count nor --previous-release"
         )
@@ -228,30 +184,66 @@ def _dtb_path(wish: Wish, path: str) -> str | None:
     return chosen
 
 
-def _request(given: ListInput, wish: Wish, result: Result) -> Request:
+def _request(given: Listed, wish: Wish, result: Result) -> Request:
     page_size = result.page_size
     subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in wish.subtrees]
-    metadata = None
     if wish.keep_subtrees:
         if given.handover is None or given.source is None:
             raise UsageError(f"--keep-subtrees: {given.name} is no handover with its memory")
-        kept, metadata, left_out = keep(given.handover, given.source, VERSIONS[wish.kho])
+        kept, left_out = keep(given.handover, given.source, VERSIONS[wish.kho])
         replaced = {name for name, _ in subtrees}
-        subtrees += [(name, blob) for name, blob in kept if name not in replaced]
+        if _asked(wish) or not wish.metadata:
+            replaced.add(KEXEC_METADATA)
+        kept = [(name, blob) for name, blob in kept if name not in replaced]
+        subtrees += kept
         result.notes += left_out
-        if kept:
+        pointing = [printable(name) for name, _ in kept if name != KEXEC_METADATA]
+        if pointing:
             result.notes.append(
                 "of kept subtrees only the blobs are copied, not the memory they point to: "
-                + ", ".join(printable(name) for name, _ in kept)
+                + ", ".join(pointing)
             )
+    metadata = None
+    if wish.metadata and (_asked(wish) or (wish.kho > 1 and KEXEC_METADATA not in dict(subtrees))):
+        metadata = _metadata(wish, given.handover)
+    arch = _arch(given, wish, page_size)
     return Request(
-        given.pfns, page_size, _arch(given, wish, page_size), wish.kho, wish.revision,
-        wish.capacity, wish.order, wish.flags, _metadata(wish, metadata), tuple(subtrees),
-        wish.at, wish.ram, wish.scratch,
+        given.pfns, page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
+        wish.flags, metadata, tuple(subtrees), wish.at,
+        _ram(wish, arch, page_size), wish.scratch,
     )  # fmt: skip
 
 
-def _arch(given: ListInput, wish: Wish, page_size: int) -> str:
+def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
+    """Return where pages may go: --ram, inside what the memory map gives to the page allocator.
+
+    Raises UsageError where --ram or --scratch lie outside the map's RAM.
+    """
+    regions = regions_for(wish.judging, arch)
+    if regions is None:
+        return wish.ram
+    ground = Ground(page_size, regions=regions)
+    for what, spans in (("--ram", wish.ram), ("--scratch", wish.scratch)):
+        for start, size in spans:
+            if ground.outside(start, max(size, 1)):
+                raise UsageError(f"{what} 0x{start:x}:0x{size:x} lies outside the map's RAM")
+    frames = regions.frames(page_size)
+    owned = [
+        (first * page_size, (last - first + 1) * page_size)
+        for first, last, kind in zip(frames.first, frames.last, frames.kind, strict=True)
+        if kind == "ram" and first
+    ]
+    if not wish.ram:
+        return tuple(owned)
+    return tuple(
+        (low, high - low)
+        for a, n in wish.ram
+        for b, m in owned
+        if (low := max(a, b)) < (high := min(a + n, b + m))
+    )
+
+
+def _arch(given: Listed, wish: Wish, page_size: int) -> str:
     """x86-64 has 4 KiB pages and no device tree; arm64 has both."""
     told = wish.arch or given.arch
     if told is not None:
@@ -259,10 +251,12 @@ def _arch(given: ListInput, wish: Wish, page_size: int) -> str:
     return "x86_64" if page_size == 4096 and wish.dtb is None else "arm64"
 
 
-def _metadata(wish: Wish, kept: KexecMetadata | None) -> KexecMetadata | None:
-    asked = wish.kexec_count is not None or wish.previous_release is not None
-    if not wish.metadata or (wish.kho == 1 and not asked):
-        return None
+def _asked(wish: Wish) -> bool:
+    return wish.kexec_count is not None or wish.previous_release is not None
+
+
+def _metadata(wish: Wish, handover: Handover | None) -> KexecMetadata:
+    kept = handover.metadata if handover and wish.keep_subtrees else None
     base = kept or DEFAULT_METADATA
     release, number = wish.previous_release, wish.kexec_count
     metadata = KexecMetadata(
@@ -273,7 +267,8 @@ def _metadata(wish: Wish, kept: KexecMetadata | None) -> KexecMetadata | None:
         metadata.build()
     except ValueError as error:
         raise UsageError(
-            "--previous-release: at most 64 ASCII characters, as a kernel's release has"
+            "kexec-metadata: a kernel release has at most 64 ASCII characters; see "
+            "--previous-release"
         ) from error
     return metadata
 

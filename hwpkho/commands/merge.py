@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hwpkho import output
+from hwpkho.codecs.pfnlist import build_runs
+from hwpkho.commands import encode
 from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.lists import Listed, common_page_size, convert, read_list
-from hwpkho.model.comparison import Life, lives, union
+from hwpkho.model.comparison import Life, known_by, lives, union
 from hwpkho.model.validation import Runs
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from hwpkho.commands.encode import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Merged:
         excluded: PFNs left out because ``exclude`` names them.
         dropped: Runs left out because they do not replay by the memory map.
         judged: Whether there was a map.
+        kept_all: Whether what does not replay was kept all the same.
         lives: Which case knew which PFN, where that was asked for.
         notes: What a user should know, one line each.
     """
@@ -65,16 +71,37 @@ class Merged:
     excluded: int
     dropped: Runs
     judged: bool
+    kept_all: bool
     lives: tuple[Life, ...] | None
     notes: tuple[str, ...]
 
 
-def merge(specs: Sequence[str], options: MergeOptions) -> Merged:
-    """Merge the lists of the cases ``specs``.
+def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None) -> Merged:
+    """Merge the lists of the cases ``specs``, and write the result as ``wish`` wants it.
 
     Raises InputError where one cannot be read, or cannot be converted to the others' page size
-    without loss.
+    without loss; UsageError where the result cannot be written.
     """
+    if wish is not None:
+        encode.check(wish)
+    merged = _merge(specs, options)
+    if wish is None:
+        return merged
+    if merged.lives is not None:
+        _write_provenance(merged, wish)
+        return merged
+    given = Listed("the merged list", merged.pfns, merged.page_size)
+    result = encode.encode(given, wish)
+    return replace(merged, notes=(*merged.notes, *result.notes))
+
+
+def _write_provenance(merged: Merged, wish: Wish) -> None:
+    runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.lives or ())
+    with output.file(wish.output or output.STDOUT, force=wish.force) as file:
+        file.write(build_runs(runs).encode())
+
+
+def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.base, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]
@@ -104,6 +131,7 @@ def merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         excluded,
         dropped,
         bool(how.memmaps),
+        options.keep_all,
         tuple(_known_by(pfns, found)) if options.provenance else None,
         tuple(dict.fromkeys(notes)),
     )

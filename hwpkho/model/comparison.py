@@ -64,6 +64,11 @@ def lives(cases: Sequence[Iterable[int]]) -> list[Life]:
     return found
 
 
+def known_by(seen: int) -> list[int]:
+    """Return the numbers of the cases whose bits are set in ``seen``."""
+    return [n for n in range(seen.bit_length()) if seen >> n & 1]
+
+
 def fate(seen: int, cases: int) -> str:
     """Name the life of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
     there = [bool(seen >> n & 1) for n in range(cases)]

@@ -100,7 +100,12 @@ def _map_layers(ground: Ground) -> Iterator[Layer]:
         frames.first, frames.last, frames.kind, frames.label, strict=True
     ):
         verdict, code = _BY_KIND[kind]
-        yield Layer(first, last, _RANK[verdict], Ruling(verdict, code.id if code else None, printable(label)))
+        yield Layer(
+            first,
+            last,
+            _RANK[verdict],
+            Ruling(verdict, code.id if code else None, printable(label)),
+        )
     hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
     for first, last in ground.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)

@@ -1,0 +1,107 @@
+"""``hwpkho merge``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from hwpkho.cases import CaseOptions
+from hwpkho.cli import making, options
+from hwpkho.commands import merge as job
+from hwpkho.commands.validate import ValidateOptions
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.model.handover import Role
+
+EPILOG = """\b
+Examples:
+  hwpkho merge gen1.elf gen2.elf -o known-bad.txt
+  hwpkho merge fleet/*.txt --memmap iomem.txt
+  hwpkho merge a.txt b.txt --exclude replaced-dimm.txt --provenance
+  hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
+
+\b
+Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list cannot be read."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@click.option("--first-seen", is_flag=True, help="Keep the order first seen, not ascending.")
+@click.option("--intersect", is_flag=True, help="Only what stands in every case.")
+@click.option("--exclude", multiple=True, metavar="CASE", help="Leave out what CASE lists.")
+@click.option("--keep-all", is_flag=True, help="With --memmap: also what does not replay.")
+@click.option("--provenance", is_flag=True, help="Which case knew which PFN.")
+@click.option(
+    "--to-page-size",
+    type=options.PageSize(),
+    metavar="BYTES",
+    help="Of the result; else the smallest among the cases.",
+)
+@making.making("list")
+@options.handover
+@options.role
+@options.memory_map
+@options.base
+@options.json_flag
+def command(
+    cases: tuple[str, ...],
+    page_size: int | None,
+    root_fdt: int | None,
+    kho_scratch: tuple[int, int] | str | None,
+    arch: str | None,
+    role: Role | None,
+    memmap: tuple[str, ...],
+    map_name: str | None,
+    boot: str | None,
+    iomem_of: Literal["running", "next"],
+    next_cmdline: str | None,
+    base: str,
+    to_page_size: int | None,
+    exclude: tuple[str, ...],
+    *,
+    first_seen: bool,
+    intersect: bool,
+    keep_all: bool,
+    provenance: bool,
+    as_json: bool,
+    **wishes: Any,
+) -> None:
+    """Bring lists together.
+
+    Each CASE is a list, a capture or a copy of debugfs; its pieces are joined with +. The union is
+    written as a list, or with --to as encode writes it. With --memmap only what replays is kept.
+    """
+    if provenance and wishes["to"] != "list":
+        raise UsageError("--provenance goes with --to list and --json")
+    judging = ValidateOptions(
+        CaseOptions(page_size, root_fdt, kho_scratch, arch),
+        int(base),
+        role,
+        memmap,
+        map_name,
+        boot,
+        iomem_of,
+        next_cmdline,
+    )
+    writes = wishes["output"] is not None or not as_json
+    wish = making.wish(wishes, arch, judging, as_json=as_json)
+    merged = job.merge(
+        cases,
+        job.MergeOptions(
+            judging, first_seen, intersect, exclude, keep_all, provenance, to_page_size
+        ),
+        wish if writes else None,
+    )
+    from hwpkho.render import jsondoc
+    from hwpkho.render import merge as render
+
+    for note in merged.notes:
+        click.echo(f"hwpkho: {note}", err=True)
+    if as_json:
+        body = render.body(merged, wishes["output"])
+        click.echo(jsondoc.dump(render.SCHEMA, body), nl=False)
+        return
+    for line in render.report(merged):
+        click.echo(line, err=True)

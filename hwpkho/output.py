@@ -6,6 +6,7 @@ What is written goes beside its place under another name first, and takes its pl
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from hwpkho.errors import InputError, UsageError
 from hwpkho.text import printable
@@ -38,6 +39,22 @@ def check_file(path: str, *, force: bool) -> None:
         raise UsageError(f"{printable(path)}: exists; give --force to overwrite it")
 
 
+class _Stream(io.BufferedIOBase):
+    """Something that takes bytes one after the other, even where it could be sought in.
+
+    Standard output may be a file that others append to.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._out.write(data)
+
+
 @contextmanager
 def file(path: str, *, force: bool = False) -> Iterator[BinaryIO]:
     """Open ``path`` for writing; it appears under its name when the block ends well.
@@ -47,14 +64,14 @@ def file(path: str, *, force: bool = False) -> Iterator[BinaryIO]:
     """
     check_file(path, force=force)
     if path == STDOUT:
-        yield sys.stdout.buffer
+        yield cast("BinaryIO", _Stream(sys.stdout.buffer))
         sys.stdout.buffer.flush()
         return
     target = Path(os.path.realpath(path))
     kind = _kind(target)
     if kind is not None and _is_stream(kind):
         with _named(path), target.open("wb") as stream:
-            yield stream
+            yield cast("BinaryIO", _Stream(stream))
         return
     part = _beside(target)
     with _named(path):
@@ -152,7 +169,7 @@ def _is_stream(mode: int) -> bool:
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    return target.with_name(f".hwpkho-{secrets.token_hex(8)}.part")
 
 
 @contextmanager

@@ -164,7 +164,7 @@ def test_of_two_handovers_the_outgoing_counts(cli, capture, tmp_path):
     real = capture("x86-structv1-small-post")
     out = tmp_path / "out"
     result = cli("encode", real, *PLACED, "-o", out)
-    assert "of 2 handovers the list is from root FDT" in result.err
+    assert "of 2 handovers this is root FDT" in result.err
     assert "(out)" in result.err
     truth = captures.truth("x86-structv1-small-post")["handovers"][1]
     assert pfns(cli, out) == truth["pfns"]
@@ -362,6 +362,7 @@ def test_notes(cli, tmp_path):
     out = tmp_path / "out"
     result = cli("encode", path, *AT, "--no-scratch", "-o", out, "--json")
     assert result.json["notes"] == [
+        f"{path}: page size 4096 taken",
         "the list is empty: the proposed consumer mishandles that",
         "without scratch the next kernel ignores the whole handover",
     ]

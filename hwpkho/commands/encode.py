@@ -231,16 +231,18 @@ def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
     owned = [
         (first * page_size, (last - first + 1) * page_size)
         for first, last, kind in zip(frames.first, frames.last, frames.kind, strict=True)
-        if kind == "ram" and first
+        if kind == "ram"
     ]
-    if not wish.ram:
-        return tuple(owned)
-    return tuple(
-        (low, high - low)
-        for a, n in wish.ram
-        for b, m in owned
-        if (low := max(a, b)) < (high := min(a + n, b + m))
-    )
+    if wish.ram:
+        owned = [
+            (low, high - low)
+            for a, n in wish.ram
+            for b, m in owned
+            if (low := max(a, b)) < (high := min(a + n, b + m))
+        ]
+    if not owned:
+        raise UsageError("the memory map gives no RAM to the page allocator there")
+    return tuple(owned)
 
 
 def _arch(given: Listed, wish: Wish, page_size: int) -> str:

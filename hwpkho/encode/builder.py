@@ -18,7 +18,7 @@ from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
 from hwpkho.codecs import tracker_bitmap, tracker_radix
 from hwpkho.codecs.hwpoison import HwpoisonBlob
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.codecs.metadata import KexecMetadata, build_scratch
 from hwpkho.codecs.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.encode.request import PHYS_LIMIT, Request
 from hwpkho.encode.space import NoRoomError, Poison, Space, merged, without
@@ -115,14 +115,10 @@ class _Builder:
         raw_blob = blobs.revisions()[revision].build(blob, size)
         self._put(blob_phys, raw_blob)
         subtrees = [roots.SubtreeRef(roots.HWPOISON, blob_phys, len(raw_blob))]
-        metadata = request.metadata
-        others = list(request.subtrees)
-        if metadata is not None:
-            others.append((roots.KEXEC_METADATA, metadata.build()))
-        for name, raw in others:
+        for name, raw in request.all_subtrees:
             subtrees.append(roots.SubtreeRef(name, self._preserved(raw), len(raw)))
         memory_map, tracker = self._tracker()
-        scratch = tuple(sorted(request.scratch))
+        scratch = request.scratch
         scratch_array = None
         if scratch:
             raw = build_scratch(list(scratch))
@@ -134,10 +130,18 @@ class _Builder:
         self._put(root, raw_root)
         self.pieces.sort(key=lambda piece: piece[0])
         return Layout(
-            size, request.arch, request.version, root, len(raw_root), tuple(subtrees), metadata,
-            blob, blob_phys, raw_blob, chunks, places, tracker, memory_map, len(self.blocks),
-            scratch_array, scratch, self.pieces,
+            size, request.arch, request.version, root, len(raw_root), tuple(subtrees),
+            self._metadata(), blob, blob_phys, raw_blob, chunks, places, tracker, memory_map,
+            len(self.blocks), scratch_array, scratch, self.pieces,
         )  # fmt: skip
+
+    def _metadata(self) -> KexecMetadata | None:
+        """Say what kexec-metadata says, also where its blob was given."""
+        raw = dict(self.request.all_subtrees).get(roots.KEXEC_METADATA)
+        try:
+            return KexecMetadata.parse(raw) if raw is not None else None
+        except ValueError:
+            return None
 
     def _run(self, pages: int, align: int = 1) -> int:
         return self.space.run(pages, align) * self.request.page_size

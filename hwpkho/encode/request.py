@@ -47,7 +47,7 @@ class Request:
         capacity: Entries that the array shall hold; None: 512, doubled until the list fits.
         order: Of the vmalloc's entries.
         flags: Of the vmalloc; None: what a producer writes for this order.
-        metadata: kexec-metadata, None for none.
+        metadata: kexec-metadata; None for none, or where its blob is among ``subtrees``.
         subtrees: Further subtrees, ``(node name, blob)``, newest first.
         at: Physical address of the first page; None: chosen inside ``ram``.
         ram: Where pages may go, ``(start, size)`` in bytes; empty: anywhere from ``at`` on.
@@ -94,6 +94,13 @@ class Request:
             while capacity < len(self.pfns):
                 capacity *= 2
         return align_up(-(-capacity * 8 // self.page_size), 1 << self.order)
+
+    @property
+    def all_subtrees(self) -> tuple[tuple[str, bytes], ...]:
+        """The subtrees beside hwpoison, newest first: kexec-metadata is the kernel's first."""
+        if self.metadata is None:
+            return self.subtrees
+        return (*self.subtrees, (KEXEC_METADATA, self.metadata.build()))
 
     def check(self) -> None:
         """Raise UsageError for what cannot go together, InputError for a list that cannot be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE
 from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, SubtreeRef, Version
 from hwpkho.encode.request import MAX_SUBTREE, MAX_SUBTREES, NODE_NAME
 from hwpkho.text import printable
@@ -19,23 +19,21 @@ if TYPE_CHECKING:
 
 def keep(
     handover: Handover, source: Source, target: Version
-) -> tuple[list[tuple[str, bytes]], KexecMetadata | None, list[str]]:
-    """Return ``(subtrees, metadata, left out)`` of a handover.
+) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """Return ``(subtrees, left out)`` of a handover, apart from hwpoison.
 
-    ``subtrees`` are ``(node name, blob)``, newest first, without hwpoison and kexec-metadata, which
-    is read on its own. ``left out`` says of each other one why it cannot be copied; what a blob
-    points to never is.
+    ``subtrees`` are ``(node name, blob)``, newest first. ``left out`` says of each other one why it
+    cannot be copied; what a blob points to never is.
     """
     root = handover.root.fdt if handover.root else None
     kept: list[tuple[str, bytes]] = []
     left_out: list[str] = []
     if root is None:
-        return kept, None, ["the root FDT is not there to take subtrees from"]
+        return kept, ["the root FDT is not there to take subtrees from"]
     names = {HWPOISON}
     total = 0
     for ref in root.subtrees:
-        base = ref.name.split("@", 1)[0]
-        if base == HWPOISON or (base == KEXEC_METADATA and handover.metadata):
+        if ref.name.split("@", 1)[0] == HWPOISON:
             continue
         blob = _blob(ref, source, MAX_SUBTREES - total)
         if isinstance(blob, str):
@@ -52,7 +50,7 @@ def keep(
             kept.append((ref.name, blob))
             continue
         left_out.append(f"subtree {printable(ref.name[:80])} is left out: {why}")
-    return kept, handover.metadata, left_out
+    return kept, left_out
 
 
 def _blob(ref: SubtreeRef, source: Source, room: int) -> bytes | str:

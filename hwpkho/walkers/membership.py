@@ -58,7 +58,9 @@ def state(
         )
         return None
     holds_any = any(preserved.block_around(p.phys) is not None for p in pages[:_MAX_UNMARKED])
-    if not holds_any and role != "out":
+    # Pages that only lack in the image say nothing of what stands in them.
+    reused = bool(walk.damaged) or not walk.absent
+    if not holds_any and reused and role != "out":
         _gone(walk, role, hwpoison, report)
         return "gone"
     for defect in walk.damaged:

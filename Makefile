@@ -13,7 +13,7 @@ export TMPDIR := $(CURDIR)/$(VENV)/tmp
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv demo test check cov cov-report fuzz bench man-lint clean
+.PHONY: help venv demo test check cov cov-report fuzz bench man-lint kernel-test clean
 
 help:
 	@echo 'make demo       decode a real capture'
@@ -23,6 +23,7 @@ help:
 	@echo 'make fuzz       mutated captures for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
+	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make clean      removes what the others made'
 
 venv: $(VENV)/installed
@@ -64,6 +65,14 @@ man-lint:
 	@if command -v mandoc >/dev/null; then \
 	  for page in man/*.1; do mandoc -T lint -W warning "$$page" || exit 1; done; \
 	else echo 'man-lint: no mandoc here, skipped'; fi
+
+# KINDS names the kernels; LINUX_SRC=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
+KINDS ?= arm64-4k arm64-64k x86_64
+export LINUX_SRC KERNEL MODULE
+kernel-test: venv
+	tests/kernel/prepare.sh $(KINDS)
+	HWPKHO_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \
+	  $(BIN)/pytest -m kernel -v --durations=5 $(PYTEST) tests/kernel
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What busybox cannot do in a guest:
+ *   rig poisoned                  PFNs with the HWPOISON flag in /proc/kpageflags, one 0x… a line
+ *   rig load KERNEL INITRD ARGS   kexec_file_load()
+ *   rig exec                      jump into what was loaded
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/kernel-page-flags.h>
+#include <linux/reboot.h>
+
+static int complain(const char *what)
+{
+	fprintf(stderr, "rig: %s: %s\n", what, strerror(errno));
+	return 1;
+}
+
+static int poisoned(void)
+{
+	static uint64_t flags[8192];
+	uint64_t pfn = 0;
+	ssize_t n;
+	int fd = open("/proc/kpageflags", O_RDONLY);
+
+	if (fd < 0)
+		return complain("/proc/kpageflags");
+	while ((n = read(fd, flags, sizeof(flags))) > 0)
+		for (size_t i = 0; i < n / sizeof(*flags); i++, pfn++)
+			if (flags[i] >> KPF_HWPOISON & 1)
+				printf("0x%" PRIx64 "\n", pfn);
+	return n < 0 ? complain("/proc/kpageflags") : 0;
+}
+
+static int load(const char *kernel, const char *initrd, const char *args)
+{
+	int k = open(kernel, O_RDONLY), i = open(initrd, O_RDONLY);
+
+	if (k < 0 || i < 0)
+		return complain(k < 0 ? kernel : initrd);
+	if (syscall(SYS_kexec_file_load, k, i, strlen(args) + 1, args, 0UL))
+		return complain("kexec_file_load");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "poisoned"))
+		return poisoned();
+	if (argc == 5 && !strcmp(argv[1], "load"))
+		return load(argv[2], argv[3], argv[4]);
+	if (argc == 2 && !strcmp(argv[1], "exec")) {
+		sync();
+		reboot(LINUX_REBOOT_CMD_KEXEC);
+		return complain("kexec");
+	}
+	fprintf(stderr, "usage: rig poisoned | load KERNEL INITRD ARGS | exec\n");
+	return 2;
+}

@@ -20,6 +20,7 @@ from hwpkho.codecs.metadata import (
     KhoData,
 )
 from hwpkho.errors import InputError
+from hwpkho.sources.base import MIN_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,10 +82,16 @@ def _where_to_look(source: Source) -> Iterator[tuple[int, int]]:
             yield low, high - low
 
 
-def _find(source: Source, start: int, size: int, what: bytes) -> Iterator[int]:
+def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE) -> Iterator[int]:
     """Yield the addresses of ``what`` in a range that is present, piece by piece."""
-    for at in range(start, start + size, _PIECE):
-        piece = source.read(at, min(_PIECE + len(what) - 1, start + size - at))
+    for at in range(start, start + size, step):
+        length = min(step + len(what) - 1, start + size - at)
+        try:
+            piece = source.read(at, length)
+        except InputError:  # a damaged page: what lies around it is still looked at
+            if step > MIN_PAGE:
+                yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
+            continue
         if piece is None:
             continue
         data = bytes(piece)

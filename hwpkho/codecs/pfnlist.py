@@ -11,6 +11,7 @@ import json
 import re
 from array import array
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.errors import InputError
@@ -30,7 +31,7 @@ MAX_PFNS = 1 << 24
 
 _PFN_END = 1 << 64
 _SPLIT = re.compile(r"[\s,]+")
-_HEX_FIRST = re.compile(rb"\s*0[xX]")
+_HEX_LIST = b"0123456789abcdefABCDEFxX \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,18 @@ def parse(data: bytes, source: str, base: int = 10) -> PfnList:
 
 
 def _all_hex(data: bytes) -> array[int] | None:
-    """Read what --pfns prints, one ``0x…`` a line, without looking at each line twice."""
-    if not _HEX_FIRST.match(data) or any(c in data for c in (b"#", b"-", b",", b"_", b"+")):
+    """Read what --pfns prints, one ``0x…`` a line, without looking at each line twice.
+
+    With nothing but hex digits, x and blanks in it, and as many x as words, every word that int()
+    takes has its ``0x``.
+    """
+    if data.translate(None, _HEX_LIST):
         return None
     words = data.split()
-    if len(words) > MAX_PFNS or not all(w[:2] in (b"0x", b"0X") for w in words):
+    if not 0 < len(words) <= MAX_PFNS or data.count(b"x") + data.count(b"X") != len(words):
         return None
     try:
-        return array("Q", [int(w, 16) for w in words])
+        return array("Q", map(int, words, repeat(16)))
     except (ValueError, OverflowError):
         return None  # read again, to name the line
 

@@ -147,12 +147,10 @@ def _replaying(
         return pfns, Runs()
     ground = Ground(page_size, how.consumer, regions)
     judged = verdicts.judge(array("Q", sorted(pfns)), ground, None)
-    dropped = Runs(rulings=judged.rulings)
-    for first, last, ruling in zip(judged.first, judged.last, judged.ruling, strict=True):
-        if judged.rulings[ruling].verdict != "replays":
-            dropped.first.append(first)
-            dropped.last.append(last)
-            dropped.ruling.append(ruling)
+    dropped = Runs()
+    for first, last, ruling in judged:
+        if ruling.verdict != "replays":
+            dropped.add(array("Q", range(first, last + 1)), ruling)
     if options.keep_all or not len(dropped):
         return pfns, dropped
     gone = {p for first, last, _ in dropped for p in range(first, last + 1)}

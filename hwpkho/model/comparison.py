@@ -35,8 +35,8 @@ class Difference:
 def compare(before: Iterable[int], after: Iterable[int]) -> Difference:
     """Return what changed; order and repeats do not count."""
     old, new = set(before), set(after)
-    common = len(old & new)
-    return Difference(sorted_unique(old - new), sorted_unique(new - old), common)
+    removed = array("Q", sorted(old - new))
+    return Difference(removed, array("Q", sorted(new - old)), len(old) - len(removed))
 
 
 class Life(NamedTuple):

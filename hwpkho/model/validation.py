@@ -6,6 +6,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.pages import split_runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -87,6 +89,15 @@ class Ruling:
 
 
 @dataclass(slots=True)
+class Extent:
+    """What all runs of one ruling have: PFNs, and the first and the last of them."""
+
+    pfns: int
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
 class Runs:
     """PFN runs as columns: a million single pages must not be a million objects.
 
@@ -95,12 +106,14 @@ class Runs:
         last: Last PFN, inclusive.
         ruling: Index into ``rulings``.
         rulings: The distinct rulings.
+        extents: What the runs of each ruling have together.
     """
 
     first: array[int] = field(default_factory=lambda: array("Q"))
     last: array[int] = field(default_factory=lambda: array("Q"))
     ruling: array[int] = field(default_factory=lambda: array("I"))
     rulings: list[Ruling] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.first)
@@ -109,14 +122,32 @@ class Runs:
         for first, last, ruling in zip(self.first, self.last, self.ruling, strict=True):
             yield first, last, self.rulings[ruling]
 
+    def add(self, pfns: array[int], ruling: Ruling) -> None:
+        """Add the ascending distinct ``pfns``, all above what is there, under one ruling."""
+        if not pfns:
+            return
+        first, last = split_runs(pfns)
+        if ruling in self.rulings:
+            number = self.rulings.index(ruling)
+            extent = self.extents[number]
+            extent.pfns, extent.last = extent.pfns + len(pfns), pfns[-1]
+        else:
+            number = len(self.rulings)
+            self.rulings.append(ruling)
+            self.extents.append(Extent(len(pfns), pfns[0], pfns[-1]))
+        if self.first and self.ruling[-1] == number and self.last[-1] + 1 == first[0]:
+            self.last[-1] = last[0]
+            del first[0], last[0]
+        self.first += first
+        self.last += last
+        self.ruling += array("I", (number,)) * len(first)
+
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
-        pages = [0] * len(self.rulings)
-        for first, last, ruling in zip(self.first, self.last, self.ruling, strict=True):
-            pages[ruling] += last - first + 1
         found: dict[str, int] = {}
         for verdict in VERDICTS:
-            n = sum(p for p, r in zip(pages, self.rulings, strict=True) if r.verdict == verdict)
+            told = zip(self.rulings, self.extents, strict=True)
+            n = sum(extent.pfns for ruling, extent in told if ruling.verdict == verdict)
             if n:
                 found[verdict] = n
         return found

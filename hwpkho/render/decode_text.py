@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codecs.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.codes import registry
-from hwpkho.pages import human_bytes, page_shift, runs
+from hwpkho.pages import human_bytes, page_shift, sorted_unique, split_runs
 from hwpkho.render.paint import Paint
 from hwpkho.text import printable
 
@@ -146,22 +146,24 @@ def _pfns(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]
     if w.pfns is None or page_size is None:
         yield _row("list", paint("dim", "not readable, see problems"))
         return
-    spans = list(runs(sorted(w.pfns)))
-    distinct = sum(b - a + 1 for a, b in spans)
+    pfns = sorted_unique(w.pfns)
+    first, last = split_runs(pfns)
+    distinct, count = len(pfns), len(first)
     shift = page_shift(page_size)
     repeats = f", {len(w.pfns) - distinct} repeated" if len(w.pfns) != distinct else ""
     yield _row(
         "list",
-        f"{len(w.pfns)} PFN{'s' * (len(w.pfns) != 1)}{repeats} in {len(spans)} "
-        f"run{'s' * (len(spans) != 1)}, {human_bytes(distinct << shift)}",
+        f"{len(w.pfns)} PFN{'s' * (len(w.pfns) != 1)}{repeats} in {count} "
+        f"run{'s' * (count != 1)}, {human_bytes(distinct << shift)}",
     )
-    shown = [(_span(a, b), b - a + 1, a, b) for a, b in spans[:MAX_RUNS]]
+    spans = zip(first[:MAX_RUNS], last[:MAX_RUNS], strict=True)
+    shown = [(_span(a, b), b - a + 1, a, b) for a, b in spans]
     width = max((len(text) for text, *_ in shown), default=0)
     for text, n, a, b in shown:
         phys = f"phys 0x{a << shift:x}-0x{((b + 1) << shift) - 1:x}"
         yield _row("", f"{text:<{width}}  {n:>6}  {paint('dim', phys)}")
-    if len(spans) > MAX_RUNS:
-        yield _row("", f"and {len(spans) - MAX_RUNS} more runs; --pfns prints the list")
+    if count > MAX_RUNS:
+        yield _row("", f"and {count - MAX_RUNS} more runs; --pfns prints the list")
 
 
 def _span(first: int, last: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.render import jsondoc
@@ -55,17 +56,24 @@ def document(v: Validation, *, ok: bool, suppressed: Iterable[Suppressed] = ()) 
 
 def runs_text(runs: Runs) -> str:
     """Return the runs as JSON objects, comma separated."""
-    ends = [
-        f', "verdict": {json.dumps(r.verdict)}, "code": {json.dumps(r.code)}, '
-        f'"region": {json.dumps(r.region)}}}'
+    shapes = [
+        f'{{"first": %d, "last": %d, "verdict": {_fixed(r.verdict)}, "code": {_fixed(r.code)}, '
+        f'"region": {_fixed(r.region)}}}'
         for r in runs.rulings
     ]
-    return ", ".join(
-        [
-            f'{{"first": {first}, "last": {last}{ends[ruling]}'
-            for first, last, ruling in zip(runs.first, runs.last, runs.ruling, strict=True)
-        ]
-    )
+    texts: list[str] = []
+    at = 0
+    for number, same in groupby(runs.ruling):
+        end = at + sum(1 for _ in same)
+        pairs = zip(runs.first[at:end], runs.last[at:end], strict=True)
+        texts.extend(map(shapes[number].__mod__, pairs))
+        at = end
+    return ", ".join(texts)
+
+
+def _fixed(value: str | None) -> str:
+    """Return a JSON value that stands in a format string as it is."""
+    return json.dumps(value).replace("%", "%%")
 
 
 def one(result: CaseResult, context: Context) -> str:  # noqa: ARG001 - the formats' signature

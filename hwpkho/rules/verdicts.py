@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import blob as blob_codes
@@ -54,7 +53,7 @@ def judge(pfns: array[int], ground: Ground, handover: Handover | None) -> Runs:
     """
     runs = Runs()
     if ground.frames is None:
-        _cut(runs, pfns, 0, len(pfns), _UNJUDGED)
+        runs.add(pfns, _UNJUDGED)
         return runs
     layers = list(_map_layers(ground))
     if handover is not None:
@@ -64,32 +63,13 @@ def judge(pfns: array[int], ground: Ground, handover: Handover | None) -> Runs:
     for first, last, ruling in _flatten(layers):
         low = bisect_left(pfns, first, at)
         high = bisect_right(pfns, last, low)
-        _cut(runs, pfns, at, low, _NOT_RAM)
-        _cut(runs, pfns, low, high, ruling)
+        runs.add(pfns[at:low], _NOT_RAM)
+        runs.add(pfns[low:high], ruling)
         at = high
         if at == len(pfns):
             break
-    _cut(runs, pfns, at, len(pfns), _NOT_RAM)
+    runs.add(pfns[at:], _NOT_RAM)
     return runs
-
-
-def _cut(runs: Runs, pfns: array[int], start: int, stop: int, ruling: Ruling) -> None:
-    """Add ``pfns[start:stop]`` as runs of ``ruling``, joined to an equal one before them."""
-    if start >= stop:
-        return
-    part = pfns[start:stop]
-    breaks = [i for i, (a, b) in enumerate(pairwise(part), 1) if b != a + 1]
-    firsts = [part[0], *[part[i] for i in breaks]]
-    lasts = [*[part[i - 1] for i in breaks], part[-1]]
-    if ruling not in runs.rulings:
-        runs.rulings.append(ruling)
-    number = runs.rulings.index(ruling)
-    if runs.first and runs.ruling[-1] == number and runs.last[-1] + 1 == firsts[0]:
-        runs.last[-1] = lasts[0]
-        del firsts[0], lasts[0]
-    runs.first.extend(firsts)
-    runs.last.extend(lasts)
-    runs.ruling.extend([number] * len(firsts))
 
 
 def _map_layers(ground: Ground) -> Iterator[Layer]:
@@ -206,32 +186,24 @@ _SAYS = {
 
 def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
     """Yield one finding for each code and region that a run has."""
-    total: dict[int, list[int]] = {}
-    for first, last, number in zip(runs.first, runs.last, runs.ruling, strict=True):
-        seen = total.get(number)
-        if seen is None:
-            total[number] = [last - first + 1, first, last]
-        else:
-            seen[0] += last - first + 1
-            seen[2] = last
-    for number, (pages, first, last) in total.items():
-        ruling = runs.rulings[number]
+    for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
             continue
         says = _SAYS[ruling.code].format(
             where=ruling.region or "?",
-            them="it" if pages == 1 else "them",
-            cells="cell stays" if pages == 1 else "cells stay",
+            them="it" if extent.pfns == 1 else "them",
+            cells="cell stays" if extent.pfns == 1 else "cells stay",
         )
-        are = "PFN is" if pages == 1 else "PFNs are"
+        are = "PFN is" if extent.pfns == 1 else "PFNs are"
+        first, last = extent.first, extent.last
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
-        message = f"{pages} {are} {says}: {span}"
+        message = f"{extent.pfns} {are} {says}: {span}"
         yield finding(by_id[ruling.code], message, pfns=(first, last))
 
 
 def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:
     """Yield a finding where the list replays, and yet not one PFN of it is carried on."""
-    if outcome == "replay" and len(runs) and all(r.verdict == "not-ram" for _, _, r in runs):
+    if outcome == "replay" and len(runs) and all(r.verdict == "not-ram" for r in runs.rulings):
         message = "no PFN of the list can be recorded: to the next kernel it is an empty list"
         yield finding(blob_codes.EMPTY, message)
 

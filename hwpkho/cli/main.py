@@ -70,6 +70,8 @@ def main() -> None:
 
 def run() -> None:
     """Entry point of the ``hwpkho`` program."""
+    if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
+        sys.exit(_complain("standard output is closed", 3))
     try:
         code = main.main(prog_name="hwpkho", standalone_mode=False)
         sys.stdout.flush()

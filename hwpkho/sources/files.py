@@ -151,6 +151,8 @@ class FileBytes:
 
 
 def _spool_stdin() -> int:
+    if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return _spool(os.dup(sys.stdin.fileno()))
 
 

@@ -332,7 +332,6 @@ def test_bad_lists(cli, tmp_path):
     out = tmp_path / "out"
     for content in (
         b"",
-        b"0xfffffffffffff\n",
         b"1-\n",
         b'{"schema": "hwpkho.memmap/1"}',
         b"\x7fELF",

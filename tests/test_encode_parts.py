@@ -151,11 +151,12 @@ def test_what_a_request_may_not_ask(changes, words):
 
 
 @pytest.mark.parametrize(("size", "arch"), [(4096, "x86_64"), (65536, "arm64")])
-def test_the_last_pfn_there_is(size, arch):
+def test_pfns_beyond_every_address_are_kept_and_told(size, arch):
     last = PHYS_LIMIT // size - 1
-    assert build(Request(array("Q", [last]), size, arch, at=0x6000_0000)).blob.count == 1
-    with pytest.raises(InputError, match=f"entry 1 of the list, 0x{last + 1:x}"):
-        build(Request(array("Q", [last, last + 1]), size, arch, at=0x6000_0000))
+    assert Request(array("Q", [last]), size, arch).beyond() is None
+    request = Request(array("Q", [last, last + 1, 2**64 - 1]), size, arch, at=0x6000_0000)
+    assert request.beyond() == 1
+    assert build(request).blob.count == 3
 
 
 def test_poison_and_scratch_push_the_handover_on():

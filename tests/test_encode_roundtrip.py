@@ -45,6 +45,7 @@ def requests(draw):
     pfn = st.one_of(
         st.integers(near, near + 40),  # where the handover itself would go
         st.integers(0, (PHYS_LIMIT >> shift) - 1),
+        st.integers(0, 2**64 - 1),
         st.integers(0, 1 << 20),
     )
     pfns = array("Q", draw(st.lists(pfn, max_size=60)))

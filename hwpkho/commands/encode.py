@@ -120,8 +120,9 @@ def encode(given: Listed, wish: Wish) -> Result:
     result = Result(given, wish, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
     if target.placed:
-        result.layout = build(_request(given, wish, result))
-        _remarks(result)
+        request = _request(given, wish, result)
+        result.layout = build(request)
+        _remarks(result, request)
         if wish.dtb is not None:
             dtb_path = _dtb_path(wish, path)
             dtb = _edited(wish.dtb, result.layout)
@@ -275,11 +276,20 @@ def _metadata(wish: Wish, handover: Handover | None) -> KexecMetadata:
     return metadata
 
 
-def _remarks(result: Result) -> None:
+def _remarks(result: Result, request: Request) -> None:
     """Note what is allowed but will not do in a real boot."""
     layout, wish = result.layout, result.wish
     if layout is None:
         return
+    beyond = request.beyond()
+    if beyond is not None:
+        result.notes.append(
+            f"entry {beyond} of the list, 0x{request.pfns[beyond]:x}, lies beyond every physical "
+            "address: an address instead of a PFN?"
+        )
+    repeats = len(request.pfns) - len(set(request.pfns))
+    if repeats:
+        result.notes.append(f"{repeats} of the PFNs repeat another: kept as they are")
     if not layout.blob.count:
         result.notes.append("the list is empty: the proposed consumer mishandles that")
     scratch = sum(size for _, size in layout.scratch)

@@ -39,8 +39,7 @@ Blocks = list[tuple[int, int]]
 def build(request: Request) -> Layout:
     """Place and build what ``request`` wants.
 
-    Raises UsageError where it contradicts itself or does not fit into the free memory, InputError
-    where the list holds what is no PFN.
+    Raises UsageError where it contradicts itself or does not fit into the free memory.
     """
     request.check()
     poison = Poison(request.pfns)

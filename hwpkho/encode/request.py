@@ -10,7 +10,7 @@ from hwpkho.codecs import fdt
 from hwpkho.codecs.pfnlist import MAX_PFNS
 from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, VERSIONS, Version
 from hwpkho.codecs.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
-from hwpkho.errors import InputError, UsageError
+from hwpkho.errors import UsageError
 from hwpkho.pages import align_up, page_shift
 from hwpkho.text import printable
 
@@ -103,17 +103,20 @@ class Request:
         return (*self.subtrees, (KEXEC_METADATA, self.metadata.build()))
 
     def check(self) -> None:
-        """Raise UsageError for what cannot go together, InputError for a list that cannot be."""
+        """Raise UsageError for what cannot go together."""
         self._check_format()
         self._check_places()
         self._check_subtrees()
+
+    def beyond(self) -> int | None:
+        """Return the index of the first entry that is no physical address, None if all are.
+
+        Such a list is made all the same: a kernel takes it, and that is worth trying.
+        """
         limit = PHYS_LIMIT >> page_shift(self.page_size)
-        if self.pfns and max(self.pfns) >= limit:
-            index = next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
-            raise InputError(
-                f"entry {index} of the list, 0x{self.pfns[index]:x}, is no PFN: with pages of "
-                f"{self.page_size} bytes the last is 0x{limit - 1:x} (an address instead of a PFN?)"
-            )
+        if not self.pfns or max(self.pfns) < limit:
+            return None
+        return next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
 
     def _check_format(self) -> None:
         if self.arch == "x86_64" and self.page_size != 4096:

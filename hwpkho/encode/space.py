@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: Frames that are looked at together; a map of them takes a byte each.
 _BUCKET_SHIFT = 20
 _BUCKET = 1 << _BUCKET_SHIFT
+#: 2^52 bytes of pages of 4096: no frame beyond can hold anything.
+_BUCKETS = 1 << (52 - 12 - _BUCKET_SHIFT)
 
 #: Leftover stretches that are remembered. Only a list that poisons every other frame makes more,
 #: and what is forgotten merely stays unused.
@@ -33,10 +35,15 @@ class Poison:
     """The poisoned frames of a list of any length, in any order, repeats included."""
 
     def __init__(self, pfns: Iterable[int]) -> None:
-        """Take the PFNs; costs one pass and a copy of them."""
+        """Take the PFNs; costs one pass and a copy of them.
+
+        Those beyond every physical address are no places: nothing is ever put there.
+        """
         buckets: dict[int, array[int]] = {}
         for pfn in pfns:
             number = pfn >> _BUCKET_SHIFT
+            if number >= _BUCKETS:
+                continue
             bucket = buckets.get(number)
             if bucket is None:
                 bucket = buckets[number] = array("Q")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.cases import Case, CaseOptions, pick, read_case
@@ -82,13 +82,15 @@ def regions_for(options: ValidateOptions, arch: str | None) -> Regions | None:
 
     memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch or arch)
     boot = memmap.maps[0].boot if memmap.maps else None
-    return resolve(
+    regions = resolve(
         memmap,
         map_name=options.map_name,
         boot=boot,
         iomem_of=options.iomem_of,
         next_cmdline=options.next_cmdline,
     )
+    # A cut or doubtful map makes the verdicts doubtful.
+    return replace(regions, problems=(*memmap.problems, *regions.problems))
 
 
 def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:

@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help venv demo test check cov cov-report fuzz bench man-lint kernel-test clean
 
 help:
-	@echo 'make demo       decode a real capture'
+	@echo 'make demo       decode a real capture and judge it against its memory map'
 	@echo 'make test       all tests'
 	@echo 'make check      formatting, lint, types'
 	@echo 'make cov        the tests with branch coverage; the codecs must have all of it'
@@ -37,7 +37,8 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 demo: venv
-	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf
+	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
+	$(BIN)/hwpkho validate $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho --memmap $(CAPTURE)/iomem.txt
 
 test: venv
 	$(BIN)/pytest $(PYTEST)

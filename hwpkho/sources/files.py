@@ -36,7 +36,7 @@ class FileBytes:
 
         Raises InputError where it cannot be opened or is a directory.
         """
-        self.path = path
+        self.path = "stdin" if path == "-" else path
         self._map: mmap.mmap | None = None
         self._fd = -1
         self._view = memoryview(b"")

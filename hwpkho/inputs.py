@@ -11,6 +11,7 @@ from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
 from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.errors import InputError
+from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources import raw
 from hwpkho.sources.files import FileBytes
 from hwpkho.sources.registry import open_image
@@ -62,6 +63,11 @@ def recognise(spec: str, base: int = 10) -> Recognised:
         return Memory(image)
     head = bytes(file.read(0, _MAX_STRUCTURE))
     if head[:4] == fdt.MAGIC:
+        if file.size > _MAX_STRUCTURE:
+            raise InputError(
+                f"{name}: begins with an FDT, but {file.size} bytes are no single page; raw memory "
+                "is given as FILE@0xBASE"
+            )
         return [_structure(head, file.size, name)]
     if b"\0" not in head[:4096]:
         if file.size > _MAX_TEXT:
@@ -101,16 +107,15 @@ def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
         ) from error
     if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
+    if page_size not in PAGE_SIZES:
+        raise InputError(f"{name}: page_size {page_size} is none of {PAGE_SIZES}")
     return BootHandover(root, array, length), page_size
 
 
 def _structure(head: bytes, size: int, name: str) -> copies.Copy:
     """Tell which FDT this is: a root, or a hwpoison blob of the FDT revision."""
     copy = copies.Copy(name, fdt=head)
-    try:
-        root = copy.root()
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
+    root = copy.root()
     if root and (roots.is_root(root) or (copy.cut and roots.looks_like_root(head))):
         return copy
     compatible = root.tree.root.get("compatible") if root else None

@@ -58,6 +58,8 @@ VERSIONS = {
     )
 }
 BLOB_SIZE = "blob-size"
+#: Where the structure block of a tree without reservations begins, bytes.
+_CUT_STRUCT = fdt.HEADER_SIZE + 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +203,22 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
     if len(data) < fdt.HEADER_SIZE or data[:4] != fdt.MAGIC:
         raise InputError(f"FDT header: {len(data)} bytes, needs {fdt.HEADER_SIZE}")
     words = list(struct.unpack_from(">10I", data))
-    off_struct = words[2]
+    total, off_struct = words[1], words[2]
     body = data[off_struct : off_struct + words[9]]
     version = _cut_version(body)
     strings = _strings(version, subtrees=True)
-    words[1] = off_struct + len(body) + len(strings)
-    words[3], words[8], words[9] = off_struct + len(body), len(strings), len(body)
-    whole = struct.pack(">10I", *words) + data[fdt.HEADER_SIZE : off_struct] + body + strings
-    root = parse(whole)
-    subtrees = tuple(s for s in root.subtrees if s.defect is None)
+    # Put together anew, without reservations: the header, what there is of the nodes, the names.
+    off_strings = _CUT_STRUCT + len(body)
+    words[1:5] = off_strings + len(strings), _CUT_STRUCT, off_strings, fdt.HEADER_SIZE
+    words[8:10] = len(strings), len(body)
+    head = struct.pack(">10I", *words).ljust(_CUT_STRUCT, b"\0")
+    root = parse(head + body + strings)
     return replace(
-        root, subtrees=subtrees, totalsize=struct.unpack_from(">I", data, 4)[0], version=version
+        root,
+        subtrees=tuple(s for s in root.subtrees if s.defect is None),
+        totalsize=total,
+        version=version,
+        memory_map_defect=root.memory_map_defect if root.tree.root.get(MEMORY_MAP) else None,
     )
 
 

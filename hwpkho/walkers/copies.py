@@ -56,7 +56,11 @@ class Copy:
         """Read the copy of the root FDT; InputError where even its header is damaged."""
         if self.fdt is None:
             return None
-        return roots.parse_cut(self.fdt) if self.cut else roots.parse(self.fdt)
+        read = roots.parse_cut if self.cut else roots.parse
+        try:
+            return read(self.fdt)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
 
 
 def is_debugfs(folder: Path) -> bool:

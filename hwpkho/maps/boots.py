@@ -93,7 +93,7 @@ class BootMarks(LineForm):
 
     _MARK = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
     _ARCH = re.compile(
-        r"(?<![A-Za-z0-9])(x86_64|aarch64|arm64|riscv64|loongarch64|ia64|i[3-6]86|armv[67]l?|arm)"
+        r"(?<![A-Za-z0-9])(x86_64|aarch64|arm64|riscv64|loongarch64|ia64|armv[67]l?|arm)"
         r"(?![A-Za-z0-9])"
     )
 

@@ -221,7 +221,7 @@ class Scanner:
                 start = block.rfind(b"\n", 0, end) + 1
                 before = _line(block, start, end)
             line = f"{_text(before)} {line}"
-            form.feed(number - back, line)
+            form.feed(max(1, number - back), line)
         form.again = False
 
     def _hits(self, block: bytes) -> dict[int, list[LineForm]]:

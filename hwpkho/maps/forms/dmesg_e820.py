@@ -197,6 +197,7 @@ class DmesgE820(LineForm):
                 self._tables.odd(name, number, CUT, "the log ends within this line")
         found: list[RawMap] = []
         for table in self._tables.finish():
+            table.arch = "x86_64"
             descents = self._descents.get(id(table), ())
             if descents and _overlapping(table.entries):
                 found += _split(table, descents)
@@ -220,7 +221,7 @@ def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
     """
     cuts = [(0, table.line), *descents, (len(table.entries), None)]
     parts = [
-        RawMap(table.name, table.entries[at:until], line=line)
+        RawMap(table.name, table.entries[at:until], arch=table.arch, line=line)
         for (at, line), (until, _) in pairwise(cuts)
     ]
     parts[0].problems = table.problems

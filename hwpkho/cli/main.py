@@ -24,6 +24,7 @@ COMMANDS = {
     "merge": "Bring lists together.",
     "diff": "Say what was added to a list and what was lost.",
     "memmap": "Read and show a memory map of any form.",
+    "explain": "Say what a finding means and what to do about it.",
     "schema": "Print the JSON Schema of a document.",
 }
 

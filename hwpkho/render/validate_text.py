@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import registry
 from hwpkho.pages import human_bytes, page_shift
 from hwpkho.render import picture
+from hwpkho.render.explain import CERTAINTY
 from hwpkho.render.headline import headline, reasons
 
 if TYPE_CHECKING:
@@ -31,11 +32,6 @@ _OUTCOMES = {
     "refused": "refused: the next kernel disables the revival and ignores the whole handover",
     "crash": "crash: the next kernel panics",
     "absent": "absent: no list for the next kernel",
-}
-_CERTAINTY = {
-    "measured": "measured on a real kernel",
-    "source": "read from the kernel's source",
-    "policy": "a limit or choice of the user",
 }
 #: What becomes of a page, by verdict; in the order of the table.
 _VERDICTS = {
@@ -117,7 +113,7 @@ def _facts(v: Validation) -> Iterator[str]:
         yield _row("outcome", _OUTCOMES[v.outcome])
     label = "because"
     for f in reasons(v)[:MAX_FINDINGS]:
-        yield _row(label, f"{f.message} ({f.code}, {_CERTAINTY[f.certainty]})")
+        yield _row(label, f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
         label = ""
     size = human_bytes(v.page_size) if v.page_size else "unknown"
     yield _row("machine", f"{v.arch or 'architecture not told'}, {size} pages")
@@ -211,11 +207,12 @@ def _finding(f: Finding, paint: Paint) -> Iterator[str]:
     yield f"  {paint(f.severity, f'{f.severity:<8}')}{f.code} {code.name}: {f.message}"
     if f.severity == "note":
         return
-    yield from _wrapped("kernel", f"{code.kernel} ({_CERTAINTY[f.certainty]})")
+    yield from _wrapped("kernel", f"{code.kernel} ({CERTAINTY[f.certainty]})")
     yield from _wrapped("advice", code.advice)
 
 
 def _wrapped(label: str, text: str) -> list[str]:
     indent = " " * 10
     first = f"{indent}{label}: "
-    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
+    rest = " " * len(first)
+    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

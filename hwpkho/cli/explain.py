@@ -1,0 +1,45 @@
+"""``hwpkho explain``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hwpkho.cli import options
+from hwpkho.commands import explain as job
+from hwpkho.errors import UsageError
+
+EPILOG = """\b
+Examples:
+  hwpkho explain HP301
+  hwpkho explain count-beyond-array
+  hwpkho explain
+  hwpkho explain --json | jq -r '.codes[] | select(.severity == "error").id'
+
+\b
+Exit codes: 0 fine; 2 no such code."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("code", required=False)
+@options.json_flag
+@click.option("--markdown", is_flag=True, help="As the page docs/codes.md.")
+def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
+    """Say what a finding means, what the kernel does and what to do about it.
+
+    CODE is an id (HP301) or a name (count-beyond-array); without CODE, all are listed.
+    """
+    if as_json and markdown:
+        raise UsageError("--json and --markdown exclude each other")
+    codes = job.explain(code)
+    from hwpkho.render import explain as render
+    from hwpkho.render import paint
+
+    if as_json:
+        text = render.document(codes)
+    elif markdown:
+        text = render.markdown(codes)
+    else:
+        text = render.text(codes, paint.for_stream(sys.stdout))
+    click.echo(text, nl=False)

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import captures
 import pytest
-from conftest import run_cli
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,44 +41,44 @@ def lists(tmp_path):
         ("x86-fdtv1-small", "x86-fdtv1-small-post"),
     ],
 )
-def test_the_list_survives_a_kexec(before, after, capture):
-    result = run_cli("diff", "--json", capture(before), capture(after))
+def test_the_list_survives_a_kexec(before, after, capture, cli):
+    result = cli("diff", "--json", capture(before), capture(after))
     assert result.code == 0, result.err
     assert result.json["added"] == result.json["removed"] == []
     assert result.json["common"] == len(captures.truth(before)["hwpoison_pfns"])
 
 
-def test_a_consumed_list_is_said_to_be_and_what_to_do_instead(capture):
-    result = run_cli("diff", capture("x86-structv1-small-post"))
+def test_a_consumed_list_is_said_to_be_and_what_to_do_instead(capture, cli):
+    result = cli("diff", capture("x86-structv1-small-post"))
     assert result.code == 3
     assert not result.out
     assert "consumed" in result.err
     assert "hwpkho diff BEFORE AFTER" in result.err
 
 
-def test_both_sides_of_one_capture_where_the_list_is_not_consumed(capture):
+def test_both_sides_of_one_capture_where_the_list_is_not_consumed(capture, cli):
     """Caught before the consumer ran: the outgoing handover has no list yet."""
-    result = run_cli("diff", "--json", capture("x86-structv1-small-in-late"))
+    result = cli("diff", "--json", capture("x86-structv1-small-in-late"))
     assert result.code == 1
     want = sorted(captures.truth("x86-structv1-small-in-late")["hwpoison_pfns"])
     assert result.json["removed"] == want
 
 
-def test_one_handover_alone_is_no_pair(capture):
-    result = run_cli("diff", capture("x86-structv1-small"))
+def test_one_handover_alone_is_no_pair(capture, cli):
+    result = cli("diff", capture("x86-structv1-small"))
     assert (result.code, result.out) == (3, "")
     assert "before the kexec and one after" in result.err
 
 
-def test_removed_comes_first_and_the_summary_is_one_line(lists):
+def test_removed_comes_first_and_the_summary_is_one_line(lists, cli):
     before, after = lists([1, 2, 3, 9], [2, 3, 4])
-    result = run_cli("diff", before, after)
+    result = cli("diff", before, after)
     assert result.code == 1
     lines = [x.split()[0] for x in result.out.splitlines() if x.startswith("  ")]
     assert lines == ["removed", "removed", "added"]
     assert "back in circulation" in result.out
-    assert run_cli("diff", "--summary", before, after).out == "2 removed, 1 added, 2 kept\n"
-    assert run_cli("diff", "--plain", before, after).out == "-0x1\n-0x9\n+0x4\n"
+    assert cli("diff", "--summary", before, after).out == "2 removed, 1 added, 2 kept\n"
+    assert cli("diff", "--plain", before, after).out == "-0x1\n-0x9\n+0x4\n"
 
 
 @pytest.mark.parametrize(
@@ -90,32 +89,32 @@ def test_removed_comes_first_and_the_summary_is_one_line(lists):
         ([2, 1, 1], [1, 2], {"removed": 0, "added": 0, "any": 0}),
     ],
 )
-def test_what_fails_a_job(old, new, codes, lists):
+def test_what_fails_a_job(old, new, codes, lists, cli):
     before, after = lists(old, new)
     for fail_on, code in codes.items():
-        assert run_cli("diff", "--fail-on", fail_on, before, after).code == code
+        assert cli("diff", "--fail-on", fail_on, before, after).code == code
 
 
-def test_a_map_tells_lost_from_never_was_ram(lists, tmp_path):
+def test_a_map_tells_lost_from_never_was_ram(lists, tmp_path, cli):
     iomem = tmp_path / "iomem"
     iomem.write_text("00100000-1fffffff : System RAM\n")
     before, after = lists([0x200, 0x999999], [])
-    result = run_cli("diff", before, after, "--memmap", iomem, "--json")
+    result = cli("diff", before, after, "--memmap", iomem, "--json")
     verdicts = {r["first"]: r["verdict"] for r in result.json["removed_runs"]}
     assert verdicts == {0x200: "replays", 0x999999: "not-ram"}
-    text = run_cli("diff", before, after, "--memmap", iomem).out
+    text = cli("diff", before, after, "--memmap", iomem).out
     assert "LOST" in text
     assert "never was RAM" in text
 
 
-def test_injected_losses_in_a_chain_are_all_found(lists):
+def test_injected_losses_in_a_chain_are_all_found(lists, cli):
     generations = [
         [1, 2, 3, 4, 5],
         [1, 2, 3, 4, 5, 6],
         [1, 3, 4, 5, 6],
         [1, 2, 3, 5, 7],
     ]
-    result = run_cli("diff", "--json", *lists(*generations))
+    result = cli("diff", "--json", *lists(*generations))
     assert result.code == 1
     assert result.json["schema"] == "hwpkho.diff-chain/1"
     fates = {p: x["fate"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
@@ -131,18 +130,18 @@ def test_injected_losses_in_a_chain_are_all_found(lists):
     assert [s["removed"] for s in result.json["steps"]] == [[], [2], [4, 6]]
 
 
-def test_lists_of_other_page_sizes_convert_without_loss_or_not_at_all(tmp_path):
+def test_lists_of_other_page_sizes_convert_without_loss_or_not_at_all(tmp_path, cli):
     large, small = tmp_path / "large", tmp_path / "small"
     large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 65536, "pfns": [2]}))
     small.write_text("\n".join(map(hex, range(32, 48))))
-    assert run_cli("diff", large, small).code == 0
+    assert cli("diff", large, small).code == 0
     small.write_text("\n".join(map(hex, range(32, 47))))
-    result = run_cli("diff", large, small, "--json")
+    result = cli("diff", large, small, "--json")
     assert result.json["removed"] == [47]
     small.write_text("2")
-    assert run_cli("diff", large, small, "--page-size", "65536").code == 0
+    assert cli("diff", large, small, "--page-size", "65536").code == 0
     small.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[32, 46]]}))
-    result = run_cli("merge", large, small, "--to-page-size", "65536")
+    result = cli("merge", large, small, "--to-page-size", "65536")
     assert result.code == 3
     assert "15 of the 16" in result.err
 

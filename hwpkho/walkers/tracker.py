@@ -14,6 +14,7 @@ from hwpkho.errors import InputError
 from hwpkho.model.preserved import Preserved, UnlistedPreserved
 from hwpkho.pages import page_shift
 from hwpkho.sources.base import MIN_PAGE
+from hwpkho.walkers.vmalloc import MAX_PHYS_BITS
 
 if TYPE_CHECKING:
     from hwpkho.codecs.root import Version
@@ -112,8 +113,9 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
     stack = [(start, shape.levels - 1, 0)]
     while stack and not _enough(found):
         node, level, prefix = stack.pop()
-        if node % size:
-            found.damaged.append(Defect(f"node address 0x{node:x} is not page aligned", node))
+        if node % size or node >> MAX_PHYS_BITS:
+            what = "page aligned" if node % size else "a physical address"
+            found.damaged.append(Defect(f"node address 0x{node:x} is not {what}", node))
             continue
         if node in visited:
             found.damaged.append(Defect(f"node 0x{node:x} is reached twice", node))
@@ -181,8 +183,8 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
     visited: set[int] = set()
     at = start
     while at and len(found.damaged) < _MAX_DEFECTS:
-        if at % page_size or at in visited:
-            why = "is reached twice" if at in visited else "is not page aligned"
+        if at % page_size or at >> MAX_PHYS_BITS or at in visited:
+            why = "is reached twice" if at in visited else "is no page address"
             found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
             break
         visited.add(at)

@@ -116,6 +116,8 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
         findings.append(decision.finding)
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
+    if handover.page_size is None:
+        rests.append(f"page size {ground.page_size}, taken because the input does not tell")
     if len(case.handovers) > 1:
         rests.append(f"of {len(case.handovers)} handovers: {handover}")
     pfns = listed if listed is not None else array("Q")

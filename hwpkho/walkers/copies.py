@@ -38,6 +38,7 @@ class Copy:
         subtrees: Blobs by node name.
         scratch: The areas ``(start, size)``, bytes; None where not copied.
         problems: Files that could not be used.
+        unreadable: Names of the subtrees among them.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Copy:
     subtrees: dict[str, bytes] = field(default_factory=dict)
     scratch: tuple[tuple[int, int], ...] | None = None
     problems: list[Problem] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
 
     @property
     def cut(self) -> bool:
@@ -105,6 +107,7 @@ def _side(folder: Path, role: Role) -> Copy:
             copy.subtrees[path.name] = raw
         else:
             copy.problems.append(_unusable(path, raw))
+            copy.unreadable.add(path.name)
     copy.scratch = _areas(folder / "scratch_phys", folder / "scratch_len")
     return copy
 

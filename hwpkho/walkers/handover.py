@@ -215,6 +215,8 @@ class HandoverReader:
         if ref is None and copied is not None:
             ref = roots.SubtreeRef(roots.HWPOISON, None, len(copied))
         if ref is None:
+            if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
+                return None  # there is one, and that its file is of no use was reported
             self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
             return None
         if ref.defect:

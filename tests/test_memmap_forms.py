@@ -153,6 +153,26 @@ def test_e820_type_alone_on_the_next_line(log: Path) -> None:
     assert types == ["usable", "acpi_nvs", "pram", "type_20", "reserved"]
 
 
+def test_e820_lines_that_have_lost_their_ends(log: Path) -> None:
+    entry = "BIOS-e820: [mem 0x{:016x}-0x{:016x}] usable"
+    text = " ".join(entry.format(i << 20, (i << 20) + 4095) for i in range(20))
+    assert len(primary(read_text(log, text)).entries) == 20
+    text = "".join(f"[    0.0]{entry.format(i << 20, (i << 20) + 4095)}" for i in range(100))
+    memmap = read_text(log, text)
+    assert "HP517" in codes(memmap.problems)
+
+
+def test_e820_from_a_word_processor(log: Path) -> None:
+    line = "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+    for text in (
+        line.replace("-0x", "\u20130x"),
+        line.replace(" ", "\u2003"),
+        line.replace(" ", "\u200b \u3000"),
+        line.replace("-", "\u2011"),
+    ):
+        assert plain(rows(primary(read_text(log, text)))) == [(0, 0x9FFFF, "usable")]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -608,12 +628,17 @@ def test_esxi_lines_may_stand_twice(log: Path) -> None:
         (MIB, 0x3FFFFFFF, "usable"),
         (0xFEC00000, 0xFEC00FFF, "reserved"),
     ]
+    decimal = [line.replace("0xa0000", "655360").replace("attr=0x1", "attr=1") for line in lines]
     for text in (
+        "".join(f"{line}\n" for line in decimal),
+        "".join(f"{line}\n" for line in lines).replace(", ", " "),
         "".join(f"TSC: 0 cpu0:1)BootConfig: {line}\n" for line in lines),
         "".join(f"{line}\n{line}\n" for line in lines),
         "".join(f"{line}\n" for line in lines * 2),
     ):
-        assert plain(rows(primary(read_text(log, text)))) == expected
+        memmap = read_text(log, text)
+        assert plain(rows(primary(memmap))) == expected
+        assert not memmap.problems
 
 
 # /proc/iomem ---------------------------------------------------------------------------------

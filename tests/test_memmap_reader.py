@@ -266,6 +266,20 @@ def test_files_given_by_mistake_are_told_apart(text: str, reason: str, tmp_path:
         read_text(tmp_path / "file", text)
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x1f\x8b\x08", "zcat"),
+        (b"LPKSHHRH", "journalctl"),
+        (b"\x7fELF\x02\x01", "memory image"),
+        (b"KDUMP   \x06", "memory image"),
+    ],
+)
+def test_binary_files_that_hold_no_map(data: bytes, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_text(tmp_path / "file", data + bytes(5000))
+
+
 def test_names_are_printable_in_messages(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[2Jb\nc"
     with pytest.raises(InputError) as caught:

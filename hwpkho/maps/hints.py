@@ -35,6 +35,18 @@ _MISTAKES = (
     (rb"^\[ *\d+\.\d+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
 )
 
+#: What a binary file is that holds no map itself: its first bytes → what to do.
+_BINARIES = (
+    (b"\x1f\x8b", "is compressed; unpack it: zcat FILE | hwpkho memmap -"),
+    (b"\xfd7zXZ\0", "is compressed; unpack it: xzcat FILE | hwpkho memmap -"),
+    (b"(\xb5/\xfd", "is compressed; unpack it: zstdcat FILE | hwpkho memmap -"),
+    (b"BZh", "is compressed; unpack it: bzcat FILE | hwpkho memmap -"),
+    (b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),
+    (b"\x7fELF", "is an ELF file, perhaps a memory image; its machine's map is elsewhere"),
+    (b"KDUMP   ", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
+    (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
+)
+
 _FORMS = (
     "no memory map found; expected a kernel log, /proc/iomem, a copy of /sys/firmware/memmap or "
     "another form that `man hwpkho-memmap` lists"
@@ -43,6 +55,9 @@ _FORMS = (
 
 def no_map(head: bytes, lines: int) -> str:
     """Return why an input with this beginning, of so many lines, is no memory map."""
+    for magic, advice in _BINARIES:
+        if head.startswith(magic):
+            return advice
     text = b"".join(blocks((head,)))
     if not text.strip():
         return "is empty" if not lines else "holds nothing but blank lines"

@@ -37,6 +37,11 @@ _CURSOR = re.compile(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
 _ESCAPE = re.compile(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
 )
+#: In UTF-8: U+00A0, U+2000 to U+200A, U+202F, U+205F, U+3000; U+2010 to U+2014, U+2212; U+200B,
+#: U+2060, U+FEFF.
+_BLANKS = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
+_HYPHENS = re.compile(rb"\xe2\x80[\x90-\x94]|\xe2\x88\x92")
+_INVISIBLE = re.compile(rb"\xe2\x80\x8b|\xe2\x81\xa0|\xef\xbb\xbf")
 _CR_LF = re.compile(rb"\r+\n")
 
 
@@ -107,10 +112,14 @@ def clean(block: bytes) -> bytes:
         block = block.replace(b"\r\n", b"\n")
         if b"\r\n" in block:
             block = _CR_LF.sub(b"\n", block)
-    if b"\xa0" in block:
-        block = block.replace(b"\xc2\xa0", b" ")
-        if b"\xa0" in block and not _is_utf8(block):
-            block = block.replace(b"\xa0", b" ")
+    return block if block.isascii() else _plain(block)
+
+
+def _plain(block: bytes) -> bytes:
+    """Return ``block`` with the blanks and hyphens of web pages and word processors made plain."""
+    block = _BLANKS.sub(b" ", _HYPHENS.sub(b"-", _INVISIBLE.sub(b"", block)))
+    if b"\xa0" in block and not _is_utf8(block):
+        block = block.replace(b"\xa0", b" ")
     return block
 
 
@@ -169,6 +178,8 @@ class Scanner:
         self._before = b""
         #: Number of lines seen so far.
         self.lines = 0
+        #: Numbers of the first lines that were shown to a form only in part.
+        self.cut: list[int] = []
 
     def feed(self, block: bytes) -> None:
         """Take a block of whole lines, as :func:`blocks` yields them."""
@@ -192,6 +203,8 @@ class Scanner:
             if end < 0:
                 end = len(block)
             number += block.count(b"\n", position, start) + 1
+            if end - start > MAX_LINE and len(self.cut) < 8:
+                self.cut.append(number)
             self._show(forms, number, block, start, end)
             self._hungry = [f for f in forms if f.more]
             position = end + 1

@@ -118,7 +118,7 @@ class DmesgE820(LineForm):
         elif not (self._patience or any(word in line for word in _MAYBE)):
             return
         elif match := _LINE.search(line):
-            self._entry(number, line, match)
+            self._entries(number, line, match)
         elif header := _HEADER.search(line):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
@@ -163,6 +163,13 @@ class DmesgE820(LineForm):
             self._broken = None
             if "BIOS-" in text or self._tables.last(name):
                 self._tables.damaged(name, number, text, _EXPECTED)
+
+    def _entries(self, number: int, line: str, first: re.Match[str]) -> None:
+        """Take all entries of a line: a copy may have lost its line ends."""
+        match: re.Match[str] | None = first
+        while match:
+            self._entry(number, line, match)
+            match = None if self._broken else _LINE.search(line, match.start("rest"))
 
     def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
         self._broken = None

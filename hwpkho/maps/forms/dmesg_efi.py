@@ -119,17 +119,17 @@ class DmesgEfi(LineForm):
         return False
 
     def _take(self, number: int, line: str) -> bool:
-        if match := _X86.search(line):
+        taken = False
+        for match in _X86.finditer(line):  # more than one where a copy has lost its line ends
             self._x86(number, line, match)
-        elif (
-            _NOT_THE_MAP not in line
-            and (match := _ARM64.search(line))
-            and (match["prefix"] or "|" in match["body"])
-        ):
-            self._arm64(number, line, match)
-        else:
-            return False
-        return True
+            taken = True
+        if taken or _NOT_THE_MAP in line:
+            return taken
+        for match in _ARM64.finditer(line):
+            if match["prefix"] or "|" in match["body"]:
+                self._arm64(number, line, match)
+                taken = True
+        return taken
 
     def _new_table(self) -> None:
         self._tables.begin("efi")

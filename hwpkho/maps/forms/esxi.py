@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 _LINE = re.compile(
     rf"\bMMap\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-\s*"
-    rf"(?:0x)?(?P<b>{_HEX}{{1,16}}),?\s+len\s*=\s*(?:0x)?(?P<len>{_HEX}{{1,16}}),?\s*"
+    rf"(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
-    r"(?:,?\s*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
+    r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
 _BEGUN = re.compile(r"\bMMap\[\s*\d{1,5}\]")
+
+
+def _lengths(text: str) -> set[int]:
+    """Return what a length may mean: without 0x it may be decimal, too."""
+    return {int(text, 16), *([int(text)] if text.isdigit() else [])}
 
 
 class Esxi(LineForm):
@@ -60,8 +65,8 @@ class Esxi(LineForm):
         if match["attr"]:
             attributes["xattr"] = int(match["attr"], 16)
         taken = self._tables.add("esxi", number, start, end, e820.type_name(type_), attributes)
-        if taken and end - start + 1 != int(match["len"], 16):
-            message = f"0x{start:x}-0x{end:x} are not 0x{int(match['len'], 16):x} bytes"
+        if taken and end - start + 1 not in _lengths(match["len"]):
+            message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
             self._tables.odd("esxi", number, PAGES_MISMATCH, message, start)
         if index and index - 1 not in self._seen and len(self._seen) == 1:
             self._tables.odd("esxi", number, LOST_LINES, f"the list begins with MMap[{index}]")

@@ -1,0 +1,59 @@
+"""KTAP version 1 (the kernel's Documentation/dev-tools/ktap.rst): what kernel CI reads.
+
+Each case is a test, each check of it a subtest, one line each. Findings stand as diagnostic lines
+before the result line of their check.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.render.checks import checks
+from hwpkho.render.headline import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.model.caseresult import CaseResult
+    from hwpkho.render.formats import Context
+
+VERSION = "KTAP version 1"
+
+
+def one(result: CaseResult, context: Context) -> str:
+    """Return the output for a single case."""
+    return "".join(batch([result], context))
+
+
+def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
+    """Yield the output for many cases. The plan comes first: all results are awaited."""
+    cases = list(results)
+    yield f"{VERSION}\n1..{len(cases)}\n"
+    for note in context.notes():
+        yield f"# {note.code}: {note.message}\n"
+    for number, result in enumerate(cases, 1):
+        yield "\n".join(_case(number, result)) + "\n"
+
+
+def _case(number: int, result: CaseResult) -> Iterator[str]:
+    name = _name(result.case)
+    v = result.validation
+    if v is None:
+        yield f"not ok {number} {name} # ERROR {result.error}"
+        return
+    all_checks = list(checks(result))
+    yield f"  {VERSION}"
+    yield f"  1..{len(all_checks)}"
+    for at, check in enumerate(all_checks, 1):
+        for message in check.messages:
+            yield f"  # {check.code}: {message}"
+        ok = "not ok" if check.status == "fail" else "ok"
+        skip = f" # SKIP {check.why}" if check.status == "skip" else ""
+        yield f"  {ok} {at} {check.name}{skip}"
+    yield f"# {name}: {headline(v)[1]}"
+    yield f"{'not ok' if result.exit else 'ok'} {number} {name}"
+
+
+def _name(case: str) -> str:
+    """A description must not hold ``#``, and blanks would end it for some readers."""
+    return "_".join(case.split()).replace("#", "_").lstrip("-") or "_"

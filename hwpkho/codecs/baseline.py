@@ -95,12 +95,12 @@ def parse(data: bytes, name: str) -> tuple[Entry, ...]:
 def _document(data: bytes, name: str) -> dict[str, Any]:
     try:
         text = data.decode("utf-8-sig")
-        document = json.loads(text) if text.lstrip()[:1] == "{" else tomllib.loads(text)
+        found: dict[str, Any] = (
+            json.loads(text) if text.lstrip()[:1] == "{" else tomllib.loads(text)
+        )
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: neither TOML nor JSON: {printable(str(error))}") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{name}: expected an object with accept")
-    return document
+    return found
 
 
 def _entry(item: Any, where: str) -> Entry:

@@ -8,11 +8,10 @@ reported.
 
 from __future__ import annotations
 
-# fmt: off - a table
 EXAMPLES: dict[str, str] = {
     "HP101": "Constructed: an ELF core of which the last 100 bytes are missing.",
     "HP102": "Real: debugfs-kho/out/fdt of capture x86-structv1-small, 233 of 353 bytes.",
-    "HP103": "Real: debugfs-kho of capture x86-structv1-small without its memory.elf.",
+    "HP103": "Constructed: a copy of /sys/kernel/debug/kho in which a subtree's file is missing.",
     "HP104": "Constructed: a byte-for-byte copy of the root FDT in another page, as a page-cache "
     "page of /sys/kernel/debug/kho/out/fdt is.",
     "HP105": "Real: capture x86-none, a kernel without the hwpoison producer.",
@@ -72,10 +71,10 @@ EXAMPLES: dict[str, str] = {
     "HP413": "Constructed: the page of the scratch array is left out of the image.",
     "HP414": "Constructed: a scratch array of 17 bytes.",
     "HP415": "Real: replay arm64-4k-B-j-preserve-outside-ram.",
-    "HP416": "Real: replay arm64-4k-B-k-fdt-bigendian-u64.",
+    "HP416": "Constructed: an address above RAM in the tracker's top table.",
     "HP417": "Real: replay arm64-4k-B-l-scratch-outside-ram.",
     "HP418": "Constructed: --kho-scratch none.",
-    "HP419": "Constructed: every page of the tracker overwritten with the same odd word.",
+    "HP419": "Real: replay arm64-4k-B-k-fdt-bigendian-u64.",
     "HP501": "Constructed: an e820 log with one more line, MMap[0], that no ESXi prints.",
     "HP502": "Constructed: 90000000-80000000 : Reserved in a /proc/iomem.",
     "HP503": "Constructed: an SMAP line of FreeBSD whose base and len pass 2^64.",
@@ -113,8 +112,7 @@ EXAMPLES: dict[str, str] = {
     "HP601": "Real: replays arm64-4k-B-a-outside-ram-above and arm64-4k-B-a-outside-pfn-max.",
     "HP602": "Real: replays arm64-4k-B-f-blob-page and arm64-4k-B-f-array-page.",
     "HP603": "Real: PFN 0x10 of capture x86-luo; replay arm64-4k-B-h-kernel-text.",
-    "HP604": "Real: replay arm64-4k-B-e-in-scratch-free; 20 060 PFNs of capture "
-    "x86-structv1-multichunk.",
+    "HP604": "Real: replay arm64-4k-B-e-in-scratch-free.",
     "HP605": "Constructed: 0x80000 in a range that the e820 map calls reserved.",
     "HP606": "Constructed: 0x80000 in a range that the e820 map calls unusable.",
     "HP607": "Constructed: 0x80000 in a range that the e820 map calls soft reserved.",

@@ -150,16 +150,6 @@ PAGE_COUNT_ONLY = Code(
     "It looks at them (write-back, specific purpose) before it takes a range for RAM.",
     "Write-back memory was assumed; a map with attributes is better.",
 )
-LINE_CUT = Code(
-    "HP517",
-    "line-too-long",
-    "warning",
-    "source",
-    "A line is longer than any that holds a map; only its beginning was looked at.",
-    "Nothing: this is about the copy, which has lost its line ends.",
-    "Get the log again with its line ends.",
-)
-
 CODES = (
     DAMAGED,
     REVERSED,
@@ -177,6 +167,5 @@ CODES = (
     FILES_DISAGREE,
     OUT_OF_ORDER,
     PAGE_COUNT_ONLY,
-    LINE_CUT,
     *_VIEW_CODES,
 )

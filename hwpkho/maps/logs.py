@@ -37,11 +37,13 @@ _CURSOR = re.compile(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
 _ESCAPE = re.compile(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
 )
-#: In UTF-8: U+00A0, U+2000 to U+200A, U+202F, U+205F, U+3000; U+2010 to U+2014, U+2212; U+200B,
-#: U+2060, U+FEFF.
-_BLANKS = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
-_HYPHENS = re.compile(rb"\xe2\x80[\x90-\x94]|\xe2\x88\x92")
-_INVISIBLE = re.compile(rb"\xe2\x80\x8b|\xe2\x81\xa0|\xef\xbb\xbf")
+#: Blanks and hyphens of web pages and word processors, in UTF-8: U+00A0, U+2000 to U+200A, U+202F,
+#: U+205F, U+3000; U+2010 to U+2014, U+2212; and what is invisible: U+200B, U+2060, U+FEFF.
+_FANCY = re.compile(
+    rb"[\xc2\xe2\xe3\xef](?:(?<=\xc2)\xa0|(?<=\xe2)(?:\x80[\x80-\x8b\x90-\x94\xaf]|\x81[\x9f\xa0]"
+    rb"|\x88\x92)|(?<=\xe3)\x80\x80|(?<=\xef)\xbb\xbf)"
+)
+_INVISIBLE = frozenset((b"\xe2\x80\x8b", b"\xe2\x81\xa0", b"\xef\xbb\xbf"))
 _CR_LF = re.compile(rb"\r+\n")
 
 
@@ -116,11 +118,19 @@ def clean(block: bytes) -> bytes:
 
 
 def _plain(block: bytes) -> bytes:
-    """Return ``block`` with the blanks and hyphens of web pages and word processors made plain."""
-    block = _BLANKS.sub(b" ", _HYPHENS.sub(b"-", _INVISIBLE.sub(b"", block)))
+    """Return ``block`` with fancy blanks and hyphens made plain."""
+    block = _FANCY.sub(_stand_in, block)
     if b"\xa0" in block and not _is_utf8(block):
         block = block.replace(b"\xa0", b" ")
     return block
+
+
+def _stand_in(match: re.Match[bytes]) -> bytes:
+    char = match[0]
+    if char in _INVISIBLE:
+        return b""
+    hyphen = char == b"\xe2\x88\x92" or b"\xe2\x80\x90" <= char <= b"\xe2\x80\x94"
+    return b"-" if hyphen else b" "
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -219,8 +229,8 @@ class Scanner:
         for form in forms:
             for part in parts:
                 form.feed(number, part)
-            if form.again:
-                self._show_again(form, number, block, start, line)
+                if form.again:
+                    self._show_again(form, number, block, start, part)
 
     def _show_again(self, form: LineForm, number: int, block: bytes, start: int, line: str) -> None:
         """Show a line joined to the ones before it, one more each time the form asks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import ARCH_OVERRULED, IOMEM_ZEROS, LINE_CUT, SAME_BOOTS
+from hwpkho.codes.memmap import ARCH_OVERRULED, DAMAGED, IOMEM_ZEROS, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import boots, combine, hints, logs, registry
 from hwpkho.maps.inputs import Input, is_folder
@@ -177,8 +177,13 @@ def _read_log(source: Input) -> Reading:
             raise InputError(f"{source.shown}: {zeros[0].message}")
         raise InputError(f"{source.shown}: {hints.no_map(source.head, scanner.lines)}")
     cut = [
-        problem(LINE_CUT, f"{source.shown}: line {n} has more than {logs.MAX_LINE} characters")
-        for n in scanner.cut
+        problem(
+            DAMAGED,
+            f"{source.shown}: line {number} has more than {logs.MAX_LINE} characters; the rest of "
+            "it was not looked at",
+            severity="warning",
+        )
+        for number in scanner.cut
     ]
     return Reading(source.shown, found, zeros + cut)
 

@@ -51,6 +51,8 @@ _ARM64_BEGUN = re.compile(
 _NUMBERED = re.compile(r"type=(\d{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
 _LINUX = LINUX_STARTS.decode()
+#: Above x86's second print, since 7.0.
+_X86_SECOND = "EFI runtime memory map:"
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
@@ -69,11 +71,17 @@ class DmesgEfi(LineForm):
         self._joined = 0  # lines joined before the one to come
         self._index = -1
         self._lost = False
+        self._peeking = False  # whether the line to come is shown for what stands before it
         self._bodies: dict[str, tuple[str | None, int | None]] = {}
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         self.more = False
+        if self._peeking:
+            self._peeking = False
+            if _X86_SECOND in line:
+                self._tables.table("efi", number).name = "efi_print_2"
+            return
         if not (
             self._broken or "|" in line or "range=[" in line or "efi:" in line or _LINUX in line
         ):
@@ -148,6 +156,8 @@ class DmesgEfi(LineForm):
         if type_ is None or attr is None:
             self._tables.damaged("efi", number, line, _EXPECTED)
             return
+        if self._index < 0:
+            self.again = self._peeking = True
         start, end = int(match["a"], 16), int(match["b"], 16)
         if match["end"] == ")":
             end = (PHYS_END if start and not end else end) - 1

@@ -32,6 +32,9 @@ MAX_PFNS = 1 << 24
 _PFN_END = 1 << 64
 _SPLIT = re.compile(r"[\s,]+")
 _HEX_LIST = b"0123456789abcdefABCDEFxX \t\r\n"
+_DECIMAL_LIST = b"0123456789, \t\r\n"
+#: 2^64 - 1 has 20 digits.
+_MAX_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,14 @@ def parse(data: bytes, source: str, base: int = 10) -> PfnList:
     if data.lstrip()[:1] == b"{":
         return _parse_json(data, source)
     fast = _all_hex(data)
+    if fast is None and base == 10:
+        fast = _all_decimal(data)
     if fast is not None:
         return PfnList(source, fast)
     pfns = array("Q")
     for number, raw in enumerate(data.split(b"\n"), 1):
+        if not raw:
+            continue
         line = raw.partition(b"#")[0].decode("utf-8", "replace")
         for token in _SPLIT.split(line):
             if token:
@@ -77,10 +84,23 @@ def _all_hex(data: bytes) -> array[int] | None:
     if data.translate(None, _HEX_LIST):
         return None
     words = data.split()
-    if not 0 < len(words) <= MAX_PFNS or data.count(b"x") + data.count(b"X") != len(words):
+    if data.count(b"x") + data.count(b"X") != len(words):
+        return None
+    return _numbers(words, 16)
+
+
+def _all_decimal(data: bytes) -> array[int] | None:
+    """Read decimal numbers and nothing else, likewise."""
+    if data.translate(None, _DECIMAL_LIST):
+        return None
+    return _numbers(data.replace(b",", b" ").split(), 10)
+
+
+def _numbers(words: list[bytes], radix: int) -> array[int] | None:
+    if not 0 < len(words) <= MAX_PFNS or max(map(len, words)) > _MAX_DIGITS:
         return None
     try:
-        return array("Q", map(int, words, repeat(16)))
+        return array("Q", map(int, words, repeat(radix)))
     except (ValueError, OverflowError):
         return None  # read again, to name the line
 
@@ -98,7 +118,7 @@ def _take(token: str, base: int, pfns: array[int], where: str) -> None:
 
 def _number(word: str, base: int, where: str) -> int:
     digits, radix = (word[2:], 16) if word[:2] in ("0x", "0X") else (word, base)
-    if digits.isascii() and digits.isalnum() and len(digits) <= 20:
+    if digits.isascii() and digits.isalnum() and len(digits) <= _MAX_DIGITS:
         try:
             number = int(digits, radix)
         except ValueError:
@@ -130,7 +150,7 @@ def _parse_json(data: bytes, source: str) -> PfnList:
         items, page_size = read(document)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
-    if page_size is not None and page_size not in PAGE_SIZES:
+    if page_size is not None and (type(page_size) is not int or page_size not in PAGE_SIZES):
         raise InputError(f"{source}: page_size {page_size!r} is none of {PAGE_SIZES}"[:160])
     return PfnList(source, _from_items(items, source), page_size)
 
@@ -138,6 +158,11 @@ def _parse_json(data: bytes, source: str) -> PfnList:
 def _from_items(items: Any, source: str) -> array[int]:
     if not isinstance(items, list):
         raise InputError(f"{source}: the PFNs are no list")
+    if len(items) <= MAX_PFNS and set(map(type, items)) == {int}:
+        try:
+            return array("Q", items)
+        except OverflowError:
+            pass  # looked at one by one, to name the item
     pfns = array("Q")
     for index, item in enumerate(items):
         pair = item if isinstance(item, list) else (item, item)

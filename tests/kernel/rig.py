@@ -28,6 +28,8 @@ CACHE = Path(
 #: Seconds after which a guest is ended; one boot under emulation takes two to ten.
 BOUND = float(os.environ.get("HWPKHO_GUEST_SECONDS", "180"))
 _OUT_DISK = 64 << 20
+#: Seconds that a dying kernel is given to say why.
+_LAST_WORDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Kernel:
         if self.arch == "x86_64":
             return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg"]
         return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-accel", "tcg"]
+
+    @property
+    def earlycon(self) -> str:
+        """Lets a kernel be heard that dies before its console is there."""
+        return "earlycon=uart8250,io,0x3f8" if self.arch == "x86_64" else "earlycon"
 
     @property
     def console(self) -> str:
@@ -156,8 +163,8 @@ class Run:
 
     @property
     def crashed(self) -> bool:
-        """Whether the kernel gave up, or ran into what only a broken handover explains."""
-        return bool(_CRASH.search(self.log)) or self.ended == "hung"
+        """Whether the kernel gave up, before its user space or in the consumer."""
+        return bool(_CRASH.search(self.log)) or "hwpkho: user space" not in self.log
 
     @property
     def found(self) -> bool:
@@ -215,7 +222,7 @@ class Guest:
     def command_line(self) -> str:
         """What the kernel is told; a crash ends the guest at once."""
         return (
-            f"console={self.kernel.console} panic=-1 oops=panic loglevel=8 "
+            f"console={self.kernel.console} {self.kernel.earlycon} panic=-1 oops=panic loglevel=8 "
             f"test_kho.max_mem=65536 {self.args}"
         ).strip()
 
@@ -330,16 +337,27 @@ class Started:
         )
         return path
 
-    def finish(self, bound: float = BOUND) -> Run:
-        """Wait for the end, and return what the guest left."""
-        left = bound - (time.monotonic() - self.start)
-        try:
-            self.process.wait(max(left, 1))
-            ended = "by itself"
-        except subprocess.TimeoutExpired:
+    def _wait(self, bound: float) -> str:
+        """Wait for QEMU to end; a kernel that died before it can reset the machine is ended."""
+        died = 0.0
+        while True:
+            try:
+                self.process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                now = time.monotonic()
+                if not died and _CRASH.search(self.log()):
+                    died = now
+                if now - self.start <= bound and not (died and now - died > _LAST_WORDS):
+                    continue
+            else:
+                return "by itself"
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            ended = "hung"
+            return "dead" if died else "hung"
+
+    def finish(self, bound: float = BOUND) -> Run:
+        """Wait for the end, and return what the guest left."""
+        ended = self._wait(bound)
         seconds = time.monotonic() - self.start
         log = self.log()
         self.errors.seek(0)

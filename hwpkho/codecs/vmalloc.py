@@ -24,6 +24,8 @@ KNOWN_FLAGS = VM_ALLOC | VM_ALLOW_HUGE_VMAP
 
 #: MAX_PAGE_ORDER of the page allocator as the kernels with KHO are configured.
 MAX_ORDER = 10
+#: The kernel computes ``1 << order`` in so many bits: larger orders wrap on arm64 and x86-64.
+SHIFT_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)

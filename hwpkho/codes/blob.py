@@ -62,10 +62,11 @@ ORDER = Code(
     "HP307",
     "order-beyond",
     "error",
-    "source",
+    "measured",
     "The vmalloc order is beyond the page allocator's largest.",
-    "Restoring pages of such an order crashes the kernel.",
-    "Do not kexec with it.",
+    "Up to 31 it is restored like any other, or dropped where total_pages does not fit; from 32 on "
+    "the order wraps: the list is dropped or the kernel crashes.",
+    "A producer's bug: report it.",
 )
 FIRST_ZERO = Code(
     "HP308",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import root as roots
-from hwpkho.codecs.vmalloc import MAX_ORDER
+from hwpkho.codecs.vmalloc import SHIFT_BITS
 from hwpkho.codes import Problem, registry
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
@@ -178,8 +178,9 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     if blob is None:
         return None
     v = blob.vmalloc
-    if v.order > MAX_ORDER:
-        return Decision("crash")
+    if v.order >= SHIFT_BITS:
+        fits = 1 << v.order % SHIFT_BITS <= v.total_pages
+        return Decision("crash" if fits else "dropped")
     for p in h.problems:
         if p.code not in (blob_codes.CHUNK_NOWHERE.id, blob_codes.CHUNK_ABSENT.id):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -264,7 +264,7 @@ def _drop_damaged(reading: Reading) -> None:
         if name in _ESSENTIAL or table is boot.primary():
             raise InputError(f"{reading.shown}: {name}: {bad[0].message}")
         del boot.maps[name]
-        reading.problems += [replace(p, severity="warning") for p in bad]
+        reading.problems += [p._replace(severity="warning") for p in bad]
 
 
 def _arch(readings: list[Reading], option: str | None) -> tuple[str, str, list[Problem]]:

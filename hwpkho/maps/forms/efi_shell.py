@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
@@ -54,19 +54,44 @@ class EfiShell(LineForm):
     def __init__(self) -> None:
         self._tables = Tables()
         self._attributes: dict[int, dict[str, object]] = {}
-        self._begun = ""
+        self._begun: tuple[int, str] | None = None  # number and text of a line broken off
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
-        text, self._begun = self._begun, ""
+        begun, self._begun = self._begun, None
         self.more = False
-        if text and (rest := line.lstrip("> \t").rstrip()):
-            line = f"{text} {rest}" if not _BEGUN.search(line) else line
-        match = _LINE.search(line) or _SFO.search(line)
-        if match is None:
-            if text or _BEGUN.search(line):
-                self._keep(number, text, line)
+        if begun and self._completed(begun, line):
             return
+        match = _LINE.search(line) or _SFO.search(line)
+        if match:
+            self._take(number, line, match)
+        elif _is_begun(line):
+            self._keep(number, line)
+
+    def _keep(self, number: int, line: str) -> None:
+        self._begun = (number, line.strip("> \t\r"))
+        self.more = True
+
+    def _completed(self, begun: tuple[int, str], line: str) -> bool:
+        """Tell whether ``line`` is the rest of a line broken off before, or still part of it."""
+        number, text = begun
+        rest = line.strip("> \t\r")
+        joined = f"{text} {rest}"
+        if not rest:
+            self._keep(number, text)
+        elif _LINE.search(line) or _is_begun(line):
+            self._tables.damaged("efi_shell", number, text, _EXPECTED)
+            return False
+        elif match := _LINE.search(joined):
+            self._take(number, joined, match)
+        elif _is_begun(joined):
+            self._keep(number, joined)
+        else:
+            self._tables.damaged("efi_shell", number, text, _EXPECTED)
+            return False
+        return True
+
+    def _take(self, number: int, line: str, match: re.Match[str]) -> None:
         name = match["type"].strip()
         type_ = type_of(name)
         if type_ is None and len(name) == 8 and re.fullmatch(f"{_HEX}{{8}}", name):
@@ -87,18 +112,13 @@ class EfiShell(LineForm):
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
             self._tables.odd("efi_shell", number, PAGES_MISMATCH, message, start)
 
-    def _keep(self, number: int, text: str, line: str) -> None:
-        """Keep a line broken off before its attributes; give up one that nothing completes."""
-        begun = _BEGUN.search(line)
-        if begun and line != text and type_of(begun["type"]) and not _UBOOT.match(begun["type"]):
-            self._begun = line.strip("> \t\r")
-            self.more = True
-        elif text and line.strip():
-            self._tables.damaged("efi_shell", number, text, _EXPECTED)
-        elif text:
-            self._begun = text
-            self.more = True
-
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
+        if self._begun:
+            self._tables.odd("efi_shell", self._begun[0], CUT, "the input ends within this line")
         return self._tables.finish()
+
+
+def _is_begun(line: str) -> bool:
+    begun = _BEGUN.search(line)
+    return bool(begun and type_of(begun["type"]) and not _UBOOT.match(begun["type"]))

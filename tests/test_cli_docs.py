@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from itertools import pairwise
 
 import captures
 import click
@@ -36,16 +35,20 @@ def _page(name):
 
 
 def _names(page):
-    """Return the options that a page gives a paragraph or its synopsis."""
-    words = page.replace("\n", " ").replace(",", " ").split()
-    found, after = set(), False
-    for word in words:
-        if word in ("Fl", ".Fl", "|"):
-            after = True
-            continue
-        if after:
-            found.add("-" + word)
-        after = False
+    """Return the options that a page marks up: the words after Fl, and those after , or |."""
+    found = set()
+    for line in page.splitlines():
+        words, flag, separated = line.lstrip(".").split(), False, False
+        for word in words:
+            if word == "Fl":
+                flag, separated = True, True
+            elif word in (",", "|"):
+                separated = flag
+            elif separated:
+                found.add("-" + word)
+                separated = False
+            else:
+                flag = False
     return found
 
 
@@ -59,8 +62,8 @@ def test_every_option_stands_in_the_page_of_its_command(name):
 def test_no_page_names_an_option_that_there_is_not(name):
     page = _page(f"hwpkho-{name}.1")
     known = {*_options(_command(name)), "-h", "--help"}
-    items = [line.split() for line in page.splitlines() if line.startswith(".It Fl")]
-    named = {"-" + w for words in items for f, w in pairwise(words) if f == "Fl"}
+    items = "\n".join(line for line in page.splitlines() if line.startswith(".It Fl"))
+    named = {n for n in _names(items) if n.startswith("-")}
     assert named <= known
 
 

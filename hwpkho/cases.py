@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.errors import InputError
 from hwpkho.inputs import Memory, recognise
@@ -19,11 +18,10 @@ if TYPE_CHECKING:
     from hwpkho.sources.base import Source
     from hwpkho.walkers.copies import Copy
 
-__all__ = ["Case", "CaseOptions", "pick", "read_case"]
+__all__ = ["Case", "CaseOptions", "pick", "read_case", "why_unread"]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """What the inputs of one case hold: handovers, or a bare list.
 
     Attributes:
@@ -95,7 +93,13 @@ def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
         raise InputError(
             "several handovers, and nothing tells which counts; choose with --root-fdt"
         )
-    for h in reversed(handovers):
-        if h.role == "out" and h.hwpoison:
-            return h
-    return next((h for h in handovers if h.role == "in"), handovers[-1])
+    outgoing = [h for h in handovers if h.role == "out" and h.hwpoison]
+    incoming = [h for h in handovers if h.role == "in"]
+    return (outgoing or incoming or handovers)[-1]
+
+
+def why_unread(handover: Handover) -> str:
+    """Return the problem that keeps a handover's list from being read, as the end of a line."""
+    causes = [p for p in handover.problems if p.code.startswith(("HP2", "HP3"))]
+    causes.sort(key=lambda p: p.severity != "error")
+    return f": {causes[0].code} {causes[0].message}" if causes else ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt, pfnlist
 from hwpkho.codecs import hwpoison as blobs
@@ -29,8 +28,7 @@ _MAX_TEXT = 1 << 29
 HANDOVER_JSON = "handover.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """A memory image, and what a ``handover.json`` beside its segments says."""
 
     source: Source

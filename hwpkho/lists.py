@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho import pieces
-from hwpkho.cases import CaseOptions, pick, read_case
+from hwpkho.cases import CaseOptions, pick, read_case, why_unread
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE, MAX_PFNS
 from hwpkho.errors import InputError
 from hwpkho.pages import page_shift
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.sources.base import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """The list of one case.
 
     Attributes:
@@ -72,7 +70,7 @@ def read_list(
         if chosen.hwpoison is None and not empty_ok:
             raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
         listed = of_handover(case.name, chosen, len(case.handovers))
-        return replace(listed, source=case.source)
+        return listed._replace(source=case.source)
     told, asked = case.pfns.page_size, options.page_size
     if told and asked and told != asked:
         raise InputError(
@@ -97,13 +95,6 @@ def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
     if found.pfns is None:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     return Listed(name, found.pfns, page_size, handover, notes=tuple(notes))
-
-
-def why_unread(handover: Handover) -> str:
-    """Return the problem that keeps a handover's list from being read, as the end of a line."""
-    causes = [p for p in handover.problems if p.code.startswith(("HP2", "HP3"))]
-    causes.sort(key=lambda p: p.severity != "error")
-    return f": {causes[0].code} {causes[0].message}" if causes else ""
 
 
 def common_page_size(lists: Sequence[Listed]) -> int:
@@ -141,4 +132,4 @@ def convert(listed: Listed, page_size: int) -> Listed:
                     "memory"
                 )
             pfns.append(large)
-    return replace(listed, pfns=pfns, page_size=page_size)
+    return listed._replace(pfns=pfns, page_size=page_size)

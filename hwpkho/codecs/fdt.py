@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.errors import InputError
 
@@ -31,8 +31,7 @@ KHO_LIMITS = (8, 4096)
 DTB_LIMITS = (64, 200_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """One property: its name, its raw value, and the value's offset in the blob (bytes)."""
 
     name: str

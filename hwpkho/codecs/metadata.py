@@ -6,7 +6,7 @@ Source: include/linux/kho/abi/kexec_handover.h; arch/x86/include/uapi/asm/setup_
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hwpkho.codecs import headers
 
@@ -21,8 +21,7 @@ SETUP_KEXEC_KHO = 10
 KHO_DATA_SIZE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class KexecMetadata:
+class KexecMetadata(NamedTuple):
     """``struct kho_kexec_metadata``: which kernel handed over, and after how many kexecs."""
 
     previous_release: str
@@ -64,8 +63,7 @@ def build_scratch(areas: list[tuple[int, int]]) -> bytes:
     return b"".join(struct.pack("<QQ", *area) for area in areas)
 
 
-@dataclass(frozen=True, slots=True)
-class KhoData:
+class KhoData(NamedTuple):
     """x86 setup_data payload of type SETUP_KEXEC_KHO: where everything is, for the next kernel.
 
     Addresses and sizes in bytes; ``fdt_size`` is the page, not the tree's totalsize.

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
@@ -37,8 +36,7 @@ _DECIMAL_LIST = b"0123456789, \t\r\n"
 _MAX_DIGITS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class PfnList:
+class PfnList(NamedTuple):
     """A list that is no handover.
 
     Attributes:

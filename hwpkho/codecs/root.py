@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.errors import InputError
@@ -24,8 +23,7 @@ MEMORY_MAP = "preserved-memory-map"
 _COMPATIBLE = re.compile(rb"kho-v([0-9]{1,3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What differs between the versions.
 
     Attributes:
@@ -62,8 +60,7 @@ BLOB_SIZE = "blob-size"
 _CUT_STRUCT = fdt.HEADER_SIZE + 16
 
 
-@dataclass(frozen=True, slots=True)
-class SubtreeRef:
+class SubtreeRef(NamedTuple):
     """One subnode of the root.
 
     Attributes:
@@ -81,8 +78,7 @@ class SubtreeRef:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RootFdt:
+class RootFdt(NamedTuple):
     """The root FDT, as the next kernel's libfdt sees it.
 
     Attributes:
@@ -213,8 +209,7 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
     words[8:10] = len(strings), len(body)
     head = struct.pack(">10I", *words).ljust(_CUT_STRUCT, b"\0")
     root = parse(head + body + strings)
-    return replace(
-        root,
+    return root._replace(
         subtrees=tuple(s for s in root.subtrees if s.defect is None),
         totalsize=total,
         version=version,

@@ -7,8 +7,7 @@ a 16-byte head, then elements ``{u64 phys_start, u64 bitmap}``, all of the head'
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import headers
 from hwpkho.pages import page_shift
@@ -23,8 +22,7 @@ ELEMENT = 16
 SMALL_BITMAP = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One chunk.
 
     Attributes:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.pages import page_shift
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """The tree's shape for one page size.
 
     Attributes:
@@ -48,7 +46,7 @@ class Geometry:
         """log2 of the bits of a bitmap."""
         return self.shift + 3
 
-    def index(self, key: int, level: int) -> int:
+    def slot(self, key: int, level: int) -> int:
         """Return the index of ``key`` in its table at ``level`` ≥ 1, counted from the bitmap up."""
         return key >> (self.bitmap_bits + (level - 1) * self.table_bits) & (
             (1 << self.table_bits) - 1
@@ -112,7 +110,7 @@ def build(
         key = encode_key(phys, order, shape.shift)
         node = root
         for level in range(top, 0, -1):
-            table, index = tables[node], shape.index(key, level)
+            table, index = tables[node], shape.slot(key, level)
             if not table[index]:
                 table[index] = child = allocate()
                 if level == 1:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import headers
 
@@ -28,8 +27,7 @@ MAX_ORDER = 10
 SHIFT_BITS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class KhoVmalloc:
+class KhoVmalloc(NamedTuple):
     """``struct kho_vmalloc``.
 
     Attributes:
@@ -75,8 +73,7 @@ def slots(page_size: int) -> int:
     return (page_size - 8) // 8
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One page of the chain.
 
     Attributes:

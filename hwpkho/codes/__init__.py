@@ -7,10 +7,9 @@ package whose ``CODES`` tuple declares them; nothing else is needed to add one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 Certainty = Literal["measured", "source", "policy"]
@@ -21,8 +20,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 _FAMILIES = ("image", "root", "blob", "tracker", "memmap", "pfnlist", "policy")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """What a problem or finding means, once for all places that report it.
 
     Attributes:
@@ -45,8 +43,7 @@ class Code:
     advice: str
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong, odd or worth knowing about an input.
 
     Attributes:

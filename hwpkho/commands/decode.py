@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.cases import Case, CaseOptions, pick, read_case
+from hwpkho.cases import Case, CaseOptions, pick, read_case, why_unread
 from hwpkho.errors import InputError
-from hwpkho.lists import why_unread
 
 if TYPE_CHECKING:
     from array import array

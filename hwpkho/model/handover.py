@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from array import array
@@ -19,8 +18,7 @@ Role = Literal["in", "out"]
 TrackerState = Literal["complete", "partial", "gone"]
 
 
-@dataclass(frozen=True, slots=True)
-class Subtree:
+class Subtree(NamedTuple):
     """One subtree of the root.
 
     Attributes:
@@ -38,8 +36,7 @@ class Subtree:
     details: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """The root FDT.
 
     Attributes:
@@ -59,8 +56,7 @@ class Root:
     fdt: RootFdt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scratch:
+class Scratch(NamedTuple):
     """Where scratch is.
 
     Attributes:
@@ -74,8 +70,7 @@ class Scratch:
     areas: tuple[tuple[int, int], ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class HwpoisonList:
+class HwpoisonList(NamedTuple):
     """The hwpoison subtree.
 
     Attributes:
@@ -100,8 +95,7 @@ class HwpoisonList:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """A handover: one root FDT and everything it leads to.
 
     Attributes:
@@ -128,7 +122,7 @@ class Handover:
     metadata: KexecMetadata | None
     hwpoison: HwpoisonList | None
     problems: tuple[Problem, ...] = ()
-    walk: TrackerWalk | None = field(default=None, repr=False)
+    walk: TrackerWalk | None = None
 
     def __str__(self) -> str:
         where = f"root FDT 0x{self.root.phys:x}" if self.root and self.root.phys else self.source

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 _CODES = {"error": "1;31", "warning": "33", "note": "36", "head": "1", "dim": "2", "good": "32"}
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """Puts ANSI colours around text where ``on``; ``text`` must be printable already."""
 
     on: bool = False

@@ -7,7 +7,6 @@ import mmap
 import os
 import stat
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Self
 
 from hwpkho.errors import InputError
@@ -157,6 +156,8 @@ def _spool_stdin() -> int:
 
 
 def _spool(pipe: int) -> int:
+    import tempfile  # a third of the standard library hangs on it, and it is rarely needed
+
     with tempfile.TemporaryFile() as spool, open(pipe, "rb", buffering=0) as source:
         while chunk := source.read(1 << 20):
             spool.write(chunk)

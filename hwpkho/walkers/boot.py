@@ -8,9 +8,8 @@ linux,kho-scratch (drivers/of/fdt.c early_init_dt_check_kho).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs.metadata import (
@@ -42,8 +41,7 @@ _MAX_DTB = 2 << 20
 _MAX_DTB_BYTES = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class BootHandover:
+class BootHandover(NamedTuple):
     """What the boot loader handed over: physical addresses and sizes, bytes."""
 
     fdt_addr: int

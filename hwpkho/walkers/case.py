@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from hwpkho.walkers.copies import Copy
 
 
-@dataclass(frozen=True, slots=True)
-class CaseOptions:
+class CaseOptions(NamedTuple):
     """What the user states about a case instead of having it found.
 
     Attributes:

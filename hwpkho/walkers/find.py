@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 MAX_CANDIDATES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A page that is a root FDT by what it says.
 
     Attributes:

@@ -7,7 +7,7 @@ not entered again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import tracker_bitmap, tracker_radix
 from hwpkho.errors import InputError
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.sources.base import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(NamedTuple):
     """What is wrong with a tracker: a message and the physical address concerned."""
 
     message: str

@@ -140,7 +140,7 @@ def run(
                     yield from future.result()
                     continue
                 except BrokenProcessPool:
-                    results = [_alone(job, options, accepted) for job in chunk]
+                    results = _one_by_one(chunk, options, accepted)
                 chunks.extendleft(reversed([c for c, _ in window]))
                 window.clear()
                 yield from results
@@ -156,14 +156,22 @@ def _pool(workers: int, options: ValidateOptions, accepted: Acceptance) -> Proce
     )
 
 
-def _alone(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
-    """Judge a case of a chunk whose process died in a process of its own."""
-    with _pool(1, options, accepted) as pool:
+def _one_by_one(
+    chunk: Sequence[Job], options: ValidateOptions, accepted: Acceptance
+) -> list[CaseResult]:
+    """Judge the cases of a chunk whose process died, so that only the deadly one is lost."""
+    results: list[CaseResult] = []
+    pool = _pool(1, options, accepted)
+    for job in chunk:
         try:
-            return pool.submit(_judge_chunk, [job]).result()[0]
+            results += pool.submit(_judge_chunk, [job]).result()
         except BrokenProcessPool:
             text = "the process that judged it died (killed, or out of memory)"
-            return CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text)
+            results.append(CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text))
+            pool.shutdown()
+            pool = _pool(1, options, accepted)
+    pool.shutdown()
+    return results
 
 
 #: What every case of a batch is judged with; set once in each process.

@@ -128,12 +128,12 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
         except (ValueError, TypeError, OverflowError) as error:
             shown = printable(json.dumps(value))[:60]
             raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
-        if place is None:
-            chosen = replace(chosen, **{attribute: found})
+        if place == "case":
+            chosen = replace(chosen, case=chosen.case._replace(**{attribute: found}))
+        elif place == "limits":
+            chosen = replace(chosen, limits=replace(chosen.limits, **{attribute: found}))
         else:
-            chosen = replace(
-                chosen, **{place: replace(getattr(chosen, place), **{attribute: found})}
-            )
+            chosen = replace(chosen, **{attribute: found})
     if line.memmaps:
         chosen = replace(chosen, memmaps=line.memmaps)
     return chosen

@@ -30,7 +30,8 @@ def test_is_reported(code, tmp_path, cli):
 
 def test_the_page_of_codes_is_up_to_date(cli):
     page = captures.FIXTURES.parent / "docs" / "codes.md"
-    assert page.read_text() == cli("explain", "--markdown").out
+    same = page.read_text() == cli("explain", "--markdown").out
+    assert same, "run: hwpkho explain --markdown > docs/codes.md"
 
 
 def test_every_code_has_a_case():

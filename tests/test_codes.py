@@ -424,7 +424,7 @@ def _unlisted(folder):
 @provokes(tracker.SCRATCH_BAD)
 def _scratch_bad(folder):
     m = Machine(arch="x86_64")
-    m.boot_data(m.handover(), [(1 << 32, 0)])
+    m.boot_data(m.handover(), [(1 << 63, (1 << 63) + 4096)])
     return _saved(folder, m)
 
 

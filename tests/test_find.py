@@ -352,6 +352,17 @@ def test_odd_cells_are_not_followed(cells, tmp_path):
     assert h.scratch is None
 
 
+def test_an_empty_scratch_area_is_normal(tmp_path):
+    """A kernel whose RAM is all low memory hands one over (tests/kernel, 7.3.4)."""
+    m = Machine()
+    m.handover(PFNS)
+    array = m.put(build_scratch([(m.at + (1 << 24), 0), *AREAS]))
+    options = CaseOptions(kho_scratch=(array, 16 * (1 + len(AREAS))))
+    (h,) = read_case([str(m.save(tmp_path))], options).handovers
+    assert h.scratch.areas[1:] == tuple(AREAS)
+    assert h.problems == ()
+
+
 def test_trailing_and_zero_scratch(tmp_path):
     m = Machine()
     made = m.handover(PFNS)

@@ -66,7 +66,7 @@ EXAMPLES: dict[str, str] = {
     "HP407": "Constructed: a kho-v2 handover with 16 KiB pages.",
     "HP408": "Real: capture x86-structv1-small-in-late.",
     "HP410": "Real: memory.elf of capture x86-structv1-small alone.",
-    "HP411": "Constructed: a scratch area of 0 bytes.",
+    "HP411": "Constructed: a scratch area that ends past 2^64.",
     "HP412": "Constructed: a scratch area over the handover's own pages.",
     "HP413": "Constructed: the page of the scratch array is left out of the image.",
     "HP414": "Constructed: a scratch array of 17 bytes.",

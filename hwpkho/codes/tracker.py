@@ -92,7 +92,7 @@ SCRATCH_BAD = Code(
     "scratch-bad",
     "error",
     "measured",
-    "The scratch array is shorter than one entry, or an area of it is empty or wraps.",
+    "The scratch array is shorter than one entry, or an area of it wraps.",
     "Length 0 disables the revival; a short array or an area outside RAM crashes the boot.",
     "Do not kexec with it.",
 )

@@ -94,7 +94,7 @@ def _scratch(h: Handover, ground: Ground) -> Decision | None:
         code = tracker_codes.SCRATCH_OUTSIDE
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
-        if ground.outside(start, max(size, 1)):
+        if size and ground.outside(start, size):
             message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
             code = tracker_codes.SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))

@@ -47,7 +47,8 @@ def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> Non
         report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
         return
     for start, size in scratch.areas:
-        if not size or start + size > 1 << 64:
+        # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
+        if start + size > 1 << 64:
             report.add(
                 codes.SCRATCH_BAD,
                 f"scratch area 0x{start:x} of {size} bytes makes no sense",

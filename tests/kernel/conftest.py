@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import rig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
 #: Kinds of kernels that are wanted; one that is not there fails the run in make kernel-test.
@@ -48,9 +49,11 @@ def kernel_of() -> Callable[[str], rig.Kernel]:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
-    """A folder for one guest."""
-    return tmp_path / "guest"
+def work(tmp_path: Path) -> Iterator[Path]:
+    """A folder for one guest; dumps of its memory do not outlive the test."""
+    folder = tmp_path / "guest"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -101,7 +101,7 @@ class Scene:
         key = tracker_radix.encode_key(phys, order, shape.shift)
         node, entry = self.made.tracker, 0
         for level in range(shape.levels - 1, 0, -1):
-            entry = node + 8 * shape.index(key, level)
+            entry = node + 8 * shape.slot(key, level)
             held = self.machine.memory[node]
             (node,) = struct.unpack_from("<Q", held, entry - node)
         return node, entry

@@ -276,6 +276,7 @@ class Started:
             command += ["-dtb", str(guest.dtb)]
         for path, phys in guest.loads:
             command += ["-device", f"loader,file={path},addr=0x{phys:x},force-raw=on"]
+        self.greeted = False
         self.start = time.monotonic()
         self.errors = (work / "qemu.log").open("w+")
         self.process = subprocess.Popen(
@@ -297,7 +298,8 @@ class Started:
     def log(self) -> str:
         """Return what the kernel said up to now."""
         try:
-            return self.log_file.read_bytes().decode("utf-8", "backslashreplace")
+            raw = self.log_file.read_bytes().replace(b"\r\n", b"\n")
+            return raw.decode("utf-8", "backslashreplace")
         except FileNotFoundError:
             return ""
 
@@ -315,7 +317,8 @@ class Started:
         to, back = self.process.stdin, self.process.stdout
         assert to, "QEMU's monitor is its standard input"
         assert back, "QEMU's monitor is its standard output"
-        for command in ({"execute": "qmp_capabilities"}, *commands):
+        greeted, self.greeted = self.greeted, True
+        for command in (*([] if greeted else [{"execute": "qmp_capabilities"}]), *commands):
             to.write(json.dumps(command) + "\n")
             to.flush()
             while True:

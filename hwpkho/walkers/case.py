@@ -110,8 +110,8 @@ def from_memory(
     _set_consumed(found)
     if found and dropped:
         found[-1].problems += [
-            problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys)
-            for phys, why in dropped
+            problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys, severity)
+            for phys, why, severity in dropped
         ]
     return [
         _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found

@@ -21,6 +21,7 @@ from hwpkho.sources.base import MIN_PAGE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hwpkho.codes import Severity
     from hwpkho.sources.base import Source
     from hwpkho.walkers.tracker import Trackers
 
@@ -43,6 +44,14 @@ class Candidate(NamedTuple):
     root: roots.RootFdt
     kexec_count: int | None
     marked: bool | None = None
+
+
+class Passed(NamedTuple):
+    """A page that was passed over: where it is, why, and how much that matters."""
+
+    phys: int
+    why: str
+    severity: Severity = "note"
 
 
 @dataclass(slots=True)
@@ -174,11 +183,11 @@ def choose(
     candidates: Sequence[Candidate],
     page_size: int,
     told: Iterable[int],
-) -> tuple[list[Candidate], list[tuple[int, str]]]:
-    """Return the real root FDTs, oldest generation first, and ``(phys, why)`` of the others.
+) -> tuple[list[Candidate], list[Passed]]:
+    """Return the real root FDTs, oldest generation first, and the others.
 
-    ``told`` are addresses that a boot loader handed over. Raises InputError where copies cannot
-    be told apart.
+    ``told`` are addresses that a boot loader handed over. Raises InputError where pages that name
+    the same tracker differ, and nothing tells the real one.
     """
     named = set(told)
     groups: dict[int | None, list[Candidate]] = {}
@@ -188,7 +197,7 @@ def choose(
             Candidate(c.phys, c.root, c.kexec_count, _marked(trackers, c, page_size))
         )
     real: list[Candidate] = []
-    dropped: list[tuple[int, str]] = []
+    dropped: list[Passed] = []
     for group in groups.values():
         best = (
             [c for c in group if c.phys in named and c.marked]
@@ -196,18 +205,48 @@ def choose(
             or [c for c in group if c.phys in named]
             or group
         )
-        if len(best) > 1:
-            where = ", ".join(f"0x{c.phys:x}" for c in best)
-            raise InputError(
-                f"{source.name}: the root FDTs at {where} name the same tracker and nothing tells "
-                "the real one; choose it with --root-fdt"
-            )
-        real += best
-        dropped += [(c.phys, "a copy of another") for c in group if c is not best[0]]
+        one, doubt = _original(source, best, page_size) if len(best) > 1 else (best[0], None)
+        real.append(one)
+        dropped += [
+            Passed(c.phys, doubt, "warning")
+            if doubt and c in best
+            else Passed(c.phys, "a copy of another")
+            for c in group
+            if c is not one
+        ]
     real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
     kept = _newest_two(real, named)
-    dropped += [(c.phys, "left over from another kernel") for c in real if c not in kept]
+    dropped += [Passed(c.phys, "left over from another kernel") for c in real if c not in kept]
     return kept, dropped
+
+
+def _original(
+    source: Source, copies: Sequence[Candidate], page_size: int
+) -> tuple[Candidate, str | None]:
+    """Return the real one of root FDTs that name the same tracker, and what leaves it in doubt.
+
+    The page that the kernel wrote still has names behind totalsize, from where fdt_open_into() put
+    them and fdt_pack() took them (seen in every real capture); a page-cache copy of the debugfs
+    file ends in zeros. Where that does not tell, the bytes are the same and lead to the same
+    structures: the one nearest to its tracker is taken, because a kernel allocates both in a row.
+    """
+    where = ", ".join(f"0x{c.phys:x}" for c in copies)
+    if len({read_root_page(source, c.phys) for c in copies}) > 1:
+        raise InputError(
+            f"{source.name}: the root FDTs at {where} name the same tracker, differ, and nothing "
+            "tells the real one; choose it with --root-fdt"
+        )
+    written = [c for c in copies if _has_leftovers(source, c, page_size)]
+    if len(written) == 1:
+        return written[0], None
+    one = min(written or copies, key=lambda c: (abs(c.phys - (c.root.memory_map or 0)), c.phys))
+    return one, f"0x{one.phys:x} has the same bytes and is nearer to the tracker"
+
+
+def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool:
+    end = candidate.phys + candidate.root.totalsize
+    tail = source.read(end, -end % page_size)
+    return tail is not None and any(tail)
 
 
 def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cases import CaseOptions
+from hwpkho.cli import chosen as choosing
 from hwpkho.cli import options
 from hwpkho.commands import diff as job
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.model.handover import Role
+    from hwpkho.commands.validate import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -29,10 +28,7 @@ Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list cannot 
 
 @click.command(epilog=EPILOG)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
-@options.handover
-@options.role
-@options.memory_map
-@options.base
+@choosing.case
 @click.option(
     "--fail-on",
     type=click.Choice(["removed", "added", "any"]),
@@ -47,19 +43,9 @@ Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list cannot 
 def command(
     ctx: click.Context,
     cases: tuple[str, ...],
-    page_size: int | None,
-    root_fdt: int | None,
-    kho_scratch: tuple[int, int] | str | None,
-    arch: str | None,
-    role: Role | None,
-    memmap: tuple[str, ...],
-    map_name: str | None,
-    boot: str | None,
-    iomem_of: Literal["running", "next"],
-    next_cmdline: str | None,
-    base: str,
     fail_on: job.FailOn,
     *,
+    chosen: ValidateOptions,
     as_json: bool,
     plain: bool,
     summary: bool,
@@ -72,19 +58,7 @@ def command(
     """
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
-    result = job.diff(
-        cases,
-        ValidateOptions(
-            CaseOptions(page_size, root_fdt, kho_scratch, arch),
-            int(base),
-            role,
-            memmap,
-            map_name,
-            boot,
-            iomem_of,
-            next_cmdline,
-        ),
-    )
+    result = job.diff(cases, chosen)
     from hwpkho.render import diff as render
     from hwpkho.render import jsondoc
     from hwpkho.render.paint import for_stream

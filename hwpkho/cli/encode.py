@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cases import CaseOptions
+from hwpkho.cli import chosen as choosing
 from hwpkho.cli import making, options
 from hwpkho.commands import encode as job
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.lists import read_list
 
 if TYPE_CHECKING:
-    from hwpkho.model.handover import Role
+    from hwpkho.commands.validate import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -34,25 +33,12 @@ Exit codes: 0 fine; 2 wrong usage, or no room, or the output exists; 3 input not
 @click.option(
     "--keep-subtrees", is_flag=True, help="Copy the other subtrees' blobs from LIST's handover."
 )
-@options.base
-@options.memory_map
-@options.handover
-@options.role
+@choosing.case
 @options.json_flag
 def command(
     given: str,
-    page_size: int | None,
-    root_fdt: int | None,
-    kho_scratch: tuple[int, int] | str | None,
-    arch: str | None,
-    role: Role | None,
-    base: str,
-    memmap: tuple[str, ...],
-    map_name: str | None,
-    boot: str | None,
-    iomem_of: Literal["running", "next"],
-    next_cmdline: str | None,
     *,
+    chosen: ValidateOptions,
     as_json: bool,
     **wishes: Any,
 ) -> None:
@@ -61,11 +47,11 @@ def command(
     LIST is a list as text or JSON, '-' for standard input, or another handover, of which only the
     list is taken; pieces of one case are joined with '+'.
     """
-    case = CaseOptions(page_size, root_fdt, kho_scratch, arch)
-    judging = ValidateOptions(case, int(base), role, memmap, map_name, boot, iomem_of, next_cmdline)
-    wish = making.wish(wishes, arch, judging, as_json=as_json)
+    wish = making.wish(wishes, chosen, as_json=as_json)
     job.check(wish)
-    result = job.encode(read_list(given, case, int(base), role, empty_ok=False), wish)
+    result = job.encode(
+        read_list(given, chosen.case, chosen.base, chosen.role, empty_ok=False), wish
+    )
     if as_json:
         from hwpkho.render import encode_json, jsondoc
 

@@ -109,17 +109,10 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
     )
 
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for decorate in reversed(decorators):
-            command = decorate(command)
-        return command
-
-    return add
+    return lambda command: options.add(command, *decorators)
 
 
-def wish(
-    wishes: dict[str, Any], arch: str | None, judging: ValidateOptions, *, as_json: bool
-) -> Wish:
+def wish(wishes: dict[str, Any], chosen: ValidateOptions, *, as_json: bool) -> Wish:
     """Return what the values of these options ask for."""
     return Wish(
         to=wishes["to"],
@@ -127,7 +120,7 @@ def wish(
         force=wishes["force"],
         kho=int(wishes["kho"][1:]),
         revision=cast("Revision | None", wishes["revision"]),
-        arch=arch,
+        arch=chosen.case.arch,
         capacity=wishes["capacity"],
         order=wishes["order"],
         flags=wishes["flags"],
@@ -143,5 +136,5 @@ def wish(
         dtb=wishes["dtb"],
         dtb_output=wishes["dtb_out"],
         json=as_json,
-        judging=judging,
+        judging=chosen,
     )

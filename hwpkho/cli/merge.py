@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cases import CaseOptions
+from hwpkho.cli import chosen as choosing
 from hwpkho.cli import making, options
 from hwpkho.commands import merge as job
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.model.handover import Role
+    from hwpkho.commands.validate import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -40,27 +39,14 @@ Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list cannot be read
     help="Of the result; else the smallest among the cases.",
 )
 @making.making("list")
-@options.handover
-@options.role
-@options.memory_map
-@options.base
+@choosing.case
 @options.json_flag
 def command(
     cases: tuple[str, ...],
-    page_size: int | None,
-    root_fdt: int | None,
-    kho_scratch: tuple[int, int] | str | None,
-    arch: str | None,
-    role: Role | None,
-    memmap: tuple[str, ...],
-    map_name: str | None,
-    boot: str | None,
-    iomem_of: Literal["running", "next"],
-    next_cmdline: str | None,
-    base: str,
     to_page_size: int | None,
     exclude: tuple[str, ...],
     *,
+    chosen: ValidateOptions,
     first_seen: bool,
     intersect: bool,
     keep_all: bool,
@@ -75,22 +61,12 @@ def command(
     """
     if provenance and wishes["to"] != "list":
         raise UsageError("--provenance goes with --to list and --json")
-    judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch),
-        int(base),
-        role,
-        memmap,
-        map_name,
-        boot,
-        iomem_of,
-        next_cmdline,
-    )
     writes = wishes["output"] is not None or not as_json
-    wish = making.wish(wishes, arch, judging, as_json=as_json)
+    wish = making.wish(wishes, chosen, as_json=as_json)
     merged = job.merge(
         cases,
         job.MergeOptions(
-            judging, first_seen, intersect, exclude, keep_all, provenance, to_page_size
+            chosen, first_seen, intersect, exclude, keep_all, provenance, to_page_size
         ),
         wish if writes else None,
     )

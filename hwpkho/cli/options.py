@@ -123,7 +123,8 @@ def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def _all(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
+def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
+    """Apply option decorators, so that --help shows them in the order given."""
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
@@ -131,7 +132,7 @@ def _all(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callab
 
 def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the memory map, and which of its views counts."""
-    return _all(
+    return add(
         command,
         click.option(
             "--memmap", multiple=True, metavar="FILE", help="The machine's memory map, any form."
@@ -162,7 +163,7 @@ def base(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a judgement rests on."""
-    return _all(
+    return add(
         command,
         memory_map,
         click.option(

@@ -119,7 +119,7 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
 def _report(v):
     from hwpkho.commands.acceptance import Acceptance, apply
 
-    return validate_text.one(apply(v, Acceptance(), "case", (), ()), Context())
+    return "".join(validate_text.one(apply(v, Acceptance(), "case", (), ()), Context()))
 
 
 def test_report_is_bounded_and_shows_what_is_lost_first():
@@ -141,8 +141,8 @@ def test_report_in_colour_says_the_same():
     from hwpkho.commands.acceptance import Acceptance, apply
 
     result = apply(v, Acceptance(), "case", (), ())
-    plain = validate_text.one(result, Context())
-    coloured = validate_text.one(result, Context(Paint(on=True)))
+    (plain,) = validate_text.one(result, Context())
+    (coloured,) = validate_text.one(result, Context(Paint(on=True)))
     assert "\x1b[1;31m" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -127,5 +128,6 @@ def command(
     result = job.run(inputs, chosen, accepted)
     if write_baseline is not None:
         accepting.write_baseline(write_baseline, [result], reason or "", accepted, batch=False)
-    click.echo(formats.load(name).one(result, stdout.context()), nl=False)
+    for piece in formats.load(name).one(result, stdout.context()):
+        sys.stdout.write(piece)
     ctx.exit(result.exit)

@@ -1,7 +1,7 @@
 """The formats of validate: a module each, and a line here.
 
-A format's module has ``one(result, context) -> str`` for a single case and
-``batch(results, context) -> Iterator[str]`` for many, which takes results as they come.
+A format's module has ``one(result, context)`` for a single case and ``batch(results, context)`` for
+many, which takes results as they come. Both yield the output piece by piece.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Context:
 class Format(Protocol):
     """What a format's module offers."""
 
-    def one(self, result: CaseResult, context: Context) -> str:
-        """Return the whole output for a single case."""
+    def one(self, result: CaseResult, context: Context) -> Iterator[str]:
+        """Yield the output for a single case, piece by piece."""
 
     def batch(self, results: Iterable[CaseResult], context: Context) -> Iterator[str]:
         """Yield the output for many cases, piece by piece."""

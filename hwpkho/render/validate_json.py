@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.render import jsondoc
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 SCHEMA = "hwpkho.validate/1"
 BATCH_SCHEMA = "hwpkho.validate-batch/1"
 _MARK = "hwpkho-runs"
+#: Runs written at once.
+_PIECE = 4096
 
 
 def body(v: Validation, *, ok: bool, suppressed: Iterable[Suppressed] = ()) -> dict[str, Any]:
@@ -44,43 +45,39 @@ def body(v: Validation, *, ok: bool, suppressed: Iterable[Suppressed] = ()) -> d
     }
 
 
-def document(v: Validation, *, ok: bool, suppressed: Iterable[Suppressed] = ()) -> str:
-    """Return the whole document.
+def document(v: Validation, *, ok: bool, suppressed: Iterable[Suppressed] = ()) -> Iterator[str]:
+    """Yield the document piece by piece.
 
     A scattered list has as many runs as pages, so they are written by column, not as objects.
     """
     whole = jsondoc.dump(SCHEMA, body(v, ok=ok, suppressed=tuple(suppressed)))
     head, _, tail = whole.rpartition(json.dumps(_MARK))
-    return f"{head}[{runs_text(v.runs)}]{tail}"
+    yield f"{head}["
+    yield from runs_text(v.runs)
+    yield f"]{tail}"
 
 
-def runs_text(runs: Runs) -> str:
-    """Return the runs as JSON objects, comma separated."""
-    shapes = [
-        f'{{"first": %d, "last": %d, "verdict": {_fixed(r.verdict)}, "code": {_fixed(r.code)}, '
-        f'"region": {_fixed(r.region)}}}'
+def runs_text(runs: Runs) -> Iterator[str]:
+    """Yield the runs as JSON objects, comma separated."""
+    ends = [
+        f', "verdict": {json.dumps(r.verdict)}, "code": {json.dumps(r.code)}, '
+        f'"region": {json.dumps(r.region)}}}'
         for r in runs.rulings
     ]
-    texts: list[str] = []
-    at = 0
-    for number, same in groupby(runs.ruling):
-        end = at + sum(1 for _ in same)
-        pairs = zip(runs.first[at:end], runs.last[at:end], strict=True)
-        texts.extend(map(shapes[number].__mod__, pairs))
-        at = end
-    return ", ".join(texts)
+    for at in range(0, len(runs), _PIECE):
+        part = slice(at, at + _PIECE)
+        columns = zip(runs.first[part], runs.last[part], runs.ruling[part], strict=True)
+        text = ", ".join([f'{{"first": {a}, "last": {b}{ends[ruling]}' for a, b, ruling in columns])
+        yield f", {text}" if at else text
 
 
-def _fixed(value: str | None) -> str:
-    """Return a JSON value that stands in a format string as it is."""
-    return json.dumps(value).replace("%", "%%")
-
-
-def one(result: CaseResult, context: Context) -> str:  # noqa: ARG001 - the formats' signature
-    """Return the document of a single case."""
-    if result.validation is None:
-        return ""
-    return document(result.validation, ok=not result.exit, suppressed=result.suppressed)
+def one(
+    result: CaseResult,
+    context: Context,  # noqa: ARG001 - the formats' signature
+) -> Iterator[str]:
+    """Yield the document of a single case; nothing where it could not be judged."""
+    if result.validation is not None:
+        yield from document(result.validation, ok=not result.exit, suppressed=result.suppressed)
 
 
 def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
@@ -95,7 +92,10 @@ def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
         if result.validation:
             key = str(result.validation.outcome or "null")
             outcomes[key] = outcomes.get(key, 0) + 1
-        yield before + _result(result, context)
+        yield f'{before}{{"case": {json.dumps(result.case)}, "exit": {result.exit}, "result": '
+        yield from (piece.rstrip("\n") for piece in one(result, context))
+        error = None if result.validation else result.error
+        yield f'{"" if result.validation else "null"}, "error": {json.dumps(error)}}}'
         before = ",\n"
     summary = {
         "cases": sum(ends),
@@ -107,12 +107,3 @@ def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
         "notes": [f.to_json() for f in context.notes()],
     }
     yield "\n" + tail.rstrip()[:-1] + f', "summary": {json.dumps(summary)}}}\n'
-
-
-def _result(result: CaseResult, context: Context) -> str:
-    whole = one(result, context).rstrip() or "null"
-    error = None if result.validation else result.error
-    return (
-        f'{{"case": {json.dumps(result.case)}, "exit": {result.exit}, '
-        f'"result": {whole}, "error": {json.dumps(error)}}}'
-    )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 VERSION = "KTAP version 1"
 
 
-def one(result: CaseResult, context: Context) -> str:
-    """Return the output for a single case."""
-    return "".join(batch([result], context))
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the output for a single case."""
+    return batch([result], context)
 
 
 def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:

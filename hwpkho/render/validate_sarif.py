@@ -34,9 +34,9 @@ VERSION = "2.1.0"
 _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
-def one(result: CaseResult, context: Context) -> str:
-    """Return the log of a single case."""
-    return "".join(batch([result], context))
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the log of a single case."""
+    return batch([result], context)
 
 
 def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import compress, islice
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,12 @@ _LABEL = 10
 _WIDTH = 100
 
 
-def one(result: CaseResult, context: Context) -> str:
-    """Return the report on a single case."""
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the report on a single case."""
     v = result.validation
     if v is None:
-        return f"{result.case}: {result.error}\n"
+        yield f"{result.case}: {result.error}\n"
+        return
     paint = context.paint
     style, sentence = headline(v)
     blocks = [
@@ -71,7 +73,7 @@ def one(result: CaseResult, context: Context) -> str:
         _picture(v, paint, blocks=context.blocks),
         list(_findings(result, paint)),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    yield "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
@@ -140,12 +142,12 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
         return
     odd = {i for i, r in enumerate(v.runs.rulings) if r.code or r.verdict != "replays"}
     everything = len(v.runs) <= MAX_RUNS
-    shown: list[tuple[int, int, Ruling]] = []
-    for first, last, number in zip(v.runs.first, v.runs.last, v.runs.ruling, strict=True):
-        if everything or number in odd:
-            shown.append((first, last, v.runs.rulings[number]))
-            if len(shown) == MAX_RUNS:
-                break
+    numbers = range(len(v.runs))
+    chosen = numbers if everything else compress(numbers, map(odd.__contains__, v.runs.ruling))
+    shown: list[tuple[int, int, Ruling]] = [
+        (v.runs.first[i], v.runs.last[i], v.runs.rulings[v.runs.ruling[i]])
+        for i in islice(chosen, MAX_RUNS)
+    ]
     shift = page_shift(v.page_size)
     texts = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b, _ in shown]
     width = max([3, *map(len, texts)])
@@ -178,12 +180,9 @@ def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
 def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
     for verdicts, glyphs in _MARKS:
         wanted = {i for i, r in enumerate(v.runs.rulings) if r.verdict in verdicts}
-        first, last = array("Q"), array("Q")
-        for a, b, number in zip(v.runs.first, v.runs.last, v.runs.ruling, strict=True):
-            if number in wanted:
-                first.append(a)
-                last.append(b)
-        if first:
+        if wanted:
+            chosen = list(map(wanted.__contains__, v.runs.ruling))
+            first, last = (array("Q", compress(x, chosen)) for x in (v.runs.first, v.runs.last))
             yield picture.Marks(glyphs, first, last, page_size)
 
 

@@ -15,6 +15,9 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from hwpkho.model.handover import Handover, Role
 
+#: A list is written in parts: as text it takes ten times the memory.
+_PFNS_AT_ONCE = 1 << 13
+
 EPILOG = """\b
 Examples:
   hwpkho decode vmcore
@@ -83,4 +86,5 @@ def _print_pfns(handovers: tuple[Handover, ...], role: Role | None) -> None:
     chosen, found = job.pfns(handovers, role)
     if len(handovers) > 1:
         click.echo(f"hwpkho: of {len(handovers)} handovers this is {chosen}", err=True)
-    click.echo(pfnlist.build_text(found), nl=False)
+    for at in range(0, len(found), _PFNS_AT_ONCE):
+        click.echo(pfnlist.build_text(found[at : at + _PFNS_AT_ONCE]), nl=False)

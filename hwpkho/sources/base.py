@@ -28,6 +28,7 @@ class Source(ABC):
         page_size_hint: The page size (bytes) that the image states, None where it states none.
         handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
             where there is none.
+        capture_note: JSON of a capture (:mod:`hwpkho.codecs.capturenote`), empty where none.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 
@@ -36,6 +37,7 @@ class Source(ABC):
     vmcoreinfo: bytes = b""
     page_size_hint: int | None = None
     handover_note: bytes = b""
+    capture_note: bytes = b""
     problems: Sequence[Problem] = ()
 
     @abstractmethod
@@ -45,6 +47,10 @@ class Source(ABC):
         ``size`` is chosen by the caller and never taken unchecked from the input. Raises
         InputError only where the image itself is damaged at that place.
         """
+
+    def peek(self, phys: int, size: int) -> memoryview | None:
+        """As :meth:`read`, for bytes that are only looked through and decide nothing themselves."""
+        return self.read(phys, size)
 
     @abstractmethod
     def find_pages(self, magic: bytes) -> Iterator[int]:
@@ -57,6 +63,9 @@ class Source(ABC):
     @abstractmethod
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
+
+    def let_go(self, phys: int, size: int) -> None:  # noqa: B027 - most sources map nothing
+        """Say that ``size`` bytes at ``phys`` are not needed again soon; they stay readable."""
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing
         """Give back what the source holds; reading afterwards is an error."""

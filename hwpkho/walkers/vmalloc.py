@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
             f"total_pages is {area.total_pages}",
             area.first,
         )
-    _check_entries(found.pages, area.order, page_size, report)
+    _check_entries(found, area.order, page_size, report)
     found.sound = report.errors == before
     return found
 
@@ -106,8 +107,8 @@ def _follow(
     return True
 
 
-def _check_entries(pages: array[int], order: int, page_size: int, report: Report) -> None:
-    block = page_size << min(order, 32)
+def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> None:
+    pages, block = found.pages, page_size << min(order, 32)
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(
@@ -119,6 +120,11 @@ def _check_entries(pages: array[int], order: int, page_size: int, report: Report
     twice = next((b for a, b in pairwise(starts) if b - a < block), None)
     if twice is not None:
         report.add(codes.PAGE_TWICE, f"array page 0x{twice:x} is listed twice", twice)
+    # A chunk page is restored too, once its entries were.
+    for chunk in found.chunks:
+        i = bisect_right(starts, chunk) - 1
+        if i >= 0 and chunk < starts[i] + block:
+            report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
 
 
 def read_array(
@@ -146,6 +152,7 @@ def read_array(
             )
             return None
         words.frombytes(data)
+        source.let_go(start, n)  # or the array would be held twice
         left -= n
     if sys.byteorder == "big":
         words.byteswap()

@@ -12,6 +12,8 @@ FUZZ_SECONDS ?= 600
 export TMPDIR := $(CURDIR)/$(VENV)/tmp
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled modules are half of a quick start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv demo test check cov cov-report fuzz bench man-lint kernel-test clean
 

@@ -1,12 +1,18 @@
-"""Runs the program in a child and says what it cost."""
+"""Runs a program in a child and says what it cost.
+
+The kernel counts into a child's peak memory what its parent had when it forked, so a small process
+of its own (this file, run as a program) stands between the tests and what is measured.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import subprocess
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,41 +21,51 @@ if TYPE_CHECKING:
 _CPU_SECONDS, _ADDRESS_SPACE = 30, 2 << 30
 
 
-@dataclass(frozen=True)
-class Cost:
-    """How a child ended, and what it took: processor seconds, peak memory in bytes."""
+class Cost(NamedTuple):
+    """How a child ended and what it took: seconds by clock and processor, peak memory in bytes."""
 
     code: int
+    wall: float
     cpu: float
     peak: int
     out: bytes
     err: bytes
 
 
-def run(args: list[str], folder: Path) -> Cost:
-    """Run ``args``; its output goes to files in ``folder``."""
+def run(args: list[str], folder: Path, address_space: int = _ADDRESS_SPACE) -> Cost:
+    """Run ``args`` with so many bytes of addresses; its output goes to files in ``folder``."""
     outputs = [folder / "stdout", folder / "stderr"]
-    pid = os.fork()
-    if not pid:  # pragma: no cover - in the child, which becomes the program
-        try:
-            for target, path in zip((1, 2), outputs, strict=True):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
-            resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-            resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-            os.execv(args[0], args)
-        finally:
-            os._exit(127)
-    _, status, used = os.wait4(pid, 0)
-    out, err = (path.read_bytes() for path in outputs)
-    return Cost(
-        os.waitstatus_to_exitcode(status),
-        used.ru_utime + used.ru_stime,
-        used.ru_maxrss << 10,
-        out,
-        err,
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", __file__, str(address_space), *map(str, outputs), *args],
+        stdout=subprocess.PIPE,
+        check=True,
     )
+    out, err = (path.read_bytes() for path in outputs)
+    return Cost(*json.loads(done.stdout), out, err)
 
 
 def hwpkho(args: list[str], folder: Path) -> Cost:
     """Run the program of this checkout."""
     return run([sys.executable, "-m", "hwpkho", *args], folder)
+
+
+def _main(address_space: int, stdout: str, stderr: str, args: list[str]) -> None:
+    start = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        try:
+            for target, path in ((1, stdout), (2, stderr)):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
+            resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+            resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+            os.execv(args[0], args)
+        finally:
+            os._exit(127)
+    _, status, used = os.wait4(pid, 0)
+    took = time.perf_counter() - start
+    code = os.waitstatus_to_exitcode(status)
+    print(json.dumps([code, took, used.ru_utime + used.ru_stime, used.ru_maxrss << 10]))
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -63,8 +63,15 @@ def split_runs(pfns: array[int]) -> tuple[array[int], array[int]]:
 
 
 def sorted_unique(pfns: Iterable[int]) -> array[int]:
-    """Return the distinct values of ``pfns`` in ascending order as ``array('Q')``."""
-    return array("Q", sorted(set(pfns)))
+    """Return the distinct values of ``pfns`` in ascending order as ``array('Q')``.
+
+    Sorted first, because kernels' lists hold long runs and hardly any repetition.
+    """
+    ordered = array("Q", sorted(pfns))
+    rest = ordered[1:]
+    if 0 not in map(sub, rest, ordered):
+        return ordered
+    return array("Q", (ordered[0], *compress(rest, map(sub, rest, ordered))))
 
 
 def human_bytes(size: int) -> str:

@@ -14,7 +14,6 @@ TOML, or the same as JSON::
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +92,8 @@ def parse(data: bytes, name: str) -> tuple[Entry, ...]:
 
 
 def _document(data: bytes, name: str) -> dict[str, Any]:
+    import tomllib  # 5 ms that only a baseline costs
+
     try:
         text = data.decode("utf-8-sig")
         found: dict[str, Any] = (

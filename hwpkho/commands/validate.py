@@ -12,6 +12,7 @@ from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
 from hwpkho.model.validation import Finding, Validation, finding
+from hwpkho.pages import sorted_unique
 from hwpkho.rules import outcome as outcomes
 from hwpkho.rules import policy, verdicts
 from hwpkho.rules.ground import Ground
@@ -134,7 +135,7 @@ def _finish(
     findings: list[Finding],
     rests: list[str],
 ) -> Validation:
-    distinct = array("Q", sorted(set(pfns)))
+    distinct = sorted_unique(pfns)
     runs = verdicts.judge(distinct, ground, handover)
     findings += verdicts.findings(runs, registry())
     findings += verdicts.nothing_recorded(runs, outcome)

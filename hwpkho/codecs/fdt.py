@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"\xd0\x0d\xfe\xed"
 HEADER_SIZE = 40
+#: libfdt takes no tree that lies elsewhere (fdt_ro_probe_(), fdt_check_header()), bytes.
+ALIGNMENT = 8
 _HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
 _PAIR = struct.Struct(">II")
@@ -86,6 +88,7 @@ class Tree:
         error: What ended the reading early, None for a sound tree. What was found before it is
             in ``root``.
         late: Properties behind a child of their node, which libfdt does not see and ``root`` lacks.
+        missing: Bytes of ``totalsize`` that are not there; no block lacks them.
     """
 
     root: Node
@@ -97,6 +100,7 @@ class Tree:
     header: tuple[int, ...]
     error: str | None = None
     late: int = 0
+    missing: int = 0
 
 
 def totalsize(head: bytes | memoryview) -> int | None:
@@ -110,7 +114,8 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     """Read the tree in ``blob``, which may be longer than the tree.
 
     ``limits`` are the greatest depth and number of nodes. Raises InputError when libfdt would
-    refuse the header; damage inside the structure block is reported in :attr:`Tree.error`.
+    refuse the header, or ``blob`` ends inside the structure or strings block; damage inside the
+    structure block is reported in :attr:`Tree.error`.
     """
     if len(blob) < HEADER_SIZE:
         raise InputError(f"FDT header: {len(blob)} bytes, needs {HEADER_SIZE}")
@@ -122,10 +127,8 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
         raise InputError(f"FDT header: magic 0x{magic:08x}, expected 0xd00dfeed")
     if version < 16 or last > 17:
         raise InputError(f"FDT header: version {version} (last compatible {last}), expected 17")
-    if total < HEADER_SIZE or total > 0x7FFFFFFF:
+    if total < HEADER_SIZE or total >= 0x7FFFFFFF:
         raise InputError(f"FDT header: totalsize {total} is impossible")
-    if total > len(blob):
-        raise InputError(f"FDT: totalsize {total}, but only {len(blob)} bytes are there")
     if version < 17:
         n_struct = total - off_struct if off_struct <= total else 0
     for name, start, size in (
@@ -140,11 +143,14 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     if off_struct % 4 or off_reserve % 8:
         raise InputError("FDT header: structure or reservation block is not aligned")
     data = bytes(blob[:total])
+    if len(data) < max(off_struct + n_struct, off_strings + n_strings):
+        raise InputError(f"FDT: totalsize {total}, but only {len(data)} bytes are there")
     strings = data[off_strings : off_strings + n_strings]
     tree = Tree(Node(""), total, version, cpu, [], strings, header)
     tree.error = _read_reserve(data, off_reserve, tree.reserve)
     reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits)
     tree.error = reader.read(tree.root) or tree.error
+    tree.missing = total - len(data)
     tree.late = reader.late
     return tree
 

@@ -36,7 +36,7 @@ def parse(raw: bytes) -> HwpoisonBlob:
         raise MalformedBlobError(codes.BLOB_DAMAGED, str(error)) from error
     root = tree.root
     compatible = root.get("compatible")
-    if compatible is None or COMPATIBLE not in compatible.split(b"\0")[:-1]:
+    if compatible is None or COMPATIBLE not in compatible.split(b"\0"):
         if tree.error and compatible is None:
             raise MalformedBlobError(codes.BLOB_DAMAGED, tree.error)
         shown = "missing" if compatible is None else f'"{printable(compatible.rstrip(bytes(1)))}"'

@@ -116,7 +116,8 @@ def parse(raw: bytes | memoryview) -> RootFdt:
     """
     tree = fdt.parse(raw)
     root = tree.root
-    strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0")[:-1])
+    # The last string needs no NUL of its own: libfdt finds one in the padding or the next token.
+    strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0") if s)
     known = [
         VERSIONS[int(m[1])]
         for s in strings

@@ -83,9 +83,10 @@ class _Dump:
                 yield f"  0x{phys + span.offset + i:012x}  {text:<35}  {meaning}".rstrip()
 
     def _fdt(self, title: str, phys: int, tree: fdt.Tree) -> Iterator[str]:
-        data = self.source.read(phys, tree.totalsize)
+        size = tree.totalsize - tree.missing
+        data = self.source.read(phys, size)
         if data is not None:
-            yield from self._dump(title, phys, tree.totalsize, _fdt_spans(bytes(data), tree))
+            yield from self._dump(title, phys, size, _fdt_spans(bytes(data), tree))
 
     def _scratch(self) -> Iterator[str]:
         scratch = self.h.scratch

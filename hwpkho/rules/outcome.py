@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import root as roots
+from hwpkho.codecs.fdt import ALIGNMENT
 from hwpkho.codecs.vmalloc import SHIFT_BITS
 from hwpkho.codes import Problem, registry
 from hwpkho.codes import blob as blob_codes
@@ -54,7 +55,8 @@ def _root(h: Handover, _: Ground) -> Decision | None:
     if h.root is None or h.root.fdt is None:
         known = _problem(h, root_codes.DAMAGED, root_codes.ROOT_ABSENT) is not None
         return Decision("refused") if known else Decision(None)
-    return None
+    misplaced = h.root.phys is not None and h.root.phys % ALIGNMENT
+    return Decision("refused") if misplaced else None
 
 
 def _version(h: Handover, ground: Ground) -> Decision | None:
@@ -145,7 +147,9 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
     if ref is None:
         if h.hwpoison is not None:
             return None  # a copy of the blob, whose node lies behind the cut of the root's copy
-        return Decision("absent")
+        # libfdt, looking for the node, meets the damage before the end of the tree.
+        whole = h.root is not None and h.root.phys is not None
+        return Decision("dropped" if whole and fdt and fdt.tree.error else "absent")
     if ref.defect:
         message = f"hwpoison: {ref.defect}"
         at = h.root.phys if h.root else None

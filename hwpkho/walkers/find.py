@@ -78,7 +78,7 @@ def search(source: Source) -> Search:
     for phys in source.find_pages(fdt.MAGIC):
         found.magics.append(phys)
         # The kernel writes compatible first: a page's beginning tells, however long the tree.
-        head = source.read(phys, MIN_PAGE)
+        head = source.peek(phys, MIN_PAGE)
         if head is not None and not roots.looks_like_root(head):
             continue
         page = read_root_page(source, phys)
@@ -109,7 +109,8 @@ def read_root_page(source: Source, phys: int) -> bytes:
         return bytes(head or b"")
     data = source.read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
     if data is None:
-        data = source.read(phys, MIN_PAGE)  # a totalsize that lies; the page is there
+        # A totalsize that lies: there is the page, or what it holds from here on.
+        data = source.read(phys, MIN_PAGE - phys % MIN_PAGE)
     return bytes(data if data is not None else head)
 
 

@@ -117,6 +117,13 @@ class HandoverReader:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
             report.add(root_codes.DAMAGED, root.tree.error, at)
+        elif root.tree.missing:
+            there = root.totalsize - root.tree.missing
+            message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
+            report.add(root_codes.DAMAGED, message, at, "warning")
+        if at is not None and at % fdt.ALIGNMENT:
+            message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
+            report.add(root_codes.DAMAGED, message, at)
         if root.version is None:
             shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
             report.add(root_codes.VERSION, f"compatible is {shown or 'missing'}", at)
@@ -242,7 +249,9 @@ class HandoverReader:
         if phys is None:
             return copied
         limit = blobs.HEAD if ref.size is None else min(ref.size, blobs.HEAD)
-        head = self.source.read(phys, limit)
+        head = self.source.read(phys, blobs.HEAD)
+        if head is None:
+            head = self.source.read(phys, limit)
         if head is None:
             if copied is None:
                 self._subtree_missing(ref, "error")
@@ -250,9 +259,12 @@ class HandoverReader:
         total = fdt.totalsize(head)
         if total is not None:
             # The fdt-v1 consumer ignores the registered size; libfdt goes by totalsize.
-            whole = self.source.read(phys, min(total, self.page_size or PAGE_SIZES[-1]))
-            head = whole if whole is not None else head
-        return bytes(head)
+            page = self.page_size or PAGE_SIZES[-1]
+            whole = self.source.read(phys, min(total, page))
+            if whole is None:  # a totalsize that lies: there is what its page holds
+                whole = self.source.read(phys, page - phys % page)
+            return bytes(whole if whole is not None else head)
+        return bytes(head[:limit])
 
     def _check_blob(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> None:
         at, report = ref.phys, self.report

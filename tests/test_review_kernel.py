@@ -1,0 +1,98 @@
+"""Odd handovers, and what a real arm64 kernel (7.3.4, 4 and 64 KiB pages) did with them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from handovers import Machine
+
+from hwpkho.cases import CaseOptions
+from hwpkho.codecs import fdt
+from hwpkho.codecs.metadata import build_scratch
+from hwpkho.commands.validate import ValidateOptions, validate
+
+PFNS = [0x50010, 0x52000]
+SCRATCH = (0x7600_0000, 0x200_0000)
+
+
+@pytest.fixture
+def m():
+    return Machine(at=0x6000_0000)
+
+
+def _validate(m, made, folder, root=None, areas=(SCRATCH,)):
+    array = m.put(build_scratch(list(areas)))
+    iomem = folder / "iomem"
+    iomem.write_text("40000000-7fffffff : System RAM\n")
+    case = CaseOptions(m.page_size, root or made.root, (array, 16 * len(areas)))
+    return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(iomem),)))
+
+
+def _set_root(m, made, name, value, node=None):
+    """Change a property of the root FDT or of one of its nodes."""
+    tree = fdt.parse(m.memory[made.root]).root
+    where = tree.find(node) if node else tree
+    where.properties = [
+        fdt.Property(p.name, value if p.name == name else p.value, 0) for p in where.properties
+    ]
+    m.memory[made.root] = fdt.build(tree).ljust(m.page_size, b"\0")
+
+
+@pytest.mark.parametrize("total", [8192, 1 << 20, (1 << 31) - 2])
+def test_a_totalsize_beyond_the_page_is_not_noticed(total, m, tmp_path):
+    made = m.handover(PFNS)
+    m.poke(made.root + 4, ">I", total)
+    judged = _validate(m, made, tmp_path)
+    assert judged.outcome == "replay"
+    assert [f.severity for f in judged.findings if f.code == "HP201"] == ["warning"]
+
+
+def test_a_chunk_that_is_an_array_page_too(m, tmp_path):
+    made = m.handover(PFNS, capacity=1024)
+    m.poke(made.chunks[0] + 16, "<Q", made.chunks[0])
+    judged = _validate(m, made, tmp_path)
+    assert (judged.outcome, judged.pfns) == ("dropped", 0)
+
+
+@pytest.mark.parametrize(
+    ("compatible", "outcome"),
+    [(b"kho-v4", "replay"), (b"\0kho-v4", "replay"), (b"kho-v4 ", "refused"), (b"", "refused")],
+)
+def test_compatible_without_a_nul_of_its_own(compatible, outcome, m, tmp_path):
+    made = m.handover(PFNS)
+    _set_root(m, made, "compatible", compatible)
+    assert _validate(m, made, tmp_path).outcome == outcome
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7])
+def test_the_fdt_revision_does_not_look_at_blob_size(size, m, tmp_path):
+    made = m.handover(PFNS, revision="fdt-v1")
+    _set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
+    judged = _validate(m, made, tmp_path)
+    assert (judged.outcome, judged.pfns) == ("replay", 2)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7, 31])
+def test_the_struct_revision_looks_at_blob_size(size, m, tmp_path):
+    made = m.handover(PFNS)
+    _set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
+    assert _validate(m, made, tmp_path).outcome == "dropped"
+
+
+@pytest.mark.parametrize(("offset", "outcome"), [(0x108, "replay"), (0x104, "refused")])
+def test_a_root_fdt_inside_its_page(offset, outcome, m, tmp_path):
+    made = m.handover(PFNS)
+    m.memory[made.root] = bytes(offset) + m.memory[made.root][:-offset]
+    judged = _validate(m, made, tmp_path, made.root + offset)
+    assert judged.outcome == outcome
+    assert any(f.code == "HP201" for f in judged.findings) == (outcome == "refused")
+
+
+@pytest.mark.parametrize(("node", "outcome"), [(0, "dropped"), (1, "replay")])
+def test_damage_of_the_root_before_and_behind_the_node(node, outcome, m, tmp_path):
+    made = m.handover(PFNS)
+    tree = fdt.parse(m.memory[made.root]).root
+    assert tree.children[0].name == "hwpoison"
+    m.poke(made.root + tree.children[node].offset, ">I", 7)
+    assert _validate(m, made, tmp_path).outcome == outcome

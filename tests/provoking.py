@@ -85,6 +85,14 @@ provokes(pfnlist.TRANSIENT)(replayed("arm64-4k-B-f-chunk-page"))
 provokes(pfnlist.IN_USE)(replayed("arm64-4k-B-h-kernel-text"))
 
 
+@provokes(tracker.SCRATCH_SMALL)
+def _scratch_small(folder):
+    m = Machine()
+    m.handover()
+    array = m.put(struct.pack("<QQ", 0x7600_0000, 16 << 20))
+    return made(folder, m, "--kho-scratch", f"0x{array:x}:16")
+
+
 @provokes(root_codes.OLDER_CONSUMER)
 def _older_consumer(folder):
     m = Machine()

@@ -96,3 +96,23 @@ def test_damage_of_the_root_before_and_behind_the_node(node, outcome, m, tmp_pat
     assert tree.children[0].name == "hwpoison"
     m.poke(made.root + tree.children[node].offset, ">I", 7)
     assert _validate(m, made, tmp_path).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("sizes", "outcome"),
+    [((0,), "crash"), ((0, 0), "crash"), ((0, 24), "replay"), ((16,), "crash"), ((20,), "replay"),
+     ((8, 8), "crash"), ((8, 16), "replay")],
+)  # fmt: skip
+def test_scratch_must_hold_the_page_structs(sizes, outcome, m, tmp_path):
+    """1 GiB of RAM in pages of 4 KiB has 16 MiB of page structs."""
+    areas = [(0x7000_0000 + (i << 26), size << 20) for i, size in enumerate(sizes)]
+    judged = _validate(m, m.handover(PFNS), tmp_path, areas=areas)
+    assert judged.outcome == outcome
+    assert any(f.code == "HP420" for f in judged.findings) == (outcome == "crash")
+
+
+@pytest.mark.parametrize(("size", "outcome"), [(0, "crash"), (1 << 20, "replay")])
+def test_larger_pages_need_less_scratch(size, outcome, tmp_path):
+    m = Machine(65536, at=0x6000_0000)
+    made = m.handover([0x5001])
+    assert _validate(m, made, tmp_path, areas=[(0x7000_0000, size)]).outcome == outcome

@@ -168,6 +168,16 @@ WRONG_TREE = Code(
     "A crash at boot, or the list silently lost.",
     "Do not kexec with it; check that both kernels have the same page size.",
 )
+SCRATCH_SMALL = Code(
+    "HP420",
+    "scratch-small",
+    "error",
+    "measured",
+    "Scratch is smaller than what the next kernel must place in it.",
+    "A panic in early boot: everything that is allocated before the handover is read has to come "
+    "from scratch, the page structs of all RAM among it (with 4 KiB pages 1/64 of RAM).",
+    "Do not kexec with it; boot the producer with a larger kho_scratch=.",
+)
 
 CODES = (
     GONE,
@@ -188,4 +198,5 @@ CODES = (
     SCRATCH_OUTSIDE,
     NO_SCRATCH,
     WRONG_TREE,
+    SCRATCH_SMALL,
 )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: SECTION_SIZE_BITS by page size: arch/arm64/include/asm/sparsemem.h,
 #: arch/x86/include/asm/sparsemem.h.
 _SECTION_BITS = {4096: 27, 16384: 27, 65536: 29}
+#: sizeof(struct page) on both architectures, bytes.
+_PAGE_STRUCT = 64
 
 
 @dataclass(slots=True)
@@ -60,6 +62,16 @@ class Ground:
     def ram_pages(self) -> int:
         """Return how many frames are RAM, those in use included."""
         return sum(b - a + 1 for a, b in zip(*self._ram, strict=True))
+
+    def page_structs(self) -> int:
+        """Return how many bytes of struct page the next kernel allocates before all else.
+
+        0 where that is not known: without a map, and for larger pages than 4 KiB, whose kernels
+        were seen to boot with less.
+        """
+        if self.page_size != 4096:
+            return 0
+        return _PAGE_STRUCT * sum(b - a + 1 for a, b in self.section_holes())
 
     def outside(self, phys: int, size: int = 1) -> bool:
         """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM."""

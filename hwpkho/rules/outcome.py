@@ -100,6 +100,12 @@ def _scratch(h: Handover, ground: Ground) -> Decision | None:
             message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
             code = tracker_codes.SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
+    if scratch.areas:
+        total, needed = sum(size for _, size in scratch.areas), ground.page_structs()
+        if total <= needed:
+            message = f"{total} bytes of scratch are too few: the page structs alone take {needed}"
+            code = tracker_codes.SCRATCH_SMALL
+            return Decision("crash", finding(code, message, phys=scratch.array))
     return None
 
 

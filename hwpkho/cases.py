@@ -53,6 +53,7 @@ def read_case(specs: Sequence[str], options: CaseOptions | None = None, base: in
         found = recognise(spec, base)
         if isinstance(found, Memory):
             images.append(found)
+            copies += found.copies
         elif isinstance(found, list):
             copies += found
         else:

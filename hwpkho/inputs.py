@@ -9,6 +9,8 @@ from hwpkho.codecs import fdt, pfnlist
 from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
 from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.codes import problem
+from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources import raw
@@ -29,11 +31,12 @@ HANDOVER_JSON = "handover.json"
 
 
 class Memory(NamedTuple):
-    """A memory image, and what a ``handover.json`` beside its segments says."""
+    """A memory image, what a ``handover.json`` beside its segments says, copies of debugfs."""
 
     source: Source
     handed: BootHandover | None = None
     page_size: int | None = None
+    copies: tuple[copies.Copy, ...] = ()
 
 
 Recognised = Memory | list[copies.Copy] | pfnlist.PfnList
@@ -56,6 +59,8 @@ def recognise(spec: str, base: int = 10) -> Recognised:
         raise InputError(f"{name}: the file is empty")
     image = open_image(file)
     if image is not None:
+        if image.capture_note:
+            return _capture(image, name)
         if image.handover_note:
             return Memory(image, *handover_json(image.handover_note, f"{name}: HWPKHO note"))
         return Memory(image)
@@ -72,6 +77,30 @@ def recognise(spec: str, base: int = 10) -> Recognised:
             raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
         return pfnlist.parse(bytes(file.read(0, file.size)), name, base)
     return [_struct_blob(head, file.size, name)]
+
+
+def _capture(image: Source, name: str) -> Memory:
+    """A core made by ``hwpkho capture``: memory, and what was known beside it."""
+    from hwpkho.sources.capturenote import CaptureNote  # costs json: only where there is one
+
+    try:
+        note = CaptureNote.parse(image.capture_note)
+    except InputError as error:
+        raise InputError(f"{name}: HWPKHO-CAPTURE note: {error}") from error
+    handed = BootHandover(*note.handed) if note.handed else None
+    copied = tuple(
+        copies.Copy(
+            printable(c.name),
+            "in" if c.role == "in" else "out" if c.role == "out" else None,
+            c.fdt,
+            c.subtrees,
+            c.scratch,
+            [problem(UNREADABLE_FILE, printable(text)) for text in c.unusable],
+            set(c.unreadable),
+        )
+        for c in note.copies
+    )
+    return Memory(image, handed, note.page_size, copied)
 
 
 def _folder(folder: Path) -> Recognised:

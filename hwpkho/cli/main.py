@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "Say what replaying a list would do, against a memory map.",
     "merge": "Bring lists together.",
     "diff": "Say what was added to a list and what was lost.",
+    "capture": "Keep what tells of a handover as one small file.",
     "memmap": "Read and show a memory map of any form.",
     "explain": "Say what a finding means and what to do about it.",
     "schema": "Print the JSON Schema of a document.",

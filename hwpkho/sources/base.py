@@ -28,7 +28,7 @@ class Source(ABC):
         page_size_hint: The page size (bytes) that the image states, None where it states none.
         handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
             where there is none.
-        capture_note: JSON of a capture (:mod:`hwpkho.codecs.capturenote`), empty where none.
+        capture_note: JSON of a capture (:mod:`hwpkho.sources.capturenote`), empty where none.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 

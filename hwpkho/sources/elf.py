@@ -41,6 +41,8 @@ _EHDR_SIZE, _SHDR_SIZE = 64, 64
 
 #: Owner of the note in cores that hwpkho writes; its content is that of a ``handover.json``.
 NOTE_OWNER = b"HWPKHO"
+#: Owner of the note of a capture.
+CAPTURE_OWNER = b"HWPKHO-CAPTURE"
 _NOTE_TYPE = 0
 
 #: e_machine → architecture as hwpkho calls it.
@@ -118,6 +120,8 @@ def open_elf(file: FileBytes) -> MappedSource:
                     source.vmcoreinfo = desc
                 elif owner == NOTE_OWNER:
                     source.handover_note = desc
+                elif owner == CAPTURE_OWNER:
+                    source.capture_note = desc
             break
     return source
 
@@ -164,18 +168,19 @@ def write_core(
     extents: Sequence[tuple[int, Sequence[bytes | memoryview]]],
     *,
     page_size: int,
-    arch: str,
+    arch: str | None,
     note: bytes,
+    owner: bytes = NOTE_OWNER,
 ) -> None:
     """Write an ELF64 core of ``extents``: ascending, disjoint ``(phys, parts)`` of whole pages.
 
-    ``arch`` is one of the values of :data:`MACHINES`; ``note`` goes into a note of hwpkho's own
-    (:data:`NOTE_OWNER`). No VMCOREINFO note is written: readers such as drgn take its presence as
-    the promise of a whole kernel. Virtual addresses are the physical ones, so that a debugger can
-    be asked for either.
+    ``arch`` is one of the values of :data:`MACHINES`, None for an unknown one; ``note`` goes into
+    a note of hwpkho's own (:data:`NOTE_OWNER` or :data:`CAPTURE_OWNER`). No VMCOREINFO note is
+    written: readers such as drgn take its presence as the promise of a whole kernel. Virtual
+    addresses are the physical ones, so that a debugger can be asked for either.
     """
-    machine = next(number for number, name in MACHINES.items() if name == arch)
-    owner = NOTE_OWNER + b"\0"
+    machine = next((number for number, name in MACHINES.items() if name == arch), 0)
+    owner += b"\0"
     notes = struct.pack("<III", len(owner), len(note), _NOTE_TYPE)
     notes += owner + bytes(-len(owner) % 4) + note + bytes(-len(note) % 4)
     count = 1 + len(extents)

@@ -59,9 +59,9 @@ def from_setup_data(source: Source) -> Iterator[BootHandover]:
         if hdrs >= _HDRS
     )
     for hdrs in islice(places, _MAX_BOOT_PARAMS):
-        pointer = source.read(hdrs - _HDRS + _SETUP_DATA, 8)
-        if pointer is not None:
-            yield from _setup_chain(source, int.from_bytes(pointer, "little"), visited)
+        header = source.read(hdrs, _SETUP_DATA + 8 - _HDRS)
+        if header is not None:
+            yield from _setup_chain(source, int.from_bytes(header[-8:], "little"), visited)
 
 
 def _where_to_look(source: Source) -> Iterator[tuple[int, int]]:
@@ -85,7 +85,7 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
     for at in range(start, start + size, step):
         length = min(step + len(what) - 1, start + size - at)
         try:
-            piece = source.read(at, length)
+            piece = source.peek(at, length)
         except InputError:  # a damaged page: what lies around it is still looked at
             if step > MIN_PAGE:
                 yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
@@ -123,17 +123,18 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHan
     """Yield what /chosen of the device trees at ``magics`` (physical addresses) says."""
     budget = _MAX_DTB_BYTES
     for at in magics:
-        head = source.read(at, 8)
+        head = source.peek(at, 8)
         total = fdt.totalsize(head) if head else None
         if total is None or total > _MAX_DTB or total > budget:
             continue
-        data = source.read(at, total)
+        data = source.peek(at, total)
         if data is None:
             continue
         budget -= total
         blob = bytes(data)
         if b"linux,kho-fdt\0" not in blob:
             continue
+        source.read(at, total)  # this one decides
         try:
             tree = fdt.parse(blob, fdt.DTB_LIMITS)
         except InputError:

@@ -1,0 +1,69 @@
+"""``hwpkho capture``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hwpkho.cases import CaseOptions
+from hwpkho.cli import options
+from hwpkho.commands import capture as job
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from hwpkho.commands.capture import Captured
+
+EPILOG = """\b
+Examples:
+  hwpkho capture -o capture.elf
+  hwpkho capture vmcore -o small.elf
+  hwpkho capture dump.elf debugfs-kho/ -o small.elf && hwpkho decode small.elf
+
+\b
+Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no handover."""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("inputs", nargs=-1, metavar="[INPUT...]")
+@click.option("-o", "--output", metavar="OUT", help="Where to; '-' is standard output.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
+@click.option(
+    "--no-scrub",
+    is_flag=True,
+    help="Keep the pages whole: old kernel memory around what is read, too.",
+)
+@options.handover
+def command(
+    inputs: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    no_scrub: bool,
+    page_size: int | None,
+    root_fdt: int | None,
+    kho_scratch: tuple[int, int] | str | None,
+    arch: str | None,
+) -> None:
+    """Keep what tells of a handover as one small file.
+
+    INPUT is a memory image, with what belongs to it, as decode reads it; without one it is the
+    running kernel. The file decodes and validates as the original does.
+    """
+    path = job.check(output)
+    chosen = CaseOptions(page_size, root_fdt, kho_scratch, arch)
+    if inputs:
+        made = job.crop(inputs, path, chosen, scrub=not no_scrub, force=force)
+    else:
+        from hwpkho.commands.live import Live
+
+        live = Live(page_size=page_size)
+        made = job.running(live, path, chosen, scrub=not no_scrub, force=force)
+    _report(made)
+
+
+def _report(made: Captured) -> None:
+    for handover in made.handovers:
+        click.echo(f"hwpkho: {printable(str(handover))}", err=True)
+    click.echo(f"hwpkho: {printable(made.path)}: {made.pages} pages of 4 KiB", err=True)
+    for note in made.notes:
+        click.echo(f"hwpkho: note: {note}", err=True)

@@ -1,0 +1,207 @@
+"""capture: what decode and validate touch of an image, or of a running kernel, as one file."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwpkho import inputs, output
+from hwpkho.cases import CaseOptions, read_case
+from hwpkho.errors import InputError, UsageError
+from hwpkho.render import decode_json
+from hwpkho.sources import elf
+from hwpkho.sources.capturenote import CaptureNote, DebugfsCopy
+from hwpkho.sources.overlay import CombinedSource
+from hwpkho.sources.recorder import Recorder
+from hwpkho.walkers import case
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.commands.live import Live
+    from hwpkho.model.handover import Handover
+    from hwpkho.sources.base import Source
+    from hwpkho.walkers.boot import BootHandover
+    from hwpkho.walkers.copies import Copy
+
+#: Pages of an ELF core's data are aligned so, bytes.
+_ALIGN = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a capture holds.
+
+    Attributes:
+        handovers: What decode reads in it.
+        pages: Pages of 4096 bytes kept.
+        path: Where it went.
+        notes: What the user should know.
+    """
+
+    handovers: tuple[Handover, ...]
+    pages: int
+    path: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """One machine at one moment, opened."""
+
+    source: Source
+    copies: list[Copy]
+    handed: list[BootHandover]
+    page_size: int | None
+    release: str | None = None
+    iomem: str | None = None
+
+
+def crop(
+    specs: Sequence[str],
+    path: str,
+    options: CaseOptions | None = None,
+    *,
+    scrub: bool = True,
+    force: bool = False,
+) -> Captured:
+    """Write what ``decode`` touches of a case to an ELF core at ``path``.
+
+    ``scrub`` zeroes every byte of the pages kept that nobody read. Raises InputError where there
+    is no memory or no handover in the inputs, or the core would not decode alike; UsageError
+    where ``path`` is in the way.
+    """
+    options = options or CaseOptions()
+    images: list[inputs.Memory] = []
+    copies: list[Copy] = []
+    for spec in specs:
+        found = inputs.recognise(spec)
+        if isinstance(found, inputs.Memory):
+            images.append(found)
+            copies += found.copies
+        elif isinstance(found, list):
+            copies += found
+        else:
+            raise InputError(f"{found.source}: a list of PFNs is no memory image")
+    if not images:
+        raise InputError(f"{copies[0].name}: a copy of debugfs holds no memory to capture")
+    source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
+    told = next((m.page_size for m in images if m.page_size), source.page_size_hint)
+    if options.page_size is None:
+        source.page_size_hint = told
+    handed = [m.handed for m in images if m.handed]
+    if len(handed) > 1:
+        raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
+    machine = _Machine(source, copies, handed, options.page_size or told)
+    return _capture(machine, path, options, scrub=scrub, force=force)
+
+
+def running(
+    live: Live,
+    path: str,
+    options: CaseOptions | None = None,
+    *,
+    scrub: bool = True,
+    force: bool = False,
+) -> Captured:
+    """Write what tells of the running kernel's handovers to an ELF core at ``path``.
+
+    Raises InputError with the reason where it cannot be read, and as :func:`crop`.
+    """
+    machine = _Machine(
+        live.memory(), live.copies(), live.handed(), live.page_size, live.release, live.iomem
+    )
+    return _capture(machine, path, options or CaseOptions(), scrub=scrub, force=force)
+
+
+def _capture(
+    machine: _Machine, path: str, options: CaseOptions, *, scrub: bool, force: bool
+) -> Captured:
+    if path != output.STDOUT:
+        output.check_file(path, force=force)
+    recorder = Recorder(machine.source)
+    if options.page_size is None and machine.page_size:
+        recorder.page_size_hint = machine.page_size
+    handovers = case.from_memory(recorder, machine.copies, options, machine.handed)
+    if not handovers:
+        raise InputError(f"{machine.source.name}: no handover to capture")
+    _keep_the_end(recorder, handovers)
+    note = CaptureNote(
+        next((h.page_size for h in handovers if h.page_size), machine.page_size),
+        machine.release,
+        next(((b.fdt_addr, b.scratch_addr, b.scratch_size) for b in machine.handed), None),
+        tuple(_noted(c) for c in machine.copies),
+        machine.iomem,
+    )
+    extents = recorder.kept(scrub=scrub)
+    with tempfile.NamedTemporaryFile(prefix="hwpkho-") as core:
+        elf.write_core(
+            core,  # type: ignore[arg-type]  # a file open for bytes, by another name
+            extents,
+            page_size=_ALIGN,
+            arch=machine.source.arch,
+            note=note.build(),
+            owner=elf.CAPTURE_OWNER,
+        )
+        core.flush()
+        notes = _compare(core.name, handovers, options, list(machine.source.problems))
+        core.seek(0)
+        with output.file(path, force=force) as out:
+            shutil.copyfileobj(core, out)
+    pages = sum(-(-sum(len(p) for p in parts) // _ALIGN) for _, parts in extents)
+    return Captured(tuple(handovers), pages, path, tuple(notes))
+
+
+def _noted(copy: Copy) -> DebugfsCopy:
+    return DebugfsCopy(
+        copy.name,
+        copy.role,
+        copy.fdt,
+        copy.subtrees,
+        copy.scratch,
+        tuple(p.message for p in copy.problems),
+        tuple(sorted(copy.unreadable)),
+    )
+
+
+def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
+    """Some problems say where memory ends: then its last bytes are kept as well."""
+    if any("memory ends at" in p.message for h in handovers for p in h.problems):
+        end = max(start + size for start, size in recorder.extents())
+        recorder.read(end - 8, 8)
+
+
+def _compare(
+    path: str, handovers: Sequence[Handover], options: CaseOptions, own: list[Any]
+) -> list[str]:
+    """Decode the core again; InputError where it does not say the same.
+
+    What is wrong with the original as a file is no longer so in the capture: a note.
+    """
+    again = read_case([path], options)
+    if _document(handovers, own) != _document(again.handovers, []):
+        raise InputError(
+            "the capture does not decode as the original does: give the original itself to whoever "
+            "is to look at it"
+        )
+    return [f"not wrong any more in the capture: {p.message}" for p in own]
+
+
+def _document(handovers: Sequence[Handover], without: list[Any]) -> list[dict[str, Any]]:
+    dropped = [p.to_json() for p in without]
+    found: Any = decode_json.body(handovers)["handovers"]
+    for handover in found:
+        del handover["source"]
+        handover["problems"] = [p for p in handover["problems"] if p not in dropped]
+        if handover["hwpoison"] and handover["hwpoison"]["pfns"] is not None:
+            handover["hwpoison"]["pfns"] = list(handover["hwpoison"]["pfns"])
+    return list(found)
+
+
+def check(path: str | None) -> str:
+    """Return the path to write to; UsageError where none was given."""
+    if path is None:
+        raise UsageError("where to write the capture? give -o OUT")
+    return path

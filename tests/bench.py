@@ -2,6 +2,7 @@
 
 Each figure is the best of several runs in children of their own; what it is compared with runs in
 turn with it, so a busy machine slows both. Nothing here fails: an aim that is missed is marked.
+Each tests/bench_NAME.py beside it has a ``measure(folder)`` that prints more of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import struct
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import captures
@@ -149,6 +151,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="hwpkho-bench-"))
     try:
         figures(folder)
+        for module in sorted(Path(__file__).parent.glob("bench_*.py")):
+            print()
+            import_module(module.stem).measure(folder)
     finally:
         shutil.rmtree(folder)
 

@@ -1,0 +1,104 @@
+"""The documented CI jobs, run as far as they run without the service."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import xml.etree.ElementTree as ET
+
+import captures
+import pytest
+import replays
+
+ROOT = captures.FIXTURES.parent
+WORKFLOW = (ROOT / ".github" / "workflows" / "validate-handovers.yml").read_text()
+PAGE = (ROOT / "docs" / "ci.md").read_text()
+
+
+def _of_workflow():
+    block = re.search(r"# begin: judge\n(.*?) *# end: judge", WORKFLOW, re.DOTALL)
+    return textwrap.dedent(block[1])
+
+
+def _of_page():
+    (block,) = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    return block
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Return a function that runs a script as a CI service would."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    program = bin_ / "hwpkho"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hwpkho "$@"\n')
+    program.chmod(0o755)
+
+    def run(script, cases, **variables):
+        env = {
+            **os.environ,
+            "PATH": f"{bin_}:{os.environ['PATH']}",
+            "CAPTURES": str(cases),
+            "REPORTS": str(tmp_path / "reports"),
+            **variables,
+        }
+        # GitHub runs steps with bash -e.
+        return subprocess.run(
+            ["bash", "-e", "-c", script],
+            env=env,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_the_two_are_the_same():
+    assert _of_workflow() == _of_page()
+
+
+def test_job(job, tmp_path):
+    cases = tmp_path / "captures"
+    for name in ("arm64-4k-B-good", "arm64-4k-B-a-outside-ram-above"):
+        replays.unpack(name, cases)
+    reports = tmp_path / "reports"
+    options = "--iomem-of next --arch arm64 --jobs 1"
+    got = job(_of_page(), cases, OPTIONS=options)
+    assert got.returncode == 1
+    assert "2 cases: 1 fine, 1 with findings, 0 not judged" in got.stdout
+    assert got.stderr == ""
+    assert {p.name for p in reports.iterdir()} == {
+        "hwpkho.sarif", "junit.xml", "hwpkho.json", "report.txt",
+    }  # fmt: skip
+    assert ET.parse(reports / "junit.xml").getroot().get("failures") == "1"
+    sarif = json.loads((reports / "hwpkho.sarif").read_text())
+    assert "HP601" in {r["ruleId"] for r in sarif["runs"][0]["results"]}
+    accepted = tmp_path / "accepted.toml"
+    accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "known"\n')
+    got = job(_of_page(), cases, OPTIONS=options, BASELINE=str(accepted))
+    assert got.returncode == 0
+    (cases / "arm64-4k-B-good" / "iomem.txt").write_bytes(b"")
+    got = job(_of_page(), cases, OPTIONS=options)
+    assert got.returncode == 3
+    assert "1 of 2 cases could not be judged" in got.stderr
+    assert json.loads((reports / "hwpkho.json").read_text())["summary"]["not_judged"] == 1
+
+
+def test_workflow_takes_inputs_only_through_the_environment():
+    """An input that is pasted into a script could run commands."""
+    scripts = re.findall(r"run: (?:\|\n((?:          .*\n|\n)+)|(.*)\n)", WORKFLOW)
+    assert len(scripts) == 2
+    assert not any("${{" in part for script in scripts for part in script)
+
+
+def test_workflow_inputs_are_used_and_documented():
+    inputs = re.findall(r"^      ([a-z-]+):$", WORKFLOW.partition("jobs:")[0], re.MULTILINE)
+    assert len(inputs) == 7
+    for name in inputs:
+        assert f"inputs.{name}" in WORKFLOW

@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,15 @@ import provoking
 import pytest
 import replays
 from handovers import Machine
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwpkho.codecs import baseline
 from hwpkho.commands import batch, casefolder
 from hwpkho.commands.acceptance import Acceptance
 from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import InputError
+from hwpkho.render.formats import FORMATS
 
 IOMEM = "40000000-7fffffff : System RAM\n"
 
@@ -255,7 +259,74 @@ def test_folders_that_hold_no_cases(tmp_path, cli):
         casefolder.read(tmp_path / "case")
 
 
+def test_a_case_is_no_folder_of_cases(cases, cli, tmp_path):
+    """Its memory would be passed over, and its copy of debugfs taken for a case."""
+    shutil.copytree(captures.CAPTURES / "x86-luo" / "debugfs-kho", cases / "a-fine" / "kho")
+    for folder in (cases / "a-fine", cases / "a-fine" / "kho"):
+        got = cli("validate", "--json", "--batch", folder)
+        assert (got.code, got.out) == (3, "")
+        assert "is a case itself" in got.err
+    (cases / "0x1000.bin").write_bytes(bytes(4096))
+    assert "is a case itself" in cli("validate", "--batch", cases).err
+
+
+def test_file_names_of_any_bytes(tmp_path, cli):
+    folder = machine(tmp_path / os.fsdecode(b"caf\xe9\n"))
+    (folder / "memory.elf").rename(folder / os.fsdecode(b"m\xff.elf"))
+    (folder / os.fsdecode(b"\xfe\x1b[2J.txt")).write_text("notes: none\n")
+    for name in FORMATS:
+        got = cli("validate", "--format", name, "--batch", tmp_path)
+        assert got.code == 0
+        got.out.encode("utf-8")
+        assert "\x1b" not in got.out
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda b: b"\xd0\x0d\xfe\xed" + b))
+def test_any_file_is_told_or_refused(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "file").write_bytes(data)
+    with suppress(InputError):
+        found = casefolder.read(folder)
+        assert found.inputs == [str(folder / "file")]
+
+
 # Manifests
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+LINES = (
+    st.text()
+    | JSON.map(json.dumps)
+    | st.fixed_dictionaries(
+        {"case": st.text(), "inputs": st.just(["nowhere"]) | JSON},
+        optional={
+            "memmap": JSON,
+            "options": st.dictionaries(
+                st.sampled_from(["page_size", "root-fdt", "kho_scratch", "arch", "role", "map",
+                                 "boot", "iomem_of", "next_cmdline", "consumer_kho", "max_pages",
+                                 "max_fraction", "max_per_gib", "base"]),
+                JSON,
+            ),
+        },
+    ).map(json.dumps)
+)  # fmt: skip
+
+
+@given(st.lists(LINES, max_size=4))
+def test_any_line_is_a_result(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("any") / "m"
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    with suppress(InputError):
+        for job in batch.jobs(str(path)):
+            result = batch.judge(job, ValidateOptions(), Acceptance())
+            assert result.exit in (2, 3)
+            assert result.error
+            assert result.error.isprintable()
+            assert "internal error" not in result.error
 
 
 def manifest(folder, *lines):

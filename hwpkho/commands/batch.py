@@ -68,9 +68,7 @@ def jobs(path: str) -> list[Job]:
     shown = printable(path)
     if Path(path).is_dir():
         try:
-            folders = sorted(
-                p.name for p in Path(path).iterdir() if p.is_dir() and not p.name.startswith(".")
-            )
+            folders = casefolder.cases(Path(path))
         except OSError as error:
             raise InputError(f"{shown}: {error.strerror or error}") from error
         if not folders:

@@ -52,6 +52,25 @@ class Contents:
     handed: Path | None = None
 
 
+def cases(folder: Path) -> list[str]:
+    """Return the names of the folders in ``folder`` that are cases, hidden ones left out.
+
+    Raises InputError where ``folder`` is a case itself: its own files would be passed over.
+    """
+    own = copies.is_debugfs(folder)
+    names: list[str] = []
+    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+        if path.is_dir():
+            names.append(path.name)
+        elif path.is_file():
+            with path.open("rb") as file:
+                own = own or raw.is_segment_name(path.name) or _is_image(file.read(16))
+    if own:
+        shown = printable(str(folder))
+        raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
+    return names
+
+
 def read(folder: Path) -> Contents:
     """Sort the files of a case. Raises InputError where one cannot be told or none is an input."""
     shown = printable(str(folder))
@@ -114,7 +133,7 @@ def _file_role(path: Path) -> Role:
         if not file.size:
             raise InputError(f"{shown}: the file is empty")
         head = bytes(file.read(0, _HEAD))
-    if any(head.startswith(magic) for magic, _, _ in FORMATS):
+    if _is_image(head):
         return "input"
     if head[:4] == fdt.MAGIC:
         # A device tree looks like any FDT; a root FDT or a blob says what it is.
@@ -124,6 +143,10 @@ def _file_role(path: Path) -> Role:
     if _is_map_file(path, head) or _has_map_lines(path):
         return "memmap"
     return "input" if _is_list(path) else "unused"
+
+
+def _is_image(head: bytes) -> bool:
+    return any(head.startswith(magic) for magic, _, _ in FORMATS)
 
 
 def _either(path: Path, head: bytes, shown: str) -> Role:

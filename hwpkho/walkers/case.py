@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
+from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
 from hwpkho.codes.root import GENERATIONS, ROOT_ABSENT
@@ -92,6 +93,8 @@ def from_memory(
         real, dropped = find.choose(source, trackers, candidates, page_size, known)
     else:
         real, dropped = list(candidates), []
+    for copy in missing:
+        _check_apart(copy, real, source)
     found = [
         _Found(c.phys, find.read_root_page(source, c.phys), c.root, c.kexec_count) for c in real
     ]
@@ -221,7 +224,8 @@ def _belongs(copy: Copy, candidates: Sequence[find.Candidate], source: Source) -
 def _same(copy: Copy, root: roots.RootFdt, source: Source) -> bool:
     """Tell whether a copy is of this handover: same tracker, else same metadata, else same blob."""
     own = copy.root()
-    if own is not None:
+    # A copy that is cut before the tracker's address does not tell.
+    if own is not None and (own.memory_map is not None or not copy.cut):
         return own.memory_map == root.memory_map
     for name in (roots.KEXEC_METADATA, roots.HWPOISON):
         if name in copy.subtrees:
@@ -258,6 +262,28 @@ def _attach(copy: Copy, found: Sequence[_Found], source: Source) -> None:
                 )
         f.role = copy.role or f.role
         f.copy = copy if f.copy is None else f.copy
+
+
+def _check_apart(copy: Copy, real: Sequence[find.Candidate], source: Source) -> None:
+    """InputError where a copy that is of no root FDT in memory cannot be of this machine now."""
+    root = copy.root()
+    for name, raw in copy.subtrees.items():
+        there = _in_memory(name, raw, root, source) if root else None
+        if there is not None and there != raw:
+            raise InputError(
+                f"{copy.name}: subtree {printable(name)} differs from what is at its address in "
+                f"{source.name}: not one machine at one moment"
+            )
+    try:
+        count = KexecMetadata.parse(copy.subtrees.get(roots.KEXEC_METADATA, b"")).kexec_count
+    except ValueError:
+        return
+    for c in real:
+        if c.kexec_count == count:
+            raise InputError(
+                f"{copy.name}: another handover than the one at 0x{c.phys:x} in {source.name}, and "
+                f"both are made after {count} kexecs: not one machine at one moment"
+            )
 
 
 def _join(copies: Sequence[Copy]) -> list[Copy]:

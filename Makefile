@@ -32,9 +32,8 @@ venv: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or later")'
-	mkdir -p $(VENV)
-	TMPDIR= $(PYTHON) -m venv $(VENV)
 	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[kdump,dev]'
 	touch $@
 

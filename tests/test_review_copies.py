@@ -1,4 +1,4 @@
-"""A debugfs copy beside a memory image: joined where it is of the same handover, else told apart."""
+"""A debugfs copy beside a memory image: joined where it is of the same handover, or refused."""
 
 from __future__ import annotations
 

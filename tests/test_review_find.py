@@ -68,3 +68,13 @@ def test_pages_that_differ_are_refused(tmp_path):
     m.memory[0x9000_0000] = m.memory[incoming.root].replace(b"hwpoison", b"hwpoisom")
     with pytest.raises(InputError, match="differ, and nothing tells the real one"):
         _decode(tmp_path, m)
+
+
+@pytest.mark.parametrize("page_size", [4096, 16384])
+def test_the_page_size_under_which_more_is_marked(page_size, tmp_path):
+    """A kho-v1 bitmap marks the page it begins with, whatever the page size."""
+    m = Machine(page_size, at=0x8000_0000)
+    made = m.handover(PFNS, kho=1, revision="fdt-v1")
+    assert made.root == 0x8000_0000
+    (h,) = read_case([str(m.save(tmp_path))]).handovers
+    assert (h.page_size, h.tracker, list(h.hwpoison.pfns)) == (page_size, "complete", PFNS)

@@ -84,8 +84,11 @@ def test_the_struct_revision_looks_at_blob_size(size, m, tmp_path):
 def test_a_root_fdt_inside_its_page(offset, outcome, m, tmp_path):
     made = m.handover(PFNS)
     m.memory[made.root] = bytes(offset) + m.memory[made.root][:-offset]
+    m.poke(made.pages[0], "<Q", made.root // m.page_size + 1)
     judged = _validate(m, made, tmp_path, made.root + offset)
     assert judged.outcome == outcome
+    # The page behind it is none of the handover.
+    assert judged.runs.counts() == {"replays": 2}
     assert any(f.code == "HP201" for f in judged.findings) == (outcome == "refused")
 
 

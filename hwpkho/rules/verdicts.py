@@ -117,15 +117,15 @@ def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
 def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
     """Yield ``(label, phys, bytes)`` of what the next kernel must read to get the list."""
     if h.root and h.root.phys is not None:
-        yield "root FDT", h.root.phys, page_size
+        yield "root FDT", h.root.phys, page_size - h.root.phys % page_size
     if h.scratch and h.scratch.array is not None:
         yield "scratch array", h.scratch.array, h.scratch.length or 1
     w = h.hwpoison
     if w is None:
         return
     if w.phys is not None:
-        # The registered size is believed no further than a producer's page goes.
-        yield "hwpoison blob", w.phys, min(w.size or 1, page_size)
+        # The registered size is believed no further than its page goes.
+        yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
     if w.blob is not None:
         for phys in w.pages or ():
             yield "array", phys, page_size << min(w.blob.vmalloc.order, 32)

@@ -147,6 +147,9 @@ def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candid
     if len(aligned) == 1:
         return aligned[0]
     proven = [s for s in PAGE_SIZES if any(_fits(trackers, c, s) for c in candidates)]
+    if len(proven) > 1:
+        marked = {s: sum(_marked_subtrees(trackers, c, s) for c in candidates) for s in proven}
+        proven = [s for s in proven if marked[s] == max(marked.values())]
     if len(proven) == 1:
         return proven[0]
     registered = {
@@ -176,6 +179,19 @@ def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
     return walk.intact and walk.preserved.block_around(candidate.phys) is not None
+
+
+def _marked_subtrees(trackers: Trackers, candidate: Candidate, page_size: int) -> int:
+    """Return how many blobs of the root FDT its tracker marks, read with this page size.
+
+    The address of a single page may be marked by accident, that of each blob not.
+    """
+    root = candidate.root
+    if not _fits(trackers, candidate, page_size) or not root.memory_map or root.version is None:
+        return 0
+    preserved = trackers.walk(root.memory_map, page_size, root.version).preserved
+    blobs = (s.phys for s in root.subtrees if s.phys is not None)
+    return sum(preserved.block_around(phys) is not None for phys in blobs)
 
 
 def choose(

@@ -181,7 +181,7 @@ build_guest() {  # ARCH → $cache/guest-ARCH-HASH
   local arch=$1 debian
   debian="$([ "$arch" = arm64 ] && echo arm64 || echo amd64)"
   guest="$cache/guest-$arch-$(hash_of "$here"/guest/*)"
-  [ -s "$guest/busybox" ] && return
+  [ -s "$guest/busybox" ] && [ -s "$guest/python.tar" ] && return
   [ -z "$check" ] || return 1
   local deb
   deb="$(download "busybox-static:$debian")"
@@ -189,7 +189,31 @@ build_guest() {  # ARCH → $cache/guest-ARCH-HASH
   "$(cross_of "$arch")gcc" -static -O1 -Wall -Werror -o "$guest/rig" "$here/guest/rig.c"
   cp "$here/guest/init" "$guest/init"
   dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards './*bin/busybox' > "$guest/busybox.new"
+  build_python "$debian"
   mv "$guest/busybox.new" "$guest/busybox"
+}
+
+# A Python that runs hwpkho inside a guest, of the machine's own Debian release.
+build_python() {  # DEBIAN-ARCH → $guest/python.tar
+  local tree="$guest/python" name deb minor
+  rm -rf "$tree"
+  mkdir -p "$tree"/usr/{bin,lib,lib64}
+  ln -s usr/lib "$tree/lib"
+  ln -s usr/lib64 "$tree/lib64"
+  private_apt
+  minor="$(apt-cache depends python3-minimal | sed -n 's/.*Depends: python3\.\([0-9]*\)-minimal.*/\1/p' | head -n 1)"
+  for name in "python3.$minor-minimal" "libpython3.$minor-minimal" "libpython3.$minor-stdlib" \
+    libc6 zlib1g libexpat1 libffi8; do
+    deb="$(download "$name:$1")"
+    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$tree" --keep-directory-symlink
+  done
+  ln -sf "python3.$minor" "$tree/usr/bin/python3"
+  # Of the libraries that these packages bring only Python's are needed; no documentation.
+  rm -rf "$tree"/usr/share "$tree"/var "$tree"/etc "$tree"/usr/lib/*/gconv \
+    "$tree/usr/lib/python3.$minor"/{test,pydoc_data,lib2to3,unittest,distutils,ensurepip}
+  tar -c -C "$tree" -f "$guest/python.new" .
+  rm -rf "$tree"
+  mv "$guest/python.new" "$guest/python.tar"
 }
 
 check=

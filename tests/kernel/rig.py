@@ -62,6 +62,11 @@ class Kernel:
         return path if path.exists() else None
 
     @property
+    def python(self) -> Path:
+        """A tar archive with a Python for the guest."""
+        return self.guest / "python.tar"
+
+    @property
     def qemu(self) -> list[str]:
         """The machine: emulated, so that the same boots happen everywhere."""
         if self.arch == "x86_64":

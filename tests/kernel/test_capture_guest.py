@@ -1,0 +1,94 @@
+"""``hwpkho capture`` on a running kernel: inside a guest, with a Python of its own."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rig
+import test_produced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: What the command needs to run; all of it is plain Python.
+PACKAGES = ("hwpkho", "click", "construct", "fdt")
+#: Unpacks Python and hwpkho, and defines how hwpkho is called.
+SETUP = """
+export PATH=/bin:/usr/bin
+tar -x -C / -f python.tar
+mkdir -p /opt /out
+tar -x -C /opt -f packages.tar
+hwpkho() { PYTHONPATH=/opt python3 -m hwpkho "$@"; }
+"""
+
+
+def packages() -> bytes:
+    """Return a tar archive of the packages that this Python has."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in PACKAGES:
+            spec = find_spec(name)
+            assert spec, f"{name} is not installed"
+            assert spec.origin
+            folder = Path(spec.origin).parent
+            for path in sorted(folder.rglob("*.py")) + sorted(folder.rglob("*.json")):
+                tar.add(path, f"{name}/{path.relative_to(folder)}")
+    return out.getvalue()
+
+
+def with_hwpkho(guest: rig.Guest) -> rig.Guest:
+    """Let the guest's script call hwpkho."""
+    guest.files |= {"python.tar": guest.kernel.python, "packages.tar": packages()}
+    guest.run = SETUP + guest.run
+    return guest
+
+
+@pytest.mark.parametrize(("kind", "last"), [("arm64-4k", 2), ("x86_64", 1)])
+def test_a_running_kernel_is_captured(
+    kernel_of: Callable[[str], rig.Kernel],
+    cli: Callable[..., Any],
+    work: Path,
+    kind: str,
+    last: int,
+) -> None:
+    kernel = kernel_of(kind)
+    pfns = test_produced.some_pfns(1200)
+    guest = with_hwpkho(test_produced.producer(kernel, work, pfns, last=last))
+    guest.memory = 1024
+    guest.run += "hwpkho capture -o /out/live.elf 2> /out/said; echo $? > /out/code\n"
+    (*_, dump), run = test_produced.go_through(guest, last)
+    assert (run.out / "code").read_text() == "0\n", (run.out / "said").read_text()
+    live = run.out / "live.elf"
+    assert live.stat().st_size < 1 << 20
+    result = cli("decode", "--json", live)
+    assert result.code == 0, result.err
+    *incoming, outgoing = result.json["handovers"]
+    assert outgoing["hwpoison"]["pfns"] == pfns, "other PFNs than those fed"
+    assert outgoing["root"]["phys"]
+    assert outgoing["scratch"]["areas"]
+    assert outgoing["tracker"] == "complete"
+    assert len(incoming) == last - 1
+    same = cli("diff", dump, live)
+    assert same.code == 0, same.err
+
+
+@pytest.mark.parametrize("kind", ["arm64-4k"])
+def test_a_kernel_without_kho_is_told(
+    kernel_of: Callable[[str], rig.Kernel], work: Path, kind: str
+) -> None:
+    script = """
+hwpkho capture -o /out/off.elf 2> /out/off
+umount /sys/kernel/debug
+hwpkho capture -o /out/off.elf 2> /out/nodebugfs
+ls /out > /out/names
+"""
+    guest = with_hwpkho(rig.Guest(kernel_of(kind), work, script, args="kho=off"))
+    run = guest.boot()
+    assert "kho=off was given" in (run.out / "off").read_text()
+    assert "mount -t debugfs" in (run.out / "nodebugfs").read_text()
+    assert "off.elf" not in (run.out / "names").read_text().split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from array import array
 from itertools import pairwise
 
@@ -128,6 +129,35 @@ def test_injected_losses_in_a_chain_are_all_found(lists, cli):
         7: "appeared",
     }
     assert [s["removed"] for s in result.json["steps"]] == [[], [2], [4, 6]]
+
+
+def test_a_chain_of_handovers_is_found_out_completely(tmp_path, cli):
+    """Generations that encode made, in each of which something else was lost or found."""
+    rng = random.Random(7)
+    first = set(rng.sample(range(1 << 20), 700))
+    generations = [first]
+    for _ in range(4):
+        old = generations[-1]
+        lost = set(rng.sample(sorted(old), 9))
+        found = set(rng.sample(range(1 << 20, 1 << 21), 5)) | set(rng.sample(sorted(first), 2))
+        generations.append(old - lost | found)
+    paths = []
+    for number, pfns in enumerate(generations, 1):
+        listed, image = tmp_path / f"{number}.txt", tmp_path / f"{number}.elf"
+        listed.write_text(build_text(rng.sample(sorted(pfns), len(pfns))))
+        made = cli(
+            "encode", listed, "--at", "0x200000000", "--no-scratch", "--kexec-count", number,
+            "--revision", ("struct-v1", "fdt-v1")[number % 2], "-o", image,
+        )  # fmt: skip
+        assert made.code == 0, made.err
+        paths.append(image)
+    result = cli("diff", "--json", *paths)
+    assert result.code == 1, result.err
+    assert [c["kexec_count"] for c in result.json["cases"]] == [1, 2, 3, 4, 5]
+    for step, (old, new) in zip(result.json["steps"], pairwise(generations), strict=True):
+        assert (step["removed"], step["added"]) == (sorted(old - new), sorted(new - old))
+    told = {p: x["seen"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
+    assert told == {p: [p in g for g in generations] for g in generations for p in g}
 
 
 def test_lists_of_other_page_sizes_convert_without_loss_or_not_at_all(tmp_path, cli):

@@ -67,3 +67,22 @@ def pytest_runtest_makereport(
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
             report.sections.append((f"kernel log {log.name}", "\n".join(lines)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the damaged handovers by who judged them: only one of the groups is evidence."""
+    for group in ("kernel", "consumer"):
+        counts = {
+            outcome: sum(
+                f"-{group}-" in r.nodeid and "test_validate_knew" in r.nodeid
+                for r in terminalreporter.stats.get(outcome, [])
+                if isinstance(r, pytest.TestReport) and r.when == "call"
+            )
+            for outcome in ("passed", "failed", "xfailed")
+        }
+        if any(counts.values()):
+            terminalreporter.write_line(
+                f"damaged handovers that the {group} judges: validate agrees with "
+                f"{counts['passed']}, differs in {counts['failed']}, "
+                f"is known to differ in {counts['xfailed']}"
+            )

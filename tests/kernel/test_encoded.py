@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import handing
 import lists
 import pytest
+import rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import rig
 
 CASES = [
     *(("arm64-4k", revision, n) for revision in ("struct-v1", "fdt-v1") for n in (1, 513, 1200)),
@@ -85,3 +85,19 @@ def test_every_page_is_poisoned_again(
     _check(run, pfns)
     assert run.poisoned == sorted(pfns)
     assert run.corrupted_kib == count * kernel.page_size // 1024
+
+
+@pytest.mark.parametrize("kind", ["arm64-4k", "arm64-64k"])
+def test_placed_by_memory_map(
+    kernel_of: Callable[[str], rig.Kernel], cli: Callable[..., Any], work: Path, kind: str
+) -> None:
+    """hwpkho finds the room itself, in the map that the guest printed."""
+    kernel = kernel_of(kind)
+    where = handing.ground(kernel, 513)
+    look = rig.Guest(kernel, work / "look", handing.LOOK, memory=where.memory)
+    iomem = look.boot().out / "iomem"
+    pfns = lists.scattered(513, *where.bad, kernel.page_size)
+    guest = handing.encode(cli, kernel, work, pfns, "struct-v1", "--memmap", str(iomem))
+    start = min(phys for _, phys in guest.loads)
+    assert not where.place[0] <= start < sum(where.place)
+    _check(guest.boot(), pfns)

@@ -285,11 +285,59 @@ def _long_chain() -> bytes:
     return m.elf()
 
 
+def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -> bytes:
+    """Pages that lie a few bytes apart in the file, each naming the page after it first.
+
+    ``prepare`` makes the structure at an address begin with them; ``odd`` is every second word
+    where ``stride`` is two words.
+    """
+    n, start = 58_000, 0x2_0000_0000
+    m = Machine(gap=0)
+    prepare(m, start)
+    words = [start + (i + 1) * PAGE for i in range(n)]
+    data = struct.pack(f"<{2 * n}Q", *(w for word in words for w in (word, odd)))
+    if stride == 8:
+        data = struct.pack(f"<{n}Q", *words)
+    data = data.ljust(len(data) + PAGE, b"\0")
+    image = bytearray(elf([*m.memory.items(), (BASE << 3, data)]))
+    at = image.index(data[:64])
+    load = [
+        struct.pack("<IIQQQQQQ", 1, 7, at + i * stride, 0, start + i * PAGE, PAGE, PAGE, 0)
+        for i in range(n)
+    ]
+    phoff, count = struct.unpack_from("<Q", image, 32)[0], len(m.memory) + 2
+    table = bytes(image[phoff : phoff + 56 * count])
+    struct.pack_into("<Q", image, 32, len(image))
+    struct.pack_into("<H", image, 56, count + n)
+    return bytes(image) + table + b"".join(load)
+
+
+def _sliding_chunks() -> bytes:
+    """Chunks whose entries are 30 million, from half a megabyte."""
+
+    def prepare(m: Machine, start: int) -> None:
+        m.poke(m.handover().blob + 8, "<QQI", 1 << 20, start, 0xFFFFFFFF)
+
+    return _sliding(prepare, 8, 0)
+
+
+def _sliding_bitmap_chunks() -> bytes:
+    """kho-v1 chunks whose elements are 15 million, from a megabyte."""
+
+    def prepare(m: Machine, start: int) -> None:
+        h = m.handover(kho=1)
+        m.swap(h.root, struct.pack("<Q", h.tracker), struct.pack("<Q", start))
+
+    return _sliding(prepare, 16, 255 << 32)
+
+
 _64K = ("--page-size", "65536")
 
 #: Name → how to make it, and further arguments.
 CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "radix nodes share a child": (_shared_child, ("--page-size", "4096")),
+    "chunks that overlap in the file": (_sliding_chunks, ("--page-size", "4096")),
+    "bitmap chunks that overlap in the file": (_sliding_bitmap_chunks, ("--page-size", "4096")),
     "radix tables of absent pages": (_tables_all_absent, ()),
     "segments over the same bytes": (_segments_over_the_same_bytes, ()),
     "magics behind overlapping segments": (_few_segments_with_many_magics, ()),

@@ -180,6 +180,8 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
     chunks: list[tuple[int, tracker_bitmap.Chunk]] = []
     found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
     visited: set[int] = set()
+    bitmaps: set[int] = set()
+    elements = 0
     at = start
     while at and len(found.damaged) < _MAX_DEFECTS:
         if at % page_size or at >> MAX_PHYS_BITS or at in visited:
@@ -199,6 +201,10 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
             found.damaged.append(Defect(f"chunk 0x{at:x} has order {chunk.order}", at))
         else:
             chunks.append((at, chunk))
+            elements += len(chunk.elements)
+            bitmaps.update(bitmap for _, bitmap in chunk.elements)
+            if len(bitmaps) < elements:  # reported when the elements are looked at
+                break
         at = chunk.next
     size = _bitmap_size(chunks, page_size)
     found.preserved.bits = size * 8

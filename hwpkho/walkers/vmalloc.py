@@ -71,6 +71,7 @@ def _follow(
 ) -> bool:
     """Read the chain; tell whether its end was reached."""
     visited: set[int] = set()
+    listed: set[int] = set()
     at, lengths = area.first, []
     while at:
         if at % page_size or at >> MAX_PHYS_BITS:
@@ -89,6 +90,11 @@ def _follow(
         found.chunks.append(at)
         found.pages += chunk.entries
         lengths.append(len(chunk.entries))
+        listed.update(chunk.entries)
+        if len(listed) < len(found.pages):
+            # The kernel gives up here. Segments of an image may overlap in the file, so that the
+            # same words stand in chunk after chunk.
+            return False
         if chunk.hole:
             report.add(
                 codes.HOLE,

@@ -53,14 +53,14 @@ _FORMS = (
 )
 
 
-def no_map(head: bytes, lines: int) -> str:
-    """Return why an input with this beginning, of so many lines, is no memory map."""
+def no_map(head: bytes) -> str:
+    """Return why an input with this beginning, of at least one byte, is no memory map."""
     for magic, advice in _BINARIES:
         if head.startswith(magic):
             return advice
     text = b"".join(blocks((head,)))
     if not text.strip():
-        return "is empty" if not lines else "holds nothing but blank lines"
+        return "holds nothing but blank lines"
     for pattern, advice in _MISTAKES:
         if re.search(pattern, text, re.MULTILINE):
             return advice

@@ -22,6 +22,14 @@ MAX_LINE = 4096
 #: So many lines before one are joined to it at most, for a form that asks.
 MAX_JOINED = 3
 
+#: A byte is rare in a block if the first so many bytes have it no more than so many times.
+_SAMPLE = 4096
+_RARE = 8
+
+#: What triggers may have for their second byte, besides a literal, and what would make it optional.
+_HEX_DIGITS = b"[0-9A-Fa-f]"
+_OPTIONAL = (b"*", b"?", b"{0")
+
 #: A block without any line end is taken for a line when it reaches this size, bytes.
 _MAX_UNBROKEN = 1 << 20
 
@@ -145,33 +153,59 @@ class _Search:
     """What is searched for with one pass: all triggers that begin with the same byte."""
 
     def __init__(self, triggers: dict[bytes, list[LineForm]]) -> None:
-        self._exactly = [(re.compile(t), forms) for t, forms in triggers.items()]
-        first = next(iter(triggers))
-        self._literal = first if len(triggers) == 1 and re.escape(first) == first else b""
+        self._first = next(iter(triggers))[:1]
+        # Groups would tell which trigger it was, but cost as much again for every byte.
         rests = b"|".join(t[1:] for t in triggers)
-        # The search engine skips to the first byte before it tries any of the rest. Groups would
-        # tell which one it was, but cost as much again for every byte.
-        self._any = re.compile(re.escape(first[:1]) + b"(?:" + rests + b")")
+        self._any = re.compile(re.escape(self._first) + b"(?:" + rests + b")")
+        #: By the byte after the first: the triggers that it may belong to.
+        self._exactly: dict[int, list[tuple[re.Pattern[bytes], list[LineForm]]]] = {}
+        for trigger, forms in triggers.items():
+            pattern = re.compile(trigger)
+            for byte in _second_bytes(trigger):
+                self._exactly.setdefault(byte, []).append((pattern, forms))
+        self._vague = len(self._exactly) == 256  # the second byte tells nothing
 
     def lines(self, block: bytes) -> Iterator[tuple[int, list[LineForm]]]:
         """Yield ``(line start, forms)`` of the lines found; a line may come more than once."""
-        if self._literal:
-            at = block.find(self._literal)
-            while at >= 0:
-                yield block.rfind(b"\n", 0, at) + 1, self._exactly[0][1]
-                at = block.find(b"\n", at)
-                at = block.find(self._literal, at) if at >= 0 else -1
-            return
         low = high = 0
-        for match in self._any.finditer(block):
-            at = match.start()
+        for at in self._places(block):
             if at >= high:
                 low = block.rfind(b"\n", 0, at) + 1
                 high = block.find(b"\n", at)
                 high = len(block) if high < 0 else high
-            for pattern, forms in self._exactly:
+            for pattern, forms in self._exactly[block[at + 1]]:
                 if pattern.match(block, at):
                     yield low, forms
+
+    def _places(self, block: bytes) -> Iterator[int]:
+        """Yield where one of the triggers is found.
+
+        To find a single byte costs next to nothing where it is rare, as the beginning of the block
+        tells; where it is not, one search with the pattern costs less than many calls.
+        """
+        first = self._first
+        if self._vague or block.count(first, 0, _SAMPLE) > _RARE:
+            for found in self._any.finditer(block):
+                yield found.start()
+            return
+        find, match, seconds = block.find, self._any.match, self._exactly
+        at = find(first)
+        while at >= 0:
+            if block[at + 1] in seconds and match(block, at):
+                yield at
+            at = find(first, at + 1)
+
+
+def _second_bytes(trigger: bytes) -> Iterable[int]:
+    """Return the bytes that may follow the first one of what ``trigger`` matches."""
+    second = trigger[1:2]
+    if trigger.startswith(_HEX_DIGITS, 1):
+        second = _HEX_DIGITS
+    elif not second.isalnum() and second not in b" >,":
+        return range(256)
+    if not second or trigger.startswith(_OPTIONAL, 1 + len(second)):
+        return range(256)
+    return b"0123456789ABCDEFabcdef" if second is _HEX_DIGITS else second
 
 
 class Scanner:
@@ -193,6 +227,8 @@ class Scanner:
 
     def feed(self, block: bytes) -> None:
         """Take a block of whole lines, as :func:`blocks` yields them."""
+        if not block.endswith(b"\n"):
+            block += b"\n"
         hits = self._hits(block)
         starts = sorted(hits)
         at = position = 0

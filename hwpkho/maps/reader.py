@@ -117,11 +117,14 @@ def _parse_boot(boot: str | None) -> int | None:
 
 
 def _finished(table: RawMap, boot: int, primary: bool, arch: str) -> Map:
+    name = table.name
     entries = tuple(
-        Entry(e.start, e.end, e.type, e.attributes, is_ram(table.name, e.type, e.attributes, arch))
+        Entry(e.start, e.end, e.type, e.attributes, True)
+        if is_ram(name, e.type, e.attributes, arch)
+        else e
         for e in table.entries
     )
-    return Map(table.name, boot, entries, primary)
+    return Map(name, boot, entries, primary)
 
 
 def _read(path: str) -> Reading:
@@ -175,7 +178,7 @@ def _read_log(source: Input) -> Reading:
     if not found:
         if zeros:
             raise InputError(f"{source.shown}: {zeros[0].message}")
-        raise InputError(f"{source.shown}: {hints.no_map(source.head, scanner.lines)}")
+        raise InputError(f"{source.shown}: {hints.no_map(source.head)}")
     cut = [
         problem(
             DAMAGED,

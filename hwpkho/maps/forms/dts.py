@@ -283,7 +283,7 @@ class DeviceTreeSource(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
-        return _VERSION.search(head) is not None
+        return b"/dts-v1/" in head and _VERSION.search(head) is not None
 
     def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
         """See :meth:`FileForm.read`."""

@@ -49,7 +49,7 @@ class EfiShell(LineForm):
 
     name = "efi-shell"
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
-    triggers = (b'MemoryMap,"', BARE_RANGE)
+    triggers = (rb'",\s*"[0-9A-Fa-f]{1,16}",\s*"[0-9A-Fa-f]{1,16}",', BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

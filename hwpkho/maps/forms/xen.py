@@ -51,7 +51,13 @@ class Xen(LineForm):
 
     name = "xen"
     about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
-    triggers = (b"EFI RAM map:", rb"-e8[20][01] RAM", rb"-e88 RAM", SPACED_RANGE, BARE_RANGE)
+    triggers = (
+        rb"XEN\)[^\n]{0,64} EFI RAM map:",
+        rb"-e8[20][01] RAM",
+        rb"-e88 RAM",
+        SPACED_RANGE,
+        BARE_RANGE,
+    )
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -285,6 +285,26 @@ def _long_chain() -> bytes:
     return m.elf()
 
 
+def _device_trees() -> bytes:
+    """The same device tree of 170 000 nodes at nine places, from two megabytes."""
+    m = Machine(gap=0)
+    m.handover()
+    tree = fdt.Node("", properties=[fdt.Property("linux,kho-fdt", b"", 0)])
+    tree.children = [fdt.Node("a") for _ in range(170_000)]
+    data = fdt.build(tree).ljust(2 << 20, b"\0")
+    image = bytearray(elf([*m.memory.items(), (BASE << 1, data)]))
+    at = image.index(data[:64])
+    load = [
+        struct.pack("<IIQQQQQQ", 1, 7, at, 0, (BASE << 2) + i * len(data), len(data), len(data), 0)
+        for i in range(8)
+    ]
+    phoff, count = struct.unpack_from("<Q", image, 32)[0], len(m.memory) + 2
+    table = bytes(image[phoff : phoff + 56 * count])
+    struct.pack_into("<Q", image, 32, len(image))
+    struct.pack_into("<H", image, 56, count + len(load))
+    return bytes(image) + table + b"".join(load)
+
+
 def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -> bytes:
     """Pages that lie a few bytes apart in the file, each naming the page after it first.
 
@@ -338,6 +358,7 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "radix nodes share a child": (_shared_child, ("--page-size", "4096")),
     "chunks that overlap in the file": (_sliding_chunks, ("--page-size", "4096")),
     "bitmap chunks that overlap in the file": (_sliding_bitmap_chunks, ("--page-size", "4096")),
+    "device trees of many nodes": (_device_trees, ()),
     "radix tables of absent pages": (_tables_all_absent, ()),
     "segments over the same bytes": (_segments_over_the_same_bytes, ()),
     "magics behind overlapping segments": (_few_segments_with_many_magics, ()),

@@ -39,6 +39,9 @@ _MAX_CHAIN = 64
 _MAX_BOOT_PARAMS = 1024
 _MAX_DTB = 2 << 20
 _MAX_DTB_BYTES = 16 << 20
+#: Of those that hand something over, distinct ones are read up to so many bytes, and nodes each:
+#: a running kernel has two, and the largest boards' are no half of it.
+_MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
 
 
 class BootHandover(NamedTuple):
@@ -121,7 +124,8 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
 
 def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHandover]:
     """Yield what /chosen of the device trees at ``magics`` (physical addresses) says."""
-    budget = _MAX_DTB_BYTES
+    budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
+    seen: set[bytes] = set()
     for at in magics:
         head = source.peek(at, 8)
         total = fdt.totalsize(head) if head else None
@@ -132,11 +136,13 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHan
             continue
         budget -= total
         blob = bytes(data)
-        if b"linux,kho-fdt\0" not in blob:
+        if b"linux,kho-fdt\0" not in blob or blob in seen or total > parsed:
             continue
+        parsed -= total
+        seen.add(blob)
         source.read(at, total)  # this one decides
         try:
-            tree = fdt.parse(blob, fdt.DTB_LIMITS)
+            tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
             continue
         found = chosen(tree)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.pages import human_bytes
+from hwpkho.pages import PHYS_END, human_bytes
 
 if TYPE_CHECKING:
     from array import array
@@ -114,7 +114,9 @@ def draw(
 
 
 def _last(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
-    return max([runs[-1].end, *((m.last[-1] + 1) * m.unit - 1 for m in marks if m.last)])
+    """Return the last byte to show; a mark beyond 2^64 is of no address and is not shown."""
+    ends = [runs[-1].end, *((m.last[-1] + 1) * m.unit - 1 for m in marks if m.last)]
+    return min(max(ends), PHYS_END - 1)
 
 
 def _cell(glyphs: Glyphs, length: int, paint: Paint, blocks: bool) -> str:

@@ -292,11 +292,17 @@ def _device_trees() -> bytes:
     tree = fdt.Node("", properties=[fdt.Property("linux,kho-fdt", b"", 0)])
     tree.children = [fdt.Node("a") for _ in range(170_000)]
     data = fdt.build(tree).ljust(2 << 20, b"\0")
+    places = [(0, (BASE << 2) + i * len(data)) for i in range(8)]
+    return _shown_again(m, data, places, len(data))
+
+
+def _shown_again(m: Machine, data: bytes, places: list[tuple[int, int]], size: int) -> bytes:
+    """Memory and ``data``, and ``size`` bytes of it again at each ``(offset, phys)``."""
     image = bytearray(elf([*m.memory.items(), (BASE << 1, data)]))
     at = image.index(data[:64])
     load = [
-        struct.pack("<IIQQQQQQ", 1, 7, at, 0, (BASE << 2) + i * len(data), len(data), len(data), 0)
-        for i in range(8)
+        struct.pack("<IIQQQQQQ", 1, 7, at + offset, 0, phys, size, size, 0)
+        for offset, phys in places
     ]
     phoff, count = struct.unpack_from("<Q", image, 32)[0], len(m.memory) + 2
     table = bytes(image[phoff : phoff + 56 * count])
@@ -319,17 +325,8 @@ def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -
     if stride == 8:
         data = struct.pack(f"<{n}Q", *words)
     data = data.ljust(len(data) + PAGE, b"\0")
-    image = bytearray(elf([*m.memory.items(), (BASE << 3, data)]))
-    at = image.index(data[:64])
-    load = [
-        struct.pack("<IIQQQQQQ", 1, 7, at + i * stride, 0, start + i * PAGE, PAGE, PAGE, 0)
-        for i in range(n)
-    ]
-    phoff, count = struct.unpack_from("<Q", image, 32)[0], len(m.memory) + 2
-    table = bytes(image[phoff : phoff + 56 * count])
-    struct.pack_into("<Q", image, 32, len(image))
-    struct.pack_into("<H", image, 56, count + n)
-    return bytes(image) + table + b"".join(load)
+    places = [(i * stride, start + i * PAGE) for i in range(n)]
+    return _shown_again(m, data, places, PAGE)
 
 
 def _sliding_chunks() -> bytes:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import damage
+import damages_list  # noqa: F401 - registers its damages
+import damages_root  # noqa: F401 - registers its damages
 import handing
 import pytest
 import rig

@@ -200,6 +200,13 @@ def _same_table(folder):
     return [*listed(folder, E820), "--memmap", other]
 
 
+@provokes(memmap.NO_MAP_IN_LOG)
+def _no_map_in_log(folder):
+    log = folder / "dmesg"
+    log.write_text("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n")
+    return [*listed(folder, IOMEM), "--memmap", log]
+
+
 @provokes(memmap.FILES_DISAGREE)
 def _files_disagree(folder):
     other = folder / "iomem"

@@ -93,6 +93,7 @@ EXAMPLES: dict[str, str] = {
     "HP514": "Constructed: an e820 log and a /proc/iomem of different machines.",
     "HP515": "Constructed: an e820 map whose second line stands first.",
     "HP516": "Constructed: efi: 0x000000100000-0x00007fffffff [Conventional].",
+    "HP517": "Constructed: an arm64 log without efi=debug beside a /proc/iomem.",
     "HP550": "Constructed: a packed e820 entry of size 0.",
     "HP551": "Constructed: setup_data type 1, the overflow of an e820 map, alone.",
     "HP552": "Constructed: an e820 map with RAM where the EFI map says Reserved.",

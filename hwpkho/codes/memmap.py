@@ -150,6 +150,15 @@ PAGE_COUNT_ONLY = Code(
     "It looks at them (write-back, specific purpose) before it takes a range for RAM.",
     "Write-back memory was assumed; a map with attributes is better.",
 )
+NO_MAP_IN_LOG = Code(
+    "HP517",
+    "log-without-map",
+    "note",
+    "source",
+    "A kernel log beside another map holds no map itself.",
+    "arm64 prints its map only with efi=debug; every log loses its beginning in time.",
+    "None needed: the other map was taken.",
+)
 CODES = (
     DAMAGED,
     REVERSED,
@@ -167,5 +176,6 @@ CODES = (
     FILES_DISAGREE,
     OUT_OF_ORDER,
     PAGE_COUNT_ONLY,
+    NO_MAP_IN_LOG,
     *_VIEW_CODES,
 )

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import ARCH_OVERRULED, DAMAGED, IOMEM_ZEROS, SAME_BOOTS
+from hwpkho.codes.memmap import (
+    ARCH_OVERRULED,
+    DAMAGED,
+    IOMEM_ZEROS,
+    NO_MAP_IN_LOG,
+    SAME_BOOTS,
+)
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import boots, combine, hints, logs, registry
 from hwpkho.maps.inputs import Input, is_folder
@@ -77,14 +83,15 @@ def read_memmap(
     if len(set(paths)) != len(paths):
         raise UsageError(f"{printable(_twice(paths))}: given twice")
     wanted = _parse_boot(boot)
-    readings = [_read(path) for path in paths]
+    readings, without = _read_all(paths)
     if map_name is not None:
         _keep_only(readings, map_name)
     _choose_boots(readings, wanted)
     for reading in readings:
         _drop_damaged(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
-    told, how, more = _arch(readings, arch)
+    told, how, more = _arch([*readings, *without], arch)
+    more += [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
     number = next((r.chosen for r in readings if len(r.boots) > 1), readings[0].chosen)
     primary = min(maps, key=lambda m: boots.rank(m.name))
     for reading in readings:
@@ -99,6 +106,34 @@ def read_memmap(
         maps=tuple(_finished(m, number, m is primary, told) for m in maps),
         problems=(*problems, *more),
     )
+
+
+class _MaplessError(InputError):
+    """A kernel log without a map.
+
+    Attributes:
+        shown: The input's name, printable.
+        reason: Why it has none.
+        boot: What the log tells all the same: the architecture.
+    """
+
+    def __init__(self, shown: str, reason: str, arch: str | None) -> None:
+        super().__init__(f"{shown}: {reason}")
+        self.shown, self.reason, self.boot = shown, reason, boots.Boot(arch=arch)
+
+
+def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]:
+    """Read all inputs; kernel logs without a map are passed over if another input has one."""
+    readings: list[Reading] = []
+    without: list[_MaplessError] = []
+    for path in paths:
+        try:
+            readings.append(_read(path))
+        except _MaplessError as log:
+            without.append(log)
+    if not readings:
+        raise without[0]
+    return readings, without
 
 
 def _twice(paths: Sequence[str]) -> str:
@@ -178,7 +213,10 @@ def _read_log(source: Input) -> Reading:
     if not found:
         if zeros:
             raise InputError(f"{source.shown}: {zeros[0].message}")
-        raise InputError(f"{source.shown}: {hints.no_map(source.head)}")
+        reason = hints.no_map(source.head)
+        if marks.marks:
+            raise _MaplessError(source.shown, reason, marks.marks[-1].arch)
+        raise InputError(f"{source.shown}: {reason}")
     cut = [
         problem(
             DAMAGED,
@@ -270,7 +308,9 @@ def _drop_damaged(reading: Reading) -> None:
         reading.problems += [p._replace(severity="warning") for p in bad]
 
 
-def _arch(readings: list[Reading], option: str | None) -> tuple[str, str, list[Problem]]:
+def _arch(
+    readings: Sequence[Reading | _MaplessError], option: str | None
+) -> tuple[str, str, list[Problem]]:
     """Return the architecture, what told it, and what is odd about that."""
     told = {r.boot.arch for r in readings if r.boot.arch}
     if len(told) > 1:

@@ -26,8 +26,8 @@ LINUX_STARTS = b"Linux version "
 
 #: ``A-B`` with 0x: a whole e820 line of Linux, its first half, or EFI's with a size or type behind.
 PREFIXED_RANGE = (
-    rb"-0x[0-9A-Fa-f]{1,16}+(?:\](?:(?<=[0-9A-Fa-f]{16}\])(?! \([0-9])|, 0x| \([0-9]+[KMG]?B)"
-    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \([0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:\](?:(?<=[0-9A-Fa-f]{16}\])(?! \([ 0-9])|, 0x| \( *+[0-9]+[KMG]?B)"
+    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \( *+[0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
     rb"|(?<=x[0-9A-Fa-f]{12})\n)"
 )
 #: ``A-B`` without 0x: tables of firmware and boot loaders, /proc/iomem.

@@ -31,9 +31,9 @@ _A, _B = _HEX.format("a"), _HEX.format("b")
 #: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
 _X86 = re.compile(
     r"(?<![\w.])mem(?P<index>\d{1,6}):\s*"
-    r"(?:type=(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
+    r"(?:type=\s*(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
     rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
-    r"(?:\s*\((?P<size>\d{1,15})(?P<unit>[KMG]?B)\))?"
+    r"(?:\s*\(\s*(?P<size>\d{1,15})(?P<unit>[KMG]?B)\))?"
 )
 #: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
 #: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
@@ -83,7 +83,12 @@ class DmesgEfi(LineForm):
                 self._tables.table("efi", number).name = "efi_print_2"
             return
         if not (
-            self._broken or "|" in line or "range=[" in line or "efi:" in line or _LINUX in line
+            self._broken
+            or "|" in line
+            or " [" in line
+            or "range=[" in line
+            or "efi:" in line
+            or _LINUX in line
         ):
             return
         joined, self._joined = self._joined, 0
@@ -134,7 +139,7 @@ class DmesgEfi(LineForm):
         if taken or _NOT_THE_MAP in line:
             return taken
         for match in _ARM64.finditer(line):
-            if match["prefix"] or "|" in match["body"]:
+            if match["prefix"] or "|" in match["body"] or type_of(match["body"]):
                 self._arm64(number, line, match)
                 taken = True
         return taken

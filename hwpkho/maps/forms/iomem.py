@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PREFIX = r"(?P<prefix>(?:[>|]\s?)+|.{0,200}[\]:]\s?|)"
 _LINE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>[0-9a-f]{{8,16}})-(?P<b>[0-9a-f]{{8,16}}) : "
-    r"(?P<name>.*\S)\s*$"
+    r"(?P<name>.*?)\s*$"
 )
 
 #: Deeper than any tree of resources; what is deeper is hostile.

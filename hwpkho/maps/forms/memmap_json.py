@@ -67,19 +67,24 @@ def _map(map_: dict[str, object], arch: str | None) -> RawMap:
         raise ValueError(f"entries must be a list of at most {MAX_ENTRIES}")
     if type(boot) is not int or not 0 <= boot < MAX_ENTRIES:
         raise ValueError("boot must be a small number")
-    return RawMap(_text(map_["name"]), [_entry(e) for e in entries], boot=boot, arch=arch)
+    return RawMap(
+        _text(map_["name"]),
+        [_entry(e, nameless=map_["name"] == "iomem") for e in entries],
+        boot=boot,
+        arch=arch,
+    )
 
 
-def _entry(entry: dict[str, object]) -> Entry:
+def _entry(entry: dict[str, object], *, nameless: bool) -> Entry:
     start, end, attributes = entry["start"], entry["end"], entry["attributes"]
     if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
         raise ValueError(f"start and end must be 0 <= start <= end < 2^64, are {start} and {end}")
     if not isinstance(attributes, dict):
         raise TypeError("attributes must be an object")
-    return Entry(start, end, _text(entry["type"]), attributes)
+    return Entry(start, end, _text(entry["type"], empty=nameless), attributes)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or len(value) > 4096:
+def _text(value: object, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (value or empty) or len(value) > 4096:
         raise ValueError("name and type must be strings")
     return value

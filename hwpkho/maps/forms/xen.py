@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_XEN = r"\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+"
+#: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
+_XEN = r"(?:\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+|^[>|\s]*+)"
 _HEADER = re.compile(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
 _E820 = re.compile(
     rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
@@ -40,7 +41,7 @@ _TYPES = {
     "ACPI NVS": e820.NVS,
     "unusable": e820.UNUSABLE,
 }
-_TYPE = re.compile(r"\((?P<word>[A-Za-z ]{1,20})\)|type (?P<number>\d{1,10})")
+_TYPE = re.compile(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: So many lines below a header or an entry are looked at before the table counts as ended.
 _PATIENCE = 2
@@ -67,8 +68,9 @@ class Xen(LineForm):
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
-        self._patience = max(0, self._patience - 1)
-        if "(XEN)" in line:
+        following = self._patience > 0
+        self._patience -= following
+        if "(XEN)" in line or following or "RAM map:" in line:
             self._xen(number, line)
         self.more = self._patience > 0
 

@@ -8,6 +8,7 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.maps import read_memmap
+from hwpkho.maps.regions import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +136,25 @@ def test_log_without_map_alone_is_refused(read: Reader) -> None:
 def test_log_of_another_architecture_is_no_log_of_this_machine(read: Reader) -> None:
     with pytest.raises(InputError, match="different architectures"):
         read(ARM64_LOG, "00100000-bfffffff : System RAM\nfee00000-fee00fff : Local APIC\n")
+
+
+@pytest.mark.parametrize(
+    "outer", ["Soft Reserved", "Persistent Memory", "Persistent Memory (legacy)"]
+)
+def test_memory_handed_over_to_the_kernel_is_ram(read: Reader, outer: str) -> None:
+    memmap = read(
+        "00100000-7fffffff : System RAM\n"
+        f"480000000-4ffffffff : {outer}\n"
+        "  490000000-4ffffffff : dax0.0\n"
+        "    490000000-4ffffffff : System RAM (kmem)\n"
+        "500000000-5ffffffff : Unknown E820 type\n"
+        "  500000000-50fffffff : System RAM (virtio_mem)\n"
+    )
+    view = resolve(memmap)
+    kinds = {at: (view.at(at).kind if view.at(at) else None) for at in (0x480000000, 0x490000000)}
+    assert kinds == {0x480000000: "device", 0x490000000: "ram"}
+    assert [view.at(at).kind for at in (0x50FFFFFFF, 0x510000000)] == ["ram", "firmware"]
+    assert not view.problems
 
 
 def test_what_is_no_kernel_log_is_refused_beside_a_map_too(read: Reader) -> None:

@@ -12,7 +12,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
 from hwpkho.maps import cmdline, e820, efi, ownership, view_arm64
 from hwpkho.maps.forms.sysfs_memmap import TYPES as _RESOURCE_TYPES
-from hwpkho.maps.layers import Layer, Span, combine
+from hwpkho.maps.layers import Layer, Span, combine, flatten
 from hwpkho.maps.view import (
     EFI,
     NEVER,
@@ -102,14 +102,12 @@ def build(
 
 def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
     """The e820 table that stands for a map; what has no e820 type is left out."""
+    if map_.name == "iomem":
+        return _resource_slots(map_)
     slots: list[e820.Slot] = []
     for entry in map_.entries:
         number: int | None
-        if map_.name == "iomem":
-            number = e820.type_number(_RESOURCE_TYPES.get(entry.type, ""))
-            if ownership.iomem_kind(entry.type) == "ram":
-                number = e820.RAM
-        elif map_.name in EFI:
+        if map_.name in EFI:
             number = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve)
         else:
             number = e820.type_number(entry.type)
@@ -119,6 +117,36 @@ def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
         if number:
             slots.append(e820.Slot(entry.start, entry.end + 1 - entry.start, number))
     return slots
+
+
+def _resource_slots(iomem: Map) -> list[e820.Slot]:
+    """The e820 table that stands for /proc/iomem.
+
+    RAM that a driver has handed over (kmem, virtio_mem) lies inside what it was before.
+    """
+    slots: list[e820.Slot] = []
+    handed_over: list[tuple[int, int]] = []
+    parents: list[bool] = []  # of each open level: whether it or one above is something else
+    for entry in iomem.entries:
+        depth = entry.attributes.get("depth")
+        del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
+        number = e820.type_number(_RESOURCE_TYPES.get(entry.type, ""))
+        if ownership.iomem_kind(entry.type) == "ram":
+            number = e820.RAM
+            if parents and parents[-1]:
+                handed_over.append((entry.start, entry.end + 1))
+        parents.append(bool(parents and parents[-1]) or number not in (None, e820.RAM))
+        if number:
+            slots.append(e820.Slot(entry.start, entry.end + 1 - entry.start, number))
+    if not handed_over:
+        return slots
+    # Spans whose labels are the e820 types: what was handed over lies above the rest.
+    below = [
+        Span(s.start, s.start + s.size, "firmware", str(s.type), "") for s in e820.sanitize(slots)
+    ]
+    above, _ = flatten(Layer(Span(a, b, "ram", str(e820.RAM), ""), 0) for a, b in handed_over)
+    spans = combine(below, above, lambda one, two: two or one)
+    return [e820.Slot(s.start, s.end - s.start, int(s.label)) for s in spans]
 
 
 def _e820_layers(slots: Iterable[e820.Slot], source: str) -> list[Layer]:

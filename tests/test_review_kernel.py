@@ -119,3 +119,13 @@ def test_larger_pages_need_less_scratch(size, outcome, tmp_path):
     m = Machine(65536, at=0x6000_0000)
     made = m.handover([0x5001])
     assert _validate(m, made, tmp_path, areas=[(0x7000_0000, size)]).outcome == outcome
+
+
+def test_an_order_that_would_reach_over_the_chunk(tmp_path):
+    """The kernel goes by the blocks of the tracker; those of order 0 replay."""
+    m = Machine(at=0x6000_0000, gap=0)
+    made = m.handover(PFNS)
+    assert made.chunks == [made.pages[0] + m.page_size]
+    m.poke(made.blob + 24, "<IHH", 2, 1, 1)
+    judged = _validate(m, made, tmp_path)
+    assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))

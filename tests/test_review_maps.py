@@ -160,3 +160,29 @@ def test_memory_handed_over_to_the_kernel_is_ram(read: Reader, outer: str) -> No
 def test_what_is_no_kernel_log_is_refused_beside_a_map_too(read: Reader) -> None:
     with pytest.raises(InputError, match="no memory map found"):
         read("nothing of the kind\n", IOMEM)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (bytes(4096), "nothing but zero bytes"),
+        (bytes(0x202) + b"HdrS" + bytes(100), "zero page that is not whole"),
+        (bytes(0x202) + b"HdrS" + bytes(8192), "zero page that is not whole"),
+        (b"\n \n\n", "nothing but blank lines"),
+    ],
+)
+def test_why_a_file_is_no_map(data: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=reason):
+        read_memmap([str(path)])
+
+
+@pytest.mark.parametrize("processor", ["nvidia,tegra132-denver", "apple,icestorm", "qcom,kryo385"])
+def test_device_tree_of_arm64_by_its_processor(read: Reader, processor: str) -> None:
+    found = read(
+        "/dts-v1/;\n/ {\n #address-cells = <1>; #size-cells = <1>;\n"
+        ' memory@80000000 { device_type = "memory"; reg = <0x80000000 0x40000000>; };\n'
+        f' cpus {{ cpu@0 {{ compatible = "{processor}"; }}; }};\n}};\n'
+    )
+    assert (found.arch, found.arch_from) == ("arm64", "input")

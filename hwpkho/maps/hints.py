@@ -47,6 +47,13 @@ _BINARIES = (
     (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
 )
 
+#: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
+_HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
+_NO_ZERO_PAGE = (
+    "is a kernel image or a zero page that is not whole: /sys/kernel/boot_params/data has 4096 "
+    "bytes"
+)
+
 _FORMS = (
     "no memory map found; expected a kernel log, /proc/iomem, a copy of /sys/firmware/memmap or "
     "another form that `man hwpkho-memmap` lists"
@@ -58,6 +65,10 @@ def no_map(head: bytes) -> str:
     for magic, advice in _BINARIES:
         if head.startswith(magic):
             return advice
+    if head.startswith(_HEADER_MAGIC, _HEADER):
+        return _NO_ZERO_PAGE
+    if not head.strip(b"\0"):
+        return "holds nothing but zero bytes"
     text = b"".join(blocks((head,)))
     if not text.strip():
         return "holds nothing but blank lines"

@@ -24,7 +24,7 @@ MAX_JOINED = 3
 
 #: A byte is rare in a block if the first so many bytes have it no more than so many times.
 _SAMPLE = 4096
-_RARE = 8
+_RARE = 5
 
 #: What triggers may have for their second byte, besides a literal, and what would make it optional.
 _HEX_DIGITS = b"[0-9A-Fa-f]"

@@ -6,8 +6,8 @@ PFN: page frame number, physical address >> page shift. All run ends are inclusi
 from __future__ import annotations
 
 from array import array
-from itertools import compress
-from operator import sub
+from itertools import compress, islice
+from operator import lt, sub
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,17 +57,32 @@ def split_runs(pfns: array[int]) -> tuple[array[int], array[int]]:
     """
     if not pfns:
         return array("Q"), array("Q")
-    gaps = list(map((1).__ne__, map(sub, pfns[1:], pfns)))
-    first = array("Q", (pfns[0], *compress(pfns[1:], gaps)))
-    return first, array("Q", (*compress(pfns, gaps), pfns[-1]))
+    rest = pfns[1:]
+    gaps = bytes(map((1).__ne__, map(sub, rest, pfns)))
+    first, last = array("Q", pfns[:1]), array("Q")
+    if gaps.count(1) > len(gaps) >> 4:
+        first.extend(compress(rest, gaps))
+        last.extend(compress(pfns, gaps))
+    else:
+        at = gaps.find(1)
+        while at >= 0:
+            first.append(rest[at])
+            last.append(pfns[at])
+            at = gaps.find(1, at + 1)
+    last.append(pfns[-1])
+    return first, last
 
 
 def sorted_unique(pfns: Iterable[int]) -> array[int]:
     """Return the distinct values of ``pfns`` in ascending order as ``array('Q')``.
 
-    Sorted first, because kernels' lists hold long runs and hardly any repetition.
+    An array that is so already is returned itself.
     """
-    ordered = array("Q", sorted(pfns))
+    given = pfns if isinstance(pfns, array) else array("Q", pfns)
+    if all(map(lt, given, islice(given, 1, None))):
+        return given
+    # Sorted first, because kernels' lists hold long runs and hardly any repetition.
+    ordered = array("Q", sorted(given))
     rest = ordered[1:]
     if 0 not in map(sub, rest, ordered):
         return ordered

@@ -22,9 +22,9 @@ MAX_LINE = 4096
 #: So many lines before one are joined to it at most, for a form that asks.
 MAX_JOINED = 3
 
-#: A byte is rare in a block if the first so many bytes have it no more than so many times.
-_SAMPLE = 4096
-_RARE = 5
+#: A byte is rare in a block if a sample, every so manieth byte, has it so many times at most.
+_SAMPLED = 32
+_RARE = 2
 
 #: What triggers may have for their second byte, besides a literal, and what would make it optional.
 _HEX_DIGITS = b"[0-9A-Fa-f]"
@@ -165,10 +165,10 @@ class _Search:
                 self._exactly.setdefault(byte, []).append((pattern, forms))
         self._vague = len(self._exactly) == 256  # the second byte tells nothing
 
-    def lines(self, block: bytes) -> Iterator[tuple[int, list[LineForm]]]:
+    def lines(self, block: bytes, sample: bytes) -> Iterator[tuple[int, list[LineForm]]]:
         """Yield ``(line start, forms)`` of the lines found; a line may come more than once."""
         low = high = 0
-        for at in self._places(block):
+        for at in self._places(block, sample):
             if at >= high:
                 low = block.rfind(b"\n", 0, at) + 1
                 high = block.find(b"\n", at)
@@ -177,14 +177,14 @@ class _Search:
                 if pattern.match(block, at):
                     yield low, forms
 
-    def _places(self, block: bytes) -> Iterator[int]:
+    def _places(self, block: bytes, sample: bytes) -> Iterator[int]:
         """Yield where one of the triggers is found.
 
-        To find a single byte costs next to nothing where it is rare, as the beginning of the block
-        tells; where it is not, one search with the pattern costs less than many calls.
+        To find a single byte costs next to nothing where it is rare, as the sample tells;
+        where it is not, one search with the pattern costs less than many calls.
         """
         first = self._first
-        if self._vague or block.count(first, 0, _SAMPLE) > _RARE:
+        if self._vague or sample.count(first) > _RARE:
             for found in self._any.finditer(block):
                 yield found.start()
             return
@@ -286,8 +286,9 @@ class Scanner:
     def _hits(self, block: bytes) -> dict[int, list[LineForm]]:
         """Return line start → the forms whose lines these are."""
         hits: dict[int, list[LineForm]] = {}
+        sample = block[::_SAMPLED]
         for search in self._searches:
-            for start, forms in search.lines(block):
+            for start, forms in search.lines(block, sample):
                 known = hits.get(start)
                 if known is None:
                     hits[start] = forms

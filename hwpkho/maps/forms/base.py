@@ -24,9 +24,11 @@ LINUX_STARTS = b"Linux version "
 
 # Triggers that several forms share: the fewer there are, the faster a log is searched.
 
-#: ``A-B`` with 0x: a whole e820 line of Linux, its first half, or EFI's with a size or type behind.
-PREFIXED_RANGE = (
-    rb"-0x[0-9A-Fa-f]{1,16}+(?:\](?:(?<=[0-9A-Fa-f]{16}\])(?! \([ 0-9])|, 0x| \( *+[0-9]+[KMG]?B)"
+#: ``A-B]`` with 0x and 16 digits: a whole line of e820, or EFI's without or before its size.
+LONG_RANGE = rb"-0x[0-9A-Fa-f]{16}\](?! \([ 0-9])"
+#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``: EFI's alone; or its first half at the end of a line.
+EFI_RANGE = (
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:\] \( *+[0-9]+[KMG]?B"
     rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \( *+[0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
     rb"|(?<=x[0-9A-Fa-f]{12})\n)"
 )

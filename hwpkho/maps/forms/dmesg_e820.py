@@ -17,7 +17,7 @@ from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
 from hwpkho.maps import e820
 from hwpkho.maps.forms.base import (
     LINUX_STARTS,
-    PREFIXED_RANGE,
+    LONG_RANGE,
     SPACED_RANGE,
     LineForm,
     RawMap,
@@ -100,7 +100,7 @@ class DmesgE820(LineForm):
     triggers = (
         LINUX_STARTS,
         rb"-(?:e8[20][01]|88|provided|defined)[: ]",
-        PREFIXED_RANGE,
+        LONG_RANGE,
         SPACED_RANGE,
     )
 

@@ -15,7 +15,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import LINUX_STARTS, PREFIXED_RANGE, LineForm
+from hwpkho.maps.forms.base import EFI_RANGE, LINUX_STARTS, LONG_RANGE, LineForm
 from hwpkho.maps.logs import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
@@ -63,7 +63,7 @@ class DmesgEfi(LineForm):
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
-    triggers = (LINUX_STARTS, PREFIXED_RANGE)
+    triggers = (LINUX_STARTS, LONG_RANGE, EFI_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -85,7 +85,7 @@ class DmesgEfi(LineForm):
         if not (
             self._broken
             or "|" in line
-            or " [" in line
+            or (" [" in line and "[mem " not in line)
             or "range=[" in line
             or "efi:" in line
             or _LINUX in line

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import BARE_RANGE, PREFIXED_RANGE, LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, LineForm
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -57,7 +57,7 @@ class UBoot(LineForm):
         rb"= 0x[0-9A-Fa-f]{8,16}[ \t]*\n",
         rb"->\ss[it]",
         BARE_RANGE,
-        PREFIXED_RANGE,
+        rb"-0x[0-9A-Fa-f]{1,16}\], 0x",
     )
 
     def __init__(self) -> None:

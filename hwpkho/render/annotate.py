@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import fdt, tracker_bitmap, tracker_radix
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Repeated members of a structure (array entries, preserved blocks) are cut after so many.
 MAX_ROWS = 32
+#: So are subtrees; a kernel makes a handful.
+MAX_SUBTREES = 64
+#: The whole dump: a list of a million PFNs takes three quarters of it.
+MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
 _TOKENS = {1: "FDT_BEGIN_NODE", 2: "FDT_END_NODE", 3: "FDT_PROP", 4: "FDT_NOP", 9: "FDT_END"}
 _HEADER = (
@@ -45,16 +50,26 @@ def lines(handovers: Sequence[Handover], source: Source | None) -> Iterator[str]
     """
     if source is None:
         raise InputError("--annotate shows memory; give the memory image as well")
-    for handover in handovers:
-        yield f"# {printable(str(handover))} in {handover.source}"
-        yield from _Dump(handover, source).lines()
+    shown: set[int] = set()
+    every = chain.from_iterable(_of_one(h, source, shown) for h in handovers)
+    yield from islice(every, MAX_LINES)
+    if next(every, None) is not None:
+        yield f"# cut after {MAX_LINES} lines; choose one handover with --root-fdt"
+
+
+def _of_one(handover: Handover, source: Source, shown: set[int]) -> Iterator[str]:
+    yield f"# {printable(str(handover))} in {handover.source}"
+    yield from _Dump(handover, source, shown).lines()
 
 
 class _Dump:
-    """The structures of one handover, in the order in which they lead to each other."""
+    """The structures of one handover, in the order in which they lead to each other.
 
-    def __init__(self, handover: Handover, source: Source) -> None:
-        self.h, self.source = handover, source
+    What stands at an address is shown once: handovers of a broken machine may share it all.
+    """
+
+    def __init__(self, handover: Handover, source: Source, shown: set[int]) -> None:
+        self.h, self.source, self.shown = handover, source, shown
         self.page_size = handover.page_size or 4096
 
     def lines(self) -> Iterator[str]:
@@ -62,13 +77,19 @@ class _Dump:
         if root and root.phys is not None and root.fdt:
             yield from self._fdt("root FDT", root.phys, root.fdt.tree)
         yield from self._scratch()
-        for subtree in root.subtrees if root else ():
+        subtrees = root.subtrees if root else ()
+        for subtree in subtrees[:MAX_SUBTREES]:
             yield from self._subtree(subtree)
+        if len(subtrees) > MAX_SUBTREES:
+            yield f"and {len(subtrees) - MAX_SUBTREES} more subtrees"
         yield from self._chunks()
         yield from self._array()
         yield from self._tracker()
 
     def _dump(self, title: str, phys: int, size: int, spans: list[Span]) -> Iterator[str]:
+        if phys in self.shown:
+            return
+        self.shown.add(phys)
         data = self.source.read(phys, size)
         yield ""
         yield f"{title} at 0x{phys:x}, {size} bytes"
@@ -100,7 +121,7 @@ class _Dump:
         yield from self._dump("scratch array", scratch.array, size, spans)
 
     def _subtree(self, s: Subtree) -> Iterator[str]:
-        if s.phys is None:
+        if s.phys is None or s.phys in self.shown:
             return
         title = f"subtree {s.name}"
         if s.kind == "kexec-metadata":
@@ -163,23 +184,26 @@ class _Dump:
             return
         for node, (level, prefix) in walk.places.items():
             page = self.source.read(node, self.page_size)
-            if page is None:
+            if page is None or node in self.shown:
                 continue
             if level:
-                spans = [
-                    Span(8 * i, 8, f"[{i}] level {level - 1} node 0x{child:x}")
-                    for i, child in enumerate(tracker_radix.parse_table(page))
-                    if child
-                ]
+                members = self._table(page, level)
                 title = f"tracker level {level} table"
             else:
-                spans = list(self._bitmap(bytes(page), prefix, listed=walk.listed))
+                members = self._bitmap(bytes(page), prefix, listed=walk.listed)
                 title = "tracker bitmap"
-            yield from self._dump(title, node, self.page_size, spans[:MAX_ROWS])
-            if len(spans) > MAX_ROWS:
-                yield f"  and {len(spans) - MAX_ROWS} more"
+            spans = list(islice(members, MAX_ROWS))
+            yield from self._dump(title, node, self.page_size, spans)
+            if next(members, None) is not None:
+                yield "  and more"
         if not walk.places:
             yield from self._bitmap_chunks(walk.nodes)
+
+    @staticmethod
+    def _table(page: memoryview, level: int) -> Iterator[Span]:
+        for i, child in enumerate(tracker_radix.parse_table(page)):
+            if child:
+                yield Span(8 * i, 8, f"[{i}] level {level - 1} node 0x{child:x}")
 
     def _bitmap(self, page: bytes, prefix: int, *, listed: bool) -> Iterator[Span]:
         shift = page_shift(self.page_size)

@@ -22,7 +22,7 @@ MAX_LINE = 4096
 #: So many lines before one are joined to it at most, for a form that asks.
 MAX_JOINED = 3
 
-#: A byte is rare in a block if a sample, every so manieth byte, has it so many times at most.
+#: A byte is rare in a block if a sample of one byte in so many has it so many times at most.
 _SAMPLED = 32
 _RARE = 2
 

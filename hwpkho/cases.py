@@ -37,20 +37,26 @@ class Case(NamedTuple):
     source: Source | None = None
 
 
-def read_case(specs: Sequence[str], options: CaseOptions | None = None, base: int = 10) -> Case:
+def read_case(
+    specs: Sequence[str],
+    options: CaseOptions | None = None,
+    base: int = 10,
+    *,
+    bare: bool = True,
+) -> Case:
     """Read the inputs of one case.
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
     /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
-    ``base`` is that of a text list's numbers without ``0x``. Raises InputError where one cannot
-    be read or two of them conflict.
+    ``base`` is that of a text list's numbers without ``0x``; without ``bare`` a list is no case.
+    Raises InputError where one cannot be read or two of them conflict.
     """
     options = options or CaseOptions()
     images: list[Memory] = []
     copies: list[Copy] = []
     lists: list[PfnList] = []
     for spec in specs:
-        found = recognise(spec, base)
+        found = recognise(spec, base, lists=bare)
         if isinstance(found, Memory):
             images.append(found)
             copies += found.copies

@@ -42,11 +42,11 @@ class Memory(NamedTuple):
 Recognised = Memory | list[copies.Copy] | pfnlist.PfnList
 
 
-def recognise(spec: str, base: int = 10) -> Recognised:
+def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
     """Open one input: a memory image, copies of structures, or a list of PFNs.
 
-    ``base`` is that of numbers without ``0x`` in a text list. Raises InputError where the content
-    is none that hwpkho reads.
+    ``base`` is that of numbers without ``0x`` in a text list; without ``lists`` a text is refused
+    before it is read. Raises InputError where the content is none that hwpkho reads.
     """
     located = raw.split_base(spec)
     if located:
@@ -73,6 +73,8 @@ def recognise(spec: str, base: int = 10) -> Recognised:
             )
         return [_structure(head, file.size, name)]
     if b"\0" not in head[:4096]:
+        if not lists:
+            raise InputError(f"{name}: text, perhaps a list of PFNs; that is no handover")
         if file.size > _MAX_TEXT:
             raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
         return pfnlist.parse(bytes(file.read(0, file.size)), name, base)

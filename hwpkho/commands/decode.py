@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 def decode(specs: Sequence[str], options: CaseOptions | None = None) -> Case:
     """Read the handovers in ``specs``; InputError for a list of PFNs, which is no handover."""
-    case = read_case(specs, options)
-    if case.pfns is not None:
-        raise InputError(f"{case.name}: a list of PFNs is no handover")
-    return case
+    return read_case(specs, options, bare=False)
 
 
 def exit_code(handovers: Sequence[Handover]) -> int:

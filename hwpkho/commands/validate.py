@@ -151,7 +151,8 @@ def _finish(
             Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
             for p in regions.problems
         ]
-        rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch})")
+        taken = ", taken because nothing tells" if regions.arch_from == "default" else ""
+        rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:
         rests.append(f"the next kernel speaks kho-v{ground.consumer}")
     arch = regions.arch if regions else (handover.arch if handover else options.case.arch)

@@ -96,6 +96,7 @@ class Regions:
         maps: Names of all maps that had a say, the deciding one first.
         kho: What ``kho=`` of the next command line says, None where it is absent.
         problems: Disagreements, overlaps, and what cannot be known beforehand.
+        arch_from: What told the architecture: ``input``, ``option`` or ``default``.
     """
 
     regions: tuple[Region, ...]
@@ -104,6 +105,7 @@ class Regions:
     maps: tuple[str, ...]
     kho: bool | None = None
     problems: tuple[Problem, ...] = ()
+    arch_from: str = "input"
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def at(self, phys: int) -> Region | None:
@@ -186,6 +188,7 @@ def resolve(
         tuple(built.names),
         line.kho if line else None,
         tuple(problems),
+        memmap.arch_from,
     )
 
 

@@ -35,7 +35,10 @@ class Limits:
 def judge(pfns: array[int], limits: Limits, ground: Ground) -> Iterator[Finding]:
     """Yield what exceeds the limits; ``pfns`` are ascending and distinct."""
     if limits.pages is not None and len(pfns) > limits.pages:
-        yield finding(codes.MAX_PAGES, f"{len(pfns)} PFNs, --max-pages allows {limits.pages}")
+        yield finding(
+            codes.MAX_PAGES,
+            f"{len(pfns)} distinct PFN{'s' * (len(pfns) != 1)}, --max-pages allows {limits.pages}",
+        )
     if limits.fraction is not None:
         ram = ground.ram_pages()
         if not ram:

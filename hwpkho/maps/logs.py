@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _OPTIONAL = (b"*", b"?", b"{0")
 
 #: A block without any line end is taken for a line when it reaches this size, bytes.
 _MAX_UNBROKEN = 1 << 20
+#: So many blocks are kept back before their lines are counted.
+_MAX_UNCOUNTED = 64
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -153,16 +156,13 @@ class _Search:
     """What is searched for with one pass: all triggers that begin with the same byte."""
 
     def __init__(self, triggers: dict[bytes, list[LineForm]]) -> None:
-        self._first = next(iter(triggers))[:1]
-        # Groups would tell which trigger it was, but cost as much again for every byte.
-        rests = b"|".join(t[1:] for t in triggers)
-        self._any = re.compile(re.escape(self._first) + b"(?:" + rests + b")")
+        self._first, self._any, exactly = _compiled(tuple(triggers))
+        forms = list(triggers.values())
         #: By the byte after the first: the triggers that it may belong to.
-        self._exactly: dict[int, list[tuple[re.Pattern[bytes], list[LineForm]]]] = {}
-        for trigger, forms in triggers.items():
-            pattern = re.compile(trigger)
-            for byte in _second_bytes(trigger):
-                self._exactly.setdefault(byte, []).append((pattern, forms))
+        self._exactly = {
+            byte: [(pattern, forms[number]) for pattern, number in found]
+            for byte, found in exactly.items()
+        }
         self._vague = len(self._exactly) == 256  # the second byte tells nothing
 
     def lines(self, block: bytes, sample: bytes) -> Iterator[tuple[int, list[LineForm]]]:
@@ -196,6 +196,25 @@ class _Search:
             at = find(first, at + 1)
 
 
+@cache
+def _compiled(
+    triggers: tuple[bytes, ...],
+) -> tuple[bytes, re.Pattern[bytes], dict[int, list[tuple[re.Pattern[bytes], int]]]]:
+    """Return the byte that all triggers begin with, the pattern of any, and who a second byte fits.
+
+    The last by that byte: the pattern and the number of each trigger that it may belong to.
+    """
+    first = triggers[0][:1]
+    # Groups would tell which trigger it was, but cost as much again for every byte.
+    rests = b"|".join(t[1:] for t in triggers)
+    exactly: dict[int, list[tuple[re.Pattern[bytes], int]]] = {}
+    for number, trigger in enumerate(triggers):
+        pattern = re.compile(trigger)
+        for byte in _second_bytes(trigger):
+            exactly.setdefault(byte, []).append((pattern, number))
+    return first, re.compile(re.escape(first) + b"(?:" + rests + b")"), exactly
+
+
 def _second_bytes(trigger: bytes) -> Iterable[int]:
     """Return the bytes that may follow the first one of what ``trigger`` matches."""
     second = trigger[1:2]
@@ -220,8 +239,10 @@ class Scanner:
         self._searches = [_Search(group) for group in by_byte.values()]
         self._hungry: list[LineForm] = []
         self._before = b""
-        #: Number of lines seen so far.
-        self.lines = 0
+        #: Number of lines counted so far, and what comes after them: counting costs as much as a
+        #: search, and most of a log stands behind its last map.
+        self._lines = 0
+        self._uncounted: list[bytes] = []
         #: Numbers of the first lines that were shown to a form only in part.
         self.cut: list[int] = []
 
@@ -232,7 +253,9 @@ class Scanner:
         hits = self._hits(block)
         starts = sorted(hits)
         at = position = 0
-        number = self.lines
+        number = 0
+        if hits or self._hungry:
+            number = self._count()
         while position < len(block):
             if self._hungry:
                 start = position
@@ -254,8 +277,22 @@ class Scanner:
             self._show(forms, number, block, start, end)
             self._hungry = [f for f in forms if f.more]
             position = end + 1
-        self.lines = number + block.count(b"\n", position)
+        if position:
+            self._lines = number
+        self._uncounted.append(block[position:])
+        if len(self._uncounted) > _MAX_UNCOUNTED:
+            self._count()
         self._before = _line(block, block.rfind(b"\n", 0, len(block) - 1) + 1, len(block) - 1)
+
+    @property
+    def lines(self) -> int:
+        """Number of lines seen so far."""
+        return self._count()
+
+    def _count(self) -> int:
+        self._lines += sum(block.count(b"\n") for block in self._uncounted)
+        self._uncounted.clear()
+        return self._lines
 
     def _show(
         self, forms: Sequence[LineForm], number: int, block: bytes, start: int, end: int

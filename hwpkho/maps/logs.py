@@ -156,13 +156,9 @@ class _Search:
     """What is searched for with one pass: all triggers that begin with the same byte."""
 
     def __init__(self, triggers: dict[bytes, list[LineForm]]) -> None:
-        self._first, self._any, exactly = _compiled(tuple(triggers))
-        forms = list(triggers.values())
-        #: By the byte after the first: the triggers that it may belong to.
-        self._exactly = {
-            byte: [(pattern, forms[number]) for pattern, number in found]
-            for byte, found in exactly.items()
-        }
+        self._forms = list(triggers.values())
+        #: By the byte after the first: the triggers that it may belong to, and their numbers.
+        self._first, self._any, self._exactly = _compiled(tuple(triggers))
         self._vague = len(self._exactly) == 256  # the second byte tells nothing
 
     def lines(self, block: bytes, sample: bytes) -> Iterator[tuple[int, list[LineForm]]]:
@@ -173,9 +169,9 @@ class _Search:
                 low = block.rfind(b"\n", 0, at) + 1
                 high = block.find(b"\n", at)
                 high = len(block) if high < 0 else high
-            for pattern, forms in self._exactly[block[at + 1]]:
+            for pattern, number in self._exactly[block[at + 1]]:
                 if pattern.match(block, at):
-                    yield low, forms
+                    yield low, self._forms[number]
 
     def _places(self, block: bytes, sample: bytes) -> Iterator[int]:
         """Yield where one of the triggers is found.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -47,5 +48,10 @@ def line_forms() -> list[LineForm]:
 
 
 def _make(name: str) -> Any:
+    return _class(name)()
+
+
+@cache
+def _class(name: str) -> Any:
     module, _, cls = name.partition(":")
-    return getattr(import_module(f"hwpkho.maps.forms.{module}"), cls)()
+    return getattr(import_module(f"hwpkho.maps.forms.{module}"), cls)

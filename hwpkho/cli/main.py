@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -87,15 +88,21 @@ def run() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
-        # The reader has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         code = 141
     except OSError as error:
+        _give_up_stdout()
         name = f"{printable(str(error.filename))}: " if error.filename else ""
         code = _complain(f"{name}{error.strerror or error}", 3)
     except MemoryError:
         code = _complain("out of memory", 3)
     sys.exit(code)
+
+
+def _give_up_stdout() -> None:
+    """Let go of what could not be written: Python would fail on it once more at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:

@@ -378,6 +378,8 @@ class Started:
         image = self.guest.work / "out.img"
         if "hwpkho: done" in log:
             with tarfile.open(image) as tar:
-                tar.extractall(folder, filter="data")
+                tar.extractall(
+                    folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+                )
         image.unlink()
         return Run(log, ended, folder, seconds)

@@ -14,6 +14,7 @@ from hwpkho.pages import page_shift
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.codecs.pfnlist import PfnList
     from hwpkho.model.handover import Handover, Role
     from hwpkho.sources.base import Source
 
@@ -71,15 +72,22 @@ def read_list(
             raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
         listed = of_handover(case.name, chosen, len(case.handovers))
         return listed._replace(source=case.source)
-    told, asked = case.pfns.page_size, options.page_size
-    if told and asked and told != asked:
+    size = told_page_size(case.pfns, options.page_size)
+    notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
+    return Listed(case.name, case.pfns.pfns, size or DEFAULT_PAGE_SIZE, notes=notes)
+
+
+def told_page_size(bare: PfnList, asked: int | None) -> int | None:
+    """Return the page size (bytes) of a bare list, None where neither it nor ``asked`` tells.
+
+    Raises InputError where the two contradict each other.
+    """
+    if bare.page_size and asked and bare.page_size != asked:
         raise InputError(
-            f"{case.name}: the list says page_size {told}, --page-size says {asked}; PFNs of one "
-            "are not PFNs of the other"
+            f"{bare.source}: the list says page_size {bare.page_size}, --page-size says {asked}; "
+            "PFNs of one are not PFNs of the other"
         )
-    notes = () if told or asked else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
-    size = told or asked or DEFAULT_PAGE_SIZE
-    return Listed(case.name, case.pfns.pfns, size, notes=notes)
+    return bare.page_size or asked
 
 
 def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:

@@ -126,6 +126,8 @@ def command(
 
         ctx.exit(run_batch(batch, chosen, accepted, name, jobs, write_baseline, reason))
     result = job.run(inputs, chosen, accepted)
+    if result.validation is not None and result.validation.chosen:
+        click.echo(f"hwpkho: {result.validation.chosen}", err=True)
     if write_baseline is not None:
         accepting.write_baseline(write_baseline, [result], reason or "", accepted, batch=False)
     for piece in formats.load(name).one(result, stdout.context()):

@@ -11,6 +11,7 @@ from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
+from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
 from hwpkho.pages import sorted_unique
 from hwpkho.rules import outcome as outcomes
@@ -97,7 +98,7 @@ def regions_for(options: ValidateOptions, arch: str | None) -> Regions | None:
 def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case that was read already."""
     if case.pfns is not None:
-        size = options.case.page_size or case.pfns.page_size
+        size = told_page_size(case.pfns, options.case.page_size)
         assumed = size is None
         ground = Ground(size or DEFAULT_PAGE_SIZE, options.consumer, regions)
         findings: list[Finding] = []
@@ -119,10 +120,12 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     rests = []
     if handover.page_size is None:
         rests.append(f"page size {ground.page_size}, taken because the input does not tell")
-    if len(case.handovers) > 1:
-        rests.append(f"of {len(case.handovers)} handovers: {handover}")
     pfns = listed if listed is not None else array("Q")
-    return _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
+    judged = _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
+    if len(case.handovers) == 1:
+        return judged
+    chosen = f"of {len(case.handovers)} handovers this is {handover}"
+    return replace(judged, chosen=chosen, rests_on=(chosen, *judged.rests_on))
 
 
 def _finish(

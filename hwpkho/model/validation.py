@@ -167,6 +167,7 @@ class Validation:
         findings: Worst first.
         rests_on: What the verdicts rest on, for people: one line each.
         frames: The map they were judged by, None without one.
+        chosen: Which of several handovers this is about, None where there was no choice.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Validation:
     findings: tuple[Finding, ...]
     rests_on: tuple[str, ...] = ()
     frames: Sequence[tuple[int, int, str, str]] | None = None
+    chosen: str | None = None
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have this severity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hwpkho import inputs, output
 from hwpkho.cases import CaseOptions, read_case
@@ -19,6 +19,7 @@ from hwpkho.walkers import case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
     from hwpkho.commands.live import Live
     from hwpkho.model.handover import Handover
@@ -138,7 +139,7 @@ def _capture(
     extents = recorder.kept(scrub=scrub)
     with tempfile.NamedTemporaryFile(prefix="hwpkho-") as core:
         elf.write_core(
-            core,  # type: ignore[arg-type]  # a file open for bytes, by another name
+            cast("BinaryIO", core),
             extents,
             page_size=_ALIGN,
             arch=machine.source.arch,

@@ -59,6 +59,19 @@ class View:
     checks: list[tuple[str, list[Span], str, list[Span]]] = field(default_factory=list)
 
 
+def is_efi(map_: Map) -> bool:
+    """Tell whether a map is one of EFI descriptors; ESXi's boot loader logs those or e820."""
+    return map_.name in EFI or (
+        map_.name == "esxi" and any("attr" in entry.attributes for entry in map_.entries)
+    )
+
+
+def efi_of(maps: Mapping[str, Map]) -> Map | None:
+    """Return the best EFI map of the whole machine."""
+    esxi = maps.get("esxi")
+    return first_of(maps, EFI) or (esxi if esxi and is_efi(esxi) else None)
+
+
 def first_of(maps: Mapping[str, Map], names: Iterable[str]) -> Map | None:
     """Return the first of ``names`` that is there and not empty."""
     return next((maps[name] for name in names if name in maps and maps[name].entries), None)

@@ -22,6 +22,7 @@ from hwpkho.maps.view import (
     first_of,
     flattened,
     iomem_spans,
+    is_efi,
     judgeable,
 )
 
@@ -45,7 +46,7 @@ def build(
     base = first_of(maps, (*EFI, "devicetree", "iomem", "uboot_dram", *judgeable(maps)))
     if base is None or base.name in NEVER:
         return None
-    if base.name in EFI:
+    if is_efi(base):
         spans = efi_spans(base, "arm64", soft_reserve, problems)
     elif base.name == "iomem":
         spans = iomem_spans(base, "arm64", iomem_of, problems)
@@ -134,6 +135,6 @@ def _limited(spans: list[Span], limit: int) -> list[Span]:
 
 
 def _in_memblock(span: Span) -> bool:
-    if span.source in EFI:
+    if span.source in (*EFI, "esxi"):
         return not span.label.endswith(NO_MEMORY)
     return span.kind in ("ram", "in-use") or span.label == NOT_MAPPED

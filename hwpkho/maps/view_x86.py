@@ -14,15 +14,16 @@ from hwpkho.maps import cmdline, e820, efi, ownership, view_arm64
 from hwpkho.maps.forms.sysfs_memmap import TYPES as _RESOURCE_TYPES
 from hwpkho.maps.layers import Layer, Span, combine, flatten
 from hwpkho.maps.view import (
-    EFI,
     NEVER,
     IomemOf,
     View,
     add_iomem,
     attribute,
+    efi_of,
     efi_spans,
     first_of,
     flattened,
+    is_efi,
     judgeable,
 )
 
@@ -67,7 +68,7 @@ def build(
 ) -> View | None:
     """Return x86's view, None where no map tells of RAM."""
     final = () if line is not None and first_of(maps, _E820_FIRMWARE) else _E820_FINAL
-    efi_map, iomem = first_of(maps, EFI), maps.get("iomem")
+    efi_map, iomem = efi_of(maps), maps.get("iomem")
     base = first_of(maps, (*final, *_E820_FIRMWARE))
     base = base or efi_map or iomem or first_of(maps, (*_E820_OTHER, *judgeable(maps)))
     if base is None or base.name in NEVER:
@@ -107,7 +108,7 @@ def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
     slots: list[e820.Slot] = []
     for entry in map_.entries:
         number: int | None
-        if map_.name in EFI:
+        if is_efi(map_):
             number = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve)
         else:
             number = e820.type_number(entry.type)

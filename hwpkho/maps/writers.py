@@ -13,6 +13,7 @@ from hwpkho.errors import UsageError
 from hwpkho.maps import e820, efi
 from hwpkho.maps.forms import dmesg_e820, iomem
 from hwpkho.maps.ownership import kind
+from hwpkho.maps.view import is_efi
 from hwpkho.model.memmap import Entry
 from hwpkho.text import printable
 
@@ -62,7 +63,7 @@ def e820_text(map_: Map, arch: str) -> str:
 
 
 def _as_e820(map_: Map, arch: str) -> Iterable[Entry]:
-    if map_.name in E820_MAPS:
+    if map_.name in E820_MAPS and not is_efi(map_):
         return map_.entries
     if map_.name == "iomem":
         return [
@@ -70,7 +71,7 @@ def _as_e820(map_: Map, arch: str) -> Iterable[Entry]:
             for e in map_.entries
             if (type_ := _e820_of_resource(e)) is not None
         ]
-    if map_.name in EFI_MAPS and arch == "x86_64":
+    if _is_efi(map_) and arch == "x86_64":
         slots = [
             e820.Slot(e.start, e.end - e.start + 1, number)
             for e in map_.entries
@@ -90,6 +91,10 @@ def _e820_of_resource(entry: Entry) -> str | None:
     return _TYPES.get(entry.type.lower())
 
 
+def _is_efi(map_: Map) -> bool:
+    return map_.name in EFI_MAPS or is_efi(map_)
+
+
 def _attr(entry: Entry) -> int:
     attr = entry.attributes.get("attr")
     return attr if isinstance(attr, int) else efi.WB
@@ -102,9 +107,9 @@ def iomem_text(map_: Map, arch: str) -> str:
     """
     if map_.name == "iomem":
         return iomem.write(map_.entries)
-    if map_.name in E820_MAPS:
+    if map_.name in E820_MAPS and not is_efi(map_):
         named = [(e.start, e.end, _RESOURCES.get(e.type, _UNKNOWN_RESOURCE)) for e in map_.entries]
-    elif map_.name in EFI_MAPS and arch == "x86_64":
+    elif _is_efi(map_) and arch == "x86_64":
         entries = _as_e820(map_, arch)
         named = [(e.start, e.end, _RESOURCES.get(e.type, _UNKNOWN_RESOURCE)) for e in entries]
     else:

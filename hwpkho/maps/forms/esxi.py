@@ -1,7 +1,9 @@
-"""The memory map that VMware ESXi's boot loader and VMkernel log.
+"""The memory map that VMware ESXi's boot loader logs.
 
-Source: lines of VMkernel boot logs (the program itself is not public): ``MMap[n]: 0xA - 0xB,
-len=0x.., type=.., attr=..``, end inclusive, types numbered as in e820; each line may stand twice.
+Source: esx-boot (VMware's own repository), uefi/efiutils/memory.c (efi_log_memory_map) and
+bios/com32/memory.c (get_e820_mmap): ``MMap[n]:`` are EFI descriptors, ``e820[n]:`` what a BIOS
+gives; the length is decimal, the end inclusive; each line may stand twice, with ``<7>`` and
+without.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
-from hwpkho.maps import e820
+from hwpkho.maps import e820, efi
 from hwpkho.maps.forms.base import LineForm
 from hwpkho.maps.tables import Tables
+from hwpkho.model.memmap import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +24,15 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = re.compile(
-    rf"\bMMap\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-\s*"
-    rf"(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
+    rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
+    rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
 _BEGUN = re.compile(r"\bMMap\[\s*\d{1,5}\]")
+
+#: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
+_ENABLED = 1
 
 
 def _lengths(text: str) -> set[int]:
@@ -35,14 +41,15 @@ def _lengths(text: str) -> set[int]:
 
 
 class Esxi(LineForm):
-    """``MMap[0]: 0x0 - 0x9ffff, len=0xa0000, type=1, attr=0x1``."""
+    """``MMap[0]: 0x0 - 0x9ffff len=655360, type=7, attr=0xf``."""
 
     name = "esxi"
-    about = "VMware ESXi's boot log (boot.log, vmkernel.log, serial console): MMap lines"
+    about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
     triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16},? +len")
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._kind = ""
         self._seen: dict[int, tuple[int, int, int]] = {}
 
     def feed(self, number: int, line: str) -> None:
@@ -55,16 +62,19 @@ class Esxi(LineForm):
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
         type_ = int(match["type"], 0)
         entry = (start, end, type_)
-        if self._seen.get(index) == entry:
+        if match["kind"] == self._kind and self._seen.get(index) == entry:
             return  # logged twice
-        if index in self._seen:
+        if index in self._seen or match["kind"] != self._kind:
             self._tables.begin("esxi")
             self._seen = {}
+        self._kind = match["kind"]
         self._seen[index] = entry
-        attributes: dict[str, object] = {}
-        if match["attr"]:
-            attributes["xattr"] = int(match["attr"], 16)
-        taken = self._tables.add("esxi", number, start, end, e820.type_name(type_), attributes)
+        attr = int(match["attr"], 16) if match["attr"] else None
+        if self._kind == "e820":
+            name, attributes = e820.type_name(type_), _extended(attr)
+        else:
+            name, attributes = efi.type_name(type_), {"attr": attr}
+        taken = self._tables.add("esxi", number, start, end, name, attributes)
         if taken and end - start + 1 not in _lengths(match["len"]):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
             self._tables.odd("esxi", number, PAGES_MISMATCH, message, start)
@@ -72,5 +82,22 @@ class Esxi(LineForm):
             self._tables.odd("esxi", number, LOST_LINES, f"the list begins with MMap[{index}]")
 
     def finish(self) -> Sequence[RawMap]:
-        """See :meth:`LineForm.finish`."""
-        return self._tables.finish()
+        """See :meth:`LineForm.finish`.
+
+        No EFI map has nothing but attribute 1, which would be uncached memory: that is e820.
+        """
+        found = self._tables.finish()
+        for table in found:
+            if table.entries and all(e.attributes.get("attr") == _ENABLED for e in table.entries):
+                table.entries = [_as_e820(e) for e in table.entries]
+        return found
+
+
+def _extended(attr: int | None) -> dict[str, object]:
+    return {} if attr is None else {"xattr": attr}
+
+
+def _as_e820(entry: Entry) -> Entry:
+    numbered = entry.type.removeprefix("type_")
+    number = int(numbered) if numbered.isdecimal() else efi.TYPES.index(entry.type)
+    return Entry(entry.start, entry.end, e820.type_name(number), _extended(_ENABLED))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mapfiles import plain, primary, read_text, rows
+from mapfiles import named, plain, primary, read_text, rows
 
+from hwpkho.errors import InputError
 from hwpkho.maps import efi
 from hwpkho.maps.regions import resolve
 
@@ -69,3 +70,61 @@ def test_esxi_on_a_bios_logs_e820(log: Path) -> None:
         (MIB, GIB - 1, "usable"),
         (4 * GIB, 5 * GIB - 1, "pmem"),
     ]
+
+
+# U-Boot --------------------------------------------------------------------------------------
+
+
+def _bdinfo(size: int, reserved: int) -> str:
+    return (
+        "=> bdinfo\n"
+        "DRAM bank   = 0x0000000000000000\n"
+        "-> start    = 0x0000000000000000\n"
+        f"-> size     = 0x{size:016x}\n"
+        "lmb_dump_all:\n"
+        " memory.cnt  = 0x1\n"
+        f" memory[0]      [0x0-0x{size - 1:x}], 0x{size:08x} bytes flags: 0\n"
+        " reserved.cnt  = 0x1\n"
+        f" reserved[0]    [0x{reserved:x}-0x{size - 1:x}], 0x{size - reserved:08x} bytes flags: 0\n"
+    )
+
+
+def test_bdinfo_twice_with_more_memory_is_two_boots(log: Path) -> None:
+    """The list of banks begins anew with bank 0, even where it has one bank."""
+    text = _bdinfo(128 * MIB, 123 * MIB) + _bdinfo(948 * MIB, 943 * MIB)
+    with pytest.raises(InputError, match="2 boots whose maps differ"):
+        read_text(log, text)
+    for boot, size, reserved in (("0", 128 * MIB, 123 * MIB), ("last", 948 * MIB, 943 * MIB)):
+        memmap = read_text(log, text, boot=boot)
+        assert plain(rows(primary(memmap))) == [(0, size - 1, "dram_bank")]
+        assert plain(rows(named(memmap, "lmb_reserved"))) == [(reserved, size - 1, "lmb_reserved")]
+
+
+def test_reservations_that_change_within_a_boot_are_no_second_boot(log: Path) -> None:
+    memmap = read_text(log, _bdinfo(GIB, 1000 * MIB) + _bdinfo(GIB, 900 * MIB))
+    assert plain(rows(primary(memmap))) == [(0, GIB - 1, "dram_bank")]
+    assert plain(rows(named(memmap, "lmb_reserved"))) == [(900 * MIB, GIB - 1, "lmb_reserved")]
+
+
+def test_old_lmb_dump_with_short_numbers(log: Path) -> None:
+    """Up to 2020 base and size were printed without leading zeros."""
+    text = (
+        "lmb_dump_all:\n"
+        "    memory.cnt             = 0x2\n"
+        "    memory.size            = 0x0\n"
+        "    memory.reg[0x0].base   = 0x0\n"
+        "                   .size   = 0x100000\n"
+        "    memory.reg[0x1].base   = 0x80000000\n"
+        "                   .size   = 0x20000000\n"
+        "\n"
+        "    reserved.cnt           = 0x1\n"
+        "    reserved.size          = 0x0\n"
+        "    reserved.reg[0x0].base = 0x9000\n"
+        "                     .size = 0x1000\n"
+    )
+    memmap = read_text(log, text)
+    assert plain(rows(primary(memmap))) == [
+        (0, 0xFFFFF, "dram_bank"),
+        (0x80000000, 0x9FFFFFFF, "dram_bank"),
+    ]
+    assert plain(rows(named(memmap, "lmb_reserved"))) == [(0x9000, 0x9FFF, "lmb_reserved")]

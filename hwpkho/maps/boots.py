@@ -61,6 +61,9 @@ _LINUX = frozenset(
 #: Every boot begins with one of these; equal ones of two boots must not become one.
 _FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
 
+#: U-Boot reserves as it goes: lists of one boot differ.
+_CHANGING = "lmb_reserved"
+
 
 def rank(name: str) -> int:
     """Return the place of a map name in the order of preference, smallest best."""
@@ -150,6 +153,9 @@ class _Splitter:
     def table(self, table: RawMap) -> None:
         if table.name == "efi":
             self._place_efi(table)
+        if table.name == _CHANGING and table.name in self._now.maps:
+            self._now.maps[table.name] = table  # the later list is what U-Boot leaves behind
+            return
         if table.name in self._now.maps and not self._fold(table):
             arch = self._now.arch
             self._next()

@@ -34,6 +34,7 @@ _EFI_NAMES = frozenset(
      "RUNTIME DATA", "CONVENTIONAL", "UNUSABLE MEM", "ACPI RECLAIM MEM", "ACPI NVS MEM", "IO",
      "IO PORT", "PAL", "PERSISTENT", "(unknown)")
 )  # fmt: skip
+_BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
 _BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
 _REGION = re.compile(
     rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
@@ -54,7 +55,7 @@ class UBoot(LineForm):
     name = "uboot"
     about = "U-Boot's efidebug memmap and bdinfo"
     triggers = (
-        rb"= 0x[0-9A-Fa-f]{8,16}[ \t]*\n",
+        rb"= 0x[0-9A-Fa-f]{1,16}[ \t]*\n",
         rb"->\ss[it]",
         BARE_RANGE,
         rb"-0x[0-9A-Fa-f]{1,16}\], 0x",
@@ -63,6 +64,7 @@ class UBoot(LineForm):
     def __init__(self) -> None:
         self._tables = Tables()
         self._bank: int | None = None
+        self._index = -1
         self._old: tuple[str, int] | None = None
         self._banks = False
 
@@ -85,6 +87,8 @@ class UBoot(LineForm):
                 self._tables.begin(_NAMES[match["what"]])
             self._old = (match["what"], int(match["a"], 16))
             self.more = True
+        elif match := _BANK.search(line):
+            self._bank_begins(int(match["index"], 16))
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["type"] not in _EFI_NAMES:
@@ -102,6 +106,12 @@ class UBoot(LineForm):
             self._tables.begin("efi")
         end = (PHYS_END if start and not past else past) - 1
         self._tables.add("efi", number, start, end, type_, {"attr": attr})
+
+    def _bank_begins(self, index: int) -> None:
+        """Take the number of a bank; one that is not higher than the last begins another list."""
+        if index <= self._index:
+            self._banks = False
+        self._index = index
 
     def _bank_field(self, number: int, line: str, match: re.Match[str]) -> None:
         value = int(match["value"], 16)

@@ -128,3 +128,29 @@ def test_old_lmb_dump_with_short_numbers(log: Path) -> None:
         (0x80000000, 0x9FFFFFFF, "dram_bank"),
     ]
     assert plain(rows(named(memmap, "lmb_reserved"))) == [(0x9000, 0x9FFF, "lmb_reserved")]
+
+
+# EFI in kernel logs --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["", " (63MB)", "  "])
+def test_efi_lines_without_leading_zeros_and_size(end: str, log: Path) -> None:
+    """As commit messages quote them, next to whole e820 lines."""
+    text = (
+        "  BIOS-e820: [mem 0x0000000000000000-0x000000007fffffff] usable\n"
+        f"  efi: mem00: [Conventional|   |WB|WT|WC|UC] range=[0x10000000-0x13ffffff]{end}\n"
+        f"  efi: mem01: type=4, attr=0xf, range=[0x14000000-0x18000000){end}\n"
+    ).replace("0x18000000) (63MB)", "0x18000000) (64MB)")
+    assert rows(named(read_text(log, text), "efi")) == [
+        [0x10000000, 0x13FFFFFF, "conventional", {"attr": 0xF}],
+        [0x14000000, 0x17FFFFFF, "boot_services_data", {"attr": 0xF}],
+    ]
+
+
+def test_efi_line_with_nothing_but_its_type(log: Path) -> None:
+    text = "efi: mem46: [MMIO] range=[0x00000000dfa00000-0x00000000dfa0ffff] (0MB)\n"
+    memmap = read_text(log, text)
+    assert rows(primary(memmap)) == [[0xDFA00000, 0xDFA0FFFF, "mmio", {"attr": None}]]
+    assert {p.code for p in memmap.problems} == {"HP508", "HP516"}
+    with pytest.raises(InputError, match="expected type, attributes and range"):
+        read_text(log, text.replace("[MMIO]", "[MMIO <snip>]"))

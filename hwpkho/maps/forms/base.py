@@ -26,10 +26,10 @@ LINUX_STARTS = b"Linux version "
 
 #: ``A-B]`` with 0x and 16 digits: a whole line of e820, or EFI's without or before its size.
 LONG_RANGE = rb"-0x[0-9A-Fa-f]{16}\](?! \([ 0-9])"
-#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``: EFI's alone; or its first half at the end of a line.
+#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``: EFI's alone; or its first half at the end of a line, and
+#: what an editor left of it: numbers without leading zeros, no size.
 EFI_RANGE = (
-    rb"-0x[0-9A-Fa-f]{1,16}+(?:\] \( *+[0-9]+[KMG]?B"
-    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \( *+[0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:[\])](?: \( *+[0-9]+[KMG]?B|[ \t]*\n)|[ \t]+(?:\[|\n)"
     rb"|(?<=x[0-9A-Fa-f]{12})\n)"
 )
 #: ``A-B`` without 0x: tables of firmware and boot loaders, /proc/iomem.

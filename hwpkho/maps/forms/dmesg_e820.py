@@ -64,6 +64,7 @@ _HEADED = {
 _WORDS = {
     "usable": e820.RAM,
     "system ram": e820.RAM,
+    "kernel usable ram": e820.RAM,  # while 7.0 was in the making
     "reserved": e820.RESERVED,
     "device reserved": e820.RESERVED,
     "acpi data": e820.ACPI,

@@ -158,7 +158,8 @@ class DmesgEfi(LineForm):
             attr: int | None = int(match["attr"], 16)
         else:
             type_, attr = self._body(match["body"])
-        if type_ is None or attr is None:
+        named_only = match["body"] and "|" not in match["body"]  # an editor left out the columns
+        if type_ is None or (attr is None and not named_only):
             self._tables.damaged("efi", number, line, _EXPECTED)
             return
         if self._index < 0:

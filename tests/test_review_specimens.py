@@ -154,3 +154,66 @@ def test_efi_line_with_nothing_but_its_type(log: Path) -> None:
     assert {p.code for p in memmap.problems} == {"HP508", "HP516"}
     with pytest.raises(InputError, match="expected type, attributes and range"):
         read_text(log, text.replace("[MMIO]", "[MMIO <snip>]"))
+
+
+def test_uboot_type_names_of_2026(log: Path) -> None:
+    """cmd/efi_common.c prints the specification's names, and bits that it has no word for."""
+    text = """\
+=> efidebug memmap
+Type                    Start            End              Attributes
+======================= ================ ================ ==========
+BootServicesCode        0000000000000000-0000000000001000 UC|WC|WT|WB
+ConventionalMemory      0000000000001000-00000000000a0000 UC|WC|WT|WB
+ReservedMemory          00000000000a0000-00000000000b0000
+LoaderCode              00000000000b0000-00000000000c0000
+MemoryMappedIOPortSpace 00000000000c0000-00000000000d0000 UC|RT
+ConventionalMemory      00000000000d0000-00000000000e0000 WB|REL|SP|CRYPT|HOTPL|RT|0x400000
+ConventionalMemory      00000000000e0000-00000000000f0000 WB|ISA_VALID|ISA=0x12
+"""
+    odd = efi.WB | efi.MORE_RELIABLE | efi.SP | efi.CPU_CRYPTO | efi.HOT_PLUGGABLE | efi.RUNTIME
+    assert rows(primary(read_text(log, text))) == [
+        [0, 0xFFF, "boot_services_code", {"attr": 0xF}],
+        [0x1000, 0x9FFFF, "conventional", {"attr": 0xF}],
+        [0xA0000, 0xAFFFF, "reserved", {"attr": 0}],
+        [0xB0000, 0xBFFFF, "loader_code", {"attr": 0}],
+        [0xC0000, 0xCFFFF, "mmio_port", {"attr": efi.RUNTIME | efi.UC}],
+        [0xD0000, 0xDFFFF, "conventional", {"attr": odd | 0x400000}],
+        [0xE0000, 0xEFFFF, "conventional", {"attr": efi.ISA_VALID | 0x12 << 44 | efi.WB}],
+    ]
+
+
+def test_uboot_more_reliable_memory(log: Path) -> None:
+    text = "CONVENTIONAL     0000000040000000-0000000044000000 WB|REL\n"
+    assert rows(primary(read_text(log, text))) == [
+        [0x40000000, 0x43FFFFFF, "conventional", {"attr": efi.WB | efi.MORE_RELIABLE}]
+    ]
+
+
+# GRUB and FreeBSD ----------------------------------------------------------------------------
+
+
+def test_grub_sizes_beyond_tib(log: Path) -> None:
+    text = (
+        "MMIO      0004000000000000-0007ffffffffffff 4000000000      1PiB UC\n"
+        "conv-mem  0000000000000000-000000000009ffff 000000a0    640KiB WB\n"
+    )
+    assert rows(primary(read_text(log, text))) == [
+        [1 << 50, (1 << 51) - 1, "mmio", {"attr": efi.UC}],
+        [0, 0x9FFFF, "conventional", {"attr": efi.WB}],
+    ]
+
+
+def test_freebsd_type_that_it_does_not_know(log: Path) -> None:
+    """sys/kern/subr_efi_map.c prints <INVALID> for what is beyond its table."""
+    text = """\
+                   Type     Physical      Virtual   #Pages Attr
+     ConventionalMemory 000000001000            0 0000009f UC WC WT WB
+              <INVALID> 000100000000            0 00000010 WB
+     ConventionalMemory 000200000000            0 00000010 WB
+"""
+    table = primary(read_text(log, text))
+    assert plain(rows(table))[1:] == [
+        (4 * GIB, 4 * GIB + 0xFFFF, "unknown"),
+        (8 * GIB, 8 * GIB + 0xFFFF, "conventional"),
+    ]
+    assert not table.entries[1].ram

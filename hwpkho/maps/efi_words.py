@@ -13,7 +13,7 @@ from hwpkho.maps import efi
 
 #: Names without blanks and signs, in lower case, by UEFI type number.
 _NAMES = (
-    ("reserved",),
+    ("reserved", "reservedmemory"),
     ("loadercode", "ldrcode"),
     ("loaderdata", "ldrdata"),
     ("bootcode", "bscode", "bootservicecode", "bootservicescode"),
@@ -45,6 +45,10 @@ _BITS = {
     "NV": efi.NV,
     "MR": efi.MORE_RELIABLE,
     "MORE_RELIABLE": efi.MORE_RELIABLE,
+    "REL": efi.MORE_RELIABLE,
+    "CRYPT": efi.CPU_CRYPTO,
+    "HOTPL": efi.HOT_PLUGGABLE,
+    "ISA_VALID": efi.ISA_VALID,
     "RO": efi.RO,
     "XP": efi.XP,
     "RP": efi.RP,

@@ -38,8 +38,8 @@ _BEGUN = re.compile(
     rf"(?:\s+{_HEX}{{1,16}})?\s*$"
 )
 
-#: U-Boot's names, whose lines may end after the range.
-_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$")
+#: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
+_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
 
@@ -121,4 +121,6 @@ class EfiShell(LineForm):
 
 def _is_begun(line: str) -> bool:
     begun = _BEGUN.search(line)
-    return bool(begun and type_of(begun["type"]) and not _UBOOT.match(begun["type"]))
+    if begun is None or not type_of(begun["type"]):
+        return False
+    return not _UBOOT.match(begun["type"]) and not _UBOOT.match(line, begun.start())

@@ -27,7 +27,7 @@ _SMAP = re.compile(
 )
 _SMAP_BEGUN = re.compile(r"\bSMAP type=")
 _EFI = re.compile(
-    rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}})\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
+    rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
 _EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
@@ -90,7 +90,8 @@ class FreeBsd(LineForm):
         self._tables.add("freebsd_smap", number, start, end, type_, attributes)
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
-        type_ = type_of(match["type"])
+        invalid = match["type"] == "<INVALID>"  # a type that FreeBSD does not know
+        type_ = "unknown" if invalid else type_of(match["type"])
         attr = attributes_of(match["words"].split())
         if type_ is None or attr is None:
             self._tables.damaged("freebsd_efi", number, line, "type, addresses, pages, attributes")

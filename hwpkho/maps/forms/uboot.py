@@ -1,7 +1,8 @@
-"""U-Boot's ``efidebug memmap`` and ``bdinfo``.
+"""U-Boot's ``efidebug memmap``, ``efi mem`` and ``bdinfo``.
 
-Source: cmd/efidebug.c (do_efi_show_memmap: the end is one past the last byte, although it is
-written like the EFI shell's), cmd/bdinfo.c (print_bi_dram), lib/lmb.c (lmb_dump_region: end
+Source: cmd/efidebug.c (do_efi_show_memmap), since 2026 cmd/efi_common.c (efi_show_memmap), which
+takes the type names of the UEFI specification: the end is one past the last byte, although it is
+written like the EFI shell's; cmd/bdinfo.c (print_bi_dram), lib/lmb.c (lmb_dump_region: end
 inclusive; older ones print base and size on lines of their own).
 """
 
@@ -23,17 +24,24 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-#: Upper-case names of several words, no page count: by that it is told from the EFI shell's.
+_WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
+#: Names in capitals or in full, no page count: by that it is told from the EFI shell's.
 _EFI = re.compile(
-    r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|\(unknown\))\s+"
+    r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|[A-Z][A-Za-z]{6,22}|\(unknown\))\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
-    r"(?:[ \t]+(?P<words>[A-Z]{2,3}(?:\|[A-Z]{2,3})*))?\s*$"
+    rf"(?:[ \t]+(?P<words>{_WORD}(?:\|{_WORD})*))?\s*$"
 )
 _EFI_NAMES = frozenset(
     ("RESERVED", "LOADER CODE", "LOADER DATA", "BOOT CODE", "BOOT DATA", "RUNTIME CODE",
      "RUNTIME DATA", "CONVENTIONAL", "UNUSABLE MEM", "ACPI RECLAIM MEM", "ACPI NVS MEM", "IO",
-     "IO PORT", "PAL", "PERSISTENT", "(unknown)")
+     "IO PORT", "PAL", "PERSISTENT", "(unknown)",
+     "ReservedMemory", "LoaderCode", "LoaderData", "BootServicesCode", "BootServicesData",
+     "RuntimeServicesCode", "RuntimeServicesData", "ConventionalMemory", "UnusableMemory",
+     "ACPIReclaimMemory", "ACPIMemoryNVS", "MemoryMappedIO", "MemoryMappedIOPortSpace", "PalCode",
+     "PersistentMemory", "UnacceptedMemory")
 )  # fmt: skip
+#: Where the attribute word holds the instruction set architecture's own bits (EFI_MEMORY_ISA_MASK).
+_ISA_SHIFT = 44
 _BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
 _BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
 _REGION = re.compile(
@@ -75,9 +83,8 @@ class UBoot(LineForm):
             what, start = self._old
             self._old = None
             self._region(number, what, start, start + int(match["size"], 16) - 1, None)
-        elif "0x" not in line:
-            if match := _EFI.search(line):
-                self._efi(number, line, match)
+        elif match := _EFI.search(line):
+            self._efi(number, line, match)
         elif "->" in line and (match := _BANK_FIELD.search(line)):
             self._bank_field(number, line, match)
         elif "bytes" in line and (match := _REGION.search(line)):
@@ -94,7 +101,7 @@ class UBoot(LineForm):
         if match["type"] not in _EFI_NAMES:
             return  # the EFI shell's, broken off
         type_ = type_of(match["type"])
-        attr = attributes_of((match["words"] or "").split("|"))
+        attr = _attributes((match["words"] or "").split("|"))
         if type_ is None or attr is None:
             self._tables.damaged(
                 "efi", number, line, "type, range and attributes of efidebug memmap"
@@ -165,3 +172,15 @@ class UBoot(LineForm):
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
         return self._tables.finish()
+
+
+def _attributes(words: list[str]) -> int | None:
+    """Return the attribute word; bits that U-Boot has no word for are numbers."""
+    named = attributes_of([w for w in words if "0x" not in w])
+    if named is None:
+        return None
+    for word in words:
+        if "0x" in word:
+            bits = int(word.removeprefix("ISA="), 16)
+            named |= bits << _ISA_SHIFT if word.startswith("ISA=") else bits
+    return named

@@ -217,3 +217,51 @@ def test_freebsd_type_that_it_does_not_know(log: Path) -> None:
         (8 * GIB, 8 * GIB + 0xFFFF, "conventional"),
     ]
     assert not table.entries[1].ram
+
+
+# e820 ----------------------------------------------------------------------------------------
+
+OVER_128 = """\
+[    0.000000] Linux version 5.10.0 (x86_64-linux-gnu-gcc)
+[    0.000000] BIOS-provided physical RAM map:
+[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff] usable
+[    0.000000] extended physical RAM map:
+[    0.000000] extended: [mem 0x0000000000000000-0x000000000009ffff] usable
+[    0.000000] extended: [mem 0x0000000000100000-0x000000007fffffff] usable
+[    0.000000] extended: [mem 0x0000000100000000-0x00000008ffffffff] usable
+"""
+SETUP_DATA = """\
+[    0.000000] extended physical RAM map:
+[    0.000000] reserve setup_data: [mem 0x0000000000000000-0x000000000009ffff] usable
+[    0.000000] reserve setup_data: [mem 0x0000000000100000-0x000000006fffffff] usable
+[    0.000000] reserve setup_data: [mem 0x0000000070000000-0x000000007fffffff] usable
+[    0.000000] reserve setup_data: [mem 0x0000000100000000-0x00000008ffffffff] usable
+"""
+
+
+@pytest.mark.parametrize(("text", "count"), [(OVER_128, 3), (OVER_128 + SETUP_DATA, 4)])
+@pytest.mark.parametrize("times", [1, 2])
+def test_e820_entries_past_the_128th(text: str, count: int, times: int, log: Path) -> None:
+    """e820__memory_setup_extended() prints all entries as "extended"; they are RAM, too."""
+    memmap = read_text(log, text * times)
+    assert [m.name for m in memmap.maps] == ["e820_firmware", "e820_setup_data"]
+    assert len(named(memmap, "e820_setup_data").entries) == count
+    assert primary(memmap).name == "e820_firmware"
+    region = resolve(memmap).at(8 * GIB)
+    assert region is not None
+    assert region.kind == "ram"
+
+
+def test_e820_words_of_a_7_0_in_the_making(log: Path) -> None:
+    text = (
+        "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff]  639   KB kernel usable RAM\n"
+        "BIOS-e820: [mem 0x000000000009fc00-0x000000000009ffff]    1   KB device reserved\n"
+        "BIOS-e820: [gap 0x00000000000a0000-0x00000000000effff]  320   KB ...\n"
+        "BIOS-e820: [mem 0x0000000000100000-0x000000007ffdbfff]    1.9 GB kernel usable RAM\n"
+    )
+    assert plain(rows(primary(read_text(log, text)))) == [
+        (0, 0x9FBFF, "usable"),
+        (0x9FC00, 0x9FFFF, "reserved"),
+        (MIB, 0x7FFDBFFF, "usable"),
+    ]

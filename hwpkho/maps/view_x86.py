@@ -80,7 +80,8 @@ def build(
         line.problems.append(problem(CMDLINE_NOTE, message))
     soft_reserve = line is None or line.soft_reserve
     slots = _slots(base, soft_reserve)
-    if base.name == "zero_page" and "e820_setup_data" in maps:
+    if base.name in ("zero_page", "e820_firmware") and "e820_setup_data" in maps:
+        # The zero page ends after 128 entries.
         slots += _slots(maps["e820_setup_data"], soft_reserve)
     flattened(_e820_layers(slots, base.name), base.name, problems)
     before = e820.sanitize(slots)

@@ -35,11 +35,13 @@ _MAPS = {
     "user": "e820_user",
     "modified": "e820_modified",
     "reserve setup_data": "e820_setup_data",
+    "extended": "extended",  # e820_setup_data, too, unless that of "reserve setup_data" follows
     "Xen": "xen_dom0",
 }
+_EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
 _ALL_MAPS = ("e820_firmware", *_MAPS.values())
 _LINUX_STARTS = LINUX_STARTS.decode()
-_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|Xen)"
+_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|extended|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
 _LINE = re.compile(
@@ -58,7 +60,7 @@ _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
     "user-defined": ("e820_user",),
     "modified": ("e820_modified",),
-    "extended": ("e820_setup_data",),
+    "extended": ("e820_setup_data", "extended"),
 }
 
 _WORDS = {
@@ -78,7 +80,9 @@ _TYPE = re.compile(
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
     re.IGNORECASE,
 )
-_MAYBE = ("BIOS-", "user:", "modified:", "setup_data:", "Xen:", "RAM map", "Linux version ")
+_MAYBE = (
+    "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
+)  # fmt: skip
 #: What a type may begin with where the line was broken within it.
 _STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
 
@@ -204,7 +208,7 @@ class DmesgE820(LineForm):
             if self._tables.last(name):
                 self._tables.odd(name, number, CUT, "the log ends within this line")
         found: list[RawMap] = []
-        for table in self._tables.finish():
+        for table in _one_extended(self._tables.finish()):
             table.arch = "x86_64"
             descents = self._descents.get(id(table), ())
             if descents and _overlapping(table.entries):
@@ -215,6 +219,21 @@ class DmesgE820(LineForm):
                 table.problems.append(problem(OUT_OF_ORDER, message))
             found.append(table)
         return found
+
+
+def _one_extended(tables: Sequence[RawMap]) -> Iterable[RawMap]:
+    """Yield the tables; of a boot's two headed "extended" only the second, which knows more.
+
+    The first is e820__memory_setup_extended()'s, after a 128th entry, the second
+    e820__reserve_setup_data()'s.
+    """
+    for i, table in enumerate(tables):
+        if table.name == "extended":
+            following = (t.name for t in tables[i + 1 :] if t.name in _EXTENDED_OR_NEXT)
+            if next(following, "") == "e820_setup_data":
+                continue
+            table.name = "e820_setup_data"
+        yield table
 
 
 def _overlapping(entries: Sequence[Entry]) -> bool:

@@ -265,3 +265,37 @@ def test_e820_words_of_a_7_0_in_the_making(log: Path) -> None:
         (0x9FC00, 0x9FFFF, "reserved"),
         (MIB, 0x7FFDBFFF, "usable"),
     ]
+
+
+# /proc/iomem ---------------------------------------------------------------------------------
+
+IOMEM = [
+    (0, "00000000-00000fff : Reserved"),
+    (0, "00001000-0009ffff : System RAM"),
+    (0, "00100000-7fffffff : System RAM"),
+    (1, "  01000000-01ffffff : Kernel code"),
+    (0, "f0000000-f0000fff : <BAD>"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "page"),
+    [
+        ("{}", "{}"),
+        ("{}", "<pre>{}</pre>"),
+        ("{}<br>", "<p><code>{}</code></p>"),
+        ("<br>{}", "{}"),
+        ('<span class="line">{}</span>', "{}"),
+        ("* {}", "{}"),
+        ("> * {}", "{}"),
+        ("| {}", "{}"),
+        ("a: {}", "{}"),
+    ],
+)
+def test_iomem_out_of_web_pages_and_lists(line: str, page: str, log: Path) -> None:
+    """No line is lost to what stands before or behind it, and no name grows."""
+    text = page.format("\n".join(line.format(text) for _, text in IOMEM))
+    table = primary(read_text(log, text + "\n"))
+    assert [(e.attributes["depth"], e.start, e.type) for e in table.entries] == [
+        (depth, int(text.split("-")[0], 16), text.split(" : ")[1]) for depth, text in IOMEM
+    ]

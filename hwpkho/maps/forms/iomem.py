@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
     from hwpkho.model.memmap import Entry
 
-#: What may stand before a line that was quoted in a mail or logged.
-_PREFIX = r"(?P<prefix>(?:[>|]\s?)+|.{0,200}[\]:]\s?|)"
+_HEX = r"[0-9A-Fa-f]"
+#: A tag of a web page that was saved as it is; resources have no such names.
+_TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
+#: What may stand before a line that was quoted in a mail, listed or logged.
+_PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|.{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
 _LINE = re.compile(
-    rf"^{_PREFIX}(?P<indent>\s*)(?P<a>[0-9a-f]{{8,16}})-(?P<b>[0-9a-f]{{8,16}}) : "
-    r"(?P<name>.*?)\s*$"
+    rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : "
+    rf"(?P<name>.*?)\s*(?:{_TAG}\s*)*$"
 )
 
 #: Deeper than any tree of resources; what is deeper is hostile.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from mapdata import efi as efi_descriptors
 from mapfiles import named, plain, primary, read_text, rows
 
 from hwpkho.errors import InputError
@@ -299,3 +300,14 @@ def test_iomem_out_of_web_pages_and_lists(line: str, page: str, log: Path) -> No
     assert [(e.attributes["depth"], e.start, e.type) for e in table.entries] == [
         (depth, int(text.split("-")[0], 16), text.split(" : ")[1]) for depth, text in IOMEM
     ]
+
+
+# Binary --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stride", "cut"), [(40, 8), (48, 8), (48, 40), (40, 32)])
+def test_a_cut_off_array_is_no_single_long_descriptor(stride: int, cut: int, log: Path) -> None:
+    """Fewer than 257 bytes divide by themselves."""
+    array = efi_descriptors(*((7, i << 20, 0x10, 0xF) for i in range(256 // stride)), stride=stride)
+    with pytest.raises(InputError, match="cut off or damaged"):
+        read_text(log, array[: len(array) - stride + cut])

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _DESCRIPTOR = struct.Struct("<IIQQQQ")
 SIZE = _DESCRIPTOR.size
 _STRIDES = range(SIZE, 257, 8)
+#: What firmware uses in practice.
+_USUAL = 48
 
 #: Real maps have some hundred descriptors of 48 bytes.
 MAX_BYTES = 4 << 20
@@ -87,6 +89,8 @@ def strides(data: bytes | memoryview) -> list[int]:
     for stride in _STRIDES:
         if len(data) % stride or any(not stride % s for s in found):
             continue
+        if len(data) == stride > _USUAL:
+            continue  # rather the first bytes of a longer array
         places = _places(data, stride)
         if places is not None:
             found[stride] = places

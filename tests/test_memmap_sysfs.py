@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zlib
 from pathlib import Path
@@ -45,7 +46,7 @@ def folder(path: Path) -> list[RawMap]:
 def grep(lines: Iterable[str]) -> list[RawMap]:
     form = SysfsGrep()
     for number, line in enumerate(lines, 1):
-        if any(trigger in line.encode() for trigger in form.triggers):
+        if any(re.search(trigger, line.encode()) for trigger in form.triggers):
             form.feed(number, line)
     return list(form.finish())
 

@@ -125,12 +125,14 @@ class Boot:
         line: Of the first of them, None in a file that is no log.
         arch: What its lines tell of the architecture.
         problems: About the boot as such, not about one of its maps.
+        number: Its place among the boots of its log that have a map, from 0.
     """
 
     maps: dict[str, RawMap] = field(default_factory=dict)
     line: int | None = None
     arch: str | None = None
     problems: list[Problem] = field(default_factory=list)
+    number: int = 0
 
     def primary(self) -> RawMap:
         """Return the map that describes the machine best."""

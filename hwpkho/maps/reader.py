@@ -44,20 +44,22 @@ class Reading:
 
     Attributes:
         shown: The input's name, printable.
-        boots: At least one, each with at least one map.
+        boots: At least one, each with at least one map; the first counts.
         problems: About the input as such.
-        chosen: Index of the boot that counts.
     """
 
     shown: str
     boots: list[Boot]
     problems: list[Problem] = field(default_factory=list)
-    chosen: int = 0
+
+    def __post_init__(self) -> None:
+        for number, boot in enumerate(self.boots):
+            boot.number = number
 
     @property
     def boot(self) -> Boot:
         """Return the boot that counts."""
-        return self.boots[self.chosen]
+        return self.boots[0]
 
 
 def read_memmap(
@@ -84,15 +86,19 @@ def read_memmap(
         raise UsageError(f"{printable(_twice(paths))}: given twice")
     wanted = _parse_boot(boot)
     readings, without = _read_all(paths)
+    if wanted is not None:
+        _choose_boots(readings, wanted)
     if map_name is not None:
         _keep_only(readings, map_name)
-    _choose_boots(readings, wanted)
+    for reading in readings:
+        if len(reading.boots) > 1:
+            _must_agree(reading)
     for reading in readings:
         _drop_damaged(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
     told, how, more = _arch([*readings, *without], arch)
     more += [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
-    number = next((r.chosen for r in readings if len(r.boots) > 1), readings[0].chosen)
+    number = next((r.boot.number for r in readings if r.boot.number), 0)
     primary = min(maps, key=lambda m: boots.rank(m.name))
     for reading in readings:
         problems += reading.problems + reading.boot.problems
@@ -252,18 +258,16 @@ def _keep_only(readings: list[Reading], map_name: str) -> None:
     readings[:] = kept
 
 
-def _choose_boots(readings: list[Reading], wanted: int | None) -> None:
+def _choose_boots(readings: list[Reading], wanted: int) -> None:
+    """Leave only one boot of each log of several."""
     several = [r for r in readings if len(r.boots) > 1]
-    if not several and wanted not in (None, 0, -1):
+    if not several and wanted not in (0, -1):
         raise UsageError(f"--boot {wanted}: there is one boot, number 0")
     for reading in several:
         count = len(reading.boots)
-        if wanted is None:
-            _must_agree(reading)
-        elif wanted >= count:
+        if wanted >= count:
             raise UsageError(f"--boot {wanted}: {reading.shown} has boots 0 to {count - 1}")
-        else:
-            reading.chosen = wanted if wanted >= 0 else count - 1
+        reading.boots = [reading.boots[wanted]]
 
 
 def _must_agree(reading: Reading) -> None:
@@ -272,14 +276,17 @@ def _must_agree(reading: Reading) -> None:
     differing = [b for b in reading.boots if not _equal(b.primary(), first)]
     count = len(reading.boots)
     if differing:
-        named = "; ".join(_describe(i, b) for i, b in enumerate(reading.boots[:_NAMED_BOOTS]))
+        named = "; ".join(_describe(b) for b in reading.boots[:_NAMED_BOOTS])
         rest = f"; and {count - _NAMED_BOOTS} more" if count > _NAMED_BOOTS else ""
         raise InputError(
             f"{reading.shown}: holds {count} boots whose maps differ: {named}{rest}; choose one "
             "with --boot N or --boot last"
         )
     reading.problems.append(
-        problem(SAME_BOOTS, f"{reading.shown}: {count} boots with equal maps; this is boot 0")
+        problem(
+            SAME_BOOTS,
+            f"{reading.shown}: {count} boots with equal maps; this is boot {reading.boot.number}",
+        )
     )
 
 
@@ -289,10 +296,10 @@ def _equal(left: RawMap, right: RawMap) -> bool:
     )
 
 
-def _describe(number: int, boot: Boot) -> str:
+def _describe(boot: Boot) -> str:
     primary = boot.primary()
     where = f" from line {boot.line}" if boot.line else ""
-    return f"boot {number}{where} ({primary.name}, {len(primary.entries)} ranges)"
+    return f"boot {boot.number}{where} ({primary.name}, {len(primary.entries)} ranges)"
 
 
 def _drop_damaged(reading: Reading) -> None:

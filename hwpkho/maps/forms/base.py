@@ -26,11 +26,17 @@ LINUX_STARTS = b"Linux version "
 
 #: ``A-B]`` with 0x and 16 digits: a whole line of e820, or EFI's without or before its size.
 LONG_RANGE = rb"-0x[0-9A-Fa-f]{16}\](?! \([ 0-9])"
-#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``: EFI's alone; or its first half at the end of a line, and
-#: what an editor left of it: numbers without leading zeros, no size.
+#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``: EFI's alone; or its first half at the end of a line.
 EFI_RANGE = (
-    rb"-0x[0-9A-Fa-f]{1,16}+(?:[\])](?: \( *+[0-9]+[KMG]?B|[ \t]*\n)|[ \t]+(?:\[|\n)"
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:\] \( *+[0-9]+[KMG]?B"
+    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \( *+[0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
     rb"|(?<=x[0-9A-Fa-f]{12})\n)"
+)
+#: ``range=[A-B`` as an editor left it: numbers without leading zeros, perhaps without a size.
+SHORT_EFI_RANGE = (
+    rb"-0x(?:"
+    + b"|".join(rb"(?<==\[0x[0-9A-Fa-f]{%d}-0x)" % digits for digits in range(1, 16))
+    + rb")"
 )
 #: ``A-B`` without 0x: tables of firmware and boot loaders, /proc/iomem.
 BARE_RANGE = rb"-[0-9A-Fa-f]{8,16}+(?:(?<=[0-9A-Fa-f]{16})[ \t\n]| : | type=)"

@@ -15,7 +15,13 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.forms.base import EFI_RANGE, LINUX_STARTS, LONG_RANGE, LineForm
+from hwpkho.maps.forms.base import (
+    EFI_RANGE,
+    LINUX_STARTS,
+    LONG_RANGE,
+    SHORT_EFI_RANGE,
+    LineForm,
+)
 from hwpkho.maps.logs import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
@@ -63,7 +69,7 @@ class DmesgEfi(LineForm):
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
-    triggers = (LINUX_STARTS, LONG_RANGE, EFI_RANGE)
+    triggers = (LINUX_STARTS, LONG_RANGE, EFI_RANGE, SHORT_EFI_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -217,6 +217,42 @@ def test_a_running_kernel(root: Path, tmp_path: Path, cli: Any, capture: Any) ->
     assert lists[0] == lists[1]
 
 
+def test_its_memory_map_is_read(root: Path, tmp_path: Path, cli: Any) -> None:
+    out, map_ = tmp_path / "live.elf", root / "proc/iomem"
+    shutil.copy(captures.FIXTURES / "captures/x86-structv1-small-post/iomem.txt", map_)
+    capture_running(root, out)
+    shown = cli("memmap", "--json", out)
+    assert shown.code == 0, shown.err
+    (carried,) = shown.json["maps"]
+    assert (shown.json["form"], shown.json["arch"]) == ("capture", "x86_64")
+    assert carried["entries"] == cli("memmap", "--json", map_).json["maps"][0]["entries"]
+    by_capture = cli("validate", "--json", out, "--memmap", out)
+    assert by_capture.code in (0, 1), by_capture.err
+    assert by_capture.json == cli("validate", "--json", out, "--memmap", map_).json
+
+
+def test_a_core_without_a_memory_map_is_told(tmp_path: Path, cli: Any, capture: Any) -> None:
+    out = tmp_path / "small.elf"
+    assert cli("capture", capture("x86-empty"), "-o", out).code == 0
+    for path, words in ((out, "was cropped"), (capture("x86-empty"), "is a memory image")):
+        result = cli("memmap", path)
+        assert result.code == 3
+        assert words in result.err
+        assert "/proc/iomem" in result.err
+    m = Machine(arch="arm64")
+    m.put(b"memory")
+    bad = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", b"[]"))
+    result = cli("memmap", bad)
+    assert result.code == 3
+    assert "HWPKHO-CAPTURE note: malformed" in result.err
+
+
+def test_an_iomem_without_end_is_refused(root: Path) -> None:
+    (root / "proc/iomem").write_bytes(b"\n" * ((1 << 20) + 1))
+    with pytest.raises(InputError, match="/proc/iomem: more than 1048576 bytes"):
+        Live(root, 4096)
+
+
 def capture_running(root: Path, out: Path) -> capture.Captured:
     return capture.running(Live(root, 4096), str(out))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  hwpkho capture -o capture.elf
+  hwpkho capture -o capture.elf && hwpkho validate capture.elf --memmap capture.elf
   hwpkho capture vmcore -o small.elf
   hwpkho capture dump.elf debugfs-kho/ -o small.elf && hwpkho decode small.elf
 

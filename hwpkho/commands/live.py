@@ -57,9 +57,12 @@ class Live:
     def _text(self, name: str) -> str:
         try:
             with (self._root / name).open("rb") as file:
-                return file.read(_MAX_TEXT).decode("ascii", "replace")
+                text = file.read(_MAX_TEXT + 1)
         except OSError as error:
             raise InputError(f"/{name}: {error.strerror or error}") from error
+        if len(text) > _MAX_TEXT:
+            raise InputError(f"/{name}: more than {_MAX_TEXT} bytes")
+        return text.decode("ascii", "replace")
 
     def _check(self) -> None:
         debugfs = self._root / "sys/kernel/debug"

@@ -42,7 +42,6 @@ _BINARIES = (
     (b"(\xb5/\xfd", "is compressed; unpack it: zstdcat FILE | hwpkho memmap -"),
     (b"BZh", "is compressed; unpack it: bzcat FILE | hwpkho memmap -"),
     (b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),
-    (b"\x7fELF", "is an ELF file, perhaps a memory image; its machine's map is elsewhere"),
     (b"KDUMP   ", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
     (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
 )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: Whole files and folders: the first that recognises an input reads it.
 FILE_FORMS = (
     "memmap_json:MemmapJson",
+    "capture:Capture",
     "sysfs_memmap:SysfsMemmap",
     "sysfs_tar:SysfsTar",
     "devicetree:DeviceTree",

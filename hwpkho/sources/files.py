@@ -149,6 +149,19 @@ class FileBytes:
             self._map.madvise(mmap.MADV_DONTNEED, start, min(end, self.size) - start)
 
 
+class HeldBytes(FileBytes):
+    """Bytes that somebody holds already, read as a file is."""
+
+    def __init__(self, path: str, data: memoryview) -> None:
+        """Show ``data`` (bytes) under the name ``path``."""
+        self.path, self.size = path, len(data)
+        self._map, self._fd, self._view = None, -1, data
+
+    def read(self, offset: int, size: int) -> memoryview:
+        """See :meth:`FileBytes.read`."""
+        return self._view[offset : offset + size]
+
+
 def _spool_stdin() -> int:
     if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

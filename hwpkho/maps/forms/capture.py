@@ -1,0 +1,60 @@
+"""The /proc/iomem that a core made by ``hwpkho capture`` carries beside the memory.
+
+Source: :mod:`hwpkho.sources.capturenote`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+from hwpkho.maps.forms.base import FileForm
+from hwpkho.maps.forms.iomem import Iomem
+from hwpkho.sources import elf
+from hwpkho.sources.capturenote import CaptureNote
+from hwpkho.sources.files import HeldBytes
+from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hwpkho.maps.forms.base import RawMap
+
+_ELSEWHERE = "the machine's map is elsewhere: dmesg, /proc/iomem"
+
+
+class Capture(FileForm):
+    """An ELF core with a HWPKHO-CAPTURE note."""
+
+    name = "capture"
+    about = "a core that hwpkho capture took of a running kernel"
+
+    def sniff(self, _path: Path, head: bytes) -> bool:
+        """See :meth:`FileForm.sniff`. Every ELF file: :meth:`read` says which hold no map."""
+        return head.startswith(elf.MAGIC)
+
+    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+        """See :meth:`FileForm.read`."""
+        shown = printable(str(path))
+        try:
+            core = elf.open_elf(HeldBytes(str(path), data))
+        except InputError as error:
+            raise InputError(f"{error}; no core with a memory map: {_ELSEWHERE}") from error
+        if not core.capture_note:
+            raise InputError(f"{shown}: is a memory image without a map; {_ELSEWHERE}")
+        try:
+            text = CaptureNote.parse(core.capture_note).iomem
+        except InputError as error:
+            raise InputError(f"{shown}: HWPKHO-CAPTURE note: {error}") from error
+        if text is None:
+            raise InputError(f"{shown}: was cropped from a memory image; {_ELSEWHERE}")
+        lines = Iomem()
+        for number, line in enumerate(text.splitlines(), start=1):
+            lines.feed(number, line)
+        found = lines.finish()
+        for table in found:
+            if not table.entries:
+                raise InputError(f"{shown}: {table.problems[0].message}")
+            table.arch, table.line = core.arch or table.arch, None
+        return found

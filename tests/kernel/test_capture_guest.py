@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import compileall
 import io
+import py_compile
+import shutil
 import tarfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,29 +24,34 @@ PACKAGES = ("hwpkho", "click", "construct", "fdt")
 SETUP = """
 export PATH=/bin:/usr/bin
 tar -x -C / -f python.tar
-mkdir -p /opt /out
+mkdir -p /opt
 tar -x -C /opt -f packages.tar
 hwpkho() { PYTHONPATH=/opt python3 -m hwpkho "$@"; }
 """
 
 
-def packages() -> bytes:
-    """Return a tar archive of the packages that this Python has."""
+def packages(work: Path) -> bytes:
+    """Return a tar archive of the packages that this Python has, compiled."""
+    for name in PACKAGES:
+        spec = find_spec(name)
+        assert spec, f"{name} is not installed"
+        assert spec.origin
+        wanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(Path(spec.origin).parent, work / name, ignore=wanted)
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(work, quiet=1, invalidation_mode=mode)
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name in PACKAGES:
-            spec = find_spec(name)
-            assert spec, f"{name} is not installed"
-            assert spec.origin
-            folder = Path(spec.origin).parent
-            for path in sorted(folder.rglob("*.py")) + sorted(folder.rglob("*.json")):
-                tar.add(path, f"{name}/{path.relative_to(folder)}")
+        tar.add(work, ".")
     return out.getvalue()
 
 
 def with_hwpkho(guest: rig.Guest) -> rig.Guest:
     """Let the guest's script call hwpkho."""
-    guest.files |= {"python.tar": guest.kernel.python, "packages.tar": packages()}
+    guest.files |= {
+        "python.tar": guest.kernel.python,
+        "packages.tar": packages(guest.work / "packages"),
+    }
     guest.run = SETUP + guest.run
     return guest
 
@@ -59,7 +67,9 @@ def test_a_running_kernel_is_captured(
     kernel = kernel_of(kind)
     pfns = test_produced.some_pfns(1200)
     guest = with_hwpkho(test_produced.producer(kernel, work, pfns, last=last))
+    # Python is in the initramfs, which the next kernel is given in scratch.
     guest.memory = 1024
+    guest.args += " kho_scratch=64M,64M,192M"
     guest.run += "hwpkho capture -o /out/live.elf 2> /out/said; echo $? > /out/code\n"
     (*_, dump), run = test_produced.go_through(guest, last)
     assert (run.out / "code").read_text() == "0\n", (run.out / "said").read_text()
@@ -75,6 +85,9 @@ def test_a_running_kernel_is_captured(
     assert len(incoming) == last - 1
     same = cli("diff", dump, live)
     assert same.code == 0, same.err
+    (carried,) = cli("memmap", "--json", live).json["maps"]
+    (printed,) = cli("memmap", "--json", run.out / "iomem").json["maps"]
+    assert carried["entries"] == printed["entries"]
 
 
 @pytest.mark.parametrize("kind", ["arm64-4k"])

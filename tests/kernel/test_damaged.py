@@ -1,12 +1,8 @@
-"""``validate`` against a real kernel, for handovers with one thing wrong each.
-
-All guests are booted by the first test that wants one, as many at once as there are processors.
-"""
+"""``validate`` against a real kernel, for handovers with one thing wrong each."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,92 +32,37 @@ CASES = [
 ]
 
 
-@dataclass
-class Booted:
-    """A damaged handover, and what the kernel made of it."""
+@dataclass(frozen=True)
+class Machine:
+    """What all guests of a kind have: QEMU's device tree, and /proc/iomem."""
 
-    scene: damage.Scene
-    folder: Path
-    run: rig.Run
-
-
-Boots = dict[tuple[str, str], "Booted | Exception"]
-
-
-def _boot(kernel: rig.Kernel, d: damage.Damage, work: Path, base: Path) -> Booted:
-    made = damage.scene(kernel, d.options)
-    d.change(made)
-    folder = work / "handover"
-    damage.save(made, folder, base)
-    revision = d.options.get("revision", "struct-v1")
-    memory = handing.ground(kernel, 1).memory
-    guest = rig.Guest(kernel, work, handing.consumer(revision), memory=memory)
-    handing.load(guest, folder)
-    return Booted(made, folder, guest.boot(_BOUND))
+    dtb: Path
+    iomem: Path
 
 
 @pytest.fixture(scope="session")
-def boots(
-    request: pytest.FixtureRequest,
-    kernel_of: Callable[[str], rig.Kernel],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Boots:
-    """Boot every case that this session asks for."""
-    wanted = [
-        item.callspec.params
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == "test_validate_knew"
-    ]
-    work = tmp_path_factory.mktemp("damaged")
-    jobs = []
-    for kind in sorted({w["kind"] for w in wanted}):
-        if kind not in os.environ.get("HWPKHO_KINDS", kind):
-            continue
-        kernel = kernel_of(kind)
-        guest = rig.Guest(kernel, work / kind, memory=handing.ground(kernel, 1).memory)
-        guest.work.mkdir()
-        base = guest.base_dtb()
-        jobs += [(kernel, w["broken"], base) for w in wanted if w["kind"] == kind]
-
-    def one(job: tuple[rig.Kernel, damage.Damage, Path]) -> Booted | Exception:
-        kernel, d, base = job
-        try:
-            return _boot(kernel, d, base.parent / d.name, base)
-        except Exception as error:  # a case of its own fails for it, not all of them
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = list(pool.map(one, jobs))
-    return {(k.kind, d.name): b for (k, d, _), b in zip(jobs, done, strict=True)}
-
-
-@pytest.fixture(scope="session")
-def iomem_of(
+def machine_of(
     kernel_of: Callable[[str], rig.Kernel], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """Return a function that gives /proc/iomem of a kernel of a kind, as it boots on a handover."""
-    known: dict[str, Path] = {}
+) -> Callable[[str], Machine]:
+    """Return a function that gives the machine of a kind."""
 
-    def give(kind: str) -> Path:
-        if kind not in known:
-            kernel = kernel_of(kind)
-            work = tmp_path_factory.mktemp("iomem")
-            memory = handing.ground(kernel, 1).memory
-            guest = rig.Guest(kernel, work, handing.LOOK, memory=memory)
-            known[kind] = guest.boot().out / "iomem"
-        return known[kind]
+    @functools.cache
+    def give(kind: str) -> Machine:
+        kernel = kernel_of(kind)
+        work = tmp_path_factory.mktemp(kind)
+        memory = handing.ground(kernel, 1).memory
+        guest = rig.Guest(kernel, work, handing.LOOK, memory=memory)
+        return Machine(guest.base_dtb(), guest.boot().out / "iomem")
 
     return give
 
 
-def validated(
-    cli: Callable[..., Any], booted: Booted, kernel: rig.Kernel, iomem: Path, *more: str
-) -> Any:
+def validated(cli: Callable[..., Any], made: damage.Scene, folder: Path, iomem: Path) -> Any:
     """Return the validate document for what was handed over."""
     result = cli(
-        "validate", booted.folder, "--root-fdt", hex(booted.scene.made.root), "--arch", "arm64",
-        "--page-size", kernel.page_size, "--kho-scratch", "0x{:x}:{}".format(*booted.scene.array),
-        "--memmap", iomem, "--iomem-of", "next", "--json", *more,
+        "validate", folder, "--root-fdt", hex(made.made.root), "--arch", "arm64",
+        "--page-size", made.page, "--kho-scratch", "0x{:x}:{}".format(*made.array),
+        "--memmap", iomem, "--iomem-of", "next", "--json",
     )  # fmt: skip
     assert result.code in (0, 1), result.err
     return result.json
@@ -135,24 +76,24 @@ def pfns_of(runs: Iterable[dict[str, Any]]) -> list[int]:
 @pytest.mark.parametrize(("kind", "broken"), CASES)
 def test_validate_knew(
     kernel_of: Callable[[str], rig.Kernel],
-    boots: Boots,
-    iomem_of: Callable[[str], Path],
+    machine_of: Callable[[str], Machine],
     cli: Callable[..., Any],
-    record_property: Callable[[str, object], None],
+    work: Path,
     kind: str,
     broken: damage.Damage,
 ) -> None:
-    kernel = kernel_of(kind)
-    booted = boots[kind, broken.name]
-    if isinstance(booted, Exception):
-        raise booted
-    did = damage.outcome(booted.run, booted.scene)
-    told = validated(cli, booted, kernel, iomem_of(kind))
-    record_property("kernel", did)
-    record_property("seconds", booted.run.seconds)
-    record_property("validate", told["outcome"])
-    tail = "\n".join(booted.run.log.splitlines()[-60:])
-    assert told["outcome"] == did, f"the kernel: {did}; validate: {told['findings']}\n{tail}"
+    kernel, machine = kernel_of(kind), machine_of(kind)
+    made = damage.scene(kernel, broken.options)
+    broken.change(made)
+    folder = work / "handover"
+    damage.save(made, folder, machine.dtb)
+    script = handing.consumer(broken.options.get("revision", "struct-v1"))
+    guest = rig.Guest(kernel, work, script, memory=handing.ground(kernel, 1).memory)
+    handing.load(guest, folder)
+    run = guest.boot(_BOUND)
+    did = damage.outcome(run, made)
+    told = validated(cli, made, folder, machine.iomem)
+    assert told["outcome"] == did, f"the kernel: {did}; validate: {told['findings']}"
     if did == "replay":
-        assert booted.run.restored == booted.scene.pfns
-        assert pfns_of(told["runs"]) == sorted(booted.scene.pfns)
+        assert run.restored == made.pfns
+        assert pfns_of(told["runs"]) == sorted(made.pfns)

@@ -32,15 +32,13 @@ if [ $now = 1 ]; then
 else
   insmod /module.ko carry=1 revision=REVISION huge=HUGE
 fi
-mkdir -p /out
 cp -r /sys/kernel/debug/kho /out/kho
 cat /proc/iomem > /out/iomem
 if [ $now = LAST ] || [ $now = 1 ]; then
-  echo "hwpkho: dump $now"
-  sleep 2
+  dump $now
 fi
 if [ $now != LAST ]; then
-  rig load Image initramfs "$args gen=$((now + 1))" && rig exec
+  rig load Image /sys/firmware/initrd "$args gen=$((now + 1))" && rig exec
 fi
 """
 
@@ -58,11 +56,13 @@ def producer(
     script = SCRIPT.replace("REVISION", revision.partition("-")[0])
     script = script.replace("LAST", str(last)).replace("HUGE", str(int(huge)))
     files: dict[str, bytes | Path] = {"list": array("Q", pfns).tobytes()}
+    args = "gen=1"
     if last > 1:
-        files |= {"Image": kernel.image, "initramfs": rig.initramfs(kernel)}
-    # Dumps are as large; a kernel with 64 KiB pages has no room for its scratch in less.
+        files["Image"] = kernel.image
+        args += " retain_initrd"  # each generation hands its own on to the next
+    # A kernel with 64 KiB pages has no room for its scratch in less.
     memory = 3072 if kernel.page_size == 65536 else 512
-    return rig.Guest(kernel, work, script, files, memory=memory, args="gen=1")
+    return rig.Guest(kernel, work, script, files, memory=memory, args=args)
 
 
 def go_through(guest: rig.Guest, last: int) -> tuple[list[Path], rig.Run]:
@@ -71,7 +71,7 @@ def go_through(guest: rig.Guest, last: int) -> tuple[list[Path], rig.Run]:
     with rig.Started(guest) as started:
         for generation in dict.fromkeys((1, last)):
             started.wait_for(f"hwpkho: dump {generation}\n")
-            dumps.append(started.dump(guest.work / f"memory-{generation}.elf"))
+            dumps.append(started.dump(guest.work / f"memory-{generation}"))
         return dumps, started.finish()
 
 

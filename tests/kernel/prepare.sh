@@ -82,9 +82,7 @@ download() {  # PACKAGE[:ARCH] → path of the .deb, fetched once
 find_source() {
   if [ -n "${LINUX_SRC:-}" ]; then
     source="$(cd "$LINUX_SRC" && pwd)"
-    # Of a tree that is worked on, the state of the work tells the builds apart.
-    version="own-$( (cd "$source" && { git rev-parse HEAD && git diff HEAD; } 2>/dev/null \
-      || echo "$source") | sha256sum | cut -c1-12)"
+    version="own-$(echo "$source" | sha256sum | cut -c1-12)"
     return
   fi
   source="$cache/src/linux-source-$release"
@@ -124,7 +122,8 @@ build_kernel() {  # KIND → $folder with the image, build/ and config
   mapfile -t parts < <(fragments_of "$kind")
   folder="$cache/kernel-$version-$kind-$(hash_of "${parts[@]}")"
   build="$folder/build"
-  [ -s "$folder/$image" ] && return
+  # Of a tree that is worked on only make knows what changed.
+  [ -s "$folder/$image" ] && { [ -z "${LINUX_SRC:-}" ] || [ -n "$check" ]; } && return
   [ -z "$check" ] || return 1
   mkdir -p "$build"
   log="$folder/build.log"
@@ -209,7 +208,7 @@ build_python() {  # DEBIAN-ARCH → $guest/python.tar
   done
   ln -sf "python3.$minor" "$tree/usr/bin/python3"
   # Of the libraries that these packages bring only Python's are needed; no documentation.
-  rm -rf "$tree"/usr/share "$tree"/var "$tree"/etc "$tree"/usr/lib/*/gconv \
+  rm -rf "${tree:?}"/usr/share "${tree:?}"/var "${tree:?}"/etc "$tree"/usr/lib/*/gconv \
     "$tree/usr/lib/python3.$minor"/{test,pydoc_data,lib2to3,unittest,distutils,ensurepip}
   # Compiled, it starts in half the time, which counts under emulation.
   ! command -v "python3.$minor" >/dev/null \

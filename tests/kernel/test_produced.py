@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+REVISIONS = ("struct-v1", "fdt-v1")
+
 #: A generation publishes (the first) or takes, says and carries on (the others), lets itself be
 #: dumped, and makes place for the next.
 SCRIPT = """
@@ -43,6 +45,11 @@ fi
 """
 
 
+def memory_for(kernel: rig.Kernel) -> int:
+    """Return MiB: with 64 KiB pages a kernel has no room for its scratch in less."""
+    return 3072 if kernel.page_size == 65536 else 512
+
+
 def producer(
     kernel: rig.Kernel,
     work: Path,
@@ -60,9 +67,7 @@ def producer(
     if last > 1:
         files["Image"] = kernel.image
         args += " retain_initrd"  # each generation hands its own on to the next
-    # A kernel with 64 KiB pages has no room for its scratch in less.
-    memory = 3072 if kernel.page_size == 65536 else 512
-    return rig.Guest(kernel, work, script, files, memory=memory, args=args)
+    return rig.Guest(kernel, work, script, files, memory=memory_for(kernel), args=args)
 
 
 def go_through(guest: rig.Guest, last: int) -> tuple[list[Path], rig.Run]:
@@ -80,7 +85,7 @@ def some_pfns(count: int) -> list[int]:
     return random.Random(count).sample(range(1, 1 << 36), count)
 
 
-@pytest.mark.parametrize("kind", ["arm64-4k", "arm64-64k", "x86_64"])
+@pytest.mark.parametrize("kind", ["arm64-4k", "arm64-16k", "arm64-64k", "x86_64"])
 @pytest.mark.parametrize(
     ("revision", "count", "huge"),
     [("struct-v1", 4, False), ("fdt-v1", 1200, False), ("struct-v1", 300_000, True)],
@@ -116,8 +121,14 @@ def test_decode_reads_what_was_fed(
     assert copy["scratch"]["areas"]
 
 
-@pytest.mark.parametrize("kind", ["arm64-4k", "x86_64"])
-@pytest.mark.parametrize(("revision", "last"), [("struct-v1", 2), ("fdt-v1", 2), ("struct-v1", 4)])
+@pytest.mark.parametrize(
+    ("kind", "revision", "last"),
+    [
+        *((kind, revision, 2) for kind in ("arm64-4k", "x86_64") for revision in REVISIONS),
+        *((kind, "struct-v1", 4) for kind in ("arm64-4k", "x86_64")),
+        *((kind, "struct-v1", 2) for kind in ("arm64-16k", "arm64-64k")),
+    ],
+)
 def test_the_list_outlives_kexecs(
     kernel_of: Callable[[str], rig.Kernel],
     cli: Callable[..., Any],

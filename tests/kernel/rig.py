@@ -78,10 +78,13 @@ class Kernel:
 
     @property
     def qemu(self) -> list[str]:
-        """The machine: emulated, so that the same boots happen everywhere."""
+        """The machine: emulated, so that the same boots happen everywhere.
+
+        The smallest arm64 processor that has pages of all three sizes.
+        """
         if self.arch == "x86_64":
             return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg"]
-        return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-accel", "tcg"]
+        return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-accel", "tcg"]
 
     @property
     def earlycon(self) -> str:

@@ -7,7 +7,6 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.maps.ownership import is_ram
 from hwpkho.model.memmap import Entry, Map, MemoryMap
 
 if TYPE_CHECKING:
@@ -66,16 +65,7 @@ def machine(arch: str = "x86_64", boot: int = 0, **maps: Sequence[Entry]) -> Mem
             Map(
                 name,
                 boot,
-                tuple(
-                    Entry(
-                        e.start,
-                        e.end,
-                        e.type,
-                        e.attributes,
-                        is_ram(name, e.type, e.attributes, arch),
-                    )
-                    for e in found
-                ),
+                tuple(found),
             )
             for name, found in maps.items()
         ),

@@ -10,6 +10,7 @@ from mapfiles import named, plain, primary, read_text, rows
 from hwpkho.errors import InputError
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
+from hwpkho.maps.ownership import is_ram
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -312,7 +313,9 @@ def test_efi_lines_of_arm64(line: str, entry: list[object], log: Path) -> None:
     memmap = read_text(log, f"[    0.000000] {line}\n")
     assert rows(primary(memmap)) == [entry]
     assert (memmap.arch, memmap.arch_from) == ("arm64", "input")
-    assert primary(memmap).entries[0].ram == ("mmio" not in entry and "unaccepted" not in entry)
+    (found,) = primary(memmap).entries
+    ram = is_ram("efi", found.type, found.attributes, "arm64")
+    assert ram == ("mmio" not in entry and "unaccepted" not in entry)
 
 
 def test_efi_list_of_riscv_is_not_taken_for_arm64(log: Path) -> None:
@@ -673,7 +676,11 @@ e00000000-effffffff : 0000:00:02.0
   e00000000-e7fffffff : System RAM (virtio_mem)
 """
     entries = primary(read_text(log, text)).entries
-    assert [(e.attributes["depth"], e.type) for e in entries if e.ram] == [
+    assert [
+        (e.attributes["depth"], e.type)
+        for e in entries
+        if is_ram("iomem", e.type, e.attributes, "x86_64")
+    ] == [
         (0, "System RAM"),
         (0, "System RAM"),
         (3, "System RAM (kmem)"),

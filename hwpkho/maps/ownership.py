@@ -19,6 +19,8 @@ Kind = Literal["ram", "firmware", "retired", "device", "none"]
 
 #: Usable whatever the form: e820 type 1, U-Boot's banks, memory nodes.
 _RAM = frozenset(("usable", "memory", "dram_bank"))
+#: EFI types that may be: their attributes and the architecture tell.
+_EFI_RAM = efi.USABLE | {"persistent", "unaccepted"}
 _DEVICE = frozenset(("pmem", "pram", "soft_reserved"))
 
 #: Resources of /proc/iomem that are memory of a device, not of the kernel.
@@ -46,15 +48,15 @@ def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str)
         return iomem_kind(type_)
     if map_name == "usable_memory_range":
         return "none"  # a limit, not memory
+    if type_ in _EFI_RAM:
+        attr = attributes.get("attr")
+        return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, arch)
     if type_ in _RAM:
         return "firmware" if attributes.get("no-map") else "ram"
     if type_ in _DEVICE:
         return "device"
     if type_ == "unusable":
         return "retired"
-    attr = attributes.get("attr")
-    if type_ in efi.USABLE or type_ in ("persistent", "unaccepted"):
-        return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, arch)
     return "firmware"
 
 

@@ -17,8 +17,7 @@ from hwpkho.codes.memmap import (
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import boots, combine, hints, logs, registry
 from hwpkho.maps.inputs import Input, is_folder
-from hwpkho.maps.ownership import is_ram
-from hwpkho.model.memmap import Entry, Map, MemoryMap
+from hwpkho.model.memmap import Map, MemoryMap
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def read_memmap(
         form=primary.form,
         arch=told,
         arch_from=how,
-        maps=tuple(_finished(m, number, m is primary, told) for m in maps),
+        maps=tuple(Map(m.name, number, tuple(m.entries), m is primary) for m in maps),
         problems=(*problems, *more),
     )
 
@@ -155,17 +154,6 @@ def _parse_boot(boot: str | None) -> int | None:
     if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
         raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
     return int(boot)
-
-
-def _finished(table: RawMap, boot: int, primary: bool, arch: str) -> Map:
-    name = table.name
-    entries = tuple(
-        Entry(e.start, e.end, e.type, e.attributes, True)
-        if is_ram(name, e.type, e.attributes, arch)
-        else e
-        for e in table.entries
-    )
-    return Map(name, boot, entries, primary)
 
 
 def _read(path: str) -> Reading:

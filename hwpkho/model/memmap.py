@@ -1,9 +1,9 @@
-"""A machine's memory map: what stood in the input, and what the next kernel makes of it."""
+"""A machine's memory map: what stood in the input."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,24 +11,26 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+_NOTHING: Mapping[str, object] = {}
+
+
+class Entry(NamedTuple):
     """One line, descriptor or node of a map, in file order.
+
+    What it is to the next kernel :mod:`hwpkho.maps.ownership` tells. A named tuple because a log
+    has hundreds: one is made and compared in a third of a frozen dataclass's time.
 
     Attributes:
         start: First byte (physical address).
         end: Last byte, inclusive.
         type: The type as ``spec/cli.md`` of hwpkho.memmap/1 names it.
         attributes: What else the form tells: ``attr`` (EFI attribute word), ``depth`` (iomem), …
-        ram: Whether the next kernel's page allocator may own at least part of it, by type and
-            attributes alone (see :mod:`hwpkho.maps.ownership`).
     """
 
     start: int
     end: int
     type: str
-    attributes: Mapping[str, object] = field(default_factory=dict)
-    ram: bool = False
+    attributes: Mapping[str, object] = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.maps.ownership import is_ram
+
 if TYPE_CHECKING:
     from hwpkho.commands.memmap import Shown
     from hwpkho.maps.regions import Regions
@@ -20,13 +22,13 @@ def body(shown: Shown) -> dict[str, Any]:
         "form": memmap.form,
         "arch": memmap.arch,
         "arch_from": memmap.arch_from,
-        "maps": [_map(m) for m in memmap.maps],
+        "maps": [_map(m, memmap.arch) for m in memmap.maps],
         "next": _next(shown.regions, shown.next_cmdline) if shown.regions else None,
         "problems": [p.to_json() for p in shown.problems],
     }
 
 
-def _map(map_: Map) -> dict[str, Any]:
+def _map(map_: Map, arch: str) -> dict[str, Any]:
     return {
         "name": map_.name,
         "boot": map_.boot,
@@ -37,7 +39,7 @@ def _map(map_: Map) -> dict[str, Any]:
                 "end": e.end,
                 "type": e.type,
                 "attributes": dict(e.attributes),
-                "ram": e.ram,
+                "ram": is_ram(map_.name, e.type, e.attributes, arch),
             }
             for e in map_.entries
         ],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import registry
 from hwpkho.maps import efi
+from hwpkho.maps.ownership import is_ram, kind
 from hwpkho.pages import human_bytes
 from hwpkho.render import picture
 from hwpkho.render.paint import Paint
@@ -35,7 +36,7 @@ def report(shown: Shown, paint: Paint | None = None, *, blocks: bool = True) -> 
     lines = [
         *_head(shown, paint),
         "",
-        *_table(shown.primary, paint),
+        *_table(shown.primary, shown.memmap.arch, paint),
         "",
         *_summary(shown, paint),
         "",
@@ -57,13 +58,14 @@ def _head(shown: Shown, paint: Paint) -> Iterator[str]:
         yield f"  also there, shown with --map: {', '.join(others)}"
 
 
-def _table(map_: Map, paint: Paint) -> Iterator[str]:
+def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
     entries = map_.entries
     width = max([8, *(len(f"{e.end:x}") for e in entries)])
     for entry in entries:
         size = human_bytes(entry.end - entry.start + 1)
         text = f"  0x{entry.start:0{width}x}-0x{entry.end:0{width}x} {size:>10}  {_type(entry)}"
-        yield paint("good", text) if entry.ram else text
+        ram = is_ram(map_.name, entry.type, entry.attributes, arch)
+        yield paint("good", f"{text}  [RAM]") if ram else text
 
 
 def _type(entry: Entry) -> str:
@@ -76,7 +78,7 @@ def _type(entry: Entry) -> str:
         if value:
             words.append(key if value is True else printable(str(value)))
     more = f" ({', '.join(words)})" if words else ""
-    return f"{indent}{printable(entry.type)}{more}{'  [RAM]' if entry.ram else ''}"
+    return f"{indent}{printable(entry.type)}{more}"
 
 
 def _summary(shown: Shown, paint: Paint) -> Iterator[str]:
@@ -88,8 +90,8 @@ def _summary(shown: Shown, paint: Paint) -> Iterator[str]:
         yield paint("head", f"to the next kernel{given}") + f" (by {by})"
     else:
         yield paint("head", "by this map alone")
-    for kind, glyphs in picture.GLYPHS.items():
-        sizes = [r.end - r.start + 1 for r in runs if r.kind == kind]
+    for what, glyphs in picture.GLYPHS.items():
+        sizes = [r.end - r.start + 1 for r in runs if r.kind == what]
         if sizes:
             yield _row(glyphs.name, sum(sizes), len(sizes), "range")
     holes = [b.start - a.end - 1 for a, b in pairwise(runs)]
@@ -121,13 +123,12 @@ def _runs(shown: Shown) -> list[picture.Run]:
 
 def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
     from hwpkho.maps.layers import Kind, Layer, Span, flatten
-    from hwpkho.maps.ownership import kind
 
     priorities: dict[Kind, int] = {"ram": 0, "device": 1, "firmware": 2, "retired": 3}
     layers = []
     for entry in map_.entries:
         what = kind(map_.name, entry.type, entry.attributes, memmap.arch)
-        nested = entry.attributes.get("depth") and not entry.ram
+        nested = entry.attributes.get("depth") and what != "ram"
         if what != "none" and not nested:
             span = Span(entry.start, entry.end + 1, what, "", "")
             layers.append(Layer(span, priorities.get(what, 0)))

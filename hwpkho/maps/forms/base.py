@@ -46,7 +46,7 @@ SPACED_RANGE = rb"- [0-9A-Fa-f]{16}[ \n]"
 
 @dataclass(slots=True)
 class RawMap:
-    """One table as a form read it: entries in file order, ``ram`` not judged yet.
+    """One table as a form read it: entries in file order.
 
     Attributes:
         name: The map's name as in hwpkho.memmap/1.

@@ -17,6 +17,7 @@ from hwpkho.maps import efi, logs
 from hwpkho.maps.forms import dmesg_e820, iomem
 from hwpkho.maps.forms.base import LineForm
 from hwpkho.maps.forms.memmap_json import MemmapJson
+from hwpkho.maps.scanner import Scanner
 from hwpkho.model.memmap import Entry, Map, MemoryMap
 from hwpkho.render import jsondoc, memmap_json, memmap_text
 
@@ -163,7 +164,7 @@ def test_pieces_of_a_log_make_no_difference(lines: list[str], cuts: list[int]) -
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     pieces = [data[a:b] for a, b in pairwise(edges)]
     form = Lines()
-    scanner = logs.Scanner([form])
+    scanner = Scanner([form])
     for block in logs.blocks(pieces):
         scanner.feed(block)
     assert form.seen == [(i, line) for i, line in enumerate(lines, 1) if "x" in line]

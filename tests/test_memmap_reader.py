@@ -15,6 +15,7 @@ from hwpkho.maps import logs, read_memmap, registry
 from hwpkho.maps.boots import PRIMARY_ORDER, rank
 from hwpkho.maps.forms.base import FileForm, LineForm, RawMap
 from hwpkho.maps.inputs import Input
+from hwpkho.maps.scanner import Scanner
 from hwpkho.maps.tables import MAX_TABLES, Tables
 
 if TYPE_CHECKING:
@@ -405,7 +406,7 @@ class Echo(LineForm):
 
 def test_scanner_shows_lines_by_number_and_the_next_on_demand() -> None:
     form = Echo(wanted=["a needle", "then this"])
-    scanner = logs.Scanner([form])
+    scanner = Scanner([form])
     for block in (b"x\nx=1\na needle\n", b"then this\nand this\nnot this\n", b"end=9\n"):
         scanner.feed(block)
     assert form.seen == [
@@ -420,7 +421,7 @@ def test_scanner_shows_lines_by_number_and_the_next_on_demand() -> None:
 
 def test_scanner_joins_lines_on_demand() -> None:
     form = Echo()
-    scanner = logs.Scanner([form])
+    scanner = Scanner([form])
     scanner.feed(b"first half\n")
     scanner.feed(b"rest=1\n")
     scanner.feed(b"other half\nrest=1\n")

@@ -184,15 +184,15 @@ def _is_map_file(path: Path, head: bytes) -> bool:
 
 def _has_map_lines(path: Path) -> bool:
     """Tell whether a text has lines of a memory map, damaged ones included."""
-    from hwpkho.maps import logs, registry
+    from hwpkho.maps import logs, registry, scanner
     from hwpkho.maps.inputs import Input
 
     forms = registry.line_forms()
-    scanner = logs.Scanner(forms)
+    log = scanner.Scanner(forms)
     try:
         with Input(str(path)) as source:
             for block in logs.blocks(source.pieces()):
-                scanner.feed(block)
+                log.feed(block)
         return any(form.finish() for form in forms)
     except InputError:
         return True

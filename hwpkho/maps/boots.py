@@ -12,7 +12,7 @@ from hwpkho.maps import efi
 from hwpkho.maps.forms.base import LINUX_STARTS, LineForm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hwpkho.codes import Problem
     from hwpkho.maps.forms.base import RawMap
@@ -92,7 +92,8 @@ class BootMarks(LineForm):
 
     name = "boot-marks"
     about = ""
-    triggers = (LINUX_STARTS,)
+    triggers = ()
+    separators = (LINUX_STARTS,)
 
     _MARK = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
     _ARCH = re.compile(
@@ -151,6 +152,11 @@ class _Splitter:
             self._next()
         self._marked = True
         self._now.arch = mark.arch or self._now.arch
+
+    @property
+    def settled(self) -> bool:
+        """Whether a mark that is still to come would change nothing."""
+        return self._linux or not self._now.maps
 
     def table(self, table: RawMap) -> None:
         if table.name == "efi":
@@ -250,11 +256,14 @@ def _set_runtime_apart(boot: Boot) -> None:
     )
 
 
-def split(tables: Iterable[RawMap], marks: Iterable[Mark]) -> list[Boot]:
+def split(
+    tables: Iterable[RawMap], marks: Iterable[Mark], later: Callable[[], Iterable[Mark]]
+) -> list[Boot]:
     """Return the boots of a log, oldest first; those without a map do not count.
 
     A boot ends where the next kernel starts, or where a table begins that this boot has already.
-    Xen and the Linux above it are one boot.
+    Xen and the Linux above it are one boot. ``later`` returns the marks behind all tables; it is
+    called only where they matter.
     """
     splitter = _Splitter()
     events: list[tuple[int, int, RawMap | Mark]] = [(m.line, 0, m) for m in marks]
@@ -264,4 +273,7 @@ def split(tables: Iterable[RawMap], marks: Iterable[Mark]) -> list[Boot]:
             splitter.mark(event)
         else:
             splitter.table(event)
+    if not splitter.settled:
+        for mark in later():
+            splitter.mark(mark)
     return splitter.finish()

@@ -15,7 +15,7 @@ from hwpkho.codes.memmap import (
     SAME_BOOTS,
 )
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import boots, combine, hints, logs, registry
+from hwpkho.maps import boots, combine, hints, logs, registry, scanner
 from hwpkho.maps.inputs import Input, is_folder
 from hwpkho.model.memmap import Map, MemoryMap
 from hwpkho.text import printable
@@ -165,9 +165,10 @@ def _read(path: str) -> Reading:
     with Input(path) as source:
         if not source.head:
             raise InputError(f"{source.shown}: is empty")
+        as_path = Path(path)
         for form in registry.file_forms():
-            if form.sniff(Path(path), source.head):
-                return _of_file(source.shown, form.name, form.read(Path(path), source.whole()))
+            if form.sniff(as_path, source.head):
+                return _of_file(source.shown, form.name, form.read(as_path, source.whole()))
         return _read_log(source)
 
 
@@ -189,10 +190,10 @@ def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
 def _read_log(source: Input) -> Reading:
     forms = registry.line_forms()
     marks = boots.BootMarks()
-    scanner = logs.Scanner([*forms, marks])
+    log = scanner.Scanner([*forms, marks])
     try:
         for block in logs.blocks(source.pieces()):
-            scanner.feed(block)
+            log.feed(block)
         tables: list[RawMap] = []
         for form in forms:
             for table in form.finish():
@@ -202,23 +203,30 @@ def _read_log(source: Input) -> Reading:
         raise InputError(f"{source.shown}: {error}") from error
     except OSError as error:
         raise InputError(f"{source.shown}: {error.strerror or error}") from error
-    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks)
+
+    def later() -> list[boots.Mark]:
+        before = len(marks.marks)
+        log.catch_up()
+        return marks.marks[before:]
+
+    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks, later)
     zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
     if not found:
         if zeros:
             raise InputError(f"{source.shown}: {zeros[0].message}")
         reason = hints.no_map(source.head)
+        log.catch_up()
         if marks.marks:
             raise _MaplessError(source.shown, reason, marks.marks[-1].arch)
         raise InputError(f"{source.shown}: {reason}")
     cut = [
         problem(
             DAMAGED,
-            f"{source.shown}: line {number} has more than {logs.MAX_LINE} characters; the rest of "
-            "it was not looked at",
+            f"{source.shown}: line {number} has more than {scanner.MAX_LINE} characters; the rest "
+            "of it was not looked at",
             severity="warning",
         )
-        for number in scanner.cut
+        for number in log.cut
     ]
     return Reading(source.shown, found, zeros + cut)
 

@@ -35,7 +35,7 @@ EFI_RANGE = (
 #: ``range=[A-B`` as an editor left it: numbers without leading zeros, perhaps without a size.
 SHORT_EFI_RANGE = (
     rb"-0x(?:"
-    + b"|".join(rb"(?<==\[0x[0-9A-Fa-f]{%d}-0x)" % digits for digits in range(1, 16))
+    + b"|".join(rb"(?<==\[0x[0-9A-Fa-f]{%d}.0x)" % digits for digits in range(1, 16))
     + rb")"
 )
 #: ``A-B`` without 0x: tables of firmware and boot loaders, /proc/iomem.
@@ -101,8 +101,11 @@ class LineForm(ABC):
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table.
         triggers: Regular expressions without capturing groups. The first byte of each stands for
-            itself and should be rare in logs: it is what is searched for. Best is the hyphen of a
-            range ``A-B``, since one pass serves all forms that choose it.
+            itself and is what is searched for: one that is rare in logs, or one of
+            :data:`hwpkho.maps.scanner.COMMON`, which share one pass; best is the hyphen of a range
+            ``A-B``. Bytes of COMMON but the first of them match nowhere behind a first byte.
+        separators: As triggers, of lines that matter only where a trigger follows: they are
+            searched for late, and behind the last table of most logs not at all.
         more: Set by :meth:`feed` where the next line must be shown too, whatever stands in it: a
             table's lines below its header, the rest of a line that a mail program broke.
         again: Set by :meth:`feed` where the line seems to be the rest of the line before it: both
@@ -113,6 +116,7 @@ class LineForm(ABC):
     name: str
     about: str
     triggers: tuple[bytes, ...]
+    separators: tuple[bytes, ...] = ()
     more: bool = False
     again: bool = False
 

@@ -103,11 +103,14 @@ class DmesgE820(LineForm):
     name = "dmesg-e820"
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
     triggers = (
-        LINUX_STARTS,
-        rb"-(?:e8[20][01]|88|provided|defined)[: ]",
+        rb"-e8[20][01][: ]",
+        rb"-88[: ]",
+        b"-provided[: ]",
+        b"-defined[: ]",
         LONG_RANGE,
         SPACED_RANGE,
     )
+    separators = (LINUX_STARTS,)
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -22,7 +22,7 @@ from hwpkho.maps.forms.base import (
     SHORT_EFI_RANGE,
     LineForm,
 )
-from hwpkho.maps.logs import MAX_JOINED
+from hwpkho.maps.scanner import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
@@ -69,7 +69,8 @@ class DmesgEfi(LineForm):
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
-    triggers = (LINUX_STARTS, LONG_RANGE, EFI_RANGE, SHORT_EFI_RANGE)
+    triggers = (LONG_RANGE, EFI_RANGE, SHORT_EFI_RANGE)
+    separators = (LINUX_STARTS,)
 
     def __init__(self) -> None:
         self._tables = Tables()

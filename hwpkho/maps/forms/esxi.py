@@ -45,7 +45,7 @@ class Esxi(LineForm):
 
     name = "esxi"
     about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
-    triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16},? +len")
+    triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -41,7 +41,7 @@ class FreeBsd(LineForm):
 
     name = "freebsd"
     about = "FreeBSD's dmesg of a verbose boot (SMAP, EFI table), sysctl machdep.smap, .efi_map"
-    triggers = (rb"=[0-9A-Fa-f]{1,8},? (?:base|xattr)=", b"#Pages")
+    triggers = (rb"=(?<= base=|xattr=)", b"#Pages")
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -50,7 +50,7 @@ class Grub(LineForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}, length", BARE_RANGE)
+    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, length", BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()

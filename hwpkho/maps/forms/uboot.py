@@ -66,7 +66,7 @@ class UBoot(LineForm):
         rb"= 0x[0-9A-Fa-f]{1,16}[ \t]*\n",
         rb"->\ss[it]",
         BARE_RANGE,
-        rb"-0x[0-9A-Fa-f]{1,16}\], 0x",
+        rb"-0x[0-9A-Fa-f]{1,16}+\], 0x",
     )
 
     def __init__(self) -> None:

@@ -1,25 +1,170 @@
-"""How the lines of a log are found: searched for, or left unread."""
+"""How the lines of a log are found: searched for, taken at once, or left unread."""
 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from mapfiles import named, plain, primary, read_text, rows, text_of
+from captures import CAPTURES
+from hypothesis import given
+from hypothesis import strategies as st
+from mapfiles import FIXTURES, named, plain, primary, read_text, rows, text_of, unstamped
 
 from hwpkho.errors import InputError
 from hwpkho.maps import boots, logs, read_memmap, registry
-from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.forms.base import PLAIN_PREFIX, LineForm
+from hwpkho.maps.forms.dmesg_e820 import DmesgE820
+from hwpkho.maps.forms.dmesg_efi import DmesgEfi
 from hwpkho.maps.scanner import _MANY, COMMON, MAX_LINE, Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from hwpkho.maps.forms.base import RawMap
 
+X86 = (CAPTURES / "x86-efi" / "dmesg.txt").read_text(errors="replace")
+ARM64 = text_of("02b-dmesg-efi-arm64/qemu-arm64-7.3.4.txt")
+TYPE_ATTR = text_of("02-dmesg-efi/rhel-vm-secureboot-type-attr.txt")
+E820_USER = text_of("01-dmesg-e820/qemu-7.3.4-memmap-params.txt")
 SURFACE = text_of("01-dmesg-e820/surface-book.txt")
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all examples: each writes its file anew."""
+    return tmp_path_factory.mktemp("scanner")
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Show every form its lines one by one, as if none could take several."""
+    with pytest.MonkeyPatch.context() as patch:
+        for form in (DmesgE820, DmesgEfi):
+            patch.setattr(form, "run", LineForm.run)
+        yield
+
+
+def outcome(path: Path, text: str | bytes) -> object:
+    """Everything that reading ``text`` tells, or why it does not."""
+    try:
+        return read_text(path, text, boot="last")
+    except InputError as error:
+        return str(error)
+
+
+# Taken at once -------------------------------------------------------------------------------
+
+PREFIXES = (
+    "", "<6>", "[    0.000000] ", "<6>[    0.000000] ", "[    0.000000][    T0] ",
+    "[    0.000000] [    T0] ", "[Mon Nov 25 18:20:01 2024] ",
+    "Nov 25 18:20:01 host kernel: ", "Nov  5 18:20:01 my-host kernel: [    0.000000] ",
+    "2024-05-05T10:00:00.123456-07:00 host kernel: ", "2024-05-05T10:00:00+0000 host kernel: ",
+    "Nov 25 18:20:01 a-0123456789abcdef kernel: ", "Nov 25 18:20:01 memattr kernel: ",
+    "> ", "x: ",
+)  # fmt: skip
+STRAY = (
+    "Linux version 6.1.0 (gcc) #1", "Linux version 6.1.0 aarch64", "", "EFI runtime memory map:",
+    "BIOS-provided physical RAM map:", "e820: modified physical RAM map:",
+    "efi: memattr:  0x00001eaa0000-0x00001eba1fff [Runtime Data|RUN|  |UC]",
+    "efi:   0x000040000000-0x000043ffffff [Conventional|   |WB|  |  |  ]",
+    "efi: mem00: [Conventional|WB|WT|WC|UC] range=[0x0000000000001000-0x0000000000001fff] (0MB)",
+    "efi: mem07: type=7, attr=0xf, range=[0x0000000000001000-0x0000000000002000) (0MB)",
+    "user: [mem 0x0000000000000000-0x0000000000000fff] usable",
+    "BIOS-e820: [mem 0x0000000000000000-0x0000000000000fff] usable",
+    "BIOS-e820: [gap 0x0000000000000000-0x0000000000000fff]",
+    "base_addr = 0x0, length = 0x9fc00, available RAM", "00001000-0009fbff : System RAM",
+)  # fmt: skip
+DIGITS = "0123456789abcdefX[]()|-= :\r\n"
+
+
+@st.composite
+def handled(draw: st.DrawFn) -> str:
+    """A real log's lines about its map, as people hand them on: prefixed, cut, doubled, mixed."""
+    whole = draw(st.sampled_from([X86, ARM64, TYPE_ATTR, E820_USER, SURFACE]))
+    lines = [text for text in whole.splitlines() if re.search(r"efi: |e820|0x[0-9a-f]{16}", text)]
+    start = draw(st.integers(0, len(lines) - 1))
+    lines = lines[start : start + draw(st.integers(1, 60))]
+    if draw(st.booleans()):
+        prefix = draw(st.sampled_from(PREFIXES))
+        lines = [prefix + text for text in unstamped("\n".join(lines)).splitlines()]
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, len(lines) - 1))
+        text = lines[at]
+        place = draw(st.integers(0, len(text)))
+        match draw(st.integers(0, 6)):
+            case 0:
+                lines.insert(at, draw(st.sampled_from(STRAY)))
+            case 1:
+                lines[at] = text[:place] + draw(st.sampled_from(DIGITS)) + text[place + 1 :]
+            case 2:
+                lines[at] = draw(st.sampled_from(PREFIXES)) + text
+            case 3:
+                lines[at : at + 1] = [text[:place], text[place:]]
+            case 4:
+                lines[at:at] = lines[at : at + draw(st.integers(1, 20))]
+            case 5:
+                lines[at] = text[:place]
+            case _:
+                lines[at : at + 2] = [" ".join(lines[at : at + 2])]
+    return "\n".join(lines) + draw(st.sampled_from(["", "\n"]))
+
+
+@given(text=handled())
+def test_lines_taken_at_once_make_no_difference(text: str, scratch: Path) -> None:
+    path = scratch / "log"
+    with one_by_one():
+        expected = outcome(path, text)
+    assert outcome(path, text) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*CAPTURES.glob("*/dmesg.txt"), *(p for p in FIXTURES.glob("0*/*.txt"))],
+    ids=lambda p: f"{p.parent.name}/{p.name}",
+)
+def test_real_logs_are_read_the_same_way_line_by_line(path: Path, tmp_path: Path) -> None:
+    text = path.read_bytes()
+    with one_by_one():
+        expected = outcome(tmp_path / "log", text)
+    assert outcome(tmp_path / "log", text) == expected
+
+
+@pytest.mark.parametrize("prefix", PREFIXES[:11])
+@pytest.mark.parametrize(
+    ("text", "words"), [(X86, "efi: mem"), (ARM64, "efi:   0x"), (SURFACE, "BIOS-e820: [mem")]
+)
+def test_lines_of_a_table_are_taken_at_once(
+    prefix: str, text: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = [line for line in unstamped(text).splitlines() if words in line]
+    shown: list[str] = []
+    for form in (DmesgE820, DmesgEfi):
+        feed = form.feed
+        monkeypatch.setattr(
+            form, "feed", lambda s, n, line, feed=feed: (shown.append(line), feed(s, n, line))
+        )
+    memmap = read_text(tmp_path / "log", "".join(f"{prefix}{line}\n" for line in lines))
+    assert len(lines) > 15
+    assert sum(len(m.entries) for m in memmap.maps) > 15
+    assert len(set(shown)) <= 4  # the first of each table, joined to what stands before it
+
+
+def test_too_many_entries_are_counted_to_the_line(tmp_path: Path) -> None:
+    text = "".join(
+        f"BIOS-e820: [mem 0x{i << 12:016x}-0x{(i << 12) + 1:016x}] usable\n" for i in range(65600)
+    )
+    with pytest.raises(InputError, match="line 65537: more than 65536 entries"):
+        read_text(tmp_path / "log", text)
+
+
+def test_no_form_has_a_trigger_in_a_plain_prefix() -> None:
+    for prefix in PREFIXES[:11]:
+        assert re.fullmatch(PLAIN_PREFIX, prefix.encode())
+        for form in registry.line_forms():
+            assert not any(re.search(t, prefix.encode() + b"\n") for t in form.triggers)
 
 
 # Searched for --------------------------------------------------------------------------------

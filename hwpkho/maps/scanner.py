@@ -1,8 +1,10 @@
 """Finds the lines of a log that concern a form of memory map, and shows them to it.
 
 A log has a million lines of which a few hundred matter. So its blocks are searched for what the
-forms call their triggers, and only lines with a trigger are looked at as lines. What tells boots
-apart (the separators) is searched for only where a trigger follows. Nothing here knows a form.
+forms call their triggers, and only lines with a trigger are looked at as lines. Where the lines
+of a table follow each other without any ado, the form takes them all at once
+(:meth:`LineForm.run`). What tells boots apart (the separators) is searched for only where a
+trigger follows. Nothing here knows a form.
 """
 
 from __future__ import annotations
@@ -223,9 +225,11 @@ class Scanner:
             while place < end:
                 self._add_concerned(forms, block, place)
                 place = places.after(place + 1)
-            number += 1
-            self._show(forms, number, block, start, end)
-            position = end + 1
+            position = self._run(forms, block, start)
+            if position == start:
+                self._show(forms, number + 1, block, start, end)
+                position = end + 1
+            number += block.count(b"\n", start, position)
         if position:
             self._lines = number
         self._uncounted.append(block[position:])
@@ -239,6 +243,16 @@ class Scanner:
                     form = self._forms[position]
                     if form not in forms:
                         forms.append(form)
+
+    def _run(self, forms: Sequence[LineForm], block: bytes, start: int) -> int:
+        """Let a form take lines all at once; return where the line begins that none has taken."""
+        for form in forms:
+            if self._hungry in ([], [form]):
+                end = form.run(block, start)
+                if end > start:
+                    self._hungry = [form] if form.more else []
+                    return end
+        return start
 
     def _show(
         self, forms: Sequence[LineForm], number: int, block: bytes, start: int, end: int

@@ -13,7 +13,7 @@ from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hwpkho.codes import Code
 
@@ -46,6 +46,10 @@ class Tables:
         table = self._open.pop(name, None)
         if table is not None:
             self._share(table)
+
+    def open(self, name: str) -> RawMap | None:
+        """Return the open table ``name``, None where there is none."""
+        return self._open.get(name)
 
     def last(self, name: str) -> Entry | None:
         """Return the last entry of the open table ``name``, None where there is none."""
@@ -103,6 +107,22 @@ class Tables:
                 f"line {line}: more than {MAX_DISTINCT} different entries: no log of a machine"
             )
         entries.append(entry)
+        return True
+
+    def extend(self, name: str, entries: Sequence[Entry]) -> bool:
+        """Append sound entries, none like the one before it, to the open table ``name``.
+
+        Return False where there is no open table or no room for so many; none is taken then.
+        """
+        table = self._open.get(name)
+        if (
+            table is None
+            or len(table.entries) + len(entries) > MAX_ENTRIES
+            or self._distinct + len(entries) > MAX_DISTINCT
+        ):
+            return False
+        self._distinct += len(entries)
+        table.entries += entries
         return True
 
     def amend(self, name: str, attributes: Mapping[str, object]) -> None:

@@ -44,6 +44,16 @@ BARE_RANGE = rb"-[0-9A-Fa-f]{8,16}+(?:(?<=[0-9A-Fa-f]{16})[ \t\n]| : | type=)"
 SPACED_RANGE = rb"- [0-9A-Fa-f]{16}[ \n]"
 
 
+#: What may stand before a line that a form takes in :meth:`LineForm.run`; nothing in it concerns
+#: any form. Of dmesg (also with -T, -r, a caller), syslog and journalctl.
+PLAIN_PREFIX = (
+    rb"(?:<[0-9]{1,3}>|(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
+    rb"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})) "
+    rb"(?![\w.-]*(?:memattr|-[0-9A-Fa-f]{16} ))[\w.-]{1,64} kernel: )?+"
+    rb"(?:\[(?:[A-Z][a-z]{2} ){0,2}+[ 0-9:.]{1,30}+\] ?+(?:\[ *+[TC][0-9]{1,10}\] )?+)?+"
+)
+
+
 @dataclass(slots=True)
 class RawMap:
     """One table as a form read it: entries in file order.
@@ -119,6 +129,16 @@ class LineForm(ABC):
     separators: tuple[bytes, ...] = ()
     more: bool = False
     again: bool = False
+
+    def run(self, block: bytes, start: int) -> int:  # noqa: ARG002
+        """Take lines at once that :meth:`feed` would take one by one; a form need not have this.
+
+        ``block`` is whole lines, each ended by LF; one with a trigger of this form begins at
+        ``start``. Return where the first line begins that is not taken. A line may be taken only
+        if :meth:`feed` would add it to an open table, or nothing, and find nothing odd about it,
+        and if it says nothing to any other form.
+        """
+        return start
 
     @abstractmethod
     def feed(self, number: int, line: str) -> None:

@@ -9,6 +9,7 @@ one past its last byte and the type stands in parentheses; from 3.5 on the end i
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,17 +19,17 @@ from hwpkho.maps import e820
 from hwpkho.maps.forms.base import (
     LINUX_STARTS,
     LONG_RANGE,
+    PLAIN_PREFIX,
     SPACED_RANGE,
     LineForm,
     RawMap,
 )
 from hwpkho.maps.tables import Tables
+from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from hwpkho.model.memmap import Entry
 
 #: Who the kernel says speaks → the map.
 _MAPS = {
@@ -80,6 +81,15 @@ _TYPE = re.compile(
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
     re.IGNORECASE,
 )
+
+#: Whole lines as kernels print them since 3.5, for :meth:`DmesgE820.run`.
+_PLAIN_LINE = re.compile(
+    PLAIN_PREFIX + rb"(?P<who>BIOS-e820|user|modified|reserve setup_data|Xen): "
+    rb"\[(?:mem 0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})\]  ?(?P<type>usable|reserved|ACPI data"
+    rb"|ACPI NVS|unusable|soft reserved|System RAM|device reserved|type [0-9]{1,10}"
+    rb"|persistent (?:RAM )?\(type [0-9]{1,10}\))|gap 0x[0-9a-f]{16}-0x[0-9a-f]{16}\])\n"
+)
+
 _MAYBE = (
     "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
 )  # fmt: skip
@@ -139,6 +149,35 @@ class DmesgE820(LineForm):
         elif self._patience:
             self._patience -= 1
         self.more = self._patience > 0
+
+    def run(self, block: bytes, start: int) -> int:
+        """See :meth:`LineForm.run`: an ascending list, after its first line."""
+        match = _PLAIN_LINE.match(block, start)
+        if match is None or self._broken:
+            return start
+        who = match["who"]
+        name = map_of(who.decode())
+        before = self._tables.last(name)
+        if before is None:
+            return start
+        entries = []
+        end = start
+        while match and match["who"] == who:
+            _, a, b, text = match.groups()
+            if text:
+                type_ = _type_of(text.decode())
+                first, last = int(a, 16), int(b, 16)
+                if type_ is None or not before.end < first <= last:
+                    break
+                before = Entry(first, last, type_)
+                entries.append(before)
+            end = match.end()
+            match = _PLAIN_LINE.match(block, end)
+        if end == start or not self._tables.extend(name, entries):
+            return start
+        self._patience = _PATIENCE
+        self.more = True
+        return end
 
     def _break(self, number: int, name: str, line: str) -> None:
         """Keep the beginning of a broken line; one broken before is given up."""
@@ -258,6 +297,7 @@ def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
     return parts
 
 
+@lru_cache(maxsize=256)
 def _type_of(text: str) -> str | None:
     match = _TYPE.match(text)
     if match is None:

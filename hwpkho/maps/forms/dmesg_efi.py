@@ -9,6 +9,7 @@ list twice with efi=debug, the second time after SetVirtualAddressMap.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
@@ -19,11 +20,13 @@ from hwpkho.maps.forms.base import (
     EFI_RANGE,
     LINUX_STARTS,
     LONG_RANGE,
+    PLAIN_PREFIX,
     SHORT_EFI_RANGE,
     LineForm,
 )
 from hwpkho.maps.scanner import MAX_JOINED
 from hwpkho.maps.tables import Tables
+from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
@@ -47,6 +50,23 @@ _ARM64 = re.compile(
     rf"(?:(?P<prefix>\befi:)\s*|(?:^|[\]>:])\s+){_A}\s*-\s*{_B}\s+\[(?P<body>[^\]]{{1,200}})\]"
 )
 _NOT_THE_MAP = "memattr"
+
+#: Whole lines as kernels print them, for :meth:`DmesgEfi.run`.
+_X86_LINE = re.compile(
+    PLAIN_PREFIX + rb"(?:efi|EFI): mem(?P<index>[0-9]{1,6}+): "
+    rb"(?P<what>\[[A-Za-z0-9 |]{1,200}+\]|type=[0-9]{1,10}+, attr=0x[0-9a-f]{1,16}+,)"
+    rb" range=\[0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})(?P<end>[\])])"
+    rb" \((?P<size>[0-9]{1,15}+)(?P<unit>[KMG]?+B)\)\n"
+)
+#: The memory attributes table says nothing about the map.
+_MEMATTR_LINES = re.compile(
+    rb"(?:" + PLAIN_PREFIX + rb"efi: memattr:  0x[0-9a-f]{9,16}-0x[0-9a-f]{9,16}"
+    rb" \[[A-Za-z0-9 |]{1,200}\]\n)+"
+)
+_ARM64_LINE = re.compile(
+    PLAIN_PREFIX + rb"efi:   0x(?P<a>[0-9a-f]{9,16}+)-0x(?P<b>[0-9a-f]{9,16}+) "
+    rb"(?P<what>\[[A-Za-z0-9 ]{1,32}+\|[A-Za-z0-9 |]{1,160}+\])\*?\n"
+)
 #: The first and the second half of an x86 line that a mail program broke at a blank.
 _X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
 _X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
@@ -60,6 +80,7 @@ _LINUX = LINUX_STARTS.decode()
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_UNITS_OF = {unit.encode(): size for unit, size in _UNITS.items()}
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
 
@@ -79,7 +100,6 @@ class DmesgEfi(LineForm):
         self._index = -1
         self._lost = False
         self._peeking = False  # whether the line to come is shown for what stands before it
-        self._bodies: dict[str, tuple[str | None, int | None]] = {}
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -114,6 +134,62 @@ class DmesgEfi(LineForm):
             self._tables.damaged("efi", number, line, _EXPECTED)
         elif _X86_REST.search(line):
             self._ask_for_more(number, line, joined)
+
+    def run(self, block: bytes, start: int) -> int:
+        """See :meth:`LineForm.run`: the descriptors below the first of a list."""
+        if self._broken or self._peeking:
+            return start
+        if match := _MEMATTR_LINES.match(block, start):
+            return match.end()
+        if self._index >= 0:
+            return self._run_x86(block, start)
+        return self._run_arm64(block, start)
+
+    def _run_x86(self, block: bytes, start: int) -> int:
+        entries = []
+        end, index = start, self._index
+        while match := _X86_LINE.match(block, end):
+            shown, what, a, b, closing, size, unit = match.groups()
+            type_, attr = _read_what(what)
+            first, last = int(a, 16), int(b, 16) - (closing == b")")
+            if (
+                type_ is None
+                or attr is None
+                or int(shown) != index + 1
+                or last < first
+                or (last - first + 1) // _UNITS_OF[unit] != int(size)
+            ):
+                break
+            index += 1
+            entries.append(Entry(first, last, type_, {"attr": attr, "index": index}))
+            end = match.end()
+        if not entries or not self._tables.extend("efi", entries):
+            return start
+        self._index = index
+        return end
+
+    def _run_arm64(self, block: bytes, start: int) -> int:
+        table = self._tables.open("efi")
+        if table is None or table.arch != "arm64" or not table.entries:
+            return start
+        top, before = table.entries[0], table.entries[-1]
+        entries = []
+        end = start
+        while match := _ARM64_LINE.match(block, end):
+            a, b, what = match.groups()
+            type_, attr = _read_what(what)
+            first, last = int(a, 16), int(b, 16)
+            if (
+                type_ is None
+                or attr is None
+                or not before.end < first <= last
+                or first == top.start
+            ):
+                break
+            before = Entry(first, last, type_, {"attr": attr})
+            entries.append(before)
+            end = match.end()
+        return end if entries and self._tables.extend("efi", entries) else start
 
     def _ask_for_more(self, number: int, line: str, joined: int) -> None:
         """Ask for the line before a range without a head, unless that was tried often enough."""
@@ -164,7 +240,7 @@ class DmesgEfi(LineForm):
             type_: str | None = efi.type_name(int(match["number"]))
             attr: int | None = int(match["attr"], 16)
         else:
-            type_, attr = self._body(match["body"])
+            type_, attr = _read_body(match["body"])
         named_only = match["body"] and "|" not in match["body"]  # an editor left out the columns
         if type_ is None or (attr is None and not named_only):
             self._tables.damaged("efi", number, line, _EXPECTED)
@@ -195,7 +271,7 @@ class DmesgEfi(LineForm):
 
     def _arm64(self, number: int, line: str, match: re.Match[str]) -> None:
         body = match["body"]
-        type_, attr = self._body(body)
+        type_, attr = _read_body(body)
         if "|" not in body and type_ is not None:
             attributes: dict[str, object] = {"attr": None}
         elif type_ is None or attr is None:
@@ -211,15 +287,6 @@ class DmesgEfi(LineForm):
         self._tables.table("efi", number).arch = "arm64"
         self._tables.add("efi", number, start, end, type_, attributes)
 
-    def _body(self, body: str) -> tuple[str | None, int | None]:
-        """Return what :func:`_read_body` makes of the brackets; few differ within a log."""
-        known = self._bodies.get(body)
-        if known is None:
-            known = _read_body(body)
-            if len(self._bodies) < 1024:
-                self._bodies[body] = known
-        return known
-
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
         if self._broken and self._tables.last("efi"):
@@ -233,6 +300,7 @@ class DmesgEfi(LineForm):
         return found
 
 
+@lru_cache(maxsize=1024)  # few differ within a log
 def _read_body(body: str) -> tuple[str | None, int | None]:
     """Return type and attribute word of the part in brackets; None what it does not tell."""
     name, *columns = body.split("|")
@@ -241,3 +309,13 @@ def _read_body(body: str) -> tuple[str | None, int | None]:
     if len(columns) == 1 and (raw := _ATTR.match(columns[0].strip())):
         return type_, int(raw[1], 16)
     return type_, attributes_of(columns) if columns else None
+
+
+@lru_cache(maxsize=1024)
+def _read_what(what: bytes) -> tuple[str | None, int | None]:
+    """Return type and attribute word of ``[Name|...|UC]`` or ``type=7, attr=0xf,``."""
+    text = what.decode()
+    if text.startswith("["):
+        return _read_body(text[1:-1])
+    number, attr = text[len("type=") : -1].split(", attr=")
+    return efi.type_name(int(number)), int(attr, 16)

@@ -167,6 +167,20 @@ def test_no_form_has_a_trigger_in_a_plain_prefix() -> None:
             assert not any(re.search(t, prefix.encode() + b"\n") for t in form.triggers)
 
 
+def test_an_efi_line_in_four_pieces_does_not_cost_the_next_one(tmp_path: Path) -> None:
+    text = """\
+efi: mem00: [Boot Code
+|   |WB|WT
+|WC|UC]
+range=[0x0000000000000000-0x0000000000000fff] (0MB)
+efi: mem01: [Conventional|   |WB|WT|WC|UC] range=[0x0000000000001000-0x000000000009ffff] (0MB)
+efi: mem02: [Conventional|   |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000805fff] (7MB)
+"""
+    memmap = read_text(tmp_path / "log", text)
+    assert [e.start for e in primary(memmap).entries] == [0, 0x1000, 0x100000]
+    assert not memmap.problems
+
+
 # Searched for --------------------------------------------------------------------------------
 
 

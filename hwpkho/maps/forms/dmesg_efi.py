@@ -124,6 +124,8 @@ class DmesgEfi(LineForm):
         if self._broken and self._completed(line):
             return
         if self._take(number, line):
+            if joined == MAX_JOINED:  # what stands before so many is not shown
+                self.again = self._peeking = False
             return
         if _ARM64_BEGUN.search(line):
             self._broken = (number, line.rstrip())

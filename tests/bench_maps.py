@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import bench
 import captures
+import mapfiles
 
 from hwpkho.maps import read_memmap
+from hwpkho.maps.forms import dmesg_e820
+from hwpkho.model.memmap import Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,31 @@ def prolonged(head: list[str], lines: int) -> str:
     return "\n".join([*head, *rng.choices(later, k=lines - len(head))]) + "\n"
 
 
+def heads() -> dict[str, list[str]]:
+    """Return the beginnings of logs by the maps that their kernels print.
+
+    The real arm64 log has a virtual machine's few descriptors; a server has as many as the x86 log.
+    """
+    x86 = boot_log()
+    arm64 = mapfiles.text_of("02b-dmesg-efi-arm64/qemu-arm64-7.3.4.txt").splitlines()
+    at, few = next((i, t) for i, t in enumerate(arm64) if "efi:   0x" in t)
+    stamp, body = few[: few.index("0x")], few[few.index(" [Conv") :]
+    many = [
+        f"{stamp}0x{start:012x}-0x{start + 0xFFFF:012x}{body}"
+        for start in range(0x1000000, 0x1000000 + (230 << 16), 1 << 16)
+    ]
+    arm64 = [*arm64[:at], *many, *(t for t in arm64[at:] if "efi:   0x" not in t)]
+    usable = [Entry(i << 20, (i << 20) + 0xFFFF, "usable") for i in range(130)]
+    e820 = [f"[    0.000000] {text}" for text in dmesg_e820.write(usable).splitlines()]
+    rest = [t for t in x86[1:] if "e820" not in t and "efi: mem" not in t]
+    return {
+        "e820 map": [t for t in x86 if "efi: mem" not in t],
+        "e820 map of 130 entries": [x86[0], *e820, *rest],
+        "EFI map of x86, 230 lines": x86,
+        "EFI map of arm64, 230 lines": arm64,
+    }
+
+
 def best(path: Path, times: int) -> tuple[float, float]:
     """Return the best times of the loop and of reading the map, in seconds."""
     loop = reading = float("inf")
@@ -50,21 +78,17 @@ def best(path: Path, times: int) -> tuple[float, float]:
 
 def measure(folder: Path) -> None:
     """Run and print."""
-    whole = boot_log()
     log = folder / "dmesg.txt"
-    for what, head in (
-        ("", [text for text in whole if "efi: mem" not in text]),
-        (", EFI map included", whole),
-    ):
+    for what, head in heads().items():
         log.write_text(prolonged(head, 10_000))
-        loop, reading = best(log, 60)
+        loop, reading = best(log, 120)
         bench.line(
-            f"10 000 lines of dmesg{what} ({reading * 1e3:.1f} ms)",
+            f"10 000 lines, {what} ({reading * 1e3:.1f} ms)",
             f"{reading / loop:.2f} x",
             "<= 3 x",
             met=reading <= 3 * loop,
         )
-    log.write_text(prolonged(whole, 1_000_000))
+    log.write_text(prolonged(boot_log(), 1_000_000))
     million = bench.hwpkho(folder, "memmap", "--json", log)
     million.once()
     peak = million.peak >> 20

@@ -10,6 +10,7 @@ from mapfiles import named, plain, primary, read_text, rows
 
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import efi
+from hwpkho.maps.ownership import is_ram
 from hwpkho.maps.regions import resolve
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def test_esxi_mmap_lines_are_efi_descriptors(times: str, log: Path) -> None:
     table = primary(memmap)
     assert table.name == "esxi"
     assert rows(table) == [[a, b, name, {"attr": x}] for a, b, _, x, name in ESXI_EFI]
-    assert [e.ram for e in table.entries] == [True, True, False, False, True, False]
+    ram = [is_ram("esxi", e.type, e.attributes, "x86_64") for e in table.entries]
+    assert ram == [True, True, False, False, True, False]
     assert not memmap.problems
     view = resolve(memmap)
     found = [(view.at(at) or view.regions[0]).kind for at in (2 * MIB, 0x40000000, 4 * GIB)]
@@ -217,7 +219,8 @@ def test_freebsd_type_that_it_does_not_know(log: Path) -> None:
         (4 * GIB, 4 * GIB + 0xFFFF, "unknown"),
         (8 * GIB, 8 * GIB + 0xFFFF, "conventional"),
     ]
-    assert not table.entries[1].ram
+    unknown = table.entries[1]
+    assert not is_ram(table.name, unknown.type, unknown.attributes, "x86_64")
 
 
 # e820 ----------------------------------------------------------------------------------------

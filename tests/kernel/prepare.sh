@@ -237,7 +237,7 @@ if [ -n "$check" ]; then
 else
   # One at a time: what two would build is the same.
   exec 9> "$cache/lock"
-  flock 9
+  flock -n 9 || { say "waiting for another prepare.sh to end"; flock 9; }
   install_tools
 fi
 [ -n "${KERNEL:-}" ] || find_source

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import handing
-import lists
 import pytest
 import rig
 import test_produced
@@ -15,16 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_COUNT = 20
-#: RAM in the middle of the guests' 512 MiB, by architecture: the kernel is at one of the ends.
-_BAD = {"arm64": (0x4800_0000, 0x5800_0000), "x86_64": (0x0800_0000, 0x1800_0000)}
-
 SCRIPT = """
 now=$(sed 's/.*gen=\\([0-9]*\\).*/\\1/' /proc/cmdline)
 args=$(sed 's/gen=[0-9]*//' /proc/cmdline)
 [ -e /module.ko ] && insmod /module.ko
 if [ $now = 1 ]; then
-  while read pfn; do echo $pfn > /sys/kernel/debug/hwpoison/corrupt-pfn; done < list
+  for pfn in $(rig free 20); do echo $pfn > /sys/kernel/debug/hwpoison/corrupt-pfn; done
 fi
 LOOK
 dump $now
@@ -44,13 +39,11 @@ def test_poisoned_pages_outlive_a_kexec(
     kernel_of: Callable[[str], rig.Kernel], cli: Callable[..., Any], work: Path, kind: str
 ) -> None:
     kernel = kernel_of(kind)
-    pfns = lists.scattered(_COUNT, *_BAD[kernel.arch], kernel.page_size)
-    memory = test_produced.memory_for(kernel)
-    files: dict[str, bytes | Path] = {"list": lists.text(pfns).encode(), "Image": kernel.image}
-    guest = rig.Guest(kernel, work, SCRIPT, files, memory=memory, args="gen=1 retain_initrd")
+    guest = rig.Guest(kernel, work, SCRIPT, {"Image": kernel.image}, args="gen=1 retain_initrd")
+    guest.memory = test_produced.memory_for(kernel)
     (before, after), run = test_produced.go_through(guest, 2)
     flagged = {int(words.split()[1], 16) for words in run.said() if words.startswith("before ")}
-    assert flagged == set(pfns), "the first kernel poisoned others than asked"
+    assert len(flagged) >= 20, "the first kernel poisoned fewer pages than asked"
     assert set(run.poisoned) == flagged, "the second kernel poisons others than the first"
     assert run.corrupted_kib == len(flagged) * kernel.page_size // 1024
     told = cli("decode", "--json", before, "--page-size", kernel.page_size)

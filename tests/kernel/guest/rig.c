@@ -2,6 +2,7 @@
 /*
  * What busybox cannot do in a guest:
  *   rig poisoned                  PFNs with the HWPOISON flag in /proc/kpageflags, one 0x… a line
+ *   rig free COUNT                so many PFNs of free pages from all over memory
  *   rig load KERNEL INITRD ARGS   kexec_file_load()
  *   rig exec                      jump into what was loaded
  */
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
@@ -23,20 +25,31 @@ static int complain(const char *what)
 	return 1;
 }
 
-static int poisoned(void)
+/* Prints every step-th page that has the flag (none where step is 0); returns how many have it. */
+static int64_t pages_with(int flag, uint64_t step)
 {
 	static uint64_t flags[8192];
-	uint64_t pfn = 0;
+	uint64_t pfn = 0, found = 0;
 	ssize_t n;
 	int fd = open("/proc/kpageflags", O_RDONLY);
 
 	if (fd < 0)
-		return complain("/proc/kpageflags");
+		return -complain("/proc/kpageflags");
 	while ((n = read(fd, flags, sizeof(flags))) > 0)
 		for (size_t i = 0; i < n / sizeof(*flags); i++, pfn++)
-			if (flags[i] >> KPF_HWPOISON & 1)
+			if (flags[i] >> flag & 1 && ++found && step && found % step == 0)
 				printf("0x%" PRIx64 "\n", pfn);
-	return n < 0 ? complain("/proc/kpageflags") : 0;
+	close(fd);
+	return n < 0 ? -complain("/proc/kpageflags") : (int64_t)found;
+}
+
+static int free_pages(uint64_t count)
+{
+	int64_t there = pages_with(KPF_BUDDY, 0);
+
+	if (there < 0 || !count || (uint64_t)there < count)
+		return 1;
+	return pages_with(KPF_BUDDY, there / count) < 0;
 }
 
 static int load(const char *kernel, const char *initrd, const char *args)
@@ -53,7 +66,9 @@ static int load(const char *kernel, const char *initrd, const char *args)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "poisoned"))
-		return poisoned();
+		return pages_with(KPF_HWPOISON, 1) < 0;
+	if (argc == 3 && !strcmp(argv[1], "free"))
+		return free_pages(strtoull(argv[2], NULL, 10));
 	if (argc == 5 && !strcmp(argv[1], "load"))
 		return load(argv[2], argv[3], argv[4]);
 	if (argc == 2 && !strcmp(argv[1], "exec")) {
@@ -61,6 +76,6 @@ int main(int argc, char **argv)
 		reboot(LINUX_REBOOT_CMD_KEXEC);
 		return complain("kexec");
 	}
-	fprintf(stderr, "usage: rig poisoned | load KERNEL INITRD ARGS | exec\n");
+	fprintf(stderr, "usage: rig poisoned | free COUNT | load KERNEL INITRD ARGS | exec\n");
 	return 2;
 }

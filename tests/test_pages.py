@@ -7,11 +7,13 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.pages import runs, sorted_unique, split_runs
+from hwpkho.pages import runs, runs_of, sorted_runs, sorted_unique
 
 U64 = st.integers(0, (1 << 64) - 1)
 #: Few and close together, so that they make runs and repeat; or anything.
 PFNS = st.lists(st.integers(0, 60), max_size=50) | st.lists(U64, max_size=20)
+#: Many enough and close enough to be marked instead of sorted.
+DENSE = st.lists(st.integers(0, 400) | st.integers(100, 130), min_size=20, max_size=200)
 
 
 @given(PFNS)
@@ -26,16 +28,35 @@ def test_sorted_unique_does_not_copy_what_is_sorted():
     assert sorted_unique(pfns) is pfns
 
 
-@given(PFNS)
-def test_split_runs(pfns):
-    ordered = array("Q", sorted(set(pfns)))
-    first, last = split_runs(ordered)
-    assert list(zip(first, last, strict=True)) == list(runs(ordered))
+@given(PFNS | DENSE)
+def test_runs_of(pfns):
+    want = list(runs(sorted(pfns)))
+    made = runs_of(array("Q", pfns))
+    assert list(made) == want
+    assert list(sorted_runs(sorted(pfns))) == want
+    assert (len(made), made.pages()) == (len(want), len(set(pfns)))
 
 
 @given(st.integers(1, 200), st.integers(1, 40))
-def test_split_runs_of_long_runs(length, count):
+def test_long_runs(length, count):
     pfns = array("Q", [i * 1000 + k for i in range(count) for k in range(length)])
-    assert list(zip(*split_runs(pfns), strict=True)) == [
-        (i * 1000, i * 1000 + length - 1) for i in range(count)
-    ]
+    want = [(i * 1000, i * 1000 + length - 1) for i in range(count)]
+    assert list(sorted_runs(pfns)) == want
+    assert list(runs_of(pfns[::-1])) == want
+
+
+def test_runs_go_on_over_the_parts_that_are_looked_at_together():
+    """Runs that begin, end or go on where a part does, long and single, far from 0 and not."""
+    edge = 1 << 15
+    for base in (0, 7, 1 << 40):
+        pfns = [edge - 1, edge, *range(2 * edge - 9, 4 * edge + 9), 5 * edge - 1, 6 * edge]
+        pfns = [base + pfn for pfn in pfns]
+        assert list(runs_of(array("Q", reversed(pfns)))) == list(runs(pfns))
+
+
+@given(DENSE, st.integers(0, 400), st.integers(-1, 400))
+def test_within_and_following(pfns, low, high):
+    made = runs_of(array("Q", pfns))
+    inside = sorted({pfn for pfn in pfns if low <= pfn <= high})
+    assert list(made.within(low, high)) == list(runs(inside))
+    assert made.following(low) == min((pfn for pfn in pfns if pfn >= low), default=None)

@@ -17,6 +17,7 @@ from hwpkho.codes import registry
 from hwpkho.commands.acceptance import acceptance
 from hwpkho.errors import InputError
 from hwpkho.model.validation import Finding, Ruling, Runs, Validation
+from hwpkho.pages import PfnRuns, runs_of
 from hwpkho.render import validate_text
 from hwpkho.render.formats import Context
 from hwpkho.render.headline import headline
@@ -111,7 +112,7 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
     made = Runs()
     rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
     for first, last, number in runs:
-        made.add(array("Q", range(first, last + 1)), rulings[number])
+        made.add(PfnRuns(array("Q", [first]), array("Q", [last])), rulings[number])
     pfns = sum(b - a + 1 for a, b, _ in runs)
     return Validation("case", page_size, "arm64", outcome, pfns, made, tuple(findings))
 
@@ -170,8 +171,8 @@ def test_other_sentences(v, sentence):
 
 def test_sentence_without_loss():
     runs = Runs()
-    runs.add(array("Q", [1]), Ruling("replays", None, "x"))
-    runs.add(array("Q", [5]), Ruling("retired", "HP606", "unusable"))
+    runs.add(runs_of(array("Q", [1])), Ruling("replays", None, "x"))
+    runs.add(runs_of(array("Q", [5])), Ruling("retired", "HP606", "unusable"))
     v = Validation("case", 4096, "x86_64", None, 2, runs, ())
     assert headline(v) == (
         "good", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"

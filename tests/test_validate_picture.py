@@ -18,6 +18,7 @@ from hwpkho.commands.acceptance import Acceptance, apply
 from hwpkho.errors import InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Validation
+from hwpkho.pages import runs_of
 from hwpkho.render import picture
 from hwpkho.render.formats import FORMATS, Context, load
 from hwpkho.render.headline import headline
@@ -106,7 +107,7 @@ def validations(draw):
     for pfn in pfns:
         verdict = draw(st.sampled_from(VERDICTS)) if judged else None
         code = draw(st.none() | st.sampled_from(sorted(registry()))) if judged else None
-        runs.add(array("Q", [pfn]), Ruling(verdict, code, draw(st.none() | TEXT)))
+        runs.add(runs_of(array("Q", [pfn])), Ruling(verdict, code, draw(st.none() | TEXT)))
     return Validation(
         draw(TEXT),
         draw(st.sampled_from([None, 4096, 16384, 65536])),

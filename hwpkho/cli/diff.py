@@ -13,6 +13,8 @@ from hwpkho.commands import diff as job
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.commands.validate import ValidateOptions
 
 EPILOG = """\b
@@ -66,20 +68,22 @@ def command(
     lists = result.cases if isinstance(result, job.Chain) else (result.before, result.after)
     for note in dict.fromkeys(note for x in lists for note in x.notes):
         click.echo(f"hwpkho: {note}", err=True)
+    pieces: Iterable[str]
     colours = for_stream(sys.stdout)
     if isinstance(result, job.Chain):
         if plain or summary:
             raise UsageError("--plain and --summary are for two cases; a chain has --json")
         if as_json:
-            text = jsondoc.dump(render.CHAIN_SCHEMA, render.chain_body(result))
+            pieces = jsondoc.pieces(render.CHAIN_SCHEMA, render.chain_body(result).items())
         else:
-            text = "".join(f"{line}\n" for line in render.chain_report(result, colours))
+            pieces = (f"{line}\n" for line in render.chain_report(result, colours))
     elif as_json:
-        text = jsondoc.dump(render.SCHEMA, render.body(result))
+        pieces = jsondoc.pieces(render.SCHEMA, render.body(result).items())
     elif summary:
-        text = render.summary(result) + "\n"
+        pieces = [render.summary(result) + "\n"]
     else:
         lines = render.plain(result) if plain else render.report(result, colours)
-        text = "".join(f"{line}\n" for line in lines)
-    click.echo(text, nl=False)
+        pieces = (f"{line}\n" for line in lines)
+    for piece in pieces:
+        sys.stdout.write(piece)
     ctx.exit(job.exit_code(result, fail_on))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,7 +78,8 @@ def command(
         click.echo(f"hwpkho: {note}", err=True)
     if as_json:
         body = render.body(merged, wishes["output"])
-        click.echo(jsondoc.dump(render.SCHEMA, body), nl=False)
+        for piece in jsondoc.pieces(render.SCHEMA, body.items()):
+            sys.stdout.write(piece)
         return
     for line in render.report(merged):
         click.echo(line, err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from hwpkho import output
@@ -13,6 +14,7 @@ from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.lists import Listed, common_page_size, convert, read_list
 from hwpkho.model.comparison import Life, known_by, lives, union
 from hwpkho.model.validation import Runs
+from hwpkho.pages import runs_of
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
@@ -146,15 +148,14 @@ def _replaying(
     if regions is None:
         return pfns, Runs()
     ground = Ground(page_size, how.consumer, regions)
-    judged = verdicts.judge(array("Q", sorted(pfns)), ground, None)
     dropped = Runs()
-    for first, last, ruling in judged:
+    for part, ruling in verdicts.judge(runs_of(pfns), ground, None).stretches():
         if ruling.verdict != "replays":
-            dropped.add(array("Q", range(first, last + 1)), ruling)
+            dropped.add(part, ruling)
     if options.keep_all or not len(dropped):
         return pfns, dropped
     gone = {p for first, last, _ in dropped for p in range(first, last + 1)}
-    return array("Q", [p for p in pfns if p not in gone]), dropped
+    return array("Q", filterfalse(gone.__contains__, pfns)), dropped
 
 
 def _known_by(pfns: array[int], found: Sequence[Listed]) -> list[Life]:

@@ -13,7 +13,7 @@ from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
 from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
-from hwpkho.pages import sorted_unique
+from hwpkho.pages import runs_of
 from hwpkho.rules import outcome as outcomes
 from hwpkho.rules import policy, verdicts
 from hwpkho.rules.ground import Ground
@@ -138,12 +138,13 @@ def _finish(
     findings: list[Finding],
     rests: list[str],
 ) -> Validation:
-    distinct = sorted_unique(pfns)
-    runs = verdicts.judge(distinct, ground, handover)
+    listed = runs_of(pfns)
+    runs = verdicts.judge(listed, ground, handover)
+    distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry())
     findings += verdicts.nothing_recorded(runs, outcome)
-    findings += verdicts.duplicates(pfns, len(distinct))
-    findings += policy.judge(distinct, options.limits, ground)
+    findings += verdicts.duplicates(pfns, distinct)
+    findings += policy.judge(listed, options.limits, ground)
     regions = ground.regions
     if regions is None:
         findings.append(
@@ -166,7 +167,7 @@ def _finish(
         ground.page_size,
         arch,
         outcome,
-        len(distinct),
+        distinct,
         runs,
         tuple(findings),
         tuple(rests),

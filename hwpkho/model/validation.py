@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.pages import split_runs
+from hwpkho.pages import PfnRuns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,43 +104,56 @@ class Runs:
     Attributes:
         first: First PFN of each run, ascending.
         last: Last PFN, inclusive.
-        ruling: Index into ``rulings``.
         rulings: The distinct rulings.
         extents: What the runs of each ruling have together.
     """
 
     first: array[int] = field(default_factory=lambda: array("Q"))
     last: array[int] = field(default_factory=lambda: array("Q"))
-    ruling: array[int] = field(default_factory=lambda: array("I"))
     rulings: list[Ruling] = field(default_factory=list)
     extents: list[Extent] = field(default_factory=list)
+    #: Where each stretch of runs of one ruling ends (one past its last), and that ruling's number.
+    _ends: array[int] = field(default_factory=lambda: array("Q"))
+    _of: array[int] = field(default_factory=lambda: array("Q"))
+    _numbers: dict[Ruling, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.first)
 
     def __iter__(self) -> Iterator[tuple[int, int, Ruling]]:
-        for first, last, ruling in zip(self.first, self.last, self.ruling, strict=True):
-            yield first, last, self.rulings[ruling]
+        for part, ruling in self.stretches():
+            for first, last in part:
+                yield first, last, ruling
 
-    def add(self, pfns: array[int], ruling: Ruling) -> None:
-        """Add the ascending distinct ``pfns``, all above what is there, under one ruling."""
-        if not pfns:
+    def stretches(self) -> Iterator[tuple[PfnRuns, Ruling]]:
+        """Yield the runs that follow each other under one ruling, in their order."""
+        at = 0
+        for end, number in zip(self._ends, self._of, strict=True):
+            yield PfnRuns(self.first[at:end], self.last[at:end]), self.rulings[number]
+            at = end
+
+    def add(self, found: PfnRuns, ruling: Ruling) -> None:
+        """Add runs, all above what is there, under one ruling."""
+        if not found:
             return
-        first, last = split_runs(pfns)
-        if ruling in self.rulings:
-            number = self.rulings.index(ruling)
+        number = self._numbers.setdefault(ruling, len(self.rulings))
+        if number < len(self.rulings):
             extent = self.extents[number]
-            extent.pfns, extent.last = extent.pfns + len(pfns), pfns[-1]
+            extent.pfns, extent.last = extent.pfns + found.pages(), found.last[-1]
         else:
-            number = len(self.rulings)
             self.rulings.append(ruling)
-            self.extents.append(Extent(len(pfns), pfns[0], pfns[-1]))
-        if self.first and self.ruling[-1] == number and self.last[-1] + 1 == first[0]:
-            self.last[-1] = last[0]
-            del first[0], last[0]
-        self.first += first
-        self.last += last
-        self.ruling += array("I", (number,)) * len(first)
+            self.extents.append(Extent(found.pages(), found.first[0], found.last[-1]))
+        goes_on = bool(self._of) and self._of[-1] == number
+        joined = goes_on and self.last[-1] + 1 == found.first[0]
+        if joined:
+            self.last.pop()
+        self.first += found.first[joined:]
+        self.last += found.last
+        if goes_on:
+            self._ends[-1] = len(self.first)
+        else:
+            self._ends.append(len(self.first))
+            self._of.append(number)
 
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""

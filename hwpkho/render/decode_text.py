@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.codes import registry
-from hwpkho.pages import human_bytes, page_shift, sorted_unique, split_runs
+from hwpkho.pages import human_bytes, page_shift, runs_of
 from hwpkho.render.paint import Paint
 from hwpkho.text import printable
 
@@ -146,9 +147,8 @@ def _pfns(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]
     if w.pfns is None or page_size is None:
         yield _row("list", paint("dim", "not readable, see problems"))
         return
-    pfns = sorted_unique(w.pfns)
-    first, last = split_runs(pfns)
-    distinct, count = len(pfns), len(first)
+    runs = runs_of(w.pfns)
+    distinct, count = runs.pages(), len(runs)
     shift = page_shift(page_size)
     repeats = f", {len(w.pfns) - distinct} repeated" if len(w.pfns) != distinct else ""
     yield _row(
@@ -156,8 +156,7 @@ def _pfns(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]
         f"{len(w.pfns)} PFN{'s' * (len(w.pfns) != 1)}{repeats} in {count} "
         f"run{'s' * (count != 1)}, {human_bytes(distinct << shift)}",
     )
-    spans = zip(first[:MAX_RUNS], last[:MAX_RUNS], strict=True)
-    shown = [(_span(a, b), b - a + 1, a, b) for a, b in spans]
+    shown = [(_span(a, b), b - a + 1, a, b) for a, b in islice(runs, MAX_RUNS)]
     width = max((len(text) for text, *_ in shown), default=0)
     for text, n, a, b in shown:
         phys = f"phys 0x{a << shift:x}-0x{((b + 1) << shift) - 1:x}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.model.comparison import fate
 from hwpkho.pages import human_bytes, page_shift
+from hwpkho.render import runs_json
 from hwpkho.render.paint import Paint
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from hwpkho.commands.diff import Chain, Diff
     from hwpkho.lists import Listed
-    from hwpkho.model.validation import Runs
 
 SCHEMA = "hwpkho.diff/1"
 CHAIN_SCHEMA = "hwpkho.diff-chain/1"
@@ -38,13 +38,6 @@ def _case(x: Listed) -> dict[str, Any]:
     return {"name": x.name, "pfns": len(set(x.pfns)), "kexec_count": x.kexec_count}
 
 
-def _runs(runs: Runs) -> list[dict[str, Any]]:
-    return [
-        {"first": a, "last": b, "verdict": r.verdict, "code": r.code, "region": r.region}
-        for a, b, r in runs
-    ]
-
-
 def body(d: Diff) -> dict[str, Any]:
     """Return the fields of ``hwpkho.diff/1``."""
     return {
@@ -54,8 +47,8 @@ def body(d: Diff) -> dict[str, Any]:
         "added": d.change.added,
         "removed": d.change.removed,
         "common": d.change.common,
-        "added_runs": _runs(d.added),
-        "removed_runs": _runs(d.removed),
+        "added_runs": runs_json.array(d.added),
+        "removed_runs": runs_json.array(d.removed),
     }
 
 

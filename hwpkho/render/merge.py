@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.model.comparison import known_by
+from hwpkho.render import runs_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "output": output,
         "duplicates": m.duplicates,
         "excluded": m.excluded,
-        "not_replaying": [
-            {"first": a, "last": b, "verdict": r.verdict, "code": r.code, "region": r.region}
-            for a, b, r in m.dropped
-        ]
-        if m.judged
-        else None,
+        "not_replaying": runs_json.array(m.dropped) if m.judged else None,
         "kept_all": m.kept_all,
         "provenance": [
             {"first": x.first, "last": x.last, "cases": known_by(x.seen)} for x in m.lives

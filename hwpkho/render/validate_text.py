@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import compress, islice
+from itertools import islice
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -140,14 +140,13 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
     """Yield the runs; of more than fit, those that are not simply replayed come first."""
     if not v.runs.rulings or v.page_size is None:
         return
-    odd = {i for i, r in enumerate(v.runs.rulings) if r.code or r.verdict != "replays"}
     everything = len(v.runs) <= MAX_RUNS
-    numbers = range(len(v.runs))
-    chosen = numbers if everything else compress(numbers, map(odd.__contains__, v.runs.ruling))
-    shown: list[tuple[int, int, Ruling]] = [
-        (v.runs.first[i], v.runs.last[i], v.runs.rulings[v.runs.ruling[i]])
-        for i in islice(chosen, MAX_RUNS)
-    ]
+    shown: list[tuple[int, int, Ruling]] = []
+    for part, r in v.runs.stretches():
+        if everything or r.code or r.verdict != "replays":
+            shown += [(a, b, r) for a, b in islice(part, MAX_RUNS - len(shown))]
+            if len(shown) == MAX_RUNS:
+                break
     shift = page_shift(v.page_size)
     texts = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b, _ in shown]
     width = max([3, *map(len, texts)])
@@ -179,10 +178,12 @@ def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
 
 def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
     for verdicts, glyphs in _MARKS:
-        wanted = {i for i, r in enumerate(v.runs.rulings) if r.verdict in verdicts}
-        if wanted:
-            chosen = list(map(wanted.__contains__, v.runs.ruling))
-            first, last = (array("Q", compress(x, chosen)) for x in (v.runs.first, v.runs.last))
+        first, last = array("Q"), array("Q")
+        for part, ruling in v.runs.stretches():
+            if ruling.verdict in verdicts:
+                first += part.first
+                last += part.last
+        if first:
             yield picture.Marks(glyphs, first, last, page_size)
 
 

@@ -7,7 +7,6 @@ PFNs except inside the preserved blocks of other subtrees.
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import blob as blob_codes
@@ -17,12 +16,12 @@ from hwpkho.pages import page_shift
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
     from hwpkho.model.validation import Outcome
+    from hwpkho.pages import PfnRuns
     from hwpkho.rules.ground import Ground
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
@@ -46,8 +45,8 @@ class Layer(NamedTuple):
     ruling: Ruling
 
 
-def judge(pfns: array[int], ground: Ground, handover: Handover | None) -> Runs:
-    """Return the runs of ``pfns``, which are ascending and distinct, with their rulings.
+def judge(pfns: PfnRuns, ground: Ground, handover: Handover | None) -> Runs:
+    """Return ``pfns``, cut where the ruling changes, with their rulings.
 
     Without a memory map every verdict is None.
     """
@@ -59,16 +58,16 @@ def judge(pfns: array[int], ground: Ground, handover: Handover | None) -> Runs:
     if handover is not None:
         layers += _handover_layers(handover, ground.page_size)
         layers += _preserved_layers(handover, pfns, ground.page_size)
-    at = 0
+    at = pfns.following(0)
     for first, last, ruling in _flatten(layers):
-        low = bisect_left(pfns, first, at)
-        high = bisect_right(pfns, last, low)
-        runs.add(pfns[at:low], _NOT_RAM)
-        runs.add(pfns[low:high], ruling)
-        at = high
-        if at == len(pfns):
-            break
-    runs.add(pfns[at:], _NOT_RAM)
+        if at is None:
+            return runs
+        if at <= last:
+            runs.add(pfns.within(at, first - 1), _NOT_RAM)
+            runs.add(pfns.within(first, last), ruling)
+            at = pfns.following(last + 1)
+    if at is not None:
+        runs.add(pfns.within(at, pfns.last[-1]), _NOT_RAM)
     return runs
 
 
@@ -131,26 +130,23 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
             yield "array", phys, page_size << min(w.blob.vmalloc.order, 32)
 
 
-def _preserved_layers(h: Handover, pfns: array[int], page_size: int) -> Iterator[Layer]:
+def _preserved_layers(h: Handover, pfns: PfnRuns, page_size: int) -> Iterator[Layer]:
     """Yield the preserved blocks of other subtrees that hold PFNs of the list."""
     if h.walk is None or h.tracker == "gone":
         return
     shift, preserved = page_shift(page_size), h.walk.preserved
     own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
     own.update((h.hwpoison and h.hwpoison.chunks) or ())
+    ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
     for begin, end, order in preserved.spans():
-        at = bisect_left(pfns, begin >> shift)
-        stop = bisect_left(pfns, -(-end >> shift), at)
-        ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
-        while at < stop:
-            start = pfns[at] >> order << order
-            if preserved.has(start << shift, order):
-                last = start + (1 << order) - 1
-                if start << shift not in own:
-                    yield Layer(start, last, _RANK["in-use"], ruling)
-                at = bisect_right(pfns, last, at)
-            else:
-                at += 1
+        at = 0
+        for first, last in pfns.within(begin >> shift, -(-end >> shift) - 1):
+            at = max(at, first)
+            while at <= last:
+                start = at >> order << order
+                at = start + (1 << order)
+                if start << shift not in own and preserved.has(start << shift, order):
+                    yield Layer(start, at - 1, _RANK["in-use"], ruling)
 
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:

@@ -100,11 +100,8 @@ def runs_of(pfns: array[int]) -> PfnRuns:
     """Return the runs of the distinct values of ``pfns``, which stand in any order."""
     if not pfns:
         return PfnRuns(array("Q"), array("Q"))
-    high = max(pfns)
-    low = 0 if high < len(pfns) * _DENSE else min(pfns)
-    if high - low < len(pfns) * _DENSE:
-        return _marked_runs(pfns, low, high)
-    return sorted_runs(sorted(pfns))
+    marked = _marks(pfns)
+    return _marked_runs(*marked) if marked else sorted_runs(sorted(pfns))
 
 
 def sorted_runs(pfns: Sequence[int]) -> PfnRuns:
@@ -130,13 +127,21 @@ def sorted_runs(pfns: Sequence[int]) -> PfnRuns:
     return PfnRuns(first, last)
 
 
-def _marked_runs(pfns: array[int], low: int, high: int) -> PfnRuns:
-    """Return the runs of PFNs that lie densely between ``low`` and ``high``."""
+def _marks(pfns: array[int]) -> tuple[bytearray, int] | None:
+    """Return a 1 for each of ``pfns``, 0 for others, and the PFN of the first; None if sparse."""
+    high = max(pfns)
+    low = 0 if high < len(pfns) * _DENSE else min(pfns)
+    if high - low >= len(pfns) * _DENSE:
+        return None
     marks = bytearray(high - low + 1)
     for at in range(0, len(pfns), _PART):
         part = pfns[at : at + _PART].tolist()  # a list is gone through faster than an array
         for pfn in part if not low else map(sub, part, repeat(low)):
             marks[pfn] = 1
+    return marks, low
+
+
+def _marked_runs(marks: bytearray, low: int) -> PfnRuns:
     first, last = array("Q"), array("Q")
     for at in range(0, len(marks), _BLOCK):
         block = bytes(marks[at : at + _BLOCK])
@@ -151,11 +156,9 @@ def _marked_runs(pfns: array[int], low: int, high: int) -> PfnRuns:
 def _runs_of_block(block: bytes, base: int) -> tuple[list[int], list[int]]:
     """Return first and last PFNs of the runs of 1 in ``block``; its first byte is PFN ``base``."""
     gaps = list(map(len, block.split(b"\1")))
-    marked = len(gaps) - 1
-    if gaps.count(0) > marked >> 1:  # long runs
+    if gaps.count(0) > len(gaps) >> 1:  # long runs
         return _long_runs(block, base)
-    # Before a mark stand the gaps up to it and the marks before it.
-    found = list(map(add, accumulate(gaps), range(base, base + marked)))
+    found = _places(gaps, base)
     gaps[0] = gaps[-1] = 1  # the block ends here; the caller joins what goes on
     return list(compress(found, gaps)), list(compress(found, islice(gaps, 1, None)))
 
@@ -181,12 +184,22 @@ def sorted_unique(pfns: Iterable[int]) -> array[int]:
     given = pfns if isinstance(pfns, array) else array("Q", pfns)
     if all(map(lt, given, islice(given, 1, None))):
         return given
-    # Sorted first, because kernels' lists hold long runs and hardly any repetition.
-    ordered = array("Q", sorted(given))
-    rest = ordered[1:]
-    if 0 not in map(sub, rest, ordered):
-        return ordered
-    return array("Q", (ordered[0], *compress(rest, map(sub, rest, ordered))))
+    marked = _marks(given)
+    if marked is None:
+        ordered = sorted(given)
+        return array("Q", (ordered[0], *compress(ordered[1:], map(sub, ordered[1:], ordered))))
+    marks, low = marked
+    found = array("Q")
+    for at in range(0, len(marks), _BLOCK):
+        gaps = list(map(len, bytes(marks[at : at + _BLOCK]).split(b"\1")))
+        found.extend(_places(gaps, low + at))
+    return found
+
+
+def _places(gaps: list[int], base: int) -> list[int]:
+    """Return the PFNs of marks by the gaps before them; the marks begin at PFN ``base``."""
+    # Before a mark stand the gaps up to it and the marks before it.
+    return list(map(add, accumulate(gaps), range(base, base + len(gaps) - 1)))
 
 
 def human_bytes(size: int) -> str:

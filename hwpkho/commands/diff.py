@@ -11,7 +11,7 @@ from hwpkho.cases import read_case
 from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.errors import InputError, UsageError
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
-from hwpkho.model.comparison import Difference, Life, compare, lives
+from hwpkho.model.comparison import Difference, Lives, compare, lives
 from hwpkho.pages import sorted_runs
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
@@ -58,7 +58,7 @@ class Chain:
 
     cases: tuple[Listed, ...]
     steps: tuple[Difference, ...]
-    lives: tuple[Life, ...]
+    lives: Lives
 
 
 def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff | Chain:
@@ -77,7 +77,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
         if options.memmaps:
             raise UsageError("--memmap judges the changes between two lists, not a chain")
         steps = tuple(compare(a.pfns, b.pfns) for a, b in pairwise(found))
-        return Chain(tuple(found), steps, tuple(lives([x.pfns for x in found])))
+        return Chain(tuple(found), steps, lives([x.pfns for x in found]))
     before, after = found
     change = compare(before.pfns, after.pfns)
     regions = regions_for(options, next((x.arch for x in found if x.arch), None))

@@ -12,7 +12,7 @@ from hwpkho.codecs.pfnlist import build_runs
 from hwpkho.commands import encode
 from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.lists import Listed, common_page_size, convert, read_list
-from hwpkho.model.comparison import Life, known_by, lives, union
+from hwpkho.model.comparison import Lives, known_by, lives, union
 from hwpkho.model.validation import Runs
 from hwpkho.pages import runs_of
 from hwpkho.rules import verdicts
@@ -74,7 +74,7 @@ class Merged:
     dropped: Runs
     judged: bool
     kept_all: bool
-    lives: tuple[Life, ...] | None
+    lives: Lives | None
     notes: tuple[str, ...]
 
 
@@ -134,7 +134,7 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         dropped,
         bool(how.memmaps),
         options.keep_all,
-        tuple(_known_by(pfns, found)) if options.provenance else None,
+        _known_by(pfns, found) if options.provenance else None,
         tuple(dict.fromkeys(notes)),
     )
 
@@ -158,6 +158,6 @@ def _replaying(
     return array("Q", filterfalse(gone.__contains__, pfns)), dropped
 
 
-def _known_by(pfns: array[int], found: Sequence[Listed]) -> list[Life]:
+def _known_by(pfns: array[int], found: Sequence[Listed]) -> Lives:
     kept = set(pfns)
     return lives([kept.intersection(x.pfns) for x in found])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import compress, repeat
+from operator import gt, ne, or_, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.pages import sorted_unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Difference:
 def compare(before: Iterable[int], after: Iterable[int]) -> Difference:
     """Return what changed; order and repeats do not count."""
     old, new = set(before), set(after)
-    removed = array("Q", sorted(old - new))
-    return Difference(removed, array("Q", sorted(new - old)), len(old) - len(removed))
+    removed, added = old - new, new - old
+    return Difference(sorted_unique(removed), sorted_unique(added), len(old) - len(removed))
 
 
 class Life(NamedTuple):
@@ -47,21 +49,43 @@ class Life(NamedTuple):
     seen: int
 
 
-def lives(cases: Sequence[Iterable[int]]) -> list[Life]:
-    """Return the runs of PFNs that were in the same cases, ascending; bit *n* is case *n*."""
-    seen: dict[int, int] = {}
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """Lives as columns, ascending: scattered lists have as many as pages.
+
+    Attributes:
+        first: First PFN of each.
+        last: Last PFN, inclusive.
+        seen: Which of the cases had them, a bit for each.
+    """
+
+    first: array[int]
+    last: array[int]
+    seen: list[int]
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    def __iter__(self) -> Iterator[Life]:
+        return map(Life, self.first, self.last, self.seen)
+
+
+def lives(cases: Sequence[Collection[int]]) -> Lives:
+    """Return the runs of PFNs that were in the same cases; bit *n* is case *n*."""
+    found: dict[int, int] = {}
     for number, pfns in enumerate(cases):
-        bit = 1 << number
-        for pfn in set(pfns):
-            seen[pfn] = seen.get(pfn, 0) | bit
-    found: list[Life] = []
-    for pfn in sorted(seen):
-        mask = seen[pfn]
-        if found and found[-1].last + 1 == pfn and found[-1].seen == mask:
-            found[-1] = found[-1]._replace(last=pfn)
-        else:
-            found.append(Life(pfn, pfn, mask))
-    return found
+        before = map(found.get, pfns, repeat(0))
+        found.update(zip(pfns, map(or_, before, repeat(1 << number)), strict=True))
+    pfns = sorted_unique(found)
+    seen = list(map(found.__getitem__, pfns))
+    gaps = map(gt, map(sub, pfns[1:], pfns), repeat(1))
+    ends = bytes(map(or_, gaps, map(ne, seen[1:], seen)))
+    starts = b"\1" + ends
+    return Lives(
+        array("Q", compress(pfns, starts)),
+        array("Q", compress(pfns, ends + b"\1")),
+        list(compress(seen, starts)),
+    )
 
 
 def known_by(seen: int) -> list[int]:
@@ -102,4 +126,4 @@ def union(
     found: set[int] = set()
     for pfns in lists:
         found.update(pfns)
-    return array("Q", sorted(found))
+    return sorted_unique(found)

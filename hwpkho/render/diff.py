@@ -10,10 +10,11 @@ from hwpkho.render import runs_json
 from hwpkho.render.paint import Paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.commands.diff import Chain, Diff
     from hwpkho.lists import Listed
+    from hwpkho.model.comparison import Difference
 
 SCHEMA = "hwpkho.diff/1"
 CHAIN_SCHEMA = "hwpkho.diff-chain/1"
@@ -34,21 +35,28 @@ _REMOVED = {
 }
 
 
-def _case(x: Listed) -> dict[str, Any]:
-    return {"name": x.name, "pfns": len(set(x.pfns)), "kexec_count": x.kexec_count}
+def _case(x: Listed, distinct: int) -> dict[str, Any]:
+    return {"name": x.name, "pfns": distinct, "kexec_count": x.kexec_count}
+
+
+def _distinct(steps: Sequence[Difference]) -> list[int]:
+    """Return how many distinct PFNs each of the lists has that ``steps`` lead along."""
+    first = steps[0].common + len(steps[0].removed)
+    return [first, *(step.common + len(step.added) for step in steps)]
 
 
 def body(d: Diff) -> dict[str, Any]:
     """Return the fields of ``hwpkho.diff/1``."""
+    before, after = _distinct([d.change])
     return {
         "page_size": d.before.page_size,
-        "before": _case(d.before),
-        "after": _case(d.after),
+        "before": _case(d.before, before),
+        "after": _case(d.after, after),
         "added": d.change.added,
         "removed": d.change.removed,
         "common": d.change.common,
-        "added_runs": runs_json.array(d.added),
-        "removed_runs": runs_json.array(d.removed),
+        "added_runs": runs_json.judged(d.added),
+        "removed_runs": runs_json.judged(d.removed),
     }
 
 
@@ -57,17 +65,12 @@ def chain_body(c: Chain) -> dict[str, Any]:
     n = len(c.cases)
     return {
         "page_size": c.cases[0].page_size,
-        "cases": [_case(x) for x in c.cases],
+        "cases": [_case(x, pfns) for x, pfns in zip(c.cases, _distinct(c.steps), strict=True)],
         "steps": [{"added": s.added, "removed": s.removed, "common": s.common} for s in c.steps],
-        "lives": [
-            {
-                "first": x.first,
-                "last": x.last,
-                "seen": [bool(x.seen >> i & 1) for i in range(n)],
-                "fate": fate(x.seen, n),
-            }
-            for x in c.lives
-        ],
+        "lives": runs_json.lives(
+            c.lives,
+            lambda seen: {"seen": [bool(seen >> i & 1) for i in range(n)], "fate": fate(seen, n)},
+        ),
     }
 
 
@@ -90,8 +93,9 @@ def plain(d: Diff) -> Iterator[str]:
 def report(d: Diff, paint: Paint | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
     paint = paint or Paint()
-    for label, x in (("before", d.before), ("after ", d.after)):
-        yield f"{label}  {x.name}: {len(set(x.pfns))} PFNs{_generation(x)}"
+    before, after = _distinct([d.change])
+    for label, x, pfns in (("before", d.before, before), ("after ", d.after, after)):
+        yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
     style = "error" if d.change.removed else "warning" if d.change.added else "good"
     yield paint(style, summary(d))
     shift = page_shift(d.before.page_size)
@@ -117,27 +121,26 @@ def _generation(x: Listed) -> str:
 def chain_report(c: Chain, paint: Paint | None = None) -> Iterator[str]:
     """Yield the table over the generations."""
     paint = paint or Paint()
-    for n, x in enumerate(c.cases):
+    for n, (x, pfns) in enumerate(zip(c.cases, _distinct(c.steps), strict=True)):
         step = c.steps[n - 1] if n else None
         change = f"  -{len(step.removed)} +{len(step.added)}" if step else ""
-        yield f"{n}  {x.name}: {len(set(x.pfns))} PFNs{_generation(x)}{change}"
+        yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
     n = len(c.cases)
+    names = {seen: fate(seen, n) for seen in set(c.lives.seen)}
     fates: dict[str, int] = {}
     for life in c.lives:
-        name = fate(life.seen, n)
+        name = names[life.seen]
         fates[name] = fates.get(name, 0) + life.last - life.first + 1
     told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
     bad = any("lost" in name or name == "came back" for name in fates)
     yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
-    ordered = sorted(
-        (x for x in c.lives if fate(x.seen, n) != "kept"),
-        key=lambda x: _worst_first((fate(x.seen, n), 0)),
-    )
+    ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
+    ordered = sorted((x for x in c.lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
     for shown, life in enumerate(ordered):
         if shown == MAX_RUNS:
             yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"
             break
-        name = fate(life.seen, n)
+        name = names[life.seen]
         marks = " ".join("x" if life.seen >> i & 1 else "." for i in range(n))
         span = (
             f"0x{life.first:x}" if life.first == life.last else f"0x{life.first:x}-0x{life.last:x}"

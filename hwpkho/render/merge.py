@@ -27,11 +27,9 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "output": output,
         "duplicates": m.duplicates,
         "excluded": m.excluded,
-        "not_replaying": runs_json.array(m.dropped) if m.judged else None,
+        "not_replaying": runs_json.judged(m.dropped) if m.judged else None,
         "kept_all": m.kept_all,
-        "provenance": [
-            {"first": x.first, "last": x.last, "cases": known_by(x.seen)} for x in m.lives
-        ]
+        "provenance": runs_json.lives(m.lives, lambda seen: {"cases": known_by(seen)})
         if m.lives is not None
         else None,
         "pfns": m.pfns,

@@ -1,4 +1,7 @@
-"""Judged runs as they stand in the documents of validate, diff and merge."""
+"""Runs as they stand in documents: ``first``, ``last``, and what several runs share.
+
+A scattered list has as many runs as pages, so what runs share becomes text once.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,22 @@ from typing import TYPE_CHECKING
 from hwpkho.render import jsondoc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from hwpkho.model.comparison import Lives
     from hwpkho.model.validation import Ruling, Runs
 
 #: Runs written at once: their text should stay in the processor's cache.
 _PIECE = 2048
 
 
-def array(runs: Runs) -> jsondoc.Array:
-    """Return the runs as objects of ``first``, ``last``, ``verdict``, ``code`` and ``region``."""
-    return jsondoc.Array(_pieces(runs))
+def judged(runs: Runs) -> jsondoc.Array:
+    """Return the runs with ``verdict``, ``code`` and ``region``, as in ``hwpkho.validate/1``."""
+    return jsondoc.Array(_judged(runs))
 
 
-def _pieces(runs: Runs) -> Iterator[str]:
-    # A scattered list has as many runs as pages: what those of one ruling share is written once
-    # and joins the numbers.
-    ends = {ruling: _end(ruling) for ruling in runs.rulings}
+def _judged(runs: Runs) -> Iterator[str]:
+    ends = {ruling: _end(_fields(ruling)) for ruling in runs.rulings}
     comma = ""
     for part, ruling in runs.stretches():
         end = ends[ruling]
@@ -35,6 +37,24 @@ def _pieces(runs: Runs) -> Iterator[str]:
             comma = ","
 
 
-def _end(ruling: Ruling) -> str:
-    verdict, code, region = map(jsondoc.text, (ruling.verdict, ruling.code, ruling.region))
-    return f',"verdict":{verdict},"code":{code},"region":{region}}}'
+def _fields(ruling: Ruling) -> dict[str, object]:
+    return {"verdict": ruling.verdict, "code": ruling.code, "region": ruling.region}
+
+
+def lives(found: Lives, fields: Callable[[int], Mapping[str, object]]) -> jsondoc.Array:
+    """Return the lives with what ``fields`` says of the cases that had them (a bit for each)."""
+    return jsondoc.Array(_lives(found, fields))
+
+
+def _lives(found: Lives, fields: Callable[[int], Mapping[str, object]]) -> Iterator[str]:
+    ends = {seen: _end(fields(seen)) for seen in set(found.seen)}
+    for at in range(0, len(found), _PIECE):
+        part = slice(at, at + _PIECE)
+        columns = zip(found.first[part], found.last[part], found.seen[part], strict=True)
+        text = ",".join([f'{{"first":{a},"last":{b}{ends[seen]}' for a, b, seen in columns])
+        yield f",{text}" if at else text
+
+
+def _end(fields: Mapping[str, object]) -> str:
+    """Return what stands behind the numbers of a run, up to the closing brace."""
+    return f",{jsondoc.text(fields)[1:]}"

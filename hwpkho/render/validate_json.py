@@ -37,7 +37,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
         "rests_on": list(v.rests_on),
         "findings": [f.to_json() for f in v.findings],
         "suppressed": [{**s.finding.to_json(), "by": s.by, "reason": s.reason} for s in suppressed],
-        "runs": runs_json.array(v.runs),
+        "runs": runs_json.judged(v.runs),
     }
 
 

@@ -37,8 +37,9 @@ class Difference:
 def compare(before: Iterable[int], after: Iterable[int]) -> Difference:
     """Return what changed; order and repeats do not count."""
     old, new = set(before), set(after)
-    removed, added = old - new, new - old
-    return Difference(sorted_unique(removed), sorted_unique(added), len(old) - len(removed))
+    # Sets of numbers come out in long ascending parts, which sorting takes as they are.
+    removed = array("Q", sorted(old - new))
+    return Difference(removed, array("Q", sorted(new - old)), len(old) - len(removed))
 
 
 class Life(NamedTuple):
@@ -126,4 +127,4 @@ def union(
     found: set[int] = set()
     for pfns in lists:
         found.update(pfns)
-    return sorted_unique(found)
+    return array("Q", sorted(found))

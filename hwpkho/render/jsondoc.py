@@ -44,9 +44,7 @@ def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
             yield from value.pieces
             before = "],"
         else:
-            yield before
-            yield text(value)
-            before = ","
+            before += f"{text(value)},"
     yield before[:-1] + "}\n"
 
 

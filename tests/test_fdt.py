@@ -164,9 +164,10 @@ PROP = (3, 4, 0, b"1234")
         ((), "without END"),
         ((1, EMPTY), "without END"),
         ((1, EMPTY, 9), "END inside a node"),
-        ((9,), "END inside a node"),
-        ((2, 9), "END_NODE without a node"),
-        ((3, 0, 0, 9), "property outside any node"),
+        ((9,), "does not begin with a node"),
+        ((4, 1, EMPTY, 2, 9), "does not begin with a node"),
+        ((1, EMPTY, 2, 2, 9), "END_NODE without a node"),
+        ((1, EMPTY, 2, 3, 0, 0, 9), "property outside any node"),
         ((1, EMPTY, 2, 1, EMPTY, 2, 9), "second root node"),
         ((1, EMPTY, 2, 7), "unknown token 0x7"),
         ((1, b"abcd"), "node name"),
@@ -189,7 +190,7 @@ def test_what_stands_before_the_damage_is_kept():
 
 
 def test_what_libfdt_tolerates():
-    tree = _tree(4, 1, EMPTY, 4, *PROP, 4, 1, b"sub\0", 4, 2, 4, 2, 4, 9, 7, 7)
+    tree = _tree(1, EMPTY, 4, *PROP, 4, 1, b"sub\0", 4, 2, 4, 2, 4, 9, 7, 7)
     assert tree.error is None
     assert tree.root.get("name") == b"1234"
     # libfdt stops looking for properties at the first child.
@@ -343,3 +344,44 @@ def test_captured_trees_rebuild_to_the_same_bytes(where):
         assert rebuilt == blob
     else:  # memblock's has two terminators of its reservations
         assert _plain(fdt.parse(rebuilt).root) == _plain(tree.root)
+
+
+def test_a_name_outside_the_strings_is_passed_over():
+    tree = _tree(1, EMPTY, 3, 4, 99, b"1234", *PROP, 2, 9)
+    assert tree.root.get("name") == b"1234"
+    assert "outside the strings" in tree.error
+
+
+def _old(version, body):
+    """Return a tree with an older header, of which libfdt believes fewer words."""
+    blob = bytearray(fdt.build(body))
+    struct.pack_into(">II", blob, 20, version, version)
+    return fdt.parse(blob)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 15, 16, 18])
+def test_header_versions(version):
+    if version in (1, 18):
+        with pytest.raises(InputError, match="version"):
+            _old(version, fdt.Node(""))
+    else:
+        assert _old(version, fdt.Node("")).version == version
+
+
+def test_names_and_values_before_version_16():
+    """Names are paths there, and values of 8 bytes and more are aligned."""
+    eight = fdt.Property("a", bytes(range(8)), 0)
+    tree = _old(15, fdt.Node("", properties=[eight, fdt.Property("b", b"1234", 0)]))
+    assert tree.root.get("a") != eight.value
+    sub = fdt.Node("", children=[fdt.Node("/sub"), fdt.Node("plain")])
+    tree = _old(15, sub)
+    assert tree.root.find("sub")
+    assert tree.root.find("plain") is None
+    assert "is no path" in tree.error
+
+
+def test_a_header_that_wants_a_later_version():
+    blob = bytearray(fdt.build(fdt.Node("")))
+    struct.pack_into(">II", blob, 20, 16, 17)
+    with pytest.raises(InputError, match="version 16"):
+        fdt.parse(blob)

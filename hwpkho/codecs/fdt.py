@@ -28,6 +28,10 @@ _RESERVE = struct.Struct(">QQ")
 
 _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 
+#: The oldest version that libfdt takes, and the first whose node names are no paths and whose
+#: values are not aligned.
+_OLDEST, _PLAIN = 2, 16
+
 #: Limits of a tree that a kernel makes for KHO. Shipped board dtbs need the larger ones.
 KHO_LIMITS = (8, 4096)
 DTB_LIMITS = (64, 200_000)
@@ -125,18 +129,19 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     )
     if magic != 0xD00DFEED:
         raise InputError(f"FDT header: magic 0x{magic:08x}, expected 0xd00dfeed")
-    if version < 16 or last > 17:
+    if not _OLDEST <= version >= last or last > 17:
         raise InputError(f"FDT header: version {version} (last compatible {last}), expected 17")
-    if total < HEADER_SIZE or total >= 0x7FFFFFFF:
+    head = HEADER_SIZE if version >= 17 else 36 if version > _OLDEST else 32
+    if total < head or total >= 0x7FFFFFFF:
         raise InputError(f"FDT header: totalsize {total} is impossible")
     if version < 17:
         n_struct = total - off_struct if off_struct <= total else 0
     for name, start, size in (
-        ("memory reservation", off_reserve, 16),
+        ("memory reservation", off_reserve, 0),
         ("structure", off_struct, n_struct),
         ("strings", off_strings, n_strings),
     ):
-        if start < HEADER_SIZE or start + size > total:
+        if start < head or start + size > total:
             raise InputError(
                 f"FDT header: {name} block {start}+{size} lies outside totalsize {total}"
             )
@@ -145,11 +150,13 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     data = bytes(blob[:total])
     if len(data) < max(off_struct + n_struct, off_strings + n_strings):
         raise InputError(f"FDT: totalsize {total}, but only {len(data)} bytes are there")
+    if version < 17:  # libfdt checks the size of the strings, and does not keep to it
+        n_strings = total - off_strings
     strings = data[off_strings : off_strings + n_strings]
     tree = Tree(Node(""), total, version, cpu, [], strings, header)
     tree.error = _read_reserve(data, off_reserve, tree.reserve)
-    reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits)
-    tree.error = reader.read(tree.root) or tree.error
+    reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits, version)
+    tree.error = reader.read(tree.root) or reader.odd or tree.error
     tree.missing = total - len(data)
     tree.late = reader.late
     return tree
@@ -166,14 +173,25 @@ def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]]) -> str | Non
 
 
 class _Reader:
-    """Walks the structure block once, without recursion."""
+    """Walks the structure block once, without recursion.
+
+    ``odd`` is the first thing that libfdt passes over, ``late`` as in :class:`Tree`.
+    """
 
     def __init__(
-        self, data: bytes, start: int, end: int, strings: bytes, limits: tuple[int, int]
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        strings: bytes,
+        limits: tuple[int, int],
+        version: int,
     ) -> None:
-        self.data, self.at, self.end, self.strings = data, start, end, strings
+        self.data, self.start, self.at, self.end, self.strings = data, start, start, end, strings
         self.max_depth, self.max_nodes = limits
+        self.old, self.version = version < _PLAIN, version
         self.names: dict[int, str | None] = {}
+        self.odd: str | None = None
         self.late = 0
 
     def read(self, root: Node) -> str | None:
@@ -187,6 +205,9 @@ class _Reader:
                 return f"structure block ends at offset 0x{at:x} without END"
             (token,) = _WORD.unpack_from(data, at)
             self.at = at + 4
+            if not nodes and token != _BEGIN_NODE:
+                # libfdt looks for the root at the very first token: not even a NOP may precede it.
+                return f"structure block at offset 0x{at:x} does not begin with a node"
             if token == _NOP:
                 continue
             if token == _BEGIN_NODE:
@@ -227,21 +248,27 @@ class _Reader:
         if end < 0:
             return None
         name = self.data[self.at : end].decode("latin-1")
+        if self.old and "/" not in name:
+            where = f"name at offset 0x{self.at:x} is no path, as version {self.version} wants it"
+            self.odd = self.odd or f"node {where}"
         self.at = (end + 4) & ~3
-        return name
+        return name if not self.old else name.rpartition("/")[2] if "/" in name else "\0"
 
     def _property(self, node: Node, at: int) -> str | None:
         if self.at + 8 > self.end:
             return f"property at offset 0x{at:x} is cut off"
         size, nameoff = _PAIR.unpack_from(self.data, self.at)
         start = self.at + 8
+        if self.old and size >= 8 and (start - self.start) % 8:
+            start += 4
         if start + size > self.end:
             return f"property at offset 0x{at:x}: {size} bytes reach past the structure block"
         self.at = (start + size + 3) & ~3
         name = self._string(nameoff)
         if name is None:
-            return f"property at offset 0x{at:x}: name offset {nameoff} is outside the strings"
-        if node.children:  # libfdt stops looking at the first child
+            where = f"name offset {nameoff} is outside the strings"
+            self.odd = self.odd or f"property at offset 0x{at:x}: {where}"
+        elif node.children:  # libfdt stops looking at the first child
             self.late += 1
         else:
             node.properties.append(Property(name, self.data[start : start + size], start))

@@ -129,7 +129,7 @@ def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
     try:
         document = json.loads(text)
         numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
-        root, _, array, length, page_size = numbers
+        root, size, array, length, page_size = numbers
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
@@ -138,7 +138,7 @@ def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
     if page_size not in PAGE_SIZES:
         raise InputError(f"{name}: page_size {page_size} is none of {PAGE_SIZES}")
-    return BootHandover(root, array, length), page_size
+    return BootHandover(root, array, length, size), page_size
 
 
 def _structure(head: bytes, size: int, name: str) -> copies.Copy:

@@ -28,6 +28,20 @@ _DENSE = 32
 _PART, _BLOCK = 1 << 13, 1 << 15
 
 
+#: Bits of a physical address that arm64 looks at.
+ARM64_BITS = 52
+
+
+def linear(phys: int, arch: str | None) -> int:
+    """Return the physical address that a kernel reads when it is told ``phys``.
+
+    arm64's __phys_to_virt() ORs the page offset in, so that the highest bits do not matter. All
+    three kernels of the rig were seen to read through such addresses; one built for 48 bits of
+    virtual address forgets four bits more.
+    """
+    return phys & ((1 << ARM64_BITS) - 1) if arch == "arm64" else phys
+
+
 def page_shift(page_size: int) -> int:
     """Return log2 of a page size in bytes."""
     return page_size.bit_length() - 1

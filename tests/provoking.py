@@ -90,7 +90,15 @@ def _scratch_small(folder):
     m = Machine()
     m.handover()
     array = m.put(struct.pack("<QQ", 0x7600_0000, 16 << 20))
-    return made(folder, m, "--kho-scratch", f"0x{array:x}:16")
+    iomem = "40000000-7fffffff : System RAM\n"
+    return made(folder, m, "--kho-scratch", f"0x{array:x}:16", iomem=iomem)
+
+
+@provokes(tracker.NO_RAM)
+def _no_ram(folder):
+    m = Machine()
+    m.handover(mark=lambda blocks: [*blocks, (0x4000_0000, 18)])
+    return made(folder, m, iomem="40000000-7fffffff : System RAM\n")
 
 
 @provokes(root_codes.OLDER_CONSUMER)

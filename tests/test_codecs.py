@@ -352,6 +352,7 @@ class _Memory:
     """Just enough of a source for a walk."""
 
     name = "memory"
+    arch = None
 
     def __init__(self, page_size):
         self.page_size, self.pages, self.at = page_size, {}, 1 << 40

@@ -25,6 +25,8 @@ KNOWN_FLAGS = VM_ALLOC | VM_ALLOW_HUGE_VMAP
 MAX_ORDER = 10
 #: The kernel computes ``1 << order`` in so many bits: larger orders wrap on arm64 and x86-64.
 SHIFT_BITS = 32
+#: And the size of a block in so many.
+_SIZE_BITS = 64
 
 
 class KhoVmalloc(NamedTuple):
@@ -62,6 +64,11 @@ class KhoVmalloc(NamedTuple):
     def entries(self) -> int:
         """Number of entries the chunks must list."""
         return self.total_pages >> self.order
+
+    @property
+    def acts_as(self) -> int:
+        """The order as the kernel's shifts take it; from ``SHIFT_BITS`` on they disagree."""
+        return self.order % _SIZE_BITS
 
     def capacity(self, page_size: int) -> int:
         """Return how many u64 fit into the area; ``page_size`` in bytes."""

@@ -92,7 +92,7 @@ CHUNK_NOWHERE = Code(
     "error",
     "measured",
     "A chunk address is no page-aligned address inside the machine's memory.",
-    "A chunk outside RAM crashes the next kernel.",
+    "A chunk outside RAM crashes the next kernel; what is read at an odd address decides else.",
     "Do not kexec with it.",
 )
 CHUNK_ABSENT = Code(
@@ -116,10 +116,10 @@ TOTAL_PAGES = Code(
 HOLE = Code(
     "HP313",
     "chunk-hole",
-    "error",
+    "warning",
     "measured",
     "A chunk goes on after a zero entry; the kernel stops at the first zero of each chunk.",
-    "What stands behind it is not seen: the list is dropped.",
+    "What stands behind it is not seen: the list is dropped where the pages do not add up then.",
     "Memory was overwritten or the producer is at fault.",
 )
 PAGE_TWICE = Code(

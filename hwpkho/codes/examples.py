@@ -76,6 +76,7 @@ EXAMPLES: dict[str, str] = {
     "HP418": "Constructed: --kho-scratch none.",
     "HP419": "Real: replay arm64-4k-B-k-fdt-bigendian-u64.",
     "HP420": "Constructed: 16 MiB of scratch in a machine of 1 GiB.",
+    "HP421": "Constructed: a preserved block of order 18 over all of 1 GiB.",
     "HP501": "Constructed: an e820 log with one more line, MMap[0], that no ESXi prints.",
     "HP502": "Constructed: 90000000-80000000 : Reserved in a /proc/iomem.",
     "HP503": "Constructed: an SMAP line of FreeBSD whose base and len pass 2^64.",

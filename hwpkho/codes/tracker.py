@@ -19,7 +19,9 @@ DAMAGED = Code(
     "error",
     "measured",
     "The tracker is no tree (or chain) that the kernel could have written.",
-    "Keys with a wrong order bit, big-endian words or nodes outside RAM crash the next kernel.",
+    "Keys with a wrong order bit, big-endian words, loops or nodes outside RAM crash the next "
+    "kernel. Addresses that are not page aligned, and nodes that are reached twice, it reads as "
+    "they stand.",
     "Do not kexec with it.",
 )
 UNMARKED = Code(
@@ -92,8 +94,10 @@ SCRATCH_BAD = Code(
     "scratch-bad",
     "error",
     "measured",
-    "The scratch array is shorter than one entry, or an area of it wraps.",
-    "Length 0 disables the revival; a short array or an area outside RAM crashes the boot.",
+    "The scratch array is shorter than one entry, an area of it wraps, or the highest one ends "
+    "inside a page.",
+    "Length 0 disables the revival; a short array or an area outside RAM crashes the boot, and on "
+    "arm64 so does an end inside a page, which early boot allocates from and does not map.",
     "Do not kexec with it.",
 )
 SCRATCH_OVERLAP = Code(
@@ -102,7 +106,8 @@ SCRATCH_OVERLAP = Code(
     "error",
     "measured",
     "A page of the handover lies inside scratch.",
-    "Early boot overwrites it before it is read.",
+    "Early boot allocates from the end of scratch downwards (page structs and some MiB more): what "
+    "lies there is overwritten before it is read, what lies below was seen to survive.",
     "A producer's bug: report it.",
 )
 SCRATCH_ABSENT = Code(
@@ -159,6 +164,15 @@ NO_SCRATCH = Code(
     "The next kernel disables the KHO revival, silently where there is none at all.",
     "Hand over scratch, or expect every page to be forgotten.",
 )
+NO_RAM = Code(
+    "HP421",
+    "preserved-all-ram",
+    "error",
+    "measured",
+    "The tracker marks as much memory as the next kernel has.",
+    "No page is left to the page allocator: a panic in early boot.",
+    "Do not kexec with it: the tracker was overwritten.",
+)
 WRONG_TREE = Code(
     "HP419",
     "tracker-unreadable",
@@ -199,4 +213,5 @@ CODES = (
     NO_SCRATCH,
     WRONG_TREE,
     SCRATCH_SMALL,
+    NO_RAM,
 )

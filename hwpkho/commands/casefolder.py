@@ -112,6 +112,7 @@ def with_handed(options: ValidateOptions, contents: Contents) -> ValidateOptions
         case=case._replace(
             page_size=case.page_size or page_size,
             root_fdt=handed.fdt_addr if case.root_fdt is None else case.root_fdt,
+            root_size=handed.fdt_size if case.root_fdt is None else case.root_size,
             kho_scratch=(handed.scratch_addr, handed.scratch_size) if scratch is None else scratch,
         ),
     )

@@ -46,6 +46,7 @@ class Root(NamedTuple):
         memory_map: Physical address of the tracker, None where the kernel would refuse it.
         subtrees: In the order of the nodes.
         fdt: The parsed tree, None where the copy is cut off.
+        size: Bytes that the boot loader hands over for it, None where that is not known.
     """
 
     phys: int | None
@@ -54,6 +55,7 @@ class Root(NamedTuple):
     memory_map: int | None
     subtrees: tuple[Subtree, ...]
     fdt: RootFdt | None = None
+    size: int | None = None
 
 
 class Scratch(NamedTuple):

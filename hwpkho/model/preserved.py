@@ -35,6 +35,14 @@ class Preserved:
         return sum(int.from_bytes(b, "little").bit_count() for b in self.leaves.values())
 
     @property
+    def pages(self) -> int:
+        """Number of pages in all blocks; what lies in several counts for each."""
+        return sum(
+            int.from_bytes(leaf, "little").bit_count() << order
+            for (order, _), leaf in self.leaves.items()
+        )
+
+    @property
     def orders(self) -> list[int]:
         """The orders of which there are leaves, ascending."""
         return sorted({order for order, _ in self.leaves})
@@ -60,6 +68,18 @@ class Preserved:
                 return start, order
         return None
 
+    def any_in(self, start: int, end: int) -> bool:
+        """Tell whether a block has a part in the bytes from ``start`` to before ``end``."""
+        for (order, number), leaf in self.leaves.items():
+            shift, base = self.page_shift + order, number * self.bits
+            low = max((start >> shift) - base, 0)
+            high = min(((end - 1) >> shift) - base, self.bits - 1)
+            if low <= high:
+                mask = (1 << (high - low + 1)) - 1
+                if int.from_bytes(leaf, "little") >> low & mask:
+                    return True
+        return False
+
     def spans(self) -> Iterator[tuple[int, int, int]]:
         """Yield ``(first, last, order)`` of each leaf that marks anything.
 
@@ -74,18 +94,18 @@ class Preserved:
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
 
-    def first_outside(self, phys: int, order: int, ram: Iterable[tuple[int, int]]) -> int | None:
-        """Return the first block of one leaf that is not wholly RAM, None if all are.
+    def first_outside(self, phys: int, order: int, held: Iterable[tuple[int, int]]) -> int | None:
+        """Return the first block of one leaf that begins in none of ``held``, None if all do.
 
-        ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``ram`` are frames,
+        ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held`` are frames,
         inclusive. The answer is the block's physical address.
         """
         number = (phys >> (self.page_shift + order)) // self.bits
         mask = int.from_bytes(self.leaves[order, number], "little")
         base = number * self.bits
-        for first, last in ram:
+        for first, last in held:
             low = max(-(-first >> order), base) - base
-            high = min((last + 1) >> order, base + self.bits) - base
+            high = min((last >> order) + 1, base + self.bits) - base
             if low < high:
                 mask &= ~((1 << high) - (1 << low))
         if not mask:

@@ -66,11 +66,8 @@ class Ground:
     def page_structs(self) -> int:
         """Return how many bytes of struct page the next kernel allocates before all else.
 
-        0 where that is not known: without a map, and for larger pages than 4 KiB, whose kernels
-        were seen to boot with less.
+        0 where that is not known: without a map.
         """
-        if self.page_size != 4096:
-            return 0
         return _PAGE_STRUCT * sum(b - a + 1 for a, b in self.section_holes())
 
     def outside(self, phys: int, size: int = 1) -> bool:
@@ -81,6 +78,14 @@ class Ground:
         first, last = self._ram
         i = bisect_right(first, phys >> shift) - 1
         return i < 0 or (phys + size - 1) >> shift > last[i]
+
+    def parts(self, bits: int) -> Iterator[int]:
+        """Yield the starts (bytes) of the naturally aligned ``1 << bits`` bytes that hold RAM."""
+        step, following = bits - page_shift(self.page_size), 0
+        for a, b in zip(*self._ram, strict=True):
+            for part in range(max(a >> step, following), (b >> step) + 1):
+                yield part << bits
+            following = (b >> step) + 1
 
     def ram_within(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield the runs of RAM frames, inclusive, inside the PFNs ``first`` to ``last``."""

@@ -8,7 +8,6 @@ and a line in ``RULES``; the first that decides ends the judgement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import root as roots
@@ -20,21 +19,15 @@ from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.model.validation import Finding, Outcome, finding
+from hwpkho.pages import linear
+from hwpkho.rules import scratch
+from hwpkho.rules.decision import Decision, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
     from hwpkho.rules.ground import Ground
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a rule decided: the outcome (None: cannot be told), and why where no problem says it."""
-
-    outcome: Outcome | None
-    finding: Finding | None = None
 
 
 def judge(handover: Handover, ground: Ground) -> Decision:
@@ -46,15 +39,16 @@ def judge(handover: Handover, ground: Ground) -> Decision:
     return Decision("replay")
 
 
-def _problem(h: Handover, *codes: Code) -> Problem | None:
-    ids = {c.id for c in codes}
-    return next((p for p in h.problems if p.code in ids), None)
-
-
-def _root(h: Handover, _: Ground) -> Decision | None:
+def _root(h: Handover, ground: Ground) -> Decision | None:
     if h.root is None or h.root.fdt is None:
-        known = _problem(h, root_codes.DAMAGED, root_codes.ROOT_ABSENT) is not None
+        known = problem_of(h, root_codes.DAMAGED, root_codes.ROOT_ABSENT) is not None
         return Decision("refused") if known else Decision(None)
+    if h.root.phys is not None and h.root.size is not None:
+        why = scratch.unmapped(h, ground, h.root.phys, h.root.size)
+        if why:
+            message = f"the root FDT as it is handed over: {why}"
+            found = finding(root_codes.ROOT_ABSENT, message, phys=h.root.phys)
+            return Decision("refused", found)
     misplaced = h.root.phys is not None and h.root.phys % ALIGNMENT
     return Decision("refused") if misplaced else None
 
@@ -79,34 +73,7 @@ def _version(h: Handover, ground: Ground) -> Decision | None:
 
 
 def _tracker_address(h: Handover, _: Ground) -> Decision | None:
-    return Decision("refused") if _problem(h, root_codes.NO_MAP) else None
-
-
-def _scratch(h: Handover, ground: Ground) -> Decision | None:
-    scratch = h.scratch
-    if scratch is None:
-        return None
-    if scratch.length == 0:
-        message = "no scratch is handed over: the next kernel ignores the handover"
-        return Decision("refused", finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array))
-    if scratch.length is not None and scratch.length < 16:
-        return Decision("crash")
-    if scratch.array is not None and ground.outside(scratch.array):
-        message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
-        code = tracker_codes.SCRATCH_OUTSIDE
-        return Decision("crash", finding(code, message, phys=scratch.array))
-    for start, size in scratch.areas or ():
-        if size and ground.outside(start, size):
-            message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
-            code = tracker_codes.SCRATCH_OUTSIDE
-            return Decision("crash", finding(code, message, phys=start))
-    if scratch.areas:
-        total, needed = sum(size for _, size in scratch.areas), ground.page_structs()
-        if total <= needed:
-            message = f"{total} bytes of scratch are too few: the page structs alone take {needed}"
-            code = tracker_codes.SCRATCH_SMALL
-            return Decision("crash", finding(code, message, phys=scratch.array))
-    return None
+    return Decision("refused") if problem_of(h, root_codes.NO_MAP) else None
 
 
 def _spent(h: Handover) -> bool:
@@ -121,30 +88,44 @@ def _tracker(h: Handover, ground: Ground) -> Decision | None:
     outside = next((phys for phys in walk.absent if ground.outside(phys)), None)
     if outside is not None:
         message = f"tracker node 0x{outside:x} lies outside RAM"
-        return Decision("crash", finding(tracker_codes.NODE_OUTSIDE, message, phys=outside))
+        code = tracker_codes.WRONG_TREE if walk.odd else tracker_codes.NODE_OUTSIDE
+        return Decision("crash", finding(code, message, phys=outside))
     if walk.damaged:
         defect = walk.damaged[0]
-        known = _problem(h, tracker_codes.DAMAGED) is not None
+        known = problem_of(h, tracker_codes.DAMAGED) is not None
         found = finding(tracker_codes.WRONG_TREE, defect.message, phys=defect.phys)
         return Decision("crash", None if known else found)
     return _blocks(h, ground)
 
 
 def _blocks(h: Handover, ground: Ground) -> Decision | None:
-    """Every preserved block must be RAM: the kernel initialises its struct pages."""
+    """Every preserved block must begin at a struct page: the kernel writes into it."""
     if h.walk is None or ground.frames is None:
         return None
-    shift = h.walk.preserved.page_shift
-    for first, end, order in h.walk.preserved.spans():
+    preserved, structs = h.walk.preserved, list(ground.section_holes())
+    for first, end, order in preserved.spans():
         if not ground.outside(first, end - first):
             continue
-        phys = h.walk.preserved.first_outside(
-            first, order, ground.ram_within(first >> shift, (end >> shift) - 1)
-        )
+        phys = preserved.first_outside(first, order, structs)
         if phys is not None:
             message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
             return Decision("crash", finding(tracker_codes.BLOCK_OUTSIDE, message, phys=phys))
+    if preserved.pages >= ground.ram_pages():
+        message = "the preserved blocks leave the next kernel no RAM"
+        return Decision("crash", finding(tracker_codes.NO_RAM, message))
     return None
+
+
+def _metadata(h: Handover, ground: Ground) -> Decision | None:
+    """kho_in_kexec_metadata() reads what the subtree points to, wherever that is."""
+    fdt = h.root.fdt if h.root else None
+    ref = fdt.find(roots.KEXEC_METADATA) if fdt else None
+    if ref is None or ref.defect or ref.phys is None or ref.size is None or ref.size < 4:
+        return None
+    if not ground.outside(linear(ref.phys, h.arch)):
+        return None
+    message = f"kexec-metadata at 0x{ref.phys:x} lies outside RAM"
+    return Decision("crash", finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys))
 
 
 def _subtree(h: Handover, ground: Ground) -> Decision | None:
@@ -160,27 +141,34 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
         message = f"hwpoison: {ref.defect}"
         at = h.root.phys if h.root else None
         return Decision("dropped", finding(root_codes.SUBTREE_REFUSED, message, phys=at))
-    if ref.phys is not None and ground.outside(ref.phys):
+    if ref.phys is not None and ground.outside(linear(ref.phys, h.arch)):
         message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
-        known = _problem(h, root_codes.SUBTREE_NOWHERE)
+        known = problem_of(h, root_codes.SUBTREE_NOWHERE)
         found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
         return Decision("crash", None if known else found)
-    if _problem(h, root_codes.SUBTREE_NOWHERE):
-        return Decision("crash")
-    return None
+    absent = problem_of(h, root_codes.SUBTREE_NOWHERE, root_codes.SUBTREE_ABSENT)
+    if absent is None or ref.phys is None or absent.phys != linear(ref.phys, h.arch):
+        return None
+    if ground.frames is None:
+        return Decision("crash") if absent.code == root_codes.SUBTREE_NOWHERE.id else None
+    if h.walk is None or h.walk.absent or h.walk.preserved.block_around(absent.phys):
+        return None
+    # RAM that is not preserved: whatever the kernel finds there, it is no blob.
+    message = f"the hwpoison blob at 0x{absent.phys:x} is not marked preserved"
+    return Decision("dropped", finding(tracker_codes.UNMARKED, message, phys=absent.phys))
 
 
 def _blob(h: Handover, _: Ground) -> Decision | None:
     if h.hwpoison is None or h.hwpoison.blob is not None:
         return None
     codes = (blob_codes.BLOB_VERSION, blob_codes.BLOB_SHORT, blob_codes.BLOB_DAMAGED)
-    return Decision("dropped" if _problem(h, *codes) else None)
+    return Decision("dropped" if problem_of(h, *codes) else None)
 
 
 def _reach(h: Handover, _: Ground) -> Decision | None:
     """Without its memory, or consumed, the list cannot be judged any further."""
     gone = (blob_codes.LIST_UNREACHED, blob_codes.CONSUMED, image_codes.NO_MEMORY)
-    return Decision(None) if _problem(h, *gone) else None
+    return Decision(None) if problem_of(h, *gone) else None
 
 
 def _area(h: Handover, ground: Ground) -> Decision | None:
@@ -188,8 +176,11 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     if blob is None:
         return None
     v = blob.vmalloc
-    if v.order >= SHIFT_BITS:
-        fits = 1 << v.order % SHIFT_BITS <= v.total_pages
+    unmarked = _marked(h, ground)
+    if unmarked is not None:
+        return unmarked  # whatever follows, the kernel does not get there
+    if v.acts_as >= SHIFT_BITS:
+        fits = 1 << v.acts_as % SHIFT_BITS <= v.total_pages
         return Decision("crash" if fits else "dropped")
     for p in h.problems:
         if p.code not in (blob_codes.CHUNK_NOWHERE.id, blob_codes.CHUNK_ABSENT.id):
@@ -206,10 +197,10 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
         blob_codes.CHAIN_CYCLE,
         blob_codes.CHUNK_NOWHERE,
         blob_codes.TOTAL_PAGES,
-        blob_codes.HOLE,
         blob_codes.PAGE_TWICE,
     )
-    if _problem(h, *dropping):
+    ids = {code.id for code in dropping}
+    if any(p.code in ids and p.severity == "error" for p in h.problems):
         return Decision("dropped")
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
@@ -220,10 +211,11 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
 def _marked(h: Handover, ground: Ground) -> Decision | None:
     if _spent(h):
         return None
-    codes = (tracker_codes.UNMARKED, tracker_codes.MERGED, tracker_codes.SCRATCH_OVERLAP)
-    if _problem(h, *codes):
+    if problem_of(h, tracker_codes.UNMARKED, tracker_codes.MERGED) or scratch.overwritten(
+        h, ground
+    ):
         return Decision("dropped")
-    if _problem(h, tracker_codes.GONE):
+    if problem_of(h, tracker_codes.GONE):
         message = "the tracker marks nothing of this handover: what stands there then is chance"
         return Decision("dropped", finding(tracker_codes.UNMARKED, message))
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
@@ -234,7 +226,7 @@ def _marked(h: Handover, ground: Ground) -> Decision | None:
 
 
 def _count(h: Handover, _: Ground) -> Decision | None:
-    return Decision("crash") if _problem(h, blob_codes.COUNT_BEYOND) else None
+    return Decision("crash") if problem_of(h, blob_codes.COUNT_BEYOND) else None
 
 
 def _tracker_seen(h: Handover, _: Ground) -> Decision | None:
@@ -246,8 +238,9 @@ RULES: tuple[Callable[[Handover, Ground], Decision | None], ...] = (
     _root,
     _version,
     _tracker_address,
-    _scratch,
+    scratch.judge,
     _tracker,
+    _metadata,
     _subtree,
     _blob,
     _reach,

@@ -127,7 +127,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
         yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
     if w.blob is not None:
         for phys in w.pages or ():
-            yield "array", phys, page_size << min(w.blob.vmalloc.order, 32)
+            yield "array", phys, page_size << min(w.blob.vmalloc.acts_as, 32)
 
 
 def _preserved_layers(h: Handover, pfns: PfnRuns, page_size: int) -> Iterator[Layer]:

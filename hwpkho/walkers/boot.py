@@ -45,11 +45,15 @@ _MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
 
 
 class BootHandover(NamedTuple):
-    """What the boot loader handed over: physical addresses and sizes, bytes."""
+    """What the boot loader handed over: physical addresses and sizes, bytes.
+
+    ``fdt_size`` is None where it is not told.
+    """
 
     fdt_addr: int
     scratch_addr: int
     scratch_size: int
+    fdt_size: int | None = None
 
 
 def from_setup_data(source: Source) -> Iterator[BootHandover]:
@@ -118,7 +122,9 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
             payload = source.read(at + SETUP_DATA_SIZE, KHO_DATA_SIZE)
             if payload is not None:
                 data = KhoData.parse(payload)
-                yield BootHandover(data.fdt_addr, data.scratch_addr, data.scratch_size)
+                yield BootHandover(
+                    data.fdt_addr, data.scratch_addr, data.scratch_size, data.fdt_size
+                )
         at = following
 
 
@@ -159,7 +165,7 @@ def chosen(tree: fdt.Tree) -> BootHandover | None:
     scratch = _cells(tree, node.get("linux,kho-scratch"))
     if root_fdt is None or scratch is None:
         return None
-    return BootHandover(root_fdt[0], *scratch)
+    return BootHandover(root_fdt[0], *scratch, root_fdt[1])
 
 
 def _cells(tree: fdt.Tree, value: bytes | None) -> tuple[int, int] | None:

@@ -37,12 +37,14 @@ class CaseOptions(NamedTuple):
         kho_scratch: ``(address, length)`` of the scratch array in bytes, ``"none"``: nothing is
             handed over; None: found.
         arch: ``x86_64`` or ``arm64``; None: from the image.
+        root_size: Bytes that the boot loader passes on for the root FDT; None: found.
     """
 
     page_size: int | None = None
     root_fdt: int | None = None
     kho_scratch: tuple[int, int] | str | None = None
     arch: str | None = None
+    root_size: int | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class _Found:
     role: Role | None = None
     copy: Copy | None = None
     consumed: bool = False
+    size: int | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -84,6 +87,10 @@ def from_memory(
         candidates = seen.candidates
     else:
         candidates = _chosen(source, options.root_fdt)
+    if seen and not candidates and not copies and len(handed) == 1:
+        # Nothing looks like a root FDT: what the boot loader calls one is none, then.
+        options = options._replace(root_fdt=handed[0].fdt_addr)
+        candidates = _chosen(source, handed[0].fdt_addr)
     known = {b.fdt_addr for b in told}
     missing = [c for c in copies if not _belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
@@ -111,6 +118,9 @@ def from_memory(
             _attach(copy, found, source)
     found += [_Found(None, c.fdt or b"", c.root(), None, c.role, c) for c in missing]
     _set_consumed(found)
+    for f in found:
+        told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
+        f.size = told_size if options.root_size is None else options.root_size
     if found and dropped:
         found[-1].problems += [
             problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys, severity)
@@ -152,7 +162,7 @@ def _read(
 ) -> Handover:
     reader = HandoverReader(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
-        scratch, found.consumed, trackers,
+        scratch, found.consumed, trackers, found.size,
     )  # fmt: skip
     for p in found.problems:
         reader.report.add_problem(p)

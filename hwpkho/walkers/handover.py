@@ -17,12 +17,13 @@ from hwpkho.codecs.metadata import (
     KEXEC_METADATA_SIZE,
     KexecMetadata,
 )
+from hwpkho.codecs.vmalloc import SHIFT_BITS
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.errors import InputError
 from hwpkho.model.handover import Handover, HwpoisonList, Role, Root, Scratch, Subtree
-from hwpkho.pages import PAGE_SIZES
+from hwpkho.pages import PAGE_SIZES, align_down, linear
 from hwpkho.text import printable
 from hwpkho.walkers import membership, scratch, subtrees, tracker, vmalloc
 from hwpkho.walkers.copies import Copy, cut_problem
@@ -61,6 +62,7 @@ class HandoverReader:
         scratch: What is known of scratch.
         consumed: Whether a later handover shows that the list was replayed already.
         trackers: Walks over trackers, shared with the search for the root.
+        size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
     """
 
     source: Source
@@ -74,6 +76,7 @@ class HandoverReader:
     scratch: Scratch | None = None
     consumed: bool = False
     trackers: tracker.Trackers | None = None
+    size: int | None = None
     report: Report = field(default_factory=Report)
     preserved: list[Page] = field(default_factory=list)
 
@@ -112,7 +115,7 @@ class HandoverReader:
             report.add(root_codes.DAMAGED, str(error), at)
             return None
         if at is not None:
-            self.preserved.append(Page("root FDT", at))
+            self._note_bytes("root FDT", at, min(root.totalsize, len(self.page)))
         if self.copy is not None and cut:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
@@ -162,7 +165,9 @@ class HandoverReader:
                 kind, details = subtrees.describe(copied, raw)
                 found.append(Subtree(_name(copied), None, len(raw), kind, details))
         compatible = _name(root.compatible[0]) if root.compatible else None
-        return Root(self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root)
+        return Root(
+            self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root, self.size
+        )
 
     def _copied(self, name: str) -> bytes | None:
         return self.copy.subtrees.get(name) if self.copy else None
@@ -228,11 +233,13 @@ class HandoverReader:
             return None
         if ref.defect:
             return HwpoisonList(ref.phys, ref.size, None)
+        if ref.phys is not None:
+            ref = ref._replace(phys=linear(ref.phys, self.source.arch))
         raw = self._blob(ref)
         if raw is None:
             return HwpoisonList(ref.phys, ref.size, None)
         if ref.phys is not None:
-            self.preserved.append(Page("hwpoison blob", ref.phys))
+            self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = "fdt-v1" if raw[:4] == fdt.MAGIC else "struct-v1"
         try:
             blob = blobs.parse(raw)
@@ -314,18 +321,29 @@ class HandoverReader:
             )
         report = self.report
         found = vmalloc.walk(self.source, area, page_size, report)
-        self._note_pages(found, area.order, page_size)
+        order = area.acts_as
+        self._note_pages(found, order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
-            pfns = vmalloc.read_array(self.source, found, area.order, blob.count, page_size, report)
+            pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
         return HwpoisonList(
             ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
             blob.revision, blob.version,
         )  # fmt: skip
 
+    def _note_bytes(self, what: str, phys: int, size: int) -> None:
+        """Note the pages of what is only read: it may lie across two."""
+        step = self.page_size or PAGE_SIZES[-1]
+        inside = range(align_down(phys, step) + step, phys + size, step)
+        self.preserved += [Page(what, at) for at in (phys, *inside)]
+
     def _note_pages(self, found: vmalloc.VmallocWalk, order: int, page_size: int) -> None:
         order = min(order, vmalloc.MAX_PHYS_BITS)  # what the input says must not size a shift
         self.preserved += [Page("chunk", phys, restored=True) for phys in found.chunks]
-        self.preserved += [
-            Page("array page", phys - phys % page_size, order, restored=True)
-            for phys in found.pages
-        ]
+        block = page_size << order
+        for phys in found.pages:
+            at = phys - phys % page_size
+            if at % block and order < SHIFT_BITS:
+                parts = vmalloc.restored_as(at, order, page_size)
+                self.preserved += [Page("array page", p, o, restored=True) for p, o in parts]
+            else:
+                self.preserved.append(Page("array page", at, order, restored=True))

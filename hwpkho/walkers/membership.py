@@ -59,12 +59,14 @@ def state(
         return None
     holds_any = any(preserved.block_around(p.phys) is not None for p in pages[:_MAX_UNMARKED])
     # Pages that only lack in the image say nothing of what stands in them.
-    reused = bool(walk.damaged) or not walk.absent
+    reused = bool(walk.damaged or walk.odd) or not walk.absent
     if not holds_any and reused and role != "out":
         _gone(walk, role, hwpoison, report)
         return "gone"
     for defect in walk.damaged:
         report.add(codes.DAMAGED, defect.message, defect.phys)
+    for defect in walk.odd:
+        report.add(codes.DAMAGED, defect.message, defect.phys, "warning")
     for phys in walk.absent:
         report.add(codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
     if not walk.listed:

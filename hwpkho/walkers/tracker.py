@@ -1,7 +1,7 @@
 """Walks a preserved-memory tracker through a source.
 
-Work is bounded by the distinct pages of the image: a node that is reached twice is damage, and is
-not entered again.
+Work is bounded by the distinct pages of the image: a node that is reached twice is read again, as
+the kernel does, but not over and over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.codecs import tracker_bitmap, tracker_radix
 from hwpkho.errors import InputError
 from hwpkho.model.preserved import Preserved, UnlistedPreserved
-from hwpkho.pages import page_shift
+from hwpkho.pages import linear, page_shift
 from hwpkho.sources.base import MIN_PAGE
 from hwpkho.walkers.vmalloc import MAX_PHYS_BITS
 
@@ -35,7 +35,8 @@ class TrackerWalk:
     Attributes:
         preserved: The blocks marked, as far as the walk got.
         nodes: Physical addresses of the tracker's own pages that were read, in walking order.
-        damaged: Nodes or keys that no kernel writes.
+        damaged: Nodes or keys that no kernel writes, and that crash the next one.
+        odd: Nodes that no kernel writes, and that the next one reads all the same.
         absent: Addresses of nodes that the image does not hold.
         places: Of a radix tree: node → (level, key bits above it); level 0 is a bitmap.
         listed: False where this tree cannot be listed (kho-v2 with 16 KiB pages).
@@ -46,16 +47,19 @@ class TrackerWalk:
     damaged: list[Defect]
     absent: list[int]
     listed: bool = True
+    odd: list[Defect] = field(default_factory=list)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def intact(self) -> bool:
         """Whether all of it was read and makes sense."""
-        return not self.damaged and not self.absent
+        return not self.damaged and not self.odd and not self.absent
 
 
 #: Damage is sampled, not collected without end.
 _MAX_DEFECTS = 64
+#: A tree that reaches its nodes again so often has a loop.
+_MAX_AGAIN = 1 << 8
 #: An image that lacks so many pages of a tracker says nothing more about it.
 _MAX_ABSENT = 1 << 16
 #: Pages that all walks over one image may look at, and as many more for each page that it has:
@@ -109,23 +113,34 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
     kind = Preserved if shape.lists else UnlistedPreserved
     found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
+    again = 0
     stack = [(start, shape.levels - 1, 0)]
     while stack and not _enough(found):
-        node, level, prefix = stack.pop()
-        if node % size or node >> MAX_PHYS_BITS:
+        told, level, prefix = stack.pop()
+        node = linear(told, source.arch)
+        if node >> MAX_PHYS_BITS:
+            message = f"node address 0x{node:x} is not a physical address"
+            found.damaged.append(Defect(message, node))
+            continue
+        if node != told or node % size:
             what = "page aligned" if node % size else "a physical address"
-            found.damaged.append(Defect(f"node address 0x{node:x} is not {what}", node))
-            continue
+            _note_odd(found, f"node address 0x{told:x} is not {what}: 0x{node:x} is read", node)
         if node in visited:
-            found.damaged.append(Defect(f"node 0x{node:x} is reached twice", node))
-            continue
-        visited.add(node)
-        page = source.read(node, size)
+            again += 1
+            _note_odd(found, f"node 0x{node:x} is reached twice", node)
+            if again > _MAX_AGAIN:
+                # A loop: the next kernel takes every way through it.
+                message = f"node 0x{node:x} is reached over and over"
+                found.damaged.append(Defect(message, node))
+                break
+        page = _node(source, node, size)
         if page is None:
             found.absent.append(node)
             continue
-        found.nodes.append(node)
-        found.places[node] = level, prefix
+        if node not in visited:
+            visited.add(node)
+            found.nodes.append(node)
+            found.places[node] = level, prefix
         if level == 0:
             _take_bitmap(found, page, prefix, shape, node)
             continue
@@ -139,6 +154,24 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
         ]
         stack.extend(reversed(children))
     return found
+
+
+def _note_odd(found: TrackerWalk, message: str, node: int) -> None:
+    if len(found.odd) < _MAX_DEFECTS:
+        found.odd.append(Defect(message, node))
+
+
+def _node(source: Source, node: int, size: int) -> memoryview | None:
+    """Read a node; of one that lies across two pages, the image may lack the second.
+
+    Nothing that a kernel wrote for the tracker stands there: it is taken as empty.
+    """
+    page = source.read(node, size)
+    if page is None and node % size:
+        page = source.read(node, size - node % size)
+        if page is not None:
+            return memoryview(bytes(page).ljust(size, b"\0"))
+    return page
 
 
 def _take_bitmap(

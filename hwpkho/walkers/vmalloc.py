@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codecs.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
 from hwpkho.codes import blob as codes
+from hwpkho.pages import align_down, linear, page_shift
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hwpkho.sources.base import Source
     from hwpkho.walkers.report import Report
 
@@ -28,7 +31,7 @@ class VmallocWalk:
     """What the chain holds.
 
     Attributes:
-        chunks: Physical addresses of the chunk pages, in chain order.
+        chunks: Physical addresses of the chunk pages, in chain order, rounded down to pages.
         pages: Physical address of each entry, as it stands, ``array('Q')``.
         sound: Whether the next kernel could restore the area, as far as the chain tells.
     """
@@ -40,27 +43,27 @@ class VmallocWalk:
 
 def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
     """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
-    before = report.errors
+    before, order = report.errors, area.acts_as
     if area.flags & ~KNOWN_FLAGS:
         report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
-        report.add(codes.ORDER, message, severity="warning" if area.order < SHIFT_BITS else None)
+        report.add(codes.ORDER, message, severity="warning" if order < SHIFT_BITS else None)
     if area.first == 0:
         report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
         return VmallocWalk([], array("Q"), sound=False)
     found = VmallocWalk([], array("Q"), sound=False)
     ended = _follow(source, area, page_size, report, found)
-    pages = len(found.pages) << min(area.order, 32)
-    if ended and pages != area.total_pages:
+    pages = len(found.pages) << min(order, SHIFT_BITS)
+    if (ended and pages != area.total_pages) or pages > area.total_pages:
         report.add(
             codes.TOTAL_PAGES,
-            f"the chunks list {len(found.pages)} entries of {1 << min(area.order, 32)} pages, "
+            f"the chunks list {len(found.pages)} entries of {1 << min(order, SHIFT_BITS)} pages, "
             f"total_pages is {area.total_pages}",
             area.first,
         )
-    _check_entries(found, area.order, page_size, report)
+    _check_entries(found, order, page_size, report)
     found.sound = report.errors == before
     return found
 
@@ -73,20 +76,24 @@ def _follow(
     listed: set[int] = set()
     at, lengths = area.first, []
     while at:
-        if at % page_size or at >> MAX_PHYS_BITS:
-            what = "page aligned" if at % page_size else "a physical address"
-            report.add(codes.CHUNK_NOWHERE, f"chunk address 0x{at:x} is not {what}", at)
+        told, at = at, linear(at, source.arch)
+        if at >> MAX_PHYS_BITS:
+            message = f"chunk address 0x{at:x} is not a physical address"
+            report.add(codes.CHUNK_NOWHERE, message, at)
             return False
+        if told != at or at % page_size:
+            what = "page aligned" if at % page_size else "a physical address"
+            message = f"chunk address 0x{told:x} is not {what}: 0x{at:x} is read"
+            report.add(codes.CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
             report.add(codes.CHAIN_CYCLE, f"the chain comes back to chunk 0x{at:x}", at)
             return False
         visited.add(at)
-        page = source.read(at, page_size)
-        if page is None:
+        chunk = _chunk(source, at, page_size)
+        if chunk is None:
             report.add(codes.CHUNK_ABSENT, f"chunk 0x{at:x} is not in the image", at)
             return False
-        chunk = Chunk.parse(page)
-        found.chunks.append(at)
+        found.chunks.append(align_down(at, page_size))
         found.pages += chunk.entries
         lengths.append(len(chunk.entries))
         listed.update(chunk.entries)
@@ -94,7 +101,10 @@ def _follow(
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return False
+        if len(found.pages) << min(area.acts_as, SHIFT_BITS) > area.total_pages:
+            return False  # nor does it look at what follows more than there should be
         if chunk.hole:
+            # What the kernel does not see is missed only where the pages do not add up.
             report.add(
                 codes.HOLE,
                 f"chunk 0x{at:x} goes on after a zero in entry {len(chunk.entries)}",
@@ -112,8 +122,38 @@ def _follow(
     return True
 
 
+def _chunk(source: Source, at: int, page_size: int) -> Chunk | None:
+    """Read the chunk at ``at``, which may lie across two pages of which the image lacks one."""
+    page = source.read(at, page_size)
+    if page is not None:
+        return Chunk.parse(page)
+    rest = align_down(page_size - at % page_size, 8)
+    page = source.read(at, rest) if rest < page_size else None
+    if page is None or rest < 16:
+        return None
+    chunk = Chunk.parse(page)
+    return chunk if len(chunk.entries) < rest // 8 - 1 else None
+
+
+def restored_as(phys: int, order: int, page_size: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(phys, order)`` of the blocks as which an entry at ``phys`` is restored.
+
+    kho_restore_pages() goes by natural alignment: an entry that is aligned to its order is one
+    block, any other several.
+    """
+    shift = page_shift(page_size)
+    pfn = phys >> shift
+    end = pfn + (1 << order)
+    while pfn < end:
+        step = (end - pfn).bit_length() - 1
+        if pfn:
+            step = min(step, (pfn & -pfn).bit_length() - 1)
+        yield pfn << shift, step
+        pfn += 1 << step
+
+
 def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> None:
-    pages, block = found.pages, page_size << min(order, 32)
+    pages, order = found.pages, order % SHIFT_BITS
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(
@@ -121,14 +161,20 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
             f"{len(unaligned)} array entries are not page aligned, the first is 0x{unaligned[0]:x}",
             unaligned[0],
         )
-    starts = sorted(p - p % page_size for p in pages) if unaligned else sorted(pages)
-    twice = next((b for a, b in pairwise(starts) if b - a < block), None)
+    if unaligned or (order and any(p % (page_size << order) for p in pages)):
+        starts = sorted(start for p in pages for start, _ in restored_as(p, order, page_size))
+    else:
+        starts = sorted(pages)
+    twice = next((b for a, b in pairwise(starts) if a == b), None)
     if twice is not None:
         report.add(codes.PAGE_TWICE, f"array page 0x{twice:x} is listed twice", twice)
     # A chunk page is restored too, once its entries were. What else a block of this order would
-    # cover does not matter: the kernel restores the block that the tracker says starts there.
+    # cover does not matter: the kernel restores the blocks that the tracker says start there.
     for chunk in sorted({*found.chunks}.intersection(starts)):
         report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
+    again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
+    if again is not None:
+        report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again)
 
 
 def read_array(

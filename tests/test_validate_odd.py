@@ -1,0 +1,201 @@
+"""Handovers that no producer writes, and what real arm64 kernels (7.3.4) made of them.
+
+Found by a fuzzer against the kernels of tests/kernel; the cases that need a boot to be believed
+are damages there.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+
+import pytest
+from handovers import Machine
+from test_review_kernel import PFNS, SCRATCH, set_root
+
+from hwpkho.cases import CaseOptions
+from hwpkho.codecs import vmalloc
+from hwpkho.codecs.metadata import build_scratch
+from hwpkho.commands.validate import ValidateOptions, validate
+
+RAM = "40000000-7fffffff : System RAM\n"
+NOWHERE = 0x8_0000_0000
+
+
+@pytest.fixture
+def m():
+    return Machine(at=0x6000_0000)
+
+
+def outcome(m, made, folder, areas=(SCRATCH,), *, iomem=RAM, length=None, size=None):
+    """Return what validate says of the machine's handover."""
+    at = m.put(build_scratch(list(areas)))
+    (folder / "iomem").write_text(iomem)
+    handed = at, 16 * len(areas) if length is None else length
+    case = CaseOptions(m.page_size, made.root, handed, "arm64", size)
+    return validate(
+        [str(m.save(folder))], ValidateOptions(case, memmaps=(str(folder / "iomem"),))
+    ).outcome
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "refused"), (1, "replay"), (260 << 10, "replay"), ((260 << 10) + 1, "refused"),
+     ((1 << 64) - 1, "refused")],
+)  # fmt: skip
+def test_what_early_boot_can_map_of_the_root(size, expected, m, tmp_path):
+    assert outcome(m, m.handover(PFNS), tmp_path, size=size) == expected
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1 << 18, "replay"), (1 << 19, "refused")])
+def test_what_early_boot_can_map_of_the_array(length, expected, m, tmp_path):
+    assert outcome(m, m.handover(PFNS), tmp_path, length=length) == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(73, "crash"), (4, "crash"), (3, "replay")])
+def test_kexec_metadata_outside_ram_is_read(size, expected, m, tmp_path):
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), "kexec-metadata")
+    set_root(m, made, "blob-size", struct.pack("<Q", size), "kexec-metadata")
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(1 << 60, "replay"), (1 << 50, "crash")])
+@pytest.mark.parametrize("what", ["first", "next", "blob", "map", "node"])
+def test_bits_that_arm64_does_not_look_at(what, bits, expected, m, tmp_path):
+    made = m.handover(PFNS, capacity=512 * 511)
+    if what == "first":
+        m.poke(made.blob + 16, "<Q", made.chunks[0] | bits)
+    elif what == "next":
+        m.poke(made.chunks[0], "<Q", made.chunks[1] | bits)
+    elif what == "blob":
+        set_root(m, made, "preserved-data", struct.pack("<Q", made.blob | bits), "hwpoison")
+    elif what == "map":
+        set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker | bits))
+    else:
+        table = struct.unpack("<512Q", m.memory[made.tracker])
+        words = (word | bits if word else 0 for word in table)
+        m.memory[made.tracker] = struct.pack("<512Q", *words)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"), [([(1, 0)], "dropped"), ([(1, 0), (2, 0)], "replay")]
+)
+def test_an_entry_that_is_not_aligned_to_its_order(blocks, expected, m, tmp_path):
+    """kho_restore_pages() asks for a block at each naturally aligned part."""
+    place = 0x6100_0000
+    marked = [(place + i * m.page_size, order) for i, order in blocks]
+    made = m.handover(PFNS, order=1, mark=lambda own: [*own[:-1], *marked])
+    m.memory[place] = bytes(m.page_size) + m.memory.pop(made.pages[0])
+    m.poke(made.chunks[0] + 8, "<Q", place + m.page_size)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [(64, "replay"), (256, "replay"), (32, "crash"), (33, "dropped")]
+)
+def test_orders_wrap(order, expected, m, tmp_path):
+    made = m.handover(PFNS)
+    m.poke(made.blob + 30, "<H", order)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize("offset", [1, 8])
+def test_a_chunk_at_an_odd_address(offset, m, tmp_path):
+    extra = 0x6100_0000
+    made = m.handover(PFNS, mark=lambda own: [*own, (extra, 0)])
+    m.memory[extra] = vmalloc.Chunk(0, array("Q")).build(m.page_size)
+    m.poke(made.chunks[0], "<Q", extra + offset)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_what_stands_behind_the_end_of_a_chunk(m, tmp_path):
+    made = m.handover(PFNS)
+    m.poke(made.chunks[0] + 24, "<Q", NOWHERE)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_the_kernel_gives_up_before_it_follows_next(m, tmp_path):
+    made = m.handover(PFNS, capacity=1024)
+    m.poke(made.blob + 24, "<I", 1)
+    m.poke(made.chunks[0], "<Q", NOWHERE)
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_a_blob_across_two_pages_needs_both(m, tmp_path):
+    made = m.handover(PFNS)
+    at = made.blob + m.page_size - 16
+    m.memory[made.blob] = m.memory[made.blob][:32].rjust(m.page_size + 16, b"\0")
+    set_root(m, made, "preserved-data", struct.pack("<Q", at), "hwpoison")
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_a_node_that_is_reached_twice(m, tmp_path):
+    """It marks 128 MiB further up, too, where RAM is as well."""
+    made = m.handover(PFNS)
+    leaf = made.nodes[0]
+    for node in made.nodes[1:]:
+        words = list(struct.unpack("<512Q", m.memory[node]))
+        if leaf in words:
+            words[words.index(leaf) + 1] = leaf
+            m.memory[node] = struct.pack("<512Q", *words)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_a_loop_in_the_tracker(m, tmp_path):
+    made = m.handover(PFNS)
+    m.memory[made.tracker] = struct.pack("<512Q", *[made.tracker] * 512)
+    assert outcome(m, made, tmp_path) == "crash"
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [((0x7E80_0000, 0), "replay"), ((0x8000_0000, 0), "crash"), ((0x4000_0000, 18), "crash"),
+     ((0x4000_0000, 17), "replay")],
+)  # fmt: skip
+def test_blocks_at_the_edge_of_ram(block, expected, m, tmp_path):
+    """Sections of memory that are RAM in part have all of their struct pages."""
+    made = m.handover(PFNS, mark=lambda own: [*own, block])
+    iomem = "40000000-7e7fffff : System RAM\n"
+    assert outcome(m, made, tmp_path, [(0x7000_0000, 32 << 20)], iomem=iomem) == expected
+
+
+@pytest.mark.parametrize(
+    ("area", "expected"),
+    [((0x5000_0000, (32 << 20) - 1), "crash"), ((0x5000_0800, (32 << 20) - 0x800), "replay"),
+     ((0x6000_0000, 64 << 20), "replay"), ((0x5F00_0000, 32 << 20), "dropped")],
+)  # fmt: skip
+def test_odd_areas_of_scratch(area, expected, m, tmp_path):
+    """Early boot takes scratch from its end, in pages that it has mapped whole."""
+    assert outcome(m, m.handover(PFNS), tmp_path, [area]) == expected
+
+
+def test_an_area_that_arm64_removes_at_once(m, tmp_path):
+    areas = [SCRATCH, ((1 << 64) - 4096, 4096)]
+    assert outcome(m, m.handover(PFNS), tmp_path, areas) == "replay"
+
+
+@pytest.mark.parametrize(("mib", "expected"), [(2, "crash"), (8, "replay")])
+def test_a_gib_without_preserved_memory_is_scratch_too(mib, expected, m, tmp_path):
+    iomem = "40000000-bfffffff : System RAM\n"
+    areas = [(0x7000_0000, mib << 20)]
+    assert outcome(m, m.handover(PFNS), tmp_path, areas, iomem=iomem) == expected
+
+
+def test_a_blob_in_ram_that_is_not_preserved(m, tmp_path):
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-data", struct.pack("<Q", 0x7FFF_C000), "hwpoison")
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_what_is_handed_over_is_no_root_fdt(tmp_path, cli):
+    """Where nothing looks like a root FDT, handover.json tells where it should be."""
+    folder = tmp_path / "handover"
+    folder.mkdir()
+    (folder / "0x60000000.bin").write_bytes(bytes(4096))
+    (folder / "handover.json").write_text(
+        '{"kho_fdt": [1610612736, 4096], "kho_scratch": [1610616832, 16], "page_size": 4096}'
+    )
+    got = cli("validate", folder, "--json")
+    assert (got.code, got.json["outcome"]) == (1, "refused")

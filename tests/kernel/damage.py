@@ -33,6 +33,8 @@ NOWHERE = 0x8_0000_0000
 #: RAM that nobody has marked preserved.
 LOOSE = 0x6300_0000
 _COUNT = 20
+#: Page sizes; what was not built (16 KiB, unless it is asked for) is skipped.
+SIZES = (4096, 16384, 65536)
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Scene:
         pfns: What the list says.
         areas: Scratch.
         array: Address and length of the scratch array, bytes.
+        root_size: Bytes that are handed over for the root FDT.
         tree: The root FDT as a tree; :meth:`write_root` puts it back.
     """
 
@@ -54,11 +57,17 @@ class Scene:
     areas: list[tuple[int, int]]
     array: tuple[int, int]
     tree: fdt.Node
+    root_size: int
 
     @property
     def page(self) -> int:
         """Page size, bytes."""
         return self.machine.page_size
+
+    def scratch(self, *areas: tuple[int, int]) -> None:
+        """Hand over other scratch."""
+        self.areas = list(areas)
+        self.array = (self.machine.put(build_scratch(self.areas)), 16 * len(areas))
 
     def write_root(self) -> None:
         """Write the tree over the root FDT's page."""
@@ -123,7 +132,7 @@ class Damage:
     group: Group
     change: Callable[[Scene], object]
     options: dict[str, Any] = field(default_factory=dict)
-    sizes: tuple[int, ...] = (4096, 65536)
+    sizes: tuple[int, ...] = SIZES
     differs: str = ""
 
 
@@ -134,7 +143,7 @@ def damage(
     name: str,
     group: Group = "kernel",
     *,
-    sizes: tuple[int, ...] = (4096, 65536),
+    sizes: tuple[int, ...] = SIZES,
     differs: str = "",
     **options: Any,
 ) -> Callable[[Callable[[Scene], object]], Callable[[Scene], object]]:
@@ -160,13 +169,13 @@ def scene(kernel: rig.Kernel, options: dict[str, Any]) -> Scene:
     areas = [where.scratch]
     array = machine.put(build_scratch(areas))
     tree = root.parse(machine.memory[made.root]).tree.root
-    return Scene(machine, made, list(pfns), areas, (array, 16 * len(areas)), tree)
+    return Scene(machine, made, list(pfns), areas, (array, 16 * len(areas)), tree, kernel.page_size)
 
 
 def save(scene: Scene, folder: Path, base_dtb: Path) -> None:
     """Write the segments, what a boot loader passes on, and the device tree that does."""
     folder.mkdir(parents=True)
-    handed = (scene.made.root, scene.page)
+    handed = (scene.made.root, scene.root_size)
     tree = devicetree.edit(base_dtb.read_bytes(), "base.dtb", handed, scene.array)
     (folder / "handover.dtb").write_bytes(tree)
     (folder / "handover.json").write_text(

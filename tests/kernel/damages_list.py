@@ -7,7 +7,7 @@ from array import array
 
 from damage import NOWHERE, Scene, adjacent, damage
 
-from hwpkho.codecs import vmalloc
+from hwpkho.codecs import fdt, vmalloc
 
 # --- Preserved vmalloc ---------------------------------------------------------------------------
 
@@ -92,6 +92,23 @@ def _(s: Scene) -> None:
     s.header(30, "<H", 32)
 
 
+@damage("order-64", sizes=(4096,))
+def _(s: Scene) -> None:
+    s.header(30, "<H", 64)
+
+
+@damage("order-1-not-aligned", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    """The block of its first page alone is not enough for an entry that is not aligned."""
+    entry = s.machine.put(pages=4) + s.page
+    s.machine.write(entry, s.machine.memory[s.made.pages[0]])
+    s.mark([*s.made.blocks, (entry, 0)])
+    s.chunk(0, entry)
+    s.chunk(1, 0)
+    s.chunk(2, 0)
+    s.header(24, "<IHH", 2, 1, 1)
+
+
 @damage("order-65535")
 def _(s: Scene) -> None:
     s.header(30, "<H", 65535)
@@ -100,6 +117,11 @@ def _(s: Scene) -> None:
 @damage("chunk-hole")
 def _(s: Scene) -> None:
     s.chunk(1, 0)
+
+
+@damage("chunk-goes-on-behind-its-end", sizes=(4096,))
+def _(s: Scene) -> None:
+    s.chunk(4, NOWHERE)
 
 
 @damage("next-to-itself")
@@ -117,11 +139,32 @@ def _(s: Scene) -> None:
     s.chunk(-1, s.machine.put())
 
 
+def _empty_chunk(s: Scene) -> int:
+    """Put an empty chunk that is marked."""
+    extra = s.machine.put(vmalloc.Chunk(0, array("Q")).build(s.page))
+    s.mark([*s.made.blocks, (extra, 0)])
+    return extra
+
+
+@damage("next-not-aligned", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    s.chunk(-1, _empty_chunk(s) + 8)
+
+
+@damage("next-with-high-bits", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    s.chunk(-1, _empty_chunk(s) | 1 << 60)
+
+
+@damage("next-outside-ram-behind-too-many", sizes=(4096,))
+def _(s: Scene) -> None:
+    s.header(24, "<I", 2)
+    s.chunk(-1, NOWHERE)
+
+
 @damage("extra-empty-chunk")
 def _(s: Scene) -> None:
-    extra = s.machine.put(vmalloc.Chunk(0, array("Q")).build(s.page))
-    s.chunk(-1, extra)
-    s.mark([*s.made.blocks, (extra, 0)])
+    s.chunk(-1, _empty_chunk(s))
 
 
 @damage("entry-unaligned")
@@ -196,6 +239,20 @@ def _(s: Scene) -> None:
 @damage("fdt-count-missing", "consumer", revision="fdt-v1")
 def _(s: Scene) -> None:
     s.machine.swap(s.made.blob, b"count\0", b"counT\0")
+
+
+@damage("fdt-pfns-8-bytes", "consumer", sizes=(4096, 16384), revision="fdt-v1")
+def _(s: Scene) -> None:
+    blob = fdt.parse(s.machine.memory[s.made.blob])
+    pfns = next(p for p in blob.root.properties if p.name == "pfns")
+    s.machine.poke(s.made.blob + pfns.offset - 8, ">I", 8)
+    s.machine.poke(s.made.blob + pfns.offset + 8, ">II", 4, 4)
+
+
+@damage("fdt-begins-with-nop", "consumer", sizes=(4096, 65536), revision="fdt-v1")
+def _(s: Scene) -> None:
+    (start,) = struct.unpack_from(">I", s.machine.memory[s.made.blob], 8)
+    s.machine.poke(s.made.blob + start, ">I", 4)
 
 
 @damage("fdt-size-ignored", "consumer", sizes=(4096,), revision="fdt-v1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import handing
 from damage import LOOSE, NOWHERE, Scene, adjacent, damage
 from handovers import Machine
 
@@ -22,10 +23,7 @@ def _(s: Scene) -> None:
     s.machine.poke(s.made.root, ">I", 0xD00DFEEE)
 
 
-@damage(
-    "root-version-15",
-    differs="libfdt takes the header and then finds no node in it: dropped, where validate refuses",
-)
+@damage("root-version-15")
 def _(s: Scene) -> None:
     s.machine.poke(s.made.root + 20, ">II", 15, 15)
 
@@ -38,6 +36,17 @@ def _(s: Scene) -> None:
 @damage("root-version-18")
 def _(s: Scene) -> None:
     s.machine.poke(s.made.root + 20, ">II", 18, 18)
+
+
+@damage("root-begins-with-nop", sizes=(4096,))
+def _(s: Scene) -> None:
+    (start,) = struct.unpack_from(">I", s.machine.memory[s.made.root], 8)
+    s.machine.poke(s.made.root + start, ">I", 4)
+
+
+@damage("root-size-0", sizes=(4096,))
+def _(s: Scene) -> None:
+    s.root_size = 0
 
 
 @damage("root-struct-outside", sizes=(4096,))
@@ -105,6 +114,18 @@ def _(s: Scene) -> None:
     s.write_root()
 
 
+@damage("metadata-outside-ram", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    s.property("preserved-data", struct.pack("<Q", NOWHERE), "kexec-metadata")
+
+
+@damage("data-across-two-pages", sizes=(4096,))
+def _(s: Scene) -> None:
+    held = s.machine.memory[s.made.blob][:32]
+    s.machine.memory[s.made.blob] = held.rjust(s.page + 16, b"\0")
+    s.property("preserved-data", struct.pack("<Q", s.made.blob + s.page - 16), "hwpoison")
+
+
 @damage("data-missing")
 def _(s: Scene) -> None:
     s.property("preserved-data", None, "hwpoison")
@@ -160,6 +181,27 @@ def _(s: Scene) -> None:
     s.array = (s.array[0], 32)
 
 
+@damage("scratch-length-too-long", sizes=(65536,))
+def _(s: Scene) -> None:
+    s.array = (s.array[0], 512 << 10)
+
+
+@damage("scratch-ends-inside-a-page", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    start, size = s.areas[0]
+    s.scratch((start, size - 0x800))
+
+
+@damage("scratch-holds-no-page-structs", sizes=(16384,))
+def _(s: Scene) -> None:
+    s.scratch((s.areas[0][0], 4800 << 10))
+
+
+@damage("scratch-over-the-handover", sizes=(4096, 16384))
+def _(s: Scene) -> None:
+    s.scratch((s.made.root, 64 << 20))
+
+
 # --- Tracker -------------------------------------------------------------------------------------
 
 
@@ -210,6 +252,17 @@ def _(s: Scene) -> None:
 def _(s: Scene) -> None:
     start = adjacent(s)
     s.mark([*s.made.blocks, (start, 1), (start + 2 * s.page, 0)])
+
+
+@damage("all-ram-marked", sizes=(4096,))
+def _(s: Scene) -> None:
+    s.mark([*s.made.blocks, (handing.RAM, 18)])
+
+
+@damage("node-reached-twice", sizes=(4096,))
+def _(s: Scene) -> None:
+    leaf, entry = s.leaf_of(s.made.blob)
+    s.machine.poke(entry + 8, "<Q", leaf)
 
 
 @damage("node-outside-ram")

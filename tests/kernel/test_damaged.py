@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Seconds; a sound boot takes two.
 _BOUND = 30
-KINDS = {4096: "arm64-4k", 65536: "arm64-64k"}
+KINDS = {4096: "arm64-4k", 16384: "arm64-16k", 65536: "arm64-64k"}
 CASES = [
     pytest.param(
         KINDS[size],

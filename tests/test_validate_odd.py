@@ -183,6 +183,28 @@ def test_a_gib_without_preserved_memory_is_scratch_too(mib, expected, m, tmp_pat
     assert outcome(m, m.handover(PFNS), tmp_path, areas, iomem=iomem) == expected
 
 
+@pytest.mark.parametrize(("size", "expected"), [(0, "dropped"), (3, "dropped"), (4, "crash")])
+def test_the_size_of_a_blob_is_looked_at_before_the_blob(size, expected, m, tmp_path):
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), "hwpoison")
+    set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
+    assert outcome(m, made, tmp_path) == expected
+
+
+def test_a_tracker_node_at_an_odd_address(m, tmp_path):
+    """What lies behind the page is taken as empty: the upper half of a table leads nowhere."""
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker + 0x800))
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_an_order_that_wraps_with_a_page_listed_twice(m, tmp_path):
+    made = m.handover(PFNS, capacity=1024)
+    m.poke(made.blob + 30, "<H", 32)
+    m.poke(made.chunks[0] + 16, "<Q", made.pages[0])
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
 def test_a_blob_in_ram_that_is_not_preserved(m, tmp_path):
     made = m.handover(PFNS)
     set_root(m, made, "preserved-data", struct.pack("<Q", 0x7FFF_C000), "hwpoison")

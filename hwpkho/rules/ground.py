@@ -87,16 +87,6 @@ class Ground:
                 yield part << bits
             following = (b >> step) + 1
 
-    def ram_within(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Yield the runs of RAM frames, inclusive, inside the PFNs ``first`` to ``last``."""
-        starts, ends = self._ram
-        i = max(bisect_right(starts, first) - 1, 0)
-        while i < len(starts) and starts[i] <= last:
-            a, b = max(starts[i], first), min(ends[i], last)
-            if a <= b:
-                yield a, b
-            i += 1
-
     def section_holes(self) -> Iterator[tuple[int, int]]:
         """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
 

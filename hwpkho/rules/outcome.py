@@ -23,6 +23,9 @@ from hwpkho.pages import linear
 from hwpkho.rules import scratch
 from hwpkho.rules.decision import Decision, problem_of
 
+#: Bytes of a blob's version, which every consumer of the struct revision reads first.
+_VERSION = 4
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -142,6 +145,10 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
         at = h.root.phys if h.root else None
         return Decision("dropped", finding(root_codes.SUBTREE_REFUSED, message, phys=at))
     if ref.phys is not None and ground.outside(linear(ref.phys, h.arch)):
+        if ref.size is not None and ref.size < _VERSION:
+            # Too short for the struct revision, which looks at the size first.
+            message = f"the hwpoison blob has {ref.size} bytes"
+            return Decision("dropped", finding(blob_codes.BLOB_SHORT, message, phys=ref.phys))
         message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
         known = problem_of(h, root_codes.SUBTREE_NOWHERE)
         found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
@@ -179,9 +186,6 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     unmarked = _marked(h, ground)
     if unmarked is not None:
         return unmarked  # whatever follows, the kernel does not get there
-    if v.acts_as >= SHIFT_BITS:
-        fits = 1 << v.acts_as % SHIFT_BITS <= v.total_pages
-        return Decision("crash" if fits else "dropped")
     for p in h.problems:
         if p.code not in (blob_codes.CHUNK_NOWHERE.id, blob_codes.CHUNK_ABSENT.id):
             continue
@@ -202,6 +206,8 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     ids = {code.id for code in dropping}
     if any(p.code in ids and p.severity == "error" for p in h.problems):
         return Decision("dropped")
+    if v.acts_as >= SHIFT_BITS:
+        return Decision("crash")  # the pages add up, and are mapped as blocks beyond all memory
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
         return Decision("dropped", finding(blob_codes.TOTAL_PAGES, message, phys=v.first))

@@ -321,7 +321,7 @@ class HandoverReader:
             )
         report = self.report
         found = vmalloc.walk(self.source, area, page_size, report)
-        order = area.acts_as
+        order = area.acts_as % SHIFT_BITS
         self._note_pages(found, order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
             pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
@@ -337,12 +337,11 @@ class HandoverReader:
         self.preserved += [Page(what, at) for at in (phys, *inside)]
 
     def _note_pages(self, found: vmalloc.VmallocWalk, order: int, page_size: int) -> None:
-        order = min(order, vmalloc.MAX_PHYS_BITS)  # what the input says must not size a shift
         self.preserved += [Page("chunk", phys, restored=True) for phys in found.chunks]
         block = page_size << order
         for phys in found.pages:
             at = phys - phys % page_size
-            if at % block and order < SHIFT_BITS:
+            if at % block:
                 parts = vmalloc.restored_as(at, order, page_size)
                 self.preserved += [Page("array page", p, o, restored=True) for p, o in parts]
             else:

@@ -43,23 +43,23 @@ class VmallocWalk:
 
 def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
     """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
-    before, order = report.errors, area.acts_as
+    before, order = report.errors, area.acts_as % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
         report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
-        report.add(codes.ORDER, message, severity="warning" if order < SHIFT_BITS else None)
+        report.add(codes.ORDER, message, severity="warning" if area.acts_as < SHIFT_BITS else None)
     if area.first == 0:
         report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
         return VmallocWalk([], array("Q"), sound=False)
     found = VmallocWalk([], array("Q"), sound=False)
     ended = _follow(source, area, page_size, report, found)
-    pages = len(found.pages) << min(order, SHIFT_BITS)
+    pages = len(found.pages) << order
     if (ended and pages != area.total_pages) or pages > area.total_pages:
         report.add(
             codes.TOTAL_PAGES,
-            f"the chunks list {len(found.pages)} entries of {1 << min(order, SHIFT_BITS)} pages, "
+            f"the chunks list {len(found.pages)} entries of {1 << order} pages, "
             f"total_pages is {area.total_pages}",
             area.first,
         )
@@ -101,7 +101,7 @@ def _follow(
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return False
-        if len(found.pages) << min(area.acts_as, SHIFT_BITS) > area.total_pages:
+        if len(found.pages) << area.acts_as % SHIFT_BITS > area.total_pages:
             return False  # nor does it look at what follows more than there should be
         if chunk.hole:
             # What the kernel does not see is missed only where the pages do not add up.
@@ -153,7 +153,7 @@ def restored_as(phys: int, order: int, page_size: int) -> Iterator[tuple[int, in
 
 
 def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> None:
-    pages, order = found.pages, order % SHIFT_BITS
+    pages = found.pages
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(

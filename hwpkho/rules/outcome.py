@@ -23,14 +23,14 @@ from hwpkho.pages import linear
 from hwpkho.rules import scratch
 from hwpkho.rules.decision import Decision, problem_of
 
-#: Bytes of a blob's version, which every consumer of the struct revision reads first.
-_VERSION = 4
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hwpkho.model.handover import Handover
     from hwpkho.rules.ground import Ground
+
+#: Bytes of a blob's version, which every consumer of the struct revision reads first.
+_VERSION = 4
 
 
 def judge(handover: Handover, ground: Ground) -> Decision:

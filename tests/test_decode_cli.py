@@ -203,9 +203,10 @@ def test_standard_input():
     assert document["handovers"][0]["hwpoison"]["pfns"]
 
 
-def test_standard_input_that_is_closed():
+@pytest.mark.parametrize("command", ["decode", "memmap", "validate --page-size 4096"])
+def test_standard_input_that_is_closed(command):
     got = subprocess.run(
-        ["/bin/sh", "-c", f'exec "{sys.executable}" -m hwpkho decode - <&-'],
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -m hwpkho {command} - <&-'],
         capture_output=True,
         check=False,
     )

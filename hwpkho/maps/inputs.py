@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -41,6 +42,8 @@ class Input:
         self._fd = -1
         try:
             if path == "-":
+                if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
+                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
                 self._fd = os.dup(sys.stdin.fileno())
             else:
                 self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

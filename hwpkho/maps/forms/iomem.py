@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: A tag of a web page that was saved as it is; resources have no such names.
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
+_CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
 _PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|.{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
 _LINE = re.compile(
-    rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : "
-    rf"(?P<name>.*?)\s*(?:{_TAG}\s*)*$"
+    rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
 #: Deeper than any tree of resources; what is deeper is hostile.
@@ -54,7 +54,7 @@ class Iomem(LineForm):
         match = _LINE.match(line)
         if match is None:
             return
-        start, end, name = int(match["a"], 16), int(match["b"], 16), match["name"]
+        start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
         indent = len(match["indent"].expandtabs())
         while self._open and self._open[-1] >= indent:
             self._open.pop()
@@ -78,6 +78,14 @@ class Iomem(LineForm):
                 table.problems = [problem(IOMEM_ZEROS, message)]
             table.arch = _arch(table.entries)
         return found
+
+
+def _bare(name: str) -> str:
+    """Return ``name`` without the tags and blanks behind it."""
+    name = name.rstrip()
+    while name.endswith(">") and _CLOSING.fullmatch(name, at := max(0, name.rfind("<"))):
+        name = name[:at].rstrip()
+    return name
 
 
 def _arch(entries: list[Entry]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -291,3 +292,50 @@ def test_a_log_without_a_map_tells_its_architecture_at_its_end(tmp_path: Path) -
     log.write_text(FILLER + linux)
     memmap = read_memmap([str(tmp_path / "iomem"), str(log)])
     assert (memmap.arch, memmap.arch_from) == ("arm64", "input")
+
+
+# Hostile -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "range=[0x1\r-0x1fff [" * 190,
+        "mem1: [" * 200 + "range=[0x1-0x1fff [\r" * 200,
+        "range=[0x1\r\r\r\r-0x1fff [\r \r \r \r" * 120,
+        "efi: 0x123456789-0x123456789 [" * 70 + " " * 1900 + "]x",
+        "efi: 0x123456789-0x123456789 [" * 70 + " " * 1900 + "|] range=[0x",
+        "00001000-0009fbff : <BAD" + " " * 4000 + "x",
+        "00001000-0009fbff : " + "</p> " * 800 + "x",
+        "00001000-0009fbff : x" + "<p>" * 1300,
+    ],
+)
+def test_no_line_takes_long(line: str, tmp_path: Path) -> None:
+    """A part of a line is joined to few others; no pattern tries what it has tried before."""
+    lines = 200_000 // len(line)
+    start = time.process_time()
+    outcome(tmp_path / "log", f"{line}\n" * lines)
+    assert time.process_time() - start < 3  # up to a minute, had each part all lines before it
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_a_broken_line_is_joined_over_the_end_of_a_block(at: int, tmp_path: Path) -> None:
+    lines = [
+        "efi: mem00: [Boot Code\n", "|   |WB|WT\n", "|WC|UC]\n",
+        "range=[0x0000000000000000-0x0000000000000fff] (0MB)\n",
+    ]  # fmt: skip
+    before = "".join(lines[:at])
+    filler = "x" * (((1 << 16) - len(before)) - 1) + "\n"
+    memmap = read_text(tmp_path / "log", filler + "".join(lines))
+    assert [(e.start, e.type) for e in primary(memmap).entries] == [(0, "boot_services_code")]
+
+
+def test_the_rest_of_a_broken_line_may_follow_carriage_returns(tmp_path: Path) -> None:
+    text = (
+        "efi: mem00: [Boot Code|   |WB|WT|WC|UC]\n"
+        "\r \rrange=[0x0000000000000000-0x0000000000000fff] (0MB)\n"
+        "efi: mem01: [Boot Code|   |WB|WT|WC|UC]\r"
+        "range=[0x0000000000001000-0x0000000000001fff] (0MB)\n"
+    )
+    memmap = read_text(tmp_path / "log", text)
+    assert [e.start for e in primary(memmap).entries] == [0, 0x1000]

@@ -10,11 +10,13 @@ trigger follows. Nothing here knows a form.
 from __future__ import annotations
 
 import re
+from collections import deque
 from functools import cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.maps.forms.base import LineForm
 
@@ -166,7 +168,7 @@ class Scanner:
         self._forms = forms
         self._plan = _plan(tuple((form.triggers, form.separators) for form in forms))
         self._hungry: list[LineForm] = []
-        self._before = b""
+        self._before = b""  # the block before
         #: Blocks without triggers that have not been looked at for separators yet.
         self._kept: list[bytes] = []
         #: Number of lines counted so far, and what comes after them up to the blocks kept back:
@@ -233,7 +235,7 @@ class Scanner:
         if position:
             self._lines = number
         self._uncounted.append(block[position:])
-        self._before = _line(block, block.rfind(b"\n", 0, len(block) - 1) + 1, len(block) - 1)
+        self._before = block
 
     def _add_concerned(self, forms: list[LineForm], block: bytes, place: int) -> None:
         """Add to ``forms`` those that have a trigger or separator at ``place``."""
@@ -260,28 +262,47 @@ class Scanner:
         if forms and end - start > MAX_LINE and len(self.cut) < 8:
             self.cut.append(number)
         line = _text(_line(block, start, end))
-        parts = line.split("\r") if "\r" in line else (line,)
+        parts = line.split("\r") if "\r" in line else [line]
         for form in forms:
+            pieces: deque[str] = deque(maxlen=MAX_JOINED)
             for part in parts:
                 form.feed(number, part)
                 if form.again:
-                    self._show_again(form, number, block, start, part)
+                    self._show_again(form, number, block, start, pieces, part)
+                if part.strip():
+                    pieces.appendleft(part)
         self._hungry = [form for form in forms if form.more]
 
-    def _show_again(self, form: LineForm, number: int, block: bytes, start: int, line: str) -> None:
-        """Show a line joined to the ones before it, one more each time the form asks."""
-        back = 0
-        while form.again and back < MAX_JOINED:
+    def _show_again(
+        self,
+        form: LineForm,
+        number: int,
+        block: bytes,
+        start: int,
+        pieces: Sequence[str],
+        part: str,
+    ) -> None:
+        """Show a part of a line joined to what stands before it, one more each time it asks.
+
+        That is first of all the ``pieces`` of its own line, nearest first: a line of hundreds, each
+        joined to whole lines, would take minutes for a megabyte.
+        """
+        before = chain(pieces, self._lines_before(block, start), repeat(""))
+        for joined, text in enumerate(before, start=1):
+            if not form.again or joined > MAX_JOINED:
+                break
             form.again = False
-            back += 1
-            before = self._before if back == 1 else b""  # the block before keeps its last line
-            if start:
-                end = start - 1
-                start = block.rfind(b"\n", 0, end) + 1
-                before = _line(block, start, end)
-            line = f"{_text(before)} {line}"
-            form.feed(max(1, number - back), line)
+            part = f"{text} {part}"
+            form.feed(max(1, number - max(0, joined - len(pieces))), part)
         form.again = False
+
+    def _lines_before(self, block: bytes, start: int) -> Iterator[str]:
+        """Yield the lines before the one that begins at ``start``, nearest first."""
+        for text, end in ((block, start), (self._before, len(self._before))):
+            while end:
+                begin = text.rfind(b"\n", 0, end - 1) + 1
+                yield _text(_line(text, begin, end - 1))
+                end = begin
 
 
 def _line(block: bytes, start: int, end: int) -> bytes:

@@ -72,7 +72,7 @@ _X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
 _X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
 _QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
 _ARM64_BEGUN = re.compile(
-    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}(?:\s+\[[^\]]*)?\s*$"
+    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}(?:\s+\[[^\]]*+|\s*+)$"
 )
 _NUMBERED = re.compile(r"type=(\d{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")

@@ -185,6 +185,14 @@ ConventionalMemory      00000000000e0000-00000000000f0000 WB|ISA_VALID|ISA=0x12
     ]
 
 
+def test_uboot_bits_of_an_architecture_are_sixteen(log: Path) -> None:
+    text = "ConventionalMemory      0000000000001000-00000000000a0000 WB|ISA=0x{}\n"
+    (table,) = read_text(log, text.format("ffff")).maps
+    assert rows(table) == [[0x1000, 0x9FFFF, "conventional", {"attr": efi.WB | efi.ISA_MASK}]]
+    with pytest.raises(InputError, match="expected type, range and attributes"):
+        read_text(log, text.format("10000"))
+
+
 def test_uboot_more_reliable_memory(log: Path) -> None:
     text = "CONVENTIONAL     0000000040000000-0000000044000000 WB|REL\n"
     assert rows(primary(read_text(log, text))) == [

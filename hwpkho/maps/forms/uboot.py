@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
 from hwpkho.maps.tables import Tables
@@ -40,8 +41,8 @@ _EFI_NAMES = frozenset(
      "ACPIReclaimMemory", "ACPIMemoryNVS", "MemoryMappedIO", "MemoryMappedIOPortSpace", "PalCode",
      "PersistentMemory", "UnacceptedMemory")
 )  # fmt: skip
-#: Where the attribute word holds the instruction set architecture's own bits (EFI_MEMORY_ISA_MASK).
-_ISA_SHIFT = 44
+#: Where the attribute word holds the instruction set architecture's own bits.
+_ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
 _BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
 _BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
 _REGION = re.compile(
@@ -175,12 +176,16 @@ class UBoot(LineForm):
 
 
 def _attributes(words: list[str]) -> int | None:
-    """Return the attribute word; bits that U-Boot has no word for are numbers."""
+    """Return the attribute word, None where these are none; bits without a word are numbers."""
     named = attributes_of([w for w in words if "0x" not in w])
     if named is None:
         return None
     for word in words:
         if "0x" in word:
             bits = int(word.removeprefix("ISA="), 16)
-            named |= bits << _ISA_SHIFT if word.startswith("ISA=") else bits
+            if word.startswith("ISA="):
+                bits <<= _ISA_SHIFT
+                if bits & ~efi.ISA_MASK:
+                    return None
+            named |= bits
     return named

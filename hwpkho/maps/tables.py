@@ -143,7 +143,7 @@ class Tables:
 
     def damaged(self, name: str, line: int, text: str, expected: str) -> None:
         """Attach the problem of an unreadable line to the open table ``name``."""
-        shown = printable(" ".join(text.split()))[-100:]
+        shown = printable(" ".join(text.split())[-100:])[-100:]
         self.odd(name, line, DAMAGED, f'"{shown}": expected {expected}')
 
     def _share(self, table: RawMap) -> None:

@@ -58,7 +58,7 @@ def command(
 
     FILE is recognised by its content: a kernel log, /proc/iomem, a copy of /sys/firmware/memmap, a
     device tree, the zero page, EFI descriptors, what EFI shell, GRUB, U-Boot, Xen, FreeBSD or ESXi
-    print. Several are of one machine.
+    print, a capture of a running kernel. Several are of one machine.
     """
     if as_json and target:
         raise UsageError("--json and --to exclude each other")

@@ -120,7 +120,7 @@ class LineForm(ABC):
             table's lines below its header, the rest of a line that a mail program broke.
         again: Set by :meth:`feed` where the line seems to be the rest of the line before it: both
             are shown once more, joined by a blank, under the first one's number. That one may ask
-            again, for the line before that.
+            again, for the line before that. What carriage returns divide counts as lines here.
     """
 
     name: str

@@ -3,6 +3,8 @@
 #
 #   prepare.sh [--check] KIND...     arm64-4k arm64-16k arm64-64k x86_64
 #
+# Exits with 3 where this machine cannot have it (no root, no archive), with 1 where a build fails.
+#
 # --check   only say whether the cache holds everything (exit 1 if not)
 # LINUX_SRC=DIR   a kernel source tree to build instead of Debian's linux-source
 # KERNEL=DIR      a kernel build folder (O=...) to use as it is, for one KIND
@@ -21,6 +23,7 @@ packages=(make gcc libc6-dev flex bison bc xz-utils python3 kmod libelf-dev libs
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
 die() { printf 'prepare.sh: %s\n' "$*" >&2; exit 1; }
+cannot() { printf 'prepare.sh: %s\n' "$*" >&2; exit 3; }
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
 
 # --- What Debian has ---------------------------------------------------------------------------
@@ -35,12 +38,14 @@ install_tools() {
   aarch64-linux-gnu-gcc -static -o "$cache/probe" "$cache/probe.c" 2>/dev/null || missing+=(libc-arm64)
   rm -f "$cache/probe" "$cache/probe.c"
   [ ${#missing[@]} -gt 0 ] || return 0
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-    || die "missing: ${missing[*]}; as root: apt-get install ${packages[*]}"
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    cannot "missing: ${missing[*]}; as root: apt-get install ${packages[*]}"
+  fi
   say "installing for ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q >/dev/null
-  apt-get install -y -q --no-install-recommends "${packages[@]}" >/dev/null
+  apt-get update -q >/dev/null || cannot "apt-get update failed"
+  apt-get install -y -q --no-install-recommends "${packages[@]}" >/dev/null \
+    || cannot "not to be installed: ${packages[*]}"
 }
 
 # The machine's own apt sources once more, privately: with $suite beside them, and arm64 packages.
@@ -52,7 +57,7 @@ private_apt() {
   rm -rf "$apt"
   mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
   python3 "$here/aptsources.py" "$suite" > "$apt/sources/rig.sources" \
-    || die "no Debian entry in /etc/apt; give LINUX_SRC=DIR"
+    || cannot "no Debian entry in /etc/apt; give LINUX_SRC=DIR"
   cat > "$APT_CONFIG" <<EOF
 Dir::State::lists "$apt/lists";
 Dir::Cache "$apt";
@@ -64,7 +69,7 @@ APT::Architectures { "amd64"; "arm64"; };
 APT::Sandbox::User "root";
 EOF
   say "reading the package lists of $suite"
-  apt-get update -q >/dev/null
+  apt-get update -q >/dev/null || cannot "the package lists of $suite cannot be had"
   echo yes > "$apt/done"
 }
 
@@ -74,7 +79,7 @@ download() {  # PACKAGE[:ARCH] → path of the .deb, fetched once
     private_apt
     mkdir -p "$folder"
     say "fetching $name"
-    (cd "$folder" && apt-get download -q "$name" >/dev/null)
+    (cd "$folder" && apt-get download -q "$name" >/dev/null) || cannot "$name cannot be had"
   fi
   ls "$folder"/*.deb
 }
@@ -242,8 +247,8 @@ else
 fi
 [ -n "${KERNEL:-}" ] || find_source
 for kind in "${kinds[@]}"; do
-  if [ -n "${KERNEL:-}" ]; then own_kernel "$kind"; else build_kernel "$kind" || exit 1; fi
-  build_module "$kind" || exit 1
-  build_guest "$(arch_of "$kind")" || exit 1
+  if [ -n "${KERNEL:-}" ]; then own_kernel "$kind"; else build_kernel "$kind"; fi
+  build_module "$kind"
+  build_guest "$(arch_of "$kind")"
   printf '%s %s %s\n' "$kind" "$folder" "$guest"
 done

@@ -83,6 +83,22 @@ def test_x86_has_one_page_size(tmp_path):
     assert h.page_size == 4096
 
 
+@pytest.mark.parametrize("page_size", [16384, 65536])
+def test_copies_inside_files_rule_out_no_page_size(page_size, tmp_path):
+    """A file in tmpfs that goes on with a copy: no page of this kernel begins there."""
+    m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
+    made = m.handover(PFNS)
+    at = m.put(b"header".ljust(4096, b"\0") + m.memory[made.root][:4096])
+    for nodes in ([], made.nodes):
+        for node in nodes:
+            m.memory[node] = bytes(page_size)
+        (h,) = _decode(tmp_path, m, page_size=page_size if nodes else None)
+        assert (h.root.phys, h.page_size) == (made.root, page_size)
+        assert h.tracker == ("gone" if nodes else "complete")
+        passed = [(p.phys, p.severity) for p in h.problems if p.code == "HP104"]
+        assert passed == [(at + 4096, "note")]
+
+
 @pytest.mark.parametrize("page_size", PAGE_SIZES)
 def test_fdt_blob_tells_the_page_size(page_size, tmp_path):
     m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
@@ -105,6 +121,33 @@ def test_copies_of_the_root_are_passed_over(where, tmp_path):
     (h,) = _decode(tmp_path, m)
     assert h.root.phys == made.root
     assert {p.phys for p in h.problems if p.code == "HP104"} == set(copies)
+
+
+def test_as_many_copies_as_somebody_read_the_file(tmp_path):
+    m = Machine()
+    made = m.handover(PFNS)
+    raw = m.memory[made.root]
+    for _ in range(100):
+        m.put(raw)
+        m.put(raw[:233])  # as debugfs gives it on a first boot
+    (h,) = _decode(tmp_path, m)
+    assert (h.root.phys, h.tracker, list(h.hwpoison.pfns)) == (made.root, "complete", PFNS)
+
+
+def test_no_machine_has_so_many_different_root_fdts(tmp_path):
+    m = Machine()
+    for i in range(33):
+        m.handover([i], kexec_count=i)
+    with pytest.raises(InputError, match=r"32 different pages look like a root FDT.*--root-fdt"):
+        _decode(tmp_path, m)
+
+
+def test_a_device_full_of_copies_is_refused(tmp_path):
+    m = Machine(gap=0)
+    raw = m.memory[m.handover(PFNS).root]
+    m.memory[m.put(pages=4096)] = raw * 4096
+    with pytest.raises(InputError, match=r"4096 pages look like a root FDT.*--root-fdt"):
+        _decode(tmp_path, m)
 
 
 def test_root_fdt_chooses_among_identical_copies(tmp_path):
@@ -318,6 +361,48 @@ def _board(m, made, array, *, cells=(2, 2), length=32, fdt_size=4096):
         children=[fdt.Node("memory@40000000"), chosen],
     )
     return fdt.build(root)
+
+
+def _kexeced(m, made, array):
+    """Put the device tree where kexec puts it: into scratch, the first of AREAS."""
+    m.memory[AREAS[0][0] + 0x3000] = _board(m, made, array).ljust(m.page_size, b"\0")
+
+
+@pytest.mark.parametrize("counts", [(1,), (1, 2), (1, 2, 3)])
+def test_a_boot_that_has_not_made_its_own_handover_yet(counts, tmp_path):
+    """Seen in real third boots: the first boot's root FDT is still in its page."""
+    m = Machine()
+    made = [m.handover([n], kexec_count=n) for n in counts]
+    _kexeced(m, made[-1], m.put(build_scratch(AREAS)))
+    (h,) = _decode(tmp_path, m)
+    assert (h.role, h.root.phys, list(h.hwpoison.pfns)) == ("in", made[-1].root, [counts[-1]])
+    passed = {p.phys for p in h.problems if p.code == "HP104"}
+    assert passed == {x.root for x in made[:-1]}
+
+
+def test_a_device_tree_that_is_only_loaded_makes_nothing_incoming(tmp_path):
+    """kexec_file_load() names the outgoing root FDT, in pages that are none of scratch's."""
+    m = Machine()
+    first = m.handover([1], kexec_count=1)
+    array = m.put(build_scratch(AREAS))
+    m.put(_board(m, first, array).replace(b"linux,kho-", b"linux,usb-"))  # the one it runs on
+    m.put(_board(m, first, array))
+    (h,) = _decode(tmp_path, m)
+    assert (h.role, h.scratch.areas) == (None, tuple(AREAS))
+    second = m.handover([2], kexec_count=2)
+    _kexeced(m, first, array)
+    m.put(_board(m, second, array))
+    found = _decode(tmp_path, m)
+    assert [(h.role, h.root.phys) for h in found] == [("in", first.root), ("out", second.root)]
+
+
+def test_a_device_tree_left_over_keeps_no_generation(tmp_path):
+    m, made = _chain(3)
+    array = m.put(build_scratch(AREAS))
+    _kexeced(m, made[1], array)
+    m.put(_board(m, made[0], array))
+    found = _decode(tmp_path, m)
+    assert [(h.role, h.root.phys) for h in found] == [("in", made[1].root), ("out", made[2].root)]
 
 
 @pytest.mark.parametrize("cells", [(2, 2), (2, 1), (1, 1)])

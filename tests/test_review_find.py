@@ -52,6 +52,17 @@ def test_the_page_with_leftovers_is_the_kernels(at, page_size, tmp_path):
     assert _hp104(found) == {at: "note"}
 
 
+def test_a_copy_with_the_next_file_behind_it_has_no_leftovers(tmp_path):
+    m, incoming, outgoing = _second_boot(4096)
+    raw = m.memory[incoming.root]
+    m.memory[incoming.root] = raw[:-40] + b"preserved-data\0blob-size\0" + raw[-15:]
+    total = fdt.totalsize(raw)
+    m.memory[0x9000_0000] = (raw[:total] + m.memory[outgoing.root])[:4096]
+    found = _decode(tmp_path, m)
+    assert [h.root.phys for h in found] == [incoming.root, outgoing.root]
+    assert _hp104(found) == {0x9000_0000: "note"}
+
+
 @pytest.mark.parametrize("at", [0x2000_0000, 0x9000_0000])
 def test_identical_pages_the_nearest_to_the_tracker_is_taken(at, tmp_path):
     m, incoming, outgoing = _second_boot(4096)

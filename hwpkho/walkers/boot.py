@@ -20,6 +20,7 @@ from hwpkho.codecs.metadata import (
 )
 from hwpkho.errors import InputError
 from hwpkho.sources.base import MIN_PAGE
+from hwpkho.walkers import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,13 +48,15 @@ _MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
 class BootHandover(NamedTuple):
     """What the boot loader handed over: physical addresses and sizes, bytes.
 
-    ``fdt_size`` is None where it is not told.
+    ``fdt_size`` is None where it is not told. ``booted`` is False for what may be meant for the
+    next kernel: what kexec has loaded, and not yet jumped into.
     """
 
     fdt_addr: int
     scratch_addr: int
     scratch_size: int
     fdt_size: int | None = None
+    booted: bool = True
 
 
 def from_setup_data(source: Source) -> Iterator[BootHandover]:
@@ -128,10 +131,17 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
         at = following
 
 
-def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHandover]:
-    """Yield what /chosen of the device trees at ``magics`` (physical addresses) says."""
+def from_device_trees(source: Source, magics: Iterable[int]) -> list[BootHandover]:
+    """Return what /chosen of the device trees at ``magics`` (physical addresses) says.
+
+    kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
+    jumps: before, it stands in pages that are none of scratch's. One that another boot loader made
+    is known by being the only one; else it is not told whether its kernel runs.
+    """
     budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
     seen: set[bytes] = set()
+    found: list[tuple[int, BootHandover]] = []
+    others: list[tuple[int, int]] = []
     for at in magics:
         head = source.peek(at, 8)
         total = fdt.totalsize(head) if head else None
@@ -142,7 +152,11 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHan
             continue
         budget -= total
         blob = bytes(data)
-        if b"linux,kho-fdt\0" not in blob or blob in seen or total > parsed:
+        if b"linux,kho-fdt\0" not in blob:
+            if b"chosen\0" in blob and b"#address-cells\0" in blob:
+                others.append((at, total))
+            continue
+        if blob in seen or total > parsed:
             continue
         parsed -= total
         seen.add(blob)
@@ -151,9 +165,21 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> Iterator[BootHan
             tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
             continue
-        found = chosen(tree)
-        if found:
-            yield found
+        told = chosen(tree)
+        if told:
+            found.append((at, told))
+    in_scratch = [_in_scratch(source, at, told) for at, told in found]
+    alone = not any(in_scratch) and not others
+    if found and not any(in_scratch) and others:
+        source.read(*others[0])  # so does this one
+    return [
+        b._replace(booted=here or alone) for (_, b), here in zip(found, in_scratch, strict=True)
+    ]
+
+
+def _in_scratch(source: Source, at: int, told: BootHandover) -> bool:
+    areas = scratch.read(source, told.scratch_addr, told.scratch_size).areas or ()
+    return any(start <= at < start + size for start, size in areas)
 
 
 def chosen(tree: fdt.Tree) -> BootHandover | None:
@@ -162,10 +188,10 @@ def chosen(tree: fdt.Tree) -> BootHandover | None:
     if node is None:
         return None
     root_fdt = _cells(tree, node.get("linux,kho-fdt"))
-    scratch = _cells(tree, node.get("linux,kho-scratch"))
-    if root_fdt is None or scratch is None:
+    areas = _cells(tree, node.get("linux,kho-scratch"))
+    if root_fdt is None or areas is None:
         return None
-    return BootHandover(root_fdt[0], *scratch, root_fdt[1])
+    return BootHandover(root_fdt[0], *areas, root_fdt[1])
 
 
 def _cells(tree: fdt.Tree, value: bytes | None) -> tuple[int, int] | None:

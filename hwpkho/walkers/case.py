@@ -92,12 +92,14 @@ def from_memory(
         options = options._replace(root_fdt=handed[0].fdt_addr)
         candidates = _chosen(source, handed[0].fdt_addr)
     known = {b.fdt_addr for b in told}
+    # A handover.json beside segments is for the next kernel: it tells no role in this image.
+    booted = {b.fdt_addr for b in told[len(handed) :] if b.booted}
     missing = [c for c in copies if not _belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
         raise InputError(_nothing(source, seen))
     page_size = options.page_size or find.page_size_of(source, trackers, candidates)
     if options.root_fdt is None:
-        real, dropped = find.choose(source, trackers, candidates, page_size, known)
+        real, dropped = find.choose(source, trackers, candidates, page_size, known, booted)
     else:
         real, dropped = list(candidates), []
     for copy in missing:
@@ -111,8 +113,7 @@ def from_memory(
         if page is None:
             message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
             found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
-    # A handover.json beside segments is for the next kernel: it tells no role in this image.
-    _set_roles(found, {b.fdt_addr for b in told[len(handed) :]})
+    _set_roles(found, booted)
     for copy in copies:
         if copy not in missing:
             _attach(copy, found, source)
@@ -187,11 +188,11 @@ def _nothing(source: Source, seen: find.Search | None) -> str:
     return text
 
 
-def _set_roles(found: Sequence[_Found], told: set[int]) -> None:
+def _set_roles(found: Sequence[_Found], booted: set[int]) -> None:
     """Tell incoming from outgoing: by the boot loader's word, else by generation."""
     counts = [f.kexec_count for f in found]
     for f in found:
-        if f.phys in told:
+        if f.phys in booted:
             f.role = "in"
     if len(found) < 2:
         return

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from hwpkho.sources.base import Source
     from hwpkho.walkers.tracker import Trackers
 
-#: No real machine has more pages that say of themselves that they are a root FDT.
+#: No real machine has more different pages that say of themselves that they are a root FDT.
 MAX_CANDIDATES = 32
+#: Copies of them are as many as somebody read the debugfs file: each reading fills a page of cache.
+MAX_COPIES = 4096
 
 
 class Candidate(NamedTuple):
@@ -75,6 +77,7 @@ def search(source: Source) -> Search:
     Raises InputError where more pages claim to be a root FDT than any machine has.
     """
     found = Search([], [], [])
+    known: dict[bytes, Candidate | str] = {}  # by content, str: why it only looks like one
     for phys in source.find_pages(fdt.MAGIC):
         found.magics.append(phys)
         # The kernel writes compatible first: a page's beginning tells, however long the tree.
@@ -84,21 +87,35 @@ def search(source: Source) -> Search:
         page = read_root_page(source, phys)
         if not roots.looks_like_root(page):
             continue
-        if len(found.candidates) + len(found.lookalikes) >= MAX_CANDIDATES:
+        if page not in known:
+            if len(known) == MAX_CANDIDATES:
+                raise InputError(
+                    f"{source.name}: more than {MAX_CANDIDATES} different pages look like a root "
+                    "FDT; choose one with --root-fdt"
+                )
+            known[page] = _judge(source, phys, page)
+        judged = known[page]
+        if len(found.candidates) + len(found.lookalikes) == MAX_COPIES:
             raise InputError(
-                f"{source.name}: more than {MAX_CANDIDATES} pages look like a root FDT; choose "
-                "one with --root-fdt"
+                f"{source.name}: more than {MAX_COPIES} pages look like a root FDT; choose one "
+                "with --root-fdt"
             )
-        try:
-            root = roots.parse(page)
-        except InputError as error:
-            found.lookalikes.append((phys, str(error)))
-            continue
-        if roots.is_root(root):
-            found.candidates.append(Candidate(phys, root, _kexec_count(source, root)))
+        if isinstance(judged, str):
+            found.lookalikes.append((phys, judged))
         else:
-            found.lookalikes.append((phys, root.tree.error or "its compatible is no kho-v…"))
+            found.candidates.append(judged._replace(phys=phys))
     return found
+
+
+def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
+    """Return what a page is that looks like a root FDT, or why it only looks like one."""
+    try:
+        root = roots.parse(page)
+    except InputError as error:
+        return str(error)
+    if roots.is_root(root):
+        return Candidate(phys, root, _kexec_count(source, root))
+    return root.tree.error or "its compatible is no kho-v…"
 
 
 def read_root_page(source: Source, phys: int) -> bytes:
@@ -138,11 +155,7 @@ def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candid
     told = int(hint[1]) if hint else source.page_size_hint
     if told in PAGE_SIZES:
         return int(told)
-    aligned = [
-        size
-        for size in PAGE_SIZES
-        if all(not a % size for c in candidates for a in _page_addresses(c))
-    ]
+    aligned = [size for size in PAGE_SIZES if _aligned(candidates, size)]
     # The addresses of whole pages can rule a size out, but never prove the larger one.
     if len(aligned) == 1:
         return aligned[0]
@@ -165,11 +178,15 @@ def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candid
     )
 
 
-def _page_addresses(candidate: Candidate) -> list[int]:
-    addresses = [candidate.phys]
-    if candidate.root.memory_map:
-        addresses.append(candidate.root.memory_map)
-    return addresses
+def _aligned(candidates: Sequence[Candidate], page_size: int) -> bool:
+    """Tell whether a kernel with this page size can have made the handovers.
+
+    A copy of a debugfs file, inside a larger file of a user, stands anywhere in a page: where the
+    trackers are counts for all handovers, where the root FDTs are for those that are no copies.
+    """
+    maps = {c.root.memory_map or 0 for c in candidates}
+    here = not candidates or any(not c.phys % page_size for c in candidates)
+    return here and not any(at % page_size for at in maps)
 
 
 def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
@@ -200,11 +217,13 @@ def choose(
     candidates: Sequence[Candidate],
     page_size: int,
     told: Iterable[int],
+    booted: Iterable[int] = (),
 ) -> tuple[list[Candidate], list[Passed]]:
     """Return the real root FDTs, oldest generation first, and the others.
 
-    ``told`` are addresses that a boot loader handed over. Raises InputError where pages that name
-    the same tracker differ, and nothing tells the real one.
+    ``told`` are addresses that a boot loader handed over, ``booted`` those of them that it handed
+    to the running kernel or one before it. Raises InputError where pages that name the same
+    tracker differ, and nothing tells the real one.
     """
     named = set(told)
     groups: dict[int | None, list[Candidate]] = {}
@@ -216,11 +235,12 @@ def choose(
     real: list[Candidate] = []
     dropped: list[Passed] = []
     for group in groups.values():
+        pages = [c for c in group if not c.phys % page_size] or group
         best = (
-            [c for c in group if c.phys in named and c.marked]
-            or [c for c in group if c.marked]
-            or [c for c in group if c.phys in named]
-            or group
+            [c for c in pages if c.phys in named and c.marked]
+            or [c for c in pages if c.marked]
+            or [c for c in pages if c.phys in named]
+            or pages
         )
         one, doubt = _original(source, best, page_size) if len(best) > 1 else (best[0], None)
         real.append(one)
@@ -232,7 +252,7 @@ def choose(
             if c is not one
         ]
     real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
-    kept = _newest_two(real, named)
+    kept = _newest_two(real, named, set(booted))
     dropped += [Passed(c.phys, "left over from another kernel") for c in real if c not in kept]
     return kept, dropped
 
@@ -244,8 +264,9 @@ def _original(
 
     The page that the kernel wrote still has names behind totalsize, from where fdt_open_into() put
     them and fdt_pack() took them (seen in every real capture); a page-cache copy of the debugfs
-    file ends in zeros. Where that does not tell, the bytes are the same and lead to the same
-    structures: the one nearest to its tracker is taken, because a kernel allocates both in a row.
+    file ends in zeros, or goes on with the next FDT where somebody joined files. Where that does
+    not tell, the bytes are the same and lead to the same structures: the one nearest to its tracker
+    is taken, because a kernel allocates both in a row.
     """
     where = ", ".join(f"0x{c.phys:x}" for c in copies)
     if len({read_root_page(source, c.phys) for c in copies}) > 1:
@@ -263,7 +284,7 @@ def _original(
 def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool:
     end = candidate.phys + candidate.root.totalsize
     tail = source.read(end, -end % page_size)
-    return tail is not None and any(tail)
+    return tail is not None and any(tail) and fdt.MAGIC not in bytes(tail)
 
 
 def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
@@ -274,25 +295,27 @@ def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
     return walk.preserved.block_around(candidate.phys) is not None
 
 
-def _newest_two(real: Sequence[Candidate], named: set[int]) -> list[Candidate]:
+def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:
     """Keep the incoming and the outgoing handover; leftovers of other kernels are dropped.
 
     The tracker of the newest one still marks it: what counts more kexecs and is not marked is of
     a chain that ran before. The one before it is the incoming one; of several that claim its
-    place, the one that the boot loader named.
+    place, the one that the boot loader named. Where the newest one was booted on, it is the
+    incoming one itself: the running kernel has not made its own yet.
     """
     counted = [c for c in real if c.kexec_count is not None]
-    marked = [c for c in counted if c.marked] or counted
+    marked = [c for c in counted if c.marked] or [c for c in counted if c.phys in named] or counted
     newest = max((c.kexec_count or 0 for c in marked), default=0)
-    kept = [c for c in counted if newest - 1 <= (c.kexec_count or 0) <= newest]
+    early = any(c.kexec_count == newest and c.phys in booted for c in counted)
+    kept = [c for c in counted if newest - (not early) <= (c.kexec_count or 0) <= newest]
     for count in (newest - 1, newest):
         same = [c for c in kept if c.kexec_count == count]
         sure = [c for c in same if c.phys in named] or [c for c in same if c.marked]
         if sure:
             kept = [c for c in kept if c not in same or c in sure]
-    complete = len(kept) > 1  # then one without a count can be neither of the two
+    complete = len(kept) > 1 or early  # then one without a count can be neither of the two
     return [
         c
         for c in real
-        if c in kept or c.phys in named or (c.kexec_count is None and (c.marked or not complete))
+        if c in kept or (c.kexec_count is None and (c.phys in named or c.marked or not complete))
     ]

@@ -193,6 +193,8 @@ def test_find_long_magic(method: int, opened: Opener) -> None:
     pages = {i: text_page(i, start=b"ABCDEFG" + bytes([i % 3])) for i in range(9)}
     source = opened(kdump(pages, method=method))
     assert list(source.find_pages(b"ABCDEFG\1")) == [0x1000, 0x4000, 0x7000]
+    assert list(source.find_pages(b"none", b"ABCDEFG\1")) == [0x1000, 0x4000, 0x7000]
+    assert len(list(source.find_pages(b"ABCD", b"none----"))) == 9
 
 
 def test_read_of_many_pages_crosses_the_cache(opened: Opener) -> None:

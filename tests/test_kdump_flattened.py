@@ -201,7 +201,7 @@ def test_large_blocks(tmp_path: Path) -> None:
         file.write(END)
     inner = unflatten(FileBytes(str(path)))
     assert (inner.size, list(inner.data_ranges())) == (2 * size, [(0, 2 * size)])
-    assert list(inner.scan([(0, 2 * size)], 0, 4096, b"begi")) == [0, size]
+    assert list(inner.scan([(0, 2 * size)], 0, 4096, (b"begi",))) == [(0, 4), (size, 4)]
     assert inner.read(size - 1, 7) == b"\0begin\0"
 
 

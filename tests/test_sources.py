@@ -82,6 +82,12 @@ def test_magics_are_found_at_page_starts(tmp_path_factory, pages, decoys, cut, s
     source = open_elf(FileBytes(str(path)))
     assert list(source.find_pages(MAGIC)) == [PAGE * (1 + p) for p in sorted(pages)]
     source.close()
+    image[: len(MAGIC)] = MAGIC if 0 in pages else b"another!"[: len(MAGIC)]
+    source = _of(tmp_path_factory, [(PAGE, bytes(image))])
+    assert list(source.find_pages(MAGIC, b"another!"[: len(MAGIC)])) == [
+        PAGE * (1 + p) for p in sorted({0, *pages})
+    ]
+    source.close()
 
 
 def test_a_magic_across_two_segments_is_none(tmp_path_factory):
@@ -204,19 +210,26 @@ def test_directories_and_missing_files(tmp_path):
 # --- boot_params in a large image
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("told", ["note", "page", None])
 def test_boot_params_of_a_large_image(told, tmp_path):
-    """Only the kernel's own data are looked through, where VMCOREINFO tells where they are."""
+    """Only the kernel's own data are looked through, where VMCOREINFO tells where they are.
+
+    QEMU puts none into its dumps unless the guest gave it away; the page is in memory all the same.
+    """
     m = Machine(arch="x86_64", at=0x200_0000)
     made = m.handover()
     m.boot_data(made, [(1 << 33, 1 << 24)])
     base = 0x100_0000
     text = f"SYMBOL(_stext)={0xFFFFFFFF81000000:x}\nNUMBER(phys_base)=0\n".encode()
+    if told == "page":
+        m.put(b"OSRELEASE=7.3.4\n" + text.replace(b"=0", b"=-1073741824"))  # of an older kernel
+        m.put(b"OSRELEASE=7.3.4\n" + text)
+        m.put(b"OSRELEASE=7.3.4\n")
     image = bytearray(max(a + len(b) for a, b in m.memory.items()) - base)
     for phys, data in m.memory.items():
         image[phys - base : phys - base + len(data)] = data
     head = elf([(base, bytes(image)), (1 << 32, b"")], "x86_64",
-               notes=note(b"VMCOREINFO", text) if told else b"")  # fmt: skip
+               notes=note(b"VMCOREINFO", text) if told == "note" else b"")  # fmt: skip
     # The second segment is a hole of 80 MiB at the end of the file.
     filler = 80 << 20
     phdr = 64 + 2 * 56

@@ -53,11 +53,11 @@ class Source(ABC):
         return self.read(phys, size)
 
     @abstractmethod
-    def find_pages(self, magic: bytes) -> Iterator[int]:
-        """Yield each physical address, a multiple of 4096, whose bytes begin with ``magic``.
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """Yield each physical address, a multiple of 4096, whose bytes begin with a magic.
 
         Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
-        does not touch its holes. ``magic`` is 4 to 8 bytes.
+        does not touch its holes. Each of ``magics`` is 4 to 8 bytes.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from hwpkho.errors import InputError
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
 #: A scan lets go of the mapped pages behind it after so many bytes, to keep its footprint small.
@@ -120,25 +120,26 @@ class FileBytes:
             at = end
 
     def scan(
-        self, ranges: Iterable[tuple[int, int]], phase: int, step: int, magic: bytes
-    ) -> Iterator[int]:
-        """Yield the offsets in ``ranges``, ``phase`` modulo ``step``, that begin with ``magic``.
+        self, ranges: Iterable[tuple[int, int]], phase: int, step: int, magics: Sequence[bytes]
+    ) -> Iterator[tuple[int, int]]:
+        """Yield ``(offset, size of the magic)`` in ``ranges``, ``phase`` modulo ``step``.
 
-        ``ranges`` are ``(start, end)`` pairs, end exclusive.
+        At these offsets one of ``magics`` begins, no two of which begin alike. ``ranges`` are
+        ``(start, end)`` pairs, end exclusive.
         """
-        first = magic[0]
         for start, end in ranges:
             begin = start + (phase - start) % step
             for window in range(begin, end, WINDOW - WINDOW % step):
                 stop = min(window + WINDOW - WINDOW % step, end)
                 view = self.read(window, stop - window)
                 heads = bytes(view[::step])
-                hit = heads.find(first)
-                while hit >= 0:
-                    offset = window + hit * step
-                    if offset + len(magic) <= end and self.read(offset, len(magic)) == magic:
-                        yield offset
-                    hit = heads.find(first, hit + 1)
+                for magic in magics:
+                    hit = heads.find(magic[0])
+                    while hit >= 0:
+                        offset = window + hit * step
+                        if offset + len(magic) <= end and self.read(offset, len(magic)) == magic:
+                            yield offset, len(magic)
+                        hit = heads.find(magic[0], hit + 1)
                 del view
                 self.let_go(window, stop)
 

@@ -220,14 +220,14 @@ class KdumpSource(Source):
             yield first << self._shift, pages << self._shift
             left -= pages
 
-    def find_pages(self, magic: bytes) -> Iterator[int]:
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.
 
         Where the kernel's page size is known (``page_size_hint``), only its multiples are looked
         at, and of each page only the start is decompressed. Pages that are damaged are passed
         over with a problem.
         """
-        return search(self, magic)
+        return search(self, magics)
 
     def note_damaged(self, count: int, first: DamagedPageError) -> None:
         """Add the problem of the data of ``count`` pages that a search could not look at."""

@@ -39,15 +39,16 @@ class DamagedPageError(InputError):
     """A page whose descriptor or compressed data makes no sense."""
 
 
-def search(source: KdumpSource, magic: bytes) -> Iterator[int]:
+def search(source: KdumpSource, magics: tuple[bytes, ...]) -> Iterator[int]:
     """Yield what :meth:`KdumpSource.find_pages` promises."""
-    return _Search(source, magic).run()
+    return _Search(source, magics).run()
 
 
 class _Search:
-    def __init__(self, source: KdumpSource, magic: bytes) -> None:
+    def __init__(self, source: KdumpSource, magics: tuple[bytes, ...]) -> None:
         self.source = source
-        self.magic = magic
+        self.magics = magics
+        self.length = max(map(len, magics))
         block = source.block_size
         step = min(source.page_size_hint or MIN_PAGE, block)
         self.starts = range(0, block, step)
@@ -98,7 +99,7 @@ class _Search:
                         yield k, bytes(raw)
 
     def look(self, offset: int, word: int) -> tuple[int, ...]:
-        """Return where in its page the data that a descriptor names has the magic."""
+        """Return where in its page the data that a descriptor names has a magic."""
         size = word & 0xFFFF_FFFF
         if offset >= self.high:
             if offset + size <= self.source.file.size:
@@ -145,11 +146,11 @@ class _Search:
             self.first_damaged = error
 
     def compare(self, data: memoryview, flags: int) -> tuple[int, ...]:
-        magic, block = self.magic, self.source.block_size
+        magics, block = self.magics, self.source.block_size
         if len(self.starts) == 1:
-            head = decompress.head(flags, data, block, len(magic))
+            head = decompress.head(flags, data, block, self.length)
             if head is not None:
-                return (0,) if head == magic else _NONE
+                return (0,) if head.startswith(magics) else _NONE
         key = (flags, bytes(data)) if len(data) <= _SMALL else None
         if key is not None and key in self.small:
             return self.small[key]
@@ -160,7 +161,7 @@ class _Search:
                 f"{_FULL_RATIO} times the size of the file; this is no memory image"
             )
         page = decompress.expand(flags, data, block)
-        hits = tuple(s for s in self.starts if page[s : s + len(magic)] == magic)
+        hits = tuple(s for s in self.starts if bytes(page[s : s + self.length]).startswith(magics))
         if key is not None:
             if len(self.small) >= _MEMO:
                 self.small.clear()

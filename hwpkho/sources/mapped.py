@@ -134,7 +134,7 @@ class MappedSource(Source):
         if size:
             yield start, size
 
-    def find_pages(self, magic: bytes) -> Iterator[int]:
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.
 
         Pieces may be thousands of views of the same bytes, so the scan goes over the files: once
@@ -145,16 +145,17 @@ class MappedSource(Source):
             raise InputError(
                 f"{printable(endless.path)}: a device has no end to search to; give --root-fdt PHYS"
             )
+        shortest = min(map(len, magics))
         groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
         for phys, size, offset, file in zip(
             self._phys, self._size, self._offset, self._file, strict=True
         ):
-            if size >= len(magic):
+            if size >= shortest:
                 phase = (offset - phys) % MIN_PAGE
                 groups.setdefault((file, phase), []).append((offset, offset + size, phys))
         ranges = {f: list(self._files[f].data_ranges()) for f, _ in groups}
         found = [
-            self._in_group(self._files[f], phase, sorted(pieces), ranges[f], magic)
+            self._in_group(self._files[f], phase, sorted(pieces), ranges[f], magics)
             for (f, phase), pieces in groups.items()
         ]
         last = -1
@@ -169,16 +170,16 @@ class MappedSource(Source):
         phase: int,
         pieces: list[tuple[int, int, int]],
         data: list[tuple[int, int]],
-        magic: bytes,
+        magics: Sequence[bytes],
     ) -> list[int]:
         found: list[int] = []
         longest = max(end - start for start, end, _ in pieces)
         starts = [p[0] for p in pieces]
         budget = MAX_LOOKUPS
-        for hit in file.scan(_intersect(_merge(pieces), data), phase, MIN_PAGE, magic):
+        for hit, size in file.scan(_intersect(_merge(pieces), data), phase, MIN_PAGE, magics):
             i = bisect_right(starts, hit) - 1
             while i >= 0 and starts[i] + longest > hit:
-                if hit + len(magic) <= pieces[i][1]:
+                if hit + size <= pieces[i][1]:
                     found.append(hit - pieces[i][0] + pieces[i][2])
                 i -= 1
                 budget -= 1

@@ -64,10 +64,10 @@ class CombinedSource(Source):
             at += n
         return memoryview(bytes(parts))
 
-    def find_pages(self, magic: bytes) -> Iterator[int]:
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`."""
         last = -1
-        for phys in heapq.merge(*(s.find_pages(magic) for s in self._sources)):
+        for phys in heapq.merge(*(s.find_pages(*magics) for s in self._sources)):
             if phys != last:
                 yield phys
             last = phys
@@ -106,10 +106,10 @@ class PieceSource(Source):
                 return memoryview(data)[phys - start : phys - start + size]
         return None
 
-    def find_pages(self, magic: bytes) -> Iterator[int]:
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`."""
         for start, data in self._pieces:
-            if not start % MIN_PAGE and data.startswith(magic):
+            if not start % MIN_PAGE and data.startswith(magics):
                 yield start
 
     def extents(self) -> Iterator[tuple[int, int]]:

@@ -44,9 +44,9 @@ class Recorder(Source):
         """See :meth:`Source.peek`."""
         return self.inner.peek(phys, size)
 
-    def find_pages(self, magic: bytes) -> Iterator[int]:
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`."""
-        return self.inner.find_pages(magic)
+        return self.inner.find_pages(*magics)
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`."""

@@ -23,7 +23,7 @@ from hwpkho.sources.base import MIN_PAGE
 from hwpkho.walkers import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.sources.base import Source
 
@@ -36,6 +36,10 @@ _KERNEL_SPAN = 64 << 20
 _SMALL_IMAGE = 64 << 20
 _PIECE = 1 << 20
 _MAX_CHAIN = 64
+#: How VMCOREINFO begins in memory (kernel/vmcore_info.c), in a page of its own; of the kernels that
+#: ran before, some may still be there.
+VMCOREINFO = b"OSRELEAS"
+_MAX_NOTES = 8
 #: A kernel keeps a handful of copies of boot_params.
 _MAX_BOOT_PARAMS = 1024
 _MAX_DTB = 2 << 20
@@ -59,12 +63,16 @@ class BootHandover(NamedTuple):
     booted: bool = True
 
 
-def from_setup_data(source: Source) -> Iterator[BootHandover]:
-    """Yield what x86 setup_data says, found through copies of boot_params."""
+def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootHandover]:
+    """Yield what x86 setup_data says, found through copies of boot_params.
+
+    ``notes`` are physical addresses of pages that begin as a kernel's VMCOREINFO does, for an image
+    that brings none of its own.
+    """
     visited: set[int] = set()
     places = (
         hdrs
-        for start, size in _where_to_look(source)
+        for start, size in _where_to_look(source, notes)
         for hdrs in _find(source, start, size, b"HdrS")
         if hdrs >= _HDRS
     )
@@ -74,20 +82,27 @@ def from_setup_data(source: Source) -> Iterator[BootHandover]:
             yield from _setup_chain(source, int.from_bytes(header[-8:], "little"), visited)
 
 
-def _where_to_look(source: Source) -> Iterator[tuple[int, int]]:
+def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, int]]:
     extents = list(source.extents())
     if sum(size for _, size in extents) <= _SMALL_IMAGE:
         yield from extents
         return
-    stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", source.vmcoreinfo, re.MULTILINE)
-    base = re.search(rb"^NUMBER\(phys_base\)=(-?[0-9]{1,20})$", source.vmcoreinfo, re.MULTILINE)
+    texts = [source.vmcoreinfo] if source.vmcoreinfo else []
+    texts += [bytes(source.peek(at, MIN_PAGE) or b"") for at in notes[:_MAX_NOTES]]
+    for first in sorted({at for text in texts if (at := _kernel_at(text)) is not None}):
+        for start, size in extents:
+            low, high = max(start, first), min(start + size, first + _KERNEL_SPAN)
+            if low < high:
+                yield low, high - low
+
+
+def _kernel_at(vmcoreinfo: bytes) -> int | None:
+    """Return the physical address of _stext, None where that is not told."""
+    stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", vmcoreinfo, re.MULTILINE)
+    base = re.search(rb"^NUMBER\(phys_base\)=(-?[0-9]{1,20})$", vmcoreinfo, re.MULTILINE)
     if stext is None or base is None:
-        return
-    first = int(stext[1], 16) - _KERNEL_MAP + int(base[1])
-    for start, size in extents:
-        low, high = max(start, first), min(start + size, first + _KERNEL_SPAN)
-        if low < high:
-            yield low, high - low
+        return None
+    return int(stext[1], 16) - _KERNEL_MAP + int(base[1])
 
 
 def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE) -> Iterator[int]:
@@ -104,6 +119,8 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
             continue
         data = bytes(piece)
         hit = data.find(what)
+        del piece
+        source.let_go(at, length)
         while hit >= 0:
             yield at + hit
             hit = data.find(what, hit + 1)

@@ -82,7 +82,7 @@ def from_memory(
     if options.root_fdt is None:
         seen = find.search(source)
         if source.arch != "arm64":
-            told += boot.from_setup_data(source)
+            told += boot.from_setup_data(source, seen.notes)
         told += boot.from_device_trees(source, seen.magics)
         candidates = seen.candidates
     else:

@@ -8,7 +8,7 @@ names itself. Generations are ordered by kexec-metadata; see spec "what captures
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
@@ -17,6 +17,7 @@ from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources.base import MIN_PAGE
+from hwpkho.walkers import boot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,11 +65,13 @@ class Search:
         candidates: Pages that are a root FDT, ascending.
         lookalikes: ``(phys, why not)`` of pages that only begin like one.
         magics: Physical addresses of all FDTs seen at page starts, ascending.
+        notes: Physical addresses of what looks like a kernel's VMCOREINFO, ascending.
     """
 
     candidates: list[Candidate]
     lookalikes: list[tuple[int, str]]
     magics: list[int]
+    notes: list[int] = field(default_factory=list)
 
 
 def search(source: Source) -> Search:
@@ -78,7 +81,12 @@ def search(source: Source) -> Search:
     """
     found = Search([], [], [])
     known: dict[bytes, Candidate | str] = {}  # by content, str: why it only looks like one
-    for phys in source.find_pages(fdt.MAGIC):
+    # A source that is a file of this kernel's says by itself what stands in its VMCOREINFO.
+    notes = () if source.vmcoreinfo or source.arch == "arm64" else (boot.VMCOREINFO,)
+    for phys in source.find_pages(fdt.MAGIC, *notes):
+        if bytes(source.peek(phys, len(fdt.MAGIC)) or b"") != fdt.MAGIC:
+            found.notes.append(phys)
+            continue
         found.magics.append(phys)
         # The kernel writes compatible first: a page's beginning tells, however long the tree.
         head = source.peek(phys, MIN_PAGE)

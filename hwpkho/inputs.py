@@ -108,7 +108,7 @@ def _capture(image: Source, name: str) -> Memory:
 def _folder(folder: Path) -> Recognised:
     name = printable(str(folder))
     segments = bool(raw.segment_files(folder))
-    if copies.is_debugfs(folder):
+    if copies.holds_debugfs(folder):
         if segments:
             raise InputError(f"{name}: both a debugfs copy and memory segments; give one of them")
         return copies.read_debugfs(folder)

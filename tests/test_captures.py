@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import captures
 import pytest
 
@@ -157,6 +159,28 @@ def test_debugfs_alone(name, cli):
             assert h["hwpoison"]["revision"] == truth["revision"]
             assert h["hwpoison"]["pfns"] is None
             assert h["hwpoison"]["count"] == len(truth["hwpoison_pfns"]) or w["list"] == "broken"
+
+
+def test_debugfs_one_side_or_one_folder_deeper(cli, capture, tmp_path):
+    name = "x86-structv1-small-post"
+    copy = captures.CAPTURES / name / "debugfs-kho"
+
+    def decoded(*inputs):
+        got = cli("decode", "--json", *inputs)
+        assert got.code == 0, got.err
+        return [h | {"source": None, "problems": None} for h in got.json["handovers"]]
+
+    whole = decoded(copy)
+    shutil.copytree(copy, tmp_path / "deeper" / "kho")  # cp -r into a folder that was there
+    assert decoded(tmp_path / "deeper") == whole
+    incoming, outgoing = decoded(copy / "in"), decoded(copy / "out")
+    assert [incoming[0]["role"], outgoing[0]["role"]] == ["in", "out"]
+    assert incoming[0]["hwpoison"] == whole[0]["hwpoison"]
+    assert outgoing == whole[1:]
+    assert decoded(capture(name), copy / "in", copy / "out") == decoded(capture(name), copy)
+    shutil.copytree(copy / "in", tmp_path / "elsewhere")
+    shutil.copytree(copy / "out", tmp_path / "renamed")
+    assert [decoded(tmp_path / n)[0]["role"] for n in ("elsewhere", "renamed")] == [None, "out"]
 
 
 @pytest.mark.parametrize("name", captures.NAMES)

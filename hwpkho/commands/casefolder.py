@@ -119,7 +119,7 @@ def with_handed(options: ValidateOptions, contents: Contents) -> ValidateOptions
 
 
 def _folder_role(path: Path) -> Role:
-    if copies.is_debugfs(path) or raw.segment_files(path):
+    if copies.holds_debugfs(path) or raw.segment_files(path):
         return "input"
     from hwpkho.maps import registry
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: A file of the debugfs folder is at most this long, bytes; a kernel makes single pages.
 MAX_FILE = 1 << 20
 _MAX_SUBTREES = 4096
+_KHO, _BLOBS = "kho", "sub_fdts"
 
 
 @dataclass(slots=True)
@@ -68,17 +69,28 @@ class Copy:
 def is_debugfs(folder: Path) -> bool:
     """Tell whether a folder is a copy of /sys/kernel/debug/kho."""
     return any((folder / side / what).exists() for side in ("in", "out") for what in (
-        "fdt", "sub_fdts", "scratch_phys",
+        "fdt", _BLOBS, "scratch_phys",
     ))  # fmt: skip
+
+
+def holds_debugfs(folder: Path) -> bool:
+    """Tell whether :func:`read_debugfs` finds a copy in a folder that need not be one itself."""
+    return is_debugfs(folder) or is_debugfs(folder / _KHO) or (folder / _BLOBS).is_dir()
 
 
 def read_debugfs(folder: Path) -> list[Copy]:
     """Read a copy of /sys/kernel/debug/kho: incoming first.
 
-    Raises InputError where a file is damaged beyond use.
+    ``folder`` is the copy, the folder that ``cp -r`` found there and put it into, or one of its two
+    sides. Raises InputError where a file is damaged beyond use.
     """
     sides: tuple[Role, ...] = ("in", "out")
-    copies = [_side(folder / side, side) for side in sides if (folder / side).is_dir()]
+    if is_debugfs(folder):
+        copies = [_side(folder / side, side) for side in sides if (folder / side).is_dir()]
+    elif is_debugfs(folder / _KHO):
+        return read_debugfs(folder / _KHO)
+    else:
+        copies = [_side(folder, _role_of(folder))]
     found = [c for c in copies if c.fdt or c.subtrees or c.scratch or c.problems]
     if not any(c.fdt or c.subtrees for c in found):
         raise InputError(f"{printable(str(folder))}: no root FDT and no subtree in this folder")
@@ -88,7 +100,15 @@ def read_debugfs(folder: Path) -> list[Copy]:
     return [c for c in found if c.fdt or c.subtrees or c.problems]
 
 
-def _side(folder: Path, role: Role) -> Copy:
+def _role_of(side: Path) -> Role | None:
+    """Only the outgoing side tells of scratch; without that, what the kernel calls it."""
+    if (side / "scratch_phys").exists():
+        return "out"
+    name = side.resolve().name
+    return "in" if name == "in" else "out" if name == "out" else None
+
+
+def _side(folder: Path, role: Role | None) -> Copy:
     copy = Copy(printable(str(folder)), role)
     root = folder / "fdt"
     if root.is_file():
@@ -97,7 +117,7 @@ def _side(folder: Path, role: Role) -> Copy:
             copy.fdt = raw
         else:
             copy.problems.append(_unusable(root, raw))
-    blobs = folder / "sub_fdts"
+    blobs = folder / _BLOBS
     names = sorted(p for p in blobs.iterdir() if p.is_file()) if blobs.is_dir() else []
     if len(names) > _MAX_SUBTREES:
         raise InputError(f"{printable(str(blobs))}: more than {_MAX_SUBTREES} files")

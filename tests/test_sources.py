@@ -110,6 +110,8 @@ def test_combined(tmp_path_factory):
     assert list(both.find_pages(MAGIC)) == [3 * PAGE]
     assert list(both.extents()) == [(PAGE, 3 * PAGE)]
     assert both.name == f"{first.name}, {second.name}"
+    both.let_go(PAGE, PAGE)
+    assert both.read(PAGE, PAGE) == b"a" * PAGE
     both.close()
 
 

@@ -85,6 +85,11 @@ class CombinedSource(Source):
         if end > start:
             yield start, end - start
 
+    def let_go(self, phys: int, size: int) -> None:
+        """See :meth:`Source.let_go`."""
+        for source in self._sources:
+            source.let_go(phys, size)
+
     def close(self) -> None:
         """Close all of them."""
         for source in self._sources:

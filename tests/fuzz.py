@@ -84,6 +84,8 @@ def mutate(rng: random.Random, image: bytes, places: list[int]) -> bytes:
     """Return a changed copy of an image."""
     data = bytearray(image)
     for _ in range(rng.choice((1, 1, 2, 3, 8, 32))):
+        if not data:
+            break
         at = min(rng.choice(places), len(data) - 1)
         if rng.random() < 0.1:
             at = rng.randrange(len(data))
@@ -100,8 +102,6 @@ def mutate(rng: random.Random, image: bytes, places: list[int]) -> bytes:
             data[at : at + 8] = rng.randbytes(8)
         else:
             del data[rng.randrange(len(data)) :]
-            if not data:
-                return b""
             places = [p for p in places if p < len(data)] or [0]
     return bytes(data)
 

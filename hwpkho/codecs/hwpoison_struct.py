@@ -18,7 +18,7 @@ VERSION = 1
 SIZE = 32
 
 
-def matches(raw: bytes) -> bool:  # noqa: ARG001 - the revision without a magic takes the rest
+def matches(_raw: bytes) -> bool:
     """Every blob that is no other revision's."""
     return True
 
@@ -37,7 +37,7 @@ def parse(raw: bytes) -> HwpoisonBlob:
     return HwpoisonBlob(NAME, version, h.count, vmalloc, h.pad)
 
 
-def build(blob: HwpoisonBlob, page_size: int) -> bytes:  # noqa: ARG001 - as every revision
+def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
     """Return the 32 bytes."""
     v = blob.vmalloc
     return headers.build(

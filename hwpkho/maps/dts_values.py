@@ -41,7 +41,7 @@ _BINARY = (
 _LEVEL = {op: level for level, ops in enumerate(_BINARY) for op in ops}
 
 
-class _Unknown(Exception):  # noqa: N818 - not an error: the value is merely not known
+class _UnknownError(Exception):  # not an error: the value is merely not known
     """The value needs something that is not in the text; ``args[0]`` says what."""
 
 
@@ -80,7 +80,7 @@ class ValueReader:
         while True:
             try:
                 self._part(out)
-            except _Unknown as error:
+            except _UnknownError as error:
                 unknown = unknown or f"line {self.line_of(self.at)}: {error.args[0]}"
             self._blank()
             char = self.text[self.at : self.at + 1]
@@ -121,10 +121,10 @@ class ValueReader:
                 raise self.fail(match.start(), "a byte string holds what is no hex digit") from None
         elif match := _REFERENCE.match(text, self.at) or _INCBIN.match(text, self.at):
             self.at = match.end()
-            raise _Unknown(f"{printable(match[0][:40])} is not known here")
+            raise _UnknownError(f"{printable(match[0][:40])} is not known here")
         elif match := _TOKEN.match(text, self.at):
             self._to_end(0)
-            raise _Unknown(f"{printable(match[0][:40])} needs the preprocessor")
+            raise _UnknownError(f"{printable(match[0][:40])} needs the preprocessor")
         else:
             raise self.fail(self.at, "expected a value")
 
@@ -152,7 +152,7 @@ class ValueReader:
             tokens = self._cell_tokens()
             try:
                 value = _Expression(tokens).value()
-            except _Unknown as error:
+            except _UnknownError as error:
                 unknown = unknown or str(error.args[0])
                 continue
             high = value >> bits
@@ -160,7 +160,7 @@ class ValueReader:
                 raise self.fail(start, f"0x{value:x} does not fit into a cell of {bits} bits")
             out += (value & ((1 << bits) - 1)).to_bytes(bits // 8, "big")
         if unknown:
-            raise _Unknown(unknown)
+            raise _UnknownError(unknown)
 
     def _cell_tokens(self) -> list[tuple[str, str]]:
         """Return the tokens of one cell: a literal, or all of a parenthesised expression."""
@@ -190,15 +190,15 @@ class _Expression:
         self.nesting = 0
 
     def value(self) -> int:
-        """Return the value, 0 to 2^64 - 1. Raises _Unknown for macros and nonsense."""
+        """Return the value, 0 to 2^64 - 1. Raises _UnknownError for macros and nonsense."""
         result = self._unary()
         if self.at < len(self.tokens):
-            raise _Unknown("an expression is not understood")
+            raise _UnknownError("an expression is not understood")
         return result
 
     def _next(self) -> tuple[str, str]:
         if self.at >= len(self.tokens):
-            raise _Unknown("an expression ends early")
+            raise _UnknownError("an expression ends early")
         self.at += 1
         return self.tokens[self.at - 1]
 
@@ -208,13 +208,13 @@ class _Expression:
     def _ternary(self) -> int:
         self.nesting += 1
         if self.nesting > _MAX_NESTING:
-            raise _Unknown("an expression is nested too deeply")
+            raise _UnknownError("an expression is nested too deeply")
         result = self._binary(0)
         if self._peek() == "?":
             self.at += 1
             yes = self._ternary()
             if self._next()[1] != ":":
-                raise _Unknown("an expression lacks its :")
+                raise _UnknownError("an expression lacks its :")
             no = self._ternary()
             result = yes if result else no
         self.nesting -= 1
@@ -235,16 +235,16 @@ class _Expression:
         if kind == "number":
             number = ValueReader.number(text)
             if number is None or number > _U64:
-                raise _Unknown(f"{printable(text[:40])} is no 64-bit number")
+                raise _UnknownError(f"{printable(text[:40])} is no 64-bit number")
             result = number
         elif kind == "char":
             result = ord(_ESCAPE.sub(_unescape, text[1:-1])[:1] or "\0")
         elif text == "(":
             result = self._ternary()
             if self._next()[1] != ")":
-                raise _Unknown("an expression lacks its )")
+                raise _UnknownError("an expression lacks its )")
         else:
-            raise _Unknown(f"{printable(text[:40])} needs the preprocessor")
+            raise _UnknownError(f"{printable(text[:40])} needs the preprocessor")
         for sign in reversed(signs):
             if sign == "!":
                 result = int(not result)
@@ -256,7 +256,7 @@ class _Expression:
 def _apply(op: str, a: int, b: int) -> int:
     if op in ("/", "%"):
         if not b:
-            raise _Unknown("an expression divides by 0")
+            raise _UnknownError("an expression divides by 0")
         return a // b if op == "/" else a % b
     if op in ("<<", ">>"):
         if b > 63:

@@ -41,10 +41,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
     }
 
 
-def one(
-    result: CaseResult,
-    context: Context,  # noqa: ARG001 - the formats' signature
-) -> Iterator[str]:
+def one(result: CaseResult, _context: Context) -> Iterator[str]:
     """Yield the document of a single case; nothing where it could not be judged."""
     v = result.validation
     if v is not None:

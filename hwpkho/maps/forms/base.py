@@ -130,7 +130,7 @@ class LineForm(ABC):
     more: bool = False
     again: bool = False
 
-    def run(self, block: bytes, start: int) -> int:  # noqa: ARG002
+    def run(self, block: bytes, start: int) -> int:  # noqa: ARG002 - for forms that have runs
         """Take lines at once that :meth:`feed` would take one by one; a form need not have this.
 
         ``block`` is whole lines, each ended by LF; one with a trigger of this form begins at

@@ -28,7 +28,7 @@ class MemmapJson(FileForm):
     name = "json"
     about = "hwpkho's own memmap document (--json, --to json)"
 
-    def sniff(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - told by content alone
+    def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
         return head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{" and SCHEMA.encode() in head[:4096]
 

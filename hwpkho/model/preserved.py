@@ -68,16 +68,27 @@ class Preserved:
                 return start, order
         return None
 
-    def any_in(self, start: int, end: int) -> bool:
-        """Tell whether a block has a part in the bytes from ``start`` to before ``end``."""
-        for (order, number), leaf in self.leaves.items():
-            shift, base = self.page_shift + order, number * self.bits
-            low = max((start >> shift) - base, 0)
-            high = min(((end - 1) >> shift) - base, self.bits - 1)
-            if low <= high:
-                mask = (1 << (high - low + 1)) - 1
-                if int.from_bytes(leaf, "little") >> low & mask:
-                    return True
+    def without_blocks(self, starts: Iterable[int], size: int) -> Iterator[int]:
+        """Yield those of ``starts`` (bytes) of whose ``size`` bytes no block has a part."""
+        orders = {order for order, _ in self.leaves}
+        for start in starts:
+            if not any(self._any_of(order, start, start + size) for order in orders):
+                yield start
+
+    def _any_of(self, order: int, start: int, end: int) -> bool:
+        """Tell whether a block of ``order`` has a part in the bytes ``start`` to before ``end``."""
+        shift = self.page_shift + order
+        first, last = start >> shift, (end - 1) >> shift
+        for number in range(first // self.bits, last // self.bits + 1):
+            leaf = self.leaves.get((order, number))
+            if leaf is None:
+                continue
+            low, high = (
+                max(first - number * self.bits, 0),
+                min(last - number * self.bits, self.bits - 1),
+            )
+            if int.from_bytes(leaf, "little") >> low & (1 << (high - low + 1)) - 1:
+                return True
         return False
 
     def spans(self) -> Iterator[tuple[int, int, int]]:

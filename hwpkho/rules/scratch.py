@@ -103,11 +103,9 @@ def _extends(h: Handover, ground: Ground) -> bool:
     if h.walk is None:
         return False
     nodes = {node >> _GIB_BITS for node in h.walk.nodes}
-    return any(
-        start >> _GIB_BITS not in nodes
-        and not h.walk.preserved.any_in(start, start + (1 << _GIB_BITS))
-        for start in islice(ground.parts(_GIB_BITS), _MAX_PARTS)
-    )
+    parts = islice(ground.parts(_GIB_BITS), _MAX_PARTS)
+    without = (start for start in parts if start >> _GIB_BITS not in nodes)
+    return any(True for _ in h.walk.preserved.without_blocks(without, 1 << _GIB_BITS))
 
 
 def overwritten(h: Handover, ground: Ground) -> bool:

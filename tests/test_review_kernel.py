@@ -14,6 +14,7 @@ from hwpkho.commands.validate import ValidateOptions, validate
 
 PFNS = [0x50010, 0x52000]
 SCRATCH = (0x7600_0000, 0x200_0000)
+RAM = "40000000-7fffffff : System RAM\n"
 
 
 @pytest.fixture
@@ -21,12 +22,16 @@ def m():
     return Machine(at=0x6000_0000)
 
 
-def _validate(m, made, folder, root=None, areas=(SCRATCH,)):
+def validated(
+    m, made, folder, root=None, areas=(SCRATCH,), *, iomem=RAM, length=None, arch=None, size=None
+):
+    """Judge the machine's handover; ``length`` and ``size`` are handed over for what there is."""
     array = m.put(build_scratch(list(areas)))
-    iomem = folder / "iomem"
-    iomem.write_text("40000000-7fffffff : System RAM\n")
-    case = CaseOptions(m.page_size, root or made.root, (array, 16 * len(areas)))
-    return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(iomem),)))
+    map_ = folder / "iomem"
+    map_.write_text(iomem)
+    handed = array, 16 * len(areas) if length is None else length
+    case = CaseOptions(m.page_size, root or made.root, handed, arch, size)
+    return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(map_),)))
 
 
 def set_root(m, made, name, value, node=None):
@@ -43,7 +48,7 @@ def set_root(m, made, name, value, node=None):
 def test_a_totalsize_beyond_the_page_is_not_noticed(total, m, tmp_path):
     made = m.handover(PFNS)
     m.poke(made.root + 4, ">I", total)
-    judged = _validate(m, made, tmp_path)
+    judged = validated(m, made, tmp_path)
     assert judged.outcome == "replay"
     assert [f.severity for f in judged.findings if f.code == "HP201"] == ["warning"]
 
@@ -51,7 +56,7 @@ def test_a_totalsize_beyond_the_page_is_not_noticed(total, m, tmp_path):
 def test_a_chunk_that_is_an_array_page_too(m, tmp_path):
     made = m.handover(PFNS, capacity=1024)
     m.poke(made.chunks[0] + 16, "<Q", made.chunks[0])
-    judged = _validate(m, made, tmp_path)
+    judged = validated(m, made, tmp_path)
     assert (judged.outcome, judged.pfns) == ("dropped", 0)
 
 
@@ -62,14 +67,14 @@ def test_a_chunk_that_is_an_array_page_too(m, tmp_path):
 def test_compatible_without_a_nul_of_its_own(compatible, outcome, m, tmp_path):
     made = m.handover(PFNS)
     set_root(m, made, "compatible", compatible)
-    assert _validate(m, made, tmp_path).outcome == outcome
+    assert validated(m, made, tmp_path).outcome == outcome
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 7])
 def test_the_fdt_revision_does_not_look_at_blob_size(size, m, tmp_path):
     made = m.handover(PFNS, revision="fdt-v1")
     set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
-    judged = _validate(m, made, tmp_path)
+    judged = validated(m, made, tmp_path)
     assert (judged.outcome, judged.pfns) == ("replay", 2)
 
 
@@ -77,7 +82,7 @@ def test_the_fdt_revision_does_not_look_at_blob_size(size, m, tmp_path):
 def test_the_struct_revision_looks_at_blob_size(size, m, tmp_path):
     made = m.handover(PFNS)
     set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
-    assert _validate(m, made, tmp_path).outcome == "dropped"
+    assert validated(m, made, tmp_path).outcome == "dropped"
 
 
 @pytest.mark.parametrize(("offset", "outcome"), [(0x108, "replay"), (0x104, "refused")])
@@ -85,7 +90,7 @@ def test_a_root_fdt_inside_its_page(offset, outcome, m, tmp_path):
     made = m.handover(PFNS)
     m.memory[made.root] = bytes(offset) + m.memory[made.root][:-offset]
     m.poke(made.pages[0], "<Q", made.root // m.page_size + 1)
-    judged = _validate(m, made, tmp_path, made.root + offset)
+    judged = validated(m, made, tmp_path, made.root + offset)
     assert judged.outcome == outcome
     # The page behind it is none of the handover.
     assert judged.runs.counts() == {"replays": 2}
@@ -98,7 +103,7 @@ def test_damage_of_the_root_before_and_behind_the_node(node, outcome, m, tmp_pat
     tree = fdt.parse(m.memory[made.root]).root
     assert tree.children[0].name == "hwpoison"
     m.poke(made.root + tree.children[node].offset, ">I", 7)
-    assert _validate(m, made, tmp_path).outcome == outcome
+    assert validated(m, made, tmp_path).outcome == outcome
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,7 @@ def test_damage_of_the_root_before_and_behind_the_node(node, outcome, m, tmp_pat
 def test_scratch_must_hold_the_page_structs(sizes, outcome, m, tmp_path):
     """1 GiB of RAM in pages of 4 KiB has 16 MiB of page structs."""
     areas = [(0x7000_0000 + (i << 26), size << 20) for i, size in enumerate(sizes)]
-    judged = _validate(m, m.handover(PFNS), tmp_path, areas=areas)
+    judged = validated(m, m.handover(PFNS), tmp_path, areas=areas)
     assert judged.outcome == outcome
     assert any(f.code == "HP420" for f in judged.findings) == (outcome == "crash")
 
@@ -123,7 +128,7 @@ def test_larger_pages_need_less_scratch(page_size, kib, outcome, tmp_path):
     """Measured with 1 GiB of RAM, by bisection."""
     m = Machine(page_size, at=0x6000_0000)
     made, size = m.handover([0x5001]), kib << 10
-    assert _validate(m, made, tmp_path, areas=[(0x7000_0000, size)]).outcome == outcome
+    assert validated(m, made, tmp_path, areas=[(0x7000_0000, size)]).outcome == outcome
 
 
 def test_an_order_that_would_reach_over_the_chunk(tmp_path):
@@ -132,5 +137,5 @@ def test_an_order_that_would_reach_over_the_chunk(tmp_path):
     made = m.handover(PFNS)
     assert made.chunks == [made.pages[0] + m.page_size]
     m.poke(made.blob + 24, "<IHH", 2, 1, 1)
-    judged = _validate(m, made, tmp_path)
+    judged = validated(m, made, tmp_path)
     assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))

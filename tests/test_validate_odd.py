@@ -11,14 +11,10 @@ from array import array
 
 import pytest
 from handovers import Machine
-from test_review_kernel import PFNS, SCRATCH, set_root
+from test_review_kernel import PFNS, RAM, SCRATCH, set_root, validated
 
-from hwpkho.cases import CaseOptions
 from hwpkho.codecs import vmalloc
-from hwpkho.codecs.metadata import build_scratch
-from hwpkho.commands.validate import ValidateOptions, validate
 
-RAM = "40000000-7fffffff : System RAM\n"
 NOWHERE = 0x8_0000_0000
 
 
@@ -29,13 +25,8 @@ def m():
 
 def outcome(m, made, folder, areas=(SCRATCH,), *, iomem=RAM, length=None, size=None):
     """Return what validate says of the machine's handover."""
-    at = m.put(build_scratch(list(areas)))
-    (folder / "iomem").write_text(iomem)
-    handed = at, 16 * len(areas) if length is None else length
-    case = CaseOptions(m.page_size, made.root, handed, "arm64", size)
-    return validate(
-        [str(m.save(folder))], ValidateOptions(case, memmaps=(str(folder / "iomem"),))
-    ).outcome
+    more = {"iomem": iomem, "length": length, "arch": "arm64", "size": size}
+    return validated(m, made, folder, areas=areas, **more).outcome
 
 
 @pytest.mark.parametrize(
@@ -135,11 +126,10 @@ def test_a_node_that_is_reached_twice(m, tmp_path):
     """It marks 128 MiB further up, too, where RAM is as well."""
     made = m.handover(PFNS)
     leaf = made.nodes[0]
-    for node in made.nodes[1:]:
-        words = list(struct.unpack("<512Q", m.memory[node]))
-        if leaf in words:
-            words[words.index(leaf) + 1] = leaf
-            m.memory[node] = struct.pack("<512Q", *words)
+    (node,) = (n for n in made.nodes[1:] if leaf in struct.unpack("<512Q", m.memory[n]))
+    words = list(struct.unpack("<512Q", m.memory[node]))
+    words[words.index(leaf) + 1] = leaf
+    m.memory[node] = struct.pack("<512Q", *words)
     assert outcome(m, made, tmp_path) == "replay"
 
 

@@ -25,6 +25,8 @@ say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
 die() { printf 'prepare.sh: %s\n' "$*" >&2; exit 1; }
 cannot() { printf 'prepare.sh: %s\n' "$*" >&2; exit 3; }
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
+# FILE AS: guests may be reading it, so it is never there by half, nor replaced by the same.
+put() { cmp -s "$1" "$2" || { cp "$1" "$2.$$" && mv "$2.$$" "$2"; }; }
 
 # --- What Debian has ---------------------------------------------------------------------------
 
@@ -133,7 +135,8 @@ build_kernel() {  # KIND → $folder with the image, build/ and config
   mkdir -p "$build"
   log="$folder/build.log"
   cat "${parts[@]}" > "$folder/fragment"
-  kmake "$arch" -C "$source" O="$build" KCONFIG_ALLCONFIG="$folder/fragment" allnoconfig > "$log" 2>&1
+  kmake "$arch" -C "$source" O="$build" KCONFIG_ALLCONFIG="$folder/fragment" allnoconfig > "$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; die "$kind: allnoconfig failed"; }
   local refused
   refused="$(grep ^CONFIG "$folder/fragment" | grep -vxFf "$build/.config" || true)"
   [ -z "$refused" ] || die "$kind: this kernel does not take: $refused"
@@ -153,16 +156,16 @@ own_kernel() {  # KIND: KERNEL=DIR as it is
   build="$(cd "$KERNEL" && pwd)"
   folder="$cache/kernel-own-$kind-$(echo "$build" | sha256sum | cut -c1-12)"
   mkdir -p "$folder"
-  cp "$build/arch/$([ "$arch" = arm64 ] && echo arm64 || echo x86)/boot/$image" "$folder/$image"
-  cp "$build/.config" "$folder/config"
+  put "$build/arch/$([ "$arch" = arm64 ] && echo arm64 || echo x86)/boot/$image" "$folder/$image"
+  put "$build/.config" "$folder/config"
 }
 
 build_module() {  # KIND → $folder/module.ko
   local arch work stamp
   arch="$(arch_of "$1")"
   if [ -n "${MODULE:-}" ]; then
-    rm -f "$folder/module.ko" "$folder/module.stamp"
-    [ "$MODULE" = none ] || cp "$MODULE" "$folder/module.ko"
+    rm -f "$folder/module.stamp"
+    if [ "$MODULE" = none ]; then rm -f "$folder/module.ko"; else put "$MODULE" "$folder/module.ko"; fi
     return
   fi
   # Symbols move whenever the kernel is linked anew.
@@ -206,6 +209,7 @@ build_python() {  # DEBIAN-ARCH → $guest/python.tar
   ln -s usr/lib64 "$tree/lib64"
   private_apt
   minor="$(apt-cache depends python3-minimal | sed -n 's/.*Depends: python3\.\([0-9]*\)-minimal.*/\1/p' | head -n 1)"
+  [ -n "$minor" ] || die "no python3.N in what python3-minimal depends on"
   for name in "python3.$minor-minimal" "libpython3.$minor-minimal" "libpython3.$minor-stdlib" \
     libc6 zlib1g libexpat1 libffi8; do
     deb="$(download "$name:$1")"

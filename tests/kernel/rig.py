@@ -173,7 +173,6 @@ class Run:
     log: str
     ended: str
     out: Path
-    seconds: float = 0.0
 
     def said(self, prefix: str = "hwpkho: ") -> list[str]:
         """Return what follows ``prefix`` in the lines that have it."""
@@ -391,7 +390,6 @@ class Started:
     def finish(self, bound: float = BOUND) -> Run:
         """Wait for the end, and return what the guest left."""
         ended = self._wait(bound)
-        seconds = time.monotonic() - self.start
         log = self.log()
         self.errors.seek(0)
         told = self.errors.read()
@@ -407,4 +405,4 @@ class Started:
                     folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
                 )
         image.unlink()
-        return Run(log, ended, folder, seconds)
+        return Run(log, ended, folder)

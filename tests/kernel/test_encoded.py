@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import handing
@@ -87,7 +88,10 @@ def test_every_page_is_poisoned_again(
     guest = handing.encode(cli, kernel, work, pfns, revision)
     guest.run = handing.consumer(revision, poison=True) + handing.LOOK
     run = guest.boot()
-    _booted(run)
+    if os.environ.get("MODULE"):
+        _booted(run)  # what another consumer says cannot be read
+    else:
+        _check(run, pfns)
     assert run.poisoned == sorted(pfns)
     assert run.corrupted_kib == count * kernel.page_size // 1024
 

@@ -13,7 +13,10 @@ import pytest
 from handovers import Machine
 from test_review_kernel import PFNS, RAM, SCRATCH, set_root, validated
 
+from hwpkho.cases import CaseOptions, read_case
 from hwpkho.codecs import vmalloc
+from hwpkho.errors import InputError
+from hwpkho.walkers import tracker
 
 NOWHERE = 0x8_0000_0000
 
@@ -211,3 +214,27 @@ def test_what_is_handed_over_is_no_root_fdt(tmp_path, cli):
     )
     got = cli("validate", folder, "--json")
     assert (got.code, got.json["outcome"]) == (1, "refused")
+
+
+def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
+    """16 bytes for each: next, and no entry."""
+    made = m.handover(PFNS)
+    steps = 50_000
+    at = m.put(pages=steps * 16 // m.page_size + 2)
+    words = (word for i in range(steps) for word in (at + 16 * (i + 1), 0))
+    m.write(at, struct.pack(f"<{2 * steps}Q", *words))
+    m.poke(made.blob + 16, "<Q", at)
+    handover = read_case([str(m.save(tmp_path))], CaseOptions(m.page_size, made.root)).handovers[0]
+    assert len(handover.hwpoison.chunks) < 1000
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
+    """Each word of the top table leads to a node that begins 8 bytes behind the one before."""
+    made = m.handover(PFNS)
+    at = m.put(pages=2)
+    m.memory[made.tracker] = struct.pack("<512Q", *(at + 8 * i for i in range(512)))
+    assert outcome(m, made, tmp_path) == "dropped"
+    monkeypatch.setattr(tracker, "_MAX_OVERLAPS", 500)
+    with pytest.raises(InputError, match=r"more than 500 nodes of the tracker at 0x.* overlap"):
+        outcome(m, made, tmp_path)

@@ -183,9 +183,6 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     if blob is None:
         return None
     v = blob.vmalloc
-    unmarked = _marked(h, ground)
-    if unmarked is not None:
-        return unmarked  # whatever follows, the kernel does not get there
     for p in h.problems:
         if p.code not in (blob_codes.CHUNK_NOWHERE.id, blob_codes.CHUNK_ABSENT.id):
             continue
@@ -250,8 +247,8 @@ RULES: tuple[Callable[[Handover, Ground], Decision | None], ...] = (
     _subtree,
     _blob,
     _reach,
+    _marked,  # before the area: behind a page that is not marked the kernel does not look
     _area,
-    _marked,
     _count,
     _tracker_seen,
 )

@@ -7,12 +7,13 @@ rig's three arm64 kernels with 1 to 3 GiB of RAM.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.model.validation import finding
-from hwpkho.pages import ARM64_BITS, PHYS_END, align_down, align_up
+from hwpkho.pages import ARM64_BITS, PHYS_END, align_down, align_up, union_of
 from hwpkho.rules.decision import Decision, problem_of
 
 if TYPE_CHECKING:
@@ -119,5 +120,10 @@ def overwritten(h: Handover, ground: Ground) -> bool:
     own = [root.phys if root else None, w.phys if w else None]
     pages = chain(own, (w and w.chunks) or (), (w and w.pages) or ())
     areas = (h.scratch and h.scratch.areas) or ()
-    tops = [(max(start, start + size - taken), start + size) for start, size in areas]
-    return any(low <= phys < end for phys in pages if phys is not None for low, end in tops)
+    starts, ends = union_of((max(s, s + n - taken), min(n, taken)) for s, n in areas)
+    for phys in pages:
+        if phys is not None:
+            i = bisect_right(starts, phys) - 1
+            if i >= 0 and phys < ends[i]:
+                return True
+    return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codecs.metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
 from hwpkho.codes import tracker as codes
 from hwpkho.model.handover import Scratch
+from hwpkho.pages import union_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> Non
                 f"scratch area 0x{start:x} of {size} bytes makes no sense",
                 start,
             )
-    starts, ends = _merged(scratch.areas)
+    starts, ends = union_of(scratch.areas)
     for page in pages:
         i = bisect_right(starts, page.phys) - 1
         if i >= 0 and page.phys < ends[i]:
@@ -63,16 +64,3 @@ def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> Non
                 f"{page.what} 0x{page.phys:x} lies inside scratch",
                 page.phys,
             )
-
-
-def _merged(areas: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Return the starts and the ends (exclusive) of the union of ``areas``, ascending."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, size in sorted(areas):
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], start + size)
-        else:
-            starts.append(start)
-            ends.append(start + size)
-    return starts, ends

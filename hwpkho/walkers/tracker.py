@@ -1,7 +1,7 @@
 """Walks a preserved-memory tracker through a source.
 
-Work is bounded by the distinct pages of the image: a node that is reached twice is read again, as
-the kernel does, but not over and over.
+Work is bounded by the distinct pages of the image: a node that is reached twice, or begins in the
+page of another, is read as the kernel does, but not over and over.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.codecs import tracker_bitmap, tracker_radix
 from hwpkho.errors import InputError
 from hwpkho.model.preserved import Preserved, UnlistedPreserved
-from hwpkho.pages import linear, page_shift
+from hwpkho.pages import align_down, linear, page_shift
 from hwpkho.sources.base import MIN_PAGE
-from hwpkho.walkers.vmalloc import MAX_PHYS_BITS
+from hwpkho.walkers.vmalloc import MAX_AGAIN, MAX_PHYS_BITS
 
 if TYPE_CHECKING:
     from hwpkho.codecs.root import Version
@@ -58,8 +58,8 @@ class TrackerWalk:
 
 #: Damage is sampled, not collected without end.
 _MAX_DEFECTS = 64
-#: A tree that reaches its nodes again so often has a loop.
-_MAX_AGAIN = 1 << 8
+#: Nodes at odd addresses, read as they stand, may be as many as the image has words.
+_MAX_OVERLAPS = 1 << 14
 #: An image that lacks so many pages of a tracker says nothing more about it.
 _MAX_ABSENT = 1 << 16
 #: Pages that all walks over one image may look at, and as many more for each page that it has:
@@ -98,7 +98,10 @@ class Trackers:
 
 
 def walk(source: Source, start: int, page_size: int, version: Version) -> TrackerWalk:
-    """Walk the tracker at physical address ``start``; ``page_size`` in bytes."""
+    """Walk the tracker at physical address ``start``; ``page_size`` in bytes.
+
+    Raises InputError where more nodes overlap than it is sensible to follow.
+    """
     if version.tracker == "bitmap":
         return _walk_bitmaps(source, start, page_size)
     return _walk_radix(source, start, tracker_radix.geometry(page_size, version.number))
@@ -113,6 +116,7 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
     kind = Preserved if shape.lists else UnlistedPreserved
     found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
+    touched: set[int] = set()  # the pages in which these begin: nodes at odd addresses overlap
     again = 0
     stack = [(start, shape.levels - 1, 0)]
     while stack and not _enough(found):
@@ -128,7 +132,7 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
         if node in visited:
             again += 1
             _note_odd(found, f"node 0x{node:x} is reached twice", node)
-            if again > _MAX_AGAIN:
+            if again > MAX_AGAIN:
                 # A loop: the next kernel takes every way through it.
                 message = f"node 0x{node:x} is reached over and over"
                 found.damaged.append(Defect(message, node))
@@ -139,7 +143,13 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
             continue
         if node not in visited:
             visited.add(node)
+            touched.add(align_down(node, size))
             found.nodes.append(node)
+            if len(found.nodes) - len(touched) > _MAX_OVERLAPS:
+                raise InputError(
+                    f"{source.name}: more than {_MAX_OVERLAPS} nodes of the tracker at "
+                    f"0x{start:x} overlap: no kernel made it"
+                )
             found.places[node] = level, prefix
         if level == 0:
             _take_bitmap(found, page, prefix, shape, node)

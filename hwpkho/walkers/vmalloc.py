@@ -1,7 +1,8 @@
 """Follows a preserved vmalloc's chunks through a source, and reads the array behind them.
 
 Source: kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Work is bounded
-by the distinct pages of the image: chunks and array pages may each be named only once.
+by the distinct pages of the image: chunks and array pages may each be named only once, and only so
+many chunks may begin in the page of another.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: arm64 and x86-64 have at most 52 bits of physical address.
 MAX_PHYS_BITS = 52
+#: Pages that are walked over again so often belong to a loop, or to nothing that a kernel wrote.
+MAX_AGAIN = 1 << 8
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ def _follow(
 ) -> bool:
     """Read the chain; tell whether its end was reached."""
     visited: set[int] = set()
+    touched: set[int] = set()
     listed: set[int] = set()
     at, lengths = area.first, []
     while at:
@@ -94,6 +98,9 @@ def _follow(
             report.add(codes.CHUNK_ABSENT, f"chunk 0x{at:x} is not in the image", at)
             return False
         found.chunks.append(align_down(at, page_size))
+        touched.add(found.chunks[-1])
+        if len(found.chunks) - len(touched) > MAX_AGAIN:
+            return False  # two of them in a page are an error already
         found.pages += chunk.entries
         lengths.append(len(chunk.entries))
         listed.update(chunk.entries)

@@ -259,7 +259,9 @@ class Scanner:
     def _show(
         self, forms: Sequence[LineForm], number: int, block: bytes, start: int, end: int
     ) -> None:
-        if forms and end - start > MAX_LINE and len(self.cut) < 8:
+        if not forms:
+            return
+        if end - start > MAX_LINE and len(self.cut) < 8:
             self.cut.append(number)
         line = _text(_line(block, start, end))
         parts = line.split("\r") if "\r" in line else [line]

@@ -27,9 +27,6 @@ E820_MAPS = frozenset(
      "e820_entries", "sysfs_memmap", "grub_mmap", "freebsd_smap", "esxi", "xen_e820",
      "xen_e820_initial", "xen_efi_ram", "xen_dom0")
 )  # fmt: skip
-EFI_MAPS = frozenset(
-    ("efi", "efi_shell", "grub_efi", "uboot_efi", "freebsd_efi", "xen_efi", "efi_print_2")
-)
 
 #: e820 type → resource name.
 _RESOURCES = {
@@ -92,7 +89,7 @@ def _e820_of_resource(entry: Entry) -> str | None:
 
 
 def _is_efi(map_: Map) -> bool:
-    return map_.name in EFI_MAPS or is_efi(map_)
+    return map_.name == "efi_print_2" or is_efi(map_)
 
 
 def _attr(entry: Entry) -> int:

@@ -11,8 +11,6 @@ from hwpkho.errors import InputError
 from hwpkho.maps.forms.base import FileForm
 from hwpkho.maps.forms.iomem import Iomem
 from hwpkho.sources import elf
-from hwpkho.sources.capturenote import CaptureNote
-from hwpkho.sources.files import HeldBytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -36,6 +34,10 @@ class Capture(FileForm):
 
     def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
         """See :meth:`FileForm.read`."""
+        # Every input asks every form: what reads a note costs json and base64.
+        from hwpkho.sources.capturenote import CaptureNote
+        from hwpkho.sources.files import HeldBytes
+
         shown = printable(str(path))
         try:
             core = elf.open_elf(HeldBytes(str(path), data))

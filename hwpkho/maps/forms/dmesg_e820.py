@@ -263,19 +263,23 @@ class DmesgE820(LineForm):
         return found
 
 
-def _one_extended(tables: Sequence[RawMap]) -> Iterable[RawMap]:
-    """Yield the tables; of a boot's two headed "extended" only the second, which knows more.
+def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
+    """Return the tables; of a boot's two headed "extended" only the second, which knows more.
 
     The first is e820__memory_setup_extended()'s, after a 128th entry, the second
     e820__reserve_setup_data()'s.
     """
-    for i, table in enumerate(tables):
-        if table.name == "extended":
-            following = (t.name for t in tables[i + 1 :] if t.name in _EXTENDED_OR_NEXT)
-            if next(following, "") == "e820_setup_data":
-                continue
+    kept: list[RawMap] = []
+    following = ""
+    for table in reversed(tables):
+        name = table.name
+        if name == "extended":
             table.name = "e820_setup_data"
-        yield table
+        if name != "extended" or following != "e820_setup_data":
+            kept.append(table)
+        if name in _EXTENDED_OR_NEXT:
+            following = name
+    return kept[::-1]
 
 
 def _overlapping(entries: Sequence[Entry]) -> bool:

@@ -79,7 +79,9 @@ class Esxi(LineForm):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
             self._tables.odd("esxi", number, PAGES_MISMATCH, message, start)
         if index and index - 1 not in self._seen and len(self._seen) == 1:
-            self._tables.odd("esxi", number, LOST_LINES, f"the list begins with MMap[{index}]")
+            self._tables.odd(
+                "esxi", number, LOST_LINES, f"the list begins with {self._kind}[{index}]"
+            )
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`.

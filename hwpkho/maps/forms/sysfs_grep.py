@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 
     from hwpkho.maps.forms.base import RawMap
 
-_LINE = re.compile(
-    r"(?:^|(?<=\s))(?P<folder>(?:\S*/)?)(?P<number>[0-9]{1,6})/"
-    rf"(?P<field>{'|'.join(sorted(FIELDS))}):(?:1:)?(?P<value>.*)$"  # grep -n counts lines
-)
-_HEADING = re.compile(
-    r"==> (?P<folder>(?:\S*/)?)(?P<number>[0-9]{1,6})/"
-    rf"(?P<field>{'|'.join(sorted(FIELDS))}) <==\s*$"
-)
+_PLACE = rf"(?P<folder>(?:\S*/)?)(?P<number>[0-9]{{1,6}})/(?P<field>{'|'.join(sorted(FIELDS))})"
+_LINE = re.compile(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
+_HEADING = re.compile(rf"==> {_PLACE} <==\s*$")
 
 
 class SysfsGrep(LineForm):

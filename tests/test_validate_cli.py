@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from array import array
 
 import captures
 import provoking
@@ -17,7 +16,7 @@ from hwpkho.codes import registry
 from hwpkho.commands.acceptance import acceptance
 from hwpkho.errors import InputError
 from hwpkho.model.validation import Finding, Ruling, Runs, Validation
-from hwpkho.pages import PfnRuns, runs_of
+from hwpkho.pfnset import sorted_set
 from hwpkho.render import validate_text
 from hwpkho.render.formats import Context
 from hwpkho.render.headline import headline
@@ -109,10 +108,10 @@ def test_report_without_a_map(replay):
 
 
 def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
-    made = Runs()
+    made = Runs(sorted_set([p for a, b, _ in runs for p in range(a, b + 1)]))
     rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
     for first, last, number in runs:
-        made.add(PfnRuns(array("Q", [first]), array("Q", [last])), rulings[number])
+        made.add(first, last, rulings[number])
     pfns = sum(b - a + 1 for a, b, _ in runs)
     return Validation("case", page_size, "arm64", outcome, pfns, made, tuple(findings))
 
@@ -170,9 +169,9 @@ def test_other_sentences(v, sentence):
 
 
 def test_sentence_without_loss():
-    runs = Runs()
-    runs.add(runs_of(array("Q", [1])), Ruling("replays", None, "x"))
-    runs.add(runs_of(array("Q", [5])), Ruling("retired", "HP606", "unusable"))
+    runs = Runs(sorted_set([1, 5]))
+    runs.add(1, 1, Ruling("replays", None, "x"))
+    runs.add(5, 5, Ruling("retired", "HP606", "unusable"))
     v = Validation("case", 4096, "x86_64", None, 2, runs, ())
     assert headline(v) == (
         "good", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from array import array
 from contextlib import suppress
 from itertools import pairwise
 
@@ -18,7 +17,7 @@ from hwpkho.commands.acceptance import Acceptance, apply
 from hwpkho.errors import InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Validation
-from hwpkho.pages import runs_of
+from hwpkho.pfnset import sorted_set
 from hwpkho.render import picture
 from hwpkho.render.formats import FORMATS, Context, load
 from hwpkho.render.headline import headline
@@ -40,8 +39,9 @@ def _drawn(lines):
 )
 def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
     def marks(name, pfns):
-        ordered = array("Q", sorted(pfns))
-        return picture.Marks(picture.Glyphs(name, name, "error", name), ordered, ordered, 4096)
+        ordered = sorted(pfns)
+        glyphs = picture.Glyphs(name, name, "error", name)
+        return picture.Marks(glyphs, sorted_set(ordered), [(p, p) for p in ordered], 4096)
 
     lines = picture.draw(
         [picture.Run(0, pages * 4096 - 1, "ram")],
@@ -76,8 +76,9 @@ def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
 
 
 def test_marks_beyond_every_address_cost_nothing():
-    ends = array("Q", [1, (1 << 64) - 1])
-    marks = picture.Marks(picture.Glyphs("!", "!", "error", "bad"), ends, ends, 65536)
+    ends = [1, (1 << 64) - 1]
+    glyphs = picture.Glyphs("!", "!", "error", "bad")
+    marks = picture.Marks(glyphs, sorted_set(ends), [(p, p) for p in ends], 65536)
     lines = picture.draw([picture.Run(0, 1 << 30, "ram")], Paint(), marks=[marks])
     assert len(lines) <= picture.MAX_LINES + 2
 
@@ -101,13 +102,13 @@ FINDINGS = st.builds(
 
 @st.composite
 def validations(draw):
-    runs = Runs()
     pfns = draw(st.lists(st.integers(0, (1 << 52) - 1), unique=True, max_size=20).map(sorted))
     judged = draw(st.booleans())
+    runs = Runs(sorted_set(pfns))
     for pfn in pfns:
         verdict = draw(st.sampled_from(VERDICTS)) if judged else None
         code = draw(st.none() | st.sampled_from(sorted(registry()))) if judged else None
-        runs.add(runs_of(array("Q", [pfn])), Ruling(verdict, code, draw(st.none() | TEXT)))
+        runs.add(pfn, pfn, Ruling(verdict, code, draw(st.none() | TEXT)))
     return Validation(
         draw(TEXT),
         draw(st.sampled_from([None, 4096, 16384, 65536])),

@@ -12,7 +12,7 @@ from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.errors import InputError, UsageError
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
 from hwpkho.model.comparison import Difference, Lives, compare, lives
-from hwpkho.pages import sorted_runs
+from hwpkho.pfnset import sorted_set
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
@@ -84,7 +84,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     ground = Ground(size, options.consumer, regions)
 
     def runs(pfns: array[int]) -> Runs:
-        return verdicts.judge(sorted_runs(pfns), ground, None)
+        return verdicts.judge(sorted_set(pfns), ground, None)
 
     return Diff(before, after, change, runs(change.removed), runs(change.added))
 

@@ -14,7 +14,7 @@ from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.lists import Listed, common_page_size, convert, read_list
 from hwpkho.model.comparison import Lives, known_by, lives, union
 from hwpkho.model.validation import Runs
-from hwpkho.pages import runs_of
+from hwpkho.pfnset import pfn_set, sorted_set
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
@@ -146,13 +146,14 @@ def _replaying(
     how = options.judging
     regions = regions_for(how, next((x.arch for x in found if x.arch), None))
     if regions is None:
-        return pfns, Runs()
+        return pfns, Runs(sorted_set([]))
     ground = Ground(page_size, how.consumer, regions)
-    dropped = Runs()
-    for part, ruling in verdicts.judge(runs_of(pfns), ground, None).stretches():
+    judged = verdicts.judge(pfn_set(pfns), ground, None)
+    dropped = Runs(judged.pfns)
+    for first, last, ruling in judged.stretches():
         if ruling.verdict != "replays":
-            dropped.add(part, ruling)
-    if options.keep_all or not len(dropped):
+            dropped.add(first, last, ruling)
+    if options.keep_all or not dropped.rulings:
         return pfns, dropped
     gone = {p for first, last, _ in dropped for p in range(first, last + 1)}
     return array("Q", filterfalse(gone.__contains__, pfns)), dropped

@@ -13,7 +13,7 @@ from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
 from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
-from hwpkho.pages import runs_of
+from hwpkho.pfnset import pfn_set
 from hwpkho.rules import outcome as outcomes
 from hwpkho.rules import policy, verdicts
 from hwpkho.rules.ground import Ground
@@ -138,7 +138,7 @@ def _finish(
     findings: list[Finding],
     rests: list[str],
 ) -> Validation:
-    listed = runs_of(pfns)
+    listed = pfn_set(pfns)
     runs = verdicts.judge(listed, ground, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry())

@@ -8,7 +8,7 @@ from itertools import compress, repeat
 from operator import gt, ne, or_, sub
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.pages import sorted_unique
+from hwpkho.pfnset import sorted_unique
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-
-from hwpkho.pages import PfnRuns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.codes import Certainty, Code, Severity
+    from hwpkho.pfnset import PfnSet
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
@@ -97,63 +96,68 @@ class Extent:
     last: int
 
 
-@dataclass(slots=True)
 class Runs:
-    """PFN runs as columns: a million single pages must not be a million objects.
+    """The runs of a set of PFNs, cut where the ruling changes.
+
+    A million single pages must not be a million objects: what is kept are stretches of the set
+    under one ruling; their runs are made where they are wanted.
+
+    Args:
+        pfns: The set.
 
     Attributes:
-        first: First PFN of each run, ascending.
-        last: Last PFN, inclusive.
+        pfns: The set.
         rulings: The distinct rulings.
         extents: What the runs of each ruling have together.
     """
 
-    first: array[int] = field(default_factory=lambda: array("Q"))
-    last: array[int] = field(default_factory=lambda: array("Q"))
-    rulings: list[Ruling] = field(default_factory=list)
-    extents: list[Extent] = field(default_factory=list)
-    #: Where each stretch of runs of one ruling ends (one past its last), and that ruling's number.
-    _ends: array[int] = field(default_factory=lambda: array("Q"))
-    _of: array[int] = field(default_factory=lambda: array("Q"))
-    _numbers: dict[Ruling, int] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.first)
+    def __init__(self, pfns: PfnSet) -> None:
+        self.pfns = pfns
+        self.rulings: list[Ruling] = []
+        self.extents: list[Extent] = []
+        self._numbers: dict[Ruling, int] = {}
+        # Of each stretch: its first and last PFN, both of the set, and the number of its ruling.
+        self._first, self._last, self._of = array("Q"), array("Q"), array("Q")
 
     def __iter__(self) -> Iterator[tuple[int, int, Ruling]]:
-        for part, ruling in self.stretches():
-            for first, last in part:
+        for start, end, ruling in self.stretches():
+            for first, last in self.pfns.runs(start, end):
                 yield first, last, ruling
 
-    def stretches(self) -> Iterator[tuple[PfnRuns, Ruling]]:
-        """Yield the runs that follow each other under one ruling, in their order."""
-        at = 0
-        for end, number in zip(self._ends, self._of, strict=True):
-            yield PfnRuns(self.first[at:end], self.last[at:end]), self.rulings[number]
-            at = end
+    def stretches(self) -> Iterator[tuple[int, int, Ruling]]:
+        """Yield first and last PFN (inclusive) of each stretch, ascending, and its ruling."""
+        for first, last, number in zip(self._first, self._last, self._of, strict=True):
+            yield first, last, self.rulings[number]
 
-    def add(self, found: PfnRuns, ruling: Ruling) -> None:
-        """Add runs, all above what is there, under one ruling."""
-        if not found:
+    def count(self) -> int:
+        """Return how many runs there are; they are counted each time."""
+        ends = zip(self._first, self._last, strict=True)
+        return sum(self.pfns.run_count(first, last) for first, last in ends)
+
+    def add(self, low: int, high: int, ruling: Ruling) -> None:
+        """Put what the set has between ``low`` and ``high`` (inclusive) under one ruling.
+
+        It is above all that was added before; where the set has nothing, nothing is added.
+        """
+        first = self.pfns.following(low) if low <= high else None
+        if first is None or first > high:
             return
+        last = self.pfns.preceding(high) or first
+        pages = self.pfns.pages(first, last)
         number = self._numbers.setdefault(ruling, len(self.rulings))
         if number < len(self.rulings):
             extent = self.extents[number]
-            extent.pfns, extent.last = extent.pfns + found.pages(), found.last[-1]
+            extent.pfns, extent.last = extent.pfns + pages, last
         else:
             self.rulings.append(ruling)
-            self.extents.append(Extent(found.pages(), found.first[0], found.last[-1]))
+            self.extents.append(Extent(pages, first, last))
         goes_on = bool(self._of) and self._of[-1] == number
-        joined = goes_on and self.last[-1] + 1 == found.first[0]
-        if joined:
-            self.last.pop()
-        self.first += found.first[joined:]
-        self.last += found.last
-        if goes_on:
-            self._ends[-1] = len(self.first)
-        else:
-            self._ends.append(len(self.first))
-            self._of.append(number)
+        if goes_on and self.pfns.following(self._last[-1] + 1) == first:
+            self._last[-1] = last
+            return
+        self._first.append(first)
+        self._last.append(last)
+        self._of.append(number)
 
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""

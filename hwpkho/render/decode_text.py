@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codecs.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.codes import registry
-from hwpkho.pages import human_bytes, page_shift, runs_of
+from hwpkho.pages import human_bytes, page_shift
+from hwpkho.pfnset import pfn_set
 from hwpkho.render.paint import Paint
 from hwpkho.text import printable
 
@@ -147,8 +148,8 @@ def _pfns(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]
     if w.pfns is None or page_size is None:
         yield _row("list", paint("dim", "not readable, see problems"))
         return
-    runs = runs_of(w.pfns)
-    distinct, count = runs.pages(), len(runs)
+    runs = pfn_set(w.pfns)
+    distinct, count = runs.pages(), runs.run_count()
     shift = page_shift(page_size)
     repeats = f", {len(w.pfns) - distinct} repeated" if len(w.pfns) != distinct else ""
     yield _row(

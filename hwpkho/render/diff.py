@@ -105,7 +105,7 @@ def report(d: Diff, paint: Paint | None = None) -> Iterator[str]:
     ):
         for n, (first, last, ruling) in enumerate(runs):
             if n == MAX_RUNS:
-                yield f"  {word} … and {len(runs) - MAX_RUNS} more runs; --plain has them all"
+                yield f"  {word} … and {runs.count() - MAX_RUNS} more runs; --plain has them all"
                 break
             span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
             size = human_bytes((last - first + 1) << shift)

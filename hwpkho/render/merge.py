@@ -42,13 +42,13 @@ def report(m: Merged) -> Iterator[str]:
         yield f"case {number}: {name}, {size} entries"
     left_out = f", {m.excluded} excluded" if m.excluded else ""
     yield f"{len(m.pfns)} PFNs, {m.duplicates} duplicates dropped{left_out}"
-    if len(m.dropped):
+    if m.dropped.rulings:
         counts = ", ".join(f"{n} {verdict}" for verdict, n in m.dropped.counts().items())
         fate = "kept though not replaying" if m.kept_all else "left out, not replaying"
         yield f"{fate}: {counts}"
         for n, (first, last, ruling) in enumerate(m.dropped):
             if n == MAX_RUNS:
-                yield f"  and {len(m.dropped) - MAX_RUNS} more runs"
+                yield f"  and {m.dropped.count() - MAX_RUNS} more runs"
                 break
             where = f" [{ruling.region}]" if ruling.region else ""
             yield f"  {_span(first, last)} {ruling.verdict}{where}"

@@ -8,14 +8,15 @@ says how many they are.
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.pages import PHYS_END, human_bytes
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Iterator, Sequence
 
+    from hwpkho.pfnset import PfnSet
     from hwpkho.render.paint import Paint
 
 #: Characters in a row; rows that RAM should take; the most lines that a picture may take.
@@ -47,19 +48,23 @@ class Glyphs(NamedTuple):
 class Marks(NamedTuple):
     """Ranges that are seen in a cell even if they fill a millionth of it.
 
-    ``first`` and ``last`` (inclusive) are ascending, in units of ``unit`` bytes; ``glyphs`` is
-    what they look like and are called in the legend.
+    What ``pfns`` has in the ``stretches``, ascending, each from one of its PFNs to another
+    (inclusive), in units of ``unit`` bytes; ``glyphs`` is what it looks like and is called.
     """
 
     glyphs: Glyphs
-    first: array[int]
-    last: array[int]
+    pfns: PfnSet
+    stretches: Sequence[tuple[int, int]]
     unit: int
 
     def following(self, start: int) -> int:
         """Return the first marked byte from ``start`` on, 2^65 where there is none."""
-        i = bisect_left(self.last, start // self.unit)
-        return max(start, self.first[i] * self.unit) if i < len(self.first) else 1 << 65
+        at = start // self.unit
+        i = bisect_left(self.stretches, at, key=itemgetter(1))
+        if i == len(self.stretches):
+            return 1 << 65
+        pfn = self.pfns.following(max(at, self.stretches[i][0]))
+        return 1 << 65 if pfn is None else max(start, pfn * self.unit)
 
 
 #: In the order of the legend.
@@ -115,7 +120,7 @@ def draw(
 
 def _last(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
     """Return the last byte to show; a mark beyond 2^64 is of no address and is not shown."""
-    ends = [runs[-1].end, *((m.last[-1] + 1) * m.unit - 1 for m in marks if m.last)]
+    ends = [runs[-1].end, *((m.stretches[-1][1] + 1) * m.unit - 1 for m in marks if m.stretches)]
     return min(max(ends), PHYS_END - 1)
 
 

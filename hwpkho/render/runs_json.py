@@ -27,11 +27,11 @@ def judged(runs: Runs) -> jsondoc.Array:
 def _judged(runs: Runs) -> Iterator[str]:
     ends = {ruling: _end(_fields(ruling)) for ruling in runs.rulings}
     comma = ""
-    for part, ruling in runs.stretches():
+    for start, stop, ruling in runs.stretches():
         end = ends[ruling]
         between = f'{end},{{"first":'
-        for at in range(0, len(part), _PIECE):
-            pairs = zip(part.first[at : at + _PIECE], part.last[at : at + _PIECE], strict=True)
+        for cut in runs.pfns.cuts(start, stop):
+            pairs = zip(*runs.pfns.columns(*cut), strict=True)
             numbers = between.join([f'{first},"last":{last}' for first, last in pairs])
             yield f'{comma}{{"first":{numbers}{end}'
             comma = ","

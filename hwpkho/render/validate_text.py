@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from itertools import islice
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -140,10 +139,12 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
     """Yield the runs; of more than fit, those that are not simply replayed come first."""
     if not v.runs.rulings or v.page_size is None:
         return
-    everything = len(v.runs) <= MAX_RUNS
+    count = v.runs.count()
+    everything = count <= MAX_RUNS
     shown: list[tuple[int, int, Ruling]] = []
-    for part, r in v.runs.stretches():
+    for start, end, r in v.runs.stretches():
         if everything or r.code or r.verdict != "replays":
+            part = v.runs.pfns.runs(start, end)
             shown += [(a, b, r) for a, b in islice(part, MAX_RUNS - len(shown))]
             if len(shown) == MAX_RUNS:
                 break
@@ -157,7 +158,7 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
         where = f"{r.region or '-'}{f' ({r.code})' if r.code else ''}"
         phys = paint("dim", f"at 0x{a << shift:x}")
         yield f"  {text:<{width}}  {b - a + 1:>6}  {word}  {where}  {phys}"
-    rest = len(v.runs) - len(shown)
+    rest = count - len(shown)
     if rest:
         kinds = "" if everything or len(shown) == MAX_RUNS else " that replay"
         yield f"  and {rest} more run{'s' * (rest != 1)}{kinds}; --json has all"
@@ -178,13 +179,9 @@ def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
 
 def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
     for verdicts, glyphs in _MARKS:
-        first, last = array("Q"), array("Q")
-        for part, ruling in v.runs.stretches():
-            if ruling.verdict in verdicts:
-                first += part.first
-                last += part.last
-        if first:
-            yield picture.Marks(glyphs, first, last, page_size)
+        stretches = [(a, b) for a, b, r in v.runs.stretches() if r.verdict in verdicts]
+        if stretches:
+            yield picture.Marks(glyphs, v.runs.pfns, stretches, page_size)
 
 
 def _findings(result: CaseResult, paint: Paint) -> Iterator[str]:

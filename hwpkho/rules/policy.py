@@ -12,7 +12,7 @@ from hwpkho.pages import page_shift
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.pages import PfnRuns
+    from hwpkho.pfnset import PfnSet
     from hwpkho.rules.ground import Ground
 
 
@@ -31,7 +31,7 @@ class Limits:
     per_gib: int | None = None
 
 
-def judge(pfns: PfnRuns, limits: Limits, ground: Ground) -> Iterator[Finding]:
+def judge(pfns: PfnSet, limits: Limits, ground: Ground) -> Iterator[Finding]:
     """Yield what exceeds the limits."""
     counted = limits.pages is not None or limits.fraction is not None
     pages = pfns.pages() if counted else 0
@@ -54,16 +54,16 @@ def judge(pfns: PfnRuns, limits: Limits, ground: Ground) -> Iterator[Finding]:
         yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(ground.page_size))
 
 
-def _per_gib(pfns: PfnRuns, limit: int, bits: int) -> Iterator[Finding]:
+def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:
     at = pfns.following(0)
     while at is not None:
         gib = at >> bits
-        part = pfns.within(at, ((gib + 1) << bits) - 1)
-        at = pfns.following((gib + 1) << bits)
-        pages = part.pages()
+        end = (gib + 1) << bits
+        pages = pfns.pages(at, end - 1)
         if pages > limit:
             yield finding(
                 codes.MAX_PER_GIB,
                 f"{pages} PFNs in the GiB at 0x{gib << 30:x}, --max-per-gib allows {limit}",
-                pfns=(part.first[0], part.last[-1]),
+                pfns=(at, pfns.preceding(end - 1) or at),
             )
+        at = pfns.following(end)

@@ -13,6 +13,7 @@ from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as codes
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 from hwpkho.pages import page_shift
+from hwpkho.pfnset import PFN_MAX
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
     from hwpkho.model.validation import Outcome
-    from hwpkho.pages import PfnRuns
+    from hwpkho.pfnset import PfnSet
     from hwpkho.rules.ground import Ground
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
@@ -45,14 +46,14 @@ class Layer(NamedTuple):
     ruling: Ruling
 
 
-def judge(pfns: PfnRuns, ground: Ground, handover: Handover | None) -> Runs:
+def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
     """Return ``pfns``, cut where the ruling changes, with their rulings.
 
     Without a memory map every verdict is None.
     """
-    runs = Runs()
+    runs = Runs(pfns)
     if ground.frames is None:
-        runs.add(pfns, _UNJUDGED)
+        runs.add(0, PFN_MAX, _UNJUDGED)
         return runs
     layers = list(_map_layers(ground))
     if handover is not None:
@@ -63,11 +64,11 @@ def judge(pfns: PfnRuns, ground: Ground, handover: Handover | None) -> Runs:
         if at is None:
             return runs
         if at <= last:
-            runs.add(pfns.within(at, first - 1), _NOT_RAM)
-            runs.add(pfns.within(first, last), ruling)
+            runs.add(at, first - 1, _NOT_RAM)
+            runs.add(max(at, first), last, ruling)
             at = pfns.following(last + 1)
     if at is not None:
-        runs.add(pfns.within(at, pfns.last[-1]), _NOT_RAM)
+        runs.add(at, PFN_MAX, _NOT_RAM)
     return runs
 
 
@@ -130,7 +131,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
             yield "array", phys, page_size << min(w.blob.vmalloc.acts_as, 32)
 
 
-def _preserved_layers(h: Handover, pfns: PfnRuns, page_size: int) -> Iterator[Layer]:
+def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
     """Yield the preserved blocks of other subtrees that hold PFNs of the list."""
     if h.walk is None or h.tracker == "gone":
         return
@@ -140,7 +141,7 @@ def _preserved_layers(h: Handover, pfns: PfnRuns, page_size: int) -> Iterator[La
     ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
     for begin, end, order in preserved.spans():
         at = 0
-        for first, last in pfns.within(begin >> shift, -(-end >> shift) - 1):
+        for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
             at = max(at, first)
             while at <= last:
                 start = at >> order << order
@@ -199,7 +200,7 @@ def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
 
 def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:
     """Yield a finding where the list replays, and yet not one PFN of it is carried on."""
-    if outcome == "replay" and len(runs) and all(r.verdict == "not-ram" for r in runs.rulings):
+    if outcome == "replay" and runs.rulings and all(r.verdict == "not-ram" for r in runs.rulings):
         message = "no PFN of the list can be recorded: to the next kernel it is an empty list"
         yield finding(blob_codes.EMPTY, message)
 

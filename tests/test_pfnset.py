@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.pages import runs, runs_of, sorted_runs, sorted_unique
+from hwpkho.pages import runs
+from hwpkho.pfnset import pfn_set, sorted_set, sorted_unique
 
 U64 = st.integers(0, (1 << 64) - 1)
 #: Few and close together, so that they make runs and repeat; or anything.
@@ -29,20 +31,20 @@ def test_sorted_unique_does_not_copy_what_is_sorted():
 
 
 @given(PFNS | DENSE)
-def test_runs_of(pfns):
+def test_sets(pfns):
     want = list(runs(sorted(pfns)))
-    made = runs_of(array("Q", pfns))
+    made = pfn_set(array("Q", pfns))
     assert list(made) == want
-    assert list(sorted_runs(sorted(pfns))) == want
-    assert (len(made), made.pages()) == (len(want), len(set(pfns)))
+    assert list(sorted_set(sorted(pfns))) == want
+    assert (made.run_count(), made.pages()) == (len(want), len(set(pfns)))
 
 
 @given(st.integers(1, 200), st.integers(1, 40))
 def test_long_runs(length, count):
     pfns = array("Q", [i * 1000 + k for i in range(count) for k in range(length)])
     want = [(i * 1000, i * 1000 + length - 1) for i in range(count)]
-    assert list(sorted_runs(pfns)) == want
-    assert list(runs_of(pfns[::-1])) == want
+    assert list(sorted_set(pfns)) == want
+    assert list(pfn_set(pfns[::-1])) == want
 
 
 def test_runs_go_on_over_the_parts_that_are_looked_at_together():
@@ -51,12 +53,28 @@ def test_runs_go_on_over_the_parts_that_are_looked_at_together():
     for base in (0, 7, 1 << 40):
         pfns = [edge - 1, edge, *range(2 * edge - 9, 4 * edge + 9), 5 * edge - 1, 6 * edge]
         pfns = [base + pfn for pfn in pfns]
-        assert list(runs_of(array("Q", reversed(pfns)))) == list(runs(pfns))
+        assert list(pfn_set(array("Q", reversed(pfns)))) == list(runs(pfns))
 
 
-@given(DENSE, st.integers(0, 400), st.integers(-1, 400))
-def test_within_and_following(pfns, low, high):
-    made = runs_of(array("Q", pfns))
+@given(PFNS | DENSE, st.integers(0, 400), st.integers(-1, 400) | U64, st.booleans())
+def test_what_lies_between(pfns, low, high, dense):
+    made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
     inside = sorted({pfn for pfn in pfns if low <= pfn <= high})
-    assert list(made.within(low, high)) == list(runs(inside))
+    want = list(runs(inside))
+    assert list(made.runs(low, high)) == want
+    assert (made.pages(low, high), made.run_count(low, high)) == (len(inside), len(want))
     assert made.following(low) == min((pfn for pfn in pfns if pfn >= low), default=None)
+    assert made.preceding(high) == max((pfn for pfn in pfns if pfn <= high), default=None)
+
+
+@given(DENSE, st.integers(0, 400), st.integers(-1, 400), st.booleans())
+def test_parts_are_small_and_cut_no_run(pfns, low, high, dense):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hwpkho.pfnset._BLOCK", 16)
+        patch.setattr("hwpkho.pfnset._RUNS", 5)
+        made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
+        parts = [list(zip(*made.columns(*cut), strict=True)) for cut in made.cuts(low, high)]
+    assert all(0 < len(part) <= 9 for part in parts)
+    assert [run for part in parts for run in part] == list(
+        runs(sorted(pfn for pfn in pfns if low <= pfn <= high))
+    )

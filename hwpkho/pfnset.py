@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from itertools import accumulate, chain, compress, islice, repeat
 from operator import add, gt, lt, sub
 from typing import TYPE_CHECKING
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 #: A list is dense where it has one PFN in so many pages. Marking each in a byte for every page is
 #: a counting sort: half the time of sorting, and no more memory, which takes 40 bytes for a PFN.
 _DENSE = 32
+#: One PFN of so many is looked at for how large the largest may be.
+_SAMPLE = 64
 #: PFNs, marks, and runs, handled together: what comes of them should stay in the processor's cache.
-_PART, _BLOCK, _RUNS = 1 << 13, 1 << 14, 1 << 10
+_PART, _BLOCK, _RUNS = 1 << 13, 10_000, 1 << 10
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
 
@@ -60,8 +63,11 @@ class PfnSet(ABC):
         """
 
     @abstractmethod
-    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the first and the last PFNs of the runs of one part, as :meth:`cuts` made it."""
+    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the first and the last PFNs of the runs of one part, as :meth:`cuts` made it.
+
+        ``less`` is subtracted from all of them.
+        """
 
 
 class RunColumns(PfnSet):
@@ -102,13 +108,15 @@ class RunColumns(PfnSet):
             end = min(at + _RUNS, j)
             yield max(low, self._first[at]), min(high, self._last[end - 1])
 
-    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
+    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
         """See :meth:`PfnSet.columns`."""
         i, j = self._span(low, high)
         first, last = self._first[i:j], self._last[i:j]
         if first:
             first[0] = max(first[0], low)
             last[-1] = min(last[-1], high)
+        if less:
+            return [pfn - less for pfn in first], [pfn - less for pfn in last]
         return first, last
 
     def _span(self, low: int, high: int) -> tuple[int, int]:
@@ -151,24 +159,24 @@ class Marked(PfnSet):
         """See :meth:`PfnSet.cuts`."""
         at, stop = self._slice(low, high)
         while (at := self._marks.find(1, at, stop)) >= 0:
-            size = (stop - at) // -(-(stop - at) // _BLOCK)  # all about the same
-            end = self._marks.find(0, at + size, stop)
+            after = _BLOCK - (self._base + at) % _BLOCK
+            end = self._marks.find(0, at + after, stop)
             if end < 0:
                 end = stop
             yield self._base + at, self._base + end - 1
             at = end
 
-    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
+    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
         """See :meth:`PfnSet.columns`."""
         start, end = self._slice(low, high)
-        part = bytes(self._marks[start:end])
+        part, first = bytes(self._marks[start:end]), self._base + start - less
         if len(part) < 2 * _BLOCK:  # longer ones are a long run
             gaps = _gaps(part)
             if gaps.count(0) <= len(gaps) >> 1:
-                found = _places(gaps, self._base + start)
+                found = _places(gaps, first)
                 gaps[0] = gaps[-1] = 1
                 return list(compress(found, gaps)), list(compress(found, islice(gaps, 1, None)))
-        return _long_runs(part, self._base + start)
+        return _long_runs(part, first)
 
     def _slice(self, low: int, high: int) -> tuple[int, int]:
         return max(0, low - self._base), max(0, high - self._base + 1)
@@ -221,16 +229,24 @@ def sorted_unique(pfns: Iterable[int]) -> array[int]:
 
 def _marks(pfns: array[int]) -> tuple[bytearray, int] | None:
     """Return a 1 for each of ``pfns``, 0 for others, and the PFN of the first; None if sparse."""
-    high = max(pfns)
-    base = 0 if high < len(pfns) * _DENSE else min(pfns)
-    if high - base >= len(pfns) * _DENSE:
-        return None
-    marks = bytearray(high - base + 1)
+    limit = len(pfns) * _DENSE
+    # To find the largest takes a third as long as marking: some of them mostly tell.
+    some = max(pfns[::_SAMPLE])
+    if some < limit:
+        with suppress(IndexError):
+            return _marked(pfns, 0, min(some + (some >> 6) + 1, limit)), 0
+    base, high = min(pfns), max(pfns)
+    return None if high - base >= limit else (_marked(pfns, base, high - base + 1), base)
+
+
+def _marked(pfns: array[int], base: int, size: int) -> bytearray:
+    marks = bytearray(size)
     for at in range(0, len(pfns), _PART):
         part = pfns[at : at + _PART].tolist()  # a list is gone through faster than an array
         for pfn in part if not base else map(sub, part, repeat(base)):
             marks[pfn] = 1
-    return marks, base
+    del marks[marks.rfind(1) + 1 :]
+    return marks
 
 
 def _gaps(marks: bytes) -> list[int]:

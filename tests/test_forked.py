@@ -1,0 +1,129 @@
+"""Work shared with a second process: the same as without it, whatever becomes of that process."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+import pytest
+
+from hwpkho import forked
+from hwpkho.pages import runs
+
+PARTS = range(5000)
+WANT = "".join(f"{n}," for n in PARTS)
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch):
+    """The tests fork here and now: on any machine, and beside the threads of a test runner."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+    yield
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # none is left behind
+
+
+def _text(n):
+    return f"{n},"
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    """Return the list of processes that are started."""
+    started, fork = [], os.fork
+
+    def counted():
+        pid = fork()
+        if pid:
+            started.append(pid)
+        return pid
+
+    monkeypatch.setattr(os, "fork", counted)
+    return started
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 2048, 2049, 5000])
+def test_all_parts_in_their_order(forks, count):
+    made = "".join(forked.mapped(_text, PARTS[:count]))
+    assert made == "".join(map(_text, PARTS[:count]))
+    assert len(forks) == count // 2048 + (count % 2048 >= 256)
+
+
+def test_some_of_it_is_done_by_another_process():
+    made = list(forked.mapped(lambda _: f"{os.getpid()} ", PARTS[:1000]))
+    pids = "".join(made).split()
+    assert len(pids) == 1000
+    assert len(set(pids)) == 2
+    assert pids.count(str(os.getpid())) == 550
+
+
+@pytest.mark.parametrize("how", ["raises", "is killed", "exits", "is interrupted"])
+def test_what_the_other_process_does_not_deliver_is_done_here(forks, how):
+    here = os.getpid()
+
+    def work(n):
+        if os.getpid() != here and n % 2048 == 1500:
+            if how == "raises":
+                raise MemoryError
+            if how == "is killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if how == "exits":
+                os._exit(3)
+            os.kill(os.getpid(), signal.SIGINT)
+        return _text(n)
+
+    assert "".join(forked.mapped(work, PARTS)) == WANT
+    assert len(forks) == 3
+
+
+def test_an_error_of_the_work_itself_is_raised(forks):
+    def work(n):
+        if n == 3000:
+            raise ValueError(n)
+        return _text(n)
+
+    with pytest.raises(ValueError, match="3000"):
+        "".join(forked.mapped(work, PARTS))
+    assert forks
+
+
+def test_nothing_goes_on_when_nobody_wants_the_rest(forks):
+    made = forked.mapped(_text, PARTS)
+    assert next(made) == "0,"
+    made.close()
+    assert len(forks) == 1
+
+
+@pytest.mark.parametrize("missing", ["processor", "process", "memory file", "single thread"])
+def test_without_help(monkeypatch, missing):
+    def none_left(*_):
+        raise OSError
+
+    if missing == "processor":
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    elif missing == "process":
+        monkeypatch.setattr(os, "fork", none_left)
+    elif missing == "memory file":
+        monkeypatch.setattr(os, "memfd_create", none_left)
+    else:
+        monkeypatch.setattr("threading.active_count", lambda: 2)
+    assert list(forked.mapped(_text, PARTS)) == [_text(n) for n in PARTS]
+
+
+def test_a_document_is_the_same_with_help_and_without(forks, monkeypatch, cli, tmp_path):
+    """Dense PFNs from 0 on, single and in long runs, over ends of blocks of the decimal digits."""
+    rng = random.Random(5)
+    pfns = {rng.randrange(3_000_000) for _ in range(150_000)}
+    pfns |= {*range(9_990, 10_010), *range(19_999, 20_001), *range(1_000_000, 1_050_000)}
+    path = tmp_path / "list.txt"
+    path.write_text("".join(f"{pfn}\n" for pfn in rng.sample(sorted(pfns), len(pfns))))
+    map_ = tmp_path / "e820.txt"
+    map_.write_text("BIOS-e820: [mem 0x0000000000000000-0x00000001ffffffff] usable\n")
+    got = cli("validate", "--json", path, "--memmap", map_)
+    assert len(forks) == 1
+    assert [(r["first"], r["last"]) for r in got.json["runs"]] == list(runs(sorted(pfns)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert cli("validate", "--json", path, "--memmap", map_).out == got.out
+    assert len(forks) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
 from hwpkho.maps import efi
 from hwpkho.maps.forms.base import LINUX_STARTS, LineForm
+from hwpkho.maps.patterns import lazily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -95,8 +95,8 @@ class BootMarks(LineForm):
     triggers = ()
     separators = (LINUX_STARTS,)
 
-    _MARK = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
-    _ARCH = re.compile(
+    _MARK = lazily(r"\bLinux version \d+\.\d+(.{0,512})")
+    _ARCH = lazily(
         r"(?<![A-Za-z0-9])(x86_64|aarch64|arm64|riscv64|loongarch64|ia64|armv[67]l?|arm)"
         r"(?![A-Za-z0-9])"
     )

@@ -7,9 +7,8 @@ cmd/efidebug.c; FreeBSD sys/*/machdep.c (print_efi_map_entry).
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.maps import efi
+from hwpkho.maps.patterns import lazily
 
 #: Names without blanks and signs, in lower case, by UEFI type number.
 _NAMES = (
@@ -33,7 +32,7 @@ _NAMES = (
     ("unaccepted", "unacceptedmemory", "unacceptedmemorytype"),
 )  # fmt: skip
 _TYPES = {name: efi.TYPES[number] for number, names in enumerate(_NAMES) for name in names}
-_NOT_ALNUM = re.compile(r"[^0-9A-Za-z]+")
+_NOT_ALNUM = lazily(r"[^0-9A-Za-z]+")
 
 _BITS = {
     "RUN": efi.RUNTIME,

@@ -6,10 +6,10 @@ kernel/params.c (dash2underscore).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
+from hwpkho.maps.patterns import lazily
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
 
@@ -21,7 +21,7 @@ MAX_LENGTH = 2048
 
 _SUFFIXES = {c: shift for shift, c in zip(range(10, 70, 10), "kmgtpe", strict=True)}
 #: A number as simple_strtoull() takes it with base 0: 0x, a leading 0 (octal), decimal.
-NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
+NUMBER = lazily(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
 
 
 def memparse(text: str, parameter: str) -> tuple[int, str]:

@@ -15,6 +15,8 @@ from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+from hwpkho.maps.patterns import lazily
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -151,7 +153,7 @@ class _Plan:
                 owners.setdefault(trigger, []).append(position)
         self.whose: dict[bytes, list[tuple[re.Pattern[bytes], list[int]]]] = {}
         for trigger, positions in owners.items():
-            pattern = re.compile(trigger)
+            pattern = lazily(trigger)
             for byte in _second_bytes(trigger):
                 key = bytes((trigger[0], byte))
                 self.whose.setdefault(key, []).append((pattern, positions))

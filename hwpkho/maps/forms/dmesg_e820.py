@@ -24,6 +24,7 @@ from hwpkho.maps.forms.base import (
     LineForm,
     RawMap,
 )
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -45,18 +46,18 @@ _LINUX_STARTS = LINUX_STARTS.decode()
 _WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|extended|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
-_LINE = re.compile(
+_LINE = lazily(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
     r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
     r"\s*(?P<rest>.{0,120})"
 )
 #: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
-_BEGUN = re.compile(
+_BEGUN = lazily(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{8,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
-_HEADER = re.compile(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_HEADER = lazily(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
     "user-defined": ("e820_user",),
@@ -76,14 +77,14 @@ _WORDS = {
     "soft reserved": e820.SOFT_RESERVED,
 }
 _SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
-_TYPE = re.compile(
+_TYPE = lazily(
     rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
     re.IGNORECASE,
 )
 
 #: Whole lines as kernels print them since 3.5, for :meth:`DmesgE820.run`.
-_PLAIN_LINE = re.compile(
+_PLAIN_LINE = lazily(
     PLAIN_PREFIX + rb"(?P<who>BIOS-e820|user|modified|reserve setup_data|Xen): "
     rb"\[(?:mem 0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})\]  ?(?P<type>usable|reserved|ACPI data"
     rb"|ACPI NVS|unusable|soft reserved|System RAM|device reserved|type [0-9]{1,10}"

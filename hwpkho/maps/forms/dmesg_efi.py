@@ -8,7 +8,6 @@ list twice with efi=debug, the second time after SetVirtualAddressMap.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,12 +23,14 @@ from hwpkho.maps.forms.base import (
     SHORT_EFI_RANGE,
     LineForm,
 )
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.scanner import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -38,7 +39,7 @@ _HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
 _A, _B = _HEX.format("a"), _HEX.format("b")
 
 #: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
-_X86 = re.compile(
+_X86 = lazily(
     r"(?<![\w.])mem(?P<index>\d{1,6}):\s*"
     r"(?:type=\s*(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
     rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
@@ -46,36 +47,36 @@ _X86 = re.compile(
 )
 #: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
 #: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
-_ARM64 = re.compile(
+_ARM64 = lazily(
     rf"(?:(?P<prefix>\befi:)\s*|(?:^|[\]>:])\s+){_A}\s*-\s*{_B}\s+\[(?P<body>[^\]]{{1,200}})\]"
 )
 _NOT_THE_MAP = "memattr"
 
 #: Whole lines as kernels print them, for :meth:`DmesgEfi.run`.
-_X86_LINE = re.compile(
+_X86_LINE = lazily(
     PLAIN_PREFIX + rb"(?:efi|EFI): mem(?P<index>[0-9]{1,6}+): "
     rb"(?P<what>\[[A-Za-z0-9 |]{1,200}+\]|type=[0-9]{1,10}+, attr=0x[0-9a-f]{1,16}+,)"
     rb" range=\[0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})(?P<end>[\])])"
     rb" \((?P<size>[0-9]{1,15}+)(?P<unit>[KMG]?+B)\)\n"
 )
 #: The memory attributes table says nothing about the map.
-_MEMATTR_LINES = re.compile(
+_MEMATTR_LINES = lazily(
     rb"(?:" + PLAIN_PREFIX + rb"efi: memattr:  0x[0-9a-f]{9,16}-0x[0-9a-f]{9,16}"
     rb" \[[A-Za-z0-9 |]{1,200}\]\n)+"
 )
-_ARM64_LINE = re.compile(
+_ARM64_LINE = lazily(
     PLAIN_PREFIX + rb"efi:   0x(?P<a>[0-9a-f]{9,16}+)-0x(?P<b>[0-9a-f]{9,16}+) "
     rb"(?P<what>\[[A-Za-z0-9 ]{1,32}+\|[A-Za-z0-9 |]{1,160}+\])\*?\n"
 )
 #: The first and the second half of an x86 line that a mail program broke at a blank.
-_X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
-_X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
-_QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
-_ARM64_BEGUN = re.compile(
+_X86_HEAD = lazily(r"\bmem\d{1,6}:\s*(?:type=|\[)")
+_X86_REST = lazily(r"^(?!.*\bmem\d).*\brange=\[0x")
+_QUOTE = lazily(r"(?:^|(?<=\s))>\s?")
+_ARM64_BEGUN = lazily(
     r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}(?:\s+\[[^\]]*+|\s*+)$"
 )
-_NUMBERED = re.compile(r"type=(\d{1,10})")
-_ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
+_NUMBERED = lazily(r"type=(\d{1,10})")
+_ATTR = lazily(r"attr=0x([0-9A-Fa-f]{1,16})")
 _LINUX = LINUX_STARTS.decode()
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"

@@ -18,6 +18,7 @@ from hwpkho.errors import InputError
 from hwpkho.maps.dts_values import ValueReader
 from hwpkho.maps.forms.base import FileForm
 from hwpkho.maps.forms.devicetree import MAX_SIZE, Unresolved, memory_maps
+from hwpkho.maps.patterns import lazily
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.maps.forms.base import RawMap
 
-_TAG = re.compile(rb"/dts-v1/")  # twice as fast as to look for the bytes
-_VERSION = re.compile(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
+_TAG = lazily(rb"/dts-v1/")  # twice as fast as to look for the bytes
+_VERSION = lazily(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
 
-_SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_DIRECTIVE = re.compile(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
+_SKIP = lazily(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_DIRECTIVE = lazily(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
 _CONDITIONALS = frozenset(("if", "ifdef", "ifndef", "else", "elif", "endif"))
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
-_NAME = re.compile(r"\\?[A-Za-z0-9,._+*#?@-]+")
-_REFERENCE = re.compile(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
-_KEYWORD = re.compile(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
+_LABEL = lazily(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
+_NAME = lazily(r"\\?[A-Za-z0-9,._+*#?@-]+")
+_REFERENCE = lazily(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
+_KEYWORD = lazily(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
                       r"|omit-if-no-ref)/")  # fmt: skip
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
-_QUOTED = re.compile(r'"([^"\n]*)"')
-_TO_SEMICOLON = re.compile(r"[^;{}]*;")
+_NUMBER = lazily(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_QUOTED = lazily(r'"([^"\n]*)"')
+_TO_SEMICOLON = lazily(r"[^;{}]*;")
 
 
 @dataclass(slots=True)

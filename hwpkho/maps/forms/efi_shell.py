@@ -14,6 +14,7 @@ from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
@@ -22,24 +23,24 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = re.compile(
+_LINE = lazily(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{1,16}})\s+(?P<attr>{_HEX}{{16}})"
     rf"(?!{_HEX})"
 )
 #: ``MemoryMap,"Available","0","9FFFF","A0","F"``
-_SFO = re.compile(
+_SFO = lazily(
     r'\bMemoryMap,\s*"(?P<type>[^"]{1,40})",\s*'
     + r",\s*".join(rf'"(?P<{k}>{_HEX}{{1,16}})"' for k in ("a", "b", "pages", "attr"))
 )
 
-_BEGUN = re.compile(
+_BEGUN = lazily(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?)\s+{_HEX}{{16}}-{_HEX}{{16}}"
     rf"(?:\s+{_HEX}{{1,16}})?\s*$"
 )
 
 #: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
-_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
+_UBOOT = lazily(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
 

@@ -8,12 +8,12 @@ without.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
 from hwpkho.maps import e820, efi
 from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = re.compile(
+_LINE = lazily(
     rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
     rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = re.compile(r"\bMMap\[\s*\d{1,5}\]")
+_BEGUN = lazily(r"\bMMap\[\s*\d{1,5}\]")
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
 _ENABLED = 1

@@ -7,33 +7,34 @@ machdep.efi_map). Ranges are given by start and length or number of 4 KiB pages.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.maps import e820, efi
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_SMAP = re.compile(
+_SMAP = lazily(
     rf"\bSMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
     rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
 )
-_SMAP_BEGUN = re.compile(r"\bSMAP type=")
-_EFI = re.compile(
+_SMAP_BEGUN = lazily(r"\bSMAP type=")
+_EFI = lazily(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
-_EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+_EFI_BEGUN = lazily(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
 #: So many other lines below the header or an entry, before the table counts as ended.
 _PATIENCE = 3
-_EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
+_EFI_HEADER = lazily(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
 class FreeBsd(LineForm):

@@ -7,31 +7,32 @@ boot services folded into available RAM already.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps import e820, efi
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_EFI = re.compile(
+_EFI = lazily(
     rf"(?<![\w.-])(?P<type>[A-Za-z][A-Za-z-]{{2,11}}|Unk {_HEX}{{2,8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{8,16}})\s+"
     r"\d{1,12}\s?(?:[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
 )
-_MMAP = re.compile(
+_MMAP = lazily(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
-_MMAP_BEGUN = re.compile(r"base_addr = 0x")
+_MMAP_BEGUN = lazily(r"base_addr = 0x")
 _WORDS = {
     "available RAM": e820.RAM,
     "reserved RAM": e820.RESERVED,

@@ -6,12 +6,12 @@ Source: kernel/resource.c, r_show(): two blanks for each level, first and last b
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import IOMEM_ZEROS
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: A tag of a web page that was saved as it is; resources have no such names.
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
-_CLOSING = re.compile(_TAG)
+_CLOSING = lazily(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
 _PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|.{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
-_LINE = re.compile(
+_LINE = lazily(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 

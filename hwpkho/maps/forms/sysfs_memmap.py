@@ -8,7 +8,6 @@ order in which they are listed means nothing.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
@@ -16,6 +15,7 @@ from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
 from hwpkho.errors import InputError
 from hwpkho.maps import efi
 from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -47,7 +47,7 @@ EFI_FIELDS = frozenset(("type", "phys_addr", "virt_addr", "num_pages", "attribut
 FIELDS = E820_FIELDS | EFI_FIELDS
 
 #: The last parts of a path to a value: number and field.
-TAIL = re.compile(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
+TAIL = lazily(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
 
 #: More entries than the kernel keeps; values are one line of sysfs.
 MAX_ENTRIES = 65536
@@ -59,7 +59,7 @@ _BELOW = (
     "efi/runtime-map", "firmware/efi/runtime-map", "sys/firmware/efi/runtime-map", "runtime-map",
 )  # fmt: skip
 
-_HEX = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
+_HEX = lazily(r"0[xX][0-9a-fA-F]{1,16}")
 
 
 class Values:

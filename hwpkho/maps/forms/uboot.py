@@ -8,18 +8,19 @@ inclusive; older ones print base and size on lines of their own).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.maps import efi
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
 #: Names in capitals or in full, no page count: by that it is told from the EFI shell's.
-_EFI = re.compile(
+_EFI = lazily(
     r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|[A-Z][A-Za-z]{6,22}|\(unknown\))\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
     rf"(?:[ \t]+(?P<words>{_WORD}(?:\|{_WORD})*))?\s*$"
@@ -43,18 +44,18 @@ _EFI_NAMES = frozenset(
 )  # fmt: skip
 #: Where the attribute word holds the instruction set architecture's own bits.
 _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
-_BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
-_BANK_FIELD = re.compile(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
-_REGION = re.compile(
+_BANK = lazily(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
+_BANK_FIELD = lazily(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
+_REGION = lazily(
     rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
     rf"\[0x(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
     r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"
 )
-_OLD_BASE = re.compile(
+_OLD_BASE = lazily(
     rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
     rf"0x(?P<a>{_HEX}{{1,16}})"
 )
-_OLD_SIZE = re.compile(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})")
+_OLD_SIZE = lazily(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})")
 _NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
 
 

@@ -8,15 +8,16 @@ pseudo-physical and no map of the machine.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.maps import e820, efi
 from hwpkho.maps.forms.base import BARE_RANGE, SPACED_RANGE, LineForm
+from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
 _XEN = r"(?:\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+|^[>|\s]*+)"
-_HEADER = re.compile(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
-_E820 = re.compile(
+_HEADER = lazily(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
+_E820 = lazily(
     rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
     rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
 )
-_EFI = re.compile(
+_EFI = lazily(
     rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>\d{{1,10}}) "
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
-_BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+_BEGUN = lazily(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
 _TYPES = {
     "usable": e820.RAM,
     "reserved": e820.RESERVED,
@@ -41,7 +42,7 @@ _TYPES = {
     "ACPI NVS": e820.NVS,
     "unusable": e820.UNUSABLE,
 }
-_TYPE = re.compile(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
+_TYPE = lazily(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: So many lines below a header or an entry are looked at before the table counts as ended.
 _PATIENCE = 2

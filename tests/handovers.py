@@ -127,6 +127,20 @@ class Machine:
         self.memory[made.root] = root.build(version, made.tracker, made.subtrees).ljust(size, b"\0")
         return made
 
+    def array_pages(self, made: Made, count: int) -> None:
+        """Let the array have so many pages more, marked by the tracker and not in memory."""
+        first = 0x20_0000_0000
+        more = [first + i * self.page_size for i in range(count)]
+        following = 0
+        for part in reversed(vmalloc.split(made.pages + more, self.page_size)):
+            following = self.put(vmalloc.Chunk(following, part).build(self.page_size))
+            made.blocks.append((following, 0))
+        self.poke(made.blob + 16, "<QI", following, len(made.pages) + count)
+        made.blocks += [(at, 0) for at in more]
+        tracker, nodes = self.tracker(made.blocks, 4)
+        self.memory.update(nodes)
+        self.swap(made.root, struct.pack("<Q", made.tracker), struct.pack("<Q", tracker))
+
     def tracker(self, blocks: Blocks, kho: int) -> tuple[int, dict[int, bytes]]:
         """Make the tracker that marks ``blocks``; return its address and its pages."""
         if kho == 1:

@@ -132,6 +132,20 @@ def _many_array_pages() -> bytes:
     return m.elf()
 
 
+def _array_pages_at_odd_addresses() -> bytes:
+    """Half a million entries, each restored as eighteen blocks."""
+    m = Machine(arch="x86_64", gap=0)
+    h = m.handover()
+    following, order, number = 0, 9, 1 << 20
+    for _ in range(1000):
+        entries = [((number + i << order) + 1) * PAGE for i in range(511)]
+        number += 511
+        following = m.put(struct.pack("<512Q", following, *entries[::-1]))
+    m.put()
+    m.poke(h.blob + 8, "<QQIHH", 1, following, 511_000 << order, 2, order)
+    return m.elf()
+
+
 def _lookalike_roots(n: int, *, damaged: bool = True) -> Callable[[], bytes]:
     """Roots that each name a tracker of their own, all of them sharing the rest of the pages."""
 
@@ -362,6 +376,7 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "segments of a few bytes": (_segments_of_a_few_bytes, ()),
     "one array page many times": (_one_array_page_many_times, ()),
     "half a million array pages, 4096 scratch areas": (_many_array_pages, ()),
+    "half a million array entries at odd addresses": (_array_pages_at_odd_addresses, ()),
     "30 roots with big trackers": (_lookalike_roots(30), ()),
     "30 roots whose trackers are whole": (_lookalike_roots(30, damaged=False), ()),
     "100 roots with big trackers": (_lookalike_roots(100), ()),

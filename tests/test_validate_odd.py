@@ -229,6 +229,18 @@ def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
     assert outcome(m, made, tmp_path) == "dropped"
 
 
+@pytest.mark.parametrize(("pages", "expected"), [(16_000, "replay"), (17_500, None)])
+def test_array_pages_that_an_image_lacks(pages, expected, m, tmp_path):
+    """Few live entries in a large array are read; more pages than any list needs are damage."""
+    made = m.handover(PFNS)
+    m.array_pages(made, pages)
+    ram = f"{RAM}2000000000-2fffffffff : System RAM\n"
+    judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
+    assert judged.outcome == expected
+    assert judged.pfns == (len(PFNS) if expected else 0)
+    assert ("HP324" in {f.code for f in judged.findings}) == (expected is None)
+
+
 def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
     """Each word of the top table leads to a node that begins 8 bytes behind the one before."""
     made = m.handover(PFNS)

@@ -1,4 +1,4 @@
-"""The same work on many parts, about half of it done by a second process.
+"""The same work on many parts, a share of it done by a second process.
 
 For work on what is in memory already: a fork has that at once, and only hands back text.
 """
@@ -7,82 +7,91 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from contextlib import suppress
+from itertools import compress, cycle
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 T = TypeVar("T")
 
-#: A fork costs some milliseconds. It is made for so many parts; and anew after so many, as what
-#: the second process makes of them waits in memory.
-_LEAST, _MOST = 256, 2048
-#: The first process's share in percent: what the second one made must still be passed on.
-_OWN = 55
-#: Bytes that are passed on at once.
-_CHUNK = 1 << 16
+#: A fork costs some milliseconds: it is made for so many parts.
+_LEAST = 256
+#: Of every five parts the second process does three: the first one also passes on what both made.
+_SHARED = (False, False, True, True, True)
+#: Bytes of the length before each text in the pipe, and of what it should take unread.
+_LENGTH, _PIPE = 8, 1 << 20
 
 
 def mapped(work: Callable[[T], str], parts: Sequence[T]) -> Iterator[str]:
-    """Yield what ``work`` makes of ``parts`` (ASCII), in their order, in pieces of any length.
+    """Yield ``work(part)``, some ASCII, for each of ``parts``, in their order.
 
-    The second process is only help: where it fails, for whatever reason, its share is done here.
+    The second process is only help: what it fails to deliver, for whatever reason, is done here.
     """
-    for at in range(0, len(parts), _MOST):
-        yield from _shared(work, parts[at : at + _MOST])
-
-
-def _shared(work: Callable[[T], str], parts: Sequence[T]) -> Iterator[str]:
-    own = len(parts) * _OWN // 100
-    helper = _start(work, parts[own:]) if len(parts) >= _LEAST else None
+    helper = _start(work, compress(parts, cycle(_SHARED))) if len(parts) >= _LEAST else None
     if helper is None:
         yield from map(work, parts)
         return
-    pid, file = helper
+    pid, pipe = helper
     try:
-        yield from map(work, parts[:own])
-        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        if end is None or end.si_status:
-            yield from map(work, parts[own:])
-            return
-        file.seek(0)
-        while chunk := file.read(_CHUNK):
-            yield chunk.decode()
+        for part, shared in zip(parts, cycle(_SHARED), strict=False):
+            text = _delivered(pipe) if shared else ""
+            yield text or work(part)
     finally:
-        os.kill(pid, signal.SIGKILL)  # where nobody wants the rest
+        pipe.close()
+        os.kill(pid, signal.SIGKILL)  # perhaps nobody wants the rest
         os.waitpid(pid, 0)
-        file.close()
 
 
-def _start(work: Callable[[T], str], parts: Sequence[T]) -> tuple[int, BinaryIO] | None:
-    """Return the number of a process that does ``parts``, and the file in memory it writes.
+def _start(work: Callable[[T], str], parts: Iterable[T]) -> tuple[int, BinaryIO] | None:
+    """Return the number of a process that does ``parts``, and where its texts come from.
 
     None where there is none to be had, or where it would be of no use.
     """
-    # Of several threads a fork takes one along, and whatever the others have locked.
-    if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return None
+    if threading.active_count() > 1:
+        return None  # a fork takes one thread along, and whatever the others have locked
     try:
-        file = os.fdopen(os.memfd_create("hwpkho"), "w+b")
+        texts, into = os.pipe()
     except OSError:
         return None
     try:
         pid = os.fork()
     except OSError:
-        file.close()
+        os.close(texts)
         return None
-    if not pid:
-        _do(work, parts, file)
-    return pid, file
-
-
-def _do(work: Callable[[T], str], parts: Sequence[T], file: BinaryIO) -> NoReturn:
-    code = 1
-    try:
-        file.writelines(work(part).encode() for part in parts)
-        file.flush()
-        code = 0
+    else:
+        if not pid:
+            os.close(texts)
+            _help(work, parts, into)
     finally:
-        os._exit(code)  # nothing of what the first process still has to do may happen twice
+        os.close(into)
+    return pid, os.fdopen(texts, "rb")
+
+
+def _help(work: Callable[[T], str], parts: Iterable[T], into: int) -> NoReturn:
+    from fcntl import F_SETPIPE_SZ, fcntl
+
+    try:
+        with suppress(OSError):  # a user may have too many pipes for a large one
+            fcntl(into, F_SETPIPE_SZ, _PIPE)
+        with os.fdopen(into, "wb") as pipe:
+            for part in parts:
+                text = work(part).encode()
+                pipe.write(len(text).to_bytes(_LENGTH, "little") + text)
+                pipe.flush()
+    finally:
+        os._exit(0)  # nothing of what the first process still has to do may happen twice
+
+
+def _delivered(pipe: BinaryIO) -> str:
+    """Return the next text, an empty one where the process ended before its end."""
+    length = pipe.read(_LENGTH)
+    size = int.from_bytes(length, "little")
+    text = pipe.read(size) if len(length) == _LENGTH else b""
+    return text.decode() if len(text) == size else ""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: A list is dense where it has one PFN in so many pages. Marking each in a byte for every page is
 #: a counting sort: half the time of sorting, and no more memory, which takes 40 bytes for a PFN.
 _DENSE = 32
+#: So many gaps show whether runs are long.
+_FEW = 64
 #: One PFN of so many is looked at for how large the largest may be.
 _SAMPLE = 64
 #: PFNs, marks, and runs, handled together: what comes of them should stay in the processor's cache.
@@ -63,7 +65,7 @@ class PfnSet(ABC):
         """
 
     @abstractmethod
-    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
+    def columns(self, low: int, high: int, less: int = 0) -> tuple[Iterable[int], Iterable[int]]:
         """Return the first and the last PFNs of the runs of one part, as :meth:`cuts` made it.
 
         ``less`` is subtracted from all of them.
@@ -166,16 +168,16 @@ class Marked(PfnSet):
             yield self._base + at, self._base + end - 1
             at = end
 
-    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
+    def columns(self, low: int, high: int, less: int = 0) -> tuple[Iterable[int], Iterable[int]]:
         """See :meth:`PfnSet.columns`."""
         start, end = self._slice(low, high)
-        part, first = bytes(self._marks[start:end]), self._base + start - less
+        part, first = bytes(memoryview(self._marks)[start:end]), self._base + start - less
         if len(part) < 2 * _BLOCK:  # longer ones are a long run
             gaps = _gaps(part)
-            if gaps.count(0) <= len(gaps) >> 1:
+            if gaps[:_FEW].count(0) <= _FEW >> 1:
                 found = _places(gaps, first)
                 gaps[0] = gaps[-1] = 1
-                return list(compress(found, gaps)), list(compress(found, islice(gaps, 1, None)))
+                return compress(found, gaps), compress(found, islice(gaps, 1, None))
         return _long_runs(part, first)
 
     def _slice(self, low: int, high: int) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def _many_pfns(folder: Path) -> None:
         validate = bench.hwpkho(
             folder, "validate", "--fail-on", "never", *options, path, "--memmap", map_
         )
-        bench.together([decode, validate], 5)
+        bench.together([decode, validate], 9)
         bench.ratio(f"validate against decode, 1 Mi PFNs {what}", validate, decode, 1.5)
     line = f"{validate.peak >> 20} MiB, decode {decode.peak >> 20} MiB"
     bench.line("  peak memory of the last", line, "none", met=True)

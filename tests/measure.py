@@ -35,6 +35,8 @@ class Cost(NamedTuple):
 def run(args: list[str], folder: Path, address_space: int = _ADDRESS_SPACE) -> Cost:
     """Run ``args`` with so many bytes of addresses; its output goes to files in ``folder``."""
     outputs = [folder / "stdout", folder / "stderr"]
+    for path in outputs:
+        path.unlink(missing_ok=True)  # to cut off what another run left there takes time
     done = subprocess.run(
         [sys.executable, "-S", "-E", __file__, str(address_space), *map(str, outputs), *args],
         stdout=subprocess.PIPE,

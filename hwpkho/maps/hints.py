@@ -23,6 +23,11 @@ _MISTAKES = (
         rb"^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][ps] ",
         f"this is a process's map of virtual addresses; {_IOMEM} or dmesg",
     ),
+    (
+        rb"efi: .*=3D",
+        "this is mail as it was sent (quoted-printable); decode it: "
+        "python3 -m quopri -d FILE | hwpkho memmap -",
+    ),
     (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
     (
         rb"e820: (?:update|remove)|e820 (?:update|remove) range",

@@ -11,7 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from itertools import compress, cycle
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -64,29 +64,28 @@ def _start(work: Callable[[T], str], parts: Iterable[T]) -> tuple[int, BinaryIO]
         pid = os.fork()
     except OSError:
         os.close(texts)
+        os.close(into)
         return None
-    else:
-        if not pid:
+    if not pid:
+        try:
             os.close(texts)
             _help(work, parts, into)
-    finally:
-        os.close(into)
+        finally:
+            os._exit(0)  # nothing of what the first process still has to do may happen twice
+    os.close(into)
     return pid, os.fdopen(texts, "rb")
 
 
-def _help(work: Callable[[T], str], parts: Iterable[T], into: int) -> NoReturn:
+def _help(work: Callable[[T], str], parts: Iterable[T], into: int) -> None:
     from fcntl import F_SETPIPE_SZ, fcntl
 
-    try:
-        with suppress(OSError):  # a user may have too many pipes for a large one
-            fcntl(into, F_SETPIPE_SZ, _PIPE)
-        with os.fdopen(into, "wb") as pipe:
-            for part in parts:
-                text = work(part).encode()
-                pipe.write(len(text).to_bytes(_LENGTH, "little") + text)
-                pipe.flush()
-    finally:
-        os._exit(0)  # nothing of what the first process still has to do may happen twice
+    with suppress(OSError):  # a user may have too many pipes for a large one
+        fcntl(into, F_SETPIPE_SZ, _PIPE)
+    with os.fdopen(into, "wb") as pipe:
+        for part in parts:
+            text = work(part).encode()
+            pipe.write(len(text).to_bytes(_LENGTH, "little") + text)
+            pipe.flush()
 
 
 def _delivered(pipe: BinaryIO) -> str:

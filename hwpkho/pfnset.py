@@ -24,8 +24,11 @@ _DENSE = 32
 _FEW = 64
 #: One PFN of so many is looked at for how large the largest may be.
 _SAMPLE = 64
-#: PFNs, marks, and runs, handled together: what comes of them should stay in the processor's cache.
-_PART, _BLOCK, _RUNS = 1 << 13, 10_000, 1 << 10
+#: PFNs and runs handled together: what comes of them should stay in the processor's cache.
+_PART, _RUNS = 1 << 13, 1 << 10
+#: PFNs handled together, from a multiple of it on where no run lies across: a power of ten, for
+#: whoever writes them in decimal.
+BLOCK = 10_000
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
 
@@ -161,7 +164,7 @@ class Marked(PfnSet):
         """See :meth:`PfnSet.cuts`."""
         at, stop = self._slice(low, high)
         while (at := self._marks.find(1, at, stop)) >= 0:
-            after = _BLOCK - (self._base + at) % _BLOCK
+            after = BLOCK - (self._base + at) % BLOCK
             end = self._marks.find(0, at + after, stop)
             if end < 0:
                 end = stop
@@ -172,7 +175,7 @@ class Marked(PfnSet):
         """See :meth:`PfnSet.columns`."""
         start, end = self._slice(low, high)
         part, first = bytes(memoryview(self._marks)[start:end]), self._base + start - less
-        if len(part) < 2 * _BLOCK:  # longer ones are a long run
+        if len(part) < 2 * BLOCK:  # longer ones are a long run
             gaps = _gaps(part)
             if gaps[:_FEW].count(0) <= _FEW >> 1:
                 found = _places(gaps, first)
@@ -224,8 +227,8 @@ def sorted_unique(pfns: Iterable[int]) -> array[int]:
         return array("Q", (ordered[0], *compress(ordered[1:], map(sub, ordered[1:], ordered))))
     marks, base = marked
     found = array("Q")
-    for at in range(0, len(marks), _BLOCK):
-        found.extend(_places(_gaps(bytes(marks[at : at + _BLOCK])), base + at))
+    for at in range(0, len(marks), BLOCK):
+        found.extend(_places(_gaps(bytes(marks[at : at + BLOCK])), base + at))
     return found
 
 

@@ -70,7 +70,7 @@ def test_what_lies_between(pfns, low, high, dense):
 @given(DENSE, st.integers(0, 400), st.integers(-1, 400), st.booleans())
 def test_parts_are_small_and_cut_no_run(pfns, low, high, dense):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hwpkho.pfnset._BLOCK", 16)
+        patch.setattr("hwpkho.pfnset.BLOCK", 16)
         patch.setattr("hwpkho.pfnset._RUNS", 5)
         made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
         parts = [list(zip(*made.columns(*cut), strict=True)) for cut in made.cuts(low, high)]

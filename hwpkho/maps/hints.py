@@ -25,8 +25,7 @@ _MISTAKES = (
     ),
     (
         rb"efi: .*=3D",
-        "this is mail as it was sent (quoted-printable); decode it: "
-        "python3 -m quopri -d FILE | hwpkho memmap -",
+        "this is quoted-printable mail; decode it: python3 -m quopri -d FILE | hwpkho memmap -",
     ),
     (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
     (

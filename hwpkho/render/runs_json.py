@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwpkho import forked
+from hwpkho.pfnset import BLOCK
 from hwpkho.render import jsondoc
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PIECE = 2048
 
 #: PFNs of one block share all decimal digits but the last four. These are looked up, which takes
 #: half the time of writing numbers, where there are so many parts that a table is worth it.
-_BLOCK, _MANY = 10_000, 50
+_MANY = 50
 
 
 def judged(runs: Runs) -> jsondoc.Array:
@@ -38,7 +39,7 @@ def _judged(runs: Runs) -> Iterator[str]:
         for start, stop, ruling in runs.stretches()
         for low, high in runs.pfns.cuts(start, stop)
     ]
-    digits = [f"{i:04}" for i in range(_BLOCK)] if len(parts) > _MANY else []
+    digits = [f"{i:04}" for i in range(BLOCK)] if len(parts) > _MANY else []
     written = partial(_written, runs.pfns, digits)
     texts = forked.mapped(written, parts)
     yield next(texts, "")[1:]
@@ -48,9 +49,9 @@ def _judged(runs: Runs) -> Iterator[str]:
 def _written(pfns: PfnSet, digits: Sequence[str], part: tuple[int, int, str]) -> str:
     """Return the runs from PFN ``low`` to ``high``, each with ``end`` behind its numbers."""
     low, high, end = part
-    head = low // _BLOCK
-    if digits and 0 < head == high // _BLOCK:
-        columns = pfns.columns(low, high, head * _BLOCK)
+    head = low // BLOCK
+    if digits and 0 < head == high // BLOCK:
+        columns = pfns.columns(low, high, head * BLOCK)
         first, last = f'{{"first":{head}', f',"last":{head}'
         numbers = [f"{digits[a]}{last}{digits[b]}" for a, b in zip(*columns, strict=True)]
     else:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import struct
 from array import array
+from itertools import pairwise
 
 import pytest
 from handovers import Machine
+from hypothesis import given
+from hypothesis import strategies as st
 from test_review_kernel import PFNS, RAM, SCRATCH, set_root, validated
 
 from hwpkho.cases import CaseOptions, read_case
 from hwpkho.codecs import vmalloc
 from hwpkho.errors import InputError
 from hwpkho.walkers import tracker
+from hwpkho.walkers.vmalloc import restored_as, share_a_block, starts_block
 
 NOWHERE = 0x8_0000_0000
 
@@ -227,6 +231,19 @@ def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
     handover = read_case([str(m.save(tmp_path))], CaseOptions(m.page_size, made.root)).handovers[0]
     assert len(handover.hwpoison.chunks) < 1000
     assert outcome(m, made, tmp_path) == "dropped"
+
+
+@given(
+    st.integers(0, 5), st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 240)
+)
+def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
+    """What is told without making the blocks is what they say."""
+    pfns.sort()
+    starts = [{phys >> 12 for phys, _ in restored_as(pfn << 12, order, 4096)} for pfn in pfns]
+    assert [starts_block(pfn, at, order) for pfn in pfns] == [at in found for found in starts]
+    shared = [share_a_block(a, b, order) for a, b in pairwise(pfns)]
+    assert shared == [bool(a & b) for a, b in pairwise(starts)]
+    assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
 
 
 @pytest.mark.parametrize(("pages", "expected"), [(16_000, "replay"), (17_500, None)])

@@ -27,7 +27,7 @@ from hwpkho.pages import PAGE_SIZES, align_down, linear
 from hwpkho.text import printable
 from hwpkho.walkers import membership, scratch, subtrees, tracker, vmalloc
 from hwpkho.walkers.copies import Copy, cut_problem
-from hwpkho.walkers.membership import Page
+from hwpkho.walkers.membership import Page, Pages
 from hwpkho.walkers.report import Report
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class HandoverReader:
     trackers: tracker.Trackers | None = None
     size: int | None = None
     report: Report = field(default_factory=Report)
-    preserved: list[Page] = field(default_factory=list)
+    preserved: Pages = field(default_factory=Pages)
 
     def read(self) -> Handover:
         """Return the handover with all its problems."""
@@ -95,7 +95,7 @@ class HandoverReader:
         hwpoison = self._hwpoison(root_fdt)
         if walk:
             state = membership.state(walk, self.role, hwpoison, self.preserved, report)
-        scratch.check(self.scratch, self.preserved, report)
+        scratch.check(self.scratch, self.preserved, self.page_size or PAGE_SIZES[0], report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)
         return Handover(
@@ -322,7 +322,8 @@ class HandoverReader:
         report = self.report
         found = vmalloc.walk(self.source, area, page_size, report)
         order = area.acts_as % SHIFT_BITS
-        self._note_pages(found, order, page_size)
+        self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
+        self.preserved.add_array(found.pages, order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
             pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
         return HwpoisonList(
@@ -334,15 +335,4 @@ class HandoverReader:
         """Note the pages of what is only read: it may lie across two."""
         step = self.page_size or PAGE_SIZES[-1]
         inside = range(align_down(phys, step) + step, phys + size, step)
-        self.preserved += [Page(what, at) for at in (phys, *inside)]
-
-    def _note_pages(self, found: vmalloc.VmallocWalk, order: int, page_size: int) -> None:
-        self.preserved += [Page("chunk", phys, restored=True) for phys in found.chunks]
-        block = page_size << order
-        for phys in found.pages:
-            at = phys - phys % page_size
-            if at % block:
-                parts = vmalloc.restored_as(at, order, page_size)
-                self.preserved += [Page("array page", p, o, restored=True) for p, o in parts]
-            else:
-                self.preserved.append(Page("array page", at, order, restored=True))
+        self.preserved.add(Page(what, at) for at in (phys, *inside))

@@ -6,12 +6,15 @@ page is restored as the block that starts at its address; root FDT and blob are 
 
 from __future__ import annotations
 
+from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import tracker as codes
+from hwpkho.walkers.vmalloc import restored_as
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from hwpkho.model.handover import HwpoisonList, Role, TrackerState
     from hwpkho.walkers.report import Report
@@ -22,12 +25,12 @@ _MAX_UNMARKED = 1000
 
 
 class Page(NamedTuple):
-    """A page of the handover.
+    """A page of the handover, or several that an array entry stands for.
 
     Attributes:
         what: For messages, ``chunk``.
         phys: Its physical address, bytes.
-        order: Order of the block that the producer preserves it as.
+        order: Log2 of how many they are.
         restored: Whether the kernel restores it, so that a block must start there.
     """
 
@@ -37,11 +40,33 @@ class Page(NamedTuple):
     restored: bool = False
 
 
+class Pages:
+    """The pages of a handover that must be marked. Those of an array are made one by one."""
+
+    def __init__(self) -> None:
+        self._few: list[Page] = []
+        self._entries, self._order, self._page_size = array("Q"), 0, 1
+
+    def add(self, pages: Iterable[Page]) -> None:
+        """Add pages."""
+        self._few += pages
+
+    def add_array(self, entries: array[int], order: int, page_size: int) -> None:
+        """Add the array: the address of each entry, rounded down to pages, and their order."""
+        self._entries, self._order, self._page_size = entries, order, page_size
+
+    def __iter__(self) -> Iterator[Page]:
+        yield from self._few
+        for phys in self._entries:
+            at = phys - phys % self._page_size
+            yield Page("array page", at, self._order, restored=True)
+
+
 def state(
     walk: TrackerWalk,
     role: Role | None,
     hwpoison: HwpoisonList | None,
-    pages: Sequence[Page],
+    pages: Pages,
     report: Report,
 ) -> TrackerState | None:
     """Say how much of the tracker there is; None where the image does not hold it.
@@ -57,7 +82,8 @@ def state(
             walk.absent[0],
         )
         return None
-    holds_any = any(preserved.block_around(p.phys) is not None for p in pages[:_MAX_UNMARKED])
+    some = islice(pages, _MAX_UNMARKED)
+    holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that only lack in the image say nothing of what stands in them.
     reused = bool(walk.damaged or walk.odd) or not walk.absent
     if not holds_any and reused and role != "out":
@@ -93,9 +119,19 @@ def _gone(
         )
 
 
-def _check_marked(walk: TrackerWalk, pages: Sequence[Page], report: Report) -> bool:
+def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
+    """Yield the pages as the blocks that they are restored as."""
+    for page in pages:
+        if page.phys & (1 << page_shift + page.order) - 1 and page.order:
+            for phys, order in restored_as(page.phys, page.order, 1 << page_shift):
+                yield page._replace(phys=phys, order=order)
+        else:
+            yield page
+
+
+def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> bool:
     preserved, unmarked = walk.preserved, 0
-    for what, phys, order, restored in pages:
+    for what, phys, order, restored in _blocks(pages, preserved.page_shift):
         if preserved.has(phys, order):
             continue
         around = preserved.block_around(phys)

@@ -11,7 +11,7 @@ from hwpkho.model.handover import Scratch
 from hwpkho.pages import union_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from hwpkho.sources.base import Source
     from hwpkho.walkers.membership import Page
@@ -26,7 +26,7 @@ def read(source: Source, array: int, length: int) -> Scratch:
     return Scratch(array, length, areas)
 
 
-def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> None:
+def check(scratch: Scratch | None, pages: Iterable[Page], page_size: int, report: Report) -> None:
     """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it."""
     if scratch is None:
         report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
@@ -57,7 +57,8 @@ def check(scratch: Scratch | None, pages: Sequence[Page], report: Report) -> Non
             )
     starts, ends = union_of(scratch.areas)
     for page in pages:
-        i = bisect_right(starts, page.phys) - 1
+        last = page.phys + (page_size << page.order) - 1 if page.order else page.phys
+        i = bisect_right(starts, last) - 1
         if i >= 0 and page.phys < ends[i]:
             report.add(
                 codes.SCRATCH_OVERLAP,

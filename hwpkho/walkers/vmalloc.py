@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -169,6 +170,34 @@ def restored_as(phys: int, order: int, page_size: int) -> Iterator[tuple[int, in
         pfn += 1 << step
 
 
+def starts_block(pfn: int, at: int, order: int) -> bool:
+    """Tell whether one of the blocks that an entry at ``pfn`` is restored as starts at ``at``."""
+    size = 1 << order
+    if not pfn <= at < pfn + size:
+        return False
+    # From pfn up to a multiple of the size blocks grow, from there on they shrink.
+    before = at - pfn if at <= -(-pfn // size) * size else pfn + size - at
+    return at == pfn or before < at & -at
+
+
+def share_a_block(one: int, other: int, order: int) -> bool:
+    """Tell whether entries at the PFNs ``one`` and ``other``, not below it, have a block in common.
+
+    That is one with the same start. Of many entries two have one only if two that follow each
+    other in ascending order do: between two multiples of the size there is place for one.
+    """
+    size = 1 << order
+    middle = -(-one // size) * size  # where the blocks of one, if it is not aligned, are largest
+    if other >= one + size:
+        return False
+    if other <= middle:
+        return True
+    # Behind the middle, one ends after `end` pages, and other starts after `start`.
+    end, start = one + size - middle, other - middle
+    bit = 1 << (end ^ start).bit_length() - 1
+    return start & (bit - 1) == 0 or end & (bit - 1) != 0
+
+
 def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> None:
     pages = found.pages
     unaligned = [p for p in pages if p % page_size]
@@ -178,17 +207,18 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
             f"{len(unaligned)} array entries are not page aligned, the first is 0x{unaligned[0]:x}",
             unaligned[0],
         )
-    if unaligned or (order and any(p % (page_size << order) for p in pages)):
-        starts = sorted(start for p in pages for start, _ in restored_as(p, order, page_size))
-    else:
-        starts = sorted(pages)
-    twice = next((b for a, b in pairwise(starts) if a == b), None)
+    shift = page_shift(page_size)
+    pfns = array("Q", sorted(p >> shift for p in pages))
+    twice = next((b for a, b in pairwise(pfns) if share_a_block(a, b, order)), None)
     if twice is not None:
-        report.add(codes.PAGE_TWICE, f"array page 0x{twice:x} is listed twice", twice)
+        at = twice << shift
+        report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at)
     # A chunk page is restored too, once its entries were. What else a block of this order would
     # cover does not matter: the kernel restores the blocks that the tracker says start there.
-    for chunk in sorted({*found.chunks}.intersection(starts)):
-        report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
+    for chunk in sorted({*found.chunks}):
+        i = bisect_right(pfns, chunk >> shift)
+        if any(starts_block(p, chunk >> shift, order) for p in pfns[max(0, i - 2) : i]):
+            report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
     again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
     if again is not None:
         report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again)

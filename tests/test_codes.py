@@ -320,14 +320,6 @@ def _array_absent(folder):
     return _saved(folder, m)
 
 
-@provokes(blob.ARRAY_BEYOND_IMAGE)
-def _array_beyond_image(folder):
-    m = Machine()
-    h = m.handover()
-    m.array_pages(h, 50 * 511)
-    return _saved(folder, m)
-
-
 @provokes(blob.ARRAY_UNALIGNED)
 def _array_unaligned(folder):
     m = Machine()

@@ -246,16 +246,13 @@ def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
     assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
 
 
-@pytest.mark.parametrize(("pages", "expected"), [(16_000, "replay"), (17_500, None)])
-def test_array_pages_that_an_image_lacks(pages, expected, m, tmp_path):
-    """Few live entries in a large array are read; more pages than any list needs are damage."""
+def test_array_pages_that_an_image_lacks(m, tmp_path):
+    """Few live entries in a large array: a capture need not hold the rest of it."""
     made = m.handover(PFNS)
-    m.array_pages(made, pages)
+    m.array_pages(made, 20_000)
     ram = f"{RAM}2000000000-2fffffffff : System RAM\n"
     judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
-    assert judged.outcome == expected
-    assert judged.pfns == (len(PFNS) if expected else 0)
-    assert ("HP324" in {f.code for f in judged.findings}) == (expected is None)
+    assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))
 
 
 def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):

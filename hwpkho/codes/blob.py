@@ -214,15 +214,6 @@ ARRAY_OUTSIDE = Code(
     "Restoring a page that has no struct page fails or crashes.",
     "Do not kexec with it.",
 )
-ARRAY_BEYOND_IMAGE = Code(
-    "HP324",
-    "array-beyond-image",
-    "error",
-    "source",
-    "The chunks list far more array pages than the image has pages.",
-    "It goes through all of them, up to the first that is not preserved.",
-    "Damage, unless the image is a small part of the memory: then capture all of it.",
-)
 
 CODES = (
     COUNT_BEYOND,
@@ -248,5 +239,4 @@ CODES = (
     BLOB_SIZE,
     CHUNK_OUTSIDE,
     ARRAY_OUTSIDE,
-    ARRAY_BEYOND_IMAGE,
 )

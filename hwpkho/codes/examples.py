@@ -57,7 +57,6 @@ EXAMPLES: dict[str, str] = {
     "HP322": "Real: replay arm64-4k-B-i-next-outside.",
     "HP323": "Constructed: the map gives the array's page to firmware, and the tracker is one "
     "that cannot be listed (kho-v2, 16 KiB pages).",
-    "HP324": "Constructed: a thousand chunks, and none of the array pages that they list.",
     "HP401": "Real: capture x86-structv1-small-in-late.",
     "HP402": "Constructed: an unaligned address in the tracker's top table.",
     "HP403": "Real: replay arm64-4k-B-j-unpreserved-array.",

@@ -174,12 +174,7 @@ def _blob(h: Handover, _: Ground) -> Decision | None:
 
 def _reach(h: Handover, _: Ground) -> Decision | None:
     """Without its memory, or consumed, the list cannot be judged any further."""
-    gone = (
-        blob_codes.LIST_UNREACHED,
-        blob_codes.ARRAY_BEYOND_IMAGE,
-        blob_codes.CONSUMED,
-        image_codes.NO_MEMORY,
-    )
+    gone = (blob_codes.LIST_UNREACHED, blob_codes.CONSUMED, image_codes.NO_MEMORY)
     return Decision(None) if problem_of(h, *gone) else None
 
 

@@ -1,8 +1,8 @@
 """Follows a preserved vmalloc's chunks through a source, and reads the array behind them.
 
 Source: kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Work is bounded
-by the distinct pages of the image: chunks and array pages may each be named only once, only so
-many chunks may begin in the page of another, and only so many array pages may not be there.
+by the distinct pages of the image: chunks and array pages may each be named only once, and only so
+many chunks may begin in the page of another.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 MAX_PHYS_BITS = 52
 #: Pages that are walked over again so often belong to a loop, or to nothing that a kernel wrote.
 MAX_AGAIN = 1 << 8
-#: Array pages that an image may lack. A capture need not hold what no PFN stands in, and an array
-#: never shrinks; but so many are 8 million PFNs on 4 KiB pages.
-MAX_ABSENT = 1 << 14
 
 
 @dataclass(slots=True)
@@ -82,7 +79,7 @@ def _follow(
     visited: set[int] = set()
     touched: set[int] = set()
     listed: set[int] = set()
-    at, lengths, most = area.first, [], MAX_ABSENT
+    at, lengths = area.first, []
     while at:
         told, at = at, linear(at, source.arch)
         if at >> MAX_PHYS_BITS:
@@ -112,13 +109,6 @@ def _follow(
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return False
-        if len(found.pages) > most:
-            held = sum(size for _, size in source.extents()) // page_size
-            most = MAX_ABSENT + held
-            if len(found.pages) > most:
-                message = f"{len(found.pages)} array pages and perhaps more, the image has {held}"
-                report.add(codes.ARRAY_BEYOND_IMAGE, message, at)
-                return False
         if len(found.pages) << area.acts_as % SHIFT_BITS > area.total_pages:
             return False  # nor does it look at what follows more than there should be
         if chunk.hole:

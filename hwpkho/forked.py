@@ -42,9 +42,9 @@ def mapped(work: Callable[[T], str], parts: Sequence[T]) -> Iterator[str]:
             text = _delivered(pipe) if shared else ""
             yield text or work(part)
     finally:
-        pipe.close()
-        os.kill(pid, signal.SIGKILL)  # perhaps nobody wants the rest
-        os.waitpid(pid, 0)
+        pipe.close()  # which ends it, if nobody wants the rest
+        with suppress(ChildProcessError):  # who started us may have had its children ignored
+            os.waitpid(pid, 0)
 
 
 def _start(work: Callable[[T], str], parts: Iterable[T]) -> tuple[int, BinaryIO] | None:
@@ -68,6 +68,7 @@ def _start(work: Callable[[T], str], parts: Iterable[T]) -> tuple[int, BinaryIO]
         return None
     if not pid:
         try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends it
             os.close(texts)
             _help(work, parts, into)
         finally:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
+from functools import cached_property
 from itertools import accumulate, chain, compress, islice, repeat
 from operator import add, gt, lt, sub
 from typing import TYPE_CHECKING
@@ -26,8 +27,8 @@ _FEW = 64
 _SAMPLE = 64
 #: PFNs and runs handled together: what comes of them should stay in the processor's cache.
 _PART, _RUNS = 1 << 13, 1 << 10
-#: PFNs handled together, from a multiple of it on where no run lies across: a power of ten, for
-#: whoever writes them in decimal.
+#: PFNs handled together: parts end at its multiples, or behind the run that lies across one. It is
+#: a power of ten for whoever writes them in decimal.
 BLOCK = 10_000
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
@@ -140,10 +141,35 @@ class Marked(PfnSet):
     def __init__(self, marks: bytearray, base: int) -> None:
         self._marks, self._base = marks, base
 
+    def __reduce__(self) -> tuple[type[RunColumns], tuple[array[int], array[int]]]:
+        """For another process the runs: there may be few in many marks."""
+        first, last = array("Q"), array("Q")
+        for cut in self.cuts(0, PFN_MAX):
+            starts, ends = self.columns(*cut)
+            first.extend(starts)
+            last.extend(ends)
+        return RunColumns, (first, last)
+
     def following(self, pfn: int) -> int | None:
         """See :meth:`PfnSet.following`."""
-        at = self._marks.find(1, max(0, pfn - self._base))
-        return None if at < 0 else at + self._base
+        at = max(0, pfn - self._base)
+        found = self._marks.find(1, at, at - at % BLOCK + BLOCK)
+        if found < 0:  # there may be a long way to go, and somebody who often asks
+            i = bisect_right(self._filled, at)
+            if i == len(self._filled):
+                return None
+            found = self._marks.find(1, self._filled[i])
+        return found + self._base
+
+    @cached_property
+    def _filled(self) -> list[int]:
+        """Where each block of marks begins that has any."""
+        found: list[int] = []
+        at = 0
+        while (at := self._marks.find(1, at)) >= 0:
+            found.append(at - at % BLOCK)
+            at = found[-1] + BLOCK
+        return found
 
     def preceding(self, pfn: int) -> int | None:
         """See :meth:`PfnSet.preceding`."""

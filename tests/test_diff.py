@@ -82,6 +82,14 @@ def test_removed_comes_first_and_the_summary_is_one_line(lists, cli):
     assert cli("diff", "--plain", before, after).out == "-0x1\n-0x9\n+0x4\n"
 
 
+def test_a_long_report_says_how_much_it_leaves_out(lists, cli):
+    before, after = lists(range(0, 200, 2), [])
+    out = cli("diff", before, after).out
+    shown = out.count("back in circulation\n")
+    assert f"removed … and {100 - shown} more runs; --plain has them all" in out
+    assert 0 < shown < 100
+
+
 @pytest.mark.parametrize(
     ("old", "new", "codes"),
     [

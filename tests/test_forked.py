@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -15,23 +17,18 @@ PARTS = range(5000)
 WANT = "".join(f"{n}," for n in PARTS)
 
 
+def _open_files():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 @pytest.fixture(autouse=True)
-def _two_processors(monkeypatch):
-    """The tests fork here and now: on any machine, and beside the threads of a test runner."""
+def forks(monkeypatch):
+    """Return the list of processes that are started; none may be left behind.
+
+    The tests fork here and now: on any machine, and beside the threads of a test runner.
+    """
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr("threading.active_count", lambda: 1)
-    yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)  # none is left behind
-
-
-def _text(n):
-    return f"{n},"
-
-
-@pytest.fixture
-def forks(monkeypatch):
-    """Return the list of processes that are started."""
     started, fork = [], os.fork
 
     def counted():
@@ -41,7 +38,16 @@ def forks(monkeypatch):
         return pid
 
     monkeypatch.setattr(os, "fork", counted)
-    return started
+    files = _open_files()
+    yield started
+    assert _open_files() == files
+    for pid in started:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _text(n):
+    return f"{n},"
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 2048, 2049, 5000])
@@ -90,16 +96,33 @@ def test_an_error_of_the_work_itself_is_raised(forks):
 
 
 def test_nothing_goes_on_when_nobody_wants_the_rest(forks):
-    made = forked.mapped(_text, PARTS)
-    assert next(made) == "0,"
+    """The other process has no room for what it makes, and would wait for ever."""
+    made = forked.mapped(lambda n: f"{n:9999}", PARTS)
+    assert int(next(made)) == 0
     made.close()
     assert len(forks) == 1
 
 
+def test_where_children_are_not_waited_for(monkeypatch):
+    """As with a parent that ignores SIGCHLD: the kernel has waited for them already."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert "".join(forked.mapped(_text, PARTS)) == WANT
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.parametrize("cut", range(0, 20, 3))
+def test_a_text_that_was_cut_short_is_none(cut):
+    whole = (12).to_bytes(8, "little") + b"twelve bytes"
+    assert forked._delivered(io.BytesIO(whole)) == "twelve bytes"
+    assert forked._delivered(io.BytesIO(whole[:cut])) == ""
+
+
 @pytest.mark.parametrize("missing", ["processor", "process", "pipe", "single thread"])
-def test_without_help(monkeypatch, missing):
+def test_without_help(monkeypatch, missing, forks):
     def none_left(*_):
-        raise OSError
+        raise BlockingIOError
 
     if missing == "processor":
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
@@ -110,6 +133,7 @@ def test_without_help(monkeypatch, missing):
     else:
         monkeypatch.setattr("threading.active_count", lambda: 2)
     assert list(forked.mapped(_text, PARTS)) == [_text(n) for n in PARTS]
+    assert not forks
 
 
 def test_a_document_is_the_same_with_help_and_without(forks, monkeypatch, cli, tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pkgutil
 import re
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapfiles import FIXTURES, named, plain, primary, read_text, rows, text_of, unstamped
 
+from hwpkho import maps
 from hwpkho.errors import InputError
 from hwpkho.maps import boots, logs, read_memmap, registry
 from hwpkho.maps.forms.base import PLAIN_PREFIX, LineForm
 from hwpkho.maps.forms.dmesg_e820 import DmesgE820
 from hwpkho.maps.forms.dmesg_efi import DmesgEfi
+from hwpkho.maps.patterns import _Lazy
 from hwpkho.maps.scanner import _MANY, COMMON, MAX_LINE, Scanner
 
 if TYPE_CHECKING:
@@ -339,3 +344,17 @@ def test_the_rest_of_a_broken_line_may_follow_carriage_returns(tmp_path: Path) -
     )
     memmap = read_text(tmp_path / "log", text)
     assert [e.start for e in primary(memmap).entries] == [0, 0x1000]
+
+
+def test_every_pattern_can_be_compiled() -> None:
+    """They are when they are first used: a wrong one would be found by a user."""
+    found = 0
+    for info in pkgutil.walk_packages(maps.__path__, f"{maps.__name__}."):
+        module = import_module(info.name)
+        for owner in (module, *(v for v in vars(module).values() if isinstance(v, type))):
+            for value in vars(owner).values():
+                if isinstance(value, _Lazy):
+                    assert isinstance(value.pattern, str | bytes)
+                    assert copy.deepcopy(value).flags == value.flags
+                    found += 1
+    assert found > 50

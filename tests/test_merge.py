@@ -88,6 +88,15 @@ def test_with_a_map_only_what_replays_is_kept(lists, tmp_path, cli):
     assert {r["first"]: r["verdict"] for r in kept["not_replaying"]}[0x999999] == "not-ram"
 
 
+def test_what_replays_between_what_does_not_is_kept(lists, tmp_path, cli):
+    iomem = tmp_path / "iomem"
+    iomem.write_text("00100000-001fffff : System RAM\n00300000-003fffff : System RAM\n")
+    (a,) = lists([0x150, 0x250, 0x350, 0x450])
+    document = cli("merge", a, "--memmap", iomem, "--json").json
+    assert document["pfns"] == [0x150, 0x350]
+    assert [r["first"] for r in document["not_replaying"]] == [0x250, 0x450]
+
+
 def test_nothing_is_overwritten_and_nothing_is_half_written(lists, tmp_path, cli):
     a, b = lists([1], [2])
     out = tmp_path / "out.txt"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 from array import array
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.model.validation import Ruling, Runs
 from hwpkho.pages import runs
 from hwpkho.pfnset import pfn_set, sorted_set, sorted_unique
 
@@ -78,3 +81,49 @@ def test_parts_are_small_and_cut_no_run(pfns, low, high, dense):
     assert [run for part in parts for run in part] == list(
         runs(sorted(pfn for pfn in pfns if low <= pfn <= high))
     )
+
+
+@given(PFNS | DENSE, st.booleans())
+def test_another_process_gets_the_same_set(pfns, dense):
+    made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
+    assert list(pickle.loads(pickle.dumps(made))) == list(runs(sorted(pfns)))
+
+
+#: A long run, a gap of 30 million pages, a page: many marks, two runs.
+GAP = array("Q", [*range(1 << 20), 31 << 20])
+
+
+def test_few_runs_are_little_for_another_process():
+    assert len(pickle.dumps(pfn_set(GAP))) < 1000
+
+
+def test_a_gap_is_not_gone_through_each_time():
+    """A picture asks for every cell."""
+    made = pfn_set(GAP)
+    start = time.process_time()
+    assert {made.following(pfn) for pfn in range(2 << 20, 3 << 20, 50)} == {31 << 20}
+    assert time.process_time() - start < 2
+
+
+def test_a_run_under_one_ruling_is_one():
+    one, other = Ruling("replays", None, "x"), Ruling("firmware", "HP605", "y")
+    made = Runs(pfn_set(array("Q", range(1, 10))))
+    for low, high, ruling in ((0, 3, one), (4, 5, one), (6, 6, other), (7, 20, one)):
+        made.add(low, high, ruling)
+    assert list(made) == [(1, 5, one), (6, 6, other), (7, 9, one)]
+    assert (made.count(), made.counts()) == (3, {"firmware": 1, "replays": 8})
+
+
+def test_what_was_not_added_does_not_come_in_between():
+    ruling = Ruling("firmware", "HP605", "y")
+    made = Runs(pfn_set(array("Q", range(1, 10))))
+    for pfn in (2, 3, 5):
+        made.add(pfn, pfn, ruling)
+    assert list(made) == [(2, 3, ruling), (5, 5, ruling)]
+
+
+@given(st.lists(st.integers(100, 400), min_size=1), st.integers(1, 100))
+def test_columns_less_a_number(pfns, less):
+    made = sorted_set(sorted(pfns))
+    columns = zip(*made.columns(0, 400, less), strict=True)
+    assert [(a + less, b + less) for a, b in columns] == list(made)

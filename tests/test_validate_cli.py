@@ -397,6 +397,8 @@ def test_limits(cli, tmp_path):
         got = cli("validate", *args, option, limit)
         assert got.code == code, (option, limit)
         assert got.json["summary"]["errors"] == code
+    (found,) = [f for f in got.json["findings"] if f["code"] == "HP703"]
+    assert (found["first"], found["last"]) == (0x5000, 0x50FF)
 
 
 def test_the_map_s_own_problems_are_findings(cli, tmp_path):

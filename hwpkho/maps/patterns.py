@@ -24,6 +24,8 @@ class _Lazy:
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # of no pattern; and who copies asks before there is one
+            raise AttributeError(name)
         # Only the first time: then it is this object's own.
         value = getattr(re.compile(self._pattern, self._flags), name)
         setattr(self, name, value)

@@ -142,7 +142,7 @@ class Runs:
         first = self.pfns.following(low) if low <= high else None
         if first is None or first > high:
             return
-        last = self.pfns.preceding(high) or first
+        last = self.pfns.preceding(high) or first  # there is one, for `first` is
         pages = self.pfns.pages(first, last)
         number = self._numbers.setdefault(ruling, len(self.rulings))
         if number < len(self.rulings):

@@ -65,7 +65,7 @@ def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
             return runs
         if at <= last:
             runs.add(at, first - 1, _NOT_RAM)
-            runs.add(max(at, first), last, ruling)
+            runs.add(first, last, ruling)
             at = pfns.following(last + 1)
     if at is not None:
         runs.add(at, PFN_MAX, _NOT_RAM)

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import accumulate, chain, compress, islice, repeat
 from operator import add, gt, lt, sub
 from typing import TYPE_CHECKING
+from zlib import adler32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,8 @@ _PART, _RUNS = 1 << 13, 1 << 10
 #: PFNs handled together: parts end at its multiples, or behind the run that lies across one. It is
 #: a power of ten for whoever writes them in decimal.
 BLOCK = 10_000
+#: Marks whose sum is taken at once: no more than it can be.
+_SUMMED = 65520
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
 
@@ -178,7 +181,12 @@ class Marked(PfnSet):
 
     def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
         """See :meth:`PfnSet.pages`."""
-        return self._marks.count(1, *self._slice(low, high))
+        start, end = self._slice(low, high)
+        with memoryview(self._marks)[start:end] as marks:
+            # The lower half of this checksum (RFC 1950) is the sum of the bytes modulo 65521. It
+            # takes a third of the time of count().
+            parts = range(0, len(marks), _SUMMED)
+            return sum(adler32(marks[at : at + _SUMMED], 0) & 0xFFFF for at in parts)
 
     def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
         """See :meth:`PfnSet.run_count`."""

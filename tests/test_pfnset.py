@@ -93,6 +93,12 @@ def test_another_process_gets_the_same_set(pfns, dense):
 GAP = array("Q", [*range(1 << 20), 31 << 20])
 
 
+def test_how_many_of_many():
+    made = pfn_set(GAP)
+    for low, high in ((0, 1 << 40), (5, 65524), (5, 65525), (5, 65526), (1 << 19, 31 << 20)):
+        assert made.pages(low, high) == sum(low <= pfn <= high for pfn in GAP)
+
+
 def test_few_runs_are_little_for_another_process():
     assert len(pickle.dumps(pfn_set(GAP))) < 1000
 

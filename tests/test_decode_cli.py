@@ -224,6 +224,14 @@ def test_reader_that_goes_away():
     assert got.stderr == b""
 
 
+@pytest.mark.parametrize("options", [[], ["--annotate"]])
+def test_a_reader_that_went_away_is_no_finding(options):
+    """As a shell tells of SIGPIPE, whether the pipe breaks at the end or within the output."""
+    child = subprocess.Popen([*PROGRAM, "decode", *options, SMALL], stdout=subprocess.PIPE)
+    child.stdout.close()
+    assert child.wait() == 141
+
+
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
 def test_output_that_cannot_be_written(redirection):
     got = subprocess.run(

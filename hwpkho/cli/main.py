@@ -41,8 +41,19 @@ Exit codes: 0 fine; 1 findings, differences or errors in what was decoded;
 2 wrong usage; 3 input unreadable, malformed or ambiguous."""
 
 
+class _NobodyReadsError(Exception):
+    """The reader of standard output has gone. Click would exit with 1, which means findings."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _NobodyReadsError from error
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of use."""
@@ -87,7 +98,7 @@ def run() -> None:
         code = _complain(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except BrokenPipeError:
+    except (BrokenPipeError, _NobodyReadsError):
         _give_up_stdout()
         code = 141
     except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwpkho.codecs import (
     hwpoison_fdt,
@@ -181,11 +181,11 @@ class Machine:
         self.put(bytes(zero_page))
         return array_at
 
-    def elf(self, **options: object) -> bytes:
+    def elf(self, **options: Any) -> bytes:
         """Return an ELF core of the memory; see :func:`elf`."""
-        return elf(sorted(self.memory.items()), self.arch, **options)  # type: ignore[arg-type]  # passed on
+        return elf(sorted(self.memory.items()), self.arch, **options)
 
-    def save(self, folder: Path, name: str = "memory.elf", **options: object) -> Path:
+    def save(self, folder: Path, name: str = "memory.elf", **options: Any) -> Path:
         """Write the ELF core into a folder."""
         path = folder / name
         path.write_bytes(self.elf(**options))

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 
 _RESULT = re.compile(r"(?P<result>ok|not ok) (?P<number>\d+)(?: (?P<rest>.*))?")
+#: Documentation/dev-tools/ktap.rst, version 1.
+DIRECTIVES = ("SKIP", "TODO", "XFAIL", "TIMEOUT", "ERROR")
 _PLAN = re.compile(r"1\.\.(\d+)")
 
 
@@ -74,7 +76,7 @@ def _test(match: re.Match[str], subtests: list[Test], log: list[str]) -> Test:
     assert "#" not in name
     assert name == name.strip()
     words = data.split(" ", 1)
-    known = words[0] in ("SKIP", "TODO", "XFAIL", "TIMEOUT", "ERROR")
+    known = words[0] in DIRECTIVES
     test = Test(
         int(match["number"]),
         name,

@@ -13,7 +13,10 @@ from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.ownership import is_ram
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from hwpkho.codes import Problem
 
 MIB = 1 << 20
 
@@ -23,8 +26,8 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def codes(problems: object) -> set[str]:
-    return {p.code for p in problems}  # type: ignore[attr-defined]  # a tuple of Problem
+def codes(problems: Iterable[Problem]) -> set[str]:
+    return {p.code for p in problems}
 
 
 # e820 ----------------------------------------------------------------------------------------

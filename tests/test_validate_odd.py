@@ -50,11 +50,16 @@ def test_what_early_boot_can_map_of_the_array(length, expected, m, tmp_path):
     assert outcome(m, m.handover(PFNS), tmp_path, length=length) == expected
 
 
-@pytest.mark.parametrize(("size", "expected"), [(73, "crash"), (4, "crash"), (3, "replay")])
-def test_kexec_metadata_outside_ram_is_read(size, expected, m, tmp_path):
+@pytest.mark.parametrize(
+    ("subtree", "size", "expected"),
+    [("kexec-metadata", 73, "crash"), ("kexec-metadata", 4, "crash"),
+     ("kexec-metadata", 3, "replay"),
+     ("hwpoison", 0, "dropped"), ("hwpoison", 3, "dropped"), ("hwpoison", 4, "crash")],
+)  # fmt: skip
+def test_data_outside_ram_is_read_if_its_size_will_do(subtree, size, expected, m, tmp_path):
     made = m.handover(PFNS)
-    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), "kexec-metadata")
-    set_root(m, made, "blob-size", struct.pack("<Q", size), "kexec-metadata")
+    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), subtree)
+    set_root(m, made, "blob-size", struct.pack("<Q", size), subtree)
     assert outcome(m, made, tmp_path) == expected
 
 
@@ -178,14 +183,6 @@ def test_a_gib_without_preserved_memory_is_scratch_too(mib, expected, m, tmp_pat
     iomem = "40000000-bfffffff : System RAM\n"
     areas = [(0x7000_0000, mib << 20)]
     assert outcome(m, m.handover(PFNS), tmp_path, areas, iomem=iomem) == expected
-
-
-@pytest.mark.parametrize(("size", "expected"), [(0, "dropped"), (3, "dropped"), (4, "crash")])
-def test_the_size_of_a_blob_is_looked_at_before_the_blob(size, expected, m, tmp_path):
-    made = m.handover(PFNS)
-    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), "hwpoison")
-    set_root(m, made, "blob-size", struct.pack("<Q", size), "hwpoison")
-    assert outcome(m, made, tmp_path) == expected
 
 
 def test_a_tracker_node_at_an_odd_address(m, tmp_path):

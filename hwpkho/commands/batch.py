@@ -7,6 +7,7 @@ import signal
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -173,16 +174,14 @@ def _one_by_one(
 
 
 #: What every case of a batch is judged with; set once in each process.
-_shared: tuple[ValidateOptions, Acceptance] | None = None
+_shared: ContextVar[tuple[ValidateOptions, Acceptance]] = ContextVar("_shared")
 
 
 def _start(options: ValidateOptions, accepted: Acceptance) -> None:
-    global _shared  # noqa: PLW0603 - what a pool's initializer is for
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
-    _shared = (options, accepted)
+    _shared.set((options, accepted))
 
 
 def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
-    if _shared is None:
-        raise RuntimeError("the process was not started by a pool of this module")
-    return [judge(job, *_shared) for job in chunk]
+    shared = _shared.get()
+    return [judge(job, *shared) for job in chunk]

@@ -64,8 +64,10 @@ class Source(ABC):
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
 
-    def let_go(self, phys: int, size: int) -> None:  # noqa: B027 - most sources map nothing
+    @abstractmethod
+    def let_go(self, phys: int, size: int) -> None:
         """Say that ``size`` bytes at ``phys`` are not needed again soon; they stay readable."""
 
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing
+    @abstractmethod
+    def close(self) -> None:
         """Give back what the source holds; reading afterwards is an error."""

@@ -119,6 +119,9 @@ class KdumpSource(Source):
                 problem(TRUNCATED, f"{self.name}: the dump is not complete: {why}")
             )
 
+    def let_go(self, phys: int, size: int) -> None:
+        """See :meth:`Source.let_go`; of what was unpacked only so much is kept anyway."""
+
     def close(self) -> None:
         """Close the file."""
         self._cache.clear()

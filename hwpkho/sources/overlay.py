@@ -120,3 +120,9 @@ class PieceSource(Source):
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`; pieces that touch are not merged."""
         return ((start, len(data)) for start, data in self._pieces if data)
+
+    def let_go(self, phys: int, size: int) -> None:
+        """See :meth:`Source.let_go`; the pieces are not mapped."""
+
+    def close(self) -> None:
+        """See :meth:`Source.close`; no file is open."""

@@ -188,7 +188,7 @@ def _nothing(source: Source, seen: find.Search | None) -> str:
     return text
 
 
-def _set_roles(found: Sequence[_Found], booted: set[int]) -> None:
+def _set_roles(found: list[_Found], booted: set[int]) -> None:
     """Tell incoming from outgoing: by the boot loader's word, else by generation."""
     counts = [f.kexec_count for f in found]
     for f in found:
@@ -202,7 +202,7 @@ def _set_roles(found: Sequence[_Found], booted: set[int]) -> None:
         rest = [f for f in found if f.role is None]
         if len(rest) == 1 and len(found) == 2:
             rest[0].role = "out"
-            found[-1], found[0] = (rest[0], next(f for f in found if f is not rest[0]))  # type: ignore[index]
+            found.sort(key=lambda f: f is rest[0])
             return
         where = ", ".join(f"0x{f.phys:x}" for f in found if f.phys is not None)
         found[-1].problems.append(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import handing
@@ -23,7 +25,6 @@ from hwpkho.sources.raw import write_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import rig
 
@@ -125,7 +126,6 @@ class Damage:
         change: What breaks it.
         options: Of :meth:`handovers.Machine.handover`.
         sizes: Page sizes it is tried with.
-        differs: Why ``validate`` is known to say otherwise; empty where it agrees.
     """
 
     name: str
@@ -133,7 +133,6 @@ class Damage:
     change: Callable[[Scene], object]
     options: dict[str, Any] = field(default_factory=dict)
     sizes: tuple[int, ...] = SIZES
-    differs: str = ""
 
 
 DAMAGES: list[Damage] = []
@@ -144,16 +143,22 @@ def damage(
     group: Group = "kernel",
     *,
     sizes: tuple[int, ...] = SIZES,
-    differs: str = "",
     **options: Any,
 ) -> Callable[[Callable[[Scene], object]], Callable[[Scene], object]]:
     """Register the function as a damage."""
 
     def add(change: Callable[[Scene], object]) -> Callable[[Scene], object]:
-        DAMAGES.append(Damage(name, group, change, options, sizes, differs))
+        DAMAGES.append(Damage(name, group, change, options, sizes))
         return change
 
     return add
+
+
+def registered() -> list[Damage]:
+    """Return the damages of all modules ``damages_*`` here."""
+    for path in sorted(Path(__file__).parent.glob("damages_*.py")):
+        import_module(path.stem)
+    return DAMAGES
 
 
 def scene(kernel: rig.Kernel, options: dict[str, Any]) -> Scene:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lists
 import rig
@@ -61,7 +61,7 @@ def consumer(revision: str, *, poison: bool = False, carry: bool = False) -> str
 
 
 def encode(
-    cli: Callable[..., object],
+    cli: Callable[..., Any],
     kernel: rig.Kernel,
     work: Path,
     pfns: Sequence[int],
@@ -81,7 +81,7 @@ def encode(
         *(placed or ("--ram", span(where.place))), *more,
         "--dtb", guest.base_dtb(), "--to", "segments", "-o", work / "handover",
     )  # fmt: skip
-    assert result.code == 0, result.err  # type: ignore[attr-defined]  # conftest's Result
+    assert result.code == 0, result.err
     load(guest, work / "handover")
     return guest
 

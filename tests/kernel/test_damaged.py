@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import damage
-import damages_list  # noqa: F401 - registers its damages
-import damages_root  # noqa: F401 - registers its damages
 import handing
 import pytest
 import rig
@@ -21,13 +19,8 @@ if TYPE_CHECKING:
 _BOUND = 30
 KINDS = {4096: "arm64-4k", 16384: "arm64-16k", 65536: "arm64-64k"}
 CASES = [
-    pytest.param(
-        KINDS[size],
-        d,
-        id=f"{KINDS[size]}-{d.group}-{d.name}",
-        marks=[pytest.mark.xfail(reason=d.differs, strict=True)] if d.differs else [],
-    )
-    for d in damage.DAMAGES
+    pytest.param(KINDS[size], d, id=f"{KINDS[size]}-{d.group}-{d.name}")
+    for d in damage.registered()
     for size in d.sizes
 ]
 

@@ -31,9 +31,7 @@ fi
 
 
 @pytest.mark.any_consumer
-@pytest.mark.skipif(
-    not os.environ.get("MODULE"), reason="our module's producer is fed: MODULE= puts a real one in"
-)
+@pytest.mark.skipif(not os.environ.get("MODULE"), reason="ours is fed: MODULE= puts a real one in")
 @pytest.mark.parametrize("kind", ["arm64-4k", "arm64-16k", "arm64-64k", "x86_64"])
 def test_poisoned_pages_outlive_a_kexec(
     kernel_of: Callable[[str], rig.Kernel], cli: Callable[..., Any], work: Path, kind: str

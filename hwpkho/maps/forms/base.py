@@ -130,10 +130,10 @@ class LineForm(ABC):
     more: bool = False
     again: bool = False
 
-    def run(self, block: bytes, start: int) -> int:  # noqa: ARG002 - for forms that have runs
+    def run(self, _block: bytes, start: int, /) -> int:
         """Take lines at once that :meth:`feed` would take one by one; a form need not have this.
 
-        ``block`` is whole lines, each ended by LF; one with a trigger of this form begins at
+        The block is whole lines, each ended by LF; one with a trigger of this form begins at
         ``start``. Return where the first line begins that is not taken. A line may be taken only
         if :meth:`feed` would add it to an open table, or nothing, and find nothing odd about it,
         and if it says nothing to any other form.

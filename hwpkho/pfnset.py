@@ -184,7 +184,7 @@ class Marked(PfnSet):
         start, end = self._slice(low, high)
         with memoryview(self._marks)[start:end] as marks:
             # The lower half of this checksum (RFC 1950) is the sum of the bytes modulo 65521. It
-            # takes a third of the time of count().
+            # is far faster than count() where marks and gaps mix, and never much slower.
             parts = range(0, len(marks), _SUMMED)
             return sum(adler32(marks[at : at + _SUMMED], 0) & 0xFFFF for at in parts)
 

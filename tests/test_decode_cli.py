@@ -224,10 +224,12 @@ def test_reader_that_goes_away():
     assert got.stderr == b""
 
 
-@pytest.mark.parametrize("options", [[], ["--annotate"]])
-def test_a_reader_that_went_away_is_no_finding(options):
+@pytest.mark.parametrize(
+    "args", [["decode", SMALL], ["decode", "--annotate", SMALL], ["--help"], ["decode", "--help"]]
+)
+def test_a_reader_that_went_away_is_no_finding(args):
     """As a shell tells of SIGPIPE, whether the pipe breaks at the end or within the output."""
-    child = subprocess.Popen([*PROGRAM, "decode", *options, SMALL], stdout=subprocess.PIPE)
+    child = subprocess.Popen([*PROGRAM, *args], stdout=subprocess.PIPE)
     child.stdout.close()
     assert child.wait() == 141
 

@@ -84,6 +84,19 @@ def test_what_the_other_process_does_not_deliver_is_done_here(forks, how):
     assert len(forks) == 1
 
 
+def test_ctrl_c_is_for_the_first_process():
+    """It ends the other one; what that has still to do would come late otherwise."""
+
+    def work(_):
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGINT)
+        return f"{os.getpid()} "
+
+    here = os.getpid()
+    pids = "".join(forked.mapped(work, PARTS[:1000])).split()
+    assert pids.count(str(here)) == 400
+
+
 def test_an_error_of_the_work_itself_is_raised(forks):
     def work(n):
         if n == 3000:

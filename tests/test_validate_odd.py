@@ -20,6 +20,7 @@ from hwpkho.cases import CaseOptions, read_case
 from hwpkho.codecs import vmalloc
 from hwpkho.errors import InputError
 from hwpkho.walkers import tracker
+from hwpkho.walkers import vmalloc as vmalloc_walker
 from hwpkho.walkers.vmalloc import restored_as, share_a_block, starts_block
 
 NOWHERE = 0x8_0000_0000
@@ -241,6 +242,38 @@ def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
     shared = [share_a_block(a, b, order) for a, b in pairwise(pfns)]
     assert shared == [bool(a & b) for a, b in pairwise(starts)]
     assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
+
+
+def test_more_entries_than_any_list_has_are_refused(m, tmp_path, monkeypatch):
+    made = m.handover(PFNS)
+    m.array_pages(made, 2000)
+    monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2001)
+    assert outcome(m, made, tmp_path) == "crash"  # most of the array lies outside RAM
+    monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2000)
+    with pytest.raises(InputError, match=r"chunk 0x.* more than 2000 array"):
+        outcome(m, made, tmp_path)
+
+
+def test_a_chunk_that_is_a_later_block_of_an_entry(m, tmp_path):
+    """The entry at page 1 is restored as the pages 1, 2-3 and 4."""
+    made = m.handover(PFNS)
+    base = m.put(pages=16)
+    chunk, page = base + 2 * m.page_size, m.page_size
+    m.memory[base] = bytes(16 * page)
+    m.write(chunk, vmalloc.Chunk(0, array("Q", [base + page, base + 5 * page])).build(page))
+    m.poke(made.blob + 16, "<QIHH", chunk, 8, 2, 2)
+    handover = read_case([str(m.save(tmp_path))], CaseOptions(page, made.root)).handovers[0]
+    told = [p.message for p in handover.problems if p.code == "HP314"]
+    assert told == [f"chunk 0x{chunk:x} is an array page as well"]
+
+
+@pytest.mark.parametrize(("start", "words"), [(1, "reaches into"), (0, "lies inside"), (4, "")])
+def test_an_array_entry_that_ends_in_scratch(start, words, m, tmp_path):
+    made = m.handover(PFNS, order=2)
+    area = (made.pages[0] + start * m.page_size, 1 << 20)
+    handover = validated(m, made, tmp_path, areas=(area,), iomem=RAM, arch="arm64")
+    told = [f.message for f in handover.findings if f.code == "HP412" and "array" in f.message]
+    assert told == [f"array page 0x{made.pages[0]:x} {words} scratch"] * bool(words)
 
 
 def test_array_pages_that_an_image_lacks(m, tmp_path):

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwpkho import __version__
 from hwpkho.errors import HwpkhoError
 from hwpkho.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Name → one line for ``hwpkho --help``, in the order of use.
 COMMANDS = {
@@ -45,15 +49,26 @@ class _NobodyReadsError(Exception):
     """The reader of standard output has gone. Click would exit with 1, which means findings."""
 
 
+@contextmanager
+def _reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _NobodyReadsError from error
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the arguments; help and version are printed here."""
+        with _reader():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
-        try:
+        with _reader():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _NobodyReadsError from error
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of use."""

@@ -95,7 +95,7 @@ class HandoverReader:
         hwpoison = self._hwpoison(root_fdt)
         if walk:
             state = membership.state(walk, self.role, hwpoison, self.preserved, report)
-        scratch.check(self.scratch, self.preserved, self.page_size or PAGE_SIZES[0], report)
+        scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)
         return Handover(

@@ -41,11 +41,16 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """The pages of a handover that must be marked. Those of an array are made one by one."""
+    """The pages of a handover that must be marked. Those of an array are made one by one.
+
+    Attributes:
+        page_size: Bytes, where there is an array: others have pages of order 0 only.
+    """
 
     def __init__(self) -> None:
         self._few: list[Page] = []
-        self._entries, self._order, self._page_size = array("Q"), 0, 1
+        self._entries, self._order = array("Q"), 0
+        self.page_size = 1
 
     def add(self, pages: Iterable[Page]) -> None:
         """Add pages."""
@@ -53,12 +58,12 @@ class Pages:
 
     def add_array(self, entries: array[int], order: int, page_size: int) -> None:
         """Add the array: the address of each entry, rounded down to pages, and their order."""
-        self._entries, self._order, self._page_size = entries, order, page_size
+        self._entries, self._order, self.page_size = entries, order, page_size
 
     def __iter__(self) -> Iterator[Page]:
         yield from self._few
         for phys in self._entries:
-            at = phys - phys % self._page_size
+            at = phys - phys % self.page_size
             yield Page("array page", at, self._order, restored=True)
 
 
@@ -122,7 +127,7 @@ def _gone(
 def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
     """Yield the pages as the blocks that they are restored as."""
     for page in pages:
-        if page.phys & (1 << page_shift + page.order) - 1 and page.order:
+        if page.order and page.phys % (1 << (page_shift + page.order)):
             for phys, order in restored_as(page.phys, page.order, 1 << page_shift):
                 yield page._replace(phys=phys, order=order)
         else:

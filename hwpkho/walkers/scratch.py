@@ -11,10 +11,8 @@ from hwpkho.model.handover import Scratch
 from hwpkho.pages import union_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hwpkho.sources.base import Source
-    from hwpkho.walkers.membership import Page
+    from hwpkho.walkers.membership import Pages
     from hwpkho.walkers.report import Report
 
 
@@ -26,7 +24,7 @@ def read(source: Source, array: int, length: int) -> Scratch:
     return Scratch(array, length, areas)
 
 
-def check(scratch: Scratch | None, pages: Iterable[Page], page_size: int, report: Report) -> None:
+def check(scratch: Scratch | None, pages: Pages, report: Report) -> None:
     """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it."""
     if scratch is None:
         report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
@@ -57,11 +55,12 @@ def check(scratch: Scratch | None, pages: Iterable[Page], page_size: int, report
             )
     starts, ends = union_of(scratch.areas)
     for page in pages:
-        last = page.phys + (page_size << page.order) - 1 if page.order else page.phys
+        last = page.phys + (pages.page_size << page.order) - 1 if page.order else page.phys
         i = bisect_right(starts, last) - 1
         if i >= 0 and page.phys < ends[i]:
             report.add(
                 codes.SCRATCH_OVERLAP,
-                f"{page.what} 0x{page.phys:x} lies inside scratch",
+                f"{page.what} 0x{page.phys:x} "
+                f"{'reaches into' if page.phys < starts[i] else 'lies inside'} scratch",
                 page.phys,
             )

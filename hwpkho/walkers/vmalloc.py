@@ -2,7 +2,7 @@
 
 Source: kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Work is bounded
 by the distinct pages of the image: chunks and array pages may each be named only once, and only so
-many chunks may begin in the page of another.
+many chunks may begin in the page of another. Entries are bounded by a number.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codecs.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
 from hwpkho.codes import blob as codes
+from hwpkho.errors import InputError
 from hwpkho.pages import align_down, linear, page_shift
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 MAX_PHYS_BITS = 52
 #: Pages that are walked over again so often belong to a loop, or to nothing that a kernel wrote.
 MAX_AGAIN = 1 << 8
+#: Entries are remembered, whether their pages are there or not: an image may name half a million
+#: for each 4 MiB. So many on 4 KiB pages are a list of 4 TiB of broken memory.
+MAX_ENTRIES = 1 << 21
 
 
 @dataclass(slots=True)
@@ -103,6 +107,11 @@ def _follow(
         if len(found.chunks) - len(touched) > MAX_AGAIN:
             return False  # two of them in a page are an error already
         found.pages += chunk.entries
+        if len(found.pages) > MAX_ENTRIES:
+            raise InputError(
+                f"{source.name}: up to the chunk 0x{at:x} there are more than {MAX_ENTRIES} array "
+                "entries: no kernel made them"
+            )
         lengths.append(len(chunk.entries))
         listed.update(chunk.entries)
         if len(listed) < len(found.pages):
@@ -206,8 +215,9 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
     # A chunk page is restored too, once its entries were. What else a block of this order would
     # cover does not matter: the kernel restores the blocks that the tracker says start there.
     for chunk in sorted({*found.chunks}):
-        i = bisect_right(pfns, chunk >> shift)
-        if any(starts_block(p, chunk >> shift, order) for p in pfns[max(0, i - 2) : i]):
+        # Of entries that share no block only the last before it can have one that starts there.
+        i = bisect_right(pfns, chunk >> shift) - 1
+        if i >= 0 and starts_block(pfns[i], chunk >> shift, order):
             report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
     again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
     if again is not None:

@@ -19,7 +19,7 @@ from hwpkho.codecs import (
     tracker_radix,
     vmalloc,
 )
-from hwpkho.codecs.hwpoison import HwpoisonBlob, Revision
+from hwpkho.codecs.hwpoison import HwpoisonBlob
 from hwpkho.codecs.metadata import KexecMetadata, KhoData, build_scratch
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Machine:
         self,
         pfns: Sequence[int] | None = (0x1000, 0x2222, 0x1001),
         *,
-        revision: Revision = "struct-v1",
+        revision: str = "struct-v1",
         kho: int = 4,
         capacity: int | None = None,
         order: int = 0,

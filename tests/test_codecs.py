@@ -62,7 +62,7 @@ def test_captured_structures_build_to_the_same_bytes(name, truth):
     data = captures.memory(name, blob.phys, min(blob.size, page))
     parsed = hwpoison.parse(data)
     assert parsed.revision == captures.truth(name)["revision"]
-    again = hwpoison.revisions()[parsed.revision].build(parsed, page)
+    again = hwpoison.REVISIONS[parsed.revision].build(parsed, page)
     end = fdt.totalsize(data) or len(data)
     assert again[:end] == data[:end]
     for chunk in truth.get("chunks", ()):
@@ -168,7 +168,7 @@ def test_split_as_the_producer_does(count, page_size):
 @given(st.sampled_from(["fdt-v1", "struct-v1"]), U64, AREAS, PAGES)
 def test_blob(revision, count, area, page_size):
     blob = HwpoisonBlob(revision, 1, count, area)
-    raw = hwpoison.revisions()[revision].build(blob, page_size)
+    raw = hwpoison.REVISIONS[revision].build(blob, page_size)
     assert len(raw) == (32 if revision == "struct-v1" else page_size)
     assert hwpoison.parse(raw) == blob
     assert hwpoison.parse(raw + b"more") == blob

@@ -82,7 +82,7 @@ def test_blob(real):
     source, handover = real
     found, size = handover.hwpoison, handover.page_size
     raw = bytes(source.read(found.phys, found.size))
-    built = hwpoison.revisions()[found.revision].build(hwpoison.parse(raw), size)
+    built = hwpoison.REVISIONS[found.revision].build(hwpoison.parse(raw), size)
     assert len(built) == len(raw)
     end = fdt.totalsize(raw) or len(raw)
     assert built[:end] == raw[:end]

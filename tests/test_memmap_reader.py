@@ -341,7 +341,7 @@ def test_every_registered_form_is_one() -> None:
 def test_every_module_of_a_form_is_registered() -> None:
     folder = Path(registry.__file__).parent / "forms"
     modules = {p.stem for p in folder.glob("*.py")} - {"__init__", "base"}
-    registered = {name.split(":")[0] for name in registry.FILE_FORMS + registry.LINE_FORMS}
+    registered = {*registry.FILE_FORMS.names(), *registry.LINE_FORMS.names()}
     assert registered <= modules
 
 

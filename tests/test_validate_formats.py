@@ -59,14 +59,14 @@ def single(folder, cli):
     return run
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_same_input_same_bytes(name, batch, single):
     assert batch(name).out == batch(name).out
     assert single(name).out == single(name).out
     assert "\x1b" not in batch(name).out
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_exit_codes(name, batch, single):
     got = batch(name)
     assert got.code == 3
@@ -274,7 +274,7 @@ def hostile(tmp_path):
     return case.parent
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_hostile_names(name, hostile, cli):
     got = cli("validate", "--batch", hostile, "--format", name)
     assert got.code in (0, 1), got.err

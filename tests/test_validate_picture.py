@@ -19,7 +19,7 @@ from hwpkho.model.caseresult import CaseResult
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Validation
 from hwpkho.pfnset import sorted_set
 from hwpkho.render import picture
-from hwpkho.render.formats import FORMATS, Context, load
+from hwpkho.render.formats import FORMATS, Context
 from hwpkho.render.headline import headline
 from hwpkho.render.paint import Paint
 
@@ -144,15 +144,15 @@ RESULTS = st.builds(
 
 @given(st.lists(RESULTS, min_size=1, max_size=3))
 def test_any_judgement_renders_in_every_format(results):
-    for name in FORMATS:
-        text = "".join(load(name).batch(results, Context()))
+    for name in FORMATS.names():
+        text = "".join(FORMATS[name].batch(results, Context()))
         if name in ("json", "sarif"):
             json.loads(text)
         elif name == "ktap":
             assert [t.ok for t in ktap.parse(text)] == [not r.exit for r in results]
         for result in results:
             if result.validation is not None:
-                "".join(load(name).one(result, Context()))
+                "".join(FORMATS[name].one(result, Context()))
 
 
 @given(validations())

@@ -66,7 +66,7 @@ def run(
     taken = _Taken(accepted, reason)
     results = job.run(todo, options, accepted, job.processes(len(todo), workers))
     context = stdout.context(taken.notes)
-    chosen = formats.load(format_name)
+    chosen = formats.FORMATS[format_name]
     if sys.stderr.isatty():
         pieces = chosen.batch(taken.each(_with_bar(results, len(todo))), context)
         if sys.stdout.isatty():

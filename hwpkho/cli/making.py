@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwpkho.cli import options
+from hwpkho.codecs.hwpoison import REVISIONS
 from hwpkho.commands.encode import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.codecs.hwpoison import Revision
     from hwpkho.commands.validate import ValidateOptions
 
 
@@ -67,7 +67,7 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
         click.option(
             "--revision",
-            type=click.Choice(["struct-v1", "fdt-v1"]),
+            type=options.OneOf(REVISIONS),
             help="Of the hwpoison subtree; else struct-v1 (with v1: fdt-v1).",
         ),
         click.option(
@@ -119,7 +119,7 @@ def wish(wishes: dict[str, Any], chosen: ValidateOptions, *, as_json: bool) -> W
         output=wishes["output"],
         force=wishes["force"],
         kho=int(wishes["kho"][1:]),
-        revision=cast("Revision | None", wishes["revision"]),
+        revision=wishes["revision"],
         arch=chosen.case.arch,
         capacity=wishes["capacity"],
         order=wishes["order"],

@@ -12,6 +12,8 @@ from hwpkho.pages import PAGE_SIZES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hwpkho.registry import Registry
+
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
 
@@ -78,6 +80,24 @@ class PageSize(Number):
         if size not in PAGE_SIZES:
             self.fail(f"{size} is no page size ({', '.join(map(str, PAGE_SIZES))})", param, ctx)
         return size
+
+
+class OneOf(click.Choice[str]):
+    """The names of a registry at the time of the call, whatever was registered since the import."""
+
+    def __init__(self, registry: Registry[Any]) -> None:
+        super().__init__(registry.names())
+        self._registry = registry
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        self.choices = tuple(self._registry.names())
+        return super().convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """Return the names for ``--help``."""
+        self.choices = tuple(self._registry.names())
+        return super().get_metavar(param, ctx)
 
 
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:

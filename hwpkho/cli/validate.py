@@ -56,7 +56,7 @@ or ambiguous. With several cases, the worst."""
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(list(formats.FORMATS)),
+    type=options.OneOf(formats.FORMATS),
     help="Default text.",
 )
 @options.json_flag
@@ -130,6 +130,6 @@ def command(
         click.echo(f"hwpkho: {result.validation.chosen}", err=True)
     if write_baseline is not None:
         accepting.write_baseline(write_baseline, [result], reason or "", accepted, batch=False)
-    for piece in formats.load(name).one(result, stdout.context()):
+    for piece in formats.FORMATS[name].one(result, stdout.context()):
         sys.stdout.write(piece)
     ctx.exit(result.exit)

@@ -1,22 +1,20 @@
 """The hwpoison blob: what both published revisions have in common, and which there are.
 
-A revision is a module with ``NAME``, ``matches(raw)``, ``parse(raw)`` and ``build(blob, …)``, and
-its line in :func:`revisions`.
+A revision is a module with ``matches(raw)``, ``parse(raw)`` and ``build(blob, …)``, and its line in
+``REVISIONS``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from hwpkho.errors import InputError
+from hwpkho.registry import Registry
 
 if TYPE_CHECKING:
     from hwpkho.codecs.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
-
-Revision = Literal["fdt-v1", "struct-v1"]
 
 #: Bytes that are enough to tell a revision and, of a struct, to read it whole.
 HEAD = 32
@@ -27,14 +25,14 @@ class HwpoisonBlob:
     """The blob's fields.
 
     Attributes:
-        revision: Which of the published revisions.
+        revision: Which of the published revisions, a name in ``REVISIONS``.
         version: 1.
         count: Live entries in the array.
         vmalloc: Where the array is.
         pad: The struct revision's padding, 0 unless somebody wrote into it.
     """
 
-    revision: Revision
+    revision: str
     version: int
     count: int
     vmalloc: KhoVmalloc
@@ -52,8 +50,6 @@ class MalformedBlobError(InputError):
 class Codec(Protocol):
     """What the module of a revision offers."""
 
-    NAME: Revision
-
     def matches(self, raw: bytes) -> bool:
         """Tell by its first bytes whether the blob is of this revision."""
 
@@ -64,17 +60,17 @@ class Codec(Protocol):
         """Return the bytes as registered with KHO; ``page_size`` in bytes."""
 
 
-def revisions() -> dict[Revision, Codec]:
-    """Return the codecs by name; the one that takes everything else comes last."""
-    names = ("hwpoison_fdt", "hwpoison_struct")
-    codecs = [cast("Codec", import_module(f"hwpkho.codecs.{name}")) for name in names]
-    return {codec.NAME: codec for codec in codecs}
+#: By name; the one that takes every other blob comes last.
+REVISIONS: Registry[Codec] = Registry(
+    "revision of the hwpoison subtree",
+    {"fdt-v1": "hwpkho.codecs.hwpoison_fdt", "struct-v1": "hwpkho.codecs.hwpoison_struct"},
+)
 
 
 def parse(raw: bytes) -> HwpoisonBlob:
-    """Read a blob of either revision, told apart by the FDT magic.
+    """Read a blob of any revision; the first that matches reads it.
 
     Raises MalformedBlobError where the consumer would refuse it.
     """
-    codec = next(c for c in revisions().values() if c.matches(raw))
+    codec = next(c for c in REVISIONS if c.matches(raw))
     return codec.parse(raw)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import struct
 
 from hwpkho.codecs import fdt
-from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError, Revision
+from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.codecs.vmalloc import SIZE as VMALLOC_SIZE
 from hwpkho.codecs.vmalloc import KhoVmalloc
 from hwpkho.codes import blob as codes
 from hwpkho.errors import InputError
 from hwpkho.text import printable
 
-NAME: Revision = "fdt-v1"
+NAME = "fdt-v1"
 COMPATIBLE = b"hwpoison-v1"
 _STRINGS = b"pfns\0count\0compatible\0"
 #: fdt_create() aligns the reservation block to 16 bytes.

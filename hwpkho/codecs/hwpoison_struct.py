@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 
 from hwpkho.codecs import headers
-from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError, Revision
+from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.codecs.vmalloc import KhoVmalloc
 from hwpkho.codes import blob as codes
 
-NAME: Revision = "struct-v1"
+NAME = "struct-v1"
 VERSION = 1
 SIZE = 32
 

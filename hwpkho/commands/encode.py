@@ -20,7 +20,6 @@ from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from hwpkho.codecs.hwpoison import Revision
     from hwpkho.lists import Listed
     from hwpkho.model.handover import Handover
     from hwpkho.model.layout import Layout
@@ -65,7 +64,7 @@ class Wish:
     output: str | None = None
     force: bool = False
     kho: int = 4
-    revision: Revision | None = None
+    revision: str | None = None
     arch: str | None = None
     capacity: int | None = None
     order: int = 0

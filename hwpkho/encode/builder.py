@@ -111,7 +111,7 @@ class _Builder:
         area = KhoVmalloc(chunks[0], request.total_pages, request.wanted_flags, request.order)
         revision = request.wanted_revision
         blob = HwpoisonBlob(revision, 1, len(request.pfns), area)
-        raw_blob = blobs.revisions()[revision].build(blob, size)
+        raw_blob = blobs.REVISIONS[revision].build(blob, size)
         self._put(blob_phys, raw_blob)
         subtrees = [roots.SubtreeRef(roots.HWPOISON, blob_phys, len(raw_blob))]
         for name, raw in request.all_subtrees:

@@ -17,7 +17,6 @@ from hwpkho.text import printable
 if TYPE_CHECKING:
     from array import array
 
-    from hwpkho.codecs.hwpoison import Revision
     from hwpkho.codecs.metadata import KexecMetadata
 
 #: Both architectures have at most 52 bits of physical address.
@@ -58,7 +57,7 @@ class Request:
     page_size: int = 4096
     arch: str = "x86_64"
     kho: int = 4
-    revision: Revision | None = None
+    revision: str | None = None
     capacity: int | None = None
     order: int = 0
     flags: int | None = None
@@ -74,7 +73,7 @@ class Request:
         return VERSIONS[self.kho]
 
     @property
-    def wanted_revision(self) -> Revision:
+    def wanted_revision(self) -> str:
         """The revision, chosen where none was asked for."""
         return self.revision or ("fdt-v1" if self.kho == 1 else "struct-v1")
 

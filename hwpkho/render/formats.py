@@ -7,9 +7,9 @@ many, which takes results as they come. Both yield the output piece by piece.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from hwpkho.registry import Registry
 from hwpkho.render.paint import Paint
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
     from hwpkho.model.caseresult import CaseResult
     from hwpkho.model.validation import Finding
-
-#: Name → module, in the order of the help text.
-FORMATS = {
-    "text": "hwpkho.render.validate_text",
-    "json": "hwpkho.render.validate_json",
-    "ktap": "hwpkho.render.validate_ktap",
-    "junit": "hwpkho.render.validate_junit",
-    "sarif": "hwpkho.render.validate_sarif",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,14 @@ class Format(Protocol):
         """Yield the output for many cases, piece by piece."""
 
 
-def load(name: str) -> Format:
-    """Import and return the format called ``name``, one of ``FORMATS``."""
-    module: Format = import_module(FORMATS[name])
-    return module
+#: In the order of the help text.
+FORMATS: Registry[Format] = Registry(
+    "format of validate",
+    {
+        "text": "hwpkho.render.validate_text",
+        "json": "hwpkho.render.validate_json",
+        "ktap": "hwpkho.render.validate_ktap",
+        "junit": "hwpkho.render.validate_junit",
+        "sarif": "hwpkho.render.validate_sarif",
+    },
+)

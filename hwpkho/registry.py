@@ -1,0 +1,71 @@
+"""The class of all registries: what there is of a kind, by name.
+
+A registry is the truth about its kind: choices in ``--help``, enums in schemas and tables in the
+documentation come from it. What hwpkho brings along is named as ``module:attribute`` and imported
+when it is first asked for; more can be registered at run time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Things of one kind by name, in the order in which they are tried and shown.
+
+    Args:
+        kind: What they are, for messages: ``memory map``.
+        built_in: Name → ``module:attribute``, or ``module`` where the module itself is the thing.
+    """
+
+    def __init__(self, kind: str, built_in: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._lazy = dict(built_in)
+        self._loaded: dict[str, T] = {}
+
+    def register(self, name: str, thing: T, *, before: str | None = None) -> None:
+        """Add ``thing`` as ``name``: as the last one, or before the one called ``before``.
+
+        Raises ValueError for a name that is taken, and KeyError for an unknown ``before``.
+        """
+        if name in self._lazy:
+            raise ValueError(f"{self.kind}: {name} is there already")
+        if before is not None and before not in self._lazy:
+            raise KeyError(before)
+        self._loaded[name] = thing
+        names = list(self._lazy)
+        names.insert(len(names) if before is None else names.index(before), name)
+        self._lazy = {n: self._lazy.get(n, "") for n in names}
+
+    def unregister(self, name: str) -> None:
+        """Take out what :meth:`register` added. Raises KeyError for an unknown name."""
+        del self._lazy[name]
+        self._loaded.pop(name, None)
+
+    def names(self) -> list[str]:
+        """Return all names; nothing is imported."""
+        return list(self._lazy)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lazy
+
+    def __getitem__(self, name: str) -> T:
+        """Return what is called ``name``, imported if need be. Raises KeyError for an unknown."""
+        if name not in self._loaded:
+            module, _, attribute = self._lazy[name].partition(":")
+            thing: Any = import_module(module)
+            self._loaded[name] = getattr(thing, attribute) if attribute else thing
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield all of them in order, each imported when its turn comes."""
+        return (self[name] for name in self.names())
+
+    def __len__(self) -> int:
+        return len(self._lazy)

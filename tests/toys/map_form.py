@@ -1,0 +1,41 @@
+"""A form of memory map: lines ``toy: FIRST..LAST KIND`` in hex, both ends inclusive."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.maps.forms.base import LineForm, RawMap
+from hwpkho.maps.registry import LINE_FORMS
+from hwpkho.model.memmap import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LINE = re.compile(r"toy: ([0-9a-f]+)\.\.([0-9a-f]+) (\w+)")
+
+
+class Toy(LineForm):
+    """See the module."""
+
+    name = "toy-map"
+    about = "a toy"
+    triggers = (b"toy: ",)
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def feed(self, _number: int, line: str) -> None:
+        if match := _LINE.search(line):
+            self._entries.append(Entry(int(match[1], 16), int(match[2], 16), match[3]))
+
+    def finish(self) -> Sequence[RawMap]:
+        return [RawMap("e820_entries", self._entries, arch="x86_64")] if self._entries else []
+
+
+def register() -> None:
+    LINE_FORMS.register(Toy.name, Toy)
+
+
+def unregister() -> None:
+    LINE_FORMS.unregister(Toy.name)

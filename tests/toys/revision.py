@@ -1,0 +1,40 @@
+"""A revision of the hwpoison subtree: ``TOY9``, then count and the vmalloc array, little-endian."""
+
+from __future__ import annotations
+
+import struct
+
+from hwpkho.codecs.hwpoison import REVISIONS, HwpoisonBlob, MalformedBlobError
+from hwpkho.codecs.vmalloc import KhoVmalloc
+from hwpkho.codes import blob as codes
+
+NAME = "toy-v9"
+_LAYOUT = struct.Struct("<4s4xQQIHH")
+
+
+def matches(raw: bytes) -> bool:
+    return raw[:4] == b"TOY9"
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    if len(raw) < _LAYOUT.size:
+        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, expected {_LAYOUT.size}")
+    _, count, first, pages, flags, order = _LAYOUT.unpack_from(raw)
+    return HwpoisonBlob(NAME, 9, count, KhoVmalloc(first, pages, flags, order))
+
+
+def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
+    v = blob.vmalloc
+    return _LAYOUT.pack(b"TOY9", blob.count, v.first, v.total_pages, v.flags, v.order)
+
+
+class _Codec:
+    matches, parse, build = map(staticmethod, (matches, parse, build))
+
+
+def register() -> None:
+    REVISIONS.register(NAME, _Codec(), before="struct-v1")
+
+
+def unregister() -> None:
+    REVISIONS.unregister(NAME)

@@ -520,6 +520,39 @@ lmb_dump_all:
     assert [e.attributes["flags"] for e in reserved] == ["no-map", "no-notify, no-overwrite"]
 
 
+@pytest.mark.parametrize(
+    ("version", "flags", "no_map"),
+    [
+        ("2023.01", " flags: 0", False),
+        ("2023.01", " flags: 4", True),  # LMB_NOMAP of 2021.10 to 2024.10, the only flag
+        ("2025.01", ", flags: none", False),
+        ("2025.01", ", flags: no-map", True),
+        ("2025.07", ", flags: no-notify, no-overwrite", False),
+        ("2025.07", ", flags: no-overwrite, no-map", True),
+        ("2025.07", ", flags: invalid 0x10", None),
+        # 2025.04 prints each word for the flag below it, "none" for no-map
+        ("2025.04", ", flags: none", None),
+        ("2025.04", ", flags: no-map", False),
+        ("2025.04", ", flags: no-overwrite, no-map", False),
+        ("", ", flags: no-map, none", None),  # only 2025.04 can
+    ],
+)
+def test_uboot_flags_of_all_versions(
+    version: str, flags: str, no_map: bool | None, log: Path
+) -> None:
+    banner = f"U-Boot {version}-rc3 (Apr 07 2025 - 14:00:11 +0000)\n" if version else ""
+    text = f"""\
+{banner}lmb_dump_all:
+ memory.count = 0x1
+ memory[0]\t[0x40000000-0x7fffffff], 0x40000000 bytes{flags[:9].replace("4", "0")}
+ reserved.count = 0x1
+ reserved[0]\t[0x43000000-0x430fffff], 0x100000 bytes{flags}
+"""
+    (entry,) = named(read_text(log, text), "lmb_reserved").entries
+    assert entry.attributes["no-map"] is no_map
+    assert entry.attributes["flags"] == flags.split("flags: ")[1]
+
+
 def test_uboot_old_region_dump(log: Path) -> None:
     text = """\
 lmb_dump_all:

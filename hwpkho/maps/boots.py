@@ -61,8 +61,30 @@ _LINUX = frozenset(
 #: Every boot begins with one of these; equal ones of two boots must not become one.
 _FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
 
+#: Forms whose tables come once in a boot, by themselves. All others are printed when asked for: in
+#: whatever order, and once more a moment later.
+_BOOT_LOGS = frozenset(("dmesg-e820", "dmesg-efi", "xen"))
+
 #: U-Boot reserves as it goes: lists of one boot differ.
 _CHANGING = "lmb_reserved"
+
+
+def is_listing(table: RawMap) -> bool:
+    """Tell whether a user asked for the table: firmware, a boot loader or a file printed it."""
+    return table.form not in _BOOT_LOGS
+
+
+def equal(left: RawMap, right: RawMap) -> bool:
+    """Tell whether two tables of a name say the same; listings may, in another order."""
+    if left.name != right.name or len(left.entries) != len(right.entries):
+        return False
+    if left.entries is right.entries or left.entries == right.entries:
+        return True
+    return is_listing(left) and is_listing(right) and _in_order(left) == _in_order(right)
+
+
+def _in_order(table: RawMap) -> list[tuple[int, int, str, str]]:
+    return sorted((e.start, e.end, e.type, repr(e.attributes)) for e in table.entries)
 
 
 def rank(name: str) -> int:
@@ -174,7 +196,7 @@ class _Splitter:
         now.maps[table.name] = table
         now.arch = table.arch if table.arch and not now.arch else now.arch
         now.line = now.line or table.line
-        of_linux = table.name in _LINUX and table.form != "uboot"
+        of_linux = table.name in _LINUX and not is_listing(table)
         self._linux = self._linux or self._marked or of_linux
 
     def _place_efi(self, table: RawMap) -> None:
@@ -186,13 +208,17 @@ class _Splitter:
             if first.form == "uboot":
                 first.name = "uboot_efi"
                 self._now.maps["uboot_efi"] = self._now.maps.pop("efi")
-        elif "efi_print_2" not in self._now.maps and _same_machine(first, table):
+        elif (
+            not is_listing(table)
+            and "efi_print_2" not in self._now.maps
+            and _same_machine(first, table)
+        ):
             table.name = "efi_print_2"
 
     def _fold(self, table: RawMap) -> bool:
         """Tell whether a second table of a name is the first once more: shown twice, same boot."""
         first = self._now.maps[table.name]
-        if table.name in _FIRST or first.entries != table.entries:
+        if (table.name in _FIRST and not is_listing(table)) or not equal(first, table):
             return False
         self._now.problems.append(
             problem(SAME_TABLE, f"line {table.line}: {table.name} as at line {first.line}")

@@ -43,7 +43,7 @@ def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Probl
             other = maps.get(name)
             if other is None:
                 maps[name] = (shown, table)
-            elif other[1].entries == table.entries:
+            elif boots.equal(other[1], table):
                 problems.append(problem(SAME_TABLE, f"{shown}: {name} as in {other[0]}"))
             else:
                 raise InputError(

@@ -269,26 +269,24 @@ def _choose_boots(readings: list[Reading], wanted: int) -> None:
 def _must_agree(reading: Reading) -> None:
     """Note that several boots have equal primary maps. Raises InputError where they differ."""
     first = reading.boots[0].primary()
-    differing = [b for b in reading.boots if not _equal(b.primary(), first)]
+    differing = [b for b in reading.boots if not boots.equal(b.primary(), first)]
     count = len(reading.boots)
     if differing:
         named = "; ".join(_describe(b) for b in reading.boots[:_NAMED_BOOTS])
         rest = f"; and {count - _NAMED_BOOTS} more" if count > _NAMED_BOOTS else ""
+        listed = all(boots.is_listing(b.primary()) for b in reading.boots)
+        what = (
+            "tables that differ, of two moments or boots" if listed else "boots whose maps differ"
+        )
         raise InputError(
-            f"{reading.shown}: holds {count} boots whose maps differ: {named}{rest}; choose one "
-            "with --boot N or --boot last"
+            f"{reading.shown}: holds {count} {what}: {named}{rest}; choose one with --boot N or "
+            "--boot last"
         )
     reading.problems.append(
         problem(
             SAME_BOOTS,
             f"{reading.shown}: {count} boots with equal maps; this is boot {reading.boot.number}",
         )
-    )
-
-
-def _equal(left: RawMap, right: RawMap) -> bool:
-    return left.name == right.name and (
-        left.entries is right.entries or left.entries == right.entries
     )
 
 

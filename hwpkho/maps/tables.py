@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
@@ -28,6 +29,22 @@ MAX_PROBLEMS = 16
 _NOTHING: Mapping[str, object] = {}
 
 
+@dataclass(slots=True)
+class _Listing:
+    """What :meth:`Tables.start_over` keeps of an open table.
+
+    Attributes:
+        headed: Whether it began under a heading.
+        ranges: Its ranges so far, end inclusive.
+        echo, echoes: Whether the last line was a repetition, and how many were.
+    """
+
+    headed: bool = False
+    ranges: set[tuple[int, int]] = field(default_factory=set)
+    echo: bool = False
+    echoes: int = 0
+
+
 class Tables:
     """The tables of one form in one log.
 
@@ -38,14 +55,41 @@ class Tables:
     def __init__(self) -> None:
         self._all: list[RawMap] = []
         self._open: dict[str, RawMap] = {}
+        self._listings: dict[str, _Listing] = {}
         self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
         self._distinct = 0
 
-    def begin(self, name: str) -> None:
-        """Close the open table ``name``, so that the next entry starts another."""
+    def begin(self, name: str, *, headed: bool = False) -> None:
+        """Close the open table ``name``, so that the next entry starts another.
+
+        ``headed`` says that a heading was seen: only another one ends that table.
+        """
         table = self._open.pop(name, None)
+        self._listings[name] = _Listing(headed)
         if table is not None:
             self._share(table)
+
+    def start_over(self, name: str, line: int, start: int, end: int) -> None:
+        """Begin another table where a listing that firmware printed starts over.
+
+        So it does with the first entry's address, and without a heading with any range that the
+        table has already: a list printed twice may be in another order. What is logged twice in a
+        row is no new list, unless that is the table's last line and no other is.
+        """
+        listing = self._listings.setdefault(name, _Listing())
+        table = self._open.get(name)
+        if table and table.entries:
+            first, last = table.entries[0], table.entries[-1]
+            echo = (start, end) == (last.start, last.end)
+            known = not listing.headed and not echo and (start, end) in listing.ranges
+            if known or (last is not first and start == first.start):
+                self.begin(name)
+                if listing.echoes == 1 and listing.echo:
+                    self.add(name, line, *last)
+                listing, echo = self._listings[name], False
+            listing.echo = echo
+            listing.echoes += echo
+        listing.ranges.add((start, end))
 
     def open(self, name: str) -> RawMap | None:
         """Return the open table ``name``, None where there is none."""

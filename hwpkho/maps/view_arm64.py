@@ -93,7 +93,8 @@ def _reservations(maps: Mapping[str, Map]) -> list[Span]:
             label = f"{entry.type} {node}" if node else entry.type
             kind: Kind = "in-use"
             priority = 1
-            if entry.attributes.get("no-map") or "no-map" in str(entry.attributes.get("flags")):
+            flags = str(entry.attributes.get("flags"))
+            if entry.attributes.get("no-map", "no-map" in flags):
                 kind, priority = "firmware", 2
             elif name == "lmb_reserved":
                 continue

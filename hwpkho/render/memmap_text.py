@@ -75,8 +75,9 @@ def _type(entry: Entry) -> str:
     words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
     for key in ("node", "no-map", "reusable", "flags"):
         value = entry.attributes.get(key)
-        if value:
-            words.append(key if value is True else printable(str(value)))
+        word = key if value is True else printable(str(value))
+        if value and word not in words:
+            words.append(word)
     more = f" ({', '.join(words)})" if words else ""
     return f"{indent}{printable(entry.type)}{more}"
 

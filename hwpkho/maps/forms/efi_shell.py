@@ -42,6 +42,8 @@ _BEGUN = lazily(
 #: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
 _UBOOT = lazily(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
+_HEADING = lazily(r'\bEnd\s+# Pages\b|# Pages\s+Attributes\b|\bShellCommand,\s*"memmap"')
+
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
 
 
@@ -50,7 +52,12 @@ class EfiShell(LineForm):
 
     name = "efi-shell"
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
-    triggers = (rb'",\s*"[0-9A-Fa-f]{1,16}",\s*"[0-9A-Fa-f]{1,16}",', BARE_RANGE)
+    triggers = (
+        rb'",\s*"[0-9A-Fa-f]{1,16}",\s*"[0-9A-Fa-f]{1,16}",',
+        rb'"memmap"',
+        rb"# Pages",
+        BARE_RANGE,
+    )
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -68,6 +75,8 @@ class EfiShell(LineForm):
             self._take(number, line, match)
         elif _is_begun(line):
             self._keep(number, line)
+        elif _HEADING.search(line):
+            self._tables.begin("efi_shell", headed=True)
 
     def _keep(self, number: int, line: str) -> None:
         self._begun = (number, line.strip("> \t\r"))
@@ -102,9 +111,7 @@ class EfiShell(LineForm):
             return
         start, end = int(match["a"], 16), int(match["b"], 16)
         attr = int(match["attr"], 16)
-        first, last = self._tables.first("efi_shell"), self._tables.last("efi_shell")
-        if first and last and last is not first and start == first.start:
-            self._tables.begin("efi_shell")
+        self._tables.start_over("efi_shell", number, start, end)
         attributes = self._attributes.setdefault(attr, {"attr": attr})
         pages = int(match["pages"], 16)
         if self._tables.add("efi_shell", number, start, end, type_, attributes) and (

@@ -18,6 +18,7 @@ from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -50,7 +51,8 @@ class Esxi(LineForm):
     def __init__(self) -> None:
         self._tables = Tables()
         self._kind = ""
-        self._seen: dict[int, tuple[int, int, int]] = {}
+        self._seen: dict[int, Entry] = {}
+        self._again: list[Entry] = []  # what was logged twice since the list's beginning
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -60,21 +62,14 @@ class Esxi(LineForm):
                 self._tables.damaged("esxi", number, line, "range, len, type and attr")
             return
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
-        type_ = int(match["type"], 0)
-        entry = (start, end, type_)
+        entry = _entry(match, start, end)
         if match["kind"] == self._kind and self._seen.get(index) == entry:
-            return  # logged twice
+            self._logged_twice(index, entry)
+            return
         if index in self._seen or match["kind"] != self._kind:
-            self._tables.begin("esxi")
-            self._seen = {}
-        self._kind = match["kind"]
+            self._begin(number, index, match["kind"])
         self._seen[index] = entry
-        attr = int(match["attr"], 16) if match["attr"] else None
-        if self._kind == "e820":
-            name, attributes = e820.type_name(type_), _extended(attr)
-        else:
-            name, attributes = efi.type_name(type_), {"attr": attr}
-        taken = self._tables.add("esxi", number, start, end, name, attributes)
+        taken = self._tables.add("esxi", number, *entry)
         if taken and end - start + 1 not in _lengths(match["len"]):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
             self._tables.odd("esxi", number, PAGES_MISMATCH, message, start)
@@ -82,6 +77,21 @@ class Esxi(LineForm):
             self._tables.odd(
                 "esxi", number, LOST_LINES, f"the list begins with {self._kind}[{index}]"
             )
+
+    def _logged_twice(self, index: int, entry: Entry) -> None:
+        """Keep an entry that is there already: it may belong to another list that begins alike."""
+        if not index:
+            self._again = []
+        if index == len(self._again):
+            self._again.append(entry)
+
+    def _begin(self, number: int, index: int, kind: str) -> None:
+        """Begin another list, with what the last one shares with it."""
+        self._tables.begin("esxi")
+        shared = self._again if kind == self._kind and index == len(self._again) else []
+        self._kind, self._again, self._seen = kind, [], dict(enumerate(shared))
+        for entry in shared:
+            self._tables.add("esxi", number, *entry)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`.
@@ -93,6 +103,14 @@ class Esxi(LineForm):
             if table.entries and all(e.attributes.get("attr") == _ENABLED for e in table.entries):
                 table.entries = [_as_e820(e) for e in table.entries]
         return found
+
+
+def _entry(match: re.Match[str], start: int, end: int) -> Entry:
+    type_ = int(match["type"], 0)
+    attr = int(match["attr"], 16) if match["attr"] else None
+    if match["kind"] == "e820":
+        return Entry(start, end, e820.type_name(type_), _extended(attr))
+    return Entry(start, end, efi.type_name(type_), {"attr": attr})
 
 
 def _extended(attr: int | None) -> dict[str, object]:

@@ -56,7 +56,7 @@ class FreeBsd(LineForm):
         elif _SMAP_BEGUN.search(line):
             self._tables.damaged("freebsd_smap", number, line, "type, base and len")
         elif _EFI_HEADER.search(line):
-            self._tables.begin("freebsd_efi")
+            self._tables.begin("freebsd_efi", headed=True)
             self._patience = _PATIENCE
         elif following:
             self._below(number, line)
@@ -80,13 +80,11 @@ class FreeBsd(LineForm):
 
     def _smap(self, number: int, match: re.Match[str]) -> None:
         start = int(match["base"], 16)
-        first, last = self._tables.first("freebsd_smap"), self._tables.last("freebsd_smap")
-        if first and last and last is not first and start == first.start:
-            self._tables.begin("freebsd_smap")
         attributes: dict[str, object] = {}
         if match["xattr"]:
             attributes["xattr"] = int(match["xattr"], 16)
         end = start + int(match["len"], 16) - 1
+        self._tables.start_over("freebsd_smap", number, start, end)
         type_ = e820.type_name(int(match["type"], 16))
         self._tables.add("freebsd_smap", number, start, end, type_, attributes)
 

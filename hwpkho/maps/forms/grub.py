@@ -32,6 +32,7 @@ _MMAP = lazily(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
+_EFI_HEADING = lazily(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = lazily(r"base_addr = 0x")
 _WORDS = {
     "available RAM": e820.RAM,
@@ -51,7 +52,7 @@ class Grub(LineForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, length", BARE_RANGE)
+    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, length", b"#Pages", BARE_RANGE)
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -66,6 +67,8 @@ class Grub(LineForm):
             self._efi(number, line, match)
         elif match := _MMAP.search(line):
             self._mmap(number, line, match)
+        elif _EFI_HEADING.search(line):
+            self._tables.begin("grub_efi", headed=True)
         elif _MMAP_BEGUN.search(line):
             self._tables.damaged("grub_mmap", number, line, "base_addr, length and type")
 
@@ -92,7 +95,7 @@ class Grub(LineForm):
             )
             return
         start, end = int(match["a"], 16), int(match["b"], 16)
-        self._restart("grub_efi", start)
+        self._tables.start_over("grub_efi", number, start, end)
         attributes = self._attributes.setdefault(attr, {"attr": attr})
         pages = int(match["pages"], 16)
         if self._tables.add("grub_efi", number, start, end, type_, attributes) and (
@@ -113,14 +116,9 @@ class Grub(LineForm):
                 return
             type_ = known
         start = int(match["a"], 16)
-        self._restart("grub_mmap", start)
         end = start + int(match["length"], 16) - 1
+        self._tables.start_over("grub_mmap", number, start, end)
         self._tables.add("grub_mmap", number, start, end, e820.type_name(type_))
-
-    def _restart(self, name: str, start: int) -> None:
-        first, last = self._tables.first(name), self._tables.last(name)
-        if first and last and last is not first and start == first.start:
-            self._tables.begin(name)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

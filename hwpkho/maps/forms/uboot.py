@@ -3,7 +3,7 @@
 Source: cmd/efidebug.c (do_efi_show_memmap), since 2026 cmd/efi_common.c (efi_show_memmap), which
 takes the type names of the UEFI specification: the end is one past the last byte, although it is
 written like the EFI shell's; cmd/bdinfo.c (print_bi_dram), lib/lmb.c (lmb_dump_region: end
-inclusive; older ones print base and size on lines of their own).
+inclusive; older ones print base and size on lines of their own); include/lmb.h (flags).
 """
 
 from __future__ import annotations
@@ -55,8 +55,17 @@ _OLD_BASE = lazily(
     rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
     rf"0x(?P<a>{_HEX}{{1,16}})"
 )
+_NUMBER = lazily(rf"{_HEX}{{1,8}}")
 _OLD_SIZE = lazily(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})")
 _NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
+#: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
+_HEADING = lazily(r"={16} ={16} ={16} ={10}")
+_BANNER = lazily(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20\d\d\.\d\d)\b")
+#: From 2021.10 to 2024.10 flags are a number, and this is the only one (LMB_NOMAP).
+_NO_MAP = 4
+#: This version prints "none" for a no-map region and "no-map" for one not to be overwritten
+#: (repaired by 23e7088dde1a, "lmb: use a different bit position for LMB_NOMAP").
+_MISPRINTS = "2025.04"
 
 
 class UBoot(LineForm):
@@ -69,7 +78,9 @@ class UBoot(LineForm):
         rb"->\ss[it]",
         BARE_RANGE,
         rb"-0x[0-9A-Fa-f]{1,16}+\], 0x",
+        rb"= ={16} ={16} ={10}",
     )
+    separators = (rb"Boot (?:[A-Z]{3} )?20[0-9][0-9]\.[0-9]",)
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -77,6 +88,7 @@ class UBoot(LineForm):
         self._index = -1
         self._old: tuple[str, int] | None = None
         self._banks = False
+        self._version = ""
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -98,6 +110,10 @@ class UBoot(LineForm):
             self.more = True
         elif match := _BANK.search(line):
             self._bank_begins(int(match["index"], 16))
+        elif _HEADING.search(line):
+            self._tables.begin("efi", headed=True)
+        elif match := _BANNER.search(line):
+            self._version = match["version"]
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["type"] not in _EFI_NAMES:
@@ -110,10 +126,8 @@ class UBoot(LineForm):
             )
             return
         start, past = int(match["a"], 16), int(match["b"], 16)
-        first, last = self._tables.first("efi"), self._tables.last("efi")
-        if first and last and last is not first and start == first.start:
-            self._tables.begin("efi")
         end = (PHYS_END if start and not past else past) - 1
+        self._tables.start_over("efi", number, start, end)
         self._tables.add("efi", number, start, end, type_, {"attr": attr})
 
     def _bank_begins(self, index: int) -> None:
@@ -166,10 +180,21 @@ class UBoot(LineForm):
         type_, attributes = self._kind(what, flags)
         return self._tables.add(_NAMES[what], number, start, end, type_, attributes)
 
-    @staticmethod
-    def _kind(what: str, flags: str | None) -> tuple[str, dict[str, object]]:
-        type_ = "dram_bank" if what == "memory" else "lmb_reserved"
-        return type_, {"flags": flags.strip()} if flags else {}
+    def _kind(self, what: str, flags: str | None) -> tuple[str, dict[str, object]]:
+        """Return type and attributes; ``no-map`` is None where U-Boot does not tell."""
+        if what == "memory":
+            return "dram_bank", {"flags": flags.strip()} if flags else {}
+        if not flags:
+            return "lmb_reserved", {}
+        words = flags.strip()
+        no_map: bool | None = "no-map" in words
+        if _NUMBER.fullmatch(words):
+            no_map = bool(int(words, 16) & _NO_MAP)
+        elif self._version == _MISPRINTS or words.endswith(", none"):
+            no_map = None if "none" in words else False
+        elif words.startswith("invalid"):
+            no_map = None
+        return "lmb_reserved", {"flags": words, "no-map": no_map}
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

@@ -108,12 +108,11 @@ class Xen(LineForm):
 
     def _efi(self, number: int, match: re.Match[str]) -> None:
         start, attr = int(match["a"], 16), int(match["attr"], 16)
-        first, last = self._tables.first("xen_efi"), self._tables.last("xen_efi")
-        if first and last and last is not first and start == first.start:
-            self._tables.begin("xen_efi")
+        end = int(match["b"], 16)
+        self._tables.start_over("xen_efi", number, start, end)
         attributes = self._attributes.setdefault(attr, {"attr": attr})
         type_ = efi.type_name(int(match["type"]))
-        self._tables.add("xen_efi", number, start, int(match["b"], 16), type_, attributes)
+        self._tables.add("xen_efi", number, start, end, type_, attributes)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

@@ -95,7 +95,7 @@ def _bdinfo(size: int, reserved: int) -> str:
 def test_bdinfo_twice_with_more_memory_is_two_boots(log: Path) -> None:
     """The list of banks begins anew with bank 0, even where it has one bank."""
     text = _bdinfo(128 * MIB, 123 * MIB) + _bdinfo(948 * MIB, 943 * MIB)
-    with pytest.raises(InputError, match="2 boots whose maps differ"):
+    with pytest.raises(InputError, match="2 tables that differ, of two moments or boots"):
         read_text(log, text)
     for boot, size, reserved in (("0", 128 * MIB, 123 * MIB), ("last", 948 * MIB, 943 * MIB)):
         memmap = read_text(log, text, boot=boot)

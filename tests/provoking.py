@@ -13,7 +13,7 @@ import replays
 from handovers import Machine
 from mapdata import GIB, MIB, e820
 
-from hwpkho.codes import blob, memmap, memmap_view, pfnlist, policy, tracker
+from hwpkho.codes import blob, memmap, memmap_gaps, memmap_view, pfnlist, policy, tracker
 from hwpkho.codes import root as root_codes
 
 if TYPE_CHECKING:
@@ -166,9 +166,12 @@ _MMAP = "MMap[0]: 0x0 - 0x1ffffffffffffffff len=0x1, type=1, attr=0x1\n"
 _map_case(memmap.DAMAGED, E820 + _MMAP)
 _map_case(memmap.REVERSED, E820 + _IOMEM_RAM + "90000000-80000000 : Reserved\n")
 _map_case(memmap.BEYOND, E820 + "SMAP type=01 base=ffffffffffff0000 len=0000000000100000\n")
-_map_case(memmap.EMPTY_RANGE, E820 + "BIOS-e820: [mem 0x90000000-0x8fffffff] reserved\n")
+_map_case(
+    memmap.EMPTY_RANGE, E820 + "BIOS-e820: [mem 0x0000000090000000-0x000000008fffffff] reserved\n"
+)
 _map_case(memmap.REPEATED, E820 + E820.splitlines()[-1] + "\n")
-_map_case(memmap.PAGES_MISMATCH, _EFI_RAM.replace("2047MB", "7MB"))
+_EFI_NEXT = _EFI_LINE.format(1, "Reserved", "   ", 2 * GIB, 2 * GIB + MIB - 1, 7)
+_map_case(memmap.PAGES_MISMATCH, _EFI_RAM + _EFI_NEXT)
 _map_case(memmap.CUT, E820 + "BIOS-e820: [mem 0x0000000090000000-0x00000")
 _map_case(
     memmap.LOST_LINES,
@@ -199,6 +202,25 @@ _map_case(memmap_view.BOOT_SERVICES, _EFI_RAM.replace("Conventional", "Boot Data
 _map_case(memmap_view.OVERLAP, E820.replace("mem 0x0000000080000000", "mem 0x000000007f000000"))
 _map_case(memmap_view.CMDLINE_NOTE, E820, "--next-cmdline", "crashkernel=64M")
 _map_case(memmap_view.CMDLINE_WARNING, E820, "--next-cmdline", "crashkernel=64M@0x1234")
+
+
+_map_case(memmap_gaps.MESSAGES_LOST, E820 + "** 4 printk messages dropped **\n")
+_map_case(memmap_gaps.HEAD_LOST, E820.replace("0x0000000000000000-", "0x0000000000080000-", 1))
+_map_case(memmap_gaps.OVERLAPPING, E820.replace("mem 0x0000000080000000", "mem 0x000000007f000000"))
+
+
+@provokes(memmap_gaps.IN_GAP)
+def _in_gap(folder):
+    text = E820.replace("0x0000000000100000-", "0x00000000001OOOOO-")
+    return listed(folder, text)
+
+
+@provokes(memmap_gaps.GAP_FILLED)
+def _gap_filled(folder):
+    text = E820.replace("0x0000000000100000-", "0x00000000001OOOOO-")
+    other = folder / "iomem"
+    other.write_text("00000000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n")
+    return [*listed(folder, text), "--memmap", other]
 
 
 @provokes(memmap.SAME_TABLE)

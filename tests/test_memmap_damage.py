@@ -10,6 +10,7 @@ from mapfiles import plain, primary, read_text, rows
 
 from hwpkho.errors import InputError
 from hwpkho.maps import read_memmap
+from hwpkho.maps.gaps import TOP
 from hwpkho.maps.tables import MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -49,15 +50,18 @@ ESXI = "MMap[0]: 0x1000 - 0x1fff, len=0x1000, type=1, attr=0x1\n"
         (ESXI, "MMap[1]: 0x2000 - 0x2fff, len=0x1000, kind=1"),
     ],
 )
-def test_a_damaged_line_refuses_its_table(good: str, bad: str, tmp_path: Path) -> None:
+def test_a_damaged_line_makes_a_gap(good: str, bad: str, tmp_path: Path) -> None:
     path = tmp_path / "log"
     assert plain(rows(primary(read_text(path, good)))) in (
         [(0x1000, 0x1FFF, "conventional")],
         [(0x1000, 0x1FFF, "usable")],
     )
     number = good.count("\n") + 1
-    with pytest.raises(InputError, match=rf"line {number}: .*expected|line {number}: the range"):
-        read_text(path, f"{good}{bad}\n{good}")
+    memmap = read_text(path, f"{good}{bad}\n")
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x2000, TOP)]
+    (found,) = [p for p in memmap.problems if p.code in ("HP501", "HP502")]
+    assert found.message.startswith(f"line {number}: ")
+    assert (found.severity, found.phys) == ("warning", 0x2000)
 
 
 def test_a_bank_without_a_start_is_refused(tmp_path: Path) -> None:
@@ -70,15 +74,29 @@ def test_a_bank_without_a_start_is_refused(tmp_path: Path) -> None:
     [
         # The half line is one of the table: something of the map is lost.
         "efi:   0x000040000000-0x000043ffffff [Conventional|   |\nsomething else\n",
-        "efi:   0x000040000000-0x000043ffffff\nefi:   0x000044000000-0x000047ffffff [MMIO]\n",
         "efi: mem00: [Conventional|  |\nnoise\nnoise\nnoise|UC] range=[0x1000-0x1fff] (0MB)\n",
-        "BIOS-e820:\nBIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] usable\n",
         "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] ACPI\nsomething else\n",
     ],
 )
 def test_half_a_line_that_nothing_completes_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line [12]: .*expected"):
         read_text(tmp_path / "log", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (
+            "efi:   0x000040000000-0x000043ffffff\nefi:   0x000044000000-0x000047ffffff [MMIO]\n",
+            0x44,
+        ),
+        ("BIOS-e820:\nBIOS-e820: [mem 0x0000000044000000-0x0000000047ffffff] usable\n", 0x44),
+    ],
+)
+def test_half_a_line_at_the_head_is_a_gap_from_0(text: str, end: int, tmp_path: Path) -> None:
+    gap = primary(read_text(tmp_path / "log", text)).gaps[0]
+    assert (gap.start, gap.end) == (0, (end << 24) - 1)
+    assert gap.problem.code == "HP501"
 
 
 def test_half_a_line_of_something_else_is_no_matter(tmp_path: Path) -> None:

@@ -181,26 +181,63 @@ def test_e820_from_a_word_processor(log: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] sometimes",
-        "BIOS-e820: [mem 0x0000000000000000-0x00000000",
-        "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] AC(XEN) hello",
-        "BIOS-e820: [mem 0x00000000000a0000-0x000000000009ff00] usable",
-        " BIOS-e820: 00000000000a0000 - 0000000000090000 (usable)",
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff] sometimes",
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000",
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff] AC(XEN) hello",
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000000fff00] usable",
+        "BIOS-e820: [mem 0x00000000001O0000-0x00000000001fffff] usable",
+        "BIOS-e820: [mem 0x0000000000100000-0x0O000000001fffff] usable",
+        "BIOS-e820: [mem 0x000000000010000-0x00000000001fffff] usable",
+        "BIOS-e820: [mem 0x00000[    0.000000] 00000100000-0x00000000001fffff] usable",
+        "BIOS-e820: [mem 0x0000000000100BIOS-e820: [mem 0x0000000000100000-0x0000 usable",
+        "BIOS-e82O: [mem 0x0000000000100000-0x00000000001fffff] usable",
+        "BI0S-e820: [mem 0x0000000000100000-0x00000000001fffff] usable",
+        "S-e820: [mem 0x0000000000100000-0x00000000001fffff] usable",
+        " BIOS-e820: 0000000000100000 - 0000000000090000 (usable)",
+        " BIOS-e820: 00000000001O0000 - 0000000000200000 (usable)",
     ],
 )
-def test_e820_line_that_cannot_be_read_refuses_the_log(line: str, log: Path) -> None:
+def test_e820_line_that_cannot_be_read_makes_a_gap(line: str, log: Path) -> None:
     text = f"""\
-BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff] usable
+BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable
 {line}
 BIOS-e820: [mem 0x0000000000200000-0x00000000002fffff] usable
 """
-    with pytest.raises(InputError, match="line 2"):
-        read_text(log, text)
+    memmap = read_text(log, text)
+    (found,) = memmap.problems
+    assert found.code in ("HP501", "HP502")
+    assert found.message.startswith("line 2: ")
+    assert "0xa0000-0x1fffff" in found.message
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0xA0000, 0x1FFFFF)]
+    assert len(primary(memmap).entries) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "e820: update [mem 0x0000000000100000-0x00000000001fffff] usable ==> reserved",
+        "e820: remove [mem 0x0000000000100000-0x00000000001fffff] usable",
+        "PM: Registered nosave memory: [mem 0x0000000000100000-0x00000000001fffff]",
+        "init_memory_mapping: [mem 0x0000000000100000-0x00000000001fffff]",
+        "SRAT: Node 0 PXM 0 [mem 0x0000000000100000-0x00000000001fffff]",
+        "BIOS-e820: [gap 0x0000000000100000-0x00000000001fffff]",
+        "user: page_owner is disabled",
+    ],
+)
+def test_lines_that_are_no_entries_make_no_gap(line: str, log: Path) -> None:
+    text = f"""\
+BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable
+{line}
+BIOS-e820: [mem 0x0000000000200000-0x00000000002fffff] usable
+"""
+    memmap = read_text(log, text)
+    assert not memmap.problems
+    assert not primary(memmap).gaps
 
 
 def test_e820_log_that_ends_within_a_line_says_so(log: Path) -> None:
     text = """\
-BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff] usable
+BIOS-e820: [mem 0x0000000000000000-0x00000000001fffff] usable
 BIOS-e820: [mem 0x0000000000200000-0x00000000"""
     memmap = read_text(log, text)
     assert len(primary(memmap).entries) == 1
@@ -398,10 +435,13 @@ def test_efi_index_passes_99(log: Path) -> None:
         "efi: mem01: [Conventional|   |  |WB|WT|WC|UC] range=[0x2000-0x1000] (0MB)",
     ],
 )
-def test_efi_line_that_cannot_be_read_refuses_the_log(line: str, log: Path) -> None:
-    first = "efi: mem00: [Conventional|   |  |WB|WT|WC|UC] range=[0x0-0xfff] (0MB)\n"
-    with pytest.raises(InputError, match="line 2"):
-        read_text(log, first + line + "\n")
+def test_efi_line_that_cannot_be_read_makes_a_gap(line: str, log: Path) -> None:
+    text = "efi: mem{:02}: [Conventional|   |  |WB|WT|WC|UC] range=[{:#x}-{:#x}] (0MB)\n"
+    memmap = read_text(log, f"{text.format(0, 0, 0xFFF)}{line}\n{text.format(2, 0x3000, 0x3FFF)}")
+    (found,) = memmap.problems
+    assert found.code in ("HP501", "HP502")
+    assert found.message.startswith("line 2: ")
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x2FFF)]
 
 
 def test_efi_size_that_is_not_the_range_s_is_told(log: Path) -> None:

@@ -13,8 +13,8 @@ from mapfiles import FIXTURES, TRUTH, primary, read_text, rows
 
 from hwpkho.commands import memmap as job
 from hwpkho.errors import HwpkhoError, InputError
-from hwpkho.maps import efi, logs
-from hwpkho.maps.forms import dmesg_e820, iomem
+from hwpkho.maps import e820_words, efi, logs
+from hwpkho.maps.forms import iomem
 from hwpkho.maps.forms.base import LineForm
 from hwpkho.maps.forms.memmap_json import MemmapJson
 from hwpkho.maps.scanner import Scanner
@@ -55,7 +55,7 @@ def e820_maps(draw: st.DrawFn) -> list[Entry]:
 
 @given(entries=e820_maps())
 def test_e820_written_and_read_is_the_same(entries: list[Entry], scratch: Path) -> None:
-    memmap = read_text(scratch / "log", dmesg_e820.write(entries))
+    memmap = read_text(scratch / "log", e820_words.write(entries))
     assert rows(primary(memmap)) == [[e.start, e.end, e.type] for e in entries]
     assert not memmap.problems
 
@@ -64,7 +64,7 @@ def test_e820_written_and_read_is_the_same(entries: list[Entry], scratch: Path) 
 def test_the_order_of_e820_lines_does_not_matter(
     entries: list[Entry], seed: int, scratch: Path
 ) -> None:
-    header, *lines = dmesg_e820.write(entries).splitlines(keepends=True)
+    header, *lines = e820_words.write(entries).splitlines(keepends=True)
     random.Random(seed).shuffle(lines)
     memmap = read_text(scratch / "log", header + "".join(lines))
     assert sorted(rows(primary(memmap))) == [[e.start, e.end, e.type] for e in entries]

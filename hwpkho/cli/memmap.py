@@ -13,7 +13,10 @@ from hwpkho.commands import memmap as job
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwpkho.commands.memmap import Shown, Target
+    from hwpkho.model.memmap import Gap
 
 EPILOG = """\b
 Examples:
@@ -69,13 +72,18 @@ def command(
         text = job.as_text(shown, target or "json")
     else:
         text = _report(shown, output is None)
-    if target in ("e820", "iomem"):
-        for p in shown.problems:
-            click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
+    told = shown.problems if target in ("e820", "iomem") else [g.problem for g in _gaps(shown)]
+    for p in told:
+        click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
     if output is None:
         click.echo(text, nl=False)
     else:
         Path(output).write_text(text, encoding="utf-8")
+
+
+def _gaps(shown: Shown) -> Sequence[Gap]:
+    """Return the gaps worth a line where the report itself, which names them, is not seen."""
+    return shown.primary.gaps[:3]
 
 
 def _report(shown: Shown, on_stdout: bool) -> str:

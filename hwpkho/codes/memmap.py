@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwpkho.codes import Code
+from hwpkho.codes.memmap_gaps import CODES as _GAP_CODES
 from hwpkho.codes.memmap_view import CODES as _VIEW_CODES
 
 # fmt: off - a table: one line of facts, then the sentences
@@ -177,5 +178,6 @@ CODES = (
     OUT_OF_ORDER,
     PAGE_COUNT_ONLY,
     NO_MAP_IN_LOG,
+    *_GAP_CODES,
     *_VIEW_CODES,
 )

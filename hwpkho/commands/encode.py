@@ -227,6 +227,11 @@ def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
         for start, size in spans:
             if ground.outside(start, max(size, 1)):
                 raise UsageError(f"{what} 0x{start:x}:0x{size:x} lies outside the map's RAM")
+            if ground.in_gap(start, max(size, 1)):
+                raise UsageError(
+                    f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: nobody "
+                    "can tell whether that is RAM"
+                )
     frames = regions.frames(page_size)
     owned = [
         (first * page_size, (last - first + 1) * page_size)

@@ -123,7 +123,12 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         out = {p for x in unwanted for p in convert(x, size).pfns}
         pfns = array("Q", [p for p in pfns if p not in out])
     excluded = before - len(pfns)
-    pfns, dropped = _replaying(pfns, size, options, found)
+    pfns, dropped, unjudged = _replaying(pfns, size, options, found)
+    if unjudged:
+        notes.append(
+            f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
+            "lost or damaged: kept, for nobody can tell what is there"
+        )
     return Merged(
         tuple(x.name for x in found),
         tuple(len(x.pfns) for x in found),
@@ -141,22 +146,27 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
 
 def _replaying(
     pfns: array[int], page_size: int, options: MergeOptions, found: Sequence[Listed]
-) -> tuple[array[int], Runs]:
-    """Return what replays by the memory map, and the runs that do not."""
+) -> tuple[array[int], Runs, int]:
+    """Return what replays by the memory map, the runs that do not, and how many nobody can judge.
+
+    Those lie in a gap of the map; they are kept.
+    """
     how = options.judging
     regions = regions_for(how, next((x.arch for x in found if x.arch), None))
     if regions is None:
-        return pfns, Runs(sorted_set([]))
+        return pfns, Runs(sorted_set([])), 0
     ground = Ground(page_size, how.consumer, regions)
     judged = verdicts.judge(pfn_set(pfns), ground, None)
     dropped = Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
-        if ruling.verdict != "replays":
+        if ruling.verdict not in ("replays", None):
             dropped.add(first, last, ruling)
+    told = zip(judged.rulings, judged.extents, strict=True)
+    unjudged = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
     if options.keep_all or not dropped.rulings:
-        return pfns, dropped
+        return pfns, dropped, unjudged
     gone = {p for first, last, _ in dropped for p in range(first, last + 1)}
-    return array("Q", filterfalse(gone.__contains__, pfns)), dropped
+    return array("Q", filterfalse(gone.__contains__, pfns)), dropped, unjudged
 
 
 def _known_by(pfns: array[int], found: Sequence[Listed]) -> Lives:

@@ -141,7 +141,7 @@ def _finish(
     listed = pfn_set(pfns)
     runs = verdicts.judge(listed, ground, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
-    findings += verdicts.findings(runs, registry())
+    findings += verdicts.findings(runs, registry(), ground.page_size)
     findings += verdicts.nothing_recorded(runs, outcome)
     findings += verdicts.duplicates(pfns, distinct)
     findings += policy.judge(listed, options.limits, ground)

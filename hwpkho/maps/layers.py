@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: What a range is to the next kernel, see :class:`hwpkho.maps.regions.Region`.
-Kind = Literal["ram", "in-use", "firmware", "retired", "device"]
+Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
 
 
 class Span(NamedTuple):

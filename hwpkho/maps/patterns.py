@@ -30,3 +30,11 @@ class _Lazy:
         value = getattr(re.compile(self._pattern, self._flags), name)
         setattr(self, name, value)
         return value
+
+
+def begun(text: str) -> str:
+    """Return an expression for every beginning of ``text``, one letter at least."""
+    pattern = ""
+    for letter in reversed(text):
+        pattern = re.escape(letter) + (f"(?:{pattern})?" if pattern else "")
+    return pattern

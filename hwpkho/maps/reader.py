@@ -15,7 +15,7 @@ from hwpkho.codes.memmap import (
     SAME_BOOTS,
 )
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import boots, combine, hints, logs, registry, scanner
+from hwpkho.maps import boots, combine, gaps, hints, logs, losses, registry, scanner
 from hwpkho.maps.inputs import Input, is_folder
 from hwpkho.model.memmap import Map, MemoryMap
 from hwpkho.text import printable
@@ -103,12 +103,15 @@ def read_memmap(
         problems += reading.problems + reading.boot.problems
     for map_ in maps:
         problems += map_.problems
+        problems += [gap.problem for gap in map_.gaps]
     return MemoryMap(
         source=" + ".join(paths),
         form=primary.form,
         arch=told,
         arch_from=how,
-        maps=tuple(Map(m.name, number, tuple(m.entries), m is primary) for m in maps),
+        maps=tuple(
+            Map(m.name, number, tuple(m.entries), m is primary, tuple(m.gaps)) for m in maps
+        ),
         problems=(*problems, *more),
     )
 
@@ -176,6 +179,7 @@ def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
     by_boot: dict[int, Boot] = {}
     problems: list[Problem] = []
     for table in tables:
+        gaps.settle(table)
         table.form = form
         boot = by_boot.setdefault(table.boot or 0, boots.Boot())
         boot.arch = boot.arch or table.arch
@@ -190,13 +194,18 @@ def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
 def _read_log(source: Input) -> Reading:
     forms = registry.line_forms()
     marks = boots.BootMarks()
-    log = scanner.Scanner([*forms, marks])
+    log = scanner.Scanner([losses.Losses(forms), *forms, marks])
+    ending = losses.Ending()
     try:
-        for block in logs.blocks(source.pieces()):
+        for block in logs.blocks(ending.watch(source.pieces())):
             log.feed(block)
+            ending.block = block
         tables: list[RawMap] = []
         for form in forms:
+            if ending.line is not None:
+                form.cut_off(log.lines, ending.line)
             for table in form.finish():
+                gaps.settle(table)
                 table.form = form.name
                 tables.append(table)
     except InputError as error:

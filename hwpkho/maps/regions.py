@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import cmdline, view, view_arm64, view_x86
+from hwpkho.maps import cmdline, gaps, missing, view, view_arm64, view_x86
 from hwpkho.maps.crashkernel import crash_kernel
 from hwpkho.maps.layers import Kind, Span, combine, occupy
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hwpkho.codes import Problem
     from hwpkho.model.memmap import Map, MemoryMap
@@ -38,7 +38,7 @@ X86_LOW = 1 << 20
 
 #: A page that is not of one kind is the first of these that is in it; one that is RAM in part
 #: and nothing else is not owned at all (memblock_trim_memory).
-_MIXED: tuple[Kind, ...] = ("retired", "firmware", "device")
+_MIXED: tuple[Kind, ...] = ("retired", "firmware", "device", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Region:
         start: First byte.
         end: Last byte, inclusive.
         kind: ``ram`` (the page allocator may own it), ``in-use`` (RAM that somebody sits on),
-            ``firmware``, ``retired`` (unusable by the map itself) or ``device``.
+            ``firmware``, ``retired`` (unusable by the map itself), ``device``, or ``unknown``: the
+            map's lines about it are lost.
         label: What the map calls it: ``System RAM``, ``EFI boot_services_data``, ``Kernel code``.
         source: Name of the map that says so.
     """
@@ -146,7 +147,8 @@ def resolve(
         next_cmdline: The command line of the next kernel.
 
     Raises UsageError for an unknown map or boot and for a command line that the kernel refuses;
-    InputError where the maps give no RAM to judge by, or are of another architecture.
+    InputError where the maps give no RAM to judge by, are of another architecture, or have lost
+    lines of which nobody knows where they belong.
     """
     if memmap.arch not in ARCHES:
         raise InputError(
@@ -166,20 +168,24 @@ def resolve(
             f"{printable(memmap.source)}: no map to judge by: the maps found ({names}) do not "
             "tell where the machine's RAM is"
         )
-    spans = built.spans
+    spans = missing.fill(
+        built, maps, lambda one: kernel.build(one, line, iomem_of, []), memmap.source, problems
+    )
     if memmap.arch == "x86_64":
         low = Span(0, X86_LOW, "in-use", "first MiB, kept by the kernel", built.names[0])
         spans = combine(spans, [low], occupy)
     if line is not None:
         spans = _crash_kernel(spans, line, memmap.arch)
         problems.extend(line.problems)
-    _compare(built, memmap.arch, problems)
-    if not any(span.kind == "ram" for span in spans):
+    _compare(built, maps, memmap.arch, problems)
+    if not any(span.kind in ("ram", "in-use") for span in spans):
         if line is not None and line.changes_map():
             raise UsageError("--next-cmdline: leaves the next kernel no RAM")
+        lost = maps[built.names[0]].gaps
+        why = f": {lost[0].problem.message}" if lost else ""
         raise InputError(
             f"{printable(memmap.source)}: the map {printable(built.names[0])} leaves the next "
-            "kernel no RAM"
+            f"kernel no RAM{why}"
         )
     return Regions(
         tuple(Region(s.start, s.end - 1, s.kind, s.label, s.source) for s in spans),
@@ -225,8 +231,11 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
     return combine(spans, [Span(area.start, area.end + 1, "in-use", label, "next_cmdline")], occupy)
 
 
-def _compare(built: view.View, arch: str, problems: list[Problem]) -> None:
-    """Report where other maps of the machine see RAM differently than the one judged by."""
+def _compare(built: view.View, maps: Mapping[str, Map], arch: str, problems: list[Problem]) -> None:
+    """Report where other maps of the machine see RAM differently than the one judged by.
+
+    What lost lines of a map described, that map does not deny.
+    """
     floor = X86_LOW if arch == "x86_64" else 0
     for believed, our_spans, name, their_spans in built.checks:
         ours, theirs = _ram(our_spans), _ram(their_spans)
@@ -234,7 +243,8 @@ def _compare(built: view.View, arch: str, problems: list[Problem]) -> None:
             (ours, theirs, believed, name),
             (theirs, ours, name, believed),
         ):
-            only = view.subtract(left, right, floor)
+            open_ = gaps.known(maps[right_name].gaps) if right_name in maps else []
+            only = view.subtract(left, [*right, *((a, b + 1) for a, b in open_)], floor)
             if only:
                 shown = ", ".join(f"0x{a:x}-0x{b - 1:x}" for a, b in only[:3])
                 more = f" and {len(only) - 3} more" if len(only) > 3 else ""

@@ -229,7 +229,7 @@ class Scanner:
             while place < end:
                 self._add_concerned(forms, block, place)
                 place = places.after(place + 1)
-            position = self._run(forms, block, start)
+            position = self._run(forms, block, start, number + 1)
             if position == start:
                 self._show(forms, number + 1, block, start, end)
                 position = end + 1
@@ -248,11 +248,11 @@ class Scanner:
                     if form not in forms:
                         forms.append(form)
 
-    def _run(self, forms: Sequence[LineForm], block: bytes, start: int) -> int:
+    def _run(self, forms: Sequence[LineForm], block: bytes, start: int, number: int) -> int:
         """Let a form take lines all at once; return where the line begins that none has taken."""
         for form in forms:
             if self._hungry in ([], [form]):
-                end = form.run(block, start)
+                end = form.run(block, start, number)
                 if end > start:
                     self._hungry = [form] if form.more else []
                     return end
@@ -267,6 +267,8 @@ class Scanner:
             self.cut.append(number)
         line = _text(_line(block, start, end))
         parts = line.split("\r") if "\r" in line else [line]
+        if len(forms) > 1:
+            forms = sorted(forms, key=self._forms.index)
         for form in forms:
             pieces: deque[str] = deque(maxlen=MAX_JOINED)
             for part in parts:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import BEYOND, DAMAGED, EMPTY_RANGE, REPEATED, REVERSED
+from hwpkho.codes.memmap import BEYOND, CUT, DAMAGED, EMPTY_RANGE, REPEATED, REVERSED
+from hwpkho.codes.memmap_gaps import MESSAGES_LOST
 from hwpkho.errors import InputError
+from hwpkho.maps import gaps
 from hwpkho.maps.forms.base import RawMap
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -25,6 +27,8 @@ MAX_DISTINCT = 1 << 17
 MAX_TABLES = 1 << 15
 #: Problems kept for each table; the first ones tell the story.
 MAX_PROBLEMS = 16
+#: Messages that were lost so few lines before a table or behind it may have been of it.
+_NEAR = 2
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -58,6 +62,10 @@ class Tables:
         self._listings: dict[str, _Listing] = {}
         self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
         self._distinct = 0
+        #: Of each open table the number of its last line.
+        self._lines: dict[str, int] = {}
+        #: Lines at which messages were lost, and by whom that is said: (line, words).
+        self._lost: list[tuple[int, str]] = []
 
     def begin(self, name: str, *, headed: bool = False) -> None:
         """Close the open table ``name``, so that the next entry starts another.
@@ -67,6 +75,7 @@ class Tables:
         table = self._open.pop(name, None)
         self._listings[name] = _Listing(headed)
         if table is not None:
+            self._tail(table, self._lines.pop(name, 0))
             self._share(table)
 
     def start_over(self, name: str, line: int, start: int, end: int) -> None:
@@ -90,6 +99,34 @@ class Tables:
             listing.echo = echo
             listing.echoes += echo
         listing.ranges.add((start, end))
+
+    def messages_lost(self, number: int, words: str) -> None:
+        """Note that the log lost messages at line ``number``, as it says in ``words`` itself.
+
+        Whether that was within a table the lines before and after tell.
+        """
+        del self._lost[:-MAX_PROBLEMS]
+        self._lost.append((number, words))
+
+    def _before_entry(self, table: RawMap, number: int) -> None:
+        """Attach what was lost since the table's last line to its next entry, at ``number``."""
+        since = self._lines.get(table.name, number - 1 - _NEAR)
+        for line, words in self._lost:
+            if since <= line <= number:
+                gaps.lose(table, MESSAGES_LOST, f"line {line}: {words}")
+        self._lost = [(line, words) for line, words in self._lost if line > number]
+
+    def _tail(self, table: RawMap, last: int) -> None:
+        """Attach what was lost directly behind the table's last line."""
+        for line, words in self._lost:
+            if last < line <= last + _NEAR:
+                gaps.lose(table, MESSAGES_LOST, f"line {line}: {words}")
+
+    def cut_off(self, number: int) -> None:
+        """Note that the input ends within line ``number``, directly below a table's lines."""
+        for name, last in list(self._lines.items()):
+            if number - _NEAR <= last < number:
+                self.lose(name, number, CUT, "the input ends within this line")
 
     def open(self, name: str) -> RawMap | None:
         """Return the open table ``name``, None where there is none."""
@@ -126,18 +163,21 @@ class Tables:
     ) -> bool:
         """Append a range, ``end`` inclusive, to the open table; tell whether it was taken.
 
-        One that ends before it starts or lies beyond 2^64 becomes a problem, an empty one
+        One that ends before it starts or lies beyond 2^64 is a damaged line, an empty one
         (``end == start - 1``) and an exact repetition of the last entry a note.
         """
         table = self.table(name, line)
         entries = table.entries
+        if self._lost:
+            self._before_entry(table, line)
+        self._lines[name] = line
         if end < start or end >= PHYS_END:
             if end == start - 1:
                 self.odd(name, line, EMPTY_RANGE, f"the range at 0x{start:x} is empty", start)
             elif end < start:
-                self.odd(name, line, REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed")
+                self.lose(name, line, REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed")
             else:
-                self.odd(name, line, BEYOND, f"the range from 0x{start:x} reaches past 2^64")
+                self.lose(name, line, BEYOND, f"the range from 0x{start:x} reaches past 2^64")
             return False
         entry = Entry(start, end, type_, attributes)
         if entries and entries[-1] == entry:
@@ -153,20 +193,23 @@ class Tables:
         entries.append(entry)
         return True
 
-    def extend(self, name: str, entries: Sequence[Entry]) -> bool:
+    def extend(self, name: str, entries: Sequence[Entry], last_line: int) -> bool:
         """Append sound entries, none like the one before it, to the open table ``name``.
 
-        Return False where there is no open table or no room for so many; none is taken then.
+        ``last_line`` is the number of the last one's line. Return False where there is no open
+        table, no room for so many, or messages were lost before them; none is taken then.
         """
         table = self._open.get(name)
         if (
             table is None
+            or self._lost
             or len(table.entries) + len(entries) > MAX_ENTRIES
             or self._distinct + len(entries) > MAX_DISTINCT
         ):
             return False
         self._distinct += len(entries)
         table.entries += entries
+        self._lines[name] = last_line
         return True
 
     def amend(self, name: str, attributes: Mapping[str, object]) -> None:
@@ -185,10 +228,42 @@ class Tables:
         elif new.severity == "error" and problems[-1].severity != "error":
             problems[-1] = new
 
-    def damaged(self, name: str, line: int, text: str, expected: str) -> None:
-        """Attach the problem of an unreadable line to the open table ``name``."""
+    def lose(
+        self,
+        name: str,
+        line: int,
+        code: Code,
+        message: str,
+        *,
+        replaced: int = 0,
+        depth: int = 0,
+        told: tuple[int, int] | None = None,
+    ) -> None:
+        """Record a lost or damaged line of the open table ``name``, behind its last entry.
+
+        ``replaced``: so many of its last entries are themselves doubtful. ``told``: first and last
+        byte that the line itself names.
+        """
+        table = self.table(name, line)
+        at, shown = len(table.entries) - replaced, f"line {line}: {message}"
+        gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, told=told)
+        self._lines[name] = line
+
+    def damaged(
+        self,
+        name: str,
+        line: int,
+        text: str,
+        expected: str,
+        *,
+        depth: int = 0,
+        told: tuple[int, int] | None = None,
+    ) -> None:
+        """Record a line of the open table ``name`` that cannot be read."""
         shown = printable(" ".join(text.split())[-100:])[-100:]
-        self.odd(name, line, DAMAGED, f'"{shown}": expected {expected}')
+        message = f'"{shown}": expected {expected}'
+        told = told if told and told[0] <= told[1] < PHYS_END else None
+        self.lose(name, line, DAMAGED, message, depth=depth, told=told)
 
     def _share(self, table: RawMap) -> None:
         entries = table.entries
@@ -205,7 +280,7 @@ class Tables:
             known.append(entries)
 
     def finish(self) -> list[RawMap]:
-        """Return the tables that have entries or problems, in order."""
+        """Return the tables that have entries, problems or lost lines, in order."""
         for name in list(self._open):
             self.begin(name)
-        return [t for t in self._all if t.entries or t.problems]
+        return [t for t in self._all if t.entries or t.problems or t.losses]

@@ -187,10 +187,10 @@ def subtract(
 ) -> list[tuple[int, int]]:
     """Return whole 4 KiB pages above ``floor`` that are in ``left`` but not in ``right``.
 
-    Ranges are ascending and disjoint, ends exclusive; pages in part do not count.
+    Ends are exclusive; those of ``left`` are ascending and disjoint. Pages in part do not count.
     """
     one = [Span(a, b, "ram", "", "") for a, b in left]
-    two = [Span(a, b, "ram", "", "") for a, b in right]
+    two, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in right)
     out: list[tuple[int, int]] = []
     for span in combine(one, two, lambda a, b: a if b is None else None):
         start = -(-max(span.start, floor) // efi.PAGE) * efi.PAGE

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
-from hwpkho.maps import e820, efi
-from hwpkho.maps.forms import dmesg_e820, iomem
+from hwpkho.maps import e820, e820_words, efi
+from hwpkho.maps.forms import iomem
 from hwpkho.maps.ownership import kind
 from hwpkho.maps.view import is_efi
 from hwpkho.model.memmap import Entry
@@ -51,7 +51,7 @@ def e820_text(map_: Map, arch: str) -> str:
     cannot be written so.
     """
     try:
-        return dmesg_e820.write(_as_e820(map_, arch))
+        return e820_words.write(_as_e820(map_, arch))
     except KeyError as error:
         raise UsageError(
             f"--to e820: {map_.name} has entries of type {printable(str(error.args[0]))}, which "

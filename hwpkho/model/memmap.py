@@ -33,6 +33,20 @@ class Entry(NamedTuple):
     attributes: Mapping[str, object] = _NOTHING
 
 
+class Gap(NamedTuple):
+    """Memory of which the map's lines are lost or damaged: nobody knows what is there.
+
+    Attributes:
+        start: First byte; None where the place is not known either.
+        end: Last byte, inclusive; None with ``start``.
+        problem: What happened to which line, with the place in its message.
+    """
+
+    start: int | None
+    end: int | None
+    problem: Problem
+
+
 @dataclass(frozen=True, slots=True)
 class Map:
     """One table of an input; ``name`` is one of the map names of hwpkho.memmap/1.
@@ -42,12 +56,14 @@ class Map:
         boot: Number of the boot in a log of several, from 0.
         entries: In file order.
         primary: Whether it describes the machine best among the maps of its boot.
+        gaps: What lost or damaged lines described, in the order of the lines.
     """
 
     name: str
     boot: int
     entries: tuple[Entry, ...]
     primary: bool = False
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

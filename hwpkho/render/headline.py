@@ -102,9 +102,16 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
         parts.append(f"{_of(lost, v.pfns)} {will} be forgotten")
     if stay:
         parts.append(f"{_of(stay, v.pfns)} {will} stay in use")
+    unjudged = sum(
+        extent.pfns
+        for ruling, extent in zip(v.runs.rulings, v.runs.extents, strict=True)
+        if ruling.verdict is None
+    )
+    if unjudged:
+        parts.append(f"of {_of(unjudged, v.pfns)} nobody can tell: the map has lost lines")
     if scratch:
         parts.append(f"{_of(scratch, v.pfns)} may be used before the replay")
-    if lost or counts.get("handover"):
+    if lost or unjudged or counts.get("handover"):
         style = "error"
     elif parts:
         style = "warning"
@@ -120,7 +127,7 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
 
 
 def _judged(v: Validation) -> bool:
-    return any(ruling.verdict for ruling in v.runs.rulings)
+    return any(ruling.verdict or ruling.code for ruling in v.runs.rulings)
 
 
 def _pages(n: int) -> str:

@@ -43,6 +43,7 @@ def _map(map_: Map, arch: str) -> dict[str, Any]:
             }
             for e in map_.entries
         ],
+        "gaps": [{"start": g.start, "end": g.end, "code": g.problem.code} for g in map_.gaps],
     }
 
 

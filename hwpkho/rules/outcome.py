@@ -105,7 +105,7 @@ def _blocks(h: Handover, ground: Ground) -> Decision | None:
     """Every preserved block must begin at a struct page: the kernel writes into it."""
     if h.walk is None or ground.frames is None:
         return None
-    preserved, structs = h.walk.preserved, list(ground.section_holes())
+    preserved, structs = h.walk.preserved, list(ground.section_holes(possible=True))
     for first, end, order in preserved.spans():
         if not ground.outside(first, end - first):
             continue
@@ -113,7 +113,7 @@ def _blocks(h: Handover, ground: Ground) -> Decision | None:
         if phys is not None:
             message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
             return Decision("crash", finding(tracker_codes.BLOCK_OUTSIDE, message, phys=phys))
-    if preserved.pages >= ground.ram_pages():
+    if preserved.pages >= ground.possible_pages():
         message = "the preserved blocks leave the next kernel no RAM"
         return Decision("crash", finding(tracker_codes.NO_RAM, message))
     return None

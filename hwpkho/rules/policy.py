@@ -44,6 +44,11 @@ def judge(pfns: PfnSet, limits: Limits, ground: Ground) -> Iterator[Finding]:
         ram = ground.ram_pages()
         if not ram:
             yield finding(codes.SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
+        elif pages > limits.fraction * ram and ground.gaps:
+            message = (
+                "--max-fraction: lines of the map are lost: how much RAM there is is not known"
+            )
+            yield finding(codes.SKIPPED, message)
         elif pages > limits.fraction * ram:
             yield finding(
                 codes.MAX_FRACTION,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as codes
+from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 from hwpkho.pages import page_shift
 from hwpkho.pfnset import PFN_MAX
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from hwpkho.rules.ground import Ground
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
-_BY_KIND: dict[str, tuple[Verdict, Code | None]] = {
+_BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {
     "ram": ("replays", None),
     "in-use": ("in-use", codes.IN_USE),
     "firmware": ("firmware", codes.FIRMWARE),
     "retired": ("retired", codes.RETIRED),
     "device": ("device", codes.DEVICE),
+    "unknown": (None, IN_GAP),
 }
 _NOT_RAM = Ruling("not-ram", codes.NOT_RAM.id, None)
 _UNJUDGED = Ruling(None, None, None)
@@ -83,7 +85,7 @@ def _map_layers(ground: Ground) -> Iterator[Layer]:
         yield Layer(
             first,
             last,
-            _RANK[verdict],
+            _RANK[verdict or "replays"],
             Ruling(verdict, code.id if code else None, printable(label)),
         )
     hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
@@ -177,11 +179,12 @@ _SAYS = {
     codes.RETIRED.id: "already excluded by the map ({where})",
     codes.DEVICE.id: "in device memory ({where})",
     codes.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
+    IN_GAP.id: "where lines of the map are lost ({where}): nobody can tell what becomes of {them}",
     codes.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
 }
 
 
-def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
+def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Finding]:
     """Yield one finding for each code and region that a run has."""
     for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
@@ -195,7 +198,8 @@ def findings(runs: Runs, by_id: dict[str, Code]) -> Iterator[Finding]:
         first, last = extent.first, extent.last
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
         message = f"{extent.pfns} {are} {says}: {span}"
-        yield finding(by_id[ruling.code], message, pfns=(first, last))
+        phys = first * page_size if ruling.code == IN_GAP.id else None
+        yield finding(by_id[ruling.code], message, pfns=(first, last), phys=phys)
 
 
 def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
     from pathlib import Path
 
     from hwpkho.codes import Problem
-    from hwpkho.model.memmap import Entry
+    from hwpkho.maps.tables import Tables
+    from hwpkho.model.memmap import Entry, Gap
 
 
 #: What Linux prints first at boot. A form whose tables Linux prints closes them there.
@@ -54,6 +56,27 @@ PLAIN_PREFIX = (
 )
 
 
+class Loss(NamedTuple):
+    """A line of a table that is lost or cannot be read; :mod:`hwpkho.maps.gaps` finds its place.
+
+    Attributes:
+        at: How many entries of the table stand before it.
+        problem: What happened, and to which line.
+        span: The bytes (first, last) that are concerned, where that is sure; None: what lies
+            between the entries before and after it.
+        told: What the damaged line says it is about; it counts as well.
+        replaced: How many entries from ``at`` on are themselves doubtful.
+        depth: Of a tree of resources: the level of the line.
+    """
+
+    at: int
+    problem: Problem
+    span: tuple[int, int] | None = None
+    replaced: int = 0
+    depth: int = 0
+    told: tuple[int, int] | None = None
+
+
 @dataclass(slots=True)
 class RawMap:
     """One table as a form read it: entries in file order.
@@ -65,6 +88,9 @@ class RawMap:
         arch: What the table tells of the architecture, None where nothing.
         problems: Odd things about it, with line numbers or offsets in their messages. One of
             severity ``error`` makes the table unreadable.
+        losses: Lines that are lost or damaged, as the form noticed them; see
+            :func:`hwpkho.maps.gaps.lose`.
+        gaps: The memory that they described; the reader works that out.
         line: Number of the log line where the table starts (from 1), None in a file of its own.
         form: The ``name`` of the form that read it; the reader fills it in.
     """
@@ -74,6 +100,8 @@ class RawMap:
     boot: int | None = None
     arch: str | None = None
     problems: list[Problem] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     line: int | None = None
     form: str = ""
 
@@ -118,6 +146,9 @@ class LineForm(ABC):
             searched for late, and behind the last table of most logs not at all.
         more: Set by :meth:`feed` where the next line must be shown too, whatever stands in it: a
             table's lines below its header, the rest of a line that a mail program broke.
+        unfinished: What is left of a line within which the input ends; None: every half line of
+            this form is one that :meth:`feed` knows.
+        _tables: Where a form collects its tables.
         again: Set by :meth:`feed` where the line seems to be the rest of the line before it: both
             are shown once more, joined by a blank, under the first one's number. That one may ask
             again, for the line before that. What carriage returns divide counts as lines here.
@@ -129,13 +160,16 @@ class LineForm(ABC):
     separators: tuple[bytes, ...] = ()
     more: bool = False
     again: bool = False
+    unfinished: re.Pattern[str] | None = None
+    _tables: Tables
 
-    def run(self, _block: bytes, start: int, /) -> int:
+    def run(self, _block: bytes, start: int, _number: int, /) -> int:
         """Take lines at once that :meth:`feed` would take one by one; a form need not have this.
 
         The block is whole lines, each ended by LF; one with a trigger of this form begins at
-        ``start``. Return where the first line begins that is not taken. A line may be taken only
-        if :meth:`feed` would add it to an open table, or nothing, and find nothing odd about it,
+        ``start``, its number is the last argument. Return where the first line begins that is not
+        taken. A line may be taken only if :meth:`feed` would add it to an open table, or nothing,
+        and find nothing odd about it,
         and if it says nothing to any other form.
         """
         return start
@@ -143,6 +177,18 @@ class LineForm(ABC):
     @abstractmethod
     def feed(self, number: int, line: str) -> None:
         """Take line ``number`` (from 1), prefixes included, line end stripped."""
+
+    def messages_lost(self, number: int, words: str) -> None:
+        """Hear that at line ``number`` the log says, in ``words``, that messages were lost."""
+        self._tables.messages_lost(number, words)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """Hear that the input ends within line ``number``, which has no line end.
+
+        It was shown to :meth:`feed` before if that concerned this form.
+        """
+        if self.unfinished is not None and self.unfinished.search(line):
+            self._tables.cut_off(number)
 
     @abstractmethod
     def finish(self) -> Sequence[RawMap]:

@@ -9,13 +9,14 @@ one past its last byte and the type stands in parentheses; from 3.5 on the end i
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
-from hwpkho.maps import e820
+from hwpkho.codes.memmap_gaps import HEAD_LOST
+from hwpkho.maps import e820_words, gaps
 from hwpkho.maps.forms.base import (
     LINUX_STARTS,
     LONG_RANGE,
@@ -24,13 +25,13 @@ from hwpkho.maps.forms.base import (
     LineForm,
     RawMap,
 )
-from hwpkho.maps.patterns import lazily
+from hwpkho.maps.patterns import begun, lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 #: Who the kernel says speaks → the map.
 _MAPS = {
@@ -57,6 +58,10 @@ _BEGUN = lazily(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{8,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
+#: A line that begins like one of a table, whatever became of the rest.
+_LIKE = lazily(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+#: What stands in front of a range: damaged itself, it may still be like what a table's lines have.
+_SPEAKER = lazily(r"(\S{5,14})\s+\[(?:mem|gap) ")
 _HEADER = lazily(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
@@ -64,24 +69,6 @@ _HEADED = {
     "modified": ("e820_modified",),
     "extended": ("e820_setup_data", "extended"),
 }
-
-_WORDS = {
-    "usable": e820.RAM,
-    "system ram": e820.RAM,
-    "kernel usable ram": e820.RAM,  # while 7.0 was in the making
-    "reserved": e820.RESERVED,
-    "device reserved": e820.RESERVED,
-    "acpi data": e820.ACPI,
-    "acpi nvs": e820.NVS,
-    "unusable": e820.UNUSABLE,
-    "soft reserved": e820.SOFT_RESERVED,
-}
-_SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
-_TYPE = lazily(
-    rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
-    r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
-    re.IGNORECASE,
-)
 
 #: Whole lines as kernels print them since 3.5, for :meth:`DmesgE820.run`.
 _PLAIN_LINE = lazily(
@@ -94,11 +81,15 @@ _PLAIN_LINE = lazily(
 _MAYBE = (
     "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
 )  # fmt: skip
-#: What a type may begin with where the line was broken within it.
-_STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
-
 #: So many lines below a header, or a broken line, are looked at before the table counts as ended.
 _PATIENCE = 3
+
+#: Every list begins with the first page, or near it: where real mode keeps its vectors.
+_LOWEST = 0x10000
+#: Digits of an address since 3.5.
+_DIGITS = 16
+#: So alike are two words of which one has a damaged letter or two.
+_ALIKE = 0.75
 
 _EXPECTED = "[mem 0x...-0x...] and a type of memory"
 
@@ -122,11 +113,16 @@ class DmesgE820(LineForm):
         SPACED_RANGE,
     )
     separators = (LINUX_STARTS,)
+    unfinished = lazily(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
 
     def __init__(self) -> None:
         self._tables = Tables()
         self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
         self._patience = 0
+        self._full: dict[str, bool] = {}  # whether a table's addresses have all their digits
+        #: Tables whose heading was seen, and by identity those that had one.
+        self._headed: set[str] = set()
+        self._with_heading: set[int] = set()
         #: Of tables, by identity: (number of entries, line) where addresses go down.
         self._descents: dict[int, list[tuple[int, int]]] = {}
 
@@ -141,17 +137,20 @@ class DmesgE820(LineForm):
         elif header := _HEADER.search(line):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
+                self._headed.add(name)
             self._patience = _PATIENCE
         elif _LINUX_STARTS in line:
             for name in _ALL_MAPS:
                 self._tables.begin(name)
         elif begun := _BEGUN.search(line):
             self._break(number, map_of(begun["who"]), line)
+        elif _LIKE.search(line) or (self._patience and _like_a_speaker(line)):
+            self._damaged(number, line)
         elif self._patience:
             self._patience -= 1
         self.more = self._patience > 0
 
-    def run(self, block: bytes, start: int) -> int:
+    def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: an ascending list, after its first line."""
         match = _PLAIN_LINE.match(block, start)
         if match is None or self._broken:
@@ -162,23 +161,31 @@ class DmesgE820(LineForm):
         if before is None:
             return start
         entries = []
-        end = start
+        end, line = start, number - 1
         while match and match["who"] == who:
             _, a, b, text = match.groups()
             if text:
-                type_ = _type_of(text.decode())
+                type_ = e820_words.type_of(text.decode())
                 first, last = int(a, 16), int(b, 16)
                 if type_ is None or not before.end < first <= last:
                     break
                 before = Entry(first, last, type_)
                 entries.append(before)
-            end = match.end()
+            end, line = match.end(), line + 1
             match = _PLAIN_LINE.match(block, end)
-        if end == start or not self._tables.extend(name, entries):
+        if end == start or not self._tables.extend(name, entries, line):
             return start
         self._patience = _PATIENCE
         self.more = True
         return end
+
+    def _damaged(self, number: int, line: str) -> None:
+        """Take a line that is like a table's and says nothing that can be read."""
+        like = _LIKE.search(line)
+        name = map_of(like["who"]) if like else "e820_firmware"
+        if self._tables.open(name) is not None or (like and like["who"].startswith("BIOS-")):
+            self._tables.damaged(name, number, line, _EXPECTED)
+            self._patience = _PATIENCE
 
     def _break(self, number: int, name: str, line: str) -> None:
         """Keep the beginning of a broken line; one broken before is given up."""
@@ -226,14 +233,18 @@ class DmesgE820(LineForm):
             return
         name = map_of(match["who"])
         rest = match["rest"].strip()
-        type_ = _type_of(rest)
+        type_ = e820_words.type_of(rest)
         if type_ is None:
-            if any(word.startswith(rest.lower().lstrip("(")) for word in _STARTS):
+            if any(word.startswith(rest.lower().lstrip("(")) for word in e820_words.STARTS):
                 self._break(number, name, line)
             else:
-                self._tables.damaged(name, number, line, _EXPECTED)
+                self._tables.damaged(name, number, line, _EXPECTED, told=_bounds(match))
             return
         start, end = _bounds(match)
+        if match["what"] and self._digits_lost(name, match):
+            self._tables.damaged(name, number, line, "16 digits as in the lines before")
+            self._patience = _PATIENCE
+            return
         first, last = self._tables.first(name), self._tables.last(name)
         if first and last and start == first.start < last.start:
             self._tables.begin(name)  # the list starts anew: another boot
@@ -241,7 +252,18 @@ class DmesgE820(LineForm):
             table = self._tables.table(name, number)
             self._descents.setdefault(id(table), []).append((len(table.entries), number))
         self._tables.add(name, number, start, end, type_)
+        if name in self._headed:
+            self._headed.discard(name)
+            self._with_heading.add(id(self._tables.table(name, number)))
         self._patience = _PATIENCE
+
+    def _digits_lost(self, name: str, match: re.Match[str]) -> bool:
+        """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""
+        full = len(match["a"]) == len(match["b"]) == _DIGITS
+        table = self._tables.open(name)
+        if table is None or not table.entries:
+            self._full[name] = full
+        return not full and self._full.get(name, False)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
@@ -249,19 +271,35 @@ class DmesgE820(LineForm):
             number, name, _ = self._broken
             self._broken = None
             if self._tables.last(name):
-                self._tables.odd(name, number, CUT, "the log ends within this line")
+                self._tables.lose(name, number, CUT, "the log ends within this line")
         found: list[RawMap] = []
         for table in _one_extended(self._tables.finish()):
             table.arch = "x86_64"
             descents = self._descents.get(id(table), ())
-            if descents and _overlapping(table.entries):
-                found += _split(table, descents)
+            cuts = [(at, line) for at, line in descents if _begins(table.entries, at)]
+            overlapping = gaps.overlapping(table.entries)
+            if cuts and overlapping:
+                found += _split(table, cuts)
                 continue
             if descents:
                 message = f"line {table.line}: {table.name} is not in ascending order"
                 table.problems.append(problem(OUT_OF_ORDER, message))
+            gaps.lose_overlaps(table, overlapping)
+            if table.entries and id(table) not in self._with_heading:
+                self._check_head(table)
             found.append(table)
         return found
+
+    @staticmethod
+    def _check_head(table: RawMap) -> None:
+        """Notice a list without heading that does not begin with the lowest memory."""
+        lowest = min(e.start for e in table.entries)
+        if lowest > _LOWEST and table.name != "xen_dom0":
+            message = (
+                f"line {table.line}: {table.name} begins at 0x{lowest:x} and without its heading: "
+                "the lines before are lost"
+            )
+            gaps.lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 
 
 def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
@@ -283,9 +321,17 @@ def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
     return kept[::-1]
 
 
-def _overlapping(entries: Sequence[Entry]) -> bool:
-    ordered = sorted(entries, key=lambda e: e.start)
-    return any(a.end >= b.start for a, b in pairwise(ordered))
+def _begins(entries: Sequence[Entry], at: int) -> bool:
+    """Tell whether a list may begin with the entry ``at``: with the lowest memory, as the first."""
+    return entries[at].start <= max(_LOWEST, entries[0].start)
+
+
+def _like_a_speaker(line: str) -> bool:
+    """Tell whether ``BIOS-e820:`` with a letter or two damaged stands before a range."""
+    speaker = _SPEAKER.search(line)
+    if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
+        return False
+    return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
 
 
 def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
@@ -302,16 +348,6 @@ def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
     return parts
 
 
-@lru_cache(maxsize=256)
-def _type_of(text: str) -> str | None:
-    match = _TYPE.match(text)
-    if match is None:
-        return None
-    if match["word"]:
-        return e820.type_name(_WORDS[" ".join(match["word"].lower().split())])
-    return e820.type_name(int(match["number"]))
-
-
 def _bounds(match: re.Match[str]) -> tuple[int, int]:
     """Return first and last byte of a matched line."""
     if match["what"]:
@@ -322,32 +358,3 @@ def _bounds(match: re.Match[str]) -> tuple[int, int]:
     if not right and left:
         right = PHYS_END  # the kernel's sum has wrapped around
     return left, right - 1
-
-
-_TEXT_WORDS = {
-    "usable": "usable",
-    "reserved": "reserved",
-    "acpi_data": "ACPI data",
-    "acpi_nvs": "ACPI NVS",
-    "unusable": "unusable",
-    "pmem": "persistent (type 7)",
-    "pram": "persistent (type 12)",
-    "soft_reserved": "soft reserved",
-}
-
-
-def write(entries: Iterable[Entry]) -> str:
-    """Return e820 entries as a 3.5 to 6.19 kernel prints them, header first.
-
-    Types are those of hwpkho.memmap/1; ``unknown``, which has no number, raises KeyError.
-    """
-    lines = ["BIOS-provided physical RAM map:\n"]
-    for entry in entries:
-        word = _TEXT_WORDS.get(entry.type)
-        if word is None:
-            number = e820.type_number(entry.type)
-            if number is None or entry.type == "unknown":
-                raise KeyError(entry.type)
-            word = f"type {number}"
-        lines.append(f"BIOS-e820: [mem 0x{entry.start:016x}-0x{entry.end:016x}] {word}\n")
-    return "".join(lines)

@@ -99,7 +99,6 @@ class DmesgEfi(LineForm):
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
         self._joined = 0  # lines joined before the one to come
         self._index = -1
-        self._lost = False
         self._peeking = False  # whether the line to come is shown for what stands before it
 
     def feed(self, number: int, line: str) -> None:
@@ -138,17 +137,17 @@ class DmesgEfi(LineForm):
         elif _X86_REST.search(line):
             self._ask_for_more(number, line, joined)
 
-    def run(self, block: bytes, start: int) -> int:
+    def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: the descriptors below the first of a list."""
         if self._broken or self._peeking:
             return start
         if match := _MEMATTR_LINES.match(block, start):
             return match.end()
         if self._index >= 0:
-            return self._run_x86(block, start)
-        return self._run_arm64(block, start)
+            return self._run_x86(block, start, number)
+        return self._run_arm64(block, start, number)
 
-    def _run_x86(self, block: bytes, start: int) -> int:
+    def _run_x86(self, block: bytes, start: int, number: int) -> int:
         entries = []
         end, index = start, self._index
         while match := _X86_LINE.match(block, end):
@@ -166,12 +165,13 @@ class DmesgEfi(LineForm):
             index += 1
             entries.append(Entry(first, last, type_, {"attr": attr, "index": index}))
             end = match.end()
-        if not entries or not self._tables.extend("efi", entries):
+        last_line = number + len(entries) - 1
+        if not entries or not self._tables.extend("efi", entries, last_line):
             return start
         self._index = index
         return end
 
-    def _run_arm64(self, block: bytes, start: int) -> int:
+    def _run_arm64(self, block: bytes, start: int, number: int) -> int:
         table = self._tables.open("efi")
         if table is None or table.arch != "arm64" or not table.entries:
             return start
@@ -192,7 +192,8 @@ class DmesgEfi(LineForm):
             before = Entry(first, last, type_, {"attr": attr})
             entries.append(before)
             end = match.end()
-        return end if entries and self._tables.extend("efi", entries) else start
+        last_line = number + len(entries) - 1
+        return end if entries and self._tables.extend("efi", entries, last_line) else start
 
     def _ask_for_more(self, number: int, line: str, joined: int) -> None:
         """Ask for the line before a range without a head, unless that was tried often enough."""
@@ -233,7 +234,6 @@ class DmesgEfi(LineForm):
     def _new_table(self) -> None:
         self._tables.begin("efi")
         self._index = -1
-        self._lost = False
 
     def _x86(self, number: int, line: str, match: re.Match[str]) -> None:
         index = int(match["index"])
@@ -245,24 +245,26 @@ class DmesgEfi(LineForm):
         else:
             type_, attr = _read_body(match["body"])
         named_only = match["body"] and "|" not in match["body"]  # an editor left out the columns
-        if type_ is None or (attr is None and not named_only):
-            self._tables.damaged("efi", number, line, _EXPECTED)
-            return
-        if self._index < 0:
-            self.again = self._peeking = True
         start, end = int(match["a"], 16), int(match["b"], 16)
         if match["end"] == ")":
             end = (PHYS_END if start and not end else end) - 1
-        repeated = index == self._index
+        before, self._index = self._index, index
+        unread = type_ is None or (attr is None and not named_only)
+        if unread:
+            self._tables.damaged("efi", number, line, _EXPECTED, told=(start, end))
+        if index > before + 1:
+            first, last = f"mem{before + 1:02}", f"mem{index - 1:02}"
+            named = f"{first} is" if first == last else f"{first} to {last} are"
+            self._tables.lose("efi", number, LOST_LINES, f"{named} missing before it")
+        if type_ is None or unread:
+            return
+        if before < 0:
+            self.again = self._peeking = True
         if self._tables.add("efi", number, start, end, type_, {"attr": attr, "index": index}):
-            if index > self._index + 1 and not self._lost:
-                self._lost = True
-                lines = f"mem{self._index + 1:02} to mem{index - 1:02} are missing before it"
-                self._tables.odd("efi", number, LOST_LINES, lines)
-            elif repeated:
-                self._tables.odd("efi", number, LOST_LINES, f"a second, different mem{index:02}")
+            if index == before:
+                again = f"a second, different mem{index:02}"
+                self._tables.lose("efi", number, LOST_LINES, again, replaced=2)
             self._check_size(number, match, start, end)
-        self._index = index
 
     def _check_size(self, number: int, match: re.Match[str], start: int, end: int) -> None:
         """Compare the size in parentheses, which the kernel rounds down to its unit."""
@@ -270,7 +272,7 @@ class DmesgEfi(LineForm):
             unit = _UNITS[match["unit"]]
             if (end - start + 1) // unit != int(match["size"]):
                 message = f"0x{start:x}-0x{end:x} are not {match['size']}{match['unit']}"
-                self._tables.odd("efi", number, PAGES_MISMATCH, message, start)
+                self._tables.lose("efi", number, PAGES_MISMATCH, message, replaced=1)
 
     def _arm64(self, number: int, line: str, match: re.Match[str]) -> None:
         body = match["body"]
@@ -294,7 +296,7 @@ class DmesgEfi(LineForm):
         """See :meth:`LineForm.finish`."""
         if self._broken and self._tables.last("efi"):
             number, _ = self._broken
-            self._tables.odd("efi", number, CUT, "the log ends within this line")
+            self._tables.lose("efi", number, CUT, "the log ends within this line")
         found = self._tables.finish()
         for table in found:
             if any(e.attributes["attr"] is None for e in table.entries):

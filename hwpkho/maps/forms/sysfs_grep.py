@@ -57,6 +57,9 @@ class SysfsGrep(LineForm):
             f"line {number}",
         )
 
+    def messages_lost(self, number: int, words: str) -> None:
+        """See :meth:`LineForm.messages_lost`: no kernel prints these lines into a log."""
+
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
         maps = self._values.maps()

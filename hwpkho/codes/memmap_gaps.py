@@ -1,0 +1,47 @@
+"""HP518 to HP529: lines of a memory map that are lost, and what nobody knows because of that.
+
+Part of the 5xx family: :mod:`hwpkho.codes.memmap` registers these with its own.
+"""
+
+from __future__ import annotations
+
+from hwpkho.codes import Code
+
+# A table: one line of facts, then the sentences.
+# fmt: off
+MESSAGES_LOST = Code(
+    "HP518", "map-messages-lost", "warning", "source",
+    "Within the map the log itself says that messages were lost.",
+    "Nothing: it had the whole map, only the log did not get it.",
+    "Get the log again with a larger log_buf_len, or from the journal; PFNs there are not judged.",
+)
+HEAD_LOST = Code(
+    "HP519", "map-head-lost", "warning", "source",
+    "The map begins in its middle: the lines before are not in the input.",
+    "Nothing: the kernel had the whole map.",
+    "Get the whole log (journalctl -k -b, a larger log_buf_len); PFNs below are not judged.",
+)
+OVERLAPPING = Code(
+    "HP520", "map-lines-mixed", "warning", "source",
+    "Ranges of the map overlap, which no kernel prints: lines of two maps are mixed, or one is "
+    "damaged.",
+    "Nothing: it sorts out overlaps before it prints the map.",
+    "Give the log of one boot as it was written, not sorted; PFNs there are not judged.",
+)
+GAP_FILLED = Code(
+    "HP523", "map-gap-filled", "note", "source",
+    "What lost lines of the map described stands in another map of the machine.",
+    "It goes by its own map.",
+    "None needed if both maps are of one machine and one boot.",
+)
+IN_GAP = Code(
+    "HP524", "pfn-in-map-gap", "error", "source",
+    "PFNs of memory of which the map's lines are lost or damaged.",
+    "What the memory there is to it: nobody can tell from this map.",
+    "Get the map again and judge these PFNs by it; they say nothing against the list.",
+)
+
+CODES = (
+    MESSAGES_LOST, HEAD_LOST, OVERLAPPING, GAP_FILLED, IN_GAP,
+
+)

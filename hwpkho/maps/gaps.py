@@ -1,0 +1,187 @@
+"""Lines of a map that are lost or damaged: where the memory lies that they described.
+
+A form says which line (:func:`lose`); here the neighbours in the map tell the place. A map that
+ascends has its lost lines where the addresses leave room for them: from the end of the entry before
+to the start of the entry after, from 0 where the head is lost, and up to the end of physical memory
+where the tail is. In a map without order that says nothing: the place is not known.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.memmap_gaps import OVERLAPPING
+from hwpkho.maps.forms.base import Loss
+from hwpkho.model.memmap import Gap
+from hwpkho.pages import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.codes import Code
+    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.model.memmap import Entry
+
+#: The last byte that x86 or arm64 can address: a lost tail reaches no further.
+TOP = (1 << 52) - 1
+
+#: Gaps kept for each map; more are one from the first to the last.
+MAX_GAPS = 64
+
+#: A map with a descent in every fourth line has no order at all.
+_DISORDER = 4
+
+Place = tuple[int, int]
+
+
+def lose(
+    table: RawMap,
+    code: Code,
+    message: str,
+    *,
+    at: int | None = None,
+    span: Place | None = None,
+    replaced: int = 0,
+    depth: int = 0,
+    told: Place | None = None,
+) -> None:
+    """Record that a line of ``table`` is lost or damaged.
+
+    Args:
+        table: Its entries may still be incomplete: the place is found when all are there.
+        code: What happened.
+        message: Names the line (``line 17: ...``) and what was expected; the place is added.
+        at: How many entries stand before the line, default all that are there now.
+        span: First and last byte concerned, where that is sure without the neighbours.
+        replaced: How many entries from ``at`` on are themselves doubtful.
+        depth: Of a tree of resources: the level of the line.
+        told: First and last byte that the damaged line itself names.
+    """
+    if len(table.losses) < MAX_GAPS:
+        where = len(table.entries) if at is None else at
+        found = problem(code, message, severity="warning")
+        table.losses.append(Loss(where, found, span, replaced, depth, told))
+    else:  # what lies between is doubtful as well
+        last, now = table.losses[-1], len(table.entries) if at is None else at
+        table.losses[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
+
+
+def settle(table: RawMap) -> None:
+    """Turn the losses of a table into gaps, each with its problem. The table must be complete.
+
+    A warning where the place is known, an error where it is not. A line of which the neighbours
+    leave no room described nothing that they do not: it is told, and makes no gap.
+    """
+    if not table.entries:  # nothing is left of it
+        table.problems += [loss.problem._replace(severity="error") for loss in table.losses]
+        table.losses.clear()
+    disorder = _disorder(table.entries) if table.losses else False
+    for loss in table.losses:
+        place = loss.span or _place(table.entries, loss, disorder=disorder)
+        if loss.told and place:
+            place = _hull(place, loss.told)
+        found = loss.problem
+        if place is None:
+            message = f"{found.message}; the map is in no order that tells where that is"
+            found = found._replace(message=message, severity="error")
+            table.gaps.append(Gap(None, None, found))
+        elif place[0] > place[1]:
+            message = f"{found.message}; the lines around it leave no room for anything else"
+            table.problems.append(found._replace(message=message, phys=place[0]))
+        else:
+            message = f"{found.message}; what is at {shown(place)} is not known"
+            table.gaps.append(Gap(*place, found._replace(message=message, phys=place[0])))
+    table.losses.clear()
+
+
+def _hull(room: Place, told: Place) -> Place:
+    """Return ``room``, extended by what a line says that does not fit into it."""
+    if room[0] > room[1]:
+        return told
+    return min(room[0], told[0]), max(room[1], told[1])
+
+
+def shown(place: Place) -> str:
+    """Return a range as messages name it."""
+    return f"0x{place[0]:x}-0x{place[1]:x}"
+
+
+def _place(entries: Sequence[Entry], loss: Loss, *, disorder: bool) -> Place | None:
+    """Return what lies between the neighbours; None where they are in no order.
+
+    The place may be empty: its end before its start.
+    """
+    start, end = 0, TOP
+    before = _neighbour(entries[: loss.at][::-1], loss.depth)
+    after = _neighbour(entries[loss.at + loss.replaced :], loss.depth)
+    parent = _neighbour(entries[: loss.at][::-1], loss.depth - 1)
+    if before is None and after is None:
+        return (0, TOP) if loss.replaced else None
+    if parent is not None:
+        start, end = parent.start, parent.end
+    if before is not None and before is not parent:
+        start = max(start, before.end + 1)
+    if after is not None:
+        end = min(end, after.start - 1)
+    elif start > end:
+        end = PHYS_END - 1
+    if disorder or (before is not None and after is not None and after.start < before.start):
+        return None
+    return start, end
+
+
+def _neighbour(entries: Iterable[Entry], depth: int) -> Entry | None:
+    """Return the nearest entry of the level of the lost line, or of one above it."""
+    return next((e for e in entries if _depth(e) <= depth), None)
+
+
+def _depth(entry: Entry) -> int:
+    depth = entry.attributes.get("depth")
+    return depth if isinstance(depth, int) else 0
+
+
+def _disorder(entries: Sequence[Entry]) -> bool:
+    starts = [e.start for e in entries if not _depth(e)]
+    descents = sum(b < a for a, b in pairwise(starts))
+    return descents * _DISORDER > len(starts)
+
+
+def overlapping(entries: Sequence[Entry]) -> list[Place]:
+    """Return where entries overlap: each place holds all of the entries that hang together."""
+    out: list[Place] = []
+    last: Entry | None = None
+    for entry in sorted(entries, key=lambda e: (e.start, e.end)):
+        if last is not None and entry.start <= last.end:
+            if out and out[-1][1] >= last.start:
+                out[-1] = (out[-1][0], max(out[-1][1], entry.end))
+            else:
+                out.append((last.start, max(last.end, entry.end)))
+        if last is None or entry.end > last.end:
+            last = entry
+    return out
+
+
+def lose_overlaps(table: RawMap, places: Sequence[Place]) -> None:
+    """Record that ranges overlap in ``places``, in a map whose writer leaves no overlaps."""
+    where = f"line {table.line}: " if table.line else ""
+    for place in places:
+        message = f"{where}ranges of {table.name} overlap, which no kernel prints: {shown(place)}"
+        lose(table, OVERLAPPING, message, span=place)
+
+
+def known(gaps: Iterable[Gap]) -> list[Place]:
+    """Return the places that are known, ascending, those that touch joined; ends inclusive."""
+    out: list[Place] = []
+    for start, end in sorted((g.start, g.end) for g in gaps if g.start is not None and g.end):
+        if out and start <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
+    return out
+
+
+def unplaced(gaps: Iterable[Gap]) -> Gap | None:
+    """Return the first gap whose place is not known, None for none."""
+    return next((g for g in gaps if g.start is None), None)

@@ -116,6 +116,38 @@ def test_a_map_tells_lost_from_never_was_ram(lists, tmp_path, cli):
     assert "never was RAM" in text
 
 
+def _verdicts(runs):
+    return [(p, r["verdict"]) for r in runs for p in range(r["first"], r["last"] + 1)]
+
+
+@pytest.mark.parametrize("before_size", [4096, 16384])
+def test_an_added_page_is_judged_by_the_handover_it_was_added_to(before_size, lists, tmp_path, cli):
+    """One page in scratch and one of the handover itself: to validate that is not free RAM."""
+    iomem = tmp_path / "iomem"
+    iomem.write_text("40000000-7fffffff : System RAM\n")
+    new = [0x14000, 0x18000, 0x10200]
+    (listed,) = lists(new)
+    after = tmp_path / "after.elf"
+    made = cli(
+        "encode", listed, "--page-size", 16384, "--arch", "arm64", "--at", "0x60000000",
+        "--scratch", "0x50000000:0x4000000", "-o", after,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    before = tmp_path / "before.json"
+    lost = 0x4444_4000 // before_size
+    before.write_text(
+        json.dumps({"schema": "hwpkho.list/1", "page_size": before_size, "pfns": [lost]})
+    )
+    judged = cli("validate", "--json", after, "--memmap", iomem, "--next-cmdline", "").json
+    result = cli("diff", "--json", before, after, "--memmap", iomem)
+    parts = 16384 // before_size
+    want = {p * parts + k: v for p, v in _verdicts(judged["runs"]) for k in range(parts)}
+    found = dict(_verdicts(result.json["added_runs"]))
+    assert found == {p: v for p, v in want.items() if p in result.json["added"]}
+    assert set(found.values()) == {"replays", "scratch"}
+    assert dict(_verdicts(result.json["removed_runs"])) == {lost: "replays"}
+
+
 def test_injected_losses_in_a_chain_are_all_found(lists, cli):
     generations = [
         [1, 2, 3, 4, 5],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from array import array
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import captures
 import pytest
+from conftest import run_cli
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from hwpkho.codecs.pfnlist import build_text
 from hwpkho.model.comparison import union
@@ -76,25 +80,180 @@ def test_provenance_is_text_that_reads_back_and_json(lists, cli):
     ]
 
 
-def test_with_a_map_only_what_replays_is_kept(lists, tmp_path, cli):
-    iomem = tmp_path / "iomem"
-    iomem.write_text("00100000-1fffffff : System RAM\n")
-    (a,) = lists([0x10, 0x200, 0x999999])
-    result = cli("merge", a, "--memmap", iomem)
-    assert result.out == "0x200\n"
-    assert "left out, not replaying" in result.err
-    kept = cli("merge", a, "--memmap", iomem, "--keep-all", "--json").json
-    assert kept["pfns"] == [0x10, 0x200, 0x999999]
-    assert {r["first"]: r["verdict"] for r in kept["not_replaying"]}[0x999999] == "not-ram"
+#: Every kind of memory that a map of x86 tells apart, a page or more of each.
+E820 = """\
+[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000001fffffff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000020000000-0x0000000020000fff] unusable
+[    0.000000] BIOS-e820: [mem 0x0000000020001000-0x0000000020001fff] reserved
+[    0.000000] BIOS-e820: [mem 0x0000000020002000-0x0000000020002fff] ACPI data
+[    0.000000] BIOS-e820: [mem 0x0000000100000000-0x00000001ffffffff] persistent (type 7)
+"""
+#: PFN → verdict by it.
+KINDS = {
+    0x10: "in-use", 0x200: "replays", 0x20000: "retired", 0x20001: "firmware",
+    0x20002: "firmware", 0x100000: "device", 0x999999: "not-ram",
+}  # fmt: skip
+NOT_OURS = ("not-ram", "firmware", "device")
 
 
-def test_what_replays_between_what_does_not_is_kept(lists, tmp_path, cli):
+@pytest.fixture
+def e820(tmp_path):
+    path = tmp_path / "dmesg.txt"
+    path.write_text(E820)
+    return path
+
+
+def _verdicts(runs):
+    return {p: r["verdict"] for r in runs for p in range(r["first"], r["last"] + 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "map_"),
+    [
+        ("x86-luo", "sys-firmware-memmap"),
+        ("x86-luo", "iomem.txt"),
+        ("x86-structv1-small-post", "sys-firmware-memmap"),
+        ("arm64-4k-A", "iomem.txt"),
+        ("arm64-64k-B", "iomem.txt"),
+    ],
+)
+def test_bad_ram_of_a_capture_is_kept_whoever_sits_on_it(name, map_, capture, tmp_path, cli):
+    memmap = captures.CAPTURES / name / map_
+    merged = cli("merge", capture(name), "--memmap", memmap, "--json").json
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps(merged | {"pfns": captures.truth(name)["hwpoison_pfns"]}))
+    arch = captures.truth(name)["arch"]
+    judged = cli("validate", "--json", listed, "--memmap", memmap, "--arch", arch).json
+    verdicts = _verdicts(judged["runs"])
+    assert merged["pfns"] == [p for p, v in verdicts.items() if v not in NOT_OURS]
+    assert _verdicts(merged["not_replaying"]) == {
+        p: v for p, v in verdicts.items() if v != "replays"
+    }
+    assert _verdicts(merged["left_out"]) == {p: v for p, v in verdicts.items() if v in NOT_OURS}
+
+
+def test_only_what_is_no_memory_or_not_the_kernels_is_left_out_and_said(lists, e820, cli):
+    (a,) = lists(KINDS)
+    result = cli("merge", a, "--memmap", e820)
+    assert result.out == "0x10\n0x200\n0x20000\n"
+    assert "left out by the memory map: 2 firmware, 1 device, 1 not-ram" in result.err
+    assert "kept though not replaying: 1 in-use, 1 retired" in result.err
+    told = cli("merge", a, "--memmap", e820, "--json")
+    document = told.json
+    assert document["pfns"] == [0x10, 0x200, 0x20000]
+    assert _verdicts(document["not_replaying"]) == {
+        p: v for p, v in KINDS.items() if v != "replays"
+    }
+    assert _verdicts(document["left_out"]) == {p: v for p, v in KINDS.items() if v in NOT_OURS}
+    assert "left out by the memory map: 2 firmware, 1 device, 1 not-ram" in told.err
+
+
+def test_only_what_replays_or_everything_on_demand(lists, e820, cli):
+    (a,) = lists(KINDS)
+    only = cli("merge", a, "--memmap", e820, "--replayable-only", "--json").json
+    assert only["pfns"] == [0x200]
+    assert only["left_out"] == only["not_replaying"]
+    kept = cli("merge", a, "--memmap", e820, "--keep-all", "--json").json
+    assert kept["pfns"] == sorted(KINDS)
+    assert kept["left_out"] == []
+    assert kept["kept_all"]
+    assert kept["not_replaying"] == only["not_replaying"]
+    without = cli("merge", a, "--json").json
+    assert without["left_out"] is without["not_replaying"] is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--keep-all"], ["--replayable-only"], ["--keep-all", "--replayable-only", "--memmap", "x"]],
+)
+def test_options_that_nothing_reads_are_wrong_usage(options, lists, cli):
+    (a,) = lists([1])
+    result = cli("merge", a, *options)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_what_the_map_does_not_tell_is_kept_and_said(lists, e820, cli, monkeypatch):
+    """A gap in a map has no verdict; no map of today has one inside, so the judge is told."""
+    from hwpkho.model.validation import Ruling
+    from hwpkho.rules import verdicts
+
+    unknown = Ruling(None, None, "a gap")
+    monkeypatch.setattr(verdicts, "_NOT_RAM", unknown)
+    (a,) = lists([0x200, 0x999999])
+    result = cli("merge", a, "--memmap", e820, "--json")
+    assert result.json["pfns"] == [0x200, 0x999999]
+    assert _verdicts(result.json["not_replaying"]) == {0x999999: None}
+    assert result.json["left_out"] == []
+    assert "1 of which the map does not tell" in cli("merge", a, "--memmap", e820).err
+    only = cli("merge", a, "--memmap", e820, "--json", "--replayable-only")
+    assert only.json["pfns"] == [0x200]
+    assert "left out by the memory map: 1 of which the map does not tell" in only.err
+
+
+def test_entries_are_those_of_the_source_list(lists, tmp_path, e820, cli):
+    """Neither repeats, nor what is left out, nor another page size change what a case listed."""
+    large = tmp_path / "large.json"
+    large.write_text(
+        json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [0x80, 0x80]})
+    )
+    (a,) = lists([0x200, 0x200, 0x999999])
+    document = cli("merge", a, large, "--exclude", a, "--memmap", e820, "--json").json
+    assert [c["entries"] for c in document["cases"]] == [3, 2]
+    assert document["pfns"] == [0x201, 0x202, 0x203]
+
+
+def test_a_made_handover_is_told_as_encode_tells_it(lists, tmp_path, cli):
+    (a,) = lists([0x200, 0x300])
+    out, same = tmp_path / "merged.elf", tmp_path / "encoded.elf"
+    where = ["--at", "0x60000000", "--scratch", "0x50000000:0x4000000", "--to", "elf", "--json"]
+    merged = cli("merge", a, *where, "-o", out)
+    assert merged.code == 0, merged.err
+    assert merged.json["handover"] == cli("encode", a, *where, "-o", same).json["handover"]
+    assert out.read_bytes() == same.read_bytes()
+    schema = cli("schema", "merge").json
+    Draft202012Validator.check_schema(schema)
+    for document in (merged.json, cli("merge", a, "--json").json):
+        assert not list(Draft202012Validator(schema).iter_errors(document))
+    assert cli("merge", a, "--json").json["handover"] is None
+
+
+def test_a_handover_is_never_asked_for_in_vain(lists, cli):
+    """--json alone prints the list; with --to something is to be made, and needs a place."""
+    (a,) = lists([0x200])
+    result = cli("merge", a, "--json", "--to", "elf", "--at", "0x60000000", "--no-scratch")
+    assert (result.code, result.out) == (2, "")
+    assert "-o OUT" in result.err
+
+
+def test_provenance_in_large_pages_tells_how_to_read_it(tmp_path, cli):
+    large = tmp_path / "large.json"
+    large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [1]}))
+    result = cli("merge", large, "--provenance")
+    assert result.out == "0x1  # 0\n"
+    assert "read it with --page-size 16384" in result.err
+
+
+@given(st.lists(st.sampled_from(sorted(KINDS)) | st.integers(0, 0x20003), max_size=20))
+def test_nothing_is_lost_but_what_is_told(pfns):
+    with TemporaryDirectory() as folder:
+        listed, e820 = Path(folder) / "list.txt", Path(folder) / "dmesg.txt"
+        listed.write_text(build_text(pfns) or "# empty\n")
+        e820.write_text(E820)
+        document = run_cli("merge", listed, "--memmap", e820, "--json").json
+    left_out = _verdicts(document["left_out"])
+    assert sorted([*document["pfns"], *left_out]) == sorted(set(pfns))
+    assert set(left_out.values()) <= set(NOT_OURS)
+    assert left_out.items() <= _verdicts(document["not_replaying"]).items()
+
+
+def test_what_is_kept_between_what_is_not_stays(lists, tmp_path, cli):
     iomem = tmp_path / "iomem"
     iomem.write_text("00100000-001fffff : System RAM\n00300000-003fffff : System RAM\n")
     (a,) = lists([0x150, 0x250, 0x350, 0x450])
     document = cli("merge", a, "--memmap", iomem, "--json").json
     assert document["pfns"] == [0x150, 0x350]
-    assert [r["first"] for r in document["not_replaying"]] == [0x250, 0x450]
+    assert [r["first"] for r in document["left_out"]] == [0x250, 0x450]
 
 
 def test_nothing_is_overwritten_and_nothing_is_half_written(lists, tmp_path, cli):

@@ -31,7 +31,8 @@ Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list cannot be read
 @click.option("--first-seen", is_flag=True, help="Keep the order first seen, not ascending.")
 @click.option("--intersect", is_flag=True, help="Only what stands in every case.")
 @click.option("--exclude", multiple=True, metavar="CASE", help="Leave out what CASE lists.")
-@click.option("--keep-all", is_flag=True, help="With --memmap: also what does not replay.")
+@click.option("--keep-all", is_flag=True, help="With --memmap: leave nothing out.")
+@click.option("--replayable-only", is_flag=True, help="With --memmap: keep only what replays.")
 @click.option("--provenance", is_flag=True, help="Which case knew which PFN.")
 @click.option(
     "--to-page-size",
@@ -51,6 +52,7 @@ def command(
     first_seen: bool,
     intersect: bool,
     keep_all: bool,
+    replayable_only: bool,
     provenance: bool,
     as_json: bool,
     **wishes: Any,
@@ -58,16 +60,24 @@ def command(
     """Bring lists together.
 
     Each CASE is a list, a capture or a copy of debugfs; its pieces are joined with +. The union is
-    written as a list, or with --to as encode writes it. With --memmap only what replays is kept.
+    written as a list, or with --to as encode writes it. With --memmap what is no memory or not the
+    kernel's (not-ram, firmware, device) is left out, and said; bad RAM that is in use stays.
     """
     if provenance and wishes["to"] != "list":
         raise UsageError("--provenance goes with --to list and --json")
-    writes = wishes["output"] is not None or not as_json
+    writes = wishes["output"] is not None or wishes["to"] != "list" or not as_json
     wish = making.wish(wishes, chosen, as_json=as_json)
     merged = job.merge(
         cases,
         job.MergeOptions(
-            chosen, first_seen, intersect, exclude, keep_all, provenance, to_page_size
+            chosen,
+            first_seen,
+            intersect,
+            exclude,
+            keep_all,
+            replayable_only,
+            provenance,
+            to_page_size,
         ),
         wish if writes else None,
     )
@@ -77,6 +87,8 @@ def command(
     for note in merged.notes:
         click.echo(f"hwpkho: {note}", err=True)
     if as_json:
+        for line in render.left_out(merged):
+            click.echo(line, err=True)
         body = render.body(merged, wishes["output"])
         for piece in jsondoc.pieces(render.SCHEMA, body.items()):
             sys.stdout.write(piece)

@@ -12,7 +12,9 @@ from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.errors import InputError, UsageError
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
 from hwpkho.model.comparison import Difference, Lives, compare, lives
-from hwpkho.pfnset import sorted_set
+from hwpkho.model.validation import Runs
+from hwpkho.pages import page_shift
+from hwpkho.pfnset import sorted_set, sorted_unique
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
+    from hwpkho.maps.regions import Regions
     from hwpkho.model.handover import Handover
-    from hwpkho.model.validation import Runs
 
 #: What makes a job fail: known-bad memory lost, pages added, or either.
 FailOn = Literal["removed", "added", "any"]
@@ -80,13 +82,35 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
         return Chain(tuple(found), steps, lives([x.pfns for x in found]))
     before, after = found
     change = compare(before.pfns, after.pfns)
-    regions = regions_for(options, next((x.arch for x in found if x.arch), None))
-    ground = Ground(size, options.consumer, regions)
+    # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
+    regions = regions_for(options, after.arch or before.arch)
+    removed = verdicts.judge(
+        sorted_set(change.removed), Ground(size, options.consumer, regions), None
+    )
+    added = _added(change.added, after, size, options, regions)
+    return Diff(before, after, change, removed, added)
 
-    def runs(pfns: array[int]) -> Runs:
-        return verdicts.judge(sorted_set(pfns), ground, None)
 
-    return Diff(before, after, change, runs(change.removed), runs(change.added))
+def _added(
+    pfns: array[int],
+    after: Listed,
+    page_size: int,
+    options: ValidateOptions,
+    regions: Regions | None,
+) -> Runs:
+    """Judge the added PFNs as validate judges AFTER: by its handover, in its own page size."""
+    own = (after.handover.page_size if after.handover else None) or page_size
+    shift = page_shift(own) - page_shift(page_size)
+    ground = Ground(own, options.consumer, regions)
+    if not shift:
+        return verdicts.judge(sorted_set(pfns), ground, after.handover)
+    frames = sorted_unique(pfn >> shift for pfn in pfns)
+    runs = Runs(sorted_set(pfns))
+    for first, last, ruling in verdicts.judge(
+        sorted_set(frames), ground, after.handover
+    ).stretches():
+        runs.add(first << shift, (last + 1 << shift) - 1, ruling)
+    return runs
 
 
 def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:

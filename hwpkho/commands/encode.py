@@ -20,6 +20,8 @@ from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hwpkho.lists import Listed
     from hwpkho.model.handover import Handover
     from hwpkho.model.layout import Layout
@@ -126,13 +128,17 @@ def encode(given: Listed, wish: Wish) -> Result:
             dtb_path = _dtb_path(wish, path)
             dtb = _edited(wish.dtb, result.layout)
             result.dtb_path = dtb_path or f"{path}/{targets.HANDOVER_DTB}"
-    elif page_size != DEFAULT_PAGE_SIZE:
-        result.notes.append(
-            f"a list does not tell its page size: read it with --page-size {page_size}"
-        )
+    else:
+        result.notes += untold(page_size)
     made = targets.Made(given.pfns, result.layout)
     targets.save(target, made, path, dtb, dtb_path, force=wish.force)
     return result
+
+
+def untold(page_size: int) -> Iterator[str]:
+    """Yield what the reader of a text list must be told, which has no place for its page size."""
+    if page_size != DEFAULT_PAGE_SIZE:
+        yield f"a list does not tell its page size: read it with --page-size {page_size}"
 
 
 def check(wish: Wish) -> str:

@@ -11,6 +11,7 @@ from hwpkho import output
 from hwpkho.codecs.pfnlist import build_runs
 from hwpkho.commands import encode
 from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.errors import UsageError
 from hwpkho.lists import Listed, common_page_size, convert, read_list
 from hwpkho.model.comparison import Lives, known_by, lives, union
 from hwpkho.model.validation import Runs
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.commands.encode import Wish
+    from hwpkho.model.layout import Layout
+    from hwpkho.model.validation import Verdict
+
+#: What no kernel of this machine can take out of use: no memory, or memory of somebody else.
+#: Known-bad RAM stays, also where somebody sits on it today: the next generation may free it.
+NOT_OURS: frozenset[Verdict | None] = frozenset(("not-ram", "firmware", "device"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,8 @@ class MergeOptions:
         in_order: Keep the order in which PFNs were first seen, instead of ascending.
         intersect: Keep only what stands in every list.
         exclude: Cases whose PFNs are left out.
-        keep_all: Keep also what does not replay by the memory map.
+        keep_all: Leave nothing out by the memory map.
+        replayable_only: Keep only what replays by the memory map.
         provenance: Tell which case knew which PFN.
         page_size: Of the result, bytes; None: the smallest among the cases.
     """
@@ -43,6 +51,7 @@ class MergeOptions:
     intersect: bool = False
     exclude: tuple[str, ...] = ()
     keep_all: bool = False
+    replayable_only: bool = False
     provenance: bool = False
     page_size: int | None = None
 
@@ -53,16 +62,18 @@ class Merged:
 
     Attributes:
         cases: What was merged, in the order given, converted to one page size.
-        sizes: Entries of each case's list, repeats included.
+        sizes: Entries of each case's own list, in its own page size, repeats included.
         pfns: The merged list, ``array('Q')``, distinct.
         page_size: Bytes.
-        duplicates: Entries that another entry says already.
+        duplicates: PFNs, in pages of the result, that stood in the lists before.
         excluded: PFNs left out because ``exclude`` names them.
-        dropped: Runs left out because they do not replay by the memory map.
+        not_replaying: Runs that do not replay by the memory map, or of which it does not tell.
+        left_out: Those of them that were left out.
         judged: Whether there was a map.
-        kept_all: Whether what does not replay was kept all the same.
+        kept_all: Whether nothing was to be left out.
         lives: Which case knew which PFN, where that was asked for.
         notes: What a user should know, one line each.
+        layout: The handover that was made of the result, None where that is a list.
     """
 
     cases: tuple[str, ...]
@@ -71,19 +82,22 @@ class Merged:
     page_size: int
     duplicates: int
     excluded: int
-    dropped: Runs
+    not_replaying: Runs
+    left_out: Runs
     judged: bool
     kept_all: bool
     lives: Lives | None
     notes: tuple[str, ...]
+    layout: Layout | None = None
 
 
 def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None) -> Merged:
     """Merge the lists of the cases ``specs``, and write the result as ``wish`` wants it.
 
     Raises InputError where one cannot be read, or cannot be converted to the others' page size
-    without loss; UsageError where the result cannot be written.
+    without loss; UsageError where the result cannot be written, or options contradict each other.
     """
+    _check(options)
     if wish is not None:
         encode.check(wish)
     merged = _merge(specs, options)
@@ -91,10 +105,19 @@ def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None)
         return merged
     if merged.lives is not None:
         _write_provenance(merged, wish)
-        return merged
+        return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size)))
     given = Listed("the merged list", merged.pfns, merged.page_size)
     result = encode.encode(given, wish)
-    return replace(merged, notes=(*merged.notes, *result.notes))
+    return replace(merged, notes=(*merged.notes, *result.notes), layout=result.layout)
+
+
+def _check(options: MergeOptions) -> None:
+    asked = {"--keep-all": options.keep_all, "--replayable-only": options.replayable_only}
+    if all(asked.values()):
+        raise UsageError("--keep-all and --replayable-only exclude each other")
+    for name, given in asked.items():
+        if given and not options.judging.memmaps:
+            raise UsageError(f"{name} goes with --memmap: without a map nothing is left out")
 
 
 def _write_provenance(merged: Merged, wish: Wish) -> None:
@@ -114,6 +137,7 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         for x in (*found, *unwanted)
         if x.page_size != size
     ]
+    sizes = tuple(len(x.pfns) for x in found)
     found = [convert(x, size) for x in found]
     pfns = union([x.pfns for x in found], in_order=options.in_order, intersect=options.intersect)
     entries = sum(len(x.pfns) for x in found)
@@ -123,7 +147,8 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         out = {p for x in unwanted for p in convert(x, size).pfns}
         pfns = array("Q", [p for p in pfns if p not in out])
     excluded = before - len(pfns)
-    pfns, dropped, unjudged = _replaying(pfns, size, options, found)
+    pfns, not_replaying, left_out = _by_map(pfns, size, options, found)
+    unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
         notes.append(
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
@@ -131,12 +156,13 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         )
     return Merged(
         tuple(x.name for x in found),
-        tuple(len(x.pfns) for x in found),
+        sizes,
         pfns,
         size,
         duplicates,
         excluded,
-        dropped,
+        not_replaying,
+        left_out,
         bool(how.memmaps),
         options.keep_all,
         _known_by(pfns, found) if options.provenance else None,
@@ -144,29 +170,36 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
     )
 
 
-def _replaying(
+def _by_map(
     pfns: array[int], page_size: int, options: MergeOptions, found: Sequence[Listed]
-) -> tuple[array[int], Runs, int]:
-    """Return what replays by the memory map, the runs that do not, and how many nobody can judge.
+) -> tuple[array[int], Runs, Runs]:
+    """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
-    Those lie in a gap of the map; they are kept.
+    The map alone judges: the result is no handover yet, and its cases may be of several machines.
+    Where the map does not tell, a page is kept unless only what replays is wanted.
     """
     how = options.judging
     regions = regions_for(how, next((x.arch for x in found if x.arch), None))
     if regions is None:
-        return pfns, Runs(sorted_set([])), 0
-    ground = Ground(page_size, how.consumer, regions)
-    judged = verdicts.judge(pfn_set(pfns), ground, None)
-    dropped = Runs(judged.pfns)
+        return pfns, Runs(sorted_set([])), Runs(sorted_set([]))
+    judged = verdicts.judge(pfn_set(pfns), Ground(page_size, how.consumer, regions), None)
+    not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
-        if ruling.verdict not in ("replays", None):
-            dropped.add(first, last, ruling)
-    told = zip(judged.rulings, judged.extents, strict=True)
-    unjudged = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
-    if options.keep_all or not dropped.rulings:
-        return pfns, dropped, unjudged
-    gone = {p for first, last, _ in dropped for p in range(first, last + 1)}
-    return array("Q", filterfalse(gone.__contains__, pfns)), dropped, unjudged
+        if ruling.verdict == "replays":
+            continue
+        not_replaying.add(first, last, ruling)
+        if options.replayable_only or (ruling.verdict in NOT_OURS and not options.keep_all):
+            left_out.add(first, last, ruling)
+    if not left_out.rulings:
+        return pfns, not_replaying, left_out
+    gone = {p for first, last, _ in left_out for p in range(first, last + 1)}
+    return array("Q", filterfalse(gone.__contains__, pfns)), not_replaying, left_out
+
+
+def _unjudged(runs: Runs) -> int:
+    """Return how many PFNs lie where the map does not tell."""
+    told = zip(runs.rulings, runs.extents, strict=True)
+    return sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
 
 
 def _known_by(pfns: array[int], found: Sequence[Listed]) -> Lives:

@@ -26,12 +26,13 @@ def body(result: Result) -> dict[str, Any]:
         "dtb": printable(result.dtb_path) if result.dtb_path is not None else None,
         "page_size": result.page_size,
         "count": len(given.pfns),
-        "handover": _handover(result.layout) if result.layout else None,
+        "handover": handover(result.layout) if result.layout else None,
         "notes": [printable(note) for note in result.notes],
     }
 
 
-def _handover(layout: Layout) -> dict[str, Any]:
+def handover(layout: Layout) -> dict[str, Any]:
+    """Return what stands under ``handover``, in this document and in that of merge."""
     v = layout.blob.vmalloc
     metadata = layout.metadata
     return {

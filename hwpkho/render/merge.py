@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.model.comparison import known_by
-from hwpkho.render import runs_json
+from hwpkho.model.validation import Runs
+from hwpkho.render import encode_json, runs_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +28,13 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "output": output,
         "duplicates": m.duplicates,
         "excluded": m.excluded,
-        "not_replaying": runs_json.judged(m.dropped) if m.judged else None,
+        "not_replaying": runs_json.judged(m.not_replaying) if m.judged else None,
+        "left_out": runs_json.judged(m.left_out) if m.judged else None,
         "kept_all": m.kept_all,
         "provenance": runs_json.lives(m.lives, lambda seen: {"cases": known_by(seen)})
         if m.lives is not None
         else None,
+        "handover": encode_json.handover(m.layout) if m.layout else None,
         "pfns": m.pfns,
     }
 
@@ -40,18 +43,41 @@ def report(m: Merged) -> Iterator[str]:
     """Yield what there is to say beside the list itself."""
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
         yield f"case {number}: {name}, {size} entries"
-    left_out = f", {m.excluded} excluded" if m.excluded else ""
-    yield f"{len(m.pfns)} PFNs, {m.duplicates} duplicates dropped{left_out}"
-    if m.dropped.rulings:
-        counts = ", ".join(f"{n} {verdict}" for verdict, n in m.dropped.counts().items())
-        fate = "kept though not replaying" if m.kept_all else "left out, not replaying"
-        yield f"{fate}: {counts}"
-        for n, (first, last, ruling) in enumerate(m.dropped):
-            if n == MAX_RUNS:
-                yield f"  and {m.dropped.count() - MAX_RUNS} more runs"
-                break
-            where = f" [{ruling.region}]" if ruling.region else ""
-            yield f"  {_span(first, last)} {ruling.verdict}{where}"
+    excluded = f", {m.excluded} excluded" if m.excluded else ""
+    yield f"{len(m.pfns)} PFNs, {m.duplicates} duplicates dropped{excluded}"
+    yield from left_out(m)
+    yield from _told("kept though not replaying", _without(m.not_replaying, m.left_out))
+
+
+def left_out(m: Merged) -> Iterator[str]:
+    """Yield what the memory map made merge leave out: never in silence."""
+    yield from _told("left out by the memory map", m.left_out)
+
+
+def _without(runs: Runs, others: Runs) -> Runs:
+    """Return the runs whose ruling ``others`` do not have: a ruling is left out as a whole."""
+    rest = Runs(runs.pfns)
+    for first, last, ruling in runs.stretches():
+        if ruling not in others.rulings:
+            rest.add(first, last, ruling)
+    return rest
+
+
+def _told(fate: str, runs: Runs) -> Iterator[str]:
+    if not runs.rulings:
+        return
+    counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
+    told = zip(runs.rulings, runs.extents, strict=True)
+    unknown = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
+    if unknown:
+        counts.append(f"{unknown} of which the map does not tell")
+    yield f"{fate}: {', '.join(counts)}"
+    for n, (first, last, ruling) in enumerate(runs):
+        if n == MAX_RUNS:
+            yield f"  and {runs.count() - MAX_RUNS} more runs"
+            break
+        where = f" [{ruling.region}]" if ruling.region else ""
+        yield f"  {_span(first, last)} {ruling.verdict or 'not told'}{where}"
 
 
 def _span(first: int, last: int) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from array import array
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import captures
 import pytest
-from conftest import run_cli
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -234,13 +231,13 @@ def test_provenance_in_large_pages_tells_how_to_read_it(tmp_path, cli):
     assert "read it with --page-size 16384" in result.err
 
 
-@given(st.lists(st.sampled_from(sorted(KINDS)) | st.integers(0, 0x20003), max_size=20))
-def test_nothing_is_lost_but_what_is_told(pfns):
-    with TemporaryDirectory() as folder:
-        listed, e820 = Path(folder) / "list.txt", Path(folder) / "dmesg.txt"
-        listed.write_text(build_text(pfns) or "# empty\n")
-        e820.write_text(E820)
-        document = run_cli("merge", listed, "--memmap", e820, "--json").json
+@given(
+    pfns=st.lists(st.sampled_from(sorted(KINDS)) | st.integers(0, 0x20003), max_size=20),
+)
+def test_nothing_is_lost_but_what_is_told(pfns, e820, tmp_path, cli):
+    listed = tmp_path / "list.txt"
+    listed.write_text(build_text(pfns) or "# empty\n")
+    document = cli("merge", listed, "--memmap", e820, "--json").json
     left_out = _verdicts(document["left_out"])
     assert sorted([*document["pfns"], *left_out]) == sorted(set(pfns))
     assert set(left_out.values()) <= set(NOT_OURS)

@@ -81,7 +81,17 @@ def read_case(
             (m.page_size for m in images if m.page_size), source.page_size_hint
         )
     handed = [m.handed for m in images if m.handed]
-    return Case(name, tuple(case.from_memory(source, copies, options, handed)), None, source)
+    handovers = case.from_memory(source, copies, options, handed, noted(images))
+    return Case(name, tuple(handovers), None, source)
+
+
+def noted(images: Sequence[Memory]) -> case.Noted:
+    """Return what the captures among the images of one machine say of what they were made of."""
+    notes = [m.noted for m in images if m.noted]
+    return case.Noted(
+        tuple(b for note in notes for b in note.boot),
+        tuple(p for note in notes for p in note.passed),
+    )
 
 
 def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:

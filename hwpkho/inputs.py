@@ -19,6 +19,8 @@ from hwpkho.sources.registry import open_image
 from hwpkho.text import printable
 from hwpkho.walkers import copies
 from hwpkho.walkers.boot import BootHandover
+from hwpkho.walkers.case import Noted
+from hwpkho.walkers.find import Passed
 
 if TYPE_CHECKING:
     from hwpkho.sources.base import Source
@@ -31,12 +33,21 @@ HANDOVER_JSON = "handover.json"
 
 
 class Memory(NamedTuple):
-    """A memory image, what a ``handover.json`` beside its segments says, copies of debugfs."""
+    """A memory image, and what is known beside it.
+
+    Attributes:
+        source: The memory.
+        handed: What a ``handover.json`` beside its segments, or a note in it, says.
+        page_size: Bytes, likewise.
+        copies: Of debugfs, in a capture.
+        noted: What a capture says of the image that it was made of, None for other images.
+    """
 
     source: Source
     handed: BootHandover | None = None
     page_size: int | None = None
     copies: tuple[copies.Copy, ...] = ()
+    noted: Noted | None = None
 
 
 Recognised = Memory | list[copies.Copy] | pfnlist.PfnList
@@ -89,7 +100,13 @@ def _capture(image: Source, name: str) -> Memory:
         note = CaptureNote.parse(image.capture_note)
     except InputError as error:
         raise InputError(f"{name}: HWPKHO-CAPTURE note: {error}") from error
-    handed = BootHandover(*note.handed) if note.handed else None
+    handed = BootHandover(*note.handed, note.handed_fdt_size) if note.handed else None
+    noted = Noted(
+        tuple(
+            BootHandover(b.fdt, b.scratch, b.scratch_size, b.fdt_size, b.booted) for b in note.boot
+        ),
+        tuple(Passed(p.phys, printable(p.why), p.severity) for p in note.passed),
+    )
     copied = tuple(
         copies.Copy(
             printable(c.name),
@@ -102,7 +119,7 @@ def _capture(image: Source, name: str) -> Memory:
         )
         for c in note.copies
     )
-    return Memory(image, handed, note.page_size, copied)
+    return Memory(image, handed, note.page_size, copied, noted)
 
 
 def _folder(folder: Path) -> Recognised:

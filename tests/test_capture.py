@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import captures
 import pytest
-from handovers import Machine, note
-from hypothesis import given
+from handovers import Machine, Made, note
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwpkho.cases import read_case
+from hwpkho.codecs import fdt
+from hwpkho.codecs.metadata import build_scratch
 from hwpkho.commands import capture
 from hwpkho.commands.live import Live
 from hwpkho.errors import InputError, UsageError
-from hwpkho.sources.capturenote import CaptureNote, DebugfsCopy
+from hwpkho.sources.capturenote import BootWords, CaptureNote, DebugfsCopy, PassedPage
 from hwpkho.sources.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -124,6 +129,281 @@ def test_refusals(tmp_path: Path, cli: Any, capture: Any) -> None:
         assert not out.exists()
 
 
+# --- a later generation ---------------------------------------------------------------------------
+
+
+@dataclass
+class Later:
+    """A running second kernel: its memory, what it must hand over, and what is free since."""
+
+    machine: Machine
+    incoming: Made
+    outgoing: Made
+    own: set[int]
+    before: dict[int, bytes]
+
+
+#: What stands in every page that is nobody's business.
+SECRET = b"/home/somebody/secret "
+AREAS = [(0x9000_0000, 0x100_0000)]
+
+
+def _used(m: Machine, rng: random.Random, targets: list[int]) -> bytes:
+    """Return a page as a running kernel uses it: words that lead to other pages, and text.
+
+    Some addresses are good, some odd, some none: read as a tracker or as chunks it leads through
+    all memory.
+    """
+    words = [rng.choice(targets) + rng.choice([0, 0, 0, 8, 0x1001]) for _ in range(40)]
+    words += [rng.getrandbits(64) for _ in range(rng.choice([0, 0, 4]))]
+    rng.shuffle(words)
+    page = struct.pack(f"<{len(words)}Q", *words) + SECRET * 3
+    return page.ljust(m.page_size, b"\0")
+
+
+def _later(arch: str, page_size: int, seed: int = 1, filler: int = 120) -> Later:
+    """Make a second generation, as arm64 with 16 KiB pages was seen: nothing freed is still there.
+
+    Beside it lies a guest's memory that holds what is looked for as well: a root FDT, a device tree
+    that hands something over, boot_params.
+    """
+    rng = random.Random(seed)
+    m = Machine(page_size, arch)
+    incoming = m.handover(PFNS, kexec_count=1, mark=lambda b: [*b, (0x20_0000_0000, 3)])
+    array = m.put(build_scratch(AREAS))
+    outgoing = m.handover([*PFNS, 0x3333], kexec_count=2)
+    if arch == "x86_64":
+        m.boot_data(incoming, AREAS)
+    else:
+        tree = _board(incoming, page_size, array).ljust(page_size, b"\0")
+        m.memory[AREAS[0][0] + 8 * page_size] = tree
+    others = [m.put() for _ in range(filler)]
+    freed = [*incoming.nodes, *incoming.chunks, *incoming.pages]
+    before = {at: m.memory[at] for at in freed}
+    for at in (*others, *freed):
+        m.memory[at] = _used(m, rng, [*others, *freed])
+    guest = Machine(page_size, arch, at=0x1_0000_0000)  # where it thinks that it is
+    inner = guest.handover([1], kexec_count=7)
+    guest.boot_data(inner, [(0x1000, 0x1000)])
+    guest.put(_board(inner, page_size, array))
+    for at, page in guest.memory.items():
+        m.memory[at - guest.at + 0x8000_0000] = page[:-64] + SECRET.ljust(64, b"\0")
+    own = {incoming.root, incoming.metadata, incoming.blob, outgoing.root, outgoing.metadata}
+    own |= {outgoing.blob, *outgoing.chunks, *outgoing.pages, *outgoing.nodes}
+    own |= {array, incoming.tracker}
+    own |= {at for at, page in m.memory.items() if page.startswith(build_scratch(AREAS))}
+    return Later(m, incoming, outgoing, own, before)
+
+
+def _board(made: Made, page_size: int, array: int) -> bytes:
+    """Return a device tree that hands ``made`` over."""
+    values = {
+        "linux,kho-fdt": struct.pack(">QQ", made.root, page_size),
+        "linux,kho-scratch": struct.pack(">QQ", array, 16 * len(AREAS)),
+        "bootargs": SECRET + b"\0",
+    }
+    chosen = fdt.Node("chosen", properties=[fdt.Property(n, v, 0) for n, v in values.items()])
+    cells = struct.pack(">I", 2)
+    return fdt.build(
+        fdt.Node(
+            "",
+            properties=[
+                fdt.Property("#address-cells", cells, 0),
+                fdt.Property("#size-cells", cells, 0),
+            ],
+            children=[chosen],
+        )
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_a_real_machine_only_its_own_pages_are_kept(
+    name: str, cli: Any, capture: Any, tmp_path: Path
+) -> None:
+    """Nothing of a consumed list but its blob; of a tracker that is gone a page without content."""
+    source, out = capture(name), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, "--no-scrub").code == 0
+    size = captures.truth(name)["page_size"] if "page_size" in captures.truth(name) else 4096
+    own, gone = set(), set()
+    for h in _decoded(cli, source)["handovers"]:
+        root, w = h["root"], h["hwpoison"] or {}
+        own |= {root["phys"], root["memory_map"], (h["scratch"] or {}).get("array")}
+        own |= {s["phys"] for s in root["subtrees"]} | {*(w.get("chunks") or [])}
+        own |= {*(w.get("pages") or [])}
+        if h["tracker"] == "gone":
+            gone.add(root["memory_map"])
+        if any(p["code"] == "HP205" for p in h["problems"]):
+            own.add(max(start + len(d) for start, d in captures.segments(captures.elf(name))) - 1)
+    nodes = {
+        at for h in read_case([str(source)]).handovers if h.walk and h.tracker != "gone"
+        for at in h.walk.nodes
+    }  # fmt: skip
+    allowed = {at & -size for at in (*own, *nodes) if at is not None}
+    assert _pages(out, size) <= allowed
+    for start, data in captures.segments(out.read_bytes()):
+        for at in gone & set(range(start, start + len(data), size)):
+            assert not any(data[at - start : at - start + size])
+
+
+KERNELS = [("x86_64", 4096), ("arm64", 4096), ("arm64", 16384), ("arm64", 65536)]
+
+
+def _pages(core: Path, page_size: int) -> set[int]:
+    return {
+        page
+        for start, data in captures.segments(core.read_bytes())
+        for page in range(start & -page_size, start + len(data), page_size)
+    }
+
+
+@pytest.mark.parametrize(("arch", "page_size"), KERNELS)
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_of_a_later_generation_only_its_own_pages_are_kept(
+    arch: str, page_size: int, more: list[str], tmp_path: Path, cli: Any
+) -> None:
+    later = _later(arch, page_size)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    plain = ["--page-size", page_size]
+    result = cli("capture", source, "-o", out, *plain, *more)
+    assert result.code == 0, result.err
+    assert _pages(out, page_size) <= later.own
+    assert SECRET not in out.read_bytes()
+    document = _decoded(cli, source, *plain)
+    assert [h["role"] for h in document["handovers"]] == ["in", "out"]
+    assert [h["tracker"] for h in document["handovers"]] == ["gone", "complete"]
+    assert _decoded(cli, out) == document
+    assert cli("validate", "--json", out).json == cli("validate", "--json", source, *plain).json
+    kept = int(result.err.split()[-5])
+    assert kept == len(_pages(out, page_size))
+
+
+@pytest.mark.parametrize(("arch", "page_size"), KERNELS)
+def test_whole_pages_of_the_kernel_are_kept(
+    arch: str, page_size: int, tmp_path: Path, cli: Any
+) -> None:
+    """A page is there as a whole or not at all, whatever of it was read."""
+    source, out = _later(arch, page_size).machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, "--page-size", page_size).code == 0
+    for start, data in captures.segments(out.read_bytes()):
+        assert not start % page_size
+        assert not len(data) % page_size
+
+
+def test_what_is_in_the_image_in_part_is_kept_in_part(tmp_path: Path, cli: Any) -> None:
+    later = _later("arm64", 65536)
+    root = later.outgoing.root
+    later.machine.memory[root] = later.machine.memory[root][:4096]
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    assert _decoded(cli, out) == _decoded(cli, source)
+    ends = {start: start + len(data) for start, data in captures.segments(out.read_bytes())}
+    assert ends[root] <= root + 4096
+
+
+def test_the_page_size_is_proven_without_keeping_the_proof(tmp_path: Path, cli: Any) -> None:
+    """Trackers are read with every page size that fits, and only one of them is right."""
+    later = _later("arm64", 16384)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    assert _pages(out, 16384) <= later.own
+    assert _decoded(cli, out) == _decoded(cli, source)
+
+
+@given(seed=st.integers(0, 1 << 16), kernel=st.sampled_from(KERNELS))
+@settings(max_examples=12)
+def test_whatever_stands_where_a_tracker_was(
+    seed: int, kernel: tuple[str, int], tmp_path: Path, cli: Any
+) -> None:
+    later = _later(*kernel, seed=seed, filler=20)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    plain = ["--page-size", kernel[1]]
+    assert cli("capture", source, "-f", "-o", out, *plain).code == 0
+    assert _decoded(cli, out) == _decoded(cli, source, *plain)
+    assert _pages(out, kernel[1]) <= later.own
+    assert SECRET not in out.read_bytes()
+
+
+@pytest.mark.parametrize("which", [-1, -2])
+def test_a_tracker_that_was_reused_in_part_is_gone(which: int, tmp_path: Path, cli: Any) -> None:
+    """Its root still leads to other pages of it; one holds something else by now."""
+    later = _later("arm64", 4096)
+    nodes = later.incoming.nodes
+    kept = set(nodes) - {nodes[which]}
+    later.machine.memory.update({at: later.before[at] for at in kept})
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    document = _decoded(cli, source)
+    assert [h["tracker"] for h in document["handovers"]] == ["gone", "complete"]
+    assert not [p for p in document["handovers"][0]["problems"] if p["severity"] == "error"]
+    assert cli("capture", source, "-o", out).code == 0
+    assert _decoded(cli, out) == document
+    assert _pages(out, 4096) <= later.own
+    assert SECRET not in out.read_bytes()
+
+
+def test_pages_that_were_passed_over_are_told_not_kept(tmp_path: Path, cli: Any) -> None:
+    later = _later("x86_64", 4096)
+    m = later.machine
+    copied = m.put(m.memory[later.outgoing.root])
+    older = m.handover([5], kexec_count=0)
+    source, out = m.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    document = _decoded(cli, out)
+    assert document == _decoded(cli, source)
+    passed = {p["phys"] for p in document["handovers"][-1]["problems"] if p["code"] == "HP104"}
+    assert passed >= {copied, older.root}
+    assert not _pages(out, 4096) & {copied, older.root}
+    again = tmp_path / "again.elf"
+    assert cli("capture", out, "-o", again).code == 0
+    assert _decoded(cli, again) == document
+    assert _pages(again, 4096) == _pages(out, 4096)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_nothing_names_the_machine_that_made_it(
+    more: list[str], tmp_path: Path, cli: Any, capture: Any
+) -> None:
+    name = "x86-structv1-small-post"
+    folder = tmp_path / "of-somebody" / "kho"
+    shutil.copytree(captures.FIXTURES / "captures" / name / "debugfs-kho", folder)
+    (folder / "out/sub_fdts/odd").write_bytes(b"")
+    (folder / "in/fdt").write_bytes(b"no FDT at all")
+    out = tmp_path / "small.elf"
+    result = cli("capture", capture(name), folder, "-o", out, *more)
+    assert result.code == 0, result.err
+    raw = out.read_bytes()
+    for word in ("of-somebody", str(tmp_path), str(capture(name)), os.uname().nodename):
+        assert word.encode() not in raw
+    document = _decoded(cli, out)
+    assert document == _decoded(cli, capture(name), folder)
+    told = [p["message"] for h in document["handovers"] for p in h["problems"]]
+    assert any("kho/out/sub_fdts/odd is empty" in text for text in told)
+    assert not any(str(tmp_path) in text for text in told)
+
+
+def test_the_size_of_the_root_fdt_that_was_handed_over_is_kept(tmp_path: Path, cli: Any) -> None:
+    m = Machine(16384, "arm64")
+    made = m.handover(PFNS, kexec_count=1)
+    told = {"kho_fdt": [made.root, 64], "kho_scratch": [0, 0], "page_size": 16384}
+    source = m.save(tmp_path, notes=note(b"HWPKHO", json.dumps(told).encode()))
+    out = tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    first, second = (cli("validate", "--json", path) for path in (source, out))
+    assert first.json == second.json
+    assert first.json["outcome"] == "refused"
+
+
+def test_an_architecture_that_was_told_is_kept(tmp_path: Path, cli: Any) -> None:
+    """A raw image has none; the capture of it does."""
+    m = Machine(4096, "arm64", gap=0)
+    m.handover(PFNS, kexec_count=1)
+    source = tmp_path / "memory.bin"
+    source.write_bytes(b"".join(page for _, page in sorted(m.memory.items())))
+    out = tmp_path / "small.elf"
+    spec = f"{source}@0x40000000"
+    assert cli("capture", spec, "--arch", "arm64", "--page-size", 4096, "-o", out).code == 0
+    assert [h["arch"] for h in _decoded(cli, out)["handovers"]] == ["arm64"]
+
+
 # --- the note -------------------------------------------------------------------------------------
 
 TEXTS = st.none() | st.text(max_size=20)
@@ -138,11 +418,18 @@ COPIES = st.builds(
     st.lists(st.text(max_size=9), max_size=2).map(tuple),
     st.lists(st.text(max_size=9), max_size=2).map(tuple),
 )
+WORDS = st.builds(BootWords, NUMBERS, st.none() | NUMBERS, NUMBERS, NUMBERS, st.booleans())
+PASSED = st.builds(
+    PassedPage, NUMBERS, st.text(max_size=9), st.sampled_from(["error", "warning", "note"])
+)
 NOTES = st.builds(
     CaptureNote,
     st.sampled_from([None, 4096, 16384, 65536]),
     TEXTS,
     st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS),
+    st.none() | NUMBERS,
+    st.lists(WORDS, max_size=2).map(tuple),
+    st.lists(PASSED, max_size=2).map(tuple),
     st.lists(COPIES, max_size=2).map(tuple),
     TEXTS,
 )
@@ -186,7 +473,7 @@ def test_a_page_that_is_there_in_part_stays_so(tmp_path: Path) -> None:
     recorder.read(0x1004, 4)
     recorder.read(0x3FF8, 8)
     assert recorder.read(0x2000, 4) is None
-    kept = [(phys, b"".join(parts)) for phys, parts in recorder.kept(scrub=True)]
+    kept = [(phys, b"".join(parts)) for phys, parts in recorder.kept(4096, scrub=True)]
     assert kept == [(0x1000, b"ab"), (0x1004, b"efgh"), (0x3000, bytes(4096))]
 
 

@@ -9,6 +9,7 @@ import click
 from hwpkho.cases import CaseOptions
 from hwpkho.cli import options
 from hwpkho.commands import capture as job
+from hwpkho.pages import human_bytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def command(
 def _report(made: Captured) -> None:
     for handover in made.handovers:
         click.echo(f"hwpkho: {printable(str(handover))}", err=True)
-    click.echo(f"hwpkho: {printable(made.path)}: {made.pages} pages of 4 KiB", err=True)
+    size = human_bytes(made.page_size)
+    click.echo(f"hwpkho: {printable(made.path)}: {made.pages} pages of {size}", err=True)
     for note in made.notes:
         click.echo(f"hwpkho: note: {note}", err=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from hwpkho import inputs, output
-from hwpkho.cases import CaseOptions, read_case
+from hwpkho.cases import CaseOptions, noted, read_case
 from hwpkho.errors import InputError, UsageError
 from hwpkho.render import decode_json
 from hwpkho.sources import elf
-from hwpkho.sources.capturenote import CaptureNote, DebugfsCopy
+from hwpkho.sources.base import MIN_PAGE
+from hwpkho.sources.capturenote import BootWords, CaptureNote, DebugfsCopy, PassedPage
 from hwpkho.sources.overlay import CombinedSource
 from hwpkho.sources.recorder import Recorder
 from hwpkho.walkers import case
@@ -21,14 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from hwpkho.codes import Problem
     from hwpkho.commands.live import Live
     from hwpkho.model.handover import Handover
     from hwpkho.sources.base import Source
     from hwpkho.walkers.boot import BootHandover
     from hwpkho.walkers.copies import Copy
-
-#: Pages of an ELF core's data are aligned so, bytes.
-_ALIGN = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,15 @@ class Captured:
 
     Attributes:
         handovers: What decode reads in it.
-        pages: Pages of 4096 bytes kept.
+        pages: Pages kept, those of which the image holds a part included.
+        page_size: Of these, bytes.
         path: Where it went.
         notes: What the user should know.
     """
 
     handovers: tuple[Handover, ...]
     pages: int
+    page_size: int
     path: str
     notes: tuple[str, ...] = ()
 
@@ -58,6 +59,7 @@ class _Machine:
     page_size: int | None
     release: str | None = None
     iomem: str | None = None
+    noted: case.Noted = field(default_factory=case.Noted)
 
 
 def crop(
@@ -95,7 +97,7 @@ def crop(
     handed = [m.handed for m in images if m.handed]
     if len(handed) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
-    machine = _Machine(source, copies, handed, options.page_size or told)
+    machine = _Machine(source, copies, handed, options.page_size or told, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
 
 
@@ -125,39 +127,76 @@ def _capture(
     recorder = Recorder(machine.source)
     if options.page_size is None and machine.page_size:
         recorder.page_size_hint = machine.page_size
-    handovers = case.from_memory(recorder, machine.copies, options, machine.handed)
+    handovers, found = case.search(recorder, machine.copies, options, machine.handed, machine.noted)
     if not handovers:
         raise InputError(f"{machine.source.name}: no handover to capture")
     _keep_the_end(recorder, handovers)
+    page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
     note = CaptureNote(
-        next((h.page_size for h in handovers if h.page_size), machine.page_size),
+        page_size,
         machine.release,
         next(((b.fdt_addr, b.scratch_addr, b.scratch_size) for b in machine.handed), None),
+        next((b.fdt_size for b in machine.handed), None),
+        tuple(
+            BootWords(b.fdt_addr, b.fdt_size, b.scratch_addr, b.scratch_size, b.booted)
+            for b in found.boot
+        ),
+        tuple(PassedPage(*p) for p in found.passed),
         tuple(_noted(c) for c in machine.copies),
         machine.iomem,
     )
-    extents = recorder.kept(scrub=scrub)
+    own = list(machine.source.problems)
     with tempfile.NamedTemporaryFile(prefix="hwpkho-") as core:
-        elf.write_core(
-            cast("BinaryIO", core),
-            extents,
-            page_size=_ALIGN,
-            arch=machine.source.arch,
-            note=note.build(),
-            owner=elf.CAPTURE_OWNER,
-        )
-        core.flush()
-        notes = _compare(core.name, handovers, options, list(machine.source.problems))
+        file = cast("BinaryIO", core)
+        pages = _write(file, recorder, note, page_size or MIN_PAGE, scrub=scrub)
+        if not _alike(core.name, handovers, options, own):
+            # What was only looked at in passing matters here: then it is kept as well.
+            recorder.keep_all()
+            note = replace(note, boot=(), passed=())
+            pages = _write(file, recorder, note, page_size or MIN_PAGE, scrub=scrub)
+            if not _alike(core.name, handovers, options, own):
+                raise InputError(
+                    "the capture does not decode as the original does: give the original itself "
+                    "to whoever is to look at it"
+                )
         core.seek(0)
         with output.file(path, force=force) as out:
             shutil.copyfileobj(core, out)
-    pages = sum(-(-sum(len(p) for p in parts) // _ALIGN) for _, parts in extents)
-    return Captured(tuple(handovers), pages, path, tuple(notes))
+    notes = tuple(f"not wrong any more in the capture: {p.message}" for p in own)
+    return Captured(tuple(handovers), pages, page_size or MIN_PAGE, path, notes)
+
+
+def _write(
+    core: BinaryIO, recorder: Recorder, note: CaptureNote, page_size: int, *, scrub: bool
+) -> int:
+    """Write what was recorded in place of what ``core`` holds; return how many pages that is."""
+    core.seek(0)
+    core.truncate()
+    extents = recorder.kept(page_size, scrub=scrub)
+    elf.write_core(
+        core,
+        extents,
+        page_size=MIN_PAGE,
+        arch=recorder.arch,
+        note=note.build(),
+        owner=elf.CAPTURE_OWNER,
+    )
+    core.flush()
+    touched = (
+        (phys // page_size, (phys + sum(map(len, parts)) - 1) // page_size)
+        for phys, parts in extents
+    )
+    pages, before = 0, -1
+    for first, last in touched:
+        pages += last - max(first, before + 1) + 1
+        before = last
+    return pages
 
 
 def _noted(copy: Copy) -> DebugfsCopy:
+    """Return a copy as it goes into the note: its folder is the affair of this machine alone."""
     return DebugfsCopy(
-        copy.name,
+        copy.label,
         copy.role,
         copy.fdt,
         copy.subtrees,
@@ -171,26 +210,24 @@ def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
     """Some problems say where memory ends: then its last bytes are kept as well."""
     if any("memory ends at" in p.message for h in handovers for p in h.problems):
         end = max(start + size for start, size in recorder.extents())
-        recorder.read(end - 8, 8)
+        recorder.hold(end - 8, 8)
 
 
-def _compare(
-    path: str, handovers: Sequence[Handover], options: CaseOptions, own: list[Any]
-) -> list[str]:
-    """Decode the core again; InputError where it does not say the same.
+def _alike(
+    path: str, handovers: Sequence[Handover], options: CaseOptions, own: list[Problem]
+) -> bool:
+    """Decode the core again, and tell whether it says the same.
 
-    What is wrong with the original as a file is no longer so in the capture: a note.
+    What is wrong with the original as a file, ``own``, is no longer so in the capture.
     """
-    again = read_case([path], options)
-    if _document(handovers, own) != _document(again.handovers, []):
-        raise InputError(
-            "the capture does not decode as the original does: give the original itself to whoever "
-            "is to look at it"
-        )
-    return [f"not wrong any more in the capture: {p.message}" for p in own]
+    try:
+        again = read_case([path], options)
+    except InputError:
+        return False
+    return _document(handovers, own) == _document(again.handovers, [])
 
 
-def _document(handovers: Sequence[Handover], without: list[Any]) -> list[dict[str, Any]]:
+def _document(handovers: Sequence[Handover], without: list[Problem]) -> list[dict[str, Any]]:
     dropped = [p.to_json() for p in without]
     found: Any = decode_json.body(handovers)["handovers"]
     for handover in found:

@@ -10,9 +10,12 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.codes import Problem
+
+    #: :meth:`Source.read`, or one of its sisters.
+    Read = Callable[[int, int], memoryview | None]
 
 #: Smallest alignment of a page on any kernel with KHO, bytes.
 MIN_PAGE = 4096
@@ -51,6 +54,20 @@ class Source(ABC):
     def peek(self, phys: int, size: int) -> memoryview | None:
         """As :meth:`read`, for bytes that are only looked through and decide nothing themselves."""
         return self.read(phys, size)
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        """As :meth:`read`, for bytes that may turn out to be nobody's: they count where
+        :meth:`keep` says so.
+        """
+        return self.read(phys, size)
+
+    def keep(self, phys: int, size: int) -> None:
+        """Say that the bytes of a :meth:`look` are what they seemed to be."""
+        del phys, size  # only who records what was read wants to know
+
+    def hold(self, phys: int, size: int) -> None:
+        """Say that of the bytes of a :meth:`look` only that they are there matters."""
+        del phys, size
 
     @abstractmethod
     def find_pages(self, *magics: bytes) -> Iterator[int]:

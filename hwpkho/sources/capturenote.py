@@ -1,9 +1,11 @@
 """The note of a capture: what is known of the machine beside its memory, as JSON in an ELF note.
 
 ``{"schema": "hwpkho.capture/1", "page_size": int|null, "release": str|null, "handed": [root FDT,
-scratch array, length of that]|null, "copies": [{"name", "role", "fdt", "subtrees", "scratch",
-"unusable", "unreadable"}], "iomem": str|null}``; bytes are base64. ``copies`` are those of
-/sys/kernel/debug/kho.
+scratch array, length of that]|null, "handed_fdt_size": int|null, "boot": [{"fdt", "fdt_size",
+"scratch", "scratch_size", "booted"}], "passed": [{"phys", "why", "severity"}], "copies": [{"name",
+"role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null}``; bytes are
+base64. ``boot`` and ``passed`` are what a search of the whole image found, ``copies`` those of
+/sys/kernel/debug/kho. Nothing names a file or folder of the machine that wrote it.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from hwpkho.codes import SEVERITIES, Severity
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
 
@@ -21,6 +24,8 @@ SCHEMA = "hwpkho.capture/1"
 #: A copied file is at most so long, bytes: debugfs shows single pages.
 MAX_COPY = 1 << 16
 _MAX_COPIES = 64
+#: A search of an image ends with an error before it has found more than this.
+_MAX_FOUND = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,24 @@ class DebugfsCopy:
     unreadable: tuple[str, ...] = ()
 
 
+class BootWords(NamedTuple):
+    """What a boot loader said of a handover, bytes; ``booted``: to a kernel that runs or ran."""
+
+    fdt: int
+    fdt_size: int | None
+    scratch: int
+    scratch_size: int
+    booted: bool
+
+
+class PassedPage(NamedTuple):
+    """A page that looks like a root FDT and is none that counts: where, why, how bad that is."""
+
+    phys: int
+    why: str
+    severity: Severity
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureNote:
     """What a capture says beside memory.
@@ -54,6 +77,9 @@ class CaptureNote:
         page_size: Bytes; None where it is not known.
         release: The running kernel's release, None for a cropped image.
         handed: ``(root FDT, scratch array, length of that)`` that a boot loader passed on, bytes.
+        handed_fdt_size: Likewise of the root FDT, None where it is not told.
+        boot: What the image's memory showed of boot loaders' words.
+        passed: Pages of the image that were passed over.
         copies: Of debugfs.
         iomem: The text of /proc/iomem, None for a cropped image.
     """
@@ -61,6 +87,9 @@ class CaptureNote:
     page_size: int | None = None
     release: str | None = None
     handed: tuple[int, int, int] | None = None
+    handed_fdt_size: int | None = None
+    boot: tuple[BootWords, ...] = ()
+    passed: tuple[PassedPage, ...] = ()
     copies: tuple[DebugfsCopy, ...] = ()
     iomem: str | None = None
 
@@ -71,6 +100,9 @@ class CaptureNote:
             "page_size": self.page_size,
             "release": self.release,
             "handed": self.handed,
+            "handed_fdt_size": self.handed_fdt_size,
+            "boot": [words._asdict() for words in self.boot],
+            "passed": [page._asdict() for page in self.passed],
             "copies": [
                 {
                     "name": c.name,
@@ -97,10 +129,17 @@ class CaptureNote:
             copies = document["copies"]
             if len(copies) > _MAX_COPIES:
                 raise InputError(f"{len(copies)} copies of debugfs")
+            boot, passed = document.get("boot", []), document.get("passed", [])
+            if len(boot) > _MAX_FOUND or len(passed) > _MAX_FOUND:
+                raise InputError(f"{len(boot)} words of boot loaders, {len(passed)} pages passed")
+            size = document.get("handed_fdt_size")
             note = cls(
                 document["page_size"],
                 document["release"],
                 None if document["handed"] is None else _three(document["handed"]),
+                None if size is None else _number(size),
+                tuple(_words(b) for b in boot),
+                tuple(_passed(p) for p in passed),
                 tuple(_copy(c) for c in copies),
                 document["iomem"],
             )
@@ -138,6 +177,25 @@ def _number(value: object) -> int:
 def _three(values: Any) -> tuple[int, int, int]:
     root, array, length = values
     return _number(root), _number(array), _number(length)
+
+
+def _words(value: Any) -> BootWords:
+    if type(value["booted"]) is not bool:
+        raise InputError("whether a boot loader's words were for the running kernel is not told")
+    size = value["fdt_size"]
+    return BootWords(
+        _number(value["fdt"]),
+        None if size is None else _number(size),
+        _number(value["scratch"]),
+        _number(value["scratch_size"]),
+        value["booted"],
+    )
+
+
+def _passed(value: Any) -> PassedPage:
+    if value["severity"] not in SEVERITIES or not isinstance(value["why"], str):
+        raise InputError("why a page was passed over is not told")
+    return PassedPage(_number(value["phys"]), value["why"], value["severity"])
 
 
 def _copy(value: Any) -> DebugfsCopy:

@@ -1,10 +1,14 @@
-"""A source that remembers what was read of another one: what a capture has to keep."""
+"""A source that remembers what was read of another one: what a capture has to keep.
+
+What a reader only looks at (:meth:`Source.look`) is kept where it turns out to count: pages that
+were freed and hold something else by now are nobody's business.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.sources.base import MIN_PAGE, Source
+from hwpkho.sources.base import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +24,8 @@ class Recorder(Source):
 
     Attributes:
         ranges: ``(phys, size)`` of the reads, bytes → what was read.
+        looked: Likewise, of what was only looked at.
+        held: ``(phys, size)``, bytes, of what has to be there with any content.
     """
 
     def __init__(self, inner: Source) -> None:
@@ -32,6 +38,8 @@ class Recorder(Source):
         self.handover_note = inner.handover_note
         self.problems = inner.problems
         self.ranges: dict[tuple[int, int], memoryview] = {}
+        self.looked: dict[tuple[int, int], memoryview] = {}
+        self.held: set[tuple[int, int]] = set()
 
     def read(self, phys: int, size: int) -> memoryview | None:
         """See :meth:`Source.read`."""
@@ -43,6 +51,25 @@ class Recorder(Source):
     def peek(self, phys: int, size: int) -> memoryview | None:
         """See :meth:`Source.peek`."""
         return self.inner.peek(phys, size)
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.look`."""
+        data = self.inner.read(phys, size)
+        if data is not None and size > 0:
+            self.looked[phys, size] = data
+        return data
+
+    def keep(self, phys: int, size: int) -> None:
+        """See :meth:`Source.keep`."""
+        self.ranges[phys, size] = self.looked[phys, size]
+
+    def hold(self, phys: int, size: int) -> None:
+        """See :meth:`Source.hold`."""
+        self.held.add((phys, size))
+
+    def keep_all(self) -> None:
+        """Keep also what was only looked at, in place of what is held."""
+        self.ranges = self.looked | self.ranges
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`."""
@@ -60,22 +87,25 @@ class Recorder(Source):
         """Close the source that is watched."""
         self.inner.close()
 
-    def kept(self, *, scrub: bool) -> list[tuple[int, list[bytes | memoryview]]]:
-        """Return ``(phys, parts)`` of every page of 4096 bytes that was read, neighbours joined.
+    def kept(self, page_size: int, *, scrub: bool) -> list[tuple[int, list[bytes | memoryview]]]:
+        """Return ``(phys, parts)`` of every page of ``page_size`` bytes that was read, neighbours
+        joined.
 
-        With ``scrub`` the bytes of a page that nobody read are zeros. Of a page that is not there
-        whole, only what was read is kept. The bytes are those of the reads, also where the memory
-        of a running machine has changed since.
+        With ``scrub`` the bytes of a page that nobody read are zeros; those that are only held are
+        so in any case. Of a page that is not there whole, only what was read or held is kept. The
+        bytes are those of the reads, also where the memory of a running machine has changed since.
         """
         pages: dict[int, list[_Piece]] = {}
-        for (phys, size), data in self.ranges.items():
-            for page in range(phys & -MIN_PAGE, phys + size, MIN_PAGE):
-                start, end = max(phys, page), min(phys + size, page + MIN_PAGE)
+        held = ((phys, size, memoryview(bytes(size))) for phys, size in self.held)
+        read = ((phys, size, data) for (phys, size), data in self.ranges.items())
+        for phys, size, data in (*held, *read):
+            for page in range(phys & -page_size, phys + size, page_size):
+                start, end = max(phys, page), min(phys + size, page + page_size)
                 pages.setdefault(page, []).append((start, data[start - phys : end - phys]))
         extents: list[tuple[int, list[bytes | memoryview]]] = []
         end = -1
         for page in sorted(pages):
-            for phys, part in self._page(page, pages[page], scrub=scrub):
+            for phys, part in self._page(page, page_size, pages[page], scrub=scrub):
                 if phys == end:
                     extents[-1][1].append(part)
                 else:
@@ -84,10 +114,10 @@ class Recorder(Source):
         return extents
 
     def _page(
-        self, page: int, pieces: list[_Piece], *, scrub: bool
+        self, page: int, page_size: int, pieces: list[_Piece], *, scrub: bool
     ) -> Iterator[tuple[int, bytes | memoryview]]:
-        whole = self.inner.peek(page, MIN_PAGE)
-        out = bytearray(MIN_PAGE) if scrub or whole is None else bytearray(whole)
+        whole = self.inner.peek(page, page_size)
+        out = bytearray(page_size) if scrub or whole is None else bytearray(whole)
         for start, data in pieces:
             out[start - page : start - page + len(data)] = data
         if whole is not None:

@@ -77,7 +77,7 @@ def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootH
         if hdrs >= _HDRS
     )
     for hdrs in islice(places, _MAX_BOOT_PARAMS):
-        header = source.read(hdrs, _SETUP_DATA + 8 - _HDRS)
+        header = source.look(hdrs, _SETUP_DATA + 8 - _HDRS)
         if header is not None:
             yield from _setup_chain(source, int.from_bytes(header[-8:], "little"), visited)
 
@@ -132,14 +132,14 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
         if not at or at in visited:
             return
         visited.add(at)
-        head = source.read(at, SETUP_DATA_SIZE)
+        head = source.look(at, SETUP_DATA_SIZE)
         if head is None:
             return
         following = int.from_bytes(head[:8], "little")
         kind = int.from_bytes(head[8:12], "little")
         size = int.from_bytes(head[12:16], "little")
         if kind == SETUP_KEXEC_KHO and size >= KHO_DATA_SIZE:
-            payload = source.read(at + SETUP_DATA_SIZE, KHO_DATA_SIZE)
+            payload = source.look(at + SETUP_DATA_SIZE, KHO_DATA_SIZE)
             if payload is not None:
                 data = KhoData.parse(payload)
                 yield BootHandover(
@@ -177,7 +177,7 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> list[BootHandove
             continue
         parsed -= total
         seen.add(blob)
-        source.read(at, total)  # this one decides
+        source.look(at, total)  # this one decides
         try:
             tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
@@ -188,14 +188,14 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> list[BootHandove
     in_scratch = [_in_scratch(source, at, told) for at, told in found]
     alone = not any(in_scratch) and not others
     if found and not any(in_scratch) and others:
-        source.read(*others[0])  # so does this one
+        source.look(*others[0])  # so does this one
     return [
         b._replace(booted=here or alone) for (_, b), here in zip(found, in_scratch, strict=True)
     ]
 
 
 def _in_scratch(source: Source, at: int, told: BootHandover) -> bool:
-    areas = scratch.read(source, told.scratch_addr, told.scratch_size).areas or ()
+    areas = scratch.read(source.look, told.scratch_addr, told.scratch_size).areas or ()
     return any(start <= at < start + size for start, size in areas)
 
 

@@ -62,22 +62,49 @@ class _Found:
     problems: list[Problem] = field(default_factory=list)
 
 
+class Noted(NamedTuple):
+    """What a search of the whole image found that no handover's own pages tell.
+
+    A capture has no more than those pages, and carries this as a note.
+
+    Attributes:
+        boot: What boot loaders said, as far as memory shows it.
+        passed: Pages that look like a root FDT and count for nothing.
+    """
+
+    boot: tuple[boot.BootHandover, ...] = ()
+    passed: tuple[find.Passed, ...] = ()
+
+
 def from_memory(
     source: Source,
     copies: Sequence[Copy],
     options: CaseOptions,
     handed: Sequence[boot.BootHandover] = (),
+    noted: Noted | None = None,
 ) -> list[Handover]:
-    """Return the handovers in a memory image, oldest generation first.
+    """Return the handovers in a memory image, oldest generation first; see :func:`search`."""
+    return search(source, copies, options, handed, noted)[0]
+
+
+def search(
+    source: Source,
+    copies: Sequence[Copy],
+    options: CaseOptions,
+    handed: Sequence[boot.BootHandover] = (),
+    noted: Noted | None = None,
+) -> tuple[list[Handover], Noted]:
+    """Return the handovers in a memory image, oldest generation first, and what led to them.
 
     ``copies`` belong to the same machine and moment; ``handed`` is what is known of the boot
-    loader's words. Raises InputError where no root FDT is found, the page size is not proven, or
-    the copies contradict the memory.
+    loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
+    found, the page size is not proven, or the copies contradict the memory.
     """
     if options.arch:
         source.arch = options.arch
     trackers = Trackers(source)
-    told = list(handed)
+    noted = noted or Noted()
+    told = [*handed, *noted.boot]
     seen = None
     if options.root_fdt is None:
         seen = find.search(source)
@@ -105,7 +132,8 @@ def from_memory(
     for copy in missing:
         _check_apart(copy, real, source)
     found = [
-        _Found(c.phys, find.read_root_page(source, c.phys), c.root, c.kexec_count) for c in real
+        _Found(c.phys, find.read_root_page(source.read, c.phys), c.root, c.kexec_count)
+        for c in real
     ]
     if options.root_fdt is not None and not found:
         page = source.read(options.root_fdt, fdt.HEADER_SIZE)
@@ -122,14 +150,16 @@ def from_memory(
     for f in found:
         told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
         f.size = told_size if options.root_size is None else options.root_size
-    if found and dropped:
+    passed = tuple(dict.fromkeys((*noted.passed, *dropped)))
+    if found and passed:
         found[-1].problems += [
             problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys, severity)
-            for phys, why, severity in dropped
+            for phys, why, severity in passed
         ]
-    return [
+    handovers = [
         _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
     ]
+    return handovers, Noted(tuple(dict.fromkeys(told[len(handed) :])), passed)
 
 
 def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
@@ -173,7 +203,7 @@ def _read(
 def _chosen(source: Source, phys: int) -> list[find.Candidate]:
     """Return the root FDT that the user points at, none where it is no FDT at all."""
     try:
-        root = roots.parse(find.read_root_page(source, phys))
+        root = roots.parse(find.read_root_page(source.read, phys))
     except InputError:
         return []
     return [find.Candidate(phys, root, None)]
@@ -325,10 +355,10 @@ def _scratch(
     if isinstance(given, str):
         return Scratch(None, 0, ())
     if given is not None:
-        return scratches.read(source, *given)
+        return scratches.read(source.read, *given)
     areas = found.copy.scratch if found.copy else None
     for b in told:
         if found.role != "in" or b.fdt_addr == found.phys:
-            scratch = scratches.read(source, b.scratch_addr, b.scratch_size)
+            scratch = scratches.read(source.read, b.scratch_addr, b.scratch_size)
             return Scratch(scratch.array, scratch.length, scratch.areas or areas)
     return Scratch(None, None, areas) if areas else None

@@ -51,6 +51,11 @@ class Copy:
     unreadable: set[str] = field(default_factory=set)
 
     @property
+    def label(self) -> str:
+        """What problems call it, which go into documents: no folder of the user's machine."""
+        return _label(self.name, self.role)
+
+    @property
     def cut(self) -> bool:
         """Whether the copy of the root FDT ends before its totalsize."""
         return self.fdt is not None and (fdt.totalsize(self.fdt) or 0) > len(self.fdt)
@@ -64,6 +69,10 @@ class Copy:
             return read(self.fdt)
         except InputError as error:
             raise InputError(f"{self.name}: {error}") from error
+
+
+def _label(name: str, role: Role | None) -> str:
+    return f"{_KHO}/{role}" if role else name.rpartition("/")[2]
 
 
 def is_debugfs(folder: Path) -> bool:
@@ -116,7 +125,7 @@ def _side(folder: Path, role: Role | None) -> Copy:
         if raw[:4] == fdt.MAGIC and len(raw) >= fdt.HEADER_SIZE:
             copy.fdt = raw
         else:
-            copy.problems.append(_unusable(root, raw))
+            copy.problems.append(_unusable(f"{copy.label}/fdt", raw))
     blobs = folder / _BLOBS
     names = sorted(p for p in blobs.iterdir() if p.is_file()) if blobs.is_dir() else []
     if len(names) > _MAX_SUBTREES:
@@ -126,15 +135,16 @@ def _side(folder: Path, role: Role | None) -> Copy:
         if raw:
             copy.subtrees[path.name] = raw
         else:
-            copy.problems.append(_unusable(path, raw))
+            shown = f"{copy.label}/{_BLOBS}/{printable(path.name)}"
+            copy.problems.append(_unusable(shown, raw))
             copy.unreadable.add(path.name)
     copy.scratch = _areas(folder / "scratch_phys", folder / "scratch_len")
     return copy
 
 
-def _unusable(path: Path, raw: bytes) -> Problem:
+def _unusable(name: str, raw: bytes) -> Problem:
     what = "is empty" if not raw else f"is no FDT ({len(raw)} bytes)"
-    return problem(UNREADABLE_FILE, f"{printable(str(path))} {what}")
+    return problem(UNREADABLE_FILE, f"{name} {what}")
 
 
 def _read(path: Path) -> bytes:
@@ -179,6 +189,6 @@ def cut_problem(copy: Copy) -> Problem:
     raw = copy.fdt or b""
     return problem(
         CUT_ROOT,
-        f"{copy.name}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names are "
+        f"{copy.label}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names are "
         "lost, values are taken from where the kernel always puts them",
     )

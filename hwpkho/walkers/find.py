@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.codes import Severity
-    from hwpkho.sources.base import Source
+    from hwpkho.sources.base import Read, Source
     from hwpkho.walkers.tracker import Trackers
 
 #: No real machine has more different pages that say of themselves that they are a root FDT.
@@ -92,7 +92,7 @@ def search(source: Source) -> Search:
         head = source.peek(phys, MIN_PAGE)
         if head is not None and not roots.looks_like_root(head):
             continue
-        page = read_root_page(source, phys)
+        page = read_root_page(source.look, phys)
         if not roots.looks_like_root(page):
             continue
         if page not in known:
@@ -126,16 +126,16 @@ def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
     return root.tree.error or "its compatible is no kho-v…"
 
 
-def read_root_page(source: Source, phys: int) -> bytes:
+def read_root_page(read: Read, phys: int) -> bytes:
     """Return the bytes of the FDT at ``phys``, as far as its totalsize goes and they are there."""
-    head = source.read(phys, fdt.HEADER_SIZE)
+    head = read(phys, fdt.HEADER_SIZE)
     total = fdt.totalsize(head) if head else None
     if total is None or head is None:
         return bytes(head or b"")
-    data = source.read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
+    data = read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
     if data is None:
         # A totalsize that lies: there is the page, or what it holds from here on.
-        data = source.read(phys, MIN_PAGE - phys % MIN_PAGE)
+        data = read(phys, MIN_PAGE - phys % MIN_PAGE)
     return bytes(data if data is not None else head)
 
 
@@ -143,7 +143,7 @@ def _kexec_count(source: Source, root: roots.RootFdt) -> int | None:
     ref = root.find(roots.KEXEC_METADATA)
     if ref is None or ref.phys is None:
         return None
-    raw = source.read(ref.phys, KEXEC_METADATA_SIZE)
+    raw = source.look(ref.phys, KEXEC_METADATA_SIZE)
     if raw is None:
         return None
     try:
@@ -277,7 +277,7 @@ def _original(
     is taken, because a kernel allocates both in a row.
     """
     where = ", ".join(f"0x{c.phys:x}" for c in copies)
-    if len({read_root_page(source, c.phys) for c in copies}) > 1:
+    if len({read_root_page(source.look, c.phys) for c in copies}) > 1:
         raise InputError(
             f"{source.name}: the root FDTs at {where} name the same tracker, differ, and nothing "
             "tells the real one; choose it with --root-fdt"
@@ -291,7 +291,7 @@ def _original(
 
 def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool:
     end = candidate.phys + candidate.root.totalsize
-    tail = source.read(end, -end % page_size)
+    tail = source.look(end, -end % page_size)
     return tail is not None and any(tail) and fdt.MAGIC not in bytes(tail)
 
 

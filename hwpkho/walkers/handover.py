@@ -87,14 +87,18 @@ class HandoverReader:
             report.add_problem(p)
         root_fdt = self._root()
         walk, state = None, None
+        trackers = self.trackers or tracker.Trackers(self.source)
         if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
-            trackers = self.trackers or tracker.Trackers(self.source)
             walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
         root = self._describe(root_fdt) if root_fdt else None
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
-            state = membership.state(walk, self.role, hwpoison, self.preserved, report)
+            state = membership.state(
+                walk, self.role, hwpoison, self.preserved, report, consumed=self.consumed
+            )
+            settle = trackers.hold if state == "gone" else trackers.keep
+            settle(walk)
         scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)

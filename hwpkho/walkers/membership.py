@@ -73,11 +73,14 @@ def state(
     hwpoison: HwpoisonList | None,
     pages: Pages,
     report: Report,
+    *,
+    consumed: bool = False,
 ) -> TrackerState | None:
     """Say how much of the tracker there is; None where the image does not hold it.
 
     ``pages`` is what must be marked. A tracker that marks none of it is the incoming one of a
-    running kernel, reused since.
+    running kernel, reused since. Where the list was ``consumed`` its pages are free in any case: it
+    is there as a whole, or it is gone; what stands in them instead says nothing.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -91,7 +94,11 @@ def state(
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that only lack in the image say nothing of what stands in them.
     reused = bool(walk.damaged or walk.odd) or not walk.absent
-    if not holds_any and reused and role != "out":
+    if consumed:
+        lost = not walk.intact or any(preserved.block_around(p.phys) is None for p in pages)
+    else:
+        lost = not holds_any and reused and role != "out"
+    if lost:
         _gone(walk, role, hwpoison, report)
         return "gone"
     for defect in walk.damaged:

@@ -11,15 +11,15 @@ from hwpkho.model.handover import Scratch
 from hwpkho.pages import union_of
 
 if TYPE_CHECKING:
-    from hwpkho.sources.base import Source
+    from hwpkho.sources.base import Read
     from hwpkho.walkers.membership import Pages
     from hwpkho.walkers.report import Report
 
 
-def read(source: Source, array: int, length: int) -> Scratch:
+def read(read_bytes: Read, array: int, length: int) -> Scratch:
     """Read the scratch array of ``length`` bytes at physical address ``array``."""
     wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
-    data = source.read(array, wanted) if wanted else None
+    data = read_bytes(array, wanted) if wanted else None
     areas = tuple(parse_scratch(data)) if data is not None else None
     return Scratch(array, length, areas)
 

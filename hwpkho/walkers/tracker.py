@@ -35,6 +35,7 @@ class TrackerWalk:
     Attributes:
         preserved: The blocks marked, as far as the walk got.
         nodes: Physical addresses of the tracker's own pages that were read, in walking order.
+        looks: ``(phys, size)``, bytes, of what was looked at for them.
         damaged: Nodes or keys that no kernel writes, and that crash the next one.
         odd: Nodes that no kernel writes, and that the next one reads all the same.
         absent: Addresses of nodes that the image does not hold.
@@ -49,6 +50,7 @@ class TrackerWalk:
     listed: bool = True
     odd: list[Defect] = field(default_factory=list)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    looks: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def intact(self) -> bool:
@@ -92,6 +94,16 @@ class Trackers:
                 )
             self._walks[key] = found
         return self._walks[key]
+
+    def keep(self, found: TrackerWalk) -> None:
+        """Say that what ``found`` was read from is a tracker: until then it was only looked at."""
+        for phys, size in found.looks:
+            self._source.keep(phys, size)
+
+    def hold(self, found: TrackerWalk) -> None:
+        """Say that it is none: what stands where it was belongs to somebody else."""
+        for phys, size in found.looks[:1]:
+            self._source.hold(phys, size)
 
     def _pages(self) -> int:
         return sum(size for _, size in self._source.extents()) // MIN_PAGE
@@ -137,7 +149,7 @@ def _walk_radix(source: Source, start: int, shape: tracker_radix.Geometry) -> Tr
                 message = f"node 0x{node:x} is reached over and over"
                 found.damaged.append(Defect(message, node))
                 break
-        page = _node(source, node, size)
+        page = _node(source, node, size, found)
         if page is None:
             found.absent.append(node)
             continue
@@ -171,16 +183,20 @@ def _note_odd(found: TrackerWalk, message: str, node: int) -> None:
         found.odd.append(Defect(message, node))
 
 
-def _node(source: Source, node: int, size: int) -> memoryview | None:
+def _node(source: Source, node: int, size: int, found: TrackerWalk) -> memoryview | None:
     """Read a node; of one that lies across two pages, the image may lack the second.
 
     Nothing that a kernel wrote for the tracker stands there: it is taken as empty.
     """
-    page = source.read(node, size)
+    page = source.look(node, size)
     if page is None and node % size:
-        page = source.read(node, size - node % size)
+        part = size - node % size
+        page = source.look(node, part)
         if page is not None:
+            found.looks.append((node, part))
             return memoryview(bytes(page).ljust(size, b"\0"))
+    if page is not None:
+        found.looks.append((node, size))
     return page
 
 
@@ -232,11 +248,12 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
             found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
             break
         visited.add(at)
-        page = source.read(at, page_size)
+        page = source.look(at, page_size)
         if page is None:
             found.absent.append(at)
             break
         found.nodes.append(at)
+        found.looks.append((at, page_size))
         chunk = tracker_bitmap.Chunk.parse(page)
         if chunk.announced != len(chunk.elements):
             found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
@@ -276,11 +293,12 @@ def _take_element(
         )
         return
     visited.add(bitmap)
-    page = source.read(bitmap, size)
+    page = source.look(bitmap, size)
     if page is None:
         found.absent.append(bitmap)
         return
     found.nodes.append(bitmap)
+    found.looks.append((bitmap, size))
     found.preserved.leaves[key] = page
 
 

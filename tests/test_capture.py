@@ -223,7 +223,7 @@ def test_of_a_real_machine_only_its_own_pages_are_kept(
     """Nothing of a consumed list but its blob; of a tracker that is gone a page without content."""
     source, out = capture(name), tmp_path / "small.elf"
     assert cli("capture", source, "-o", out, "--no-scrub").code == 0
-    size = captures.truth(name)["page_size"] if "page_size" in captures.truth(name) else 4096
+    size = captures.truth(name)["page_size"]
     own, gone = set(), set()
     for h in _decoded(cli, source)["handovers"]:
         root, w = h["root"], h["hwpoison"] or {}

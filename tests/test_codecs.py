@@ -361,7 +361,7 @@ class _Memory:
         self.at += self.page_size
         return self.at
 
-    def read(self, phys, size):
+    def look(self, phys, size):
         start = phys & -self.page_size
         page = self.pages.get(start)
         return memoryview(page)[phys - start : phys - start + size] if page else None

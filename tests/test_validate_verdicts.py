@@ -11,6 +11,7 @@ EXPLAINED = {
     ("x86-luo", 0x1010),
     ("x86-structv1-small-post", 0xCBD),
     ("x86-fdtv1-small-post", 0xD20),
+    ("arm64-4k-fdtv1-gen2", 0x40210),
 }
 
 

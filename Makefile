@@ -68,9 +68,9 @@ man-lint:
 	  for page in man/*.1; do mandoc -T lint -W warning "$$page" || exit 1; done; \
 	else echo 'man-lint: no mandoc here, skipped'; fi
 
-# KINDS names the kernels; LINUX_SRC=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
+# KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
-export LINUX_SRC KERNEL MODULE
+export LINUX_SRC CONFIG KERNEL MODULE
 kernel-test: venv
 	tests/kernel/prepare.sh $(KINDS)
 	HWPKHO_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \

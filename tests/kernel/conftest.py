@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +14,11 @@ import rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
 
 #: Kinds of kernels that are wanted; one that is not there fails the run in make kernel-test.
 KINDS = os.environ.get("HWPKHO_KINDS", "arm64-4k arm64-64k x86_64").split()
 _REQUIRED = bool(os.environ.get("HWPKHO_KERNELS_REQUIRED"))
+_KEEP = os.environ.get("HWPKHO_KEEP")
 _LOG_LINES = 120
 
 
@@ -28,15 +30,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """With another consumer than ours, nothing can be read from lines of ours in the log."""
-    ours = item.get_closest_marker("kernel") and not item.get_closest_marker("any_consumer")
-    if ours and os.environ.get("MODULE"):
-        pytest.skip("reads what our own module says, and MODULE= puts another in its place")
+    """Skip what the consumer of this test's kernel has nothing to say to."""
+    if not isinstance(item, pytest.Function) or not item.get_closest_marker("kernel"):
+        return
+    kernel = _prepared(item.callspec.params["kind"])
+    if isinstance(kernel, str):
+        return  # the fixture says it
+    if kernel.ours and item.get_closest_marker("own_consumer"):
+        pytest.skip("for a kernel with a producer and a consumer of its own: LINUX_SRC=, MODULE=")
+    any_other = item.get_closest_marker("any_consumer") or item.get_closest_marker("own_consumer")
+    if not kernel.ours and not any_other:
+        pytest.skip("reads what our own module says; the consumer here is the kernel's or MODULE=")
 
 
 @functools.cache
-def _prepared(kind: str) -> rig.Kernel | None:
-    return rig.prepared(kind) if kind in KINDS else None
+def _prepared(kind: str) -> rig.Kernel | str:
+    return rig.prepared(kind) if kind in KINDS else "KINDS does not name it"
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +54,8 @@ def kernel_of() -> Callable[[str], rig.Kernel]:
 
     def give(kind: str) -> rig.Kernel:
         kernel = _prepared(kind)
-        if kernel is None:
-            why = f"no prepared kernel {kind}: make kernel-test"
+        if isinstance(kernel, str):
+            why = f"no prepared kernel {kind}: {kernel} (make kernel-test)"
             if _REQUIRED and kind in KINDS:
                 pytest.fail(why)
             pytest.skip(why)
@@ -56,11 +65,15 @@ def kernel_of() -> Callable[[str], rig.Kernel]:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Iterator[Path]:
-    """A folder for one guest; dumps of its memory do not outlive the test."""
+def work(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder for one guest; dumps of its memory outlive the test in HWPKHO_KEEP only."""
     folder = tmp_path / "guest"
-    yield folder
+    if _KEEP:
+        folder = Path(_KEEP) / re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    if not _KEEP:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,8 +82,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach what the kernels of a failed test said."""
     report = yield
-    if report.when == "call" and report.failed and "tmp_path" in getattr(item, "funcargs", {}):
-        for log in sorted(item.funcargs["tmp_path"].rglob("console*.log")):
+    if report.when == "call" and report.failed and "work" in getattr(item, "funcargs", {}):
+        for log in sorted(item.funcargs["work"].rglob("console*.log")):
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
             report.sections.append((f"kernel log {log.name}", "\n".join(lines)))
     return report

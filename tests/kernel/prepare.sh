@@ -5,12 +5,20 @@
 #
 # Exits with 3 where this machine cannot have it (no root, no archive), with 1 where a build fails.
 #
-# --check   only say whether the cache holds everything (exit 1 if not)
-# LINUX_SRC=DIR   a kernel source tree to build instead of Debian's linux-source
+# --check   only say whether the cache holds everything (exit 1 if not, and why)
+# LINUX_SRC=DIR   a kernel source tree to build instead of Debian's linux-source; what it has to
+#                 carry poison over a kexec (kconfig.py handover) is switched on
+# CONFIG=FILE     lines for the configuration of what is built, after ours
 # KERNEL=DIR      a kernel build folder (O=...) to use as it is, for one KIND
-# MODULE=FILE     a consumer to load instead of ours; MODULE=none: the kernel has one built in
+# MODULE=FILE     a consumer to load instead of ours; MODULE=none: the kernel has one built in, as
+#                 is taken for granted of a kernel in which such an option is on
 # HWPKHO_CACHE    where kernels are kept; else ${XDG_CACHE_HOME:-~/.cache}/hwpkho
+#
+# Prints for each KIND: its name, the folder of the kernel, of the guests' programs, and the consumer
+# (ours, none, or the file).
 set -euo pipefail
+# make kernel-test VARIABLE=... would hand its variables on to the kernel's own make.
+unset MAKEFLAGS MFLAGS
 
 here="$(cd "$(dirname "$0")" && pwd)"
 cache="${HWPKHO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hwpkho}"
@@ -23,10 +31,51 @@ packages=(make gcc libc6-dev flex bison bc xz-utils python3 kmod libelf-dev libs
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
 die() { printf 'prepare.sh: %s\n' "$*" >&2; exit 1; }
+lacks() { printf 'prepare.sh: not in the cache: %s\n' "$*" >&2; exit 1; }
 cannot() { printf 'prepare.sh: %s\n' "$*" >&2; exit 3; }
 hash_of() { cat "$@" | sha256sum | cut -c1-12; }
 # FILE AS: guests may be reading it, so it is never there by half, nor replaced by the same.
 put() { cmp -s "$1" "$2" || { cp "$1" "$2.$$" && mv "$2.$$" "$2"; }; }
+
+# --- What the user names -----------------------------------------------------------------------
+
+# VARIABLE → the absolute path of the folder it names
+folder_of() { (cd "${!1}" 2>/dev/null && pwd) || die "$1=${!1}: no such folder"; }
+
+# BUILD → the source tree it was built from: itself, or what make O=DIR links
+tree_of() { if [ -d "$1/source" ]; then echo "$1/source"; else echo "$1"; fi; }
+
+# Minutes before a build or a boot would stumble over it.
+check_variables() {
+  local folder
+  [ -z "${KERNEL:-}" ] || [ -z "${LINUX_SRC:-}" ] || die "KERNEL= is used as it is, LINUX_SRC= is built: give one"
+  [ -z "${KERNEL:-}" ] || [ -z "${CONFIG:-}" ] || die "KERNEL= is used as it is: CONFIG= is for what is built"
+  [ -z "${CONFIG:-}" ] || [ -f "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
+  [ "${MODULE:-none}" = none ] || grep -qs vermagic= "$MODULE" \
+    || die "MODULE=$MODULE: no such file, or no kernel module (a compressed one?)"
+  if [ -n "${LINUX_SRC:-}" ]; then
+    folder="$(folder_of LINUX_SRC)"
+    [ -f "$folder/Kconfig" ] || die "LINUX_SRC=$LINUX_SRC: no kernel source tree (no Kconfig there)"
+    [ ! -f "$folder/.config" ] && [ ! -d "$folder/include/config" ] || die "LINUX_SRC=$LINUX_SRC:" \
+      "was built in place, and kbuild wants a clean tree: git worktree add, or make mrproper there"
+  fi
+  if [ -n "${KERNEL:-}" ]; then
+    folder="$(folder_of KERNEL)"
+    [ ${#kinds[@]} = 1 ] || die "KERNEL=DIR is one kernel: name its KIND (make kernel-test KINDS=...)"
+    check_build "${kinds[0]}" "$folder"
+  fi
+}
+
+check_build() {  # KIND FOLDER
+  local arch image kind_is=CONFIG_X86_64=y
+  arch="$(arch_of "$1")"
+  [ "$arch" = x86_64 ] || kind_is="$(cat "$here/configs/$1.config")"
+  image="arch/$(srcarch_of "$arch")/boot/$(image_of "$arch")"
+  [ -f "$2/.config" ] || die "KERNEL=$KERNEL: no build folder (no .config there); LINUX_SRC= builds one"
+  grep -qxF "$kind_is" "$2/.config" || die "KERNEL=$KERNEL: its .config is not one of $1; KINDS= names its kind"
+  [ -f "$2/$image" ] || die "KERNEL=$KERNEL: no $image there; build it first"
+  [ -f "$(tree_of "$2")/Kconfig" ] || die "KERNEL=$KERNEL: no link to its source tree; make O=DIR leaves one"
+}
 
 # --- What Debian has ---------------------------------------------------------------------------
 
@@ -88,7 +137,7 @@ download() {  # PACKAGE[:ARCH] → path of the .deb, fetched once
 
 find_source() {
   if [ -n "${LINUX_SRC:-}" ]; then
-    source="$(cd "$LINUX_SRC" && pwd)"
+    source="$(folder_of LINUX_SRC)"
     version="own-$(echo "$source" | sha256sum | cut -c1-12)"
     return
   fi
@@ -109,6 +158,7 @@ find_source() {
 # --- Kernels ------------------------------------------------------------------------------------
 
 arch_of() { case $1 in x86_64) echo x86_64 ;; *) echo arm64 ;; esac; }
+srcarch_of() { case $1 in arm64) echo arm64 ;; *) echo x86 ;; esac; }
 cross_of() { case $1 in arm64) echo aarch64-linux-gnu- ;; *) echo "" ;; esac; }
 image_of() { case $1 in arm64) echo Image ;; *) echo bzImage ;; esac; }
 kmake() {  # ARCH ARGS...
@@ -123,62 +173,118 @@ fragments_of() {
   printf '%s\n' "${parts[@]}"
 }
 
-build_kernel() {  # KIND → $folder with the image, build/ and config
-  local kind=$1 arch image log start
-  arch="$(arch_of "$kind")" image="$(image_of "$arch")"
+# KIND TREE CONFIG → $folder/handover: each option that carries poison over a kexec, on or off
+note_handover() {
+  python3 "$here/kconfig.py" handover "$2" "$(srcarch_of "$(arch_of "$1")")" "$3" > "$folder/handover"
+  if [ -s "$folder/handover" ]; then
+    say "$1: $(paste -sd ';' "$folder/handover" | sed 's/;/; /g')"
+  elif [ -n "${LINUX_SRC:-}${KERNEL:-}" ]; then
+    say "$1: no option of this tree needs MEMORY_FAILURE and KEXEC_HANDOVER, or is called after" \
+      "both; if the series has one, CONFIG=FILE switches it on"
+  fi
+}
+
+build_kernel() {  # KIND → $folder with the image, build/, config and handover
+  local kind=$1 arch srcarch image log start parts wrong
+  arch="$(arch_of "$kind")" image="$(image_of "$arch")" srcarch="$(srcarch_of "$arch")"
   mapfile -t parts < <(fragments_of "$kind")
-  folder="$cache/kernel-$version-$kind-$(hash_of "${parts[@]}")"
+  parts+=(${CONFIG:+"$CONFIG"})
+  folder="$cache/kernel-$version-$kind"
+  # Of a tree that is worked on one folder serves all: only make knows what changed.
+  [ -n "${LINUX_SRC:-}" ] || folder+="-$(hash_of "${parts[@]}")"
   build="$folder/build"
-  # Of a tree that is worked on only make knows what changed.
-  [ -s "$folder/$image" ] && { [ -z "${LINUX_SRC:-}" ] || [ -n "$check" ]; } && return
-  [ -z "$check" ] || return 1
+  if [ -z "${LINUX_SRC:-}" ]; then
+    [ ! -s "$folder/$image" ] || return 0
+  elif [ -n "$check" ]; then
+    ! cat "${parts[@]}" | cmp -s - "$folder/asked" || return 0
+  fi
+  [ -z "$check" ] || lacks "$kind of ${LINUX_SRC:-linux-source-$release} with this configuration"
+  rm -f "$folder/asked"
   mkdir -p "$build"
   log="$folder/build.log"
-  cat "${parts[@]}" > "$folder/fragment"
+  {
+    cat "$here/configs/common.config"
+    python3 "$here/kconfig.py" handover "$source" "$srcarch" | sed 's/.*/CONFIG_&=y/'
+    cat "${parts[@]:1}"
+  } > "$folder/fragment"
   kmake "$arch" -C "$source" O="$build" KCONFIG_ALLCONFIG="$folder/fragment" allnoconfig > "$log" 2>&1 \
     || { tail -n 20 "$log" >&2; die "$kind: allnoconfig failed"; }
-  local refused
-  refused="$(grep ^CONFIG "$folder/fragment" | grep -vxFf "$build/.config" || true)"
-  [ -z "$refused" ] || die "$kind: this kernel does not take: $refused"
+  wrong="$(python3 "$here/kconfig.py" check "$source" "$srcarch" "$build/.config" "${parts[@]}")" \
+    || die "$kind: this kernel does not take the configuration:"$'\n'"$wrong"
+  note_handover "$kind" "$source" "$build/.config"
   start=$SECONDS
   say "building $kind ($version), some minutes; log in $log"
   kmake "$arch" -C "$source" O="$build" KBUILD_BUILD_TIMESTAMP="1970-01-01" "$image" modules >> "$log" 2>&1 \
     || { tail -n 20 "$log" >&2; die "$kind: build failed"; }
-  cp "$build/.config" "$folder/config"
-  cp "$build/arch/$([ "$arch" = arm64 ] && echo arm64 || echo x86)/boot/$image" "$folder/$image.new"
-  mv "$folder/$image.new" "$folder/$image"
+  put "$build/.config" "$folder/config"
+  put "$build/arch/$srcarch/boot/$image" "$folder/$image"
+  cat "${parts[@]}" > "$folder/asked.new"
+  mv "$folder/asked.new" "$folder/asked"
   say "built $kind in $((SECONDS - start)) s"
 }
 
 own_kernel() {  # KIND: KERNEL=DIR as it is
-  local kind=$1 arch image
-  arch="$(arch_of "$kind")" image="$(image_of "$arch")"
-  build="$(cd "$KERNEL" && pwd)"
+  local kind=$1 arch srcarch image tree parts lacking
+  arch="$(arch_of "$kind")" image="$(image_of "$arch")" srcarch="$(srcarch_of "$arch")"
+  build="$(folder_of KERNEL)"
   folder="$cache/kernel-own-$kind-$(echo "$build" | sha256sum | cut -c1-12)"
   mkdir -p "$folder"
-  put "$build/arch/$([ "$arch" = arm64 ] && echo arm64 || echo x86)/boot/$image" "$folder/$image"
+  ln -sfn "$build" "$folder/build"
+  put "$build/arch/$srcarch/boot/$image" "$folder/$image"
   put "$build/.config" "$folder/config"
+  [ -z "$check" ] || return 0
+  tree="$(tree_of "$build")"
+  mapfile -t parts < <(fragments_of "$kind")
+  cat "${parts[@]}" | grep -v CONFIG_LOCALVERSION > "$folder/configs"
+  lacking="$(python3 "$here/kconfig.py" check "$tree" "$srcarch" "$folder/config" "$folder/configs")" \
+    || say "$kind: what needs these may fail:"$'\n'"$lacking"
+  note_handover "$kind" "$tree" "$folder/config"
+}
+
+# KIND → $consumer: ours, built in $folder/module.ko, none where the kernel has its own, or a file
+choose_consumer() {
+  consumer="${MODULE:-ours}"
+  if [ -z "${MODULE:-}" ] && grep -q ' is on$' "$folder/handover" 2>/dev/null; then
+    consumer=none
+    [ -n "$check" ] || say "$1: the kernel's own consumer is tested, as with MODULE=none; ours is where" \
+      "CONFIG=FILE switches these options off"
+  fi
+  case $consumer in
+    ours) build_module "$1" ;;
+    none) ;;
+    *) check_module "$1" ;;
+  esac
+}
+
+check_module() {  # KIND: MODULE=FILE fits the kernel
+  local magic release_of
+  consumer="$(realpath "$MODULE")"
+  magic="$(tr '\0' '\n' < "$MODULE" | sed -n 's/^vermagic=\([^ ]*\).*/\1/p')"
+  release_of="$(cat "$build/include/config/kernel.release" 2>/dev/null || true)"
+  [ "$magic" = "$release_of" ] \
+    || die "MODULE=$MODULE: built for $magic, and the kernel of $1 is ${release_of:-not built}"
+  grep -qx CONFIG_MODULES=y "$folder/config" \
+    || die "MODULE=$MODULE: the kernel of $1 loads no modules (CONFIG_MODULES)"
 }
 
 build_module() {  # KIND → $folder/module.ko
   local arch work stamp
   arch="$(arch_of "$1")"
-  if [ -n "${MODULE:-}" ]; then
-    rm -f "$folder/module.stamp"
-    if [ "$MODULE" = none ]; then rm -f "$folder/module.ko"; else put "$MODULE" "$folder/module.ko"; fi
-    return
-  fi
+  grep -qx CONFIG_MODULES=y "$folder/config" \
+    || die "$1: no CONFIG_MODULES, so our module cannot be loaded; MODULE=none tests what is built in"
+  [ -s "$build/Module.symvers" ] || die "$1: no Module.symvers in $build:" \
+    "run make there, modules too, or give MODULE=none"
   # Symbols move whenever the kernel is linked anew.
   stamp="$(hash_of "$here"/module/* "$build/Module.symvers" "$folder/config")"
   [ "$(cat "$folder/module.stamp" 2>/dev/null)" = "$stamp" ] && return
-  [ -z "$check" ] || return 1
+  [ -z "$check" ] || lacks "the module for $1"
   say "building the module for $1"
   work="$folder/module"
   rm -rf "$work"
   cp -r "$here/module" "$work"
   kmake "$arch" -C "$build" M="$work" modules > "$folder/module.log" 2>&1 \
     || { cat "$folder/module.log" >&2; die "$1: the module does not build"; }
-  cp "$work/hwpkho_rig.ko" "$folder/module.ko"
+  put "$work/hwpkho_rig.ko" "$folder/module.ko"
   echo "$stamp" > "$folder/module.stamp"
 }
 
@@ -189,7 +295,7 @@ build_guest() {  # ARCH → $cache/guest-ARCH-HASH
   debian="$([ "$arch" = arm64 ] && echo arm64 || echo amd64)"
   guest="$cache/guest-$arch-$(hash_of "$here"/guest/* "$here/prepare.sh")"
   [ -s "$guest/busybox" ] && [ -s "$guest/python.tar" ] && return
-  [ -z "$check" ] || return 1
+  [ -z "$check" ] || lacks "the guests' programs for $arch"
   local deb
   deb="$(download "busybox-static:$debian")"
   mkdir -p "$guest"
@@ -237,12 +343,12 @@ for word in "$@"; do
   esac
 done
 [ ${#kinds[@]} -gt 0 ] || kinds=(arm64-4k arm64-64k x86_64)
-[ -z "${KERNEL:-}" ] || [ ${#kinds[@]} = 1 ] || die "KERNEL=DIR is one kernel: name its KIND (make kernel-test KINDS=...)"
+check_variables
 mkdir -p "$cache"
 
 if [ -n "$check" ]; then
-  for tool in qemu-system-aarch64 qemu-system-x86_64; do command -v $tool >/dev/null || exit 1; done
-  [ -n "${KERNEL:-}" ] || [ -n "${LINUX_SRC:-}" ] || [ -s "$cache/src/linux-source-$release/.unpacked" ] || exit 1
+  for tool in qemu-system-aarch64 qemu-system-x86_64; do command -v $tool >/dev/null || lacks "$tool"; done
+  [ -n "${KERNEL:-}" ] || [ -n "${LINUX_SRC:-}" ] || [ -s "$cache/src/linux-source-$release/.unpacked" ] || lacks "linux-source-$release"
 else
   # One at a time: what two would build is the same.
   exec 9> "$cache/lock"
@@ -252,7 +358,7 @@ fi
 [ -n "${KERNEL:-}" ] || find_source
 for kind in "${kinds[@]}"; do
   if [ -n "${KERNEL:-}" ]; then own_kernel "$kind"; else build_kernel "$kind"; fi
-  build_module "$kind"
+  choose_consumer "$kind"
   build_guest "$(arch_of "$kind")"
-  printf '%s %s %s\n' "$kind" "$folder" "$guest"
+  printf '%s %s %s %s\n' "$kind" "$folder" "$guest" "$consumer"
 done

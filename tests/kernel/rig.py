@@ -44,11 +44,19 @@ _APPLETS = (
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel of the cache, and the user space that fits it."""
+    """One kernel of the cache, and the user space that fits it.
+
+    Attributes:
+        kind: As prepare.sh calls it.
+        folder: What was built, with its configuration.
+        guest: The programs of its guests.
+        consumer: ``ours``, ``none`` where the kernel has one of its own, or a module's file.
+    """
 
     kind: str
     folder: Path
     guest: Path
+    consumer: str
 
     @property
     def page_size(self) -> int:
@@ -68,8 +76,27 @@ class Kernel:
     @property
     def module(self) -> Path | None:
         """The consumer, None where the kernel has one built in."""
-        path = self.folder / "module.ko"
-        return path if path.exists() else None
+        if self.consumer == "none":
+            return None
+        return self.folder / "module.ko" if self.ours else Path(self.consumer)
+
+    @property
+    def ours(self) -> bool:
+        """Whether the consumer is our module, whose lines in the log can be read."""
+        return self.consumer == "ours"
+
+    @property
+    def source(self) -> Path:
+        """The tree it was built from."""
+        build = self.folder / "build"
+        return build / "source" if (build / "source").exists() else build
+
+    @property
+    def handover_options(self) -> str:
+        """What prepare.sh found of the options that carry poison over a kexec."""
+        path = self.folder / "handover"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return "; ".join(lines) or "its tree has none"
 
     @property
     def python(self) -> Path:
@@ -102,15 +129,15 @@ class Kernel:
         return "ttyS0" if self.arch == "x86_64" else "ttyAMA0"
 
 
-def prepared(kind: str) -> Kernel | None:
-    """Return the kernel of a kind if the cache has it as the repository wants it now."""
+def prepared(kind: str) -> Kernel | str:
+    """Return the kernel of a kind as the repository wants it now, or why the cache has none."""
     told = subprocess.run(
         [HERE / "prepare.sh", "--check", kind], capture_output=True, text=True, check=False
     )
     if told.returncode:
-        return None
-    _, folder, guest = told.stdout.split()
-    return Kernel(kind, Path(folder), Path(guest))
+        return told.stderr.strip().removeprefix("prepare.sh: ") or "prepare.sh --check gives none"
+    _, folder, guest, consumer = told.stdout.rstrip("\n").split(" ", 3)
+    return Kernel(kind, Path(folder), Path(guest), consumer)
 
 
 # --- Archives -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
  * What busybox cannot do in a guest:
  *   rig poisoned                  PFNs with the HWPOISON flag in /proc/kpageflags, one 0x… a line
  *   rig free COUNT                so many PFNs of free pages from all over memory
+ *   rig huge COUNT                so many PFNs of pages inside huge pages, one of each
  *   rig load KERNEL INITRD ARGS   kexec_file_load()
  *   rig exec                      jump into what was loaded
  */
@@ -52,6 +53,21 @@ static int free_pages(uint64_t count)
 	return pages_with(KPF_BUDDY, there / count) < 0;
 }
 
+/* Not the first page of a huge one: that is what its flags stand on. */
+static int huge_pages(uint64_t count)
+{
+	uint64_t flags[4], pfn = 0;
+	int fd = open("/proc/kpageflags", O_RDONLY);
+
+	if (fd < 0)
+		return complain("/proc/kpageflags");
+	for (; count && read(fd, flags, sizeof(flags)) == sizeof(flags); pfn += 4)
+		if (flags[0] >> KPF_HUGE & 1 && flags[0] >> KPF_COMPOUND_HEAD & 1 && count--)
+			printf("0x%" PRIx64 "\n", pfn + 3);
+	close(fd);
+	return count != 0;
+}
+
 static int load(const char *kernel, const char *initrd, const char *args)
 {
 	int k = open(kernel, O_RDONLY), i = open(initrd, O_RDONLY);
@@ -69,6 +85,8 @@ int main(int argc, char **argv)
 		return pages_with(KPF_HWPOISON, 1) < 0;
 	if (argc == 3 && !strcmp(argv[1], "free"))
 		return free_pages(strtoull(argv[2], NULL, 10));
+	if (argc == 3 && !strcmp(argv[1], "huge"))
+		return huge_pages(strtoull(argv[2], NULL, 10));
 	if (argc == 5 && !strcmp(argv[1], "load"))
 		return load(argv[2], argv[3], argv[4]);
 	if (argc == 2 && !strcmp(argv[1], "exec")) {
@@ -76,6 +94,6 @@ int main(int argc, char **argv)
 		reboot(LINUX_REBOOT_CMD_KEXEC);
 		return complain("kexec");
 	}
-	fprintf(stderr, "usage: rig poisoned | free COUNT | load KERNEL INITRD ARGS | exec\n");
+	fprintf(stderr, "usage: rig poisoned | free COUNT | huge COUNT | load KERNEL INITRD ARGS | exec\n");
 	return 2;
 }

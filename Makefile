@@ -74,7 +74,7 @@ export LINUX_SRC CONFIG KERNEL MODULE
 kernel-test: venv
 	tests/kernel/prepare.sh $(KINDS)
 	HWPKHO_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \
-	  $(BIN)/pytest -m kernel -n auto --dist worksteal -v --durations=5 $(PYTEST) tests/kernel
+	  $(BIN)/pytest -m kernel -n auto --dist worksteal -rs --durations=5 $(PYTEST) tests/kernel
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build

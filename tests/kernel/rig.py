@@ -211,6 +211,11 @@ class Run:
         return bool(_CRASH.search(self.log)) or "hwpkho: user space" not in self.log
 
     @property
+    def crash(self) -> str:
+        """What the kernel said when it gave up; empty where it went silent."""
+        return next((x for x in self.log.splitlines() if _CRASH.search(x)), "")
+
+    @property
     def found(self) -> bool:
         """Whether the kernel took the handover."""
         return "found kexec handover data" in self.log

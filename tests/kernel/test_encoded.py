@@ -24,9 +24,9 @@ CASES = [
 
 
 def _booted(run: rig.Run) -> None:
-    assert run.ended == "by itself"
+    assert not run.crashed, f"the kernel crashed: {run.crash or 'it never reached user space'}"
+    assert run.ended == "by itself", f"the guest was ended ({run.ended}): HWPKHO_GUEST_SECONDS"
     assert run.found, "the kernel found no handover"
-    assert not run.crashed
 
 
 def _check(run: rig.Run, pfns: list[int]) -> None:

@@ -14,6 +14,7 @@ from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources import raw
+from hwpkho.sources.base import MIN_PAGE
 from hwpkho.sources.files import FileBytes
 from hwpkho.sources.registry import open_image
 from hwpkho.text import printable
@@ -30,6 +31,7 @@ _MAX_STRUCTURE = 1 << 16
 #: A list or document is at most this long, bytes.
 _MAX_TEXT = 1 << 29
 HANDOVER_JSON = "handover.json"
+ARCHES = ("x86_64", "arm64")
 
 
 class Memory(NamedTuple):
@@ -73,7 +75,10 @@ def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
         if image.capture_note:
             return _capture(image, name)
         if image.handover_note:
-            return Memory(image, *handover_json(image.handover_note, f"{name}: HWPKHO note"))
+            told = handover_json(image.handover_note, f"{name}: HWPKHO note")
+            if None not in (told.arch, image.arch) and told.arch != image.arch:
+                raise InputError(f"{name}: an ELF core of {image.arch}, its note says {told.arch}")
+            return Memory(image, told.handed, told.page_size)
         return Memory(image)
     head = bytes(file.read(0, _MAX_STRUCTURE))
     if head[:4] == fdt.MAGIC:
@@ -131,22 +136,42 @@ def _folder(folder: Path) -> Recognised:
         return copies.read_debugfs(folder)
     if not segments:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
-    handed, page_size = None, None
-    if (folder / HANDOVER_JSON).is_file():
-        path = folder / HANDOVER_JSON
-        with path.open("rb") as file:
-            handed, page_size = handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
-    return Memory(raw.open_segments(folder), handed, page_size)
+    path = folder / HANDOVER_JSON
+    if not path.is_file():
+        return Memory(raw.open_segments(folder))
+    with path.open("rb") as file:
+        told = handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
+    source = raw.open_segments(folder)
+    source.arch = told.arch
+    return Memory(source, told.handed, told.page_size)
 
 
-def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
-    """Read what a boot loader passes on: root FDT and scratch array, and the page size."""
+class Told(NamedTuple):
+    """What a ``handover.json`` says.
+
+    Attributes:
+        handed: What a boot loader passes on.
+        page_size: Bytes.
+        arch: ``x86_64`` or ``arm64``, None where it tells none.
+    """
+
+    handed: BootHandover
+    page_size: int
+    arch: str | None
+
+
+def handover_json(text: bytes, name: str) -> Told:
+    """Read what a boot loader passes on, the page size, and the architecture where it is told.
+
+    Raises InputError, with ``name``, for what is no such document or contradicts itself.
+    """
     import json
 
     try:
         document = json.loads(text)
         numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
         root, size, array, length, page_size = numbers
+        arch = document.get("arch")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
@@ -155,7 +180,11 @@ def handover_json(text: bytes, name: str) -> tuple[BootHandover, int]:
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
     if page_size not in PAGE_SIZES:
         raise InputError(f"{name}: page_size {page_size} is none of {PAGE_SIZES}")
-    return BootHandover(root, array, length, size), page_size
+    if arch not in (None, *ARCHES):
+        raise InputError(f"{name}: arch is none of {', '.join(ARCHES)}")
+    if arch == "x86_64" and page_size != MIN_PAGE:
+        raise InputError(f"{name}: x86_64 has pages of {MIN_PAGE} bytes, page_size is {page_size}")
+    return Told(BootHandover(root, array, length, size), page_size, arch)
 
 
 def _structure(head: bytes, size: int, name: str) -> copies.Copy:

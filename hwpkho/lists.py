@@ -29,6 +29,7 @@ class Listed(NamedTuple):
         handover: What it was taken from, None for a bare list.
         source: The memory of that handover, None where there is none.
         notes: What a user should know about the choice, one line each.
+        told_arch: The architecture that a bare list tells of itself.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Listed(NamedTuple):
     handover: Handover | None = None
     source: Source | None = None
     notes: tuple[str, ...] = ()
+    told_arch: str | None = None
 
     @property
     def kexec_count(self) -> int | None:
@@ -47,7 +49,7 @@ class Listed(NamedTuple):
     @property
     def arch(self) -> str | None:
         """The architecture, None where the case does not tell."""
-        return self.handover.arch if self.handover else None
+        return self.handover.arch if self.handover else self.told_arch
 
 
 def read_list(
@@ -74,7 +76,8 @@ def read_list(
         return listed._replace(source=case.source)
     size = told_page_size(case.pfns, options.page_size)
     notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
-    return Listed(case.name, case.pfns.pfns, size or DEFAULT_PAGE_SIZE, notes=notes)
+    bare = case.pfns
+    return Listed(case.name, bare.pfns, size or DEFAULT_PAGE_SIZE, notes=notes, told_arch=bare.arch)
 
 
 def told_page_size(bare: PfnList, asked: int | None) -> int | None:

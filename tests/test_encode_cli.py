@@ -276,7 +276,7 @@ def test_segments(cli, lst, tmp_path):
     passed = json.loads((out / "handover.json").read_text())
     assert passed["kho_fdt"] == [0x60000000, 4096]
     assert passed["kho_scratch"][1] == 16
-    assert passed["page_size"] == 4096
+    assert (passed["page_size"], passed["arch"]) == (4096, "x86_64")
     memory = (out / "0x60000000.bin").read_bytes()
     at = passed["kho_scratch"][0] - 0x60000000
     assert memory[at : at + 16] == (0x50000000).to_bytes(8, "little") + (64 << 20).to_bytes(
@@ -290,6 +290,76 @@ def test_segments(cli, lst, tmp_path):
     refused = cli("encode", lst, *PLACED, "--to", "segments", "-o", out, "-f")
     assert refused.code == 2
     assert "notes.txt" in refused.err
+
+
+@pytest.mark.parametrize(("arch", "size"), [("arm64", 4096), ("arm64", 16384), ("x86_64", 4096)])
+@pytest.mark.parametrize("to", ["segments", "elf"])
+def test_the_architecture_goes_along(arch, size, to, cli, tmp_path):
+    """To decode, to validate, alone and in a batch, and to whatever is made of it again."""
+    lst, iomem = tmp_path / "list.txt", tmp_path / "cases" / "one" / "iomem"
+    lst.write_text("0x10001\n")
+    out, again, decoded = iomem.parent / "memory", tmp_path / "again", tmp_path / "d.json"
+    out.parent.mkdir(parents=True)
+    iomem.write_text("00100000-3ffffffff : System RAM\n")
+    where = ["--at", "0x60000000", *SCRATCH]
+    made = cli("encode", lst, *where, "--arch", arch, "--page-size", size, "--to", to, "-o", out)
+    assert made.code == 0, made.err
+    for document in (
+        cli("decode", "--json", out).json["handovers"][0],
+        cli("validate", "--json", out).json,
+        cli("validate", "--json", out, "--memmap", iomem).json,
+        cli("encode", out, *where, "--json", "-f", "-o", again).json["handover"],
+        cli("merge", out, *where, "--to", "elf", "--json", "-f", "-o", again).json["handover"],
+        cli("merge", out, "--json").json,
+        cli("validate", "--json", "--batch", tmp_path / "cases").json["results"][0]["result"],
+    ):
+        assert document["arch"] == arch
+    decoded.write_text(cli("decode", "--json", out).out)
+    for source in (decoded, again):
+        made = cli("encode", source, *where, "--to", "segments", "-f", "-o", tmp_path / "third")
+        assert made.code == 0, made.err
+        assert json.loads((tmp_path / "third/handover.json").read_text())["arch"] == arch
+
+
+def test_a_folder_in_a_case_tells_the_architecture_too(cli, tmp_path):
+    """As the replayed handovers have it: memory/ and handover.json beside each other."""
+    lst, case = tmp_path / "list.txt", tmp_path / "cases" / "one"
+    lst.write_text("0x60010\n")
+    case.mkdir(parents=True)
+    made = cli("encode", lst, *PLACED, "--arch", "arm64", "--to", "segments", "-o", case / "memory")
+    assert made.code == 0, made.err
+    (case / "memory/handover.json").rename(case / "handover.json")
+    (result,) = cli("validate", "--json", "--batch", case.parent).json["results"]
+    assert (result["exit"], result["result"]["arch"]) == (0, "arm64")
+
+
+def test_cases_of_two_architectures_make_no_handover(cli, tmp_path):
+    lst = tmp_path / "list.txt"
+    lst.write_text("0x60010\n")
+    cores = [tmp_path / "arm64", tmp_path / "x86_64"]
+    for core in cores:
+        made = cli("encode", lst, *PLACED, "--arch", core.name, "-o", core)
+        assert made.code == 0, made.err
+    out = tmp_path / "out"
+    result = cli("merge", *cores, *PLACED, "--to", "elf", "-o", out)
+    assert (result.code, out.exists()) == (2, False)
+    assert "arm64 and x86_64: give --arch" in result.err
+    assert cli("merge", *cores).out == "0x60010\n"
+    assert cli("merge", *cores, "--json").json["arch"] is None
+    made = cli("merge", *cores, *PLACED, "--to", "elf", "-o", out, "--arch", "arm64")
+    assert made.code == 0, made.err
+
+
+def test_an_elf_core_that_contradicts_its_note_is_refused(cli, lst, tmp_path):
+    out = tmp_path / "handover.elf"
+    assert cli("encode", lst, *PLACED, "--arch", "arm64", "-o", out).code == 0
+    raw = bytearray(out.read_bytes())
+    raw[18:20] = (62).to_bytes(2, "little")
+    out.write_bytes(raw)
+    result = cli("decode", out)
+    assert result.code == 3
+    assert "x86_64" in result.err
+    assert "arm64" in result.err
 
 
 @pytest.mark.parametrize(

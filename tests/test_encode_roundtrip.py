@@ -100,8 +100,12 @@ def test_what_goes_in_comes_out(request, to, tmp_path):
     assert found.blob.vmalloc.flags == request.wanted_flags
     assert found.blob.vmalloc.order == request.order
     assert (found.chunks, found.pages) == (layout.chunks, layout.array)
-    assert handover.page_size == request.page_size
+    assert (handover.page_size, handover.arch) == (request.page_size, request.arch)
     assert handover.root.phys == layout.root
+    assert (handover.root.totalsize, handover.root.size) == (layout.totalsize, request.page_size)
+    assert handover.root.memory_map == layout.memory_map
+    assert handover.role is None  # what is made for the next kernel may be seen from either side
+    assert (handover.scratch.array or 0, handover.scratch.length) == layout.kho_scratch
     assert handover.root.fdt.version.number == request.kho
     assert handover.tracker == "complete"
     assert handover.metadata == request.metadata
@@ -122,6 +126,33 @@ def test_what_goes_in_comes_out(request, to, tmp_path):
     assert {p.code for p in handover.problems if p.severity != "note"} <= allowed
     check_places(request, layout)
     check_tracker(handover.walk.preserved, layout, request)
+
+
+@given(request=requests())
+@settings(max_examples=12)
+def test_every_form_says_as_much_as_it_can_hold(request, tmp_path, cli):
+    """A folder says what an ELF core says; a blob what its bytes say; captures of both, too."""
+    layout = build(request)
+    made = targets.Made(request.pfns, layout)
+    documents = []
+    for to in ("elf", "segments"):
+        path, crop = tmp_path / to, tmp_path / f"{to}.crop"
+        targets.save(targets.TARGETS[to], made, str(path), None, None, force=True)
+        assert cli("capture", path, "-f", "-o", crop).code == 0
+        for form in (path, crop):
+            (document,) = cli("decode", "--json", form).json["handovers"]
+            assert document.pop("source") == str(form)
+            documents.append(document)
+    assert all(d == documents[0] for d in documents)
+    whole = documents[0]
+    assert (whole["arch"], whole["page_size"]) == (request.arch, request.page_size)
+    path = tmp_path / "blob"
+    targets.save(targets.TARGETS["blob"], made, str(path), None, None, force=True)
+    (alone,) = cli("decode", "--json", path).json["handovers"]
+    told = ("revision", "version", "count", "vmalloc")
+    assert [alone["hwpoison"][k] for k in told] == [whole["hwpoison"][k] for k in told]
+    registered = request.page_size if request.wanted_revision == "fdt-v1" else None
+    assert alone["page_size"] == registered
 
 
 def check_places(request, layout):

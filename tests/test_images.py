@@ -216,6 +216,9 @@ def test_segments(page_size, tmp_path):
         '{"kho_fdt": [1, 2], "kho_scratch": [1, 2], "page_size": 5000}',
         '{"kho_fdt": [1, 2], "kho_scratch": [1, 2], "page_size": true}',
         '{"kho_fdt": null, "kho_scratch": [1, 2], "page_size": 4096}',
+        '{"kho_fdt": [1, 2], "kho_scratch": [1, 2], "page_size": 4096, "arch": "riscv64"}',
+        '{"kho_fdt": [1, 2], "kho_scratch": [1, 2], "page_size": 4096, "arch": ["arm64"]}',
+        '{"kho_fdt": [1, 2], "kho_scratch": [1, 2], "page_size": 16384, "arch": "x86_64"}',
     ],
 )
 def test_bad_handover_json(said, tmp_path):

@@ -170,22 +170,20 @@ def test_options_that_nothing_reads_are_wrong_usage(options, lists, cli):
     assert (result.code, result.out) == (2, "")
 
 
-def test_what_the_map_does_not_tell_is_kept_and_said(lists, e820, cli, monkeypatch):
-    """A gap in a map has no verdict; no map of today has one inside, so the judge is told."""
-    from hwpkho.model.validation import Ruling
-    from hwpkho.rules import verdicts
-
-    unknown = Ruling(None, None, "a gap")
-    monkeypatch.setattr(verdicts, "_NOT_RAM", unknown)
-    (a,) = lists([0x200, 0x999999])
+def test_what_the_map_does_not_tell_is_kept_and_said(lists, e820, cli):
+    """Where a line of the map is damaged nobody knows what there is."""
+    e820.write_text(E820.replace("[mem 0x0000000020001000-0x0000000020001fff]", "[mem 0x00000@@"))
+    (a,) = lists([0x200, 0x20001, 0x999999])
     result = cli("merge", a, "--memmap", e820, "--json")
-    assert result.json["pfns"] == [0x200, 0x999999]
-    assert _verdicts(result.json["not_replaying"]) == {0x999999: None}
-    assert result.json["left_out"] == []
-    assert "1 of which the map does not tell" in cli("merge", a, "--memmap", e820).err
+    assert result.json["pfns"] == [0x200, 0x20001]
+    assert _verdicts(result.json["not_replaying"]) == {0x20001: None, 0x999999: "not-ram"}
+    assert _verdicts(result.json["left_out"]) == {0x999999: "not-ram"}
+    assert "1 PFN lies where lines of the map are lost or damaged: kept" in result.err
+    told = cli("merge", a, "--memmap", e820).err
+    assert "kept though not replaying: 1 of which the map does not tell" in told
     only = cli("merge", a, "--memmap", e820, "--json", "--replayable-only")
     assert only.json["pfns"] == [0x200]
-    assert "left out by the memory map: 1 of which the map does not tell" in only.err
+    assert "1 not-ram, 1 of which the map does not tell" in only.err
 
 
 def test_entries_are_those_of_the_source_list(lists, tmp_path, e820, cli):

@@ -36,6 +36,9 @@ _DECIMAL_LIST = b"0123456789, \t\r\n"
 _MAX_DIGITS = 20
 
 
+_ARCHES = ("x86_64", "arm64")
+
+
 class PfnList(NamedTuple):
     """A list that is no handover.
 
@@ -43,11 +46,13 @@ class PfnList(NamedTuple):
         source: Where it comes from, printable.
         pfns: In the order given, repeats kept, ``array('Q')``.
         page_size: Bytes, None where the list does not tell.
+        arch: Of the machine that it was read from, None where the list does not tell.
     """
 
     source: str
     pfns: array[int]
     page_size: int | None = None
+    arch: str | None = None
 
 
 def parse(data: bytes, source: str, base: int = 10) -> PfnList:
@@ -145,12 +150,13 @@ def _parse_json(data: bytes, source: str) -> PfnList:
             f"{', '.join(_DOCUMENTS)}"
         )
     try:
-        items, page_size = read(document)
+        items, page_size, arch = read(document)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
     if page_size is not None and (type(page_size) is not int or page_size not in PAGE_SIZES):
         raise InputError(f"{source}: page_size {page_size!r} is none of {PAGE_SIZES}"[:160])
-    return PfnList(source, _from_items(items, source), page_size)
+    known = arch if isinstance(arch, str) and arch in _ARCHES else None
+    return PfnList(source, _from_items(items, source), page_size, known)
 
 
 def _from_items(items: Any, source: str) -> array[int]:
@@ -175,11 +181,11 @@ def _from_items(items: Any, source: str) -> array[int]:
     return pfns
 
 
-def _of_list(document: dict[str, Any]) -> tuple[Any, Any]:
-    return document["pfns"], document.get("page_size")
+def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return document["pfns"], document.get("page_size"), document.get("arch")
 
 
-def _of_decode(document: dict[str, Any]) -> tuple[Any, Any]:
+def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
     """The outgoing handover's list where it has one, else the incoming one's."""
     having = [h for h in document["handovers"] if h["hwpoison"]]
     if not having:
@@ -187,14 +193,15 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any]:
     best = next((h for h in reversed(having) if h["role"] == "out"), having[-1])
     if best["hwpoison"]["pfns"] is None:
         raise KeyError("the handover's PFNs are null")
-    return best["hwpoison"]["pfns"], best["page_size"]
+    return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")
 
 
-def _of_validate(document: dict[str, Any]) -> tuple[Any, Any]:
-    return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size")
+def _of_validate(document: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Its arch may be the one that was taken because nothing told any: it tells none."""
+    return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size"), None
 
 
-#: Schema → how to get (items, page size) out of the document.
+#: Schema → how to get (items, page size, architecture) out of the document.
 _DOCUMENTS = {
     SCHEMA: _of_list,
     "hwpkho.decode/1": _of_decode,

@@ -104,13 +104,14 @@ def with_handed(options: ValidateOptions, contents: Contents) -> ValidateOptions
         return options
     with contents.handed.open("rb") as file:
         text = file.read(_HEAD)
-    handed, page_size = inputs.handover_json(text, printable(str(contents.handed)))
+    handed, page_size, arch = inputs.handover_json(text, printable(str(contents.handed)))
     case = options.case
     scratch = case.kho_scratch
     return replace(
         options,
         case=case._replace(
             page_size=case.page_size or page_size,
+            arch=case.arch or arch,
             root_fdt=handed.fdt_addr if case.root_fdt is None else case.root_fdt,
             root_size=handed.fdt_size if case.root_fdt is None else case.root_size,
             kho_scratch=(handed.scratch_addr, handed.scratch_size) if scratch is None else scratch,

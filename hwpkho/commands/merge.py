@@ -11,6 +11,7 @@ from hwpkho import output
 from hwpkho.codecs.pfnlist import build_runs
 from hwpkho.commands import encode
 from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.encode.targets import TARGETS
 from hwpkho.errors import UsageError
 from hwpkho.lists import Listed, common_page_size, convert, read_list
 from hwpkho.model.comparison import Lives, known_by, lives, union
@@ -73,6 +74,7 @@ class Merged:
         kept_all: Whether nothing was to be left out.
         lives: Which case knew which PFN, where that was asked for.
         notes: What a user should know, one line each.
+        arches: The architectures that the cases tell.
         layout: The handover that was made of the result, None where that is a list.
     """
 
@@ -88,6 +90,7 @@ class Merged:
     kept_all: bool
     lives: Lives | None
     notes: tuple[str, ...]
+    arches: tuple[str, ...]
     layout: Layout | None = None
 
 
@@ -106,9 +109,17 @@ def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None)
     if merged.lives is not None:
         _write_provenance(merged, wish)
         return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size)))
-    given = Listed("the merged list", merged.pfns, merged.page_size)
+    given = Listed("the merged list", merged.pfns, merged.page_size, told_arch=_arch(merged, wish))
     result = encode.encode(given, wish)
     return replace(merged, notes=(*merged.notes, *result.notes), layout=result.layout)
+
+
+def _arch(merged: Merged, wish: Wish) -> str | None:
+    """Return the architecture for what is made; UsageError where the cases tell two."""
+    if len(merged.arches) > 1 and wish.arch is None and TARGETS[wish.to].placed:
+        told = " and ".join(merged.arches)
+        raise UsageError(f"the cases are of {told}: give --arch for what is to be made")
+    return next(iter(merged.arches), None)
 
 
 def _check(options: MergeOptions) -> None:
@@ -167,6 +178,7 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
         options.keep_all,
         _known_by(pfns, found) if options.provenance else None,
         tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys(x.arch for x in found if x.arch)),
     )
 
 

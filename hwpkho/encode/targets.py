@@ -63,12 +63,13 @@ class Target:
 
 
 def handover_json(layout: Layout) -> str:
-    """Return what a boot loader passes on: address and size of root FDT and scratch array."""
+    """Return what a boot loader passes on, and what no page of the handover tells."""
     return json.dumps(
         {
             "kho_fdt": list(layout.kho_fdt),
             "kho_scratch": list(layout.kho_scratch),
             "page_size": layout.page_size,
+            "arch": layout.arch,
         }
     )
 

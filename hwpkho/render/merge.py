@@ -22,6 +22,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
     """Return the fields of ``hwpkho.merge/1``; ``output`` is the file written, None for none."""
     return {
         "page_size": m.page_size,
+        "arch": m.arches[0] if len(m.arches) == 1 else None,
         "cases": [
             {"name": name, "entries": size} for name, size in zip(m.cases, m.sizes, strict=True)
         ],

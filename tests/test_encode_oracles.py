@@ -272,6 +272,7 @@ def test_pyelftools_reads_the_core(size):
         "kho_fdt": list(layout.kho_fdt),
         "kho_scratch": list(layout.kho_scratch),
         "page_size": size,
+        "arch": "arm64",
     }
     assert [(s["p_paddr"], s["p_filesz"]) for s in loads] == layout.extents()
     for segment in loads:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho import pieces
 from hwpkho.cases import CaseOptions, pick, read_case, why_unread
-from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE, MAX_PFNS
+from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.errors import InputError
+from hwpkho.listing import MAX_PFNS, Listing
+from hwpkho.model.comparison import first_seen
 from hwpkho.pages import page_shift
+from hwpkho.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +27,7 @@ class Listed(NamedTuple):
 
     Attributes:
         name: The case, printable.
-        pfns: In the case's order, repeats kept, ``array('Q')``.
+        pfns: In the case's order, repeats kept.
         page_size: Bytes.
         handover: What it was taken from, None for a bare list.
         source: The memory of that handover, None where there is none.
@@ -33,7 +36,7 @@ class Listed(NamedTuple):
     """
 
     name: str
-    pfns: array[int]
+    pfns: Listing
     page_size: int
     handover: Handover | None = None
     source: Source | None = None
@@ -102,10 +105,10 @@ def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
         raise InputError(f"{name}: the page size is not told; give --page-size BYTES")
     if found is None:
         notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
-        return Listed(name, array("Q"), page_size, handover, notes=tuple(notes))
+        return Listed(name, Listing(), page_size, handover, notes=tuple(notes))
     if found.pfns is None:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
-    return Listed(name, found.pfns, page_size, handover, notes=tuple(notes))
+    return Listed(name, Listing(found.pfns), page_size, handover, notes=tuple(notes))
 
 
 def common_page_size(lists: Sequence[Listed]) -> int:
@@ -123,24 +126,26 @@ def convert(listed: Listed, page_size: int) -> Listed:
     if listed.page_size == page_size:
         return listed
     shift = page_shift(listed.page_size) - page_shift(page_size)
-    pfns = array("Q")
+    small, large = listed.pfns, listed.pfns
     if shift > 0:
-        if len(listed.pfns) << shift > MAX_PFNS:
+        if large.count << shift > MAX_PFNS:
             raise InputError(f"{listed.name}: in pages of {page_size} bytes the list is too long")
-        for pfn in listed.pfns:
-            if pfn >> (64 - shift):
-                raise InputError(f"{listed.name}: PFN 0x{pfn:x} has no place below 2^64 bytes")
-            pfns.extend(range(pfn << shift, (pfn + 1) << shift))
-    else:
-        parts: dict[int, set[int]] = {}
-        for pfn in listed.pfns:
-            parts.setdefault(pfn >> -shift, set()).add(pfn)
-        for large, small in parts.items():
-            if len(small) != 1 << -shift:
+        high = next((pfn for pfn in large.last if pfn >> (64 - shift)), None)
+        if high is not None:
+            raise InputError(f"{listed.name}: PFN 0x{high:x} has no place below 2^64 bytes")
+        first = array("Q", (pfn << shift for pfn in large.first))
+        last = array("Q", (((pfn + 1) << shift) - 1 for pfn in large.last))
+        return listed._replace(pfns=Listing(first, last), page_size=page_size)
+    there, pages = pfn_set(small), 1 << -shift
+    for first_pfn, last_pfn in there:
+        for pfn in (first_pfn, last_pfn):
+            frame = pfn >> -shift
+            listed_there = there.pages(frame << -shift, (frame << -shift) + pages - 1)
+            if listed_there != pages:
                 raise InputError(
-                    f"{listed.name}: only {len(small)} of the {1 << -shift} pages in frame "
-                    f"0x{large:x} of {page_size} bytes are listed; converting would lose good "
+                    f"{listed.name}: only {listed_there} of the {pages} pages in frame "
+                    f"0x{frame:x} of {page_size} bytes are listed; converting would lose good "
                     "memory"
                 )
-            pfns.append(large)
-    return listed._replace(pfns=pfns, page_size=page_size)
+    frames = (array("Q", (pfn >> -shift for pfn in side)) for side in (small.first, small.last))
+    return listed._replace(pfns=first_seen([Listing(*frames)]), page_size=page_size)

@@ -1,313 +1,209 @@
-"""Sets of PFNs: made once of a list in any order, then asked for what lies between two PFNs.
+"""Sets of PFNs: disjoint ranges in ascending order, and what can be asked of them.
 
-A scattered list has as many runs as pages, so runs are made where they are wanted, a part at a
-time. All run ends and bounds are inclusive.
+What a range of 16 Mi PFNs costs is one range. All ends and bounds are inclusive.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
-from contextlib import suppress
-from functools import cached_property
 from itertools import accumulate, chain, compress, islice, repeat
-from operator import add, gt, lt, sub
+from operator import add, ge, gt, le, sub
 from typing import TYPE_CHECKING
-from zlib import adler32
+
+from hwpkho.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: A list is dense where it has one PFN in so many pages. Marking each in a byte for every page is
-#: a counting sort: half the time of sorting, and no more memory, which takes 40 bytes for a PFN.
-_DENSE = 32
-#: So many gaps show whether runs are long.
-_FEW = 64
-#: One PFN of so many is looked at for how large the largest may be.
-_SAMPLE = 64
-#: PFNs and runs handled together: what comes of them should stay in the processor's cache.
-_PART, _RUNS = 1 << 13, 1 << 10
-#: PFNs handled together: parts end at its multiples, or behind the run that lies across one. It is
-#: a power of ten for whoever writes them in decimal.
-BLOCK = 10_000
-#: Marks whose sum is taken at once: no more than it can be.
-_SUMMED = 65520
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
+#: Single PFNs are dense where there is one in so many pages. Marking each in a byte for every page
+#: sorts them in a third of the time of sorted(), and in less memory, which takes 40 bytes for each.
+_DENSE = 32
+#: PFNs marked together, and pages whose marks are read together.
+_PART, _BLOCK = 1 << 13, 1 << 16
+#: Runs handed out together.
+_RUNS = 1 << 10
+#: PFNs of several lists that are gathered in a set before they are sorted.
+_GATHERED = 1 << 21
 
 
-class PfnSet(ABC):
-    """A set of PFNs. ``low`` and ``high`` are PFNs, both inclusive; a run is cut where they are."""
+class PfnSet:
+    """A set of PFNs. ``low`` and ``high`` are PFNs, both inclusive; a run is cut where they are.
 
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return self.runs(0, PFN_MAX)
-
-    def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """Yield first and last PFN of each run between ``low`` and ``high``, ascending."""
-        cuts = (self.columns(*cut) for cut in self.cuts(low, high))
-        return chain.from_iterable(zip(first, last, strict=True) for first, last in cuts)
-
-    @abstractmethod
-    def following(self, pfn: int) -> int | None:
-        """Return the first PFN from ``pfn`` on, None where there is none."""
-
-    @abstractmethod
-    def preceding(self, pfn: int) -> int | None:
-        """Return the last PFN up to ``pfn``, None where there is none."""
-
-    @abstractmethod
-    def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """Return how many PFNs lie between ``low`` and ``high``."""
-
-    @abstractmethod
-    def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """Return how many runs lie between ``low`` and ``high``."""
-
-    @abstractmethod
-    def cuts(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """Yield what is between ``low`` and ``high`` in parts of some thousand runs at most.
-
-        No run goes on from one part into the next.
-        """
-
-    @abstractmethod
-    def columns(self, low: int, high: int, less: int = 0) -> tuple[Iterable[int], Iterable[int]]:
-        """Return the first and the last PFNs of the runs of one part, as :meth:`cuts` made it.
-
-        ``less`` is subtracted from all of them.
-        """
-
-
-class RunColumns(PfnSet):
-    """A set as columns of its runs.
-
-    Args:
-        first: First PFN of each run, ascending; there is a gap before each.
+    Attributes:
+        first: First PFN of each run, ascending, ``array('Q')``; there is a gap before each.
         last: Last PFN of each.
     """
 
-    def __init__(self, first: array[int], last: array[int]) -> None:
-        self._first, self._last = first, last
+    __slots__ = ("first", "last")
+
+    def __init__(self, first: array[int] | None = None, last: array[int] | None = None) -> None:
+        self.first = array("Q") if first is None else first
+        self.last = self.first if last is None else last
+
+    def __bool__(self) -> bool:
+        return bool(self.first)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.first, self.last, strict=True)
+
+    def __contains__(self, pfn: int) -> bool:
+        i = bisect_left(self.last, pfn)
+        return i < len(self.first) and self.first[i] <= pfn
+
+    def __or__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(1, (self, other))
+
+    def __and__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(2, (self, other))
+
+    def __sub__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(2, (self, other.gaps()))
+
+    def gaps(self) -> PfnSet:
+        """Return every PFN that is not in this set."""
+        first = [0, *map(add, self.last, repeat(1))]
+        last = [*map(sub, self.first, repeat(1)), PFN_MAX]
+        if first[-1] > PFN_MAX:
+            del first[-1], last[-1]
+        if last and last[0] < 0:
+            del first[0], last[0]
+        return PfnSet(array("Q", first), array("Q", last))
+
+    def listing(self) -> Listing:
+        """Return the PFNs, ascending."""
+        return Listing(self.first, self.last)
+
+    def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last PFN of each run between ``low`` and ``high``, ascending."""
+        return zip(*self.columns(low, high), strict=True)
 
     def following(self, pfn: int) -> int | None:
-        """See :meth:`PfnSet.following`."""
-        i = bisect_left(self._last, pfn)
-        return max(pfn, self._first[i]) if i < len(self._first) else None
+        """Return the first PFN from ``pfn`` on, None where there is none."""
+        i = bisect_left(self.last, pfn)
+        return max(pfn, self.first[i]) if i < len(self.first) else None
 
     def preceding(self, pfn: int) -> int | None:
-        """See :meth:`PfnSet.preceding`."""
-        i = bisect_right(self._first, pfn)
-        return min(pfn, self._last[i - 1]) if i else None
+        """Return the last PFN up to ``pfn``, None where there is none."""
+        i = bisect_right(self.first, pfn)
+        return min(pfn, self.last[i - 1]) if i else None
 
     def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """See :meth:`PfnSet.pages`."""
+        """Return how many PFNs lie between ``low`` and ``high``."""
         first, last = self.columns(low, high)
         return sum(last) - sum(first) + len(first)
 
     def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """See :meth:`PfnSet.run_count`."""
+        """Return how many runs lie between ``low`` and ``high``."""
         i, j = self._span(low, high)
         return j - i
 
     def cuts(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """See :meth:`PfnSet.cuts`."""
+        """Yield what is between ``low`` and ``high`` in parts of a thousand runs at most.
+
+        No run goes on from one part into the next.
+        """
         i, j = self._span(low, high)
         for at in range(i, j, _RUNS):
             end = min(at + _RUNS, j)
-            yield max(low, self._first[at]), min(high, self._last[end - 1])
+            yield max(low, self.first[at]), min(high, self.last[end - 1])
 
-    def columns(self, low: int, high: int, less: int = 0) -> tuple[Sequence[int], Sequence[int]]:
-        """See :meth:`PfnSet.columns`."""
+    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the first and the last PFNs of the runs between ``low`` and ``high``."""
         i, j = self._span(low, high)
-        first, last = self._first[i:j], self._last[i:j]
+        first, last = self.first[i:j], self.last[i:j]
         if first:
             first[0] = max(first[0], low)
             last[-1] = min(last[-1], high)
-        if less:
-            return [pfn - less for pfn in first], [pfn - less for pfn in last]
         return first, last
 
     def _span(self, low: int, high: int) -> tuple[int, int]:
-        i = bisect_left(self._last, low)
-        return i, bisect_right(self._first, high, i) if low <= high else i
+        i = bisect_left(self.last, low)
+        return i, bisect_right(self.first, high, i) if low <= high else i
 
 
-class Marked(PfnSet):
-    """A set as a byte for each page, 1 where its PFN is in it; for dense ones.
+def pfn_set(pfns: Iterable[int]) -> PfnSet:
+    """Return the set of ``pfns``, which stand in any order and may repeat.
 
-    Args:
-        marks: The bytes, 0 or 1.
-        base: PFN of the first.
+    A :class:`Listing` costs what its ranges do.
     """
-
-    def __init__(self, marks: bytearray, base: int) -> None:
-        self._marks, self._base = marks, base
-
-    def __reduce__(self) -> tuple[type[RunColumns], tuple[array[int], array[int]]]:
-        """For another process the runs: there may be few in many marks."""
-        first, last = array("Q"), array("Q")
-        for cut in self.cuts(0, PFN_MAX):
-            starts, ends = self.columns(*cut)
-            first.extend(starts)
-            last.extend(ends)
-        return RunColumns, (first, last)
-
-    def following(self, pfn: int) -> int | None:
-        """See :meth:`PfnSet.following`."""
-        at = max(0, pfn - self._base)
-        found = self._marks.find(1, at, at - at % BLOCK + BLOCK)
-        if found < 0:  # there may be a long way to go, and somebody who often asks
-            i = bisect_right(self._filled, at)
-            if i == len(self._filled):
-                return None
-            found = self._marks.find(1, self._filled[i])
-        return found + self._base
-
-    @cached_property
-    def _filled(self) -> list[int]:
-        """Where each block of marks begins that has any."""
-        found: list[int] = []
-        at = 0
-        while (at := self._marks.find(1, at)) >= 0:
-            found.append(at - at % BLOCK)
-            at = found[-1] + BLOCK
-        return found
-
-    def preceding(self, pfn: int) -> int | None:
-        """See :meth:`PfnSet.preceding`."""
-        at = self._marks.rfind(1, 0, max(0, pfn - self._base + 1))
-        return None if at < 0 else at + self._base
-
-    def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """See :meth:`PfnSet.pages`."""
-        start, end = self._slice(low, high)
-        with memoryview(self._marks)[start:end] as marks:
-            # The lower half of this checksum (RFC 1950) is the sum of the bytes modulo 65521. It
-            # is far faster than count() where marks and gaps mix, and never much slower.
-            parts = range(0, len(marks), _SUMMED)
-            return sum(adler32(marks[at : at + _SUMMED], 0) & 0xFFFF for at in parts)
-
-    def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """See :meth:`PfnSet.run_count`."""
-        start, end = self._slice(low, high)
-        goes_on = self._marks.startswith(b"\1", start, end)
-        return self._marks.count(b"\0\1", start, end) + goes_on
-
-    def cuts(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """See :meth:`PfnSet.cuts`."""
-        at, stop = self._slice(low, high)
-        while (at := self._marks.find(1, at, stop)) >= 0:
-            after = BLOCK - (self._base + at) % BLOCK
-            end = self._marks.find(0, at + after, stop)
-            if end < 0:
-                end = stop
-            yield self._base + at, self._base + end - 1
-            at = end
-
-    def columns(self, low: int, high: int, less: int = 0) -> tuple[Iterable[int], Iterable[int]]:
-        """See :meth:`PfnSet.columns`."""
-        start, end = self._slice(low, high)
-        part, first = bytes(memoryview(self._marks)[start:end]), self._base + start - less
-        if len(part) < 2 * BLOCK:  # longer ones are a long run
-            gaps = _gaps(part)
-            if gaps[:_FEW].count(0) <= _FEW >> 1:
-                found = _places(gaps, first)
-                gaps[0] = gaps[-1] = 1
-                return compress(found, gaps), compress(found, islice(gaps, 1, None))
-        return _long_runs(part, first)
-
-    def _slice(self, low: int, high: int) -> tuple[int, int]:
-        return max(0, low - self._base), max(0, high - self._base + 1)
+    listing = pfns if isinstance(pfns, Listing) else Listing(pfns)
+    if listing.last is listing.first:
+        ordered = _distinct(listing.first)
+        return _joined(ordered, ordered)
+    return _joined(_ascending(listing.first), _ascending(listing.last))
 
 
-def pfn_set(pfns: array[int]) -> PfnSet:
-    """Return the set of ``pfns``, which stand in any order and may repeat."""
-    marked = _marks(pfns) if pfns else None
-    return Marked(*marked) if marked else sorted_set(sorted(pfns))
+def union(listings: Iterable[Listing]) -> PfnSet:
+    """Return the PFNs that are in any of ``listings``."""
+    whole = PfnSet()
+    single: set[int] = set()
+    for listing in listings:
+        if listing.last is not listing.first:
+            whole |= pfn_set(listing)
+            continue
+        for at in range(0, len(listing.first), _GATHERED):
+            single.update(listing.first[at : at + _GATHERED])
+            if len(single) > _GATHERED:
+                whole |= pfn_set(array("Q", sorted(single)))
+                single.clear()
+    return whole | pfn_set(array("Q", sorted(single)))
 
 
-def sorted_set(pfns: Sequence[int]) -> PfnSet:
-    """Return the set of an ascending sequence, which may repeat; in a few passes in C."""
-    if not pfns:
-        return RunColumns(array("Q"), array("Q"))
-    rest = pfns[1:]
-    gaps = bytes(map(gt, map(sub, rest, pfns), repeat(1)))
-    first, last = array("Q", pfns[:1]), array("Q")
-    if gaps.count(1) > len(gaps) >> 4:
-        first.extend(compress(rest, gaps))
-        last.extend(compress(pfns, gaps))
-    else:
-        at = gaps.find(1)
-        while at >= 0:
-            first.append(rest[at])
-            last.append(pfns[at])
-            at = gaps.find(1, at + 1)
-    last.append(pfns[-1])
-    return RunColumns(first, last)
+def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
+    """Return the PFNs that are in ``count`` or more of ``sets``; 1 is the union.
 
-
-def sorted_unique(pfns: Iterable[int]) -> array[int]:
-    """Return the distinct values of ``pfns`` in ascending order as ``array('Q')``.
-
-    An array that is so already is returned itself.
+    Where ``i`` runs have ended and ``i + count`` have begun, ``count`` hold the PFN. So with all
+    first PFNs in ascending order, and all last ones, what is wanted lies from begin number
+    ``i + count`` to end number ``i + 1``, for every ``i`` where there is something between them.
     """
-    given = pfns if isinstance(pfns, array) else array("Q", pfns)
-    if all(map(lt, given, islice(given, 1, None))):
-        return given
-    marked = _marks(given)
-    if marked is None:
-        ordered = sorted(given)
-        return array("Q", (ordered[0], *compress(ordered[1:], map(sub, ordered[1:], ordered))))
-    marks, base = marked
-    found = array("Q")
-    for at in range(0, len(marks), BLOCK):
-        found.extend(_places(_gaps(bytes(marks[at : at + BLOCK])), base + at))
-    return found
+    first = _ascending(array("Q", chain.from_iterable(s.first for s in sets)))
+    last = _ascending(array("Q", chain.from_iterable(s.last for s in sets)))
+    first = first[count - 1 :]
+    last = last[: len(first)]
+    if count > 1:
+        held = bytes(map(le, first, last))
+        first, last = array("Q", compress(first, held)), array("Q", compress(last, held))
+    return _joined(first, last)
 
 
-def _marks(pfns: array[int]) -> tuple[bytearray, int] | None:
-    """Return a 1 for each of ``pfns``, 0 for others, and the PFN of the first; None if sparse."""
-    limit = len(pfns) * _DENSE
-    # To find the largest takes a third as long as marking: some of them mostly tell.
-    some = max(pfns[::_SAMPLE])
-    if some < limit:
-        with suppress(IndexError):
-            return _marked(pfns, 0, min(some + (some >> 6) + 1, limit)), 0
-    base, high = min(pfns), max(pfns)
-    return None if high - base >= limit else (_marked(pfns, base, high - base + 1), base)
+def _joined(first: array[int], last: array[int]) -> PfnSet:
+    """Return the set of the ranges between two ascending columns; they may touch and overlap."""
+    if not first:
+        return PfnSet()
+    # Where a gap begins, as many ranges have ended as have begun.
+    gaps = bytes(map(gt, map(sub, islice(first, 1, None), last), repeat(1)))
+    if gaps.count(1) == len(gaps):
+        return PfnSet(first, last)
+    return PfnSet(
+        array("Q", compress(first, b"\1" + gaps)), array("Q", compress(last, gaps + b"\1"))
+    )
 
 
-def _marked(pfns: array[int], base: int, size: int) -> bytearray:
-    marks = bytearray(size)
-    for at in range(0, len(pfns), _PART):
-        part = pfns[at : at + _PART].tolist()  # a list is gone through faster than an array
-        for pfn in part if not base else map(sub, part, repeat(base)):
+def _ascending(column: array[int]) -> array[int]:
+    if all(map(ge, islice(column, 1, None), column)):
+        return column
+    return array("Q", sorted(column))
+
+
+def _distinct(column: array[int]) -> array[int]:
+    """Return the distinct values of a column, ascending; an ascending one may keep repeats."""
+    if all(map(ge, islice(column, 1, None), column)):
+        return column
+    base, high = min(column), max(column)
+    if high - base >= len(column) * _DENSE:
+        return array("Q", sorted(column))
+    marks = bytearray(high - base + 1)
+    for at in range(0, len(column), _PART):
+        part = column[at : at + _PART].tolist()  # a list is gone through faster than an array
+        for pfn in map(sub, part, repeat(base)):
             marks[pfn] = 1
-    del marks[marks.rfind(1) + 1 :]
-    return marks
-
-
-def _gaps(marks: bytes) -> list[int]:
-    """Return how many 0 stand before each 1, and behind the last."""
-    return list(map(len, marks.split(b"\1")))
-
-
-def _places(gaps: list[int], base: int) -> list[int]:
-    """Return the PFNs of marks by the gaps before them; the marks begin at PFN ``base``."""
-    # Before a mark stand the gaps up to it and the marks before it.
-    return list(map(add, accumulate(gaps), range(base, base + len(gaps) - 1)))
-
-
-def _long_runs(marks: bytes, base: int) -> tuple[list[int], list[int]]:
-    """Return first and last PFNs of the runs of 1; for few, or long ones."""
-    starts: list[int] = []
-    ends: list[int] = []
-    end = 0
-    while (start := marks.find(1, end)) >= 0:
-        end = marks.find(0, start)
-        if end < 0:
-            end = len(marks)
-        starts.append(base + start)
-        ends.append(base + end - 1)
-    return starts, ends
+    found = array("Q")
+    for at in range(0, len(marks), _BLOCK):
+        gaps = list(map(len, marks[at : at + _BLOCK].split(b"\1")))
+        # Before a mark stand the gaps up to it and the marks before it.
+        places = range(base + at, base + at + len(gaps) - 1)
+        found.extend(array("Q", map(add, accumulate(gaps), places)))
+    return found

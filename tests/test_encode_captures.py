@@ -114,7 +114,7 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     )
     encode(given, wish)
     (made,) = read_case([str(out)]).handovers
-    assert made.hwpoison.pfns == given.pfns
+    assert made.hwpoison.pfns == given.pfns.array()
     assert (made.arch, made.page_size) == (given.arch, given.page_size)
     assert made.tracker == "complete"
     assert made.scratch.areas == ((0x5000_0000, 64 << 20),)

@@ -15,8 +15,9 @@ from hwpkho import output, pieces
 from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import PHYS_LIMIT, Request
-from hwpkho.encode.space import NoRoomError, Poison, Space, merged, without
+from hwpkho.encode.space import NoRoomError, Space, merged, stretches, without
 from hwpkho.errors import InputError, UsageError
+from hwpkho.pfnset import pfn_set
 
 RANGES = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), max_size=6)
 ONE = array("Q", [1])
@@ -54,16 +55,16 @@ FRAMES = st.one_of(st.integers(0, 50), st.integers(BUCKET - 20, BUCKET + 20))
     length=st.integers(0, 60),
 )
 def test_stretches_leave_out_what_is_poisoned(pfns, first, length):
-    found = list(Poison(pfns).stretches(first, first + length))
+    found = list(stretches(first, first + length, pfn_set(pfns)))
     assert members(found) == set(range(first, first + length)) - set(pfns)
     assert is_tidy(found)
 
 
 def test_stretches_cost_what_is_poisoned_not_what_is_free():
     far = 1 << 40
-    assert list(Poison([3, far - 1]).stretches(1, far)) == [(1, 3), (4, far - 1)]
-    full = Poison(range(BUCKET - 2, 2 * BUCKET + 2))
-    assert list(full.stretches(0, far)) == [(0, BUCKET - 2), (2 * BUCKET + 2, far)]
+    assert list(stretches(1, far, pfn_set([3, far - 1]))) == [(1, 3), (4, far - 1)]
+    full = pfn_set(range(BUCKET - 2, 2 * BUCKET + 2))
+    assert list(stretches(0, far, full)) == [(0, BUCKET - 2), (2 * BUCKET + 2, far)]
 
 
 @given(
@@ -71,7 +72,7 @@ def test_stretches_cost_what_is_poisoned_not_what_is_free():
     wanted=st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3)), max_size=20),
 )
 def test_space_hands_out_each_frame_once(pfns, wanted):
-    space = Space([(3, 90), (100, 150)], Poison(pfns))
+    space = Space([(3, 90), (100, 150)], pfn_set(pfns))
     free = members([(3, 90), (100, 150)]) - set(pfns)
     for pages, align in wanted:
         if pages == 9:  # nine single ones
@@ -95,7 +96,7 @@ def test_space_hands_out_each_frame_once(pfns, wanted):
 
 
 def test_leftovers_are_limited():
-    space = Space([(0, 100_001)], Poison(range(0, 100_000, 2)))
+    space = Space([(0, 100_001)], pfn_set(range(0, 100_000, 2)))
     assert space.run(1) == 1
     assert space.run(2) == 99_999  # passes by 50 000 single frames
     with pytest.raises(NoRoomError):

@@ -149,3 +149,55 @@ def test_random_files(tmp_path_factory, data, magic):
     path = tmp_path_factory.getbasetemp() / f"random-{os.getpid()}"
     path.write_bytes(magic + data)
     _decode(path)
+
+
+#: 16 Mi PFNs in ten bytes.
+BOMB = "0-0xfffffe"
+RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 0xFFFFFE]]})
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["validate", "bomb", "--json"], 0),
+        (["validate", "json", "--memmap", "iomem"], 1),
+        (["diff", "bomb", "json"], 0),
+        (["diff", "bomb", "empty", "bomb"], 1),
+        (["diff", "bomb", "empty", "--plain", "--memmap", "iomem"], 1),
+        (["merge", "bomb", "json", "--provenance"], 0),
+        (["merge", "bomb", "json", *["other"] * 9, "--provenance", "--exclude", "odd"], 0),
+        (["merge", "bomb", "--memmap", "iomem", "--provenance", "--first-seen"], 0),
+        (["merge", "bomb", "json", "--intersect", "--exclude", "bomb"], 0),
+        (["merge", "bomb", "--to-page-size", "65536", "--exclude", "bomb"], 3),
+        (["merge", "bomb", "high"], 3),
+        (["validate", "too-long"], 3),
+        (["encode", "many", "--to", "list", "-o", "out"], 0),
+        (["encode", "many", "--at", "0x200000000", "--no-scratch", "-o", "out"], 0),
+        (["encode", "many", "--to", "blob", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
+        (["encode", "many", "--to", "segments", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
+        (["merge", "many", "--json"], 0),
+        (["diff", "many", "empty", "--json"], 1),
+    ],
+)
+def test_ranges_stay_ranges(args, code, tmp_path):
+    """A range costs what a range does; the array that encode makes of it takes 8 bytes a PFN."""
+    files = {
+        "bomb": BOMB,
+        "json": RANGES,
+        "empty": "# none\n",
+        "high": "0x1000000-0x1000001",
+        "many": "0-0xfffff",
+        "odd": " ".join(f"{i}-{i + 5}" for i in range(0, 9000, 9)),
+        "other": "0x900000-0xffffff, 5-0x2aaaaa # c\n0x10",
+        "too-long": "0-0xffffffffffffffff",
+        "iomem": "00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    named = [str(tmp_path / a) if a in files or a == "out" else a for a in args]
+    cost = measure.hwpkho(named, tmp_path)
+    assert cost.code == code, cost.err
+    assert cost.peak < 60 << 20
+    assert cost.cpu < 5
+    if code == 3:
+        assert cost.err.count(b"\n") == 1

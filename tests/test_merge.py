@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from dataclasses import replace
 
 import captures
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from hwpkho.codecs.pfnlist import build_text
-from hwpkho.model.comparison import union
+from hwpkho.commands.merge import MergeOptions, merge
+from hwpkho.commands.validate import ValidateOptions
 
 LISTS = st.lists(
     st.lists(st.integers(0, 99) | st.integers(0, 2**52), max_size=40).map(lambda x: array("Q", x)),
@@ -279,20 +281,33 @@ def test_a_merged_document_is_an_input_again(lists, tmp_path, cli):
     assert cli("diff", document, a, b, "--json").json["cases"][0]["pfns"] == 3
 
 
-@given(LISTS)
-def test_union_is_commutative_associative_and_idempotent(lists):
-    whole = union(lists)
-    assert union(lists[::-1]) == whole
-    assert union([union(lists[:1]), *lists[1:]]) == whole
-    assert union([whole, whole]) == whole
-    assert list(whole) == sorted(set().union(*lists))
+def _written(folder, lists):
+    paths = []
+    for number, pfns in enumerate(lists):
+        path = folder / f"drawn{number}.txt"
+        path.write_text(build_text(pfns) or "# empty\n")
+        paths.append(str(path))
+    return paths
 
 
 @given(LISTS)
-def test_first_seen_keeps_the_order_and_loses_nothing(lists):
-    merged = union(lists, in_order=True)
+def test_a_merge_is_commutative_associative_and_idempotent(tmp_path_factory, lists):
+    folder = tmp_path_factory.mktemp("lists")
+    options = MergeOptions(ValidateOptions())
+    paths = _written(folder, lists)
+    whole = merge(paths, options).pfns.tolist()
+    assert whole == sorted(set().union(*lists))
+    assert merge(paths[::-1], options).pfns.tolist() == whole
+    (again,) = _written(folder, [whole])
+    assert merge([again, *paths[1:], again], options).pfns.tolist() == whole
+
+
+@given(LISTS)
+def test_first_seen_keeps_the_order_and_loses_nothing(tmp_path_factory, lists):
+    paths = _written(tmp_path_factory.mktemp("lists"), lists)
     flat = [p for x in lists for p in x]
-    assert list(merged) == sorted(set(flat), key=flat.index)
-    shared = union(lists, in_order=True, intersect=True)
+    how = MergeOptions(ValidateOptions(), in_order=True)
+    assert merge(paths, how).pfns.tolist() == list(dict.fromkeys(flat))
+    shared = merge(paths, replace(how, intersect=True)).pfns.tolist()
     assert set(shared) == set.intersection(*(set(x) for x in lists))
-    assert sorted(shared) == list(union(lists, intersect=True))
+    assert shared == sorted(shared, key=flat.index)

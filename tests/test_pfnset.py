@@ -1,67 +1,120 @@
-"""Lists of PFNs as runs, compared with looking at each."""
+"""Lists of PFNs and sets of them as ranges, compared with looking at each."""
 
 from __future__ import annotations
 
 import pickle
-import time
 from array import array
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.listing import Listing, of_runs, parts
+from hwpkho.model.comparison import first_seen
 from hwpkho.model.validation import Ruling, Runs
 from hwpkho.pages import runs
-from hwpkho.pfnset import pfn_set, sorted_set, sorted_unique
+from hwpkho.pfnset import PFN_MAX, PfnSet, in_at_least, pfn_set, union
 
-U64 = st.integers(0, (1 << 64) - 1)
+U64 = st.integers(0, PFN_MAX)
 #: Few and close together, so that they make runs and repeat; or anything.
 PFNS = st.lists(st.integers(0, 60), max_size=50) | st.lists(U64, max_size=20)
 #: Many enough and close enough to be marked instead of sorted.
 DENSE = st.lists(st.integers(0, 400) | st.integers(100, 130), min_size=20, max_size=200)
 
 
-@given(PFNS)
-def test_sorted_unique(pfns):
-    want = array("Q", sorted(set(pfns)))
-    for given_ in (pfns, array("Q", pfns), set(pfns), iter(pfns)):
-        assert sorted_unique(given_) == want
+@st.composite
+def listings(draw):
+    """Ranges in any order, overlapping, touching, long ones and single PFNs; near 0 and 2^64."""
+    base = draw(st.sampled_from((0, 0, 7, PFN_MAX - 60)))
+    starts = st.integers(base, base + 50)
+    drawn = draw(st.lists(st.tuples(starts, st.sampled_from((0, 0, 1, 5, 10))), max_size=12))
+    return of_runs((first, first + more) for first, more in drawn)
 
 
-def test_sorted_unique_does_not_copy_what_is_sorted():
-    pfns = array("Q", range(9))
-    assert sorted_unique(pfns) is pfns
+@given(listings())
+def test_a_listing_keeps_order_and_repeats(listing):
+    want = [pfn for first, last in listing.runs() for pfn in range(first, last + 1)]
+    assert list(listing) == listing.tolist() == listing.array().tolist() == want
+    assert (len(listing), listing.count) == (len(want), len(want))
+    assert [pfn for part in parts(listing) for pfn in part] == want
+
+
+def test_a_listing_of_single_pages_has_one_column():
+    pfns = array("Q", [5, 5, 4])
+    listing = Listing(pfns, array("Q", pfns))
+    assert listing.first is listing.last is listing.array() is pfns
+    with pytest.raises(ValueError, match="ends before"):
+        Listing(array("Q", [3]), array("Q", [2]))
 
 
 @given(PFNS | DENSE)
 def test_sets(pfns):
     want = list(runs(sorted(pfns)))
-    made = pfn_set(array("Q", pfns))
-    assert list(made) == want
-    assert list(sorted_set(sorted(pfns))) == want
-    assert (made.run_count(), made.pages()) == (len(want), len(set(pfns)))
+    for given_ in (pfns, array("Q", pfns), set(pfns), iter(pfns), sorted(pfns), Listing(pfns)):
+        made = pfn_set(given_)
+        assert list(made) == want
+        assert (made.run_count(), made.pages()) == (len(want), len(set(pfns)))
+        assert bool(made) == bool(pfns)
+
+
+@given(listings())
+def test_sets_of_ranges(listing):
+    made = pfn_set(listing)
+    assert list(made) == list(runs(sorted(listing)))
+    assert list(made.listing()) == sorted(set(listing))
+
+
+@given(st.lists(listings(), min_size=1, max_size=4), st.integers(1, 4))
+def test_in_at_least_so_many(lists, count):
+    sets = [pfn_set(x) for x in lists]
+    members = [set(x) for x in lists]
+    want = {p for p in set().union(*members) if sum(p in m for m in members) >= count}
+    assert list(in_at_least(count, sets)) == list(runs(sorted(want)))
+
+
+@given(listings(), listings())
+def test_the_algebra(a, b):
+    left, right = pfn_set(a), pfn_set(b)
+    one, other = set(a), set(b)
+    for made, want in (
+        (left | right, one | other),
+        (left & right, one & other),
+        (left - right, one - other),
+    ):
+        assert list(made) == list(runs(sorted(want)))
+    assert list(left | left.gaps()) == [(0, PFN_MAX)]
+    assert not left & left.gaps()
+
+
+@given(st.lists(listings(), max_size=4))
+def test_unions_of_lists(lists):
+    want = list(runs(sorted(p for x in lists for p in x)))
+    assert list(union(lists)) == want
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hwpkho.pfnset._GATHERED", 3)
+        assert list(union(lists)) == want
+
+
+@given(st.lists(listings() | PFNS.map(Listing), max_size=4), listings())
+def test_first_seen_keeps_the_order_and_loses_nothing(lists, kept):
+    flat = [p for x in lists for p in x]
+    seen = first_seen(lists)
+    assert seen.tolist() == list(dict.fromkeys(flat))
+    want = [p for p in seen if p in set(kept)]
+    assert seen.within(pfn_set(kept)).tolist() == want
 
 
 @given(st.integers(1, 200), st.integers(1, 40))
 def test_long_runs(length, count):
     pfns = array("Q", [i * 1000 + k for i in range(count) for k in range(length)])
     want = [(i * 1000, i * 1000 + length - 1) for i in range(count)]
-    assert list(sorted_set(pfns)) == want
+    assert list(pfn_set(pfns)) == want
     assert list(pfn_set(pfns[::-1])) == want
 
 
-def test_runs_go_on_over_the_parts_that_are_looked_at_together():
-    """Runs that begin, end or go on where a part does, long and single, far from 0 and not."""
-    edge = 1 << 15
-    for base in (0, 7, 1 << 40):
-        pfns = [edge - 1, edge, *range(2 * edge - 9, 4 * edge + 9), 5 * edge - 1, 6 * edge]
-        pfns = [base + pfn for pfn in pfns]
-        assert list(pfn_set(array("Q", reversed(pfns)))) == list(runs(pfns))
-
-
-@given(PFNS | DENSE, st.integers(0, 400), st.integers(-1, 400) | U64, st.booleans())
-def test_what_lies_between(pfns, low, high, dense):
-    made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
+@given(PFNS | DENSE, st.integers(0, 400), st.integers(-1, 400) | U64)
+def test_what_lies_between(pfns, low, high):
+    made = pfn_set(pfns)
     inside = sorted({pfn for pfn in pfns if low <= pfn <= high})
     want = list(runs(inside))
     assert list(made.runs(low, high)) == want
@@ -70,45 +123,31 @@ def test_what_lies_between(pfns, low, high, dense):
     assert made.preceding(high) == max((pfn for pfn in pfns if pfn <= high), default=None)
 
 
-@given(DENSE, st.integers(0, 400), st.integers(-1, 400), st.booleans())
-def test_parts_are_small_and_cut_no_run(pfns, low, high, dense):
+@given(DENSE, st.integers(0, 400), st.integers(-1, 400))
+def test_parts_are_small_and_cut_no_run(pfns, low, high):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hwpkho.pfnset.BLOCK", 16)
         patch.setattr("hwpkho.pfnset._RUNS", 5)
-        made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
-        parts = [list(zip(*made.columns(*cut), strict=True)) for cut in made.cuts(low, high)]
-    assert all(0 < len(part) <= 9 for part in parts)
-    assert [run for part in parts for run in part] == list(
+        made = pfn_set(pfns)
+        cut = [list(made.runs(*cut)) for cut in made.cuts(low, high)]
+    assert all(0 < len(part) <= 5 for part in cut)
+    assert [run for part in cut for run in part] == list(
         runs(sorted(pfn for pfn in pfns if low <= pfn <= high))
     )
 
 
-@given(PFNS | DENSE, st.booleans())
-def test_another_process_gets_the_same_set(pfns, dense):
-    made = pfn_set(array("Q", pfns)) if dense else sorted_set(sorted(pfns))
-    assert list(pickle.loads(pickle.dumps(made))) == list(runs(sorted(pfns)))
+@given(listings())
+def test_another_process_gets_the_same_set(listing):
+    made = pfn_set(listing)
+    assert list(pickle.loads(pickle.dumps(made))) == list(made)
 
 
-#: A long run, a gap of 30 million pages, a page: many marks, two runs.
-GAP = array("Q", [*range(1 << 20), 31 << 20])
-
-
-def test_how_many_of_many():
-    made = pfn_set(GAP)
-    for low, high in ((0, 1 << 40), (5, 65524), (5, 65525), (5, 65526), (1 << 19, 31 << 20)):
-        assert made.pages(low, high) == sum(low <= pfn <= high for pfn in GAP)
-
-
-def test_few_runs_are_little_for_another_process():
-    assert len(pickle.dumps(pfn_set(GAP))) < 1000
-
-
-def test_a_gap_is_not_gone_through_each_time():
-    """A picture asks for every cell."""
-    made = pfn_set(GAP)
-    start = time.process_time()
-    assert {made.following(pfn) for pfn in range(2 << 20, 3 << 20, 50)} == {31 << 20}
-    assert time.process_time() - start < 2
+def test_a_long_range_costs_one():
+    made = pfn_set(of_runs([(0, PFN_MAX - 1)]))
+    assert made.pages() == PFN_MAX
+    assert len(pickle.dumps(made)) < 1000
+    assert made.run_count() == 1
+    assert list(made.gaps()) == [(PFN_MAX, PFN_MAX)]
+    assert not PfnSet()
 
 
 def test_a_run_under_one_ruling_is_one():
@@ -128,8 +167,6 @@ def test_what_was_not_added_does_not_come_in_between():
     assert list(made) == [(2, 3, ruling), (5, 5, ruling)]
 
 
-@given(st.lists(st.integers(100, 400), min_size=1), st.integers(1, 100))
-def test_columns_less_a_number(pfns, less):
-    made = sorted_set(sorted(pfns))
-    columns = zip(*made.columns(0, 400, less), strict=True)
-    assert [(a + less, b + less) for a, b in columns] == list(made)
+@given(listings(), st.integers(0, 70))
+def test_what_is_in_it(listing, pfn):
+    assert (pfn in pfn_set(listing)) == (pfn in set(listing))

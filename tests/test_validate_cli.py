@@ -16,7 +16,7 @@ from hwpkho.codes import registry
 from hwpkho.commands.acceptance import acceptance
 from hwpkho.errors import InputError
 from hwpkho.model.validation import Finding, Ruling, Runs, Validation
-from hwpkho.pfnset import sorted_set
+from hwpkho.pfnset import pfn_set
 from hwpkho.render import validate_text
 from hwpkho.render.formats import Context
 from hwpkho.render.headline import headline
@@ -108,7 +108,7 @@ def test_report_without_a_map(replay):
 
 
 def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
-    made = Runs(sorted_set([p for a, b, _ in runs for p in range(a, b + 1)]))
+    made = Runs(pfn_set([p for a, b, _ in runs for p in range(a, b + 1)]))
     rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
     for first, last, number in runs:
         made.add(first, last, rulings[number])
@@ -169,7 +169,7 @@ def test_other_sentences(v, sentence):
 
 
 def test_sentence_without_loss():
-    runs = Runs(sorted_set([1, 5]))
+    runs = Runs(pfn_set([1, 5]))
     runs.add(1, 1, Ruling("replays", None, "x"))
     runs.add(5, 5, Ruling("retired", "HP606", "unusable"))
     v = Validation("case", 4096, "x86_64", None, 2, runs, ())

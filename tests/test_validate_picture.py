@@ -17,7 +17,7 @@ from hwpkho.commands.acceptance import Acceptance, apply
 from hwpkho.errors import InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Validation
-from hwpkho.pfnset import sorted_set
+from hwpkho.pfnset import pfn_set
 from hwpkho.render import picture
 from hwpkho.render.formats import FORMATS, Context
 from hwpkho.render.headline import headline
@@ -41,7 +41,7 @@ def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
     def marks(name, pfns):
         ordered = sorted(pfns)
         glyphs = picture.Glyphs(name, name, "error", name)
-        return picture.Marks(glyphs, sorted_set(ordered), [(p, p) for p in ordered], 4096)
+        return picture.Marks(glyphs, pfn_set(ordered), [(p, p) for p in ordered], 4096)
 
     lines = picture.draw(
         [picture.Run(0, pages * 4096 - 1, "ram")],
@@ -78,7 +78,7 @@ def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
 def test_marks_beyond_every_address_cost_nothing():
     ends = [1, (1 << 64) - 1]
     glyphs = picture.Glyphs("!", "!", "error", "bad")
-    marks = picture.Marks(glyphs, sorted_set(ends), [(p, p) for p in ends], 65536)
+    marks = picture.Marks(glyphs, pfn_set(ends), [(p, p) for p in ends], 65536)
     lines = picture.draw([picture.Run(0, 1 << 30, "ram")], Paint(), marks=[marks])
     assert len(lines) <= picture.MAX_LINES + 2
 
@@ -104,7 +104,7 @@ FINDINGS = st.builds(
 def validations(draw):
     pfns = draw(st.lists(st.integers(0, (1 << 52) - 1), unique=True, max_size=20).map(sorted))
     judged = draw(st.booleans())
-    runs = Runs(sorted_set(pfns))
+    runs = Runs(pfn_set(pfns))
     for pfn in pfns:
         verdict = draw(st.sampled_from(VERDICTS)) if judged else None
         code = draw(st.none() | st.sampled_from(sorted(registry()))) if judged else None

@@ -11,27 +11,27 @@ import json
 import re
 from array import array
 from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.errors import InputError
+from hwpkho.listing import MAX_PFNS, Listing
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 SCHEMA = "hwpkho.list/1"
 
 #: The page size (bytes) taken for a list that tells none.
 DEFAULT_PAGE_SIZE = 4096
 
-#: Entries that a list may expand to: 64 GiB of bad 4 KiB pages.
-MAX_PFNS = 1 << 24
-
 _PFN_END = 1 << 64
-_SPLIT = re.compile(r"[\s,]+")
-_HEX_LIST = b"0123456789abcdefABCDEFxX \t\r\n"
-_DECIMAL_LIST = b"0123456789, \t\r\n"
+_COMMENT = re.compile("#[^\n]*")
+#: Bytes of a text that are read at once.
+_BLOCK = 1 << 20
+_SEPARATORS = (b",", b" ", b"\t", b"\r")
 #: 2^64 - 1 has 20 digits.
 _MAX_DIGITS = 20
 
@@ -44,97 +44,188 @@ class PfnList(NamedTuple):
 
     Attributes:
         source: Where it comes from, printable.
-        pfns: In the order given, repeats kept, ``array('Q')``.
+        pfns: In the order given, repeats kept.
         page_size: Bytes, None where the list does not tell.
         arch: Of the machine that it was read from, None where the list does not tell.
     """
 
     source: str
-    pfns: array[int]
+    pfns: Listing
     page_size: int | None = None
     arch: str | None = None
 
 
-def parse(data: bytes, source: str, base: int = 10) -> PfnList:
+def parse(data: bytes | memoryview, source: str, base: int = 10) -> PfnList:
     """Read a list of either form; ``base`` is that of numbers without ``0x`` (10 or 16).
 
-    Raises InputError, naming the line or the field, for what is no PFN.
+    Raises InputError, naming the line or the field, for what is no PFN, and for more than
+    :data:`~hwpkho.listing.MAX_PFNS` entries, ranges counted in full.
     """
-    if data.lstrip()[:1] == b"{":
-        return _parse_json(data, source)
-    fast = _all_hex(data)
-    if fast is None and base == 10:
-        fast = _all_decimal(data)
-    if fast is not None:
-        return PfnList(source, fast)
-    pfns = array("Q")
-    for number, raw in enumerate(data.split(b"\n"), 1):
-        if not raw:
-            continue
-        line = raw.partition(b"#")[0].decode("utf-8", "replace")
-        for token in _SPLIT.split(line):
-            if token:
-                _take(token, base, pfns, f"{source}: line {number}")
-    return PfnList(source, pfns)
+    if bytes(data[:_BLOCK]).lstrip()[:1] == b"{":
+        return _parse_json(bytes(data), source)
+    first, last = array("Q"), array("Q")
+    count, number = 0, 1
+    for block in _blocks(data, source):
+        words = _words(block)
+        numbers = _numbers(words, base)
+        found = Listing(numbers) if numbers is not None else _ranges(words, base)
+        if found is None:
+            raise _no_pfn(block, base, number, source)
+        count += found.count
+        if count > MAX_PFNS:
+            where = _too_long(block, base, number, count - found.count)
+            raise InputError(f"{source}: {where} makes the list longer than {MAX_PFNS} PFNs")
+        first.extend(found.first)
+        last.extend(found.last)
+        number += block.count("\n")
+    return PfnList(source, Listing(first, last))
 
 
-def _all_hex(data: bytes) -> array[int] | None:
-    """Read what --pfns prints, one ``0x…`` a line, without looking at each line twice.
+def _blocks(data: bytes | memoryview, source: str) -> Iterator[str]:
+    """Yield the text in blocks that cut no word and no comment."""
+    at, number = 0, 1
+    while at < len(data):
+        block = bytes(data[at : at + _BLOCK])
+        size = len(block)
+        if at + size < len(data):
+            end = block.rfind(b"\n") + 1
+            if not end:
+                comment = block.find(b"#")
+                if not comment:
+                    at = _line_end(data, at)
+                    continue
+                if comment < 0:
+                    comment = max(map(block.rfind, _SEPARATORS)) + 1
+                end = comment
+            if not end:
+                raise InputError(f"{source}: line {number}: a word of {size} bytes is no PFN")
+            block = block[:end]
+        at += len(block)
+        number += block.count(b"\n")
+        yield block.decode("utf-8", "replace")
 
-    With nothing but hex digits, x and blanks in it, and as many x as words, every word that int()
-    takes has its ``0x``.
+
+def _line_end(data: bytes | memoryview, at: int) -> int:
+    """Return the place of the next line feed, or the end of the data."""
+    while at < len(data):
+        block = bytes(data[at : at + _BLOCK])
+        end = block.find(b"\n")
+        if end >= 0:
+            return at + end
+        at += len(block)
+    return len(data)
+
+
+def _words(text: str) -> list[str]:
+    if "#" in text:
+        text = _COMMENT.sub("", text)
+    return text.replace(",", " ").split()
+
+
+def _numbers(words: list[str], base: int) -> array[int] | None:
+    """Return what hwpkho prints, ``0x…`` alone, or numbers of ``base`` alone; else None.
+
+    Words of ``base`` 16 may have their ``0x`` or not.
     """
-    if data.translate(None, _HEX_LIST):
+    if not words or max(map(len, words)) > _MAX_DIGITS:
         return None
-    words = data.split()
-    if data.count(b"x") + data.count(b"X") != len(words):
+    text = "".join(words)
+    if not text.isascii() or not text.isalnum():  # no sign, no underscore, no range
         return None
-    return _numbers(words, 16)
-
-
-def _all_decimal(data: bytes) -> array[int] | None:
-    """Read decimal numbers and nothing else, likewise."""
-    if data.translate(None, _DECIMAL_LIST):
-        return None
-    return _numbers(data.replace(b",", b" ").split(), 10)
-
-
-def _numbers(words: list[bytes], radix: int) -> array[int] | None:
-    if not 0 < len(words) <= MAX_PFNS or max(map(len, words)) > _MAX_DIGITS:
-        return None
+    hexes = text.count("x") + text.count("X")
     try:
-        return array("Q", map(int, words, repeat(radix)))
+        if hexes == len(words) or base == 16:
+            return array("Q", map(int, words, repeat(16)))
+        if not hexes:
+            return array("Q", map(int, words))
     except (ValueError, OverflowError):
-        return None  # read again, to name the line
+        pass  # read again, to name the line
+    return None
 
 
-def _take(token: str, base: int, pfns: array[int], where: str) -> None:
-    first, dash, last = token.partition("-")
-    low = _number(first, base, where)
-    high = _number(last, base, where) if dash else low
-    if high < low:
-        raise InputError(f"{where}: range {printable(token)} ends before it starts")
-    if len(pfns) + high - low >= MAX_PFNS:
-        raise InputError(f"{where}: {printable(token)} makes the list longer than {MAX_PFNS} PFNs")
-    pfns.extend(range(low, high + 1))
+class _Words(dict[str, tuple[int, int]]):
+    """Words and the ranges that they are; ValueError for what is none."""
+
+    def __init__(self, base: int) -> None:
+        super().__init__()
+        self.base = base
+
+    def __missing__(self, word: str) -> tuple[int, int]:
+        low, dash, high = word.partition("-")
+        first = _value(low, self.base)
+        found = first, _value(high, self.base) if dash else first
+        if found[0] > found[1]:
+            raise ValueError(word)
+        self[word] = found
+        return found
+
+
+def _ranges(words: list[str], base: int) -> Listing | None:
+    """Return numbers and ranges of any form; None where a word is neither."""
+    known = _Words(base)
+    try:
+        pairs = [known[word] for word in words]
+    except ValueError:
+        return None
+    first, last = (array("Q", map(itemgetter(i), pairs)) for i in (0, 1))
+    return Listing(first, last)
+
+
+def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:
+    """Return the error about the first word that is no PFN; ``number`` is the first line's."""
+    for line_number, line in enumerate(text.split("\n"), number):
+        for word in _words(line):
+            where = f"{source}: line {line_number}"
+            first, dash, last = word.partition("-")
+            try:
+                low = _number(first, base, where)
+                high = _number(last, base, where) if dash else low
+            except InputError as error:
+                return error
+            if high < low:
+                return InputError(f"{where}: range {printable(word)} ends before it starts")
+    raise AssertionError(f"{source}: every word is a PFN after all")
+
+
+def _too_long(text: str, base: int, number: int, count: int) -> str:
+    """Return which word exceeds the bound, ``count`` PFNs after what stood before ``text``."""
+    known = _Words(base)
+    for line_number, line in enumerate(text.split("\n"), number):
+        for word in _words(line):
+            low, high = known[word]
+            count += high - low + 1
+            if count > MAX_PFNS:
+                return f"line {line_number}: {printable(word)}"
+    raise AssertionError("the list is not too long after all")
+
+
+def _value(word: str, base: int) -> int:
+    """Return the number that ``word`` is. Raises ValueError for none."""
+    digits, radix = (word[2:], 16) if word[:2] in ("0x", "0X") else (word, base)
+    if not (digits.isascii() and digits.isalnum() and len(digits) <= _MAX_DIGITS):
+        raise ValueError(word)
+    number = int(digits, radix)
+    if number >= _PFN_END:
+        raise ValueError(word)
+    return number
 
 
 def _number(word: str, base: int, where: str) -> int:
-    digits, radix = (word[2:], 16) if word[:2] in ("0x", "0X") else (word, base)
-    if digits.isascii() and digits.isalnum() and len(digits) <= _MAX_DIGITS:
-        try:
-            number = int(digits, radix)
-        except ValueError:
-            number = -1
-        if 0 <= number < _PFN_END:
-            return number
-        if number < 0 and radix == 10 and re.fullmatch(r"[0-9a-fA-F]+", digits):
+    """Return the number that ``word`` is. Raises InputError for none."""
+    try:
+        return _value(word, base)
+    except ValueError as error:
+        if (
+            base == 10
+            and re.fullmatch(f"[0-9a-fA-F]{{1,{_MAX_DIGITS}}}", word)
+            and not word.isdigit()
+        ):
             raise InputError(
                 f"{where}: '{printable(word)}' is hex without 0x; give --base 16 if all are"
-            )
-    raise InputError(
-        f"{where}: '{printable(word[:40])}' is no PFN (0x… or decimal, or a range A-B)"
-    )
+            ) from error
+        raise InputError(
+            f"{where}: '{printable(word[:40])}' is no PFN (0x… or decimal, or a range A-B)"
+        ) from error
 
 
 def _parse_json(data: bytes, source: str) -> PfnList:
@@ -159,15 +250,13 @@ def _parse_json(data: bytes, source: str) -> PfnList:
     return PfnList(source, _from_items(items, source), page_size, known)
 
 
-def _from_items(items: Any, source: str) -> array[int]:
+def _from_items(items: Any, source: str) -> Listing:
     if not isinstance(items, list):
         raise InputError(f"{source}: the PFNs are no list")
-    if len(items) <= MAX_PFNS and set(map(type, items)) == {int}:
-        try:
-            return array("Q", items)
-        except OverflowError:
-            pass  # looked at one by one, to name the item
-    pfns = array("Q")
+    found = _all_pairs(items)
+    if found is not None and found.count <= MAX_PFNS:
+        return found
+    count = 0
     for index, item in enumerate(items):
         pair = item if isinstance(item, list) else (item, item)
         if len(pair) != 2 or not all(type(n) is int and 0 <= n < _PFN_END for n in pair):
@@ -175,10 +264,27 @@ def _from_items(items: Any, source: str) -> array[int]:
         low, high = pair
         if high < low:
             raise InputError(f"{source}: item {index}: the range ends before it starts")
-        if len(pfns) + high - low >= MAX_PFNS:
+        count += high - low + 1
+        if count > MAX_PFNS:
             raise InputError(f"{source}: item {index} makes the list longer than {MAX_PFNS} PFNs")
-        pfns.extend(range(low, high + 1))
-    return pfns
+    raise AssertionError(f"{source}: every item is a PFN after all")
+
+
+def _all_pairs(items: list[Any]) -> Listing | None:
+    """Return PFNs and ``[first, last]`` as they stand there; None where an item is neither."""
+    types = set(map(type, items))
+    try:
+        if types <= {int}:
+            return Listing(array("Q", items))
+        if types <= {int, list}:
+            pairs = items if types == {list} else [x if type(x) is list else (x, x) for x in items]
+            if set(map(len, pairs)) == {2}:
+                first, last = ([pair[i] for pair in pairs] for i in (0, 1))
+                if set(map(type, first)) | set(map(type, last)) == {int}:
+                    return Listing(array("Q", first), array("Q", last))
+    except (ValueError, OverflowError):
+        pass  # looked at one by one, to name the item
+    return None
 
 
 def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -10,16 +10,16 @@ from hwpkho import pieces
 from hwpkho.cases import read_case
 from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.errors import InputError, UsageError
+from hwpkho.listing import of_runs
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
 from hwpkho.model.comparison import Difference, Lives, compare, lives
 from hwpkho.model.validation import Runs
 from hwpkho.pages import page_shift
-from hwpkho.pfnset import sorted_set, sorted_unique
+from hwpkho.pfnset import PfnSet, pfn_set
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Sequence
 
     from hwpkho.maps.regions import Regions
@@ -79,20 +79,18 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
         if options.memmaps:
             raise UsageError("--memmap judges the changes between two lists, not a chain")
         steps = tuple(compare(a.pfns, b.pfns) for a, b in pairwise(found))
-        return Chain(tuple(found), steps, lives([x.pfns for x in found]))
+        return Chain(tuple(found), steps, lives([pfn_set(x.pfns) for x in found]))
     before, after = found
     change = compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
     regions = regions_for(options, after.arch or before.arch)
-    removed = verdicts.judge(
-        sorted_set(change.removed), Ground(size, options.consumer, regions), None
-    )
+    removed = verdicts.judge(change.removed, Ground(size, options.consumer, regions), None)
     added = _added(change.added, after, size, options, regions)
     return Diff(before, after, change, removed, added)
 
 
 def _added(
-    pfns: array[int],
+    pfns: PfnSet,
     after: Listed,
     page_size: int,
     options: ValidateOptions,
@@ -103,12 +101,10 @@ def _added(
     shift = page_shift(own) - page_shift(page_size)
     ground = Ground(own, options.consumer, regions)
     if not shift:
-        return verdicts.judge(sorted_set(pfns), ground, after.handover)
-    frames = sorted_unique(pfn >> shift for pfn in pfns)
-    runs = Runs(sorted_set(pfns))
-    for first, last, ruling in verdicts.judge(
-        sorted_set(frames), ground, after.handover
-    ).stretches():
+        return verdicts.judge(pfns, ground, after.handover)
+    frames = pfn_set(of_runs((first >> shift, last >> shift) for first, last in pfns))
+    runs = Runs(pfns)
+    for first, last, ruling in verdicts.judge(frames, ground, after.handover).stretches():
         runs.add(first << shift, (last + 1 << shift) - 1, ruling)
     return runs
 

@@ -15,6 +15,7 @@ from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
+from hwpkho.pfnset import pfn_set
 from hwpkho.rules.ground import Ground
 from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
@@ -214,7 +215,7 @@ def _request(given: Listed, wish: Wish, result: Result) -> Request:
         metadata = _metadata(wish, given.handover)
     arch = _arch(given, wish, page_size)
     return Request(
-        given.pfns, page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
+        given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
         wish.flags, metadata, tuple(subtrees), wish.at,
         _ram(wish, arch, page_size), wish.scratch,
     )  # fmt: skip
@@ -297,7 +298,7 @@ def _remarks(result: Result, request: Request) -> None:
             f"entry {beyond} of the list, 0x{request.pfns[beyond]:x}, lies beyond every physical "
             "address: an address instead of a PFN?"
         )
-    repeats = len(request.pfns) - len(set(request.pfns))
+    repeats = len(request.pfns) - pfn_set(result.given.pfns).pages()
     if repeats:
         result.notes.append(f"{repeats} of the PFNs repeat another: kept as they are")
     if not layout.blob.count:

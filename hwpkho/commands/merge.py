@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, replace
-from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from hwpkho import output
@@ -12,11 +10,12 @@ from hwpkho.codecs.pfnlist import build_runs
 from hwpkho.commands import encode
 from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.encode.targets import TARGETS
-from hwpkho.errors import UsageError
+from hwpkho.errors import InputError, UsageError
+from hwpkho.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.lists import Listed, common_page_size, convert, read_list
-from hwpkho.model.comparison import Lives, known_by, lives, union
+from hwpkho.model.comparison import Lives, first_seen, known_by, lives
 from hwpkho.model.validation import Runs
-from hwpkho.pfnset import pfn_set, sorted_set
+from hwpkho.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.rules import verdicts
 from hwpkho.rules.ground import Ground
 
@@ -64,7 +63,7 @@ class Merged:
     Attributes:
         cases: What was merged, in the order given, converted to one page size.
         sizes: Entries of each case's own list, in its own page size, repeats included.
-        pfns: The merged list, ``array('Q')``, distinct.
+        pfns: The merged list, distinct.
         page_size: Bytes.
         duplicates: PFNs, in pages of the result, that stood in the lists before.
         excluded: PFNs left out because ``exclude`` names them.
@@ -80,7 +79,7 @@ class Merged:
 
     cases: tuple[str, ...]
     sizes: tuple[int, ...]
-    pfns: array[int]
+    pfns: Listing
     page_size: int
     duplicates: int
     excluded: int
@@ -134,7 +133,7 @@ def _check(options: MergeOptions) -> None:
 def _write_provenance(merged: Merged, wish: Wish) -> None:
     runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.lives or ())
     with output.file(wish.output or output.STDOUT, force=wish.force) as file:
-        file.write(build_runs(runs).encode())
+        file.writelines(build_runs(part).encode() for part in parts(runs))
 
 
 def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
@@ -150,14 +149,14 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
     ]
     sizes = tuple(len(x.pfns) for x in found)
     found = [convert(x, size) for x in found]
-    pfns = union([x.pfns for x in found], in_order=options.in_order, intersect=options.intersect)
-    entries = sum(len(x.pfns) for x in found)
-    duplicates = 0 if options.intersect else entries - len(pfns)
-    before = len(pfns)
-    if unwanted:
-        out = {p for x in unwanted for p in convert(x, size).pfns}
-        pfns = array("Q", [p for p in pfns if p not in out])
-    excluded = before - len(pfns)
+    if options.intersect:
+        pfns = in_at_least(len(found), [pfn_set(x.pfns) for x in found])
+    else:
+        pfns = union(x.pfns for x in found)
+    before = pfns.pages()
+    duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
+    pfns -= union(convert(x, size).pfns for x in unwanted)
+    excluded = before - pfns.pages()
     pfns, not_replaying, left_out = _by_map(pfns, size, options, found)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
@@ -165,10 +164,16 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
             "lost or damaged: kept, for nobody can tell what is there"
         )
+    if pfns.pages() > MAX_PFNS:
+        raise InputError(f"the merged list has {pfns.pages()} PFNs; a list has at most {MAX_PFNS}")
+    merged = pfns.listing()
+    if options.in_order:
+        merged = first_seen([x.pfns for x in found])
+        merged = merged if len(merged) == pfns.pages() else merged.within(pfns)
     return Merged(
         tuple(x.name for x in found),
         sizes,
-        pfns,
+        merged,
         size,
         duplicates,
         excluded,
@@ -183,8 +188,8 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
 
 
 def _by_map(
-    pfns: array[int], page_size: int, options: MergeOptions, found: Sequence[Listed]
-) -> tuple[array[int], Runs, Runs]:
+    pfns: PfnSet, page_size: int, options: MergeOptions, found: Sequence[Listed]
+) -> tuple[PfnSet, Runs, Runs]:
     """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
     The map alone judges: the result is no handover yet, and its cases may be of several machines.
@@ -193,8 +198,8 @@ def _by_map(
     how = options.judging
     regions = regions_for(how, next((x.arch for x in found if x.arch), None))
     if regions is None:
-        return pfns, Runs(sorted_set([])), Runs(sorted_set([]))
-    judged = verdicts.judge(pfn_set(pfns), Ground(page_size, how.consumer, regions), None)
+        return pfns, Runs(PfnSet()), Runs(PfnSet())
+    judged = verdicts.judge(pfns, Ground(page_size, how.consumer, regions), None)
     not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
         if ruling.verdict == "replays":
@@ -204,8 +209,8 @@ def _by_map(
             left_out.add(first, last, ruling)
     if not left_out.rulings:
         return pfns, not_replaying, left_out
-    gone = {p for first, last, _ in left_out for p in range(first, last + 1)}
-    return array("Q", filterfalse(gone.__contains__, pfns)), not_replaying, left_out
+    gone = pfn_set(of_runs((first, last) for first, last, _ in left_out))
+    return pfns - gone, not_replaying, left_out
 
 
 def _unjudged(runs: Runs) -> int:
@@ -214,6 +219,5 @@ def _unjudged(runs: Runs) -> int:
     return sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
 
 
-def _known_by(pfns: array[int], found: Sequence[Listed]) -> Lives:
-    kept = set(pfns)
-    return lives([kept.intersection(x.pfns) for x in found])
+def _known_by(pfns: PfnSet, found: Sequence[Listed]) -> Lives:
+    return lives([pfns & pfn_set(x.pfns) for x in found])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +10,7 @@ from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
+from hwpkho.listing import Listing
 from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
 from hwpkho.pfnset import pfn_set
@@ -120,7 +120,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     rests = []
     if handover.page_size is None:
         rests.append(f"page size {ground.page_size}, taken because the input does not tell")
-    pfns = listed if listed is not None else array("Q")
+    pfns = Listing(listed or ())
     judged = _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
     if len(case.handovers) == 1:
         return judged
@@ -134,7 +134,7 @@ def _finish(
     ground: Ground,
     handover: Handover | None,
     outcome: Outcome | None,
-    pfns: array[int],
+    pfns: Listing,
     findings: list[Finding],
     rests: list[str],
 ) -> Validation:
@@ -143,7 +143,7 @@ def _finish(
     distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry(), ground.page_size)
     findings += verdicts.nothing_recorded(runs, outcome)
-    findings += verdicts.duplicates(pfns, distinct)
+    findings += verdicts.duplicates(len(pfns), distinct)
     findings += policy.judge(listed, options.limits, ground)
     regions = ground.regions
     if regions is None:

@@ -21,10 +21,11 @@ from hwpkho.codecs.hwpoison import HwpoisonBlob
 from hwpkho.codecs.metadata import KexecMetadata, build_scratch
 from hwpkho.codecs.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.encode.request import PHYS_LIMIT, Request
-from hwpkho.encode.space import NoRoomError, Poison, Space, merged, without
+from hwpkho.encode.space import NoRoomError, Space, merged, without
 from hwpkho.errors import UsageError
 from hwpkho.model.layout import Layout, Piece
 from hwpkho.pages import align_down, align_up, human_bytes
+from hwpkho.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def build(request: Request) -> Layout:
     Raises UsageError where it contradicts itself or does not fit into the free memory.
     """
     request.check()
-    poison = Poison(request.pfns)
+    poison = pfn_set(request.pfns)
     free = _free(request)
     for ranges in _places(request, free):
         try:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import fdt
-from hwpkho.codecs.pfnlist import MAX_PFNS
 from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, VERSIONS, Version
 from hwpkho.codecs.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.errors import UsageError
+from hwpkho.listing import MAX_PFNS
 from hwpkho.pages import align_up, page_shift
 from hwpkho.text import printable
 

@@ -5,18 +5,12 @@ All ranges here are PFNs, ``(first, end)`` with the end exclusive.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Frames that are looked at together; a map of them takes a byte each.
-_BUCKET_SHIFT = 20
-_BUCKET = 1 << _BUCKET_SHIFT
-#: 2^52 bytes of pages of 4096: no frame beyond can hold anything.
-_BUCKETS = 1 << (52 - 12 - _BUCKET_SHIFT)
+    from hwpkho.pfnset import PfnSet
 
 #: Leftover stretches that are remembered. Only a list that poisons every other frame makes more,
 #: and what is forgotten merely stays unused.
@@ -31,54 +25,12 @@ class NoRoomError(Exception):
         self.wanted = wanted
 
 
-class Poison:
-    """The poisoned frames of a list of any length, in any order, repeats included."""
-
-    def __init__(self, pfns: Iterable[int]) -> None:
-        """Take the PFNs; costs one pass and a copy of them.
-
-        Those beyond every physical address are no places: nothing is ever put there.
-        """
-        buckets: dict[int, array[int]] = {}
-        for pfn in pfns:
-            number = pfn >> _BUCKET_SHIFT
-            if number >= _BUCKETS:
-                continue
-            bucket = buckets.get(number)
-            if bucket is None:
-                bucket = buckets[number] = array("Q")
-            bucket.append(pfn)
-        self._buckets = buckets
-        self._numbers = sorted(buckets)
-
-    def stretches(self, first: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield the stretches of ``first`` to ``end`` that are not poisoned, ascending."""
-        at = first
-        for index in range(bisect_left(self._numbers, first >> _BUCKET_SHIFT), len(self._numbers)):
-            base = self._numbers[index] << _BUCKET_SHIFT
-            if base >= end:
-                break
-            marks = bytearray(_BUCKET)
-            for pfn in self._buckets[self._numbers[index]]:
-                marks[pfn - base] = 1
-            stop = min(base + _BUCKET, end) - base
-            hit = marks.find(1, max(at - base, 0), stop)
-            while hit >= 0:
-                if base + hit > at:
-                    yield at, base + hit
-                after = marks.find(0, hit, stop)
-                at = base + (after if after >= 0 else stop)
-                hit = marks.find(1, at - base, stop)
-        if at < end:
-            yield at, end
-
-
 class Space:
     """Hands out free frames, the lowest that fit first."""
 
-    def __init__(self, ranges: Sequence[tuple[int, int]], poison: Poison) -> None:
-        """Take ascending disjoint ranges."""
-        self._coming = (s for first, end in ranges for s in poison.stretches(first, end))
+    def __init__(self, ranges: Sequence[tuple[int, int]], poison: PfnSet) -> None:
+        """Take ascending disjoint ranges, and the frames that are never handed out."""
+        self._coming = (s for first, end in ranges for s in stretches(first, end, poison))
         self._left: list[tuple[int, int]] = []
 
     def run(self, pages: int, align: int = 1) -> int:
@@ -116,6 +68,17 @@ class Space:
 
     def _keep(self, stretches: list[tuple[int, int]]) -> None:
         self._left += stretches[: max(0, _MAX_LEFTOVERS - len(self._left))]
+
+
+def stretches(first: int, end: int, poison: PfnSet) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of ``first`` to ``end`` that are not poisoned, ascending."""
+    at = first
+    for low, high in poison.runs(first, end - 1):
+        if low > at:
+            yield at, low
+        at = high + 1
+    if at < end:
+        yield at, end
 
 
 def _fit(stretch: tuple[int, int], pages: int, align: int) -> int | None:

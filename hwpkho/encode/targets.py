@@ -13,26 +13,25 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho import output
 from hwpkho.codecs import pfnlist
 from hwpkho.errors import UsageError
+from hwpkho.listing import parts
 from hwpkho.model.layout import Layout, joined
 from hwpkho.sources import elf, raw
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Callable
+
+    from hwpkho.listing import Listing
 
 HANDOVER_JSON = "handover.json"
 HANDOVER_DTB = "handover.dtb"
-
-#: PFNs that are turned into text at once.
-_LINES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """What there is to write: the list, and the handover made of it unless only the list counts."""
 
-    pfns: array[int]
+    pfns: Listing
     layout: Layout | None
 
     @property
@@ -98,9 +97,7 @@ def _blob(made: Made, out: BinaryIO) -> None:
 
 
 def _list(made: Made, out: BinaryIO) -> None:
-    starts = range(0, len(made.pfns), _LINES)
-    texts = (pfnlist.build_text(made.pfns[at : at + _LINES]) for at in starts)
-    out.writelines(text.encode("ascii") for text in texts)
+    out.writelines(pfnlist.build_text(part).encode("ascii") for part in parts(made.pfns))
     if not made.pfns:
         out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all
 

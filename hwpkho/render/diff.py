@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.model.comparison import fate
 from hwpkho.pages import human_bytes, page_shift
-from hwpkho.render import runs_json
+from hwpkho.render import jsondoc, runs_json
 from hwpkho.render.paint import Paint
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def _case(x: Listed, distinct: int) -> dict[str, Any]:
 
 def _distinct(steps: Sequence[Difference]) -> list[int]:
     """Return how many distinct PFNs each of the lists has that ``steps`` lead along."""
-    first = steps[0].common + len(steps[0].removed)
-    return [first, *(step.common + len(step.added) for step in steps)]
+    first = steps[0].common + steps[0].removed.pages()
+    return [first, *(step.common + step.added.pages() for step in steps)]
 
 
 def body(d: Diff) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def body(d: Diff) -> dict[str, Any]:
         "page_size": d.before.page_size,
         "before": _case(d.before, before),
         "after": _case(d.after, after),
-        "added": d.change.added,
-        "removed": d.change.removed,
+        "added": jsondoc.numbers(d.change.added.listing()),
+        "removed": jsondoc.numbers(d.change.removed.listing()),
         "common": d.change.common,
         "added_runs": runs_json.judged(d.added),
         "removed_runs": runs_json.judged(d.removed),
@@ -66,7 +66,7 @@ def chain_body(c: Chain) -> dict[str, Any]:
     return {
         "page_size": c.cases[0].page_size,
         "cases": [_case(x, pfns) for x, pfns in zip(c.cases, _distinct(c.steps), strict=True)],
-        "steps": [{"added": s.added, "removed": s.removed, "common": s.common} for s in c.steps],
+        "steps": jsondoc.Array(_steps(c)),
         "lives": runs_json.lives(
             c.lives,
             lambda seen: {"seen": [bool(seen >> i & 1) for i in range(n)], "fate": fate(seen, n)},
@@ -74,12 +74,23 @@ def chain_body(c: Chain) -> dict[str, Any]:
     }
 
 
+def _steps(c: Chain) -> Iterator[str]:
+    before = ""
+    for step in c.steps:
+        yield f'{before}{{"added":['
+        yield from jsondoc.numbers(step.added.listing()).pieces
+        yield '],"removed":['
+        yield from jsondoc.numbers(step.removed.listing()).pieces
+        yield f'],"common":{step.common}}}'
+        before = ","
+
+
 def summary(d: Diff) -> str:
     """Return the one line that says it all."""
     c = d.change
     if c.empty:
         return f"no difference: {c.common} PFNs in both"
-    return f"{len(c.removed)} removed, {len(c.added)} added, {c.common} kept"
+    return f"{c.removed.pages()} removed, {c.added.pages()} added, {c.common} kept"
 
 
 def plain(d: Diff) -> Iterator[str]:
@@ -123,7 +134,7 @@ def chain_report(c: Chain, paint: Paint | None = None) -> Iterator[str]:
     paint = paint or Paint()
     for n, (x, pfns) in enumerate(zip(c.cases, _distinct(c.steps), strict=True)):
         step = c.steps[n - 1] if n else None
-        change = f"  -{len(step.removed)} +{len(step.added)}" if step else ""
+        change = f"  -{step.removed.pages()} +{step.added.pages()}" if step else ""
         yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
     n = len(c.cases)
     names = {seen: fate(seen, n) for seen in set(c.lives.seen)}

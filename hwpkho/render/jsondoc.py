@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho import __version__
+from hwpkho.listing import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +47,18 @@ def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
         else:
             before += f"{text(value)},"
     yield before[:-1] + "}\n"
+
+
+def numbers(pfns: Iterable[int]) -> Array:
+    """Return integers as an array that is never there whole."""
+    return Array(_numbers(pfns))
+
+
+def _numbers(pfns: Iterable[int]) -> Iterator[str]:
+    before = ""
+    for part in parts(pfns):
+        yield before + ",".join(map(str, part))
+        before = ","
 
 
 def text(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.model.comparison import known_by
 from hwpkho.model.validation import Runs
-from hwpkho.render import encode_json, runs_json
+from hwpkho.render import encode_json, jsondoc, runs_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         if m.lives is not None
         else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
-        "pfns": m.pfns,
+        "pfns": jsondoc.numbers(m.pfns),
     }
 
 

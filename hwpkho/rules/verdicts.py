@@ -18,7 +18,7 @@ from hwpkho.pfnset import PFN_MAX
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
@@ -209,9 +209,9 @@ def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:
         yield finding(blob_codes.EMPTY, message)
 
 
-def duplicates(pfns: Sequence[int], distinct: int) -> Iterator[Finding]:
+def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
     """Yield a finding where PFNs repeat."""
-    if len(pfns) != distinct:
-        n = len(pfns) - distinct
+    if listed != distinct:
+        n = listed - distinct
         message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} one that stands before"
         yield finding(codes.DUPLICATE, message)

@@ -1,0 +1,90 @@
+"""The PFNs of a list in the order it gives them; a range stays a range."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import chain, islice, repeat
+from operator import add, gt
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.pfnset import PfnSet
+
+T = TypeVar("T")
+
+#: Entries that a list may have, ranges counted in full: 64 GiB of bad 4 KiB pages. An array of
+#: them, which encode needs, takes 128 MiB.
+MAX_PFNS = 1 << 24
+
+#: PFNs handed out at once where a list is written.
+_PART = 1 << 16
+
+
+class Listing:
+    """PFNs in the order of a list, repeats kept, as columns of its ranges.
+
+    Attributes:
+        first: First PFN of each range, ``array('Q')``.
+        last: Last PFN of each, inclusive; the same array where no range is longer than a page.
+        count: PFNs, repeats included; more than ``len()`` can say where nobody checked the list.
+    """
+
+    __slots__ = ("count", "first", "last")
+
+    def __init__(self, first: Iterable[int] = (), last: array[int] | None = None) -> None:
+        """Take the columns; without ``last`` each of ``first`` is a page.
+
+        Raises ValueError where a range ends before it starts.
+        """
+        self.first = first if isinstance(first, array) else array("Q", first)
+        self.last = self.first if last is None or last == self.first else last
+        self.count = len(self.first)
+        if self.last is not self.first:
+            if len(self.last) != len(self.first) or any(map(gt, self.first, self.last)):
+                raise ValueError("a range ends before it starts")
+            self.count += sum(self.last) - sum(self.first)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        if self.last is self.first:
+            return iter(self.first)
+        ends = map(add, self.last, repeat(1))
+        return chain.from_iterable(map(range, self.first, ends))
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Yield first and last PFN (inclusive) of each range, in order."""
+        return zip(self.first, self.last, strict=True)
+
+    def array(self) -> array[int]:
+        """Return every PFN, 8 bytes each."""
+        return self.first if self.last is self.first else array("Q", self)
+
+    def tolist(self) -> list[int]:
+        """Return every PFN."""
+        return list(self)
+
+    def within(self, kept: PfnSet) -> Listing:
+        """Return what is in ``kept``, in this order."""
+        if self.last is self.first:
+            return Listing(filter(kept.__contains__, self.first))
+        return of_runs(run for ends in self.runs() for run in kept.runs(*ends))
+
+
+def of_runs(runs: Iterable[tuple[int, int]]) -> Listing:
+    """Return the list of ``(first, last)``, both inclusive, in their order."""
+    first, last = array("Q"), array("Q")
+    for low, high in runs:
+        first.append(low)
+        last.append(high)
+    return Listing(first, last)
+
+
+def parts(items: Iterable[T]) -> Iterator[list[T]]:
+    """Yield PFNs, or whatever there are as many of, some thousands at a time."""
+    following = iter(items)
+    while part := list(islice(following, _PART)):
+        yield part

@@ -24,7 +24,9 @@ from hwpkho.walkers.case import Noted
 from hwpkho.walkers.find import Passed
 
 if TYPE_CHECKING:
+    from hwpkho.model.handover import Role
     from hwpkho.sources.base import Source
+    from hwpkho.sources.capturenote import DebugfsCopy
 
 #: A single structure is at most this long: one page of the largest size.
 _MAX_STRUCTURE = 1 << 16
@@ -112,19 +114,21 @@ def _capture(image: Source, name: str) -> Memory:
         ),
         tuple(Passed(p.phys, printable(p.why), p.severity) for p in note.passed),
     )
-    copied = tuple(
-        copies.Copy(
-            printable(c.name),
-            "in" if c.role == "in" else "out" if c.role == "out" else None,
-            c.fdt,
-            c.subtrees,
-            c.scratch,
-            [problem(UNREADABLE_FILE, printable(text)) for text in c.unusable],
-            set(c.unreadable),
-        )
-        for c in note.copies
-    )
-    return Memory(image, handed, note.page_size, copied, noted)
+    return Memory(image, handed, note.page_size, tuple(map(_noted_copy, note.copies)), noted)
+
+
+def _noted_copy(noted: DebugfsCopy) -> copies.Copy:
+    """Return a copy out of a note.
+
+    Notes of the first captures have it under the path that it had on the machine that made them.
+    """
+    role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
+    copy = copies.Copy(printable(noted.name), role, noted.fdt, noted.subtrees, noted.scratch)
+    path, copy.name = copy.name, copy.label
+    texts = (printable(text).replace(path, copy.name) for text in noted.unusable)
+    copy.problems = [problem(UNREADABLE_FILE, text) for text in texts]
+    copy.unreadable = set(noted.unreadable)
+    return copy
 
 
 def _folder(folder: Path) -> Recognised:

@@ -380,6 +380,26 @@ def test_nothing_names_the_machine_that_made_it(
     assert not any(str(tmp_path) in text for text in told)
 
 
+def test_nor_does_what_is_made_of_an_older_capture(tmp_path: Path, cli: Any, capture: Any) -> None:
+    """The first captures have the folder of the debugfs copy in their note."""
+    source, out = capture("arm64-4k-fdtv1-gen2"), tmp_path / "small.elf"
+    folder = "/lab/captures"
+    assert folder.encode() in source.read_bytes()
+    assert cli("capture", source, "-o", out).code == 0
+    assert folder.encode() not in out.read_bytes()
+    assert _decoded(cli, out) == _decoded(cli, source)
+    for path in (source, out):
+        for args in (
+            ["decode", path],
+            ["validate", path],
+            ["merge", path],
+            ["decode", "--json", path],
+        ):
+            result = cli(*args)
+            assert result.code in (0, 1)
+            assert folder not in result.out + result.err
+
+
 def test_the_size_of_the_root_fdt_that_was_handed_over_is_kept(tmp_path: Path, cli: Any) -> None:
     m = Machine(16384, "arm64")
     made = m.handover(PFNS, kexec_count=1)

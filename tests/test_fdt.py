@@ -231,6 +231,10 @@ def _captured():
             if page[:4] != fdt.MAGIC or size is None or size > 4096:
                 continue
             blob = page[:size]
+            if fdt.parse(
+                blob
+            ).error:  # a file of debugfs in the page cache, cut as the kernel cuts it
+                continue
             if blob not in seen:
                 seen.add(blob)
                 yield f"{name}-{phys:x}", blob

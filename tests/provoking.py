@@ -209,6 +209,16 @@ _map_case(memmap_gaps.HEAD_LOST, E820.replace("0x0000000000000000-", "0x00000000
 _map_case(memmap_gaps.OVERLAPPING, E820.replace("mem 0x0000000080000000", "mem 0x000000007f000000"))
 
 
+_map_case(
+    memmap_gaps.FIRMWARE_DISAGREES,
+    E820
+    + "".join(
+        f"reserve setup_data: [mem {line.split('mem ')[1]}\n" for line in E820.splitlines()[:2]
+    ),
+)
+_map_case(memmap_gaps.NOT_THE_MAP, E820 + "    fb300000-fb31ffff : e1000e\n")
+
+
 @provokes(memmap_gaps.IN_GAP)
 def _in_gap(folder):
     text = E820.replace("0x0000000000100000-", "0x00000000001OOOOO-")

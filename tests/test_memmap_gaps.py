@@ -264,3 +264,290 @@ def test_the_report_shows_the_gap(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "pfns").write_text("0x64806\n")
     text = cli("validate", tmp_path / "pfns", "--memmap", BAD_DIGIT)
     assert "nobody can tell" in text.out.splitlines()[0]
+
+
+# Kinds of damage ------------------------------------------------------------------------------
+
+E820_LINE = "[    0.000000] BIOS-e820: [mem 0x{:016x}-0x{:016x}] {}\n"
+NOISE = "noise\n" * 50
+THREE = [
+    E820_LINE.format(0, 0x9FFFF, "usable"),
+    E820_LINE.format(0x100000, 0x7FFFFFFF, "usable"),
+    E820_LINE.format(0xF0000000, 0xFFFFFFFF, "reserved"),
+]
+IOMEM = """\
+00000000-00000fff : Reserved
+00001000-0009ffff : System RAM
+00100000-7fffffff : System RAM
+  01000000-01ffffff : Kernel code
+  02000000-02ffffff : Kernel data
+fee00000-fee00fff : Local APIC
+100000000-17fffffff : System RAM
+"""
+XEN = """\
+(XEN) Xen-e820 RAM map:
+(XEN)  [0000000000000000, 000000000009fbff] (usable)
+(XEN)  [0000000000100000, 000000007fffffff] (usable)
+(XEN)  [00000000f0000000, 00000000ffffffff] (reserved)
+"""
+
+
+def spots(path: Path, text: str, **options: Any) -> list[tuple[int | None, int | None]]:
+    """The gaps of the primary map of a log."""
+    return [(g.start, g.end) for g in primary(read_text(path, text, **options)).gaps]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "** 4 printk messages dropped **",
+        "** 1 printk messages dropped ** [    0.000000] e820: something",
+        "Jan 02 03:04:05 host systemd-journald[311]: Missed 4 kernel messages",
+        "Jan 02 03:04:05 host kernel: printk: 4 messages suppressed.",
+        "Jan 02 03:04:05 host systemd-journald[9]: Suppressed 32 messages from kernel",
+        "Jan  2 03:04:05 host rsyslogd: imuxsock lost 17 messages from pid 0 due to rate-limiting",
+        "Jan  2 03:04:05 host rsyslogd-2177: imuxsock begins to drop messages: 4 messages lost",
+    ],
+)
+def test_messages_that_the_log_says_it_lost(words: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    text = f"{THREE[0]}{words}\n{THREE[1]}{THREE[2]}"
+    assert spots(log, text) == [(0xA0000, 0xFFFFF)]
+    # Right behind the list its tail may be lost; far from it nothing is.
+    assert spots(log, f"{''.join(THREE)}{words}\n") == [(0x100000000, TOP)]
+    assert spots(log, f"{''.join(THREE)}{NOISE}{words}\n") == []
+    assert spots(log, f"{words}\n{NOISE}{''.join(THREE)}") == []
+
+
+def test_an_old_kernel_says_so_in_front_of_the_next_line(tmp_path: Path) -> None:
+    text = f"{THREE[0]}** 4 printk messages dropped ** {THREE[1]}{THREE[2]}"
+    assert spots(tmp_path / "log", text) == [(0xA0000, 0xFFFFF)]
+
+
+def test_messages_lost_between_ranges_that_touch_are_not_of_the_map(tmp_path: Path) -> None:
+    lines = [E820_LINE.format(0, 0xFFFFF, "usable"), *THREE[1:]]
+    text = f"{lines[0]}** 4 printk messages dropped **\n{lines[1]}{lines[2]}"
+    assert spots(tmp_path / "log", text) == []
+
+
+@pytest.mark.parametrize(
+    "tail",
+    ["1", "100000000", "100000000-", "100000000-17fff", "100000000-17fffffff ",
+     "100000000-17fffffff :", "100000000-17fffffff : Syst"],
+)  # fmt: skip
+def test_iomem_that_ends_within_a_line(tail: str, tmp_path: Path) -> None:
+    whole = IOMEM[: IOMEM.rindex("100000000")]
+    path = tmp_path / "iomem"
+    memmap = read_text(path, whole + tail)
+    assert "HP507" in {p.code for p in memmap.problems}
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0xFEE01000, TOP)]
+    assert spots(path, IOMEM.rstrip()) == []  # a copy from a terminal has no last line end
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "place"),
+    [
+        ("00100000-7fffffff : System RAM", "001OOOOO-7fffffff : System RAM", (0xA0000, 0xFEDFFFFF)),
+        ("00100000-7fffffff : System RAM", "00100000~7fffffff : System RAM", (0xA0000, 0xFEDFFFFF)),
+        ("00100000-7fffffff : System RAM", "00100000-7fffffff System RAM", (0xA0000, 0xFEDFFFFF)),
+        ("fee00000-fee00fff : Local", "fee00000-feeO0fff : Local", (0x80000000, 0xFFFFFFFF)),
+        ("  02000000-02ffffff", "  O2000000-02ffffff", (0x2000000, 0x7FFFFFFF)),
+    ],
+)  # fmt: skip
+def test_a_damaged_line_of_iomem(good: str, bad: str, place: Any, tmp_path: Path) -> None:
+    assert place in spots(tmp_path / "iomem", IOMEM.replace(good, bad))
+
+
+def test_iomem_that_lost_a_parent(tmp_path: Path) -> None:
+    text = IOMEM.replace("00100000-7fffffff : System RAM\n", "")
+    assert (0xA0000, 0xFEDFFFFF) in spots(tmp_path / "iomem", text)
+
+
+def test_iomem_whose_branches_overlap(tmp_path: Path) -> None:
+    text = IOMEM.replace("fee00000-fee00fff", "7f000000-fee00fff")
+    assert spots(tmp_path / "iomem", text) == [(0x100000, 0xFEE00FFF)]
+
+
+def test_iomem_without_its_indentation_is_whole(tmp_path: Path) -> None:
+    memmap = read_text(tmp_path / "iomem", IOMEM.replace("  0", "0"))
+    assert not primary(memmap).gaps
+    assert not [p for p in memmap.problems if p.severity != "note"]
+
+
+def test_iomem_that_begins_within_a_branch(tmp_path: Path) -> None:
+    text = IOMEM[IOMEM.index("  01000000") :]
+    assert spots(tmp_path / "iomem", text)[0] == (0, 0xFEDFFFFF)
+
+
+def test_iomem_without_ram_is_told_and_not_judged(tmp_path: Path) -> None:
+    memmap = read_memmap([str(FOLDER / "iomem-grep-one-driver.txt")])
+    assert "HP521" in {p.code for p in memmap.problems}
+    with pytest.raises(InputError, match="no RAM"):
+        resolve(memmap)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("[0000000000100000", "[00000000001OOOOO", (0x9FC00, 0xEFFFFFFF)),
+        ("(XEN)  [00000000f0000000, 00000000ffffffff] (reserved)\n", "(XEN)  [00000000f0000000, 0",
+         (0x80000000, TOP)),
+        ("(XEN)  [00000000f0000000, 00000000ffffffff] (reserved)\n", "(XEN)  [0000",
+         (0x80000000, TOP)),
+        ("(XEN) Xen-e820 RAM map:\n(XEN)  [0000000000000000, 000000000009fbff] (usable)\n", "",
+         (0, 0xFFFFF)),
+        ("[00000000f0000000", "[0000000070000000", (0x100000, 0xFFFFFFFF)),
+    ],
+)  # fmt: skip
+def test_damage_of_xen_s_list(old: str, new: str, place: Any, tmp_path: Path) -> None:
+    assert old in XEN
+    assert spots(tmp_path / "log", XEN.replace(old, new)) == [place]
+    assert spots(tmp_path / "log", XEN) == []
+
+
+X86_EFI = "efi: mem{0:02}: [Conventional|   |WB|WT|WC|UC] range=[0x{1:016x}-0x{2:016x}] ({3}MB)\n"
+ARM_EFI = "efi:   0x{1:012x}-0x{2:012x} [Conventional|   |WB|WT|WC|UC]\n"
+CHUNK = 16 << 20
+
+
+def efi_list(line: str, *numbers: int) -> list[str]:
+    return [line.format(n, n * CHUNK, (n + 1) * CHUNK - 1, 16) for n in numbers]
+
+
+@pytest.mark.parametrize("line", [X86_EFI, ARM_EFI])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("0x", "0xO", 1),
+        lambda text: text.replace("-0x", "-0xO", 1),
+        lambda text: text.replace("-0x", "-[    0.000000] 0x", 1),
+        lambda text: text.replace("WB", "WX"),
+        lambda text: text.replace("Conventional", "C#nventional"),
+    ],
+)
+def test_a_damaged_descriptor(line: str, spoil: Callable[[str], str], tmp_path: Path) -> None:
+    lines = efi_list(line, 0, 1, 2, 3, 4)
+    lines[2] = spoil(lines[2])
+    assert (2 * CHUNK, 3 * CHUNK - 1) in spots(tmp_path / "log", "".join(lines))
+    lines = [*lines[:2], *efi_list(line, 2, 3), spoil(efi_list(line, 4)[0])]
+    assert spots(tmp_path / "log", "".join(lines)) == [(4 * CHUNK, TOP)]
+
+
+@pytest.mark.parametrize("line", [X86_EFI, ARM_EFI])
+@pytest.mark.parametrize("rest", [9, 14, 22, 30, 45])
+def test_a_log_that_ends_within_a_descriptor(line: str, rest: int, tmp_path: Path) -> None:
+    lines = efi_list(line, 0, 1, 2)
+    memmap = read_text(tmp_path / "log", "".join([*lines[:2], lines[2][:rest]]))
+    assert "HP507" in {p.code for p in memmap.problems}
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(2 * CHUNK, TOP)]
+
+
+@pytest.mark.parametrize("line", [X86_EFI, ARM_EFI])
+def test_descriptors_that_overlap(line: str, tmp_path: Path) -> None:
+    lines = efi_list(line, 0, 1, 3, 4)
+    lines[2] = line.format(2, 2 * CHUNK, 5 * CHUNK - 1, 48)
+    lines[3] = line.format(3, 4 * CHUNK, 5 * CHUNK - 1, 16)
+    assert spots(tmp_path / "log", "".join(lines)) == [(2 * CHUNK, 5 * CHUNK - 1)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Linux version 6.1.0 #1\n", "BIOS-provided physical RAM map:\n", *THREE],
+        ["Linux version 6.1.0 #1\n", *efi_list(X86_EFI, 0, 1, 2, 3)],
+        ["Linux version 6.1.0 #1\n", "efi: Processing EFI memory map:\n",
+         *efi_list(ARM_EFI, 4, 5, 6)],
+    ],
+)  # fmt: skip
+def test_a_journal_upside_down_is_refused_with_that_reason(
+    lines: list[str], tmp_path: Path
+) -> None:
+    stamped = [f"Jan 02 03:04:05 host kernel: {line}" for line in lines]
+    assert spots(tmp_path / "log", "".join(stamped)) == []
+    with pytest.raises(InputError, match=r"upside down, as journalctl -r"):
+        read_text(tmp_path / "log", "".join(stamped[::-1]))
+
+
+def test_a_list_wrapped_at_80_columns_is_read() -> None:
+    memmap = read_memmap([str(FOLDER / "efi-hikey-3.18-wrap80.txt")])
+    assert [(e.start, e.end, e.type) for e in primary(memmap).entries] == [
+        (0, 0xFFF, "conventional"),
+        (0x1000, 0x1FFF, "loader_data"),
+        (0x2000, 0x5FFFFFF, "conventional"),
+        (0x3DA94000, 0x3DA9DFFF, "runtime_services_data"),
+        (0x3DA9E000, 0x3DE08FFF, "boot_services_data"),
+    ]
+    assert (memmap.arch, memmap.arch_from) == ("arm64", "input")
+
+
+def test_a_map_of_which_no_line_can_be_read_is_not_said_to_be_none(tmp_path: Path) -> None:
+    text = "Linux version 6.1.0\nefi: Processing EFI memory map:\nefi:   0x0000\n[Conv|\n"
+    with pytest.raises(InputError, match="has a memory map, but no line of it can be read"):
+        read_text(tmp_path / "log", text)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda text: text.replace(" ", "&nbsp;").replace("\n", "<br>\n"),
+        lambda text: text.replace("\n", "<br/>"),
+        lambda text: "<html><pre>" + text.replace("\n", "<BR>\n") + "</pre></html>",
+        lambda text: "".join(f"<p><span class='k'>{line}</span></p>" for line in text.split("\n")),
+        lambda text: text.replace("-", "&#45;").replace(" ", "&#160;"),
+    ],
+)
+@pytest.mark.parametrize("text", ["".join(THREE), IOMEM, XEN], ids=["e820", "iomem", "xen"])
+def test_pages_of_the_web(text: str, wrap: Callable[[str], str], tmp_path: Path) -> None:
+    expected = primary(read_text(tmp_path / "log", text))
+    assert primary(read_text(tmp_path / "log", wrap(text))) == expected
+
+
+@pytest.mark.parametrize("at", ["reserve ", "setup_data: ", "[mem ", "] "])
+def test_a_folded_line_of_the_extended_map(at: str, tmp_path: Path) -> None:
+    extended = [line.replace("BIOS-e820", "reserve setup_data") for line in THREE]
+    folded = [line.replace(at, f"{at.rstrip()}\n", 2 if at == "] " else 1) for line in extended]
+    if at == "] ":
+        folded = [line.replace("]\nreserve", "] reserve", 1) for line in folded]
+    heading = "[    0.000000] extended physical RAM map:\n"
+    text = "".join(THREE) + heading + "".join(folded)
+    memmap = read_text(tmp_path / "log", text)
+    first, second = memmap.maps
+    assert (first.name, second.name) == ("e820_firmware", "e820_setup_data")
+    assert first.entries == second.entries
+    assert not memmap.problems
+
+
+def test_a_line_that_only_the_extended_map_has(tmp_path: Path) -> None:
+    extended = [line.replace("BIOS-e820", "reserve setup_data") for line in THREE]
+    log = tmp_path / "log"
+    memmap = read_text(log, "".join([THREE[0], THREE[2], *extended]))
+    assert "HP522" in {p.code for p in memmap.problems}
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x100000, 0x7FFFFFFF)]
+    regions = resolve(memmap)
+    region = regions.at(0x200000)
+    assert region is not None
+    assert (region.kind, region.source) == ("ram", "e820_setup_data")
+    memmap = read_text(log, "".join([*THREE, extended[0], extended[2]]))
+    assert not primary(memmap).gaps
+    assert "HP522" in {p.code for p in memmap.problems}
+
+
+def test_a_whole_copy_beside_a_damaged_one_is_taken(tmp_path: Path) -> None:
+    damaged = "".join(THREE).replace("0x0000000000100000", "0x00000000001OOOOO")
+    whole, other = tmp_path / "whole", tmp_path / "other"
+    whole.write_text("".join(THREE))
+    other.write_text(damaged)
+    for paths in ([whole, other], [other, whole]):
+        memmap = read_memmap([str(p) for p in paths])
+        assert not primary(memmap).gaps
+        assert {"HP501", "HP523"} <= {p.code for p in memmap.problems}
+    two = "Linux version 6.1.0\n" + damaged + "Linux version 6.1.0\n" + "".join(THREE)
+    memmap = read_text(tmp_path / "log", two)
+    assert (primary(memmap).boot, primary(memmap).gaps) == (1, ())
+
+
+def test_ram_below_1_mib_alone_still_gives_verdicts(cli: Cli, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(THREE[0] + THREE[2])
+    doc = judged(cli, "0x10\n0xf0000\n0x200000\n", log, tmp_path=tmp_path)
+    assert [r["verdict"] for r in doc["runs"]] == ["in-use", "firmware", "not-ram"]

@@ -98,6 +98,8 @@ EXAMPLES: dict[str, str] = {
     "HP518": "Constructed: ** 4 printk messages dropped ** below an e820 map.",
     "HP519": "Constructed: an e820 map without heading that begins at 0x80000.",
     "HP520": "Constructed: an e820 map of which two ranges overlap.",
+    "HP521": "Constructed: one line of /proc/iomem below an e820 map.",
+    "HP522": "Constructed: an extended e820 map that lacks the last line of the firmware's.",
     "HP523": "Constructed: an e820 map with a damaged line, and /proc/iomem.",
     "HP524": "Constructed: a PFN in a line of an e820 map that has O for 0.",
     "HP550": "Constructed: a packed e820 entry of size 0.",

@@ -28,6 +28,19 @@ OVERLAPPING = Code(
     "Nothing: it sorts out overlaps before it prints the map.",
     "Give the log of one boot as it was written, not sorted; PFNs there are not judged.",
 )
+NOT_THE_MAP = Code(
+    "HP521", "map-only-part", "warning", "source",
+    "The input holds a few lines of a map: no RAM is among them, as in a log that grep filtered.",
+    "Nothing: the kernel had the whole map.",
+    "Give the whole map.",
+)
+FIRMWARE_DISAGREES = Code(
+    "HP522", "map-differs-from-extended", "warning", "source",
+    "The firmware's map and the extended map (setup_data) of one boot do not describe the same "
+    "memory, though the second is made of the first: lines of one of them are lost.",
+    "Nothing: it had both whole.",
+    "Get the whole log; what only one of them has is taken from that one.",
+)
 GAP_FILLED = Code(
     "HP523", "map-gap-filled", "note", "source",
     "What lost lines of the map described stands in another map of the machine.",
@@ -42,6 +55,6 @@ IN_GAP = Code(
 )
 
 CODES = (
-    MESSAGES_LOST, HEAD_LOST, OVERLAPPING, GAP_FILLED, IN_GAP,
+    MESSAGES_LOST, HEAD_LOST, OVERLAPPING, NOT_THE_MAP, FIRMWARE_DISAGREES, GAP_FILLED, IN_GAP,
 
 )

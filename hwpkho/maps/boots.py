@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
-from hwpkho.maps import efi
+from hwpkho.maps import efi, extended
 from hwpkho.maps.forms.base import LINUX_STARTS, LineForm
 from hwpkho.maps.patterns import lazily
 
@@ -99,10 +99,12 @@ class Mark:
     Attributes:
         line: From 1.
         arch: What the line tells of the architecture.
+        starts: Whether it is the line at which Linux starts; else only its architecture counts.
     """
 
     line: int
     arch: str | None
+    starts: bool = True
 
 
 class BootMarks(LineForm):
@@ -115,7 +117,7 @@ class BootMarks(LineForm):
     name = "boot-marks"
     about = ""
     triggers = ()
-    separators = (LINUX_STARTS,)
+    separators = (LINUX_STARTS, b"AArch64 Processor", b"on physical CPU 0x")
 
     _MARK = lazily(r"\bLinux version \d+\.\d+(.{0,512})")
     _ARCH = lazily(
@@ -123,11 +125,18 @@ class BootMarks(LineForm):
         r"(?![A-Za-z0-9])"
     )
 
+    #: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
+    _ARM64 = lazily(
+        r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
+    )
+
     def __init__(self) -> None:
         self.marks: list[Mark] = []
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
+        if self._ARM64.search(line) and len(self.marks) < 1 << 16:
+            self.marks.append(Mark(number, "arm64", starts=False))
         match = self._MARK.search(line)
         if match and len(self.marks) < 1 << 16:
             told = self._ARCH.search(match[1])
@@ -170,6 +179,9 @@ class _Splitter:
         self._linux = False  # whether this boot has come to its Linux, and something thereafter
 
     def mark(self, mark: Mark) -> None:
+        if not mark.starts:
+            self._now.arch = self._now.arch or mark.arch
+            return
         if self._linux:
             self._next()
         self._marked = True
@@ -235,6 +247,7 @@ class _Splitter:
         self._next()
         for boot in self.boots:
             _set_runtime_apart(boot)
+            extended.compare(boot.maps.get("e820_firmware"), boot.maps.get("e820_setup_data"))
         return self.boots
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import FILES_DISAGREE, SAME_TABLE
+from hwpkho.codes.memmap_gaps import GAP_FILLED
 from hwpkho.errors import InputError
-from hwpkho.maps import boots
+from hwpkho.maps import boots, gaps
 from hwpkho.maps.ownership import kind
 from hwpkho.pages import human_bytes
 
@@ -33,7 +34,8 @@ Runs = list[tuple[int, int]]
 def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Problem]]:
     """Return all maps of ``(shown name, boot)`` parts, and where the files disagree.
 
-    The same map from two files is taken once. Raises InputError where two files have different
+    The same map from two files is taken once, the whole one where lines are lost in the other.
+    Raises InputError where two files have different
     maps of one name: they are not of one machine and one boot.
     """
     maps: dict[str, tuple[str, RawMap]] = {}
@@ -43,8 +45,14 @@ def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Probl
             other = maps.get(name)
             if other is None:
                 maps[name] = (shown, table)
-            elif boots.equal(other[1], table):
+            elif bool(other[1].gaps) == bool(table.gaps) and boots.equal(other[1], table):
                 problems.append(problem(SAME_TABLE, f"{shown}: {name} as in {other[0]}"))
+            elif gaps.agree(other[1], table):
+                whole, lost = ((shown, table), other) if other[1].gaps else (other, (shown, table))
+                maps[name] = whole
+                message = f"{lost[0]}: {name} as in {whole[0]}, which has the lines that are lost"
+                problems.append(problem(GAP_FILLED, message))
+                problems += [gap.problem for gap in lost[1].gaps]
             else:
                 raise InputError(
                     f"{shown}: its {name} map differs from that of {other[0]}: they are not of one "

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap_gaps import OVERLAPPING
+from hwpkho.codes.memmap_gaps import HEAD_LOST, OVERLAPPING
 from hwpkho.maps.forms.base import Loss
 from hwpkho.model.memmap import Gap
 from hwpkho.pages import PHYS_END
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: The last byte that x86 or arm64 can address: a lost tail reaches no further.
 TOP = (1 << 52) - 1
+
+#: Every e820 list begins with the first page, or near it: where real mode keeps its vectors.
+LOWEST = 0x10000
 
 #: Gaps kept for each map; more are one from the first to the last.
 MAX_GAPS = 64
@@ -171,6 +174,17 @@ def lose_overlaps(table: RawMap, places: Sequence[Place]) -> None:
         lose(table, OVERLAPPING, message, span=place)
 
 
+def check_head(table: RawMap) -> None:
+    """Notice an e820 list without heading that does not begin with the lowest memory."""
+    lowest = min((e.start for e in table.entries), default=0)
+    if lowest > LOWEST:
+        message = (
+            f"line {table.line}: {table.name} begins at 0x{lowest:x} and without its heading: "
+            "the lines before are lost"
+        )
+        lose(table, HEAD_LOST, message, span=(0, lowest - 1))
+
+
 def known(gaps: Iterable[Gap]) -> list[Place]:
     """Return the places that are known, ascending, those that touch joined; ends inclusive."""
     out: list[Place] = []
@@ -185,3 +199,25 @@ def known(gaps: Iterable[Gap]) -> list[Place]:
 def unplaced(gaps: Iterable[Gap]) -> Gap | None:
     """Return the first gap whose place is not known, None for none."""
     return next((g for g in gaps if g.start is None), None)
+
+
+def agree(one: RawMap, other: RawMap) -> bool:
+    """Tell whether two maps may be the same one, of which lines are lost in either or both.
+
+    They are where they have the same entries outside of the gaps, and at least one of those.
+    """
+    both = [*one.gaps, *other.gaps]
+    if not both or unplaced(both):
+        return False
+    places = known(both)
+
+    def sound(table: RawMap) -> list[tuple[int, int, str]]:
+        outside = (
+            (e.start, e.end, e.type)
+            for e in table.entries
+            if not any(a <= e.end and e.start <= b for a, b in places)
+        )
+        return sorted(outside)
+
+    left = sound(one)
+    return bool(left) and left == sound(other)

@@ -14,6 +14,10 @@ FOLDER = (
 #: What a file is that is often given by mistake: pattern in its first 64 KiB → what to do.
 _NO_BEGINNING = "the kernel log has no memory map: its beginning is missing"
 _IOMEM = "give /proc/iomem (read as root)"
+_UNREADABLE = (
+    "the log has a memory map, but no line of it can be read as it stands here (cut, wrapped, "
+    "garbled?); give the log as dmesg prints it"
+)
 _MISTAKES = (
     (rb"^Node \d+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
     (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
@@ -28,6 +32,10 @@ _MISTAKES = (
         "this is quoted-printable mail; decode it: python3 -m quopri -d FILE | hwpkho memmap -",
     ),
     (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
+    (
+        rb"Processing EFI memory map|RAM map:|BIOS-e820|(?:EFI|efi): mem\d|efi:   0x",
+        _UNREADABLE,
+    ),
     (
         rb"e820: (?:update|remove)|e820 (?:update|remove) range",
         f"{_NO_BEGINNING}; it has changes of the e820 map, not the BIOS-e820 lines themselves",

@@ -36,6 +36,17 @@ _FANCY = re.compile(
     rb"|\x88\x92)|(?<=\xe3)\x80\x80|(?<=\xef)\xbb\xbf)"
 )
 _INVISIBLE = frozenset((b"\xe2\x80\x8b", b"\xe2\x81\xa0", b"\xef\xbb\xbf"))
+#: A web page saved as it is: tags that end a line, those that only colour it, and characters.
+_WEB = (b"&nbsp;", b"&#160;", b"&#xa0;", b"<br", b"<BR", b"&gt;", b"&lt;", b"</")
+_WEB_LINE = re.compile(
+    rb"</?(?:br|p|div|pre|li|tr|table|blockquote)\b[^<>\n]{0,400}>", re.IGNORECASE
+)
+_WEB_TAG = re.compile(
+    rb"</?(?:span|font|b|i|u|em|strong|code|tt|samp|small|a|td|mark)\b[^<>\n]{0,400}>",
+    re.IGNORECASE,
+)
+_WEB_CHARACTER = re.compile(rb"&(?:nbsp|#160|#xa0|lt|gt|amp|quot|#45|#x2d);", re.IGNORECASE)
+_CHARACTERS = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"', b"#45": b"-", b"#x2d": b"-"}
 _CR_LF = re.compile(rb"\r+\n")
 
 
@@ -96,6 +107,7 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def clean(block: bytes) -> bytes:
     """Return ``block`` without NULs, escape sequences and CRs at line ends; blanks made plain.
 
+    Of a web page the tags become line ends or nothing, and its names of characters these.
     A lone CR stays: what follows it on a terminal overwrites what was before.
     """
     if b"\0" in block:
@@ -106,6 +118,9 @@ def clean(block: bytes) -> bytes:
         block = block.replace(b"\r\n", b"\n")
         if b"\r\n" in block:
             block = _CR_LF.sub(b"\n", block)
+    if any(sign in block for sign in _WEB):
+        block = _WEB_TAG.sub(b"", _WEB_LINE.sub(b"\n", block))
+        block = _WEB_CHARACTER.sub(lambda m: _CHARACTERS.get(m[0][1:-1].lower(), b" "), block)
     return block if block.isascii() else _plain(block)
 
 

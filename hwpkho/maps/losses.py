@@ -84,6 +84,6 @@ class Ending:
     @property
     def line(self) -> str | None:
         """The line within which the input ends; None where it ends with a line end."""
-        if b"\n" in self._last or b"\r" in self._last or not self.block:
+        if self._last.rstrip(b"\0")[-1:] in b"\r\n" or not self.block:
             return None
         return self.block.rstrip(b"\n").rsplit(b"\n", 1)[-1][-4096:].decode("utf-8", "replace")

@@ -54,8 +54,8 @@ def fill(
         if gaps.unplaced(other.gaps):
             continue
         view = alone({name: other})
-        if view is None or not view.spans:
-            continue
+        if view is None or not any(span.kind == "ram" for span in view.spans):
+            continue  # no map of the machine: what is left of one
         closed = [g for g in left if not _touches(g, gaps.known(other.gaps))]
         if not closed:
             continue

@@ -278,7 +278,11 @@ def _choose_boots(readings: list[Reading], wanted: int) -> None:
 def _must_agree(reading: Reading) -> None:
     """Note that several boots have equal primary maps. Raises InputError where they differ."""
     first = reading.boots[0].primary()
-    differing = [b for b in reading.boots if not boots.equal(b.primary(), first)]
+    differing = [
+        b
+        for b in reading.boots
+        if not (boots.equal(b.primary(), first) or gaps.agree(b.primary(), first))
+    ]
     count = len(reading.boots)
     if differing:
         named = "; ".join(_describe(b) for b in reading.boots[:_NAMED_BOOTS])
@@ -291,6 +295,7 @@ def _must_agree(reading: Reading) -> None:
             f"{reading.shown}: holds {count} {what}: {named}{rest}; choose one with --boot N or "
             "--boot last"
         )
+    reading.boots.sort(key=lambda b: bool(b.primary().gaps))  # a whole one counts
     reading.problems.append(
         problem(
             SAME_BOOTS,

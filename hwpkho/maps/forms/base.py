@@ -46,6 +46,12 @@ BARE_RANGE = rb"-[0-9A-Fa-f]{8,16}+(?:(?<=[0-9A-Fa-f]{16})[ \t\n]| : | type=)"
 SPACED_RANGE = rb"- [0-9A-Fa-f]{16}[ \n]"
 
 
+#: Why a log whose lines descend is not read.
+UPSIDE_DOWN = (
+    "the map stands upside down, as journalctl -r prints it: give the log oldest line first, "
+    "without -r or through tac"
+)
+
 #: What may stand before a line that a form takes in :meth:`LineForm.run`; nothing in it concerns
 #: any form. Of dmesg (also with -T, -r, a caller), syslog and journalctl.
 PLAIN_PREFIX = (

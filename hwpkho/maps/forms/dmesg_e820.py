@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
-from hwpkho.codes.memmap_gaps import HEAD_LOST
+from hwpkho.errors import InputError
 from hwpkho.maps import e820_words, gaps
 from hwpkho.maps.forms.base import (
     LINUX_STARTS,
     LONG_RANGE,
     PLAIN_PREFIX,
     SPACED_RANGE,
+    UPSIDE_DOWN,
     LineForm,
     RawMap,
 )
@@ -38,13 +39,14 @@ _MAPS = {
     "user": "e820_user",
     "modified": "e820_modified",
     "reserve setup_data": "e820_setup_data",
+    "setup_data": "e820_setup_data",  # below a line that a mail program broke
     "extended": "extended",  # e820_setup_data, too, unless that of "reserve setup_data" follows
     "Xen": "xen_dom0",
 }
 _EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
 _ALL_MAPS = ("e820_firmware", *_MAPS.values())
 _LINUX_STARTS = LINUX_STARTS.decode()
-_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|reserve setup_data|extended|Xen)"
+_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|(?:reserve )?setup_data|extended|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
 _LINE = lazily(
@@ -84,8 +86,6 @@ _MAYBE = (
 #: So many lines below a header, or a broken line, are looked at before the table counts as ended.
 _PATIENCE = 3
 
-#: Every list begins with the first page, or near it: where real mode keeps its vectors.
-_LOWEST = 0x10000
 #: Digits of an address since 3.5.
 _DIGITS = 16
 #: So alike are two words of which one has a damaged letter or two.
@@ -276,6 +276,8 @@ class DmesgE820(LineForm):
         for table in _one_extended(self._tables.finish()):
             table.arch = "x86_64"
             descents = self._descents.get(id(table), ())
+            if len(descents) == len(table.entries) - 1 >= 2:
+                raise InputError(f"line {table.line}: {UPSIDE_DOWN}")
             cuts = [(at, line) for at, line in descents if _begins(table.entries, at)]
             overlapping = gaps.overlapping(table.entries)
             if cuts and overlapping:
@@ -285,21 +287,10 @@ class DmesgE820(LineForm):
                 message = f"line {table.line}: {table.name} is not in ascending order"
                 table.problems.append(problem(OUT_OF_ORDER, message))
             gaps.lose_overlaps(table, overlapping)
-            if table.entries and id(table) not in self._with_heading:
-                self._check_head(table)
+            if table.name != "xen_dom0" and id(table) not in self._with_heading:
+                gaps.check_head(table)
             found.append(table)
         return found
-
-    @staticmethod
-    def _check_head(table: RawMap) -> None:
-        """Notice a list without heading that does not begin with the lowest memory."""
-        lowest = min(e.start for e in table.entries)
-        if lowest > _LOWEST and table.name != "xen_dom0":
-            message = (
-                f"line {table.line}: {table.name} begins at 0x{lowest:x} and without its heading: "
-                "the lines before are lost"
-            )
-            gaps.lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 
 
 def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
@@ -323,7 +314,7 @@ def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
 
 def _begins(entries: Sequence[Entry], at: int) -> bool:
     """Tell whether a list may begin with the entry ``at``: with the lowest memory, as the first."""
-    return entries[at].start <= max(_LOWEST, entries[0].start)
+    return entries[at].start <= max(gaps.LOWEST, entries[0].start)
 
 
 def _like_a_speaker(line: str) -> bool:

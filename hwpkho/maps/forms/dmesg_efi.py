@@ -9,11 +9,13 @@ list twice with efi=debug, the second time after SetVirtualAddressMap.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
-from hwpkho.maps import efi
+from hwpkho.errors import InputError
+from hwpkho.maps import efi, gaps
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import (
     EFI_RANGE,
@@ -21,9 +23,10 @@ from hwpkho.maps.forms.base import (
     LONG_RANGE,
     PLAIN_PREFIX,
     SHORT_EFI_RANGE,
+    UPSIDE_DOWN,
     LineForm,
 )
-from hwpkho.maps.patterns import lazily
+from hwpkho.maps.patterns import begun, lazily
 from hwpkho.maps.scanner import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
@@ -73,8 +76,15 @@ _X86_HEAD = lazily(r"\bmem\d{1,6}:\s*(?:type=|\[)")
 _X86_REST = lazily(r"^(?!.*\bmem\d).*\brange=\[0x")
 _QUOTE = lazily(r"(?:^|(?<=\s))>\s?")
 _ARM64_BEGUN = lazily(
-    r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}(?:\s+\[[^\]]*+|\s*+)$"
+    r"(?:(?<!\w)efi:|[\]>:])\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}"
+    r"\s+\[[A-Za-z][^\]]*+$"
+    r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s*+$"
 )
+#: A whole line of either list in which something cannot be read.
+_LIKE = lazily(
+    r"\bmem\d{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
+)
+_HEADING = "Processing EFI memory map"
 _NUMBERED = lazily(r"type=(\d{1,10})")
 _ATTR = lazily(r"attr=0x([0-9A-Fa-f]{1,16})")
 _LINUX = LINUX_STARTS.decode()
@@ -82,6 +92,9 @@ _LINUX = LINUX_STARTS.decode()
 _X86_SECOND = "EFI runtime memory map:"
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _UNITS_OF = {unit.encode(): size for unit, size in _UNITS.items()}
+
+#: So many lines below one of a list are looked at before it counts as ended.
+_PATIENCE = 2
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
 
@@ -92,9 +105,17 @@ class DmesgEfi(LineForm):
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
     triggers = (LONG_RANGE, EFI_RANGE, SHORT_EFI_RANGE)
-    separators = (LINUX_STARTS,)
+    separators = (LINUX_STARTS, b"Processing EFI memory map")
+    unfinished = lazily(
+        rf"(?:efi|EFI): (?:{begun('mem')}|mem\d{{1,6}}:?(?!.*\brange=\[0x\w+-0x\w+[\])]).*)$"
+        r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]*(?:-(?:0x?[0-9A-Fa-f]*)?)?(?:\s+\[[^\]]*)?$"
+    )
 
     def __init__(self) -> None:
+        self._patience = 0
+        self._following = False  # whether the line stands directly below one of the list
+        self._first_arm64 = False  # whether the heading is that of 3.16 to 3.18, arm64's alone
+        self._falling = 0  # how often a descriptor's number was one less than the last
         self._tables = Tables()
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
         self._joined = 0  # lines joined before the one to come
@@ -104,6 +125,12 @@ class DmesgEfi(LineForm):
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         self.more = False
+        self._following = self._patience > 0
+        self._patience -= self._following and not self._peeking
+        self._line(number, line)
+        self.more = self.more or self._patience > 0
+
+    def _line(self, number: int, line: str) -> None:
         if self._peeking:
             self._peeking = False
             if _X86_SECOND in line:
@@ -116,6 +143,7 @@ class DmesgEfi(LineForm):
             or "range=[" in line
             or "efi:" in line
             or _LINUX in line
+            or _HEADING in line
         ):
             return
         joined, self._joined = self._joined, 0
@@ -130,12 +158,15 @@ class DmesgEfi(LineForm):
         if _ARM64_BEGUN.search(line):
             self._broken = (number, line.rstrip())
             self.more = True
-        elif _LINUX in line:
-            self._new_table()
+        elif _LINUX in line or _HEADING in line:
+            self._starts(number, line)
         elif joined and _X86_HEAD.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
         elif _X86_REST.search(line):
             self._ask_for_more(number, line, joined)
+        elif self._following and _NOT_THE_MAP not in line and _LIKE.search(line):
+            self._tables.damaged("efi", number, line, _EXPECTED)
+            self._patience = _PATIENCE
 
     def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: the descriptors below the first of a list."""
@@ -169,11 +200,13 @@ class DmesgEfi(LineForm):
         if not entries or not self._tables.extend("efi", entries, last_line):
             return start
         self._index = index
+        self._patience = _PATIENCE
+        self.more = True
         return end
 
     def _run_arm64(self, block: bytes, start: int, number: int) -> int:
         table = self._tables.open("efi")
-        if table is None or table.arch != "arm64" or not table.entries:
+        if table is None or not table.entries or "index" in table.entries[-1].attributes:
             return start
         top, before = table.entries[0], table.entries[-1]
         entries = []
@@ -193,7 +226,20 @@ class DmesgEfi(LineForm):
             entries.append(before)
             end = match.end()
         last_line = number + len(entries) - 1
-        return end if entries and self._tables.extend("efi", entries, last_line) else start
+        if not entries or not self._tables.extend("efi", entries, last_line):
+            return start
+        self._patience = _PATIENCE
+        self.more = True
+        return end
+
+    def _starts(self, number: int, line: str) -> None:
+        """Take a banner, which ends a list, or a heading, which stands above one."""
+        table = self._tables.open("efi")
+        if _HEADING in line and table is not None and _falls(table.entries):
+            raise InputError(f"line {table.line or number}: {UPSIDE_DOWN}")
+        self._first_arm64 = _HEADING in line and "efi: " not in line
+        if _LINUX in line:
+            self._new_table()
 
     def _ask_for_more(self, number: int, line: str, joined: int) -> None:
         """Ask for the line before a range without a head, unless that was tried often enough."""
@@ -236,7 +282,7 @@ class DmesgEfi(LineForm):
         self._index = -1
 
     def _x86(self, number: int, line: str, match: re.Match[str]) -> None:
-        index = int(match["index"])
+        index, was = int(match["index"]), self._index
         if index < self._index:
             self._new_table()
         if match["number"]:
@@ -249,6 +295,10 @@ class DmesgEfi(LineForm):
         if match["end"] == ")":
             end = (PHYS_END if start and not end else end) - 1
         before, self._index = self._index, index
+        self._patience = _PATIENCE
+        self._falling = self._falling + 1 if index == was - 1 else 0
+        if self._falling == _PATIENCE:
+            raise InputError(f"line {number}: {UPSIDE_DOWN}")
         unread = type_ is None or (attr is None and not named_only)
         if unread:
             self._tables.damaged("efi", number, line, _EXPECTED, told=(start, end))
@@ -289,8 +339,15 @@ class DmesgEfi(LineForm):
         first, last = self._tables.first("efi"), self._tables.last("efi")
         if first and last and last is not first and start == first.start:
             self._new_table()
-        self._tables.table("efi", number).arch = "arm64"
+        self._patience = _PATIENCE
+        if self._first_arm64 and not match["prefix"]:
+            self._tables.table("efi", number).arch = "arm64"
         self._tables.add("efi", number, start, end, type_, attributes)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`: but where :meth:`finish` tells of a half line."""
+        if not self._broken:
+            super().cut_off(number, line)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
@@ -299,10 +356,16 @@ class DmesgEfi(LineForm):
             self._tables.lose("efi", number, CUT, "the log ends within this line")
         found = self._tables.finish()
         for table in found:
+            gaps.lose_overlaps(table, gaps.overlapping(table.entries))
             if any(e.attributes["attr"] is None for e in table.entries):
                 message = f"line {table.line}: the EFI map tells no attributes"
                 table.problems.append(problem(PAGE_COUNT_ONLY, message))
         return found
+
+
+def _falls(entries: Sequence[Entry]) -> bool:
+    """Tell whether three ranges or more go down, all of them."""
+    return len(entries) > 2 and all(b.start < a.start for a, b in pairwise(entries))
 
 
 @lru_cache(maxsize=1024)  # few differ within a log

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.maps import e820, efi
+from hwpkho.maps import e820, efi, gaps
 from hwpkho.maps.forms.base import BARE_RANGE, SPACED_RANGE, LineForm
 from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import Tables
@@ -35,6 +35,9 @@ _EFI = lazily(
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
 _BEGUN = lazily(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+#: A line of a list with a damaged digit or sign; a part of one at the end of the input.
+_LIKE = lazily(rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)")
+_PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
 _TYPES = {
     "usable": e820.RAM,
     "reserved": e820.RESERVED,
@@ -55,14 +58,19 @@ class Xen(LineForm):
     about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
     triggers = (
         rb"XEN\)[^\n]{0,64} EFI RAM map:",
+        rb"XEN\) {1,2}\[[0-9A-Fa-f]{13,16}, ",
         rb"-e8[20][01] RAM",
         rb"-e88 RAM",
         SPACED_RANGE,
         BARE_RANGE,
     )
 
+    unfinished = lazily(rf"{_XEN}{_PART}$")
+
     def __init__(self) -> None:
         self._tables = Tables()
+        self._headed: set[str] = set()
+        self._with_heading: set[int] = set()
         self._name = "xen_e820"
         self._patience = 0
         self._attributes: dict[int, dict[str, object]] = {}
@@ -81,11 +89,12 @@ class Xen(LineForm):
             if match["initial"]:
                 self._name = "xen_e820_initial"
             self._tables.begin(self._name)
+            self._headed.add(self._name)
         elif match := _E820.search(line):
             self._e820(number, line, match)
         elif match := _EFI.search(line):
             self._efi(number, match)
-        elif self._patience and _BEGUN.search(line):
+        elif self._patience and (_BEGUN.search(line) or _LIKE.search(line)):
             self._tables.damaged(self._name, number, line, "a range and its type")
         else:
             return
@@ -105,6 +114,9 @@ class Xen(LineForm):
             start, past = int(match["c"], 16), int(match["d"], 16)
             end = (PHYS_END if start and not past else past) - 1
         self._tables.add(self._name, number, start, end, e820.type_name(number_))
+        if self._name in self._headed:
+            self._headed.discard(self._name)
+            self._with_heading.add(id(self._tables.table(self._name, number)))
 
     def _efi(self, number: int, match: re.Match[str]) -> None:
         start, attr = int(match["a"], 16), int(match["attr"], 16)
@@ -116,4 +128,10 @@ class Xen(LineForm):
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
-        return self._tables.finish()
+        found = self._tables.finish()
+        for table in found:
+            if table.name == "xen_e820":
+                gaps.lose_overlaps(table, gaps.overlapping(table.entries))
+                if id(table) not in self._with_heading:
+                    gaps.check_head(table)
+        return found

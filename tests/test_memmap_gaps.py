@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from handovers import Machine
 from mapfiles import FIXTURES, primary, read_text
 
 import hwpkho
@@ -212,6 +213,16 @@ def test_a_map_beside_fills_the_gap_and_that_is_said(cli: Cli, tmp_path: Path) -
     assert {"HP501", "HP523"} <= {f["code"] for f in doc["findings"]}
 
 
+def test_the_firmware_s_map_does_not_fill_what_the_command_line_changed(tmp_path: Path) -> None:
+    user = [line.replace("BIOS-e820", "user") for line in THREE]
+    lost = user[1].replace("0x0000000000100000", "0x00000000001OOOOO")
+    text = "".join([*THREE, "user-defined physical RAM map:\n", user[0], lost, user[2]])
+    regions = resolve(read_text(tmp_path / "log", text))
+    region = regions.at(0x200000)
+    assert region is not None
+    assert (region.kind, region.source) == ("unknown", "e820_user")
+
+
 def test_the_extended_map_of_the_log_fills_the_gap(cli: Cli, tmp_path: Path) -> None:
     name = "e820-firmware-head-lost-setup-data-whole.txt"
     doc = judged(cli, "0x50\n0xa0000\n", FOLDER / name, tmp_path=tmp_path, expect=0)
@@ -232,6 +243,36 @@ def test_merge_keeps_a_page_in_a_gap_and_says_so(cli: Cli, tmp_path: Path) -> No
     assert "0x64806" in out.read_text()
     assert "0x7f000" not in out.read_text()
     assert "1 PFN lies where lines of the map are lost" in result.err
+
+
+def test_diff_gives_no_verdict_in_a_gap(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("0x64806\n")
+    (tmp_path / "b").write_text("0x1000\n")
+    args = ("diff", tmp_path / "a", tmp_path / "b", "--memmap", BAD_DIGIT)
+    assert cli(*args, "--plain").out.splitlines() == ["-0x64806", "+0x1000 replays"]
+    result = cli(*args, "--json")
+    assert result.code == 1
+    assert [r["verdict"] for r in result.json["removed_runs"]] == [None]
+    assert [r["verdict"] for r in result.json["added_runs"]] == ["replays"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_nothing_is_concluded_from_a_handover_in_a_gap(
+    lost: bool, cli: Cli, tmp_path: Path
+) -> None:
+    machine = Machine()
+    machine.handover()
+    path = machine.save(tmp_path)
+    low = min(machine.memory)
+    iomem = tmp_path / "iomem"
+    line = "OO100000-feO00000 : System RAM\n" if lost else ""
+    iomem.write_text(
+        f"00000000-0000ffff : System RAM\n{line}fee00000-ffffffff : reserved\n"
+        "10000000000-100ffffffff : System RAM\n"
+    )
+    assert 0x10000 < low < 0xFEE00000
+    result = cli("validate", "--json", path, "--memmap", iomem)
+    assert result.json["outcome"] == ("replay" if lost else "crash")
 
 
 def test_nothing_is_placed_in_a_gap(cli: Cli, tmp_path: Path) -> None:
@@ -306,6 +347,7 @@ def spots(path: Path, text: str, **options: Any) -> list[tuple[int | None, int |
         "Jan 02 03:04:05 host kernel: printk: 4 messages suppressed.",
         "Jan 02 03:04:05 host systemd-journald[9]: Suppressed 32 messages from kernel",
         "Jan  2 03:04:05 host rsyslogd: imuxsock lost 17 messages from pid 0 due to rate-limiting",
+        "Jan 02 03:04:05 host systemd-journald[1]: /dev/kmsg buffer overrun, some messages lost.",
         "Jan  2 03:04:05 host rsyslogd-2177: imuxsock begins to drop messages: 4 messages lost",
     ],
 )

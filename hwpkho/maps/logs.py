@@ -118,7 +118,7 @@ def clean(block: bytes) -> bytes:
         block = block.replace(b"\r\n", b"\n")
         if b"\r\n" in block:
             block = _CR_LF.sub(b"\n", block)
-    if any(sign in block for sign in _WEB):
+    if (b"<" in block or b"&" in block) and any(sign in block for sign in _WEB):
         block = _WEB_TAG.sub(b"", _WEB_LINE.sub(b"\n", block))
         block = _WEB_CHARACTER.sub(lambda m: _CHARACTERS.get(m[0][1:-1].lower(), b" "), block)
     return block if block.isascii() else _plain(block)

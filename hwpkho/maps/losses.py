@@ -45,7 +45,7 @@ class Losses(LineForm):
         r"|\bSuppressed\s+\d+\s+messages\s+from\b[^\n]{0,80}"
         r"|\bprintk:\s+\d+\s+(?:messages|callbacks)\s+suppressed\b"
         r"|\bimuxsock\b[^\n]{0,40}\blost\s+\d+\s+messages\b[^\n]{0,60}"
-        r"|\b\d+\s+messages\s+lost\b"
+        r"|\b(?:\d+|some)\s+messages\s+lost\b"
     )
 
     def __init__(self, forms: Sequence[LineForm]) -> None:

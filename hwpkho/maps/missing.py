@@ -26,6 +26,10 @@ _FILLERS = (
     "grub_efi", "uboot_efi", "grub_mmap", "devicetree", "iomem",
 )  # fmt: skip
 
+#: Maps that a kernel's command line has changed; only what became of them may stand in for them.
+_ALTERED = frozenset(("e820_user", "e820_modified", "iomem"))
+_FINAL = ("iomem",)
+
 
 def fill(
     built: View,
@@ -47,7 +51,7 @@ def fill(
     if nowhere is not None:
         raise InputError(f"{printable(source)}: {base.name}: {nowhere.problem.message}")
     spans, left = built.spans, gaps.known(base.gaps)
-    for name in _FILLERS:
+    for name in _FINAL if base.name in _ALTERED else _FILLERS:
         other = maps.get(name)
         if not left or other is None or other is base or name in NEVER or not other.entries:
             continue

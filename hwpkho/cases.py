@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.codecs.root import HWPOISON
+from hwpkho.codes.root import BROKEN_SUBTREE, DOUBTS
 from hwpkho.errors import InputError
 from hwpkho.inputs import Memory, recognise
 from hwpkho.sources.overlay import CombinedSource
@@ -14,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.codecs.pfnlist import PfnList
+    from hwpkho.codes import Problem
     from hwpkho.model.handover import Handover, Role
     from hwpkho.sources.base import Source
     from hwpkho.walkers.copies import Copy
 
-__all__ = ["Case", "CaseOptions", "pick", "read_case", "why_unread"]
+__all__ = ["Case", "CaseOptions", "doubts", "of_role", "pick", "read_case", "why_unread"]
 
 
 class Case(NamedTuple):
@@ -96,9 +99,12 @@ def noted(images: Sequence[Memory]) -> case.Noted:
 
 def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
     """Return the handover that counts: the outgoing one if it has a hwpoison subtree, else the
-    incoming; ``role`` chooses instead. Raises InputError where there is no such.
+    incoming; ``role`` chooses instead, and is taken for a single one that tells none. An outgoing
+    one whose root FDT is damaged counts as well. Raises InputError where there is no such.
     """
     if role:
+        if len(handovers) == 1 and handovers[0].role is None:
+            return handovers[0]._replace(role=role)
         having = [h for h in handovers if h.role == role]
         if not having:
             have = ", ".join(str(h) for h in handovers) or "none"
@@ -110,13 +116,41 @@ def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
         raise InputError(
             "several handovers, and nothing tells which counts; choose with --root-fdt"
         )
-    outgoing = [h for h in handovers if h.role == "out" and h.hwpoison]
+    # One that cannot be read may have the subtree: the incoming one is not what counts then.
+    outgoing = [h for h in handovers if h.role == "out" and (h.hwpoison or h.unread)]
     incoming = [h for h in handovers if h.role == "in"]
     return (outgoing or incoming or handovers)[-1]
 
 
+def of_role(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover, ...]:
+    """Return the handovers to show: all, or the one that ``role`` chooses.
+
+    Raises InputError as :func:`pick` does.
+    """
+    return tuple(handovers) if role is None else (pick(handovers, role),)
+
+
+def doubts(handovers: Sequence[Handover]) -> tuple[Problem, ...]:
+    """Return what says that another root FDT may count, or that the one that counts is damaged."""
+    ids = {code.id for code in DOUBTS}
+    return tuple(p for h in handovers for p in h.problems if p.code in ids)
+
+
 def why_unread(handover: Handover) -> str:
-    """Return the problem that keeps a handover's list from being read, as the end of a line."""
+    """Return the problem that keeps a handover's list from being read, as the end of a line.
+
+    Problems of the list itself come before those of other subtrees.
+    """
+    w, root = handover.hwpoison, handover.root
+    ref = root.fdt.find(HWPOISON) if root and root.fdt else None
+    if ref is not None and ref.defect:
+        return f": {BROKEN_SUBTREE.id} hwpoison: {ref.defect}"
+    at = w.phys if w else None
     causes = [p for p in handover.problems if p.code.startswith(("HP2", "HP3"))]
-    causes.sort(key=lambda p: p.severity != "error")
-    return f": {causes[0].code} {causes[0].message}" if causes else ""
+    causes.sort(
+        key=lambda p: (p.severity != "error", not p.code.startswith("HP3") and p.phys != at)
+    )
+    why = f": {causes[0].code} {causes[0].message}" if causes else ""
+    if handover.role == "out" and handover.unread:
+        why += "; --role in takes the incoming one"
+    return why

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.codecs import fdt, pfnlist
+from hwpkho.codecs import efi_table, fdt, pfnlist
 from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
 from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE, KexecMetadata
@@ -188,7 +188,7 @@ def handover_json(text: bytes, name: str) -> Told:
         raise InputError(f"{name}: arch is none of {', '.join(ARCHES)}")
     if arch == "x86_64" and page_size != MIN_PAGE:
         raise InputError(f"{name}: x86_64 has pages of {MIN_PAGE} bytes, page_size is {page_size}")
-    return Told(BootHandover(root, array, length, size), page_size, arch)
+    return Told(BootHandover(root, array, length, size, booted=False), page_size, arch)
 
 
 def _structure(head: bytes, size: int, name: str) -> copies.Copy:
@@ -214,6 +214,10 @@ def _struct_blob(head: bytes, size: int, name: str) -> copies.Copy:
             pass
         else:
             raise InputError(f"{name}: this is kexec-metadata, not a hwpoison blob")
+    table = efi_table.describe(head, size)
+    if table is not None:
+        this = "this may be" if " or " in table else "this is"
+        raise InputError(f"{name}: {this} {table}; this version of hwpkho does not read it")
     if 4 <= size <= _MAX_STRUCTURE and 0 < head[0] < 16 and not any(head[1:4]):
         blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
         if not any(padding):

@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho import pieces
-from hwpkho.cases import CaseOptions, pick, read_case, why_unread
+from hwpkho.cases import CaseOptions, doubts, pick, read_case, why_unread
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.errors import InputError
 from hwpkho.listing import MAX_PFNS, Listing
@@ -73,10 +73,12 @@ def read_list(
     case = read_case(pieces.split(spec), options, base)
     if case.pfns is None:
         chosen = pick(case.handovers, role)
-        if chosen.hwpoison is None and not empty_ok:
+        if chosen.hwpoison is None and not chosen.unread and not empty_ok:
             raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
         listed = of_handover(case.name, chosen, len(case.handovers))
-        return listed._replace(source=case.source)
+        said = doubts(case.handovers)
+        doubtful = (f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in said)
+        return listed._replace(source=case.source, notes=(*listed.notes, *doubtful))
     size = told_page_size(case.pfns, options.page_size)
     notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
     bare = case.pfns
@@ -103,6 +105,8 @@ def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
     page_size = handover.page_size
     if page_size is None:
         raise InputError(f"{name}: the page size is not told; give --page-size BYTES")
+    if handover.unread:
+        raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     if found is None:
         notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
         return Listed(name, Listing(), page_size, handover, notes=tuple(notes))

@@ -83,7 +83,8 @@ def test_list(pair):
 def test_scratch(pair):
     truth, _, got = pair
     if got["scratch"] is None:
-        assert got["role"] != "in"
+        # What told of it is in the image of a second kernel only where the crop kept it.
+        assert got["role"] != "in" or truth["luo"]
         return
     array = got["scratch"]["array"]
     assert array == truth.get("scratch_array_phys", array)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import captures
 import kdump_writer
 import pytest
-from handovers import Machine
+from handovers import Machine, elf
 
 from hwpkho import cases
 from hwpkho.cases import CaseOptions, read_case
@@ -189,6 +189,50 @@ def _reservations(folder):
     h = m.handover()
     tree = root.parse(m.memory[h.root]).tree
     m.memory[h.root] = fdt.build(tree.root, reserve=[(PAGE, PAGE)]).ljust(PAGE, b"\0")
+    return _saved(folder, m)
+
+
+@provokes(image.COPY_OLDER)
+def _copied_before_luo_was_serialized(folder):
+    path = folder / "memory.elf"
+    path.write_bytes(captures.elf("luo-huge"))
+    return [str(path), str(captures.CAPTURES / "luo-huge" / "debugfs-kho")], CaseOptions()
+
+
+@provokes(root_codes.DESTROYED)
+def _only_the_copy_is_good(folder):
+    name = "x86-structv1-small"
+    pages = dict(captures.pages(name))
+    pages[captures.truth(name)["handovers"][0]["root_phys"]] = bytes(4096)
+    path = folder / "memory.elf"
+    path.write_bytes(elf(sorted(pages.items()), "x86_64"))
+    return [str(path), str(captures.CAPTURES / name / "debugfs-kho")], CaseOptions()
+
+
+@provokes(root_codes.DOUBTFUL)
+def _setup_data_names_no_root(folder):
+    m = Machine(arch="x86_64")
+    gone = m.handover(kexec_count=2)
+    m.handover(kexec_count=1)
+    m.boot_data(gone, [(1 << 32, 1 << 24)])
+    m.memory[gone.root] = bytes(4096)
+    return _saved(folder, m)
+
+
+@provokes(root_codes.OUTGOING_MISSING)
+def _own_root_missing(folder):
+    path = folder / "memory.elf"
+    path.write_bytes(captures.elf("luo-small-in-late"))
+    return [str(path)], CaseOptions()
+
+
+@provokes(root_codes.NOT_PUBLISHED)
+def _taken_and_not_given_on(folder):
+    m = Machine(arch="x86_64")
+    old = m.handover(kexec_count=1)
+    m.handover(None, kexec_count=2)
+    for phys in (*old.nodes, *old.chunks):
+        m.memory[phys] = bytes(4096)
     return _saved(folder, m)
 
 

@@ -182,8 +182,29 @@ def test_pfns_says_which_handover(cli, capture):
     got = cli("decode", "--pfns", "--role", "in", path)
     assert (got.code, got.out) == (3, "")
     assert "HP319" in got.err
-    got = cli("decode", "--pfns", "--role", "in", SMALL)
-    assert (got.code, got.out) == (3, "")
+    # A single handover that tells no role has the one that is asked for.
+    assert cli("decode", "--pfns", "--role", "in", SMALL).out == cli("decode", "--pfns", SMALL).out
+
+
+def test_role_shows_that_handover_only(cli, capture):
+    path = capture("x86-structv1-small-post")
+    roots = {h["role"]: h["root"]["phys"] for h in cli("decode", "--json", path).json["handovers"]}
+    assert set(roots) == {"in", "out"}
+    for role, other in (("in", "out"), ("out", "in")):
+        (shown,) = cli("decode", "--json", "--role", role, path).json["handovers"]
+        assert (shown["role"], shown["root"]["phys"]) == (role, roots[role])
+        for output in ([], ["--annotate"]):
+            text = cli("decode", "--role", role, *output, path).out
+            assert f"0x{roots[role]:x}" in text
+            assert f"0x{roots[other]:x}" not in text
+    single = cli("decode", "--json", "--role", "out", SMALL).json["handovers"]
+    assert [h["role"] for h in single] == ["out"]
+
+
+def test_role_decides_the_exit_code(cli, capture):
+    path = capture("x86-empty-post")
+    codes = {role: cli("decode", "--role", role, path).code for role in ("in", "out")}
+    assert codes == {"in": 0, "out": 1}
 
 
 # --- streams

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cases import CaseOptions
+from hwpkho.cases import CaseOptions, doubts, of_role
 from hwpkho.cli import options
 from hwpkho.commands import decode as job
 from hwpkho.errors import UsageError
@@ -60,9 +60,12 @@ def command(
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")
     case = job.decode(inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch))
-    handovers = case.handovers
+    handovers = of_role(case.handovers, role)
+    if pfns or annotate:
+        for p in doubts(handovers):
+            click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
     if pfns:
-        _print_pfns(case.handovers, role)
+        _print_pfns(handovers, len(case.handovers))
     elif as_json:
         from hwpkho.render import decode_json, jsondoc
 
@@ -80,11 +83,11 @@ def command(
     ctx.exit(job.exit_code(handovers))
 
 
-def _print_pfns(handovers: tuple[Handover, ...], role: Role | None) -> None:
+def _print_pfns(handovers: tuple[Handover, ...], among: int) -> None:
     from hwpkho.codecs import pfnlist
 
-    chosen, found = job.pfns(handovers, role)
-    if len(handovers) > 1:
-        click.echo(f"hwpkho: of {len(handovers)} handovers this is {chosen}", err=True)
+    chosen, found = job.pfns(handovers)
+    if among > 1:
+        click.echo(f"hwpkho: of {among} handovers this is {chosen}", err=True)
     for at in range(0, len(found), _PFNS_AT_ONCE):
         click.echo(pfnlist.build_text(found[at : at + _PFNS_AT_ONCE]), nl=False)

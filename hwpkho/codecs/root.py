@@ -105,8 +105,11 @@ class RootFdt(NamedTuple):
 
 
 def looks_like_root(page: bytes | memoryview) -> bool:
-    """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT."""
-    return _COMPATIBLE.search(page) is not None
+    """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT.
+
+    One of its two own words is enough: the other may be damaged.
+    """
+    return _COMPATIBLE.search(page) is not None or MEMORY_MAP.encode() in bytes(page)
 
 
 def parse(raw: bytes | memoryview) -> RootFdt:
@@ -204,18 +207,38 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
     body = data[off_struct : off_struct + words[9]]
     version = _cut_version(body)
     strings = _strings(version, subtrees=True)
-    # Put together anew, without reservations: the header, what there is of the nodes, the names.
-    off_strings = _CUT_STRUCT + len(body)
-    words[1:5] = off_strings + len(strings), _CUT_STRUCT, off_strings, fdt.HEADER_SIZE
-    words[8:10] = len(strings), len(body)
-    head = struct.pack(">10I", *words).ljust(_CUT_STRUCT, b"\0")
-    root = parse(head + body + strings)
+    root = parse(_together(words, body, strings))
     return root._replace(
         subtrees=tuple(s for s in root.subtrees if s.defect is None),
         totalsize=total,
         version=version,
         memory_map_defect=root.memory_map_defect if root.tree.root.get(MEMORY_MAP) else None,
     )
+
+
+def salvage(raw: bytes | memoryview) -> RootFdt | None:
+    """Read what is left of a root FDT that libfdt refuses, None where nothing is.
+
+    As :func:`parse_cut`, for a page whose header or names are damaged: neither is looked at. What
+    it returns tells which handover the page belongs to; no kernel would read it.
+    """
+    body = bytes(raw)[_CUT_STRUCT:]
+    version = _cut_version(body)
+    words = [int.from_bytes(fdt.MAGIC, "big"), 0, 0, 0, 0, 17, 16, 0, 0, 0]
+    try:
+        root = parse(_together(words, body, _strings(version, subtrees=True)))
+    except InputError:
+        return None
+    return root._replace(version=version) if root.memory_map is not None else None
+
+
+def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
+    """Put a tree together anew, without reservations: header, what there is of nodes, names."""
+    off_strings = _CUT_STRUCT + len(body)
+    words[1:5] = off_strings + len(strings), _CUT_STRUCT, off_strings, fdt.HEADER_SIZE
+    words[8:10] = len(strings), len(body)
+    head = struct.pack(">10I", *words).ljust(_CUT_STRUCT, b"\0")
+    return head + body + strings
 
 
 def _cut_version(body: bytes) -> Version:

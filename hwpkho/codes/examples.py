@@ -17,6 +17,8 @@ EXAMPLES: dict[str, str] = {
     "HP105": "Real: capture x86-none, a kernel without the hwpoison producer.",
     "HP106": "Real: debugfs-kho/out/sub_fdts/hwpoison of capture x86-empty-post, an empty file.",
     "HP107": "Constructed: a kdump of which one compressed page was overwritten.",
+    "HP108": "Constructed: memory.elf and debugfs-kho of capture luo-huge together; the copy was "
+    "made before LUO was serialized.",
     "HP201": "Constructed: a root FDT with 0xbad in place of a token.",
     "HP202": "Constructed: compatible is kho-v9.",
     "HP203": "Constructed: preserved-memory-map is 0.",
@@ -32,6 +34,12 @@ EXAMPLES: dict[str, str] = {
     "HP212": "Constructed: a kho-v4 handover judged with --consumer-kho v2.",
     "HP213": "Real: replay arm64-4k-B-k-blob-size-missing.",
     "HP214": "Constructed: --root-fdt names an address where nothing is.",
+    "HP215": "Constructed: capture x86-structv1-small with zeros for its root FDT, beside its "
+    "debugfs-kho.",
+    "HP216": "Constructed: setup_data that names a page of zeros, beside an older root FDT.",
+    "HP217": "Real: capture luo-small-in-late, cropped without the running kernel's own root FDT.",
+    "HP218": "Constructed: the incoming list's chunk is zeroed, the outgoing root FDT has no "
+    "hwpoison.",
     "HP301": "Real: replays arm64-4k-B-c-count-big-past-array (516 of 512) and "
     "arm64-4k-A-c-count-huge.",
     "HP302": "Real: replays arm64-4k-B-d-version2 and arm64-4k-A-d-version2.",

@@ -73,4 +73,23 @@ PAGE_DAMAGED = Code(
     "Capture again; what is damaged is treated as absent.",
 )
 
-CODES = (TRUNCATED, CUT_ROOT, NO_MEMORY, STALE_ROOT, NO_HANDOVER, UNREADABLE_FILE, PAGE_DAMAGED)
+COPY_OLDER = Code(
+    "HP108",
+    "copy-older",
+    "note",
+    "measured",
+    "A copy of a subtree is older than the memory, which the kernel has changed since.",
+    "Nothing: the kernel reads its memory.",
+    "None needed; memory is believed.",
+)
+
+CODES = (
+    TRUNCATED,
+    CUT_ROOT,
+    NO_MEMORY,
+    STALE_ROOT,
+    NO_HANDOVER,
+    UNREADABLE_FILE,
+    PAGE_DAMAGED,
+    COPY_OLDER,
+)

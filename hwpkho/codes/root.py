@@ -132,6 +132,51 @@ ROOT_ABSENT = Code(
     "Check the address, or the image.",
 )
 
+DESTROYED = Code(
+    "HP215",
+    "root-destroyed",
+    "error",
+    "source",
+    "A copy of the root FDT is good, but the page in memory is damaged.",
+    "The next kernel reads the page, not the copy: it disables the KHO revival and ignores the "
+    "whole handover.",
+    "Do not kexec with it; what decode shows of this handover is read by the copy.",
+)
+DOUBTFUL = Code(
+    "HP216",
+    "root-doubtful",
+    "warning",
+    "source",
+    "A page looks like a damaged root FDT, or was handed over as one, and nothing tells whether it "
+    "is the one that counts.",
+    "If it is, the next kernel ignores the whole handover.",
+    "Look at the page; give the debugfs copy with the image, or choose with --root-fdt.",
+)
+OUTGOING_MISSING = Code(
+    "HP217",
+    "outgoing-missing",
+    "warning",
+    "source",
+    "This handover is the incoming one of a running kernel, and that kernel's own root FDT is not "
+    "in the image, or is damaged.",
+    "The next kernel reads the running kernel's handover, not this one.",
+    "Capture the whole memory; do not take this list for what the next kernel will get.",
+)
+
+NOT_PUBLISHED = Code(
+    "HP218",
+    "list-not-published",
+    "warning",
+    "source",
+    "The running kernel has taken the incoming list and freed its pages, but its own handover has "
+    "no hwpoison subtree.",
+    "The next kernel gets no list: every page is handed out again.",
+    "Look at the names of the outgoing subtrees, and at the running kernel's log.",
+)
+
+#: What leaves open which root FDT the next kernel reads, or says that it cannot.
+DOUBTS = (DESTROYED, DOUBTFUL, OUTGOING_MISSING, NOT_PUBLISHED)
+
 CODES = (
     DAMAGED,
     VERSION,
@@ -147,4 +192,8 @@ CODES = (
     OLDER_CONSUMER,
     SUBTREE_REFUSED,
     ROOT_ABSENT,
+    DESTROYED,
+    DOUBTFUL,
+    OUTGOING_MISSING,
+    NOT_PUBLISHED,
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho import inputs
-from hwpkho.codecs import fdt, pfnlist
+from hwpkho.codecs import efi_table, fdt, pfnlist
 from hwpkho.errors import InputError
 from hwpkho.sources import raw
 from hwpkho.sources.files import FileBytes
@@ -156,6 +156,8 @@ def _either(path: Path, head: bytes, shown: str) -> Role:
     is_map, is_input = _is_map_file(path, head), _is_input(path)
     if is_map and is_input:
         raise InputError(f"{shown}: may be a hwpoison blob or a memory map; use a manifest")
+    if not is_map and efi_table.describe(head, path.stat().st_size):
+        inputs.recognise(str(path))  # says what it is
     if not is_map and not is_input:
         raise InputError(
             f"{shown}: a binary file of no known kind; take it out of the folder, or use a "

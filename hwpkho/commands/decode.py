@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from hwpkho.model.handover import Handover, Role
+    from hwpkho.model.handover import Handover
 
 
 def decode(specs: Sequence[str], options: CaseOptions | None = None) -> Case:
@@ -24,13 +24,13 @@ def exit_code(handovers: Sequence[Handover]) -> int:
     return int(any(p.severity == "error" for h in handovers for p in h.problems))
 
 
-def pfns(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover, array[int]]:
+def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
     """Return the handover that counts and its list; InputError where it has no readable one."""
-    chosen = pick(handovers, role)
+    chosen = pick(handovers)
     where = chosen.hwpoison
-    if where is None:
+    if where is None and not chosen.unread:
         raise InputError(f"{chosen.source}: {chosen} has no hwpoison subtree")
-    if where.pfns is None:
+    if where is None or where.pfns is None:
         raise InputError(
             f"{chosen.source}: the list of {chosen} cannot be read{why_unread(chosen)}"
         )

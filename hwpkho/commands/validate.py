@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.cases import Case, CaseOptions, pick, read_case
+from hwpkho.cases import Case, CaseOptions, doubts, pick, read_case
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
@@ -116,6 +116,8 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
         findings.append(decision.finding)
+    others = [p for p in doubts(case.handovers) if p not in handover.problems]
+    findings += outcomes.as_findings(others, decision.outcome)
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if handover.page_size is None:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 Role = Literal["in", "out"]
 TrackerState = Literal["complete", "partial", "gone"]
+#: How a blob and the list behind it were met: ``read``; ``consumed`` by the running kernel;
+#: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the
+#: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the node is none that the
+#: kernel takes; ``malformed``: the blob is none.
+ListState = Literal["read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed"]
+#: How a chain of chunks ends: ``whole``: with next 0; ``first-zero``: it never begins; ``absent``:
+#: the image lacks a chunk; ``nowhere``: at no physical address; ``cycle``: at a chunk that was read
+#: already; ``stopped``: the kernel does not look further.
+ChainEnd = Literal["whole", "first-zero", "absent", "nowhere", "cycle", "stopped"]
 
 
 class Subtree(NamedTuple):
@@ -72,6 +81,27 @@ class Scratch(NamedTuple):
     areas: tuple[tuple[int, int], ...] | None
 
 
+class Chain(NamedTuple):
+    """What the chunks of the array say together, as kho_restore_vmalloc() adds it up.
+
+    Attributes:
+        end: How the chain ends.
+        at: Physical address of the chunk at which it ends otherwise than whole, None without one.
+        adds_up: Whether the entries make ``total_pages``, as far as they were read.
+        once: Whether every page is named once only.
+    """
+
+    end: ChainEnd
+    at: int | None = None
+    adds_up: bool = True
+    once: bool = True
+
+    @property
+    def restorable(self) -> bool:
+        """Whether the next kernel can restore the area, as far as the chain tells."""
+        return self.end == "whole" and self.adds_up and self.once
+
+
 class HwpoisonList(NamedTuple):
     """The hwpoison subtree.
 
@@ -85,6 +115,8 @@ class HwpoisonList(NamedTuple):
         pfns: The list in array order, array('Q'); None where not sound or not reachable.
         revision: ``fdt-v1`` or ``struct-v1`` as far as told, also of a blob with another version.
         version: Of the blob, known or not; None where it tells none.
+        state: How the blob and the list were met.
+        chain: What the chunks say, None where they were not read.
     """
 
     phys: int | None
@@ -95,6 +127,12 @@ class HwpoisonList(NamedTuple):
     pfns: array[int] | None = None
     revision: str | None = None
     version: int | None = None
+    state: ListState = "read"
+    chain: Chain | None = None
+
+    def beyond(self, page_size: int) -> bool:
+        """Tell whether ``count`` exceeds what the array's pages hold; ``page_size`` in bytes."""
+        return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)
 
 
 class Handover(NamedTuple):
@@ -112,6 +150,10 @@ class Handover(NamedTuple):
         metadata: kexec-metadata, None where missing or unreadable.
         hwpoison: None where there is no hwpoison subtree.
         problems: In the order they were met.
+        root_unread: Why the root FDT in memory cannot be read: ``damaged`` or ``absent``; None
+            where it was read, or nobody looked.
+        unmarked: Whether the tracker does not mark a page of the handover as it must.
+        in_scratch: Whether a page of the handover lies in scratch, in part at least.
     """
 
     source: str
@@ -125,7 +167,18 @@ class Handover(NamedTuple):
     hwpoison: HwpoisonList | None
     problems: tuple[Problem, ...] = ()
     walk: TrackerWalk | None = None
+    root_unread: Literal["damaged", "absent"] | None = None
+    unmarked: bool = False
+    in_scratch: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """Whether damage to the root FDT hides if there is a hwpoison subtree."""
+        fdt = self.root.fdt if self.root else None
+        damaged = self.root_unread is not None or (fdt is not None and fdt.tree.error is not None)
+        return damaged and self.hwpoison is None
 
     def __str__(self) -> str:
         where = f"root FDT 0x{self.root.phys:x}" if self.root and self.root.phys else self.source
-        return f"{where} ({self.role or 'role unknown'})"
+        damaged = ", its root FDT damaged in memory" if self.root_unread == "damaged" else ""
+        return f"{where} ({self.role or 'role unknown'}{damaged})"

@@ -105,6 +105,17 @@ class Preserved:
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
 
+    def starts(self, order: int, /) -> Iterator[int]:
+        """Yield the physical addresses (bytes) of the blocks of ``order``, ascending."""
+        shift = self.page_shift + order
+        for (of, number), leaf in sorted(self.leaves.items()):
+            if of != order:
+                continue
+            for at, byte in enumerate(leaf):
+                for bit in range(8) if byte else ():
+                    if byte >> bit & 1:
+                        yield number * self.bits + at * 8 + bit << shift
+
     def first_outside(self, phys: int, order: int, held: Iterable[tuple[int, int]]) -> int | None:
         """Return the first block of one leaf that begins in none of ``held``, None if all do.
 
@@ -147,4 +158,8 @@ class UnlistedPreserved(Preserved):
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
         """Yield nothing: where the blocks are is not told."""
+        return iter(())
+
+    def starts(self, _order: int, /) -> Iterator[int]:
+        """Yield nothing, likewise."""
         return iter(())

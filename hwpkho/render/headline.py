@@ -23,7 +23,13 @@ def headline(v: Validation) -> tuple[str, str]:
         "replay": _replay,
         None: _unknown,
     }[v.outcome]
-    return teller(v)
+    style, sentence = teller(v)
+    if not v.outcome or v.outcome in ("replay", "absent"):
+        for code, words in _DOUBTS:
+            if any(f.code == code for f in v.findings):
+                style = "warning" if style in ("good", "note") else style
+                sentence = f"{sentence}; {words}"
+    return style, sentence
 
 
 def reasons(v: Validation) -> list[Finding]:
@@ -34,6 +40,12 @@ def reasons(v: Validation) -> list[Finding]:
     return found or [f for f in v.findings if f.code in _ABSENT]
 
 
+#: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
+_DOUBTS = (
+    (root.DOUBTFUL.id, "but a page that may be the root FDT that counts is damaged"),
+    (root.NOT_PUBLISHED.id, "but the running kernel gives no list on"),
+    (root.OUTGOING_MISSING.id, "but the running kernel's own handover was not found"),
+)
 _ABSENT = (root.OLDER_CONSUMER.id, "HP105")
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hwpkho.codes import Code, Problem
     from hwpkho.model.handover import Handover
     from hwpkho.model.validation import Finding, Outcome
 
@@ -19,7 +18,6 @@ class Decision:
     finding: Finding | None = None
 
 
-def problem_of(h: Handover, *codes: Code) -> Problem | None:
-    """Return the first problem of the handover that has one of ``codes``."""
-    ids = {c.id for c in codes}
-    return next((p for p in h.problems if p.code in ids), None)
+def spent(h: Handover) -> bool:
+    """Whether this is the incoming handover of a running kernel, its tracker long reused."""
+    return h.role == "in" and h.tracker == "gone"

@@ -15,13 +15,12 @@ from hwpkho.codecs.fdt import ALIGNMENT
 from hwpkho.codecs.vmalloc import SHIFT_BITS
 from hwpkho.codes import Problem, registry
 from hwpkho.codes import blob as blob_codes
-from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.model.validation import Finding, Outcome, finding
 from hwpkho.pages import linear
 from hwpkho.rules import scratch
-from hwpkho.rules.decision import Decision, problem_of
+from hwpkho.rules.decision import Decision, spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,9 +42,10 @@ def judge(handover: Handover, ground: Ground) -> Decision:
 
 
 def _root(h: Handover, ground: Ground) -> Decision | None:
+    if h.root_unread == "damaged":
+        return Decision("refused")  # whatever a copy of it says
     if h.root is None or h.root.fdt is None:
-        known = problem_of(h, root_codes.DAMAGED, root_codes.ROOT_ABSENT) is not None
-        return Decision("refused") if known else Decision(None)
+        return Decision("refused" if h.root_unread else None)
     if h.root.phys is not None and h.root.size is not None:
         why = scratch.unmapped(h, ground, h.root.phys, h.root.size)
         if why:
@@ -76,17 +76,13 @@ def _version(h: Handover, ground: Ground) -> Decision | None:
 
 
 def _tracker_address(h: Handover, _: Ground) -> Decision | None:
-    return Decision("refused") if problem_of(h, root_codes.NO_MAP) else None
-
-
-def _spent(h: Handover) -> bool:
-    """Whether this is the incoming handover of a running kernel, its tracker long reused."""
-    return h.role == "in" and h.tracker == "gone"
+    fdt = h.root.fdt if h.root else None
+    return Decision("refused") if fdt and fdt.memory_map_defect else None
 
 
 def _tracker(h: Handover, ground: Ground) -> Decision | None:
     walk = h.walk
-    if walk is None or _spent(h):
+    if walk is None or spent(h):
         return None
     outside = next((phys for phys in walk.absent if ground.outside(phys)), None)
     if outside is not None:
@@ -95,7 +91,7 @@ def _tracker(h: Handover, ground: Ground) -> Decision | None:
         return Decision("crash", finding(code, message, phys=outside))
     if walk.damaged:
         defect = walk.damaged[0]
-        known = problem_of(h, tracker_codes.DAMAGED) is not None
+        known = h.tracker != "gone"  # then decode calls it damaged as well
         found = finding(tracker_codes.WRONG_TREE, defect.message, phys=defect.phys)
         return Decision("crash", None if known else found)
     return _blocks(h, ground)
@@ -150,58 +146,55 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
             message = f"the hwpoison blob has {ref.size} bytes"
             return Decision("dropped", finding(blob_codes.BLOB_SHORT, message, phys=ref.phys))
         message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
-        known = problem_of(h, root_codes.SUBTREE_NOWHERE)
+        known = h.hwpoison is not None and h.hwpoison.state == "nowhere"
         found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
         return Decision("crash", None if known else found)
-    absent = problem_of(h, root_codes.SUBTREE_NOWHERE, root_codes.SUBTREE_ABSENT)
-    if absent is None or ref.phys is None or absent.phys != linear(ref.phys, h.arch):
+    return _unread_blob(h, ground)
+
+
+def _unread_blob(h: Handover, ground: Ground) -> Decision | None:
+    """Judge a blob that the image lacks by where it is."""
+    w = h.hwpoison
+    if w is None or w.phys is None or w.state not in ("absent", "nowhere"):
         return None
-    if ground.frames is None:
-        return Decision("crash") if absent.code == root_codes.SUBTREE_NOWHERE.id else None
-    if h.walk is None or h.walk.absent or h.walk.preserved.block_around(absent.phys):
-        return None
+    if ground.frames is None and w.state == "nowhere":
+        return Decision("crash")
+    if h.walk is None or h.walk.absent or ground.frames is None:
+        return Decision(None)
+    if h.walk.preserved.block_around(w.phys):
+        return Decision(None)
     # RAM that is not preserved: whatever the kernel finds there, it is no blob.
-    message = f"the hwpoison blob at 0x{absent.phys:x} is not marked preserved"
-    return Decision("dropped", finding(tracker_codes.UNMARKED, message, phys=absent.phys))
+    message = f"the hwpoison blob at 0x{w.phys:x} is not marked preserved"
+    return Decision("dropped", finding(tracker_codes.UNMARKED, message, phys=w.phys))
 
 
 def _blob(h: Handover, _: Ground) -> Decision | None:
     if h.hwpoison is None or h.hwpoison.blob is not None:
         return None
-    codes = (blob_codes.BLOB_VERSION, blob_codes.BLOB_SHORT, blob_codes.BLOB_DAMAGED)
-    return Decision("dropped" if problem_of(h, *codes) else None)
+    return Decision("dropped" if h.hwpoison.state == "malformed" else None)
 
 
 def _reach(h: Handover, _: Ground) -> Decision | None:
     """Without its memory, or consumed, the list cannot be judged any further."""
-    gone = (blob_codes.LIST_UNREACHED, blob_codes.CONSUMED, image_codes.NO_MEMORY)
-    return Decision(None) if problem_of(h, *gone) else None
+    told = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
+    return None if told else Decision(None)
 
 
 def _area(h: Handover, ground: Ground) -> Decision | None:
-    blob = h.hwpoison.blob if h.hwpoison else None
-    if blob is None:
+    w = h.hwpoison
+    if w is None or w.blob is None or w.chain is None:
         return None
-    v = blob.vmalloc
-    for p in h.problems:
-        if p.code not in (blob_codes.CHUNK_NOWHERE.id, blob_codes.CHUNK_ABSENT.id):
-            continue
-        if p.phys is not None and ground.outside(p.phys):
-            message = f"chunk 0x{p.phys:x} lies outside RAM"
-            return Decision("crash", finding(blob_codes.CHUNK_OUTSIDE, message, phys=p.phys))
-        if p.code == blob_codes.CHUNK_ABSENT.id:
-            marked = h.walk is None or h.walk.preserved.block_around(p.phys or 0) is not None
-            # A page that is not preserved holds whatever chance put there.
-            return Decision(None if marked else "dropped")
-    dropping = (
-        blob_codes.FIRST_ZERO,
-        blob_codes.CHAIN_CYCLE,
-        blob_codes.CHUNK_NOWHERE,
-        blob_codes.TOTAL_PAGES,
-        blob_codes.PAGE_TWICE,
-    )
-    ids = {code.id for code in dropping}
-    if any(p.code in ids and p.severity == "error" for p in h.problems):
+    chain, v = w.chain, w.blob.vmalloc
+    last = [chain.at] if chain.at is not None and chain.end in ("nowhere", "absent") else []
+    for phys in (*(w.chunks or ()), *last):
+        if ground.outside(phys):
+            message = f"chunk 0x{phys:x} lies outside RAM"
+            return Decision("crash", finding(blob_codes.CHUNK_OUTSIDE, message, phys=phys))
+    if chain.end == "absent" and chain.at is not None:
+        marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
+        # A page that is not preserved holds whatever chance put there.
+        return Decision(None if marked else "dropped")
+    if not chain.restorable:
         return Decision("dropped")
     if v.acts_as >= SHIFT_BITS:
         return Decision("crash")  # the pages add up, and are mapped as blocks beyond all memory
@@ -212,13 +205,14 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
 
 
 def _marked(h: Handover, ground: Ground) -> Decision | None:
-    if _spent(h):
+    if spent(h):
         return None
-    if problem_of(h, tracker_codes.UNMARKED, tracker_codes.MERGED) or scratch.overwritten(
-        h, ground
-    ):
+    if scratch.overwritten(h, ground):
         return Decision("dropped")
-    if problem_of(h, tracker_codes.GONE):
+    if h.unmarked:
+        # A tracker that the image holds in part may mark it all the same.
+        return Decision(None if h.walk is not None and h.walk.absent else "dropped")
+    if h.tracker == "gone":
         message = "the tracker marks nothing of this handover: what stands there then is chance"
         return Decision("dropped", finding(tracker_codes.UNMARKED, message))
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
@@ -228,13 +222,14 @@ def _marked(h: Handover, ground: Ground) -> Decision | None:
     return None
 
 
-def _count(h: Handover, _: Ground) -> Decision | None:
-    return Decision("crash") if problem_of(h, blob_codes.COUNT_BEYOND) else None
+def _count(h: Handover, ground: Ground) -> Decision | None:
+    beyond = h.hwpoison is not None and h.hwpoison.beyond(ground.page_size)
+    return Decision("crash") if beyond else None
 
 
 def _tracker_seen(h: Handover, _: Ground) -> Decision | None:
     """A tracker that the image holds in part leaves open what the rest of it does."""
-    return Decision(None) if h.walk is not None and h.walk.absent and not _spent(h) else None
+    return Decision(None) if h.walk is not None and h.walk.absent and not spent(h) else None
 
 
 RULES: tuple[Callable[[Handover, Ground], Decision | None], ...] = (

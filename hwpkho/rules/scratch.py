@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.model.validation import finding
 from hwpkho.pages import ARM64_BITS, PHYS_END, align_down, align_up, union_of
-from hwpkho.rules.decision import Decision, problem_of
+from hwpkho.rules.decision import Decision
 
 if TYPE_CHECKING:
     from hwpkho.model.handover import Handover
@@ -111,7 +111,7 @@ def _extends(h: Handover, ground: Ground) -> bool:
 
 def overwritten(h: Handover, ground: Ground) -> bool:
     """Whether a page of the handover lies where early boot allocates: at the end of scratch."""
-    if not problem_of(h, tracker_codes.SCRATCH_OVERLAP):
+    if not h.in_scratch:
         return False
     if ground.frames is None:
         return True

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
-from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
-from hwpkho.codes.root import GENERATIONS, ROOT_ABSENT
+from hwpkho.codes.root import GENERATIONS, NOT_PUBLISHED, OUTGOING_MISSING, ROOT_ABSENT
 from hwpkho.errors import InputError
 from hwpkho.model.handover import Handover, Role, Scratch
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources.overlay import PieceSource
-from hwpkho.text import printable
-from hwpkho.walkers import boot, find
+from hwpkho.walkers import boot, evidence, find, joining
 from hwpkho.walkers import scratch as scratches
 from hwpkho.walkers.handover import HandoverReader
 from hwpkho.walkers.tracker import Trackers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.sources.base import Source
     from hwpkho.walkers.copies import Copy
@@ -59,6 +57,8 @@ class _Found:
     copy: Copy | None = None
     consumed: bool = False
     size: int | None = None
+    unread: Literal["damaged", "absent"] | None = None
+    left: roots.RootFdt | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -114,23 +114,32 @@ def search(
         candidates = seen.candidates
     else:
         candidates = _chosen(source, options.root_fdt)
-    if seen and not candidates and not copies and len(handed) == 1:
-        # Nothing looks like a root FDT: what the boot loader calls one is none, then.
+    if len(handed) == 1 and seen and _is_given(handed[0], candidates, copies):
+        # What the boot loader passes on counts, whatever else looks like a root FDT.
         options = options._replace(root_fdt=handed[0].fdt_addr)
         candidates = _chosen(source, handed[0].fdt_addr)
+    copied: dict[int, Problem] = {}
     known = {b.fdt_addr for b in told}
     # A handover.json beside segments is for the next kernel: it tells no role in this image.
     booted = {b.fdt_addr for b in told[len(handed) :] if b.booted}
-    missing = [c for c in copies if not _belongs(c, candidates, source)]
+    missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
         raise InputError(_nothing(source, seen))
-    page_size = options.page_size or find.page_size_of(source, trackers, candidates)
-    if options.root_fdt is None:
+    page_size = options.page_size or find.page_size_of(source, trackers, candidates, missing)
+    hurt: list[evidence.Damaged] = []
+    doubts: list[Problem] = []
+    if seen is not None and options.root_fdt is None:
         real, dropped = find.choose(source, trackers, candidates, page_size, known, booted)
+        damaged = evidence.damaged_roots(source, trackers, seen.lookalikes, page_size)
+        hurt, doubtful = evidence.sort(damaged, real)
+        real = _not_left_over(real, hurt)
+        doubts = [evidence.doubt(d) for d in doubtful]
+        at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
+        doubts += evidence.unread_by_boot(source, told[len(handed) :], at) if real else []
     else:
         real, dropped = list(candidates), []
     for copy in missing:
-        _check_apart(copy, real, source)
+        joining.check_apart(copy, real, source)
     found = [
         _Found(c.phys, find.read_root_page(source.read, c.phys), c.root, c.kexec_count)
         for c in real
@@ -141,12 +150,27 @@ def search(
         if page is None:
             message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
             found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
+            found[0].unread = "absent"
+    if options.root_fdt is None:
+        for copy in missing:
+            behind = evidence.behind_copy(source, trackers, copy, (candidates, hurt), page_size)
+            if behind is not None:
+                copied[id(copy)] = behind
+                hurt = [d for d in hurt if d.phys != behind.phys]
+    found += [
+        _Found(d.phys, d.page, None, d.kexec_count, unread="damaged", left=d.root) for d in hurt
+    ]
+    found.sort(key=lambda f: (f.kexec_count is None, f.kexec_count or 0))
     _set_roles(found, booted)
     for copy in copies:
         if copy not in missing:
             _attach(copy, found, source)
-    found += [_Found(None, c.fdt or b"", c.root(), None, c.role, c) for c in missing]
+    apart = [c for c in missing if not _attach_by_role(c, found, source)]
+    found += [_of_copy(c, copied.get(id(c))) for c in apart]
+    if len(found) == 1:
+        _set_running(found[0], source, trackers, page_size)
     _set_consumed(found)
+    doubts += _own_missing(found, trackers, page_size)
     for f in found:
         told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
         f.size = told_size if options.root_size is None else options.root_size
@@ -156,15 +180,31 @@ def search(
             problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys, severity)
             for phys, why, severity in passed
         ]
+    if found:
+        found[-1].problems += doubts
     handovers = [
         _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
     ]
-    return handovers, Noted(tuple(dict.fromkeys(told[len(handed) :])), passed)
+    return _published(handovers), Noted(tuple(dict.fromkeys(told[len(handed) :])), passed)
+
+
+def _published(handovers: list[Handover]) -> list[Handover]:
+    """Add a warning where a list was taken from the kernel before and not given on.
+
+    Preserved pages that nobody restores stay reserved: freed ones were restored.
+    """
+    taken = any(h.role == "in" and h.hwpoison and h.hwpoison.state == "consumed" for h in handovers)
+    for i, h in enumerate(handovers):
+        if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
+            message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
+            lost = problem(NOT_PUBLISHED, message, h.root.phys)
+            handovers[i] = h._replace(problems=(*h.problems, lost))
+    return handovers
 
 
 def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
     """Return what copies tell without the memory they point into."""
-    joined = _join(copies)
+    joined = joining.join(copies)
     handovers = []
     for copy in joined:
         root = copy.root()
@@ -193,11 +233,20 @@ def _read(
 ) -> Handover:
     reader = HandoverReader(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
-        scratch, found.consumed, trackers, found.size,
+        scratch, found.consumed, trackers, found.size, found.unread,
     )  # fmt: skip
     for p in found.problems:
         reader.report.add_problem(p)
     return reader.read()
+
+
+def _is_given(
+    handed: boot.BootHandover, candidates: Sequence[find.Candidate], copies: Sequence[Copy]
+) -> bool:
+    """Tell whether the boot loader's word alone says which page is the root FDT."""
+    if handed.booted:
+        return not candidates and not copies
+    return all(c.phys != handed.fdt_addr for c in candidates)
 
 
 def _chosen(source: Source, phys: int) -> list[find.Candidate]:
@@ -243,100 +292,95 @@ def _set_roles(found: list[_Found], booted: set[int]) -> None:
         f.role = "out" if f.kexec_count == newest else f.role or "in"
 
 
+def _not_left_over(
+    real: list[find.Candidate], hurt: Sequence[evidence.Damaged]
+) -> list[find.Candidate]:
+    """Leave out the root FDTs that are older than the one before a damaged outgoing one."""
+    newest = max((d.kexec_count for d in hurt if d.kexec_count is not None), default=0)
+    return [c for c in real if c.kexec_count is None or c.kexec_count >= newest - 1]
+
+
+def _of_copy(copy: Copy, behind: Problem | None) -> _Found:
+    """Return what a copy alone tells, and that the page it was made of is damaged."""
+    found = _Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
+    if behind is not None:
+        found.unread = "damaged"
+        found.problems.append(behind)
+    return found
+
+
+def _set_running(found: _Found, source: Source, trackers: Trackers, page_size: int) -> None:
+    """Tell the incoming handover of a running kernel by what only that kernel has freed.
+
+    Its tracker, and the blobs of subtrees that are done with at boot, hold something else.
+    """
+    root, phys = found.root, found.phys
+    if found.role is not None or root is None or phys is None:
+        return
+    if not root.memory_map or root.version is None or not joining.released(root, source):
+        return
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    reused = walk.nodes and not find.marked(trackers, phys, root, page_size)
+    if reused:
+        found.role = "in"
+
+
+def _own_missing(found: Sequence[_Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
+    """Yield a warning where a running kernel's own root FDT is in none of the pages read.
+
+    It makes one before it reuses the pages of the tracker that it was handed.
+    """
+    if len(found) != 1 or found[0].role != "in" or found[0].unread:
+        return
+    root, phys = found[0].root, found[0].phys
+    if root is None or phys is None or not root.memory_map or root.version is None:
+        return
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    if walk.nodes and not find.marked(trackers, phys, root, page_size):
+        message = (
+            "the kernel that was handed this one runs; its own root FDT is not in the image, or "
+            "damaged"
+        )
+        yield problem(OUTGOING_MISSING, message, phys)
+
+
 def _set_consumed(found: Sequence[_Found]) -> None:
     """An incoming list was replayed where the running kernel publishes a hwpoison list itself."""
     publishes = any(
-        f.role == "out"
-        and ((f.root and f.root.find(roots.HWPOISON)) or (f.copy and _has_blob(f.copy)))
+        f.role == "out" and (_publishes(f.root or f.left) or (f.copy and _has_blob(f.copy)))
         for f in found
     )
     for f in found:
         f.consumed = publishes and f.role == "in"
 
 
+def _publishes(root: roots.RootFdt | None) -> bool:
+    return root is not None and root.find(roots.HWPOISON) is not None
+
+
 def _has_blob(copy: Copy) -> bool:
     return roots.HWPOISON in copy.subtrees
-
-
-def _belongs(copy: Copy, candidates: Sequence[find.Candidate], source: Source) -> bool:
-    return any(_same(copy, c.root, source) for c in candidates)
-
-
-def _same(copy: Copy, root: roots.RootFdt, source: Source) -> bool:
-    """Tell whether a copy is of this handover: same tracker, else same metadata, else same blob."""
-    own = copy.root()
-    # A copy that is cut before the tracker's address does not tell.
-    if own is not None and (own.memory_map is not None or not copy.cut):
-        return own.memory_map == root.memory_map
-    for name in (roots.KEXEC_METADATA, roots.HWPOISON):
-        if name in copy.subtrees:
-            return _in_memory(name, copy.subtrees[name], root, source) == copy.subtrees[name]
-    return False
-
-
-def _in_memory(name: str, raw: bytes, root: roots.RootFdt, source: Source) -> bytes | None:
-    ref = next((s for s in root.subtrees if s.name == name), None)
-    if ref is None or ref.phys is None:
-        return None
-    data = source.read(ref.phys, len(raw))
-    return bytes(data) if data is not None else None
 
 
 def _attach(copy: Copy, found: Sequence[_Found], source: Source) -> None:
     """Join a copy with the handover in memory that it is of; InputError where bytes conflict."""
     for f in found:
-        if f.root is None or not _same(copy, f.root, source):
+        if f.root is None or not joining.same(copy, f.root, f.page, source):
             continue
-        if copy.fdt is not None:
-            n = min(len(copy.fdt), f.root.totalsize)
-            if copy.fdt[:n] != f.page[:n]:
-                raise InputError(
-                    f"{copy.name}: the root FDT differs from the one at 0x{f.phys or 0:x} in "
-                    f"{source.name}: not one machine at one moment"
-                )
-        for name, raw in copy.subtrees.items():
-            there = _in_memory(name, raw, f.root, source)
-            if there is not None and there != raw:
-                raise InputError(
-                    f"{copy.name}: subtree {printable(name)} differs from the one in "
-                    f"{source.name}: not one machine at one moment"
-                )
+        f.problems += joining.compare(copy, f.root, f.page, source, f.phys)
         f.role = copy.role or f.role
         f.copy = copy if f.copy is None else f.copy
 
 
-def _check_apart(copy: Copy, real: Sequence[find.Candidate], source: Source) -> None:
-    """InputError where a copy that is of no root FDT in memory cannot be of this machine now."""
-    root = copy.root()
-    for name, raw in copy.subtrees.items():
-        there = _in_memory(name, raw, root, source) if root else None
-        if there is not None and there != raw:
-            raise InputError(
-                f"{copy.name}: subtree {printable(name)} differs from what is at its address in "
-                f"{source.name}: not one machine at one moment"
-            )
-    try:
-        count = KexecMetadata.parse(copy.subtrees.get(roots.KEXEC_METADATA, b"")).kexec_count
-    except ValueError:
-        return
-    for c in real:
-        if c.kexec_count == count:
-            raise InputError(
-                f"{copy.name}: another handover than the one at 0x{c.phys:x} in {source.name}, and "
-                f"both are made after {count} kexecs: not one machine at one moment"
-            )
-
-
-def _join(copies: Sequence[Copy]) -> list[Copy]:
-    """Join single files without memory: a root FDT and the one blob given beside it."""
-    from_root = [c for c in copies if c.role is None and c.fdt is not None]
-    loose = [c for c in copies if c.role is None and c.fdt is None]
-    if len(from_root) == 1 and len(loose) == 1 and len(copies) == 2:
-        root, blob = from_root[0], loose[0]
-        root.subtrees |= blob.subtrees
-        root.name = f"{root.name}, {blob.name}"
-        return [root]
-    return list(copies)
+def _attach_by_role(copy: Copy, found: Sequence[_Found], source: Source) -> bool:
+    """Join a copy that has nothing to compare with the only handover of its role."""
+    fits = [f for f in found if f.root is not None and joining.by_role(copy, f.root, f.role)]
+    if len(fits) != 1 or fits[0].root is None or fits[0].copy is not None:
+        return False
+    f, root = fits[0], fits[0].root
+    f.problems += joining.compare(copy, root, f.page, source, f.phys)
+    f.copy = copy
+    return True
 
 
 def _page_size_of_copy(copy: Copy) -> int | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Severity
     from hwpkho.sources.base import Read, Source
+    from hwpkho.walkers.copies import Copy
     from hwpkho.walkers.tracker import Trackers
 
 #: No real machine has more different pages that say of themselves that they are a root FDT.
@@ -94,7 +95,10 @@ def search(source: Source) -> Search:
             continue
         page = read_root_page(source.look, phys)
         if not roots.looks_like_root(page):
-            continue
+            if head is None:
+                continue
+            # A totalsize that lies cuts off what makes it a root.
+            page = bytes(source.look(phys, MIN_PAGE) or head)
         if page not in known:
             if len(known) == MAX_CANDIDATES:
                 raise InputError(
@@ -122,7 +126,7 @@ def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
     except InputError as error:
         return str(error)
     if roots.is_root(root):
-        return Candidate(phys, root, _kexec_count(source, root))
+        return Candidate(phys, root, kexec_count(source, root))
     return root.tree.error or "its compatible is no kho-v…"
 
 
@@ -139,7 +143,8 @@ def read_root_page(read: Read, phys: int) -> bytes:
     return bytes(data if data is not None else head)
 
 
-def _kexec_count(source: Source, root: roots.RootFdt) -> int | None:
+def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
+    """Return the generation that kexec-metadata tells, None where it cannot be read."""
     ref = root.find(roots.KEXEC_METADATA)
     if ref is None or ref.phys is None:
         return None
@@ -152,10 +157,16 @@ def _kexec_count(source: Source, root: roots.RootFdt) -> int | None:
         return None
 
 
-def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candidate]) -> int:
+def page_size_of(
+    source: Source,
+    trackers: Trackers,
+    candidates: Sequence[Candidate],
+    copies: Sequence[Copy] = (),
+) -> int:
     """Return the page size (bytes) that the image proves.
 
-    Raises InputError where two sizes fit.
+    ``copies`` are of handovers whose root FDT is none of the ``candidates``. Raises InputError
+    where two sizes fit.
     """
     if source.arch == "x86_64":
         return 4096
@@ -168,6 +179,9 @@ def page_size_of(source: Source, trackers: Trackers, candidates: Sequence[Candid
     if len(aligned) == 1:
         return aligned[0]
     proven = [s for s in PAGE_SIZES if any(_fits(trackers, c, s) for c in candidates)]
+    if not proven:
+        found = [root for copy in copies if (root := copy.root()) is not None]
+        proven = [s for s in PAGE_SIZES if any(_fits_copy(trackers, r, s) for r in found)]
     if len(proven) > 1:
         marked = {s: sum(_marked_subtrees(trackers, c, s) for c in candidates) for s in proven}
         proven = [s for s in proven if marked[s] == max(marked.values())]
@@ -206,6 +220,16 @@ def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
     return walk.intact and walk.preserved.block_around(candidate.phys) is not None
 
 
+def _fits_copy(trackers: Trackers, root: roots.RootFdt, page_size: int) -> bool:
+    """Tell whether the tracker of a root FDT of which only a copy is known marks its blobs."""
+    if not root.memory_map or root.version is None or root.memory_map % page_size:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    blobs = [s.phys for s in root.subtrees if s.phys is not None]
+    marked = (walk.preserved.block_around(phys) is not None for phys in blobs)
+    return walk.intact and bool(blobs) and all(marked)
+
+
 def _marked_subtrees(trackers: Trackers, candidate: Candidate, page_size: int) -> int:
     """Return how many blobs of the root FDT its tracker marks, read with this page size.
 
@@ -238,7 +262,7 @@ def choose(
     for c in candidates:
         key = c.root.memory_map
         groups.setdefault(key, []).append(
-            Candidate(c.phys, c.root, c.kexec_count, _marked(trackers, c, page_size))
+            Candidate(c.phys, c.root, c.kexec_count, marked(trackers, c.phys, c.root, page_size))
         )
     real: list[Candidate] = []
     dropped: list[Passed] = []
@@ -295,12 +319,12 @@ def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool
     return tail is not None and any(tail) and fdt.MAGIC not in bytes(tail)
 
 
-def _marked(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
-    root = candidate.root
+def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -> bool:
+    """Tell whether the tracker that ``root`` names marks the page at ``phys``."""
     if not root.memory_map or root.version is None:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
-    return walk.preserved.block_around(candidate.phys) is not None
+    return walk.preserved.block_around(phys) is not None
 
 
 def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import hwpoison as blobs
@@ -22,7 +22,15 @@ from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.errors import InputError
-from hwpkho.model.handover import Handover, HwpoisonList, Role, Root, Scratch, Subtree
+from hwpkho.model.handover import (
+    Handover,
+    HwpoisonList,
+    ListState,
+    Role,
+    Root,
+    Scratch,
+    Subtree,
+)
 from hwpkho.pages import PAGE_SIZES, align_down, linear
 from hwpkho.text import printable
 from hwpkho.walkers import membership, scratch, subtrees, tracker, vmalloc
@@ -63,6 +71,8 @@ class HandoverReader:
         consumed: Whether a later handover shows that the list was replayed already.
         trackers: Walks over trackers, shared with the search for the root.
         size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
+        unread: Why the root FDT in memory cannot be read, None where nothing tells.
+        spent: Whether the kernel that was handed this one runs, and has reused its tracker.
     """
 
     source: Source
@@ -77,6 +87,8 @@ class HandoverReader:
     consumed: bool = False
     trackers: tracker.Trackers | None = None
     size: int | None = None
+    unread: Literal["damaged", "absent"] | None = None
+    spent: bool = False
     report: Report = field(default_factory=Report)
     preserved: Pages = field(default_factory=Pages)
 
@@ -86,25 +98,33 @@ class HandoverReader:
         for p in self.copy.problems if self.copy else ():
             report.add_problem(p)
         root_fdt = self._root()
-        walk, state = None, None
+        walk, state, unmarked = None, None, False
         trackers = self.trackers or tracker.Trackers(self.source)
         if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
             walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
-        root = self._describe(root_fdt) if root_fdt else None
+        self.spent = (
+            self.role == "in"
+            and self.phys is not None
+            and walk is not None
+            and bool(walk.nodes)
+            and walk.preserved.block_around(self.phys) is None
+        )
+        root = self._describe(root_fdt) if root_fdt else self._unread_root()
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
-            state = membership.state(
+            state, unmarked = membership.state(
                 walk, self.role, hwpoison, self.preserved, report, consumed=self.consumed
             )
             settle = trackers.hold if state == "gone" else trackers.keep
             settle(walk)
-        scratch.check(self.scratch, self.preserved, report)
+        in_scratch = scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
-            self.scratch, metadata, hwpoison, report.problems(), walk,
+            self.scratch, metadata, hwpoison, report.problems(), walk, self.unread, unmarked,
+            in_scratch,
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:
@@ -117,6 +137,7 @@ class HandoverReader:
             root = self.root or read(self.page)
         except InputError as error:
             report.add(root_codes.DAMAGED, str(error), at)
+            self.unread = self.unread or "damaged"
             return None
         if at is not None:
             self._note_bytes("root FDT", at, min(root.totalsize, len(self.page)))
@@ -146,6 +167,12 @@ class HandoverReader:
         for name in sorted(n for n in names if names[n] > 1):
             report.add(root_codes.DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
         return root
+
+    def _unread_root(self) -> Root | None:
+        """Return where a root FDT is that cannot be read, None where that is not told."""
+        if self.unread != "damaged" or self.phys is None:
+            return None
+        return Root(self.phys, None, None, None, (), None, self.size)
 
     def _describe(self, root: roots.RootFdt) -> Root:
         found = []
@@ -192,12 +219,13 @@ class HandoverReader:
             self._subtree_missing(ref, "warning")
         return copied
 
-    def _subtree_missing(self, ref: roots.SubtreeRef, severity: Severity) -> None:
+    def _subtree_missing(self, ref: roots.SubtreeRef, severity: Severity) -> ListState:
+        """Report a blob that is not there; return what that makes of a list behind it."""
         phys, name = ref.phys or 0, _name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
             self.report.add(image_codes.NO_MEMORY, message, phys)
-            return
+            return "not-given"
         if severity == "error":
             end = max((start + size for start, size in self.source.extents()), default=0)
             if phys >= end:
@@ -206,9 +234,10 @@ class HandoverReader:
                     f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
                     phys,
                 )
-                return
+                return "nowhere"
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
         self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
+        return "absent"
 
     def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
         ref = root.find(roots.KEXEC_METADATA) if root else None
@@ -230,18 +259,21 @@ class HandoverReader:
         copied = self._copied(roots.HWPOISON)
         if ref is None and copied is not None:
             ref = roots.SubtreeRef(roots.HWPOISON, None, len(copied))
+        if ref is None and root is None and self.page:
+            return None  # an unreadable root FDT tells of no subtree
         if ref is None:
             if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
                 return None  # there is one, and that its file is of no use was reported
             self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
             return None
         if ref.defect:
-            return HwpoisonList(ref.phys, ref.size, None)
+            return HwpoisonList(ref.phys, ref.size, None, state="refused")
         if ref.phys is not None:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))
         raw = self._blob(ref)
         if raw is None:
-            return HwpoisonList(ref.phys, ref.size, None)
+            missing = self._subtree_missing(ref, "error")
+            return HwpoisonList(ref.phys, ref.size, None, state=missing)
         if ref.phys is not None:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = "fdt-v1" if raw[:4] == fdt.MAGIC else "struct-v1"
@@ -250,7 +282,9 @@ class HandoverReader:
         except blobs.MalformedBlobError as error:
             self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
             version = int.from_bytes(raw[:4], "little") if revision == "struct-v1" else None
-            return HwpoisonList(ref.phys, ref.size, None, revision=revision, version=version)
+            return HwpoisonList(
+                ref.phys, ref.size, None, revision=revision, version=version, state="malformed"
+            )
         self._check_blob(ref, blob)
         return self._list(ref, blob)
 
@@ -264,8 +298,6 @@ class HandoverReader:
         if head is None:
             head = self.source.read(phys, limit)
         if head is None:
-            if copied is None:
-                self._subtree_missing(ref, "error")
             return copied
         total = fdt.totalsize(head)
         if total is not None:
@@ -310,7 +342,12 @@ class HandoverReader:
                 area.first,
             )
             return HwpoisonList(
-                ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+                ref.phys,
+                ref.size,
+                blob,
+                revision=blob.revision,
+                version=blob.version,
+                state="not-given",
             )
         if self.consumed:
             # What the freed pages hold says nothing, so they are not even looked at.
@@ -321,10 +358,32 @@ class HandoverReader:
                 ref.phys,
             )
             return HwpoisonList(
-                ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+                ref.phys,
+                ref.size,
+                blob,
+                revision=blob.revision,
+                version=blob.version,
+                state="consumed",
             )
-        report = self.report
-        found = vmalloc.walk(self.source, area, page_size, report)
+        report, met = self.report, Report()
+        found = vmalloc.walk(self.source, area, page_size, met)
+        if self.spent and not found.sound:
+            # Whether the list was replayed already is not told; these pages were freed like it.
+            report.add(
+                blob_codes.CONSUMED,
+                "the running kernel has freed the list's pages; what they hold says nothing",
+                ref.phys,
+            )
+            return HwpoisonList(
+                ref.phys,
+                ref.size,
+                blob,
+                revision=blob.revision,
+                version=blob.version,
+                state="consumed",
+            )
+        for p in met.problems():
+            report.add_problem(p)
         order = area.acts_as % SHIFT_BITS
         self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
         self.preserved.add_array(found.pages, order, page_size)
@@ -332,7 +391,7 @@ class HandoverReader:
             pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
         return HwpoisonList(
             ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
-            blob.revision, blob.version,
+            blob.revision, blob.version, "read", found.chain,
         )  # fmt: skip
 
     def _note_bytes(self, what: str, phys: int, size: int) -> None:

@@ -75,12 +75,13 @@ def state(
     report: Report,
     *,
     consumed: bool = False,
-) -> TrackerState | None:
-    """Say how much of the tracker there is; None where the image does not hold it.
+) -> tuple[TrackerState | None, bool]:
+    """Say how much of the tracker there is, and whether it leaves a page unmarked.
 
-    ``pages`` is what must be marked. A tracker that marks none of it is the incoming one of a
-    running kernel, reused since. Where the list was ``consumed`` its pages are free in any case: it
-    is there as a whole, or it is gone; what stands in them instead says nothing.
+    The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
+    tracker that marks none of it is the incoming one of a running kernel, reused since. Where the
+    list was ``consumed`` its pages are free in any case: it is there as a whole, or it is gone;
+    what stands in them instead says nothing.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -89,7 +90,7 @@ def state(
             f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
             walk.absent[0],
         )
-        return None
+        return None, False
     some = islice(pages, _MAX_UNMARKED)
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that only lack in the image say nothing of what stands in them.
@@ -100,7 +101,7 @@ def state(
         lost = not holds_any and reused and role != "out"
     if lost:
         _gone(walk, role, hwpoison, report)
-        return "gone"
+        return "gone", False
     for defect in walk.damaged:
         report.add(codes.DAMAGED, defect.message, defect.phys)
     for defect in walk.odd:
@@ -110,7 +111,7 @@ def state(
     if not walk.listed:
         report.add(codes.UNLISTED, "this tracker can be asked for a block, not listed")
     marked = _check_marked(walk, pages, report)
-    return "complete" if marked and walk.intact else "partial"
+    return "complete" if marked and walk.intact else "partial", not marked
 
 
 def _gone(
@@ -118,8 +119,10 @@ def _gone(
 ) -> None:
     report.add(
         codes.GONE,
-        "the pages of the tracker hold something else, or a tracker that marks nothing of this "
-        "handover; membership was not checked",
+        "the running kernel has freed the tracker's pages after boot; membership was not checked"
+        if role == "in"
+        else "the pages of the tracker hold something else, or a tracker that marks nothing of "
+        "this handover; membership was not checked",
         next(iter(walk.nodes), None),
         "note" if role == "in" else "warning",
     )

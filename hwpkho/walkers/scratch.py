@@ -24,11 +24,14 @@ def read(read_bytes: Read, array: int, length: int) -> Scratch:
     return Scratch(array, length, areas)
 
 
-def check(scratch: Scratch | None, pages: Pages, report: Report) -> None:
-    """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it."""
+def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
+    """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it.
+
+    Tell whether any of them does.
+    """
     if scratch is None:
         report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
-        return
+        return False
     if scratch.length is not None and scratch.length < 16:
         report.add(
             codes.SCRATCH_BAD,
@@ -44,7 +47,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> None:
     if scratch.areas is None:
         where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
         report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
-        return
+        return False
     for start, size in scratch.areas:
         # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
         if start + size > 1 << 64:
@@ -54,13 +57,16 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> None:
                 start,
             )
     starts, ends = union_of(scratch.areas)
+    inside = False
     for page in pages:
         last = page.phys + (pages.page_size << page.order) - 1 if page.order else page.phys
         i = bisect_right(starts, last) - 1
         if i >= 0 and page.phys < ends[i]:
+            inside = True
             report.add(
                 codes.SCRATCH_OVERLAP,
                 f"{page.what} 0x{page.phys:x} "
                 f"{'reaches into' if page.phys < starts[i] else 'lies inside'} scratch",
                 page.phys,
             )
+    return inside

@@ -54,6 +54,12 @@ def _kexec_metadata(raw: bytes) -> dict[str, Any]:
     }
 
 
+#: How LUO's blob begins, its bytes, and where ``sessions_pa`` stands in it.
+_LUO, _LUO_BLOB, _SESSIONS = b"luo-v", 32, 16
+
+#: Subtrees whose blobs the kernel frees at boot, and the bytes of those.
+FREED = {"LUO": _LUO_BLOB}
+
 #: Node name → (kind, reader of the blob). Readers raise InputError or ValueError.
 KINDS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]]]] = {
     "memblock": ("memblock", _memblock),
@@ -61,6 +67,25 @@ KINDS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]]]] = {
     "kexec-metadata": ("kexec-metadata", _kexec_metadata),
     "hwpoison": ("hwpoison", lambda _: {}),
 }
+
+
+def newer(name: str, copied: bytes, there: bytes) -> str | None:
+    """Say why memory may hold other bytes of a blob than a copy made before, None where it may not.
+
+    LUO fills its blob inside reboot(KEXEC), after user space can copy it, and frees the incoming
+    one at boot.
+    """
+    if name != "LUO" or not copied.startswith(_LUO) or len(copied) < _LUO_BLOB:
+        return "the kernel has freed and reused it" if name == "LUO" else None
+    if not there.startswith(_LUO):
+        return "the kernel has freed and reused it"
+    same = copied[:_SESSIONS] == there[:_SESSIONS]
+    return "LUO was not serialized yet" if same and not any(copied[_SESSIONS:24]) else None
+
+
+def released(name: str, raw: bytes | memoryview) -> bool:
+    """Tell whether a blob is one that the kernel frees at boot, and its page holds other bytes."""
+    return name == "LUO" and bytes(raw[: len(_LUO)]) != _LUO
 
 
 def describe(name: str, raw: bytes | memoryview | None) -> tuple[str | None, dict[str, Any] | None]:

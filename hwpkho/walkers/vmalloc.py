@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codecs.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
 from hwpkho.codes import blob as codes
 from hwpkho.errors import InputError
+from hwpkho.model.handover import Chain
 from hwpkho.pages import align_down, linear, page_shift
 
 if TYPE_CHECKING:
@@ -41,17 +42,24 @@ class VmallocWalk:
     Attributes:
         chunks: Physical addresses of the chunk pages, in chain order, rounded down to pages.
         pages: Physical address of each entry, as it stands, ``array('Q')``.
-        sound: Whether the next kernel could restore the area, as far as the chain tells.
+        chain: How the chain ends, and whether it adds up.
+        order: Log2 of the pages of an entry as the kernel's shifts take it.
     """
 
     chunks: list[int]
     pages: array[int]
-    sound: bool
+    chain: Chain
+    order: int = 0
+
+    @property
+    def sound(self) -> bool:
+        """Whether the next kernel could restore the area, as far as the chain tells."""
+        return self.chain.restorable and self.order < SHIFT_BITS
 
 
 def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
     """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
-    before, order = report.errors, area.acts_as % SHIFT_BITS
+    order = area.acts_as % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
         report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     if area.order > MAX_ORDER:
@@ -60,26 +68,27 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
         report.add(codes.ORDER, message, severity="warning" if area.acts_as < SHIFT_BITS else None)
     if area.first == 0:
         report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
-        return VmallocWalk([], array("Q"), sound=False)
-    found = VmallocWalk([], array("Q"), sound=False)
-    ended = _follow(source, area, page_size, report, found)
-    pages = len(found.pages) << order
-    if (ended and pages != area.total_pages) or pages > area.total_pages:
+        return VmallocWalk([], array("Q"), Chain("first-zero"), area.acts_as)
+    found = VmallocWalk([], array("Q"), Chain("stopped"), area.acts_as)
+    found.chain = _follow(source, area, page_size, report, found)
+    pages, whole = len(found.pages) << order, found.chain.end == "whole"
+    adds_up = pages == area.total_pages if whole else pages <= area.total_pages
+    if not adds_up:
         report.add(
             codes.TOTAL_PAGES,
             f"the chunks list {len(found.pages)} entries of {1 << order} pages, "
             f"total_pages is {area.total_pages}",
             area.first,
         )
-    _check_entries(found, order, page_size, report)
-    found.sound = report.errors == before
+    once = _check_entries(found, order, page_size, report)
+    found.chain = found.chain._replace(adds_up=adds_up, once=once)
     return found
 
 
 def _follow(
     source: Source, area: KhoVmalloc, page_size: int, report: Report, found: VmallocWalk
-) -> bool:
-    """Read the chain; tell whether its end was reached."""
+) -> Chain:
+    """Read the chain; return how it ends."""
     visited: set[int] = set()
     touched: set[int] = set()
     listed: set[int] = set()
@@ -89,23 +98,23 @@ def _follow(
         if at >> MAX_PHYS_BITS:
             message = f"chunk address 0x{at:x} is not a physical address"
             report.add(codes.CHUNK_NOWHERE, message, at)
-            return False
+            return Chain("nowhere", at)
         if told != at or at % page_size:
             what = "page aligned" if at % page_size else "a physical address"
             message = f"chunk address 0x{told:x} is not {what}: 0x{at:x} is read"
             report.add(codes.CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
             report.add(codes.CHAIN_CYCLE, f"the chain comes back to chunk 0x{at:x}", at)
-            return False
+            return Chain("cycle", at)
         visited.add(at)
         chunk = _chunk(source, at, page_size)
         if chunk is None:
             report.add(codes.CHUNK_ABSENT, f"chunk 0x{at:x} is not in the image", at)
-            return False
+            return Chain("absent", at)
         found.chunks.append(align_down(at, page_size))
         touched.add(found.chunks[-1])
         if len(found.chunks) - len(touched) > MAX_AGAIN:
-            return False  # two of them in a page are an error already
+            return Chain("stopped", at)  # two of them in a page are an error already
         found.pages += chunk.entries
         if len(found.pages) > MAX_ENTRIES:
             raise InputError(
@@ -117,9 +126,10 @@ def _follow(
         if len(listed) < len(found.pages):
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
-            return False
+            return Chain("stopped", at)
         if len(found.pages) << area.acts_as % SHIFT_BITS > area.total_pages:
-            return False  # nor does it look at what follows more than there should be
+            # Nor does it look at what follows more than there should be.
+            return Chain("stopped", at)
         if chunk.hole:
             # What the kernel does not see is missed only where the pages do not add up.
             report.add(
@@ -136,7 +146,7 @@ def _follow(
             f"{sum(lengths) // full + 1}",
             area.first,
         )
-    return True
+    return Chain("whole")
 
 
 def _chunk(source: Source, at: int, page_size: int) -> Chunk | None:
@@ -197,8 +207,9 @@ def share_a_block(one: int, other: int, order: int) -> bool:
     return start & (bit - 1) == 0 or end & (bit - 1) != 0
 
 
-def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> None:
-    pages = found.pages
+def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> bool:
+    """Report entries that are odd; tell whether every page is named once only."""
+    pages, once = found.pages, True
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(
@@ -210,7 +221,7 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
     pfns = array("Q", sorted(p >> shift for p in pages))
     twice = next((b for a, b in pairwise(pfns) if share_a_block(a, b, order)), None)
     if twice is not None:
-        at = twice << shift
+        at, once = twice << shift, False
         report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at)
     # A chunk page is restored too, once its entries were. What else a block of this order would
     # cover does not matter: the kernel restores the blocks that the tracker says start there.
@@ -219,9 +230,12 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
         i = bisect_right(pfns, chunk >> shift) - 1
         if i >= 0 and starts_block(pfns[i], chunk >> shift, order):
             report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
+            once = False
     again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
     if again is not None:
         report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again)
+        once = False
+    return once
 
 
 def read_array(

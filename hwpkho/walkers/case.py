@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
-from hwpkho.codes.root import GENERATIONS, NOT_PUBLISHED, OUTGOING_MISSING, ROOT_ABSENT
+from hwpkho.codes.root import ROOT_ABSENT
 from hwpkho.errors import InputError
-from hwpkho.model.handover import Handover, Role, Scratch
+from hwpkho.model.handover import Handover, Scratch
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources.overlay import PieceSource
-from hwpkho.walkers import boot, evidence, find, joining
+from hwpkho.walkers import boot, evidence, find, generations, joining
 from hwpkho.walkers import scratch as scratches
 from hwpkho.walkers.handover import HandoverReader
 from hwpkho.walkers.tracker import Trackers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from hwpkho.sources.base import Source
     from hwpkho.walkers.copies import Copy
@@ -43,23 +42,6 @@ class CaseOptions(NamedTuple):
     kho_scratch: tuple[int, int] | str | None = None
     arch: str | None = None
     root_size: int | None = None
-
-
-@dataclass(slots=True)
-class _Found:
-    """A root FDT on its way to a handover."""
-
-    phys: int | None
-    page: bytes
-    root: roots.RootFdt | None
-    kexec_count: int | None = None
-    role: Role | None = None
-    copy: Copy | None = None
-    consumed: bool = False
-    size: int | None = None
-    unread: Literal["damaged", "absent"] | None = None
-    left: roots.RootFdt | None = None
-    problems: list[Problem] = field(default_factory=list)
 
 
 class Noted(NamedTuple):
@@ -132,7 +114,7 @@ def search(
         real, dropped = find.choose(source, trackers, candidates, page_size, known, booted)
         damaged = evidence.damaged_roots(source, trackers, seen.lookalikes, page_size)
         hurt, doubtful = evidence.sort(damaged, real)
-        real = _not_left_over(real, hurt)
+        real = generations.not_left_over(real, hurt)
         doubts = [evidence.doubt(d) for d in doubtful]
         at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
         doubts += evidence.unread_by_boot(source, told[len(handed) :], at) if real else []
@@ -141,12 +123,12 @@ def search(
     for copy in missing:
         joining.check_apart(copy, real, source)
     found = [
-        _Found(c.phys, find.read_root_page(source.read, c.phys), c.root, c.kexec_count)
+        generations.Found(c.phys, find.read_root_page(source.read, c.phys), c.root, c.kexec_count)
         for c in real
     ]
     if options.root_fdt is not None and not found:
         page = source.read(options.root_fdt, fdt.HEADER_SIZE)
-        found = [_Found(options.root_fdt, bytes(page or b""), None)]
+        found = [generations.Found(options.root_fdt, bytes(page or b""), None)]
         if page is None:
             message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
             found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
@@ -158,19 +140,20 @@ def search(
                 copied[id(copy)] = behind
                 hurt = [d for d in hurt if d.phys != behind.phys]
     found += [
-        _Found(d.phys, d.page, None, d.kexec_count, unread="damaged", left=d.root) for d in hurt
+        generations.Found(d.phys, d.page, None, d.kexec_count, unread="damaged", left=d.root)
+        for d in hurt
     ]
     found.sort(key=lambda f: (f.kexec_count is None, f.kexec_count or 0))
-    _set_roles(found, booted)
+    generations.set_roles(found, booted)
     for copy in copies:
         if copy not in missing:
             _attach(copy, found, source)
     apart = [c for c in missing if not _attach_by_role(c, found, source)]
     found += [_of_copy(c, copied.get(id(c))) for c in apart]
     if len(found) == 1:
-        _set_running(found[0], source, trackers, page_size)
-    _set_consumed(found)
-    doubts += _own_missing(found, trackers, page_size)
+        generations.set_running(found[0], source, trackers, page_size)
+    generations.set_consumed(found)
+    doubts += generations.own_missing(found, trackers, page_size)
     for f in found:
         told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
         f.size = told_size if options.root_size is None else options.root_size
@@ -185,21 +168,9 @@ def search(
     handovers = [
         _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
     ]
-    return _published(handovers), Noted(tuple(dict.fromkeys(told[len(handed) :])), passed)
-
-
-def _published(handovers: list[Handover]) -> list[Handover]:
-    """Add a warning where a list was taken from the kernel before and not given on.
-
-    Preserved pages that nobody restores stay reserved: freed ones were restored.
-    """
-    taken = any(h.role == "in" and h.hwpoison and h.hwpoison.state == "consumed" for h in handovers)
-    for i, h in enumerate(handovers):
-        if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
-            message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
-            lost = problem(NOT_PUBLISHED, message, h.root.phys)
-            handovers[i] = h._replace(problems=(*h.problems, lost))
-    return handovers
+    return generations.published(handovers), Noted(
+        tuple(dict.fromkeys(told[len(handed) :])), passed
+    )
 
 
 def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
@@ -216,14 +187,14 @@ def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
         source = PieceSource(copy.name, pieces)
         source.arch = options.arch
         page_size = options.page_size or _page_size_of_copy(copy)
-        found = _Found(None, copy.fdt or b"", root, None, copy.role, copy)
+        found = generations.Found(None, copy.fdt or b"", root, None, copy.role, copy)
         scratch = _scratch(source, found, options, ())
         handovers.append(_read(found, source, page_size, scratch, None, memory=False))
     return handovers
 
 
 def _read(
-    found: _Found,
+    found: generations.Found,
     source: Source,
     page_size: int | None,
     scratch: Scratch | None,
@@ -267,102 +238,16 @@ def _nothing(source: Source, seen: find.Search | None) -> str:
     return text
 
 
-def _set_roles(found: list[_Found], booted: set[int]) -> None:
-    """Tell incoming from outgoing: by the boot loader's word, else by generation."""
-    counts = [f.kexec_count for f in found]
-    for f in found:
-        if f.phys in booted:
-            f.role = "in"
-    if len(found) < 2:
-        return
-    newest = max((n for n in counts if n is not None), default=None)
-    ordered = None not in counts and len(set(counts)) == len(counts)
-    if not ordered:
-        rest = [f for f in found if f.role is None]
-        if len(rest) == 1 and len(found) == 2:
-            rest[0].role = "out"
-            found.sort(key=lambda f: f is rest[0])
-            return
-        where = ", ".join(f"0x{f.phys:x}" for f in found if f.phys is not None)
-        found[-1].problems.append(
-            problem(GENERATIONS, f"kexec-metadata does not order the root FDTs at {where}")
-        )
-        return
-    for f in found:
-        f.role = "out" if f.kexec_count == newest else f.role or "in"
-
-
-def _not_left_over(
-    real: list[find.Candidate], hurt: Sequence[evidence.Damaged]
-) -> list[find.Candidate]:
-    """Leave out the root FDTs that are older than the one before a damaged outgoing one."""
-    newest = max((d.kexec_count for d in hurt if d.kexec_count is not None), default=0)
-    return [c for c in real if c.kexec_count is None or c.kexec_count >= newest - 1]
-
-
-def _of_copy(copy: Copy, behind: Problem | None) -> _Found:
+def _of_copy(copy: Copy, behind: Problem | None) -> generations.Found:
     """Return what a copy alone tells, and that the page it was made of is damaged."""
-    found = _Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
+    found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
     if behind is not None:
         found.unread = "damaged"
         found.problems.append(behind)
     return found
 
 
-def _set_running(found: _Found, source: Source, trackers: Trackers, page_size: int) -> None:
-    """Tell the incoming handover of a running kernel by what only that kernel has freed.
-
-    Its tracker, and the blobs of subtrees that are done with at boot, hold something else.
-    """
-    root, phys = found.root, found.phys
-    if found.role is not None or root is None or phys is None:
-        return
-    if not root.memory_map or root.version is None or not joining.released(root, source):
-        return
-    walk = trackers.walk(root.memory_map, page_size, root.version)
-    reused = walk.nodes and not find.marked(trackers, phys, root, page_size)
-    if reused:
-        found.role = "in"
-
-
-def _own_missing(found: Sequence[_Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
-    """Yield a warning where a running kernel's own root FDT is in none of the pages read.
-
-    It makes one before it reuses the pages of the tracker that it was handed.
-    """
-    if len(found) != 1 or found[0].role != "in" or found[0].unread:
-        return
-    root, phys = found[0].root, found[0].phys
-    if root is None or phys is None or not root.memory_map or root.version is None:
-        return
-    walk = trackers.walk(root.memory_map, page_size, root.version)
-    if walk.nodes and not find.marked(trackers, phys, root, page_size):
-        message = (
-            "the kernel that was handed this one runs; its own root FDT is not in the image, or "
-            "damaged"
-        )
-        yield problem(OUTGOING_MISSING, message, phys)
-
-
-def _set_consumed(found: Sequence[_Found]) -> None:
-    """An incoming list was replayed where the running kernel publishes a hwpoison list itself."""
-    publishes = any(
-        f.role == "out" and (_publishes(f.root or f.left) or (f.copy and _has_blob(f.copy)))
-        for f in found
-    )
-    for f in found:
-        f.consumed = publishes and f.role == "in"
-
-
-def _publishes(root: roots.RootFdt | None) -> bool:
-    return root is not None and root.find(roots.HWPOISON) is not None
-
-
-def _has_blob(copy: Copy) -> bool:
-    return roots.HWPOISON in copy.subtrees
-
-
-def _attach(copy: Copy, found: Sequence[_Found], source: Source) -> None:
+def _attach(copy: Copy, found: Sequence[generations.Found], source: Source) -> None:
     """Join a copy with the handover in memory that it is of; InputError where bytes conflict."""
     for f in found:
         if f.root is None or not joining.same(copy, f.root, f.page, source):
@@ -372,7 +257,7 @@ def _attach(copy: Copy, found: Sequence[_Found], source: Source) -> None:
         f.copy = copy if f.copy is None else f.copy
 
 
-def _attach_by_role(copy: Copy, found: Sequence[_Found], source: Source) -> bool:
+def _attach_by_role(copy: Copy, found: Sequence[generations.Found], source: Source) -> bool:
     """Join a copy that has nothing to compare with the only handover of its role."""
     fits = [f for f in found if f.root is not None and joining.by_role(copy, f.root, f.role)]
     if len(fits) != 1 or fits[0].root is None or fits[0].copy is not None:
@@ -391,7 +276,7 @@ def _page_size_of_copy(copy: Copy) -> int | None:
 
 def _scratch(
     source: Source,
-    found: _Found,
+    found: generations.Found,
     options: CaseOptions,
     told: Sequence[boot.BootHandover],
 ) -> Scratch | None:

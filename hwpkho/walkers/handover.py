@@ -335,20 +335,16 @@ class HandoverReader:
 
     def _list(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> HwpoisonList:
         area, pfns, page_size = blob.vmalloc, None, self.page_size
+        unread = HwpoisonList(
+            ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+        )
         if not self.memory or page_size is None:
             self.report.add(
                 blob_codes.LIST_UNREACHED,
                 f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
                 area.first,
             )
-            return HwpoisonList(
-                ref.phys,
-                ref.size,
-                blob,
-                revision=blob.revision,
-                version=blob.version,
-                state="not-given",
-            )
+            return unread._replace(state="not-given")
         if self.consumed:
             # What the freed pages hold says nothing, so they are not even looked at.
             self.report.add(
@@ -357,14 +353,7 @@ class HandoverReader:
                 "handover has the list that counts",
                 ref.phys,
             )
-            return HwpoisonList(
-                ref.phys,
-                ref.size,
-                blob,
-                revision=blob.revision,
-                version=blob.version,
-                state="consumed",
-            )
+            return unread._replace(state="consumed")
         report, met = self.report, Report()
         found = vmalloc.walk(self.source, area, page_size, met)
         if self.spent and not found.sound:
@@ -374,14 +363,7 @@ class HandoverReader:
                 "the running kernel has freed the list's pages; what they hold says nothing",
                 ref.phys,
             )
-            return HwpoisonList(
-                ref.phys,
-                ref.size,
-                blob,
-                revision=blob.revision,
-                version=blob.version,
-                state="consumed",
-            )
+            return unread._replace(state="consumed")
         for p in met.problems():
             report.add_problem(p)
         order = area.acts_as % SHIFT_BITS

@@ -21,6 +21,8 @@ HWPOISON = "hwpoison"
 KEXEC_METADATA = "kexec-metadata"
 MEMORY_MAP = "preserved-memory-map"
 _COMPATIBLE = re.compile(rb"kho-v([0-9]{1,3})")
+#: So many bytes hold the names of all properties of a root FDT.
+_NAMES = 128
 
 
 class Version(NamedTuple):
@@ -107,9 +109,13 @@ class RootFdt(NamedTuple):
 def looks_like_root(page: bytes | memoryview) -> bool:
     """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT.
 
-    One of its two own words is enough: the other may be damaged.
+    One of its two own words is enough, the other may be damaged: the name of its second property
+    is looked for where its names begin.
     """
-    return _COMPATIBLE.search(page) is not None or MEMORY_MAP.encode() in bytes(page)
+    if _COMPATIBLE.search(page) is not None:
+        return True
+    names = int.from_bytes(page[12:16], "big")
+    return MEMORY_MAP.encode() in bytes(page[names : names + _NAMES])
 
 
 def parse(raw: bytes | memoryview) -> RootFdt:

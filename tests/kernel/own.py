@@ -36,8 +36,9 @@ _WORDS = 3
 #: What is said about poison, and not by a producer or consumer.
 _CHATTER = re.compile(r"Memory failure:|Injecting|hwpkho:|[Cc]ommand line|CONFIG_")
 _HELP = (
-    "An option that is off goes on with CONFIG=FILE; a kernel without the series is tested with "
-    "our own module (no MODULE=). See docs/kernel-rig.md, For authors of a series"
+    "An option that is off goes on with CONFIG=FILE, or in the .config of KERNEL=; a kernel "
+    "without the series is tested with our own module (no MODULE=). See docs/kernel-rig.md, For "
+    "authors of a series"
 )
 
 

@@ -180,7 +180,7 @@ note_handover() {
     say "$1: $(paste -sd ';' "$folder/handover" | sed 's/;/; /g')"
   elif [ -n "${LINUX_SRC:-}${KERNEL:-}" ]; then
     say "$1: no option of this tree needs MEMORY_FAILURE and KEXEC_HANDOVER, or is called after" \
-      "both; if the series has one, CONFIG=FILE switches it on"
+      "both; if the series has one, CONFIG=FILE (with KERNEL=: its own .config) switches it on"
   fi
 }
 

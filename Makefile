@@ -42,7 +42,7 @@ demo: venv
 	$(BIN)/hwpkho validate $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho --memmap $(CAPTURE)/iomem.txt
 
 test: venv
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
 check: venv
 	$(BIN)/ruff format --check .

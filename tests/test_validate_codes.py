@@ -43,7 +43,7 @@ _NAMED = [
     (code, name)
     for code, example in EXAMPLES.items()
     if example.startswith("Real: ")
-    for name in sorted({*replays.NAMES, *captures.NAMES}, key=len, reverse=True)
+    for name in sorted({*replays.NAMES, *captures.NAMES}, key=lambda n: (len(n), n))
     if re.search(rf"\b{re.escape(name)}(?![\w-])", example)
 ]
 

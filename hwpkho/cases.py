@@ -79,10 +79,9 @@ def read_case(
     if not images:
         return Case(name, tuple(case.from_copies(copies, options)), None)
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
-    if options.page_size is None:
-        source.page_size_hint = next(
-            (m.page_size for m in images if m.page_size), source.page_size_hint
-        )
+    source.page_size_hint = next(
+        (m.page_size for m in images if m.page_size), source.page_size_hint
+    )
     handed = [m.handed for m in images if m.handed]
     handovers = case.from_memory(source, copies, options, handed, noted(images))
     return Case(name, tuple(handovers), None, source)

@@ -80,6 +80,7 @@ def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
             told = handover_json(image.handover_note, f"{name}: HWPKHO note")
             if None not in (told.arch, image.arch) and told.arch != image.arch:
                 raise InputError(f"{name}: an ELF core of {image.arch}, its note says {told.arch}")
+            image.to_load = True
             return Memory(image, told.handed, told.page_size)
         return Memory(image)
     head = bytes(file.read(0, _MAX_STRUCTURE))
@@ -140,12 +141,13 @@ def _folder(folder: Path) -> Recognised:
         return copies.read_debugfs(folder)
     if not segments:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
+    source = raw.open_segments(folder)
+    source.to_load = True
     path = folder / HANDOVER_JSON
     if not path.is_file():
-        return Memory(raw.open_segments(folder))
+        return Memory(source)
     with path.open("rb") as file:
         told = handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
-    source = raw.open_segments(folder)
     source.arch = told.arch
     return Memory(source, told.handed, told.page_size)
 

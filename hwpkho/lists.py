@@ -33,6 +33,7 @@ class Listed(NamedTuple):
         source: The memory of that handover, None where there is none.
         notes: What a user should know about the choice, one line each.
         told_arch: The architecture that a bare list tells of itself.
+        text: Whether it was read as text, in which numbers have a base.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Listed(NamedTuple):
     source: Source | None = None
     notes: tuple[str, ...] = ()
     told_arch: str | None = None
+    text: bool = False
 
     @property
     def kexec_count(self) -> int | None:
@@ -82,7 +84,14 @@ def read_list(
     size = told_page_size(case.pfns, options.page_size)
     notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
     bare = case.pfns
-    return Listed(case.name, bare.pfns, size or DEFAULT_PAGE_SIZE, notes=notes, told_arch=bare.arch)
+    return Listed(
+        case.name,
+        bare.pfns,
+        size or DEFAULT_PAGE_SIZE,
+        notes=notes,
+        told_arch=bare.arch,
+        text=bare.text,
+    )
 
 
 def told_page_size(bare: PfnList, asked: int | None) -> int | None:

@@ -119,8 +119,8 @@ def _root_absent(folder):
 def _array_outside(folder):
     """A tracker that lists its blocks would say so first; that of kho-v2 with 16 KiB cannot."""
     m = Machine(page_size=16384)
-    h = m.handover(kho=2)
-    page = h.pages[0]
+    h = m.handover(kho=2, capacity=4096)
+    page = h.pages[1]  # behind the last live entry: it was never read
     iomem = (
         f"40000000-{page - 1:08x} : System RAM\n{page:08x}-{page + 16383:08x} : Reserved\n"
         f"{page + 16384:08x}-7fffffff : System RAM\n"
@@ -181,7 +181,16 @@ _map_case(
     memmap.IOMEM_ZEROS, E820 + "00000000-00000000 : System RAM\n00000000-00000000 : Kernel code\n"
 )
 _map_case(memmap.SAME_BOOTS, ("[    0.000000] Linux version 6.1\n" + E820) * 2)
-_map_case(memmap.ARCH_OVERRULED, _IOMEM_RAM + "fee00000-fee00fff : Local APIC\n", "--arch", "arm64")
+_map_case(memmap_view.LIST_BEYOND, E820, pfns="0x100000,0x100001")
+
+
+@provokes(memmap_view.WRONG_MAP)
+def _wrong_map(folder):
+    m = Machine(at=0x6000_0000)
+    m.handover()
+    return made(folder, m, iomem="00100000-5fffffff : System RAM\n")
+
+
 _map_case(memmap.RUNTIME_ONLY, E820 + _RUNTIME)
 _map_case(
     memmap.OUT_OF_ORDER, "".join(f"{line}\n" for line in (E820.splitlines()[i] for i in (1, 0, 2)))
@@ -327,6 +336,16 @@ _map_case(
     "00100000-0fffffff : System RAM\n10000000-13ffffff : System RAM\n",
     pfns="0x15000",
 )
+_map_case(pfnlist.EARLY_BOOT, E820, pfns="0x500")
+
+
+@provokes(blob.NOTHING_LEFT)
+def _nothing_left(folder):
+    m = Machine()
+    m.handover([], revision="fdt-v1")
+    return made(folder, m)
+
+
 _map_case(policy.MAX_PAGES, E820, "--max-pages", 1, pfns="0x5000-0x5001")
 _map_case(policy.MAX_FRACTION, E820, "--max-fraction", 0.0001, pfns="0x5000-0x5100")
 _map_case(policy.MAX_PER_GIB, E820, "--max-per-gib", 1, pfns="0x5000-0x5001")

@@ -98,10 +98,10 @@ def test_arch_from_input_option_or_default() -> None:
     assert (untold.arch, untold.arch_from) == ("x86_64", "default")
 
 
-def test_arch_option_does_not_overrule_the_input() -> None:
-    memmap = read_memmap([EFI_ARM64], arch="x86_64")
-    assert memmap.arch == "arm64"
-    assert [p.code for p in memmap.problems] == ["HP512"]
+def test_arch_option_may_confirm_the_input_but_not_contradict_it() -> None:
+    assert read_memmap([EFI_ARM64], arch="arm64").arch_from == "input"
+    with pytest.raises(InputError, match="is of arm64, --arch says x86_64"):
+        read_memmap([EFI_ARM64], arch="x86_64")
 
 
 def test_nothing_and_the_same_file_twice_are_no_request() -> None:

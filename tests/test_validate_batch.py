@@ -387,7 +387,7 @@ def test_more_options_of_a_manifest(cases, cli):
         {"case": "last", **base, "options": {"boot": "last", "map": "e820_firmware"}},
         {"case": "both", **base},
         {"case": "limits", **base, "options": {"boot": 1, "max_fraction": 0, "max_per_gib": 0,
-                                               "next_cmdline": "mem=1G", "iomem_of": "next"}},
+                                               "next_cmdline": "mem=1G"}},
     ]  # fmt: skip
     got = judged(cli("validate", "--json", "--batch", manifest(cases, *lines)))
     assert got["hex"]["result"]["runs"][0]["first"] == 0x10

@@ -31,6 +31,7 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
             values.pop("boot"),
             values.pop("iomem_of"),
             values.pop("next_cmdline"),
+            given=options.given(),
         )
         return command(*args, chosen=chosen, **values)
 

@@ -59,7 +59,7 @@ def command(
     """
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")
-    case = job.decode(inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch))
+    case = job.decode(inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch), options.given())
     handovers = of_role(case.handovers, role)
     if pfns or annotate:
         for p in doubts(handovers):

@@ -9,7 +9,6 @@ import click
 from hwpkho.cli import chosen as choosing
 from hwpkho.cli import making, options
 from hwpkho.commands import encode as job
-from hwpkho.lists import read_list
 
 if TYPE_CHECKING:
     from hwpkho.commands.validate import ValidateOptions
@@ -48,10 +47,7 @@ def command(
     list is taken; pieces of one case are joined with '+'.
     """
     wish = making.wish(wishes, chosen, as_json=as_json)
-    job.check(wish)
-    result = job.encode(
-        read_list(given, chosen.case, chosen.base, chosen.role, empty_ok=False), wish
-    )
+    result = job.make(given, wish)
     if as_json:
         from hwpkho.render import encode_json, jsondoc
 

@@ -100,6 +100,13 @@ class OneOf(click.Choice[str]):
         return super().get_metavar(param, ctx)
 
 
+def given() -> frozenset[str]:
+    """Return the names of the parameters that the user gave on the command line."""
+    ctx = click.get_current_context()
+    told = click.core.ParameterSource.COMMANDLINE
+    return frozenset(n for n in ctx.params if ctx.get_parameter_source(n) is told)
+
+
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --page-size."""
     return click.option(

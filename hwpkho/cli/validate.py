@@ -119,6 +119,7 @@ def command(
         next_cmdline,
         int(consumer_kho[1:]),
         Limits(max_pages, max_fraction, max_per_gib),
+        options.given(),
     )
     name = format_name or ("json" if as_json else "text")
     if batch is not None:

@@ -47,12 +47,14 @@ class PfnList(NamedTuple):
         pfns: In the order given, repeats kept.
         page_size: Bytes, None where the list does not tell.
         arch: Of the machine that it was read from, None where the list does not tell.
+        text: Whether it was read as text, in which numbers have a base.
     """
 
     source: str
     pfns: Listing
     page_size: int | None = None
     arch: str | None = None
+    text: bool = True
 
 
 def parse(data: bytes | memoryview, source: str, base: int = 10) -> PfnList:
@@ -247,7 +249,7 @@ def _parse_json(data: bytes, source: str) -> PfnList:
     if page_size is not None and (type(page_size) is not int or page_size not in PAGE_SIZES):
         raise InputError(f"{source}: page_size {page_size!r} is none of {PAGE_SIZES}"[:160])
     known = arch if isinstance(arch, str) and arch in _ARCHES else None
-    return PfnList(source, _from_items(items, source), page_size, known)
+    return PfnList(source, _from_items(items, source), page_size, known, text=False)
 
 
 def _from_items(items: Any, source: str) -> Listing:

@@ -214,6 +214,16 @@ ARRAY_OUTSIDE = Code(
     "Restoring a page that has no struct page fails or crashes.",
     "Do not kexec with it.",
 )
+NOTHING_LEFT = Code(
+    "HP325",
+    "nothing-left",
+    "error",
+    "measured",
+    "The fdt-v1 list is empty, or none of its PFNs can be recorded: every one is no RAM.",
+    "The consumer has nothing to publish in its turn, takes a null pointer for its header, and "
+    "panics at boot.",
+    "Do not kexec with it: have the producer unpublish an empty list, or encode it as struct-v1.",
+)
 
 CODES = (
     COUNT_BEYOND,
@@ -239,4 +249,5 @@ CODES = (
     BLOB_SIZE,
     CHUNK_OUTSIDE,
     ARRAY_OUTSIDE,
+    NOTHING_LEFT,
 )

@@ -106,15 +106,6 @@ SAME_TABLE = Code(
     "Nothing.",
     "None needed; it was taken once.",
 )
-ARCH_OVERRULED = Code(
-    "HP512",
-    "arch-overruled",
-    "warning",
-    "source",
-    "The input is of another architecture than --arch says.",
-    "Nothing.",
-    "Leave --arch out: what the input tells counts.",
-)
 RUNTIME_ONLY = Code(
     "HP513",
     "efi-runtime-only",
@@ -172,7 +163,6 @@ CODES = (
     IOMEM_ZEROS,
     SAME_BOOTS,
     SAME_TABLE,
-    ARCH_OVERRULED,
     RUNTIME_ONLY,
     FILES_DISAGREE,
     OUT_OF_ORDER,

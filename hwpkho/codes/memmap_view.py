@@ -106,9 +106,24 @@ TYPE_UNKNOWN = Code(
     "Nothing but RAM is given to the page allocator.",
     "It is not taken for RAM; check the map.",
 )
+WRONG_MAP = Code(
+    "HP566", "wrong-map", "error", "source",
+    "The memory map cannot be of the machine that the handover is of: the handover, its scratch or "
+    "its scratch array lie where the map has no RAM.",
+    "Nothing: its own memory is another. The map was set aside, nothing was judged by it.",
+    "Is this the right map? Give the /proc/iomem or kernel log of the machine and boot that the "
+    "handover was captured from.",
+)
+LIST_BEYOND = Code(
+    "HP567", "list-beyond-map", "error", "source",
+    "Most PFNs of the list lie above all RAM of the map.",
+    'Of each: "non struct page pfn: Ignored", and forgotten, if the map is its own.',
+    "Is this the right map? If it is: is it the right list, its page size (--page-size), and are "
+    "its numbers PFNs, not addresses?",
+)
 
 CODES = (
     ENTRY_IGNORED, MAP_PARTIAL, MAPS_DISAGREE, DT_RESERVATIONS_IGNORED, DT_PLACED_AT_BOOT,
     DT_NO_MEMORY, DT_UEFI, DT_ODD, DTS_SKIPPED, CMDLINE_NOTE, CMDLINE_WARNING, KHO_OFF,
-    RUNNING_KERNEL, BOOT_SERVICES, OVERLAP, TYPE_UNKNOWN,
+    RUNNING_KERNEL, BOOT_SERVICES, OVERLAP, TYPE_UNKNOWN, WRONG_MAP, LIST_BEYOND,
 )

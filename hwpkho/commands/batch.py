@@ -53,7 +53,8 @@ class Job:
             chosen = casefolder.with_handed(options, found)
             if found.memmaps:
                 chosen = replace(chosen, memmaps=tuple(found.memmaps))
-            return tuple(found.inputs), chosen, found.unused
+            # What is given for the whole batch is for those cases that read it.
+            return tuple(found.inputs), replace(chosen, given=frozenset()), found.unused
         if self.line is None:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:

@@ -92,8 +92,7 @@ def crop(
         raise InputError(f"{copies[0].name}: a copy of debugfs holds no memory to capture")
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
     told = next((m.page_size for m in images if m.page_size), source.page_size_hint)
-    if options.page_size is None:
-        source.page_size_hint = told
+    source.page_size_hint = told
     handed = [m.handed for m in images if m.handed]
     if len(handed) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")

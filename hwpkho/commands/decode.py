@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho import usage
 from hwpkho.cases import Case, CaseOptions, pick, read_case, why_unread
 from hwpkho.errors import InputError
 
@@ -14,9 +15,21 @@ if TYPE_CHECKING:
     from hwpkho.model.handover import Handover
 
 
-def decode(specs: Sequence[str], options: CaseOptions | None = None) -> Case:
-    """Read the handovers in ``specs``; InputError for a list of PFNs, which is no handover."""
-    return read_case(specs, options, bare=False)
+def decode(
+    specs: Sequence[str],
+    options: CaseOptions | None = None,
+    given: frozenset[str] = frozenset(),
+) -> Case:
+    """Read the handovers in ``specs``.
+
+    Raises InputError for a list of PFNs, which is no handover; UsageError where nothing reads an
+    option among ``given``.
+    """
+    if options is not None:
+        usage.check_pair(options)
+    case = read_case(specs, options, bare=False)
+    usage.refuse(given, usage.of_case(case))
+    return case
 
 
 def exit_code(handovers: Sequence[Handover]) -> int:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho import pieces
+from hwpkho import nextkernel, pieces, usage
 from hwpkho.cases import read_case
-from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import InputError, UsageError
 from hwpkho.listing import of_runs
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
@@ -17,7 +17,6 @@ from hwpkho.model.validation import Runs
 from hwpkho.pages import page_shift
 from hwpkho.pfnset import PfnSet, pfn_set
 from hwpkho.rules import verdicts
-from hwpkho.rules.ground import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +68,17 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     Raises InputError where a list cannot be read, or one capture does not hold both.
     """
     options = options or ValidateOptions()
+    known = usage.Facts(memmap=bool(options.memmaps), chooses=len(specs) > 1)
+    usage.check_pair(options.case)
+    usage.refuse(options.given, known)
     if len(specs) == 1:
         found = _both_sides(specs[0], options)
     else:
         found = [read_list(s, options.case, options.base, options.role) for s in specs]
+    facts = usage.of_lists(found)._replace(chooses=known.chooses)
+    facts = facts._replace(machine=facts.handover or known.memmap)
+    usage.refuse(options.given, facts)
+    machines = nextkernel.of_lists(found)
     size = common_page_size(found)
     found = [convert(x, size) for x in found]
     if len(found) > 2:
@@ -83,8 +89,11 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     before, after = found
     change = compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
-    regions = regions_for(options, after.arch or before.arch)
-    removed = verdicts.judge(change.removed, Ground(size, options.consumer, regions), None)
+    regions = nextkernel.memory(options, machines)
+    usage.refuse(options.given, usage.with_map(facts, regions))
+    nextkernel.must_fit(options, regions, [(after.handover, after.source)])
+    ground = nextkernel.ground(options, size, regions)
+    removed = verdicts.judge(change.removed, ground, None)
     added = _added(change.added, after, size, options, regions)
     return Diff(before, after, change, removed, added)
 
@@ -99,7 +108,7 @@ def _added(
     """Judge the added PFNs as validate judges AFTER: by its handover, in its own page size."""
     own = (after.handover.page_size if after.handover else None) or page_size
     shift = page_shift(own) - page_shift(page_size)
-    ground = Ground(own, options.consumer, regions)
+    ground = nextkernel.ground(options, own, regions)
     if not shift:
         return verdicts.judge(pfns, ground, after.handover)
     frames = pfn_set(of_runs((first >> shift, last >> shift) for first, last in pfns))
@@ -127,7 +136,8 @@ def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:
             "concluded from its pages; compare the capture taken before the kexec with this one "
             "(hwpkho diff BEFORE AFTER)"
         )
-    return [of_handover(f"{case.name} ({h.role})", h) for h in (old, new)]
+    sides_of = (of_handover(f"{case.name} ({h.role})", h) for h in (old, new))
+    return [side._replace(source=case.source) for side in sides_of]
 
 
 def exit_code(result: Diff | Chain, fail_on: FailOn = "any") -> int:

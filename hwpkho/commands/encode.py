@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho import output
+from hwpkho import nextkernel, output, usage
 from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codecs.root import KEXEC_METADATA, VERSIONS
-from hwpkho.commands.validate import ValidateOptions, regions_for
+from hwpkho.commands.validate import ValidateOptions
 from hwpkho.encode import devicetree, targets
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
+from hwpkho.lists import read_list
 from hwpkho.pfnset import pfn_set
-from hwpkho.rules.ground import Ground
+from hwpkho.rules import verdicts
 from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.lists import Listed
+    from hwpkho.maps.regions import Regions
     from hwpkho.model.handover import Handover
     from hwpkho.model.layout import Layout
+    from hwpkho.rules.ground import Ground
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
 DEFAULT_METADATA = KexecMetadata("hwpkho", 1)
@@ -108,6 +111,23 @@ class Result:
     page_size: int
     dtb_path: str | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def make(spec: str, wish: Wish) -> Result:
+    """Read the list of the case ``spec``, make what ``wish`` wants of it, and write it.
+
+    Raises as :func:`encode` does, and UsageError for an option that nothing reads.
+    """
+    how, target = wish.judging, targets.TARGETS[wish.to]
+    check(wish)
+    asked = how.given | ({"place_by"} if "memmap" in how.given else set())
+    known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
+    usage.check_pair(how.case)
+    usage.refuse(asked, known)
+    given = read_list(spec, how.case, how.base, how.role, empty_ok=False)
+    facts = usage.of_lists([given])
+    usage.refuse(asked, facts._replace(machine=facts.handover or target.placed))
+    return encode(given, wish)
 
 
 def encode(given: Listed, wish: Wish) -> Result:
@@ -213,23 +233,31 @@ def _request(given: Listed, wish: Wish, result: Result) -> Request:
     metadata = None
     if wish.metadata and (_asked(wish) or (wish.kho > 1 and KEXEC_METADATA not in dict(subtrees))):
         metadata = _metadata(wish, given.handover)
-    arch = _arch(given, wish, page_size)
+    regions = nextkernel.memory(wish.judging, nextkernel.of_lists([given]))
+    usage.refuse(wish.judging.given, usage.with_map(usage.Facts(), regions))
+    nextkernel.must_fit(wish.judging, regions, [(given.handover, given.source)])
+    arch = _arch(given, wish, page_size, regions)
+    ground = nextkernel.ground(wish.judging, page_size, regions)
+    if regions is not None and given.pfns:
+        runs = verdicts.judge(pfn_set(given.pfns), ground, None)
+        if all(r.verdict == "not-ram" for r in runs.rulings):
+            revision = wish.revision or ("fdt-v1" if wish.kho == 1 else "struct-v1")
+            result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
         wish.flags, metadata, tuple(subtrees), wish.at,
-        _ram(wish, arch, page_size), wish.scratch,
+        _ram(wish, ground), wish.scratch,
     )  # fmt: skip
 
 
-def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
+def _ram(wish: Wish, ground: Ground) -> tuple[tuple[int, int], ...]:
     """Return where pages may go: --ram, inside what the memory map gives to the page allocator.
 
     Raises UsageError where --ram or --scratch lie outside the map's RAM.
     """
-    regions = regions_for(wish.judging, arch)
-    if regions is None:
+    frames, page_size = ground.frames, ground.page_size
+    if frames is None:
         return wish.ram
-    ground = Ground(page_size, regions=regions)
     for what, spans in (("--ram", wish.ram), ("--scratch", wish.scratch)):
         for start, size in spans:
             if ground.outside(start, max(size, 1)):
@@ -239,7 +267,6 @@ def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
                     f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: nobody "
                     "can tell whether that is RAM"
                 )
-    frames = regions.frames(page_size)
     owned = [
         (first * page_size, (last - first + 1) * page_size)
         for first, last, kind in zip(frames.first, frames.last, frames.kind, strict=True)
@@ -257,9 +284,11 @@ def _ram(wish: Wish, arch: str, page_size: int) -> tuple[tuple[int, int], ...]:
     return tuple(owned)
 
 
-def _arch(given: Listed, wish: Wish, page_size: int) -> str:
+def _arch(given: Listed, wish: Wish, page_size: int, regions: Regions | None) -> str:
     """x86-64 has 4 KiB pages and no device tree; arm64 has both."""
     told = wish.arch or given.arch
+    if told is None and regions is not None and regions.arch_from == "input":
+        told = regions.arch
     if told is not None:
         return told
     return "x86_64" if page_size == 4096 and wish.dtb is None else "arm64"
@@ -302,7 +331,7 @@ def _remarks(result: Result, request: Request) -> None:
     if repeats:
         result.notes.append(f"{repeats} of the PFNs repeat another: kept as they are")
     if not layout.blob.count:
-        result.notes.append("the list is empty: the proposed consumer mishandles that")
+        result.notes.append(_empty("the list is empty", layout.blob.revision))
     scratch = sum(size for _, size in layout.scratch)
     if not scratch:
         result.notes.append("without scratch the next kernel ignores the whole handover")
@@ -314,6 +343,13 @@ def _remarks(result: Result, request: Request) -> None:
         result.notes.append(
             f"0x{wish.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
         )
+
+
+def _empty(why: str, revision: str) -> str:
+    """Say what a list does to the next kernel of which it carries nothing on."""
+    if revision == "fdt-v1":
+        return f"warning: {why}: the next kernel panics at boot (HP325)"
+    return f"warning: {why}: a debugfs read in the next kernel oopses (HP318)"
 
 
 def _edited(path: str, layout: Layout) -> bytes:

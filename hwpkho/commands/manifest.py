@@ -134,6 +134,9 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             chosen = replace(chosen, limits=replace(chosen.limits, **{attribute: found}))
         else:
             chosen = replace(chosen, **{attribute: found})
+    # What is given for the whole batch is for those cases that read it.
+    names = (key.replace("-", "_") for key in line.options or {})
+    chosen = replace(chosen, given=frozenset("map_name" if n == "map" else n for n in names))
     if line.memmaps:
         chosen = replace(chosen, memmaps=line.memmaps)
     return chosen

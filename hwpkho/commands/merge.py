@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwpkho import output
+from hwpkho import nextkernel, output, usage
 from hwpkho.codecs.pfnlist import build_runs
 from hwpkho.commands import encode
-from hwpkho.commands.validate import ValidateOptions, regions_for
 from hwpkho.encode.targets import TARGETS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.listing import MAX_PFNS, Listing, of_runs, parts
@@ -17,12 +16,13 @@ from hwpkho.model.comparison import Lives, first_seen, known_by, lives
 from hwpkho.model.validation import Runs
 from hwpkho.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.rules import verdicts
-from hwpkho.rules.ground import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.commands.encode import Wish
+    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.maps.regions import Regions
     from hwpkho.model.layout import Layout
     from hwpkho.model.validation import Verdict
 
@@ -100,9 +100,15 @@ def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None)
     without loss; UsageError where the result cannot be written, or options contradict each other.
     """
     _check(options)
+    target = TARGETS["list" if wish is None else wish.to]
+    known = usage.Facts(
+        memmap=bool(options.judging.memmaps), placed=target.placed, whole=target.bootable
+    )
+    usage.check_pair(options.judging.case)
+    usage.refuse(options.judging.given, known)
     if wish is not None:
         encode.check(wish)
-    merged = _merge(specs, options)
+    merged = _merge(specs, options, known)
     if wish is None:
         return merged
     if merged.lives is not None:
@@ -136,10 +142,14 @@ def _write_provenance(merged: Merged, wish: Wish) -> None:
         file.writelines(build_runs(part).encode() for part in parts(runs))
 
 
-def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
+def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.base, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]
+    facts = usage.of_lists([*found, *unwanted])
+    facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
+    usage.refuse(how.given, facts)
+    machines = nextkernel.of_lists([*found, *unwanted])
     size = options.page_size or common_page_size([*found, *unwanted])
     notes = [note for x in (*found, *unwanted) for note in x.notes]
     notes += [
@@ -157,7 +167,10 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
     duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
     pfns -= union(convert(x, size).pfns for x in unwanted)
     excluded = before - pfns.pages()
-    pfns, not_replaying, left_out = _by_map(pfns, size, options, found)
+    regions = nextkernel.memory(how, machines)
+    usage.refuse(how.given, usage.with_map(facts, regions))
+    nextkernel.must_fit(how, regions, ((x.handover, x.source) for x in found))
+    pfns, not_replaying, left_out = _by_map(pfns, size, options, regions)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
         notes.append(
@@ -188,18 +201,16 @@ def _merge(specs: Sequence[str], options: MergeOptions) -> Merged:
 
 
 def _by_map(
-    pfns: PfnSet, page_size: int, options: MergeOptions, found: Sequence[Listed]
+    pfns: PfnSet, page_size: int, options: MergeOptions, regions: Regions | None
 ) -> tuple[PfnSet, Runs, Runs]:
     """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
-    The map alone judges: the result is no handover yet, and its cases may be of several machines.
-    Where the map does not tell, a page is kept unless only what replays is wanted.
+    The map alone judges: the result is no handover yet. Where the map does not tell, a page is kept
+    unless only what replays is wanted.
     """
-    how = options.judging
-    regions = regions_for(how, next((x.arch for x in found if x.arch), None))
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
-    judged = verdicts.judge(pfns, Ground(page_size, how.consumer, regions), None)
+    judged = verdicts.judge(pfns, nextkernel.ground(options.judging, page_size, regions), None)
     not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
         if ruling.verdict == "replays":

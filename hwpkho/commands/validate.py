@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho import nextkernel, usage
 from hwpkho.cases import Case, CaseOptions, doubts, pick, read_case
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
@@ -15,8 +16,7 @@ from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
 from hwpkho.pfnset import pfn_set
 from hwpkho.rules import outcome as outcomes
-from hwpkho.rules import policy, verdicts
-from hwpkho.rules.ground import Ground
+from hwpkho.rules import policy, replayed, verdicts, wrongmap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.model.caseresult import CaseResult
     from hwpkho.model.handover import Handover, Role
     from hwpkho.model.validation import Outcome
+    from hwpkho.rules.ground import Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ValidateOptions:
         next_cmdline: The next kernel's command line.
         consumer: KHO version that the next kernel speaks.
         limits: The user's limits.
+        given: Names of the options that the user gave: one that nothing reads is refused.
     """
 
     case: CaseOptions = field(default_factory=CaseOptions)
@@ -54,45 +56,25 @@ class ValidateOptions:
     next_cmdline: str | None = None
     consumer: int = 4
     limits: policy.Limits = field(default_factory=policy.Limits)
+    given: frozenset[str] = frozenset()
 
 
 def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Validation:
     """Judge the case in ``specs``.
 
     Raises InputError where an input cannot be read or judged, UsageError for an unknown map or
-    boot.
+    boot, and for an option that nothing reads.
     """
     options = options or ValidateOptions()
+    usage.check_pair(options.case)
+    usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
     case = read_case(specs, options.case, options.base)
-    return judge(case, options, regions_of(case, options))
-
-
-def regions_of(case: Case, options: ValidateOptions) -> Regions | None:
-    """Read and resolve the memory maps for a case, None where none was given."""
-    return regions_for(options, next((h.arch for h in case.handovers if h.arch), None))
-
-
-def regions_for(options: ValidateOptions, arch: str | None) -> Regions | None:
-    """Read and resolve the memory maps, None where none was given.
-
-    ``arch`` is what the input tells; the option of that name counts before it.
-    """
-    if not options.memmaps:
-        return None
-    from hwpkho.maps import read_memmap  # a map costs a third of the start-up: only on demand
-    from hwpkho.maps.regions import resolve
-
-    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch or arch)
-    boot = memmap.maps[0].boot if memmap.maps else None
-    regions = resolve(
-        memmap,
-        map_name=options.map_name,
-        boot=boot,
-        iomem_of=options.iomem_of,
-        next_cmdline=options.next_cmdline,
-    )
-    # A cut or doubtful map makes the verdicts doubtful.
-    return replace(regions, problems=(*memmap.problems, *regions.problems))
+    facts = usage.of_case(case)._replace(cmdline=True)
+    usage.refuse(options.given, facts)
+    machines = nextkernel.of_case(case, options.case.page_size)
+    regions = nextkernel.memory(options, machines)
+    usage.refuse(options.given, usage.with_map(facts, regions))
+    return judge(case, options, regions)
 
 
 def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
@@ -100,7 +82,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if case.pfns is not None:
         size = told_page_size(case.pfns, options.case.page_size)
         assumed = size is None
-        ground = Ground(size or DEFAULT_PAGE_SIZE, options.consumer, regions)
+        ground = nextkernel.ground(options, size or DEFAULT_PAGE_SIZE, regions)
         findings: list[Finding] = []
         rests = (
             [f"page size {DEFAULT_PAGE_SIZE}, taken because a bare list does not tell"]
@@ -109,9 +91,9 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
         )
         return _finish(case, options, ground, None, None, case.pfns.pfns, findings, rests)
     handover = pick(case.handovers, options.role)
-    ground = Ground(
-        handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE, options.consumer, regions
-    )
+    page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
+    wrong = nextkernel.misfit(handover, page_size, regions, case.source)
+    ground = nextkernel.ground(options, page_size, None if wrong else regions, handover.arch)
     decision = outcomes.judge(handover, ground)
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
@@ -120,10 +102,16 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     findings += outcomes.as_findings(others, decision.outcome)
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
+    if wrong:
+        findings.insert(0, wrongmap.as_finding(wrong, nextkernel.files(options)))
+        rests.append(f"no memory map: {nextkernel.files(options)} was set aside")
     if handover.page_size is None:
         rests.append(f"page size {ground.page_size}, taken because the input does not tell")
     pfns = Listing(listed or ())
     judged = _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
+    if wrong and judged.outcome == "replay":
+        # Whether it does depends on memory that is not known.
+        judged = replace(judged, outcome=None)
     if len(case.handovers) == 1:
         return judged
     chosen = f"of {len(case.handovers)} handovers this is {handover}"
@@ -140,23 +128,34 @@ def _finish(
     findings: list[Finding],
     rests: list[str],
 ) -> Validation:
+    poisoned = handover.hwpoison if handover else None
+    unread = poisoned is not None and poisoned.pfns is None
     listed = pfn_set(pfns)
     runs = verdicts.judge(listed, ground, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry(), ground.page_size)
-    findings += verdicts.nothing_recorded(runs, outcome)
+    if handover is not None and outcome == "replay":
+        published = replayed.publishes(handover, runs)
+        if published is not None:
+            outcome = published.outcome
+            findings += [published.finding] if published.finding else []
+    low = replayed.unsure(runs, ground, handover) if outcome in ("replay", None) else None
+    if low is not None:
+        findings.append(replayed.as_finding(low))
     findings += verdicts.duplicates(len(pfns), distinct)
-    findings += policy.judge(listed, options.limits, ground)
+    findings += policy.judge(listed, options.limits, ground, unread=unread)
     regions = ground.regions
-    if regions is None:
+    if regions is not None:
+        findings += wrongmap.beyond(runs, ground)
+    elif not options.memmaps:
         findings.append(
             finding(list_codes.NO_MEMMAP, "no --memmap: the structure alone was judged")
         )
-    else:
-        findings += [
-            Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
-            for p in regions.problems
-        ]
+    findings += [
+        Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
+        for p in ground.problems
+    ]
+    if regions is not None:
         taken = ", taken because nothing tells" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:
@@ -176,6 +175,7 @@ def _finish(
         None
         if frames is None
         else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
+        unsure=None if frames is None else low.pfns if low else 0,
     )
 
 

@@ -66,6 +66,11 @@ class Cmdline:
         """Tell whether it adds, removes or retypes memory."""
         return bool(self.steps) or self.limit is not None
 
+    def note_unapplied(self) -> None:
+        """Say that there is no map that it could change."""
+        if self.changes_map() or self.crashkernel or self.efi_debug or not self.soft_reserve:
+            self.note("what it makes of memory is not applied: there is no memory map")
+
     def note(self, message: str) -> None:
         """Add something worth knowing."""
         self.problems.append(problem(CMDLINE_NOTE, message))
@@ -75,19 +80,23 @@ class Cmdline:
         self.problems.append(problem(CMDLINE_WARNING, message))
 
 
-def parse(text: str, arch: str) -> Cmdline:
-    """Read a command line for a kernel of ``arch`` (``x86_64`` or ``arm64``).
+def parse(text: str, arch: str | None) -> Cmdline:
+    """Read a command line for a kernel of ``arch`` (``x86_64`` or ``arm64``; None: not known).
 
     Raises UsageError, naming the parameter, for what the kernel would refuse.
     """
     line = Cmdline()
-    handlers = _X86 if arch == "x86_64" else _ARM64
+    handlers = {"x86_64": _X86, None: _COMMON}.get(arch, _ARM64)
     for name, value in parameters(text):
         handler = handlers.get(name)
         if handler is not None:
             handler(line, value or "")
         elif name in ("memmap", "mem"):
-            line.note(f"{name}=: a kernel for {printable(arch)} is not known to act upon it")
+            line.note(
+                f"{name}=: a kernel for {printable(arch)} is not known to act upon it"
+                if arch
+                else f"{name}=: not applied, the architecture is not known"
+            )
     return line
 
 

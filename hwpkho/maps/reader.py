@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import (
-    ARCH_OVERRULED,
     DAMAGED,
     IOMEM_ZEROS,
     NO_MAP_IN_LOG,
@@ -95,8 +94,8 @@ def read_memmap(
     for reading in readings:
         _drop_damaged(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
-    told, how, more = _arch([*readings, *without], arch)
-    more += [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
+    told, how = _arch([*readings, *without], arch)
+    more = [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
     number = next((r.boot.number for r in readings if r.boot.number), 0)
     primary = min(maps, key=lambda m: boots.rank(m.name))
     for reading in readings:
@@ -323,10 +322,8 @@ def _drop_damaged(reading: Reading) -> None:
         reading.problems += [p._replace(severity="warning") for p in bad]
 
 
-def _arch(
-    readings: Sequence[Reading | _MaplessError], option: str | None
-) -> tuple[str, str, list[Problem]]:
-    """Return the architecture, what told it, and what is odd about that."""
+def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tuple[str, str]:
+    """Return the architecture and what told it. Raises InputError for a contradiction."""
     told = {r.boot.arch for r in readings if r.boot.arch}
     if len(told) > 1:
         raise InputError(
@@ -334,9 +331,9 @@ def _arch(
             + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
         )
     if not told:
-        return (option, "option", []) if option else (DEFAULT_ARCH, "default", [])
+        return (option, "option") if option else (DEFAULT_ARCH, "default")
     arch = told.pop()
-    odd = []
     if option and option != arch:
-        odd.append(problem(ARCH_OVERRULED, f"the input is of {arch}, not {printable(option)}"))
-    return arch, "input", odd
+        shown = ", ".join(r.shown for r in readings if r.boot.arch)
+        raise InputError(f"{shown} is of {printable(arch)}, --arch says {printable(option)}")
+    return arch, "input"

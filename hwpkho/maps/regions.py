@@ -98,6 +98,7 @@ class Regions:
         kho: What ``kho=`` of the next command line says, None where it is absent.
         problems: Disagreements, overlaps, and what cannot be known beforehand.
         arch_from: What told the architecture: ``input``, ``option`` or ``default``.
+        before: The machine's memory before the next command line changes it, None without one.
     """
 
     regions: tuple[Region, ...]
@@ -107,6 +108,7 @@ class Regions:
     kho: bool | None = None
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
+    before: Regions | None = None
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def at(self, phys: int) -> Region | None:

@@ -116,11 +116,13 @@ class Preserved:
                     if byte >> bit & 1:
                         yield number * self.bits + at * 8 + bit << shift
 
-    def first_outside(self, phys: int, order: int, held: Iterable[tuple[int, int]]) -> int | None:
-        """Return the first block of one leaf that begins in none of ``held``, None if all do.
+    def outside(
+        self, phys: int, order: int, held: Iterable[tuple[int, int]]
+    ) -> tuple[int, int] | None:
+        """Return the first and the last block of one leaf that begin in none of ``held``.
 
-        ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held`` are frames,
-        inclusive. The answer is the block's physical address.
+        None where all do. ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held``
+        are frames, inclusive. The answer are the blocks' physical addresses.
         """
         number = (phys >> (self.page_shift + order)) // self.bits
         mask = int.from_bytes(self.leaves[order, number], "little")
@@ -132,7 +134,10 @@ class Preserved:
                 mask &= ~((1 << high) - (1 << low))
         if not mask:
             return None
-        return (base + (mask & -mask).bit_length() - 1) << (self.page_shift + order)
+        shift = self.page_shift + order
+        return (base + (mask & -mask).bit_length() - 1) << shift, (
+            base + mask.bit_length() - 1
+        ) << shift
 
 
 class UnlistedPreserved(Preserved):

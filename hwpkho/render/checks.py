@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.codes import pfnlist, policy, registry
+from hwpkho.codes import memmap_view, pfnlist, policy, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +32,15 @@ _NEED_MAP = frozenset(
         pfnlist.DEVICE,
         pfnlist.TRANSIENT,
         pfnlist.SECTION_HOLE,
+        pfnlist.EARLY_BOOT,
         policy.MAX_FRACTION,
     )
 )
+#: Findings after which there is no map to check by, and why.
+_NO_MAP = {
+    pfnlist.NO_MEMMAP.id: "no memory map was given",
+    memmap_view.WRONG_MAP.id: "the memory map is not this machine's",
+}
 #: Findings told in full for one check; more are counted.
 MAX_MESSAGES = 16
 
@@ -71,7 +77,7 @@ def checks(result: CaseResult) -> Iterator[Check]:
     for s in result.suppressed:
         how = {"select": "not selected", "ignore": "ignored"}.get(s.by) or f"accepted: {s.reason}"
         accepted.setdefault(s.finding.code, how)
-    no_map = pfnlist.NO_MEMMAP.id in found or pfnlist.NO_MEMMAP.id in accepted
+    no_map = next((why for id_, why in _NO_MAP.items() if id_ in found or id_ in accepted), None)
     for code in registry().values():
         here = found.get(code.id, [])
         status: Status = "pass"
@@ -81,7 +87,7 @@ def checks(result: CaseResult) -> Iterator[Check]:
         elif code.id in accepted:
             status, why = "skip", accepted[code.id]
         elif no_map and code.id in _NEED_MAP:
-            status, why = "skip", "no memory map was given"
+            status, why = "skip", no_map
         yield Check(code.id, f"{code.id}-{code.name}", status, why, _messages(here))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import blob, root
+from hwpkho.codes import blob, memmap_view, root
 
 if TYPE_CHECKING:
     from hwpkho.model.validation import Finding, Validation
@@ -24,6 +24,9 @@ def headline(v: Validation) -> tuple[str, str]:
         None: _unknown,
     }[v.outcome]
     style, sentence = teller(v)
+    if any(f.code == memmap_view.WRONG_MAP.id for f in v.findings):
+        doubt = "this cannot be the machine's memory map"
+        return "error", doubt if v.outcome is None else f"{doubt}, and {sentence}"
     if not v.outcome or v.outcome in ("replay", "absent"):
         for code, words in _DOUBTS:
             if any(f.code == code for f in v.findings):
@@ -130,7 +133,12 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
     else:
         style = "good"
         taken = counts.get("replays", 0)
-        if taken:
+        if taken and v.unsure:
+            few = "it" if taken == 1 else f"{'any' if v.unsure == taken else v.unsure} of them"
+            parts.append(
+                f"{_of(taken, v.pfns)} should be taken out of use, unless early boot holds {few}"
+            )
+        elif taken:
             parts.append(f"{_of(taken, v.pfns)} {will} be taken out of use")
         idle = v.pfns - taken
         if idle:

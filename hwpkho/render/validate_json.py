@@ -33,6 +33,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
             "warnings": v.count("warning"),
             "notes": v.count("note"),
             "suppressed": len(suppressed),
+            "may_stay_in_use": v.unsure,
         },
         "rests_on": list(v.rests_on),
         "findings": [f.to_json() for f in v.findings],

@@ -49,7 +49,7 @@ _MARKS = (
     (("not-ram",), picture.Glyphs("?", "?", "error", "forgotten")),
     (("handover", "in-use", "firmware"), picture.Glyphs("!", "!", "error", "bad, stays in use")),
     (("scratch",), picture.Glyphs("s", "s", "warning", "bad, in scratch")),
-    (("replays",), picture.Glyphs("*", "*", "good", "bad, taken out of use")),
+    (("replays",), picture.Glyphs("*", "*", "good", "bad, replays")),
     (("device", "retired"), picture.Glyphs("o", "o", "note", "bad, not the kernel's")),
 )
 _LABEL = 10
@@ -131,6 +131,8 @@ def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
     will = "what the next kernel does" if v.outcome in ("replay", None) else "if it were replayed"
     yield f"  {'verdict':<{_LABEL}}{'pages':>8}  {will}"
     for verdict, (style, text) in _VERDICTS.items():
+        if verdict == "replays" and v.unsure:
+            text = f"{text}; early boot may hold {v.unsure}"
         if verdict in counts:
             yield f"  {paint(style, f'{verdict:<{_LABEL}}')}{counts[verdict]:>8}  {text}"
 

@@ -12,6 +12,7 @@ from hwpkho.pages import page_shift
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from hwpkho.codes import Problem
     from hwpkho.maps.regions import Frames, Regions
 
 #: SECTION_SIZE_BITS by page size: arch/arm64/include/asm/sparsemem.h,
@@ -33,12 +34,16 @@ class Ground:
         page_size: Bytes.
         consumer: KHO version that it speaks, 4 for kho-v4.
         regions: What its memory is, None where no map was given.
-        frames: The same in page frames.
+        kho: What ``kho=`` of its command line says, None where that is not told.
+        problems: What is odd about its memory and command line.
+        frames: Its memory in page frames.
     """
 
     page_size: int
     consumer: int = 4
     regions: Regions | None = None
+    kho: bool | None = None
+    problems: tuple[Problem, ...] = ()
     frames: Frames | None = None
     _ram: _Frames = field(default_factory=lambda: (array("Q"), array("Q")), repr=False)
     _possible: _Frames = field(default_factory=lambda: (array("Q"), array("Q")), repr=False)
@@ -58,7 +63,11 @@ class Ground:
     @property
     def kho_off(self) -> bool:
         """Whether the next kernel is told to ignore any handover (kho=off)."""
-        return self.regions is not None and self.regions.kho is False
+        return self.kho is False
+
+    def ram(self) -> Iterator[tuple[int, int]]:
+        """Yield the frames that are RAM, those in use included: first and last, ascending."""
+        return zip(*self._ram, strict=True)
 
     def ram_pages(self) -> int:
         """Return how many frames are RAM, those in use included."""

@@ -41,6 +41,13 @@ def judge(handover: Handover, ground: Ground) -> Decision:
     return Decision("replay")
 
 
+def _off(_: Handover, ground: Ground) -> Decision | None:
+    if not ground.kho_off:
+        return None
+    message = "the next kernel is booted with kho=off and ignores any handover"
+    return Decision("absent", finding(root_codes.OLDER_CONSUMER, message))
+
+
 def _root(h: Handover, ground: Ground) -> Decision | None:
     if h.root_unread == "damaged":
         return Decision("refused")  # whatever a copy of it says
@@ -60,9 +67,6 @@ def _version(h: Handover, ground: Ground) -> Decision | None:
     fdt = h.root.fdt if h.root else None
     if fdt is None:
         return None
-    if ground.kho_off:
-        message = "the next kernel is booted with kho=off and ignores any handover"
-        return Decision("absent", finding(root_codes.OLDER_CONSUMER, message))
     speaks = f"kho-v{ground.consumer}"
     if speaks in fdt.compatible:
         return None
@@ -105,8 +109,9 @@ def _blocks(h: Handover, ground: Ground) -> Decision | None:
     for first, end, order in preserved.spans():
         if not ground.outside(first, end - first):
             continue
-        phys = preserved.first_outside(first, order, structs)
-        if phys is not None:
+        outside = preserved.outside(first, order, structs)
+        if outside is not None:
+            phys = outside[0]
             message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
             return Decision("crash", finding(tracker_codes.BLOCK_OUTSIDE, message, phys=phys))
     if preserved.pages >= ground.possible_pages():
@@ -233,6 +238,7 @@ def _tracker_seen(h: Handover, _: Ground) -> Decision | None:
 
 
 RULES: tuple[Callable[[Handover, Ground], Decision | None], ...] = (
+    _off,
     _root,
     _version,
     _tracker_address,

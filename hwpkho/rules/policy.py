@@ -31,8 +31,22 @@ class Limits:
     per_gib: int | None = None
 
 
-def judge(pfns: PfnSet, limits: Limits, ground: Ground) -> Iterator[Finding]:
-    """Yield what exceeds the limits."""
+def judge(
+    pfns: PfnSet, limits: Limits, ground: Ground, *, unread: bool = False
+) -> Iterator[Finding]:
+    """Yield what exceeds the limits, and which cannot be checked.
+
+    ``unread``: there is a list, but it cannot be read.
+    """
+    if unread:
+        for name, limit in (
+            ("--max-pages", limits.pages),
+            ("--max-fraction", limits.fraction),
+            ("--max-per-gib", limits.per_gib),
+        ):
+            if limit is not None:
+                yield finding(codes.SKIPPED, f"{name}: the list cannot be read")
+        return
     counted = limits.pages is not None or limits.fraction is not None
     pages = pfns.pages() if counted else 0
     if limits.pages is not None and pages > limits.pages:

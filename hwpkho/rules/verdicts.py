@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as codes
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Verdict, finding
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Code
     from hwpkho.model.handover import Handover
-    from hwpkho.model.validation import Outcome
     from hwpkho.pfnset import PfnSet
     from hwpkho.rules.ground import Ground
 
@@ -200,13 +198,6 @@ def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Fin
         message = f"{extent.pfns} {are} {says}: {span}"
         phys = first * page_size if ruling.code == IN_GAP.id else None
         yield finding(by_id[ruling.code], message, pfns=(first, last), phys=phys)
-
-
-def nothing_recorded(runs: Runs, outcome: Outcome | None) -> Iterator[Finding]:
-    """Yield a finding where the list replays, and yet not one PFN of it is carried on."""
-    if outcome == "replay" and runs.rulings and all(r.verdict == "not-ram" for r in runs.rulings):
-        message = "no PFN of the list can be recorded: to the next kernel it is an empty list"
-        yield finding(blob_codes.EMPTY, message)
 
 
 def duplicates(listed: int, distinct: int) -> Iterator[Finding]:

@@ -32,6 +32,8 @@ class Source(ABC):
         handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
             where there is none.
         capture_note: JSON of a capture (:mod:`hwpkho.sources.capturenote`), empty where none.
+        to_load: Whether this is what a boot loader is to put into memory: made somewhere, it does
+            not prove that the machine has memory there.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 
@@ -41,6 +43,7 @@ class Source(ABC):
     page_size_hint: int | None = None
     handover_note: bytes = b""
     capture_note: bytes = b""
+    to_load: bool = False
     problems: Sequence[Problem] = ()
 
     @abstractmethod

@@ -32,6 +32,7 @@ class CombinedSource(Source):
                 )
             setattr(self, attribute, next(iter(told), None))
         self.vmcoreinfo = next((s.vmcoreinfo for s in sources if s.vmcoreinfo), b"")
+        self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]
 
     def read(self, phys: int, size: int) -> memoryview | None:

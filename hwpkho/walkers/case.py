@@ -82,6 +82,7 @@ def search(
     loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
     found, the page size is not proven, or the copies contradict the memory.
     """
+    _check_told(source, options)
     if options.arch:
         source.arch = options.arch
     trackers = Trackers(source)
@@ -171,6 +172,17 @@ def search(
     return generations.published(handovers), Noted(
         tuple(dict.fromkeys(told[len(handed) :])), passed
     )
+
+
+def _check_told(source: Source, options: CaseOptions) -> None:
+    """Raise InputError where the user contradicts what the image tells of its machine."""
+    if options.arch and source.arch and options.arch != source.arch:
+        raise InputError(f"{source.name} is of {source.arch}, --arch says {options.arch}")
+    told = find.told_page_size(source)
+    if options.page_size and told and options.page_size != told:
+        raise InputError(
+            f"{source.name} has pages of {told} bytes, --page-size says {options.page_size}"
+        )
 
 
 def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
@@ -274,6 +286,21 @@ def _page_size_of_copy(copy: Copy) -> int | None:
     return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in PAGE_SIZES else None
 
 
+def _same_scratch(
+    source: Source, found: _Found, given: tuple[int, int], told: Sequence[boot.BootHandover]
+) -> None:
+    """Raise InputError where a boot loader passed on another array beside this root FDT."""
+    for b in told:
+        if found.phys is not None and b.fdt_addr == found.phys:
+            if given == (b.scratch_addr, b.scratch_size):
+                return
+            raise InputError(
+                f"{source.name}: beside the root FDT 0x{found.phys:x} the scratch array "
+                f"0x{b.scratch_addr:x}:{b.scratch_size} is handed over, --kho-scratch says "
+                f"0x{given[0]:x}:{given[1]}"
+            )
+
+
 def _scratch(
     source: Source,
     found: generations.Found,
@@ -284,6 +311,7 @@ def _scratch(
     if isinstance(given, str):
         return Scratch(None, 0, ())
     if given is not None:
+        _same_scratch(source, found, given, told)
         return scratches.read(source.read, *given)
     areas = found.copy.scratch if found.copy else None
     for b in told:

@@ -157,6 +157,15 @@ def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
         return None
 
 
+def told_page_size(source: Source) -> int | None:
+    """Return the page size (bytes) that the image states, None where it has to be proven."""
+    if source.arch == "x86_64":
+        return 4096
+    hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
+    told = int(hint[1]) if hint else source.page_size_hint
+    return told if told in PAGE_SIZES else None
+
+
 def page_size_of(
     source: Source,
     trackers: Trackers,
@@ -168,12 +177,9 @@ def page_size_of(
     ``copies`` are of handovers whose root FDT is none of the ``candidates``. Raises InputError
     where two sizes fit.
     """
-    if source.arch == "x86_64":
-        return 4096
-    hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
-    told = int(hint[1]) if hint else source.page_size_hint
-    if told in PAGE_SIZES:
-        return int(told)
+    told = told_page_size(source)
+    if told is not None:
+        return told
     aligned = [size for size in PAGE_SIZES if _aligned(candidates, size)]
     # The addresses of whole pages can rule a size out, but never prove the larger one.
     if len(aligned) == 1:

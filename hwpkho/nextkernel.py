@@ -33,11 +33,14 @@ class Machine(NamedTuple):
         name: The input, printable.
         arch: None where it does not tell.
         page_size: Bytes, None where it does not tell.
+        handover: Whether it is one. A bare list was counted on its machine, but may be meant for
+            any: it contradicts nothing.
     """
 
     name: str
     arch: str | None = None
     page_size: int | None = None
+    handover: bool = True
 
     @property
     def told_arch(self) -> str | None:
@@ -51,13 +54,13 @@ def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
     ``page_size`` is what the user says it is, bytes.
     """
     if case.pfns is not None:
-        return [Machine(case.name, None, case.pfns.page_size or page_size)]
+        return [Machine(case.name, None, case.pfns.page_size or page_size, handover=False)]
     return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
 
 
 def of_lists(lists: Iterable[Listed]) -> list[Machine]:
     """Return what cases tell that were read as lists."""
-    return [Machine(x.name, x.arch, x.page_size if x.page_size != 4096 else None) for x in lists]
+    return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
 
 
 def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
@@ -99,7 +102,7 @@ def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
     shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
     first: Machine | None = None
     for m in machines:
-        if m.told_arch is None:
+        if m.told_arch is None or not m.handover:
             continue
         pages = "" if m.arch else f" (pages of {m.page_size} bytes)"
         if arch is not None and m.told_arch != arch:

@@ -54,7 +54,8 @@ def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
     ``page_size`` is what the user says it is, bytes.
     """
     if case.pfns is not None:
-        return [Machine(case.name, None, case.pfns.page_size or page_size, handover=False)]
+        bare = case.pfns
+        return [Machine(case.name, bare.arch, bare.page_size or page_size, handover=False)]
     return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
 
 
@@ -102,7 +103,7 @@ def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
     shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
     first: Machine | None = None
     for m in machines:
-        if m.told_arch is None or not m.handover:
+        if m.told_arch is None or not (m.handover or m.arch):
             continue
         pages = "" if m.arch else f" (pages of {m.page_size} bytes)"
         if arch is not None and m.told_arch != arch:

@@ -123,7 +123,7 @@ def _arch(merged: Merged, wish: Wish) -> str | None:
     """Return the architecture for what is made; UsageError where the cases tell two."""
     if len(merged.arches) > 1 and wish.arch is None and TARGETS[wish.to].placed:
         told = " and ".join(merged.arches)
-        raise UsageError(f"the cases are of {told}: give --arch for what is to be made")
+        raise UsageError(f"the cases are of {told}: no handover is of both; merge them into a list")
     return next(iter(merged.arches), None)
 
 

@@ -287,7 +287,10 @@ def _page_size_of_copy(copy: Copy) -> int | None:
 
 
 def _same_scratch(
-    source: Source, found: _Found, given: tuple[int, int], told: Sequence[boot.BootHandover]
+    source: Source,
+    found: generations.Found,
+    given: tuple[int, int],
+    told: Sequence[boot.BootHandover],
 ) -> None:
     """Raise InputError where a boot loader passed on another array beside this root FDT."""
     for b in told:

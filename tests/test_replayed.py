@@ -9,7 +9,7 @@ from test_review_kernel import SCRATCH, validated
 
 from hwpkho.cases import CaseOptions
 from hwpkho.commands.validate import ValidateOptions, validate
-from hwpkho.pfnset import sorted_set
+from hwpkho.pfnset import pfn_set
 from hwpkho.render.headline import headline
 from hwpkho.rules.ground import Ground
 from hwpkho.rules.replayed import unsure
@@ -137,7 +137,7 @@ def test_of_a_list_alone(cli, tmp_path):
 
 
 def test_without_a_map_nothing_is_told():
-    judged = sorted_set([1, 2, 3])
+    judged = pfn_set([1, 2, 3])
     from hwpkho.rules import verdicts
 
     ground = Ground(4096)

@@ -96,7 +96,7 @@ def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
             raise InputError(f"{name}: text, perhaps a list of PFNs; that is no handover")
         if file.size > _MAX_TEXT:
             raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
-        return pfnlist.parse(bytes(file.read(0, file.size)), name, base)
+        return pfnlist.parse(file.read(0, file.size), name, base)
     return [_struct_blob(head, file.size, name)]
 
 

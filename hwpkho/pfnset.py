@@ -85,6 +85,10 @@ class PfnSet:
         i = bisect_left(self.last, pfn)
         return max(pfn, self.first[i]) if i < len(self.first) else None
 
+    def gap_from(self, pfn: int) -> int:
+        """Return the first PFN from ``pfn`` on that is not in this set; it may be 2^64."""
+        return self.last[bisect_left(self.last, pfn)] + 1 if pfn in self else pfn
+
     def preceding(self, pfn: int) -> int | None:
         """Return the last PFN up to ``pfn``, None where there is none."""
         i = bisect_right(self.first, pfn)

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.cases import CaseOptions, read_case
+from hwpkho.codecs import baseline
+from hwpkho.commands import manifest
 from hwpkho.errors import HwpkhoError
 from hwpkho.render import annotate, decode_json, decode_text, jsondoc
 
@@ -201,3 +203,112 @@ def test_ranges_stay_ranges(args, code, tmp_path):
     assert cost.cpu < 5
     if code == 3:
         assert cost.err.count(b"\n") == 1
+
+
+RAM_LINE = b"[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000001fffffff] usable\n"
+
+
+@pytest.mark.parametrize("at", [[0], [8 << 40], [0, (4 << 40) + 12345, (8 << 40) - 1000]])
+def test_holes_of_a_log_are_skipped(at, tmp_path):
+    """8 TiB in which a few lines stand: at the beginning, at the end, in between."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(8 << 40)
+        for place in at:
+            file.seek(place - len(RAM_LINE) if place == 8 << 40 else place)
+            file.write(b"\n" * bool(place) + RAM_LINE[bool(place) :])
+    cost = measure.hwpkho(["memmap", str(log), "--json"], tmp_path)
+    assert cost.code == 0, cost.err
+    assert cost.cpu < 5
+    assert cost.peak < MAX_PEAK
+
+
+def test_a_list_with_a_hole_is_refused_at_its_beginning(tmp_path):
+    path = tmp_path / "list"
+    path.write_bytes(b"0x1\n" * 1400)
+    os.truncate(path, 400 << 20)
+    cost = measure.hwpkho(["validate", str(path)], tmp_path)
+    assert (cost.code, cost.err.count(b"\n")) == (3, 1)
+    assert b"line 1401" in cost.err
+    assert cost.peak < 60 << 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 40_000 + "a = 1",
+        "[" + "a . " * 20_000 + "a]",
+        '[[accept]]\nx = {"a"' + '."a"' * 20_000 + "= 1}",
+        '# "\n' + "a.b.c.d.e.f.g.h.i = 1\n" + '# "',
+        "".join(f"k{i} = 1\n" for i in range(120_000)),
+        "x = " + "[" * 100_000,
+    ],
+    ids=["key", "table", "inline", "behind a comment", "keys", "nested"],
+)
+def test_a_baseline_that_costs_more_than_its_bytes(text, tmp_path):
+    (tmp_path / "list").write_text("0x1")
+    (tmp_path / "baseline").write_text(text)
+    args = ["validate", str(tmp_path / "list"), "--baseline", str(tmp_path / "baseline")]
+    cost = measure.hwpkho(args, tmp_path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert cost.cpu < 1.5
+    assert cost.peak < 80 << 20
+
+
+def test_a_dotted_reason_is_no_dotted_key():
+    text = '[[accept]]\ncode = "HP603" # a.b.c.d.e.f.g.h.i.j.k\n'
+    text += 'reason = "1.2.3.4.5.6.7.8.9.10.11 \\" a.b.c.d.e.f.g.h.i.j.k"\n'
+    (entry,) = baseline.parse(text.encode(), "x")
+    assert entry.reason.startswith("1.2.3.4")
+
+
+@pytest.mark.parametrize("line", ["x", "{}", '{"case": 1}', '{"case": "a", "inputs": []}'])
+def test_a_manifest_of_bad_lines_is_one_line(line, tmp_path):
+    path = tmp_path / "manifest"
+    path.write_text(f"{line}\n" * (2 << 20))
+    cost = measure.hwpkho(["validate", "--batch", str(path)], tmp_path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert b"line 1: " in cost.err
+    assert cost.cpu < 2
+    assert cost.peak < 60 << 20
+
+
+def test_bad_lines_among_good_ones_are_told_up_to_a_bound(tmp_path, cli):
+    (tmp_path / "list").write_text("0x1")
+    path = tmp_path / "manifest"
+    good = '{"case": "good", "inputs": ["list"]}\n'
+    path.write_text("x\n" * 5 + good + "y\n" * 5000)
+    result = cli("validate", "--batch", path, "--json", "--jobs", 1)
+    assert result.code == 3
+    cases = {r["case"]: r for r in result.json["results"]}
+    assert cases["good"]["exit"] == 0
+    assert len(cases) == manifest.MAX_BAD + 2
+    (more,) = (r["error"] for name, r in cases.items() if name.endswith("more lines"))
+    assert f"{5005 - manifest.MAX_BAD} more lines up to line 5006" in more
+
+
+def test_a_core_is_no_manifest(capture, cli):
+    result = cli("validate", "--batch", capture("x86-structv1-small"))
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "binary" in result.err
+
+
+@pytest.mark.parametrize("depth", [3 * 10**8, 10**20, -1, 1.5, True, None, "1"])
+def test_the_depth_of_a_resource_is_bounded(depth, tmp_path, cli):
+    entry = {"start": 0, "end": 655359, "type": "System RAM", "attributes": {"depth": depth}}
+    document = {"schema": "hwpkho.memmap/1", "arch": "x86_64"}
+    document["maps"] = [{"name": "iomem", "boot": 0, "entries": [entry]}]
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(document))
+    result = cli("memmap", path, "--to", "iomem")
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "depth must be 0 to 64" in result.err
+
+
+def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
+    (tmp_path / "list").write_text(BOMB)
+    (tmp_path / "iomem").write_text("00001000-0009ffff : System RAM\n")
+    args = ["validate", str(tmp_path / "list"), "--memmap", str(tmp_path / "iomem")]
+    cost = measure.hwpkho(args, tmp_path)
+    assert cost.code == 1
+    assert cost.cpu < 2

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 #: Longest line, bytes.
 MAX_LINE = 1 << 20
+#: Lines that are no cases and are told one by one; there may be millions in a file of another kind.
+MAX_BAD = 20
+#: So many from the beginning on are no manifest; the rest of the file is not read.
+_NO_MANIFEST = 1000
+_HEAD = 1 << 16
 
 _KEYS = ("case", "inputs", "memmap", "options")
 
@@ -51,14 +56,45 @@ class Line:
 def read(path: str) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
-    Raises InputError where the file cannot be read.
+    Of lines that are no cases the first ``MAX_BAD`` are told one by one, the others in one line at
+    the end. Raises InputError where the file cannot be read, is binary, or begins with a thousand
+    lines of which none is a case.
     """
+    good = bad = last = 0
+    held: list[Line] = []
+    for line in _lines(path):
+        if line.error is None:
+            yield from held
+            held.clear()
+            good += 1
+            yield line
+            continue
+        bad, last = bad + 1, line.number
+        if bad == _NO_MANIFEST and not good:
+            raise InputError(f"{held[0].error}; nor is any of the {bad - 1} lines after it a case")
+        if bad > MAX_BAD:
+            continue
+        if good:
+            yield line
+        else:
+            held.append(line)
+    yield from held
+    if bad > MAX_BAD:
+        more = bad - MAX_BAD
+        error = f"{printable(path)}: {more} more lines up to line {last} are no cases either"
+        yield Line(f"{more} more lines", last, error=error)
+
+
+def _lines(path: str) -> Iterator[Line]:
     base = Path(path).parent
     shown = printable(path)
     seen: dict[str, int] = {}
     try:
         with Path(path).open("rb") as file:
             number = 0
+            if b"\0" in file.read(_HEAD):
+                raise InputError(f"{shown}: a binary file; expected a JSON object a line")
+            file.seek(0)
             while raw := file.readline(MAX_LINE + 1):
                 number += 1
                 if len(raw) > MAX_LINE:
@@ -66,10 +102,11 @@ def read(path: str) -> Iterator[Line]:
                 if not raw.strip():
                     continue
                 line = _line(raw, number, base, f"{shown}: line {number}")
-                if line.case in seen:
-                    error = f"{shown}: line {number}: case as in line {seen[line.case]}"
-                    line = replace(line, error=error)
-                seen.setdefault(line.case, number)
+                if line.error is None:
+                    if line.case in seen:
+                        error = f"{shown}: line {number}: case as in line {seen[line.case]}"
+                        line = replace(line, error=error)
+                    seen.setdefault(line.case, number)
                 yield line
     except OSError as error:
         raise InputError(f"{shown}: {error.strerror or error}") from error

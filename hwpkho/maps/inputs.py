@@ -107,11 +107,13 @@ class Input:
             yield piece
 
     def _skip_hole(self) -> None:
+        here = os.lseek(self._fd, 0, os.SEEK_CUR)
         try:
-            here = os.lseek(self._fd, 0, os.SEEK_CUR)
             os.lseek(self._fd, here, os.SEEK_DATA)
-        except OSError:  # at the end, or a file system that knows no holes
-            return
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+                os.lseek(self._fd, 0, os.SEEK_END)
+            # Anything else: a file system that knows no holes.
 
 
 def is_folder(path: str) -> bool:

@@ -66,6 +66,12 @@ class Marks(NamedTuple):
         pfn = self.pfns.following(max(at, self.stretches[i][0]))
         return 1 << 65 if pfn is None else max(start, pfn * self.unit)
 
+    def until(self, start: int) -> int:
+        """Return the first byte behind the marked ones at ``start``, which is one."""
+        at = start // self.unit
+        i = bisect_left(self.stretches, at, key=itemgetter(1))
+        return min(self.pfns.gap_from(at), self.stretches[i][1] + 1) * self.unit
+
 
 #: In the order of the legend.
 GLYPHS = {
@@ -183,8 +189,7 @@ def _stretches(
         low = number * row
         while i < len(runs) and runs[i].end < low:
             i += 1
-        kind, until = _uniform(runs, i, low)
-        until = min([until, *(m.following(low) for m in marks)])
+        kind, until = _looks(runs, i, low, marks)
         rows = min(until // row, last + 1) - number
         if rows >= 1:
             yield number, rows, ((kind, CELLS),)
@@ -192,6 +197,18 @@ def _stretches(
         else:
             yield number, 1, _cells(runs, i, low, row, marks)
             number += 1
+
+
+def _looks(runs: Sequence[Run], i: int, low: int, marks: Sequence[Marks]) -> tuple[str, int]:
+    """Return what is seen at ``low``, and where that ends (exclusive)."""
+    until = 1 << 65
+    for m in marks:
+        following = m.following(low)
+        if following <= low:
+            return m.glyphs.name, min(until, m.until(low))
+        until = min(until, following)
+    kind, end = _uniform(runs, i, low)
+    return kind, min(until, end)
 
 
 def _uniform(runs: Sequence[Run], i: int, low: int) -> tuple[str, int]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "hwpkho.memmap/1"
 
+#: Levels of a tree of resources, as the form of /proc/iomem counts them.
+MAX_DEPTH = 64
 #: Largest document read, bytes; one of 65536 entries has some 10 MB.
 MAX_SIZE = 32 << 20
 
@@ -81,6 +83,9 @@ def _entry(entry: dict[str, object], *, nameless: bool) -> Entry:
         raise ValueError(f"start and end must be 0 <= start <= end < 2^64, are {start} and {end}")
     if not isinstance(attributes, dict):
         raise TypeError("attributes must be an object")
+    depth = attributes.get("depth", 0)
+    if type(depth) is not int or not 0 <= depth <= MAX_DEPTH:
+        raise ValueError(f"depth must be 0 to {MAX_DEPTH}")
     return Entry(start, end, _text(entry["type"], empty=nameless), attributes)
 
 

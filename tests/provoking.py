@@ -13,7 +13,16 @@ import replays
 from handovers import Machine
 from mapdata import GIB, MIB, e820
 
-from hwpkho.codes import blob, memmap, memmap_gaps, memmap_view, pfnlist, policy, tracker
+from hwpkho.codes import (
+    blob,
+    memmap,
+    memmap_forms,
+    memmap_gaps,
+    memmap_view,
+    pfnlist,
+    policy,
+    tracker,
+)
 from hwpkho.codes import root as root_codes
 
 if TYPE_CHECKING:
@@ -200,6 +209,28 @@ _map_case(
     "efi:   0x000000100000-0x00007fffffff [Conventional]\n",
     "--arch",
     "arm64",
+)
+_SHELL = "Available  0000000000000000-000000003FFFFFFF 0000000000040000 000000000000000F\n"
+_map_case(memmap_forms.TOTALS_DIFFER, _SHELL + "  Available :        262,145 Pages\n")
+_BANK = "DRAM bank   = 0x{:016x}\n-> start    = 0x{:016x}\n"
+_BANK_0 = _BANK.format(0, 0) + f"-> size     = 0x{GIB:016x}\n"
+_REGION = " {}[{}]\t[0x{:x}-0x{:x}], 0x{:x} bytes, flags: none\n"
+_TAKEN = _REGION.format("reserved", 0, GIB // 2, GIB // 2 + MIB - 1, MIB)
+_ARM64 = ("--arch", "arm64")
+_map_case(memmap_forms.COUNT_DIFFERS, _BANK_0 + " reserved.count = 0x2\n" + _TAKEN, *_ARM64)
+_map_case(memmap_forms.INCOMPLETE, _BANK_0 + _BANK.format(1, 4 * GIB), *_ARM64)
+_map_case(
+    memmap_forms.BANK_MISSING,
+    _BANK_0 + _REGION.format("memory", 0, 4 * GIB, 5 * GIB - 1, GIB),
+    *_ARM64,
+)
+_map_case(memmap_forms.MISPRINTED, "U-Boot 2025.04 (Apr 07 2025)\n" + _BANK_0 + _TAKEN, *_ARM64)
+_map_case(
+    memmap_forms.DESCRIPTORS_OVERLAP,
+    "CONVENTIONAL     0000000000000000-0000000040000000 WB\n"
+    "CONVENTIONAL     0000000080000000-00000000c0000000 WB\n"
+    "BOOT DATA        00000000bff00000-00000000c0000000 WB\n",
+    *_ARM64,
 )
 _map_case(memmap_view.ENTRY_IGNORED, e820((0, 0xA0000, 1), (MIB, GIB, 1), (GIB * 2, 0, 2)))
 _map_case(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mapdata import FIXTURES, TRUTH, read, rows
 
 from hwpkho.errors import InputError
+from hwpkho.maps import gaps, read_memmap
 from hwpkho.maps.forms import sysfs_tar
 from hwpkho.maps.forms.sysfs_grep import SysfsGrep
 from hwpkho.maps.forms.sysfs_memmap import SysfsMemmap
@@ -141,27 +142,81 @@ def test_values_padded_as_tar_pads_sysfs_files() -> None:
         ({"end": b"0x0"}, "end 0x0 lies before 0x100000"),
         ({"end": None}, "0: no end: the copy is not complete"),
         ({"type": None}, "0: no type"),
-        ({"num_pages": b"0x1"}, "two kinds of entries"),
     ],
 )
 def test_damaged_values(change: Mapping[str, bytes | None], what: str, tmp_path: Path) -> None:
+    """Where nothing else is left the input is refused."""
     values = {n: v for n, v in {**ENTRY, **change}.items() if v is not None}
-    with pytest.raises(InputError, match=what):
-        read(SysfsTar(), archive(tree("0", values)))
-    (tmp_path / "0").mkdir()
+    (tmp_path / "tar").write_bytes(archive(tree("0", values)))
+    (tmp_path / "folder" / "0").mkdir(parents=True)
     for name, value in values.items():
-        (tmp_path / "0" / name).write_bytes(value)
-    with pytest.raises(InputError, match=what):
-        folder(tmp_path)
-    with pytest.raises(InputError, match=what):
-        grep(f"/sys/firmware/memmap/0/{n}:{v.decode()}" for n, v in values.items())
+        (tmp_path / "folder" / "0" / name).write_bytes(value)
+    lines = (f"/sys/firmware/memmap/0/{n}:{v.decode()}" for n, v in values.items())
+    (tmp_path / "grep").write_text("\n".join(lines))
+    for form in ("tar", "folder", "grep"):
+        with pytest.raises(InputError, match=what):
+            read_memmap([str(tmp_path / form)])
+
+
+def test_two_kinds_of_values_in_one_entry() -> None:
+    with pytest.raises(InputError, match="two kinds of entries"):
+        read(SysfsTar(), archive(tree("0", {**ENTRY, "num_pages": b"0x1"})))
+
+
+@pytest.mark.parametrize("field", sorted(ENTRY))
+@pytest.mark.parametrize("value", [None, b"", b"1OO000", b"0x10000000000000000"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_entry_in_part_is_a_gap(
+    field: str, value: bytes | None, number: int, tmp_path: Path
+) -> None:
+    """Of three entries one lacks a value, or has a damaged one: the others are judged."""
+    if field == "type" and value is not None:
+        return  # any word may be a type
+    whole = [(0, 0xFFFFF), (0x100000, 0x1FFFFF), (0x300000, 0x3FFFFF)]
+    members: list[tuple[str, bytes]] = []
+    for n, (start, end) in enumerate(whole):
+        values = {"start": b"%#x\n" % start, "end": b"%#x\n" % end, "type": b"System RAM\n"}
+        if n == number and value is None:
+            del values[field]
+        elif n == number and value is not None:
+            values[field] = value
+        members += tree(str(n), values)
+    path = tmp_path / "tar"
+    path.write_bytes(archive(members))
+    memmap = read_memmap([str(path)])
+    (map_,) = memmap.maps
+    rest = [e for i, e in enumerate(whole) if i != number]
+    assert [(e.start, e.end) for e in map_.entries] == rest
+    place = [(0, 0xFFFFF), (0x100000, 0x2FFFFF), (0x200000, gaps.TOP)][number]
+    assert [(g.start, g.end, g.problem.code) for g in map_.gaps] == [(*place, "HP532")]
+
+
+@pytest.mark.parametrize("gone", [{0}, {1}, {0, 1}, {1, 2}, {0, 2}])
+def test_missing_numbers_are_gaps(gone: set[int], tmp_path: Path) -> None:
+    whole = {n: (n << 20, (n << 20) + 0xFFFFF) for n in range(4)}
+    lines = [
+        f"/sys/firmware/memmap/{n}/{field}:{value}\n"
+        for n, (start, end) in whole.items()
+        for field, value in (("end", hex(end)), ("start", hex(start)), ("type", "System RAM"))
+        if n not in gone
+    ]
+    path = tmp_path / "grep"
+    path.write_text("".join(lines))
+    (map_,) = read_memmap([str(path)]).maps
+    assert {g.problem.code for g in map_.gaps} == {"HP508"}
+    assert {n for n, (a, _) in whole.items() if any(g.start <= a <= g.end for g in map_.gaps)} == (
+        gone
+    )
 
 
 def test_runtime_map_beyond_the_end() -> None:
     values = {"type": b"0x6", "phys_addr": b"0xfffffffffffff000", "num_pages": b"0x2",
               "attribute": b"0xf", "virt_addr": b"0x0"}  # fmt: skip
-    with pytest.raises(InputError, match="2 pages from 0xfffffffffffff000"):
-        read(SysfsTar(), archive(tree("0", values)))
+    (table,) = read(SysfsTar(), archive(tree("0", values)))
+    assert not table.entries
+    assert [loss.problem.message for loss in table.losses] == [
+        "0: no range of memory: the copy is not complete"
+    ]
 
 
 def test_two_machines_in_one_archive() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwpkho.codes import Code
+from hwpkho.codes.memmap_forms import CODES as _FORM_CODES
 from hwpkho.codes.memmap_gaps import CODES as _GAP_CODES
 from hwpkho.codes.memmap_view import CODES as _VIEW_CODES
 
@@ -169,5 +170,6 @@ CODES = (
     PAGE_COUNT_ONLY,
     NO_MAP_IN_LOG,
     *_GAP_CODES,
+    *_FORM_CODES,
     *_VIEW_CODES,
 )

@@ -71,6 +71,16 @@ def lose(
         table.losses[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
 
 
+def places(table: RawMap) -> list[Place]:
+    """Return where the lines may lie that are known to be lost so far; ends inclusive."""
+    out: list[Place] = []
+    disorder = _disorder(table.entries) if table.losses else False
+    for loss in table.losses:
+        place = loss.span or _place(table.entries, loss, disorder=disorder) or (0, TOP)
+        out.append(_hull(place, loss.told) if loss.told else place)
+    return [(a, b) for a, b in out if a <= b]
+
+
 def settle(table: RawMap) -> None:
     """Turn the losses of a table into gaps, each with its problem. The table must be complete.
 

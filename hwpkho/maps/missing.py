@@ -30,6 +30,9 @@ _FILLERS = (
 _ALTERED = frozenset(("e820_user", "e820_modified", "iomem"))
 _FINAL = ("iomem",)
 
+#: Maps of what is kept from the RAM of another one.
+_RESERVING = ("reserved_memory", "memreserve", "lmb_reserved")
+
 
 def fill(
     built: View,
@@ -46,7 +49,7 @@ def fill(
     """
     base = maps.get(built.names[0])
     if base is None or not base.gaps:
-        return built.spans
+        return _taken(built, built.spans, maps, source)
     nowhere = gaps.unplaced(base.gaps)
     if nowhere is not None:
         raise InputError(f"{printable(source)}: {base.name}: {nowhere.problem.message}")
@@ -75,7 +78,26 @@ def fill(
     unknown = [
         Span(a, b + 1, "unknown", f"{label}, {gaps.shown((a, b))}", base.name) for a, b in left
     ]
-    return combine(spans, unknown, lambda old, new: new or old)
+    return _taken(built, combine(spans, unknown, lambda old, new: new or old), maps, source)
+
+
+def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str) -> list[Span]:
+    """Return ``spans`` with RAM painted as unknown where a lost line may have reserved it."""
+    for name in _RESERVING:
+        other = maps.get(name)
+        if other is None or name not in built.names or not other.gaps:
+            continue
+        nowhere = gaps.unplaced(other.gaps)
+        if nowhere is not None:
+            raise InputError(f"{printable(source)}: {name}: {nowhere.problem.message}")
+        unknown = [
+            Span(a, b + 1, "unknown", f"lost lines of {name}, {gaps.shown((a, b))}", name)
+            for a, b in gaps.known(other.gaps)
+        ]
+        spans = combine(
+            spans, unknown, lambda old, new: new if new and old and old.kind == "ram" else old
+        )
+    return spans
 
 
 def _touches(place: gaps.Place, others: Sequence[gaps.Place]) -> bool:

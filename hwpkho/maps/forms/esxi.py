@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
-from hwpkho.maps import e820, efi
+from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.maps import e820, efi, listings, numbers
 from hwpkho.maps.forms.base import LineForm
-from hwpkho.maps.patterns import lazily
+from hwpkho.maps.patterns import begun, lazily
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
+from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hwpkho.maps.forms.base import RawMap
 
@@ -30,7 +31,8 @@ _LINE = lazily(
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = lazily(r"\bMMap\[\s*\d{1,5}\]")
+_BEGUN = lazily(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{1,5})\]")
+_EXPECTED = "range, len, type and attr"
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
 _ENABLED = 1
@@ -47,19 +49,27 @@ class Esxi(LineForm):
     name = "esxi"
     about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
     triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
+    unfinished = lazily(
+        rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*\d{{0,5}}\]?:?\s*"
+        rf"(?:(?:0x)?{_HEX}{{0,16}}\s*-?\s*)?)$"
+    )
 
     def __init__(self) -> None:
         self._tables = Tables()
         self._kind = ""
         self._seen: dict[int, Entry] = {}
         self._again: list[Entry] = []  # what was logged twice since the list's beginning
+        self._unreadable: set[int] = set()
+        #: Of tables that are whole: their numbers, those that cannot be read, how they are written.
+        self._numbers: list[tuple[RawMap, list[int], set[int], Callable[[int], str]]] = []
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         match = _LINE.search(line)
         if match is None:
-            if _BEGUN.search(line):
-                self._tables.damaged("esxi", number, line, "range, len, type and attr")
+            found = _BEGUN.search(line)
+            if found and found["kind"] in ("MMap", self._kind):
+                self._damaged(number, line, int(found["index"]))
             return
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
         entry = _entry(match, start, end)
@@ -68,15 +78,28 @@ class Esxi(LineForm):
             return
         if index in self._seen or match["kind"] != self._kind:
             self._begin(number, index, match["kind"])
+        if self._kind == "MMap" and not match["attr"] and self._tells_attributes():
+            self._damaged(number, line, index, (start, end))
+            return
         self._seen[index] = entry
-        taken = self._tables.add("esxi", number, *entry)
-        if taken and end - start + 1 not in _lengths(match["len"]):
+        if not self._tables.add("esxi", number, *entry):
+            del self._seen[index]
+            self._unreadable.add(index)
+        elif end - start + 1 not in _lengths(match["len"]):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
-            self._tables.odd("esxi", number, PAGES_MISMATCH, message, start)
-        if index and index - 1 not in self._seen and len(self._seen) == 1:
-            self._tables.odd(
-                "esxi", number, LOST_LINES, f"the list begins with {self._kind}[{index}]"
-            )
+            told = (start, max(end, min(PHYS_END, start + max(_lengths(match["len"]))) - 1))
+            self._tables.lose("esxi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+
+    def _damaged(
+        self, number: int, line: str, index: int, told: tuple[int, int] | None = None
+    ) -> None:
+        if index not in self._seen:  # the line's second copy is of no use, but does no harm
+            self._unreadable.add(index)
+            self._tables.damaged("esxi", number, line, _EXPECTED, told=told)
+
+    def _tells_attributes(self) -> bool:
+        last = self._tables.last("esxi")
+        return last is not None and last.attributes.get("attr") is not None
 
     def _logged_twice(self, index: int, entry: Entry) -> None:
         """Keep an entry that is there already: it may belong to another list that begins alike."""
@@ -87,21 +110,36 @@ class Esxi(LineForm):
 
     def _begin(self, number: int, index: int, kind: str) -> None:
         """Begin another list, with what the last one shares with it."""
-        self._tables.begin("esxi")
+        self._end()
         shared = self._again if kind == self._kind and index == len(self._again) else []
         self._kind, self._again, self._seen = kind, [], dict(enumerate(shared))
         for entry in shared:
             self._tables.add("esxi", number, *entry)
+
+    def _end(self) -> None:
+        """Close the list; what is missing in it is known only now."""
+        table = self._tables.open("esxi")
+        if table is not None:
+            found = (table, list(self._seen), self._unreadable, f"{self._kind}[{{}}]".format)
+            self._numbers.append(found)
+        self._unreadable = set()
+        self._tables.begin("esxi")
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`.
 
         No EFI map has nothing but attribute 1, which would be uncached memory: that is e820.
         """
+        self._end()
         found = self._tables.finish()
+        for table, there, unreadable, named in self._numbers:
+            where = f"line {table.line}: " if table.line else ""
+            numbers.lose_missing(table, there, named, where, unreadable=unreadable)
         for table in found:
             if table.entries and all(e.attributes.get("attr") == _ENABLED for e in table.entries):
                 table.entries = [_as_e820(e) for e in table.entries]
+            elif not any("xattr" in e.attributes for e in table.entries):
+                listings.lose_overlaps((table,), ("esxi",))
         return found
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes.memmap import PAGES_MISMATCH
-from hwpkho.maps import e820, efi
+from hwpkho.codes.memmap import DAMAGED, PAGES_MISMATCH
+from hwpkho.maps import e820, efi, gaps, listings
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
-from hwpkho.maps.patterns import lazily
+from hwpkho.maps.patterns import begun, lazily
 from hwpkho.maps.tables import Tables
+from hwpkho.pages import PHYS_END
+from hwpkho.text import printable
 
 if TYPE_CHECKING:
     import re
@@ -26,14 +28,26 @@ _HEX = r"[0-9A-Fa-f]"
 _EFI = lazily(
     rf"(?<![\w.-])(?P<type>[A-Za-z][A-Za-z-]{{2,11}}|Unk {_HEX}{{2,8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{8,16}})\s+"
-    r"\d{1,12}\s?(?:[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
+    r"(?P<size>\d{1,12})\s?(?P<unit>[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
 )
 _MMAP = lazily(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
 _EFI_HEADING = lazily(r"\bend\s+#Pages\b|#Pages\s+Size\b")
-_MMAP_BEGUN = lazily(r"base_addr = 0x")
+_MMAP_BEGUN = lazily(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
+#: What was a line of lsefimmap: a type and the beginning of a number, or a range.
+_EFI_LIKE = lazily(
+    r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
+    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
+)
+_EFI_START = lazily(rf"(?<!\S)({_HEX}{{16}})-")
+_MMAP_START = lazily(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
+_UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
+_EFI_EXPECTED = "type, range, pages, size and attributes"
+_MMAP_EXPECTED = "base_addr, length and type"
+#: So many lines below the heading or a line of a table are looked at before it counts as ended.
+_PATIENCE = 2
 _WORDS = {
     "available RAM": e820.RAM,
     "reserved RAM": e820.RESERVED,
@@ -52,25 +66,67 @@ class Grub(LineForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, length", b"#Pages", BARE_RANGE)
+    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", b"#Pages", BARE_RANGE)
+    unfinished = lazily(
+        rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{1,10}}|{begun('base_addr = 0x')}"
+        rf"|base_addr = 0x{_HEX}{{1,16}},?[a-z =0]*)\s*$"
+    )
 
     def __init__(self) -> None:
         self._tables = Tables()
         self._attributes: dict[int, dict[str, object]] = {}
+        self._words = False  # whether the line before is an entry whose attributes may go on
+        self._patience = 0
+        self._last = ""  # the table of the line before
+        self._peeking = False  # whether the line to come is shown for what stands before it
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
-        if self.more and self._completed(line):
+        if self._peeking:
+            self._peeking = False
+            self._peek(number, line)
             return
-        self.more = False
+        words, self._words = self._words, False
+        if words and self._completed(line):
+            self._words = True
+            return
+        following, before = self._patience > 0, self._patience
+        self._patience = _PATIENCE
         if match := _EFI.search(line):
             self._efi(number, line, match)
         elif match := _MMAP.search(line):
             self._mmap(number, line, match)
         elif _EFI_HEADING.search(line):
             self._tables.begin("grub_efi", headed=True)
+            self._last = "grub_efi"
         elif _MMAP_BEGUN.search(line):
-            self._tables.damaged("grub_mmap", number, line, "base_addr, length and type")
+            self._damaged("grub_mmap", number, line)
+        elif following and self._last == "grub_efi" and self._is_like(line):
+            self._damaged("grub_efi", number, line)
+        else:
+            self._patience = max(0, before - bool(line.strip(" >|\t")))
+        self.more = self._words or self._patience > 0
+
+    def _peek(self, number: int, line: str) -> None:
+        """Look at the line before the first of lsmmap, which has no heading."""
+        table = self._tables.open("grub_mmap")
+        if table is not None and line.count("base_addr") > 1:
+            shown = printable(line[: line.rindex("base_addr")].strip()[-80:])
+            message = f'line {number}: "{shown}": expected {_MMAP_EXPECTED}'
+            gaps.lose(table, DAMAGED, message, at=0)
+
+    def _is_like(self, line: str) -> bool:
+        """Tell whether a line behind one of lsefimmap must have been one, too."""
+        match = _EFI_LIKE.search(line)
+        return match is not None and (not match["type"] or type_of(match["type"]) is not None)
+
+    def _damaged(self, name: str, number: int, line: str) -> None:
+        efi_map = name == "grub_efi"
+        start = (_EFI_START if efi_map else _MMAP_START).search(line)
+        told = (int(start[1], 16), int(start[1], 16)) if start else None
+        expected = _EFI_EXPECTED if efi_map else _MMAP_EXPECTED
+        self._tables.damaged(name, number, line, expected, told=told)
+        self._last = name
 
     def _completed(self, line: str) -> bool:
         """Tell whether ``line`` holds the last attributes of the entry before it, broken off."""
@@ -90,20 +146,22 @@ class Grub(LineForm):
         type_ = efi.type_name(int(name[4:], 16)) if name.startswith("Unk ") else type_of(name)
         attr = attributes_of(match["words"].split())
         if type_ is None or attr is None:
-            self._tables.damaged(
-                "grub_efi", number, line, "type, range, pages, size and attributes"
-            )
+            self._damaged("grub_efi", number, line)
             return
         start, end = int(match["a"], 16), int(match["b"], 16)
         self._tables.start_over("grub_efi", number, start, end)
         attributes = self._attributes.setdefault(attr, {"attr": attr})
-        pages = int(match["pages"], 16)
-        if self._tables.add("grub_efi", number, start, end, type_, attributes) and (
-            end - start + 1 != pages * efi.PAGE
-        ):
+        self._last, self._words = "grub_efi", True
+        if not self._tables.add("grub_efi", number, start, end, type_, attributes):
+            return
+        pages, size = int(match["pages"], 16), int(match["size"]) * _UNITS[match["unit"]]
+        told = (start, max(end, min(start + max(pages * efi.PAGE, size), PHYS_END) - 1))
+        if end - start + 1 != pages * efi.PAGE:
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
-            self._tables.odd("grub_efi", number, PAGES_MISMATCH, message, start)
-        self.more = True
+            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+        elif size != pages * efi.PAGE:
+            message = f"0x{pages:x} pages are not {match['size']}{match['unit']}"
+            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, told=told)
 
     def _mmap(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["number"]:
@@ -112,14 +170,19 @@ class Grub(LineForm):
             word = match["word"].strip()
             known = _WORDS.get(word)
             if known is None:
-                self._tables.damaged("grub_mmap", number, line, "a type of memory of lsmmap")
+                self._damaged("grub_mmap", number, line)
                 return
             type_ = known
         start = int(match["a"], 16)
         end = start + int(match["length"], 16) - 1
         self._tables.start_over("grub_mmap", number, start, end)
+        if self._tables.first("grub_mmap") is None and self._last != "grub_mmap":
+            self.again = self._peeking = True
         self._tables.add("grub_mmap", number, start, end, e820.type_name(type_))
+        self._last = "grub_mmap"
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
-        return self._tables.finish()
+        found = self._tables.finish()
+        listings.lose_overlaps(found, ("grub_efi", "grub_mmap"))
+        return found

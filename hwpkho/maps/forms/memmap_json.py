@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hwpkho.codes import problem, registry
+from hwpkho.codes.memmap import LOST_LINES
 from hwpkho.errors import InputError
 from hwpkho.maps.forms.base import FileForm, RawMap
 from hwpkho.maps.tables import MAX_DISTINCT, MAX_ENTRIES
-from hwpkho.model.memmap import Entry
+from hwpkho.model.memmap import Entry, Gap
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable
 
@@ -20,6 +23,10 @@ SCHEMA = "hwpkho.memmap/1"
 
 #: Levels of a tree of resources, as the form of /proc/iomem counts them.
 MAX_DEPTH = 64
+
+#: Messages of problems by code and address.
+Said = Mapping[tuple[str, int | None], str]
+
 #: Largest document read, bytes; one of 65536 entries has some 10 MB.
 MAX_SIZE = 32 << 20
 
@@ -49,7 +56,9 @@ class MemmapJson(FileForm):
             if document["schema"] != SCHEMA:
                 raise InputError(f"{shown}: schema is not {SCHEMA}")
             arch = document.get("arch")
-            found = [_map(m, arch if isinstance(arch, str) else None) for m in document["maps"]]
+            told = arch if isinstance(arch, str) else None
+            said = _said(document)
+            found = [_map(m, told, said) for m in document["maps"]]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(
                 f"{shown}: not as hwpkho.memmap/1 says: {type(error).__name__} "
@@ -62,19 +71,48 @@ class MemmapJson(FileForm):
         return found
 
 
-def _map(map_: dict[str, object], arch: str | None) -> RawMap:
+def _map(map_: dict[str, object], arch: str | None, said: Said) -> RawMap:
     entries = map_["entries"]
     boot = map_["boot"]
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise ValueError(f"entries must be a list of at most {MAX_ENTRIES}")
     if type(boot) is not int or not 0 <= boot < MAX_ENTRIES:
         raise ValueError("boot must be a small number")
+    name = _text(map_["name"])
+    gaps = map_.get("gaps", [])  # absent in documents of older versions
+    if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
+        raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")
     return RawMap(
-        _text(map_["name"]),
-        [_entry(e, nameless=map_["name"] == "iomem") for e in entries],
+        name,
+        [_entry(e, nameless=name == "iomem") for e in entries],
         boot=boot,
         arch=arch,
+        gaps=[_gap(g, name, said) for g in gaps],
     )
+
+
+def _gap(gap: dict[str, object], name: str, said: Said) -> Gap:
+    """Return a gap with the problem that the document has for it."""
+    start, end = gap["start"], gap["end"]
+    code = registry().get(_text(gap["code"]), LOST_LINES)
+    if start is None and end is None:
+        message = said.get((code.id, None)) or f"lines of {name} are lost, nobody knows where"
+        return Gap(None, None, problem(code, message, severity="error"))
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
+        raise ValueError(f"a gap must have 0 <= start <= end < 2^64, has {start} and {end}")
+    message = said.get((code.id, start)) or f"what is at 0x{start:x}-0x{end:x} is not known"
+    return Gap(start, end, problem(code, message, start, severity="warning"))
+
+
+def _said(document: dict[str, object]) -> Said:
+    """Return the messages of a document's problems by code and address."""
+    out: dict[tuple[str, int | None], str] = {}
+    problems = document.get("problems")
+    for found in problems[:MAX_ENTRIES] if isinstance(problems, list) else ():
+        phys = found.get("phys")
+        if phys is None or type(phys) is int:
+            out.setdefault((_text(found["code"]), phys), printable(_text(found["message"])))
+    return out
 
 
 def _entry(entry: dict[str, object], *, nameless: bool) -> Entry:

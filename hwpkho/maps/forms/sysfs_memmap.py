@@ -8,12 +8,14 @@ order in which they are listed means nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
+from hwpkho.codes.memmap_forms import INCOMPLETE
 from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
 from hwpkho.errors import InputError
-from hwpkho.maps import efi
+from hwpkho.maps import efi, gaps, listings, numbers
 from hwpkho.maps.forms.base import FileForm, RawMap
 from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import MAX_PROBLEMS
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from hwpkho.codes import Problem
 
 #: What the kernel prints → type. Kernels before 4.11 write "reserved"; before 7.0 every other
 #: type number is "Reserved", since then "Unknown E820 type".
@@ -91,7 +92,8 @@ class Values:
     def maps(self) -> list[RawMap]:
         """Return the maps: ``sysfs_memmap`` and, after it, ``efi_runtime``.
 
-        Raises InputError where a value is missing or damaged, or two trees of a kind differ.
+        Raises InputError where two trees of a kind differ. An entry of which a value is missing or
+        damaged is a loss of its map, as is one whose number is missing.
         """
         found: dict[str, tuple[str, RawMap]] = {}
         for folder, tree in sorted(self._trees.items()):
@@ -102,7 +104,9 @@ class Values:
                         f"{self.shown}: two different maps: below {printable(before[0] or '.')} "
                         f"and {printable(folder or '.')}: give one machine's"
                     )
-        return [found[name][1] for name in ("sysfs_memmap", "efi_runtime") if name in found]
+        maps = [found[name][1] for name in ("sysfs_memmap", "efi_runtime") if name in found]
+        listings.lose_overlaps(maps, ("sysfs_memmap",))
+        return maps
 
     def _read(self, folder: str, tree: dict[int, dict[str, str]]) -> Iterator[RawMap]:
         firmware = {n for n, values in tree.items() if "start" in values or "end" in values}
@@ -115,56 +119,80 @@ class Values:
         if runtime:
             yield self._runtime(folder, {n: tree[n] for n in sorted(runtime)})
 
-    def _at(self, folder: str, number: int) -> str:
+    @staticmethod
+    def _at(folder: str, number: int) -> str:
         return f"{printable(folder)}/{number}" if folder else str(number)
 
-    def _number(self, values: Mapping[str, str], field: str, at: str) -> int:
-        text = self._text(values, field, at)
-        if _HEX.fullmatch(text) is None:
-            raise InputError(
-                f"{self.shown}: {at}/{field}: {printable(text[:40]) or 'nothing'} is no "
-                "hexadecimal number of up to 64 bits"
-            )
-        return int(text, 16)
-
-    def _text(self, values: Mapping[str, str], field: str, at: str) -> str:
-        if field not in values:
-            raise InputError(f"{self.shown}: {at}: no {field}: the copy is not complete")
-        return values[field]
-
     def _firmware(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> RawMap:
-        entries: list[Entry] = []
-        problems: list[Problem] = []
+        table = RawMap("sysfs_memmap", [], arch="x86_64")
+        there: list[int] = []
         for number, values in tree.items():
             at = self._at(folder, number)
-            start, end = self._number(values, "start", at), self._number(values, "end", at)
-            if end < start:
-                raise InputError(f"{self.shown}: {at}: end 0x{end:x} lies before 0x{start:x}")
-            text = self._text(values, "type", at)
+            start, end = _number(values, "start"), _number(values, "end")
+            text = values.get("type")
+            if start is None or end is None or text is None or end < start:
+                _incomplete(table, at, values, E820_FIELDS, start, end)
+                continue
             attributes: dict[str, object] = {}
             if text not in TYPES:
                 attributes["name"] = printable(text[:80])
                 message = f"{at}: type {attributes['name'] or 'of no name'} is not known"
-                if len(problems) < MAX_PROBLEMS:
-                    problems.append(problem(TYPE_UNKNOWN, message, start))
-            entries.append(Entry(start, end, TYPES.get(text, "unknown"), attributes))
-        return RawMap("sysfs_memmap", entries, arch="x86_64", problems=problems)
+                if len(table.problems) < MAX_PROBLEMS:
+                    table.problems.append(problem(TYPE_UNKNOWN, message, start))
+            table.entries.append(Entry(start, end, TYPES.get(text, "unknown"), attributes))
+            there.append(number)
+        numbers.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
+        return table
 
     def _runtime(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> RawMap:
-        entries: list[Entry] = []
-        for number, values in tree.items():
-            at = self._at(folder, number)
-            start, pages = (
-                self._number(values, "phys_addr", at),
-                self._number(values, "num_pages", at),
-            )
-            if not pages or start + pages * efi.PAGE > PHYS_END:
-                raise InputError(f"{self.shown}: {at}: {pages} pages from 0x{start:x} are no range")
-            type_ = efi.type_name(self._number(values, "type", at))
-            attributes = {"attr": self._number(values, "attribute", at)}
-            entries.append(Entry(start, start + pages * efi.PAGE - 1, type_, attributes))
         message = "runtime-map lists only what the firmware needs at run time, not the RAM"
-        return RawMap("efi_runtime", entries, problems=[problem(MAP_PARTIAL, message)])
+        table = RawMap("efi_runtime", [], problems=[problem(MAP_PARTIAL, message)])
+        there: list[int] = []
+        for number, values in tree.items():
+            start, pages = _number(values, "phys_addr"), _number(values, "num_pages")
+            type_, attr = _number(values, "type"), _number(values, "attribute")
+            end = None if start is None or not pages else start + pages * efi.PAGE - 1
+            if start is None or end is None or type_ is None or attr is None or end >= PHYS_END:
+                at = self._at(folder, number)
+                _incomplete(table, at, values, EFI_FIELDS - {"virt_addr"}, start, end)
+                continue
+            table.entries.append(Entry(start, end, efi.type_name(type_), {"attr": attr}))
+            there.append(number)
+        numbers.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
+        return table
+
+
+def _number(values: Mapping[str, str], field: str) -> int | None:
+    """Return a value, None where it is not there or no number of up to 64 bits."""
+    text = values.get(field, "")
+    return int(text, 16) if _HEX.fullmatch(text) else None
+
+
+def _incomplete(
+    table: RawMap,
+    at: str,
+    values: Mapping[str, str],
+    fields: Iterable[str],
+    start: int | None,
+    end: int | None,
+) -> None:
+    """Record an entry of which a value is missing or damaged, behind those that are there."""
+    missing = sorted(field for field in fields if field not in values)
+    if missing:
+        what = f": no {', no '.join(missing)}"
+    elif start is not None and end is not None and end < start:
+        what = f": end 0x{end:x} lies before 0x{start:x}"
+    else:
+        damaged = next(
+            (f for f in sorted(fields) if f in values and _number(values, f) is None), "range"
+        )
+        shown = printable(values.get(damaged, "")[:40]) or "nothing"
+        what = f"/{damaged}: {shown} is no hexadecimal number of up to 64 bits"
+        if damaged == "range":
+            what = ": no range of memory"
+    ends = [x for x in (start, end) if x is not None and x < PHYS_END]
+    told = (min(ends), max(ends)) if ends else None
+    gaps.lose(table, INCOMPLETE, f"{at}{what}: the copy is not complete", told=told)
 
 
 def split_path(path: str) -> tuple[str, int, str] | None:
@@ -231,7 +259,7 @@ def _content(file: Path, shown: str) -> str:
 def read_values(found: Iterable[tuple[str, bytes]], shown: str) -> list[RawMap]:
     """Return the maps that ``(path, content)`` pairs make up; other paths are passed over.
 
-    Raises InputError where a value is missing or damaged, or two trees of a kind differ.
+    Raises InputError where two trees of a kind differ.
     """
     values = Values(shown)
     for path, content in found:

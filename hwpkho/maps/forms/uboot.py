@@ -8,19 +8,18 @@ inclusive; older ones print base and size on lines of their own); include/lmb.h 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from hwpkho.codes.memmap import PAGES_MISMATCH
-from hwpkho.maps import efi
+from hwpkho.maps import efi, listings
 from hwpkho.maps.efi_words import attributes_of, type_of
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
-from hwpkho.maps.patterns import lazily
+from hwpkho.maps.patterns import begun, lazily
 from hwpkho.maps.tables import Tables
-from hwpkho.model.memmap import Entry
+from hwpkho.maps.uboot_banks import Banks
 from hwpkho.pages import PHYS_END
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -44,28 +43,19 @@ _EFI_NAMES = frozenset(
 )  # fmt: skip
 #: Where the attribute word holds the instruction set architecture's own bits.
 _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
-_BANK = lazily(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\b")
-_BANK_FIELD = lazily(rf"->\s(?P<what>start|size)\s*=\s*0x(?P<value>{_HEX}{{1,16}})\b")
-_REGION = lazily(
-    rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
-    rf"\[0x(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
-    r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"
-)
-_OLD_BASE = lazily(
-    rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
-    rf"0x(?P<a>{_HEX}{{1,16}})"
-)
-_NUMBER = lazily(rf"{_HEX}{{1,8}}")
-_OLD_SIZE = lazily(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})")
-_NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
 #: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
 _HEADING = lazily(r"={16} ={16} ={16} ={10}")
 _BANNER = lazily(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20\d\d\.\d\d)\b")
-#: From 2021.10 to 2024.10 flags are a number, and this is the only one (LMB_NOMAP).
-_NO_MAP = 4
-#: This version prints "none" for a no-map region and "no-map" for one not to be overwritten
-#: (repaired by 23e7088dde1a, "lmb: use a different bit position for LMB_NOMAP").
-_MISPRINTS = "2025.04"
+#: What was a line of the table: a type and the beginning of a number, or a range.
+_LIKE = lazily(
+    rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
+    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))",
+    re.IGNORECASE,
+)
+_START = lazily(rf"(?<!\S)({_HEX}{{16}})-")
+#: So many lines below the heading or a line of the table are looked at before it counts as ended.
+_PATIENCE = 2
+_EXPECTED = "type, range and attributes of efidebug memmap"
 
 
 class UBoot(LineForm):
@@ -74,131 +64,78 @@ class UBoot(LineForm):
     name = "uboot"
     about = "U-Boot's efidebug memmap and bdinfo"
     triggers = (
-        rb"= 0x[0-9A-Fa-f]{1,16}[ \t]*\n",
+        rb"= 0x[0-9A-Fa-f]{1,16}(?:[ \t]*\n| . max)",
         rb"->\ss[it]",
         BARE_RANGE,
         rb"-0x[0-9A-Fa-f]{1,16}+\], 0x",
         rb"= ={16} ={16} ={10}",
     )
+    unfinished = lazily(
+        rf"^[>|\s]*(?:[A-Z][A-Z ]{{0,15}}|[A-Z][A-Za-z]{{3,22}}|{begun('DRAM bank   = 0x')})$"
+    )
     separators = (rb"Boot (?:[A-Z]{3} )?20[0-9][0-9]\.[0-9]",)
 
     def __init__(self) -> None:
         self._tables = Tables()
-        self._bank: int | None = None
-        self._index = -1
-        self._old: tuple[str, int] | None = None
-        self._banks = False
-        self._version = ""
+        self._banks = Banks(self._tables)
+        self._patience = 0
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
-        self.more = False
-        if self._old and (match := _OLD_SIZE.search(line)):
-            what, start = self._old
-            self._old = None
-            self._region(number, what, start, start + int(match["size"], 16) - 1, None)
-        elif match := _EFI.search(line):
+        following, more = self._patience > 0, False
+        if match := _EFI.search(line):
             self._efi(number, line, match)
-        elif "->" in line and (match := _BANK_FIELD.search(line)):
-            self._bank_field(number, line, match)
-        elif "bytes" in line and (match := _REGION.search(line)):
-            self._lmb(number, match)
-        elif ".reg[" in line and (match := _OLD_BASE.search(line)):
-            if not int(match["index"], 16):
-                self._tables.begin(_NAMES[match["what"]])
-            self._old = (match["what"], int(match["a"], 16))
-            self.more = True
-        elif match := _BANK.search(line):
-            self._bank_begins(int(match["index"], 16))
         elif _HEADING.search(line):
             self._tables.begin("efi", headed=True)
+            self._patience = _PATIENCE
         elif match := _BANNER.search(line):
-            self._version = match["version"]
+            self._banks.version = match["version"]
+        elif following and self._is_like(line):
+            self._damaged(number, line)
+        else:
+            if following and line.strip(" >|\t"):
+                self._patience -= 1
+            more = self._banks.feed(number, line)
+        self.more = more or self._patience > 0
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["type"] not in _EFI_NAMES:
+            if self._patience:
+                self._damaged(number, line)
             return  # the EFI shell's, broken off
         type_ = type_of(match["type"])
         attr = _attributes((match["words"] or "").split("|"))
+        self._patience = _PATIENCE
         if type_ is None or attr is None:
-            self._tables.damaged(
-                "efi", number, line, "type, range and attributes of efidebug memmap"
-            )
+            self._damaged(number, line)
             return
         start, past = int(match["a"], 16), int(match["b"], 16)
         end = (PHYS_END if start and not past else past) - 1
         self._tables.start_over("efi", number, start, end)
         self._tables.add("efi", number, start, end, type_, {"attr": attr})
 
-    def _bank_begins(self, index: int) -> None:
-        """Take the number of a bank; one that is not higher than the last begins another list."""
-        if index <= self._index:
-            self._banks = False
-        self._index = index
+    def _is_like(self, line: str) -> bool:
+        """Tell whether a line behind one of the table must have been one, too."""
+        match = _LIKE.search(line)
+        return match is not None and (not match["type"] or match["type"] in _EFI_NAMES)
 
-    def _bank_field(self, number: int, line: str, match: re.Match[str]) -> None:
-        value = int(match["value"], 16)
-        if match["what"] == "start":
-            self._bank = value
-            return
-        if self._bank is None:
-            last = self._tables.last("uboot_dram")
-            if last and last.end - last.start + 1 == value:
-                return  # logged twice
-            self._tables.damaged("uboot_dram", number, line, "the bank's start before its size")
-            return
-        start, self._bank = self._bank, None
-        if not value:
-            return  # a bank that is not fitted
-        if not self._banks:
-            self._banks = True
-            self._tables.begin("uboot_dram")
-        first, last = self._tables.first("uboot_dram"), self._tables.last("uboot_dram")
-        if first and last is not first and start == first.start:
-            self._tables.begin("uboot_dram")
-        self._tables.add("uboot_dram", number, start, start + value - 1, "dram_bank")
+    def _damaged(self, number: int, line: str) -> None:
+        self._patience = _PATIENCE
+        start = _START.search(line)
+        told = (int(start[1], 16), int(start[1], 16)) if start else None
+        self._tables.damaged("efi", number, line, _EXPECTED, told=told)
 
-    def _lmb(self, number: int, match: re.Match[str]) -> None:
-        start, end = int(match["a"], 16), int(match["b"], 16)
-        what, size = match["what"], int(match["size"], 16)
-        if not int(match["index"]) and self._tables.last(_NAMES[what]) != Entry(
-            start, end, *self._kind(what, match["flags"])
-        ):
-            self._forget(what)
-        if self._region(number, what, start, end, match["flags"]) and end - start + 1 != size:
-            message = f"0x{start:x}-0x{end:x} are not 0x{size:x} bytes"
-            self._tables.odd(_NAMES[what], number, PAGES_MISMATCH, message, start)
-
-    def _forget(self, what: str) -> None:
-        if what == "reserved" or not self._banks:
-            self._tables.begin(_NAMES[what])
-
-    def _region(self, number: int, what: str, start: int, end: int, flags: str | None) -> bool:
-        """Add a region; U-Boot's own list of memory only where no bank was printed."""
-        if what == "memory" and self._banks:
-            return False
-        type_, attributes = self._kind(what, flags)
-        return self._tables.add(_NAMES[what], number, start, end, type_, attributes)
-
-    def _kind(self, what: str, flags: str | None) -> tuple[str, dict[str, object]]:
-        """Return type and attributes; ``no-map`` is None where U-Boot does not tell."""
-        if what == "memory":
-            return "dram_bank", {"flags": flags.strip()} if flags else {}
-        if not flags:
-            return "lmb_reserved", {}
-        words = flags.strip()
-        no_map: bool | None = "no-map" in words
-        if _NUMBER.fullmatch(words):
-            no_map = bool(int(words, 16) & _NO_MAP)
-        elif self._version == _MISPRINTS or words.endswith(", none"):
-            no_map = None if "none" in words else False
-        elif words.startswith("invalid"):
-            no_map = None
-        return "lmb_reserved", {"flags": words, "no-map": no_map}
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`."""
+        self._banks.close_banks()
+        super().cut_off(number, line)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""
-        return self._tables.finish()
+        self._banks.finish()
+        found = self._tables.finish()
+        listings.lose_overlaps(found, ("efi", "uboot_dram"))
+        return found
 
 
 def _attributes(words: list[str]) -> int | None:

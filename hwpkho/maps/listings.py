@@ -1,0 +1,47 @@
+"""What is checked in every table that firmware, a boot loader or a copy of sysfs gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap_forms import DESCRIPTORS_OVERLAP
+from hwpkho.maps import efi, gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.model.memmap import Entry
+
+#: Types that may be RAM: which of two ranges is right makes a difference.
+_RAM = efi.USABLE | {"usable", "dram_bank", "persistent", "unaccepted"}
+
+
+def lose_overlaps(tables: Iterable[RawMap], names: Iterable[str]) -> None:
+    """Record where ranges of the tables called ``names`` overlap and say different things.
+
+    Not for what a BIOS gives as it stands: the kernel sorts that out.
+    """
+    wanted = frozenset(names)
+    for table in tables:
+        if table.name in wanted:
+            for place in _overlaps(table.entries):
+                where = f"line {table.line}: " if table.line else ""
+                message = f"{where}ranges of {table.name} overlap: {gaps.shown(place)}"
+                gaps.lose(table, DESCRIPTORS_OVERLAP, message, span=place)
+
+
+def _overlaps(entries: Iterable[Entry]) -> list[gaps.Place]:
+    out: list[gaps.Place] = []
+    last: Entry | None = None
+    for entry in sorted(entries, key=lambda e: (e.start, e.end, e.type)):
+        if last is not None and entry.start <= last.end:
+            same = entry[:3] == last[:3] or (entry.type == last.type and entry.type not in _RAM)
+            place = (last.start, max(last.end, entry.end))
+            if not same and out and out[-1][1] >= last.start:
+                out[-1] = (out[-1][0], max(out[-1][1], place[1]))
+            elif not same:
+                out.append(place)
+        if last is None or entry.end > last.end:
+            last = entry
+    return out

@@ -135,8 +135,10 @@ class Banks:
         elif match := _BANK.search(line):
             self._bank(number, match["index"])
         elif match := _COUNT.search(line):
-            self._close(match["what"])
-            self._open[match["what"]] = _List(number, count=int(match["count"], 16))
+            now, count = self._open.get(match["what"]), int(match["count"], 16)
+            if now is None or now.numbers or now.unreadable or now.count != count:
+                self._close(match["what"])
+                self._open[match["what"]] = _List(number, count=count)
             self._patience = True
         elif (following or "[0x" in line) and (match := _LIKE.search(line)):
             self._unreadable(number, line, match)

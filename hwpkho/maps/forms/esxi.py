@@ -31,7 +31,7 @@ _LINE = lazily(
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = lazily(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{1,5})\]")
+_BEGUN = lazily(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{0,5})")
 _EXPECTED = "range, len, type and attr"
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
@@ -66,10 +66,11 @@ class Esxi(LineForm):
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         match = _LINE.search(line)
+        self.more = match is not None
         if match is None:
             found = _BEGUN.search(line)
             if found and found["kind"] in ("MMap", self._kind):
-                self._damaged(number, line, int(found["index"]))
+                self._damaged(number, line, int(found["index"] or -1))
             return
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
         entry = _entry(match, start, end)
@@ -78,7 +79,8 @@ class Esxi(LineForm):
             return
         if index in self._seen or match["kind"] != self._kind:
             self._begin(number, index, match["kind"])
-        if self._kind == "MMap" and not match["attr"] and self._tells_attributes():
+        lacking = not match["attr"] and ("attr" in line or self._tells_attributes())
+        if self._kind == "MMap" and lacking:
             self._damaged(number, line, index, (start, end))
             return
         self._seen[index] = entry

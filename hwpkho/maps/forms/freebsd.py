@@ -59,6 +59,7 @@ class FreeBsd(LineForm):
         self._tables = Tables()
         self._patience = 0
         self._smap_follows = 0
+        self._fragments = listings.Fragments(self.unfinished)
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -73,12 +74,16 @@ class FreeBsd(LineForm):
             self._patience = _PATIENCE
         elif following:
             self._below(number, line)
+        elif self._smap_follows:
+            self._fragments.odd(number, line)
         self.more = self._patience > 0 or self._smap_follows > 0
 
     def _below(self, number: int, line: str) -> None:
         """Take a line below the header: an entry, the rest of its attributes, or something else."""
         words = line.strip("> \t").split()
         if match := _EFI.search(line):
+            if found := self._fragments.row(number):
+                self._tables.damaged("freebsd_efi", *found, _EFI_EXPECTED)
             self._efi(number, line, match)
             self._patience = _PATIENCE
         elif words and (attr := attributes_of(words)) is not None:
@@ -91,6 +96,13 @@ class FreeBsd(LineForm):
             self._patience = _PATIENCE
         else:
             self._patience -= 1
+            self._fragments.odd(number, line)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`."""
+        super().cut_off(number, line)
+        if _EFI.search(line):
+            listings.lose_attributes(self._tables.open("freebsd_efi"), number)
 
     def _damaged_smap(self, number: int, line: str) -> None:
         base = _SMAP_BASE.search(line)
@@ -107,6 +119,8 @@ class FreeBsd(LineForm):
         if match["xattr"]:
             attributes["xattr"] = int(match["xattr"], 16)
         end = start + int(match["len"], 16) - 1
+        if found := self._fragments.row(number):
+            self._damaged_smap(*found)
         self._tables.start_over("freebsd_smap", number, start, end)
         type_ = e820.type_name(int(match["type"], 16))
         self._tables.add("freebsd_smap", number, start, end, type_, attributes)

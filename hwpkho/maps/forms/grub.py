@@ -34,6 +34,7 @@ _MMAP = lazily(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
+_HALF_WORD = lazily(r"\s+[A-Z]\s*$")
 _EFI_HEADING = lazily(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = lazily(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: What was a line of lsefimmap: a type and the beginning of a number, or a range.
@@ -78,6 +79,7 @@ class Grub(LineForm):
         self._words = False  # whether the line before is an entry whose attributes may go on
         self._patience = 0
         self._last = ""  # the table of the line before
+        self._fragments = listings.Fragments(self.unfinished)
         self._peeking = False  # whether the line to come is shown for what stands before it
 
     def feed(self, number: int, line: str) -> None:
@@ -93,8 +95,10 @@ class Grub(LineForm):
         following, before = self._patience > 0, self._patience
         self._patience = _PATIENCE
         if match := _EFI.search(line):
+            self._above(number)
             self._efi(number, line, match)
         elif match := _MMAP.search(line):
+            self._above(number)
             self._mmap(number, line, match)
         elif _EFI_HEADING.search(line):
             self._tables.begin("grub_efi", headed=True)
@@ -105,7 +109,19 @@ class Grub(LineForm):
             self._damaged("grub_efi", number, line)
         else:
             self._patience = max(0, before - bool(line.strip(" >|\t")))
+            if following:
+                self._fragments.odd(number, line)
         self.more = self._words or self._patience > 0
+
+    def _above(self, number: int) -> None:
+        if (found := self._fragments.row(number)) and self._last:
+            self._damaged(self._last, *found)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`."""
+        super().cut_off(number, line)
+        if _EFI.search(line):
+            listings.lose_attributes(self._tables.open("grub_efi"), number)
 
     def _peek(self, number: int, line: str) -> None:
         """Look at the line before the first of lsmmap, which has no heading."""
@@ -145,7 +161,7 @@ class Grub(LineForm):
         name = match["type"]
         type_ = efi.type_name(int(name[4:], 16)) if name.startswith("Unk ") else type_of(name)
         attr = attributes_of(match["words"].split())
-        if type_ is None or attr is None:
+        if type_ is None or attr is None or _HALF_WORD.match(line, match.end()):
             self._damaged("grub_efi", number, line)
             return
         start, end = int(match["a"], 16), int(match["b"], 16)

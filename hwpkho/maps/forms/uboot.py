@@ -79,6 +79,7 @@ class UBoot(LineForm):
         self._tables = Tables()
         self._banks = Banks(self._tables)
         self._patience = 0
+        self._fragments = listings.Fragments(self.unfinished)
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -95,6 +96,7 @@ class UBoot(LineForm):
         else:
             if following and line.strip(" >|\t"):
                 self._patience -= 1
+                self._fragments.odd(number, line)
             more = self._banks.feed(number, line)
         self.more = more or self._patience > 0
 
@@ -106,6 +108,8 @@ class UBoot(LineForm):
         type_ = type_of(match["type"])
         attr = _attributes((match["words"] or "").split("|"))
         self._patience = _PATIENCE
+        if found := self._fragments.row(number):
+            self._damaged(*found)
         if type_ is None or attr is None:
             self._damaged(number, line)
             return

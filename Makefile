@@ -8,6 +8,8 @@ CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
 FUZZ_SECONDS ?= 600
+# yes: exactly what requirements-dev.lock names, by its hashes (.ci/run does so)
+LOCKED ?=
 
 export TMPDIR := $(CURDIR)/$(VENV)/tmp
 export PIP_NO_CACHE_DIR := 1
@@ -15,11 +17,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are half of a quick start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo test check cov cov-report fuzz bench man-lint kernel-test clean
+.PHONY: help venv lock demo test check cov cov-report fuzz bench man-lint kernel-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
 	@echo 'make test       all tests'
+	@echo 'make lock       requirements.lock and requirements-dev.lock anew, with hashes'
 	@echo 'make check      formatting, lint, types'
 	@echo 'make cov        the tests with branch coverage; the codecs must have all of it'
 	@echo 'make fuzz       mutated captures for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
@@ -30,12 +33,25 @@ help:
 
 venv: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml requirements-dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or later")'
 	mkdir -p $(TMPDIR)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[kdump,dev]'
+	[ -z '$(LOCKED)' ] || $(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --editable $(if $(LOCKED),--no-deps --no-build-isolation .,'.[kdump,dev]')
 	touch $@
+
+# Every wheel of each release, so that they do for Python 3.11 to 3.13 on any machine. No index and
+# no host stands in them: pip takes its own.
+COMPILE = $(VENV)/lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+  --quiet --upgrade
+lock:
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv
+	$(COMPILE) --extra kdump --output-file requirements.lock
+	$(COMPILE) --extra dev --output-file requirements-dev.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 import xml.etree.ElementTree as ET
 
 import captures
@@ -99,6 +100,38 @@ def test_workflow_takes_inputs_only_through_the_environment():
 
 def test_workflow_inputs_are_used_and_documented():
     inputs = re.findall(r"^      ([a-z-]+):$", WORKFLOW.partition("jobs:")[0], re.MULTILINE)
-    assert len(inputs) == 7
+    assert len(inputs) == 8
     for name in inputs:
         assert f"inputs.{name}" in WORKFLOW
+
+
+def test_actions_are_pinned_by_commit():
+    """A tag can be moved to other code."""
+    used = re.findall(r"uses: (\S+)", WORKFLOW)
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in used)
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_hold_hashes_and_no_host(name):
+    """Of every platform's wheels: a single hash would be that of one machine."""
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    assert "--find-links" not in text
+    entries = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(.*\n(?:    .*\n)*)", text, re.MULTILINE)
+    assert all("--hash=sha256:" in rest for _, _, rest in entries)
+    hashes = {package: rest.count("--hash=") for package, _, rest in entries}
+    assert hashes["cramjam"] > 10
+    assert hashes["lzallright"] > 10
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["kdump"]
+    if name == "requirements-dev.lock":
+        wanted += project["optional-dependencies"]["dev"]
+    names = {re.match(r"[\w-]+", w)[0].lower() for w in wanted} - {"hwpkho"}
+    assert names <= hashes.keys()
+
+
+def test_ci_installs_what_the_lock_names():
+    assert "make venv LOCKED=yes" in (ROOT / ".ci" / "run").read_text()
+    assert "--require-hashes -r requirements-dev.lock" in (ROOT / "Makefile").read_text()

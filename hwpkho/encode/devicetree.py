@@ -8,6 +8,8 @@ one, and what it wrote is read again and compared.
 
 from __future__ import annotations
 
+import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.codecs import fdt as codec
@@ -104,16 +106,26 @@ def _set_chosen(root: codec.Node, values: Mapping[str, bytes]) -> None:
     chosen.properties += [codec.Property(name, value, 0) for name, value in values.items()]
 
 
-def _write(tree: codec.Tree, source: str) -> bytes:
-    import fdt
+def _package() -> Any:
+    """Import the ``fdt`` package, whose 0.3.3 has escapes that Python warns of as it compiles them.
 
+    Under ``-W error`` that would be a SyntaxError, and without it noise on stderr.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # Python 3.12 and later
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.11
+        return import_module("fdt")
+
+
+def _write(tree: codec.Tree, source: str) -> bytes:
+    fdt = _package()
     try:
         # Its own default for entries is one list that all trees of the process share.
         out = fdt.FDT(
             header=fdt.Header(),
             entries=[{"address": address, "size": size} for address, size in tree.reserve],
         )
-        _fill(out.root, tree.root)
+        _fill(fdt, out.root, tree.root)
         raw: bytes = out.to_dtb(version=17, last_comp_version=16, boot_cpuid_phys=tree.boot_cpuid)
     except Exception as error:  # the package raises bare Exception and asserts
         why = printable(str(error))[:80]
@@ -121,16 +133,14 @@ def _write(tree: codec.Tree, source: str) -> bytes:
     return raw
 
 
-def _fill(out: Any, node: codec.Node) -> None:
+def _fill(fdt: Any, out: Any, node: codec.Node) -> None:
     """Copy a node into a node of the ``fdt`` package; depth is limited by the reader."""
-    import fdt
-
     for prop in node.properties:
         # As bytes always: the package would guess a type from the value.
         out.append(fdt.PropBytes(prop.name, data=prop.value))
     for child in node.children:
         below = fdt.Node(child.name)
-        _fill(below, child)
+        _fill(fdt, below, child)
         out.append(below)
 
 

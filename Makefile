@@ -8,6 +8,8 @@ CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
 FUZZ_SECONDS ?= 600
+# More arguments for fuzz/run.py, e.g. make fuzz FUZZ='--seed 1 --cases 200000'
+FUZZ ?=
 # yes: exactly what requirements-dev.lock names, by its hashes (.ci/run does so)
 LOCKED ?=
 
@@ -25,7 +27,7 @@ help:
 	@echo 'make lock       requirements.lock and requirements-dev.lock anew, with hashes'
 	@echo 'make check      formatting, lint, types'
 	@echo 'make cov        the tests with branch coverage; the codecs must have all of it'
-	@echo 'make fuzz       mutated captures for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
+	@echo 'make fuzz       mutated inputs of every kind for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
@@ -38,7 +40,7 @@ $(VENV)/installed: pyproject.toml requirements-dev.lock
 	mkdir -p $(TMPDIR)
 	$(PYTHON) -m venv $(VENV)
 	[ -z '$(LOCKED)' ] || $(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --editable $(if $(LOCKED),--no-deps --no-build-isolation .,'.[kdump,dev]')
+	$(BIN)/pip install --quiet $(if $(LOCKED),--no-deps --no-build-isolation --editable .,--editable '.[kdump,dev]')
 	touch $@
 
 # Every wheel of each release, so that they do for Python 3.11 to 3.13 on any machine. No index and
@@ -74,7 +76,7 @@ cov-report: venv
 	$(BIN)/coverage report --include='hwpkho/codecs/*' --fail-under=100
 
 fuzz: venv
-	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
+	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 bench: venv
 	$(BIN)/python tests/bench.py

@@ -1,0 +1,209 @@
+"""The kinds of cases: what is mutated, and which command gets it."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from typing import TYPE_CHECKING
+
+import captures
+import images
+import values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: A case: the files to write, and the arguments; a file's name stands for its path.
+Case = tuple[dict[str, bytes], list[str]]
+
+FIXTURES = captures.FIXTURES
+LIST = b"0x10 0x200-0x2ff\n0x100000 # far\n4096\n"
+IOMEM = b"00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n"
+LISTS = [
+    LIST,
+    b"0-0xfffffe",
+    b"1,2,3\t4 5-9",
+    b'{"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [1, [2, 9], [0, 16777214]]}',
+    b'{"schema": "hwpkho.list/1", "page_size": 65536, "pfns": [1, 1, [2, 2]]}',
+    b'{"schema": "hwpkho.validate/1", "page_size": 4096, "runs": [{"first": 1, "last": 3}]}',
+    b'{"schema": "hwpkho.merge/1", "page_size": 16384, "pfns": [7, 5]}',
+    (
+        b'{"schema": "hwpkho.decode/1", "handovers": [{"role": "out", "page_size": 4096, '
+        b'"hwpoison": {"pfns": [1, 2]}}]}'
+    ),
+]
+MANIFESTS = [
+    (
+        b'{"case": "a", "inputs": ["list"], "memmap": ["iomem"]}\n'
+        b'{"case": "b", "inputs": "list", "options": {"page_size": 4096, "max_pages": 3}}\n'
+    ),
+    b'{"case": "c", "inputs": ["list"], "options": {"next-cmdline": "mem=1G kho=off", "boot": 0}}',
+    b'{"case": "\\ud800", "inputs": ["../list", "nowhere"]}\n' * 3,
+    b"x\n" * 2000,
+]
+BASELINES = [
+    b'[[accept]]\ncode = "HP603"\nreason = "known"\nfirst = 0x10\n',
+    b'accept = [{code = "HP601", reason = \'a.b.c\', phys = 4096, case = "a"}]\n',
+    b'{"accept": [{"code": "HP603", "reason": "x", "last": 1}]}',
+    b"a." * 400 + b"a = 1",
+]
+#: Options of each command, and values that are right.
+OPTIONS = {
+    "decode": ("--json", "--pfns", "--annotate", "--role=in", "--arch=arm64", "--root-fdt=0x1000",
+               "--page-size=4096", "--kho-scratch=0x1000:16", "--kho-scratch=none"),
+    "validate": ("--json", "--format=sarif", "--format=junit", "--format=ktap", "--base=16",
+                 "--page-size=65536", "--max-pages=3", "--max-fraction=0.1", "--max-per-gib=1",
+                 "--next-cmdline=mem=1G", "--boot=last", "--map=iomem", "--iomem-of=next",
+                 "--arch=arm64", "--consumer-kho=v2", "--fail-on=note", "--select=HP6"),
+    "merge": ("--json", "--first-seen", "--intersect", "--provenance", "--keep-all", "--base=16",
+              "--to-page-size=16384", "--page-size=4096"),
+    "diff": ("--json", "--plain", "--summary", "--fail-on=added", "--base=16"),
+    "memmap": ("--json", "--to=iomem", "--to=json", "--to=e820", "--boot=last", "--map=efi",
+               "--arch=arm64", "--next-cmdline=mem=64M memmap=1M$2M"),
+    "encode": ("--json", "--to=list", "--to=blob", "--kho=2", "--revision=fdt-v1", "--order=3",
+               "--capacity=4096", "--no-kexec-metadata", "--scratch=0x10000000:16M",
+               "--kexec-count=3", "--previous-release=x", "--page-size=4096"),
+}  # fmt: skip
+
+
+@cache
+def maps() -> list[bytes]:
+    """Return maps of all forms."""
+    folders = ("memmaps", "memmaps-binary", "defects")
+    files = (p for name in folders for p in (FIXTURES / name).rglob("*") if p.is_file())
+    small = [p.read_bytes() for p in sorted(files) if p.stat().st_size < 1 << 18]
+    return [*small, IOMEM]
+
+
+@cache
+def pictures() -> list[tuple[bytes, list[int]]]:
+    """Return memory images and the places of their structures."""
+    return images.seeds()
+
+
+@cache
+def documents() -> list[bytes]:
+    """Return documents that hwpkho writes, as inputs."""
+    from conftest import run_cli
+
+    core = captures.CAPTURES / "x86-structv1-small" / "memory.elf"
+    iomem = captures.CAPTURES / "x86-structv1-small" / "iomem.txt"
+    commands = (
+        ("decode", core, "--json"),
+        ("validate", core, "--memmap", iomem, "--json"),
+        ("merge", core, "--json"),
+        ("diff", core, core, "--json"),
+        ("memmap", iomem, "--json"),
+    )
+    return [run_cli(*command).out.encode() for command in commands]
+
+
+def _options(rng: random.Random, command: str, odds: float = 0.3) -> list[str]:
+    """Return some options of a command, now and then with another value than a right one."""
+    chosen = rng.sample(OPTIONS[command], rng.choice((0, 0, 1, 1, 2, 3)))
+    for i, option in enumerate(chosen):
+        name, equal, _ = option.partition("=")
+        if equal and rng.random() < odds:
+            text = values.word(rng).replace("\0", "").encode("utf-8", "surrogatepass")
+            chosen[i] = f"{name}={text.decode('utf-8', 'surrogateescape')}"
+    return chosen
+
+
+def _text(rng: random.Random, seeds: list[bytes]) -> bytes:
+    data = rng.choice(seeds)
+    if data.lstrip()[:1] == b"{" and rng.random() < 0.7:
+        return values.document(rng, data)
+    return values.text(rng, data, seeds)
+
+
+def image(rng: random.Random) -> Case:
+    """A memory image or a kdump."""
+    data, places = rng.choice(pictures())
+    command = rng.choice(("decode", "decode", "decode", "validate", "merge"))
+    args = [command, "image", *_options(rng, command, 0.1)]
+    return {"image": images.mutate(rng, data, places)}, args
+
+
+def memmap(rng: random.Random) -> Case:
+    """A memory map, shown or judged by."""
+    data = _text(rng, maps())
+    if rng.random() < 0.5:
+        return {"map": data}, ["memmap", "map", *_options(rng, "memmap")]
+    args = ["validate", "list", "--memmap", "map", *_options(rng, "validate", 0.1)]
+    return {"map": data, "list": LIST}, args
+
+
+def listed(rng: random.Random) -> Case:
+    """Lists, in every command that takes them."""
+    files = {"list": _text(rng, LISTS), "other": _text(rng, LISTS), "iomem": IOMEM}
+    command = rng.choice(("validate", "merge", "diff", "encode", "decode"))
+    args = [command, "list"]
+    if command in ("merge", "diff"):
+        args += ["other"] * rng.choice((1, 1, 2))
+    if command in ("validate", "merge", "diff") and rng.random() < 0.5:
+        args += ["--memmap", "iomem"]
+    if command == "encode":
+        args += ["--at=0x60000000", "--no-scratch", "-o", "out"]
+    return files, [*args, *_options(rng, command, 0.1)]
+
+
+def manifest(rng: random.Random) -> Case:
+    """A manifest of a batch."""
+    files = {"manifest": _text(rng, MANIFESTS), "list": LIST, "iomem": IOMEM}
+    formats = rng.choice((["--json"], ["--format=sarif"], ["--format=junit"], []))
+    return files, ["validate", "--batch", "manifest", "--jobs=1", *formats]
+
+
+def baseline(rng: random.Random) -> Case:
+    """A baseline."""
+    files = {"accepted": _text(rng, BASELINES), "list": LIST, "iomem": IOMEM}
+    return files, ["validate", "list", "--memmap", "iomem", "--baseline", "accepted", "--json"]
+
+
+def document(rng: random.Random) -> Case:
+    """A document of ours, as the input of every command."""
+    files = {"document": values.document(rng, rng.choice(documents())), "list": LIST}
+    args = rng.choice((
+        ["memmap", "document"], ["merge", "document", "list"], ["diff", "document", "list"],
+        ["validate", "document"], ["validate", "list", "--memmap", "document"],
+        ["encode", "document", "--to=list", "-o", "out"], ["decode", "document"],
+    ))  # fmt: skip
+    return files, [*args, *_options(rng, args[0], 0.05)]
+
+
+def options(rng: random.Random) -> Case:
+    """Options as strings, on inputs that are right."""
+    command = rng.choice(list(OPTIONS))
+    files = {"list": LIST, "iomem": IOMEM, "image": pictures()[0][0]}
+    subject = {"memmap": "iomem", "encode": "list", "diff": "image"}.get(command, "image")
+    args = [command, subject] + (["list"] if command in ("merge", "diff") else [])
+    if command in ("validate", "merge", "diff") and rng.random() < 0.7:
+        args += ["--memmap", "iomem"]
+    if command == "encode":
+        args += ["--at=0x60000000", "--no-scratch", "-o", "out"]
+    args += [x for _ in range(3) for x in _options(rng, command, 0.7)]
+    if rng.random() < 0.1:
+        args = ["explain", values.word(rng).replace("\0", "").encode("utf-8", "replace").decode()]
+    return files, args
+
+
+#: Each kind and how often it comes.
+KINDS: dict[Callable[[random.Random], Case], int] = {
+    image: 3, memmap: 6, listed: 4, manifest: 2, baseline: 2, document: 2, options: 2,
+}  # fmt: skip
+
+
+def make(seed: int, number: int) -> Case:
+    """Return case ``number`` of a seed: always the same."""
+    rng = random.Random(f"{seed}/{number}")
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    return kind(rng)
+
+
+def save(case: Case, folder: Path) -> list[str]:
+    """Write the files of a case into ``folder``; return the arguments with their paths."""
+    files, args = case
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return [str(folder / a) if a in files or a == "out" else a for a in args]

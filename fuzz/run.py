@@ -1,0 +1,179 @@
+"""Mutated inputs of every kind through the command line: python fuzz/run.py --help.
+
+Each case is made of the seed and its number alone. Cases run one after the other in a child
+process, each with limits of its own; a case that breaks one is kept and the command that repeats
+it is printed. A child that dies or hangs costs its case, not the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import gc
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import kinds
+
+from hwpkho.cli import main as program
+
+#: What one case may take: processor seconds, and bytes beyond what the child had before it.
+MAX_SECONDS, MAX_BYTES = 1.0, 200 << 20
+#: Cases of a child; a child that takes so many seconds for one is ended.
+PER_CHILD, HANG = 1000, 20
+#: A busy machine makes the same work take longer: what was too slow is run again, so often.
+AGAIN = 2
+MAX_FAILURES = 20
+
+
+def _peak(*, reset: bool = False) -> int:
+    """Return the peak of this process's resident memory, bytes; or begin to count anew."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
+def _call(args: list[str], folder: Path) -> tuple[int, float, int]:
+    """Run ``hwpkho`` with its output in files; return exit code, processor seconds, bytes."""
+    before = _peak(reset=True)
+    streams = [
+        (folder / name).open("w", encoding="utf-8", errors="strict", newline="")
+        for name in ("stdout", "stderr")
+    ]
+    start = time.process_time()
+    saved = sys.argv, sys.stdout, sys.stderr
+    sys.argv, (sys.stdout, sys.stderr) = ["hwpkho", *args], streams
+    code: object = 0
+    try:
+        program.run()
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv, sys.stdout, sys.stderr = saved
+        for stream in streams:
+            stream.close()
+    took, used = time.process_time() - start, _peak() - before
+    gc.collect()
+    return int(str(code)), took, used
+
+
+def check(case: kinds.Case, folder: Path) -> str | None:
+    """Run a case; return what is wrong with what it did, None where nothing is."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    args = kinds.save(case, folder)
+    for attempt in range(AGAIN + 1):
+        try:
+            code, took, used = _call([*args, *(["-f"] if "-o" in args else [])], folder)
+        except BaseException:  # whatever it is, it is what this looks for
+            return traceback.format_exc()
+        if took <= MAX_SECONDS or attempt == AGAIN:
+            break
+    if took > MAX_SECONDS:
+        return f"took {took:.2f} s of processor time"
+    if used > MAX_BYTES:
+        return f"took {used >> 20} MiB"
+    out, err = ((folder / name).read_bytes() for name in ("stdout", "stderr"))
+    if code not in (0, 1, 2, 3):
+        return f"exit code {code}"
+    if b"Traceback" in err or b"internal error" in out + err:
+        return err.decode("utf-8", "replace")[-2000:] or "internal error in a document"
+    batch = "--batch" in args
+    if code == 3 and not batch and err.count(b"\n") > (4 if "merge" in args else 3):
+        return f"{err.count(bytes([10]))} lines for a failure: {err[:400]!r}"
+    if "--json" in args and code in (2, 3) and out and not batch:
+        return "a document in spite of a failure"
+    if "--json" in args and code in (0, 1):
+        try:
+            json.loads(out)
+        except ValueError as error:
+            return f"no JSON: {error}"
+    return None
+
+
+def child(seed: int, numbers: range, until: float, told: int, folder: Path) -> None:
+    """Run cases and tell the parent of each: its number before, its failure after."""
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    faulthandler.enable()
+    for number in numbers:
+        if time.monotonic() > until:
+            break
+        os.write(told, f"{number}\n".encode())
+        signal.setitimer(signal.ITIMER_PROF, HANG)
+        failure = check(kinds.make(seed, number), folder)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if failure:
+            (folder / "failure.txt").write_text(failure)
+            os.write(told, b"failed\n")
+            return
+    os.write(told, b"done\n")
+
+
+def main() -> int:
+    """Run cases until they are done, the time is over, or too many failed."""
+    parser = argparse.ArgumentParser(description="Mutated inputs through the command line.")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--cases", type=int, default=1 << 40, help="stop after so many")
+    parser.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFFFFFF)
+    parser.add_argument("--case", type=int, help="run this one alone, and keep its files")
+    parser.add_argument("--keep", type=Path, default=None, help="folder for what failed")
+    asked = parser.parse_args()
+    keep = asked.keep or Path(tempfile.mkdtemp(prefix="hwpkho-fuzz-"))
+    keep.mkdir(parents=True, exist_ok=True)
+    if asked.case is not None:
+        failure = check(kinds.make(asked.seed, asked.case), keep / "case")
+        print(f"fuzz: {keep / 'case'}: {failure or 'nothing wrong'}")
+        return int(failure is not None)
+    kinds.maps(), kinds.pictures(), kinds.documents()  # once, before the children
+    gc.freeze()
+    until, start = time.monotonic() + asked.seconds, time.monotonic()
+    number, failures = 0, Counter[str]()
+    print(f"fuzz: seed {asked.seed}", flush=True)
+    while number < asked.cases and time.monotonic() < until and failures.total() < MAX_FAILURES:
+        numbers = range(number, min(number + PER_CHILD, asked.cases))
+        source, told = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(source)
+            child(asked.seed, numbers, until, told, keep / "case")
+            os._exit(0)
+        os.close(told)
+        with os.fdopen(source) as lines:
+            last = [line.rstrip() for line in lines][-2:]
+        _, status = os.waitpid(pid, 0)
+        if last[-1] == "done":
+            number = int(last[0]) + 1 if len(last) > 1 else numbers.stop
+            continue
+        number = int(last[0] if last[-1] == "failed" else last[-1])
+        why = (keep / "case" / "failure.txt").read_text() if last[-1] == "failed" else (
+            f"the process died: {os.waitstatus_to_exitcode(status)}"
+        )  # fmt: skip
+        (keep / "case").rename(keep / f"case-{asked.seed}-{number}")
+        failures[why.strip().splitlines()[-1][:100]] += 1
+        print(f"fuzz: case {number}: {why.strip()[-1500:]}")
+        print(f"fuzz: repeat: {sys.executable} fuzz/run.py --seed {asked.seed} --case {number}")
+        sys.stdout.flush()
+        number += 1
+    took = time.monotonic() - start
+    print(f"fuzz: {number} cases in {took:.0f} s, {failures.total()} failed")
+    for why, count in failures.most_common():
+        print(f"fuzz: {count} x {why}")
+    if not failures and asked.keep is None:
+        shutil.rmtree(keep)
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

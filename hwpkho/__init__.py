@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hwpkho.commands.diff import diff
     from hwpkho.commands.encode import Wish, encode
     from hwpkho.commands.merge import MergeOptions, merge
-    from hwpkho.commands.validate import ValidateOptions, validate
+    from hwpkho.commands.validate import validate
     from hwpkho.errors import HwpkhoError, InputError, UsageError
+    from hwpkho.judging import ValidateOptions
     from hwpkho.lists import Listed, read_list
     from hwpkho.maps import read_memmap
     from hwpkho.maps.regions import Regions, resolve

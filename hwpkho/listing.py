@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.pfnset import PfnSet
-
 T = TypeVar("T")
 
 #: Entries that a list may have, ranges counted in full: 64 GiB of bad 4 KiB pages. An array of
@@ -66,12 +64,6 @@ class Listing:
     def tolist(self) -> list[int]:
         """Return every PFN."""
         return list(self)
-
-    def within(self, kept: PfnSet) -> Listing:
-        """Return what is in ``kept``, in this order."""
-        if self.last is self.first:
-            return Listing(filter(kept.__contains__, self.first))
-        return of_runs(run for ends in self.runs() for run in kept.runs(*ends))
 
 
 def of_runs(runs: Iterable[tuple[int, int]]) -> Listing:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.cases import Case
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
     from hwpkho.lists import Listed
     from hwpkho.maps.regions import Regions
     from hwpkho.model.handover import Handover

@@ -11,7 +11,7 @@ from itertools import accumulate, chain, compress, islice, repeat
 from operator import add, ge, gt, le, sub
 from typing import TYPE_CHECKING
 
-from hwpkho.listing import Listing
+from hwpkho.listing import Listing, of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,6 +75,12 @@ class PfnSet:
     def listing(self) -> Listing:
         """Return the PFNs, ascending."""
         return Listing(self.first, self.last)
+
+    def kept_of(self, listing: Listing) -> Listing:
+        """Return what of ``listing`` is in this set, in the list's order."""
+        if listing.last is listing.first:
+            return Listing(filter(self.__contains__, listing.first))
+        return of_runs(run for ends in listing.runs() for run in self.runs(*ends))
 
     def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
         """Yield first and last PFN of each run between ``low`` and ``high``, ascending."""

@@ -17,8 +17,9 @@ from hwpkho.cases import read_case
 from hwpkho.codecs import fdt
 from hwpkho.codecs.metadata import build_scratch
 from hwpkho.commands.capture import crop
-from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
+from hwpkho.judging import ValidateOptions
 
 DEFECT = captures.FIXTURES / "defects" / "truth-damaged-outgoing-falls-back.elf.gz"
 #: First boots with a copy of debugfs, of all page sizes and revisions.

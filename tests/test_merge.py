@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from hwpkho.codecs.pfnlist import build_text
 from hwpkho.commands.merge import MergeOptions, merge
-from hwpkho.commands.validate import ValidateOptions
+from hwpkho.judging import ValidateOptions
 
 LISTS = st.lists(
     st.lists(st.integers(0, 99) | st.integers(0, 2**52), max_size=40).map(lambda x: array("Q", x)),

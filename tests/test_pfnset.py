@@ -101,7 +101,7 @@ def test_first_seen_keeps_the_order_and_loses_nothing(lists, kept):
     seen = first_seen(lists)
     assert seen.tolist() == list(dict.fromkeys(flat))
     want = [p for p in seen if p in set(kept)]
-    assert seen.within(pfn_set(kept)).tolist() == want
+    assert pfn_set(kept).kept_of(seen).tolist() == want
 
 
 @given(st.integers(1, 200), st.integers(1, 40))

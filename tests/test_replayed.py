@@ -8,7 +8,8 @@ from handovers import Machine
 from test_review_kernel import SCRATCH, validated
 
 from hwpkho.cases import CaseOptions
-from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.commands.validate import validate
+from hwpkho.judging import ValidateOptions
 from hwpkho.pfnset import pfn_set
 from hwpkho.render.headline import headline
 from hwpkho.rules.ground import Ground

@@ -10,7 +10,8 @@ from handovers import Machine
 from hwpkho.cases import CaseOptions
 from hwpkho.codecs import fdt
 from hwpkho.codecs.metadata import build_scratch
-from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.commands.validate import validate
+from hwpkho.judging import ValidateOptions
 
 PFNS = [0x50010, 0x52000]
 SCRATCH = (0x7600_0000, 0x200_0000)

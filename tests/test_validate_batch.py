@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from hwpkho.codecs import baseline
 from hwpkho.commands import batch, casefolder
 from hwpkho.commands.acceptance import Acceptance
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import InputError
+from hwpkho.judging import ValidateOptions
 from hwpkho.render.formats import FORMATS
 
 IOMEM = "40000000-7fffffff : System RAM\n"

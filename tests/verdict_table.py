@@ -14,8 +14,9 @@ from pathlib import Path
 
 import captures
 
-from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
+from hwpkho.judging import ValidateOptions
 
 PAGE = captures.FIXTURES.parent / "docs" / "verdicts.md"
 BEGIN, END = "<!-- table: tests/verdict_table.py -->", "<!-- end of table -->"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codecs.baseline import Entry
     from hwpkho.commands.acceptance import Acceptance
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
     from hwpkho.model.caseresult import CaseResult
     from hwpkho.model.validation import Finding
 

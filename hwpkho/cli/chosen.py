@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.cases import CaseOptions
 from hwpkho.cli import options
-from hwpkho.commands.validate import ValidateOptions
+from hwpkho.judging import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 EPILOG = """\b
 Examples:

@@ -11,7 +11,7 @@ from hwpkho.cli import making, options
 from hwpkho.commands import encode as job
 
 if TYPE_CHECKING:
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 EPILOG = """\b
 Examples:

@@ -13,7 +13,7 @@ from hwpkho.commands.encode import Wish
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 
 class Subtree(click.ParamType[tuple[str, str]]):

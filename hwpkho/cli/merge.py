@@ -13,7 +13,7 @@ from hwpkho.commands import merge as job
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 EPILOG = """\b
 Examples:

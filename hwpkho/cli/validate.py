@@ -12,6 +12,7 @@ from hwpkho.cli import options, stdout
 from hwpkho.commands import acceptance as accepting
 from hwpkho.commands import validate as job
 from hwpkho.errors import UsageError
+from hwpkho.judging import ValidateOptions
 from hwpkho.render import formats
 from hwpkho.rules.policy import Limits
 
@@ -108,7 +109,7 @@ def command(
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accepting.acceptance(select, ignore, baseline, fail_on)
-    chosen = job.ValidateOptions(
+    chosen = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
         int(base),
         role,

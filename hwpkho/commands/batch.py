@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.commands import casefolder, manifest
 from hwpkho.commands.acceptance import Acceptance, apply
-from hwpkho.commands.validate import ValidateOptions, validate
+from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.text import printable
@@ -23,6 +23,8 @@ from hwpkho.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
+
+    from hwpkho.judging import ValidateOptions
 
 #: Cases that a process gets at once, at most: enough to hide what handing them over costs.
 CHUNK = 16

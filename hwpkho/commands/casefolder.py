@@ -25,7 +25,7 @@ from hwpkho.walkers import copies
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 Role = Literal["input", "memmap", "unused"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from hwpkho import nextkernel, pieces, usage
 from hwpkho.cases import read_case
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.errors import InputError, UsageError
+from hwpkho.judging import ValidateOptions
 from hwpkho.listing import of_runs
 from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
 from hwpkho.model.comparison import Difference, Lives, compare, lives

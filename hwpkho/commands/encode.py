@@ -9,12 +9,12 @@ from hwpkho import nextkernel, output, usage
 from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codecs.root import KEXEC_METADATA, VERSIONS
-from hwpkho.commands.validate import ValidateOptions
 from hwpkho.encode import devicetree, targets
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
+from hwpkho.judging import ValidateOptions
 from hwpkho.lists import read_list
 from hwpkho.pfnset import pfn_set
 from hwpkho.rules import verdicts

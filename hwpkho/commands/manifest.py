@@ -19,7 +19,7 @@ from hwpkho.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
 
 #: Longest line, bytes.
 MAX_LINE = 1 << 20

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.commands.encode import Wish
-    from hwpkho.commands.validate import ValidateOptions
+    from hwpkho.judging import ValidateOptions
     from hwpkho.maps.regions import Regions
     from hwpkho.model.layout import Layout
     from hwpkho.model.validation import Verdict
@@ -182,7 +182,7 @@ def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> M
     merged = pfns.listing()
     if options.in_order:
         merged = first_seen([x.pfns for x in found])
-        merged = merged if len(merged) == pfns.pages() else merged.within(pfns)
+        merged = merged if len(merged) == pfns.pages() else pfns.kept_of(merged)
     return Merged(
         tuple(x.name for x in found),
         sizes,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hwpkho import nextkernel, usage
-from hwpkho.cases import Case, CaseOptions, doubts, pick, read_case
+from hwpkho.cases import Case, doubts, pick, read_case
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands.acceptance import Acceptance, apply, with_stale
+from hwpkho.judging import ValidateOptions
 from hwpkho.listing import Listing
 from hwpkho.lists import told_page_size
 from hwpkho.model.validation import Finding, Validation, finding
@@ -23,40 +24,9 @@ if TYPE_CHECKING:
 
     from hwpkho.maps.regions import Regions
     from hwpkho.model.caseresult import CaseResult
-    from hwpkho.model.handover import Handover, Role
+    from hwpkho.model.handover import Handover
     from hwpkho.model.validation import Outcome
     from hwpkho.rules.ground import Ground
-
-
-@dataclass(frozen=True, slots=True)
-class ValidateOptions:
-    """What a validation rests on beside the inputs.
-
-    Attributes:
-        case: How the inputs are read.
-        base: Of a text list's numbers without ``0x``.
-        role: Which handover, where there are two.
-        memmaps: Files with the machine's memory map, in any form.
-        map_name: Judge by this map alone.
-        boot: Which boot of a log; a number or ``last``.
-        iomem_of: Whose /proc/iomem was given.
-        next_cmdline: The next kernel's command line.
-        consumer: KHO version that the next kernel speaks.
-        limits: The user's limits.
-        given: Names of the options that the user gave: one that nothing reads is refused.
-    """
-
-    case: CaseOptions = field(default_factory=CaseOptions)
-    base: int = 10
-    role: Role | None = None
-    memmaps: tuple[str, ...] = ()
-    map_name: str | None = None
-    boot: str | None = None
-    iomem_of: Literal["running", "next"] = "running"
-    next_cmdline: str | None = None
-    consumer: int = 4
-    limits: policy.Limits = field(default_factory=policy.Limits)
-    given: frozenset[str] = frozenset()
 
 
 def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Validation:

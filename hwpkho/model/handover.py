@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.codecs.metadata import KexecMetadata
     from hwpkho.codecs.root import RootFdt
     from hwpkho.codes import Problem
-    from hwpkho.walkers.tracker import TrackerWalk
+    from hwpkho.model.tracker import TrackerWalk
 
 Role = Literal["in", "out"]
 TrackerState = Literal["complete", "partial", "gone"]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hwpkho.model.handover import HwpoisonList, Role, TrackerState
+    from hwpkho.model.tracker import TrackerWalk
     from hwpkho.walkers.report import Report
-    from hwpkho.walkers.tracker import TrackerWalk
 
 #: Pages that lack in a tracker are looked for until so many were found.
 _MAX_UNMARKED = 1000

@@ -55,7 +55,7 @@ def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]
         while heap and order[-heap[0][1]].span.end <= at:
             heapq.heappop(heap)
         if heap:
-            append(out, order[-heap[0][1]].span._replace(start=at, end=until))
+            append(out, Span(at, until, *order[-heap[0][1]].span[2:]))
     return out, list(overlaps.values())
 
 
@@ -73,7 +73,7 @@ def _note_overlap(
 def append(out: list[Span], span: Span) -> None:
     """Append a span to ascending disjoint ones, joined with the last where they are alike."""
     if out and out[-1].end == span.start and out[-1][2:] == span[2:]:
-        out[-1] = out[-1]._replace(end=span.end)
+        out[-1] = Span(out[-1].start, span.end, *span[2:])
     else:
         out.append(span)
 
@@ -92,13 +92,17 @@ def combine(
     for start, end, one, two in _stretches(below, above):
         span = choose(one, two)
         if span is not None:
-            append(out, span._replace(start=start, end=end))
+            append(out, Span(start, end, *span[2:]))
     return out
 
 
 def _stretches(
     below: Sequence[Span], above: Sequence[Span]
 ) -> Iterator[tuple[int, int, Span | None, Span | None]]:
+    if not below or not above:  # as nearly always with long maps
+        for span in below or above:
+            yield span.start, span.end, span if below else None, span if above else None
+        return
     i = k = 0
     at = 0
     while i < len(below) or k < len(above):

@@ -312,3 +312,21 @@ def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
     cost = measure.hwpkho(args, tmp_path)
     assert cost.code == 1
     assert cost.cpu < 2
+
+
+def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
+    """Lines as the kernel prints them are taken together; quoted ones are not."""
+    lines = ["00001000-0009ffff : System RAM\n"]
+    for i in range(3000):
+        low = 0x100000 + i * 0x10000
+        lines.append(f"{low:08x}-{low + 0xFFFF - 0x1000 * (i % 2):08x} : System RAM\n")
+        lines.append(f"{'  ' * (1 + i % 70)}{low:08x}-{low + 0xFFF:08x} : Kernel code\n")
+    found = []
+    for prefix in ("", "> "):
+        path = tmp_path / f"iomem{len(prefix)}"
+        path.write_text("".join(prefix + line for line in lines))
+        result = cli("memmap", path, "--json")
+        assert result.code == 0, result.err
+        found.append([(m["name"], m["entries"]) for m in result.json["maps"]])
+    assert found[0] == found[1]
+    assert len(found[0][0][1]) == len(lines)

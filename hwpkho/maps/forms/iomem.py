@@ -32,6 +32,10 @@ _LINE = lazily(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
+#: A line as the kernel prints it, in bytes.
+_PLAIN_LINE = lazily(
+    rb"( *)([0-9a-f]{8,16})-([0-9a-f]{8,16}) : ([A-Za-z][A-Za-z0-9 _.:()/-]{0,99})\n"
+)
 #: A line of the tree with a damaged digit, sign or blank.
 _LIKE = lazily(
     rf"^{_PREFIX}(?P<indent>\s*)(?=\S*{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
@@ -77,10 +81,23 @@ class Iomem(LineForm):
                 self._damaged(number, line, len(like["indent"].expandtabs()))
             self.more = self._patience > 0
             return
+        start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
+        self._take(number, len(match["indent"].expandtabs()), start, end, name)
+
+    def run(self, block: bytes, start: int, number: int) -> int:
+        """See :meth:`LineForm.run`: lines as the kernel prints them, into an open table."""
+        if self._tables.last("iomem") is None:
+            return start
+        while match := _PLAIN_LINE.match(block, start):
+            indent, low, high, name = match.groups()
+            self._take(number, len(indent), int(low, 16), int(high, 16), name.decode().rstrip())
+            start, number = match.end(), number + 1
+        return start
+
+    def _take(self, number: int, indent: int, start: int, end: int, name: str) -> None:
+        """Add a line of the tree: ``start`` and ``end`` are its addresses."""
         self._patience = _PATIENCE
         self.more = True
-        start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
-        indent = len(match["indent"].expandtabs())
         while self._open and self._open[-1] >= indent:
             self._open.pop()
         depth = len(self._open)

@@ -1,7 +1,6 @@
 """The hwpoison blob: what both published revisions have in common, and which there are.
 
-A revision is a module with ``matches(raw)``, ``parse(raw)`` and ``build(blob, …)``, and its line in
-``REVISIONS``.
+A revision is a module that offers what :class:`Revision` says, and its line in ``REVISIONS``.
 """
 
 from __future__ import annotations
@@ -47,11 +46,28 @@ class MalformedBlobError(InputError):
         self.code = code
 
 
-class Codec(Protocol):
+class Revision(Protocol):
     """What the module of a revision offers."""
+
+    #: Whether its consumer panics when it publishes a list of which nothing is left.
+    EMPTY_PANICS: bool
+    #: Whether kho-v1 can carry it, whose subtrees are FDTs.
+    IS_FDT: bool
 
     def matches(self, raw: bytes) -> bool:
         """Tell by its first bytes whether the blob is of this revision."""
+
+    def length(self, head: bytes, registered: int | None, page_size: int) -> int:
+        """Return how many bytes the consumer reads, by the first ``HEAD`` of them.
+
+        ``registered`` is the subtree's blob-size, None where it has none.
+        """
+
+    def registered_size(self, page_size: int) -> int:
+        """Return the bytes that the producer registers with KHO; ``page_size`` in bytes."""
+
+    def version(self, raw: bytes) -> int | None:
+        """Return the version of a blob that may be unreadable else, None where it does not tell."""
 
     def parse(self, raw: bytes) -> HwpoisonBlob:
         """Read the blob; MalformedBlobError where the consumer would refuse it."""
@@ -61,16 +77,26 @@ class Codec(Protocol):
 
 
 #: By name; the one that takes every other blob comes last.
-REVISIONS: Registry[Codec] = Registry(
+REVISIONS: Registry[Revision] = Registry(
     "revision of the hwpoison subtree",
     {"fdt-v1": "hwpkho.codecs.hwpoison_fdt", "struct-v1": "hwpkho.codecs.hwpoison_struct"},
 )
 
 
+def revision_of(raw: bytes) -> str:
+    """Return the name of the revision of a blob: the first that matches."""
+    return next(name for name in REVISIONS.names() if REVISIONS[name].matches(raw))
+
+
 def parse(raw: bytes) -> HwpoisonBlob:
-    """Read a blob of any revision; the first that matches reads it.
+    """Read a blob of any revision.
 
     Raises MalformedBlobError where the consumer would refuse it.
     """
-    codec = next(c for c in REVISIONS if c.matches(raw))
-    return codec.parse(raw)
+    return REVISIONS[revision_of(raw)].parse(raw)
+
+
+def default_revision(kho: int) -> str:
+    """Return the revision that a kernel of KHO version ``kho`` (4 for kho-v4) is taken to speak."""
+    names = [n for n in REVISIONS.names() if (kho == 1) == REVISIONS[n].IS_FDT]
+    return names[-1]

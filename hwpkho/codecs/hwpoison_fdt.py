@@ -18,6 +18,8 @@ from hwpkho.text import printable
 
 NAME = "fdt-v1"
 COMPATIBLE = b"hwpoison-v1"
+EMPTY_PANICS = True
+IS_FDT = True
 _STRINGS = b"pfns\0count\0compatible\0"
 #: fdt_create() aligns the reservation block to 16 bytes.
 _OFF_RESERVE = 48
@@ -26,6 +28,20 @@ _OFF_RESERVE = 48
 def matches(raw: bytes) -> bool:
     """Tell an FDT by its magic."""
     return raw[:4] == fdt.MAGIC
+
+
+def length(head: bytes, _registered: int | None, page_size: int) -> int:
+    """Return the tree's totalsize: libfdt goes by that, and nobody by the registered size."""
+    return min(fdt.totalsize(head) or 0, page_size)
+
+
+def registered_size(page_size: int) -> int:
+    """Return the bytes of the page that the producer registers."""
+    return page_size
+
+
+def version(_raw: bytes) -> None:
+    """Of a tree that cannot be read nothing tells the version."""
 
 
 def parse(raw: bytes) -> HwpoisonBlob:

@@ -16,11 +16,28 @@ from hwpkho.codes import blob as codes
 NAME = "struct-v1"
 VERSION = 1
 SIZE = 32
+EMPTY_PANICS = False
+IS_FDT = False
 
 
 def matches(_raw: bytes) -> bool:
     """Every blob that is no other revision's."""
     return True
+
+
+def length(_head: bytes, registered: int | None, _page_size: int) -> int:
+    """Return the 32 bytes of the structure, or what is registered of them."""
+    return SIZE if registered is None else min(registered, SIZE)
+
+
+def registered_size(_page_size: int) -> int:
+    """Return the bytes of the structure."""
+    return SIZE
+
+
+def version(raw: bytes) -> int | None:
+    """Return the first field."""
+    return int.from_bytes(raw[:4], "little") if len(raw) >= 4 else None
 
 
 def parse(raw: bytes) -> HwpoisonBlob:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho import nextkernel, output, usage
+from hwpkho.codecs.hwpoison import REVISIONS, default_revision
 from hwpkho.codecs.metadata import KexecMetadata
 from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
 from hwpkho.codecs.root import KEXEC_METADATA, VERSIONS
@@ -241,7 +242,7 @@ def _request(given: Listed, wish: Wish, result: Result) -> Request:
     if regions is not None and given.pfns:
         runs = verdicts.judge(pfn_set(given.pfns), ground, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
-            revision = wish.revision or ("fdt-v1" if wish.kho == 1 else "struct-v1")
+            revision = wish.revision or default_revision(wish.kho)
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
@@ -347,7 +348,7 @@ def _remarks(result: Result, request: Request) -> None:
 
 def _empty(why: str, revision: str) -> str:
     """Say what a list does to the next kernel of which it carries nothing on."""
-    if revision == "fdt-v1":
+    if REVISIONS[revision].EMPTY_PANICS:
         return f"warning: {why}: the next kernel panics at boot (HP325)"
     return f"warning: {why}: a debugfs read in the next kernel oopses (HP318)"
 

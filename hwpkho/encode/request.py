@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs import fdt
+from hwpkho.codecs.hwpoison import REVISIONS, default_revision
 from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, VERSIONS, Version
 from hwpkho.codecs.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.errors import UsageError
@@ -75,7 +76,7 @@ class Request:
     @property
     def wanted_revision(self) -> str:
         """The revision, chosen where none was asked for."""
-        return self.revision or ("fdt-v1" if self.kho == 1 else "struct-v1")
+        return self.revision or default_revision(self.kho)
 
     @property
     def wanted_flags(self) -> int:
@@ -120,8 +121,9 @@ class Request:
     def _check_format(self) -> None:
         if self.arch == "x86_64" and self.page_size != 4096:
             raise UsageError(f"x86_64 has pages of 4096 bytes, not {self.page_size}")
-        if self.kho == 1 and self.wanted_revision == "struct-v1":
-            raise UsageError("struct-v1 cannot go with kho-v1, whose subtrees are FDTs")
+        revision = self.wanted_revision
+        if self.kho == 1 and not REVISIONS[revision].IS_FDT:
+            raise UsageError(f"{revision} cannot go with kho-v1, whose subtrees are FDTs")
         if self.kho == 1 and self.metadata is not None:
             raise UsageError("kexec-metadata cannot go with kho-v1, whose subtrees are FDTs")
         if not 0 <= self.order <= MAX_ORDER:

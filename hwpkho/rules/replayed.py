@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.codecs.hwpoison import REVISIONS
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.model.validation import finding
@@ -48,7 +49,7 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
         why = "no PFN of the list can be recorded: to the next kernel it is an empty list"
     else:
         return None
-    if w.revision == "fdt-v1":
+    if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
         message = f"{why}; it panics when it publishes that"
         return Decision("crash", finding(blob_codes.NOTHING_LEFT, message, phys=w.phys))
     # Of a list that is empty itself the reader says so already.

@@ -276,12 +276,12 @@ class HandoverReader:
             return HwpoisonList(ref.phys, ref.size, None, state=missing)
         if ref.phys is not None:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
-        revision = "fdt-v1" if raw[:4] == fdt.MAGIC else "struct-v1"
+        revision = blobs.revision_of(raw)
         try:
             blob = blobs.parse(raw)
         except blobs.MalformedBlobError as error:
             self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
-            version = int.from_bytes(raw[:4], "little") if revision == "struct-v1" else None
+            version = blobs.REVISIONS[revision].version(raw)
             return HwpoisonList(
                 ref.phys, ref.size, None, revision=revision, version=version, state="malformed"
             )
@@ -289,7 +289,7 @@ class HandoverReader:
         return self._list(ref, blob)
 
     def _blob(self, ref: roots.SubtreeRef) -> bytes | None:
-        """Return the blob: 32 bytes of a struct, the tree of an FDT, no more than registered."""
+        """Return the blob, as much of it as the consumer of its revision reads."""
         phys, copied = ref.phys, self._copied(ref.name)
         if phys is None:
             return copied
@@ -299,21 +299,22 @@ class HandoverReader:
             head = self.source.read(phys, limit)
         if head is None:
             return copied
-        total = fdt.totalsize(head)
-        if total is not None:
-            # The fdt-v1 consumer ignores the registered size; libfdt goes by totalsize.
-            page = self.page_size or PAGE_SIZES[-1]
-            whole = self.source.read(phys, min(total, page))
-            if whole is None:  # a totalsize that lies: there is what its page holds
-                whole = self.source.read(phys, page - phys % page)
-            return bytes(whole if whole is not None else head)
-        return bytes(head[:limit])
+        page = self.page_size or PAGE_SIZES[-1]
+        revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
+        length = revision.length(bytes(head), ref.size, page)
+        if length <= len(head):
+            return bytes(head[:length])
+        whole = self.source.read(phys, length)
+        if whole is None:  # a length that lies: there is what its page holds
+            whole = self.source.read(phys, page - phys % page)
+        return bytes(whole if whole is not None else head)
 
     def _check_blob(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> None:
         at, report = ref.phys, self.report
         if blob.pad:
             report.add(blob_codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", at)
-        usual = blobs.HEAD if blob.revision == "struct-v1" else self.page_size
+        page_size = self.page_size or 0
+        usual = blobs.REVISIONS[blob.revision].registered_size(page_size)
         if ref.size is not None and usual and ref.size != usual:
             report.add(
                 blob_codes.BLOB_SIZE,

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import struct
+import sys
 
 from hwpkho.codecs.hwpoison import REVISIONS, HwpoisonBlob, MalformedBlobError
 from hwpkho.codecs.vmalloc import KhoVmalloc
 from hwpkho.codes import blob as codes
 
 NAME = "toy-v9"
+EMPTY_PANICS = False
+IS_FDT = False
 _LAYOUT = struct.Struct("<4s4xQQIHH")
 
 
 def matches(raw: bytes) -> bool:
     return raw[:4] == b"TOY9"
+
+
+def length(_head: bytes, registered: int | None, _page_size: int) -> int:
+    return _LAYOUT.size if registered is None else min(registered, _LAYOUT.size)
+
+
+def registered_size(_page_size: int) -> int:
+    return _LAYOUT.size
+
+
+def version(_raw: bytes) -> int:
+    return 9
 
 
 def parse(raw: bytes) -> HwpoisonBlob:
@@ -28,12 +43,8 @@ def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
     return _LAYOUT.pack(b"TOY9", blob.count, v.first, v.total_pages, v.flags, v.order)
 
 
-class _Codec:
-    matches, parse, build = map(staticmethod, (matches, parse, build))
-
-
 def register() -> None:
-    REVISIONS.register(NAME, _Codec(), before="struct-v1")
+    REVISIONS.register(NAME, sys.modules[__name__], before="struct-v1")
 
 
 def unregister() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 
 import captures
@@ -330,3 +331,15 @@ def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
         found.append([(m["name"], m["entries"]) for m in result.json["maps"]])
     assert found[0] == found[1]
     assert len(found[0][0][1]) == len(lines)
+
+
+def test_a_type_with_zeros_before_it_is_a_number(tmp_path, cli):
+    """Found by fuzz/run.py; ESXi writes its types in decimal or in hex."""
+    esxi = sorted((captures.FIXTURES / "memmaps").rglob("*esxi*"))
+    texts = [p.read_text("utf-8", "replace") for p in esxi if p.is_file()]
+    changed = [re.sub(r"(type\s*=\s*)(?=\d)(?!0x)", r"\g<1>00", text) for text in texts]
+    assert texts != changed
+    path = tmp_path / "log"
+    for text in changed:
+        path.write_text(text)
+        assert cli("memmap", path).code in (0, 3)

@@ -146,7 +146,7 @@ class Esxi(LineForm):
 
 
 def _entry(match: re.Match[str], start: int, end: int) -> Entry:
-    type_ = int(match["type"], 0)
+    type_ = int(match["type"], 16 if match["type"][:2] in ("0x", "0X") else 10)
     attr = int(match["attr"], 16) if match["attr"] else None
     if match["kind"] == "e820":
         return Entry(start, end, e820.type_name(type_), _extended(attr))

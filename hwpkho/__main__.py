@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwpkho.cli.main import run
+from hwpkho.cli.entry import program
 
 if __name__ == "__main__":
-    run()
+    program()

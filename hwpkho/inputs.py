@@ -171,14 +171,14 @@ def handover_json(text: bytes, name: str) -> Told:
 
     Raises InputError, with ``name``, for what is no such document or contradicts itself.
     """
-    import json
+    from hwpkho import jsontext  # costs json: only where there is such a file
 
+    document = jsontext.load(text, name)
     try:
-        document = json.loads(text)
         numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
         root, size, array, length, page_size = numbers
         arch = document.get("arch")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
         ) from error

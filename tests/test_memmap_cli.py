@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mapfiles import FIXTURES, READABLE
 
 import hwpkho
+from hwpkho.maps import read_memmap, resourcenames
 from hwpkho.render import picture
 from hwpkho.render.paint import Paint
 
@@ -258,3 +262,77 @@ def test_picture_of_scattered_pages_stays_small() -> None:
 
 def test_picture_of_nothing() -> None:
     assert picture.draw([], Paint()) == []
+
+
+# What is printed is read again as what it is
+
+
+def _iomem_document(*names: str) -> str:
+    entries = [
+        {"start": n << 20, "end": (n << 20) + 4095, "type": name, "attributes": {"depth": 0}}
+        for n, name in enumerate(names, 1)
+    ]
+    maps = [{"name": "iomem", "boot": 0, "entries": entries}]
+    return json.dumps({"schema": "hwpkho.memmap/1", "arch": "x86_64", "maps": maps})
+
+
+#: Names that are, or hold, what some reader of maps looks for.
+FORGED = [
+    "System RAM\x1b]0;owned\x07\n00000000-ffffffff : System RAM",
+    "a\r00000000-ffffffff : System RAM",
+    "a] 00000000-ffffffff : System RAM",
+    "a: 00000000-ffffffff : System RAM",
+    "<p>00000000-ffffffff : System RAM",
+    "> 00000000-ffffffff : System RAM",
+    "System RAM ",
+    "System RAM<br>",
+    "x BIOS-e820: [mem 0x0000000000000000-0x00000000ffffffff] usable",
+    "BIOS-e820: 0000000000000000 - 00000000a0000000 (usable)",
+    "efi: mem00: [Boot Data|  |  |  |  |WB|  |  |UC] range=[0x0000000000-0x00ffffffff] (4095MB)",
+    "SMAP type=01 base=0000000000000000 len=00000000a0000000",
+    "Linux version 6.1.0 (a@b) #1 SMP",
+    "base_addr = 0x0, length = 0xa0000000, available RAM",
+    "\u2028\u202e\u00a0",
+    "\x00",
+]
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_no_name_makes_a_line_of_its_own(
+    name: str, tmp_path: Path, cli: Callable[..., Result]
+) -> None:
+    document, out = tmp_path / "map.json", tmp_path / "out"
+    document.write_text(_iomem_document("System RAM", name, "Reserved"))
+    got = cli("memmap", "--to", "iomem", document)
+    assert got.code == 0
+    assert got.out.count("\n") == 3
+    assert "\x1b" not in got.out
+    out.write_text(got.out)
+    (again,) = cli("memmap", "--json", out).json["maps"]
+    assert again["name"] == "iomem"
+    assert [e["start"] >> 20 for e in again["entries"]] == [1, 2, 3]
+    (before,) = cli("memmap", "--json", document).json["maps"]
+    assert [e["ram"] for e in again["entries"]] == [e["ram"] for e in before["entries"]]
+
+
+@given(st.lists(st.text(max_size=30) | st.sampled_from(FORGED), min_size=1, max_size=4))
+def test_whatever_the_names_are_the_lines_are_theirs(names: list[str]) -> None:
+    written = resourcenames.plain(names)
+    text = "".join(f"{n << 20:08x}-{(n << 20) + 9:08x} : {written[x]}\n"
+                   for n, x in enumerate(names, 1))  # fmt: skip
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_text(text)
+        (read,) = read_memmap([file.name]).maps
+    assert [(e.start >> 20, e.type) for e in read.entries] == [
+        (n, written[x]) for n, x in enumerate(names, 1)
+    ]
+
+
+@pytest.mark.parametrize("depth", [300_000_000, 1 << 80, -5, True, "7"])
+def test_a_depth_is_no_size(depth: object, tmp_path: Path, cli: Callable[..., Result]) -> None:
+    document = tmp_path / "map.json"
+    text = _iomem_document("System RAM").replace('"depth": 0', f'"depth": {json.dumps(depth)}')
+    document.write_text(text)
+    got = cli("memmap", "--to", "iomem", document)
+    assert got.code in (0, 3)
+    assert len(got.out) < 500

@@ -290,3 +290,84 @@ def test_hostile_names(name, hostile, cli):
         assert all("{{0}}" in m and "](" not in m for m in messages)
     elif name == "json":
         assert got.json["results"][0]["case"].endswith("\\x1b[2J\\u202e #")
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
+    (tmp_path / "l1").write_text("0x10\n")
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(
+        r"""{"case":"a","inputs":["\ud800"]}
+{"case":"b","inputs":["l1"]}
+{"case":"\udfff","inputs":["l1"]}
+{"case":"d","inputs":["l1"],"memmap":["\udcff"]}
+{"case":"e","inputs":["l1"],"options":{"boot":"\ud900"}}
+"""
+    )
+    got = cli("validate", "--batch", manifest, "--jobs", 1, "--format", name)
+    assert got.code == 3
+    assert got.err == "hwpkho: 4 of 5 cases could not be judged\n"
+    if name == "json":
+        exits = [(r["case"], r["exit"]) for r in got.json["results"]]
+        assert exits == [("a", 3), ("b", 0), ("\\udfff", 3), ("d", 3), ("e", 3)]
+    elif name == "sarif":
+        Draft4Validator(SARIF).validate(got.json)
+        assert [c["case"] for c in got.json["runs"][0]["properties"]["cases"]] == ["b"]
+    elif name == "junit":
+        assert [s.get("errors") for s in _suites(got.out)] == ["1", "0", "1", "1", "1"]
+    elif name == "ktap":
+        assert [t.ok for t in ktap.parse(got.out)] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_names_that_are_no_text(name, tmp_path, cli):
+    """File names are bytes."""
+    case = tmp_path / "cases" / "a\udcff"
+    case.mkdir(parents=True)
+    (case / "l\udcfe").write_text("0x10\n")
+    (case / "memory\udcfd.elf").write_bytes(b"\x7fELF")
+    assert cli("validate", "--batch", case.parent, "--jobs", 1, "--format", name).code == 3
+    (case / "memory\udcfd.elf").unlink()
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", name)
+    assert got.code == 0
+    if name == "sarif":
+        (where,) = got.json["runs"][0]["artifacts"]
+        assert where["location"]["uri"].endswith("cases/a%FF/l%FE")
+    elif name == "junit":
+        assert len(_suites(got.out)) == 1
+
+
+def test_a_name_is_no_ktap_directive(tmp_path, cli):
+    """A reader of the kernel takes the last ``# SKIP`` of a line for one."""
+    case = tmp_path / "cases" / "a"
+    case.mkdir(parents=True)
+    (case / "x # SKIP y").write_bytes(b"\x7fELF")
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", "ktap")
+    assert got.code == 3
+    (test,) = ktap.parse(got.out)
+    assert (test.ok, test.directive) == (False, "ERROR")
+    assert " # SKIP" not in got.out
+
+
+def test_a_name_ends_no_comment_of_junit(tmp_path, cli):
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "m.jsonl").write_text('{"case": "a---><b/>--", "inputs": ["l"]}\n')
+    (tmp_path / "accepted.toml").write_text(
+        '[[accept]]\ncode = "HP301"\nreason = "x"\ncase = "a---><b/>--"\n'
+    )
+    got = cli(
+        "validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "junit",
+        "--baseline", tmp_path / "accepted.toml",
+    )  # fmt: skip
+    assert got.code == 0
+    assert len(_suites(got.out)) == 1
+    assert "HP705" in got.out
+
+
+def test_junit_is_utf8_by_its_first_line_and_ascii_by_its_bytes(tmp_path, cli):
+    case = tmp_path / "cases" / "d\u00e9j\u00e0\u4e2d"
+    case.mkdir(parents=True)
+    (case / "l").write_text("0x10\n")
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", "junit")
+    assert got.out.isascii()
+    assert _suites(got.out)[0].get("name") == case.name

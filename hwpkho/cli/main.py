@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho import __version__
+from hwpkho.cli import endings, streams
 from hwpkho.errors import HwpkhoError
 from hwpkho.text import printable
 
@@ -99,10 +100,20 @@ def main() -> None:
 
 def run() -> None:
     """Entry point of the ``hwpkho`` program."""
-    if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
-        sys.exit(_complain("standard output is closed", 3))
+    streams.prepare()
     try:
-        code = main.main(prog_name="hwpkho", standalone_mode=False)
+        with endings.raised():
+            code = _run()
+    except endings.EndedError as end:
+        code = _complain(end.said, end.code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
+        return _complain("standard output is closed", 3)
+    try:
+        code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
     except HwpkhoError as error:
         code = _complain(str(error), error.exit_code)
@@ -111,7 +122,7 @@ def run() -> None:
         code = error.exit_code
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         code = 130
     except (BrokenPipeError, _NobodyReadsError):
         _give_up_stdout()
@@ -122,7 +133,7 @@ def run() -> None:
         code = _complain(f"{name}{error.strerror or error}", 3)
     except MemoryError:
         code = _complain("out of memory", 3)
-    sys.exit(code)
+    return code
 
 
 def _give_up_stdout() -> None:

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hwpkho import jsontext
 from hwpkho.codes import registry
 from hwpkho.errors import InputError
 from hwpkho.text import printable
@@ -107,14 +108,14 @@ def parse(data: bytes, name: str) -> tuple[Entry, ...]:
 def _document(data: bytes, name: str) -> dict[str, Any]:
     import tomllib  # 5 ms that only a baseline costs
 
+    found: dict[str, Any]
     try:
         text = data.decode("utf-8-sig")
-        found: dict[str, Any]
         if text.lstrip()[:1] == "{":
-            found = json.loads(text)
-        else:
-            _check_keys(text, name)
-            found = tomllib.loads(text)
+            found = jsontext.load(data, name)
+            return found
+        _check_keys(text, name)
+        found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: neither TOML nor JSON: {printable(str(error))}") from error
     return found

@@ -7,13 +7,13 @@ that holds PFNs.
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
 from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwpkho import jsontext
 from hwpkho.errors import InputError
 from hwpkho.listing import MAX_PFNS, Listing
 from hwpkho.pages import PAGE_SIZES
@@ -231,10 +231,7 @@ def _number(word: str, base: int, where: str) -> int:
 
 
 def _parse_json(data: bytes, source: str) -> PfnList:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{source}: no JSON document: {str(error)[:80]}") from error
+    document = jsontext.load(data, source)
     schema = document.get("schema") if isinstance(document, dict) else None
     read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
     if read is None:

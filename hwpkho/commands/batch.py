@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hwpkho.commands import casefolder, manifest
 from hwpkho.commands.acceptance import Acceptance, apply
@@ -19,6 +19,7 @@ from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.text import printable
+from hwpkho.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,12 +128,11 @@ def run(
     size = max(1, min(CHUNK, len(todo) // (workers * 4)))
     chunks = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
     window: deque[tuple[list[Job], Future[list[CaseResult]]]] = deque()
-    pool = _pool(workers, options, accepted)
-    try:
+    with _Pool(workers, options, accepted) as pool:
         while chunks or window:
             while chunks and len(window) < workers * _AHEAD:
                 try:
-                    window.append((chunks[0], pool.submit(_judge_chunk, chunks[0])))
+                    window.append((chunks[0], pool.submit(chunks[0])))
                 except BrokenProcessPool:
                     break
                 chunks.popleft()
@@ -146,16 +146,45 @@ def run(
                 chunks.extendleft(reversed([c for c, _ in window]))
                 window.clear()
                 yield from results
-            pool.shutdown(wait=False, cancel_futures=True)
-            pool = _pool(workers, options, accepted)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            pool.renew()
 
 
-def _pool(workers: int, options: ValidateOptions, accepted: Acceptance) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start, initargs=(options, accepted)
-    )
+class _Pool:
+    """Processes that judge chunks; none of them outlives the block it is used in."""
+
+    def __init__(self, workers: int, options: ValidateOptions, accepted: Acceptance) -> None:
+        self._workers, self._shared = workers, (options, accepted)
+        self._others = set(active_children())
+        self._pool = self._new()
+
+    def _new(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers, get_context("spawn"), initializer=_start, initargs=self._shared
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # nobody wants what they are at
+            self._end()
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, chunk: list[Job]) -> Future[list[CaseResult]]:
+        """Have a chunk judged; BrokenProcessPool where one of the processes died."""
+        resource_tracker.ensure_running()  # it forgets which signals were to wait
+        with undisturbed():  # a process that just starts has nobody who would heed one
+            return self._pool.submit(_judge_chunk, chunk)
+
+    def renew(self) -> None:
+        """Take other processes, after one of these died."""
+        self._end()
+        self._pool.shutdown(cancel_futures=True)
+        self._pool = self._new()
+
+    def _end(self) -> None:
+        for child in set(active_children()) - self._others:
+            child.terminate()
 
 
 def _one_by_one(
@@ -163,16 +192,14 @@ def _one_by_one(
 ) -> list[CaseResult]:
     """Judge the cases of a chunk whose process died, so that only the deadly one is lost."""
     results: list[CaseResult] = []
-    pool = _pool(1, options, accepted)
-    for job in chunk:
-        try:
-            results += pool.submit(_judge_chunk, [job]).result()
-        except BrokenProcessPool:
-            text = "the process that judged it died (killed, or out of memory)"
-            results.append(CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text))
-            pool.shutdown()
-            pool = _pool(1, options, accepted)
-    pool.shutdown()
+    with _Pool(1, options, accepted) as pool:
+        for job in chunk:
+            try:
+                results += pool.submit([job]).result()
+            except BrokenProcessPool:
+                text = "the process that judged it died (killed, or out of memory)"
+                results.append(CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text))
+                pool.renew()
     return results
 
 
@@ -182,6 +209,7 @@ _shared: ContextVar[tuple[ValidateOptions, Acceptance]] = ContextVar("_shared")
 
 def _start(options: ValidateOptions, accepted: Acceptance) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _shared.set((options, accepted))
 
 

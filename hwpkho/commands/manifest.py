@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwpkho import jsontext
 from hwpkho.errors import InputError, UsageError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.text import printable
@@ -115,13 +116,14 @@ def _lines(path: str) -> Iterator[Line]:
 def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
     name = f"line {number}"
     try:
-        item = json.loads(raw)
+        item = jsontext.load(raw, where, surrogates=True)
         if not isinstance(item, dict):
             raise InputError(f"{where}: expected an object with case and inputs")
         if isinstance(item.get("case"), str) and item["case"]:
             name = printable(item["case"])
         else:
             raise InputError(f"{where}: case must be a name")
+        jsontext.check_text(item, where)
         for key in item:
             if key not in _KEYS:
                 raise InputError(f"{where}: unknown key {printable(key)[:40]}")
@@ -136,8 +138,6 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
         )
     except InputError as error:
         return Line(name, number, error=str(error))
-    except (ValueError, RecursionError) as error:
-        return Line(name, number, error=f"{where}: no JSON: {printable(str(error))[:80]}")
 
 
 def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:

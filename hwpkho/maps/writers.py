@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
-from hwpkho.maps import e820, e820_words, efi
+from hwpkho.maps import e820, e820_words, efi, resourcenames
 from hwpkho.maps.forms import iomem
 from hwpkho.maps.ownership import kind
 from hwpkho.maps.view import is_efi
@@ -18,7 +18,7 @@ from hwpkho.model.memmap import Entry
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hwpkho.model.memmap import Map
 
@@ -103,7 +103,7 @@ def iomem_text(map_: Map, arch: str) -> str:
     iomem maps entry by entry; others ascending, neighbours of one kind joined as the kernel does.
     """
     if map_.name == "iomem":
-        return iomem.write(map_.entries)
+        return _written(map_.entries)
     if map_.name in E820_MAPS and not is_efi(map_):
         named = [(e.start, e.end, _RESOURCES.get(e.type, _UNKNOWN_RESOURCE)) for e in map_.entries]
     elif _is_efi(map_) and arch == "x86_64":
@@ -122,7 +122,12 @@ def iomem_text(map_: Map, arch: str) -> str:
             joined[-1] = Entry(last.start, end, name)
         else:
             joined.append(Entry(start, end, name))
-    return iomem.write(joined)
+    return _written(joined)
+
+
+def _written(entries: Sequence[Entry]) -> str:
+    names = resourcenames.plain(e.type for e in entries)
+    return iomem.write([e._replace(type=names[e.type]) for e in entries])
 
 
 def _arm64_resource(map_name: str, entry: Entry, arch: str) -> str | None:

@@ -5,6 +5,7 @@ Nothing in it depends on the time or the machine: the same cases give the same b
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
@@ -32,11 +33,16 @@ def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield f'<testsuites name="hwpkho validate"{_counts(totals)}>\n'
     for _, text in suites:
-        yield text
+        yield _ascii(text)
     notes = [f"{note.code}: {note.message}" for note in context.notes()]
     if notes:
-        yield f"<!-- {_comment(notes)} -->\n"
+        yield _ascii(f"<!-- {_comment(notes)} -->\n")
     yield "</testsuites>\n"
+
+
+def _ascii(text: str) -> str:
+    """What is UTF-8 by its first line must be that in any terminal's encoding."""
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _counts(counts: Iterable[int]) -> str:
@@ -91,4 +97,4 @@ def _open(tag: str, **attributes: str) -> str:
 
 
 def _comment(lines: Iterable[str]) -> str:
-    return "; ".join(lines).replace("--", "- -")
+    return re.sub("-(?=-)", "- ", "; ".join(lines))

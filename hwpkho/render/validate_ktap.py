@@ -6,6 +6,7 @@ before the result line of their check.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.render.checks import checks
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.render.formats import Context
 
 VERSION = "KTAP version 1"
+_DIRECTIVE = re.compile(r"#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))", re.IGNORECASE)
 
 
 def one(result: CaseResult, context: Context) -> Iterator[str]:
@@ -39,7 +41,7 @@ def _case(number: int, result: CaseResult) -> Iterator[str]:
     name = _name(result.case)
     v = result.validation
     if v is None:
-        yield f"not ok {number} {name} # ERROR {result.error}"
+        yield f"not ok {number} {name} # ERROR {_words(result.error or '')}"
         return
     all_checks = list(checks(result))
     yield f"  {VERSION}"
@@ -48,10 +50,15 @@ def _case(number: int, result: CaseResult) -> Iterator[str]:
         for message in check.messages:
             yield f"  # {check.code}: {message}"
         ok = "not ok" if check.status == "fail" else "ok"
-        skip = f" # SKIP {check.why}" if check.status == "skip" else ""
+        skip = f" # SKIP {_words(check.why)}" if check.status == "skip" else ""
         yield f"  {ok} {at} {check.name}{skip}"
     yield f"# {name}: {headline(v)[1]}"
     yield f"{'not ok' if result.exit else 'ok'} {number} {name}"
+
+
+def _words(text: str) -> str:
+    """Of what follows a directive; readers take the last of a line for the one that counts."""
+    return _DIRECTIVE.sub(r"\\x23", text)
 
 
 def _name(case: str) -> str:

@@ -16,6 +16,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hwpkho import jsontext
 from hwpkho.codes import SEVERITIES, Severity
 from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
@@ -123,7 +124,7 @@ class CaptureNote:
     def parse(cls, raw: bytes) -> CaptureNote:
         """Read a note; InputError where it is none."""
         try:
-            document = json.loads(raw)
+            document = jsontext.load(raw, "the note")
             if document["schema"] != SCHEMA:
                 raise InputError(f"its schema is not {SCHEMA}")
             copies = document["copies"]
@@ -143,7 +144,7 @@ class CaptureNote:
                 tuple(_copy(c) for c in copies),
                 document["iomem"],
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"malformed: {type(error).__name__}") from error
         texts = (note.release, note.iomem)
         if note.page_size not in (None, *PAGE_SIZES) or not all(_text_or_none(t) for t in texts):

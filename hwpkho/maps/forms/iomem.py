@@ -214,6 +214,6 @@ def write(entries: Iterable[Entry]) -> str:
     lines = []
     for entry in entries:
         depth = entry.attributes.get("depth")
-        indent = "  " * (min(depth, _MAX_DEPTH) if isinstance(depth, int) else 0)
+        indent = "  " * (min(max(depth, 0), _MAX_DEPTH) if isinstance(depth, int) else 0)
         lines.append(f"{indent}{entry.start:08x}-{entry.end:08x} : {entry.type}\n")
     return "".join(lines)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from hwpkho import jsontext
 from hwpkho.codes import problem, registry
 from hwpkho.codes.memmap import LOST_LINES
 from hwpkho.errors import InputError
@@ -48,10 +48,7 @@ class MemmapJson(FileForm):
             raise InputError(
                 f"{shown}: a document of {len(data)} bytes, at most {MAX_SIZE} are read"
             )
-        try:
-            document = json.loads(bytes(data).decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{shown}: no JSON document: {printable(str(error))}") from error
+        document = jsontext.load(data, shown)
         try:
             if document["schema"] != SCHEMA:
                 raise InputError(f"{shown}: schema is not {SCHEMA}")

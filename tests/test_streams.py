@@ -1,0 +1,187 @@
+"""Terminals of any encoding, streams that are full or gone, signals, too few descriptors."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from hwpkho.cli import main
+
+PROGRAM = [sys.executable, "-m", "hwpkho"]
+ENCODINGS = ["ascii", "latin-1", "cp437"]
+#: A C locale without Python's own remedies.
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+FULL = Path("/dev/full")
+NAME = "d\u00e9j\u00e0-\u2026\u4e2d-\udcff"
+
+
+def run(*args, env=None, **more):
+    return subprocess.run(
+        [*PROGRAM, *map(str, args)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **(env or {})},
+        **more,
+    )
+
+
+def shown(encoding, *args):
+    """Run in this process, in a terminal of such an encoding; return exit code and bytes."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, "strict") for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["hwpkho", *map(str, args)])
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+            main.run()
+        out.flush()
+        err.flush()
+    written = [stream.buffer.getvalue() for stream in (out, err)]
+    if encoding == "ascii":
+        assert all(text.isascii() for text in written)
+    return end.value.code or 0, *written
+
+
+@pytest.fixture
+def strange(tmp_path):
+    """A batch whose case, and files, have names that no single encoding has."""
+    folder = tmp_path / "batch" / NAME
+    folder.mkdir(parents=True)
+    (folder / "l\u2026").write_text("0x10\n")
+    (folder / "map").write_text("00100000-bfffffff : System RAM \u2026\n")
+    return tmp_path / "batch"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("command", [None, *main.COMMANDS])
+def test_help_in_any_encoding(command, encoding):
+    code, out, err = shown(encoding, *([command] if command else []), "--help")
+    assert (code, err) == (0, b"")
+    assert b"Examples:" in out or b"Usage:" in out
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_messages_and_reports_in_any_encoding(encoding, strange):
+    map_ = next(strange.rglob("map"))
+    assert shown(encoding, "decode", "\u2026")[0] == 3
+    assert shown(encoding, "\u2026")[0] == 2
+    assert shown(encoding, "validate", "--fail-on", "\u2026")[0] == 2
+    assert shown(encoding, "memmap", "--to", "iomem", map_)[0] == 0
+    assert shown(encoding, "memmap", map_)[0] == 0
+    for name in ("text", "json", "ktap", "junit", "sarif"):
+        code, out, _ = shown(
+            encoding, "validate", "--batch", strange, "--jobs", 1, "--format", name
+        )
+        assert code == 0
+        if name == "junit":
+            assert ET.fromstring(out).find("testsuite").get("name").startswith("d\u00e9j\u00e0-")
+        if name in ("json", "sarif"):
+            json.loads(out)
+
+
+def test_a_c_locale(strange):
+    for args in (["decode", "--help"], ["validate", "--batch", strange], ["decode", "\u2026"]):
+        got = run(*args, env=C_LOCALE)
+        assert got.returncode == 3 * (args[1] == "\u2026"), got.stderr
+        assert (got.stdout + got.stderr).isascii()
+
+
+def test_what_an_encoding_lacks_is_escaped():
+    for encoding, there in (
+        ("ascii", b"\\u2026"),
+        ("latin-1", b"\\u2026"),
+        ("utf-8", b"\xe2\x80\xa6"),
+    ):
+        got = run("decode", "--help", env={"PYTHONIOENCODING": encoding})
+        assert b"one 0x" + there + b" a line" in got.stdout
+
+
+def test_a_full_standard_error_changes_no_exit_code(tmp_path):
+    """Nor does what Python itself still has to write at its end."""
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "m.jsonl").write_text('{"case": "a", "inputs": ["l"]}\n{"case": "b"}\n')
+    for code, args in (
+        (0, ["merge", "l", "l"]),
+        (0, ["encode", "l", "--at", "0x60000000", "--no-scratch", "-o", "e"]),
+        (2, ["nothing"]),
+        (2, []),
+        (3, ["decode", "none"]),
+        (3, ["validate", "--batch", "m.jsonl", "--json"]),
+    ):
+        for unbuffered in ("", "1") if code == 3 else ("",):
+            with FULL.open("wb") as full:
+                got = subprocess.run(
+                    [*PROGRAM, *args],
+                    stdout=subprocess.PIPE,
+                    stderr=full,
+                    check=False,
+                    cwd=tmp_path,
+                    env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                )
+            assert got.returncode == code, args
+    assert len(json.loads(got.stdout)["results"]) == 2
+
+
+@pytest.mark.parametrize("args", [["--help"], ["merge", "LIST"]])
+def test_a_full_standard_output_is_an_error(args, tmp_path):
+    (tmp_path / "LIST").write_text("0x10\n")
+    with FULL.open("wb") as full:
+        got = subprocess.run(
+            [*PROGRAM, *args], stdout=full, stderr=subprocess.PIPE, check=False, cwd=tmp_path
+        )
+    assert got.returncode == 3
+    assert got.stderr.splitlines()[0].endswith(b"No space left on device")
+    assert b"Traceback" not in got.stderr
+
+
+@pytest.mark.parametrize("descriptors", [5, 8])
+def test_too_few_file_descriptors(descriptors, tmp_path):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+    (tmp_path / "m.jsonl").write_text('{"case": "a", "inputs": ["l"]}\n' * 2)
+    (tmp_path / "l").write_text("1\n")
+    (tmp_path / "seg").mkdir()
+    for i in range(8):
+        (tmp_path / "seg" / f"0x{i:x}000.bin").write_bytes(bytes(4096))
+    for args in (
+        ["decode", "seg"], ["validate", "l"], ["validate", "--batch", "m.jsonl", "--jobs", "2"],
+    ):  # fmt: skip
+        got = run(*args, cwd=tmp_path, preexec_fn=few)
+        assert got.returncode in (0, 3)
+        assert len(got.stderr.splitlines()) == (got.returncode == 3), got.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_batch_that_is_ended_says_so_in_one_line(number, code, tmp_path):
+    """As Ctrl-C does: every process of the batch gets the signal."""
+    (tmp_path / "l").write_text("\n".join(map(str, range(0, 200_000, 2))))
+    lines = [json.dumps({"case": f"c{i}", "inputs": ["l"]}) for i in range(500)]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    for delay in (0.2, 1.0):
+        child = subprocess.Popen(
+            [*PROGRAM, "validate", "--batch", "m.jsonl", "--json", "--jobs", "2"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(delay)
+        os.killpg(child.pid, number)
+        _, err = child.communicate(timeout=60)
+        said = {130: b"hwpkho: interrupted\n", 143: b"hwpkho: ended by SIGTERM\n"}[code]
+        assert (child.returncode, err) == (code, said)
+        for _ in range(100):  # nothing is left behind
+            try:
+                os.killpg(child.pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("a process of the batch is still there")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho import opening
 from hwpkho.codecs import efi_table, fdt, pfnlist
 from hwpkho.codecs import hwpoison as blobs
 from hwpkho.codecs import root as roots
@@ -143,11 +145,10 @@ def _folder(folder: Path) -> Recognised:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
     source = raw.open_segments(folder)
     source.to_load = True
-    path = folder / HANDOVER_JSON
-    if not path.is_file():
+    path = str(folder / HANDOVER_JSON)
+    if not os.path.lexists(path):
         return Memory(source)
-    with path.open("rb") as file:
-        told = handover_json(file.read(_MAX_STRUCTURE), printable(str(path)))
+    told = handover_json(opening.small(path, _MAX_STRUCTURE), printable(path))
     source.arch = told.arch
     return Memory(source, told.handed, told.page_size)
 

@@ -328,7 +328,8 @@ def test_folder_that_cannot_be_read_is_no_map(tmp_path: Path) -> None:
     assert not SysfsMemmap().sniff(tmp_path / "missing", b"")
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "start").symlink_to("/dev/zero")
-    assert not SysfsMemmap().sniff(tmp_path, b"")
+    with pytest.raises(InputError, match="is a character device"):
+        SysfsMemmap().read(tmp_path, memoryview(b""))
     (tmp_path / "0" / "end").write_bytes(bytes(5000))
     with pytest.raises(InputError, match="more than 4096 bytes"):
         folder(tmp_path)

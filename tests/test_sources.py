@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.cases import read_case
-from hwpkho.errors import InputError
+from hwpkho.errors import InputError, ReadError
 from hwpkho.sources.elf import open_elf
 from hwpkho.sources.files import FileBytes
 from hwpkho.sources.overlay import CombinedSource, PieceSource
@@ -110,7 +110,6 @@ def test_combined(tmp_path_factory):
     assert list(both.find_pages(MAGIC)) == [3 * PAGE]
     assert list(both.extents()) == [(PAGE, 3 * PAGE)]
     assert both.name == f"{first.name}, {second.name}"
-    both.let_go(PAGE, PAGE)
     assert both.read(PAGE, PAGE) == b"a" * PAGE
     both.close()
 
@@ -141,28 +140,28 @@ def test_pieces():
 # --- files
 
 
-def test_a_pipe_is_spooled(tmp_path):
+def _feed(pipe, data):
+    with os.fdopen(pipe, "wb") as into:
+        into.write(data)
+
+
+def test_a_pipe_that_was_handed_over_is_spooled():
+    """As ``<(xz -dc core.xz)`` gives one."""
     m = Machine()
     m.handover()
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    feeder = threading.Thread(target=pipe.write_bytes, args=(m.elf(),))
+    out, into = os.pipe()
+    feeder = threading.Thread(target=_feed, args=(into, m.elf()))
     feeder.start()
-    (h,) = read_case([str(pipe)]).handovers
+    (h,) = read_case([f"/dev/fd/{out}"]).handovers
     feeder.join()
+    os.close(out)
     assert h.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
 
 
-def test_a_file_that_cannot_be_mapped_is_read(tmp_path, monkeypatch):
-    """As /proc/kcore and /dev/mem: everything goes through pread()."""
-
-    def refuse(*_args, **_options):
-        raise OSError(19, "No such device")
-
+def test_a_file_is_read_where_it_is_asked_for(tmp_path):
     m = Machine(arch="x86_64")
     m.handover()
     path = m.save(tmp_path)
-    monkeypatch.setattr("hwpkho.sources.files.mmap.mmap", refuse)
     (h,) = read_case([str(path)]).handovers
     assert h.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
     with FileBytes(str(path)) as file:
@@ -171,21 +170,29 @@ def test_a_file_that_cannot_be_mapped_is_read(tmp_path, monkeypatch):
         assert bytes(file.read(1 << 63, 3)) == b""
         assert bytes(file.read(file.size - 1, 3)) == path.read_bytes()[-1:]
         assert list(file.data_ranges()) == [(0, file.size)]
-        file.let_go(0, file.size)
 
 
-def test_what_cannot_be_read_is_absent(tmp_path, monkeypatch):
-    """A hole of /proc/kcore or /dev/mem."""
+@pytest.mark.parametrize("blocks", [0, 8])
+def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
+    """A hole of /proc/kcore or /dev/mem; a disk that fails."""
 
     def refuse(*_args, **_options):
         raise OSError(5, "Input/output error")
 
     path = tmp_path / "x"
     path.write_bytes(b"data")
-    monkeypatch.setattr("hwpkho.sources.files.mmap.mmap", refuse)
+    status = list(path.stat())
+    monkeypatch.setattr(
+        "hwpkho.sources.files.os.fstat",
+        lambda _fd: os.stat_result(status, {"st_blocks": blocks}),
+    )
     with FileBytes(str(path)) as file:
         monkeypatch.setattr("hwpkho.sources.files.os.pread", refuse)
-        assert bytes(file.read(0, 4)) == b""
+        if blocks:
+            with pytest.raises(ReadError, match="Input/output error at offset 0x0"):
+                file.read(0, 4)
+        else:
+            assert bytes(file.read(0, 4)) == b""
 
 
 def test_a_file_system_without_holes(tmp_path, monkeypatch):

@@ -283,8 +283,8 @@ def test_stale_entries_fail_only_where_notes_do(replay, tmp_path):
         ('accept = "HP601"\n', "accept must be a list"),
         ("accept = [1]\n", "entry 1: expected a table"),
         ("no toml\n", "neither TOML nor JSON"),
-        ("{no json", "neither TOML nor JSON"),
-        ("{" + '"accept":[' * 100000, "neither TOML nor JSON"),
+        ("{no json", "no JSON document"),
+        ("{" + '"accept":[' * 100000, "no JSON document"),
         ("\xff\xfe", "neither TOML nor JSON"),
     ],
 )

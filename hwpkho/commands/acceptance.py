@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwpkho import opening
 from hwpkho.codecs import baseline
 from hwpkho.codes import names
 from hwpkho.codes.policy import BASELINE_STALE
-from hwpkho.errors import InputError
 from hwpkho.model.caseresult import CaseResult, FailOn, Suppressed, fails
 from hwpkho.model.validation import Finding, finding
 from hwpkho.text import printable
@@ -64,11 +64,8 @@ def acceptance(
 
 
 def _read(path: str) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(baseline.MAX_SIZE + 1)
-    except OSError as error:
-        raise InputError(f"{printable(path)}: {error.strerror or error}") from error
+    with os.fdopen(opening.stream(path), "rb") as file:
+        return file.read(baseline.MAX_SIZE + 1)
 
 
 def apply(

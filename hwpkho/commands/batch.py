@@ -19,7 +19,7 @@ from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
 from hwpkho.model.caseresult import CaseResult
 from hwpkho.text import printable
-from hwpkho.undisturbed import undisturbed
+from hwpkho.undisturbed import ENDING, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -209,10 +209,16 @@ _shared: ContextVar[tuple[ValidateOptions, Acceptance]] = ContextVar("_shared")
 
 def _start(options: ValidateOptions, accepted: Acceptance) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _shared.set((options, accepted))
 
 
 def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
+    """Judge cases. Only here a process can be ended: one that died while it spoke to the first
+    process, or held what the others wait for, would leave all of them waiting.
+    """
     shared = _shared.get()
-    return [judge(job, *shared) for job in chunk]
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        return [judge(job, *shared) for job in chunk]
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho import inputs
+from hwpkho import inputs, opening
 from hwpkho.codecs import efi_table, fdt, pfnlist
 from hwpkho.errors import InputError
 from hwpkho.sources import raw
@@ -63,8 +63,7 @@ def cases(folder: Path) -> list[str]:
         if path.is_dir():
             names.append(path.name)
         elif path.is_file():
-            with path.open("rb") as file:
-                own = own or raw.is_segment_name(path.name) or _is_image(file.read(16))
+            own = own or raw.is_segment_name(path.name) or _is_image(opening.small(str(path), 16))
     if own:
         shown = printable(str(folder))
         raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
@@ -102,8 +101,7 @@ def with_handed(options: ValidateOptions, contents: Contents) -> ValidateOptions
     """Return ``options`` completed by what the case's own ``handover.json`` says."""
     if contents.handed is None:
         return options
-    with contents.handed.open("rb") as file:
-        text = file.read(_HEAD)
+    text = opening.small(str(contents.handed), _HEAD)
     handed, page_size, arch = inputs.handover_json(text, printable(str(contents.handed)))
     case = options.case
     scratch = case.kho_scratch
@@ -131,7 +129,7 @@ def _file_role(path: Path) -> Role:
     shown = printable(str(path))
     if not path.is_file():
         raise InputError(f"{shown}: neither a file nor a folder")
-    with FileBytes(str(path)) as file:
+    with FileBytes(str(path), inside=True) as file:
         if not file.size:
             raise InputError(f"{shown}: the file is empty")
         head = bytes(file.read(0, _HEAD))

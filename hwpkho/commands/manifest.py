@@ -8,11 +8,12 @@ words; they count before those of the command line.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwpkho import jsontext
+from hwpkho import jsontext, opening
 from hwpkho.errors import InputError, UsageError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.text import printable
@@ -91,7 +92,7 @@ def _lines(path: str) -> Iterator[Line]:
     shown = printable(path)
     seen: dict[str, int] = {}
     try:
-        with Path(path).open("rb") as file:
+        with os.fdopen(opening.stream(path), "rb") as file:
             number = 0
             if b"\0" in file.read(_HEAD):
                 raise InputError(f"{shown}: a binary file; expected a JSON object a line")

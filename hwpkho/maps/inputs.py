@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import mmap
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from hwpkho.errors import InputError
+from hwpkho import opening
+from hwpkho.errors import InputError, ReadError
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -22,7 +20,7 @@ HEAD = 1 << 16
 #: A log is read in pieces of so many bytes.
 PIECE = 1 << 16
 
-#: Largest pipe or /proc file that is read whole (for a form that is a whole file).
+#: Largest input that is read whole (for a form that is a whole file), bytes.
 MAX_WHOLE = 256 << 20
 
 
@@ -38,23 +36,16 @@ class Input:
         """Open ``path``. Raises InputError where it cannot be read or is a disk or a terminal."""
         self.path = path
         self.shown = "standard input" if path == "-" else printable(path)
-        self._map: mmap.mmap | None = None
-        self._fd = -1
+        self._fd = opening.stream(path)
         try:
-            if path == "-":
-                if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
-                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-                self._fd = os.dup(sys.stdin.fileno())
-            else:
-                self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             status = os.fstat(self._fd)
-            self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-            self._sparse = status.st_blocks * 512 < self._size
             if stat.S_ISBLK(status.st_mode) or (
                 stat.S_ISCHR(status.st_mode) and not os.isatty(self._fd)
             ):
                 raise InputError(f"{self.shown}: is a device, no file with a memory map")
-            self.head = self._read(HEAD)
+            self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self._sparse = status.st_blocks * 512 < self._size
+            self.head = opening.read_all(self._fd, HEAD)
         except OSError as error:
             self.close()
             raise InputError(f"{self.shown}: {error.strerror or error}") from error
@@ -69,31 +60,32 @@ class Input:
         self.close()
 
     def close(self) -> None:
-        """Release the file; a view of the whole keeps its bytes until it is gone."""
-        self._map = None
+        """Release the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
-    def _read(self, size: int) -> bytes:
-        """Return ``size`` bytes, fewer only at the end; a pipe gives little at a time."""
-        parts = []
-        while size > 0 and (part := os.read(self._fd, size)):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+    def whole(self, enough: int | None = None) -> memoryview:
+        """Return all bytes, or the first ``enough``.
 
-    def whole(self) -> memoryview:
-        """Return all bytes. Raises InputError where a pipe holds more than 256 MiB."""
+        Raises InputError where all are more than 256 MiB.
+        """
         if len(self.head) < HEAD:
             return memoryview(self.head)
-        if self._size:
-            self._map = mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ)
-            return memoryview(self._map)
-        rest = self._read(MAX_WHOLE)
-        if len(rest) == MAX_WHOLE:
-            raise InputError(f"{self.shown}: more than {MAX_WHOLE >> 20} MiB; give it as a file")
+        most = MAX_WHOLE if enough is None else min(enough, MAX_WHOLE)
+        rest = opening.read_all(self._fd, most - HEAD) if self._size <= most or enough else b""
+        self._check_size()
+        if enough is None and (self._size > most or len(rest) == most - HEAD):
+            raise InputError(f"{self.shown}: more than {most >> 20} MiB are no memory map")
         return memoryview(self.head + rest)
+
+    def _check_size(self) -> None:
+        size = os.fstat(self._fd).st_size
+        if size < self._size:
+            raise ReadError(
+                f"{self.shown}: became shorter while it was read: {size} of {self._size} bytes "
+                "are left"
+            )
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes from the beginning in pieces; the holes of a sparse file are left out."""
@@ -103,6 +95,7 @@ class Input:
                 self._skip_hole()
             piece = os.read(self._fd, PIECE)
             if not piece:
+                self._check_size()
                 return
             yield piece
 

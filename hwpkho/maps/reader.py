@@ -170,7 +170,8 @@ def _read(path: str) -> Reading:
         as_path = Path(path)
         for form in registry.file_forms():
             if form.sniff(as_path, source.head):
-                return _of_file(source.shown, form.name, form.read(as_path, source.whole()))
+                data = source.whole(form.enough)
+                return _of_file(source.shown, form.name, form.read(as_path, data))
         return _read_log(source)
 
 

@@ -85,9 +85,5 @@ class Source(ABC):
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
 
     @abstractmethod
-    def let_go(self, phys: int, size: int) -> None:
-        """Say that ``size`` bytes at ``phys`` are not needed again soon; they stay readable."""
-
-    @abstractmethod
     def close(self) -> None:
         """Give back what the source holds; reading afterwards is an error."""

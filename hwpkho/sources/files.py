@@ -1,70 +1,62 @@
-"""Bytes of a file, mapped where the kernel allows it, read piecewise where not."""
+"""Bytes of a file, read where they are asked for.
+
+Nothing is mapped: a file that becomes shorter under a mapping ends the program with SIGBUS.
+"""
 
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import stat
-import sys
 from typing import TYPE_CHECKING, Self
 
-from hwpkho.errors import InputError
+from hwpkho import opening
+from hwpkho.errors import InputError, ReadError
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
-#: A scan lets go of the mapped pages behind it after so many bytes, to keep its footprint small.
-WINDOW = 16 << 20
+#: So many bytes are searched at once: they fit into a processor's cache.
+WINDOW = 1 << 20
 
 
 class FileBytes:
-    """A read-only file as bytes: ``size`` of them, in slices that cost no copy where mapped.
+    """A read-only file as bytes: ``size`` of them.
 
-    Regular files are mapped. /proc/kcore, /dev/mem and the like cannot be: those are read with
-    pread(), and ``size`` is what the kernel says it is, or 2^63 - 1 where it says nothing
-    (``endless``: such a file can be read, but not searched).
+    Of /proc/kcore, /dev/mem and the like ``size`` is what the kernel says it is, or 2^63 - 1 where
+    it says nothing (``endless``: such a file can be read, but not searched), and what cannot be
+    read is absent. Of files on a disk it is an error.
     """
 
     endless = False
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, inside: bool = False) -> None:
         """Open ``path``; ``-`` is standard input, spooled to an unnamed temporary file.
 
-        Raises InputError where it cannot be opened or is a directory.
+        What lies ``inside`` a folder must be a file. Raises InputError where it cannot be opened.
         """
         self.path = "stdin" if path == "-" else path
-        self._map: mmap.mmap | None = None
         self._fd = -1
-        self._view = memoryview(b"")
+        self._gaps = False
+        self._fd = opening.regular(path) if inside else opening.memory(path)
         try:
-            self._fd = _spool_stdin() if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             status = os.fstat(self._fd)
-            if stat.S_ISDIR(status.st_mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+            if path == "-" or not _is_seekable(status.st_mode):
                 pipe, self._fd = self._fd, -1
                 self._fd = _spool(pipe)
                 status = os.fstat(self._fd)
             self.size = status.st_size
-            if stat.S_ISREG(status.st_mode) and self.size:
-                self._map_it()
-            elif stat.S_ISBLK(status.st_mode):
+            # Files of /proc have no blocks; nor have those of one hole, of which no read fails.
+            self._gaps = not stat.S_ISREG(status.st_mode) or not status.st_blocks
+            if stat.S_ISBLK(status.st_mode):
                 self.size = os.lseek(self._fd, 0, os.SEEK_END)
             elif stat.S_ISCHR(status.st_mode):
                 self.size, self.endless = (1 << 63) - 1, True
         except OSError as error:
             self.close()
             raise InputError(f"{printable(path)}: {error.strerror or error}") from error
-
-    def _map_it(self) -> None:
-        try:
-            self._map = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
-        except (OSError, ValueError, OverflowError):
-            return  # /proc/kcore: regular by its mode, but not mappable
-        self._view = memoryview(self._map)
 
     def __enter__(self) -> Self:
         return self
@@ -83,30 +75,51 @@ class FileBytes:
             self.close()
 
     def close(self) -> None:
-        """Release the file; views handed out earlier keep a mapping alive until they are gone."""
-        self._view = memoryview(b"")
-        self._map = None
+        """Release the file; what was read stays."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def read(self, offset: int, size: int) -> memoryview:
-        """Return up to ``size`` bytes from ``offset`` on; fewer only at the end of the file."""
-        if self._map is not None:
-            return self._view[offset : offset + size]
-        if not 0 <= offset < 1 << 63:
+        """Return up to ``size`` bytes from ``offset`` on; fewer only at the end of the file.
+
+        Raises ReadError where it is shorter by now than when it was opened, or cannot be read.
+        """
+        if not 0 <= offset < self.size:
             return memoryview(b"")
-        size = min(size, max(0, self.size - offset))
+        size = min(size, self.size - offset)
         try:
-            return memoryview(os.pread(self._fd, size, offset))
-        except OSError:
-            return memoryview(b"")  # a hole of /proc/kcore or /dev/mem: absent
+            data = os.pread(self._fd, size, offset)
+            if len(data) < size:
+                data = self._rest(data, offset, size)
+        except OSError as error:
+            if self._gaps:
+                return memoryview(b"")  # a hole of /proc/kcore or /dev/mem: absent
+            raise ReadError(
+                f"{printable(self.path)}: {error.strerror or error} at offset 0x{offset:x}"
+            ) from error
+        return memoryview(data)
+
+    def _rest(self, data: bytes, offset: int, size: int) -> bytes:
+        """A read gives 2 GiB at most, and less where a signal came."""
+        parts, at = [data], len(data)
+        while at < size and (more := os.pread(self._fd, size - at, offset + at)):
+            parts.append(more)
+            at += len(more)
+        if at < size:
+            self._check_size()
+        return b"".join(parts)
+
+    def _check_size(self) -> None:
+        status = os.fstat(self._fd)
+        if stat.S_ISREG(status.st_mode) and status.st_size < self.size:
+            raise ReadError(
+                f"{printable(self.path)}: became shorter while it was read: {status.st_size} of "
+                f"{self.size} bytes are left"
+            )
 
     def data_ranges(self) -> Iterator[tuple[int, int]]:
         """Yield ``(start, end)``, end exclusive, of the parts that are no holes, ascending."""
-        if self._map is None:
-            yield 0, self.size
-            return
         at = 0
         while at < self.size:
             try:
@@ -114,8 +127,9 @@ class FileBytes:
                 end = os.lseek(self._fd, start, os.SEEK_HOLE)
             except OSError as error:
                 if error.errno == errno.ENXIO:
+                    self._check_size()
                     return
-                start, end = at, self.size  # a file system without holes
+                start, end = at, self.size  # a file system without holes, or a device
             yield start, min(end, self.size)
             at = end
 
@@ -131,8 +145,7 @@ class FileBytes:
             begin = start + (phase - start) % step
             for window in range(begin, end, WINDOW - WINDOW % step):
                 stop = min(window + WINDOW - WINDOW % step, end)
-                view = self.read(window, stop - window)
-                heads = bytes(view[::step])
+                heads = bytes(self.read(window, stop - window)[::step])
                 for magic in magics:
                     hit = heads.find(magic[0])
                     while hit >= 0:
@@ -140,14 +153,6 @@ class FileBytes:
                         if offset + len(magic) <= end and self.read(offset, len(magic)) == magic:
                             yield offset, len(magic)
                         hit = heads.find(magic[0], hit + 1)
-                del view
-                self.let_go(window, stop)
-
-    def let_go(self, start: int, end: int) -> None:
-        """Drop the mapped pages of a part that is not needed again soon; it stays readable."""
-        if self._map is not None:
-            start &= ~(mmap.PAGESIZE - 1)
-            self._map.madvise(mmap.MADV_DONTNEED, start, min(end, self.size) - start)
 
 
 class HeldBytes(FileBytes):
@@ -156,17 +161,15 @@ class HeldBytes(FileBytes):
     def __init__(self, path: str, data: memoryview) -> None:
         """Show ``data`` (bytes) under the name ``path``."""
         self.path, self.size = path, len(data)
-        self._map, self._fd, self._view = None, -1, data
+        self._fd, self._data = -1, data
 
     def read(self, offset: int, size: int) -> memoryview:
         """See :meth:`FileBytes.read`."""
-        return self._view[offset : offset + size]
+        return self._data[offset : offset + size]
 
 
-def _spool_stdin() -> int:
-    if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    return _spool(os.dup(sys.stdin.fileno()))
+def _is_seekable(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode)
 
 
 def _spool(pipe: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
-from hwpkho.sources.files import WINDOW, FileBytes
+from hwpkho.sources.files import FileBytes
 from hwpkho.text import printable
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Flattened(FileBytes):
         self.size = ends[-1] if ends else 0
 
     def _blocks(self, name: str) -> tuple[array[int], array[int], array[int]]:
-        file, at, seen = self._file, _FIRST_BLOCK, 0
+        file, at = self._file, _FIRST_BLOCK
         starts, sizes, origins = array("Q"), array("Q"), array("Q")
         while True:
             head = file.read(at, _BLOCK.size)
@@ -111,9 +111,6 @@ class Flattened(FileBytes):
                 sizes.append(size)
                 origins.append(at)
             at += size
-            if at - seen >= WINDOW:
-                file.let_go(seen, at)
-                seen = at
         if len(sizes) > _MANY and sum(sizes) < len(sizes) * _CRUMB:
             raise InputError(
                 f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is no "
@@ -171,15 +168,6 @@ class Flattened(FileBytes):
             last = end
         if last > first:
             yield first, last
-
-    def let_go(self, start: int, end: int) -> None:
-        """See :meth:`FileBytes.let_go`."""
-        i = max(0, bisect_right(self._start, start) - 1)
-        k = bisect_left(self._start, end)
-        if i < k:
-            origins = self._origin[i:k]
-            longest = max(map(int.__sub__, self._end[i:k], self._start[i:k]))
-            self._file.let_go(min(origins), max(origins) + longest)
 
 
 def _resolve(

@@ -81,9 +81,6 @@ class KdumpSource(Source):
         self._shift = page_shift(header.block_size)
         self._cache: OrderedDict[int, memoryview] = OrderedDict()
 
-    def let_go(self, phys: int, size: int) -> None:
-        """See :meth:`Source.let_go`; of what was unpacked only so much is kept anyway."""
-
     def close(self) -> None:
         """Close the file."""
         self._cache.clear()

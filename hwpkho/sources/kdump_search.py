@@ -15,7 +15,6 @@ from hwpkho.errors import InputError
 from hwpkho.sources import decompress
 from hwpkho.sources.base import MIN_PAGE
 from hwpkho.sources.decompress import DamagedPageError
-from hwpkho.sources.files import WINDOW
 from hwpkho.sources.kdump_header import DESC, columns
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class _Search:
         self.first_damaged: DamagedPageError | None = None
 
     def run(self) -> Iterator[int]:
-        pages, kept, high = self.pages, 0, 0
+        pages = self.pages
         for first, raw in self.batches():
             offsets, words = columns(raw)
             equal = raw[DESC.size :] == raw[: -DESC.size]
@@ -68,10 +67,6 @@ class _Search:
             for i, (offset, word) in enumerate(zip(offsets, words, strict=True)):
                 for start in self.look(offset, word):
                     yield pages.bitmap.select(first + i) * pages.block_size + start
-            high = max(high, min(max(offsets), pages.file.size))
-            if high - kept >= WINDOW:
-                pages.file.let_go(kept, high)
-                kept = high
         if self.first_damaged is not None:
             more = f", as were {self.damaged - 1} more" if self.damaged > 1 else ""
             message = f"{self.first_damaged}; it was passed over{more}"

@@ -86,13 +86,6 @@ class MappedSource(Source):
             return data if len(data) == size else None
         return self._join(i, phys, size)
 
-    def let_go(self, phys: int, size: int) -> None:
-        """See :meth:`Source.let_go`."""
-        i = bisect_right(self._phys, phys) - 1
-        if i >= 0 and phys - self._phys[i] + size <= self._size[i]:
-            start = self._offset[i] + phys - self._phys[i]
-            self._files[self._file[i]].let_go(start, start + size)
-
     def _join(self, i: int, phys: int, size: int) -> memoryview | None:
         end, last = phys + size, i
         reached = self._phys[i] + self._size[i]

@@ -86,11 +86,6 @@ class CombinedSource(Source):
         if end > start:
             yield start, end - start
 
-    def let_go(self, phys: int, size: int) -> None:
-        """See :meth:`Source.let_go`."""
-        for source in self._sources:
-            source.let_go(phys, size)
-
     def close(self) -> None:
         """Close all of them."""
         for source in self._sources:
@@ -121,9 +116,6 @@ class PieceSource(Source):
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`; pieces that touch are not merged."""
         return ((start, len(data)) for start, data in self._pieces if data)
-
-    def let_go(self, phys: int, size: int) -> None:
-        """See :meth:`Source.let_go`; the pieces are not mapped."""
 
     def close(self) -> None:
         """See :meth:`Source.close`; no file is open."""

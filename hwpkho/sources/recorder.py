@@ -79,10 +79,6 @@ class Recorder(Source):
         """See :meth:`Source.extents`."""
         return self.inner.extents()
 
-    def let_go(self, phys: int, size: int) -> None:
-        """See :meth:`Source.let_go`."""
-        self.inner.let_go(phys, size)
-
     def close(self) -> None:
         """Close the source that is watched."""
         self.inner.close()

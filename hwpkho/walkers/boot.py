@@ -119,8 +119,6 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
             continue
         data = bytes(piece)
         hit = data.find(what)
-        del piece
-        source.let_go(at, length)
         while hit >= 0:
             yield at + hit
             hit = data.find(what, hit + 1)

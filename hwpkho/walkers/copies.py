@@ -7,9 +7,11 @@ each area).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho import opening
 from hwpkho.codecs import fdt
 from hwpkho.codecs import root as roots
 from hwpkho.codes import Problem, problem
@@ -120,14 +122,14 @@ def _role_of(side: Path) -> Role | None:
 def _side(folder: Path, role: Role | None) -> Copy:
     copy = Copy(printable(str(folder)), role)
     root = folder / "fdt"
-    if root.is_file():
+    if os.path.lexists(root):
         raw = _read(root)
         if raw[:4] == fdt.MAGIC and len(raw) >= fdt.HEADER_SIZE:
             copy.fdt = raw
         else:
             copy.problems.append(_unusable(f"{copy.label}/fdt", raw))
     blobs = folder / _BLOBS
-    names = sorted(p for p in blobs.iterdir() if p.is_file()) if blobs.is_dir() else []
+    names = sorted(p for p in blobs.iterdir() if not p.is_dir()) if blobs.is_dir() else []
     if len(names) > _MAX_SUBTREES:
         raise InputError(f"{printable(str(blobs))}: more than {_MAX_SUBTREES} files")
     for path in names:
@@ -148,15 +150,14 @@ def _unusable(name: str, raw: bytes) -> Problem:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        raw = file.read(MAX_FILE + 1)
+    raw = opening.small(str(path), MAX_FILE)
     if len(raw) > MAX_FILE:
         raise InputError(f"{printable(str(path))}: more than {MAX_FILE} bytes")
     return raw
 
 
 def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
-    if not phys.is_file() or not length.is_file():
+    if not os.path.lexists(phys) or not os.path.lexists(length):
         return None
     starts, sizes = _numbers(phys), _numbers(length)
     if len(starts) != len(sizes):

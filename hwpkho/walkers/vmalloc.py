@@ -263,7 +263,6 @@ def read_array(
             )
             return None
         words.frombytes(data)
-        source.let_go(start, n)  # or the array would be held twice
         left -= n
     if sys.byteorder == "big":
         words.byteswap()

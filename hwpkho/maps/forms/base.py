@@ -118,10 +118,12 @@ class FileForm(ABC):
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table: what it is and where a user finds it.
+        enough: Bytes from the beginning that :meth:`read` needs; None: all of them.
     """
 
     name: str
     about: str
+    enough: int | None = None
 
     @abstractmethod
     def sniff(self, path: Path, head: bytes) -> bool:

@@ -27,6 +27,7 @@ class Capture(FileForm):
 
     name = "capture"
     about = "a core that hwpkho capture took of a running kernel"
+    enough = 32 << 20  # headers and notes stand first
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`. Every ELF file: :meth:`read` says which hold no map."""

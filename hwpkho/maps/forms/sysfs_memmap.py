@@ -8,9 +8,11 @@ order in which they are listed means nothing.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hwpkho import opening
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_forms import INCOMPLETE
 from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
@@ -244,13 +246,12 @@ def _files(folder: Path) -> Iterator[tuple[int, str, Path]]:
         if entry.name.isascii() and entry.name.isdigit() and len(entry.name) <= 6:
             for field in sorted(FIELDS):
                 file = entry / field
-                if file.is_file():
+                if os.path.lexists(file):
                     yield int(entry.name), field, file
 
 
 def _content(file: Path, shown: str) -> str:
-    with file.open("rb") as stream:
-        data = stream.read(MAX_VALUE + 1)
+    data = opening.small(str(file), MAX_VALUE)
     if len(data) > MAX_VALUE:
         raise InputError(f"{shown}: {printable(str(file))}: more than {MAX_VALUE} bytes")
     return data.decode("latin-1")

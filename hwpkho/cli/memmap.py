@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -45,7 +44,8 @@ ambiguous."""
     "--to", "target", type=click.Choice(["e820", "iomem", "json"]), help="Write it as such text."
 )
 @options.json_flag
-@click.option("-o", "--output", metavar="OUT", help="Write to a file instead of stdout.")
+@click.option("-o", "--output", metavar="OUT", help="Where to; '-' is standard output.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
 def command(
     files: tuple[str, ...],
     map_name: str | None,
@@ -56,6 +56,7 @@ def command(
     output: str | None,
     *,
     as_json: bool,
+    force: bool,
 ) -> None:
     """Read a memory map of any form and show it.
 
@@ -67,18 +68,19 @@ def command(
         raise UsageError("--json and --to exclude each other")
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once")
+    job.check(output, files, force=force)
     shown = job.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     if as_json or target:
         text = job.as_text(shown, target or "json")
     else:
-        text = _report(shown, output is None)
+        text = _report(shown, output in (None, "-"))
     told = shown.problems if target in ("e820", "iomem") else [g.problem for g in _gaps(shown)]
     for p in told:
         click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
-    if output is None:
+    if output in (None, "-"):
         click.echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        job.save(text, output, force=force)
 
 
 def _gaps(shown: Shown) -> Sequence[Gap]:

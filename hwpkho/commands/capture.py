@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from hwpkho.sources.base import MIN_PAGE
 from hwpkho.sources.capturenote import BootWords, CaptureNote, DebugfsCopy, PassedPage
 from hwpkho.sources.overlay import CombinedSource
 from hwpkho.sources.recorder import Recorder
+from hwpkho.undisturbed import undisturbed
 from hwpkho.walkers import case
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def crop(
     handed = [m.handed for m in images if m.handed]
     if len(handed) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
+    output.check_input(path, *(s for spec in specs for s in (spec, spec.rpartition("@")[0])))
     machine = _Machine(source, copies, handed, options.page_size or told, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
 
@@ -121,8 +124,7 @@ def running(
 def _capture(
     machine: _Machine, path: str, options: CaseOptions, *, scrub: bool, force: bool
 ) -> Captured:
-    if path != output.STDOUT:
-        output.check_file(path, force=force)
+    output.check_file(path, force=force)
     recorder = Recorder(machine.source)
     if options.page_size is None and machine.page_size:
         recorder.page_size_hint = machine.page_size
@@ -145,22 +147,33 @@ def _capture(
         machine.iomem,
     )
     own = list(machine.source.problems)
-    with tempfile.NamedTemporaryFile(prefix="hwpkho-") as core:
-        file = cast("BinaryIO", core)
-        pages = _write(file, recorder, note, page_size or MIN_PAGE, scrub=scrub)
-        if not _alike(core.name, handovers, options, own):
+
+    def write(core: BinaryIO) -> int:
+        nonlocal note
+        where = f"/proc/self/fd/{core.fileno()}"
+        pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
+        if not _alike(where, handovers, options, own):
             # What was only looked at in passing matters here: then it is kept as well.
             recorder.keep_all()
             note = replace(note, boot=(), passed=())
-            pages = _write(file, recorder, note, page_size or MIN_PAGE, scrub=scrub)
-            if not _alike(core.name, handovers, options, own):
+            pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
+            if not _alike(where, handovers, options, own):
                 raise InputError(
                     "the capture does not decode as the original does: give the original itself "
                     "to whoever is to look at it"
                 )
-        core.seek(0)
-        with output.file(path, force=force) as out:
-            shutil.copyfileobj(core, out)
+        return pages
+
+    with output.file(path, force=force, private=True) as out:
+        if out.seekable():
+            pages = write(out)
+        else:
+            with ExitStack() as stack:
+                with undisturbed():
+                    core = cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile()))
+                pages = write(core)
+                core.seek(0)
+                shutil.copyfileobj(core, out)
     notes = tuple(f"not wrong any more in the capture: {p.message}" for p in own)
     return Captured(tuple(handovers), pages, page_size or MIN_PAGE, path, notes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho import output
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import read_memmap
 from hwpkho.text import printable
@@ -70,6 +71,19 @@ def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) 
         if next_cmdline is not None:
             raise
         return None
+
+
+def check(path: str | None, inputs: Sequence[str], *, force: bool) -> None:
+    """Raise UsageError where :func:`save` would not write to ``path``, or it is an input."""
+    if path is not None:
+        output.check_file(path, force=force)
+        output.check_input(path, *inputs)
+
+
+def save(text: str, path: str, *, force: bool) -> None:
+    """Write what was made of a map to a file; UsageError where one is in the way."""
+    with output.file(path, force=force) as out:
+        out.write(text.encode())
 
 
 def as_text(shown: Shown, target: Target) -> str:

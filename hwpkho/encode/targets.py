@@ -133,23 +133,21 @@ def save(
 ) -> None:
     """Write ``made`` to ``path``, and the device tree to ``dtb_path`` where that is a file.
 
+    Both are replaced together, or neither is.
+
     Raises UsageError where something is in the way, InputError where it cannot be written.
     """
-    if dtb is not None and dtb_path is not None:
-        with output.file(dtb_path, force=force) as tree:
-            tree.write(dtb)
-            _save(target, made, path, None, force=force)
-        return
-    _save(target, made, path, dtb, force=force)
-
-
-def _save(target: Target, made: Made, path: str, dtb: bytes | None, *, force: bool) -> None:
-    if target.write:
-        with output.file(path, force=force) as out:
-            target.write(made, out)
-    elif target.fill:
-        with output.folder(path, _ours, force=force) as folder:
-            target.fill(made, folder, dtb)
+    with output.together() as writing:
+        if dtb is not None and dtb_path is not None:
+            with writing.file(dtb_path, force=force) as tree:
+                tree.write(dtb)
+            dtb = None
+        if target.write:
+            with writing.file(path, force=force) as out:
+                target.write(made, out)
+        elif target.fill:
+            with writing.folder(path, _ours, force=force) as folder:
+                target.fill(made, folder, dtb)
 
 
 def same_file(first: str, second: str) -> bool:

@@ -48,17 +48,44 @@ def confined(to: Iterable[str] | None) -> Iterator[None]:
         _confined.reset(token)
 
 
-def check_inside(path: str) -> None:
-    """Raise InputError where ``path`` lies outside what :func:`confined` allows, links resolved."""
+def check_inside(path: str) -> str:
+    """Return where ``path`` is, links resolved.
+
+    Raises InputError where that lies outside what :func:`confined` allows; nothing is looked at.
+    """
+    real = os.path.realpath(path)
     roots = _confined.get()
     if roots is None:
-        return
-    real = os.path.realpath(path)
+        return real
     if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
         raise InputError(
             f"{printable(path)}: lies outside the batch's folder, which is all that is read; "
             "--outside allows it"
         )
+    return real
+
+
+def check_tree(path: str) -> None:
+    """Raise InputError where ``path``, or a link anywhere below it, leads outside what is allowed.
+
+    Hidden names directly in ``path`` are passed over: nothing reads them.
+    """
+    if _confined.get() is None:
+        return
+    todo, seen = [path], set[str]()
+    while todo:
+        at = todo.pop()
+        real = check_inside(at)
+        if real in seen or not Path(real).is_dir():
+            continue
+        seen.add(real)
+        with os.scandir(real) as entries:
+            todo += [
+                str(Path(at) / e.name)
+                for e in entries
+                if (e.is_symlink() or e.is_dir(follow_symlinks=False))
+                and not (at == path and e.name.startswith("."))
+            ]
 
 
 def regular(path: str) -> int:

@@ -601,3 +601,104 @@ def test_colours_on_a_terminal_only(cases):
     out, seen = _in_terminal(*args)
     assert b"\x1b" not in out
     assert seen == b""
+
+
+# Nothing outside the folder
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """A batch beside what its reader must not tell."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "shadow").write_text("root:$y$j9T$secret:20000:0:99999:7:::\n")
+    (tmp_path / "home" / "list").write_text("0xdeadbeef\n")
+    (tmp_path / "home" / "iomem").write_text(IOMEM)
+    machine(tmp_path / "home" / "machine")
+    machine(tmp_path / "batch" / "fine")
+    return tmp_path / "batch"
+
+
+def _link(place, target):
+    def make(batch):
+        path = batch / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+
+    return make
+
+
+LEAVING = {
+    "case": _link("bad", "../home/machine"),
+    "file": _link("bad/list", "../../home/list"),
+    "absolute": _link("bad/list", "/etc/passwd"),
+    "segment": _link("bad/0x1000.bin", "../../home/list"),
+    "debugfs file": _link("bad/kho/out/fdt", "../../../../home/list"),
+    "debugfs folder": _link("bad/kho/out/sub_fdts", "../../../../home"),
+    "map folder": _link("bad/memmap", "../../home"),
+    "chain": lambda b: (_link("bad/list", "../fine/x")(b), _link("fine/x", "../../home/list")(b)),
+}
+
+
+@pytest.mark.parametrize("how", LEAVING)
+def test_links_that_leave_the_folder(how, stranger, cli):
+    LEAVING[how](stranger)
+    got = cli("validate", "--json", "--batch", stranger)
+    case = judged(got)["bad"]
+    assert (got.code, case["exit"]) == (3, 3)
+    assert "lies outside the batch's folder" in case["error"]
+    for told in ("secret", "deadbeef", "shadow", "home"):
+        assert told not in got.out
+    if how != "chain":
+        assert judged(got)["fine"]["exit"] == 0
+
+
+def test_links_within_the_folder_are_followed(stranger, cli):
+    (stranger / "fine" / "iomem.txt").rename(stranger / "iomem")
+    (stranger / "fine" / "iomem.txt").symlink_to("../iomem")
+    (stranger / "again").symlink_to("fine")
+    got = cli("validate", "--json", "--batch", stranger)
+    assert {name: r["exit"] for name, r in judged(got).items()} == {"again": 0, "fine": 0}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"inputs": ["../home/list"]},
+        {"inputs": ["fine/../../home/list"]},
+        {"inputs": ["/etc/passwd"]},
+        {"inputs": ["../home/list@0x1000"]},
+        {"inputs": ["../home/machine"]},
+        {"inputs": ["out"]},
+        {"inputs": ["fine/memory.elf"], "memmap": ["../home/iomem"]},
+        {"inputs": ["fine/memory.elf"], "memmap": ["out"]},
+        {"inputs": ["/dev/fd/0"]},
+        {"inputs": ["./-"]},
+    ],
+)
+def test_manifest_paths_that_leave_the_folder(line, stranger, cli):
+    (stranger / "out").symlink_to("../home/list")
+    path = stranger / "m.jsonl"
+    good = {"case": "good", "inputs": ["fine/memory.elf"], "memmap": ["fine/iomem.txt"]}
+    path.write_text("".join(json.dumps(x) + "\n" for x in ({"case": "bad", **line}, good)))
+    got = cli("validate", "--json", "--batch", path)
+    assert {name: r["exit"] for name, r in judged(got).items()} == {"bad": 3, "good": 0}
+    assert "deadbeef" not in got.out
+    assert len(judged(got)["bad"]["error"].splitlines()) == 1
+
+
+def test_outside_allows_it(stranger, cli):
+    (stranger / "bad").symlink_to("../home/machine")
+    assert cli("validate", "--batch", stranger).code == 3
+    assert cli("validate", "--batch", stranger, "--outside").code == 0
+    path = stranger / "m.jsonl"
+    path.write_text('{"case": "a", "inputs": ["../home/machine/memory.elf"]}\n')
+    assert cli("validate", "--batch", path).code == 3
+    assert cli("validate", "--batch", path, "--outside").code == 0
+    assert cli("validate", stranger / "fine" / "memory.elf", "--outside").code == 2
+
+
+def test_what_the_command_line_names_may_lie_anywhere(stranger, cli):
+    (stranger / "fine" / "iomem.txt").unlink()
+    got = cli("validate", "--json", "--batch", stranger, "--memmap", stranger / "../home/iomem")
+    assert got.code == 0
+    assert judged(got)["fine"]["result"]["runs"][0]["verdict"] == "replays"

@@ -60,9 +60,11 @@ def run(
     workers: int | None,
     write_baseline: str | None,
     reason: str | None,
+    *,
+    outside: bool,
 ) -> int:
     """Judge all cases, write what the format says to stdout, and return the exit code."""
-    todo = job.jobs(path)
+    todo = job.jobs(path, outside=outside)
     taken = _Taken(accepted, reason)
     results = job.run(todo, options, accepted, job.processes(len(todo), workers))
     context = stdout.context(taken.notes)

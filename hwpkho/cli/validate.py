@@ -52,6 +52,9 @@ or ambiguous. With several cases, the worst."""
     help="Many cases: a folder with a folder for each, or a file with a JSON line for each.",
 )
 @click.option(
+    "--outside", is_flag=True, help="Let the cases of --batch lie outside its folder, by links too."
+)
+@click.option(
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; default one per CPU."
 )
 @click.option(
@@ -90,6 +93,7 @@ def command(
     jobs: int | None,
     format_name: str | None,
     *,
+    outside: bool,
     as_json: bool,
 ) -> None:
     """Say what replaying a list would do, against a memory map.
@@ -102,6 +106,8 @@ def command(
         raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")
     if (*inputs, *memmap).count("-") > 1:
         raise UsageError("standard input can be read only once")
+    if outside and batch is None:
+        raise UsageError("--outside is for --batch")
     if jobs and batch is None:
         raise UsageError("--jobs is for --batch")
     if (write_baseline is None) != (reason is None):
@@ -126,7 +132,9 @@ def command(
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 
-        ctx.exit(run_batch(batch, chosen, accepted, name, jobs, write_baseline, reason))
+        ctx.exit(
+            run_batch(batch, chosen, accepted, name, jobs, write_baseline, reason, outside=outside)
+        )
     result = job.run(inputs, chosen, accepted)
     if result.validation is not None and result.validation.chosen:
         click.echo(f"hwpkho: {result.validation.chosen}", err=True)

@@ -13,6 +13,7 @@ from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from hwpkho import opening
 from hwpkho.commands import casefolder, manifest
 from hwpkho.commands.acceptance import Acceptance, apply
 from hwpkho.commands.validate import validate
@@ -41,17 +42,20 @@ class Job:
         case: Its name, printable.
         folder: The folder that holds it, or None.
         line: The line of the manifest, or None.
+        within: The folder outside which nothing of the case may lie; None: anywhere.
     """
 
     case: str
     folder: str | None = None
     line: manifest.Line | None = None
+    within: str | None = None
 
     def prepare(
         self, options: ValidateOptions
     ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
         """Return the inputs, the options of this case, and the names of files not used."""
         if self.folder is not None:
+            opening.check_tree(self.folder)
             found = casefolder.read(Path(self.folder))
             chosen = casefolder.with_handed(options, found)
             if found.memmaps:
@@ -62,11 +66,16 @@ class Job:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:
             raise InputError(self.line.error)
+        for spec in (*self.line.inputs, *self.line.memmaps):
+            for path in {spec, spec.rpartition("@")[0] or spec}:
+                opening.check_tree(path)
         return self.line.inputs, manifest.with_options(options, self.line), []
 
 
-def jobs(path: str) -> list[Job]:
+def jobs(path: str, *, outside: bool = False) -> list[Job]:
     """Return the cases of a folder or a manifest, in the order of their names or lines.
+
+    Cases may lie anywhere where ``outside`` is set, else in the folder, or in that of the manifest.
 
     Raises InputError where there is none, or ``path`` cannot be read.
     """
@@ -78,8 +87,10 @@ def jobs(path: str) -> list[Job]:
             raise InputError(f"{shown}: {error.strerror or error}") from error
         if not folders:
             raise InputError(f"{shown}: no case; expected a folder for each, or a manifest")
-        return [Job(printable(name), str(Path(path) / name)) for name in folders]
-    lines = [Job(line.case, line=line) for line in manifest.read(path)]
+        within = None if outside else path
+        return [Job(printable(n), str(Path(path) / n), within=within) for n in folders]
+    within = None if outside else str(Path(path).parent)
+    lines = [Job(line.case, line=line, within=within) for line in manifest.read(path)]
     if not lines:
         raise InputError(f"{shown}: no case in this manifest")
     return lines
@@ -89,10 +100,13 @@ def judge(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResul
     """Judge one case; whatever goes wrong is in the result."""
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
+    # What the command line names is the user's own choice, wherever it lies.
+    within = None if job.within is None else (job.within, *options.memmaps)
     try:
-        inputs, chosen, unused = job.prepare(options)
-        memmaps = chosen.memmaps
-        judged = validate(inputs, chosen)
+        with opening.confined(within):
+            inputs, chosen, unused = job.prepare(options)
+            memmaps = chosen.memmaps
+            judged = validate(inputs, chosen)
         rests = judged.rests_on
         if unused:
             rests = (*rests, f"not used: {', '.join(unused)}")

@@ -62,7 +62,7 @@ def cases(folder: Path) -> list[str]:
     for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
         if path.is_dir():
             names.append(path.name)
-        elif path.is_file():
+        elif path.is_file() and not path.is_symlink():
             own = own or raw.is_segment_name(path.name) or _is_image(opening.small(str(path), 16))
     if own:
         shown = printable(str(folder))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from unicodedata import category
 
 #: Unicode categories that may move the cursor, colour the screen or hide: controls, formats
 #: (bidi overrides), surrogates, private use, unassigned, line and paragraph separators.
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+#: A number, or a range of two, as long as they get, with at most one letter that no number has.
+_NUMBER = re.compile(
+    r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
+)
 
 
 def printable(text: str | bytes) -> str:
@@ -19,6 +25,14 @@ def printable(text: str | bytes) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(c) for c in text)
+
+
+def quoted(word: str) -> str:
+    """Return a word of an input, in quotes, where it may pass for a number with a slip in it.
+
+    Any other is only counted: an input may be no list but a file that nobody meant to show.
+    """
+    return f"'{word}'" if _NUMBER.fullmatch(word) else f"a word of {len(word)} characters"
 
 
 def _escape(char: str) -> str:

@@ -702,3 +702,31 @@ def test_what_the_command_line_names_may_lie_anywhere(stranger, cli):
     got = cli("validate", "--json", "--batch", stranger, "--memmap", stranger / "../home/iomem")
     assert got.code == 0
     assert judged(got)["fine"]["result"]["runs"][0]["verdict"] == "replays"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root:$y$j9T$secret:20000:0:99999:7:::\n",
+        "1\nhunter2\n",
+        "5f4dcc3b5aa765d61d8327deb882cf99\n",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@host\n",
+        '{"schema": "token hunter2"}',
+    ],
+)
+def test_nothing_is_quoted_out_of_what_is_no_list(text, tmp_path, cli):
+    (tmp_path / "x").write_text(text)
+    got = cli("validate", tmp_path / "x")
+    assert got.code == 3
+    for word in text.split():
+        assert len(word) < 6 or word.strip('{}":') in ("schema", "token") or word not in got.err
+    assert "hunter2" not in got.err
+
+
+def test_a_slip_in_a_number_is_shown(tmp_path, cli):
+    for word in ("0x12g4", "12l4", "1O", "0x10-0x2g"):
+        (tmp_path / "x").write_text(f"0x10\n{word}\n")
+        assert (
+            f"line 2: '{word.partition('-')[2] or word}' is no PFN"
+            in cli("validate", tmp_path / "x").err
+        )

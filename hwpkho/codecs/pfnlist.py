@@ -17,7 +17,7 @@ from hwpkho import jsontext
 from hwpkho.errors import InputError
 from hwpkho.listing import MAX_PFNS, Listing
 from hwpkho.pages import PAGE_SIZES
-from hwpkho.text import printable
+from hwpkho.text import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -226,7 +226,7 @@ def _number(word: str, base: int, where: str) -> int:
                 f"{where}: '{printable(word)}' is hex without 0x; give --base 16 if all are"
             ) from error
         raise InputError(
-            f"{where}: '{printable(word[:40])}' is no PFN (0x… or decimal, or a range A-B)"
+            f"{where}: {quoted(word)} is no PFN (0x… or decimal, or a range A-B)"
         ) from error
 
 
@@ -235,9 +235,10 @@ def _parse_json(data: bytes, source: str) -> PfnList:
     schema = document.get("schema") if isinstance(document, dict) else None
     read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
     if read is None:
+        ours = schema is None or (isinstance(schema, str) and schema.startswith("hwpkho."))
+        shown = printable(repr(schema)[:60]) if ours else "of another program"
         raise InputError(
-            f"{source}: schema {printable(repr(schema)[:60])} holds no PFNs; expected one of "
-            f"{', '.join(_DOCUMENTS)}"
+            f"{source}: schema {shown} holds no PFNs; expected one of {', '.join(_DOCUMENTS)}"
         )
     try:
         items, page_size, arch = read(document)

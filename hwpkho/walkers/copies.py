@@ -17,7 +17,7 @@ from hwpkho.codecs import root as roots
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import CUT_ROOT, UNREADABLE_FILE
 from hwpkho.errors import InputError
-from hwpkho.text import printable
+from hwpkho.text import printable, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,7 +179,7 @@ def _numbers(path: Path) -> list[int]:
             number = -1
         if not 0 <= number < 1 << 64 or "_" in word:
             raise InputError(
-                f"{printable(str(path))}: line {line}: '{printable(word[:40])}' is no hex number"
+                f"{printable(str(path))}: line {line}: {quoted(word)} is no hex number"
             )
         numbers.append(number)
     return numbers

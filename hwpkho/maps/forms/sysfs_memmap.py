@@ -23,7 +23,7 @@ from hwpkho.maps.patterns import lazily
 from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
-from hwpkho.text import printable
+from hwpkho.text import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -188,7 +188,8 @@ def _incomplete(
         damaged = next(
             (f for f in sorted(fields) if f in values and _number(values, f) is None), "range"
         )
-        shown = printable(values.get(damaged, "")[:40]) or "nothing"
+        found = values.get(damaged, "")
+        shown = quoted(found) if found else "nothing"
         what = f"/{damaged}: {shown} is no hexadecimal number of up to 64 bits"
         if damaged == "range":
             what = ": no range of memory"

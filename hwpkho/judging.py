@@ -19,7 +19,7 @@ class ValidateOptions:
     Attributes:
         case: How the inputs are read.
         base: Of a text list's numbers without ``0x``.
-        role: Which handover, where there are two.
+        role: Which handover counts; of a single one that tells none, its role.
         memmaps: Files with the machine's memory map, in any form.
         map_name: Judge by this map alone.
         boot: Which boot of a log; a number or ``last``.

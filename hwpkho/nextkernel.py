@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.errors import InputError
+from hwpkho.rules import outcome as outcomes
 from hwpkho.rules import wrongmap
 from hwpkho.rules.ground import Ground
 from hwpkho.text import printable
@@ -155,6 +156,22 @@ def misfit(
     if regions is None:
         return None
     return wrongmap.judge(handover, Ground(page_size, regions=regions.before or regions), source)
+
+
+def rests_on_map(handover: Handover, ground: Ground, source: Source | None) -> str | None:
+    """Say what of a captured handover the map alone makes fatal, None where it does not.
+
+    What the next command line makes fatal is the user's, not the map's.
+    """
+    regions = ground.regions
+    if regions is None or not wrongmap.captured(source):
+        return None
+    machine = Ground(ground.page_size, ground.consumer, regions.before or regions)
+    by_map = outcomes.judge(handover, machine)
+    alone = outcomes.judge(handover, Ground(ground.page_size, ground.consumer))
+    if by_map.finding is None or by_map.outcome == alone.outcome:
+        return None
+    return by_map.finding.message if by_map.outcome in wrongmap.FATAL else None
 
 
 def must_fit(

@@ -200,6 +200,13 @@ def _wrong_map(folder):
     return made(folder, m, iomem="00100000-5fffffff : System RAM\n")
 
 
+@provokes(memmap_view.MAP_DECIDES)
+def _map_decides(folder):
+    m = Machine(at=0x6000_0000)
+    m.handover(mark=lambda own: [*own, (0x9_0000_0000, 0)])
+    return made(folder, m, iomem="00100000-7fffffff : System RAM\n")
+
+
 _map_case(memmap.RUNTIME_ONLY, E820 + _RUNTIME)
 _map_case(
     memmap.OUT_OF_ORDER, "".join(f"{line}\n" for line in (E820.splitlines()[i] for i in (1, 0, 2)))

@@ -182,6 +182,17 @@ def test_sentence_without_loss():
     )  # fmt: skip
 
 
+def test_a_hole_beside_ram_is_in_nobodys_use():
+    """Not the kernel's, but no firmware sits there either."""
+    runs = Runs(pfn_set([1, 5]))
+    runs.add(1, 1, Ruling("replays", None, "x"))
+    runs.add(5, 5, Ruling("firmware", "HP610", "hole"))
+    v = Validation("case", 4096, "x86_64", None, 2, runs, ())
+    assert headline(v) == (
+        "warning", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
+    )  # fmt: skip
+
+
 # What counts
 
 

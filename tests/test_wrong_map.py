@@ -9,6 +9,7 @@ from handovers import Machine
 from test_review_kernel import PFNS, RAM, SCRATCH, validated
 
 from hwpkho.codecs.metadata import build_scratch
+from hwpkho.render.headline import headline
 
 #: A map that ends below the handover, and one that has another hole.
 ABOVE = "60100000-7fffffff : System RAM\n"
@@ -244,6 +245,50 @@ def test_copies_of_debugfs_alone(cli, tmp_path):
     for other, code in ((name, 0), ("x86-empty", 1)):
         got = cli("validate", copy, "--role", "out", "--memmap", iomem(other, tmp_path), "--json")
         assert ("HP566" in {f["code"] for f in got.json["findings"]}) == bool(code), other
+
+
+# A map that alone makes a captured handover fatal: the question comes before the panic
+
+
+@pytest.mark.parametrize(
+    ("areas", "blocks", "says"),
+    [([SCRATCH, (0x9000_0000, 64 << 20)], 0, "scratch area 0x90000000"),
+     ([SCRATCH], 1, "preserved block of order 0")],
+)  # fmt: skip
+def test_a_panic_that_the_map_alone_predicts(areas, blocks, says, m, tmp_path):
+    more = [(0x9_0000_0000, 0)] * blocks
+    made = m.handover(PFNS, mark=lambda own: [*own, *more])
+    judged = validated(m, made, tmp_path, areas=areas)
+    assert judged.outcome == "crash"
+    first = judged.findings[0]
+    assert (first.code, first.severity) == ("HP568", "error")
+    assert first.message.startswith("is this the right memory map? ")
+    assert says in first.message
+    words = "if the memory map is this machine's, the next kernel will panic at boot"
+    assert headline(judged) == ("error", words)
+
+
+def test_a_list_of_which_the_map_alone_leaves_nothing(m, tmp_path):
+    """fdt-v1 panics on a list of which nothing can be recorded."""
+    judged = validated(m, m.handover([0x9_0000], revision="fdt-v1"), tmp_path)
+    assert judged.outcome == "crash"
+    assert judged.findings[0].code == "HP568"
+
+
+def test_a_panic_of_the_handover_itself_asks_nothing(cli, capture, tmp_path):
+    for name in ("x86-empty-post", "arm64-4k-emptied-gen2"):
+        got = cli("validate", capture(name), "--memmap", iomem(name, tmp_path), "--json")
+        assert got.json["outcome"] == "crash"
+        assert "HP568" not in {f["code"] for f in got.json["findings"]}
+
+
+def test_kho_off_takes_no_list(cli, tmp_path):
+    (tmp_path / "list").write_text("0x1000\n")
+    map_ = iomem("x86-structv1-small", tmp_path)
+    got = cli(
+        "validate", tmp_path / "list", "--memmap", map_, "--next-cmdline", "kho=off", "--json"
+    )
+    assert got.json["headline"].endswith(", but with kho=off the next kernel takes no list")
 
 
 # A map whose RAM ends below most of the list

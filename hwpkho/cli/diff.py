@@ -25,7 +25,8 @@ Examples:
   hwpkho diff --fail-on removed known-bad.txt debugfs-kho/+memory.elf
 
 \b
-Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list cannot be read."""
+Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list or the map cannot be
+read, or the map is of another machine."""
 
 
 @click.command(epilog=EPILOG)

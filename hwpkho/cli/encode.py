@@ -23,7 +23,8 @@ Examples:
       --dtb virt.dtb --to segments -o handover/
 
 \b
-Exit codes: 0 fine; 2 wrong usage, or no room, or the output exists; 3 input not readable."""
+Exit codes: 0 fine; 2 wrong usage, or no room, or the output exists; 3 input not readable, or the
+map is of another machine."""
 
 
 @click.command(epilog=EPILOG)

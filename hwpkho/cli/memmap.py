@@ -26,8 +26,8 @@ Examples:
   hwpkho memmap --to e820 efi-memory-map.bin
 
 \b
-Exit codes: 0 fine; 2 wrong usage, no such --boot or --map; 3 no memory map, damaged or
-ambiguous."""
+Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no such --boot or --map;
+3 no memory map, unreadable or ambiguous."""
 
 
 @click.command(epilog=EPILOG)

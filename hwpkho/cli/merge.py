@@ -23,7 +23,8 @@ Examples:
   hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
 
 \b
-Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list cannot be read."""
+Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list or the map cannot be read, or
+the map is of another machine."""
 
 
 @click.command(epilog=EPILOG)

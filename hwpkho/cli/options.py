@@ -139,7 +139,7 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--role",
         type=click.Choice(["in", "out"]),
-        help="Which handover, where there are two; else the outgoing if it has a list.",
+        help="Which handover, else the outgoing if it has a list; or what a single one is.",
     )(command)
 
 

@@ -31,7 +31,7 @@ Examples:
 
 \b
 Exit codes: 0 fine; 1 findings at or above --fail-on; 2 wrong usage; 3 input unreadable, malformed
-or ambiguous. With several cases, the worst."""
+or ambiguous, or a map of another architecture. With several cases, the worst."""
 
 
 @click.command(epilog=EPILOG)

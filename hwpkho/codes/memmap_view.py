@@ -121,9 +121,17 @@ LIST_BEYOND = Code(
     "Is this the right map? If it is: is it the right list, its page size (--page-size), and are "
     "its numbers PFNs, not addresses?",
 )
+MAP_DECIDES = Code(
+    "HP568", "map-decides", "error", "source",
+    "The handover reads soundly, and only the memory map makes the next kernel panic on it or drop "
+    "it: a part of the handover lies where the map has no RAM, others where it has.",
+    "As the outcome says, if the map is its own.",
+    "Is this the right map? Give the /proc/iomem or kernel log of the machine and boot that the "
+    "handover was captured from. If it is that, the handover is damaged.",
+)
 
 CODES = (
     ENTRY_IGNORED, MAP_PARTIAL, MAPS_DISAGREE, DT_RESERVATIONS_IGNORED, DT_PLACED_AT_BOOT,
     DT_NO_MEMORY, DT_UEFI, DT_ODD, DTS_SKIPPED, CMDLINE_NOTE, CMDLINE_WARNING, KHO_OFF,
-    RUNNING_KERNEL, BOOT_SERVICES, OVERLAP, TYPE_UNKNOWN, WRONG_MAP, LIST_BEYOND,
+    RUNNING_KERNEL, BOOT_SERVICES, OVERLAP, TYPE_UNKNOWN, WRONG_MAP, LIST_BEYOND, MAP_DECIDES,
 )

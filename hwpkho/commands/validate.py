@@ -65,6 +65,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     wrong = nextkernel.misfit(handover, page_size, regions, case.source)
     ground = nextkernel.ground(options, page_size, None if wrong else regions, handover.arch)
     decision = outcomes.judge(handover, ground)
+    doubted = nextkernel.rests_on_map(handover, ground, case.source)
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
         findings.append(decision.finding)
@@ -75,6 +76,8 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if wrong:
         findings.insert(0, wrongmap.as_finding(wrong, nextkernel.files(options)))
         rests.append(f"no memory map: {nextkernel.files(options)} was set aside")
+    if doubted:
+        findings.insert(0, wrongmap.decides(doubted, nextkernel.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {ground.page_size}, taken because the input does not tell")
     pfns = Listing(listed or ())
@@ -109,6 +112,9 @@ def _finish(
         if published is not None:
             outcome = published.outcome
             findings += [published.finding] if published.finding else []
+            if outcome == "crash" and pfns and wrongmap.captured(case.source):
+                why = "all PFNs of the list lie outside its memory"
+                findings.insert(0, wrongmap.decides(why, nextkernel.files(options)))
     low = replayed.unsure(runs, ground, handover) if outcome in ("replay", None) else None
     if low is not None:
         findings.append(replayed.as_finding(low))

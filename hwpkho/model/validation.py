@@ -159,6 +159,11 @@ class Runs:
         self._last.append(last)
         self._of.append(number)
 
+    def of_code(self, code: str) -> int:
+        """Return how many PFNs have a ruling with ``code``."""
+        told = zip(self.rulings, self.extents, strict=True)
+        return sum(extent.pfns for ruling, extent in told if ruling.code == code)
+
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
         found: dict[str, int] = {}

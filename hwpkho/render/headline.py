@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import blob, memmap_view, root
+from hwpkho.codes import blob, memmap_gaps, memmap_view, pfnlist, root
 
 if TYPE_CHECKING:
     from hwpkho.model.validation import Finding, Validation
@@ -27,6 +27,10 @@ def headline(v: Validation) -> tuple[str, str]:
     if any(f.code == memmap_view.WRONG_MAP.id for f in v.findings):
         doubt = "this cannot be the machine's memory map"
         return "error", doubt if v.outcome is None else f"{doubt}, and {sentence}"
+    if any(f.code == memmap_view.MAP_DECIDES.id for f in v.findings):
+        return "error", f"if the memory map is this machine's, {sentence}"
+    if v.outcome is None and v.pfns and any(f.code == memmap_view.KHO_OFF.id for f in v.findings):
+        return "warning", f"{sentence}, but with kho=off the next kernel takes no list"
     if not v.outcome or v.outcome in ("replay", "absent"):
         for code, words in _DOUBTS:
             if any(f.code == code for f in v.findings):
@@ -111,19 +115,17 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
     counts = v.runs.counts()
     parts: list[str] = []
     lost = counts.get("not-ram", 0)
-    stay = sum(counts.get(verdict, 0) for verdict in _STAY)
+    stay = sum(counts.get(verdict, 0) for verdict in _STAY) - v.runs.of_code(
+        pfnlist.SECTION_HOLE.id
+    )
     scratch = counts.get("scratch", 0)
     if lost:
         parts.append(f"{_of(lost, v.pfns)} {will} be forgotten")
     if stay:
         parts.append(f"{_of(stay, v.pfns)} {will} stay in use")
-    unjudged = sum(
-        extent.pfns
-        for ruling, extent in zip(v.runs.rulings, v.runs.extents, strict=True)
-        if ruling.verdict is None
-    )
+    unjudged = v.runs.of_code(memmap_gaps.IN_GAP.id)
     if unjudged:
-        parts.append(f"of {_of(unjudged, v.pfns)} nobody can tell: the map has lost lines")
+        parts.append(f"{_of(unjudged, v.pfns)} cannot be judged: the map has lost lines")
     if scratch:
         parts.append(f"{_of(scratch, v.pfns)} may be used before the replay")
     if lost or unjudged or counts.get("handover"):
@@ -131,7 +133,7 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
     elif parts:
         style = "warning"
     else:
-        style = "good"
+        style = "warning" if counts.get("firmware") else "good"
         taken = counts.get("replays", 0)
         if taken and v.unsure:
             few = "it" if taken == 1 else f"{'any' if v.unsure == taken else v.unsure} of them"

@@ -80,7 +80,7 @@ GLYPHS = {
     "firmware": Glyphs("▒", "=", "warning", "firmware, reserved"),
     "device": Glyphs("░", "d", "head", "device memory"),
     "retired": Glyphs("X", "X", "error", "unusable"),
-    "unknown": Glyphs("?", "?", "error", "lost lines"),
+    "unknown": Glyphs("~", "~", "error", "lost lines"),
 }
 _HOLE = Glyphs("·", ".", "dim", "nothing")
 

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import registry
+from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.pages import human_bytes, page_shift
 from hwpkho.render import picture
 from hwpkho.render.explain import CERTAINTY
@@ -39,7 +40,7 @@ _VERDICTS = {
     "handover": ("error", "a page of the handover itself: read, and stays in use"),
     "in-use": ("warning", "somebody sits on it: the bad cell stays in use"),
     "scratch": ("warning", "early boot may use it before the replay"),
-    "firmware": ("warning", "the firmware's: not the kernel's to take out of use"),
+    "firmware": ("warning", "the firmware's, or beside RAM: not the kernel's to take out of use"),
     "device": ("note", "only its device driver knows it"),
     "retired": ("note", "excluded by the map already"),
     "replays": ("good", "taken out of use"),
@@ -126,7 +127,8 @@ def _facts(v: Validation) -> Iterator[str]:
 
 def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
     counts = v.runs.counts()
-    if not counts:
+    unjudged = v.runs.of_code(IN_GAP.id)
+    if not counts and not unjudged:
         return
     will = "what the next kernel does" if v.outcome in ("replay", None) else "if it were replayed"
     yield f"  {'verdict':<{_LABEL}}{'pages':>8}  {will}"
@@ -135,6 +137,9 @@ def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
             text = f"{text}; early boot may hold {v.unsure}"
         if verdict in counts:
             yield f"  {paint(style, f'{verdict:<{_LABEL}}')}{counts[verdict]:>8}  {text}"
+    if unjudged:
+        label = paint("error", f"{'-':<{_LABEL}}")
+        yield f"  {label}{unjudged:>8}  not judged: lines of the map are lost"
 
 
 def _runs(v: Validation, paint: Paint) -> Iterator[str]:

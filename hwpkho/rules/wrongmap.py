@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _FEW = 2
 
 
+#: Outcomes after which every poisoned page is forgotten.
+FATAL = ("crash", "dropped", "refused")
+
 #: What a gap of the map hides may be RAM.
 _MAY_BE_RAM = ("ram", "in-use", "unknown")
 
@@ -49,7 +52,7 @@ def judge(h: Handover, ground: Ground, source: Source | None) -> str | None:
     """
     if ground.frames is None:
         return None
-    read = source is not None and not source.to_load
+    read = captured(source)
     places = list(_read(h) if source is not None else _told(h))
     outside = [p for p in places if any(ground.outside(at) for at in p.at)]
     areas = [(a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not _far(h, a)]
@@ -78,6 +81,17 @@ def as_finding(why: str, files: str) -> Finding:
     """Return the finding for what :func:`judge` says."""
     message = f"is this the right memory map? {why}; {files} was set aside"
     return finding(codes.WRONG_MAP, message)
+
+
+def captured(source: Source | None) -> bool:
+    """Whether a handover was read from the memory of the machine that made it."""
+    return source is not None and not source.to_load
+
+
+def decides(why: str, files: str) -> Finding:
+    """Return the finding for a sound handover that the map alone makes fatal."""
+    message = f"is this the right memory map? {why}, by {files} alone: the handover reads soundly"
+    return finding(codes.MAP_DECIDES, message)
 
 
 def beyond(runs: Runs, ground: Ground) -> Iterator[Finding]:

@@ -292,7 +292,7 @@ def test_hostile_names(name, hostile, cli):
         assert got.json["results"][0]["case"].endswith("\\x1b[2J\\u202e #")
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
     (tmp_path / "l1").write_text("0x10\n")
     manifest = tmp_path / "m.jsonl"
@@ -319,7 +319,7 @@ def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
         assert [t.ok for t in ktap.parse(got.out)] == [False, True, False, False, False]
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_names_that_are_no_text(name, tmp_path, cli):
     """File names are bytes."""
     case = tmp_path / "cases" / "a\udcff"

@@ -253,6 +253,11 @@ _map_case(memmap_view.CMDLINE_WARNING, E820, "--next-cmdline", "crashkernel=64M@
 
 _map_case(memmap_gaps.MESSAGES_LOST, E820 + "** 4 printk messages dropped **\n")
 _map_case(memmap_gaps.HEAD_LOST, E820.replace("0x0000000000000000-", "0x0000000000080000-", 1))
+_map_case(
+    memmap_gaps.LINE_MISSING,
+    E820 + "BIOS-e820: [gap 0x0000000090000000-0x00000000ffffffff]\n"
+    "BIOS-e820: [mem 0x0000000100000000-0x000000013fffffff]  System RAM\n",
+)
 _map_case(memmap_gaps.OVERLAPPING, E820.replace("mem 0x0000000080000000", "mem 0x000000007f000000"))
 
 

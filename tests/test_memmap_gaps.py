@@ -324,6 +324,48 @@ def test_the_report_tells_lost_lines_from_lost_pages(cli: Cli, tmp_path: Path) -
     assert "1  not judged: lines of the map are lost" in text
 
 
+SEVEN = [
+    f"[    0.000000] BIOS-e820: [{what}\n"
+    for what in (
+        "mem 0x0000000000000000-0x000000000009fbff]  System RAM",
+        "gap 0x000000000009fc00-0x00000000000effff]",
+        "mem 0x00000000000f0000-0x00000000000fffff]  device reserved",
+        "mem 0x0000000000100000-0x000000001ffdffff]  System RAM",
+        "mem 0x000000001ffe0000-0x000000001fffffff]  device reserved",
+        "gap 0x0000000020000000-0x00000000fffbffff]",
+        "mem 0x00000000fffc0000-0x00000000ffffffff]  device reserved",
+    )
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "host kernel: "])
+@pytest.mark.parametrize(
+    ("lost", "place"),
+    [(None, None), (1, (0x9FC00, 0xEFFFF)), (2, (0xF0000, 0xFFFFF)), (3, (0x100000, 0x1FFDFFFF)),
+     (4, (0x1FFE0000, 0x1FFFFFFF)), (5, (0x20000000, 0xFFFBFFFF)),
+     (6, (0xFFFC0000, (1 << 52) - 1))],
+)  # fmt: skip
+def test_since_7_0_every_address_has_a_line(
+    lost: int | None, place: tuple[int, int] | None, prefix: str, cli: Cli, tmp_path: Path
+) -> None:
+    """A [gap] line says that nothing is there; where neither stands, a line is lost."""
+    lines = ["Linux version 7.3.4\n", "BIOS-provided physical RAM map:\n", *SEVEN]
+    if lost is not None:
+        del lines[lost + 2]
+    (tmp_path / "log").write_text("".join(prefix + line for line in lines))
+    (map_,) = cli("memmap", "--json", tmp_path / "log").json["maps"]
+    found = [(g["start"], g["end"]) for g in map_["gaps"]]
+    if place is None:
+        assert not found
+        return
+    assert found == [place]
+    assert {g["code"] for g in map_["gaps"]} == {"HP569"}
+    (tmp_path / "pfns").write_text(f"0x{-(-place[0] // 4096):x}\n")
+    got = cli("validate", tmp_path / "pfns", "--memmap", tmp_path / "log", "--json")
+    assert got.code == 1
+    assert got.json["runs"][0]["verdict"] is None
+
+
 # Kinds of damage ------------------------------------------------------------------------------
 
 E820_LINE = "[    0.000000] BIOS-e820: [mem 0x{:016x}-0x{:016x}] {}\n"

@@ -34,7 +34,7 @@ def calls(image, map_, folder):
         "merge --exclude": ["merge", folder / "list", "--exclude", image, *more],
         "diff": ["diff", image, image, *more],
         "encode": ["encode", image, *more, "--no-scratch", "-o", folder / "out"],
-        "batch": ["validate", "--batch", manifest, "--json"],
+        "batch": ["validate", "--batch", manifest, "--json", "--outside"],
     }
 
 

@@ -135,6 +135,7 @@ EXAMPLES: dict[str, str] = {
     "HP566": "Constructed: a handover in an ELF core, and an /proc/iomem whose RAM ends below it.",
     "HP567": "Constructed: two PFNs above the RAM of an /proc/iomem.",
     "HP568": "Constructed: a tracker that marks one block behind the RAM of an /proc/iomem.",
+    "HP569": "Constructed: a log of Linux 7.3 without the line of its RAM above 1 MiB.",
     "HP600": "Real: any capture without --memmap.",
     "HP601": "Real: replays arm64-4k-B-a-outside-ram-above and arm64-4k-B-a-outside-pfn-max.",
     "HP602": "Real: replays arm64-4k-B-f-blob-page and arm64-4k-B-f-array-page.",

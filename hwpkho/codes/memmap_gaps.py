@@ -53,8 +53,16 @@ IN_GAP = Code(
     "What the memory there is to it: nobody can tell from this map.",
     "Get the map again and judge these PFNs by it; they say nothing against the list.",
 )
+LINE_MISSING = Code(
+    "HP569", "map-line-missing", "warning", "source",
+    "The kernel that printed this e820 map has a line for every address, [mem] or [gap], and one "
+    "of them is not in the input.",
+    "Nothing: it had the whole map.",
+    "Get the whole log (journalctl -k -b), not what grep left of it; PFNs there are not judged.",
+)
 
 CODES = (
     MESSAGES_LOST, HEAD_LOST, OVERLAPPING, NOT_THE_MAP, FIRMWARE_DISAGREES, GAP_FILLED, IN_GAP,
+    LINE_MISSING,
 
 )

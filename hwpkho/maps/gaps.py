@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap_gaps import HEAD_LOST, OVERLAPPING
+from hwpkho.codes.memmap_gaps import HEAD_LOST, LINE_MISSING, OVERLAPPING
 from hwpkho.maps.forms.base import Loss
 from hwpkho.model.memmap import Gap
 from hwpkho.pages import PHYS_END
@@ -193,6 +193,33 @@ def check_head(table: RawMap) -> None:
             "the lines before are lost"
         )
         lose(table, HEAD_LOST, message, span=(0, lowest - 1))
+
+
+def check_between(table: RawMap, told: Sequence[Place]) -> None:
+    """Notice addresses of which neither a range nor a ``[gap ...]`` line speaks.
+
+    ``told`` is what the gap lines say, bytes, inclusive. Kernels that print them at all
+    (e820__print_table() since 7.0) print a line for every address below the last range.
+    """
+    if not told or any(a.start >= b.start for a, b in pairwise(table.entries)):
+        return
+    lost = places(table)
+    spoken = sorted([*((e.start, e.end) for e in table.entries), *told])
+    holes, at = [], spoken[0][0]
+    for first, last in spoken:
+        if first > at:
+            holes.append((at, first - 1))
+        at = max(at, last + 1)
+    if at - 1 > max(e.end for e in table.entries):
+        holes.append((at, TOP))  # a range follows each gap
+    where = f"line {table.line}: " if table.line else ""
+    for hole in holes:
+        if any(a <= hole[1] and hole[0] <= b for a, b in lost):
+            continue
+        message = (
+            f"{where}{table.name} has no line for {shown(hole)}, neither of a range nor of a gap"
+        )
+        lose(table, LINE_MISSING, message, span=hole)
 
 
 def known(gaps: Iterable[Gap]) -> list[Place]:

@@ -77,7 +77,8 @@ _PLAIN_LINE = lazily(
     PLAIN_PREFIX + rb"(?P<who>BIOS-e820|user|modified|reserve setup_data|Xen): "
     rb"\[(?:mem 0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})\]  ?(?P<type>usable|reserved|ACPI data"
     rb"|ACPI NVS|unusable|soft reserved|System RAM|device reserved|type [0-9]{1,10}"
-    rb"|persistent (?:RAM )?\(type [0-9]{1,10}\))|gap 0x[0-9a-f]{16}-0x[0-9a-f]{16}\])\n"
+    rb"|persistent (?:RAM )?\(type [0-9]{1,10}\))"
+    rb"|gap 0x(?P<c>[0-9a-f]{16})-0x(?P<d>[0-9a-f]{16})\])\n"
 )
 
 _MAYBE = (
@@ -126,6 +127,9 @@ class DmesgE820(LineForm):
         #: Of tables, by identity: (number of entries, line) where addresses go down.
         self._descents: dict[int, list[tuple[int, int]]] = {}
 
+        #: Of tables, by identity: what their ``[gap ...]`` lines say, since 7.0.
+        self._told: dict[int, list[gaps.Place]] = {}
+
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
         if self._broken and self._joined(line):
@@ -160,10 +164,10 @@ class DmesgE820(LineForm):
         before = self._tables.last(name)
         if before is None:
             return start
-        entries = []
+        entries, between = [], []
         end, line = start, number - 1
         while match and match["who"] == who:
-            _, a, b, text = match.groups()
+            _, a, b, text, c, d = match.groups()
             if text:
                 type_ = e820_words.type_of(text.decode())
                 first, last = int(a, 16), int(b, 16)
@@ -171,10 +175,13 @@ class DmesgE820(LineForm):
                     break
                 before = Entry(first, last, type_)
                 entries.append(before)
+            else:
+                between.append((int(c, 16), int(d, 16)))
             end, line = match.end(), line + 1
             match = _PLAIN_LINE.match(block, end)
         if end == start or not self._tables.extend(name, entries, line):
             return start
+        self._told.setdefault(id(self._tables.open(name)), []).extend(between)
         self._patience = _PATIENCE
         self.more = True
         return end
@@ -230,6 +237,11 @@ class DmesgE820(LineForm):
         self._broken = None
         if match["what"] == "gap":
             self._patience = _PATIENCE
+            table = self._tables.open(map_of(match["who"]))
+            if table is not None and table.entries:
+                self._told.setdefault(id(table), []).append(
+                    (int(match["a"], 16), int(match["b"], 16))
+                )
             return
         name = map_of(match["who"])
         rest = match["rest"].strip()
@@ -287,6 +299,7 @@ class DmesgE820(LineForm):
                 message = f"line {table.line}: {table.name} is not in ascending order"
                 table.problems.append(problem(OUT_OF_ORDER, message))
             gaps.lose_overlaps(table, overlapping)
+            gaps.check_between(table, self._told.get(id(table), ()))
             if table.name != "xen_dom0" and id(table) not in self._with_heading:
                 gaps.check_head(table)
             found.append(table)

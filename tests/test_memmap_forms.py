@@ -220,7 +220,7 @@ BIOS-e820: [mem 0x0000000000200000-0x00000000002fffff] usable
         "PM: Registered nosave memory: [mem 0x0000000000100000-0x00000000001fffff]",
         "init_memory_mapping: [mem 0x0000000000100000-0x00000000001fffff]",
         "SRAT: Node 0 PXM 0 [mem 0x0000000000100000-0x00000000001fffff]",
-        "BIOS-e820: [gap 0x0000000000100000-0x00000000001fffff]",
+        "BIOS-e820: [gap 0x00000000000a0000-0x00000000001fffff]",
         "user: page_owner is disabled",
     ],
 )

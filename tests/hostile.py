@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def _segments_over_the_same_bytes() -> bytes:
 
 def _few_segments_with_many_magics() -> bytes:
     """As many magics behind overlapping segments as are still looked up."""
-    pages, n = 16, 8000
+    pages, n = 16, 4000
     body = (fdt.MAGIC + struct.pack(">I", 65536)).ljust(PAGE, b"\1") * pages
     image = bytearray(elf([(BASE, body)]))
     at = image.index(fdt.MAGIC)
@@ -111,25 +112,36 @@ def _one_array_page_many_times() -> bytes:
     return m.elf()
 
 
-def _many_array_pages() -> bytes:
-    """Chunks that name half a million different pages, and a scratch array of 4096 areas."""
-    m = Machine(arch="x86_64", gap=0)
-    h = m.handover()
-    following, at = 0, 1 << 30
-    for _ in range(1000):
-        entries = [at + i * PAGE for i in range(511)]
-        at += 511 * PAGE
-        following = m.put(struct.pack("<512Q", following, *entries[::-1]))
-    m.put()
-    m.poke(h.blob + 8, "<QQI", 1, following, 511_000)
-    areas = [((1 << 45) + i * 2 * PAGE, PAGE) for i in range(4096)]
-    m.at = -(-m.at // 65536) * 65536
-    scratch = m.put(b"".join(struct.pack("<QQ", *a) for a in areas), 16)
-    m.boot_data(h, [])
-    for phys, data in list(m.memory.items()):
-        if data[16:24] == struct.pack("<Q", h.root) and data[24:32] == struct.pack("<Q", PAGE):
-            m.poke(phys + 32, "<QQ", scratch, 65536)
-    return m.elf()
+def _many_array_pages(*, inside: bool = False, shuffled: bool = False) -> Callable[[], bytes]:
+    """Chunks that name half a million different pages, and a scratch array of 4096 areas.
+
+    They lie inside these or beside them, in order or in none.
+    """
+
+    def make() -> bytes:
+        m = Machine(arch="x86_64", gap=0)
+        h = m.handover()
+        base, following = 1 << 30, 0
+        numbers = list(range(511_000))
+        if shuffled:
+            random.Random(1).shuffle(numbers)
+        for i in range(0, len(numbers), 511):
+            entries = [base + n * PAGE for n in reversed(numbers[i : i + 511])]
+            following = m.put(struct.pack("<512Q", following, *entries))
+        m.put()
+        m.poke(h.blob + 8, "<QQI", 1, following, 511_000)
+        areas = [((1 << 45) + i * 2 * PAGE, PAGE) for i in range(4096)]
+        if inside:
+            areas = [(base + i * 128 * PAGE, 128 * PAGE) for i in range(4096)]
+        m.at = -(-m.at // 65536) * 65536
+        scratch = m.put(b"".join(struct.pack("<QQ", *a) for a in areas), 16)
+        m.boot_data(h, [])
+        for phys, data in list(m.memory.items()):
+            if data[16:24] == struct.pack("<Q", h.root) and data[24:32] == struct.pack("<Q", PAGE):
+                m.poke(phys + 32, "<QQ", scratch, 65536)
+        return m.elf()
+
+    return make
 
 
 def _array_pages_at_odd_addresses() -> bytes:
@@ -375,7 +387,9 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "magics behind overlapping segments": (_few_segments_with_many_magics, ()),
     "segments of a few bytes": (_segments_of_a_few_bytes, ()),
     "one array page many times": (_one_array_page_many_times, ()),
-    "half a million array pages, 4096 scratch areas": (_many_array_pages, ()),
+    "half a million array pages, 4096 scratch areas": (_many_array_pages(), ()),
+    "half a million array pages in scratch": (_many_array_pages(inside=True), ()),
+    "half a million array pages in no order": (_many_array_pages(shuffled=True), ()),
     "half a million array entries at odd addresses": (_array_pages_at_odd_addresses, ()),
     "30 roots with big trackers": (_lookalike_roots(30), ()),
     "30 roots whose trackers are whole": (_lookalike_roots(30, damaged=False), ()),

@@ -12,15 +12,17 @@ from itertools import pairwise
 
 import pytest
 from handovers import Machine
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_review_kernel import PFNS, RAM, SCRATCH, set_root, validated
 
 from hwpkho.cases import CaseOptions, read_case
 from hwpkho.codecs import vmalloc
 from hwpkho.errors import InputError
+from hwpkho.pages import union_of
 from hwpkho.walkers import tracker
 from hwpkho.walkers import vmalloc as vmalloc_walker
+from hwpkho.walkers.membership import Pages
 from hwpkho.walkers.vmalloc import restored_as, share_a_block, starts_block
 
 NOWHERE = 0x8_0000_0000
@@ -242,6 +244,33 @@ def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
     shared = [share_a_block(a, b, order) for a, b in pairwise(pfns)]
     assert shared == [bool(a & b) for a, b in pairwise(starts)]
     assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
+
+
+@given(st.lists(st.lists(st.integers(0, 60), max_size=6), max_size=8))
+def test_an_entry_that_comes_again_is_told_at_its_chunk(chunks):
+    listed, before = vmalloc_walker.Listed(), []
+    for chunk in chunks:
+        before += chunk
+        again = listed.again(array("Q", chunk))
+        assert again == (len(set(before)) < len(before))
+        if again:
+            break
+
+
+@given(
+    st.lists(st.integers(0, 80), max_size=9, unique=True),
+    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(0, 70 * 4096), st.integers(0, 9 * 4096)), max_size=4),
+)
+@example([3], 0, [(3 * 4096 + 8, 0)])
+def test_pages_of_an_array_that_lie_in_areas(pfns, order, areas):
+    array_pages = array("Q", (pfn << 12 | 8 for pfn in pfns))
+    pages = Pages()
+    pages.add_array(array_pages, array("Q", sorted(pfns)), order, 4096)
+    found = [page.phys >> 12 for page in pages.inside(*union_of(areas))]
+    touched = {n >> 12 for start, size in areas for n in range(start, start + size, 8) if size}
+    touched |= {(start + size - 1) >> 12 for start, size in areas if size}
+    assert found == sorted(n for n in pfns if touched & {*range(n, n + (1 << order))})
 
 
 def test_more_entries_than_any_list_has_are_refused(m, tmp_path, monkeypatch):

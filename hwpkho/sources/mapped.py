@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: How often offsets may be turned into addresses in one search; only thousands of segments over
 #: the same bytes come near it.
-MAX_LOOKUPS = 1 << 17
+MAX_LOOKUPS = 1 << 16
 #: How many pieces reads that cross their ends may join; only segments of a few bytes come near it.
 MAX_JOINED = 1 << 18
 

@@ -146,8 +146,8 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
         at = following
 
 
-def from_device_trees(source: Source, magics: Iterable[int]) -> list[BootHandover]:
-    """Return what /chosen of the device trees at ``magics`` (physical addresses) says.
+def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list[BootHandover]:
+    """Return what /chosen of the device trees at ``magics`` (address, totalsize: bytes) says.
 
     kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
     jumps: before, it stands in pages that are none of scratch's. One that another boot loader made
@@ -157,10 +157,8 @@ def from_device_trees(source: Source, magics: Iterable[int]) -> list[BootHandove
     seen: set[bytes] = set()
     found: list[tuple[int, BootHandover]] = []
     others: list[tuple[int, int]] = []
-    for at in magics:
-        head = source.peek(at, 8)
-        total = fdt.totalsize(head) if head else None
-        if total is None or total > _MAX_DTB or total > budget:
+    for at, total in magics:
+        if total > _MAX_DTB or total > budget:
             continue
         data = source.peek(at, total)
         if data is None:

@@ -65,13 +65,13 @@ class Search:
     Attributes:
         candidates: Pages that are a root FDT, ascending.
         lookalikes: ``(phys, why not)`` of pages that only begin like one.
-        magics: Physical addresses of all FDTs seen at page starts, ascending.
+        magics: ``(phys, totalsize)``, bytes, of all FDTs seen at page starts, ascending.
         notes: Physical addresses of what looks like a kernel's VMCOREINFO, ascending.
     """
 
     candidates: list[Candidate]
     lookalikes: list[tuple[int, str]]
-    magics: list[int]
+    magics: list[tuple[int, int]]
     notes: list[int] = field(default_factory=list)
 
 
@@ -85,12 +85,13 @@ def search(source: Source) -> Search:
     # A source that is a file of this kernel's says by itself what stands in its VMCOREINFO.
     notes = () if source.vmcoreinfo or source.arch == "arm64" else (boot.VMCOREINFO,)
     for phys in source.find_pages(fdt.MAGIC, *notes):
-        if bytes(source.peek(phys, len(fdt.MAGIC)) or b"") != fdt.MAGIC:
+        head = source.peek(phys, MIN_PAGE)
+        total = fdt.totalsize(head or source.peek(phys, 8) or b"")
+        if total is None:
             found.notes.append(phys)
             continue
-        found.magics.append(phys)
+        found.magics.append((phys, total))
         # The kernel writes compatible first: a page's beginning tells, however long the tree.
-        head = source.peek(phys, MIN_PAGE)
         if head is not None and not roots.looks_like_root(head):
             continue
         page = read_root_page(source.look, phys)

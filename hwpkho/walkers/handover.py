@@ -369,7 +369,7 @@ class HandoverReader:
             report.add_problem(p)
         order = area.acts_as % SHIFT_BITS
         self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
-        self.preserved.add_array(found.pages, order, page_size)
+        self.preserved.add_array(found.pages, found.pfns, order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):
             pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
         return HwpoisonList(

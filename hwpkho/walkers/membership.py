@@ -7,6 +7,7 @@ page is restored as the block that starts at its address; root FDT and blob are 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,14 +15,14 @@ from hwpkho.codes import tracker as codes
 from hwpkho.walkers.vmalloc import restored_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.model.handover import HwpoisonList, Role, TrackerState
     from hwpkho.model.tracker import TrackerWalk
     from hwpkho.walkers.report import Report
 
-#: Pages that lack in a tracker are looked for until so many were found.
-_MAX_UNMARKED = 1000
+#: Pages that lack in a tracker, or lie in scratch, are looked for until so many were found.
+MAX_FOUND = 1000
 
 
 class Page(NamedTuple):
@@ -49,22 +50,45 @@ class Pages:
 
     def __init__(self) -> None:
         self._few: list[Page] = []
-        self._entries, self._order = array("Q"), 0
+        self._entries, self._pfns, self._order = array("Q"), array("Q"), 0
         self.page_size = 1
 
     def add(self, pages: Iterable[Page]) -> None:
         """Add pages."""
         self._few += pages
 
-    def add_array(self, entries: array[int], order: int, page_size: int) -> None:
-        """Add the array: the address of each entry, rounded down to pages, and their order."""
-        self._entries, self._order, self.page_size = entries, order, page_size
+    def add_array(self, entries: array[int], pfns: array[int], order: int, page_size: int) -> None:
+        """Add the array: the address of each entry and their order; ``pfns`` are theirs, ascending.
+
+        What stands in the array is rounded down to pages.
+        """
+        self._entries, self._pfns, self._order, self.page_size = entries, pfns, order, page_size
 
     def __iter__(self) -> Iterator[Page]:
         yield from self._few
         for phys in self._entries:
-            at = phys - phys % self.page_size
-            yield Page("array page", at, self._order, restored=True)
+            yield self._of_array(phys - phys % self.page_size)
+
+    def _of_array(self, phys: int) -> Page:
+        return Page("array page", phys, self._order, restored=True)
+
+    def inside(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[Page]:
+        """Yield the pages of which a part lies in areas, those of an array in ascending order.
+
+        ``starts`` and ``ends`` (exclusive) are of ascending, disjoint areas, bytes.
+        """
+        for page in self._few:
+            i = bisect_right(starts, page.phys) - 1
+            if i >= 0 and page.phys < ends[i]:
+                yield page
+        taken = 0
+        for start, end in zip(starts, ends, strict=True):
+            if start == end:
+                continue  # an area of no bytes, as some kernels have one
+            first, last = start // self.page_size, -(-end // self.page_size)
+            at = bisect_right(self._pfns, first - (1 << self._order), taken)
+            taken = bisect_left(self._pfns, last, at)
+            yield from (self._of_array(pfn * self.page_size) for pfn in self._pfns[at:taken])
 
 
 def state(
@@ -91,7 +115,7 @@ def state(
             walk.absent[0],
         )
         return None, False
-    some = islice(pages, _MAX_UNMARKED)
+    some = islice(pages, MAX_FOUND)
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that only lack in the image say nothing of what stands in them.
     reused = bool(walk.damaged or walk.odd) or not walk.absent
@@ -175,6 +199,6 @@ def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> bool:
                 phys,
             )
         unmarked += 1
-        if unmarked >= _MAX_UNMARKED:
+        if unmarked >= MAX_FOUND:
             break
     return not unmarked

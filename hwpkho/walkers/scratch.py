@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.codecs.metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
 from hwpkho.codes import tracker as codes
 from hwpkho.model.handover import Scratch
 from hwpkho.pages import union_of
+from hwpkho.walkers.membership import MAX_FOUND
 
 if TYPE_CHECKING:
     from hwpkho.sources.base import Read
@@ -58,15 +60,10 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
             )
     starts, ends = union_of(scratch.areas)
     inside = False
-    for page in pages:
-        last = page.phys + (pages.page_size << page.order) - 1 if page.order else page.phys
-        i = bisect_right(starts, last) - 1
-        if i >= 0 and page.phys < ends[i]:
-            inside = True
-            report.add(
-                codes.SCRATCH_OVERLAP,
-                f"{page.what} 0x{page.phys:x} "
-                f"{'reaches into' if page.phys < starts[i] else 'lies inside'} scratch",
-                page.phys,
-            )
+    for page in islice(pages.inside(starts, ends), MAX_FOUND):
+        inside = True
+        i = bisect_right(starts, page.phys) - 1
+        how = "lies inside" if i >= 0 and page.phys < ends[i] else "reaches into"
+        message = f"{page.what} 0x{page.phys:x} {how} scratch"
+        report.add(codes.SCRATCH_OVERLAP, message, page.phys)
     return inside

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class VmallocWalk:
     Attributes:
         chunks: Physical addresses of the chunk pages, in chain order, rounded down to pages.
         pages: Physical address of each entry, as it stands, ``array('Q')``.
+        pfns: The PFN of each entry, ascending.
         chain: How the chain ends, and whether it adds up.
         order: Log2 of the pages of an entry as the kernel's shifts take it.
     """
@@ -50,6 +51,7 @@ class VmallocWalk:
     pages: array[int]
     chain: Chain
     order: int = 0
+    pfns: array[int] = field(default_factory=lambda: array("Q"))
 
     @property
     def sound(self) -> bool:
@@ -91,7 +93,7 @@ def _follow(
     """Read the chain; return how it ends."""
     visited: set[int] = set()
     touched: set[int] = set()
-    listed: set[int] = set()
+    listed = Listed()
     at, lengths = area.first, []
     while at:
         told, at = at, linear(at, source.arch)
@@ -122,8 +124,7 @@ def _follow(
                 "entries: no kernel made them"
             )
         lengths.append(len(chunk.entries))
-        listed.update(chunk.entries)
-        if len(listed) < len(found.pages):
+        if listed.again(chunk.entries):
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return Chain("stopped", at)
@@ -147,6 +148,38 @@ def _follow(
             area.first,
         )
     return Chain("whole")
+
+
+class Listed:
+    """The array entries of a chain, to tell one that comes a second time.
+
+    A kernel allocates the pages of an array mostly in order: then the entries of each chunk lie
+    between others' and need no looking at one by one.
+    """
+
+    def __init__(self) -> None:
+        self._lows: list[int] = []
+        self._highs: list[int] = []
+        self._chunks: list[array[int]] = []
+        self._all: set[int] | None = None
+
+    def again(self, entries: array[int]) -> bool:
+        """Add the entries of a chunk; tell whether one of them was there before."""
+        if not entries:
+            return False
+        if self._all is None:
+            low, high = min(entries), max(entries)
+            i = bisect_right(self._lows, high)
+            apart = not i or self._highs[i - 1] < low
+            if apart and len(set(entries)) == len(entries):
+                self._lows.insert(i, low)
+                self._highs.insert(i, high)
+                self._chunks.append(entries)
+                return False
+            self._all = set().union(*self._chunks)
+        size = len(self._all)
+        self._all.update(entries)
+        return len(self._all) < size + len(entries)
 
 
 def _chunk(source: Source, at: int, page_size: int) -> Chunk | None:
@@ -218,8 +251,10 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
             unaligned[0],
         )
     shift = page_shift(page_size)
-    pfns = array("Q", sorted(p >> shift for p in pages))
-    twice = next((b for a, b in pairwise(pfns) if share_a_block(a, b, order)), None)
+    pfns = found.pfns = array("Q", sorted(p >> shift for p in pages))
+    twice = next(
+        (b for a, b in pairwise(pfns) if b - a < 1 << order and share_a_block(a, b, order)), None
+    )
     if twice is not None:
         at, once = twice << shift, False
         report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at)

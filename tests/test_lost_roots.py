@@ -149,6 +149,16 @@ def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli):
         assert (got.code, "HP217" in got.err) == (0, True), args
 
 
+@pytest.mark.parametrize("name", ["x86-structv1-small-post", "x86-empty-post"])
+def test_an_outgoing_root_whose_tracker_is_overwritten_is_missed(name, tmp_path):
+    """Its page is whole, but nothing marks it, as what an older chain of kernels left over."""
+    pages, outgoing = _memory(name), captures.truth(name)["handovers"][1]
+    pages[outgoing["memory_map"]] = bytes(4096)
+    bad = _bad(read_case([_image(tmp_path / "memory.elf", pages, name)]).handovers, "warning")
+    assert outgoing["root_phys"] in {p.phys for p in bad if p.code == "HP104"}
+    assert "HP217" in {p.code for p in bad}
+
+
 @pytest.mark.parametrize("name", captures.NAMES)
 def test_copies_and_leftovers_are_no_damaged_roots(name, capture):
     """Second and third boots hold page-cache copies that debugfs cut, and older roots."""
@@ -192,6 +202,47 @@ def test_one_damaged_word_of_a_root(offset, value, tmp_path):
 
 
 # --- a damaged root beside a good copy
+
+
+@pytest.mark.parametrize("name", ["x86-structv1-small-post", "x86-fdtv1-small-post"])
+def test_a_second_boot_has_no_copy_of_its_root(name, tmp_path, cli):
+    """debugfs has no out/fdt there: the copy's blob finds the list, and memory its damaged root."""
+    outgoing = captures.truth(name)["handovers"][1]
+    pages = _memory(name)
+    good = _image(tmp_path / "good.elf", pages, name)
+    assert "HP217" not in cli("decode", "--json", good, _debugfs(name)).out
+    pages[outgoing["root_phys"]] = bytes(4096)
+    path = _image(tmp_path / "memory.elf", pages, name)
+    found = read_case([path, _debugfs(name)]).handovers
+    assert "HP217" in {p.code for p in _bad(found, "warning")}
+    judged = cli("validate", "--json", path, _debugfs(name))
+    assert "was not found" in judged.json["headline"]
+    assert "HP217" in cli("decode", "--pfns", path, _debugfs(name)).err
+    assert "HP217" in cli("merge", "-o", "-", f"{path}+{_debugfs(name)}").err
+
+
+@pytest.mark.parametrize(
+    ("name", "subtree", "code", "severity"),
+    [
+        ("x86-structv1-small", "kexec-metadata", "HP206", "warning"),
+        ("x86-structv1-small-post", "hwpoison", "HP205", "error"),
+        ("x86-fdtv1-small-post", "hwpoison", "HP205", "error"),
+        ("x86-fdtv1-small-post", "memblock", "HP206", "warning"),
+    ],
+)
+def test_an_address_of_no_memory_beside_a_good_copy(name, subtree, code, severity, tmp_path):
+    """The copy of the root FDT is cut before it, or is none; the next kernel goes by memory."""
+    handover = captures.truth(name)["handovers"][-1]
+    phys = next(s["phys"] for s in handover["subtrees"] if s["name"] == subtree)
+    pages, root = _memory(name), handover["root_phys"]
+    at = pages[root].index(struct.pack("<Q", phys)) + 7
+    _poked(pages, root + at, b"\x10")
+    path = _image(tmp_path / "memory.elf", pages, name)
+    found = read_case([path, _debugfs(name)]).handovers
+    assert code in {p.code for p in _bad(found, severity)}
+    lists = [h.hwpoison.pfns for h in found if h.role == "out" and h.hwpoison]
+    assert lists
+    assert (severity == "error") == (lists[-1] is None)
 
 
 @pytest.mark.parametrize("name", FIRST)

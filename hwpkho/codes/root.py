@@ -157,9 +157,10 @@ OUTGOING_MISSING = Code(
     "outgoing-missing",
     "warning",
     "source",
-    "This handover is the incoming one of a running kernel, and that kernel's own root FDT is not "
-    "in the image, or is damaged.",
-    "The next kernel reads the running kernel's handover, not this one.",
+    "The image holds the incoming handover of a running kernel, but that kernel's own root FDT is "
+    "not in it, or is damaged.",
+    "The next kernel reads the running kernel's handover by its root FDT in memory; by a damaged "
+    "one it ignores the whole handover.",
     "Capture the whole memory; do not take this list for what the next kernel will get.",
 )
 

@@ -292,8 +292,18 @@ def choose(
         ]
     real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
     kept = _newest_two(real, named, set(booted))
-    dropped += [Passed(c.phys, "left over from another kernel") for c in real if c not in kept]
+    dropped += [_left_over(c, kept) for c in real if c not in kept]
     return kept, dropped
+
+
+def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Passed:
+    """Return why a root FDT was passed over: it may be the outgoing one, its tracker damaged."""
+    newest = max((c.kexec_count for c in kept if c.kexec_count is not None), default=None)
+    count = candidate.kexec_count
+    if newest is not None and count == newest + 1:
+        why = "it counts one kexec more, but its tracker does not mark it: left over, or damaged"
+        return Passed(candidate.phys, why, "warning")
+    return Passed(candidate.phys, "left over from another kernel")
 
 
 def _original(

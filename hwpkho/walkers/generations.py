@@ -105,8 +105,16 @@ def _has_blob(copy: Copy) -> bool:
 def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
     """Yield a warning where a running kernel's own root FDT is in none of the pages read.
 
-    It makes one before it reuses the pages of the tracker that it was handed.
+    It makes one before it reuses the pages of the tracker that it was handed. The next kernel goes
+    by it, not by what a copy tells of it.
     """
+    for f in found:
+        if f.phys is None and f.role == "out" and f.copy and not f.unread and len(found) > 1:
+            message = (
+                f"{f.copy.label}: the root FDT of this handover is not in the image, or damaged; "
+                "what is shown is read by the copy"
+            )
+            yield problem(OUTGOING_MISSING, message)
     if len(found) != 1 or found[0].role != "in" or found[0].unread:
         return
     root, phys = found[0].root, found[0].phys

@@ -215,18 +215,23 @@ class HandoverReader:
         if data is not None:
             return data
         copied = self._copied(ref.name)
-        if copied is None:
-            self._subtree_missing(ref, "warning")
+        if copied is None or self.memory:
+            self._subtree_missing(ref, "warning", copied)
         return copied
 
-    def _subtree_missing(self, ref: roots.SubtreeRef, severity: Severity) -> ListState:
-        """Report a blob that is not there; return what that makes of a list behind it."""
+    def _subtree_missing(
+        self, ref: roots.SubtreeRef, severity: Severity, copied: bytes | None = None
+    ) -> ListState:
+        """Report a blob that is not there; return what that makes of a list behind it.
+
+        A copy of it is read instead, but the next kernel goes by what the root FDT says.
+        """
         phys, name = ref.phys or 0, _name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
             self.report.add(image_codes.NO_MEMORY, message, phys)
             return "not-given"
-        if severity == "error":
+        if ref.name.split("@", 1)[0] == roots.HWPOISON:
             end = max((start + size for start, size in self.source.extents()), default=0)
             if phys >= end:
                 self.report.add(
@@ -236,6 +241,7 @@ class HandoverReader:
                 )
                 return "nowhere"
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
+        message += "; its copy is read" if copied is not None else ""
         self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
         return "absent"
 
@@ -272,8 +278,10 @@ class HandoverReader:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))
         raw = self._blob(ref)
         if raw is None:
-            missing = self._subtree_missing(ref, "error")
-            return HwpoisonList(ref.phys, ref.size, None, state=missing)
+            raw = copied if self.memory else None
+            missing = self._subtree_missing(ref, "warning" if raw else "error", raw)
+            if raw is None or missing == "nowhere":
+                return HwpoisonList(ref.phys, ref.size, None, state=missing)
         if ref.phys is not None:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = blobs.revision_of(raw)
@@ -298,7 +306,7 @@ class HandoverReader:
         if head is None:
             head = self.source.read(phys, limit)
         if head is None:
-            return copied
+            return None if self.memory else copied
         page = self.page_size or PAGE_SIZES[-1]
         revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
         length = revision.length(bytes(head), ref.size, page)

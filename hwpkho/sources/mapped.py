@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: the same bytes come near it.
 MAX_LOOKUPS = 1 << 16
 #: How many pieces reads that cross their ends may join; only segments of a few bytes come near it.
-MAX_JOINED = 1 << 18
+MAX_JOINED = 1 << 17
 
 
 class MappedSource(Source):

@@ -815,9 +815,12 @@ def test_iomem_of_zeros_beside_a_log_is_left_out(log: Path) -> None:
 
 
 def test_iomem_twice_in_one_file(log: Path) -> None:
-    once = "00001000-0009ffff : System RAM\n00100000-3fffffff : System RAM\n"
+    once = (
+        "00000000-00000fff : reserved\n00001000-0009ffff : System RAM\n"
+        "00100000-3fffffff : System RAM\n"
+    )
     memmap = read_text(log, once + "\nand again\n\n" + once)
-    assert len(primary(memmap).entries) == 2
+    assert len(primary(memmap).entries) == 3
     assert codes(memmap.problems) == {"HP511"}
     with pytest.raises(InputError, match="differ"):
         read_text(log, once + once.replace("3fffffff", "7fffffff"))

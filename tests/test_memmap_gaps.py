@@ -441,7 +441,8 @@ def test_iomem_that_ends_within_a_line(tail: str, tmp_path: Path) -> None:
     path = tmp_path / "iomem"
     memmap = read_text(path, whole + tail)
     assert "HP507" in {p.code for p in memmap.problems}
-    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0xFEE01000, TOP)]
+    begins = 0x100000000 if ":" in tail and "S" in tail else 0xFEE01000
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(begins, TOP)]
     assert spots(path, IOMEM.rstrip()) == []  # a copy from a terminal has no last line end
 
 
@@ -485,6 +486,41 @@ def test_iomem_without_ram_is_told_and_not_judged(tmp_path: Path) -> None:
     assert "HP521" in {p.code for p in memmap.problems}
     with pytest.raises(InputError, match="no RAM"):
         resolve(memmap)
+
+
+@pytest.mark.parametrize("name", ["", "Sys", "System R", "Kernel cod"])
+def test_a_name_of_iomem_that_is_cut_off(name: str, tmp_path: Path) -> None:
+    text = IOMEM.replace("7fffffff : System RAM", f"7fffffff : {name}")
+    assert (0xA0000, 0xFEDFFFFF) in spots(tmp_path / "iomem", text)
+    text = IOMEM.replace("Local APIC", "Syscon")  # nothing of Linux's own
+    assert not spots(tmp_path / "iomem", text)
+
+
+@pytest.mark.parametrize("line", ["00100000-7ffff", "001.0000-7fffffff : System RAM"])
+def test_a_damaged_line_above_a_tree(line: str, tmp_path: Path) -> None:
+    text = line + IOMEM[IOMEM.index("\n") :]
+    assert (0, 0xFFF) in spots(tmp_path / "iomem", text)
+
+
+def test_lines_of_iomem_that_lost_their_ends(tmp_path: Path) -> None:
+    whole = primary(read_text(tmp_path / "iomem", IOMEM))
+    for text in (IOMEM.replace("Reserved\n", "Reserved"), IOMEM.replace("RAM\n  ", "RAM  ")):
+        assert primary(read_text(tmp_path / "iomem", text)) == whole
+
+
+def test_iomem_of_nothing_but_ram_is_told(tmp_path: Path) -> None:
+    text = "".join(line for line in IOMEM.splitlines(True) if "System RAM" in line)
+    assert {p.code for p in read_text(tmp_path / "iomem", text).problems} == {"HP521"}
+
+
+def test_an_address_of_iomem_that_descends_is_damaged(tmp_path: Path) -> None:
+    text = IOMEM.replace("100000000-17fffffff", "10000000-17fffffff")
+    assert spots(tmp_path / "iomem", text) == [(0xFEE01000, TOP)]
+
+
+def test_xen_s_list_upside_down_is_refused_with_that_reason(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="upside down"):
+        read_text(tmp_path / "log", "\n".join(XEN.splitlines()[::-1]) + "\n")
 
 
 @pytest.mark.parametrize(

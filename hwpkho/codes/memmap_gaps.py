@@ -30,7 +30,8 @@ OVERLAPPING = Code(
 )
 NOT_THE_MAP = Code(
     "HP521", "map-only-part", "warning", "source",
-    "The input holds a few lines of a map: no RAM is among them, as in a log that grep filtered.",
+    "The input holds a few lines of a map: no RAM is among them, or of iomem nothing else, as "
+    "grep leaves it.",
     "Nothing: the kernel had the whole map.",
     "Give the whole map.",
 )

@@ -161,6 +161,11 @@ def _disorder(entries: Sequence[Entry]) -> bool:
     return descents * _DISORDER > len(starts)
 
 
+def falls(entries: Sequence[Entry]) -> bool:
+    """Tell whether three ranges or more go down, all of them: the log stands upside down."""
+    return len(entries) > 2 and all(b.start < a.start for a, b in pairwise(entries))
+
+
 def overlapping(entries: Sequence[Entry]) -> list[Place]:
     """Return where entries overlap: each place holds all of the entries that hang together."""
     out: list[Place] = []

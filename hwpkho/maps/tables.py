@@ -29,6 +29,8 @@ MAX_TABLES = 1 << 15
 MAX_PROBLEMS = 16
 #: Messages that were lost so few lines before a table or behind it may have been of it.
 _NEAR = 2
+#: A table's next line stands so few lines at most behind one that may be a damaged one of it.
+_BESIDE = 6
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -66,6 +68,8 @@ class Tables:
         self._lines: dict[str, int] = {}
         #: Lines at which messages were lost, and by whom that is said: (line, words).
         self._lost: list[tuple[int, str]] = []
+        #: Lines among those of a table that may be damaged ones: (line, text, expected, depth).
+        self._suspects: dict[str, list[tuple[int, str, str, int]]] = {}
 
     def begin(self, name: str, *, headed: bool = False) -> None:
         """Close the open table ``name``, so that the next entry starts another.
@@ -73,6 +77,7 @@ class Tables:
         ``headed`` says that a heading was seen: only another one ends that table.
         """
         table = self._open.pop(name, None)
+        self._suspects.pop(name, None)
         self._listings[name] = _Listing(headed)
         if table is not None:
             self._tail(table, self._lines.pop(name, 0))
@@ -170,6 +175,8 @@ class Tables:
         entries = table.entries
         if self._lost:
             self._before_entry(table, line)
+        if self._suspects:
+            self._confirm(name, line)
         self._lines[name] = line
         if end < start or end >= PHYS_END:
             if end == start - 1:
@@ -197,12 +204,13 @@ class Tables:
         """Append sound entries, none like the one before it, to the open table ``name``.
 
         ``last_line`` is the number of the last one's line. Return False where there is no open
-        table, no room for so many, or messages were lost before them; none is taken then.
+        table, no room for so many, or something else stands before them; none is taken then.
         """
         table = self._open.get(name)
         if (
             table is None
             or self._lost
+            or name in self._suspects
             or len(table.entries) + len(entries) > MAX_ENTRIES
             or self._distinct + len(entries) > MAX_DISTINCT
         ):
@@ -264,6 +272,18 @@ class Tables:
         message = f'"{shown}": expected {expected}'
         told = told if told and told[0] <= told[1] < PHYS_END else None
         self.lose(name, line, DAMAGED, message, depth=depth, told=told)
+
+    def suspect(self, name: str, line: int, text: str, expected: str, *, depth: int = 0) -> None:
+        """Note a line that may be a damaged one of table ``name``: it is if one more follows."""
+        suspects = self._suspects.setdefault(name, [])
+        if len(suspects) < _BESIDE:
+            suspects.append((line, text, expected, depth))
+
+    def _confirm(self, name: str, line: int) -> None:
+        """Record what looked like lines of the table, now that ``line`` continues it."""
+        for number, text, expected, depth in self._suspects.pop(name, ()):
+            if line - _BESIDE <= number < line:
+                self.damaged(name, number, text, expected, depth=depth)
 
     def _share(self, table: RawMap) -> None:
         entries = table.entries

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import CUT, OUT_OF_ORDER
+from hwpkho.codes.memmap import CUT, DAMAGED, OUT_OF_ORDER
 from hwpkho.errors import InputError
 from hwpkho.maps import e820_words, gaps
 from hwpkho.maps.forms.base import (
@@ -27,6 +27,7 @@ from hwpkho.maps.forms.base import (
     RawMap,
 )
 from hwpkho.maps.patterns import begun, lazily
+from hwpkho.maps.remnants import is_remnant, without_stamps
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
@@ -58,12 +59,26 @@ _LINE = lazily(
 #: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
 _BEGUN = lazily(
     rf"(?<![\w.-]){_WHO}:\s*"
-    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{8,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
+    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
 #: A line that begins like one of a table, whatever became of the rest.
 _LIKE = lazily(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+#: Beside a table's lines: nobody else speaks so; what another line ends with as well.
+_SPOKEN = lazily(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
+_TYPE = (
+    r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type \d+"
+    r"|persistent \(?(?:RAM )?\(?type \d+\))\)?\s*$"
+)
+_TAIL = lazily(
+    r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
+    + _TYPE
+)
+#: Somebody else's message about a range.
+_OTHER = lazily(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: What stands in front of a range: damaged itself, it may still be like what a table's lines have.
 _SPEAKER = lazily(r"(\S{5,14})\s+\[(?:mem|gap) ")
+#: In front of a line of a table: the beginning of another.
+_TORN = lazily(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
 _HEADER = lazily(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
@@ -120,6 +135,7 @@ class DmesgE820(LineForm):
         self._tables = Tables()
         self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
         self._patience = 0
+        self._name = "e820_firmware"  # of the last line
         self._full: dict[str, bool] = {}  # whether a table's addresses have all their digits
         #: Tables whose heading was seen, and by identity those that had one.
         self._headed: set[str] = set()
@@ -142,6 +158,7 @@ class DmesgE820(LineForm):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
                 self._headed.add(name)
+            self._name = _HEADED[header[1]][0]
             self._patience = _PATIENCE
         elif _LINUX_STARTS in line:
             for name in _ALL_MAPS:
@@ -151,7 +168,7 @@ class DmesgE820(LineForm):
         elif _LIKE.search(line) or (self._patience and _like_a_speaker(line)):
             self._damaged(number, line)
         elif self._patience:
-            self._patience -= 1
+            self._beside(number, line)
         self.more = self._patience > 0
 
     def run(self, block: bytes, start: int, number: int) -> int:
@@ -194,6 +211,18 @@ class DmesgE820(LineForm):
             self._tables.damaged(name, number, line, _EXPECTED)
             self._patience = _PATIENCE
 
+    def _beside(self, number: int, line: str) -> None:
+        """Take a line beside those of a table that is like none: what is left of one, perhaps."""
+        self._patience -= 1
+        if self._tables.open(self._name) is None and self._name not in self._headed:
+            return
+        tail = _TAIL.match(without_stamps(line))
+        if _SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
+            self._tables.damaged(self._name, number, line, _EXPECTED)
+            self._patience = _PATIENCE
+        elif tail or (is_remnant(line) and not _OTHER.search(line)):
+            self._tables.suspect(self._name, number, line, _EXPECTED)
+
     def _break(self, number: int, name: str, line: str) -> None:
         """Keep the beginning of a broken line; one broken before is given up."""
         self._give_up()
@@ -229,9 +258,16 @@ class DmesgE820(LineForm):
     def _entries(self, number: int, line: str, first: re.Match[str]) -> None:
         """Take all entries of a line: a copy may have lost its line ends."""
         match: re.Match[str] | None = first
+        at = 0
         while match:
+            torn = line[at : match.start()]
+            if _TORN.search(torn) and (
+                self._tables.open(self._name) is not None or self._name in self._headed
+            ):
+                self._tables.damaged(self._name, number, torn, _EXPECTED)
             self._entry(number, line, match)
-            match = None if self._broken else _LINE.search(line, match.start("rest"))
+            at = match.start("rest")
+            match = None if self._broken else _LINE.search(line, at)
 
     def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
         self._broken = None
@@ -243,7 +279,7 @@ class DmesgE820(LineForm):
                     (int(match["a"], 16), int(match["b"], 16))
                 )
             return
-        name = map_of(match["who"])
+        name = self._name = map_of(match["who"])
         rest = match["rest"].strip()
         type_ = e820_words.type_of(rest)
         if type_ is None:
@@ -253,7 +289,7 @@ class DmesgE820(LineForm):
                 self._tables.damaged(name, number, line, _EXPECTED, told=_bounds(match))
             return
         start, end = _bounds(match)
-        if match["what"] and self._digits_lost(name, match):
+        if match["what"] and self._digits_lost(name, number, match):
             self._tables.damaged(name, number, line, "16 digits as in the lines before")
             self._patience = _PATIENCE
             return
@@ -269,12 +305,16 @@ class DmesgE820(LineForm):
             self._with_heading.add(id(self._tables.table(name, number)))
         self._patience = _PATIENCE
 
-    def _digits_lost(self, name: str, match: re.Match[str]) -> bool:
+    def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
         """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""
         full = len(match["a"]) == len(match["b"]) == _DIGITS
         table = self._tables.open(name)
         if table is None or not table.entries:
             self._full[name] = full
+        elif full and not self._full.get(name, True) and len(table.entries) == 1:
+            message = f"{_EXPECTED} in {_DIGITS} digits stood in the line before"
+            self._tables.lose(name, number, DAMAGED, message, replaced=1)
+            self._full[name] = True
         return not full and self._full.get(name, False)
 
     def finish(self) -> Sequence[RawMap]:

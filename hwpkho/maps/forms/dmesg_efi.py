@@ -27,6 +27,7 @@ from hwpkho.maps.forms.base import (
     LineForm,
 )
 from hwpkho.maps.patterns import begun, lazily
+from hwpkho.maps.remnants import is_remnant
 from hwpkho.maps.scanner import MAX_JOINED
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry
@@ -84,6 +85,10 @@ _ARM64_BEGUN = lazily(
 _LIKE = lazily(
     r"\bmem\d{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
+#: In front of a line of arm64's list: the beginning of another.
+_TORN = lazily(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
+#: What is left of a line's attributes.
+_COLUMNS = lazily(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
 _HEADING = "Processing EFI memory map"
 _NUMBERED = lazily(r"type=(\d{1,10})")
 _ATTR = lazily(r"attr=0x([0-9A-Fa-f]{1,16})")
@@ -94,7 +99,10 @@ _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _UNITS_OF = {unit.encode(): size for unit, size in _UNITS.items()}
 
 #: So many lines below one of a list are looked at before it counts as ended.
-_PATIENCE = 2
+_PATIENCE = 3
+
+#: Digits of an address in arm64's lines at least.
+_DIGITS = 12
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
 
@@ -118,6 +126,7 @@ class DmesgEfi(LineForm):
         self._falling = 0  # how often a descriptor's number was one less than the last
         self._tables = Tables()
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
+        self._width = 0  # digits of an arm64 list's addresses
         self._joined = 0  # lines joined before the one to come
         self._index = -1
         self._peeking = False  # whether the line to come is shown for what stands before it
@@ -138,6 +147,7 @@ class DmesgEfi(LineForm):
             return
         if not (
             self._broken
+            or self._following
             or "|" in line
             or (" [" in line and "[mem " not in line)
             or "range=[" in line
@@ -164,9 +174,16 @@ class DmesgEfi(LineForm):
             self._tables.damaged("efi", number, line, _EXPECTED)
         elif _X86_REST.search(line):
             self._ask_for_more(number, line, joined)
-        elif self._following and _NOT_THE_MAP not in line and _LIKE.search(line):
+        elif self._following and _NOT_THE_MAP not in line:
+            self._beside(number, line)
+
+    def _beside(self, number: int, line: str) -> None:
+        """Take a line beside those of a list: a damaged one of it, or what is left of one."""
+        if _LIKE.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
             self._patience = _PATIENCE
+        elif _COLUMNS.search(line) or (is_remnant(line) and "[mem " not in line):
+            self._tables.suspect("efi", number, line, _EXPECTED)
 
     def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: the descriptors below the first of a list."""
@@ -240,6 +257,8 @@ class DmesgEfi(LineForm):
         self._first_arm64 = _HEADING in line and "efi: " not in line
         if _LINUX in line:
             self._new_table()
+        else:
+            self._patience = _PATIENCE
 
     def _ask_for_more(self, number: int, line: str, joined: int) -> None:
         """Ask for the line before a range without a head, unless that was tried often enough."""
@@ -271,7 +290,11 @@ class DmesgEfi(LineForm):
             taken = True
         if taken or _NOT_THE_MAP in line:
             return taken
+        at = 0
         for match in _ARM64.finditer(line):
+            torn, at = line[at : match.start()], match.end()
+            if self._following and _TORN.search(torn):
+                self._tables.damaged("efi", number, torn, _EXPECTED)
             if match["prefix"] or "|" in match["body"] or type_of(match["body"]):
                 self._arm64(number, line, match)
                 taken = True
@@ -297,7 +320,7 @@ class DmesgEfi(LineForm):
         before, self._index = self._index, index
         self._patience = _PATIENCE
         self._falling = self._falling + 1 if index == was - 1 else 0
-        if self._falling == _PATIENCE:
+        if self._falling == _PATIENCE - 1:
             raise InputError(f"line {number}: {UPSIDE_DOWN}")
         unread = type_ is None or (attr is None and not named_only)
         if unread:
@@ -340,6 +363,12 @@ class DmesgEfi(LineForm):
         if first and last and last is not first and start == first.start:
             self._new_table()
         self._patience = _PATIENCE
+        width = max(len(match["a"]), len(match["b"]))
+        if last is None or last is first:
+            self._width = width if last is None else max(width, self._width)
+        if min(len(match["a"]), len(match["b"])) < _DIGITS <= self._width:
+            self._tables.damaged("efi", number, line, _EXPECTED)
+            return
         if self._first_arm64 and not match["prefix"]:
             self._tables.table("efi", number).arch = "arm64"
         self._tables.add("efi", number, start, end, type_, attributes)
@@ -364,8 +393,9 @@ class DmesgEfi(LineForm):
 
 
 def _falls(entries: Sequence[Entry]) -> bool:
-    """Tell whether three ranges or more go down, all of them."""
-    return len(entries) > 2 and all(b.start < a.start for a, b in pairwise(entries))
+    """Tell whether a list goes down; device memory, which stands behind the rest, need not."""
+    falling = sum(b.start < a.start for a, b in pairwise(entries))
+    return falling > 1 and falling * 4 >= (len(entries) - 1) * 3
 
 
 @lru_cache(maxsize=1024)  # few differ within a log

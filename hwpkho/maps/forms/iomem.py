@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import CUT, IOMEM_ZEROS, LOST_LINES
+from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
 from hwpkho.maps import gaps
 from hwpkho.maps.forms.base import BARE_RANGE, LineForm
-from hwpkho.maps.patterns import begun, lazily
+from hwpkho.maps.patterns import lazily
+from hwpkho.maps.remnants import is_remnant
 from hwpkho.maps.tables import Tables
+from hwpkho.text import printable
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.maps.forms.base import RawMap
@@ -27,30 +30,50 @@ _HEX = r"[0-9A-Fa-f]"
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
 _CLOSING = lazily(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
-_PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|.{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
+_PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
 _LINE = lazily(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
 #: A line as the kernel prints it, in bytes.
 _PLAIN_LINE = lazily(
-    rb"( *)([0-9a-f]{8,16})-([0-9a-f]{8,16}) : ([A-Za-z][A-Za-z0-9 _.:()/-]{0,99})\n"
+    rb"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
+    rb" : ([A-Za-z][A-Za-z0-9 _.:()/-]{0,99})\n"
 )
-#: A line of the tree with a damaged digit, sign or blank.
+#: A line of the tree whose line end is lost: another one follows in its name.
+_NEXT = lazily(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
+#: What a damaged line still tells: a whole number in front of its hyphen, or of its colon.
+_WHOLE = lazily(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
+#: A line of the tree in which something is damaged: whatever is left of the range, then the name;
+#: or the range without its colon. /proc/ioports has no more than four digits.
 _LIKE = lazily(
-    rf"^{_PREFIX}(?P<indent>\s*)(?=\S*{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
-    r"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
+    rf"^{_PREFIX}(?P<indent>\s*)(?:(?=[^:]{{0,60}}?{_HEX}{{5}})\S[^:]{{0,60}}? : ?\S"
+    rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
+    rf"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
+    rf"|{_HEX}{{5,16}}(?:-{_HEX}{{0,16}})?(?: :?)?\s*$"
+    rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
-_BEGUN_RAM = lazily(begun("System RA"))
+#: Between two lines of the tree also what has lost its range, or the most of its name.
+_REST = lazily(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
+#: No line of the tree is longer.
+_LONGEST = 400
+#: Names that Linux itself gives, of which a proper beginning is no name of anything.
+_KNOWN = (
+    "System RAM", "Reserved", "reserved", "Kernel code", "Kernel data", "Kernel bss",
+    "Kernel rodata", "Crash kernel", "ACPI Tables", "ACPI Non-volatile Storage", "Soft Reserved",
+    "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
+)  # fmt: skip
+#: So many letters of one of them at least: fewer may be a driver's name.
+_LEAST = 3
 #: So many lines below one of the tree are looked at before it counts as ended.
-_PATIENCE = 2
+_PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
+
+#: Digits of an address at least: no zeros stand in front of more.
+_WIDTH = 8
 
 #: Deeper than any tree of resources; what is deeper is hostile.
 _MAX_DEPTH = 64
-
-#: x86's tree begins with the first page.
-_LOWEST = 0x10000
 
 _X86_NAMES = ("Local APIC", "IOAPIC ", "Video ROM", "HPET ")
 
@@ -65,6 +88,9 @@ class Iomem(LineForm):
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._first = ""  # the first line of a tree
+        self._peeking = False  # whether the line to come is shown for what stands before it
+        self._like = 0  # number of the last line that was taken for a damaged one
         self._open: list[int] = []  # indents of the open ancestors
         self._top_start = -1
         self._patience = 0
@@ -73,23 +99,45 @@ class Iomem(LineForm):
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
+        if self._peeking:
+            self._peeking = False
+            if line.endswith(f" {self._first}"):  # shown again, behind the line above
+                self._above(number, line)
+                return
         match = _LINE.match(line)
         if match is None:
             self._patience -= self._patience > 0
-            like = _LIKE.match(line) if self._patience else None
-            if like:
-                self._damaged(number, line, len(like["indent"].expandtabs()))
+            if self._patience:
+                self._unread(number, line)
             self.more = self._patience > 0
             return
+        if (at := _end_lost(match)) is not None:
+            self.feed(number, line[:at])
+            begins = self._first if self.again else ""
+            self.feed(number, line[at:])
+            if begins:
+                self.again = self._peeking = True
+                self._first = line
+            return
         start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
+        if _padded(match["a"]) or _padded(match["b"]):
+            depth = self._depth_of(match["indent"])
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=(start, end))
+            return
+        before = self._tables.open("iomem")
         self._take(number, len(match["indent"].expandtabs()), start, end, name)
+        if self._tables.open("iomem") is not before:
+            self.again = self._peeking = True
+            self._first = line
 
     def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: lines as the kernel prints them, into an open table."""
-        if self._tables.last("iomem") is None:
+        if self._tables.last("iomem") is None or self._peeking:
             return start
         while match := _PLAIN_LINE.match(block, start):
             indent, low, high, name = match.groups()
+            if b" : " in name:  # perhaps two lines
+                break
             self._take(number, len(indent), int(low, 16), int(high, 16), name.decode().rstrip())
             start, number = match.end(), number + 1
         return start
@@ -104,11 +152,20 @@ class Iomem(LineForm):
         if depth < _MAX_DEPTH:
             self._open.append(indent)
         if depth == 0 and (start or end):
+            first = self._tables.first("iomem")
+            if start < self._top_start and first is not None and start > first.start:
+                text = f"{start:08x}-{end:08x} : {name}"
+                self._tables.damaged("iomem", number, text, "an address above those before it")
+                return
             if start < self._top_start:  # the tree is sorted: this is another copy of the file
                 self._tables.begin("iomem")
             self._top_start = start
         attributes = self._attributes.setdefault(depth, {"depth": depth})
-        self._tables.add("iomem", number, start, end, name, attributes)
+        added = self._tables.add("iomem", number, start, end, name, attributes)
+        if added and _is_part(name):
+            self._tables.lose(
+                "iomem", number, DAMAGED, f'the name "{name}" is cut off', replaced=1, depth=depth
+            )
         table, outermost = self._outermost
         if table is not self._tables.open("iomem"):
             self._outermost = (self._tables.open("iomem"), indent)
@@ -117,20 +174,55 @@ class Iomem(LineForm):
             message = f"line {table.line}: the tree begins within a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
 
-    def cut_off(self, number: int, line: str) -> None:
-        """See :meth:`LineForm.cut_off`: also within the one name that matters."""
-        match = _LINE.match(line)
-        if match is None:
-            super().cut_off(number, line)
-        elif _BEGUN_RAM.fullmatch(match["name"]) and self._tables.last("iomem") is not None:
-            message = "the input ends within this line"
-            self._tables.lose("iomem", number, CUT, message, replaced=1)
+    def _above(self, number: int, line: str) -> None:
+        """Take the line above a tree: it may be a damaged one of it."""
+        before = line[: -len(self._first)].rstrip()[:_LONGEST]
+        table = self._tables.open("iomem")
+        if table is not None and _LIKE.match(before):
+            shown = printable(before.strip()[-100:])
+            message = f'line {max(1, number - 1)}: "{shown}": expected {_EXPECTED}'
+            gaps.lose(table, DAMAGED, message, at=0)
 
-    def _damaged(self, number: int, line: str, indent: int) -> None:
-        """Take a line of the tree that cannot be read."""
-        self._patience = _PATIENCE
-        depth = sum(open_ < indent for open_ in self._open)
-        self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth)
+    def _unread(self, number: int, line: str) -> None:
+        """Take a line beside the tree: a damaged one of it, or one that the next line tells."""
+        line = line[:_LONGEST]
+        like = _LIKE.match(line)
+        if like:
+            self._patience = _PATIENCE
+            self._like = number
+            depth = self._depth_of(like["indent"])
+            numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
+            told = (min(numbers), max(numbers)) if numbers else None
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=told)
+        elif is_remnant(line) or _REST.search(line):
+            self._tables.suspect("iomem", number, line, _EXPECTED)
+
+    def _depth_of(self, indent: str) -> int:
+        """Return the level of a line that begins with these blanks."""
+        return sum(open_ < len(indent.expandtabs()) for open_ in self._open)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`: also within a name that is known.
+
+        All behind the last sound line may be lost, of its own branch as well.
+        """
+        table, last = self._tables.open("iomem"), self._tables.last("iomem")
+        if table is None or last is None:
+            return
+        match = _LINE.match(line)
+        if match is not None:
+            if not _is_part(_bare(match["name"])):
+                return
+            start = last.start
+        elif self._like == number or (self._patience and self.unfinished.search(line)):
+            depth = self._depth_of(line[: len(line) - len(line.lstrip())])
+            start = last.start if depth > int(str(last.attributes["depth"])) else last.end + 1
+        else:
+            return
+        if (match or self._like == number) and table.losses:
+            table.losses.pop()  # it is told by another code
+        message = f"line {number}: the input ends within this line"
+        gaps.lose(table, CUT, message, span=(start, max(start, gaps.TOP)))
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`; a copy that is all zeros has no entries but a problem."""
@@ -143,6 +235,30 @@ class Iomem(LineForm):
             table.arch = _arch(table.entries)
             _check(table)
         return found
+
+
+def _end_lost(match: re.Match[str]) -> int | None:
+    """Return where in a line the next one begins, whose digits its name's letters may precede."""
+    after = _NEXT.search(match["name"])
+    if after is None:
+        return None
+    digits, most = after["a"], len(after["b"])
+    kept = digits[-most:]
+    start = after.end("a") - (_WIDTH if _padded(kept) else len(kept))
+    name = match["name"][:start]
+    return match.start("name") + len(name.rstrip()) if name.strip() else None
+
+
+def _padded(digits: str) -> bool:
+    """Tell whether a number has zeros in front that no kernel prints: at least 8 digits."""
+    return len(digits) > _WIDTH and digits.startswith("0")
+
+
+def _is_part(name: str) -> bool:
+    """Tell whether a name is empty or the beginning of one that Linux itself gives."""
+    if not name:
+        return True
+    return len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN)
 
 
 def _bare(name: str) -> str:
@@ -174,11 +290,13 @@ def _check(table: RawMap) -> None:
     if not table.entries:
         return
     first = table.entries[0]
-    if table.arch == "x86_64" and first.start > _LOWEST:
+    if table.arch == "x86_64" and first.start:  # since 2.6.12 at the latest it begins at 0
         message = f"line {table.line}: the tree begins at 0x{first.start:x}: its head is lost"
         gaps.lose(table, HEAD_LOST, message, span=(0, first.start - 1))
-    if not any(e.type.lower().startswith("system ram") for e in table.entries):
-        message = f"line {table.line}: no System RAM is among the {len(table.entries)} resources"
+    ram = sum(e.type.lower().startswith("system ram") for e in table.entries)
+    if ram in (0, len(table.entries)):
+        only = "nothing but System RAM" if ram else "no System RAM"
+        message = f"line {table.line}: {only} is among the {len(table.entries)} resources"
         table.problems.append(problem(NOT_THE_MAP, message))
     for at, depth, place in _misfits(table.entries):
         shown = gaps.shown(place)

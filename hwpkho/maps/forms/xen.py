@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.errors import InputError
 from hwpkho.maps import e820, efi, gaps
-from hwpkho.maps.forms.base import BARE_RANGE, SPACED_RANGE, LineForm
+from hwpkho.maps.forms.base import BARE_RANGE, SPACED_RANGE, UPSIDE_DOWN, LineForm
 from hwpkho.maps.patterns import lazily
+from hwpkho.maps.remnants import is_remnant
 from hwpkho.maps.tables import Tables
 from hwpkho.pages import PHYS_END
 
@@ -36,7 +38,11 @@ _EFI = lazily(
 )
 _BEGUN = lazily(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
 #: A line of a list with a damaged digit or sign; a part of one at the end of the input.
-_LIKE = lazily(rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)")
+_LIKE = lazily(
+    rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
+    r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
+)
+_MORE = lazily(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
 _PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
 _TYPES = {
     "usable": e820.RAM,
@@ -48,7 +54,9 @@ _TYPES = {
 _TYPE = lazily(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: So many lines below a header or an entry are looked at before the table counts as ended.
-_PATIENCE = 2
+_PATIENCE = 3
+
+_EXPECTED = "a range and its type"
 
 
 class Xen(LineForm):
@@ -73,6 +81,7 @@ class Xen(LineForm):
         self._with_heading: set[int] = set()
         self._name = "xen_e820"
         self._patience = 0
+        self._digits: dict[str, int] = {}  # of each table's first line
         self._attributes: dict[int, dict[str, object]] = {}
 
     def feed(self, number: int, line: str) -> None:
@@ -80,10 +89,10 @@ class Xen(LineForm):
         following = self._patience > 0
         self._patience -= following
         if "(XEN)" in line or following or "RAM map:" in line:
-            self._xen(number, line)
+            self._xen(number, line, following=following)
         self.more = self._patience > 0
 
-    def _xen(self, number: int, line: str) -> None:
+    def _xen(self, number: int, line: str, *, following: bool) -> None:
         if match := _HEADER.search(line):
             self._name = "xen_efi_ram" if match["who"] == "EFI" else "xen_e820"
             if match["initial"]:
@@ -91,32 +100,47 @@ class Xen(LineForm):
             self._tables.begin(self._name)
             self._headed.add(self._name)
         elif match := _E820.search(line):
-            self._e820(number, line, match)
+            self._e820(number, line, match, following=following)
         elif match := _EFI.search(line):
             self._efi(number, match)
-        elif self._patience and (_BEGUN.search(line) or _LIKE.search(line)):
-            self._tables.damaged(self._name, number, line, "a range and its type")
+        elif following and (_BEGUN.search(line) or _LIKE.search(line)):
+            self._tables.damaged(self._name, number, line, _EXPECTED)
+        elif following and is_remnant(line.replace("(XEN)", "")):
+            self._tables.suspect(self._name, number, line, _EXPECTED)
+            return
         else:
             return
         self._patience = _PATIENCE
 
-    def _e820(self, number: int, line: str, match: re.Match[str]) -> None:
+    def _e820(self, number: int, line: str, found: re.Match[str], *, following: bool) -> None:
+        """Take a line, or several whose line ends are lost."""
+        match: re.Match[str] | None = found
+        if following and is_remnant(line[: found.start()].replace("(XEN)", "")):
+            self._tables.damaged(self._name, number, line[: found.start()], _EXPECTED)
+        while match:
+            more = _MORE.search(line, match.start("type"))
+            self._range(number, line, match)
+            match = _E820.search(line, more.start()) if more else None
+
+    def _range(self, number: int, line: str, match: re.Match[str]) -> None:
+        name = self._name
         told = _TYPE.match(match["type"])
         number_ = None
         if told:
             number_ = int(told["number"]) if told["number"] else _TYPES.get(told["word"])
-        if number_ is None:
-            self._tables.damaged(self._name, number, line, "a range and its type")
+        a, b = match["a"] or match["c"], match["b"] or match["d"]
+        if self._tables.last(name) is None:
+            self._digits[name] = len(a)
+        if number_ is None or not len(a) == len(b) == self._digits[name]:
+            self._tables.damaged(name, number, line, _EXPECTED)
             return
-        if match["a"]:
-            start, end = int(match["a"], 16), int(match["b"], 16)
-        else:
-            start, past = int(match["c"], 16), int(match["d"], 16)
-            end = (PHYS_END if start and not past else past) - 1
-        self._tables.add(self._name, number, start, end, e820.type_name(number_))
-        if self._name in self._headed:
-            self._headed.discard(self._name)
-            self._with_heading.add(id(self._tables.table(self._name, number)))
+        start, end = int(a, 16), int(b, 16)
+        if match["c"]:
+            end = (PHYS_END if start and not end else end) - 1
+        self._tables.add(name, number, start, end, e820.type_name(number_))
+        if name in self._headed:
+            self._headed.discard(name)
+            self._with_heading.add(id(self._tables.table(name, number)))
 
     def _efi(self, number: int, match: re.Match[str]) -> None:
         start, attr = int(match["a"], 16), int(match["attr"], 16)
@@ -130,6 +154,8 @@ class Xen(LineForm):
         """See :meth:`LineForm.finish`."""
         found = self._tables.finish()
         for table in found:
+            if table.name != "xen_efi" and gaps.falls(table.entries):
+                raise InputError(f"line {table.line}: {UPSIDE_DOWN}")
             if table.name == "xen_e820":
                 gaps.lose_overlaps(table, gaps.overlapping(table.entries))
                 if id(table) not in self._with_heading:

@@ -17,7 +17,7 @@ from hwpkho.errors import InputError
 from hwpkho.pages import PAGE_SIZES
 from hwpkho.sources import raw
 from hwpkho.sources.base import MIN_PAGE
-from hwpkho.sources.files import FileBytes
+from hwpkho.sources.files import FileBytes, FileText
 from hwpkho.sources.registry import open_image
 from hwpkho.text import printable
 from hwpkho.walkers import copies
@@ -98,7 +98,7 @@ def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
             raise InputError(f"{name}: text, perhaps a list of PFNs; that is no handover")
         if file.size > _MAX_TEXT:
             raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
-        return pfnlist.parse(file.read(0, file.size), name, base)
+        return pfnlist.parse(FileText(file), name, base)
     return [_struct_blob(head, file.size, name)]
 
 

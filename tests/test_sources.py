@@ -182,6 +182,7 @@ def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
     path = tmp_path / "x"
     path.write_bytes(b"data")
     status = list(path.stat())
+    monkeypatch.setattr("hwpkho.sources.files.SMALL", 0)
     monkeypatch.setattr(
         "hwpkho.sources.files.os.fstat",
         lambda _fd: os.stat_result(status, {"st_blocks": blocks}),

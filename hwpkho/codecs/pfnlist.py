@@ -11,7 +11,7 @@ import re
 from array import array
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hwpkho import jsontext
 from hwpkho.errors import InputError
@@ -39,6 +39,13 @@ _MAX_DIGITS = 20
 _ARCHES = ("x86_64", "arm64")
 
 
+class Text(Protocol):
+    """Bytes that are there in parts: ``bytes``, or a view of a file that is read as one goes on."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes | memoryview: ...
+
+
 class PfnList(NamedTuple):
     """A list that is no handover.
 
@@ -57,14 +64,14 @@ class PfnList(NamedTuple):
     text: bool = True
 
 
-def parse(data: bytes | memoryview, source: str, base: int = 10) -> PfnList:
+def parse(data: Text, source: str, base: int = 10) -> PfnList:
     """Read a list of either form; ``base`` is that of numbers without ``0x`` (10 or 16).
 
     Raises InputError, naming the line or the field, for what is no PFN, and for more than
     :data:`~hwpkho.listing.MAX_PFNS` entries, ranges counted in full.
     """
     if bytes(data[:_BLOCK]).lstrip()[:1] == b"{":
-        return _parse_json(bytes(data), source)
+        return _parse_json(bytes(data[:]), source)
     first, last = array("Q"), array("Q")
     count, number = 0, 1
     for block in _blocks(data, source):
@@ -83,7 +90,7 @@ def parse(data: bytes | memoryview, source: str, base: int = 10) -> PfnList:
     return PfnList(source, Listing(first, last))
 
 
-def _blocks(data: bytes | memoryview, source: str) -> Iterator[str]:
+def _blocks(data: Text, source: str) -> Iterator[str]:
     """Yield the text in blocks that cut no word and no comment."""
     at, number = 0, 1
     while at < len(data):
@@ -107,7 +114,7 @@ def _blocks(data: bytes | memoryview, source: str) -> Iterator[str]:
         yield block.decode("utf-8", "replace")
 
 
-def _line_end(data: bytes | memoryview, at: int) -> int:
+def _line_end(data: Text, at: int) -> int:
     """Return the place of the next line feed, or the end of the data."""
     while at < len(data):
         block = bytes(data[at : at + _BLOCK])

@@ -1,4 +1,4 @@
-"""Bytes of a file, read where they are asked for.
+"""Bytes of a file: of a large one read where they are asked for, of a small one all at once.
 
 Nothing is mapped: a file that becomes shorter under a mapping ends the program with SIGBUS.
 """
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: So many bytes are searched at once: they fit into a processor's cache.
 WINDOW = 1 << 20
+#: A file up to so many bytes is read once: a call for each of its structures costs more.
+SMALL = 16 << 20
 
 
 class FileBytes:
@@ -40,6 +42,7 @@ class FileBytes:
         self.path = "stdin" if path == "-" else path
         self._fd = -1
         self._gaps = False
+        self._data: memoryview | None = None
         self._fd = opening.regular(path) if inside else opening.memory(path)
         try:
             status = os.fstat(self._fd)
@@ -54,6 +57,8 @@ class FileBytes:
                 self.size = os.lseek(self._fd, 0, os.SEEK_END)
             elif stat.S_ISCHR(status.st_mode):
                 self.size, self.endless = (1 << 63) - 1, True
+            elif not self._gaps and self.size <= SMALL:
+                self._data = self.read(0, self.size)
         except OSError as error:
             self.close()
             raise InputError(f"{printable(path)}: {error.strerror or error}") from error
@@ -76,6 +81,7 @@ class FileBytes:
 
     def close(self) -> None:
         """Release the file; what was read stays."""
+        self._data = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -87,6 +93,8 @@ class FileBytes:
         """
         if not 0 <= offset < self.size:
             return memoryview(b"")
+        if self._data is not None:
+            return self._data[offset : offset + size]
         size = min(size, self.size - offset)
         try:
             data = os.pread(self._fd, size, offset)
@@ -155,17 +163,27 @@ class FileBytes:
                         hit = heads.find(magic[0], hit + 1)
 
 
+class FileText:
+    """The bytes of a file as a sequence of which slices are read."""
+
+    def __init__(self, file: FileBytes) -> None:
+        self._file = file
+
+    def __len__(self) -> int:
+        return self._file.size
+
+    def __getitem__(self, part: slice, /) -> memoryview:
+        start, stop, _ = part.indices(self._file.size)
+        return self._file.read(start, stop - start)
+
+
 class HeldBytes(FileBytes):
     """Bytes that somebody holds already, read as a file is."""
 
     def __init__(self, path: str, data: memoryview) -> None:
         """Show ``data`` (bytes) under the name ``path``."""
         self.path, self.size = path, len(data)
-        self._fd, self._data = -1, data
-
-    def read(self, offset: int, size: int) -> memoryview:
-        """See :meth:`FileBytes.read`."""
-        return self._data[offset : offset + size]
+        self._fd, self._gaps, self._data = -1, False, data
 
 
 def _is_seekable(mode: int) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hwpkho.codecs import (
+    baseline,
     fdt,
     headers,
     hwpoison,
@@ -516,6 +517,55 @@ def test_runs_read_back(pfns):
 )
 def test_list_texts(text, base, pfns):
     assert pfnlist.parse(text.encode(), "x", base).pfns.tolist() == pfns
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0, 99).map(hex),
+            st.integers(0, 99).map(str),
+            st.tuples(st.integers(0, 9), st.integers(9, 99)).map(lambda r: f"{r[0]}-{r[1]}"),
+            st.sampled_from(["# a comment", "#" + "x" * 40, "\n", "#\n"]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.sampled_from(["\n", " ", ",", ", \n", "\t"]), min_size=12, max_size=12),
+)
+def test_a_list_in_blocks_is_the_list_at_once(words, gaps):
+    text = "".join(w + g for w, g in zip(words, gaps, strict=False)).encode()
+    want = pfnlist.parse(text, "list").pfns.tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pfnlist, "_BLOCK", 8)
+        assert pfnlist.parse(text, "list").pfns.tolist() == want
+
+
+def test_a_word_as_long_as_a_block(monkeypatch):
+    monkeypatch.setattr(pfnlist, "_BLOCK", 8)
+    with pytest.raises(InputError, match="line 2: a word of 8 bytes is no PFN"):
+        pfnlist.parse(b"0x1\n" + b"1" * 30, "list")
+    assert pfnlist.parse(b"1\n" + b"#" * 30, "list").pfns.tolist() == [1]
+
+
+def test_what_makes_a_list_too_long(monkeypatch):
+    monkeypatch.setattr(pfnlist, "MAX_PFNS", 5)
+    with pytest.raises(InputError, match="line 2: 0x10-0x12 makes the list longer than 5 PFNs"):
+        pfnlist.parse(b"1 2\n3 0x10-0x12 9\n", "list")
+    with pytest.raises(InputError, match="item 2 makes the list longer than 5 PFNs"):
+        pfnlist.parse(_json(pfns=[1, [2, 4], [7, 9]]).encode(), "list")
+    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+        pfnlist.parse(_json(pfns=[[1, 2, 3]]).encode(), "list")
+    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+        pfnlist.parse(_json(pfns=[[1, True]]).encode(), "list")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("x = 1\n" * 101, "more than 100 keys"), ("a.b.c.d.e.f.g.h.i = 1", "more than 8 parts")],
+)
+def test_a_baseline_of_too_many_keys(text, why, monkeypatch):
+    monkeypatch.setattr(baseline, "_MAX_KEYS", 100)
+    with pytest.raises(InputError, match=why):
+        baseline.parse(text.encode(), "base")
 
 
 @pytest.mark.parametrize(

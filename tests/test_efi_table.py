@@ -73,6 +73,7 @@ def test_nodes_of_a_list(entries):
     assert "layout list" in _said(_node(entries, 0x1000))
     assert "layout list" in _said(struct.pack("<iiQ", 0, 0, 0x1000))
     assert "layout list" in _said(bytes(16))
+    assert not _said(_node([*entries[:1], 0x1001], 0x1000))
 
 
 @given(

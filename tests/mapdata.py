@@ -12,7 +12,8 @@ from hwpkho.model.memmap import Entry, Map, MemoryMap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.maps.forms.base import FileForm, RawMap
+    from hwpkho.maps.forms.base import FileForm
+    from hwpkho.maps.rawmap import RawMap
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "memmaps-binary"
 TRUTH: dict[str, Any] = json.loads((FIXTURES / "truth.json").read_text())

@@ -19,7 +19,7 @@ from hwpkho.maps.forms.dts import DeviceTreeSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 BOARD = FIXTURES / "hisilicon-hi6220-hikey.dtb"
 CELLS2 = {"#address-cells": struct.pack(">I", 2), "#size-cells": struct.pack(">I", 2)}

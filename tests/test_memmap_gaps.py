@@ -17,8 +17,8 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError
 from hwpkho.maps import gaps, read_memmap
-from hwpkho.maps.forms.base import Loss, RawMap
 from hwpkho.maps.gaps import TOP
+from hwpkho.maps.rawmap import Loss, RawMap
 from hwpkho.maps.regions import resolve
 from hwpkho.model.memmap import Entry
 

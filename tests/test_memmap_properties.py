@@ -19,13 +19,13 @@ from hwpkho.maps.forms.base import LineForm
 from hwpkho.maps.forms.memmap_json import MemmapJson
 from hwpkho.maps.scanner import Scanner
 from hwpkho.model.memmap import Entry, Map, MemoryMap
-from hwpkho.render import jsondoc, memmap_json, memmap_text
+from hwpkho.render import jsondoc, memmap_json, memmap_text, memmap_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 E820_TYPES = st.sampled_from(
     ["usable", "reserved", "acpi_data", "acpi_nvs", "unusable", "pmem", "pram", "soft_reserved",
@@ -217,12 +217,12 @@ def never_more_than_one_line(path: Path, data: bytes) -> None:
         shown = job.show([str(path)], boot="last")
         for entry in (e for m in shown.memmap.maps for e in m.entries):
             assert 0 <= entry.start <= entry.end < 1 << 64
-        texts = [memmap_text.report(shown), job.as_text(shown, "json")]
+        texts = [memmap_text.report(shown), memmap_to.as_text(shown, "json")]
         for problem in shown.problems:
             assert "\n" not in problem.message
         assert all(c.isprintable() or c == "\n" for c in texts[0])
-        job.as_text(shown, "iomem")
-        job.as_text(shown, "e820")
+        memmap_to.as_text(shown, "iomem")
+        memmap_to.as_text(shown, "e820")
     except HwpkhoError as error:
         refusal = str(error)
     assert not refusal or refusal.isprintable()

@@ -14,13 +14,15 @@ from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError, UsageError
 from hwpkho.maps import logs, read_memmap, registry
 from hwpkho.maps.boots import PRIMARY_ORDER, rank
-from hwpkho.maps.forms.base import FileForm, LineForm, RawMap
+from hwpkho.maps.forms.base import FileForm, LineForm
 from hwpkho.maps.inputs import Input
 from hwpkho.maps.scanner import Scanner
 from hwpkho.maps.tables import MAX_TABLES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from hwpkho.maps.rawmap import RawMap
 
 SURFACE = str(FIXTURES / "01-dmesg-e820/surface-book.txt")
 TWO_BOOTS = str(FIXTURES / "01-dmesg-e820/kdump-two-boots.txt")

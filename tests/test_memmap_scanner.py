@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 X86 = (CAPTURES / "x86-efi" / "dmesg.txt").read_text(errors="replace")
 ARM64 = text_of("02b-dmesg-efi-arm64/qemu-arm64-7.3.4.txt")

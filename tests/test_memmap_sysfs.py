@@ -27,7 +27,7 @@ from hwpkho.maps.forms.sysfs_tar import SysfsTar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 ENTRY = {"start": b"0x100000\n", "end": b"0x1fffff\n", "type": b"System RAM\n"}
 

@@ -60,7 +60,8 @@ def test_resource_without_a_name_keeps_its_place(read: Reader) -> None:
 
 
 def test_resource_without_a_name_survives_json(read: Reader, tmp_path: Path) -> None:
-    from hwpkho.commands.memmap import as_text, show
+    from hwpkho.commands.memmap import show
+    from hwpkho.render.memmap_to import as_text
 
     path = tmp_path / "iomem"
     path.write_text("00000000-00000fff : \n00100000-3fffffff : System RAM\n")

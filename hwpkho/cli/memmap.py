@@ -71,7 +71,9 @@ def command(
     job.check(output, files, force=force)
     shown = job.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     if as_json or target:
-        text = job.as_text(shown, target or "json")
+        from hwpkho.render import memmap_to
+
+        text = memmap_to.as_text(shown, target or "json")
     else:
         text = _report(shown, output in (None, "-"))
     told = shown.problems if target in ("e820", "iomem") else [g.problem for g in _gaps(shown)]

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho import output
-from hwpkho.errors import InputError, UsageError
+from hwpkho.errors import InputError
 from hwpkho.maps import read_memmap
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,28 +83,3 @@ def save(text: str, path: str, *, force: bool) -> None:
     """Write what was made of a map to a file; UsageError where one is in the way."""
     with output.file(path, force=force) as out:
         out.write(text.encode())
-
-
-def as_text(shown: Shown, target: Target) -> str:
-    """Return the map shown as ``e820``, ``iomem`` or ``json`` (the document) text.
-
-    Raises UsageError where the map cannot be written so, or where --next-cmdline is given: what a
-    kernel makes of a map is no map of the machine; InputError where lines of the map are lost, of
-    which such a text would say nothing.
-    """
-    if target == "json":
-        from hwpkho.render import jsondoc, memmap_json
-
-        return jsondoc.dump(memmap_json.SCHEMA, memmap_json.body(shown))
-    if shown.primary.gaps:
-        gap = shown.primary.gaps[0].problem
-        raise InputError(
-            f"{printable(shown.memmap.source)}: written as {target} the map would look whole, and "
-            f"it is not: {gap.message}"
-        )
-    if shown.next_cmdline is not None:
-        raise UsageError(f"--to {target} writes the map as it is; --next-cmdline changes none")
-    from hwpkho.maps import writers
-
-    write = writers.e820_text if target == "e820" else writers.iomem_text
-    return write(shown.primary, shown.memmap.arch)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hwpkho.codes import Problem
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 #: The map that describes the machine best comes first (spec: EFI before e820, the firmware's
 #: before the user's or modified one, Xen's before what it shows its dom0).

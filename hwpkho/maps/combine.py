@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.maps.boots import Boot
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 #: Below this x86 kernels move things about between table and table; differences say nothing.
 _LOW = 1 << 20

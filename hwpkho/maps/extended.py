@@ -14,7 +14,7 @@ from hwpkho.maps import gaps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
     from hwpkho.model.memmap import Entry
 
 #: Entries of the zero page: behind so many the extended map has more than the firmware's.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import HEAD_LOST, LINE_MISSING, OVERLAPPING
-from hwpkho.maps.forms.base import Loss
+from hwpkho.maps.rawmap import Loss
 from hwpkho.model.memmap import Gap
 from hwpkho.pages import PHYS_END
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.codes import Code
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
     from hwpkho.model.memmap import Entry
 
 #: The last byte that x86 or arm64 can address: a lost tail reaches no further.

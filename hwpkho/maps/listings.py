@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
     from hwpkho.model.memmap import Entry
 
 #: Types that may be RAM: which of two ranges is right makes a difference.

@@ -12,7 +12,7 @@ from hwpkho.maps import gaps
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 
 def lose_missing(

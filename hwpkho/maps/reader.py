@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.maps.boots import Boot
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 #: Taken where neither the input nor ``--arch`` tells.
 DEFAULT_ARCH = "x86_64"

@@ -10,7 +10,7 @@ from hwpkho.codes.memmap import BEYOND, CUT, DAMAGED, EMPTY_RANGE, REPEATED, REV
 from hwpkho.codes.memmap_gaps import MESSAGES_LOST
 from hwpkho.errors import InputError
 from hwpkho.maps import gaps
-from hwpkho.maps.forms.base import RawMap
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END
 from hwpkho.text import printable

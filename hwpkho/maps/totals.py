@@ -14,7 +14,7 @@ from hwpkho.maps import efi, gaps
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 
 def check(table: RawMap, totals: Mapping[str, int], line: int) -> None:

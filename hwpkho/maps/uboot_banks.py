@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
     from hwpkho.maps.tables import Tables
 
 _HEX = r"[0-9A-Fa-f]"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.maps.forms.base import LineForm, RawMap
+from hwpkho.maps.forms.base import LineForm
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.maps.registry import LINE_FORMS
 from hwpkho.model.memmap import Entry
 

@@ -20,8 +20,9 @@ from hwpkho.codes.memmap_view import (
     DT_UEFI,
 )
 from hwpkho.errors import InputError
-from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.forms.base import FileForm
 from hwpkho.maps.patterns import lazily
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END

@@ -24,9 +24,9 @@ from hwpkho.maps.forms.base import (
     SPACED_RANGE,
     UPSIDE_DOWN,
     LineForm,
-    RawMap,
 )
 from hwpkho.maps.patterns import begun, lazily
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.maps.remnants import is_remnant, without_stamps
 from hwpkho.maps.tables import Tables
 from hwpkho.model.memmap import Entry

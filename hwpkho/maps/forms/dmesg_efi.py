@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
 _A, _B = _HEX.format("a"), _HEX.format("b")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hwpkho.codes import Problem
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _TAG = lazily(rb"/dts-v1/")  # twice as fast as to look for the bytes
 _VERSION = lazily(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)

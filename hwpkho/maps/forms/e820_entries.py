@@ -14,7 +14,8 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import ENTRY_IGNORED
 from hwpkho.errors import InputError
 from hwpkho.maps import e820
-from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.forms.base import FileForm
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.maps.tables import MAX_PROBLEMS
 from hwpkho.model.memmap import Entry
 from hwpkho.pages import PHYS_END

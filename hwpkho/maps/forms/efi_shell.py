@@ -21,7 +21,7 @@ from hwpkho.pages import PHYS_END
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = lazily(

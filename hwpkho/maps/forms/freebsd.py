@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
 _SMAP = lazily(

@@ -9,7 +9,8 @@ from hwpkho import jsontext
 from hwpkho.codes import problem, registry
 from hwpkho.codes.memmap import LOST_LINES
 from hwpkho.errors import InputError
-from hwpkho.maps.forms.base import FileForm, RawMap
+from hwpkho.maps.forms.base import FileForm
+from hwpkho.maps.rawmap import RawMap
 from hwpkho.maps.tables import MAX_DISTINCT, MAX_ENTRIES
 from hwpkho.model.memmap import Entry, Gap
 from hwpkho.pages import PHYS_END

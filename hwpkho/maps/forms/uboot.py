@@ -22,7 +22,7 @@ from hwpkho.pages import PHYS_END
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"

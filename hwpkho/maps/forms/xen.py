@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
 #: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.maps.forms.base import RawMap
+    from hwpkho.maps.rawmap import RawMap
 
 SIZE = 4096
 _COUNT, _TABLE, _MAX_ENTRIES = 0x1E8, 0x2D0, 128

@@ -131,16 +131,22 @@ def test_a_full_standard_error_changes_no_exit_code(tmp_path):
     assert len(json.loads(got.stdout)["results"]) == 2
 
 
-@pytest.mark.parametrize("args", [["--help"], ["merge", "LIST"]])
-def test_a_full_standard_output_is_an_error(args, tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("args", [["--help"], ["merge", "LIST"], ["memmap", "LIST"]])
+def test_a_full_standard_output_is_an_error(args, unbuffered, tmp_path):
     (tmp_path / "LIST").write_text("0x10\n")
     with FULL.open("wb") as full:
         got = subprocess.run(
-            [*PROGRAM, *args], stdout=full, stderr=subprocess.PIPE, check=False, cwd=tmp_path
+            [*PROGRAM, *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert got.returncode == 3
-    assert got.stderr.splitlines()[0].endswith(b"No space left on device")
-    assert b"Traceback" not in got.stderr
+    assert got.stderr.count(b"\n") == 1
+    assert got.stderr.endswith(b"No space left on device\n") or args[0] == "memmap"
 
 
 @pytest.mark.parametrize("descriptors", [5, 8])

@@ -106,6 +106,11 @@ def run() -> None:
             code = _run()
     except endings.EndedError as end:
         code = _complain(end.said, end.code)
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:  # said already; Python would exit with 120 for it
+            _give_up_stdout()
     sys.exit(code)
 
 

@@ -355,6 +355,15 @@ def test_order_of_preference() -> None:
     assert rank("no such map") == len(PRIMARY_ORDER)
 
 
+def test_a_table_of_repetitions_is_refused_at_once(tmp_path: Path) -> None:
+    line = "BIOS-e820: [mem 0x0000000000000000-0x000000000009ebff] usable\n"
+    assert read_text(tmp_path / "some", line * 4097).maps[0].entries
+    with pytest.raises(InputError, match="line 4098: more than 4096 repeated or damaged lines"):
+        read_text(tmp_path / "more", line * 50_000)
+    boot = "Linux version 6.1\n" + line * 40
+    assert read_text(tmp_path / "boots", boot * 500).maps[0].entries
+
+
 def test_hostile_logs_hit_a_bound(tmp_path: Path) -> None:
     many = b"".join(
         b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 12, (i << 12) + 1)

@@ -27,6 +27,8 @@ MAX_DISTINCT = 1 << 17
 MAX_TABLES = 1 << 15
 #: Problems kept for each table; the first ones tell the story.
 MAX_PROBLEMS = 16
+#: More repeated, empty or damaged lines than a table has that is worth reading.
+MAX_ODD = 1 << 12
 #: Messages that were lost so few lines before a table or behind it may have been of it.
 _NEAR = 2
 #: A table's next line stands so few lines at most behind one that may be a damaged one of it.
@@ -62,6 +64,7 @@ class Tables:
         self._all: list[RawMap] = []
         self._open: dict[str, RawMap] = {}
         self._listings: dict[str, _Listing] = {}
+        self._oddities: dict[str, int] = {}  # repeated and damaged lines of each open table
         self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
         self._distinct = 0
         #: Of each open table the number of its last line.
@@ -155,6 +158,7 @@ class Tables:
                 raise InputError(f"line {line}: more than {MAX_TABLES} tables: no log of a machine")
             table = self._open[name] = RawMap(name, [], line=line)
             self._all.append(table)
+            self._oddities[name] = 0
         return table
 
     def add(
@@ -230,6 +234,7 @@ class Tables:
     def odd(self, name: str, line: int, code: Code, message: str, phys: int | None = None) -> None:
         """Attach a problem to the open table ``name``."""
         problems = self.table(name, line).problems
+        self._count_odd(name, line)
         new = problem(code, f"line {line}: {message}", phys)
         if len(problems) < MAX_PROBLEMS:
             problems.append(new)
@@ -253,9 +258,18 @@ class Tables:
         byte that the line itself names.
         """
         table = self.table(name, line)
+        self._count_odd(name, line)
         at, shown = len(table.entries) - replaced, f"line {line}: {message}"
         gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, told=told)
         self._lines[name] = line
+
+    def _count_odd(self, name: str, line: int) -> None:
+        self._oddities[name] += 1
+        if self._oddities[name] > MAX_ODD:
+            raise InputError(
+                f"line {line}: more than {MAX_ODD} repeated or damaged lines in one table: no map "
+                "of a machine"
+            )
 
     def damaged(
         self,

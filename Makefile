@@ -66,14 +66,15 @@ check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 cov: PYTEST += --cov=hwpkho --cov-branch --cov-report=
 cov: test cov-report
 
 cov-report: venv
 	$(BIN)/coverage report
-	@echo 'The codecs:'
-	$(BIN)/coverage report --include='hwpkho/codecs/*' --fail-under=100
+	@echo 'The codecs (abi, badpages):'
+	$(BIN)/coverage report --include='hwpkho/abi/*,hwpkho/badpages/*' --fail-under=100
 
 fuzz: venv
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)

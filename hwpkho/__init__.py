@@ -16,41 +16,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwpkho.cases import Case, CaseOptions, pick, read_case
     from hwpkho.codes import Code, Problem, registry
     from hwpkho.commands.diff import diff
     from hwpkho.commands.encode import Wish, encode
     from hwpkho.commands.merge import MergeOptions, merge
     from hwpkho.commands.validate import validate
     from hwpkho.errors import HwpkhoError, InputError, UsageError
-    from hwpkho.judging import ValidateOptions
-    from hwpkho.lists import Listed, read_list
-    from hwpkho.maps import read_memmap
-    from hwpkho.maps.regions import Regions, resolve
-    from hwpkho.model.handover import Handover, HwpoisonList
-    from hwpkho.model.memmap import MemoryMap
-    from hwpkho.model.validation import Finding, Validation
-    from hwpkho.rules.policy import Limits
-    from hwpkho.sources.base import Source
+    from hwpkho.handover.model import Handover, HwpoisonList
+    from hwpkho.images.base import Source
+    from hwpkho.inputs.case import Case, CaseOptions, pick, read_case
+    from hwpkho.inputs.lists import Listed, read_list
+    from hwpkho.judge.limits import Limits
+    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.memmap import read_memmap
+    from hwpkho.memmap.model import MemoryMap
+    from hwpkho.memmap.view.regions import Regions, resolve
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "hwpkho.cases": ("Case", "CaseOptions", "pick", "read_case"),
+    "hwpkho.inputs.case": ("Case", "CaseOptions", "pick", "read_case"),
     "hwpkho.codes": ("Code", "Problem", "registry"),
     "hwpkho.commands.diff": ("diff",),
     "hwpkho.commands.encode": ("Wish", "encode"),
     "hwpkho.commands.merge": ("MergeOptions", "merge"),
     "hwpkho.commands.validate": ("ValidateOptions", "validate"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
-    "hwpkho.lists": ("Listed", "read_list"),
-    "hwpkho.maps": ("read_memmap",),
-    "hwpkho.maps.regions": ("Regions", "resolve"),
-    "hwpkho.model.handover": ("Handover", "HwpoisonList"),
-    "hwpkho.model.memmap": ("MemoryMap",),
-    "hwpkho.model.validation": ("Finding", "Validation"),
-    "hwpkho.rules.policy": ("Limits",),
-    "hwpkho.sources.base": ("Source",),
+    "hwpkho.inputs.lists": ("Listed", "read_list"),
+    "hwpkho.memmap": ("read_memmap",),
+    "hwpkho.memmap.view.regions": ("Regions", "resolve"),
+    "hwpkho.handover.model": ("Handover", "HwpoisonList"),
+    "hwpkho.memmap.model": ("MemoryMap",),
+    "hwpkho.judge.result": ("Finding", "Validation"),
+    "hwpkho.judge.limits": ("Limits",),
+    "hwpkho.images.base": ("Source",),
 }
 
 __all__ = [

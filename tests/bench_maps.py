@@ -14,8 +14,8 @@ import bench
 import captures
 import mapfiles
 
-from hwpkho.maps import e820_words, read_memmap
-from hwpkho.model.memmap import Entry
+from hwpkho.memmap import e820_names, read_memmap
+from hwpkho.memmap.model import Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def heads() -> dict[str, list[str]]:
     ]
     arm64 = [*arm64[:at], *many, *(t for t in arm64[at:] if "efi:   0x" not in t)]
     usable = [Entry(i << 20, (i << 20) + 0xFFFF, "usable") for i in range(130)]
-    e820 = [f"[    0.000000] {text}" for text in e820_words.write(usable).splitlines()]
+    e820 = [f"[    0.000000] {text}" for text in e820_names.write(usable).splitlines()]
     rest = [t for t in x86[1:] if "e820" not in t and "efi: mem" not in t]
     return {
         "e820 map": [t for t in x86 if "efi: mem" not in t],

@@ -11,16 +11,11 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.codecs import (
-    hwpoison_fdt,
-    hwpoison_struct,
-    root,
-    tracker_bitmap,
-    tracker_radix,
-    vmalloc,
-)
-from hwpkho.codecs.hwpoison import HwpoisonBlob
-from hwpkho.codecs.metadata import KexecMetadata, KhoData, build_scratch
+from hwpkho.abi import kho as root
+from hwpkho.abi import vmalloc
+from hwpkho.abi.hwpoison import HwpoisonBlob, fdt_v1, struct_v1
+from hwpkho.abi.kexec_metadata import KexecMetadata, KhoData, build_scratch
+from hwpkho.abi.tracker import bitmap, radix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -113,7 +108,7 @@ class Machine:
             area = vmalloc.KhoVmalloc(
                 made.chunks[0], need << order, 2 if order else vmalloc.VM_ALLOC, order
             )
-            codec = hwpoison_fdt if revision == "fdt-v1" else hwpoison_struct
+            codec = fdt_v1 if revision == "fdt-v1" else struct_v1
             blob = codec.build(HwpoisonBlob(revision, 1, len(pfns), area), size)
             made.blob = self.put(blob)
             refs.append(root.SubtreeRef("hwpoison", made.blob, len(blob)))
@@ -144,8 +139,8 @@ class Machine:
     def tracker(self, blocks: Blocks, kho: int) -> tuple[int, dict[int, bytes]]:
         """Make the tracker that marks ``blocks``; return its address and its pages."""
         if kho == 1:
-            return tracker_bitmap.build(blocks, self.page_size, self.put)
-        return tracker_radix.build(blocks, tracker_radix.geometry(self.page_size, kho), self.put)
+            return bitmap.build(blocks, self.page_size, self.put)
+        return radix.build(blocks, radix.geometry(self.page_size, kho), self.put)
 
     def write(self, phys: int, data: bytes) -> None:
         """Overwrite bytes that are there already; KeyError where there are none."""

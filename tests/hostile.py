@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from handovers import Machine, elf
 
-from hwpkho.codecs import fdt, root, tracker_bitmap, tracker_radix, vmalloc
+from hwpkho.abi import fdt, kho, vmalloc
+from hwpkho.abi.tracker import bitmap, radix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ def _shared_child() -> bytes:
     """Every entry of every table names the same child: 512^5 leaves."""
     m = Machine(gap=0)
     h = m.handover()
-    shape = tracker_radix.geometry(PAGE, 4)
+    shape = radix.geometry(PAGE, 4)
     child = m.put(b"\xff" * PAGE)
     for _ in range(shape.levels - 1):
         child = m.put(struct.pack("<Q", child) * 512)
@@ -166,7 +167,7 @@ def _lookalike_roots(n: int, *, damaged: bool = True) -> Callable[[], bytes]:
         for i in range(n):
             entries = _Padded(below * (1 + i % 2 * damaged)).ljust(512)
             top = m.put(struct.pack("<512Q", *entries))
-            m.put(root.build(root.VERSIONS[4], top, [root.SubtreeRef("hwpoison", top, 32)]))
+            m.put(kho.build(kho.VERSIONS[4], top, [kho.SubtreeRef("hwpoison", top, 32)]))
         return m.elf()
 
     return make
@@ -179,8 +180,8 @@ def _roots_of_many_nodes() -> bytes:
     foreign = m.put(fdt.build(many))
     for _ in range(30):
         at = m.put()
-        refs = [root.SubtreeRef("memblock", foreign, 65536) for _ in range(1000)]
-        raw = root.build(root.VERSIONS[4], at + (1 << 40), refs)
+        refs = [kho.SubtreeRef("memblock", foreign, 65536) for _ in range(1000)]
+        raw = kho.build(kho.VERSIONS[4], at + (1 << 40), refs)
         assert len(raw) < 65536
         m.memory[at] = raw.ljust(65536, b"\0")
     return m.elf()
@@ -229,8 +230,8 @@ def _escapes() -> bytes:
     m = Machine(page_size=65536, gap=0)
     for i in range(30):
         at = m.put()
-        refs = [root.SubtreeRef("\x1b[31m" * 12_000, BASE, 32)]
-        raw = root.build(root.VERSIONS[4], (1 << 40) + i * 65536, refs)
+        refs = [kho.SubtreeRef("\x1b[31m" * 12_000, BASE, 32)]
+        raw = kho.build(kho.VERSIONS[4], (1 << 40) + i * 65536, refs)
         assert len(raw) < 65536
         m.memory[at] = raw.ljust(65536, b"\0")
     return m.elf()
@@ -289,7 +290,7 @@ def _bitmap_chunks() -> bytes:
             ((n * 255 + i) * PAGE * 8 * PAGE & (1 << 52) - 1, at + i * PAGE) for i in range(255)
         ]
         at += 255 * PAGE
-        chunk = tracker_bitmap.Chunk(following, 0, tuple(elements), 255)
+        chunk = bitmap.Chunk(following, 0, tuple(elements), 255)
         following = m.put(chunk.build(PAGE))
     m.swap(h.root, struct.pack("<Q", h.tracker), struct.pack("<Q", following))
     return m.elf()

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import cramjam
 import lzallright
 
-from hwpkho.sources.decompress import LZO, RAW, SNAPPY, ZLIB, ZSTD
+from hwpkho.images.kdump.decompress import LZO, RAW, SNAPPY, ZLIB, ZSTD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hwpkho.sources.base import Source
+    from hwpkho.images.base import Source
 
 DESC = struct.Struct("<QIIQ")
 END = struct.pack(">qq", -1, -1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hwpkho import renaming
+from hwpkho.base import renaming
 from hwpkho.cli import main
 
 _EVENTS = {

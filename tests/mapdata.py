@@ -7,13 +7,13 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.model.memmap import Entry, Map, MemoryMap
+from hwpkho.memmap.model import Entry, Map, MemoryMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.maps.forms.base import FileForm
-    from hwpkho.maps.rawmap import RawMap
+    from hwpkho.memmap.formats.base import FileForm
+    from hwpkho.memmap.rawmap import RawMap
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "memmaps-binary"
 TRUTH: dict[str, Any] = json.loads((FIXTURES / "truth.json").read_text())

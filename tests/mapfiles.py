@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.maps import read_memmap
+from hwpkho.memmap import read_memmap
 
 if TYPE_CHECKING:
-    from hwpkho.model.memmap import Map, MemoryMap
+    from hwpkho.memmap.model import Map, MemoryMap
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "memmaps"
 TRUTH: dict[str, Any] = json.loads((FIXTURES / "truth.json").read_text())

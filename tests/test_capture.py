@@ -16,14 +16,14 @@ from handovers import Machine, Made, note
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwpkho.cases import read_case
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
 from hwpkho.commands import capture
-from hwpkho.commands.live import Live
 from hwpkho.errors import InputError, UsageError
-from hwpkho.sources.capturenote import BootWords, CaptureNote, DebugfsCopy, PassedPage
-from hwpkho.sources.recorder import Recorder
+from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage
+from hwpkho.images.recorder import Recorder
+from hwpkho.inputs.case import read_case
+from hwpkho.live.machine import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -485,7 +485,7 @@ def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:
 
 
 def test_a_page_that_is_there_in_part_stays_so(tmp_path: Path) -> None:
-    from hwpkho.sources.overlay import PieceSource
+    from hwpkho.images.overlay import PieceSource
 
     inner = PieceSource("pieces", [(0x1000, b"abcdefgh"), (0x3000, bytes(4096))])
     recorder = Recorder(inner)

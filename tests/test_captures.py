@@ -101,7 +101,7 @@ def test_no_error_on_what_a_kernel_made(pair):
     "name", [n for n in captures.NAMES if "preserved_blocks" in captures.truth(n)]
 )
 def test_preserved_blocks(name, capture):
-    from hwpkho.cases import read_case
+    from hwpkho.inputs.case import read_case
 
     truth = captures.truth(name)
     handover = read_case([str(capture(name))]).handovers[-1]

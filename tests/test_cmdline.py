@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from mapdata import FIXTURES, GIB, MIB, entries, machine
 
 from hwpkho.errors import UsageError
-from hwpkho.maps import e820
-from hwpkho.maps.cmdline import Cmdline, apply, limit_end, parse
-from hwpkho.maps.crashkernel import crash_kernel
-from hwpkho.maps.e820 import Slot, sanitize
-from hwpkho.maps.params import memparse, parameters
-from hwpkho.maps.regions import resolve
+from hwpkho.memmap import e820
+from hwpkho.memmap.cmdline import Cmdline, apply, limit_end, parse
+from hwpkho.memmap.crashkernel import crash_kernel
+from hwpkho.memmap.e820 import Slot, sanitize
+from hwpkho.memmap.params import memparse, parameters
+from hwpkho.memmap.view.regions import resolve
 
 _WORDS = {
     "System RAM": 1, "device reserved": 2, "ACPI data": 3, "ACPI NVS": 4,

@@ -12,30 +12,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import (
-    baseline,
-    fdt,
-    headers,
-    hwpoison,
-    hwpoison_fdt,
-    hwpoison_struct,
-    pfnlist,
-    root,
-    tracker_bitmap,
-    tracker_radix,
-    vmalloc,
-)
-from hwpkho.codecs.hwpoison import HwpoisonBlob, MalformedBlobError
-from hwpkho.codecs.metadata import (
-    KexecMetadata,
-    KhoData,
-    build_scratch,
-    parse_scratch,
-)
-from hwpkho.codecs.vmalloc import Chunk, KhoVmalloc
+from hwpkho.abi import fdt, headers, hwpoison, kho, vmalloc
+from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError, fdt_v1, struct_v1
+from hwpkho.abi.kexec_metadata import KexecMetadata, KhoData, build_scratch, parse_scratch
+from hwpkho.abi.tracker import bitmap, radix
+from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
+from hwpkho.badpages import text as pfnlist
+from hwpkho.base.addresses import PAGE_SIZES, page_shift, runs
 from hwpkho.errors import InputError
-from hwpkho.model.preserved import Preserved, UnlistedPreserved
-from hwpkho.pages import PAGE_SIZES, page_shift, runs
+from hwpkho.handover.preserved import Preserved, UnlistedPreserved
+from hwpkho.judge import baseline
 
 U64 = st.integers(0, 2**64 - 1)
 U32 = st.integers(0, 2**32 - 1)
@@ -53,7 +39,7 @@ AREAS = st.builds(KhoVmalloc, U64, U32, U16, U16)
 def test_captured_structures_build_to_the_same_bytes(name, truth):
     page = captures.truth(name)["page_size"]
     raw = captures.memory(name, truth["root_phys"], 4096)
-    found = root.parse(raw)
+    found = kho.parse(raw)
     size = found.totalsize
     rebuilt = fdt.build(found.tree.root, strings=found.tree.strings)
     assert rebuilt == raw[:size]
@@ -220,23 +206,23 @@ def test_refused_blobs(raw, code):
 
 def test_compatible_in_a_list():
     for strings in (b"hwpoison-v2\0hwpoison-v1\0", b"hwpoison-v1"):  # libfdt finds a NUL behind
-        assert hwpoison_fdt.parse(_fdt_blob(compatible=strings)).revision == "fdt-v1"
-    assert hwpoison_struct.matches(b"anything")
+        assert fdt_v1.parse(_fdt_blob(compatible=strings)).revision == "fdt-v1"
+    assert struct_v1.matches(b"anything")
 
 
 # --- root
 
 
 @given(
-    st.sampled_from(list(root.VERSIONS.values())),
+    st.sampled_from(list(kho.VERSIONS.values())),
     st.integers(1, 2**64 - 1),
     st.lists(
         st.tuples(st.sampled_from(["hwpoison", "LUO", "memblock", "x"]), U64, U64), max_size=4
     ),
 )
 def test_root(version, memory_map, refs):
-    subtrees = [root.SubtreeRef(n, p, s if version.sized else None) for n, p, s in refs]
-    found = root.parse(root.build(version, memory_map, subtrees))
+    subtrees = [kho.SubtreeRef(n, p, s if version.sized else None) for n, p, s in refs]
+    found = kho.parse(kho.build(version, memory_map, subtrees))
     assert found.version == version
     assert found.memory_map == memory_map
     assert [(s.name, s.phys, s.size, s.defect) for s in found.subtrees] == [
@@ -247,14 +233,14 @@ def test_root(version, memory_map, refs):
 
 
 def test_root_that_cannot_be_written():
-    for ref in (root.SubtreeRef("x", None, 1), root.SubtreeRef("x", 1, None)):
+    for ref in (kho.SubtreeRef("x", None, 1), kho.SubtreeRef("x", 1, None)):
         with pytest.raises(ValueError, match="lacks"):
-            root.build(root.VERSIONS[4], 1, [ref])
+            kho.build(kho.VERSIONS[4], 1, [ref])
 
 
 def _root(properties, sub=()):
     child = fdt.Node("x", properties=[fdt.Property(k, v, 0) for k, v in sub])
-    return root.parse(
+    return kho.parse(
         fdt.build(
             fdt.Node(
                 "", properties=[fdt.Property(k, v, 0) for k, v in properties], children=[child]
@@ -280,7 +266,7 @@ def test_subtree_defects():
     assert "blob-size is missing" in _root([v4], [good]).subtrees[0].defect
     assert "blob-size has 4" in _root([v4], [good, ("blob-size", bytes(4))]).subtrees[0].defect
     assert "preserved-data is missing" in _root([v4], [size]).subtrees[0].defect
-    assert _root([v2], [good]).subtrees[0] == root.SubtreeRef("x", 4096, None, None, 84)
+    assert _root([v2], [good]).subtrees[0] == kho.SubtreeRef("x", 4096, None, None, 84)
     assert _root([v2], [good, size]).subtrees[0].size == 32
     old = _root([("compatible", b"kho-v7\0")], [("fdt", struct.pack("<Q", 4096))])
     assert (old.version, old.subtrees[0].phys) == (None, 4096)
@@ -289,21 +275,21 @@ def test_subtree_defects():
 def test_versions_in_a_list():
     found = _root([("compatible", b"kho-v3\0x\0kho-v1\0kho-v9\0\xff\0")])
     assert found.version.number == 3
-    assert root.is_root(found)
-    assert not root.is_root(_root([("compatible", b"kho-v\0kho-vx\0akho-v1\0")]))
-    assert not root.is_root(_root([]))
+    assert kho.is_root(found)
+    assert not kho.is_root(_root([("compatible", b"kho-v\0kho-vx\0akho-v1\0")]))
+    assert not kho.is_root(_root([]))
 
 
 @given(st.integers(0, 400))
 def test_cut_root(keep):
-    refs = [root.SubtreeRef(n, 4096, 32) for n in ("hwpoison", "LUO", "kexec-metadata")]
-    whole = root.build(root.VERSIONS[3], 0x12345000, refs)
+    refs = [kho.SubtreeRef(n, 4096, 32) for n in ("hwpoison", "LUO", "kexec-metadata")]
+    whole = kho.build(kho.VERSIONS[3], 0x12345000, refs)
     assume(keep < len(whole))
     if keep < 40:
         with pytest.raises(InputError):
-            root.parse_cut(whole[:keep])
+            kho.parse_cut(whole[:keep])
         return
-    found = root.parse_cut(whole[:keep])
+    found = kho.parse_cut(whole[:keep])
     assert found.totalsize == len(whole)
     assert found.memory_map in (None, 0x12345000)
     assert [s.name for s in found.subtrees] == [r.name for r in refs][: len(found.subtrees)]
@@ -311,12 +297,12 @@ def test_cut_root(keep):
 
 
 def test_cut_root_without_a_known_version():
-    whole = root.build(root.VERSIONS[4], 4096, [root.SubtreeRef("x", 4096, 32)])
-    assert root.parse_cut(whole[:60]).version == root.VERSIONS[4]
+    whole = kho.build(kho.VERSIONS[4], 4096, [kho.SubtreeRef("x", 4096, 32)])
+    assert kho.parse_cut(whole[:60]).version == kho.VERSIONS[4]
     unknown = whole.replace(b"kho-v4", b"kho-v8")
-    assert root.parse_cut(unknown[:-1]).version == root.VERSIONS[4]
+    assert kho.parse_cut(unknown[:-1]).version == kho.VERSIONS[4]
     with pytest.raises(InputError):
-        root.parse_cut(bytes(400))
+        kho.parse_cut(bytes(400))
 
 
 # --- trackers
@@ -326,24 +312,24 @@ def test_cut_root_without_a_known_version():
 def test_key(phys, order, page_size):
     shift = page_shift(page_size)
     phys = phys >> (shift + order) << (shift + order)
-    key = tracker_radix.encode_key(phys, order, shift)
-    assert tracker_radix.decode_key(key, shift) == (phys, order)
+    key = radix.encode_key(phys, order, shift)
+    assert radix.decode_key(key, shift) == (phys, order)
     assert key.bit_length() == 64 - shift - order + 1
 
 
 def test_keys_without_an_order():
     for key in (0, -1, 1 << 53, 1 << 63):
         with pytest.raises(ValueError, match="no order"):
-            tracker_radix.decode_key(key, 12)
-    assert tracker_radix.decode_key(1, 12) == (0, 52)
+            radix.decode_key(key, 12)
+    assert radix.decode_key(1, 12) == (0, 52)
 
 
 def test_depth():
-    levels = {(p, v): tracker_radix.geometry(p, v).levels for p in PAGE_SIZES for v in (2, 3, 4)}
+    levels = {(p, v): radix.geometry(p, v).levels for p in PAGE_SIZES for v in (2, 3, 4)}
     assert [levels[p, 4] for p in PAGE_SIZES] == [6, 5, 4]
     assert [levels[p, 3] for p in PAGE_SIZES] == [6, 5, 4]
     assert [levels[p, 2] for p in PAGE_SIZES] == [6, 4, 4]
-    assert [tracker_radix.geometry(p, 2).lists for p in PAGE_SIZES] == [True, False, True]
+    assert [radix.geometry(p, 2).lists for p in PAGE_SIZES] == [True, False, True]
 
 
 BLOCKS = st.lists(st.tuples(st.integers(0, 2**30 - 1), st.integers(0, 10)), max_size=12)
@@ -370,18 +356,18 @@ class _Memory:
 
 @given(BLOCKS, PAGES, st.sampled_from([1, 2, 3, 4]))
 def test_tracker_marks_what_it_was_given(blocks, page_size, version):
-    from hwpkho.walkers.tracker import walk
+    from hwpkho.handover.tracker import walk
 
     shift = page_shift(page_size)
     wanted = {(n << (shift + order), order) for n, order in blocks}
     memory = _Memory(page_size)
     if version == 1:
-        start, memory.pages = tracker_bitmap.build(sorted(wanted), page_size, memory.allocate)
+        start, memory.pages = bitmap.build(sorted(wanted), page_size, memory.allocate)
         assume(wanted)
     else:
-        shape = tracker_radix.geometry(page_size, version)
-        start, memory.pages = tracker_radix.build(sorted(wanted), shape, memory.allocate)
-    found = walk(memory, start, page_size, root.VERSIONS[version])
+        shape = radix.geometry(page_size, version)
+        start, memory.pages = radix.build(sorted(wanted), shape, memory.allocate)
+    found = walk(memory, start, page_size, kho.VERSIONS[version])
     assert found.intact
     preserved = found.preserved
     assert preserved.count == len(wanted)
@@ -436,8 +422,8 @@ def test_preserved_against_sets(blocks, probe, ram):
 @given(st.binary(max_size=64), PAGES)
 def test_bitmap_chunk_of_random_bytes(data, page_size):
     page = data.ljust(page_size, b"\0")
-    chunk = tracker_bitmap.Chunk.parse(page)
-    assert len(chunk.elements) == min(chunk.announced, tracker_bitmap.elements_per_chunk(page_size))
+    chunk = bitmap.Chunk.parse(page)
+    assert len(chunk.elements) == min(chunk.announced, bitmap.elements_per_chunk(page_size))
     if chunk.announced == len(chunk.elements) == 3:
         assert chunk.build(page_size)[: 16 + 48] == page[:64]
 
@@ -445,15 +431,15 @@ def test_bitmap_chunk_of_random_bytes(data, page_size):
 def test_many_elements_take_several_chunks():
     memory = _Memory(4096)
     blocks = [(n << 40, 0) for n in range(600)]
-    start, pages = tracker_bitmap.build(blocks, 4096, memory.allocate)
-    chunk, seen = tracker_bitmap.Chunk.parse(pages[start]), 0
+    start, pages = bitmap.build(blocks, 4096, memory.allocate)
+    chunk, seen = bitmap.Chunk.parse(pages[start]), 0
     while True:
         seen += len(chunk.elements)
         if not chunk.next:
             break
-        chunk = tracker_bitmap.Chunk.parse(pages[chunk.next])
+        chunk = bitmap.Chunk.parse(pages[chunk.next])
     assert seen == 600
-    assert tracker_bitmap.build([], 4096, memory.allocate) == (0, {})
+    assert bitmap.build([], 4096, memory.allocate) == (0, {})
 
 
 def test_big_endian_hosts(monkeypatch):
@@ -462,13 +448,11 @@ def test_big_endian_hosts(monkeypatch):
     monkeypatch.setattr(sys, "byteorder", "big")
     swapped = array("Q", page)
     swapped.byteswap()
-    assert tracker_radix.parse_table(page) == swapped
+    assert radix.parse_table(page) == swapped
     assert Chunk.parse(page).next == swapped[0]
     assert Chunk.parse(page).build(4096) == page
     memory = _Memory(4096)
-    start, pages = tracker_radix.build(
-        [(4096, 0)], tracker_radix.geometry(4096, 4), memory.allocate
-    )
+    start, pages = radix.build([(4096, 0)], radix.geometry(4096, 4), memory.allocate)
     (child,) = {n for n in array("Q", pages[start]) if n}
     assert child.to_bytes(8, "big") == (start + 4096).to_bytes(8, "little")
 

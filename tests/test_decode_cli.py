@@ -15,8 +15,8 @@ import pytest
 from handovers import Machine
 from jsonschema import Draft202012Validator
 
-from hwpkho.codecs import fdt, root
-from hwpkho.render.paint import Paint, for_stream
+from hwpkho.abi import fdt, kho
+from hwpkho.report.parts.paint import Paint, for_stream
 
 SMALL = captures.CAPTURES / "x86-structv1-small" / "memory.elf"
 PROGRAM = [sys.executable, "-m", "hwpkho"]
@@ -379,7 +379,7 @@ def test_root_fdt_option(cli, capture):
         assert [x["root"]["phys"] for x in got.json["handovers"]] == [h["root_phys"]]
     got = cli("decode", "--json", "--root-fdt", "0x10", path)
     assert got.code in (1, 3)
-    assert root.HWPOISON == "hwpoison"
+    assert kho.HWPOISON == "hwpoison"
 
 
 def test_kho_scratch_option(cli):

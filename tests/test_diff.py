@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.codecs.pfnlist import build_text
-from hwpkho.listing import Listing, of_runs
-from hwpkho.model.comparison import compare, fate, lives
-from hwpkho.pfnset import pfn_set
+from hwpkho.badpages.sets import compare, fate, lives
+from hwpkho.badpages.text import build_text
+from hwpkho.base.listing import Listing, of_runs
+from hwpkho.base.pfnset import pfn_set
 
 PFNS = st.lists(st.integers(0, 200) | st.integers(0, 2**40), max_size=60)
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20).map(

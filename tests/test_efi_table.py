@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import efi_table, hwpoison_struct
-from hwpkho.codecs.hwpoison import HwpoisonBlob
-from hwpkho.codecs.vmalloc import KhoVmalloc
+from hwpkho.abi import efi_table
+from hwpkho.abi.hwpoison import HwpoisonBlob, struct_v1
+from hwpkho.abi.vmalloc import KhoVmalloc
 
 TABLES = captures.FIXTURES / "defects" / "efi"
 NAMES = sorted(p.name for p in TABLES.glob("*.bin"))
@@ -84,7 +84,7 @@ def test_nodes_of_a_list(entries):
 )
 def test_a_blob_stays_a_blob(count, first, pages, pad):
     area = KhoVmalloc(first, pages)
-    raw = hwpoison_struct.build(HwpoisonBlob("struct-v1", 1, count, area, pad), 4096)
+    raw = struct_v1.build(HwpoisonBlob("struct-v1", 1, count, area, pad), 4096)
     assert not _said(raw)
     assert not _said(raw.ljust(4096, b"\0"))
     assert not _said(b"\x02" + raw[1:])
@@ -93,7 +93,7 @@ def test_a_blob_stays_a_blob(count, first, pages, pad):
 def test_a_blob_with_a_pad_like_a_unit():
     def blob(count):
         area = KhoVmalloc(0x64E000, 1)
-        return hwpoison_struct.build(HwpoisonBlob("struct-v1", 1, count, area, UNIT), 4096)
+        return struct_v1.build(HwpoisonBlob("struct-v1", 1, count, area, UNIT), 4096)
 
     assert not _said(blob(37))
     said = _said(blob(16))  # 16 bytes of bitmap would make this length

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import captures
 import pytest
 
-from hwpkho.cases import CaseOptions, read_case
-from hwpkho.codecs import fdt, hwpoison, metadata, root, tracker_radix, vmalloc
-from hwpkho.codecs.metadata import KexecMetadata
+from hwpkho.abi import fdt, hwpoison, kexec_metadata, kho, vmalloc
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.tracker import radix
 from hwpkho.commands.encode import Wish, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
-from hwpkho.lists import read_list
+from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.lists import read_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def blocks_of(preserved) -> list[tuple[int, int]]:
             bit = (mask & -mask).bit_length() - 1
             mask &= mask - 1
             found.append(((number * preserved.bits + bit) << (preserved.page_shift + order), order))
-    return sorted(found, key=lambda b: tracker_radix.encode_key(*b, preserved.page_shift))
+    return sorted(found, key=lambda b: radix.encode_key(*b, preserved.page_shift))
 
 
 @pairs(INTACT)
@@ -67,10 +68,10 @@ def test_chunks(real):
 def test_tracker(real):
     source, handover = real
     size, nodes = handover.page_size, handover.walk.nodes
-    shape = tracker_radix.geometry(size, handover.root.fdt.version.number)
+    shape = radix.geometry(size, handover.root.fdt.version.number)
     # Keys in ascending order need their nodes in the order in which the walk met them.
     again = iter(nodes)
-    start, pages = tracker_radix.build(blocks_of(handover.walk.preserved), shape, again.__next__)
+    start, pages = radix.build(blocks_of(handover.walk.preserved), shape, again.__next__)
     assert start == handover.root.memory_map
     assert next(again, None) is None
     for at in nodes:
@@ -92,7 +93,7 @@ def test_blob(real):
 def test_root(real):
     source, handover = real
     ours, at = handover.root.fdt, handover.root.phys
-    built = root.build(ours.version, ours.memory_map, ours.subtrees)
+    built = kho.build(ours.version, ours.memory_map, ours.subtrees)
     assert built == bytes(source.read(at, ours.totalsize))
 
 
@@ -100,7 +101,7 @@ def test_root(real):
 def test_kexec_metadata(real):
     source, handover = real
     phys = next(s.phys for s in handover.root.subtrees if s.name == "kexec-metadata")
-    raw = bytes(source.read(phys, metadata.KEXEC_METADATA_SIZE))
+    raw = bytes(source.read(phys, kexec_metadata.KEXEC_METADATA_SIZE))
     assert KexecMetadata.parse(raw).build() == raw
 
 

@@ -6,8 +6,8 @@ import click
 import pytest
 from captures import FIXTURES
 
+from hwpkho.abi.kho import VERSIONS
 from hwpkho.cli.encode import command
-from hwpkho.codecs.root import VERSIONS
 from hwpkho.encode.targets import TARGETS
 
 PAGE = (FIXTURES.parent / "man" / "hwpkho-encode.1").read_text("utf-8")

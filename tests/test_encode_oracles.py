@@ -15,8 +15,8 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import KexecMetadata
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.encode import devicetree, targets
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho import output, pieces, renaming
-from hwpkho.codecs.metadata import KexecMetadata
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.base import output, renaming
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import PHYS_LIMIT, Request
 from hwpkho.encode.space import NoRoomError, Space, merged, stretches, without
 from hwpkho.errors import InputError, UsageError
-from hwpkho.pfnset import pfn_set
+from hwpkho.inputs import plus
 
 RANGES = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), max_size=6)
 ONE = array("Q", [1])
@@ -361,9 +362,9 @@ def test_pieces(argument, there, want, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in there:
         (tmp_path / name).touch()
-    assert pieces.split(argument) == want
+    assert plus.split(argument) == want
 
 
 def test_empty_pieces():
     with pytest.raises(UsageError, match="is empty"):
-        pieces.split("a++b")
+        plus.split("a++b")

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwpkho.cases import read_case
-from hwpkho.codecs.metadata import KexecMetadata
-from hwpkho.codecs.vmalloc import slots
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.vmalloc import slots
 from hwpkho.encode import targets
 from hwpkho.encode.builder import build, greedy_blocks
 from hwpkho.encode.request import PHYS_LIMIT, Request
-from hwpkho.model.preserved import UnlistedPreserved
+from hwpkho.handover.preserved import UnlistedPreserved
+from hwpkho.inputs.case import read_case
 
 AT = 0x6000_0000
 FDT = struct.pack(

@@ -9,7 +9,7 @@ import captures
 import pytest
 from handovers import Machine
 
-from hwpkho.codecs import root
+from hwpkho.abi import kho as root
 from hwpkho.encode.request import MAX_SUBTREE
 
 PLACED = ("--at", "0x60000000", "--scratch", "0x50000000:64M", "--json")

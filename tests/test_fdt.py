@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import fdt
+from hwpkho.abi import fdt
 from hwpkho.errors import InputError
 
 NAME = st.text(

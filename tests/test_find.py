@@ -7,11 +7,11 @@ import struct
 import pytest
 from handovers import Machine, note
 
-from hwpkho.cases import CaseOptions, pick, read_case
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.base.addresses import PAGE_SIZES
 from hwpkho.errors import InputError
-from hwpkho.pages import PAGE_SIZES
+from hwpkho.inputs.case import CaseOptions, pick, read_case
 
 PFNS = [0x1000, 0x2222, 0x1001]
 
@@ -543,7 +543,7 @@ def test_bitmap_tracker_damage(tmp_path):
 
 @pytest.mark.parametrize("name", ["hwpoison@0", "hwpoison"])
 def test_a_unit_address_does_not_hide_the_node(name, tmp_path):
-    from hwpkho.codecs import root as roots
+    from hwpkho.abi import kho as roots
 
     m = Machine(arch="x86_64")
     made = m.handover(PFNS)
@@ -555,7 +555,7 @@ def test_a_unit_address_does_not_hide_the_node(name, tmp_path):
 
 
 def test_compatible_in_a_list_and_nops(tmp_path):
-    from hwpkho.codecs import root as roots
+    from hwpkho.abi import kho as roots
 
     m = Machine(arch="x86_64")
     made = m.handover(PFNS)

@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.cases import CaseOptions, read_case
-from hwpkho.codecs import baseline
-from hwpkho.commands import manifest
+from hwpkho.batch import manifest
 from hwpkho.errors import HwpkhoError
-from hwpkho.render import annotate, decode_json, decode_text, jsondoc
+from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.judge import baseline
+from hwpkho.report.decode import annotate
+from hwpkho.report.decode import json as decode_json
+from hwpkho.report.decode import text as decode_text
+from hwpkho.report.parts import jsondoc
 
 MAX_CPU, MAX_PEAK = 1.0, 200 << 20
 

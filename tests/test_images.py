@@ -9,10 +9,10 @@ import captures
 import pytest
 from handovers import Machine, elf, note
 
-from hwpkho.cases import CaseOptions, read_case
 from hwpkho.errors import InputError
-from hwpkho.sources.elf import open_elf
-from hwpkho.sources.files import FileBytes
+from hwpkho.images.elf import open_elf
+from hwpkho.images.files import FileBytes
+from hwpkho.inputs.case import CaseOptions, read_case
 
 NAME = "x86-structv1-small"
 PAGE = 4096

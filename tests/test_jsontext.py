@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho import jsontext
+from hwpkho.base import jsontext
 from hwpkho.errors import InputError
 
 #: What Python's reader takes and no program can use, or what it fails on in its own ways.

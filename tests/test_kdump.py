@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from kdump_writer import DESC, compress, flatten, headers, kdump, present, text_page
 
 from hwpkho.errors import InputError
-from hwpkho.sources.decompress import LZO, METHODS, RAW, ZLIB
-from hwpkho.sources.files import FileBytes
-from hwpkho.sources.kdump import KdumpSource, open_dump
+from hwpkho.images.files import FileBytes
+from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, ZLIB
+from hwpkho.images.kdump.dump import KdumpSource, open_dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.sources.base import Source
+    from hwpkho.images.base import Source
 
     Opener = Callable[[bytes], Source]
 

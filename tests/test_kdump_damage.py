@@ -20,15 +20,15 @@ from kdump_writer import (
 )
 
 from hwpkho.errors import InputError
-from hwpkho.sources.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
-from hwpkho.sources.files import FileBytes
-from hwpkho.sources.kdump import open_dump, open_kdump, sniff
+from hwpkho.images.files import FileBytes
+from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
+from hwpkho.images.kdump.dump import open_dump, open_kdump, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hwpkho.sources.base import Source
+    from hwpkho.images.base import Source
 
     Opener = Callable[[bytes], Source]
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from kdump_writer import END, FLAT_HEADER, flat_blocks, flatten, kdump
 
 from hwpkho.errors import InputError
-from hwpkho.sources.elf import open_elf
-from hwpkho.sources.files import FileBytes
-from hwpkho.sources.flattened import Flattened, sniff, unflatten
-from hwpkho.sources.kdump import open_dump
+from hwpkho.images.elf import open_elf
+from hwpkho.images.files import FileBytes
+from hwpkho.images.kdump.dump import open_dump
+from hwpkho.images.kdump.flattened import Flattened, sniff, unflatten
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "kdump"
 

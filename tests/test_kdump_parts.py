@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from kdump_writer import DESC, bitmap, compress, headers
 
 from hwpkho.errors import InputError
-from hwpkho.sources import decompress
-from hwpkho.sources.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
-from hwpkho.sources.files import FileBytes
-from hwpkho.sources.kdump import open_dump
-from hwpkho.sources.kdump_bitmap import Bitmap
+from hwpkho.images.files import FileBytes
+from hwpkho.images.kdump import decompress
+from hwpkho.images.kdump.bitmap import Bitmap
+from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
+from hwpkho.images.kdump.dump import open_dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

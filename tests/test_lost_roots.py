@@ -13,13 +13,13 @@ from handovers import Machine, elf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.cases import read_case
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
 from hwpkho.commands.capture import crop
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
-from hwpkho.judging import ValidateOptions
+from hwpkho.inputs.case import read_case
+from hwpkho.judge.options import ValidateOptions
 
 DEFECT = captures.FIXTURES / "defects" / "truth-damaged-outgoing-falls-back.elf.gz"
 #: First boots with a copy of debugfs, of all page sizes and revisions.

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from mapdata import FIXTURES, GIB, TRUTH, e820, efi, read, rows
 
 from hwpkho.errors import InputError
-from hwpkho.maps.forms.e820_entries import E820Entries
-from hwpkho.maps.forms.efi_descriptors import EfiDescriptors
-from hwpkho.maps.forms.setup_data_e820 import SetupDataE820
-from hwpkho.maps.forms.zero_page import ZeroPage
+from hwpkho.memmap.formats.e820_entries import E820Entries
+from hwpkho.memmap.formats.efi_descriptors import EfiDescriptors
+from hwpkho.memmap.formats.setup_data_e820 import SetupDataE820
+from hwpkho.memmap.formats.zero_page import ZeroPage
 
 FORMS = (ZeroPage(), SetupDataE820(), EfiDescriptors(), E820Entries())
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from mapfiles import FIXTURES, READABLE
 
 import hwpkho
-from hwpkho.maps import read_memmap, resourcenames
-from hwpkho.render import picture
-from hwpkho.render.paint import Paint
+from hwpkho.memmap import read_memmap, resource_names
+from hwpkho.report.parts import picture
+from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -317,7 +317,7 @@ def test_no_name_makes_a_line_of_its_own(
 
 @given(st.lists(st.text(max_size=30) | st.sampled_from(FORGED), min_size=1, max_size=4))
 def test_whatever_the_names_are_the_lines_are_theirs(names: list[str]) -> None:
-    written = resourcenames.plain(names)
+    written = resource_names.plain(names)
     text = "".join(f"{n << 20:08x}-{(n << 20) + 9:08x} : {written[x]}\n"
                    for n, x in enumerate(names, 1))  # fmt: skip
     with tempfile.NamedTemporaryFile() as file:

@@ -9,9 +9,9 @@ import pytest
 from mapfiles import plain, primary, read_text, rows
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
-from hwpkho.maps.gaps import TOP
-from hwpkho.maps.tables import MAX_ENTRIES
+from hwpkho.memmap import read_memmap
+from hwpkho.memmap.gaps import TOP
+from hwpkho.memmap.tables import MAX_ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

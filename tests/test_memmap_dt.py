@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapdata import FIXTURES, GIB, TRUTH, read, rows
 
-from hwpkho.codecs import fdt
+from hwpkho.abi import fdt
 from hwpkho.errors import InputError
-from hwpkho.maps.forms.devicetree import DeviceTree
-from hwpkho.maps.forms.dts import DeviceTreeSource
+from hwpkho.memmap.formats.devicetree import DeviceTree
+from hwpkho.memmap.formats.dts import DeviceTreeSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.rawmap import RawMap
+    from hwpkho.memmap.rawmap import RawMap
 
 BOARD = FIXTURES / "hisilicon-hi6220-hikey.dtb"
 CELLS2 = {"#address-cells": struct.pack(">I", 2), "#size-cells": struct.pack(">I", 2)}
@@ -406,7 +406,7 @@ def test_expressions_are_unsigned_64_bit(a: int, shift: int, b: int) -> None:
         f"(1 + 2 * 3 - {shift} ^ 4)": ((7 - shift) & mask) ^ 4,
     }
     text = ", ".join(f"<{expression}>" for expression in cases)
-    from hwpkho.maps.dts_values import ValueReader
+    from hwpkho.memmap.formats.dts_values import ValueReader
 
     reader = ValueReader(f"/bits/ 64 {text.replace(', ', ', /bits/ 64 ')};", lambda *_: 1 / 0, len)
     value, _ = reader.read(0)

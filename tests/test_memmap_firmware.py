@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from mapfiles import FIXTURES, named, primary, read_text, text_of
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap, regions
-from hwpkho.maps.gaps import TOP
+from hwpkho.memmap import read_memmap
+from hwpkho.memmap.gaps import TOP
+from hwpkho.memmap.view import regions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hwpkho.model.memmap import Map, MemoryMap
+    from hwpkho.memmap.model import Map, MemoryMap
 
 GIB = 1 << 30
 

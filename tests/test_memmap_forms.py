@@ -8,9 +8,9 @@ import pytest
 from mapfiles import named, plain, primary, read_text, rows
 
 from hwpkho.errors import InputError
-from hwpkho.maps import efi
-from hwpkho.maps.efi_words import attributes_of, type_of
-from hwpkho.maps.ownership import is_ram
+from hwpkho.memmap import efi
+from hwpkho.memmap.efi_names import attributes_of, type_of
+from hwpkho.memmap.view.ownership import is_ram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,11 +16,11 @@ import hwpkho
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError
-from hwpkho.maps import gaps, read_memmap
-from hwpkho.maps.gaps import TOP
-from hwpkho.maps.rawmap import Loss, RawMap
-from hwpkho.maps.regions import resolve
-from hwpkho.model.memmap import Entry
+from hwpkho.memmap import gaps, read_memmap
+from hwpkho.memmap.gaps import TOP
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.rawmap import Loss, RawMap
+from hwpkho.memmap.view.regions import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

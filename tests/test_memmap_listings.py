@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mapfiles import FIXTURES, named, plain, primary, read_text, rows
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
+from hwpkho.memmap import read_memmap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,17 +12,17 @@ from mapfiles import FIXTURES, named, plain, primary, read_text, rows
 
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import logs, read_memmap, registry
-from hwpkho.maps.boots import PRIMARY_ORDER, rank
-from hwpkho.maps.forms.base import FileForm, LineForm
-from hwpkho.maps.inputs import Input
-from hwpkho.maps.scanner import Scanner
-from hwpkho.maps.tables import MAX_TABLES, Tables
+from hwpkho.memmap import logs, read_memmap, registry
+from hwpkho.memmap.boots import PRIMARY_ORDER, rank
+from hwpkho.memmap.formats.base import FileForm, LineForm
+from hwpkho.memmap.inputs import Input
+from hwpkho.memmap.scanner import Scanner
+from hwpkho.memmap.tables import MAX_TABLES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.rawmap import RawMap
+    from hwpkho.memmap.rawmap import RawMap
 
 SURFACE = str(FIXTURES / "01-dmesg-e820/surface-book.txt")
 TWO_BOOTS = str(FIXTURES / "01-dmesg-e820/kdump-two-boots.txt")
@@ -341,7 +341,7 @@ def test_every_registered_form_is_one() -> None:
 
 
 def test_every_module_of_a_form_is_registered() -> None:
-    folder = Path(registry.__file__).parent / "forms"
+    folder = Path(registry.__file__).parent / "formats"
     modules = {p.stem for p in folder.glob("*.py")} - {"__init__", "base"}
     registered = {*registry.FILE_FORMS.names(), *registry.LINE_FORMS.names()}
     assert registered <= modules

@@ -16,20 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapfiles import FIXTURES, named, plain, primary, read_text, rows, text_of, unstamped
 
-from hwpkho import maps
+from hwpkho import memmap as maps
 from hwpkho.errors import InputError
-from hwpkho.maps import boots, logs, read_memmap, registry
-from hwpkho.maps.forms.base import PLAIN_PREFIX, LineForm
-from hwpkho.maps.forms.dmesg_e820 import DmesgE820
-from hwpkho.maps.forms.dmesg_efi import DmesgEfi
-from hwpkho.maps.patterns import _Lazy
-from hwpkho.maps.scanner import _MANY, COMMON, MAX_LINE, Scanner
+from hwpkho.memmap import boots, logs, read_memmap, registry
+from hwpkho.memmap.formats.base import PLAIN_PREFIX, LineForm
+from hwpkho.memmap.formats.dmesg_e820 import DmesgE820
+from hwpkho.memmap.formats.dmesg_efi import DmesgEfi
+from hwpkho.memmap.patterns import _Lazy
+from hwpkho.memmap.scanner import _MANY, COMMON, MAX_LINE, Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hwpkho.maps.rawmap import RawMap
+    from hwpkho.memmap.rawmap import RawMap
 
 X86 = (CAPTURES / "x86-efi" / "dmesg.txt").read_text(errors="replace")
 ARM64 = text_of("02b-dmesg-efi-arm64/qemu-arm64-7.3.4.txt")

@@ -9,14 +9,14 @@ import pytest
 from mapfiles import FIXTURES, READABLE, primary, read_text
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
-from hwpkho.maps.regions import resolve
+from hwpkho.memmap import read_memmap
+from hwpkho.memmap.view.regions import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hwpkho.model.memmap import MemoryMap
+    from hwpkho.memmap.model import MemoryMap
 
 #: Of each folder of fixtures: how the lines of its maps look.
 LINES = {

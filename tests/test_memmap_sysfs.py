@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from mapdata import FIXTURES, TRUTH, read, rows
 
 from hwpkho.errors import InputError
-from hwpkho.maps import gaps, read_memmap
-from hwpkho.maps.forms import sysfs_tar
-from hwpkho.maps.forms.sysfs_grep import SysfsGrep
-from hwpkho.maps.forms.sysfs_memmap import SysfsMemmap
-from hwpkho.maps.forms.sysfs_tar import SysfsTar
+from hwpkho.memmap import gaps, read_memmap
+from hwpkho.memmap.formats import sysfs_tar
+from hwpkho.memmap.formats.sysfs_grep import SysfsGrep
+from hwpkho.memmap.formats.sysfs_memmap import SysfsMemmap
+from hwpkho.memmap.formats.sysfs_tar import SysfsTar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from hwpkho.maps.rawmap import RawMap
+    from hwpkho.memmap.rawmap import RawMap
 
 ENTRY = {"start": b"0x100000\n", "end": b"0x1fffff\n", "type": b"System RAM\n"}
 

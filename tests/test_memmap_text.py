@@ -22,13 +22,13 @@ from mapfiles import (
 )
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
+from hwpkho.memmap import read_memmap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hwpkho.model.memmap import Map
+    from hwpkho.memmap.model import Map
 
 #: Where truth.json speaks of a map in words.
 SPOKEN = {"Xen-e820 RAM map": "xen_e820", "Initial Xen-e820 RAM map": "xen_e820_initial"}

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hwpkho.codecs.pfnlist import build_text
+from hwpkho.badpages.text import build_text
 from hwpkho.commands.merge import MergeOptions, merge
-from hwpkho.judging import ValidateOptions
+from hwpkho.judge.options import ValidateOptions
 
 LISTS = st.lists(
     st.lists(st.integers(0, 99) | st.integers(0, 2**52), max_size=40).map(lambda x: array("Q", x)),

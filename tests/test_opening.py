@@ -15,10 +15,10 @@ import captures
 import pytest
 from handovers import Machine
 
-from hwpkho import opening
+from hwpkho.base import opening
 from hwpkho.errors import InputError, ReadError
-from hwpkho.maps.inputs import Input
-from hwpkho.sources.files import FileBytes
+from hwpkho.images.files import FileBytes
+from hwpkho.memmap.inputs import Input
 
 KDUMP = captures.FIXTURES / "kdump"
 
@@ -194,7 +194,7 @@ class _Shrinking:
 
     def __init__(self, path, reads, patch):
         self.left, self.path, self.real = reads, path, os.pread
-        patch.setattr("hwpkho.sources.files.os.pread", self)
+        patch.setattr("hwpkho.images.files.os.pread", self)
 
     def __call__(self, *args):
         if not self.left:
@@ -234,7 +234,7 @@ def test_a_file_that_becomes_shorter_is_said_or_read_right(kind, tmp_path, cli):
     for reads in (*range(12), 20, 40, 80, 160):
         path.write_bytes(whole)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hwpkho.sources.files.SMALL", 0)  # what is read at once is whole
+            patch.setattr("hwpkho.images.files.SMALL", 0)  # what is read at once is whole
             _Shrinking(path, reads, patch)
             got = cli("decode", "--json", spec)
         if got != expected:

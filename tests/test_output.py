@@ -15,8 +15,8 @@ import killed
 import pytest
 from handovers import Machine
 
-from hwpkho import output, renaming
-from hwpkho.codecs import fdt
+from hwpkho.abi import fdt
+from hwpkho.base import output, renaming
 from hwpkho.errors import InputError, UsageError
 
 PLACED = ["--at", "0x60000000", "--no-scratch"]
@@ -268,8 +268,8 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hwpkho.output.os.fsync", full)
-    monkeypatch.setattr("hwpkho.sources.raw.sparse.write", lambda *_: full(0))
+    monkeypatch.setattr("hwpkho.base.output.os.fsync", full)
+    monkeypatch.setattr("hwpkho.images.raw.sparse.write", lambda *_: full(0))
     got = cli(*args)
     assert (got.code, got.out) == (3, "")
     assert re.fullmatch(r"hwpkho: (out|out\.dtb|dir): No space left on device\n", got.err)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from mapdata import FIXTURES, TRUTH, machine, read
 
-from hwpkho.maps import efi
-from hwpkho.maps.forms.efi_descriptors import EfiDescriptors
-from hwpkho.maps.ownership import is_ram, kind
-from hwpkho.maps.regions import resolve
+from hwpkho.memmap import efi
+from hwpkho.memmap.formats.efi_descriptors import EfiDescriptors
+from hwpkho.memmap.view.ownership import is_ram, kind
+from hwpkho.memmap.view.regions import resolve
 
 WB, SP = efi.WB, efi.SP
 

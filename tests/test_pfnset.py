@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.listing import Listing, of_runs, parts
-from hwpkho.model.comparison import first_seen
-from hwpkho.model.validation import Ruling, Runs
-from hwpkho.pages import runs
-from hwpkho.pfnset import PFN_MAX, PfnSet, in_at_least, pfn_set, union
+from hwpkho.badpages.sets import first_seen
+from hwpkho.base.addresses import runs
+from hwpkho.base.listing import Listing, of_runs, parts
+from hwpkho.base.pfnset import PFN_MAX, PfnSet, in_at_least, pfn_set, union
+from hwpkho.judge.result import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
 #: Few and close together, so that they make runs and repeat; or anything.
@@ -91,7 +91,7 @@ def test_unions_of_lists(lists):
     want = list(runs(sorted(p for x in lists for p in x)))
     assert list(union(lists)) == want
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hwpkho.pfnset._GATHERED", 3)
+        patch.setattr("hwpkho.base.pfnset._GATHERED", 3)
         assert list(union(lists)) == want
 
 
@@ -126,7 +126,7 @@ def test_what_lies_between(pfns, low, high):
 @given(DENSE, st.integers(0, 400), st.integers(-1, 400))
 def test_parts_are_small_and_cut_no_run(pfns, low, high):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hwpkho.pfnset._RUNS", 5)
+        patch.setattr("hwpkho.base.pfnset._RUNS", 5)
         made = pfn_set(pfns)
         cut = [list(made.runs(*cut)) for cut in made.cuts(low, high)]
     assert all(0 < len(part) <= 5 for part in cut)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mapdata import FIXTURES, GIB, MIB, entries, machine, read
 
+from hwpkho.base.ranges import Layer, Span, combine, fill, flatten
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import efi as uefi
-from hwpkho.maps.forms.devicetree import DeviceTree
-from hwpkho.maps.forms.zero_page import ZeroPage
-from hwpkho.maps.layers import Layer, Span, combine, fill, flatten
-from hwpkho.maps.regions import Regions, resolve
-from hwpkho.model.memmap import Entry, MemoryMap
+from hwpkho.memmap import efi as uefi
+from hwpkho.memmap.formats.devicetree import DeviceTree
+from hwpkho.memmap.formats.zero_page import ZeroPage
+from hwpkho.memmap.model import Entry, MemoryMap
+from hwpkho.memmap.view.regions import Regions, resolve
 
 WB, SP = {"attr": uefi.WB}, {"attr": uefi.WB | uefi.SP}
 K = 1024

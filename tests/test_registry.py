@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from toys import map_form, revision
 
-from hwpkho.registry import Registry
+from hwpkho.base.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

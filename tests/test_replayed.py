@@ -7,13 +7,13 @@ import pytest
 from handovers import Machine
 from test_review_kernel import SCRATCH, validated
 
-from hwpkho.cases import CaseOptions
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands.validate import validate
-from hwpkho.judging import ValidateOptions
-from hwpkho.pfnset import pfn_set
-from hwpkho.render.headline import headline
-from hwpkho.rules.ground import Ground
-from hwpkho.rules.replayed import unsure
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge.ground import Ground
+from hwpkho.judge.options import ValidateOptions
+from hwpkho.judge.replayed import unsure
+from hwpkho.report.parts.headline import headline
 
 BEYOND = 0x8_0000_0000 >> 12
 REVISIONS = ["fdt-v1", "struct-v1"]
@@ -139,7 +139,7 @@ def test_of_a_list_alone(cli, tmp_path):
 
 def test_without_a_map_nothing_is_told():
     judged = pfn_set([1, 2, 3])
-    from hwpkho.rules import verdicts
+    from hwpkho.judge import verdicts
 
     ground = Ground(4096)
     assert unsure(verdicts.judge(judged, ground, None), ground, None) is None

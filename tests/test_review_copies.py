@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from handovers import Machine
 
-from hwpkho.cases import read_case
-from hwpkho.codecs import fdt
+from hwpkho.abi import fdt
 from hwpkho.errors import InputError
+from hwpkho.inputs.case import read_case
 
 PFNS = [0x1000, 0x2222, 0x1001]
 

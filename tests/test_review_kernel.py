@@ -7,11 +7,11 @@ import struct
 import pytest
 from handovers import Machine
 
-from hwpkho.cases import CaseOptions
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
 from hwpkho.commands.validate import validate
-from hwpkho.judging import ValidateOptions
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge.options import ValidateOptions
 
 PFNS = [0x50010, 0x52000]
 SCRATCH = (0x7600_0000, 0x200_0000)

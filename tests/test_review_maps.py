@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
-from hwpkho.maps.regions import resolve
+from hwpkho.memmap import read_memmap
+from hwpkho.memmap.view.regions import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hwpkho.model.memmap import MemoryMap
+    from hwpkho.memmap.model import MemoryMap
 
     Reader = Callable[..., MemoryMap]
 
@@ -61,7 +61,7 @@ def test_resource_without_a_name_keeps_its_place(read: Reader) -> None:
 
 def test_resource_without_a_name_survives_json(read: Reader, tmp_path: Path) -> None:
     from hwpkho.commands.memmap import show
-    from hwpkho.render.memmap_to import as_text
+    from hwpkho.report.memmap.to import as_text
 
     path = tmp_path / "iomem"
     path.write_text("00000000-00000fff : \n00100000-3fffffff : System RAM\n")

@@ -9,9 +9,9 @@ from mapdata import efi as efi_descriptors
 from mapfiles import named, plain, primary, read_text, rows
 
 from hwpkho.errors import InputError, UsageError
-from hwpkho.maps import efi
-from hwpkho.maps.ownership import is_ram
-from hwpkho.maps.regions import resolve
+from hwpkho.memmap import efi
+from hwpkho.memmap.view.ownership import is_ram
+from hwpkho.memmap.view.regions import resolve
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ from handovers import Machine, elf, note
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.cases import read_case
 from hwpkho.errors import InputError, ReadError
-from hwpkho.sources.elf import open_elf
-from hwpkho.sources.files import FileBytes
-from hwpkho.sources.overlay import CombinedSource, PieceSource
-from hwpkho.sources.raw import open_raw
+from hwpkho.images.elf import open_elf
+from hwpkho.images.files import FileBytes
+from hwpkho.images.overlay import CombinedSource, PieceSource
+from hwpkho.images.raw import open_raw
+from hwpkho.inputs.case import read_case
 
 PAGE = 4096
 MAGIC = b"magic!"
@@ -182,13 +182,13 @@ def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
     path = tmp_path / "x"
     path.write_bytes(b"data")
     status = list(path.stat())
-    monkeypatch.setattr("hwpkho.sources.files.SMALL", 0)
+    monkeypatch.setattr("hwpkho.images.files.SMALL", 0)
     monkeypatch.setattr(
-        "hwpkho.sources.files.os.fstat",
+        "hwpkho.images.files.os.fstat",
         lambda _fd: os.stat_result(status, {"st_blocks": blocks}),
     )
     with FileBytes(str(path)) as file:
-        monkeypatch.setattr("hwpkho.sources.files.os.pread", refuse)
+        monkeypatch.setattr("hwpkho.images.files.os.pread", refuse)
         if blocks:
             with pytest.raises(ReadError, match="Input/output error at offset 0x0"):
                 file.read(0, 4)
@@ -203,7 +203,7 @@ def test_a_file_system_without_holes(tmp_path, monkeypatch):
     m = Machine()
     m.handover()
     path = m.save(tmp_path)
-    monkeypatch.setattr("hwpkho.sources.files.os.lseek", refuse)
+    monkeypatch.setattr("hwpkho.images.files.os.lseek", refuse)
     (h,) = read_case([str(path)]).handovers
     assert h.tracker == "complete"
 

@@ -20,12 +20,13 @@ from handovers import Machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import baseline
-from hwpkho.commands import batch, casefolder
-from hwpkho.commands.acceptance import Acceptance
+from hwpkho.batch import folder as casefolder
+from hwpkho.batch import pool as batch
 from hwpkho.errors import InputError
-from hwpkho.judging import ValidateOptions
-from hwpkho.render.formats import FORMATS
+from hwpkho.judge import baseline
+from hwpkho.judge.accept import Acceptance
+from hwpkho.judge.options import ValidateOptions
+from hwpkho.report.validate.formats import FORMATS
 
 IOMEM = "40000000-7fffffff : System RAM\n"
 

@@ -11,16 +11,16 @@ import pytest
 import replays
 from handovers import Machine
 
-from hwpkho.codecs import baseline
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
-from hwpkho.commands.acceptance import acceptance
 from hwpkho.errors import InputError
-from hwpkho.model.validation import Finding, Ruling, Runs, Validation
-from hwpkho.pfnset import pfn_set
-from hwpkho.render import validate_text
-from hwpkho.render.formats import Context
-from hwpkho.render.headline import headline
-from hwpkho.render.paint import Paint
+from hwpkho.judge import baseline
+from hwpkho.judge.accept import acceptance
+from hwpkho.judge.result import Finding, Ruling, Runs, Validation
+from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.paint import Paint
+from hwpkho.report.validate import text as validate_text
+from hwpkho.report.validate.formats import Context
 
 ALL_LOST = "all 4 pages will be forgotten"
 UNREAD_LOST = "every poisoned page will be forgotten"
@@ -121,7 +121,7 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
 
 
 def _report(v):
-    from hwpkho.commands.acceptance import Acceptance, apply
+    from hwpkho.judge.accept import Acceptance, apply
 
     return "".join(validate_text.one(apply(v, Acceptance(), "case", (), ()), Context()))
 
@@ -142,7 +142,7 @@ def test_report_is_bounded_and_shows_what_is_lost_first():
 
 def test_report_in_colour_says_the_same():
     v = _judged([(1, 1, 0), (9, 9, 1)], [Finding("HP601", "error", "measured", "lost")])
-    from hwpkho.commands.acceptance import Acceptance, apply
+    from hwpkho.judge.accept import Acceptance, apply
 
     result = apply(v, Acceptance(), "case", (), ())
     (plain,) = validate_text.one(result, Context())

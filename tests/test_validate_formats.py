@@ -14,7 +14,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from hwpkho.codes import registry
 from hwpkho.commands.schema import text as schema_of
-from hwpkho.render.formats import FORMATS
+from hwpkho.report.validate.formats import FORMATS
 
 SARIF = json.loads((captures.FIXTURES / "sarif" / "sarif-2.1.0-rtm.5.json").read_text())
 NAMES = (

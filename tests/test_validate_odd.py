@@ -16,14 +16,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_review_kernel import PFNS, RAM, SCRATCH, set_root, validated
 
-from hwpkho.cases import CaseOptions, read_case
-from hwpkho.codecs import vmalloc
+from hwpkho.abi import vmalloc
+from hwpkho.base.addresses import union_of
 from hwpkho.errors import InputError
-from hwpkho.pages import union_of
-from hwpkho.walkers import tracker
-from hwpkho.walkers import vmalloc as vmalloc_walker
-from hwpkho.walkers.membership import Pages
-from hwpkho.walkers.vmalloc import restored_as, share_a_block, starts_block
+from hwpkho.handover import tracker
+from hwpkho.handover import vmalloc as vmalloc_walker
+from hwpkho.handover.membership import Pages
+from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
+from hwpkho.inputs.case import CaseOptions, read_case
 
 NOWHERE = 0x8_0000_0000
 

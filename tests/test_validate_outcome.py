@@ -9,9 +9,9 @@ import pytest
 from handovers import Machine, elf
 from test_review_kernel import set_root
 
-from hwpkho.cases import pick, read_case, why_unread
 from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
+from hwpkho.inputs.case import pick, read_case, why_unread
 
 PFNS = [0x1000, 0x2222, 0x1001]
 

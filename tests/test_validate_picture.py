@@ -11,17 +11,17 @@ import ktap
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hwpkho.codecs import baseline
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, names, registry
-from hwpkho.commands.acceptance import Acceptance, apply
 from hwpkho.errors import InputError
-from hwpkho.model.caseresult import CaseResult
-from hwpkho.model.validation import VERDICTS, Finding, Ruling, Runs, Validation
-from hwpkho.pfnset import pfn_set
-from hwpkho.render import picture
-from hwpkho.render.formats import FORMATS, Context
-from hwpkho.render.headline import headline
-from hwpkho.render.paint import Paint
+from hwpkho.judge import baseline
+from hwpkho.judge.accept import Acceptance, apply
+from hwpkho.judge.case_result import CaseResult
+from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Validation
+from hwpkho.report.parts import picture
+from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.paint import Paint
+from hwpkho.report.validate.formats import FORMATS, Context
 
 U64 = st.integers(0, (1 << 64) - 1)
 _ROW = re.compile(r"  0x([0-9a-f]+) (.{48})(?: x (\d+))?")

@@ -8,8 +8,8 @@ import replays
 from handovers import Machine
 from test_review_kernel import PFNS, RAM, SCRATCH, validated
 
-from hwpkho.codecs.metadata import build_scratch
-from hwpkho.render.headline import headline
+from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.report.parts.headline import headline
 
 #: A map that ends below the handover, and one that has another hole.
 ABOVE = "60100000-7fffffff : System RAM\n"

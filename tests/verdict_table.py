@@ -16,7 +16,7 @@ import captures
 
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
-from hwpkho.judging import ValidateOptions
+from hwpkho.judge.options import ValidateOptions
 
 PAGE = captures.FIXTURES.parent / "docs" / "verdicts.md"
 BEGIN, END = "<!-- table: tests/verdict_table.py -->", "<!-- end of table -->"

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwpkho.batch import pool as job
 from hwpkho.cli import stdout
-from hwpkho.commands import acceptance as accepting
-from hwpkho.commands import batch as job
-from hwpkho.render import formats
+from hwpkho.judge import accept as accepting
+from hwpkho.report.validate import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.codecs.baseline import Entry
-    from hwpkho.commands.acceptance import Acceptance
-    from hwpkho.judging import ValidateOptions
-    from hwpkho.model.caseresult import CaseResult
-    from hwpkho.model.validation import Finding
+    from hwpkho.judge.accept import Acceptance
+    from hwpkho.judge.baseline import Entry
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judge.result import Finding
 
 
 class _Taken:

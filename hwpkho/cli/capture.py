@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cases import CaseOptions
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.escape import printable
 from hwpkho.cli import options
 from hwpkho.commands import capture as job
-from hwpkho.pages import human_bytes
-from hwpkho.text import printable
+from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
     from hwpkho.commands.capture import Captured
@@ -55,7 +55,7 @@ def command(
     if inputs:
         made = job.crop(inputs, path, chosen, scrub=not no_scrub, force=force)
     else:
-        from hwpkho.commands.live import Live
+        from hwpkho.live.machine import Live
 
         live = Live(page_size=page_size)
         made = job.running(live, path, chosen, scrub=not no_scrub, force=force)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cases import CaseOptions, doubts, of_role
 from hwpkho.cli import options
 from hwpkho.commands import decode as job
 from hwpkho.errors import UsageError
+from hwpkho.inputs.case import CaseOptions, doubts, of_role
 
 if TYPE_CHECKING:
-    from hwpkho.model.handover import Handover, Role
+    from hwpkho.handover.model import Handover, Role
 
 #: A list is written in parts: as text it takes ten times the memory.
 _PFNS_AT_ONCE = 1 << 13
@@ -67,24 +67,25 @@ def command(
     if pfns:
         _print_pfns(handovers, len(case.handovers))
     elif as_json:
-        from hwpkho.render import decode_json, jsondoc
+        from hwpkho.report.decode import json as decode_json
+        from hwpkho.report.parts import jsondoc
 
         click.echo(jsondoc.dump(decode_json.SCHEMA, decode_json.body(handovers)), nl=False)
     elif annotate:
-        from hwpkho.render import annotate as notes
+        from hwpkho.report.decode import annotate as notes
 
         for line in notes.lines(handovers, case.source):
             click.echo(line)
     else:
-        from hwpkho.render import decode_text
-        from hwpkho.render.paint import for_stream
+        from hwpkho.report.decode import text as decode_text
+        from hwpkho.report.parts.paint import for_stream
 
         click.echo(decode_text.report(handovers, for_stream(sys.stdout)), nl=False)
     ctx.exit(job.exit_code(handovers))
 
 
 def _print_pfns(handovers: tuple[Handover, ...], among: int) -> None:
-    from hwpkho.codecs import pfnlist
+    from hwpkho.badpages import text as pfnlist
 
     chosen, found = job.pfns(handovers)
     if among > 1:

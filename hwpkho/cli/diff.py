@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cli import chosen as choosing
-from hwpkho.cli import options
+from hwpkho.cli import case_options, options
 from hwpkho.commands import diff as job
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwpkho.judging import ValidateOptions
+    from hwpkho.judge.options import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -31,7 +30,7 @@ read, or the map is of another machine."""
 
 @click.command(epilog=EPILOG)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
-@choosing.case
+@case_options.case
 @click.option(
     "--fail-on",
     type=click.Choice(["removed", "added", "any"]),
@@ -62,9 +61,9 @@ def command(
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
     result = job.diff(cases, chosen)
-    from hwpkho.render import diff as render
-    from hwpkho.render import jsondoc
-    from hwpkho.render.paint import for_stream
+    from hwpkho.report import diff as render
+    from hwpkho.report.parts import jsondoc
+    from hwpkho.report.parts.paint import for_stream
 
     lists = result.cases if isinstance(result, job.Chain) else (result.before, result.after)
     for note in dict.fromkeys(note for x in lists for note in x.notes):

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import chosen as choosing
-from hwpkho.cli import making, options
+from hwpkho.cli import case_options, encode_options, options
 from hwpkho.commands import encode as job
 
 if TYPE_CHECKING:
-    from hwpkho.judging import ValidateOptions
+    from hwpkho.judge.options import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -29,11 +28,11 @@ map is of another machine."""
 
 @click.command(epilog=EPILOG)
 @click.argument("given", metavar="LIST")
-@making.making("elf")
+@encode_options.making("elf")
 @click.option(
     "--keep-subtrees", is_flag=True, help="Copy the other subtrees' blobs from LIST's handover."
 )
-@choosing.case
+@case_options.case
 @options.json_flag
 def command(
     given: str,
@@ -47,13 +46,14 @@ def command(
     LIST is a list as text or JSON, '-' for standard input, or another handover, of which only the
     list is taken; pieces of one case are joined with '+'.
     """
-    wish = making.wish(wishes, chosen, as_json=as_json)
+    wish = encode_options.wish(wishes, chosen, as_json=as_json)
     result = job.make(given, wish)
     if as_json:
-        from hwpkho.render import encode_json, jsondoc
+        from hwpkho.report.encode import json as encode_json
+        from hwpkho.report.parts import jsondoc
 
         click.echo(jsondoc.dump(encode_json.SCHEMA, encode_json.body(result)), nl=False)
         return
-    from hwpkho.render import encode_text
+    from hwpkho.report.encode import text as encode_text
 
     click.echo(encode_text.report(result), nl=False, err=True)

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hwpkho.undisturbed import ENDING
+from hwpkho.base.undisturbed import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,8 +33,8 @@ def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
     if as_json and markdown:
         raise UsageError("--json and --markdown exclude each other")
     codes = job.explain(code)
-    from hwpkho.render import explain as render
-    from hwpkho.render import paint
+    from hwpkho.report import explain as render
+    from hwpkho.report.parts import paint
 
     if as_json:
         text = render.document(codes)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho import __version__
+from hwpkho.base.escape import printable
 from hwpkho.cli import endings, streams
 from hwpkho.errors import HwpkhoError
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

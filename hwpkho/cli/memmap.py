@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.commands.memmap import Shown, Target
-    from hwpkho.model.memmap import Gap
+    from hwpkho.memmap.model import Gap
 
 EPILOG = """\b
 Examples:
@@ -71,7 +71,7 @@ def command(
     job.check(output, files, force=force)
     shown = job.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     if as_json or target:
-        from hwpkho.render import memmap_to
+        from hwpkho.report.memmap import to as memmap_to
 
         text = memmap_to.as_text(shown, target or "json")
     else:
@@ -91,7 +91,8 @@ def _gaps(shown: Shown) -> Sequence[Gap]:
 
 
 def _report(shown: Shown, on_stdout: bool) -> str:
-    from hwpkho.render import memmap_text, paint
+    from hwpkho.report.memmap import text as memmap_text
+    from hwpkho.report.parts import paint
 
     if not on_stdout:
         return memmap_text.report(shown)

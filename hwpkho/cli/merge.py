@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import chosen as choosing
-from hwpkho.cli import making, options
+from hwpkho.cli import case_options, encode_options, options
 from hwpkho.commands import merge as job
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.judging import ValidateOptions
+    from hwpkho.judge.options import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -41,8 +40,8 @@ the map is of another machine."""
     metavar="BYTES",
     help="Of the result; else the smallest among the cases.",
 )
-@making.making("list")
-@choosing.case
+@encode_options.making("list")
+@case_options.case
 @options.json_flag
 def command(
     cases: tuple[str, ...],
@@ -67,7 +66,7 @@ def command(
     if provenance and wishes["to"] != "list":
         raise UsageError("--provenance goes with --to list and --json")
     writes = wishes["output"] is not None or wishes["to"] != "list" or not as_json
-    wish = making.wish(wishes, chosen, as_json=as_json)
+    wish = encode_options.wish(wishes, chosen, as_json=as_json)
     merged = job.merge(
         cases,
         job.MergeOptions(
@@ -82,8 +81,8 @@ def command(
         ),
         wish if writes else None,
     )
-    from hwpkho.render import jsondoc
-    from hwpkho.render import merge as render
+    from hwpkho.report import merge as render
+    from hwpkho.report.parts import jsondoc
 
     for note in merged.notes:
         click.echo(f"hwpkho: {note}", err=True)

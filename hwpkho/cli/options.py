@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.pages import PAGE_SIZES
+from hwpkho.base.addresses import PAGE_SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.registry import Registry
+    from hwpkho.base.registry import Registry
 
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from hwpkho.render.formats import Context
-from hwpkho.render.paint import for_stream
+from hwpkho.report.parts.paint import for_stream
+from hwpkho.report.validate.formats import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hwpkho.model.validation import Finding
+    from hwpkho.judge.result import Finding
 
 
 def context(notes: Callable[[], Sequence[Finding]] = tuple) -> Context:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hwpkho.cases import CaseOptions
 from hwpkho.cli import options, stdout
-from hwpkho.commands import acceptance as accepting
 from hwpkho.commands import validate as job
 from hwpkho.errors import UsageError
-from hwpkho.judging import ValidateOptions
-from hwpkho.render import formats
-from hwpkho.rules.policy import Limits
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge import accept as accepting
+from hwpkho.judge.limits import Limits
+from hwpkho.judge.options import ValidateOptions
+from hwpkho.report.validate import formats
 
 if TYPE_CHECKING:
-    from hwpkho.model.caseresult import FailOn
-    from hwpkho.model.handover import Role
+    from hwpkho.handover.model import Role
+    from hwpkho.judge.case_result import FailOn
 
 EPILOG = """\b
 Examples:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.base.escape import printable
 from hwpkho.codes import Code, registry
 from hwpkho.errors import UsageError
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,28 +8,29 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from hwpkho import inputs, output
-from hwpkho.cases import CaseOptions, noted, read_case
+from hwpkho.base import output
+from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
-from hwpkho.render import decode_json
-from hwpkho.sources import elf
-from hwpkho.sources.base import MIN_PAGE
-from hwpkho.sources.capturenote import BootWords, CaptureNote, DebugfsCopy, PassedPage
-from hwpkho.sources.overlay import CombinedSource
-from hwpkho.sources.recorder import Recorder
-from hwpkho.undisturbed import undisturbed
-from hwpkho.walkers import case
+from hwpkho.handover import assemble
+from hwpkho.images import elf
+from hwpkho.images.base import MIN_PAGE
+from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage
+from hwpkho.images.overlay import CombinedSource
+from hwpkho.images.recorder import Recorder
+from hwpkho.inputs import recognise
+from hwpkho.inputs.case import CaseOptions, noted, read_case
+from hwpkho.report.decode import json as decode_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
     from hwpkho.codes import Problem
-    from hwpkho.commands.live import Live
-    from hwpkho.model.handover import Handover
-    from hwpkho.sources.base import Source
-    from hwpkho.walkers.boot import BootHandover
-    from hwpkho.walkers.copies import Copy
+    from hwpkho.handover.boot_loader import BootHandover
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.model import Handover
+    from hwpkho.images.base import Source
+    from hwpkho.live.machine import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _Machine:
     page_size: int | None
     release: str | None = None
     iomem: str | None = None
-    noted: case.Noted = field(default_factory=case.Noted)
+    noted: assemble.Noted = field(default_factory=assemble.Noted)
 
 
 def crop(
@@ -79,11 +80,11 @@ def crop(
     where ``path`` is in the way.
     """
     options = options or CaseOptions()
-    images: list[inputs.Memory] = []
+    images: list[recognise.Memory] = []
     copies: list[Copy] = []
     for spec in specs:
-        found = inputs.recognise(spec)
-        if isinstance(found, inputs.Memory):
+        found = recognise.recognise(spec)
+        if isinstance(found, recognise.Memory):
             images.append(found)
             copies += found.copies
         elif isinstance(found, list):
@@ -128,7 +129,9 @@ def _capture(
     recorder = Recorder(machine.source)
     if options.page_size is None and machine.page_size:
         recorder.page_size_hint = machine.page_size
-    handovers, found = case.search(recorder, machine.copies, options, machine.handed, machine.noted)
+    handovers, found = assemble.search(
+        recorder, machine.copies, options, machine.handed, machine.noted
+    )
     if not handovers:
         raise InputError(f"{machine.source.name}: no handover to capture")
     _keep_the_end(recorder, handovers)

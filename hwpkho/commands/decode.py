@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho import usage
-from hwpkho.cases import Case, CaseOptions, pick, read_case, why_unread
+from hwpkho.commands import usage
 from hwpkho.errors import InputError
+from hwpkho.inputs.case import Case, CaseOptions, pick, read_case, why_unread
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
-    from hwpkho.model.handover import Handover
+    from hwpkho.handover.model import Handover
 
 
 def decode(

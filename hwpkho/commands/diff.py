@@ -6,23 +6,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho import nextkernel, pieces, usage
-from hwpkho.cases import read_case
+from hwpkho.badpages.sets import Difference, Lives, compare, lives
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.listing import of_runs
+from hwpkho.base.pfnset import PfnSet, pfn_set
+from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
-from hwpkho.judging import ValidateOptions
-from hwpkho.listing import of_runs
-from hwpkho.lists import Listed, common_page_size, convert, of_handover, read_list
-from hwpkho.model.comparison import Difference, Lives, compare, lives
-from hwpkho.model.validation import Runs
-from hwpkho.pages import page_shift
-from hwpkho.pfnset import PfnSet, pfn_set
-from hwpkho.rules import verdicts
+from hwpkho.inputs import plus
+from hwpkho.inputs.case import read_case
+from hwpkho.inputs.lists import Listed, common_page_size, convert, of_handover, read_list
+from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge.options import ValidateOptions
+from hwpkho.judge.result import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.regions import Regions
-    from hwpkho.model.handover import Handover
+    from hwpkho.handover.model import Handover
+    from hwpkho.memmap.view.regions import Regions
 
 #: What makes a job fail: known-bad memory lost, pages added, or either.
 FailOn = Literal["removed", "added", "any"]
@@ -78,7 +79,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     facts = usage.of_lists(found)._replace(chooses=known.chooses)
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
-    machines = nextkernel.of_lists(found)
+    machines = next_kernel.of_lists(found)
     size = common_page_size(found)
     found = [convert(x, size) for x in found]
     if len(found) > 2:
@@ -89,10 +90,10 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     before, after = found
     change = compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
-    regions = nextkernel.memory(options, machines)
+    regions = next_kernel.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
-    nextkernel.must_fit(options, regions, [(after.handover, after.source)])
-    ground = nextkernel.ground(options, size, regions)
+    next_kernel.must_fit(options, regions, [(after.handover, after.source)])
+    ground = next_kernel.ground(options, size, regions)
     removed = verdicts.judge(change.removed, ground, None)
     added = _added(change.added, after, size, options, regions)
     return Diff(before, after, change, removed, added)
@@ -108,7 +109,7 @@ def _added(
     """Judge the added PFNs as validate judges AFTER: by its handover, in its own page size."""
     own = (after.handover.page_size if after.handover else None) or page_size
     shift = page_shift(own) - page_shift(page_size)
-    ground = nextkernel.ground(options, own, regions)
+    ground = next_kernel.ground(options, own, regions)
     if not shift:
         return verdicts.judge(pfns, ground, after.handover)
     frames = pfn_set(of_runs((first >> shift, last >> shift) for first, last in pfns))
@@ -119,7 +120,7 @@ def _added(
 
 
 def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:
-    case = read_case(pieces.split(spec), options.case, options.base)
+    case = read_case(plus.split(spec), options.case, options.base)
     if case.pfns is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}

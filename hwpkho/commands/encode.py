@@ -5,31 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho import nextkernel, output, usage
-from hwpkho.codecs.hwpoison import REVISIONS, default_revision
-from hwpkho.codecs.metadata import KexecMetadata
-from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
-from hwpkho.codecs.root import KEXEC_METADATA, VERSIONS
+from hwpkho.abi.hwpoison import REVISIONS, default_revision
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.kho import KEXEC_METADATA, VERSIONS
+from hwpkho.badpages.text import DEFAULT_PAGE_SIZE
+from hwpkho.base import output
+from hwpkho.base.escape import printable
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.commands import usage
 from hwpkho.encode import devicetree, targets
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
-from hwpkho.judging import ValidateOptions
-from hwpkho.lists import read_list
-from hwpkho.pfnset import pfn_set
-from hwpkho.rules import verdicts
-from hwpkho.sources.files import FileBytes
-from hwpkho.text import printable
+from hwpkho.images.files import FileBytes
+from hwpkho.inputs.lists import read_list
+from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.lists import Listed
-    from hwpkho.maps.regions import Regions
-    from hwpkho.model.handover import Handover
-    from hwpkho.model.layout import Layout
-    from hwpkho.rules.ground import Ground
+    from hwpkho.encode.layout import Layout
+    from hwpkho.handover.model import Handover
+    from hwpkho.inputs.lists import Listed
+    from hwpkho.judge.ground import Ground
+    from hwpkho.memmap.view.regions import Regions
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
 DEFAULT_METADATA = KexecMetadata("hwpkho", 1)
@@ -234,11 +235,11 @@ def _request(given: Listed, wish: Wish, result: Result) -> Request:
     metadata = None
     if wish.metadata and (_asked(wish) or (wish.kho > 1 and KEXEC_METADATA not in dict(subtrees))):
         metadata = _metadata(wish, given.handover)
-    regions = nextkernel.memory(wish.judging, nextkernel.of_lists([given]))
+    regions = next_kernel.memory(wish.judging, next_kernel.of_lists([given]))
     usage.refuse(wish.judging.given, usage.with_map(usage.Facts(), regions))
-    nextkernel.must_fit(wish.judging, regions, [(given.handover, given.source)])
+    next_kernel.must_fit(wish.judging, regions, [(given.handover, given.source)])
     arch = _arch(given, wish, page_size, regions)
-    ground = nextkernel.ground(wish.judging, page_size, regions)
+    ground = next_kernel.ground(wish.judging, page_size, regions)
     if regions is not None and given.pfns:
         runs = verdicts.judge(pfn_set(given.pfns), ground, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):

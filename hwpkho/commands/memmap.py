@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho import output
+from hwpkho.base import output
 from hwpkho.errors import InputError
-from hwpkho.maps import read_memmap
+from hwpkho.memmap import read_memmap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.codes import Problem
-    from hwpkho.maps.regions import Regions
-    from hwpkho.model.memmap import Map, MemoryMap
+    from hwpkho.memmap.model import Map, MemoryMap
+    from hwpkho.memmap.view.regions import Regions
 
 Target = Literal["e820", "iomem", "json"]
 
@@ -49,7 +49,7 @@ def show(
 ) -> Shown:
     """Read a memory map and work out what the next kernel makes of it.
 
-    Raises InputError and UsageError as :func:`hwpkho.maps.read_memmap` does, and UsageError for a
+    Raises InputError and UsageError as :func:`hwpkho.memmap.read_memmap` does, and UsageError for a
     command line that the kernel refuses.
     """
     memmap = read_memmap(paths, boot=boot, map_name=map_name, arch=arch)
@@ -62,7 +62,7 @@ def show(
 
 
 def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) -> Regions | None:
-    from hwpkho.maps import regions
+    from hwpkho.memmap.view import regions
 
     try:
         return regions.resolve(memmap, map_name=map_name, next_cmdline=next_cmdline)

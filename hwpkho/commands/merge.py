@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwpkho import nextkernel, output, usage
-from hwpkho.codecs.pfnlist import build_runs
-from hwpkho.commands import encode
+from hwpkho.badpages.sets import Lives, first_seen, known_by, lives
+from hwpkho.badpages.text import build_runs
+from hwpkho.base import output
+from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
+from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
+from hwpkho.commands import encode, usage
 from hwpkho.encode.targets import TARGETS
 from hwpkho.errors import InputError, UsageError
-from hwpkho.listing import MAX_PFNS, Listing, of_runs, parts
-from hwpkho.lists import Listed, common_page_size, convert, read_list
-from hwpkho.model.comparison import Lives, first_seen, known_by, lives
-from hwpkho.model.validation import Runs
-from hwpkho.pfnset import PfnSet, in_at_least, pfn_set, union
-from hwpkho.rules import verdicts
+from hwpkho.inputs.lists import Listed, common_page_size, convert, read_list
+from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge.result import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.commands.encode import Wish
-    from hwpkho.judging import ValidateOptions
-    from hwpkho.maps.regions import Regions
-    from hwpkho.model.layout import Layout
-    from hwpkho.model.validation import Verdict
+    from hwpkho.encode.layout import Layout
+    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judge.result import Verdict
+    from hwpkho.memmap.view.regions import Regions
 
 #: What no kernel of this machine can take out of use: no memory, or memory of somebody else.
 #: Known-bad RAM stays, also where somebody sits on it today: the next generation may free it.
@@ -149,7 +149,7 @@ def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> M
     facts = usage.of_lists([*found, *unwanted])
     facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
     usage.refuse(how.given, facts)
-    machines = nextkernel.of_lists([*found, *unwanted])
+    machines = next_kernel.of_lists([*found, *unwanted])
     size = options.page_size or common_page_size([*found, *unwanted])
     notes = [note for x in (*found, *unwanted) for note in x.notes]
     notes += [
@@ -167,9 +167,9 @@ def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> M
     duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
     pfns -= union(convert(x, size).pfns for x in unwanted)
     excluded = before - pfns.pages()
-    regions = nextkernel.memory(how, machines)
+    regions = next_kernel.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
-    nextkernel.must_fit(how, regions, ((x.handover, x.source) for x in found))
+    next_kernel.must_fit(how, regions, ((x.handover, x.source) for x in found))
     pfns, not_replaying, left_out = _by_map(pfns, size, options, regions)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
@@ -210,7 +210,7 @@ def _by_map(
     """
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
-    judged = verdicts.judge(pfns, nextkernel.ground(options.judging, page_size, regions), None)
+    judged = verdicts.judge(pfns, next_kernel.ground(options.judging, page_size, regions), None)
     not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
         if ruling.verdict == "replays":

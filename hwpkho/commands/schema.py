@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
-from hwpkho.text import printable
 
 _FILE = re.compile(r"(?P<name>[a-z-]+)-(?P<version>[0-9]+)\.json")
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwpkho import nextkernel, usage
-from hwpkho.cases import Case, doubts, pick, read_case
-from hwpkho.codecs.pfnlist import DEFAULT_PAGE_SIZE
+from hwpkho.badpages.text import DEFAULT_PAGE_SIZE
+from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
-from hwpkho.commands.acceptance import Acceptance, apply, with_stale
-from hwpkho.judging import ValidateOptions
-from hwpkho.listing import Listing
-from hwpkho.lists import told_page_size
-from hwpkho.model.validation import Finding, Validation, finding
-from hwpkho.pfnset import pfn_set
-from hwpkho.rules import outcome as outcomes
-from hwpkho.rules import policy, replayed, verdicts, wrongmap
+from hwpkho.commands import usage
+from hwpkho.inputs.case import Case, doubts, pick, read_case
+from hwpkho.inputs.lists import told_page_size
+from hwpkho.judge import limits, next_kernel, replayed, verdicts, wrong_map
+from hwpkho.judge import outcome as outcomes
+from hwpkho.judge.accept import Acceptance, apply, with_stale
+from hwpkho.judge.options import ValidateOptions
+from hwpkho.judge.result import Finding, Validation, finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.maps.regions import Regions
-    from hwpkho.model.caseresult import CaseResult
-    from hwpkho.model.handover import Handover
-    from hwpkho.model.validation import Outcome
-    from hwpkho.rules.ground import Ground
+    from hwpkho.handover.model import Handover
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.result import Outcome
+    from hwpkho.memmap.view.regions import Regions
 
 
 def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Validation:
@@ -41,8 +41,8 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     case = read_case(specs, options.case, options.base)
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)
-    machines = nextkernel.of_case(case, options.case.page_size)
-    regions = nextkernel.memory(options, machines)
+    machines = next_kernel.of_case(case, options.case.page_size)
+    regions = next_kernel.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
     return judge(case, options, regions)
 
@@ -52,7 +52,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if case.pfns is not None:
         size = told_page_size(case.pfns, options.case.page_size)
         assumed = size is None
-        ground = nextkernel.ground(options, size or DEFAULT_PAGE_SIZE, regions)
+        ground = next_kernel.ground(options, size or DEFAULT_PAGE_SIZE, regions)
         findings: list[Finding] = []
         rests = (
             [f"page size {DEFAULT_PAGE_SIZE}, taken because a bare list does not tell"]
@@ -62,10 +62,10 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
         return _finish(case, options, ground, None, None, case.pfns.pfns, findings, rests)
     handover = pick(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
-    wrong = nextkernel.misfit(handover, page_size, regions, case.source)
-    ground = nextkernel.ground(options, page_size, None if wrong else regions, handover.arch)
+    wrong = next_kernel.misfit(handover, page_size, regions, case.source)
+    ground = next_kernel.ground(options, page_size, None if wrong else regions, handover.arch)
     decision = outcomes.judge(handover, ground)
-    doubted = nextkernel.rests_on_map(handover, ground, case.source)
+    doubted = next_kernel.rests_on_map(handover, ground, case.source)
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
         findings.append(decision.finding)
@@ -74,10 +74,10 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if wrong:
-        findings.insert(0, wrongmap.as_finding(wrong, nextkernel.files(options)))
-        rests.append(f"no memory map: {nextkernel.files(options)} was set aside")
+        findings.insert(0, wrong_map.as_finding(wrong, next_kernel.files(options)))
+        rests.append(f"no memory map: {next_kernel.files(options)} was set aside")
     if doubted:
-        findings.insert(0, wrongmap.decides(doubted, nextkernel.files(options)))
+        findings.insert(0, wrong_map.decides(doubted, next_kernel.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {ground.page_size}, taken because the input does not tell")
     pfns = Listing(listed or ())
@@ -112,17 +112,17 @@ def _finish(
         if published is not None:
             outcome = published.outcome
             findings += [published.finding] if published.finding else []
-            if outcome == "crash" and pfns and wrongmap.captured(case.source):
+            if outcome == "crash" and pfns and wrong_map.captured(case.source):
                 why = "all PFNs of the list lie outside its memory"
-                findings.insert(0, wrongmap.decides(why, nextkernel.files(options)))
+                findings.insert(0, wrong_map.decides(why, next_kernel.files(options)))
     low = replayed.unsure(runs, ground, handover) if outcome in ("replay", None) else None
     if low is not None:
         findings.append(replayed.as_finding(low))
     findings += verdicts.duplicates(len(pfns), distinct)
-    findings += policy.judge(listed, options.limits, ground, unread=unread)
+    findings += limits.judge(listed, options.limits, ground, unread=unread)
     regions = ground.regions
     if regions is not None:
-        findings += wrongmap.beyond(runs, ground)
+        findings += wrong_map.beyond(runs, ground)
     elif not options.memmaps:
         findings.append(
             finding(list_codes.NO_MEMMAP, "no --memmap: the structure alone was judged")

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hwpkho.codecs import hwpoison as blobs
-from hwpkho.codecs import root as roots
-from hwpkho.codecs import tracker_bitmap, tracker_radix
-from hwpkho.codecs.hwpoison import HwpoisonBlob
-from hwpkho.codecs.metadata import KexecMetadata, build_scratch
-from hwpkho.codecs.vmalloc import Chunk, KhoVmalloc, slots, split
+from hwpkho.abi import hwpoison as blobs
+from hwpkho.abi import kho as roots
+from hwpkho.abi.hwpoison import HwpoisonBlob
+from hwpkho.abi.kexec_metadata import KexecMetadata, build_scratch
+from hwpkho.abi.tracker import bitmap, radix
+from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
+from hwpkho.base.addresses import align_down, align_up, human_bytes
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.encode.layout import Layout, Piece
 from hwpkho.encode.request import PHYS_LIMIT, Request
 from hwpkho.encode.space import NoRoomError, Space, merged, without
 from hwpkho.errors import UsageError
-from hwpkho.model.layout import Layout, Piece
-from hwpkho.pages import align_down, align_up, human_bytes
-from hwpkho.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -206,9 +206,9 @@ class _Builder:
     def _tracker_pages(self, allocate: Callable[[], int]) -> tuple[int, dict[int, bytes]]:
         size, version = self.request.page_size, self.request.version
         if version.tracker == "bitmap":
-            return tracker_bitmap.build(self.blocks, size, allocate)
-        shape = tracker_radix.geometry(size, version.number)
-        return tracker_radix.build(self.blocks, shape, allocate)
+            return bitmap.build(self.blocks, size, allocate)
+        shape = radix.geometry(size, version.number)
+        return radix.build(self.blocks, shape, allocate)
 
 
 def greedy_blocks(pfn: int, pages: int) -> Iterator[tuple[int, int]]:

@@ -12,9 +12,9 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.codecs import fdt as codec
+from hwpkho.abi import fdt as codec
+from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwpkho.codecs import fdt
-from hwpkho.codecs.hwpoison import REVISIONS, default_revision
-from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, VERSIONS, Version
-from hwpkho.codecs.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
+from hwpkho.abi import fdt
+from hwpkho.abi.hwpoison import REVISIONS, default_revision
+from hwpkho.abi.kho import HWPOISON, KEXEC_METADATA, VERSIONS, Version
+from hwpkho.abi.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
+from hwpkho.base.addresses import align_up, page_shift
+from hwpkho.base.escape import printable
+from hwpkho.base.listing import MAX_PFNS
 from hwpkho.errors import UsageError
-from hwpkho.listing import MAX_PFNS
-from hwpkho.pages import align_up, page_shift
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from array import array
 
-    from hwpkho.codecs.metadata import KexecMetadata
+    from hwpkho.abi.kexec_metadata import KexecMetadata
 
 #: Both architectures have at most 52 bits of physical address.
 PHYS_LIMIT = 1 << 52

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from hwpkho.pfnset import PfnSet
+    from hwpkho.base.pfnset import PfnSet
 
 #: Leftover stretches that are remembered. Only a list that poisons every other frame makes more,
 #: and what is forgotten merely stays unused.

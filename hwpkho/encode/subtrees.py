@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codecs import fdt
-from hwpkho.codecs.metadata import KEXEC_METADATA_SIZE
-from hwpkho.codecs.root import HWPOISON, KEXEC_METADATA, SubtreeRef, Version
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE
+from hwpkho.abi.kho import HWPOISON, KEXEC_METADATA, SubtreeRef, Version
+from hwpkho.base.escape import printable
 from hwpkho.encode.request import MAX_SUBTREE, MAX_SUBTREES, NODE_NAME
-from hwpkho.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.model.handover import Handover
-    from hwpkho.sources.base import Source
+    from hwpkho.handover.model import Handover
+    from hwpkho.images.base import Source
 
 
 def keep(

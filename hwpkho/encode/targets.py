@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho import output
-from hwpkho.codecs import pfnlist
+from hwpkho.badpages import text as pfnlist
+from hwpkho.base import output
+from hwpkho.base.escape import printable
+from hwpkho.base.listing import parts
+from hwpkho.encode.layout import Layout, joined
 from hwpkho.errors import UsageError
-from hwpkho.listing import parts
-from hwpkho.model.layout import Layout, joined
-from hwpkho.sources import elf, raw
-from hwpkho.text import printable
+from hwpkho.images import elf, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.listing import Listing
+    from hwpkho.base.listing import Listing
 
 HANDOVER_JSON = "handover.json"
 HANDOVER_DTB = "handover.dtb"

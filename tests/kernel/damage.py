@@ -18,10 +18,11 @@ import handing
 import lists
 from handovers import Machine, Made
 
-from hwpkho.codecs import fdt, root, tracker_radix
-from hwpkho.codecs.metadata import build_scratch
+from hwpkho.abi import fdt, kho
+from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.tracker import radix
 from hwpkho.encode import devicetree
-from hwpkho.sources.raw import write_segments
+from hwpkho.images.raw import write_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,8 +107,8 @@ class Scene:
 
     def leaf_of(self, phys: int, order: int = 0) -> tuple[int, int]:
         """Return the address of the lowest node of a block's key, and of the entry above it."""
-        shape = tracker_radix.geometry(self.page, 4)
-        key = tracker_radix.encode_key(phys, order, shape.shift)
+        shape = radix.geometry(self.page, 4)
+        key = radix.encode_key(phys, order, shape.shift)
         node, entry = self.made.tracker, 0
         for level in range(shape.levels - 1, 0, -1):
             entry = node + 8 * shape.slot(key, level)
@@ -173,7 +174,7 @@ def scene(kernel: rig.Kernel, options: dict[str, Any]) -> Scene:
     made = machine.handover(pfns, **options)
     areas = [where.scratch]
     array = machine.put(build_scratch(areas))
-    tree = root.parse(machine.memory[made.root]).tree.root
+    tree = kho.parse(machine.memory[made.root]).tree.root
     return Scene(machine, made, list(pfns), areas, (array, 16 * len(areas)), tree, kernel.page_size)
 
 

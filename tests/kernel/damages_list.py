@@ -7,7 +7,7 @@ from array import array
 
 from damage import NOWHERE, Scene, adjacent, damage
 
-from hwpkho.codecs import fdt, vmalloc
+from hwpkho.abi import fdt, vmalloc
 
 # --- Preserved vmalloc ---------------------------------------------------------------------------
 

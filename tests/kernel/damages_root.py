@@ -8,7 +8,7 @@ import handing
 from damage import LOOSE, NOWHERE, Scene, adjacent, damage
 from handovers import Machine
 
-from hwpkho.codecs import tracker_radix
+from hwpkho.abi.tracker import radix
 
 # --- Root FDT ------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ def _(s: Scene) -> None:
 
 @damage("order-bit-misplaced")
 def _(s: Scene) -> None:
-    shape = tracker_radix.geometry(s.page, 4)
+    shape = radix.geometry(s.page, 4)
     top = s.made.tracker
     held = s.machine.memory[top]
     index = next(i for i in range(s.page // 8) if any(held[8 * i : 8 * i + 8]))

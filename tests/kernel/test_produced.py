@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rig
 
-from hwpkho.cases import read_case
-from hwpkho.codecs import fdt
-from hwpkho.codecs.vmalloc import KhoVmalloc
-from hwpkho.walkers import vmalloc
-from hwpkho.walkers.report import Report
+from hwpkho.abi import fdt
+from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.handover import vmalloc
+from hwpkho.handover.problems import Report
+from hwpkho.inputs.case import read_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.maps.forms.base import LineForm
-from hwpkho.maps.rawmap import RawMap
-from hwpkho.maps.registry import LINE_FORMS
-from hwpkho.model.memmap import Entry
+from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.registry import LINE_FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

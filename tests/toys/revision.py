@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import sys
 
-from hwpkho.codecs.hwpoison import REVISIONS, HwpoisonBlob, MalformedBlobError
-from hwpkho.codecs.vmalloc import KhoVmalloc
+from hwpkho.abi.hwpoison import REVISIONS, HwpoisonBlob, MalformedBlobError
+from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.codes import blob as codes
 
 NAME = "toy-v9"

@@ -1,0 +1,102 @@
+"""The hwpoison blob: what both published revisions have in common, and which there are.
+
+A revision is a module that offers what :class:`Revision` says, and its line in ``REVISIONS``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from hwpkho.base.registry import Registry
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.abi.vmalloc import KhoVmalloc
+    from hwpkho.codes import Code
+
+#: Bytes that are enough to tell a revision and, of a struct, to read it whole.
+HEAD = 32
+
+
+@dataclass(frozen=True, slots=True)
+class HwpoisonBlob:
+    """The blob's fields.
+
+    Attributes:
+        revision: Which of the published revisions, a name in ``REVISIONS``.
+        version: 1.
+        count: Live entries in the array.
+        vmalloc: Where the array is.
+        pad: The struct revision's padding, 0 unless somebody wrote into it.
+    """
+
+    revision: str
+    version: int
+    count: int
+    vmalloc: KhoVmalloc
+    pad: int = 0
+
+
+class MalformedBlobError(InputError):
+    """The blob is none that the proposed consumer would take; ``code`` says why."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Revision(Protocol):
+    """What the module of a revision offers."""
+
+    #: Whether its consumer panics when it publishes a list of which nothing is left.
+    EMPTY_PANICS: bool
+    #: Whether kho-v1 can carry it, whose subtrees are FDTs.
+    IS_FDT: bool
+
+    def matches(self, raw: bytes) -> bool:
+        """Tell by its first bytes whether the blob is of this revision."""
+
+    def length(self, head: bytes, registered: int | None, page_size: int) -> int:
+        """Return how many bytes the consumer reads, by the first ``HEAD`` of them.
+
+        ``registered`` is the subtree's blob-size, None where it has none.
+        """
+
+    def registered_size(self, page_size: int) -> int:
+        """Return the bytes that the producer registers with KHO; ``page_size`` in bytes."""
+
+    def version(self, raw: bytes) -> int | None:
+        """Return the version of a blob that may be unreadable else, None where it does not tell."""
+
+    def parse(self, raw: bytes) -> HwpoisonBlob:
+        """Read the blob; MalformedBlobError where the consumer would refuse it."""
+
+    def build(self, blob: HwpoisonBlob, page_size: int) -> bytes:
+        """Return the bytes as registered with KHO; ``page_size`` in bytes."""
+
+
+#: By name; the one that takes every other blob comes last.
+REVISIONS: Registry[Revision] = Registry(
+    "revision of the hwpoison subtree",
+    {"fdt-v1": "hwpkho.abi.hwpoison.fdt_v1", "struct-v1": "hwpkho.abi.hwpoison.struct_v1"},
+)
+
+
+def revision_of(raw: bytes) -> str:
+    """Return the name of the revision of a blob: the first that matches."""
+    return next(name for name in REVISIONS.names() if REVISIONS[name].matches(raw))
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    """Read a blob of any revision.
+
+    Raises MalformedBlobError where the consumer would refuse it.
+    """
+    return REVISIONS[revision_of(raw)].parse(raw)
+
+
+def default_revision(kho: int) -> str:
+    """Return the revision that a kernel of KHO version ``kho`` (4 for kho-v4) is taken to speak."""
+    names = [n for n in REVISIONS.names() if (kho == 1) == REVISIONS[n].IS_FDT]
+    return names[-1]

@@ -1,0 +1,86 @@
+"""hwpoison subtree, FDT revision: a page that holds a tree of its own.
+
+Source: the first published series, ``compatible = "hwpoison-v1"``. It is written with libfdt's
+sequential writer, which fills the strings block from its end.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from hwpkho.abi import fdt
+from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
+from hwpkho.abi.vmalloc import SIZE as VMALLOC_SIZE
+from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.base.escape import printable
+from hwpkho.codes import blob as codes
+from hwpkho.errors import InputError
+
+NAME = "fdt-v1"
+COMPATIBLE = b"hwpoison-v1"
+EMPTY_PANICS = True
+IS_FDT = True
+_STRINGS = b"pfns\0count\0compatible\0"
+#: fdt_create() aligns the reservation block to 16 bytes.
+_OFF_RESERVE = 48
+
+
+def matches(raw: bytes) -> bool:
+    """Tell an FDT by its magic."""
+    return raw[:4] == fdt.MAGIC
+
+
+def length(head: bytes, _registered: int | None, page_size: int) -> int:
+    """Return the tree's totalsize: libfdt goes by that, and nobody by the registered size."""
+    return min(fdt.totalsize(head) or 0, page_size)
+
+
+def registered_size(page_size: int) -> int:
+    """Return the bytes of the page that the producer registers."""
+    return page_size
+
+
+def version(_raw: bytes) -> None:
+    """Of a tree that cannot be read nothing tells the version."""
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    """Read the blob; what follows ``totalsize`` is padding."""
+    try:
+        tree = fdt.parse(raw)
+    except InputError as error:
+        raise MalformedBlobError(codes.BLOB_DAMAGED, str(error)) from error
+    root = tree.root
+    compatible = root.get("compatible")
+    if compatible is None or COMPATIBLE not in compatible.split(b"\0"):
+        if tree.error and compatible is None:
+            raise MalformedBlobError(codes.BLOB_DAMAGED, tree.error)
+        shown = "missing" if compatible is None else f'"{printable(compatible.rstrip(bytes(1)))}"'
+        raise MalformedBlobError(
+            codes.BLOB_VERSION, f'compatible is {shown}, known is "{COMPATIBLE.decode()}"'
+        )
+    (count,) = struct.unpack("<Q", _need(root, "count", 8))
+    return HwpoisonBlob(NAME, 1, count, KhoVmalloc.parse(_need(root, "pfns", VMALLOC_SIZE)))
+
+
+def _need(root: fdt.Node, name: str, size: int) -> bytes:
+    value = root.get(name)
+    if value is None or len(value) != size:
+        have = "missing" if value is None else f"{len(value)} bytes"
+        raise MalformedBlobError(
+            codes.BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes"
+        )
+    return value
+
+
+def build(blob: HwpoisonBlob, page_size: int) -> bytes:
+    """Return the page as the producer registers it."""
+    root = fdt.Node("")
+    for name, value in (
+        ("compatible", COMPATIBLE + b"\0"),
+        ("count", struct.pack("<Q", blob.count)),
+        ("pfns", blob.vmalloc.build()),
+    ):
+        root.properties.append(fdt.Property(name, value, 0))
+    packed = fdt.build(root, strings=_STRINGS, off_reserve=_OFF_RESERVE)
+    return packed.ljust(page_size, b"\0")

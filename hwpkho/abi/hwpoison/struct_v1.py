@@ -1,0 +1,68 @@
+"""hwpoison subtree, struct revision: 32 packed bytes.
+
+Source: the proposed include/linux/kho/abi/hwpoison.h, KHO_HWPOISON_METADATA_VERSION 1. The checks
+stand in the consumer's order: size ≥ 4, version, size ≥ 32.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from hwpkho.abi import headers
+from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
+from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.codes import blob as codes
+
+NAME = "struct-v1"
+VERSION = 1
+SIZE = 32
+EMPTY_PANICS = False
+IS_FDT = False
+
+
+def matches(_raw: bytes) -> bool:
+    """Every blob that is no other revision's."""
+    return True
+
+
+def length(_head: bytes, registered: int | None, _page_size: int) -> int:
+    """Return the 32 bytes of the structure, or what is registered of them."""
+    return SIZE if registered is None else min(registered, SIZE)
+
+
+def registered_size(_page_size: int) -> int:
+    """Return the bytes of the structure."""
+    return SIZE
+
+
+def version(raw: bytes) -> int | None:
+    """Return the first field."""
+    return int.from_bytes(raw[:4], "little") if len(raw) >= 4 else None
+
+
+def parse(raw: bytes) -> HwpoisonBlob:
+    """Read the blob, which may be longer than the structure."""
+    if len(raw) < 4:
+        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
+    (version,) = struct.unpack_from("<I", raw)
+    if version != VERSION:
+        raise MalformedBlobError(codes.BLOB_VERSION, f"version {version}, known is {VERSION}")
+    if len(raw) < SIZE:
+        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the structure has {SIZE}")
+    h = headers.parse(headers.HWPOISON, raw[:SIZE])
+    vmalloc = KhoVmalloc(h.pfns.first, h.pfns.total_pages, h.pfns.flags, h.pfns.order)
+    return HwpoisonBlob(NAME, version, h.count, vmalloc, h.pad)
+
+
+def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
+    """Return the 32 bytes."""
+    v = blob.vmalloc
+    return headers.build(
+        headers.HWPOISON,
+        version=blob.version,
+        pad=blob.pad,
+        count=blob.count,
+        pfns={
+            "first": v.first, "total_pages": v.total_pages, "flags": v.flags, "order": v.order,
+        },
+    )  # fmt: skip

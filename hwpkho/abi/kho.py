@@ -1,0 +1,252 @@
+"""The root FDT of a handover, kho-v1 to kho-v4.
+
+Source: include/linux/kho/abi/kexec_handover.h and kho_add_subtree(), kho_retrieve_subtree(),
+kho_populate() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4); kernel/kexec_handover.c for
+kho-v1 (6.16 to 6.19). A new version is a line in ``VERSIONS``.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HWPOISON = "hwpoison"
+KEXEC_METADATA = "kexec-metadata"
+MEMORY_MAP = "preserved-memory-map"
+_COMPATIBLE = re.compile(rb"kho-v([0-9]{1,3})")
+#: So many bytes hold the names of all properties of a root FDT.
+_NAMES = 128
+
+
+class Version(NamedTuple):
+    """What differs between the versions.
+
+    Attributes:
+        number: 1 for kho-v1.
+        data: Name of the subnode property that holds the blob's address.
+        sized: Whether the subnode has a ``blob-size``.
+        tracker: Form of the preserved-memory tracker.
+        kernels: The kernels that speak it.
+    """
+
+    number: int
+    data: str
+    sized: bool
+    tracker: Literal["bitmap", "radix"]
+    kernels: str
+
+    @property
+    def compatible(self) -> str:
+        """The root node's compatible string."""
+        return f"kho-v{self.number}"
+
+
+VERSIONS = {
+    v.number: v
+    for v in (
+        Version(1, "fdt", False, "bitmap", "6.16 to 6.19"),
+        Version(2, "preserved-data", False, "radix", "7.0"),
+        Version(3, "preserved-data", True, "radix", "7.1"),
+        Version(4, "preserved-data", True, "radix", "7.2, 7.3"),
+    )
+}
+BLOB_SIZE = "blob-size"
+#: Where the structure block of a tree without reservations begins, bytes.
+_CUT_STRUCT = fdt.HEADER_SIZE + 16
+
+
+class SubtreeRef(NamedTuple):
+    """One subnode of the root.
+
+    Attributes:
+        name: The node's name, unit address included.
+        phys: Physical address of its blob, None where the property is missing or malformed.
+        size: Registered size in bytes, None where this version has none or it is malformed.
+        defect: What the kernel would refuse about it ("broken KHO subnode"), None if nothing.
+        offset: Of the node in the FDT, bytes.
+    """
+
+    name: str
+    phys: int | None
+    size: int | None
+    defect: str | None = None
+    offset: int = 0
+
+
+class RootFdt(NamedTuple):
+    """The root FDT, as the next kernel's libfdt sees it.
+
+    Attributes:
+        compatible: The strings of the property, in order.
+        version: The newest known version among them, None where none is known.
+        memory_map: Physical address of the tracker; None where the kernel would refuse it.
+        memory_map_defect: Why, None if fine.
+        totalsize: Bytes.
+        subtrees: In the order of the nodes (newest first).
+        tree: The tree itself.
+    """
+
+    compatible: tuple[str, ...]
+    version: Version | None
+    memory_map: int | None
+    memory_map_defect: str | None
+    totalsize: int
+    subtrees: tuple[SubtreeRef, ...]
+    tree: fdt.Tree
+
+    def find(self, name: str) -> SubtreeRef | None:
+        """Return the subtree that the kernel finds under ``name``: the first, unit or not."""
+        return next((s for s in self.subtrees if s.name.split("@", 1)[0] == name), None)
+
+
+def looks_like_root(page: bytes | memoryview) -> bool:
+    """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT.
+
+    One of its two own words is enough, the other may be damaged: the name of its second property
+    is looked for where its names begin.
+    """
+    data = bytes(page)
+    if b"kho-v" in data and _COMPATIBLE.search(data) is not None:  # in alone is much cheaper
+        return True
+    names = int.from_bytes(data[12:16], "big")
+    return MEMORY_MAP.encode() in data[names : names + _NAMES]
+
+
+def parse(raw: bytes | memoryview) -> RootFdt:
+    """Read the root FDT at the start of ``raw``.
+
+    Raises InputError where libfdt refuses the header. Damage behind it is in ``tree.error``.
+    """
+    tree = fdt.parse(raw)
+    root = tree.root
+    # The last string needs no NUL of its own: libfdt finds one in the padding or the next token.
+    strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0") if s)
+    known = [
+        VERSIONS[int(m[1])]
+        for s in strings
+        if (m := _COMPATIBLE.fullmatch(s.encode("latin-1"))) and int(m[1]) in VERSIONS
+    ]
+    version = max(known, key=lambda v: v.number, default=None)
+    address, defect = _u64(root.get(MEMORY_MAP), MEMORY_MAP)
+    if address == 0:
+        address, defect = None, f"{MEMORY_MAP} is 0"
+    subtrees = tuple(_subtree(node, version) for node in root.children)
+    return RootFdt(strings, version, address, defect, tree.totalsize, subtrees, tree)
+
+
+def is_root(root: RootFdt) -> bool:
+    """Tell whether the tree says of itself that it is a handover, of a known version or not."""
+    return any(_COMPATIBLE.fullmatch(s.encode("latin-1")) for s in root.compatible)
+
+
+def _u64(value: bytes | None, name: str) -> tuple[int | None, str | None]:
+    if value is None:
+        return None, f"{name} is missing"
+    if len(value) != 8:
+        return None, f"{name} has {len(value)} bytes, expected 8"
+    number: int = struct.unpack("<Q", value)[0]
+    return number, None
+
+
+def _subtree(node: fdt.Node, version: Version | None) -> SubtreeRef:
+    data = version.data if version else "preserved-data"
+    if version is None and node.get("fdt") is not None:
+        data = "fdt"
+    phys, defect = _u64(node.get(data), data)
+    size = None
+    if node.get(BLOB_SIZE) is not None or (version and version.sized):
+        size, size_defect = _u64(node.get(BLOB_SIZE), BLOB_SIZE)
+        if version and version.sized:
+            defect = defect or size_defect
+    return SubtreeRef(node.name, phys, size, defect, node.offset)
+
+
+def build(version: Version, memory_map: int, subtrees: Iterable[SubtreeRef]) -> bytes:
+    """Return the packed root FDT, written as the kernel writes it.
+
+    ``subtrees`` stand newest first; ``memory_map`` is the tracker's physical address. ValueError
+    where a subtree lacks its address, or its size where the version has one.
+    """
+    root = fdt.Node(
+        "",
+        properties=[
+            fdt.Property("compatible", version.compatible.encode() + b"\0", 0),
+            fdt.Property(MEMORY_MAP, struct.pack("<Q", memory_map), 0),
+        ],
+    )
+    for sub in subtrees:
+        node = fdt.Node(sub.name)
+        if sub.phys is None or (version.sized and sub.size is None):
+            raise ValueError(f"subtree {sub.name} lacks its address or size")
+        if version.sized and sub.size is not None:
+            node.properties.append(fdt.Property(BLOB_SIZE, struct.pack("<Q", sub.size), 0))
+        node.properties.append(fdt.Property(version.data, struct.pack("<Q", sub.phys), 0))
+        root.children.append(node)
+    return fdt.build(root, strings=_strings(version, bool(root.children)))
+
+
+def _strings(version: Version, subtrees: bool) -> bytes:
+    names: Sequence[str] = (MEMORY_MAP, "compatible")
+    if subtrees:
+        names = (*names, version.data, *((BLOB_SIZE,) if version.sized else ()))
+    return b"".join(n.encode() + b"\0" for n in names)
+
+
+def parse_cut(raw: bytes | memoryview) -> RootFdt:
+    """Read the beginning of a root FDT whose end is missing, as debugfs cuts it.
+
+    The strings block stands last, so the names of properties are lost; the kernel's writer always
+    puts the same names at the same offsets, and those are taken. Nodes that are not whole are
+    left out. Raises InputError where not even the header is there.
+    """
+    data = bytes(raw)
+    if len(data) < fdt.HEADER_SIZE or data[:4] != fdt.MAGIC:
+        raise InputError(f"FDT header: {len(data)} bytes, needs {fdt.HEADER_SIZE}")
+    words = list(struct.unpack_from(">10I", data))
+    total, off_struct = words[1], words[2]
+    body = data[off_struct : off_struct + words[9]]
+    version = _cut_version(body)
+    strings = _strings(version, subtrees=True)
+    root = parse(_together(words, body, strings))
+    return root._replace(
+        subtrees=tuple(s for s in root.subtrees if s.defect is None),
+        totalsize=total,
+        version=version,
+        memory_map_defect=root.memory_map_defect if root.tree.root.get(MEMORY_MAP) else None,
+    )
+
+
+def salvage(raw: bytes | memoryview) -> RootFdt | None:
+    """Read what is left of a root FDT that libfdt refuses, None where nothing is.
+
+    As :func:`parse_cut`, for a page whose header or names are damaged: neither is looked at. What
+    it returns tells which handover the page belongs to; no kernel would read it.
+    """
+    body = bytes(raw)[_CUT_STRUCT:]
+    version = _cut_version(body)
+    words = [int.from_bytes(fdt.MAGIC, "big"), 0, 0, 0, 0, 17, 16, 0, 0, 0]
+    # Its header is ours, so that libfdt has nothing to refuse.
+    root = parse(_together(words, body, _strings(version, subtrees=True)))
+    return root._replace(version=version) if root.memory_map is not None else None
+
+
+def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
+    """Put a tree together anew, without reservations: header, what there is of nodes, names."""
+    off_strings = _CUT_STRUCT + len(body)
+    words[1:5] = off_strings + len(strings), _CUT_STRUCT, off_strings, fdt.HEADER_SIZE
+    words[8:10] = len(strings), len(body)
+    head = struct.pack(">10I", *words).ljust(_CUT_STRUCT, b"\0")
+    return head + body + strings
+
+
+def _cut_version(body: bytes) -> Version:
+    match = _COMPATIBLE.search(body)
+    number = int(match[1]) if match else max(VERSIONS)
+    return VERSIONS.get(number, VERSIONS[max(VERSIONS)])

@@ -1,0 +1,1 @@
+"""The preserved-memory tracker: a module for each form that kernels have used."""

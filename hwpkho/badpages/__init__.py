@@ -1,0 +1,1 @@
+"""Lists of bad pages, whatever their form."""

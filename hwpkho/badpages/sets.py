@@ -1,0 +1,140 @@
+"""Lists of PFNs as sets: what one has that the other lacks, and who knew what."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate, chain, compress, islice, repeat
+from operator import sub, xor
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base.listing import Listing, of_runs
+from hwpkho.base.pfnset import PFN_MAX, pfn_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+
+#: Lists of so many single PFNs are compared as hashed sets, 100 bytes for each PFN.
+_HASHED = 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed between two lists.
+
+    Attributes:
+        removed: Only in the first: known-bad memory back in circulation.
+        added: Only in the second.
+        common: How many are in both.
+    """
+
+    removed: PfnSet
+    added: PfnSet
+    common: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changed."""
+        return not self.removed and not self.added
+
+
+def compare(before: Listing, after: Listing) -> Difference:
+    """Return what changed; order and repeats do not count."""
+    if all(x.last is x.first and len(x.first) <= _HASHED for x in (before, after)):
+        # Scattered pages: several times as fast as putting all their ends in order.
+        old, new = set(before.first), set(after.first)
+        removed, added = pfn_set(old - new), pfn_set(new - old)
+        return Difference(removed, added, len(old) - removed.pages())
+    was, is_now = pfn_set(before), pfn_set(after)
+    removed = was - is_now
+    return Difference(removed, is_now - was, was.pages() - removed.pages())
+
+
+class Life(NamedTuple):
+    """PFNs ``first`` to ``last``, inclusive, and which of the cases had them, a bit for each."""
+
+    first: int
+    last: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """Lives as columns, ascending: scattered lists have as many as pages.
+
+    Attributes:
+        first: First PFN of each.
+        last: Last PFN, inclusive.
+        seen: Which of the cases had them, a bit for each.
+    """
+
+    first: array[int]
+    last: array[int]
+    seen: list[int]
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    def __iter__(self) -> Iterator[Life]:
+        return map(Life, self.first, self.last, self.seen)
+
+
+def lives(cases: Sequence[PfnSet]) -> Lives:
+    """Return the runs of PFNs that were in the same cases; bit *n* is case *n*."""
+    # Where a run begins, and behind its end, the bit of its case changes.
+    changes: dict[int, int] = {}
+    for number, pfns in enumerate(cases):
+        for ends in (pfns.first, [last + 1 for last in pfns.last]):
+            before = map(changes.get, ends, repeat(0))
+            changes.update(zip(ends, map(xor, before, repeat(1 << number)), strict=True))
+    edges = sorted(changes)
+    seen = list(accumulate(map(changes.__getitem__, edges), xor))
+    return Lives(
+        array("Q", compress(edges, seen)),
+        array("Q", compress(map(sub, islice(edges, 1, None), repeat(1)), seen)),
+        list(filter(None, seen)),
+    )
+
+
+def known_by(seen: int) -> list[int]:
+    """Return the numbers of the cases whose bits are set in ``seen``."""
+    return [n for n in range(seen.bit_length()) if seen >> n & 1]
+
+
+def fate(seen: int, cases: int) -> str:
+    """Name the life of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
+    there = [bool(seen >> n & 1) for n in range(cases)]
+    gaps = "".join("1" if t else "0" for t in there).strip("0")
+    if "0" in gaps:
+        return "came back" if there[-1] else "came back and lost"
+    if all(there):
+        return "kept"
+    if there[-1]:
+        return "appeared"
+    return "lost" if there[0] else "appeared and lost"
+
+
+def first_seen(lists: Sequence[Listing]) -> Listing:
+    """Return the distinct PFNs of all lists in the order in which they stand there first."""
+    if all(x.last is x.first for x in lists):
+        return Listing(dict.fromkeys(chain.from_iterable(lists)))
+    runs = chain.from_iterable(x.runs() for x in lists)
+    entries = sorted((first, number, last) for number, (first, last) in enumerate(runs))
+    parts: list[tuple[int, int, int]] = []
+    open_entries: list[tuple[int, int]] = []  # (number, last); the lowest number counts
+    at = 0
+    for first, number, last in [*entries, (PFN_MAX + 1, 0, 0)]:
+        while open_entries and at < first:
+            counts, end = open_entries[0]
+            if end < at:
+                heapq.heappop(open_entries)
+                continue
+            parts.append((counts, at, min(end, first - 1)))
+            at = parts[-1][2] + 1
+        at = first
+        heapq.heappush(open_entries, (number, last))
+    parts.sort()
+    return of_runs((first, last) for _, first, last in parts)

@@ -1,0 +1,68 @@
+"""JSON from elsewhere: one reader for lists, maps, manifests, baselines and notes.
+
+Python's own reader takes more than JSON has (``NaN``, ``Infinity``), and things that no program can
+use afterwards: numbers beyond every float, lone surrogates, which no encoding has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SHOWN = 80
+#: Nobody writes longer integers; Python converts some thousand digits, and then none.
+_DIGITS = 40
+_LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
+
+
+def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> Any:
+    """Return the document in ``data`` (UTF-8, with or without a mark; UTF-16 and UTF-32 as well).
+
+    ``where`` stands before the message. Raises InputError for what is no JSON, for numbers beyond
+    a float or of more than 40 digits, for nesting too deep, and for text that no encoding has;
+    ``surrogates`` leaves the last to :func:`check_text`.
+    """
+    raw = bytes(data)
+    try:
+        text = raw.decode(json.detect_encoding(raw))
+        number = _int if _LONG.search(raw) else int  # int itself is twice as fast
+        found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=number)
+        if not surrogates and (_SURROGATE.search(raw) or raw[1:2] == b"\0"):
+            check_text(found, where)
+    except RecursionError as error:
+        raise InputError(f"{where}: no JSON document: nested too deeply") from error
+    except UnicodeError as error:
+        raise InputError(f"{where}: no JSON document: a character that no encoding has") from error
+    except ValueError as error:
+        raise InputError(f"{where}: no JSON document: {printable(str(error))[:_SHOWN]}") from error
+    return found
+
+
+def check_text(document: Any, where: str) -> None:
+    """Raise InputError where a text in a document, or a name, holds a lone surrogate."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeError as error:
+        raise InputError(f"{where}: a lone surrogate, which is no character") from error
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if number - number:  # NaN, for an infinity
+        raise ValueError("a number beyond every float")
+    return number

@@ -1,0 +1,173 @@
+"""Opens what a user named, or what lies in a folder; what is no file is never waited for.
+
+A named FIFO, a socket or a terminal may never say anything, a device never end. So only files are
+read, beside what the user's shell handed over (``-``, ``/dev/fd/N`` of a process substitution) and,
+where memory is read, the devices that show it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import sys
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+STDIN = "-"
+_HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_KINDS = {
+    stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}  # fmt: skip
+
+#: Folders and files outside which nothing is opened, resolved; None: anything may be.
+_confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
+
+
+@contextmanager
+def confined(to: Iterable[str] | None) -> Iterator[None]:
+    """In the block, open nothing that lies, links resolved, outside the paths ``to``.
+
+    Nor anything but files. None confines nothing.
+    """
+    token = _confined.set(None if to is None else tuple(os.path.realpath(p) for p in to))
+    try:
+        yield
+    finally:
+        _confined.reset(token)
+
+
+def check_inside(path: str) -> str:
+    """Return where ``path`` is, links resolved.
+
+    Raises InputError where that lies outside what :func:`confined` allows; nothing is looked at.
+    """
+    real = os.path.realpath(path)
+    roots = _confined.get()
+    if roots is None:
+        return real
+    if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
+        raise InputError(
+            f"{printable(path)}: lies outside the batch's folder, which is all that is read; "
+            "--outside allows it"
+        )
+    return real
+
+
+def check_tree(path: str) -> None:
+    """Raise InputError where ``path``, or a link anywhere below it, leads outside what is allowed.
+
+    Hidden names directly in ``path`` are passed over: nothing reads them.
+    """
+    if _confined.get() is None:
+        return
+    todo, seen = [path], set[str]()
+    while todo:
+        at = todo.pop()
+        real = check_inside(at)
+        if real in seen or not Path(real).is_dir():
+            continue
+        seen.add(real)
+        with os.scandir(real) as entries:
+            todo += [
+                str(Path(at) / e.name)
+                for e in entries
+                if (e.is_symlink() or e.is_dir(follow_symlinks=False))
+                and not (at == path and e.name.startswith("."))
+            ]
+
+
+def regular(path: str) -> int:
+    """Return a descriptor of the file ``path``. Raises InputError where it is none."""
+    return _open(path, handed=False, devices=False)
+
+
+def stream(path: str) -> int:
+    """As :func:`regular`; what the shell handed over may be a pipe or a terminal, too."""
+    return _open(path, handed=True, devices=False)
+
+
+def memory(path: str) -> int:
+    """As :func:`stream`; the user may name a device, too."""
+    return _open(path, handed=True, devices=True)
+
+
+def small(path: str, limit: int) -> bytes:
+    """Return the file's first ``limit`` bytes and perhaps one more. InputError as above."""
+    descriptor = regular(path)
+    try:
+        return read_all(descriptor, limit + 1)
+    except OSError as error:
+        raise _failed(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def read_all(descriptor: int, size: int) -> bytes:
+    """Return ``size`` bytes, fewer only at the end; a pipe gives little at a time."""
+    parts = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _open(path: str, *, handed: bool, devices: bool) -> int:
+    if _confined.get() is not None:
+        check_inside(path)
+        handed = devices = False
+    try:
+        if path == STDIN and handed:
+            if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            return _unmoved(os.dup(sys.stdin.fileno()))
+        mode = Path(path).stat().st_mode
+        if handed and _HANDED.fullmatch(path) and not stat.S_ISREG(mode):
+            number = path.rpartition("/")[2]
+            return _unmoved(os.dup(0 if number == "stdin" else int(number)))
+        # Even to open a device may do something: nothing is opened that is not to be read.
+        _check(path, mode, devices=devices)
+        descriptor = os.open(path, _FLAGS)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            _check(path, mode, devices=devices)
+            if stat.S_ISREG(mode):
+                os.set_blocking(descriptor, True)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except (OSError, ValueError) as error:
+        raise _failed(path, error) from error
+    return descriptor
+
+
+def _unmoved(descriptor: int) -> int:
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _check(path: str, mode: int, *, devices: bool) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if stat.S_ISREG(mode) or (devices and (stat.S_ISCHR(mode) or stat.S_ISBLK(mode))):
+        return
+    kind = _KINDS.get(stat.S_IFMT(mode), "no file")
+    hint = "; what comes through it goes to standard input: -" if stat.S_ISFIFO(mode) else ""
+    raise InputError(f"{printable(path)}: is {kind}, expected a file{hint}")
+
+
+def _failed(path: str, error: OSError | ValueError) -> InputError:
+    name = "standard input" if path == STDIN else printable(path)
+    reason = error.strerror if isinstance(error, OSError) else "no path"
+    return InputError(f"{name}: {reason or error}")

@@ -1,0 +1,273 @@
+"""Writing files and folders: whole or not at all, and never over something by accident.
+
+What is written goes beside its place under another name first, and takes its place in one step.
+Several things may do so together. A signal waits until a step is through; one that ends the
+program leaves the old or the new, and nothing beside it. ``-`` is standard output.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import stat
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from hwpkho.base import renaming
+from hwpkho.base.escape import printable
+from hwpkho.base.undisturbed import undisturbed
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+STDOUT = "-"
+#: What anybody may read, and what only its owner may, before the umask.
+_PUBLIC, _PRIVATE = 0o666, 0o600
+
+
+def check_file(path: str, *, force: bool) -> None:
+    """Raise UsageError where :func:`file` would not write to ``path``, without touching it."""
+    if path == STDOUT:
+        return
+    kind = _kind(Path(path))
+    if kind is None or _is_stream(kind):
+        return
+    if not stat.S_ISREG(kind):
+        raise UsageError(f"{printable(path)}: exists and is no regular file")
+    if not force:
+        raise UsageError(f"{printable(path)}: exists; give --force to overwrite it")
+
+
+def check_input(path: str, *inputs: str) -> None:
+    """Raise UsageError where ``path`` is one of ``inputs``: its copy would take its place."""
+    for other in inputs:
+        with suppress(OSError, ValueError):
+            if path != STDOUT and Path(path).samefile(other):
+                raise UsageError(f"{printable(path)}: is what is read; give another output")
+
+
+def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
+    """Raise UsageError where :func:`folder` would not write to ``path``, without touching it."""
+    target = Path(path)
+    kind = _kind(target)
+    if kind is None:
+        return
+    name = printable(path)
+    if not stat.S_ISDIR(kind):
+        raise UsageError(f"{name}: exists and is no folder")
+    inside = [entry.name for entry in target.iterdir()]
+    foreign = next((n for n in sorted(inside) if not ours(n)), None)
+    if foreign is not None:
+        raise UsageError(f"{name}: holds {printable(foreign)}, which is none of ours to replace")
+    if inside and not force:
+        raise UsageError(f"{name}: exists; give --force to overwrite it")
+
+
+class _Stream(io.BufferedIOBase):
+    """Something that takes bytes one after the other, even where it could be sought in.
+
+    Standard output may be a file that others append to.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._out.write(data)
+
+
+class _Ready(NamedTuple):
+    """What is complete, and where it belongs."""
+
+    path: str
+    part: Path
+    target: Path
+    check: Callable[[], None]
+    force: bool
+
+
+class Together:
+    """What is written in one :func:`together`: it takes its places at the end, or none of them."""
+
+    def __init__(self) -> None:
+        self._parts: list[Path] = []
+        self._ready: list[_Ready] = []
+
+    @contextmanager
+    def file(self, path: str, *, force: bool = False, private: bool = False) -> Iterator[BinaryIO]:
+        """Open ``path`` for writing; see :func:`file`."""
+        check_file(path, force=force)
+        if path == STDOUT:
+            with _named("standard output"):
+                yield cast("BinaryIO", _Stream(sys.stdout.buffer))
+                sys.stdout.buffer.flush()
+            return
+        target = Path(os.path.realpath(path))
+        kind = _kind(target)
+        if kind is not None and _is_stream(kind):
+            with _named(path), target.open("wb") as stream:
+                yield cast("BinaryIO", _Stream(stream))
+            return
+        part = self._beside(target)
+        with _named(path):
+            with undisturbed():
+                descriptor = os.open(
+                    part,
+                    os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                    _PRIVATE if private or kind is not None else _PUBLIC,
+                )
+                out = os.fdopen(descriptor, "wb")
+            with out:
+                yield out
+                out.flush()
+                if kind is not None:
+                    _as_before(out.fileno(), target, private=private)
+                os.fsync(out.fileno())
+        self._ready.append(_Ready(path, part, target, lambda: check_file(path, force=True), force))
+
+    @contextmanager
+    def folder(
+        self, path: str, ours: Callable[[str], bool], *, force: bool = False
+    ) -> Iterator[Path]:
+        """Yield a new folder to fill; see :func:`folder`."""
+        check_folder(path, ours, force=force)
+        target = Path(os.path.realpath(path))
+        part = self._beside(target)
+        with _named(path):
+            with undisturbed():
+                part.mkdir()
+            yield part
+            if target.is_dir():
+                part.chmod(stat.S_IMODE(target.stat().st_mode))
+            for written in part.iterdir():
+                _sync(written)
+            _sync(part)
+        self._ready.append(
+            _Ready(path, part, target, lambda: check_folder(path, ours, force=force), True)
+        )
+
+    def commit(self) -> None:
+        """Put everything in its place. What was put is taken back where the next cannot be."""
+        with undisturbed():
+            done: list[_Ready] = []
+            try:
+                for ready in self._ready:
+                    with _named(ready.path):
+                        ready.check()
+                        renaming.put(ready.part, ready.target, force=ready.force)
+                    done.append(ready)
+            except BaseException:
+                for ready in reversed(done):
+                    with suppress(OSError):
+                        renaming.take_back(ready.part, ready.target)
+                raise
+            finally:
+                self.discard()
+            for folder in {ready.target.parent for ready in done}:
+                _sync(folder)
+
+    def discard(self) -> None:
+        """Remove what has no place: what failed, and what was replaced."""
+        with undisturbed():
+            for part in self._parts:
+                if part.is_dir():
+                    shutil.rmtree(part, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        part.unlink(missing_ok=True)
+            self._parts.clear()
+
+    def _beside(self, target: Path) -> Path:
+        part = target.with_name(f".hwpkho-{secrets.token_hex(8)}.part")
+        self._parts.append(part)
+        return part
+
+
+@contextmanager
+def together() -> Iterator[Together]:
+    """Yield what opens files and folders that take their places together, at the end of the block.
+
+    Where that fails for one of them all are as they were. Only the end of the machine, or SIGKILL
+    between two renames one right after the other, leaves some new and some old.
+    """
+    writing = Together()
+    try:
+        yield writing
+        writing.commit()
+    finally:
+        writing.discard()
+
+
+@contextmanager
+def file(path: str, *, force: bool = False, private: bool = False) -> Iterator[BinaryIO]:
+    """Open ``path`` for writing; it appears under its name when the block ends well.
+
+    A ``private`` file is its owner's alone; one that is replaced keeps the mode of what was there.
+    Raises UsageError where it exists and ``force`` is not given, or is no regular file; character
+    devices and pipes are written to as they are. Raises InputError where it cannot be written.
+    """
+    with together() as writing, writing.file(path, force=force, private=private) as out:
+        yield out
+
+
+@contextmanager
+def folder(path: str, ours: Callable[[str], bool], *, force: bool = False) -> Iterator[Path]:
+    """Yield a new folder to fill; it takes the place of ``path`` when the block ends well.
+
+    A folder that exists is only replaced where it is empty, or with ``force`` where ``ours`` knows
+    the name of everything in it; UsageError otherwise. InputError where it cannot be written.
+    """
+    with together() as writing, writing.folder(path, ours, force=force) as filled:
+        yield filled
+
+
+def _as_before(descriptor: int, target: Path, *, private: bool) -> None:
+    """Give a file the mode of what it replaces, and the owner unless it is to be private."""
+    before = target.stat()
+    if not private:
+        with suppress(OSError):
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _sync(path: Path) -> None:
+    with suppress(OSError):  # a file system that cannot: what is written is there all the same
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _kind(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no path"
+        raise InputError(f"{printable(str(path))}: {reason or error}") from error
+
+
+def _is_stream(mode: int) -> bool:
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Say which output an operating system error is about."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {error.strerror or error}") from error

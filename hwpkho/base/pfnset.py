@@ -1,0 +1,219 @@
+"""Sets of PFNs: disjoint ranges in ascending order, and what can be asked of them.
+
+What a range of 16 Mi PFNs costs is one range. All ends and bounds are inclusive.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, chain, compress, islice, repeat
+from operator import add, ge, gt, le, sub
+from typing import TYPE_CHECKING
+
+from hwpkho.base.listing import Listing, of_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+#: The largest entry that a list can have: 64 bits.
+PFN_MAX = (1 << 64) - 1
+#: Single PFNs are dense where there is one in so many pages. Marking each in a byte for every page
+#: sorts them in a third of the time of sorted(), and in less memory, which takes 40 bytes for each.
+_DENSE = 32
+#: PFNs marked together, and pages whose marks are read together.
+_PART, _BLOCK = 1 << 13, 1 << 16
+#: Runs handed out together.
+_RUNS = 1 << 10
+#: PFNs of several lists that are gathered in a set before they are sorted.
+_GATHERED = 1 << 21
+
+
+class PfnSet:
+    """A set of PFNs. ``low`` and ``high`` are PFNs, both inclusive; a run is cut where they are.
+
+    Attributes:
+        first: First PFN of each run, ascending, ``array('Q')``; there is a gap before each.
+        last: Last PFN of each.
+    """
+
+    __slots__ = ("first", "last")
+
+    def __init__(self, first: array[int] | None = None, last: array[int] | None = None) -> None:
+        self.first = array("Q") if first is None else first
+        self.last = self.first if last is None else last
+
+    def __bool__(self) -> bool:
+        return bool(self.first)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.first, self.last, strict=True)
+
+    def __contains__(self, pfn: int) -> bool:
+        i = bisect_left(self.last, pfn)
+        return i < len(self.first) and self.first[i] <= pfn
+
+    def __or__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(1, (self, other))
+
+    def __and__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(2, (self, other))
+
+    def __sub__(self, other: PfnSet) -> PfnSet:
+        return in_at_least(2, (self, other.gaps()))
+
+    def gaps(self) -> PfnSet:
+        """Return every PFN that is not in this set."""
+        first = [0, *map(add, self.last, repeat(1))]
+        last = [*map(sub, self.first, repeat(1)), PFN_MAX]
+        if first[-1] > PFN_MAX:
+            del first[-1], last[-1]
+        if last and last[0] < 0:
+            del first[0], last[0]
+        return PfnSet(array("Q", first), array("Q", last))
+
+    def listing(self) -> Listing:
+        """Return the PFNs, ascending."""
+        return Listing(self.first, self.last)
+
+    def kept_of(self, listing: Listing) -> Listing:
+        """Return what of ``listing`` is in this set, in the list's order."""
+        if listing.last is listing.first:
+            return Listing(filter(self.__contains__, listing.first))
+        return of_runs(run for ends in listing.runs() for run in self.runs(*ends))
+
+    def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last PFN of each run between ``low`` and ``high``, ascending."""
+        return zip(*self.columns(low, high), strict=True)
+
+    def following(self, pfn: int) -> int | None:
+        """Return the first PFN from ``pfn`` on, None where there is none."""
+        i = bisect_left(self.last, pfn)
+        return max(pfn, self.first[i]) if i < len(self.first) else None
+
+    def gap_from(self, pfn: int) -> int:
+        """Return the first PFN from ``pfn`` on that is not in this set; it may be 2^64."""
+        return self.last[bisect_left(self.last, pfn)] + 1 if pfn in self else pfn
+
+    def preceding(self, pfn: int) -> int | None:
+        """Return the last PFN up to ``pfn``, None where there is none."""
+        i = bisect_right(self.first, pfn)
+        return min(pfn, self.last[i - 1]) if i else None
+
+    def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
+        """Return how many PFNs lie between ``low`` and ``high``."""
+        first, last = self.columns(low, high)
+        return sum(last) - sum(first) + len(first)
+
+    def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
+        """Return how many runs lie between ``low`` and ``high``."""
+        i, j = self._span(low, high)
+        return j - i
+
+    def cuts(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield what is between ``low`` and ``high`` in parts of a thousand runs at most.
+
+        No run goes on from one part into the next.
+        """
+        i, j = self._span(low, high)
+        for at in range(i, j, _RUNS):
+            end = min(at + _RUNS, j)
+            yield max(low, self.first[at]), min(high, self.last[end - 1])
+
+    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the first and the last PFNs of the runs between ``low`` and ``high``."""
+        i, j = self._span(low, high)
+        first, last = self.first[i:j], self.last[i:j]
+        if first:
+            first[0] = max(first[0], low)
+            last[-1] = min(last[-1], high)
+        return first, last
+
+    def _span(self, low: int, high: int) -> tuple[int, int]:
+        i = bisect_left(self.last, low)
+        return i, bisect_right(self.first, high, i) if low <= high else i
+
+
+def pfn_set(pfns: Iterable[int]) -> PfnSet:
+    """Return the set of ``pfns``, which stand in any order and may repeat.
+
+    A :class:`Listing` costs what its ranges do.
+    """
+    listing = pfns if isinstance(pfns, Listing) else Listing(pfns)
+    if listing.last is listing.first:
+        ordered = _distinct(listing.first)
+        return _joined(ordered, ordered)
+    return _joined(_ascending(listing.first), _ascending(listing.last))
+
+
+def union(listings: Iterable[Listing]) -> PfnSet:
+    """Return the PFNs that are in any of ``listings``."""
+    whole = PfnSet()
+    single: set[int] = set()
+    for listing in listings:
+        if listing.last is not listing.first:
+            whole |= pfn_set(listing)
+            continue
+        for at in range(0, len(listing.first), _GATHERED):
+            single.update(listing.first[at : at + _GATHERED])
+            if len(single) > _GATHERED:
+                whole |= pfn_set(array("Q", sorted(single)))
+                single.clear()
+    return whole | pfn_set(array("Q", sorted(single)))
+
+
+def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
+    """Return the PFNs that are in ``count`` or more of ``sets``; 1 is the union.
+
+    Where ``i`` runs have ended and ``i + count`` have begun, ``count`` hold the PFN. So with all
+    first PFNs in ascending order, and all last ones, what is wanted lies from begin number
+    ``i + count`` to end number ``i + 1``, for every ``i`` where there is something between them.
+    """
+    first = _ascending(array("Q", chain.from_iterable(s.first for s in sets)))
+    last = _ascending(array("Q", chain.from_iterable(s.last for s in sets)))
+    first = first[count - 1 :]
+    last = last[: len(first)]
+    if count > 1:
+        held = bytes(map(le, first, last))
+        first, last = array("Q", compress(first, held)), array("Q", compress(last, held))
+    return _joined(first, last)
+
+
+def _joined(first: array[int], last: array[int]) -> PfnSet:
+    """Return the set of the ranges between two ascending columns; they may touch and overlap."""
+    if not first:
+        return PfnSet()
+    # Where a gap begins, as many ranges have ended as have begun.
+    gaps = bytes(map(gt, map(sub, islice(first, 1, None), last), repeat(1)))
+    if gaps.count(1) == len(gaps):
+        return PfnSet(first, last)
+    return PfnSet(
+        array("Q", compress(first, b"\1" + gaps)), array("Q", compress(last, gaps + b"\1"))
+    )
+
+
+def _ascending(column: array[int]) -> array[int]:
+    if all(map(ge, islice(column, 1, None), column)):
+        return column
+    return array("Q", sorted(column))
+
+
+def _distinct(column: array[int]) -> array[int]:
+    """Return the distinct values of a column, ascending; an ascending one may keep repeats."""
+    if all(map(ge, islice(column, 1, None), column)):
+        return column
+    base, high = min(column), max(column)
+    if high - base >= len(column) * _DENSE:
+        return array("Q", sorted(column))
+    marks = bytearray(high - base + 1)
+    for at in range(0, len(column), _PART):
+        part = column[at : at + _PART].tolist()  # a list is gone through faster than an array
+        for pfn in map(sub, part, repeat(base)):
+            marks[pfn] = 1
+    found = array("Q")
+    for at in range(0, len(marks), _BLOCK):
+        gaps = list(map(len, marks[at : at + _BLOCK].split(b"\1")))
+        # Before a mark stand the gaps up to it and the marks before it.
+        places = range(base + at, base + at + len(gaps) - 1)
+        found.extend(array("Q", map(add, accumulate(gaps), places)))
+    return found

@@ -1,0 +1,143 @@
+"""Ranges painted over one another: overlaps resolved, layers put together, in O(n log n).
+
+All ends here are exclusive, in bytes; the public views of :mod:`hwpkho.memmap.view.regions` are
+not.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+#: What a range is to the next kernel, see :class:`hwpkho.memmap.view.regions.Region`.
+Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
+
+
+class Span(NamedTuple):
+    """A range of physical memory, ``end`` exclusive, and what it is."""
+
+    start: int
+    end: int
+    kind: Kind
+    label: str
+    source: str
+
+
+class Layer(NamedTuple):
+    """A span and its priority: where spans overlap the highest one is seen."""
+
+    span: Span
+    priority: int
+
+
+def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]]]:
+    """Return ascending disjoint spans, and the overlaps of unlike kinds, as ``(seen, hidden)``.
+
+    Of equal priorities the one given last is seen. At most 16 overlaps are told.
+    """
+    order = [layer for layer in layers if layer.span.start < layer.span.end]
+    starts = sorted(range(len(order)), key=lambda i: order[i].span.start)
+    edges = sorted({edge for o in order for edge in (o.span.start, o.span.end)})
+    heap: list[tuple[int, int]] = []
+    out: list[Span] = []
+    overlaps: dict[tuple[int, int], tuple[Span, Span]] = {}
+    following = 0
+    for at, until in pairwise(edges):
+        while following < len(starts) and order[starts[following]].span.start <= at:
+            i = starts[following]
+            if heap and order[-heap[0][1]].span.end > at:
+                _note_overlap(order, -heap[0][1], i, overlaps)
+            heapq.heappush(heap, (-order[i].priority, -i))
+            following += 1
+        while heap and order[-heap[0][1]].span.end <= at:
+            heapq.heappop(heap)
+        if heap:
+            append(out, Span(at, until, *order[-heap[0][1]].span[2:]))
+    return out, list(overlaps.values())
+
+
+def _note_overlap(
+    order: Sequence[Layer], top: int, new: int, overlaps: dict[tuple[int, int], tuple[Span, Span]]
+) -> None:
+    seen, hidden = order[top], order[new]
+    if len(overlaps) >= 16 or seen.span.kind == hidden.span.kind:
+        return
+    if hidden.priority > seen.priority or (hidden.priority == seen.priority and new > top):
+        seen, hidden = hidden, seen
+    overlaps[(top, new)] = (seen.span, hidden.span)
+
+
+def append(out: list[Span], span: Span) -> None:
+    """Append a span to ascending disjoint ones, joined with the last where they are alike."""
+    if out and out[-1].end == span.start and out[-1][2:] == span[2:]:
+        out[-1] = Span(out[-1].start, span.end, *span[2:])
+    else:
+        out.append(span)
+
+
+def combine(
+    below: Sequence[Span],
+    above: Sequence[Span],
+    choose: Callable[[Span | None, Span | None], Span | None],
+) -> list[Span]:
+    """Put two ascending disjoint layers together.
+
+    ``choose`` is asked for every stretch in which neither layer changes, and returns the span
+    whose kind, label and source hold there, or None for nothing.
+    """
+    out: list[Span] = []
+    for start, end, one, two in _stretches(below, above):
+        span = choose(one, two)
+        if span is not None:
+            append(out, Span(start, end, *span[2:]))
+    return out
+
+
+def _stretches(
+    below: Sequence[Span], above: Sequence[Span]
+) -> Iterator[tuple[int, int, Span | None, Span | None]]:
+    if not below or not above:  # as nearly always with long maps
+        for span in below or above:
+            yield span.start, span.end, span if below else None, span if above else None
+        return
+    i = k = 0
+    at = 0
+    while i < len(below) or k < len(above):
+        one = below[i] if i < len(below) else None
+        two = above[k] if k < len(above) else None
+        at = max(at, min(s.start for s in (one, two) if s is not None))
+        one_here = one if one is not None and one.start <= at else None
+        two_here = two if two is not None and two.start <= at else None
+        end = min(
+            edge for s in (one, two) if s is not None for edge in (s.start, s.end) if edge > at
+        )
+        yield at, end, one_here, two_here
+        at = end
+        i += one is not None and one.end <= at
+        k += two is not None and two.end <= at
+
+
+def fill(below: Span | None, above: Span | None) -> Span | None:
+    """Choose what is below; what is above only where below there is nothing."""
+    return below or above
+
+
+def occupy(below: Span | None, above: Span | None) -> Span | None:
+    """Choose what is above where below is RAM, else what is below."""
+    return above if above is not None and below is not None and below.kind == "ram" else below
+
+
+def keep_ram(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Span]:
+    """Return ``spans`` without the RAM outside of ``ranges`` (start and exclusive end)."""
+    window, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in ranges)
+
+    def choose(span: Span | None, inside: Span | None) -> Span | None:
+        if span is not None and span.kind == "ram" and inside is None:
+            return None
+        return span
+
+    return combine(spans, window, choose)

@@ -1,0 +1,1 @@
+"""Many cases in one call: folders, manifests, processes."""

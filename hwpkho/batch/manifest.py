@@ -1,0 +1,253 @@
+"""A manifest of cases: a JSON object a line.
+
+``{"case": NAME, "inputs": [...], "memmap": [...], "options": {...}}``; paths are relative to the
+manifest. Options are those of ``hwpkho validate`` without the dashes, with ``_`` or ``-`` between
+words; they count before those of the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base import jsontext, opening
+from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hwpkho.judge.options import ValidateOptions
+
+#: Longest line, bytes.
+MAX_LINE = 1 << 20
+#: Lines that are no cases and are told one by one; there may be millions in a file of another kind.
+MAX_BAD = 20
+#: So many from the beginning on are no manifest; the rest of the file is not read.
+_NO_MANIFEST = 1000
+_HEAD = 1 << 16
+
+_KEYS = ("case", "inputs", "memmap", "options")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the manifest.
+
+    Attributes:
+        case: The name; ``line N`` where the line tells none.
+        number: Of the line, from 1.
+        inputs: Paths of the inputs.
+        memmaps: Paths of the memory maps.
+        options: What the line says of options, not checked yet.
+        error: Why the line cannot be read, None where it can.
+    """
+
+    case: str
+    number: int
+    inputs: tuple[str, ...] = ()
+    memmaps: tuple[str, ...] = ()
+    options: dict[str, Any] | None = None
+    error: str | None = None
+
+
+def read(path: str) -> Iterator[Line]:
+    """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
+
+    Of lines that are no cases the first ``MAX_BAD`` are told one by one, the others in one line at
+    the end. Raises InputError where the file cannot be read, is binary, or begins with a thousand
+    lines of which none is a case.
+    """
+    good = bad = last = 0
+    held: list[Line] = []
+    for line in _lines(path):
+        if line.error is None:
+            yield from held
+            held.clear()
+            good += 1
+            yield line
+            continue
+        bad, last = bad + 1, line.number
+        if bad == _NO_MANIFEST and not good:
+            raise InputError(f"{held[0].error}; nor is any of the {bad - 1} lines after it a case")
+        if bad > MAX_BAD:
+            continue
+        if good:
+            yield line
+        else:
+            held.append(line)
+    yield from held
+    if bad > MAX_BAD:
+        more = bad - MAX_BAD
+        error = f"{printable(path)}: {more} more lines up to line {last} are no cases either"
+        yield Line(f"{more} more lines", last, error=error)
+
+
+def _lines(path: str) -> Iterator[Line]:
+    base = Path(path).parent
+    shown = printable(path)
+    seen: dict[str, int] = {}
+    try:
+        with os.fdopen(opening.stream(path), "rb") as file:
+            number = 0
+            if b"\0" in file.read(_HEAD):
+                raise InputError(f"{shown}: a binary file; expected a JSON object a line")
+            file.seek(0)
+            while raw := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(raw) > MAX_LINE:
+                    raise InputError(f"{shown}: line {number}: longer than {MAX_LINE} bytes")
+                if not raw.strip():
+                    continue
+                line = _line(raw, number, base, f"{shown}: line {number}")
+                if line.error is None:
+                    if line.case in seen:
+                        error = f"{shown}: line {number}: case as in line {seen[line.case]}"
+                        line = replace(line, error=error)
+                    seen.setdefault(line.case, number)
+                yield line
+    except OSError as error:
+        raise InputError(f"{shown}: {error.strerror or error}") from error
+
+
+def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
+    name = f"line {number}"
+    try:
+        item = jsontext.load(raw, where, surrogates=True)
+        if not isinstance(item, dict):
+            raise InputError(f"{where}: expected an object with case and inputs")
+        if isinstance(item.get("case"), str) and item["case"]:
+            name = printable(item["case"])
+        else:
+            raise InputError(f"{where}: case must be a name")
+        jsontext.check_text(item, where)
+        for key in item:
+            if key not in _KEYS:
+                raise InputError(f"{where}: unknown key {printable(key)[:40]}")
+        inputs = _paths(item.get("inputs"), "inputs", base, where)
+        if not inputs:
+            raise InputError(f"{where}: inputs is empty")
+        options = item.get("options", {})
+        if not isinstance(options, dict):
+            raise InputError(f"{where}: options must be an object")
+        return Line(
+            name, number, inputs, _paths(item.get("memmap", []), "memmap", base, where), options
+        )
+    except InputError as error:
+        return Line(name, number, error=str(error))
+
+
+def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(p, str) and p for p in items):
+        raise InputError(f"{where}: {key} must be paths")
+    if "-" in items:
+        raise InputError(f"{where}: {key}: standard input belongs to no case")
+    if any("\0" in p for p in items):
+        raise InputError(f"{where}: {key}: a path with a NUL byte")
+    return tuple(str(base / p) for p in items)
+
+
+def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
+    """Return ``options`` with what the line says. Raises UsageError for what no option is."""
+    where = f"case {line.case}"
+    chosen = options
+    for key, value in (line.options or {}).items():
+        name = key.replace("-", "_")
+        if name not in _OPTIONS:
+            raise UsageError(f"{where}: unknown option {printable(key)[:40]}")
+        place, attribute, read_value = _OPTIONS[name]
+        try:
+            found = read_value(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            shown = printable(json.dumps(value))[:60]
+            raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
+        if place == "case":
+            chosen = replace(chosen, case=chosen.case._replace(**{attribute: found}))
+        elif place == "limits":
+            chosen = replace(chosen, limits=replace(chosen.limits, **{attribute: found}))
+        else:
+            chosen = replace(chosen, **{attribute: found})
+    # What is given for the whole batch is for those cases that read it.
+    names = (key.replace("-", "_") for key in line.options or {})
+    chosen = replace(chosen, given=frozenset("map_name" if n == "map" else n for n in names))
+    if line.memmaps:
+        chosen = replace(chosen, memmaps=line.memmaps)
+    return chosen
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str):
+        value = int(value, 0)
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise ValueError("no address or size below 2^64")
+    return value
+
+
+def _scratch(value: Any) -> tuple[int, int] | str:
+    if value == "none":
+        return "none"
+    first, second = value.split(":") if isinstance(value, str) else value
+    return _number(first), _number(second)
+
+
+def _page_size(value: Any) -> int:
+    if value not in PAGE_SIZES:
+        raise ValueError("no page size")
+    return int(value)
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read_value(value: Any) -> str:
+        if value not in choices:
+            raise ValueError("none of the choices")
+        return str(value)
+
+    return read_value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _fraction(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("no fraction")
+    return float(value)
+
+
+def _base(value: Any) -> int:
+    return int(_one_of("10", "16")(str(value)))
+
+
+def _consumer(value: Any) -> int:
+    return int(_one_of("v1", "v2", "v3", "v4")(value)[1:])
+
+
+def _boot(value: Any) -> str:
+    return str(value) if type(value) is int else _text(value)
+
+
+#: Name → (part of ValidateOptions or None, attribute, how the value is read).
+_OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
+    "page_size": ("case", "page_size", _page_size),
+    "root_fdt": ("case", "root_fdt", _number),
+    "kho_scratch": ("case", "kho_scratch", _scratch),
+    "arch": ("case", "arch", _one_of("x86_64", "arm64")),
+    "base": (None, "base", _base),
+    "role": (None, "role", _one_of("in", "out")),
+    "map": (None, "map_name", _text),
+    "boot": (None, "boot", _boot),
+    "iomem_of": (None, "iomem_of", _one_of("running", "next")),
+    "next_cmdline": (None, "next_cmdline", _text),
+    "consumer_kho": (None, "consumer", _consumer),
+    "max_pages": ("limits", "pages", _number),
+    "max_fraction": ("limits", "fraction", _fraction),
+    "max_per_gib": ("limits", "per_gib", _number),
+}

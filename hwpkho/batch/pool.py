@@ -1,0 +1,239 @@
+"""Many cases in one call, judged in several processes; one bad case never stops the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from multiprocessing import active_children, get_context, resource_tracker
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.base.undisturbed import ENDING, undisturbed
+from hwpkho.batch import folder as casefolder
+from hwpkho.batch import manifest
+from hwpkho.commands.validate import validate
+from hwpkho.errors import HwpkhoError, InputError
+from hwpkho.judge.accept import Acceptance, apply
+from hwpkho.judge.case_result import CaseResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    from hwpkho.judge.options import ValidateOptions
+
+#: Cases that a process gets at once, at most: enough to hide what handing them over costs.
+CHUNK = 16
+#: Chunks under way for each process: results wait in memory no longer than needed.
+_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A case to judge: a folder or a line of a manifest.
+
+    Attributes:
+        case: Its name, printable.
+        folder: The folder that holds it, or None.
+        line: The line of the manifest, or None.
+        within: The folder outside which nothing of the case may lie; None: anywhere.
+    """
+
+    case: str
+    folder: str | None = None
+    line: manifest.Line | None = None
+    within: str | None = None
+
+    def prepare(
+        self, options: ValidateOptions
+    ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
+        """Return the inputs, the options of this case, and the names of files not used."""
+        if self.folder is not None:
+            opening.check_tree(self.folder)
+            found = casefolder.read(Path(self.folder))
+            chosen = casefolder.with_handed(options, found)
+            if found.memmaps:
+                chosen = replace(chosen, memmaps=tuple(found.memmaps))
+            # What is given for the whole batch is for those cases that read it.
+            return tuple(found.inputs), replace(chosen, given=frozenset()), found.unused
+        if self.line is None:
+            raise ValueError("a job is a folder or a line")
+        if self.line.error is not None:
+            raise InputError(self.line.error)
+        for spec in (*self.line.inputs, *self.line.memmaps):
+            for path in {spec, spec.rpartition("@")[0] or spec}:
+                opening.check_tree(path)
+        return self.line.inputs, manifest.with_options(options, self.line), []
+
+
+def jobs(path: str, *, outside: bool = False) -> list[Job]:
+    """Return the cases of a folder or a manifest, in the order of their names or lines.
+
+    Cases may lie anywhere where ``outside`` is set, else in the folder, or in that of the manifest.
+
+    Raises InputError where there is none, or ``path`` cannot be read.
+    """
+    shown = printable(path)
+    if Path(path).is_dir():
+        try:
+            folders = casefolder.cases(Path(path))
+        except OSError as error:
+            raise InputError(f"{shown}: {error.strerror or error}") from error
+        if not folders:
+            raise InputError(f"{shown}: no case; expected a folder for each, or a manifest")
+        within = None if outside else path
+        return [Job(printable(n), str(Path(path) / n), within=within) for n in folders]
+    within = None if outside else str(Path(path).parent)
+    lines = [Job(line.case, line=line, within=within) for line in manifest.read(path)]
+    if not lines:
+        raise InputError(f"{shown}: no case in this manifest")
+    return lines
+
+
+def judge(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
+    """Judge one case; whatever goes wrong is in the result."""
+    inputs: tuple[str, ...] = ()
+    memmaps: tuple[str, ...] = ()
+    # What the command line names is the user's own choice, wherever it lies.
+    within = None if job.within is None else (job.within, *options.memmaps)
+    try:
+        with opening.confined(within):
+            inputs, chosen, unused = job.prepare(options)
+            memmaps = chosen.memmaps
+            judged = validate(inputs, chosen)
+        rests = judged.rests_on
+        if unused:
+            rests = (*rests, f"not used: {', '.join(unused)}")
+        # The frames are for a picture, which a batch has none of.
+        judged = replace(judged, rests_on=rests, frames=None)
+        return apply(judged, accepted, job.case, inputs, memmaps)
+    except HwpkhoError as error:
+        code, text = error.exit_code, str(error)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        code, text = 3, f"{name}{error.strerror or error}"
+    except MemoryError:
+        code, text = 3, "out of memory"
+    except Exception as error:  # a bug of hwpkho must not cost the other cases
+        code, text = 3, f"internal error, please report: {type(error).__name__}: {error}"
+    text = printable(" ".join(text.split()))
+    return CaseResult(job.case, code, inputs, memmaps, accepted.fail_on, error=text)
+
+
+def processes(cases: int, wanted: int | None) -> int:
+    """Return how many processes to use: what was asked for, else one a CPU; never idle ones."""
+    return max(1, min(wanted or len(os.sched_getaffinity(0)), cases))
+
+
+def run(
+    todo: Sequence[Job], options: ValidateOptions, accepted: Acceptance, workers: int
+) -> Iterator[CaseResult]:
+    """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
+    if workers == 1:
+        for job in todo:
+            yield judge(job, options, accepted)
+        return
+    size = max(1, min(CHUNK, len(todo) // (workers * 4)))
+    chunks = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
+    window: deque[tuple[list[Job], Future[list[CaseResult]]]] = deque()
+    with _Pool(workers, options, accepted) as pool:
+        while chunks or window:
+            while chunks and len(window) < workers * _AHEAD:
+                try:
+                    window.append((chunks[0], pool.submit(chunks[0])))
+                except BrokenProcessPool:
+                    break
+                chunks.popleft()
+            if window:
+                chunk, future = window.popleft()
+                try:
+                    yield from future.result()
+                    continue
+                except BrokenProcessPool:
+                    results = _one_by_one(chunk, options, accepted)
+                chunks.extendleft(reversed([c for c, _ in window]))
+                window.clear()
+                yield from results
+            pool.renew()
+
+
+class _Pool:
+    """Processes that judge chunks; none of them outlives the block it is used in."""
+
+    def __init__(self, workers: int, options: ValidateOptions, accepted: Acceptance) -> None:
+        self._workers, self._shared = workers, (options, accepted)
+        self._others = set(active_children())
+        self._pool = self._new()
+
+    def _new(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers, get_context("spawn"), initializer=_start, initargs=self._shared
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # nobody wants what they are at
+            self._end()
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, chunk: list[Job]) -> Future[list[CaseResult]]:
+        """Have a chunk judged; BrokenProcessPool where one of the processes died."""
+        resource_tracker.ensure_running()  # it forgets which signals were to wait
+        with undisturbed():  # a process that just starts has nobody who would heed one
+            return self._pool.submit(_judge_chunk, chunk)
+
+    def renew(self) -> None:
+        """Take other processes, after one of these died."""
+        self._end()
+        self._pool.shutdown(cancel_futures=True)
+        self._pool = self._new()
+
+    def _end(self) -> None:
+        for child in set(active_children()) - self._others:
+            child.terminate()
+
+
+def _one_by_one(
+    chunk: Sequence[Job], options: ValidateOptions, accepted: Acceptance
+) -> list[CaseResult]:
+    """Judge the cases of a chunk whose process died, so that only the deadly one is lost."""
+    results: list[CaseResult] = []
+    with _Pool(1, options, accepted) as pool:
+        for job in chunk:
+            try:
+                results += pool.submit([job]).result()
+            except BrokenProcessPool:
+                text = "the process that judged it died (killed, or out of memory)"
+                results.append(CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text))
+                pool.renew()
+    return results
+
+
+#: What every case of a batch is judged with; set once in each process.
+_shared: ContextVar[tuple[ValidateOptions, Acceptance]] = ContextVar("_shared")
+
+
+def _start(options: ValidateOptions, accepted: Acceptance) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
+    _shared.set((options, accepted))
+
+
+def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
+    """Judge cases. Only here a process can be ended: one that died while it spoke to the first
+    process, or held what the others wait for, would leave all of them waiting.
+    """
+    shared = _shared.get()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        return [judge(job, *shared) for job in chunk]
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

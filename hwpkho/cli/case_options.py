@@ -1,0 +1,38 @@
+"""The options of every command that reads cases and judges them, as one value."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.cli import options
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge.options import ValidateOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def case(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add how cases are read and judged: handover, role, memory map and --base.
+
+    The command gets them together, as ``chosen``.
+    """
+
+    @wraps(command)
+    def packed(*args: Any, **values: Any) -> Any:
+        reading = ("page_size", "root_fdt", "kho_scratch", "arch")
+        chosen = ValidateOptions(
+            CaseOptions(**{name: values.pop(name) for name in reading}),
+            int(values.pop("base")),
+            values.pop("role"),
+            values.pop("memmap"),
+            values.pop("map_name"),
+            values.pop("boot"),
+            values.pop("iomem_of"),
+            values.pop("next_cmdline"),
+            given=options.given(),
+        )
+        return command(*args, chosen=chosen, **values)
+
+    return options.add(packed, options.handover, options.role, options.memory_map, options.base)

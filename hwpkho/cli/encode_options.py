@@ -1,0 +1,140 @@
+"""The options of everything that writes a handover or a list: encode and merge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwpkho.abi.hwpoison import REVISIONS
+from hwpkho.cli import options
+from hwpkho.commands.encode import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwpkho.judge.options import ValidateOptions
+
+
+class Subtree(click.ParamType[tuple[str, str]]):
+    """``NAME=FILE``."""
+
+    name = "name=file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return ``(node name, path)``."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            self.fail(f"'{value}' is not NAME=FILE", param, ctx)
+        return name, path
+
+
+def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add what to write, where, and how a handover is to be made; ``default`` is that of --to."""
+    decorators = (
+        click.option("-o", "--output", metavar="OUT", help="Where to; '-' is standard output."),
+        click.option("-f", "--force", is_flag=True, help="Overwrite what exists."),
+        click.option(
+            "--to",
+            type=click.Choice(["elf", "segments", "blob", "list"]),
+            default=default,
+            show_default=True,
+            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or list.",
+        ),
+        click.option(
+            "--at", type=options.Number(), metavar="PHYS", help="Place it from this address on."
+        ),
+        click.option(
+            "--ram",
+            type=options.Span(),
+            multiple=True,
+            help="RAM to place it in, high up (several).",
+        ),
+        click.option(
+            "--scratch", type=options.Span(), multiple=True, help="A scratch area (several)."
+        ),
+        click.option("--no-scratch", is_flag=True, help="Hand over no scratch."),
+        click.option(
+            "--kho",
+            type=click.Choice(["v1", "v2", "v3", "v4"]),
+            default="v4",
+            show_default=True,
+            help="KHO version of the root FDT and tracker.",
+        ),
+        click.option(
+            "--revision",
+            type=options.OneOf(REVISIONS),
+            help="Of the hwpoison subtree; else struct-v1 (with v1: fdt-v1).",
+        ),
+        click.option(
+            "--capacity",
+            type=click.IntRange(min=1),
+            metavar="ENTRIES",
+            help="Of the array; else 512, doubled until the list fits.",
+        ),
+        click.option(
+            "--order",
+            type=click.IntRange(0, 10),
+            default=0,
+            help="Each entry 2^ORDER pages; else 0.",
+        ),
+        click.option(
+            "--flags", type=options.Number(), help="Of struct kho_vmalloc; else as the producer's."
+        ),
+        click.option(
+            "--kexec-count", type=click.IntRange(0, 0xFFFFFFFF), help="In kexec-metadata; else 1."
+        ),
+        click.option(
+            "--previous-release", metavar="TEXT", help="In kexec-metadata; else 'hwpkho'."
+        ),
+        click.option("--no-kexec-metadata", is_flag=True, help="Leave kexec-metadata out."),
+        click.option(
+            "--subtree",
+            type=Subtree(),
+            multiple=True,
+            metavar="NAME=FILE",
+            help="One more subtree, its blob from a file (several).",
+        ),
+        click.option(
+            "--dtb", metavar="IN.dtb", help="Also write this device tree with /chosen filled in."
+        ),
+        click.option(
+            "--dtb-out",
+            metavar="OUT.dtb",
+            help="Where to; else OUT with .dtb appended, or handover.dtb in the folder.",
+        ),
+    )
+
+    return lambda command: options.add(command, *decorators)
+
+
+def wish(wishes: dict[str, Any], chosen: ValidateOptions, *, as_json: bool) -> Wish:
+    """Return what the values of these options ask for."""
+    return Wish(
+        to=wishes["to"],
+        output=wishes["output"],
+        force=wishes["force"],
+        kho=int(wishes["kho"][1:]),
+        revision=wishes["revision"],
+        arch=chosen.case.arch,
+        capacity=wishes["capacity"],
+        order=wishes["order"],
+        flags=wishes["flags"],
+        metadata=not wishes["no_kexec_metadata"],
+        kexec_count=wishes["kexec_count"],
+        previous_release=wishes["previous_release"],
+        keep_subtrees=wishes.get("keep_subtrees", False),
+        subtrees=wishes["subtree"],
+        at=wishes["at"],
+        ram=wishes["ram"],
+        scratch=wishes["scratch"],
+        no_scratch=wishes["no_scratch"],
+        dtb=wishes["dtb"],
+        dtb_output=wishes["dtb_out"],
+        json=as_json,
+        judging=chosen,
+    )

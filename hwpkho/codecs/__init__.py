@@ -1,1 +1,0 @@
-"""Bytes to structures and back: no I/O, symmetrical."""

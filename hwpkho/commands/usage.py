@@ -1,0 +1,141 @@
+"""Which options a call reads, judged by what it was given.
+
+An option that nothing reads is a mistake of the user, and refused: the answer would look as if it
+had counted. The facts are gathered by the command as far as it gets: what is not known yet is
+None, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from hwpkho.inputs.case import Case, CaseOptions
+    from hwpkho.inputs.lists import Listed
+    from hwpkho.memmap.view.regions import Regions
+
+
+class Facts(NamedTuple):
+    """What a call has to do with; None where that is not known yet.
+
+    Attributes:
+        image: Some input is a memory image.
+        handover: Some input is a handover of any form.
+        text: Some input is a list as text, whose numbers have a base.
+        memmap: A memory map is given.
+        iomem: A /proc/iomem has a say in what memory is.
+        chooses: One of several handovers is chosen.
+        cmdline: The next kernel's command line counts, with a map or without.
+        machine: Something is asked for that depends on the architecture.
+        placed: A handover is made, or its blob, and placed in memory.
+        whole: A whole handover is made.
+    """
+
+    image: bool | None = None
+    handover: bool | None = None
+    text: bool | None = None
+    memmap: bool | None = None
+    iomem: bool | None = None
+    chooses: bool | None = None
+    cmdline: bool | None = None
+    machine: bool | None = None
+    placed: bool | None = None
+    whole: bool | None = None
+
+
+class Reader(NamedTuple):
+    """What must be so for an option to be read, and what to say where it is not."""
+
+    needs: Callable[[Facts], bool | None]
+    why: str
+
+
+def _placed(facts: Facts) -> bool | None:
+    return facts.placed
+
+
+_NO_MAP = "there is no --memmap"
+_LIST = "a list is written, no handover"
+_PART = "no whole handover is written"
+
+#: Name of the option's value → who reads it. Options that every call reads are not here.
+READERS: dict[str, Reader] = {
+    "root_fdt": Reader(lambda f: f.image, "no input is a memory image"),
+    "kho_scratch": Reader(lambda f: f.handover, "no input is a handover"),
+    "role": Reader(
+        lambda f: False if f.chooses is False else f.handover, "there is no handover to choose"
+    ),
+    "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
+    "base": Reader(lambda f: f.text, "no input is a list as text"),
+    "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
+    "map_name": Reader(lambda f: f.memmap, _NO_MAP),
+    "boot": Reader(lambda f: f.memmap, _NO_MAP),
+    "iomem_of": Reader(
+        lambda f: False if f.memmap is False else f.iomem,
+        "no /proc/iomem is among the memory maps that count",
+    ),
+    "next_cmdline": Reader(lambda f: f.cmdline or f.memmap, _NO_MAP),
+    "keep_all": Reader(lambda f: f.memmap, _NO_MAP),
+    "replayable_only": Reader(lambda f: f.memmap, _NO_MAP),
+    "place_by": Reader(_placed, _LIST),
+    **{
+        name: Reader(_placed, _LIST)
+        for name in (
+            "at", "ram", "scratch", "no_scratch", "kho", "revision", "capacity", "order", "flags",
+        )
+    },
+    **{
+        name: Reader(lambda f: f.whole, _PART)
+        for name in (
+            "kexec_count", "previous_release", "no_kexec_metadata", "subtree", "keep_subtrees",
+        )
+    },
+}  # fmt: skip
+
+#: Options whose name on the command line is not that of their value.
+_FLAGS = {"map_name": "--map", "place_by": "--memmap"}
+
+
+def flag(name: str) -> str:
+    """Return an option as a user writes it."""
+    return _FLAGS.get(name) or f"--{name.replace('_', '-')}"
+
+
+def refuse(given: Collection[str], facts: Facts) -> None:
+    """Raise UsageError for the first option among ``given`` that nothing reads."""
+    for name, reader in READERS.items():
+        if name in given and reader.needs(facts) is False:
+            raise UsageError(f"{flag(name)} has no effect: {reader.why}")
+
+
+def of_case(case: Case) -> Facts:
+    """Return what the inputs of one case are."""
+    bare = case.pfns
+    return Facts(case.source is not None, bare is None, bare is not None and bare.text)
+
+
+def of_lists(lists: Iterable[Listed]) -> Facts:
+    """Return what the inputs of several cases are, of whichever one."""
+    found = list(lists)
+    return Facts(
+        any(x.source is not None for x in found),
+        any(x.handover is not None for x in found),
+        any(x.text for x in found),
+    )
+
+
+def with_map(facts: Facts, regions: Regions | None) -> Facts:
+    """Add what the memory maps are."""
+    return facts._replace(
+        memmap=regions is not None, iomem=regions is not None and "iomem" in regions.maps
+    )
+
+
+def check_pair(case: CaseOptions) -> None:
+    """Raise UsageError for two options that contradict each other."""
+    if case.arch == "x86_64" and case.page_size not in (None, 4096):
+        raise UsageError(f"--arch x86_64 has pages of 4096 bytes, not {case.page_size}")

@@ -1,0 +1,91 @@
+"""A handover that was made: what stands where, and the bytes of its pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.abi.hwpoison import HwpoisonBlob
+    from hwpkho.abi.kexec_metadata import KexecMetadata
+    from hwpkho.abi.kho import SubtreeRef, Version
+
+#: ``(physical address, bytes)``; the bytes are a whole number of pages.
+Piece = tuple[int, bytes | memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A handover on paper, ready to be written.
+
+    Attributes:
+        page_size: Bytes.
+        arch: ``x86_64`` or ``arm64``.
+        version: The KHO version it speaks.
+        root: Physical address of the root FDT.
+        totalsize: Bytes of the root FDT.
+        subtrees: As the root lists them, newest first.
+        metadata: What kexec-metadata says, None where there is none.
+        blob: The hwpoison blob's fields.
+        blob_phys: Physical address of the blob.
+        raw_blob: The blob's bytes as registered.
+        chunks: Physical addresses of the vmalloc's chunks.
+        array: Physical address of each vmalloc entry, ``array('Q')``.
+        tracker: Physical addresses of the tracker's pages; the first is not always the root.
+        memory_map: Physical address of the tracker.
+        blocks: Preserved blocks that the tracker marks.
+        scratch_array: Physical address of the scratch array, None without scratch.
+        scratch: Scratch areas ``(start, size)``, bytes.
+        pieces: All pages, ascending and disjoint.
+    """
+
+    page_size: int
+    arch: str
+    version: Version
+    root: int
+    totalsize: int
+    subtrees: tuple[SubtreeRef, ...]
+    metadata: KexecMetadata | None
+    blob: HwpoisonBlob
+    blob_phys: int
+    raw_blob: bytes
+    chunks: list[int]
+    array: array[int]
+    tracker: list[int]
+    memory_map: int
+    blocks: int
+    scratch_array: int | None
+    scratch: tuple[tuple[int, int], ...]
+    pieces: list[Piece] = field(repr=False)
+
+    @property
+    def kho_fdt(self) -> tuple[int, int]:
+        """Address and size of the root FDT as a boot loader passes them: the size is the page's."""
+        return self.root, self.page_size
+
+    @property
+    def kho_scratch(self) -> tuple[int, int]:
+        """Address and size of the scratch array as a boot loader passes them, zeros without one."""
+        return self.scratch_array or 0, 16 * len(self.scratch)
+
+    def extents(self) -> list[tuple[int, int]]:
+        """Return ``(phys, size)`` of everything, pages that touch joined."""
+        return [(phys, sum(len(p) for p in parts)) for phys, parts in joined(self.pieces)]
+
+
+def joined(pieces: Iterable[Piece]) -> Iterator[tuple[int, list[bytes | memoryview]]]:
+    """Yield ``(phys, parts)`` for each stretch of ascending pieces that touch."""
+    start, end = 0, -1
+    parts: list[bytes | memoryview] = []
+    for phys, data in pieces:
+        if phys != end:
+            if parts:
+                yield start, parts
+            start, parts = phys, []
+        parts.append(data)
+        end = phys + len(data)
+    if parts:
+        yield start, parts

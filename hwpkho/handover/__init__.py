@@ -1,0 +1,1 @@
+"""Reads a handover out of an image: follows its pointers, gives facts and problems."""

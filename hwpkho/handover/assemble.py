@@ -1,0 +1,327 @@
+"""One machine at one moment: joins memory images and copies, and reads all handovers in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.abi import kho as roots
+from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.codes import Problem, problem
+from hwpkho.codes.image import STALE_ROOT
+from hwpkho.codes.root import ROOT_ABSENT
+from hwpkho.errors import InputError
+from hwpkho.handover import boot_loader as boot
+from hwpkho.handover import evidence, find_root, generations, joining
+from hwpkho.handover import scratch as scratches
+from hwpkho.handover.model import Handover, Scratch
+from hwpkho.handover.reader import HandoverReader
+from hwpkho.handover.tracker import Trackers
+from hwpkho.images.overlay import PieceSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.images.base import Source
+
+
+class CaseOptions(NamedTuple):
+    """What the user states about a case instead of having it found.
+
+    Attributes:
+        page_size: Bytes; None: inferred and proven.
+        root_fdt: Physical address of the root FDT; None: found.
+        kho_scratch: ``(address, length)`` of the scratch array in bytes, ``"none"``: nothing is
+            handed over; None: found.
+        arch: ``x86_64`` or ``arm64``; None: from the image.
+        root_size: Bytes that the boot loader passes on for the root FDT; None: found.
+    """
+
+    page_size: int | None = None
+    root_fdt: int | None = None
+    kho_scratch: tuple[int, int] | str | None = None
+    arch: str | None = None
+    root_size: int | None = None
+
+
+class Noted(NamedTuple):
+    """What a search of the whole image found that no handover's own pages tell.
+
+    A capture has no more than those pages, and carries this as a note.
+
+    Attributes:
+        boot: What boot loaders said, as far as memory shows it.
+        passed: Pages that look like a root FDT and count for nothing.
+    """
+
+    boot: tuple[boot.BootHandover, ...] = ()
+    passed: tuple[find_root.Passed, ...] = ()
+
+
+def from_memory(
+    source: Source,
+    copies: Sequence[Copy],
+    options: CaseOptions,
+    handed: Sequence[boot.BootHandover] = (),
+    noted: Noted | None = None,
+) -> list[Handover]:
+    """Return the handovers in a memory image, oldest generation first; see :func:`search`."""
+    return search(source, copies, options, handed, noted)[0]
+
+
+def search(
+    source: Source,
+    copies: Sequence[Copy],
+    options: CaseOptions,
+    handed: Sequence[boot.BootHandover] = (),
+    noted: Noted | None = None,
+) -> tuple[list[Handover], Noted]:
+    """Return the handovers in a memory image, oldest generation first, and what led to them.
+
+    ``copies`` belong to the same machine and moment; ``handed`` is what is known of the boot
+    loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
+    found, the page size is not proven, or the copies contradict the memory.
+    """
+    _check_told(source, options)
+    if options.arch:
+        source.arch = options.arch
+    trackers = Trackers(source)
+    noted = noted or Noted()
+    told = [*handed, *noted.boot]
+    seen = None
+    if options.root_fdt is None:
+        seen = find_root.search(source)
+        if source.arch != "arm64":
+            told += boot.from_setup_data(source, seen.notes)
+        told += boot.from_device_trees(source, seen.magics)
+        candidates = seen.candidates
+    else:
+        candidates = _chosen(source, options.root_fdt)
+    if len(handed) == 1 and seen and _is_given(handed[0], candidates, copies):
+        # What the boot loader passes on counts, whatever else looks like a root FDT.
+        options = options._replace(root_fdt=handed[0].fdt_addr)
+        candidates = _chosen(source, handed[0].fdt_addr)
+    copied: dict[int, Problem] = {}
+    known = {b.fdt_addr for b in told}
+    # A handover.json beside segments is for the next kernel: it tells no role in this image.
+    booted = {b.fdt_addr for b in told[len(handed) :] if b.booted}
+    missing = [c for c in copies if not joining.belongs(c, candidates, source)]
+    if not candidates and options.root_fdt is None and not copies:
+        raise InputError(_nothing(source, seen))
+    page_size = options.page_size or find_root.page_size_of(source, trackers, candidates, missing)
+    hurt: list[evidence.Damaged] = []
+    doubts: list[Problem] = []
+    if seen is not None and options.root_fdt is None:
+        real, dropped = find_root.choose(source, trackers, candidates, page_size, known, booted)
+        damaged = evidence.damaged_roots(source, trackers, seen.lookalikes, page_size)
+        hurt, doubtful = evidence.sort(damaged, real)
+        real = generations.not_left_over(real, hurt)
+        doubts = [evidence.doubt(d) for d in doubtful]
+        at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
+        doubts += evidence.unread_by_boot(source, told[len(handed) :], at) if real else []
+    else:
+        real, dropped = list(candidates), []
+    for copy in missing:
+        joining.check_apart(copy, real, source)
+    found = [
+        generations.Found(
+            c.phys, find_root.read_root_page(source.read, c.phys), c.root, c.kexec_count
+        )
+        for c in real
+    ]
+    if options.root_fdt is not None and not found:
+        page = source.read(options.root_fdt, fdt.HEADER_SIZE)
+        found = [generations.Found(options.root_fdt, bytes(page or b""), None)]
+        if page is None:
+            message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
+            found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
+            found[0].unread = "absent"
+    if options.root_fdt is None:
+        for copy in missing:
+            behind = evidence.behind_copy(source, trackers, copy, (candidates, hurt), page_size)
+            if behind is not None:
+                copied[id(copy)] = behind
+                hurt = [d for d in hurt if d.phys != behind.phys]
+    found += [
+        generations.Found(d.phys, d.page, None, d.kexec_count, unread="damaged", left=d.root)
+        for d in hurt
+    ]
+    found.sort(key=lambda f: (f.kexec_count is None, f.kexec_count or 0))
+    generations.set_roles(found, booted)
+    for copy in copies:
+        if copy not in missing:
+            _attach(copy, found, source)
+    apart = [c for c in missing if not _attach_by_role(c, found, source)]
+    found += [_of_copy(c, copied.get(id(c))) for c in apart]
+    if len(found) == 1:
+        generations.set_running(found[0], source, trackers, page_size)
+    generations.set_consumed(found)
+    doubts += generations.own_missing(found, trackers, page_size)
+    for f in found:
+        told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
+        f.size = told_size if options.root_size is None else options.root_size
+    passed = tuple(dict.fromkeys((*noted.passed, *dropped)))
+    if found and passed:
+        found[-1].problems += [
+            problem(STALE_ROOT, f"the page at 0x{phys:x} was passed over: {why}", phys, severity)
+            for phys, why, severity in passed
+        ]
+    if found:
+        found[-1].problems += doubts
+    handovers = [
+        _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
+    ]
+    return generations.published(handovers), Noted(
+        tuple(dict.fromkeys(told[len(handed) :])), passed
+    )
+
+
+def _check_told(source: Source, options: CaseOptions) -> None:
+    """Raise InputError where the user contradicts what the image tells of its machine."""
+    if options.arch and source.arch and options.arch != source.arch:
+        raise InputError(f"{source.name} is of {source.arch}, --arch says {options.arch}")
+    told = find_root.told_page_size(source)
+    if options.page_size and told and options.page_size != told:
+        raise InputError(
+            f"{source.name} has pages of {told} bytes, --page-size says {options.page_size}"
+        )
+
+
+def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
+    """Return what copies tell without the memory they point into."""
+    joined = joining.join(copies)
+    handovers = []
+    for copy in joined:
+        root = copy.root()
+        pieces = [
+            (ref.phys, copy.subtrees[ref.name])
+            for ref in (root.subtrees if root else ())
+            if ref.phys is not None and ref.name in copy.subtrees
+        ]
+        source = PieceSource(copy.name, pieces)
+        source.arch = options.arch
+        page_size = options.page_size or _page_size_of_copy(copy)
+        found = generations.Found(None, copy.fdt or b"", root, None, copy.role, copy)
+        scratch = _scratch(source, found, options, ())
+        handovers.append(_read(found, source, page_size, scratch, None, memory=False))
+    return handovers
+
+
+def _read(
+    found: generations.Found,
+    source: Source,
+    page_size: int | None,
+    scratch: Scratch | None,
+    trackers: Trackers | None,
+    *,
+    memory: bool = True,
+) -> Handover:
+    reader = HandoverReader(
+        source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
+        scratch, found.consumed, trackers, found.size, found.unread,
+    )  # fmt: skip
+    for p in found.problems:
+        reader.report.add_problem(p)
+    return reader.read()
+
+
+def _is_given(
+    handed: boot.BootHandover, candidates: Sequence[find_root.Candidate], copies: Sequence[Copy]
+) -> bool:
+    """Tell whether the boot loader's word alone says which page is the root FDT."""
+    if handed.booted:
+        return not candidates and not copies
+    return all(c.phys != handed.fdt_addr for c in candidates)
+
+
+def _chosen(source: Source, phys: int) -> list[find_root.Candidate]:
+    """Return the root FDT that the user points at, none where it is no FDT at all."""
+    try:
+        root = roots.parse(find_root.read_root_page(source.read, phys))
+    except InputError:
+        return []
+    return [find_root.Candidate(phys, root, None)]
+
+
+def _nothing(source: Source, seen: find_root.Search | None) -> str:
+    extents = list(source.extents())
+    text = f"{source.name}: no root FDT in {sum(n for _, n in extents)} bytes of memory"
+    if seen and seen.lookalikes:
+        phys, why = seen.lookalikes[0]
+        text += f"; the page at 0x{phys:x} looks like one, but: {why}"
+    return text
+
+
+def _of_copy(copy: Copy, behind: Problem | None) -> generations.Found:
+    """Return what a copy alone tells, and that the page it was made of is damaged."""
+    found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
+    if behind is not None:
+        found.unread = "damaged"
+        found.problems.append(behind)
+    return found
+
+
+def _attach(copy: Copy, found: Sequence[generations.Found], source: Source) -> None:
+    """Join a copy with the handover in memory that it is of; InputError where bytes conflict."""
+    for f in found:
+        if f.root is None or not joining.same(copy, f.root, f.page, source):
+            continue
+        f.problems += joining.compare(copy, f.root, f.page, source, f.phys)
+        f.role = copy.role or f.role
+        f.copy = copy if f.copy is None else f.copy
+
+
+def _attach_by_role(copy: Copy, found: Sequence[generations.Found], source: Source) -> bool:
+    """Join a copy that has nothing to compare with the only handover of its role."""
+    fits = [f for f in found if f.root is not None and joining.by_role(copy, f.root, f.role)]
+    if len(fits) != 1 or fits[0].root is None or fits[0].copy is not None:
+        return False
+    f, root = fits[0], fits[0].root
+    f.problems += joining.compare(copy, root, f.page, source, f.phys)
+    f.copy = copy
+    return True
+
+
+def _page_size_of_copy(copy: Copy) -> int | None:
+    """The FDT revision's blob is registered as a whole page, and debugfs copies all of it."""
+    raw = copy.subtrees.get(roots.HWPOISON, b"")
+    return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in PAGE_SIZES else None
+
+
+def _same_scratch(
+    source: Source,
+    found: generations.Found,
+    given: tuple[int, int],
+    told: Sequence[boot.BootHandover],
+) -> None:
+    """Raise InputError where a boot loader passed on another array beside this root FDT."""
+    for b in told:
+        if found.phys is not None and b.fdt_addr == found.phys:
+            if given == (b.scratch_addr, b.scratch_size):
+                return
+            raise InputError(
+                f"{source.name}: beside the root FDT 0x{found.phys:x} the scratch array "
+                f"0x{b.scratch_addr:x}:{b.scratch_size} is handed over, --kho-scratch says "
+                f"0x{given[0]:x}:{given[1]}"
+            )
+
+
+def _scratch(
+    source: Source,
+    found: generations.Found,
+    options: CaseOptions,
+    told: Sequence[boot.BootHandover],
+) -> Scratch | None:
+    given = options.kho_scratch
+    if isinstance(given, str):
+        return Scratch(None, 0, ())
+    if given is not None:
+        _same_scratch(source, found, given, told)
+        return scratches.read(source.read, *given)
+    areas = found.copy.scratch if found.copy else None
+    for b in told:
+        if found.role != "in" or b.fdt_addr == found.phys:
+            scratch = scratches.read(source.read, b.scratch_addr, b.scratch_size)
+            return Scratch(scratch.array, scratch.length, scratch.areas or areas)
+    return Scratch(None, None, areas) if areas else None

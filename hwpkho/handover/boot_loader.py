@@ -1,0 +1,214 @@
+"""Where a boot loader told the running kernel of a handover, as far as its memory still shows.
+
+x86: setup_data of type 10, in the list that starts in the zero page (boot_params.hdr.setup_data,
+Documentation/arch/x86/boot.rst). Device-tree machines: /chosen linux,kho-fdt and
+linux,kho-scratch (drivers/of/fdt.c early_init_dt_check_kho).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.errors import InputError
+from hwpkho.handover import scratch
+from hwpkho.images.base import MIN_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.images.base import Source
+
+#: Offsets in struct boot_params.
+_HDRS, _SETUP_DATA = 0x202, 0x250
+_KERNEL_MAP = 0xFFFFFFFF80000000
+#: The kernel image is looked through from _stext so far; boot_params lies in its data.
+_KERNEL_SPAN = 64 << 20
+#: An image of no more than this is looked through whole.
+_SMALL_IMAGE = 64 << 20
+_PIECE = 1 << 20
+_MAX_CHAIN = 64
+#: How VMCOREINFO begins in memory (kernel/vmcore_info.c), in a page of its own; of the kernels that
+#: ran before, some may still be there.
+VMCOREINFO = b"OSRELEAS"
+_MAX_NOTES = 8
+#: A kernel keeps a handful of copies of boot_params.
+_MAX_BOOT_PARAMS = 1024
+_MAX_DTB = 2 << 20
+_MAX_DTB_BYTES = 16 << 20
+#: Of those that hand something over, distinct ones are read up to so many bytes, and nodes each:
+#: a running kernel has two, and the largest boards' are no half of it.
+_MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
+
+
+class BootHandover(NamedTuple):
+    """What the boot loader handed over: physical addresses and sizes, bytes.
+
+    ``fdt_size`` is None where it is not told. ``booted`` is False for what may be meant for the
+    next kernel: what kexec has loaded, and not yet jumped into.
+    """
+
+    fdt_addr: int
+    scratch_addr: int
+    scratch_size: int
+    fdt_size: int | None = None
+    booted: bool = True
+
+
+def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootHandover]:
+    """Yield what x86 setup_data says, found through copies of boot_params.
+
+    ``notes`` are physical addresses of pages that begin as a kernel's VMCOREINFO does, for an image
+    that brings none of its own.
+    """
+    visited: set[int] = set()
+    places = (
+        hdrs
+        for start, size in _where_to_look(source, notes)
+        for hdrs in _find(source, start, size, b"HdrS")
+        if hdrs >= _HDRS
+    )
+    for hdrs in islice(places, _MAX_BOOT_PARAMS):
+        header = source.look(hdrs, _SETUP_DATA + 8 - _HDRS)
+        if header is not None:
+            yield from _setup_chain(source, int.from_bytes(header[-8:], "little"), visited)
+
+
+def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    extents = list(source.extents())
+    if sum(size for _, size in extents) <= _SMALL_IMAGE:
+        yield from extents
+        return
+    texts = [source.vmcoreinfo] if source.vmcoreinfo else []
+    texts += [bytes(source.peek(at, MIN_PAGE) or b"") for at in notes[:_MAX_NOTES]]
+    for first in sorted({at for text in texts if (at := _kernel_at(text)) is not None}):
+        for start, size in extents:
+            low, high = max(start, first), min(start + size, first + _KERNEL_SPAN)
+            if low < high:
+                yield low, high - low
+
+
+def _kernel_at(vmcoreinfo: bytes) -> int | None:
+    """Return the physical address of _stext, None where that is not told."""
+    stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", vmcoreinfo, re.MULTILINE)
+    base = re.search(rb"^NUMBER\(phys_base\)=(-?[0-9]{1,20})$", vmcoreinfo, re.MULTILINE)
+    if stext is None or base is None:
+        return None
+    return int(stext[1], 16) - _KERNEL_MAP + int(base[1])
+
+
+def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE) -> Iterator[int]:
+    """Yield the addresses of ``what`` in a range that is present, piece by piece."""
+    for at in range(start, start + size, step):
+        length = min(step + len(what) - 1, start + size - at)
+        try:
+            piece = source.peek(at, length)
+        except InputError:  # a damaged page: what lies around it is still looked at
+            if step > MIN_PAGE:
+                yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
+            continue
+        if piece is None:
+            continue
+        data = bytes(piece)
+        hit = data.find(what)
+        while hit >= 0:
+            yield at + hit
+            hit = data.find(what, hit + 1)
+
+
+def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHandover]:
+    """Yield what the list that starts at ``at`` holds; members in ``visited`` end it."""
+    for _ in range(_MAX_CHAIN):
+        if not at or at in visited:
+            return
+        visited.add(at)
+        head = source.look(at, SETUP_DATA_SIZE)
+        if head is None:
+            return
+        following = int.from_bytes(head[:8], "little")
+        kind = int.from_bytes(head[8:12], "little")
+        size = int.from_bytes(head[12:16], "little")
+        if kind == SETUP_KEXEC_KHO and size >= KHO_DATA_SIZE:
+            payload = source.look(at + SETUP_DATA_SIZE, KHO_DATA_SIZE)
+            if payload is not None:
+                data = KhoData.parse(payload)
+                yield BootHandover(
+                    data.fdt_addr, data.scratch_addr, data.scratch_size, data.fdt_size
+                )
+        at = following
+
+
+def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list[BootHandover]:
+    """Return what /chosen of the device trees at ``magics`` (address, totalsize: bytes) says.
+
+    kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
+    jumps: before, it stands in pages that are none of scratch's. One that another boot loader made
+    is known by being the only one; else it is not told whether its kernel runs.
+    """
+    budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
+    seen: set[bytes] = set()
+    found: list[tuple[int, BootHandover]] = []
+    others: list[tuple[int, int]] = []
+    for at, total in magics:
+        if total > _MAX_DTB or total > budget:
+            continue
+        data = source.peek(at, total)
+        if data is None:
+            continue
+        budget -= total
+        blob = bytes(data)
+        if b"linux,kho-fdt\0" not in blob:
+            if b"chosen\0" in blob and b"#address-cells\0" in blob:
+                others.append((at, total))
+            continue
+        if blob in seen or total > parsed:
+            continue
+        parsed -= total
+        seen.add(blob)
+        source.look(at, total)  # this one decides
+        try:
+            tree = fdt.parse(blob, _DTB_LIMITS)
+        except InputError:
+            continue
+        told = chosen(tree)
+        if told:
+            found.append((at, told))
+    in_scratch = [_in_scratch(source, at, told) for at, told in found]
+    alone = not any(in_scratch) and not others
+    if found and not any(in_scratch) and others:
+        source.look(*others[0])  # so does this one
+    return [
+        b._replace(booted=here or alone) for (_, b), here in zip(found, in_scratch, strict=True)
+    ]
+
+
+def _in_scratch(source: Source, at: int, told: BootHandover) -> bool:
+    areas = scratch.read(source.look, told.scratch_addr, told.scratch_size).areas or ()
+    return any(start <= at < start + size for start, size in areas)
+
+
+def chosen(tree: fdt.Tree) -> BootHandover | None:
+    """Return what /chosen of a device tree says, None where it says nothing."""
+    node = tree.root.find("chosen")
+    if node is None:
+        return None
+    root_fdt = _cells(tree, node.get("linux,kho-fdt"))
+    areas = _cells(tree, node.get("linux,kho-scratch"))
+    if root_fdt is None or areas is None:
+        return None
+    return BootHandover(root_fdt[0], *areas, root_fdt[1])
+
+
+def _cells(tree: fdt.Tree, value: bytes | None) -> tuple[int, int] | None:
+    address, size = (
+        int.from_bytes(tree.root.get(name) or default.to_bytes(4, "big"), "big")
+        for name, default in (("#address-cells", 2), ("#size-cells", 1))
+    )
+    if value is None or not 1 <= address <= 2 or not 1 <= size <= 2:
+        return None
+    if len(value) != 4 * (address + size):
+        return None
+    return int.from_bytes(value[: 4 * address], "big"), int.from_bytes(value[4 * address :], "big")

@@ -1,0 +1,195 @@
+"""Copies of single structures: a folder copied from /sys/kernel/debug/kho, a root FDT, a blob.
+
+Source: kernel/liveupdate/kexec_handover_debugfs.c (Linux 7.3.4): ``{in,out}/fdt``,
+``{in,out}/sub_fdts/NAME``, ``out/scratch_phys`` and ``out/scratch_len`` (one hex number a line for
+each area).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import fdt
+from hwpkho.abi import kho as roots
+from hwpkho.base import opening
+from hwpkho.base.escape import printable, quoted
+from hwpkho.codes import Problem, problem
+from hwpkho.codes.image import CUT_ROOT, UNREADABLE_FILE
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hwpkho.handover.model import Role
+
+#: A file of the debugfs folder is at most this long, bytes; a kernel makes single pages.
+MAX_FILE = 1 << 20
+_MAX_SUBTREES = 4096
+_KHO, _BLOBS = "kho", "sub_fdts"
+
+
+@dataclass(slots=True)
+class Copy:
+    """What is known of one handover without its memory.
+
+    Attributes:
+        name: Where it comes from, printable.
+        role: ``in`` or ``out`` by the debugfs folder, None where nothing tells.
+        fdt: The root FDT, possibly cut off; None where not copied.
+        subtrees: Blobs by node name.
+        scratch: The areas ``(start, size)``, bytes; None where not copied.
+        problems: Files that could not be used.
+        unreadable: Names of the subtrees among them.
+    """
+
+    name: str
+    role: Role | None = None
+    fdt: bytes | None = None
+    subtrees: dict[str, bytes] = field(default_factory=dict)
+    scratch: tuple[tuple[int, int], ...] | None = None
+    problems: list[Problem] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
+
+    @property
+    def label(self) -> str:
+        """What problems call it, which go into documents: no folder of the user's machine."""
+        return _label(self.name, self.role)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the copy of the root FDT ends before its totalsize."""
+        return self.fdt is not None and (fdt.totalsize(self.fdt) or 0) > len(self.fdt)
+
+    def root(self) -> roots.RootFdt | None:
+        """Read the copy of the root FDT; InputError where even its header is damaged."""
+        if self.fdt is None:
+            return None
+        read = roots.parse_cut if self.cut else roots.parse
+        try:
+            return read(self.fdt)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
+
+
+def _label(name: str, role: Role | None) -> str:
+    return f"{_KHO}/{role}" if role else name.rpartition("/")[2]
+
+
+def is_debugfs(folder: Path) -> bool:
+    """Tell whether a folder is a copy of /sys/kernel/debug/kho."""
+    return any((folder / side / what).exists() for side in ("in", "out") for what in (
+        "fdt", _BLOBS, "scratch_phys",
+    ))  # fmt: skip
+
+
+def holds_debugfs(folder: Path) -> bool:
+    """Tell whether :func:`read_debugfs` finds a copy in a folder that need not be one itself."""
+    return is_debugfs(folder) or is_debugfs(folder / _KHO) or (folder / _BLOBS).is_dir()
+
+
+def read_debugfs(folder: Path) -> list[Copy]:
+    """Read a copy of /sys/kernel/debug/kho: incoming first.
+
+    ``folder`` is the copy, the folder that ``cp -r`` found there and put it into, or one of its two
+    sides. Raises InputError where a file is damaged beyond use.
+    """
+    sides: tuple[Role, ...] = ("in", "out")
+    if is_debugfs(folder):
+        copies = [_side(folder / side, side) for side in sides if (folder / side).is_dir()]
+    elif is_debugfs(folder / _KHO):
+        return read_debugfs(folder / _KHO)
+    else:
+        copies = [_side(folder, _role_of(folder))]
+    found = [c for c in copies if c.fdt or c.subtrees or c.scratch or c.problems]
+    if not any(c.fdt or c.subtrees for c in found):
+        raise InputError(f"{printable(str(folder))}: no root FDT and no subtree in this folder")
+    scratch = next((c.scratch for c in found if c.scratch), None)
+    for c in found:
+        c.scratch = c.scratch or scratch  # the areas are the machine's, not one handover's
+    return [c for c in found if c.fdt or c.subtrees or c.problems]
+
+
+def _role_of(side: Path) -> Role | None:
+    """Only the outgoing side tells of scratch; without that, what the kernel calls it."""
+    if (side / "scratch_phys").exists():
+        return "out"
+    name = side.resolve().name
+    return "in" if name == "in" else "out" if name == "out" else None
+
+
+def _side(folder: Path, role: Role | None) -> Copy:
+    copy = Copy(printable(str(folder)), role)
+    root = folder / "fdt"
+    if os.path.lexists(root):
+        raw = _read(root)
+        if raw[:4] == fdt.MAGIC and len(raw) >= fdt.HEADER_SIZE:
+            copy.fdt = raw
+        else:
+            copy.problems.append(_unusable(f"{copy.label}/fdt", raw))
+    blobs = folder / _BLOBS
+    names = sorted(p for p in blobs.iterdir() if not p.is_dir()) if blobs.is_dir() else []
+    if len(names) > _MAX_SUBTREES:
+        raise InputError(f"{printable(str(blobs))}: more than {_MAX_SUBTREES} files")
+    for path in names:
+        raw = _read(path)
+        if raw:
+            copy.subtrees[path.name] = raw
+        else:
+            shown = f"{copy.label}/{_BLOBS}/{printable(path.name)}"
+            copy.problems.append(_unusable(shown, raw))
+            copy.unreadable.add(path.name)
+    copy.scratch = _areas(folder / "scratch_phys", folder / "scratch_len")
+    return copy
+
+
+def _unusable(name: str, raw: bytes) -> Problem:
+    what = "is empty" if not raw else f"is no FDT ({len(raw)} bytes)"
+    return problem(UNREADABLE_FILE, f"{name} {what}")
+
+
+def _read(path: Path) -> bytes:
+    raw = opening.small(str(path), MAX_FILE)
+    if len(raw) > MAX_FILE:
+        raise InputError(f"{printable(str(path))}: more than {MAX_FILE} bytes")
+    return raw
+
+
+def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
+    if not os.path.lexists(phys) or not os.path.lexists(length):
+        return None
+    starts, sizes = _numbers(phys), _numbers(length)
+    if len(starts) != len(sizes):
+        raise InputError(
+            f"{printable(str(phys))} has {len(starts)} areas, {printable(str(length))} {len(sizes)}"
+        )
+    return tuple(zip(starts, sizes, strict=True))
+
+
+def _numbers(path: Path) -> list[int]:
+    numbers = []
+    for line, text in enumerate(_read(path).decode("ascii", "replace").split("\n"), 1):
+        word = text.strip().strip("\0")
+        if not word:
+            continue
+        try:
+            number = int(word, 16)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 1 << 64 or "_" in word:
+            raise InputError(
+                f"{printable(str(path))}: line {line}: {quoted(word)} is no hex number"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def cut_problem(copy: Copy) -> Problem:
+    """Return the warning that belongs to a cut root FDT."""
+    raw = copy.fdt or b""
+    return problem(
+        CUT_ROOT,
+        f"{copy.label}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names are "
+        "lost, values are taken from where the kernel always puts them",
+    )

@@ -1,0 +1,192 @@
+"""Roots that should be there, and what stands in their place.
+
+The kernel reads a root FDT in memory, at the address that it is given. That there is one is told by
+the boot loader's words, by a copy of it in debugfs, by a tracker that marks the page, and by what
+is left of the page itself. Where none of the pages read is that root, the page was damaged; a page
+that the image does not hold says nothing.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.abi import kho as roots
+from hwpkho.codes import Problem, problem
+from hwpkho.codes import root as codes
+from hwpkho.handover import find_root
+from hwpkho.images.base import MIN_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from hwpkho.handover.boot_loader import BootHandover
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.preserved import Preserved
+    from hwpkho.handover.tracker import Trackers
+    from hwpkho.images.base import Source
+
+#: Of a tracker that marks more single pages than this, not all are compared with a copy.
+_MAX_MARKED = 1 << 12
+#: A page of which so much agrees with a copy is the page that was copied.
+_ALIKE = 3 / 4
+
+
+class Damaged(NamedTuple):
+    """A page that was a root FDT, and that no kernel takes for one.
+
+    Attributes:
+        phys: Physical address, bytes.
+        page: Its bytes.
+        why: What libfdt or the kernel says of it.
+        root: What can still be told of it, None where nothing can.
+        kexec_count: From kexec-metadata, None where that cannot be told.
+        marked: Whether the tracker that it names marks this very page: then it is no copy.
+        cut: Whether it ends in zeros where the names should be, as copies of the debugfs file do.
+    """
+
+    phys: int
+    page: bytes
+    why: str
+    root: roots.RootFdt | None
+    kexec_count: int | None
+    marked: bool
+    cut: bool
+
+
+def damaged_roots(
+    source: Source, trackers: Trackers, lookalikes: Iterable[tuple[int, str]], page_size: int
+) -> list[Damaged]:
+    """Return the pages that only begin like a root FDT, with what can be told of them."""
+    found: list[Damaged] = []
+    known: dict[bytes, tuple[roots.RootFdt | None, int | None]] = {}
+    for phys, why in lookalikes:
+        page = bytes(source.look(phys, MIN_PAGE) or find_root.read_root_page(source.look, phys))
+        if page not in known:
+            root = roots.salvage(page)
+            known[page] = root, find_root.kexec_count(source, root) if root else None
+        root, count = known[page]
+        marked = root is not None and not phys % page_size and find_root.marked(
+            trackers, phys, root, page_size
+        )  # fmt: skip
+        found.append(Damaged(phys, page, why, root, count, marked, _is_cut(page)))
+    return found
+
+
+def _is_cut(page: bytes) -> bool:
+    start = int.from_bytes(page[12:16], "big")
+    return 0 < start < len(page) and not any(page[start:])
+
+
+def sort(
+    damaged: Sequence[Damaged], real: Sequence[find_root.Candidate]
+) -> tuple[list[Damaged], list[Damaged]]:
+    """Return the damaged roots that belong to the running kernel, and those that may.
+
+    ``real`` are the roots that were read, oldest generation first. What a tracker marks and counts
+    one kexec more than the newest of them is the outgoing one; one less, the incoming one. Others
+    are left over from older kernels. A page that nothing marks may be a copy: it is doubtful only
+    where no tracker that is still there says that the newest root was read.
+    """
+    counts = {c.kexec_count for c in real}
+    newest = max((n for n in counts if n is not None), default=None)
+    alive = any(c.marked for c in real if c.kexec_count == newest or newest is None)
+    ours: list[Damaged] = []
+    doubtful: list[Damaged] = []
+    for d in damaged:
+        if d.marked and (newest is None or d.kexec_count is None):
+            (doubtful if alive else ours).append(d)
+        elif d.marked and newest is not None and d.kexec_count is not None:
+            if d.kexec_count > newest or d.kexec_count == newest - 1 not in counts:
+                ours.append(d)
+            elif d.kexec_count == newest:
+                doubtful.append(d)
+        elif not alive and not d.cut:
+            doubtful.append(d)
+    return ours, [] if ours else doubtful
+
+
+def doubt(d: Damaged) -> Problem:
+    """Return the warning that a page may be the root FDT that counts."""
+    message = f"the page at 0x{d.phys:x} looks like a damaged root FDT: {d.why}"
+    return problem(codes.DOUBTFUL, message, d.phys)
+
+
+def unread_by_boot(
+    source: Source, told: Sequence[BootHandover], roots_at: Collection[int]
+) -> list[Problem]:
+    """Return warnings where the boot loader named pages that are no root FDT any more.
+
+    ``roots_at`` are the addresses of those that are, damaged ones included. Where it named one of
+    them, what else it named is left over from an older boot.
+    """
+    named = sorted({b.fdt_addr for b in told})
+    if any(phys in roots_at for phys in named):
+        return []
+    return [
+        problem(codes.DOUBTFUL, f"0x{phys:x} was handed over as the root FDT, and is none", phys)
+        for phys in named
+        if source.read(phys, len(fdt.MAGIC)) is not None
+    ]
+
+
+def behind_copy(
+    source: Source,
+    trackers: Trackers,
+    copy: Copy,
+    seen: tuple[Sequence[find_root.Candidate], Sequence[Damaged]],
+    page_size: int,
+) -> Problem | None:
+    """Return an error where the root FDT that ``copy`` is of is damaged in memory.
+
+    ``seen`` are the roots that were read and those that are damaged; the copy is of none of the
+    former. None where the image may lack the page.
+    """
+    candidates, damaged = seen
+    own, raw = copy.root(), copy.fdt
+    if own is None or raw is None or own.memory_map is None or own.version is None:
+        return None
+    for d in damaged:
+        if d.marked and d.root is not None and d.root.memory_map == own.memory_map:
+            return _destroyed(copy, d.phys, d.why)
+    walk = trackers.walk(own.memory_map, page_size, own.version)
+    pages = _single_pages(walk.preserved, own.memory_map) if walk.listed else None
+    if not walk.intact or not pages:
+        return None
+    read = {c.phys for c in candidates}
+    n, absent = min(len(raw), own.totalsize, page_size), False
+    for phys in pages:
+        if phys in read:
+            continue
+        page = source.read(phys, n)
+        if page is None:
+            absent = True
+            continue
+        alike = sum(a == b for a, b in zip(page, raw, strict=False))
+        if alike >= n * _ALIKE:
+            at = next((i for i in range(n) if page[i] != raw[i]), n)
+            return _destroyed(copy, phys, f"byte {at} is 0x{page[at]:02x}, not 0x{raw[at]:02x}")
+    if absent or len(pages) > _MAX_MARKED:
+        return None
+    why = f"none of the {len(pages)} pages that its tracker marks is a root FDT"
+    return _destroyed(copy, None, why)
+
+
+def _destroyed(copy: Copy, phys: int | None, why: str) -> Problem:
+    where = "" if phys is None else f" at 0x{phys:x}"
+    message = (
+        f"{copy.label}: the root FDT{where} is damaged in memory, only the copy is good: {why}"
+    )
+    return problem(codes.DESTROYED, message, phys)
+
+
+def _single_pages(preserved: Preserved, near: int) -> list[int]:
+    """Return the marked blocks of one page, those near an address first.
+
+    A kernel allocates its root FDT and its tracker in a row. There may be one more than are looked
+    at, which tells that there are more.
+    """
+    found = list(islice(preserved.starts(0), _MAX_MARKED + 1))
+    found.sort(key=lambda phys: abs(phys - near))
+    return found

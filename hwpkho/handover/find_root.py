@@ -1,0 +1,370 @@
+"""Finds the root FDTs in a memory image, proves the page size, tells real ones from copies.
+
+A root FDT stands at the start of a page. What looks like one may be a page-cache copy of the
+debugfs file, or a leftover of an older kernel: the real one is marked in the tracker that it
+names itself. Generations are ordered by kexec-metadata; see spec "what captures show".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.abi import kho as roots
+from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.errors import InputError
+from hwpkho.handover import boot_loader
+from hwpkho.images.base import MIN_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.codes import Severity
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.tracker import Trackers
+    from hwpkho.images.base import Read, Source
+
+#: No real machine has more different pages that say of themselves that they are a root FDT.
+MAX_CANDIDATES = 32
+#: Copies of them are as many as somebody read the debugfs file: each reading fills a page of cache.
+MAX_COPIES = 4096
+
+
+class Candidate(NamedTuple):
+    """A page that is a root FDT by what it says.
+
+    Attributes:
+        phys: Physical address, bytes.
+        root: The parsed tree.
+        kexec_count: From kexec-metadata, None where missing.
+        marked: Whether the tracker it names marks this very page; None before the page size is
+            known.
+    """
+
+    phys: int
+    root: roots.RootFdt
+    kexec_count: int | None
+    marked: bool | None = None
+
+
+class Passed(NamedTuple):
+    """A page that was passed over: where it is, why, and how much that matters."""
+
+    phys: int
+    why: str
+    severity: Severity = "note"
+
+
+@dataclass(slots=True)
+class Search:
+    """What a search of an image brought.
+
+    Attributes:
+        candidates: Pages that are a root FDT, ascending.
+        lookalikes: ``(phys, why not)`` of pages that only begin like one.
+        magics: ``(phys, totalsize)``, bytes, of all FDTs seen at page starts, ascending.
+        notes: Physical addresses of what looks like a kernel's VMCOREINFO, ascending.
+    """
+
+    candidates: list[Candidate]
+    lookalikes: list[tuple[int, str]]
+    magics: list[tuple[int, int]]
+    notes: list[int] = field(default_factory=list)
+
+
+def search(source: Source) -> Search:
+    """Look through the page starts of an image.
+
+    Raises InputError where more pages claim to be a root FDT than any machine has.
+    """
+    found = Search([], [], [])
+    known: dict[bytes, Candidate | str] = {}  # by content, str: why it only looks like one
+    # A source that is a file of this kernel's says by itself what stands in its VMCOREINFO.
+    notes = () if source.vmcoreinfo or source.arch == "arm64" else (boot_loader.VMCOREINFO,)
+    for phys in source.find_pages(fdt.MAGIC, *notes):
+        head = source.peek(phys, MIN_PAGE)
+        total = fdt.totalsize(head or source.peek(phys, 8) or b"")
+        if total is None:
+            found.notes.append(phys)
+            continue
+        found.magics.append((phys, total))
+        # The kernel writes compatible first: a page's beginning tells, however long the tree.
+        if head is not None and not roots.looks_like_root(head):
+            continue
+        page = read_root_page(source.look, phys)
+        if not roots.looks_like_root(page):
+            if head is None:
+                continue
+            # A totalsize that lies cuts off what makes it a root.
+            page = bytes(source.look(phys, MIN_PAGE) or head)
+        if page not in known:
+            if len(known) == MAX_CANDIDATES:
+                raise InputError(
+                    f"{source.name}: more than {MAX_CANDIDATES} different pages look like a root "
+                    "FDT; choose one with --root-fdt"
+                )
+            known[page] = _judge(source, phys, page)
+        judged = known[page]
+        if len(found.candidates) + len(found.lookalikes) == MAX_COPIES:
+            raise InputError(
+                f"{source.name}: more than {MAX_COPIES} pages look like a root FDT; choose one "
+                "with --root-fdt"
+            )
+        if isinstance(judged, str):
+            found.lookalikes.append((phys, judged))
+        else:
+            found.candidates.append(judged._replace(phys=phys))
+    return found
+
+
+def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
+    """Return what a page is that looks like a root FDT, or why it only looks like one."""
+    try:
+        root = roots.parse(page)
+    except InputError as error:
+        return str(error)
+    if roots.is_root(root):
+        return Candidate(phys, root, kexec_count(source, root))
+    return root.tree.error or "its compatible is no kho-v…"
+
+
+def read_root_page(read: Read, phys: int) -> bytes:
+    """Return the bytes of the FDT at ``phys``, as far as its totalsize goes and they are there."""
+    head = read(phys, fdt.HEADER_SIZE)
+    total = fdt.totalsize(head) if head else None
+    if total is None or head is None:
+        return bytes(head or b"")
+    data = read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
+    if data is None:
+        # A totalsize that lies: there is the page, or what it holds from here on.
+        data = read(phys, MIN_PAGE - phys % MIN_PAGE)
+    return bytes(data if data is not None else head)
+
+
+def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
+    """Return the generation that kexec-metadata tells, None where it cannot be read."""
+    ref = root.find(roots.KEXEC_METADATA)
+    if ref is None or ref.phys is None:
+        return None
+    raw = source.look(ref.phys, KEXEC_METADATA_SIZE)
+    if raw is None:
+        return None
+    try:
+        return KexecMetadata.parse(raw).kexec_count
+    except ValueError:
+        return None
+
+
+def told_page_size(source: Source) -> int | None:
+    """Return the page size (bytes) that the image states, None where it has to be proven."""
+    if source.arch == "x86_64":
+        return 4096
+    hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
+    told = int(hint[1]) if hint else source.page_size_hint
+    return told if told in PAGE_SIZES else None
+
+
+def page_size_of(
+    source: Source,
+    trackers: Trackers,
+    candidates: Sequence[Candidate],
+    copies: Sequence[Copy] = (),
+) -> int:
+    """Return the page size (bytes) that the image proves.
+
+    ``copies`` are of handovers whose root FDT is none of the ``candidates``. Raises InputError
+    where two sizes fit.
+    """
+    told = told_page_size(source)
+    if told is not None:
+        return told
+    aligned = [size for size in PAGE_SIZES if _aligned(candidates, size)]
+    # The addresses of whole pages can rule a size out, but never prove the larger one.
+    if len(aligned) == 1:
+        return aligned[0]
+    proven = [s for s in PAGE_SIZES if any(_fits(trackers, c, s) for c in candidates)]
+    if not proven:
+        found = [root for copy in copies if (root := copy.root()) is not None]
+        proven = [s for s in PAGE_SIZES if any(_fits_copy(trackers, r, s) for r in found)]
+    if len(proven) > 1:
+        marked = {s: sum(_marked_subtrees(trackers, c, s) for c in candidates) for s in proven}
+        proven = [s for s in proven if marked[s] == max(marked.values())]
+    if len(proven) == 1:
+        return proven[0]
+    registered = {
+        size
+        for c in candidates
+        if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in PAGE_SIZES
+    }
+    if not proven and len(registered) == 1:
+        return registered.pop()  # only the FDT revision registers a whole page
+    fits = ", ".join(map(str, proven or aligned)) or "none"
+    raise InputError(
+        f"{source.name}: the page size is not told ({fits} fit); give --page-size BYTES"
+    )
+
+
+def _aligned(candidates: Sequence[Candidate], page_size: int) -> bool:
+    """Tell whether a kernel with this page size can have made the handovers.
+
+    A copy of a debugfs file, inside a larger file of a user, stands anywhere in a page: where the
+    trackers are counts for all handovers, where the root FDTs are for those that are no copies.
+    """
+    maps = {c.root.memory_map or 0 for c in candidates}
+    here = not candidates or any(not c.phys % page_size for c in candidates)
+    return here and not any(at % page_size for at in maps)
+
+
+def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
+    """Tell whether the tracker, read with this page size, is sound and marks its own root FDT."""
+    root = candidate.root
+    if not root.memory_map or root.version is None or candidate.phys % page_size:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    return walk.intact and walk.preserved.block_around(candidate.phys) is not None
+
+
+def _fits_copy(trackers: Trackers, root: roots.RootFdt, page_size: int) -> bool:
+    """Tell whether the tracker of a root FDT of which only a copy is known marks its blobs."""
+    if not root.memory_map or root.version is None or root.memory_map % page_size:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    blobs = [s.phys for s in root.subtrees if s.phys is not None]
+    marked = (walk.preserved.block_around(phys) is not None for phys in blobs)
+    return walk.intact and bool(blobs) and all(marked)
+
+
+def _marked_subtrees(trackers: Trackers, candidate: Candidate, page_size: int) -> int:
+    """Return how many blobs of the root FDT its tracker marks, read with this page size.
+
+    The address of a single page may be marked by accident, that of each blob not.
+    """
+    root = candidate.root
+    if not _fits(trackers, candidate, page_size) or not root.memory_map or root.version is None:
+        return 0
+    preserved = trackers.walk(root.memory_map, page_size, root.version).preserved
+    blobs = (s.phys for s in root.subtrees if s.phys is not None)
+    return sum(preserved.block_around(phys) is not None for phys in blobs)
+
+
+def choose(
+    source: Source,
+    trackers: Trackers,
+    candidates: Sequence[Candidate],
+    page_size: int,
+    told: Iterable[int],
+    booted: Iterable[int] = (),
+) -> tuple[list[Candidate], list[Passed]]:
+    """Return the real root FDTs, oldest generation first, and the others.
+
+    ``told`` are addresses that a boot loader handed over, ``booted`` those of them that it handed
+    to the running kernel or one before it. Raises InputError where pages that name the same
+    tracker differ, and nothing tells the real one.
+    """
+    named = set(told)
+    groups: dict[int | None, list[Candidate]] = {}
+    for c in candidates:
+        key = c.root.memory_map
+        groups.setdefault(key, []).append(
+            Candidate(c.phys, c.root, c.kexec_count, marked(trackers, c.phys, c.root, page_size))
+        )
+    real: list[Candidate] = []
+    dropped: list[Passed] = []
+    for group in groups.values():
+        pages = [c for c in group if not c.phys % page_size] or group
+        best = (
+            [c for c in pages if c.phys in named and c.marked]
+            or [c for c in pages if c.marked]
+            or [c for c in pages if c.phys in named]
+            or pages
+        )
+        one, doubt = _original(source, best, page_size) if len(best) > 1 else (best[0], None)
+        real.append(one)
+        dropped += [
+            Passed(c.phys, doubt, "warning")
+            if doubt and c in best
+            else Passed(c.phys, "a copy of another")
+            for c in group
+            if c is not one
+        ]
+    real.sort(key=lambda c: (c.kexec_count is None, c.kexec_count or 0, c.phys))
+    kept = _newest_two(real, named, set(booted))
+    dropped += [_left_over(c, kept) for c in real if c not in kept]
+    return kept, dropped
+
+
+def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Passed:
+    """Return why a root FDT was passed over: it may be the outgoing one, its tracker damaged."""
+    newest = max((c.kexec_count for c in kept if c.kexec_count is not None), default=None)
+    count = candidate.kexec_count
+    if newest is not None and count == newest + 1:
+        why = "it counts one kexec more, but its tracker does not mark it: left over, or damaged"
+        return Passed(candidate.phys, why, "warning")
+    return Passed(candidate.phys, "left over from another kernel")
+
+
+def _original(
+    source: Source, copies: Sequence[Candidate], page_size: int
+) -> tuple[Candidate, str | None]:
+    """Return the real one of root FDTs that name the same tracker, and what leaves it in doubt.
+
+    The page that the kernel wrote still has names behind totalsize, from where fdt_open_into() put
+    them and fdt_pack() took them (seen in every real capture); a page-cache copy of the debugfs
+    file ends in zeros, or goes on with the next FDT where somebody joined files. Where that does
+    not tell, the bytes are the same and lead to the same structures: the one nearest to its tracker
+    is taken, because a kernel allocates both in a row.
+    """
+    where = ", ".join(f"0x{c.phys:x}" for c in copies)
+    if len({read_root_page(source.look, c.phys) for c in copies}) > 1:
+        raise InputError(
+            f"{source.name}: the root FDTs at {where} name the same tracker, differ, and nothing "
+            "tells the real one; choose it with --root-fdt"
+        )
+    written = [c for c in copies if _has_leftovers(source, c, page_size)]
+    if len(written) == 1:
+        return written[0], None
+    one = min(written or copies, key=lambda c: (abs(c.phys - (c.root.memory_map or 0)), c.phys))
+    return one, f"0x{one.phys:x} has the same bytes and is nearer to the tracker"
+
+
+def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool:
+    end = candidate.phys + candidate.root.totalsize
+    tail = source.look(end, -end % page_size)
+    return tail is not None and any(tail) and fdt.MAGIC not in bytes(tail)
+
+
+def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -> bool:
+    """Tell whether the tracker that ``root`` names marks the page at ``phys``."""
+    if not root.memory_map or root.version is None:
+        return False
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    return walk.preserved.block_around(phys) is not None
+
+
+def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:
+    """Keep the incoming and the outgoing handover; leftovers of other kernels are dropped.
+
+    The tracker of the newest one still marks it: what counts more kexecs and is not marked is of
+    a chain that ran before. The one before it is the incoming one; of several that claim its
+    place, the one that the boot loader named. Where the newest one was booted on, it is the
+    incoming one itself: the running kernel has not made its own yet.
+    """
+    counted = [c for c in real if c.kexec_count is not None]
+    marked = [c for c in counted if c.marked] or [c for c in counted if c.phys in named] or counted
+    newest = max((c.kexec_count or 0 for c in marked), default=0)
+    early = any(c.kexec_count == newest and c.phys in booted for c in counted)
+    kept = [c for c in counted if newest - (not early) <= (c.kexec_count or 0) <= newest]
+    for count in (newest - 1, newest):
+        same = [c for c in kept if c.kexec_count == count]
+        sure = [c for c in same if c.phys in named] or [c for c in same if c.marked]
+        if sure:
+            kept = [c for c in kept if c not in same or c in sure]
+    complete = len(kept) > 1 or early  # then one without a count can be neither of the two
+    return [
+        c
+        for c in real
+        if c in kept or (c.kexec_count is None and (c.phys in named or c.marked or not complete))
+    ]

@@ -1,0 +1,145 @@
+"""Which of the root FDTs of a case is incoming and which outgoing, and what that says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.abi import kho as roots
+from hwpkho.codes import Problem, problem
+from hwpkho.codes.root import GENERATIONS, NOT_PUBLISHED, OUTGOING_MISSING
+from hwpkho.handover import find_root, joining
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.evidence import Damaged
+    from hwpkho.handover.model import Handover, Role
+    from hwpkho.handover.tracker import Trackers
+    from hwpkho.images.base import Source
+
+
+@dataclass(slots=True)
+class Found:
+    """A root FDT on its way to a handover."""
+
+    phys: int | None
+    page: bytes
+    root: roots.RootFdt | None
+    kexec_count: int | None = None
+    role: Role | None = None
+    copy: Copy | None = None
+    consumed: bool = False
+    size: int | None = None
+    unread: Literal["damaged", "absent"] | None = None
+    left: roots.RootFdt | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def not_left_over(
+    real: list[find_root.Candidate], hurt: Sequence[Damaged]
+) -> list[find_root.Candidate]:
+    """Leave out the root FDTs that are older than the one before a damaged outgoing one."""
+    newest = max((d.kexec_count for d in hurt if d.kexec_count is not None), default=0)
+    return [c for c in real if c.kexec_count is None or c.kexec_count >= newest - 1]
+
+
+def set_roles(found: list[Found], booted: set[int]) -> None:
+    """Tell incoming from outgoing: by the boot loader's word, else by generation."""
+    counts = [f.kexec_count for f in found]
+    for f in found:
+        if f.phys in booted:
+            f.role = "in"
+    if len(found) < 2:
+        return
+    newest = max((n for n in counts if n is not None), default=None)
+    ordered = None not in counts and len(set(counts)) == len(counts)
+    if not ordered:
+        rest = [f for f in found if f.role is None]
+        if len(rest) == 1 and len(found) == 2:
+            rest[0].role = "out"
+            found.sort(key=lambda f: f is rest[0])
+            return
+        where = ", ".join(f"0x{f.phys:x}" for f in found if f.phys is not None)
+        found[-1].problems.append(
+            problem(GENERATIONS, f"kexec-metadata does not order the root FDTs at {where}")
+        )
+        return
+    for f in found:
+        f.role = "out" if f.kexec_count == newest else f.role or "in"
+
+
+def set_running(found: Found, source: Source, trackers: Trackers, page_size: int) -> None:
+    """Tell the incoming handover of a running kernel by what only that kernel has freed.
+
+    Its tracker, and the blobs of subtrees that are done with at boot, hold something else.
+    """
+    root, phys = found.root, found.phys
+    if found.role is not None or root is None or phys is None:
+        return
+    if not root.memory_map or root.version is None or not joining.released(root, source):
+        return
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    reused = walk.nodes and not find_root.marked(trackers, phys, root, page_size)
+    if reused:
+        found.role = "in"
+
+
+def set_consumed(found: Sequence[Found]) -> None:
+    """An incoming list was replayed where the running kernel publishes a hwpoison list itself."""
+    publishes = any(
+        f.role == "out" and (_publishes(f.root or f.left) or (f.copy and _has_blob(f.copy)))
+        for f in found
+    )
+    for f in found:
+        f.consumed = publishes and f.role == "in"
+
+
+def _publishes(root: roots.RootFdt | None) -> bool:
+    return root is not None and root.find(roots.HWPOISON) is not None
+
+
+def _has_blob(copy: Copy) -> bool:
+    return roots.HWPOISON in copy.subtrees
+
+
+def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
+    """Yield a warning where a running kernel's own root FDT is in none of the pages read.
+
+    It makes one before it reuses the pages of the tracker that it was handed. The next kernel goes
+    by it, not by what a copy tells of it.
+    """
+    for f in found:
+        if f.phys is None and f.role == "out" and f.copy and not f.unread and len(found) > 1:
+            message = (
+                f"{f.copy.label}: the root FDT of this handover is not in the image, or damaged; "
+                "what is shown is read by the copy"
+            )
+            yield problem(OUTGOING_MISSING, message)
+    if len(found) != 1 or found[0].role != "in" or found[0].unread:
+        return
+    root, phys = found[0].root, found[0].phys
+    if root is None or phys is None or not root.memory_map or root.version is None:
+        return
+    walk = trackers.walk(root.memory_map, page_size, root.version)
+    if walk.nodes and not find_root.marked(trackers, phys, root, page_size):
+        message = (
+            "the kernel that was handed this one runs; its own root FDT is not in the image, or "
+            "damaged"
+        )
+        yield problem(OUTGOING_MISSING, message, phys)
+
+
+def published(handovers: list[Handover]) -> list[Handover]:
+    """Add a warning where a list was taken from the kernel before and not given on.
+
+    Preserved pages that nobody restores stay reserved: freed ones were restored.
+    """
+    taken = any(h.role == "in" and h.hwpoison and h.hwpoison.state == "consumed" for h in handovers)
+    for i, h in enumerate(handovers):
+        if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
+            message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
+            lost = problem(NOT_PUBLISHED, message, h.root.phys)
+            handovers[i] = h._replace(problems=(*h.problems, lost))
+    return handovers

@@ -1,0 +1,152 @@
+"""Joins copies of single structures with the handovers in memory that they are of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import kho as roots
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.base.escape import printable
+from hwpkho.codes import Problem, problem
+from hwpkho.codes.image import COPY_OLDER
+from hwpkho.errors import InputError
+from hwpkho.handover import find_root, subtrees
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.model import Role
+    from hwpkho.images.base import Source
+
+#: So many bytes of a root FDT hold the address of its tracker.
+_TELLING = 128
+
+
+def belongs(copy: Copy, candidates: Sequence[find_root.Candidate], source: Source) -> bool:
+    """Tell whether a copy is of one of the root FDTs in memory."""
+    return any(
+        same(copy, c.root, find_root.read_root_page(source.look, c.phys), source)
+        for c in candidates
+    )
+
+
+def same(copy: Copy, root: roots.RootFdt, page: bytes, source: Source) -> bool:
+    """Tell whether a copy is of this handover.
+
+    That is: the same bytes, else the same tracker, else the same metadata, else the same blob.
+    """
+    raw = copy.fdt or b""
+    if len(raw) >= _TELLING and raw[: root.totalsize] == page[: min(len(raw), root.totalsize)]:
+        return True
+    own = copy.root()
+    # A copy that is cut before the tracker's address does not tell.
+    if own is not None and (own.memory_map is not None or not copy.cut):
+        return own.memory_map == root.memory_map
+    for name in (roots.KEXEC_METADATA, roots.HWPOISON):
+        if name in copy.subtrees:
+            return _in_memory(name, copy.subtrees[name], root, source) == copy.subtrees[name]
+    return False
+
+
+def by_role(copy: Copy, root: roots.RootFdt, role: Role | None) -> bool:
+    """Tell whether a copy with nothing to compare is of this handover: its role and names say so.
+
+    Reading a file of a subtree that points to no memory kills the reader: what was copied then is
+    a file without bytes, perhaps the only one of its side.
+    """
+    comparable = copy.fdt is not None or any(
+        name in copy.subtrees for name in (roots.KEXEC_METADATA, roots.HWPOISON)
+    )
+    names = {*copy.subtrees, *copy.unreadable}
+    return (
+        not comparable
+        and role is not None
+        and copy.role == role
+        and names <= {s.name for s in root.subtrees}
+    )
+
+
+def compare(
+    copy: Copy, root: roots.RootFdt, page: bytes, source: Source, phys: int | None
+) -> list[Problem]:
+    """Return what is to be said where copy and memory differ, and may.
+
+    InputError where bytes conflict.
+    """
+    if copy.fdt is not None:
+        n = min(len(copy.fdt), root.totalsize)
+        if copy.fdt[:n] != page[:n]:
+            raise InputError(
+                f"{copy.name}: the root FDT differs from the one at 0x{phys or 0:x} in "
+                f"{source.name}: not one machine at one moment"
+            )
+    notes: list[Problem] = []
+    for name, raw in copy.subtrees.items():
+        there = _in_memory(name, raw, root, source)
+        if there is None or there == raw:
+            continue
+        newer = subtrees.newer(name, raw, there)
+        if newer is None:
+            raise InputError(
+                f"{copy.name}: subtree {printable(name)} differs from the one in "
+                f"{source.name}: not one machine at one moment"
+            )
+        message = f"{copy.label}: subtree {printable(name)} was copied earlier: {newer}"
+        notes.append(problem(COPY_OLDER, message))
+    return notes
+
+
+def check_apart(copy: Copy, real: Sequence[find_root.Candidate], source: Source) -> None:
+    """InputError where a copy that is of no root FDT in memory cannot be of this machine now."""
+    root = copy.root()
+    for name, raw in copy.subtrees.items():
+        there = _in_memory(name, raw, root, source) if root else None
+        if there is not None and there != raw and subtrees.newer(name, raw, there) is None:
+            raise InputError(
+                f"{copy.name}: subtree {printable(name)} differs from what is at its address in "
+                f"{source.name}: not one machine at one moment"
+            )
+    try:
+        count = KexecMetadata.parse(copy.subtrees.get(roots.KEXEC_METADATA, b"")).kexec_count
+    except ValueError:
+        return
+    for c in real:
+        if c.kexec_count == count:
+            raise InputError(
+                f"{copy.name}: another handover than the one at 0x{c.phys:x} in {source.name}, and "
+                f"both are made after {count} kexecs: not one machine at one moment"
+            )
+
+
+def join(copies: Sequence[Copy]) -> list[Copy]:
+    """Join single files without memory: a root FDT and the one blob given beside it."""
+    from_root = [c for c in copies if c.role is None and c.fdt is not None]
+    loose = [c for c in copies if c.role is None and c.fdt is None]
+    if len(from_root) == 1 and len(loose) == 1 and len(copies) == 2:
+        root, blob = from_root[0], loose[0]
+        root.subtrees |= blob.subtrees
+        root.name = f"{root.name}, {blob.name}"
+        return [root]
+    return list(copies)
+
+
+def released(root: roots.RootFdt, source: Source) -> Collection[str]:
+    """Return the subtrees whose blobs the kernel has freed at boot, and whose pages are reused."""
+    found = []
+    for ref in root.subtrees:
+        size = subtrees.FREED.get(ref.name)
+        if size is None or ref.phys is None or ref.size not in (None, size):
+            continue
+        raw = source.read(ref.phys, size)
+        if raw is not None and subtrees.released(ref.name, raw):
+            found.append(ref.name)
+    return found
+
+
+def _in_memory(name: str, raw: bytes, root: roots.RootFdt, source: Source) -> bytes | None:
+    ref = next((s for s in root.subtrees if s.name == name), None)
+    if ref is None or ref.phys is None:
+        return None
+    data = source.read(ref.phys, len(raw))
+    return bytes(data) if data is not None else None

@@ -1,0 +1,204 @@
+"""Compares a tracker with what it must mark: the handover's own pages.
+
+Source: kho_restore_page() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4): a chunk or array
+page is restored as the block that starts at its address; root FDT and blob are only read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.codes import tracker as codes
+from hwpkho.handover.vmalloc import restored_as
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.handover.model import HwpoisonList, Role, TrackerState
+    from hwpkho.handover.problems import Report
+    from hwpkho.handover.tracker_facts import TrackerWalk
+
+#: Pages that lack in a tracker, or lie in scratch, are looked for until so many were found.
+MAX_FOUND = 1000
+
+
+class Page(NamedTuple):
+    """A page of the handover, or several that an array entry stands for.
+
+    Attributes:
+        what: For messages, ``chunk``.
+        phys: Its physical address, bytes.
+        order: Log2 of how many they are.
+        restored: Whether the kernel restores it, so that a block must start there.
+    """
+
+    what: str
+    phys: int
+    order: int = 0
+    restored: bool = False
+
+
+class Pages:
+    """The pages of a handover that must be marked. Those of an array are made one by one.
+
+    Attributes:
+        page_size: Bytes, where there is an array: others have pages of order 0 only.
+    """
+
+    def __init__(self) -> None:
+        self._few: list[Page] = []
+        self._entries, self._pfns, self._order = array("Q"), array("Q"), 0
+        self.page_size = 1
+
+    def add(self, pages: Iterable[Page]) -> None:
+        """Add pages."""
+        self._few += pages
+
+    def add_array(self, entries: array[int], pfns: array[int], order: int, page_size: int) -> None:
+        """Add the array: the address of each entry and their order; ``pfns`` are theirs, ascending.
+
+        What stands in the array is rounded down to pages.
+        """
+        self._entries, self._pfns, self._order, self.page_size = entries, pfns, order, page_size
+
+    def __iter__(self) -> Iterator[Page]:
+        yield from self._few
+        for phys in self._entries:
+            yield self._of_array(phys - phys % self.page_size)
+
+    def _of_array(self, phys: int) -> Page:
+        return Page("array page", phys, self._order, restored=True)
+
+    def inside(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[Page]:
+        """Yield the pages of which a part lies in areas, those of an array in ascending order.
+
+        ``starts`` and ``ends`` (exclusive) are of ascending, disjoint areas, bytes.
+        """
+        for page in self._few:
+            i = bisect_right(starts, page.phys) - 1
+            if i >= 0 and page.phys < ends[i]:
+                yield page
+        taken = 0
+        for start, end in zip(starts, ends, strict=True):
+            if start == end:
+                continue  # an area of no bytes, as some kernels have one
+            first, last = start // self.page_size, -(-end // self.page_size)
+            at = bisect_right(self._pfns, first - (1 << self._order), taken)
+            taken = bisect_left(self._pfns, last, at)
+            yield from (self._of_array(pfn * self.page_size) for pfn in self._pfns[at:taken])
+
+
+def state(
+    walk: TrackerWalk,
+    role: Role | None,
+    hwpoison: HwpoisonList | None,
+    pages: Pages,
+    report: Report,
+    *,
+    consumed: bool = False,
+) -> tuple[TrackerState | None, bool]:
+    """Say how much of the tracker there is, and whether it leaves a page unmarked.
+
+    The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
+    tracker that marks none of it is the incoming one of a running kernel, reused since. Where the
+    list was ``consumed`` its pages are free in any case: it is there as a whole, or it is gone;
+    what stands in them instead says nothing.
+    """
+    preserved = walk.preserved
+    if not walk.nodes and walk.absent:
+        report.add(
+            codes.NODE_ABSENT,
+            f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
+            walk.absent[0],
+        )
+        return None, False
+    some = islice(pages, MAX_FOUND)
+    holds_any = any(preserved.block_around(p.phys) is not None for p in some)
+    # Pages that only lack in the image say nothing of what stands in them.
+    reused = bool(walk.damaged or walk.odd) or not walk.absent
+    if consumed:
+        lost = not walk.intact or any(preserved.block_around(p.phys) is None for p in pages)
+    else:
+        lost = not holds_any and reused and role != "out"
+    if lost:
+        _gone(walk, role, hwpoison, report)
+        return "gone", False
+    for defect in walk.damaged:
+        report.add(codes.DAMAGED, defect.message, defect.phys)
+    for defect in walk.odd:
+        report.add(codes.DAMAGED, defect.message, defect.phys, "warning")
+    for phys in walk.absent:
+        report.add(codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
+    if not walk.listed:
+        report.add(codes.UNLISTED, "this tracker can be asked for a block, not listed")
+    marked = _check_marked(walk, pages, report)
+    return "complete" if marked and walk.intact else "partial", not marked
+
+
+def _gone(
+    walk: TrackerWalk, role: Role | None, hwpoison: HwpoisonList | None, report: Report
+) -> None:
+    report.add(
+        codes.GONE,
+        "the running kernel has freed the tracker's pages after boot; membership was not checked"
+        if role == "in"
+        else "the pages of the tracker hold something else, or a tracker that marks nothing of "
+        "this handover; membership was not checked",
+        next(iter(walk.nodes), None),
+        "note" if role == "in" else "warning",
+    )
+    if hwpoison and hwpoison.pfns is not None:
+        report.add(
+            codes.TRACKER_LOST,
+            "the list reads soundly, but nothing proves that its pages were preserved",
+            hwpoison.phys,
+        )
+
+
+def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
+    """Yield the pages as the blocks that they are restored as."""
+    for page in pages:
+        if page.order and page.phys % (1 << (page_shift + page.order)):
+            for phys, order in restored_as(page.phys, page.order, 1 << page_shift):
+                yield page._replace(phys=phys, order=order)
+        else:
+            yield page
+
+
+def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> bool:
+    preserved, unmarked = walk.preserved, 0
+    for what, phys, order, restored in _blocks(pages, preserved.page_shift):
+        if preserved.has(phys, order):
+            continue
+        around = preserved.block_around(phys)
+        starts = preserved.block_at(phys) if restored else None
+        if starts is not None:
+            report.add(
+                codes.BLOCK_ORDER,
+                f"{what} 0x{phys:x} starts a preserved block of order {starts}, its own is {order}",
+                phys,
+            )
+            continue
+        if around is not None and not restored:
+            continue
+        if around is None:
+            report.add(
+                codes.UNMARKED,
+                f"{what} 0x{phys:x} is not marked preserved",
+                phys,
+                "warning" if walk.absent else None,
+            )
+        else:
+            report.add(
+                codes.MERGED,
+                f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
+                f"at 0x{around[0]:x}",
+                phys,
+            )
+        unmarked += 1
+        if unmarked >= MAX_FOUND:
+            break
+    return not unmarked

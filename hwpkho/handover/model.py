@@ -1,0 +1,184 @@
+"""One handover as it was read: what stands in memory, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Mapping
+
+    from hwpkho.abi.hwpoison import HwpoisonBlob
+    from hwpkho.abi.kexec_metadata import KexecMetadata
+    from hwpkho.abi.kho import RootFdt
+    from hwpkho.codes import Problem
+    from hwpkho.handover.tracker_facts import TrackerWalk
+
+Role = Literal["in", "out"]
+TrackerState = Literal["complete", "partial", "gone"]
+#: How a blob and the list behind it were met: ``read``; ``consumed`` by the running kernel;
+#: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the
+#: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the node is none that the
+#: kernel takes; ``malformed``: the blob is none.
+ListState = Literal["read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed"]
+#: How a chain of chunks ends: ``whole``: with next 0; ``first-zero``: it never begins; ``absent``:
+#: the image lacks a chunk; ``nowhere``: at no physical address; ``cycle``: at a chunk that was read
+#: already; ``stopped``: the kernel does not look further.
+ChainEnd = Literal["whole", "first-zero", "absent", "nowhere", "cycle", "stopped"]
+
+
+class Subtree(NamedTuple):
+    """One subtree of the root.
+
+    Attributes:
+        name: The node's name.
+        phys: Physical address of its blob (bytes), None where not told.
+        size: Registered size (bytes), None where not told.
+        kind: ``hwpoison``, ``kexec-metadata``, ``memblock``, ``luo``, None for an unknown one.
+        details: What is known of its content, ready for JSON.
+    """
+
+    name: str
+    phys: int | None
+    size: int | None
+    kind: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+class Root(NamedTuple):
+    """The root FDT.
+
+    Attributes:
+        phys: Physical address (bytes), None where only a copy of it was given.
+        compatible: Its first compatible string.
+        totalsize: Bytes.
+        memory_map: Physical address of the tracker, None where the kernel would refuse it.
+        subtrees: In the order of the nodes.
+        fdt: The parsed tree, None where the copy is cut off.
+        size: Bytes that the boot loader hands over for it, None where that is not known.
+    """
+
+    phys: int | None
+    compatible: str | None
+    totalsize: int | None
+    memory_map: int | None
+    subtrees: tuple[Subtree, ...]
+    fdt: RootFdt | None = None
+    size: int | None = None
+
+
+class Scratch(NamedTuple):
+    """Where scratch is.
+
+    Attributes:
+        array: Physical address of the array, None where only the areas are known.
+        length: Bytes of the array as handed over, None where unknown.
+        areas: ``(start, size)``, bytes; None where the array is not in the image.
+    """
+
+    array: int | None
+    length: int | None
+    areas: tuple[tuple[int, int], ...] | None
+
+
+class Chain(NamedTuple):
+    """What the chunks of the array say together, as kho_restore_vmalloc() adds it up.
+
+    Attributes:
+        end: How the chain ends.
+        at: Physical address of the chunk at which it ends otherwise than whole, None without one.
+        adds_up: Whether the entries make ``total_pages``, as far as they were read.
+        once: Whether every page is named once only.
+    """
+
+    end: ChainEnd
+    at: int | None = None
+    adds_up: bool = True
+    once: bool = True
+
+    @property
+    def restorable(self) -> bool:
+        """Whether the next kernel can restore the area, as far as the chain tells."""
+        return self.end == "whole" and self.adds_up and self.once
+
+
+class HwpoisonList(NamedTuple):
+    """The hwpoison subtree.
+
+    Attributes:
+        phys: Physical address of the blob (bytes), None where only a copy was given.
+        size: Registered size (bytes), None where this KHO version has none.
+        blob: Its fields, None where it is not one that the consumer takes.
+        chunks: Physical addresses of the chunk pages that were read, in chain order; None where
+            the memory was not given.
+        pages: Physical address of each vmalloc entry, array('Q'); None likewise.
+        pfns: The list in array order, array('Q'); None where not sound or not reachable.
+        revision: ``fdt-v1`` or ``struct-v1`` as far as told, also of a blob with another version.
+        version: Of the blob, known or not; None where it tells none.
+        state: How the blob and the list were met.
+        chain: What the chunks say, None where they were not read.
+    """
+
+    phys: int | None
+    size: int | None
+    blob: HwpoisonBlob | None
+    chunks: list[int] | None = None
+    pages: array[int] | None = None
+    pfns: array[int] | None = None
+    revision: str | None = None
+    version: int | None = None
+    state: ListState = "read"
+    chain: Chain | None = None
+
+    def beyond(self, page_size: int) -> bool:
+        """Tell whether ``count`` exceeds what the array's pages hold; ``page_size`` in bytes."""
+        return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)
+
+
+class Handover(NamedTuple):
+    """A handover: one root FDT and everything it leads to.
+
+    Attributes:
+        source: The input it was read from, as the user named it, printable.
+        page_size: Bytes, None where nothing tells.
+        arch: ``x86_64``, ``arm64`` or None.
+        role: ``in``: from the kernel before; ``out``: for the next; None where nothing tells.
+        root: None where only a blob was given.
+        tracker: Whether the tracker marks everything it must; None where there is no memory.
+        walk: What the walk over the tracker found, None where there was none.
+        scratch: None where unknown.
+        metadata: kexec-metadata, None where missing or unreadable.
+        hwpoison: None where there is no hwpoison subtree.
+        problems: In the order they were met.
+        root_unread: Why the root FDT in memory cannot be read: ``damaged`` or ``absent``; None
+            where it was read, or nobody looked.
+        unmarked: Whether the tracker does not mark a page of the handover as it must.
+        in_scratch: Whether a page of the handover lies in scratch, in part at least.
+    """
+
+    source: str
+    page_size: int | None
+    arch: str | None
+    role: Role | None
+    root: Root | None
+    tracker: TrackerState | None
+    scratch: Scratch | None
+    metadata: KexecMetadata | None
+    hwpoison: HwpoisonList | None
+    problems: tuple[Problem, ...] = ()
+    walk: TrackerWalk | None = None
+    root_unread: Literal["damaged", "absent"] | None = None
+    unmarked: bool = False
+    in_scratch: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """Whether damage to the root FDT hides if there is a hwpoison subtree."""
+        fdt = self.root.fdt if self.root else None
+        damaged = self.root_unread is not None or (fdt is not None and fdt.tree.error is not None)
+        return damaged and self.hwpoison is None
+
+    def __str__(self) -> str:
+        where = f"root FDT 0x{self.root.phys:x}" if self.root and self.root.phys else self.source
+        damaged = ", its root FDT damaged in memory" if self.root_unread == "damaged" else ""
+        return f"{where} ({self.role or 'role unknown'}{damaged})"

@@ -1,0 +1,170 @@
+"""Which blocks of memory are marked preserved, whatever form the tracker has.
+
+A block is ``1 << order`` pages, naturally aligned. Blocks are kept as the tracker's own bitmaps,
+never listed one by one: a tracker may mark millions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.tracker.radix import encode_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(slots=True)
+class Preserved:
+    """The preserved blocks of one handover.
+
+    Attributes:
+        page_shift: log2 of the page size.
+        bits: Bits per leaf bitmap; bit *b* of leaf *n* of an order is its block ``n * bits + b``.
+        leaves: ``{(order, n): bitmap}``.
+    """
+
+    page_shift: int
+    bits: int
+    leaves: dict[tuple[int, int], bytes | memoryview] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Number of preserved blocks of any order."""
+        return sum(int.from_bytes(b, "little").bit_count() for b in self.leaves.values())
+
+    @property
+    def pages(self) -> int:
+        """Number of pages in all blocks; what lies in several counts for each."""
+        return sum(
+            int.from_bytes(leaf, "little").bit_count() << order
+            for (order, _), leaf in self.leaves.items()
+        )
+
+    @property
+    def orders(self) -> list[int]:
+        """The orders of which there are leaves, ascending."""
+        return sorted({order for order, _ in self.leaves})
+
+    def has(self, phys: int, order: int) -> bool:
+        """Tell whether a block of ``order`` starts at physical address ``phys`` (bytes)."""
+        block, rest = divmod(phys, 1 << (self.page_shift + order))
+        leaf = self.leaves.get((order, block // self.bits))
+        if rest or leaf is None:
+            return False
+        bit = block % self.bits
+        return bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def block_at(self, phys: int) -> int | None:
+        """Return the order of the smallest block that starts at ``phys``, None if none does."""
+        return next((o for o in self.orders if self.has(phys, o)), None)
+
+    def block_around(self, phys: int) -> tuple[int, int] | None:
+        """Return ``(start, order)`` of the smallest block around ``phys``, None if none."""
+        for order in self.orders:
+            start = phys >> (self.page_shift + order) << (self.page_shift + order)
+            if self.has(start, order):
+                return start, order
+        return None
+
+    def without_blocks(self, starts: Iterable[int], size: int) -> Iterator[int]:
+        """Yield those of ``starts`` (bytes) of whose ``size`` bytes no block has a part."""
+        orders = {order for order, _ in self.leaves}
+        for start in starts:
+            if not any(self._any_of(order, start, start + size) for order in orders):
+                yield start
+
+    def _any_of(self, order: int, start: int, end: int) -> bool:
+        """Tell whether a block of ``order`` has a part in the bytes ``start`` to before ``end``."""
+        shift = self.page_shift + order
+        first, last = start >> shift, (end - 1) >> shift
+        for number in range(first // self.bits, last // self.bits + 1):
+            leaf = self.leaves.get((order, number))
+            if leaf is None:
+                continue
+            low, high = (
+                max(first - number * self.bits, 0),
+                min(last - number * self.bits, self.bits - 1),
+            )
+            if int.from_bytes(leaf, "little") >> low & (1 << (high - low + 1)) - 1:
+                return True
+        return False
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(first, last, order)`` of each leaf that marks anything.
+
+        First and last are the physical addresses (bytes, last exclusive) between which its
+        lowest and highest marked block lie; there may be gaps between them.
+        """
+        for (order, number), leaf in sorted(self.leaves.items()):
+            mask = int.from_bytes(leaf, "little")
+            if mask:
+                shift = self.page_shift + order
+                base = number * self.bits
+                low = (mask & -mask).bit_length() - 1
+                yield (base + low) << shift, (base + mask.bit_length()) << shift, order
+
+    def starts(self, order: int, /) -> Iterator[int]:
+        """Yield the physical addresses (bytes) of the blocks of ``order``, ascending."""
+        shift = self.page_shift + order
+        for (of, number), leaf in sorted(self.leaves.items()):
+            if of != order:
+                continue
+            for at, byte in enumerate(leaf):
+                for bit in range(8) if byte else ():
+                    if byte >> bit & 1:
+                        yield number * self.bits + at * 8 + bit << shift
+
+    def outside(
+        self, phys: int, order: int, held: Iterable[tuple[int, int]]
+    ) -> tuple[int, int] | None:
+        """Return the first and the last block of one leaf that begin in none of ``held``.
+
+        None where all do. ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held``
+        are frames, inclusive. The answer are the blocks' physical addresses.
+        """
+        number = (phys >> (self.page_shift + order)) // self.bits
+        mask = int.from_bytes(self.leaves[order, number], "little")
+        base = number * self.bits
+        for first, last in held:
+            low = max(-(-first >> order), base) - base
+            high = min((last >> order) + 1, base + self.bits) - base
+            if low < high:
+                mask &= ~((1 << high) - (1 << low))
+        if not mask:
+            return None
+        shift = self.page_shift + order
+        return (base + (mask & -mask).bit_length() - 1) << shift, (
+            base + mask.bit_length() - 1
+        ) << shift
+
+
+class UnlistedPreserved(Preserved):
+    """The blocks of a tree that lost the order bit of its keys: can be asked, not listed.
+
+    kho-v2 (7.0) with 16 KiB pages. Its leaves stand under order 0 and the cut key.
+    """
+
+    @property
+    def orders(self) -> list[int]:
+        """All orders that a page allocator has: the tree does not tell."""
+        return list(range(11))
+
+    def has(self, phys: int, order: int) -> bool:
+        """Tell whether the cut key of the block is in the tree."""
+        shift = self.page_shift
+        if phys % (1 << (shift + order)):
+            return False
+        key = encode_key(phys, order, shift) & ((1 << (64 - shift)) - 1)
+        leaf = self.leaves.get((0, key // self.bits))
+        bit = key % self.bits
+        return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield nothing: where the blocks are is not told."""
+        return iter(())
+
+    def starts(self, _order: int, /) -> Iterator[int]:
+        """Yield nothing, likewise."""
+        return iter(())

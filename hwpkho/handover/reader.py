@@ -1,0 +1,381 @@
+"""Reads one handover: from the root FDT through tracker and blob to the list.
+
+Everything is read through a source; a problem never stops the rest. PFNs are only taken where the
+structure that leads to them is sound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.abi import fdt
+from hwpkho.abi import hwpoison as blobs
+from hwpkho.abi import kho as roots
+from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.abi.vmalloc import SHIFT_BITS
+from hwpkho.base.addresses import PAGE_SIZES, align_down, linear
+from hwpkho.base.escape import printable
+from hwpkho.codes import blob as blob_codes
+from hwpkho.codes import image as image_codes
+from hwpkho.codes import root as root_codes
+from hwpkho.errors import InputError
+from hwpkho.handover import membership, scratch, subtrees, tracker, vmalloc
+from hwpkho.handover.debugfs import Copy, cut_problem
+from hwpkho.handover.membership import Page, Pages
+from hwpkho.handover.model import Handover, HwpoisonList, ListState, Role, Root, Scratch, Subtree
+from hwpkho.handover.problems import Report
+
+if TYPE_CHECKING:
+    from hwpkho.codes import Severity
+    from hwpkho.images.base import Source
+
+#: Bytes of a foreign subtree's blob that are read to say what is known of it.
+MAX_FOREIGN_BLOB = 1 << 16
+#: Names are shown up to so many characters (the specification allows 31), and so many of a list.
+_MAX_NAME = 200
+_MAX_STRINGS = 8
+
+
+def _name(text: str) -> str:
+    """Return a name from the input, printable and of a sensible length."""
+    return printable(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
+
+
+@dataclass(slots=True)
+class HandoverReader:
+    """Reads one handover.
+
+    Attributes:
+        source: The memory; where there is none, the copies that were given.
+        page_size: Bytes; None only without memory.
+        phys: Physical address of the root FDT, bytes; None where only a copy of it is known.
+        page: The bytes of the root FDT, empty where only a blob is known.
+        root: The root FDT read from them, None where that is still to be done.
+        copy: What was copied of this handover, None where nothing was.
+        memory: Whether ``source`` is a memory image.
+        role: What is known of its role.
+        scratch: What is known of scratch.
+        consumed: Whether a later handover shows that the list was replayed already.
+        trackers: Walks over trackers, shared with the search for the root.
+        size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
+        unread: Why the root FDT in memory cannot be read, None where nothing tells.
+        spent: Whether the kernel that was handed this one runs, and has reused its tracker.
+    """
+
+    source: Source
+    page_size: int | None
+    phys: int | None = None
+    page: bytes = b""
+    root: roots.RootFdt | None = None
+    copy: Copy | None = None
+    memory: bool = True
+    role: Role | None = None
+    scratch: Scratch | None = None
+    consumed: bool = False
+    trackers: tracker.Trackers | None = None
+    size: int | None = None
+    unread: Literal["damaged", "absent"] | None = None
+    spent: bool = False
+    report: Report = field(default_factory=Report)
+    preserved: Pages = field(default_factory=Pages)
+
+    def read(self) -> Handover:
+        """Return the handover with all its problems."""
+        report = self.report
+        for p in self.copy.problems if self.copy else ():
+            report.add_problem(p)
+        root_fdt = self._root()
+        walk, state, unmarked = None, None, False
+        trackers = self.trackers or tracker.Trackers(self.source)
+        if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
+            walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
+        self.spent = (
+            self.role == "in"
+            and self.phys is not None
+            and walk is not None
+            and bool(walk.nodes)
+            and walk.preserved.block_around(self.phys) is None
+        )
+        root = self._describe(root_fdt) if root_fdt else self._unread_root()
+        metadata = self._metadata(root_fdt)
+        hwpoison = self._hwpoison(root_fdt)
+        if walk:
+            state, unmarked = membership.state(
+                walk, self.role, hwpoison, self.preserved, report, consumed=self.consumed
+            )
+            settle = trackers.hold if state == "gone" else trackers.keep
+            settle(walk)
+        in_scratch = scratch.check(self.scratch, self.preserved, report)
+        for p in self.source.problems:  # last: reading may have added some
+            report.add_problem(p)
+        return Handover(
+            self.source.name, self.page_size, self.source.arch, self.role, root, state,
+            self.scratch, metadata, hwpoison, report.problems(), walk, self.unread, unmarked,
+            in_scratch,
+        )  # fmt: skip
+
+    def _root(self) -> roots.RootFdt | None:
+        report, at = self.report, self.phys
+        if not self.page:
+            return None
+        cut = self.copy is not None and self.copy.cut and at is None
+        try:
+            read = roots.parse_cut if cut else roots.parse
+            root = self.root or read(self.page)
+        except InputError as error:
+            report.add(root_codes.DAMAGED, str(error), at)
+            self.unread = self.unread or "damaged"
+            return None
+        if at is not None:
+            self._note_bytes("root FDT", at, min(root.totalsize, len(self.page)))
+        if self.copy is not None and cut:
+            report.add_problem(cut_problem(self.copy))
+        elif root.tree.error:
+            report.add(root_codes.DAMAGED, root.tree.error, at)
+        elif root.tree.missing:
+            there = root.totalsize - root.tree.missing
+            message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
+            report.add(root_codes.DAMAGED, message, at, "warning")
+        if at is not None and at % fdt.ALIGNMENT:
+            message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
+            report.add(root_codes.DAMAGED, message, at)
+        if root.version is None:
+            shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
+            report.add(root_codes.VERSION, f"compatible is {shown or 'missing'}", at)
+        if root.memory_map_defect:
+            report.add(root_codes.NO_MAP, root.memory_map_defect, at)
+        if root.tree.reserve:
+            report.add(
+                root_codes.ODD_PROPERTY,
+                f"{len(root.tree.reserve)} memory reservations in the root FDT",
+                at,
+            )
+        names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)
+        for name in sorted(n for n in names if names[n] > 1):
+            report.add(root_codes.DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
+        return root
+
+    def _unread_root(self) -> Root | None:
+        """Return where a root FDT is that cannot be read, None where that is not told."""
+        if self.unread != "damaged" or self.phys is None:
+            return None
+        return Root(self.phys, None, None, None, (), None, self.size)
+
+    def _describe(self, root: roots.RootFdt) -> Root:
+        found = []
+        ours = root.find(roots.HWPOISON)
+        seen: set[str] = set()
+        for ref in root.subtrees:
+            name = _name(ref.name)
+            raw: bytes | memoryview | None = None
+            if ref.defect:
+                self.report.add(root_codes.BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
+            elif ref is not ours:
+                raw = self._foreign_blob(ref)
+            base = ref.name.split("@", 1)[0]
+            # Of two nodes of a name the kernel sees the first.
+            kind, details = subtrees.describe(base, None if base in seen else raw)
+            seen.add(base)
+            found.append(Subtree(name, ref.phys, ref.size, kind, details))
+        listed = {ref.name for ref in root.subtrees}
+        for copied, raw in self.copy.subtrees.items() if self.copy else ():
+            if copied not in listed:  # behind the cut of the root FDT's copy
+                kind, details = subtrees.describe(copied, raw)
+                found.append(Subtree(_name(copied), None, len(raw), kind, details))
+        compatible = _name(root.compatible[0]) if root.compatible else None
+        return Root(
+            self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root, self.size
+        )
+
+    def _copied(self, name: str) -> bytes | None:
+        return self.copy.subtrees.get(name) if self.copy else None
+
+    def _foreign_blob(self, ref: roots.SubtreeRef) -> bytes | memoryview | None:
+        """Return what is needed to describe a subtree that is not ours, None where absent."""
+        if ref.phys is None:
+            return self._copied(ref.name)
+        size = ref.size
+        if size is None:
+            head = self.source.read(ref.phys, 8)
+            size = (fdt.totalsize(head) if head else None) or KEXEC_METADATA_SIZE
+        data = self.source.read(ref.phys, min(size, MAX_FOREIGN_BLOB))
+        if data is not None:
+            return data
+        copied = self._copied(ref.name)
+        if copied is None or self.memory:
+            self._subtree_missing(ref, "warning", copied)
+        return copied
+
+    def _subtree_missing(
+        self, ref: roots.SubtreeRef, severity: Severity, copied: bytes | None = None
+    ) -> ListState:
+        """Report a blob that is not there; return what that makes of a list behind it.
+
+        A copy of it is read instead, but the next kernel goes by what the root FDT says.
+        """
+        phys, name = ref.phys or 0, _name(ref.name)
+        if not self.memory:
+            message = f"the blob of {name} at 0x{phys:x} is not among the files given"
+            self.report.add(image_codes.NO_MEMORY, message, phys)
+            return "not-given"
+        if ref.name.split("@", 1)[0] == roots.HWPOISON:
+            end = max((start + size for start, size in self.source.extents()), default=0)
+            if phys >= end:
+                self.report.add(
+                    root_codes.SUBTREE_NOWHERE,
+                    f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
+                    phys,
+                )
+                return "nowhere"
+        message = f"the blob of {name} at 0x{phys:x} is not in the image"
+        message += "; its copy is read" if copied is not None else ""
+        self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
+        return "absent"
+
+    def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
+        ref = root.find(roots.KEXEC_METADATA) if root else None
+        phys = ref.phys if ref else None
+        there = self.source.read(phys, KEXEC_METADATA_SIZE) if phys is not None else None
+        raw = bytes(there) if there is not None else self._copied(roots.KEXEC_METADATA)
+        if raw is None:
+            if root and ref is None:
+                self.report.add(root_codes.METADATA, "there is no kexec-metadata", self.phys)
+            return None  # otherwise it was reported as absent already
+        try:
+            return KexecMetadata.parse(raw)
+        except ValueError as error:
+            self.report.add(root_codes.METADATA, f"kexec-metadata: {error}", phys)
+            return None
+
+    def _hwpoison(self, root: roots.RootFdt | None) -> HwpoisonList | None:
+        ref = root.find(roots.HWPOISON) if root else None
+        copied = self._copied(roots.HWPOISON)
+        if ref is None and copied is not None:
+            ref = roots.SubtreeRef(roots.HWPOISON, None, len(copied))
+        if ref is None and root is None and self.page:
+            return None  # an unreadable root FDT tells of no subtree
+        if ref is None:
+            if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
+                return None  # there is one, and that its file is of no use was reported
+            self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
+            return None
+        if ref.defect:
+            return HwpoisonList(ref.phys, ref.size, None, state="refused")
+        if ref.phys is not None:
+            ref = ref._replace(phys=linear(ref.phys, self.source.arch))
+        raw = self._blob(ref)
+        if raw is None:
+            raw = copied if self.memory else None
+            missing = self._subtree_missing(ref, "warning" if raw else "error", raw)
+            if raw is None or missing == "nowhere":
+                return HwpoisonList(ref.phys, ref.size, None, state=missing)
+        if ref.phys is not None:
+            self._note_bytes("hwpoison blob", ref.phys, len(raw))
+        revision = blobs.revision_of(raw)
+        try:
+            blob = blobs.parse(raw)
+        except blobs.MalformedBlobError as error:
+            self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
+            version = blobs.REVISIONS[revision].version(raw)
+            return HwpoisonList(
+                ref.phys, ref.size, None, revision=revision, version=version, state="malformed"
+            )
+        self._check_blob(ref, blob)
+        return self._list(ref, blob)
+
+    def _blob(self, ref: roots.SubtreeRef) -> bytes | None:
+        """Return the blob, as much of it as the consumer of its revision reads."""
+        phys, copied = ref.phys, self._copied(ref.name)
+        if phys is None:
+            return copied
+        limit = blobs.HEAD if ref.size is None else min(ref.size, blobs.HEAD)
+        head = self.source.read(phys, blobs.HEAD)
+        if head is None:
+            head = self.source.read(phys, limit)
+        if head is None:
+            return None if self.memory else copied
+        page = self.page_size or PAGE_SIZES[-1]
+        revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
+        length = revision.length(bytes(head), ref.size, page)
+        if length <= len(head):
+            return bytes(head[:length])
+        whole = self.source.read(phys, length)
+        if whole is None:  # a length that lies: there is what its page holds
+            whole = self.source.read(phys, page - phys % page)
+        return bytes(whole if whole is not None else head)
+
+    def _check_blob(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> None:
+        at, report = ref.phys, self.report
+        if blob.pad:
+            report.add(blob_codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", at)
+        page_size = self.page_size or 0
+        usual = blobs.REVISIONS[blob.revision].registered_size(page_size)
+        if ref.size is not None and usual and ref.size != usual:
+            report.add(
+                blob_codes.BLOB_SIZE,
+                f"registered size {ref.size}, a producer registers {usual} for {blob.revision}",
+                at,
+            )
+        capacity = blob.vmalloc.capacity(self.page_size) if self.page_size else None
+        if capacity is not None and blob.count > capacity:
+            if self.consumed:
+                return
+            report.add(
+                blob_codes.COUNT_BEYOND,
+                f"count {blob.count} is beyond the array's {capacity} entries "
+                f"({blob.vmalloc.total_pages} pages)",
+                at,
+            )
+        elif not blob.count:
+            report.add(blob_codes.EMPTY, "the list is empty but published", at)
+
+    def _list(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> HwpoisonList:
+        area, pfns, page_size = blob.vmalloc, None, self.page_size
+        unread = HwpoisonList(
+            ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
+        )
+        if not self.memory or page_size is None:
+            self.report.add(
+                blob_codes.LIST_UNREACHED,
+                f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
+                area.first,
+            )
+            return unread._replace(state="not-given")
+        if self.consumed:
+            # What the freed pages hold says nothing, so they are not even looked at.
+            self.report.add(
+                blob_codes.CONSUMED,
+                "the list was replayed by this kernel and its pages freed; the outgoing "
+                "handover has the list that counts",
+                ref.phys,
+            )
+            return unread._replace(state="consumed")
+        report, met = self.report, Report()
+        found = vmalloc.walk(self.source, area, page_size, met)
+        if self.spent and not found.sound:
+            # Whether the list was replayed already is not told; these pages were freed like it.
+            report.add(
+                blob_codes.CONSUMED,
+                "the running kernel has freed the list's pages; what they hold says nothing",
+                ref.phys,
+            )
+            return unread._replace(state="consumed")
+        for p in met.problems():
+            report.add_problem(p)
+        order = area.acts_as % SHIFT_BITS
+        self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
+        self.preserved.add_array(found.pages, found.pfns, order, page_size)
+        if found.sound and blob.count <= area.capacity(page_size):
+            pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
+        return HwpoisonList(
+            ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
+            blob.revision, blob.version, "read", found.chain,
+        )  # fmt: skip
+
+    def _note_bytes(self, what: str, phys: int, size: int) -> None:
+        """Note the pages of what is only read: it may lie across two."""
+        step = self.page_size or PAGE_SIZES[-1]
+        inside = range(align_down(phys, step) + step, phys + size, step)
+        self.preserved.add(Page(what, at) for at in (phys, *inside))

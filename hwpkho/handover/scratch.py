@@ -1,0 +1,69 @@
+"""Reads the scratch array, and checks it against the handover."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.kexec_metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
+from hwpkho.base.addresses import union_of
+from hwpkho.codes import tracker as codes
+from hwpkho.handover.membership import MAX_FOUND
+from hwpkho.handover.model import Scratch
+
+if TYPE_CHECKING:
+    from hwpkho.handover.membership import Pages
+    from hwpkho.handover.problems import Report
+    from hwpkho.images.base import Read
+
+
+def read(read_bytes: Read, array: int, length: int) -> Scratch:
+    """Read the scratch array of ``length`` bytes at physical address ``array``."""
+    wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
+    data = read_bytes(array, wanted) if wanted else None
+    areas = tuple(parse_scratch(data)) if data is not None else None
+    return Scratch(array, length, areas)
+
+
+def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
+    """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it.
+
+    Tell whether any of them does.
+    """
+    if scratch is None:
+        report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
+        return False
+    if scratch.length is not None and scratch.length < 16:
+        report.add(
+            codes.SCRATCH_BAD,
+            f"the scratch array has {scratch.length} bytes, one entry needs 16",
+            scratch.array,
+        )
+    elif scratch.length is not None and scratch.length % 16:
+        report.add(
+            codes.SCRATCH_TRAILING,
+            f"the scratch array has {scratch.length} bytes, no multiple of 16",
+            scratch.array,
+        )
+    if scratch.areas is None:
+        where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
+        report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
+        return False
+    for start, size in scratch.areas:
+        # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
+        if start + size > 1 << 64:
+            report.add(
+                codes.SCRATCH_BAD,
+                f"scratch area 0x{start:x} of {size} bytes makes no sense",
+                start,
+            )
+    starts, ends = union_of(scratch.areas)
+    inside = False
+    for page in islice(pages.inside(starts, ends), MAX_FOUND):
+        inside = True
+        i = bisect_right(starts, page.phys) - 1
+        how = "lies inside" if i >= 0 and page.phys < ends[i] else "reaches into"
+        message = f"{page.what} 0x{page.phys:x} {how} scratch"
+        report.add(codes.SCRATCH_OVERLAP, message, page.phys)
+    return inside

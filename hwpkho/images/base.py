@@ -1,0 +1,89 @@
+"""What a source of physical memory is.
+
+A source answers one question: which bytes are at this physical address? It never guesses: what
+the image leaves out is *absent*, which is not the same as zero.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hwpkho.codes import Problem
+
+    #: :meth:`Source.read`, or one of its sisters.
+    Read = Callable[[int, int], memoryview | None]
+
+#: Smallest alignment of a page on any kernel with KHO, bytes.
+MIN_PAGE = 4096
+
+
+class Source(ABC):
+    """Physical memory of one machine at one moment, read from an image.
+
+    Attributes:
+        name: The image as the user named it, for messages.
+        arch: ``"x86_64"`` or ``"arm64"`` where the image tells, else None.
+        vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
+        page_size_hint: The page size (bytes) that the image states, None where it states none.
+        handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
+            where there is none.
+        capture_note: JSON of a capture (:mod:`hwpkho.images.capture_note`), empty where none.
+        to_load: Whether this is what a boot loader is to put into memory: made somewhere, it does
+            not prove that the machine has memory there.
+        problems: What is wrong with the image itself, as far as it could be read all the same.
+    """
+
+    name: str
+    arch: str | None = None
+    vmcoreinfo: bytes = b""
+    page_size_hint: int | None = None
+    handover_note: bytes = b""
+    capture_note: bytes = b""
+    to_load: bool = False
+    problems: Sequence[Problem] = ()
+
+    @abstractmethod
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """Return ``size`` bytes at physical address ``phys``, or None if any of them is absent.
+
+        ``size`` is chosen by the caller and never taken unchecked from the input. Raises
+        InputError only where the image itself is damaged at that place.
+        """
+
+    def peek(self, phys: int, size: int) -> memoryview | None:
+        """As :meth:`read`, for bytes that are only looked through and decide nothing themselves."""
+        return self.read(phys, size)
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        """As :meth:`read`, for bytes that may turn out to be nobody's: they count where
+        :meth:`keep` says so.
+        """
+        return self.read(phys, size)
+
+    def keep(self, phys: int, size: int) -> None:
+        """Say that the bytes of a :meth:`look` are what they seemed to be."""
+        del phys, size  # only who records what was read wants to know
+
+    def hold(self, phys: int, size: int) -> None:
+        """Say that of the bytes of a :meth:`look` only that they are there matters."""
+        del phys, size
+
+    @abstractmethod
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """Yield each physical address, a multiple of 4096, whose bytes begin with a magic.
+
+        Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
+        does not touch its holes. Each of ``magics`` is 4 to 8 bytes.
+        """
+
+    @abstractmethod
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the source holds; reading afterwards is an error."""

@@ -1,0 +1,220 @@
+"""The note of a capture: what is known of the machine beside its memory, as JSON in an ELF note.
+
+``{"schema": "hwpkho.capture/1", "page_size": int|null, "release": str|null, "handed": [root FDT,
+scratch array, length of that]|null, "handed_fdt_size": int|null, "boot": [{"fdt", "fdt_size",
+"scratch", "scratch_size", "booted"}], "passed": [{"phys", "why", "severity"}], "copies": [{"name",
+"role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null}``; bytes are
+base64. ``boot`` and ``passed`` are what a search of the whole image found, ``copies`` those of
+/sys/kernel/debug/kho. Nothing names a file or folder of the machine that wrote it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hwpkho.base import jsontext
+from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.codes import SEVERITIES, Severity
+from hwpkho.errors import InputError
+
+SCHEMA = "hwpkho.capture/1"
+#: A copied file is at most so long, bytes: debugfs shows single pages.
+MAX_COPY = 1 << 16
+_MAX_COPIES = 64
+#: A search of an image ends with an error before it has found more than this.
+_MAX_FOUND = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class DebugfsCopy:
+    """Copies of one side of /sys/kernel/debug/kho.
+
+    Attributes:
+        name: As messages call it.
+        role: ``in``, ``out`` or None.
+        fdt: The root FDT, possibly cut off; None where not copied.
+        subtrees: Blobs by node name.
+        scratch: The areas ``(start, size)``, bytes; None where not copied.
+        unusable: What was said of files that could not be used.
+        unreadable: Names of the subtrees among them.
+    """
+
+    name: str
+    role: str | None
+    fdt: bytes | None
+    subtrees: dict[str, bytes] = field(default_factory=dict)
+    scratch: tuple[tuple[int, int], ...] | None = None
+    unusable: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class BootWords(NamedTuple):
+    """What a boot loader said of a handover, bytes; ``booted``: to a kernel that runs or ran."""
+
+    fdt: int
+    fdt_size: int | None
+    scratch: int
+    scratch_size: int
+    booted: bool
+
+
+class PassedPage(NamedTuple):
+    """A page that looks like a root FDT and is none that counts: where, why, how bad that is."""
+
+    phys: int
+    why: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureNote:
+    """What a capture says beside memory.
+
+    Attributes:
+        page_size: Bytes; None where it is not known.
+        release: The running kernel's release, None for a cropped image.
+        handed: ``(root FDT, scratch array, length of that)`` that a boot loader passed on, bytes.
+        handed_fdt_size: Likewise of the root FDT, None where it is not told.
+        boot: What the image's memory showed of boot loaders' words.
+        passed: Pages of the image that were passed over.
+        copies: Of debugfs.
+        iomem: The text of /proc/iomem, None for a cropped image.
+    """
+
+    page_size: int | None = None
+    release: str | None = None
+    handed: tuple[int, int, int] | None = None
+    handed_fdt_size: int | None = None
+    boot: tuple[BootWords, ...] = ()
+    passed: tuple[PassedPage, ...] = ()
+    copies: tuple[DebugfsCopy, ...] = ()
+    iomem: str | None = None
+
+    def build(self) -> bytes:
+        """Return the note's bytes."""
+        document = {
+            "schema": SCHEMA,
+            "page_size": self.page_size,
+            "release": self.release,
+            "handed": self.handed,
+            "handed_fdt_size": self.handed_fdt_size,
+            "boot": [words._asdict() for words in self.boot],
+            "passed": [page._asdict() for page in self.passed],
+            "copies": [
+                {
+                    "name": c.name,
+                    "role": c.role,
+                    "fdt": None if c.fdt is None else _text(c.fdt),
+                    "subtrees": {name: _text(raw) for name, raw in c.subtrees.items()},
+                    "scratch": c.scratch,
+                    "unusable": c.unusable,
+                    "unreadable": c.unreadable,
+                }
+                for c in self.copies
+            ],
+            "iomem": self.iomem,
+        }
+        return json.dumps(document).encode("ascii")
+
+    @classmethod
+    def parse(cls, raw: bytes) -> CaptureNote:
+        """Read a note; InputError where it is none."""
+        try:
+            document = jsontext.load(raw, "the note")
+            if document["schema"] != SCHEMA:
+                raise InputError(f"its schema is not {SCHEMA}")
+            copies = document["copies"]
+            if len(copies) > _MAX_COPIES:
+                raise InputError(f"{len(copies)} copies of debugfs")
+            boot, passed = document.get("boot", []), document.get("passed", [])
+            if len(boot) > _MAX_FOUND or len(passed) > _MAX_FOUND:
+                raise InputError(f"{len(boot)} words of boot loaders, {len(passed)} pages passed")
+            size = document.get("handed_fdt_size")
+            note = cls(
+                document["page_size"],
+                document["release"],
+                None if document["handed"] is None else _three(document["handed"]),
+                None if size is None else _number(size),
+                tuple(_words(b) for b in boot),
+                tuple(_passed(p) for p in passed),
+                tuple(_copy(c) for c in copies),
+                document["iomem"],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"malformed: {type(error).__name__}") from error
+        texts = (note.release, note.iomem)
+        if note.page_size not in (None, *PAGE_SIZES) or not all(_text_or_none(t) for t in texts):
+            raise InputError("page_size, release or iomem makes no sense")
+        return note
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _raw(text: str) -> bytes:
+    if len(text) > 2 * MAX_COPY:
+        raise InputError(f"a copy of {len(text)} characters")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise InputError("a copy is no base64") from error
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 64:
+        raise InputError("an address is no integer below 2^64")
+    return value
+
+
+def _three(values: Any) -> tuple[int, int, int]:
+    root, array, length = values
+    return _number(root), _number(array), _number(length)
+
+
+def _words(value: Any) -> BootWords:
+    if type(value["booted"]) is not bool:
+        raise InputError("whether a boot loader's words were for the running kernel is not told")
+    size = value["fdt_size"]
+    return BootWords(
+        _number(value["fdt"]),
+        None if size is None else _number(size),
+        _number(value["scratch"]),
+        _number(value["scratch_size"]),
+        value["booted"],
+    )
+
+
+def _passed(value: Any) -> PassedPage:
+    if value["severity"] not in SEVERITIES or not isinstance(value["why"], str):
+        raise InputError("why a page was passed over is not told")
+    return PassedPage(_number(value["phys"]), value["why"], value["severity"])
+
+
+def _copy(value: Any) -> DebugfsCopy:
+    if value["role"] not in ("in", "out", None) or not isinstance(value["name"], str):
+        raise InputError("the role of a copy is neither in nor out")
+    areas = value["scratch"]
+    return DebugfsCopy(
+        value["name"],
+        value["role"],
+        None if value["fdt"] is None else _raw(value["fdt"]),
+        {name: _raw(text) for name, text in value["subtrees"].items()},
+        None if areas is None else tuple((_number(a), _number(n)) for a, n in areas),
+        _strings(value["unusable"]),
+        _strings(value["unreadable"]),
+    )
+
+
+def _strings(values: Any) -> tuple[str, ...]:
+    if not all(isinstance(v, str) for v in values):
+        raise InputError("what is said of a copy is no text")
+    return tuple(values)

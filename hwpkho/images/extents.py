@@ -1,0 +1,210 @@
+"""Physical memory as pieces of files: common to ELF cores, raw images and segment folders."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from bisect import bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.images.base import MIN_PAGE, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.images.files import FileBytes
+
+
+#: How often offsets may be turned into addresses in one search; only thousands of segments over
+#: the same bytes come near it.
+MAX_LOOKUPS = 1 << 16
+#: How many pieces reads that cross their ends may join; only segments of a few bytes come near it.
+MAX_JOINED = 1 << 17
+
+
+class MappedSource(Source):
+    """Pieces ``(phys, size, file, offset)`` of files, kept as disjoint ascending columns.
+
+    Where pieces overlap, the one that starts lower counts (of equal starts the one given first).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[FileBytes],
+        phys: Sequence[int],
+        size: Sequence[int],
+        offset: Sequence[int],
+        file: Sequence[int] | None = None,
+    ) -> None:
+        """Take columns of equal length, in bytes; ``file`` indexes ``files`` (default: all 0).
+
+        Sizes must already be cut to what the files hold. Pieces that would reach past 2^64 are
+        cut there.
+        """
+        self.name = name
+        self._files = files
+        self._joined = 0
+        order: Sequence[int] = range(len(phys))
+        if any(a > b for a, b in pairwise(phys)):
+            order = sorted(order, key=phys.__getitem__)
+        self._phys = array("Q")
+        self._size = array("Q")
+        self._offset = array("Q")
+        self._file = array("I")
+        end = 0
+        for i in order:
+            start, stop, at = phys[i], min(phys[i] + size[i], PHYS_END), offset[i]
+            if start < end:
+                at += end - start
+                start = end
+            if start >= stop:
+                continue
+            self._phys.append(start)
+            self._size.append(stop - start)
+            self._offset.append(at)
+            self._file.append(file[i] if file else 0)
+            end = stop
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.read`."""
+        i = bisect_right(self._phys, phys) - 1
+        if i < 0 or size < 0:
+            return None
+        skip = phys - self._phys[i]
+        if skip + size <= self._size[i]:
+            data = self._files[self._file[i]].read(self._offset[i] + skip, size)
+            return data if len(data) == size else None
+        return self._join(i, phys, size)
+
+    def _join(self, i: int, phys: int, size: int) -> memoryview | None:
+        end, last = phys + size, i
+        reached = self._phys[i] + self._size[i]
+        while reached < end:
+            last += 1
+            if last == len(self._phys) or self._phys[last] != reached:
+                break
+            reached += self._size[last]
+        self._joined += last - i
+        if self._joined > MAX_JOINED:
+            raise InputError(
+                f"{self.name}: the {size} bytes at 0x{phys:x} lie in {last - i} segments or more; "
+                "memory does not come in such small ones"
+            )
+        if reached < end:
+            return None
+        parts = bytearray()
+        for k in range(i, last + 1):
+            start = max(phys, self._phys[k])
+            stop = min(end, self._phys[k] + self._size[k])
+            data = self._files[self._file[k]].read(
+                self._offset[k] + start - self._phys[k], stop - start
+            )
+            if len(data) != stop - start:
+                return None
+            parts += data
+        return memoryview(bytes(parts))
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.extents`."""
+        start = size = 0
+        for phys, n in zip(self._phys, self._size, strict=True):
+            if size and phys == start + size:
+                size += n
+                continue
+            if size:
+                yield start, size
+            start, size = phys, n
+        if size:
+            yield start, size
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`.
+
+        Pieces may be thousands of views of the same bytes, so the scan goes over the files: once
+        per place that page starts can have in them, and only then from offsets to addresses.
+        """
+        endless = next((f for f in self._files if f.endless), None)
+        if endless is not None:
+            raise InputError(
+                f"{printable(endless.path)}: a device has no end to search to; give --root-fdt PHYS"
+            )
+        shortest = min(map(len, magics))
+        groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+        for phys, size, offset, file in zip(
+            self._phys, self._size, self._offset, self._file, strict=True
+        ):
+            if size >= shortest:
+                phase = (offset - phys) % MIN_PAGE
+                groups.setdefault((file, phase), []).append((offset, offset + size, phys))
+        ranges = {f: list(self._files[f].data_ranges()) for f, _ in groups}
+        found = [
+            self._in_group(self._files[f], phase, sorted(pieces), ranges[f], magics)
+            for (f, phase), pieces in groups.items()
+        ]
+        last = -1
+        for phys in heapq.merge(*found):
+            if phys != last:
+                yield phys
+            last = phys
+
+    @staticmethod
+    def _in_group(
+        file: FileBytes,
+        phase: int,
+        pieces: list[tuple[int, int, int]],
+        data: list[tuple[int, int]],
+        magics: Sequence[bytes],
+    ) -> list[int]:
+        found: list[int] = []
+        longest = max(end - start for start, end, _ in pieces)
+        starts = [p[0] for p in pieces]
+        budget = MAX_LOOKUPS
+        for hit, size in file.scan(_intersect(_merge(pieces), data), phase, MIN_PAGE, magics):
+            i = bisect_right(starts, hit) - 1
+            while i >= 0 and starts[i] + longest > hit:
+                if hit + size <= pieces[i][1]:
+                    found.append(hit - pieces[i][0] + pieces[i][2])
+                i -= 1
+                budget -= 1
+            if budget < 0:
+                raise InputError(
+                    f"{printable(file.path)}: too many segments show the same bytes at file "
+                    f"offset 0x{hit:x}; this is no memory image"
+                )
+        return sorted(found)
+
+
+def _merge(pieces: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
+    start = end = -1
+    for a, b, _ in pieces:
+        if a > end:
+            if end > start:
+                yield start, end
+            start, end = a, b
+        else:
+            end = max(end, b)
+    if end > start:
+        yield start, end
+
+
+def _intersect(
+    left: Iterable[tuple[int, int]], right: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    i = 0
+    for a, b in left:
+        while i < len(right) and right[i][1] <= a:
+            i += 1
+        k = i
+        while k < len(right) and right[k][0] < b:
+            yield max(a, right[k][0]), min(b, right[k][1])
+            k += 1

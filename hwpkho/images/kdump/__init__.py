@@ -1,0 +1,1 @@
+"""kdump-compressed memory images, plain or in makedumpfile's flattened form."""

@@ -1,0 +1,140 @@
+"""kdump-compressed memory images: makedumpfile -c/-l/-p/-z, QEMU dump-guest-memory -z/-l/-s.
+
+Source: makedumpfile IMPLEMENTATION and diskdump_mod.h (page_desc_t); crash diskdump.c; QEMU
+dump/dump.c. A page that was left out is absent: pages of zeros that were filtered cannot be told
+from others. All pages of zeros that were not filtered share one descriptor's data.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.images import elf
+from hwpkho.images.base import Source
+from hwpkho.images.kdump import flattened
+from hwpkho.images.kdump.header import MAGIC, OLD_MAGIC, read_header
+from hwpkho.images.kdump.pages import Pages
+from hwpkho.images.kdump.search import search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.images.files import FileBytes
+
+_CACHED_PAGES = 64
+
+
+def sniff(file: FileBytes) -> bool:
+    """Tell whether the file begins as a kdump-compressed image (not flattened)."""
+    return bytes(file.read(0, len(MAGIC))) in (MAGIC, OLD_MAGIC)
+
+
+def open_kdump(file: FileBytes) -> KdumpSource:
+    """Open a kdump-compressed image, plain or a view of a flattened one.
+
+    Raises InputError where the headers make no sense or the bitmaps are not all there.
+    """
+    return KdumpSource(file)
+
+
+def open_dump(file: FileBytes) -> Source:
+    """Open what makedumpfile or QEMU wrote: a kdump, or a flattened kdump or ELF core.
+
+    Raises InputError where it is none of these, or as their own functions do.
+    """
+    if not flattened.sniff(file):
+        return open_kdump(file)
+    inner = flattened.unflatten(file)
+    if inner.size and next(inner.data_ranges())[0] == 0:
+        if sniff(inner):
+            return open_kdump(inner)
+        if elf.sniff(inner):
+            core = elf.open_elf(inner)
+            core.problems = [*inner.problems, *core.problems]
+            return core
+    raise InputError(f"{printable(file.path)}: the flattened file holds neither a kdump nor an ELF")
+
+
+class KdumpSource(Source):
+    """Pages of a kdump-compressed image, decompressed when they are read.
+
+    ``problems`` may grow while the image is read: what is cut off shows only then.
+
+    Attributes:
+        page_size_hint: The kernel's page size in bytes where the image tells it, else None.
+    """
+
+    def __init__(self, file: FileBytes) -> None:
+        """Read the headers and count the bitmap; see :func:`open_kdump`."""
+        header = read_header(file)
+        self.name = printable(file.path)
+        self.arch = header.arch
+        self.vmcoreinfo = header.vmcoreinfo
+        self.page_size_hint = header.page_size
+        self._file = file
+        self._pages = Pages(file, header)
+        self.problems = self._pages.problems
+        self._block_size = header.block_size
+        self._shift = page_shift(header.block_size)
+        self._cache: OrderedDict[int, memoryview] = OrderedDict()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._cache.clear()
+        self._file.close()
+
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.read`."""
+        if phys < 0 or size < 0:
+            return None
+        skip = phys & (self._block_size - 1)
+        page = self._page(phys >> self._shift)
+        if page is None or skip + size <= self._block_size:
+            return None if page is None else page[skip : skip + size]
+        parts = bytearray(page[skip:])
+        for pfn in range((phys >> self._shift) + 1, ((phys + size - 1) >> self._shift) + 1):
+            page = self._page(pfn)
+            if page is None:
+                return None
+            parts += page[: size - len(parts)]
+        return memoryview(parts).toreadonly()
+
+    def _page(self, pfn: int) -> memoryview | None:
+        page = self._cache.get(pfn)
+        if page is not None:
+            self._cache.move_to_end(pfn)
+            return page
+        page = self._pages.read(pfn)
+        if page is None:
+            return None
+        self._cache[pfn] = page
+        if len(self._cache) > _CACHED_PAGES:
+            self._cache.popitem(last=False)
+        return page
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.extents`.
+
+        By the bitmap alone: that the file is cut off, or a page marked as not written, shows
+        only where it is read.
+        """
+        left = self._pages.count
+        for first, end in self._pages.bitmap.runs():
+            pages = min(end - first, left)
+            if not pages:
+                return
+            yield first << self._shift, pages << self._shift
+            left -= pages
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`.
+
+        Where the kernel's page size is known (``page_size_hint``), only its multiples are looked
+        at, and of each page only the start is decompressed. Pages that are damaged are passed
+        over with a problem.
+        """
+        return search(self._pages, magics)

@@ -1,0 +1,209 @@
+"""The headers of a kdump-compressed image.
+
+Source: makedumpfile diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header) and what
+crash's diskdump.c makes of it; QEMU include/sysemu/dump.h. Layouts of 64-bit little-endian
+machines, the only ones with KHO.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PAGE_SIZES, PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.images.files import FileBytes
+
+MAGIC = b"KDUMP   "
+#: The format's ancestor (kernels before 2.6.17), recognised only to say so.
+OLD_MAGIC = b"DISKDUMP"
+
+#: utsname.machine → architecture as hwpkho calls it.
+MACHINES = {b"x86_64": "x86_64", b"aarch64": "arm64"}
+#: Size of a struct elf_prstatus → architecture: QEMU gives an arm64 guest's machine as "Unknown".
+_PRSTATUS = {336: "x86_64", 392: "arm64"}
+
+#: header_version → bytes of the sub header that it has; later versions only add to it.
+_SUB_SIZES = {0: 8, 1: 16, 2: 32, 3: 48, 4: 64, 5: 80, 6: 104}
+_NEWEST = 6
+#: Above this the number is no version but a number of the other byte order.
+_MAX_VERSION = 0xFFFF
+
+# signature, version, utsname (six times 65 bytes), timestamp; then status, block_size,
+# sub_hdr_size, bitmap_blocks, max_mapnr and five counters that say nothing about the layout.
+_HEADER = struct.Struct("<8si390s6x16xIiiII20x")
+_MACHINE = slice(4 * 65, 5 * 65)
+# phys_base, dump_level, split, start_pfn, end_pfn, then offset and size of vmcoreinfo, notes and
+# eraseinfo, then start, end and max_mapnr anew, with 64 bits also where `long` has fewer.
+_SUB = struct.Struct("<QiiQQQQQQQQQQQ")
+
+# An Elf64_Nhdr (sizes of name and description, type) and the name "CORE".
+_NOTE = struct.Struct("<III4s4x")
+
+#: One page descriptor: offset and size of the data, flags, page flags (always 0).
+DESC = struct.Struct("<QIIQ")
+#: The flag of a page, or of the whole dump, that the writer had no space left for.
+INCOMPLETE = 0x8
+
+_MAX_VMCOREINFO = 1 << 20
+_PAGESIZE = re.compile(rb"^PAGESIZE=([0-9]{4,6})$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class KdumpHeader:
+    """Where things are in the image; offsets and sizes in bytes, ends exclusive.
+
+    Attributes:
+        block_size: Size of a page of the dump.
+        bitmap: Offset of the bitmap of dumped pages (the second one where there are two).
+        table: Offset of the page descriptors.
+        first_pfn: First page frame that this file has descriptors for (not 0: a split dump).
+        end_pfn: One past the last such.
+        arch: As :class:`hwpkho.images.base.Source` has it.
+        vmcoreinfo: Text of the VMCOREINFO note, empty where there is none.
+        page_size: The kernel's page size if the image tells: see :func:`read_header`.
+        incomplete: The writer ran out of space and says so.
+    """
+
+    block_size: int
+    bitmap: int
+    table: int
+    first_pfn: int
+    end_pfn: int
+    arch: str | None
+    vmcoreinfo: bytes
+    page_size: int | None
+    incomplete: bool
+
+
+def read_header(file: FileBytes) -> KdumpHeader:
+    """Read and check the headers.
+
+    A block is as large as a page of the kernel where makedumpfile wrote the dump. QEMU takes
+    64 KiB for every arm64 guest, whatever the guest's pages are, so such a dump (it has no
+    utsname but the machine) tells a page size only through ``PAGESIZE=`` in its VMCOREINFO.
+
+    Raises InputError where a field makes no sense or the bitmaps are not in the file.
+    """
+    name = printable(file.path)
+    raw = bytes(file.read(0, _HEADER.size))
+    if raw[:8] == OLD_MAGIC:
+        raise InputError(f"{name}: a diskdump of a 2.6 kernel at offset 0, expected a kdump")
+    if len(raw) < _HEADER.size:
+        raise InputError(
+            f"{name}: kdump header at offset 0: {len(raw)} bytes, expected {_HEADER.size}"
+        )
+    _, version, utsname, status, block, sub_blocks, bitmap_blocks, pages = _HEADER.unpack(raw)
+    if not 0 <= version <= _MAX_VERSION:
+        raise InputError(
+            f"{name}: kdump header version {version} at offset 8, expected 1 to {_NEWEST} "
+            f"(little endian)"
+        )
+    if block not in PAGE_SIZES:
+        raise InputError(f"{name}: block size {block} at offset 428, expected 4096, 16384 or 65536")
+    if sub_blocks < 1:
+        raise InputError(
+            f"{name}: sub header size {sub_blocks} blocks at offset 432, expected at least 1"
+        )
+    sub = _sub_header(file, min(version, _NEWEST), block, name)
+    split, start, end, info_at, info_size = sub[2], sub[3], sub[4], sub[5], sub[6]
+    if version >= _NEWEST:
+        start, end, pages = sub[11:14]
+    bitmap, table = _layout(name, file.size, block, sub_blocks, bitmap_blocks, pages)
+    first, stop = 0, min(pages, PHYS_END // block)
+    if split:
+        if start > end:
+            raise InputError(f"{name}: split dump of page frames {start} to {end}")
+        first, stop = start, min(end, stop)
+    machine = utsname[_MACHINE].split(b"\0")[0]
+    vmcoreinfo = _optional(file, info_at, min(info_size, _MAX_VMCOREINFO))
+    return KdumpHeader(
+        block_size=block,
+        bitmap=bitmap,
+        table=table,
+        first_pfn=min(first, stop),
+        end_pfn=stop,
+        arch=MACHINES.get(machine) or _arch_of_notes(file, sub[7], sub[8]),
+        vmcoreinfo=vmcoreinfo,
+        page_size=_page_size(block, vmcoreinfo, bool(utsname[0])),
+        incomplete=bool(status & INCOMPLETE),
+    )
+
+
+def _optional(file: FileBytes, offset: int, size: int) -> bytes:
+    """Return what a file can also be read without; empty where it has none, or not all of it."""
+    if not offset or offset + size > file.size:
+        return b""
+    try:
+        return bytes(file.read(offset, size))
+    except InputError:  # a gap of a flattened file
+        return b""
+
+
+def _arch_of_notes(file: FileBytes, offset: int, size: int) -> str | None:
+    """Tell the architecture by the size of the first note where that is the registers of a CPU."""
+    note = _optional(file, offset, min(size, _NOTE.size))
+    if len(note) < _NOTE.size:
+        return None
+    name_size, desc_size, kind, name = _NOTE.unpack(note)
+    return _PRSTATUS.get(desc_size) if (name_size, kind, name) == (5, 1, b"CORE") else None
+
+
+def columns(descriptors: bytes | memoryview) -> tuple[array[int], array[int]]:
+    """Return the offsets, and the sizes with the flags in their upper half, of descriptors."""
+    cells = array("Q", bytes(descriptors))
+    if sys.byteorder == "big":
+        cells.byteswap()
+    return cells[0::3], cells[1::3]
+
+
+def _sub_header(file: FileBytes, version: int, block: int, name: str) -> tuple[int, ...]:
+    size = _SUB_SIZES[version]
+    raw = bytes(file.read(block, size))
+    if len(raw) < size:
+        raise InputError(
+            f"{name}: kdump sub header at offset {block}: {len(raw)} bytes, expected {size}"
+        )
+    return _SUB.unpack(raw.ljust(_SUB.size, b"\0"))
+
+
+def _layout(
+    name: str, file_size: int, block: int, sub_blocks: int, bitmap_blocks: int, pages: int
+) -> tuple[int, int]:
+    """Return the offsets of the bitmap of dumped pages and of the descriptors."""
+    begin = (1 + sub_blocks) * block
+    table = begin + bitmap_blocks * block
+    if table > file_size:
+        raise InputError(
+            f"{name}: the bitmaps ({bitmap_blocks} blocks at offset 0x{begin:x}) reach past the "
+            f"end of the file ({file_size} bytes)"
+        )
+    if not pages:
+        raise InputError(f"{name}: the kdump header announces no page frames (max_mapnr 0)")
+    needed = -(-pages // (8 * block))
+    if bitmap_blocks >= 2 * needed:
+        if bitmap_blocks % 2:
+            raise InputError(
+                f"{name}: {bitmap_blocks} bitmap blocks at offset 436, expected two halves"
+            )
+        return begin + bitmap_blocks // 2 * block, table
+    if bitmap_blocks < needed:
+        raise InputError(
+            f"{name}: {bitmap_blocks} bitmap blocks at offset 436, but {pages} page frames need "
+            f"{2 * needed}"
+        )
+    return begin, table
+
+
+def _page_size(block: int, vmcoreinfo: bytes, by_kernel: bool) -> int | None:
+    match = _PAGESIZE.search(vmcoreinfo)
+    if match is not None and int(match[1]) in PAGE_SIZES:
+        return int(match[1])
+    return block if by_kernel or block < PAGE_SIZES[-1] else None

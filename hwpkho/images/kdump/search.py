@@ -1,0 +1,151 @@
+"""Search of a kdump-compressed image for pages that begin with a magic.
+
+The search goes over the descriptors, which name the data; page frames are worked out for hits
+only. A budget in decompressed bytes, a multiple of the file's size, bounds what it costs: honest
+images stay far below it, as equal descriptors and equal small contents are looked at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.image import PAGE_DAMAGED
+from hwpkho.errors import InputError
+from hwpkho.images.base import MIN_PAGE
+from hwpkho.images.kdump import decompress
+from hwpkho.images.kdump.decompress import DamagedPageError
+from hwpkho.images.kdump.header import DESC, columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.images.kdump.pages import Pages
+
+#: Descriptors that are taken at once; QEMU guests have long runs of the same one.
+_BATCH = 512
+#: What is remembered of data seen before: that many places, and contents up to so many bytes.
+_MEMO = 4096
+_SMALL = 512
+#: The budget: so many bytes, and so many times the file.
+_BASE, _RATIO = 64 << 20, 128
+#: What a look at a page, a damaged page, and a hit in data that was seen before take of the
+#: budget beside the bytes decompressed: what each costs in time.
+_LOOK, _DAMAGED, _HIT_AGAIN = 2048, 16 << 10, 64 << 10
+
+_NONE: tuple[int, ...] = ()
+
+
+def search(pages: Pages, magics: tuple[bytes, ...]) -> Iterator[int]:
+    """Yield the physical addresses of the pages that begin with one of ``magics``.
+
+    Raises InputError where the budget is used up, or a library is not installed.
+    """
+    return _Search(pages, magics).run()
+
+
+class _Search:
+    def __init__(self, pages: Pages, magics: tuple[bytes, ...]) -> None:
+        self.pages = pages
+        self.magics = magics
+        self.length = max(map(len, magics))
+        block = pages.block_size
+        self.starts = range(0, block, min(pages.page_size_hint or MIN_PAGE, block))
+        self.seen: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.small: dict[tuple[int, bytes], tuple[int, ...]] = {}
+        self.budget = _BASE + _RATIO * pages.file.size
+        self.damaged = 0
+        self.first_damaged: DamagedPageError | None = None
+
+    def run(self) -> Iterator[int]:
+        pages = self.pages
+        for first, raw in self.batches():
+            offsets, words = columns(raw)
+            equal = raw[DESC.size :] == raw[: -DESC.size]
+            if equal and not self.look(offsets[0], words[0]):
+                continue
+            for i, (offset, word) in enumerate(zip(offsets, words, strict=True)):
+                for start in self.look(offset, word):
+                    yield pages.bitmap.select(first + i) * pages.block_size + start
+        if self.first_damaged is not None:
+            more = f", as were {self.damaged - 1} more" if self.damaged > 1 else ""
+            message = f"{self.first_damaged}; it was passed over{more}"
+            pages.problems.append(problem(PAGE_DAMAGED, message))
+
+    def batches(self) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(index of the first, raw descriptors)`` of what the file has of the table."""
+        pages, done = self.pages, 0
+        table, end = pages.table, pages.table + pages.count * DESC.size
+        for start, stop in pages.file.data_ranges():
+            if start >= end:
+                return
+            first = max((max(start, table) - table) // DESC.size, done)
+            done = max(done, -(-(min(stop, end) - table) // DESC.size))
+            for index in range(first, done, _BATCH):
+                n = min(_BATCH, done - index)
+                raw = pages.bytes_at(table + index * DESC.size, n * DESC.size)
+                if raw is not None:
+                    yield index, bytes(raw)
+                    continue
+                for k in range(index, index + n):  # one at the edge of a gap
+                    raw = pages.bytes_at(table + k * DESC.size, DESC.size)
+                    if raw is not None:
+                        yield k, bytes(raw)
+
+    def look(self, offset: int, word: int) -> tuple[int, ...]:
+        """Return where in its page the data that a descriptor names has a magic."""
+        known = self.seen.get((offset, word))
+        if known is None:
+            if len(self.seen) >= _MEMO:
+                self.seen.clear()
+            known = self.seen[offset, word] = self.hits(offset, word & 0xFFFF_FFFF, word >> 32)
+        elif known:
+            self.spend(_HIT_AGAIN, offset)
+        return known
+
+    def spend(self, amount: int, offset: int) -> None:
+        """Take from the budget. Raises InputError where it is used up."""
+        self.budget -= amount
+        if self.budget < 0:
+            raise InputError(
+                f"{self.pages.name}: its page descriptors name damaged data, the same data over "
+                f"and over, or more than {_RATIO} times the size of the file; this is no memory "
+                f"image (offset 0x{offset:x})"
+            )
+
+    def hits(self, offset: int, size: int, flags: int) -> tuple[int, ...]:
+        self.spend(_LOOK, offset)
+        try:
+            data = self.pages.page_data(offset, size, flags)
+            return _NONE if data is None else self.compare(offset, data, flags)
+        except ImportError as error:
+            raise self.pages.not_installed(flags) from error
+        except DamagedPageError as error:
+            self.pass_over(error, offset)
+        except ValueError as error:
+            self.pass_over(self.pages.damaged(offset, size, flags, str(error)), offset)
+        return _NONE
+
+    def pass_over(self, error: DamagedPageError, offset: int) -> None:
+        self.spend(_DAMAGED, offset)
+        self.damaged += 1
+        if self.first_damaged is None:
+            self.first_damaged = error
+
+    def compare(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
+        magics, block = self.magics, self.pages.block_size
+        if len(self.starts) == 1:
+            head = decompress.head(flags, data, self.length)
+            if head is not None:
+                return (0,) if head.startswith(magics) else _NONE
+        key = (flags, bytes(data)) if len(data) <= _SMALL else None
+        if key is not None and key in self.small:
+            return self.small[key]
+        self.spend(decompress.cost(flags, data, block), offset)
+        page = decompress.expand(flags, data, block)
+        hits = tuple(s for s in self.starts if bytes(page[s : s + self.length]).startswith(magics))
+        if key is not None:
+            if len(self.small) >= _MEMO:
+                self.small.clear()
+            self.small[key] = hits
+        return hits

@@ -1,0 +1,121 @@
+"""Sources made of others: several images of one machine, and copies of single structures."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+from hwpkho.images.base import MIN_PAGE, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class CombinedSource(Source):
+    """Several images of one machine at one moment.
+
+    A byte that more than one of them holds must be the same in all; this is checked where it is
+    read.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Raises InputError where the images are of different machines."""
+        self._sources = sources
+        self.name = ", ".join(s.name for s in sources)
+        for attribute in ("arch", "page_size_hint"):
+            told = {v for s in sources if (v := getattr(s, attribute)) is not None}
+            if len(told) > 1:
+                raise InputError(
+                    f"{self.name}: the images state different {attribute}: "
+                    f"{', '.join(map(str, sorted(told)))}"
+                )
+            setattr(self, attribute, next(iter(told), None))
+        self.vmcoreinfo = next((s.vmcoreinfo for s in sources if s.vmcoreinfo), b"")
+        self.to_load = any(s.to_load for s in sources)
+        self.problems = [p for s in sources for p in s.problems]
+
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.read`; InputError where two images disagree."""
+        found, holder = None, ""
+        for source in self._sources:
+            data = source.read(phys, size)
+            if data is None:
+                continue
+            if found is not None and data != found:
+                raise InputError(
+                    f"{holder} and {source.name} hold different bytes at 0x{phys:x}: not one "
+                    "machine at one moment"
+                )
+            found, holder = data, source.name
+        if found is None and size > MIN_PAGE:
+            return self._join(phys, size)
+        return found
+
+    def _join(self, phys: int, size: int) -> memoryview | None:
+        """Put a range together that no image holds whole, page by page."""
+        parts = bytearray()
+        at, end = phys, phys + size
+        while at < end:
+            n = min(end, (at & -MIN_PAGE) + MIN_PAGE) - at
+            data = self.read(at, n)
+            if data is None:
+                return None
+            parts += data
+            at += n
+        return memoryview(bytes(parts))
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`."""
+        last = -1
+        for phys in heapq.merge(*(s.find_pages(*magics) for s in self._sources)):
+            if phys != last:
+                yield phys
+            last = phys
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.extents`."""
+        start = end = -1
+        for a, n in heapq.merge(*(s.extents() for s in self._sources)):
+            if a > end:
+                if end > start:
+                    yield start, end - start
+                start, end = a, a + n
+            else:
+                end = max(end, a + n)
+        if end > start:
+            yield start, end - start
+
+    def close(self) -> None:
+        """Close all of them."""
+        for source in self._sources:
+            source.close()
+
+
+class PieceSource(Source):
+    """Copies of single structures at known addresses, as debugfs gives them."""
+
+    def __init__(self, name: str, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Take ``(phys, bytes)`` pieces."""
+        self.name = name
+        self._pieces = sorted(pieces)
+
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.read`."""
+        for start, data in self._pieces:
+            if start <= phys and phys + size <= start + len(data):
+                return memoryview(data)[phys - start : phys - start + size]
+        return None
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`."""
+        for start, data in self._pieces:
+            if not start % MIN_PAGE and data.startswith(magics):
+                yield start
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.extents`; pieces that touch are not merged."""
+        return ((start, len(data)) for start, data in self._pieces if data)
+
+    def close(self) -> None:
+        """See :meth:`Source.close`; no file is open."""

@@ -1,0 +1,98 @@
+"""Raw memory: ``FILE@0xBASE``, and folders of ``0xADDR.bin`` segments."""
+
+from __future__ import annotations
+
+import re
+import resource
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base import sparse
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.images.extents import MappedSource
+from hwpkho.images.files import FileBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_AT_BASE = re.compile(r"(?P<path>.+)@(?P<base>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})", re.DOTALL)
+_SEGMENT = re.compile(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
+
+
+def split_base(spec: str) -> tuple[str, int] | None:
+    """Split ``FILE@0xBASE`` into the path and the physical address (bytes), else None.
+
+    A file that really has such a name wins.
+    """
+    match = _AT_BASE.fullmatch(spec)
+    if match is None or Path(spec).exists():
+        return None
+    base = int(match["base"], 0) if match["base"][:2] in ("0x", "0X") else int(match["base"])
+    return match["path"], base
+
+
+def open_raw(path: str, base: int) -> MappedSource:
+    """Open a file whose first byte is physical address ``base``.
+
+    Raises InputError where it is empty or would reach past 2^64.
+    """
+    file = FileBytes(path)
+    name = f"{printable(path)}@0x{base:x}"
+    if not file.size:
+        raise InputError(f"{name}: the file is empty")
+    if base + file.size > 1 << 64:
+        raise InputError(f"{name}: {file.size} bytes from there reach past 2^64")
+    return MappedSource(name, [file], [base], [file.size], [0])
+
+
+def segment_files(folder: Path) -> list[tuple[int, Path]]:
+    """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending."""
+    return sorted((int(m[1], 16), p) for p in folder.iterdir() if (m := _SEGMENT.fullmatch(p.name)))
+
+
+def open_segments(folder: Path) -> MappedSource:
+    """Open a folder of ``0xADDR.bin`` files.
+
+    Raises InputError where none holds a byte, or two of them overlap.
+    """
+    found = segment_files(folder)
+    _allow_open_files(len(found))
+    files = [FileBytes(str(path), inside=True) for _, path in found]
+    end, before = -1, ""
+    for (phys, path), file in zip(found, files, strict=True):
+        if phys < end:
+            raise InputError(f"{printable(str(path))}: overlaps {printable(before)}")
+        end, before = phys + file.size, path.name
+    if not any(f.size for f in files):
+        raise InputError(f"{printable(str(folder))}: the segments are empty")
+    return MappedSource(
+        printable(str(folder)),
+        files,
+        [phys for phys, _ in found],
+        [f.size for f in files],
+        [0] * len(found),
+        list(range(len(found))),
+    )
+
+
+def _allow_open_files(count: int) -> None:
+    """A mapping holds a descriptor: ask for as many as there are segments."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and count + 64 > soft:
+        wanted = count + 64 if hard == resource.RLIM_INFINITY else min(count + 64, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def is_segment_name(name: str) -> bool:
+    """Tell whether a file of this name in a folder is taken as a segment of memory."""
+    return _SEGMENT.fullmatch(name) is not None
+
+
+def write_segments(
+    folder: Path, extents: Iterable[tuple[int, Sequence[bytes | memoryview]]]
+) -> None:
+    """Write each extent ``(phys, parts)`` to ``0xADDR.bin`` in a folder that is there."""
+    for phys, parts in extents:
+        with (folder / f"0x{phys:x}.bin").open("wb") as out:
+            sparse.write(out, parts)

@@ -1,0 +1,130 @@
+"""A source that remembers what was read of another one: what a capture has to keep.
+
+What a reader only looks at (:meth:`Source.look`) is kept where it turns out to count: pages that
+were freed and hold something else by now are nobody's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.images.base import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Physical address and bytes.
+_Piece = tuple[int, memoryview]
+
+
+class Recorder(Source):
+    """Passes everything on to ``inner`` and notes each range that was read and is there.
+
+    What is only looked through (:meth:`Source.peek`, the search for page starts) is not noted.
+
+    Attributes:
+        ranges: ``(phys, size)`` of the reads, bytes → what was read.
+        looked: Likewise, of what was only looked at.
+        held: ``(phys, size)``, bytes, of what has to be there with any content.
+    """
+
+    def __init__(self, inner: Source) -> None:
+        """Take the source to be watched."""
+        self.inner = inner
+        self.name = inner.name
+        self.arch = inner.arch
+        self.vmcoreinfo = inner.vmcoreinfo
+        self.page_size_hint = inner.page_size_hint
+        self.handover_note = inner.handover_note
+        self.problems = inner.problems
+        self.ranges: dict[tuple[int, int], memoryview] = {}
+        self.looked: dict[tuple[int, int], memoryview] = {}
+        self.held: set[tuple[int, int]] = set()
+
+    def read(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.read`."""
+        data = self.inner.read(phys, size)
+        if data is not None and size > 0:
+            self.ranges[phys, size] = data
+        return data
+
+    def peek(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.peek`."""
+        return self.inner.peek(phys, size)
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.look`."""
+        data = self.inner.read(phys, size)
+        if data is not None and size > 0:
+            self.looked[phys, size] = data
+        return data
+
+    def keep(self, phys: int, size: int) -> None:
+        """See :meth:`Source.keep`."""
+        self.ranges[phys, size] = self.looked[phys, size]
+
+    def hold(self, phys: int, size: int) -> None:
+        """See :meth:`Source.hold`."""
+        self.held.add((phys, size))
+
+    def keep_all(self) -> None:
+        """Keep also what was only looked at, in place of what is held."""
+        self.ranges = self.looked | self.ranges
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`."""
+        return self.inner.find_pages(*magics)
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.extents`."""
+        return self.inner.extents()
+
+    def close(self) -> None:
+        """Close the source that is watched."""
+        self.inner.close()
+
+    def kept(self, page_size: int, *, scrub: bool) -> list[tuple[int, list[bytes | memoryview]]]:
+        """Return ``(phys, parts)`` of every page of ``page_size`` bytes that was read, neighbours
+        joined.
+
+        With ``scrub`` the bytes of a page that nobody read are zeros; those that are only held are
+        so in any case. Of a page that is not there whole, only what was read or held is kept. The
+        bytes are those of the reads, also where the memory of a running machine has changed since.
+        """
+        pages: dict[int, list[_Piece]] = {}
+        held = ((phys, size, memoryview(bytes(size))) for phys, size in self.held)
+        read = ((phys, size, data) for (phys, size), data in self.ranges.items())
+        for phys, size, data in (*held, *read):
+            for page in range(phys & -page_size, phys + size, page_size):
+                start, end = max(phys, page), min(phys + size, page + page_size)
+                pages.setdefault(page, []).append((start, data[start - phys : end - phys]))
+        extents: list[tuple[int, list[bytes | memoryview]]] = []
+        end = -1
+        for page in sorted(pages):
+            for phys, part in self._page(page, page_size, pages[page], scrub=scrub):
+                if phys == end:
+                    extents[-1][1].append(part)
+                else:
+                    extents.append((phys, [part]))
+                end = phys + len(part)
+        return extents
+
+    def _page(
+        self, page: int, page_size: int, pieces: list[_Piece], *, scrub: bool
+    ) -> Iterator[tuple[int, bytes | memoryview]]:
+        whole = self.inner.peek(page, page_size)
+        out = bytearray(page_size) if scrub or whole is None else bytearray(whole)
+        for start, data in pieces:
+            out[start - page : start - page + len(data)] = data
+        if whole is not None:
+            yield page, bytes(out)
+            return
+        at = end = 0
+        for start, data in sorted(pieces, key=lambda p: p[0]):
+            skip = start - page
+            if skip > end:
+                if end > at:
+                    yield page + at, bytes(out[at:end])
+                at = skip
+            end = max(end, skip + len(data))
+        yield page + at, bytes(out[at:end])

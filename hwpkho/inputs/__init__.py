@@ -1,0 +1,1 @@
+"""What the user named: recognised by content, and read into one case."""

@@ -1,0 +1,36 @@
+"""One case given as one argument: its pieces are joined with ``+``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+from hwpkho.images import raw
+
+
+def split(argument: str) -> list[str]:
+    """Return the inputs that ``A+B`` names.
+
+    Names that hold a ``+`` themselves are recognised where they exist, the longest first. Raises
+    UsageError for an empty piece.
+    """
+    words = argument.split("+")
+    pieces: list[str] = []
+    at = 0
+    while at < len(words):
+        ends = range(len(words), at, -1)
+        end = next((e for e in ends if _exists("+".join(words[at:e]))), at + 1)
+        pieces.append("+".join(words[at:end]))
+        at = end
+    if not all(pieces):
+        raise UsageError(f"'{printable(argument[:80])}': a piece between '+' is empty")
+    return pieces
+
+
+def _exists(spec: str) -> bool:
+    located = raw.split_base(spec)
+    try:
+        return bool(spec) and Path(located[0] if located else spec).exists()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,1 @@
+"""What the next kernel will do with a handover and with each PFN."""

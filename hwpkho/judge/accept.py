@@ -1,0 +1,177 @@
+"""Which findings count: codes selected and ignored, and a baseline of accepted ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.codes import names
+from hwpkho.codes.policy import BASELINE_STALE
+from hwpkho.judge import baseline
+from hwpkho.judge.case_result import CaseResult, FailOn, Suppressed, fails
+from hwpkho.judge.result import Finding, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwpkho.judge.result import Validation
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What counts.
+
+    Attributes:
+        select: Ids that count at all, None: all.
+        ignore: Ids that do not count.
+        baseline: Accepted findings.
+        fail_on: From which severity on a finding makes the case fail.
+        baseline_file: Where the baseline was read.
+    """
+
+    select: frozenset[str] | None = None
+    ignore: frozenset[str] = frozenset()
+    baseline: tuple[baseline.Entry, ...] = ()
+    fail_on: FailOn = "error"
+    baseline_file: str | None = None
+
+
+def acceptance(
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    baseline_file: str | None = None,
+    fail_on: FailOn = "error",
+) -> Acceptance:
+    """Return what the user's words mean.
+
+    ``select`` and ``ignore`` are comma separated lists of codes, names and prefixes. Raises
+    UsageError for an unknown code, InputError for a baseline that cannot be read.
+    """
+    select = tuple(select)
+    entries: tuple[baseline.Entry, ...] = ()
+    if baseline_file is not None:
+        entries = baseline.parse(_read(baseline_file), printable(baseline_file))
+    return Acceptance(
+        names.matching(select) if select else None,
+        names.matching(ignore),
+        entries,
+        fail_on,
+        baseline_file,
+    )
+
+
+def _read(path: str) -> bytes:
+    with os.fdopen(opening.stream(path), "rb") as file:
+        return file.read(baseline.MAX_SIZE + 1)
+
+
+def apply(
+    validation: Validation,
+    accepted: Acceptance,
+    case: str,
+    inputs: tuple[str, ...],
+    memmaps: tuple[str, ...],
+) -> CaseResult:
+    """Return the result of a case: its findings divided into those that count and the others."""
+    kept: list[Finding] = []
+    suppressed: list[Suppressed] = []
+    used: set[int] = set()
+    for f in validation.findings:
+        number = baseline.match(accepted.baseline, f, case)
+        if accepted.select is not None and f.code not in accepted.select:
+            suppressed.append(Suppressed(f, "select"))
+        elif f.code in accepted.ignore:
+            suppressed.append(Suppressed(f, "ignore"))
+        elif number is not None:
+            suppressed.append(Suppressed(f, "baseline", accepted.baseline[number].reason))
+        else:
+            kept.append(f)
+        if number is not None:
+            used.add(number)
+    return CaseResult(
+        case,
+        int(any(fails(f, accepted.fail_on) for f in kept)),
+        inputs,
+        memmaps,
+        accepted.fail_on,
+        replace(validation, findings=tuple(kept)),
+        None,
+        tuple(suppressed),
+        frozenset(used),
+    )
+
+
+def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
+    """Return a note for each baseline entry that met nothing in ``results``.
+
+    An entry for a case that was not judged says nothing and is not stale.
+    """
+    used: set[int] = set()
+    cases: set[str] = set()
+    for result in results:
+        used |= result.used
+        if result.validation is not None:
+            cases.add(result.case)
+    return stale_entries(accepted, used, cases)
+
+
+def stale_entries(accepted: Acceptance, used: set[int], cases: set[str]) -> list[Finding]:
+    """Return a note for each baseline entry not ``used`` although its case is among ``cases``."""
+    if BASELINE_STALE.id in accepted.ignore or not cases:
+        return []
+    if accepted.select is not None and BASELINE_STALE.id not in accepted.select:
+        return []
+    return [
+        finding(BASELINE_STALE, f"baseline entry {number} ({entry}) meets no finding")
+        for number, entry in enumerate(accepted.baseline, 1)
+        if number - 1 not in used and (entry.case is None or entry.case in cases)
+    ]
+
+
+def with_stale(result: CaseResult, accepted: Acceptance) -> CaseResult:
+    """Return the result of a single case with a note for each stale entry of the baseline."""
+    notes = stale(accepted, [result])
+    if not notes or result.validation is None:
+        return result
+    findings = (*result.validation.findings, *notes)
+    return replace(
+        result,
+        exit=max(result.exit, int(any(result.fails(f) for f in notes))),
+        validation=replace(result.validation, findings=findings),
+    )
+
+
+def write_baseline(
+    path: str, results: Iterable[CaseResult], reason: str, accepted: Acceptance, *, batch: bool
+) -> None:
+    """Write a baseline that accepts what makes ``results`` fail, and what was accepted before.
+
+    ``reason`` stands beside each new entry; in a ``batch`` an entry is for its case alone. A file
+    that exists is only replaced where it is the baseline that was read. Raises UsageError or
+    InputError where it cannot be written.
+    """
+    write_entries(path, as_entries(results, reason, batch=batch), accepted)
+
+
+def write_entries(path: str, entries: Iterable[baseline.Entry], accepted: Acceptance) -> None:
+    """Write what was accepted before and ``entries``, as :func:`write_baseline` does."""
+    from hwpkho.base import output
+
+    with output.file(path, force=path == accepted.baseline_file) as stream:
+        stream.write(baseline.build([*accepted.baseline, *entries]).encode())
+
+
+def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:
+    """Return entries that accept every finding that makes one of ``results`` fail."""
+    return [
+        baseline.Entry(
+            f.code, printable(reason.strip()), f.first, f.last, f.phys, r.case if batch else None
+        )
+        for r in results
+        if r.validation
+        for f in r.validation.findings
+        if r.fails(f)
+    ]

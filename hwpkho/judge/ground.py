@@ -1,0 +1,143 @@
+"""What a handover is judged against: the next kernel, and the memory it will have."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import page_shift
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.view.regions import Frames, Regions
+
+#: SECTION_SIZE_BITS by page size: arch/arm64/include/asm/sparsemem.h,
+#: arch/x86/include/asm/sparsemem.h.
+_SECTION_BITS = {4096: 27, 16384: 27, 65536: 29}
+#: sizeof(struct page) on both architectures, bytes.
+_PAGE_STRUCT = 64
+
+
+#: First and last frames of runs, ascending.
+_Frames = tuple["array[int]", "array[int]"]
+
+
+@dataclass(slots=True)
+class Ground:
+    """The next kernel as far as it is known.
+
+    Attributes:
+        page_size: Bytes.
+        consumer: KHO version that it speaks, 4 for kho-v4.
+        regions: What its memory is, None where no map was given.
+        kho: What ``kho=`` of its command line says, None where that is not told.
+        problems: What is odd about its memory and command line.
+        frames: Its memory in page frames.
+    """
+
+    page_size: int
+    consumer: int = 4
+    regions: Regions | None = None
+    kho: bool | None = None
+    problems: tuple[Problem, ...] = ()
+    frames: Frames | None = None
+    _ram: _Frames = field(default_factory=lambda: (array("Q"), array("Q")), repr=False)
+    _possible: _Frames = field(default_factory=lambda: (array("Q"), array("Q")), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.regions is None:
+            return
+        self.frames = self.regions.frames(self.page_size)
+        self._ram = _of_kinds(self.frames, ("ram", "in-use"))
+        self._possible = _of_kinds(self.frames, ("ram", "in-use", "unknown"))
+
+    @property
+    def gaps(self) -> bool:
+        """Whether lines of the map are lost, so that more than is known may be RAM."""
+        return self.frames is not None and "unknown" in self.frames.kind
+
+    @property
+    def kho_off(self) -> bool:
+        """Whether the next kernel is told to ignore any handover (kho=off)."""
+        return self.kho is False
+
+    def ram(self) -> Iterator[tuple[int, int]]:
+        """Yield the frames that are RAM, those in use included: first and last, ascending."""
+        return zip(*self._ram, strict=True)
+
+    def ram_pages(self) -> int:
+        """Return how many frames are RAM, those in use included."""
+        return sum(b - a + 1 for a, b in zip(*self._ram, strict=True))
+
+    def possible_pages(self) -> int:
+        """Return how many frames may be RAM: also those of which the map's lines are lost."""
+        return sum(b - a + 1 for a, b in zip(*self._possible, strict=True))
+
+    def page_structs(self) -> int:
+        """Return how many bytes of struct page the next kernel allocates before all else.
+
+        0 where that is not known: without a map.
+        """
+        return _PAGE_STRUCT * sum(b - a + 1 for a, b in self.section_holes())
+
+    def outside(self, phys: int, size: int = 1) -> bool:
+        """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM.
+
+        Nothing is known of memory in a gap of the map.
+        """
+        return self.frames is not None and not self._within(self._possible, phys, size)
+
+    def in_gap(self, phys: int, size: int = 1) -> bool:
+        """Tell whether the map has lost lines about some of ``size`` bytes from ``phys``."""
+        return not self.outside(phys, size) and not self._within(self._ram, phys, size)
+
+    def _within(self, frames: _Frames, phys: int, size: int) -> bool:
+        shift = page_shift(self.page_size)
+        first, last = frames
+        i = bisect_right(first, phys >> shift) - 1
+        return i >= 0 and (phys + size - 1) >> shift <= last[i]
+
+    def parts(self, bits: int) -> Iterator[int]:
+        """Yield the starts of the naturally aligned ``1 << bits`` bytes that may hold RAM."""
+        step, following = bits - page_shift(self.page_size), 0
+        for a, b in zip(*self._possible, strict=True):
+            for part in range(max(a >> step, following), (b >> step) + 1):
+                yield part << bits
+            following = (b >> step) + 1
+
+    def section_holes(self, *, possible: bool = False) -> Iterator[tuple[int, int]]:
+        """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
+
+        Every frame of such a section has a struct page, RAM or not. ``possible``: also of those
+        in which the map has lost lines.
+        """
+        pages = _SECTION_BITS[self.page_size] - page_shift(self.page_size)
+        start = end = -1
+        for a, b in zip(*(self._possible if possible else self._ram), strict=True):
+            low, high = a >> pages << pages, ((b >> pages) + 1 << pages) - 1
+            if low > end + 1:
+                if end >= 0:
+                    yield start, end
+                start, end = low, high
+            else:
+                end = max(end, high)
+        if end >= 0:
+            yield start, end
+
+
+def _of_kinds(frames: Frames, kinds: Collection[str]) -> _Frames:
+    """Return the runs of frames of some kinds, neighbours joined."""
+    first, last = array("Q"), array("Q")
+    for a, b, kind in zip(frames.first, frames.last, frames.kind, strict=True):
+        if kind not in kinds:
+            continue
+        if last and last[-1] + 1 == a:
+            last[-1] = b
+        else:
+            first.append(a)
+            last.append(b)
+    return first, last

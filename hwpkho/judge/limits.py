@@ -1,0 +1,88 @@
+"""Limits that the user sets on a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import page_shift
+from hwpkho.codes import policy as codes
+from hwpkho.judge.result import Finding, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.judge.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a list may at most hold; None: no limit.
+
+    Attributes:
+        pages: Distinct PFNs.
+        fraction: Part of RAM, 0 to 1; needs a memory map.
+        per_gib: Distinct PFNs in one naturally aligned GiB.
+    """
+
+    pages: int | None = None
+    fraction: float | None = None
+    per_gib: int | None = None
+
+
+def judge(
+    pfns: PfnSet, limits: Limits, ground: Ground, *, unread: bool = False
+) -> Iterator[Finding]:
+    """Yield what exceeds the limits, and which cannot be checked.
+
+    ``unread``: there is a list, but it cannot be read.
+    """
+    if unread:
+        for name, limit in (
+            ("--max-pages", limits.pages),
+            ("--max-fraction", limits.fraction),
+            ("--max-per-gib", limits.per_gib),
+        ):
+            if limit is not None:
+                yield finding(codes.SKIPPED, f"{name}: the list cannot be read")
+        return
+    counted = limits.pages is not None or limits.fraction is not None
+    pages = pfns.pages() if counted else 0
+    if limits.pages is not None and pages > limits.pages:
+        yield finding(
+            codes.MAX_PAGES,
+            f"{pages} distinct PFN{'s' * (pages != 1)}, --max-pages allows {limits.pages}",
+        )
+    if limits.fraction is not None:
+        ram = ground.ram_pages()
+        if not ram:
+            yield finding(codes.SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
+        elif pages > limits.fraction * ram and ground.gaps:
+            message = (
+                "--max-fraction: lines of the map are lost: how much RAM there is is not known"
+            )
+            yield finding(codes.SKIPPED, message)
+        elif pages > limits.fraction * ram:
+            yield finding(
+                codes.MAX_FRACTION,
+                f"{pages} of {ram} pages of RAM are {pages / ram:.4%}, --max-fraction "
+                f"allows {limits.fraction:.4%}",
+            )
+    if limits.per_gib is not None:
+        yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(ground.page_size))
+
+
+def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:
+    at = pfns.following(0)
+    while at is not None:
+        gib = at >> bits
+        end = (gib + 1) << bits
+        pages = pfns.pages(at, end - 1)
+        if pages > limit:
+            yield finding(
+                codes.MAX_PER_GIB,
+                f"{pages} PFNs in the GiB at 0x{gib << 30:x}, --max-per-gib allows {limit}",
+                pfns=(at, pfns.preceding(end - 1) or at),
+            )
+        at = pfns.following(end)

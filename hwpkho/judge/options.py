@@ -1,0 +1,43 @@
+"""What a judgement rests on beside the inputs, as the user chose it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge import limits as policy
+
+if TYPE_CHECKING:
+    from hwpkho.handover.model import Role
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateOptions:
+    """What a validation rests on beside the inputs.
+
+    Attributes:
+        case: How the inputs are read.
+        base: Of a text list's numbers without ``0x``.
+        role: Which handover counts; of a single one that tells none, its role.
+        memmaps: Files with the machine's memory map, in any form.
+        map_name: Judge by this map alone.
+        boot: Which boot of a log; a number or ``last``.
+        iomem_of: Whose /proc/iomem was given.
+        next_cmdline: The next kernel's command line.
+        consumer: KHO version that the next kernel speaks.
+        limits: The user's limits.
+        given: Names of the options that the user gave: one that nothing reads is refused.
+    """
+
+    case: CaseOptions = field(default_factory=CaseOptions)
+    base: int = 10
+    role: Role | None = None
+    memmaps: tuple[str, ...] = ()
+    map_name: str | None = None
+    boot: str | None = None
+    iomem_of: Literal["running", "next"] = "running"
+    next_cmdline: str | None = None
+    consumer: int = 4
+    limits: policy.Limits = field(default_factory=policy.Limits)
+    given: frozenset[str] = frozenset()

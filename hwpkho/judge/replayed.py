@@ -1,0 +1,110 @@
+"""What becomes of a list that the next kernel takes: what early boot holds, what is carried on.
+
+Source: the proposed consumer in mm/memory-failure.c (both revisions), which replays in a late
+initcall and then publishes a list of its own; measured on real kernels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi.hwpoison import REVISIONS
+from hwpkho.base.addresses import page_shift
+from hwpkho.codes import blob as blob_codes
+from hwpkho.codes import pfnlist as list_codes
+from hwpkho.judge.decision import Decision, spent
+from hwpkho.judge.result import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.handover.model import Handover
+    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.result import Finding, Runs
+
+#: Early boot was seen to hold pages in so much of the lowest RAM outside scratch, bytes: of 2,500
+#: random PFNs 43 were Ignored there.
+EARLY_BOOT = 32 << 20
+
+
+class Unsure(NamedTuple):
+    """PFNs that replay, but that early boot may hold: how many, the first and the last."""
+
+    pfns: int
+    first: int
+    last: int
+
+
+def publishes(h: Handover, runs: Runs) -> Decision | None:
+    """Judge what the consumer publishes in its turn, where the list itself replays.
+
+    None where at least one PFN of the list is carried on, or where that cannot be told.
+    """
+    w = h.hwpoison
+    if w is None or w.pfns is None or spent(h):
+        return None
+    if not w.pfns:
+        why = "the list is empty"
+    elif runs.rulings and all(r.verdict == "not-ram" for r in runs.rulings):
+        why = "no PFN of the list can be recorded: to the next kernel it is an empty list"
+    else:
+        return None
+    if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
+        message = f"{why}; it panics when it publishes that"
+        return Decision("crash", finding(blob_codes.NOTHING_LEFT, message, phys=w.phys))
+    # Of a list that is empty itself the reader says so already.
+    return Decision("replay", finding(blob_codes.EMPTY, why) if w.pfns else None)
+
+
+def unsure(runs: Runs, ground: Ground, handover: Handover | None) -> Unsure | None:
+    """Return the PFNs that replay in the lowest RAM outside scratch, None for none of them."""
+    limit = _limit(ground, (handover and handover.scratch and handover.scratch.areas) or ())
+    found: Unsure | None = None
+    for start, end, ruling in runs.stretches():
+        if start > limit:
+            break
+        if ruling.verdict != "replays":
+            continue
+        last = end if end <= limit else runs.pfns.preceding(limit)
+        if last is None:
+            continue
+        pages = runs.pfns.pages(start, last)
+        found = Unsure(pages + (found.pfns if found else 0), found.first if found else start, last)
+    return found
+
+
+def _limit(ground: Ground, scratch: tuple[tuple[int, int], ...]) -> int:
+    """Return the last frame of the lowest RAM, scratch not counted; -1 without a map."""
+    shift = page_shift(ground.page_size)
+    left, limit = EARLY_BOOT >> shift, -1
+    areas = sorted((a >> shift, (a + n - 1) >> shift) for a, n in scratch if n)
+    for first, last in _without(ground.ram(), areas):
+        limit = min(last, first + left - 1)
+        left -= limit - first + 1
+        if not left:
+            break
+    return limit
+
+
+def _without(
+    runs: Iterator[tuple[int, int]], areas: list[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what of ``runs`` lies in none of ``areas``: frames, inclusive, both ascending."""
+    for first, last in runs:
+        at = first
+        for low, high in areas:
+            if high < at or low > last:
+                continue
+            if low > at:
+                yield at, low - 1
+            at = max(at, high + 1)
+        if at <= last:
+            yield at, last
+
+
+def as_finding(low: Unsure) -> Finding:
+    """Return what to say of the PFNs that early boot may hold."""
+    lie = "PFN that replays lies" if low.pfns == 1 else "PFNs that replay lie"
+    span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
+    message = f"{low.pfns} {lie} in the lowest 32 MiB of RAM, where early boot allocates: {span}"
+    return finding(list_codes.EARLY_BOOT, message, pfns=(low.first, low.last))

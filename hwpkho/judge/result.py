@@ -1,0 +1,211 @@
+"""What the next kernel will do with a list: the outcome, a verdict for each PFN, the findings."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.codes import Certainty, Code, Severity
+
+Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
+Verdict = Literal[
+    "handover", "in-use", "scratch", "retired", "firmware", "device", "replays", "not-ram"
+]
+
+#: Where several fit, the first of these counts.
+VERDICTS: tuple[Verdict, ...] = (
+    "handover",
+    "in-use",
+    "scratch",
+    "retired",
+    "firmware",
+    "device",
+    "replays",
+    "not-ram",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know before the replay.
+
+    Attributes:
+        code: The registered code.
+        severity: ``error``, ``warning`` or ``note``.
+        certainty: ``measured``, ``source`` or ``policy``.
+        message: One printable line.
+        first: First PFN concerned, None where the finding is not about PFNs.
+        last: Last PFN concerned, inclusive.
+        phys: Physical address concerned, bytes.
+    """
+
+    code: str
+    severity: Severity
+    certainty: Certainty
+    message: str
+    first: int | None = None
+    last: int | None = None
+    phys: int | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the finding as it stands in ``hwpkho.validate/1``."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "certainty": self.certainty,
+            "message": self.message,
+            "first": self.first,
+            "last": self.last,
+            "phys": self.phys,
+        }
+
+
+def finding(
+    code: Code,
+    message: str,
+    *,
+    pfns: tuple[int, int] | None = None,
+    phys: int | None = None,
+    severity: Severity | None = None,
+) -> Finding:
+    """Return a :class:`Finding` of ``code``; ``pfns`` are the first and last concerned."""
+    first, last = pfns or (None, None)
+    return Finding(code.id, severity or code.severity, code.certainty, message, first, last, phys)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What holds for a run: verdict, code of the finding (None: nothing to report), and region."""
+
+    verdict: Verdict | None
+    code: str | None
+    region: str | None
+
+
+@dataclass(slots=True)
+class Extent:
+    """What all runs of one ruling have: PFNs, and the first and the last of them."""
+
+    pfns: int
+    first: int
+    last: int
+
+
+class Runs:
+    """The runs of a set of PFNs, cut where the ruling changes.
+
+    A million single pages must not be a million objects: what is kept are stretches of the set
+    under one ruling; their runs are made where they are wanted.
+
+    Args:
+        pfns: The set.
+
+    Attributes:
+        pfns: The set.
+        rulings: The distinct rulings.
+        extents: What the runs of each ruling have together.
+    """
+
+    def __init__(self, pfns: PfnSet) -> None:
+        self.pfns = pfns
+        self.rulings: list[Ruling] = []
+        self.extents: list[Extent] = []
+        self._numbers: dict[Ruling, int] = {}
+        # Of each stretch: its first and last PFN, both of the set, and the number of its ruling.
+        self._first, self._last, self._of = array("Q"), array("Q"), array("Q")
+
+    def __iter__(self) -> Iterator[tuple[int, int, Ruling]]:
+        for start, end, ruling in self.stretches():
+            for first, last in self.pfns.runs(start, end):
+                yield first, last, ruling
+
+    def stretches(self) -> Iterator[tuple[int, int, Ruling]]:
+        """Yield first and last PFN (inclusive) of each stretch, ascending, and its ruling."""
+        for first, last, number in zip(self._first, self._last, self._of, strict=True):
+            yield first, last, self.rulings[number]
+
+    def count(self) -> int:
+        """Return how many runs there are; they are counted each time."""
+        ends = zip(self._first, self._last, strict=True)
+        return sum(self.pfns.run_count(first, last) for first, last in ends)
+
+    def add(self, low: int, high: int, ruling: Ruling) -> None:
+        """Put what the set has between ``low`` and ``high`` (inclusive) under one ruling.
+
+        It is above all that was added before; where the set has nothing, nothing is added.
+        """
+        first = self.pfns.following(low) if low <= high else None
+        if first is None or first > high:
+            return
+        last = self.pfns.preceding(high) or first  # there is one, for `first` is
+        pages = self.pfns.pages(first, last)
+        number = self._numbers.setdefault(ruling, len(self.rulings))
+        if number < len(self.rulings):
+            extent = self.extents[number]
+            extent.pfns, extent.last = extent.pfns + pages, last
+        else:
+            self.rulings.append(ruling)
+            self.extents.append(Extent(pages, first, last))
+        goes_on = bool(self._of) and self._of[-1] == number
+        if goes_on and self.pfns.following(self._last[-1] + 1) == first:
+            self._last[-1] = last
+            return
+        self._first.append(first)
+        self._last.append(last)
+        self._of.append(number)
+
+    def of_code(self, code: str) -> int:
+        """Return how many PFNs have a ruling with ``code``."""
+        told = zip(self.rulings, self.extents, strict=True)
+        return sum(extent.pfns for ruling, extent in told if ruling.code == code)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
+        found: dict[str, int] = {}
+        for verdict in VERDICTS:
+            told = zip(self.rulings, self.extents, strict=True)
+            n = sum(extent.pfns for ruling, extent in told if ruling.verdict == verdict)
+            if n:
+                found[verdict] = n
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The judgement on one case.
+
+    Attributes:
+        name: The case, printable.
+        page_size: Bytes.
+        arch: What was taken for it.
+        outcome: Of the handover; None for a bare list, or where the input does not tell.
+        pfns: Distinct PFNs judged.
+        runs: Sorted, disjoint, covering exactly the distinct PFNs.
+        findings: Worst first.
+        rests_on: What the verdicts rest on, for people: one line each.
+        frames: The map they were judged by, None without one.
+        chosen: Which of several handovers this is about, None where there was no choice.
+        unsure: Of the PFNs that replay, how many lie where early boot may keep them in use; None
+            without a map.
+    """
+
+    name: str
+    page_size: int | None
+    arch: str | None
+    outcome: Outcome | None
+    pfns: int
+    runs: Runs
+    findings: tuple[Finding, ...]
+    rests_on: tuple[str, ...] = ()
+    frames: Sequence[tuple[int, int, str, str]] | None = None
+    chosen: str | None = None
+    unsure: int | None = None
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings have this severity."""
+        return sum(f.severity == severity for f in self.findings)

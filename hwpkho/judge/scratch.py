@@ -1,0 +1,129 @@
+"""What early boot needs before it reads the handover: a mapping of it, and scratch to live in.
+
+Source: kho_populate() and kho_extend_scratch() in kernel/liveupdate/kexec_handover.c, map_mem() and
+arm64_memblock_init() in arch/arm64/mm (Linux 7.3.4). The numbers are measured: bisected on the
+rig's three arm64 kernels with 1 to 3 GiB of RAM.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import ARM64_BITS, PHYS_END, align_down, align_up, union_of
+from hwpkho.codes import tracker as tracker_codes
+from hwpkho.judge.decision import Decision
+from hwpkho.judge.result import finding
+
+if TYPE_CHECKING:
+    from hwpkho.handover.model import Handover
+    from hwpkho.judge.ground import Ground
+
+#: Page tables and per-CPU areas come from scratch whatever else serves as it: bytes by page size
+#: with which all kernels of the rig died.
+_EARLY = {4096: 2 << 20, 16384: 3 << 18, 65536: 1 << 19}
+#: kho_extend_scratch() looks at RAM by the GiB.
+_GIB_BITS = 30
+#: Of that many at most: one free GiB is enough.
+_MAX_PARTS = 4096
+#: What early boot was seen to take of the end of scratch, the page structs apart: 3 to 5 MiB.
+_EARLY_BOOT = 8 << 20
+#: And where more of RAM serves as scratch soon: before that.
+_EARLIEST = 1 << 20
+
+
+def unmapped(h: Handover, ground: Ground, phys: int, size: int) -> str | None:
+    """Say why early_memremap() gives no such range, None where it does (mm/early_ioremap.c)."""
+    if not 0 < size <= PHYS_END - phys:
+        return f"{size} bytes at 0x{phys:x} are no range of memory"
+    end = align_up(phys + size, ground.page_size)
+    pages = (end - align_down(phys, ground.page_size)) // ground.page_size
+    # NR_FIX_BTMAPS of arm64 and x86 (asm/fixmap.h).
+    most = 64 if h.arch == "x86_64" else (256 << 10) // ground.page_size + 1
+    return f"early boot maps {most} pages at most, not {size} bytes" if pages > most else None
+
+
+def judge(h: Handover, ground: Ground) -> Decision | None:
+    """Judge what is handed over as scratch; None where nothing is wrong with it."""
+    scratch = h.scratch
+    if scratch is None:
+        return None
+    if scratch.length == 0:
+        message = "no scratch is handed over: the next kernel ignores the handover"
+        return Decision("refused", finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array))
+    if scratch.length is not None and scratch.array is not None:
+        why = unmapped(h, ground, scratch.array, scratch.length)
+        if why:
+            message = f"the scratch array: {why}"
+            found = finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array)
+            return Decision("refused", found)
+    if scratch.length is not None and scratch.length < 16:
+        return Decision("crash")
+    if scratch.array is not None and ground.outside(scratch.array):
+        message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
+        code = tracker_codes.SCRATCH_OUTSIDE
+        return Decision("crash", finding(code, message, phys=scratch.array))
+    for start, size in scratch.areas or ():
+        if size and not _cut_off(h, start) and ground.outside(start, size):
+            message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
+            code = tracker_codes.SCRATCH_OUTSIDE
+            return Decision("crash", finding(code, message, phys=start))
+    top = max((sum(area) for area in scratch.areas or () if not _cut_off(h, sum(area))), default=0)
+    if h.arch == "arm64" and top % ground.page_size:
+        # Early boot allocates there first, and map_mem() maps whole pages only.
+        message = f"the highest scratch area ends at 0x{top:x}, inside a page"
+        return Decision("crash", finding(tracker_codes.SCRATCH_BAD, message, phys=scratch.array))
+    if scratch.areas:
+        total, needed = sum(size for _, size in scratch.areas), _needed(h, ground)
+        if total <= needed:
+            message = f"{total} bytes of scratch are too few: early boot takes more than {needed}"
+            code = tracker_codes.SCRATCH_SMALL
+            return Decision("crash", finding(code, message, phys=scratch.array))
+    return None
+
+
+def _cut_off(h: Handover, phys: int) -> bool:
+    """Whether arm64 removes such memory before it uses any (arm64_memblock_init())."""
+    return h.arch == "arm64" and phys >> ARM64_BITS > 0
+
+
+def _needed(h: Handover, ground: Ground) -> int:
+    """Return how many bytes of scratch are known to be too few, 0 without a map."""
+    if ground.frames is None:
+        return 0
+    first = _EARLY[ground.page_size]
+    return first if _extends(h, ground) else first + ground.page_structs()
+
+
+def _extends(h: Handover, ground: Ground) -> bool:
+    """Whether some GiB of RAM holds nothing of the tracker: it serves as scratch, too.
+
+    kho_extend_scratch() of 7.3; what it allocates itself is little.
+    """
+    if h.walk is None:
+        return False
+    nodes = {node >> _GIB_BITS for node in h.walk.nodes}
+    parts = islice(ground.parts(_GIB_BITS), _MAX_PARTS)
+    without = (start for start in parts if start >> _GIB_BITS not in nodes)
+    return any(True for _ in h.walk.preserved.without_blocks(without, 1 << _GIB_BITS))
+
+
+def overwritten(h: Handover, ground: Ground) -> bool:
+    """Whether a page of the handover lies where early boot allocates: at the end of scratch."""
+    if not h.in_scratch:
+        return False
+    if ground.frames is None:
+        return True
+    w, root = h.hwpoison, h.root
+    taken = _EARLIEST if _extends(h, ground) else ground.page_structs() + _EARLY_BOOT
+    own = [root.phys if root else None, w.phys if w else None]
+    pages = chain(own, (w and w.chunks) or (), (w and w.pages) or ())
+    areas = (h.scratch and h.scratch.areas) or ()
+    starts, ends = union_of((max(s, s + n - taken), min(n, taken)) for s, n in areas)
+    for phys in pages:
+        if phys is not None:
+            i = bisect_right(starts, phys) - 1
+            if i >= 0 and phys < ends[i]:
+                return True
+    return False

@@ -1,0 +1,208 @@
+"""The verdict of every PFN: layers painted over the memory map, then the sorted list cut by them.
+
+Which layer counts where several fit is the order of ``VERDICTS``. Nothing here looks at single
+PFNs except inside the preserved blocks of other subtrees.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.escape import printable
+from hwpkho.base.pfnset import PFN_MAX
+from hwpkho.codes import pfnlist as codes
+from hwpkho.codes.memmap_gaps import IN_GAP
+from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.codes import Code
+    from hwpkho.handover.model import Handover
+    from hwpkho.judge.ground import Ground
+
+_RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+_BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {
+    "ram": ("replays", None),
+    "in-use": ("in-use", codes.IN_USE),
+    "firmware": ("firmware", codes.FIRMWARE),
+    "retired": ("retired", codes.RETIRED),
+    "device": ("device", codes.DEVICE),
+    "unknown": (None, IN_GAP),
+}
+_NOT_RAM = Ruling("not-ram", codes.NOT_RAM.id, None)
+_UNJUDGED = Ruling(None, None, None)
+
+
+class Layer(NamedTuple):
+    """Frames ``first`` to ``last``, inclusive, and what holds for them."""
+
+    first: int
+    last: int
+    rank: int
+    ruling: Ruling
+
+
+def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
+    """Return ``pfns``, cut where the ruling changes, with their rulings.
+
+    Without a memory map every verdict is None.
+    """
+    runs = Runs(pfns)
+    if ground.frames is None:
+        runs.add(0, PFN_MAX, _UNJUDGED)
+        return runs
+    layers = list(_map_layers(ground))
+    if handover is not None:
+        layers += _handover_layers(handover, ground.page_size)
+        layers += _preserved_layers(handover, pfns, ground.page_size)
+    at = pfns.following(0)
+    for first, last, ruling in _flatten(layers):
+        if at is None:
+            return runs
+        if at <= last:
+            runs.add(at, first - 1, _NOT_RAM)
+            runs.add(first, last, ruling)
+            at = pfns.following(last + 1)
+    if at is not None:
+        runs.add(at, PFN_MAX, _NOT_RAM)
+    return runs
+
+
+def _map_layers(ground: Ground) -> Iterator[Layer]:
+    frames = ground.frames
+    if frames is None:
+        return
+    for first, last, kind, label in zip(
+        frames.first, frames.last, frames.kind, frames.label, strict=True
+    ):
+        verdict, code = _BY_KIND[kind]
+        yield Layer(
+            first,
+            last,
+            _RANK[verdict or "replays"],
+            Ruling(verdict, code.id if code else None, printable(label)),
+        )
+    hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
+    for first, last in ground.section_holes():
+        yield Layer(first, last, len(VERDICTS), hole)
+
+
+def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
+    shift = page_shift(page_size)
+
+    def pages(start: int, size: int, ruling: Ruling, rank: int) -> Layer:
+        return Layer(start >> shift, (start + max(size, 1) - 1) >> shift, rank, ruling)
+
+    own = _RANK["handover"]
+    for label, phys, size in _own_pages(h, page_size):
+        ruling = Ruling("handover", codes.HANDOVER_PAGE.id, label)
+        yield pages(phys, size, ruling, own)
+    scratch = Ruling("scratch", codes.IN_SCRATCH.id, "scratch")
+    for start, size in (h.scratch and h.scratch.areas) or ():
+        yield pages(start, size, scratch, _RANK["scratch"])
+    # Free again by the time of the replay, but read by early boot: like RAM, with a warning.
+    for label, addresses in (
+        ("chunk", (h.hwpoison and h.hwpoison.chunks) or ()),
+        ("tracker", h.walk.nodes if h.walk and h.tracker != "gone" else ()),
+    ):
+        transient = Ruling("replays", codes.TRANSIENT.id, label)
+        for phys in addresses:
+            yield pages(phys, page_size, transient, _RANK["device"])
+
+
+def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
+    """Yield ``(label, phys, bytes)`` of what the next kernel must read to get the list."""
+    if h.root and h.root.phys is not None:
+        yield "root FDT", h.root.phys, page_size - h.root.phys % page_size
+    if h.scratch and h.scratch.array is not None:
+        yield "scratch array", h.scratch.array, h.scratch.length or 1
+    w = h.hwpoison
+    if w is None:
+        return
+    if w.phys is not None:
+        # The registered size is believed no further than its page goes.
+        yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
+    if w.blob is not None:
+        for phys in w.pages or ():
+            yield "array", phys, page_size << min(w.blob.vmalloc.acts_as, 32)
+
+
+def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
+    """Yield the preserved blocks of other subtrees that hold PFNs of the list."""
+    if h.walk is None or h.tracker == "gone":
+        return
+    shift, preserved = page_shift(page_size), h.walk.preserved
+    own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
+    own.update((h.hwpoison and h.hwpoison.chunks) or ())
+    ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
+    for begin, end, order in preserved.spans():
+        at = 0
+        for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
+            at = max(at, first)
+            while at <= last:
+                start = at >> order << order
+                at = start + (1 << order)
+                if start << shift not in own and preserved.has(start << shift, order):
+                    yield Layer(start, at - 1, _RANK["in-use"], ruling)
+
+
+def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
+    """Yield disjoint ascending ``(first, last, ruling)``; of several the lowest rank counts."""
+    ordered = sorted(layers, key=lambda layer: layer[:3])  # rulings have no order
+    edges = sorted({e for x in ordered for e in (x.first, x.last + 1)})
+    heap: list[tuple[int, int, int, Ruling]] = []
+    following, serial = 0, 0
+    for i, at in enumerate(edges[:-1]):
+        while following < len(ordered) and ordered[following].first <= at:
+            layer = ordered[following]
+            heapq.heappush(heap, (layer.rank, serial, layer.last, layer.ruling))
+            following, serial = following + 1, serial + 1
+        while heap and heap[0][2] < at:
+            heapq.heappop(heap)
+        if heap:
+            yield at, edges[i + 1] - 1, heap[0][3]
+
+
+#: How the findings name the PFNs of a code.
+_SAYS = {
+    codes.NOT_RAM.id: "in no memory of the map; the next kernel forgets {them}",
+    codes.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
+    codes.IN_USE.id: "in use ({where}): the bad {cells} in use",
+    codes.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",
+    codes.FIRMWARE.id: "in firmware memory ({where})",
+    codes.RETIRED.id: "already excluded by the map ({where})",
+    codes.DEVICE.id: "in device memory ({where})",
+    codes.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
+    IN_GAP.id: "where lines of the map are lost ({where}): nobody can tell what becomes of {them}",
+    codes.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
+}
+
+
+def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Finding]:
+    """Yield one finding for each code and region that a run has."""
+    for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
+        if ruling.code is None:
+            continue
+        says = _SAYS[ruling.code].format(
+            where=ruling.region or "?",
+            them="it" if extent.pfns == 1 else "them",
+            cells="cell stays" if extent.pfns == 1 else "cells stay",
+        )
+        are = "PFN is" if extent.pfns == 1 else "PFNs are"
+        first, last = extent.first, extent.last
+        span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
+        message = f"{extent.pfns} {are} {says}: {span}"
+        phys = first * page_size if ruling.code == IN_GAP.id else None
+        yield finding(by_id[ruling.code], message, pfns=(first, last), phys=phys)
+
+
+def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
+    """Yield a finding where PFNs repeat."""
+    if listed != distinct:
+        n = listed - distinct
+        message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} one that stands before"
+        yield finding(codes.DUPLICATE, message)

@@ -1,0 +1,185 @@
+"""Whether a memory map can be of the machine that a handover was read from.
+
+A memory image proves that its machine has memory at each address it holds. Where a page of the
+handover was read at an address at which the map has no RAM, the map is of another machine, and a
+panic predicted by it would be a panic of that other machine. A pointer that leads out of RAM, on
+the other hand, to where the image holds nothing, says that the handover is broken.
+
+Segments for a boot loader prove nothing: whoever made them chose the addresses. Of those, and of
+copies of debugfs, most places must lie outside RAM before the map is doubted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import kho as roots
+from hwpkho.base.addresses import ARM64_BITS, linear
+from hwpkho.codes import memmap_view as codes
+from hwpkho.judge.result import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.handover.model import Handover
+    from hwpkho.images.base import Source
+    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.result import Finding, Runs
+
+#: So many PFNs above RAM at least, for a list to cast doubt on a map: a single one is damaged.
+_FEW = 2
+
+
+#: Outcomes after which every poisoned page is forgotten.
+FATAL = ("crash", "dropped", "refused")
+
+#: What a gap of the map hides may be RAM.
+_MAY_BE_RAM = ("ram", "in-use", "unknown")
+
+
+class Place(NamedTuple):
+    """A part of the handover: what it is, and its addresses (bytes)."""
+
+    what: str
+    at: tuple[int, ...]
+
+
+def judge(h: Handover, ground: Ground, source: Source | None) -> str | None:
+    """Say why the map cannot be of this machine; None where it can, or where nothing tells.
+
+    ``ground`` is the machine's memory without what the next command line makes of it; ``source``
+    the memory that the handover was read from, None for copies of debugfs.
+    """
+    if ground.frames is None:
+        return None
+    read = captured(source)
+    places = list(_read(h) if source is not None else _told(h))
+    outside = [p for p in places if any(ground.outside(at) for at in p.at)]
+    areas = [(a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not _far(h, a)]
+    lost = [(a, n) for a, n in areas if ground.outside(a, n)]
+    all_lost = len(lost) == len(areas) > 1
+    array_lost = any(p.what == "scratch array" for p in outside)
+    if all_lost or (lost and array_lost) or (read and source and _holds(source, lost)):
+        outside.append(_scratch(lost, ground))
+    if areas:
+        places.append(Place("scratch", ()))
+    blocks = _blocks(h, ground) if read else ()
+    if len(blocks) > 1:
+        outside.append(Place("preserved blocks", blocks))
+    if not outside:
+        return None
+    # Of what was read, one place is proof; of what is told, most places, or all of scratch.
+    whole = all_lost and source is None
+    if not read and not whole and (len(outside) < 2 or 2 * len(outside) <= len(places)):
+        return None
+    shown = ((next(filter(ground.outside, p.at), p.at[0]), p.what) for p in outside)
+    named = (f"0x{at:x} ({what})" for at, what in shown)
+    return f"the map has no RAM at {', '.join(named)}"
+
+
+def as_finding(why: str, files: str) -> Finding:
+    """Return the finding for what :func:`judge` says."""
+    message = f"is this the right memory map? {why}; {files} was set aside"
+    return finding(codes.WRONG_MAP, message)
+
+
+def captured(source: Source | None) -> bool:
+    """Whether a handover was read from the memory of the machine that made it."""
+    return source is not None and not source.to_load
+
+
+def decides(why: str, files: str) -> Finding:
+    """Return the finding for a sound handover that the map alone makes fatal."""
+    message = f"is this the right memory map? {why}, by {files} alone: the handover reads soundly"
+    return finding(codes.MAP_DECIDES, message)
+
+
+def beyond(runs: Runs, ground: Ground) -> Iterator[Finding]:
+    """Yield a finding where most PFNs of a list lie above all RAM of the map."""
+    frames = ground.frames
+    if frames is None:
+        return
+    kinds = zip(frames.last, frames.kind, strict=True)
+    end = max((last for last, kind in kinds if kind in _MAY_BE_RAM), default=-1)
+    total = sum(extent.pfns for extent in runs.extents)
+    above = [
+        (first, last)
+        for first, last, ruling in runs.stretches()
+        if ruling.verdict == "not-ram" and first > end
+    ]
+    pages = sum(runs.pfns.pages(first, last) for first, last in above)
+    if pages < _FEW or 2 * pages <= total:
+        return
+    message = (
+        f"is this the right memory map? Its RAM ends at PFN 0x{end:x}, and {pages} of {total} PFNs "
+        "lie above"
+    )
+    yield finding(codes.LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
+
+
+def _read(h: Handover) -> Iterator[Place]:
+    """Yield the parts of a handover that were read from memory, and read soundly."""
+    fdt = h.root.fdt if h.root else None
+    if fdt is not None and h.root is not None and h.root.phys is not None:
+        yield Place("root FDT", (h.root.phys,))
+    metadata = fdt.find(roots.KEXEC_METADATA) if fdt else None
+    if h.metadata is not None and metadata is not None and metadata.phys is not None:
+        yield Place("kexec-metadata", (linear(metadata.phys, h.arch),))
+    if h.walk is not None and h.tracker != "gone" and h.walk.nodes:
+        yield Place("tracker", tuple(h.walk.nodes))
+    w = h.hwpoison
+    if w is not None and w.blob is not None and w.phys is not None:
+        yield Place("hwpoison blob", (w.phys,))
+    if w is not None and w.pfns is not None and w.chunks:
+        yield Place("chunk", tuple(w.chunks))
+    if w is not None and w.pfns and w.pages:
+        # Behind the last live entry the array was not read.
+        entries = (h.page_size or 4096) << min(w.blob.vmalloc.acts_as, 32) if w.blob else 8
+        yield Place("array page", tuple(w.pages[: -(-8 * len(w.pfns) // entries)]))
+    if h.scratch is not None and h.scratch.array is not None and h.scratch.areas is not None:
+        yield Place("scratch array", (h.scratch.array,))
+
+
+def _told(h: Handover) -> Iterator[Place]:
+    """Yield the places that a copy's root FDT names: nothing of them was read."""
+    fdt = h.root.fdt if h.root else None
+    if fdt is None:
+        return
+    if fdt.memory_map:
+        yield Place("tracker", (linear(fdt.memory_map, h.arch),))
+    for ref in fdt.subtrees:
+        if ref.phys is not None:
+            yield Place(ref.name, (linear(ref.phys, h.arch),))
+
+
+def _scratch(areas: list[tuple[int, int]], ground: Ground) -> Place:
+    """Return the areas as a place: of one that begins in RAM the last byte counts."""
+    return Place("scratch", tuple(a if ground.outside(a) else a + n - 1 for a, n in areas))
+
+
+def _blocks(h: Handover, ground: Ground) -> tuple[int, ...]:
+    """Return up to two preserved blocks outside RAM, of a tracker that proves to be this one's.
+
+    A kernel marks RAM only. One block outside may be damage, of which a kernel would panic.
+    """
+    if h.walk is None or h.tracker != "complete" or not h.walk.intact:
+        return ()
+    found: set[int] = set()
+    structs = list(ground.section_holes(possible=True))
+    for first, end, order in h.walk.preserved.spans():
+        if len(found) < 2 and ground.outside(first, end - first):
+            found.update(h.walk.preserved.outside(first, order, structs) or ())
+    return tuple(sorted(found)[:2])
+
+
+def _far(h: Handover, phys: int) -> bool:
+    """Whether arm64 removes such memory before it uses any."""
+    return h.arch == "arm64" and phys >> ARM64_BITS > 0
+
+
+def _holds(source: Source, areas: Iterable[tuple[int, int]]) -> bool:
+    """Whether a memory image holds something of the areas."""
+    wanted = list(areas)
+    return bool(wanted) and any(
+        start < a + n and a < start + size for start, size in source.extents() for a, n in wanted
+    )

@@ -1,0 +1,151 @@
+"""The running kernel, as capture reads it: debugfs, memory, /proc/iomem, the boot loader's words.
+
+Source: kernel/liveupdate/kexec_handover_debugfs.c, fs/proc/kcore.c, drivers/char/mem.c,
+arch/x86/kernel/ksysfs.c (Linux 7.3.4).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.handover import debugfs as copies
+from hwpkho.handover.boot_loader import BootHandover
+from hwpkho.images.elf import open_elf
+from hwpkho.images.extents import MappedSource
+from hwpkho.images.files import FileBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.handover.debugfs import Copy
+    from hwpkho.images.base import Source
+
+_RAM = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM$", re.MULTILINE)
+_ARCHES = {"x86_64": "x86_64", "aarch64": "arm64"}
+_MAX_TEXT = 1 << 20
+
+
+class Live:
+    """The running kernel.
+
+    Attributes:
+        release: Its release.
+        page_size: Bytes.
+        iomem: The text of /proc/iomem.
+    """
+
+    def __init__(self, root: Path = Path("/"), page_size: int | None = None) -> None:
+        """Look at the kernel whose file systems are below ``root``.
+
+        Raises InputError with the reason where nothing can be captured: no permission, no KHO,
+        or none of its debugfs.
+        """
+        self._root = root
+        self.release = os.uname().release
+        self.page_size = page_size or os.sysconf("SC_PAGE_SIZE")
+        self._kho = root / "sys/kernel/debug/kho"
+        self._check()
+        self.iomem = self._text("proc/iomem")
+
+    def _text(self, name: str) -> str:
+        try:
+            with (self._root / name).open("rb") as file:
+                text = file.read(_MAX_TEXT + 1)
+        except OSError as error:
+            raise InputError(f"/{name}: {error.strerror or error}") from error
+        if len(text) > _MAX_TEXT:
+            raise InputError(f"/{name}: more than {_MAX_TEXT} bytes")
+        return text.decode("ascii", "replace")
+
+    def _check(self) -> None:
+        debugfs = self._root / "sys/kernel/debug"
+        try:
+            empty = not list(debugfs.iterdir())
+            there = self._kho.is_dir()
+        except PermissionError as error:
+            raise InputError("/sys/kernel/debug: permission denied; capture needs root") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"/sys/kernel/debug: {reason}; is debugfs there?") from error
+        if there:
+            return
+        if empty:
+            raise InputError("/sys/kernel/debug is empty: mount -t debugfs debugfs there first")
+        line = self._text("proc/cmdline")
+        why = "kho=off was given" if re.search(r"\bkho=(off|0|n)\b", line) else "kho=on is needed"
+        raise InputError(
+            "no /sys/kernel/debug/kho: the running kernel hands nothing over (CONFIG_KEXEC_HANDOVER"
+            f" and its DEBUGFS; {why})"
+        )
+
+    def copies(self) -> list[Copy]:
+        """Return what debugfs shows."""
+        return copies.read_debugfs(self._kho)
+
+    def memory(self) -> Source:
+        """Return physical memory: /proc/kcore, else /dev/mem; InputError with both reasons."""
+        reasons = []
+        for name, opened in (("proc/kcore", self._kcore), ("dev/mem", self._devmem)):
+            try:
+                source = opened(str(self._root / name))
+                if next(source.extents(), None) is None:
+                    raise InputError(f"/{name} shows no memory")
+                start, _ = next(source.extents())
+                if source.peek(start, 8) is None:
+                    raise InputError(f"/{name} cannot be read (lockdown?)")
+            except InputError as error:
+                reasons.append(str(error))
+            else:
+                source.arch = _ARCHES.get(os.uname().machine)
+                return source
+        raise InputError("; ".join(reasons))
+
+    @staticmethod
+    def _kcore(path: str) -> Source:
+        return open_elf(FileBytes(path))
+
+    def _devmem(self, path: str) -> Source:
+        ram = [(int(a, 16), int(b, 16) + 1) for a, b in _RAM.findall(self.iomem)]
+        if not any(end > 1 for _, end in ram):
+            raise InputError("/proc/iomem shows no addresses; capture needs root")
+        starts = [start for start, _ in ram]
+        sizes = [end - start for start, end in ram]
+        return MappedSource(printable(path), [FileBytes(path)], starts, sizes, starts)
+
+    def handed(self) -> list[BootHandover]:
+        """Return what the boot loader told this kernel of a handover; empty on a first boot."""
+        found = self._setup_data() or self._chosen()
+        return [found] if found else []
+
+    def _setup_data(self) -> BootHandover | None:
+        folder = self._root / "sys/kernel/boot_params/setup_data"
+        for entry in sorted(folder.glob("*")):
+            try:
+                kind = int((entry / "type").read_text(), 0)
+                data = (entry / "data").read_bytes()
+            except (OSError, ValueError):
+                continue
+            if kind == SETUP_KEXEC_KHO and len(data) >= KHO_DATA_SIZE:
+                told = KhoData.parse(data)
+                return BootHandover(told.fdt_addr, told.scratch_addr, told.scratch_size)
+        return None
+
+    def _chosen(self) -> BootHandover | None:
+        """arm64: both properties are two cells of address and two of size."""
+        chosen = self._root / "proc/device-tree/chosen"
+        values: Sequence[bytes] = [
+            path.read_bytes()
+            for path in (chosen / "linux,kho-fdt", chosen / "linux,kho-scratch")
+            if path.is_file()
+        ]
+        if [len(v) for v in values] != [16, 16]:
+            return None
+        root, _ = struct.unpack(">QQ", values[0])
+        return BootHandover(root, *struct.unpack(">QQ", values[1]))

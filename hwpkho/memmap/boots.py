@@ -1,0 +1,318 @@
+"""From the tables of a log to boots: which tables belong together, and which map counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
+from hwpkho.memmap import efi, extended
+from hwpkho.memmap.formats.base import LINUX_STARTS, LineForm
+from hwpkho.memmap.patterns import lazily
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.rawmap import RawMap
+
+#: The map that describes the machine best comes first (spec: EFI before e820, the firmware's
+#: before the user's or modified one, Xen's before what it shows its dom0).
+PRIMARY_ORDER = (
+    "xen_efi",
+    "xen_efi_ram",
+    "xen_e820",
+    "xen_e820_initial",
+    "efi",
+    "efi_shell",
+    "grub_efi",
+    "uboot_efi",
+    "freebsd_efi",
+    "e820_firmware",
+    "zero_page",
+    "sysfs_memmap",
+    "grub_mmap",
+    "freebsd_smap",
+    "esxi",
+    "e820_entries",
+    "e820_setup_data",
+    "e820_modified",
+    "e820_user",
+    "devicetree",
+    "uboot_dram",
+    "iomem",
+    "efi_print_2",
+    "efi_runtime",
+    "xen_dom0",
+    "reserved_memory",
+    "memreserve",
+    "usable_memory_range",
+    "lmb_reserved",
+)
+_RANK = {name: rank for rank, name in enumerate(PRIMARY_ORDER)}
+
+#: Maps that a Linux kernel prints while it boots, once for each boot.
+_LINUX = frozenset(
+    ("e820_firmware", "e820_setup_data", "e820_user", "e820_modified", "efi", "efi_print_2",
+     "xen_dom0")
+)  # fmt: skip
+
+#: Every boot begins with one of these; equal ones of two boots must not become one.
+_FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
+
+#: Forms whose tables come once in a boot, by themselves. All others are printed when asked for: in
+#: whatever order, and once more a moment later.
+_BOOT_LOGS = frozenset(("dmesg-e820", "dmesg-efi", "xen"))
+
+#: U-Boot reserves as it goes: lists of one boot differ.
+_CHANGING = "lmb_reserved"
+
+
+def is_listing(table: RawMap) -> bool:
+    """Tell whether a user asked for the table: firmware, a boot loader or a file printed it."""
+    return table.form not in _BOOT_LOGS
+
+
+def equal(left: RawMap, right: RawMap) -> bool:
+    """Tell whether two tables of a name say the same; listings may, in another order."""
+    if left.name != right.name or len(left.entries) != len(right.entries):
+        return False
+    if left.entries is right.entries or left.entries == right.entries:
+        return True
+    return is_listing(left) and is_listing(right) and _in_order(left) == _in_order(right)
+
+
+def _in_order(table: RawMap) -> list[tuple[int, int, str, str]]:
+    return sorted((e.start, e.end, e.type, repr(e.attributes)) for e in table.entries)
+
+
+def rank(name: str) -> int:
+    """Return the place of a map name in the order of preference, smallest best."""
+    return _RANK.get(name, len(_RANK))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line at which Linux starts.
+
+    Attributes:
+        line: From 1.
+        arch: What the line tells of the architecture.
+        starts: Whether it is the line at which Linux starts; else only its architecture counts.
+    """
+
+    line: int
+    arch: str | None
+    starts: bool = True
+
+
+class BootMarks(LineForm):
+    """The lines by which boots are told apart: ``Linux version 6.1.0 ...``.
+
+    Source: init/version-timestamp.c (linux_banner). No form of map: it is shown lines the same
+    way, but finds no tables.
+    """
+
+    name = "boot-marks"
+    about = ""
+    triggers = ()
+    separators = (LINUX_STARTS, b"AArch64 Processor", b"on physical CPU 0x")
+
+    _MARK = lazily(r"\bLinux version \d+\.\d+(.{0,512})")
+    _ARCH = lazily(
+        r"(?<![A-Za-z0-9])(x86_64|aarch64|arm64|riscv64|loongarch64|ia64|armv[67]l?|arm)"
+        r"(?![A-Za-z0-9])"
+    )
+
+    #: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
+    _ARM64 = lazily(
+        r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
+    )
+
+    def __init__(self) -> None:
+        self.marks: list[Mark] = []
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        if self._ARM64.search(line) and len(self.marks) < 1 << 16:
+            self.marks.append(Mark(number, "arm64", starts=False))
+        match = self._MARK.search(line)
+        if match and len(self.marks) < 1 << 16:
+            told = self._ARCH.search(match[1])
+            arch = told[1] if told else None
+            self.marks.append(Mark(number, "arm64" if arch == "aarch64" else arch))
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`: there are none."""
+        return ()
+
+
+@dataclass(slots=True)
+class Boot:
+    """The tables of one boot.
+
+    Attributes:
+        maps: By name.
+        line: Of the first of them, None in a file that is no log.
+        arch: What its lines tell of the architecture.
+        problems: About the boot as such, not about one of its maps.
+        number: Its place among the boots of its log that have a map, from 0.
+    """
+
+    maps: dict[str, RawMap] = field(default_factory=dict)
+    line: int | None = None
+    arch: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    number: int = 0
+
+    def primary(self) -> RawMap:
+        """Return the map that describes the machine best."""
+        return min(self.maps.values(), key=lambda m: rank(m.name))
+
+
+class _Splitter:
+    def __init__(self) -> None:
+        self.boots: list[Boot] = []
+        self._now = Boot()
+        self._marked = False
+        self._linux = False  # whether this boot has come to its Linux, and something thereafter
+
+    def mark(self, mark: Mark) -> None:
+        if not mark.starts:
+            self._now.arch = self._now.arch or mark.arch
+            return
+        if self._linux:
+            self._next()
+        self._marked = True
+        self._now.arch = mark.arch or self._now.arch
+
+    @property
+    def settled(self) -> bool:
+        """Whether a mark that is still to come would change nothing."""
+        return self._linux or not self._now.maps
+
+    def table(self, table: RawMap) -> None:
+        if table.name == "efi":
+            self._place_efi(table)
+        if table.name == _CHANGING and table.name in self._now.maps:
+            self._now.maps[table.name] = table  # the later list is what U-Boot leaves behind
+            return
+        if table.name in self._now.maps and not self._fold(table):
+            arch = self._now.arch
+            self._next()
+            self._now.arch = arch
+        if table.name in self._now.maps:
+            return
+        now = self._now
+        now.maps[table.name] = table
+        now.arch = table.arch if table.arch and not now.arch else now.arch
+        now.line = now.line or table.line
+        of_linux = table.name in _LINUX and not is_listing(table)
+        self._linux = self._linux or self._marked or of_linux
+
+    def _place_efi(self, table: RawMap) -> None:
+        """Give the second print of x86 and what U-Boot showed before Linux names of their own."""
+        first = self._now.maps.get("efi")
+        if first is None:
+            return
+        if first.form != table.form:
+            if first.form == "uboot":
+                first.name = "uboot_efi"
+                self._now.maps["uboot_efi"] = self._now.maps.pop("efi")
+        elif (
+            not is_listing(table)
+            and "efi_print_2" not in self._now.maps
+            and _same_machine(first, table)
+        ):
+            table.name = "efi_print_2"
+
+    def _fold(self, table: RawMap) -> bool:
+        """Tell whether a second table of a name is the first once more: shown twice, same boot."""
+        first = self._now.maps[table.name]
+        if (table.name in _FIRST and not is_listing(table)) or not equal(first, table):
+            return False
+        self._now.problems.append(
+            problem(SAME_TABLE, f"line {table.line}: {table.name} as at line {first.line}")
+        )
+        return True
+
+    def _next(self) -> None:
+        if self._now.maps:
+            self.boots.append(self._now)
+        self._now = Boot()
+        self._linux = self._marked = False
+
+    def finish(self) -> list[Boot]:
+        self._next()
+        for boot in self.boots:
+            _set_runtime_apart(boot)
+            extended.compare(boot.maps.get("e820_firmware"), boot.maps.get("e820_setup_data"))
+        return self.boots
+
+
+def _same_machine(first: RawMap, second: RawMap) -> bool:
+    """Tell whether ``second`` may be x86's print after SetVirtualAddressMap of ``first``.
+
+    It has merged some of the first's ranges and left others out, but invents none.
+    """
+    spans = sorted((e.start, e.end) for e in first.entries)
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    position = 0
+    for entry in sorted(second.entries, key=lambda e: e.start):
+        while position < len(merged) and merged[position][1] < entry.start:
+            position += 1
+        if position == len(merged) or not (
+            merged[position][0] <= entry.start and entry.end <= merged[position][1]
+        ):
+            return False
+    return first.entries != second.entries
+
+
+def _set_runtime_apart(boot: Boot) -> None:
+    """Rename an EFI list of runtime regions only, beside an e820 map: a kernel after kexec.
+
+    Source: drivers/firmware/efi/runtime-map.c, arch/x86/kernel/kexec-bzimage64.c: kexec hands over
+    the runtime regions and nothing else.
+    """
+    table = boot.maps.get("efi")
+    if table is None or "e820_firmware" not in boot.maps or "efi_runtime" in boot.maps:
+        return
+    for entry in table.entries:
+        attr = entry.attributes.get("attr")
+        if not isinstance(attr, int) or not attr & efi.RUNTIME:
+            return
+    del boot.maps["efi"]
+    table.name = "efi_runtime"
+    boot.maps["efi_runtime"] = table
+    table.problems.append(
+        problem(RUNTIME_ONLY, f"line {table.line}: all {len(table.entries)} EFI ranges are runtime")
+    )
+
+
+def split(
+    tables: Iterable[RawMap], marks: Iterable[Mark], later: Callable[[], Iterable[Mark]]
+) -> list[Boot]:
+    """Return the boots of a log, oldest first; those without a map do not count.
+
+    A boot ends where the next kernel starts, or where a table begins that this boot has already.
+    Xen and the Linux above it are one boot. ``later`` returns the marks behind all tables; it is
+    called only where they matter.
+    """
+    splitter = _Splitter()
+    events: list[tuple[int, int, RawMap | Mark]] = [(m.line, 0, m) for m in marks]
+    events += [(t.line or 0, 1, t) for t in tables]
+    for _, _, event in sorted(events, key=lambda e: e[:2]):
+        if isinstance(event, Mark):
+            splitter.mark(event)
+        else:
+            splitter.table(event)
+    if not splitter.settled:
+        for mark in later():
+            splitter.mark(mark)
+    return splitter.finish()

@@ -1,0 +1,156 @@
+"""Maps of several files of one machine: put together, and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import FILES_DISAGREE, SAME_TABLE
+from hwpkho.codes.memmap_gaps import GAP_FILLED
+from hwpkho.errors import InputError
+from hwpkho.memmap import boots, gaps
+from hwpkho.memmap.view.ownership import kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.boots import Boot
+    from hwpkho.memmap.rawmap import RawMap
+
+#: Below this x86 kernels move things about between table and table; differences say nothing.
+_LOW = 1 << 20
+
+#: Maps that follow the command line of the kernel that printed them, or are no map of the machine.
+_ALTERED = frozenset(
+    ("e820_user", "e820_modified", "xen_dom0", "usable_memory_range", "efi_print_2", "efi_runtime",
+     "lmb_reserved", "reserved_memory", "memreserve")
+)  # fmt: skip
+
+Runs = list[tuple[int, int]]
+
+
+def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Problem]]:
+    """Return all maps of ``(shown name, boot)`` parts, and where the files disagree.
+
+    The same map from two files is taken once, the whole one where lines are lost in the other.
+    Raises InputError where two files have different
+    maps of one name: they are not of one machine and one boot.
+    """
+    maps: dict[str, tuple[str, RawMap]] = {}
+    problems: list[Problem] = []
+    for shown, boot in parts:
+        for name, table in boot.maps.items():
+            other = maps.get(name)
+            if other is None:
+                maps[name] = (shown, table)
+            elif bool(other[1].gaps) == bool(table.gaps) and boots.equal(other[1], table):
+                problems.append(problem(SAME_TABLE, f"{shown}: {name} as in {other[0]}"))
+            elif gaps.agree(other[1], table):
+                whole, lost = ((shown, table), other) if other[1].gaps else (other, (shown, table))
+                maps[name] = whole
+                message = f"{lost[0]}: {name} as in {whole[0]}, which has the lines that are lost"
+                problems.append(problem(GAP_FILLED, message))
+                problems += [gap.problem for gap in lost[1].gaps]
+            else:
+                raise InputError(
+                    f"{shown}: its {name} map differs from that of {other[0]}: they are not of one "
+                    "machine and one boot"
+                )
+    for i, (shown, boot) in enumerate(parts):
+        for other_shown, other_boot in parts[:i]:
+            problems += _compare(other_shown, other_boot, shown, boot)
+    return [table for _, table in maps.values()], problems
+
+
+def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
+    """Compare the maps by which two files describe the machine best."""
+    first, second = _comparable(a), _comparable(b)
+    if first is None or second is None or first.name == second.name:
+        return []
+    arch = a.arch or b.arch or "x86_64"
+    found: list[Problem] = []
+    for (shown, one), (other_shown, other) in (
+        ((left, first), (right, second)),
+        ((right, second), (left, first)),
+    ):
+        wrong = _common(_runs(one, arch, ram=True), _runs(other, arch, ram=False))
+        if wrong:
+            start, end = wrong[0]
+            size = human_bytes(sum(last - at + 1 for at, last in wrong))
+            found.append(
+                problem(
+                    FILES_DISAGREE,
+                    f"{size} are RAM in {one.name} of {shown} and not in {other.name} of "
+                    f"{other_shown}, first 0x{start:x}-0x{end:x}",
+                    start,
+                )
+            )
+    return found
+
+
+def _comparable(boot: Boot) -> RawMap | None:
+    tables = [t for t in boot.maps.values() if t.name not in _ALTERED]
+    return min(tables, key=lambda t: boots.rank(t.name)) if tables else None
+
+
+def _runs(table: RawMap, arch: str, *, ram: bool) -> Runs:
+    """Return the merged ranges of whole pages that a map calls RAM, or calls anything else.
+
+    Of /proc/iomem only the outermost resources are looked at: kernel image and reservations lie
+    within RAM.
+    """
+    low = _LOW if arch == "x86_64" else 0
+    ranges = []
+    for entry in table.entries:
+        if entry.attributes.get("depth") and not entry.type.startswith("System RAM"):
+            continue
+        if (kind(table.name, entry.type, entry.attributes, arch) == "ram") == ram:
+            ranges.append((max(entry.start, low), entry.end))
+    inside = _runs(table, arch, ram=True) if not ram and table.name == "iomem" else []
+    return _without(_merged((a, b) for a, b in ranges if b > a), inside)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> Runs:
+    out: Runs = []
+    for start, end in sorted(ranges):
+        if out and start <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
+    return out
+
+
+def _common(left: Runs, right: Runs) -> Runs:
+    """Return what two lists of runs share, a page at least."""
+    out: Runs = []
+    k = 0
+    for start, end in left:
+        while k < len(right) and right[k][1] < start:
+            k += 1
+        at = k
+        while at < len(right) and right[at][0] <= end:
+            first, last = max(start, right[at][0]), min(end, right[at][1])
+            if last - first + 1 >= 4096:
+                out.append((first, last))
+            at += 1
+    return out
+
+
+def _without(left: Runs, right: Runs) -> Runs:
+    """Return ``left`` minus ``right``."""
+    out: Runs = []
+    k = 0
+    for start, end in left:
+        while k < len(right) and right[k][1] < start:
+            k += 1
+        at = k
+        while at < len(right) and right[at][0] <= end:
+            if right[at][0] > start:
+                out.append((start, right[at][0] - 1))
+            start = right[at][1] + 1
+            at += 1
+        if start <= end:
+            out.append((start, end))
+    return out

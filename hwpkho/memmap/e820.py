@@ -1,0 +1,155 @@
+"""The x86 e820 table: type numbers, their names, and what the kernel makes of overlaps.
+
+Source: arch/x86/include/asm/e820/types.h, arch/x86/include/uapi/asm/setup_data.h and
+arch/x86/kernel/e820.c (e820__update_table, e820__range_update, e820__range_remove).
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.memmap.patterns import lazily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RAM, RESERVED, ACPI, NVS, UNUSABLE, PMEM, PRAM = 1, 2, 3, 4, 5, 7, 12
+SOFT_RESERVED = 0xEFFFFFFF
+
+#: Type number → type of hwpkho.memmap/1.
+NAMES = {
+    RAM: "usable",
+    RESERVED: "reserved",
+    ACPI: "acpi_data",
+    NVS: "acpi_nvs",
+    UNUSABLE: "unusable",
+    PMEM: "pmem",
+    PRAM: "pram",
+    SOFT_RESERVED: "soft_reserved",
+}
+_NUMBERS = {name: number for number, name in NAMES.items()} | {"unknown": 0xFFFFFFFF}
+_NUMBERED = lazily(r"type_([0-9]{1,10})")
+
+#: Neighbours of these types are never merged (e820_type_mergeable).
+_KEPT_APART = frozenset((PRAM, SOFT_RESERVED))
+
+#: What the kernel computes with: u64 overflow is cut to this (ULLONG_MAX).
+_U64_MAX = (1 << 64) - 1
+
+
+def type_name(number: int) -> str:
+    """Return the type of hwpkho.memmap/1 of an e820 type number."""
+    return NAMES.get(number) or f"type_{number}"
+
+
+def type_number(name: str) -> int | None:
+    """Return the e820 type number of a type of hwpkho.memmap/1, None where it is no e820 type.
+
+    ``unknown`` (sysfs does not print the number) is the highest of all: it never turns into RAM.
+    """
+    number = _NUMBERS.get(name)
+    if number is None and (match := _NUMBERED.fullmatch(name)):
+        number = int(match[1])
+    return number
+
+
+@dataclass(slots=True)
+class Slot:
+    """One e820 entry: first byte, length in bytes (0: an empty slot), type number."""
+
+    start: int
+    size: int
+    type: int
+
+
+class Table:
+    """An e820 table that early parameters change in place, as the kernel's does.
+
+    Not sanitised between the changes: an entry that ``memmap=`` added may overlap others, and the
+    next parameter sees them all.
+    """
+
+    def __init__(self, slots: Iterable[Slot] = ()) -> None:
+        self.slots = list(slots)
+
+    def clear(self) -> None:
+        """Empty the table (``memmap=exactmap``)."""
+        self.slots.clear()
+
+    def add(self, start: int, size: int, type_: int) -> None:
+        """Append an entry (e820__range_add); bytes."""
+        self.slots.append(Slot(start, size, type_))
+
+    def update(self, start: int, size: int, old: int, new: int) -> None:
+        """Turn type ``old`` into ``new`` within a range of bytes (e820__range_update)."""
+        self._change(start, size, old, new)
+
+    def remove(self, start: int, size: int, only: int) -> None:
+        """Remove what is of type ``only`` (0: of any type) within a range (e820__range_remove)."""
+        self._change(start, size, only, None)
+
+    def _change(self, start: int, size: int, old: int, new: int | None) -> None:
+        end = min(start + size, _U64_MAX)  # the kernel never reaches the very last byte
+        # Entries appended on the way are seen too, as in the kernel: of type ``new`` or outside
+        # the range, so they are not changed again.
+        for slot in self.slots:
+            if (old and slot.type != old) or not slot.size:
+                continue
+            slot_end = slot.start + slot.size
+            if slot.start >= end or slot_end <= start:
+                continue
+            first, last = max(start, slot.start), min(end, slot_end)
+            if slot.start >= start and slot_end <= end:
+                slot.type, slot.size = (new, slot.size) if new else (0, 0)
+                continue
+            if new:
+                self.slots.append(Slot(first, last - first, new))
+            if slot_end > last:
+                if slot.start < first:
+                    self.slots.append(Slot(last, slot_end - last, slot.type))
+                    slot.size = first - slot.start
+                else:
+                    slot.start, slot.size = last, slot_end - last
+            else:
+                slot.size = first - slot.start
+
+    def sanitized(self) -> list[Slot]:
+        """Return the table sorted and without overlaps: the highest type number wins.
+
+        See :func:`sanitize`.
+        """
+        return sanitize(self.slots)
+
+
+def sanitize(slots: Iterable[Slot]) -> list[Slot]:
+    """Return ``slots`` sorted and disjoint; where they overlap the highest type number wins.
+
+    Neighbours of one type are merged, except types 12 and soft-reserved (e820__update_table).
+    O(n log n).
+    """
+    points: dict[int, tuple[list[int], list[int]]] = {}
+    for slot in slots:
+        if slot.size > 0 and slot.type:
+            points.setdefault(slot.start, ([], []))[0].append(slot.type)
+            points.setdefault(slot.start + slot.size, ([], []))[1].append(slot.type)
+    out: list[Slot] = []
+    open_: dict[int, int] = {}
+    heap: list[int] = []
+    current, since = 0, 0
+    for address in sorted(points):
+        begin, finish = points[address]
+        for type_ in finish:
+            open_[type_] -= 1
+        for type_ in begin:
+            open_[type_] = open_.get(type_, 0) + 1
+            heapq.heappush(heap, -type_)
+        while heap and not open_[-heap[0]]:
+            heapq.heappop(heap)
+        top = -heap[0] if heap else 0
+        if top != current or top in _KEPT_APART:
+            if current and address > since:
+                out.append(Slot(since, address - since, current))
+            current, since = top, address
+    return out

@@ -1,0 +1,79 @@
+"""What Linux calls the types of an e820 table in its log, read and written.
+
+Source: arch/x86/kernel/e820.c, e820_print_type(); before 2.6.25 print_memory_map().
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hwpkho.memmap import e820
+from hwpkho.memmap.patterns import lazily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwpkho.memmap.model import Entry
+
+_WORDS = {
+    "usable": e820.RAM,
+    "system ram": e820.RAM,
+    "kernel usable ram": e820.RAM,  # while 7.0 was in the making
+    "reserved": e820.RESERVED,
+    "device reserved": e820.RESERVED,
+    "acpi data": e820.ACPI,
+    "acpi nvs": e820.NVS,
+    "unusable": e820.UNUSABLE,
+    "soft reserved": e820.SOFT_RESERVED,
+}
+_SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
+_TYPE = lazily(
+    rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
+    r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
+    re.IGNORECASE,
+)
+
+#: What a type may begin with where the line was broken within it.
+STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
+
+
+@lru_cache(maxsize=256)
+def type_of(text: str) -> str | None:
+    """Return the type of hwpkho.memmap/1 with which ``text`` begins, None where it is none."""
+    match = _TYPE.match(text)
+    if match is None:
+        return None
+    if match["word"]:
+        return e820.type_name(_WORDS[" ".join(match["word"].lower().split())])
+    return e820.type_name(int(match["number"]))
+
+
+_TEXT_WORDS = {
+    "usable": "usable",
+    "reserved": "reserved",
+    "acpi_data": "ACPI data",
+    "acpi_nvs": "ACPI NVS",
+    "unusable": "unusable",
+    "pmem": "persistent (type 7)",
+    "pram": "persistent (type 12)",
+    "soft_reserved": "soft reserved",
+}
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """Return e820 entries as a 3.5 to 6.19 kernel prints them, header first.
+
+    Types are those of hwpkho.memmap/1; ``unknown``, which has no number, raises KeyError.
+    """
+    lines = ["BIOS-provided physical RAM map:\n"]
+    for entry in entries:
+        word = _TEXT_WORDS.get(entry.type)
+        if word is None:
+            number = e820.type_number(entry.type)
+            if number is None or entry.type == "unknown":
+                raise KeyError(entry.type)
+            word = f"type {number}"
+        lines.append(f"BIOS-e820: [mem 0x{entry.start:016x}-0x{entry.end:016x}] {word}\n")
+    return "".join(lines)

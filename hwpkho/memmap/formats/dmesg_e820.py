@@ -1,0 +1,404 @@
+"""The e820 tables that an x86 Linux prints at boot, in all wordings since 2.2.
+
+Source: arch/x86/kernel/e820.c, e820__print_table() and e820_print_type(); before 2.6.25
+arch/i386/kernel/setup.c and arch/x86_64/kernel/e820.c, print_memory_map(). Up to 3.4 a range ends
+one past its last byte and the type stands in parentheses; from 3.5 on the end is inclusive; from
+7.0 on the types have longer names and ``[gap ...]`` lines say what nothing describes.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import CUT, DAMAGED, OUT_OF_ORDER
+from hwpkho.errors import InputError
+from hwpkho.memmap import e820_names, gaps
+from hwpkho.memmap.formats.base import (
+    LINUX_STARTS,
+    LONG_RANGE,
+    PLAIN_PREFIX,
+    SPACED_RANGE,
+    UPSIDE_DOWN,
+    LineForm,
+)
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.remnants import is_remnant, without_stamps
+from hwpkho.memmap.tables import Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Who the kernel says speaks → the map.
+_MAPS = {
+    "user": "e820_user",
+    "modified": "e820_modified",
+    "reserve setup_data": "e820_setup_data",
+    "setup_data": "e820_setup_data",  # below a line that a mail program broke
+    "extended": "extended",  # e820_setup_data, too, unless that of "reserve setup_data" follows
+    "Xen": "xen_dom0",
+}
+_EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
+_ALL_MAPS = ("e820_firmware", *_MAPS.values())
+_LINUX_STARTS = LINUX_STARTS.decode()
+_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|(?:reserve )?setup_data|extended|Xen)"
+
+#: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
+_LINE = lazily(
+    rf"(?<![\w.-]){_WHO}:\s*"
+    r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
+    r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
+    r"\s*(?P<rest>.{0,120})"
+)
+#: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
+_BEGUN = lazily(
+    rf"(?<![\w.-]){_WHO}:\s*"
+    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
+)
+#: A line that begins like one of a table, whatever became of the rest.
+_LIKE = lazily(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+#: Beside a table's lines: nobody else speaks so; what another line ends with as well.
+_SPOKEN = lazily(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
+_TYPE = (
+    r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type \d+"
+    r"|persistent \(?(?:RAM )?\(?type \d+\))\)?\s*$"
+)
+_TAIL = lazily(
+    r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
+    + _TYPE
+)
+#: Somebody else's message about a range.
+_OTHER = lazily(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
+#: What stands in front of a range: damaged itself, it may still be like what a table's lines have.
+_SPEAKER = lazily(r"(\S{5,14})\s+\[(?:mem|gap) ")
+#: In front of a line of a table: the beginning of another.
+_TORN = lazily(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
+_HEADER = lazily(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_HEADED = {
+    "BIOS-provided": ("e820_firmware", "xen_dom0"),
+    "user-defined": ("e820_user",),
+    "modified": ("e820_modified",),
+    "extended": ("e820_setup_data", "extended"),
+}
+
+#: Whole lines as kernels print them since 3.5, for :meth:`DmesgE820.run`.
+_PLAIN_LINE = lazily(
+    PLAIN_PREFIX + rb"(?P<who>BIOS-e820|user|modified|reserve setup_data|Xen): "
+    rb"\[(?:mem 0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})\]  ?(?P<type>usable|reserved|ACPI data"
+    rb"|ACPI NVS|unusable|soft reserved|System RAM|device reserved|type [0-9]{1,10}"
+    rb"|persistent (?:RAM )?\(type [0-9]{1,10}\))"
+    rb"|gap 0x(?P<c>[0-9a-f]{16})-0x(?P<d>[0-9a-f]{16})\])\n"
+)
+
+_MAYBE = (
+    "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
+)  # fmt: skip
+#: So many lines below a header, or a broken line, are looked at before the table counts as ended.
+_PATIENCE = 3
+
+#: Digits of an address since 3.5.
+_DIGITS = 16
+#: So alike are two words of which one has a damaged letter or two.
+_ALIKE = 0.75
+
+_EXPECTED = "[mem 0x...-0x...] and a type of memory"
+
+
+def map_of(who: str) -> str:
+    """Return the map name of a speaker."""
+    return _MAPS.get(who, "e820_firmware")
+
+
+class DmesgE820(LineForm):
+    """``BIOS-e820: [mem 0x...-0x...] usable`` and its kin."""
+
+    name = "dmesg-e820"
+    about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
+    triggers = (
+        rb"-e8[20][01][: ]",
+        rb"-88[: ]",
+        b"-provided[: ]",
+        b"-defined[: ]",
+        LONG_RANGE,
+        SPACED_RANGE,
+    )
+    separators = (LINUX_STARTS,)
+    unfinished = lazily(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
+        self._patience = 0
+        self._name = "e820_firmware"  # of the last line
+        self._full: dict[str, bool] = {}  # whether a table's addresses have all their digits
+        #: Tables whose heading was seen, and by identity those that had one.
+        self._headed: set[str] = set()
+        self._with_heading: set[int] = set()
+        #: Of tables, by identity: (number of entries, line) where addresses go down.
+        self._descents: dict[int, list[tuple[int, int]]] = {}
+
+        #: Of tables, by identity: what their ``[gap ...]`` lines say, since 7.0.
+        self._told: dict[int, list[gaps.Place]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        if self._broken and self._joined(line):
+            pass
+        elif not (self._patience or any(word in line for word in _MAYBE)):
+            return
+        elif match := _LINE.search(line):
+            self._entries(number, line, match)
+        elif header := _HEADER.search(line):
+            for name in _HEADED[header[1]]:
+                self._tables.begin(name)
+                self._headed.add(name)
+            self._name = _HEADED[header[1]][0]
+            self._patience = _PATIENCE
+        elif _LINUX_STARTS in line:
+            for name in _ALL_MAPS:
+                self._tables.begin(name)
+        elif begun := _BEGUN.search(line):
+            self._break(number, map_of(begun["who"]), line)
+        elif _LIKE.search(line) or (self._patience and _like_a_speaker(line)):
+            self._damaged(number, line)
+        elif self._patience:
+            self._beside(number, line)
+        self.more = self._patience > 0
+
+    def run(self, block: bytes, start: int, number: int) -> int:
+        """See :meth:`LineForm.run`: an ascending list, after its first line."""
+        match = _PLAIN_LINE.match(block, start)
+        if match is None or self._broken:
+            return start
+        who = match["who"]
+        name = map_of(who.decode())
+        before = self._tables.last(name)
+        if before is None:
+            return start
+        entries, between = [], []
+        end, line = start, number - 1
+        while match and match["who"] == who:
+            _, a, b, text, c, d = match.groups()
+            if text:
+                type_ = e820_names.type_of(text.decode())
+                first, last = int(a, 16), int(b, 16)
+                if type_ is None or not before.end < first <= last:
+                    break
+                before = Entry(first, last, type_)
+                entries.append(before)
+            else:
+                between.append((int(c, 16), int(d, 16)))
+            end, line = match.end(), line + 1
+            match = _PLAIN_LINE.match(block, end)
+        if end == start or not self._tables.extend(name, entries, line):
+            return start
+        self._told.setdefault(id(self._tables.open(name)), []).extend(between)
+        self._patience = _PATIENCE
+        self.more = True
+        return end
+
+    def _damaged(self, number: int, line: str) -> None:
+        """Take a line that is like a table's and says nothing that can be read."""
+        like = _LIKE.search(line)
+        name = map_of(like["who"]) if like else "e820_firmware"
+        if self._tables.open(name) is not None or (like and like["who"].startswith("BIOS-")):
+            self._tables.damaged(name, number, line, _EXPECTED)
+            self._patience = _PATIENCE
+
+    def _beside(self, number: int, line: str) -> None:
+        """Take a line beside those of a table that is like none: what is left of one, perhaps."""
+        self._patience -= 1
+        if self._tables.open(self._name) is None and self._name not in self._headed:
+            return
+        tail = _TAIL.match(without_stamps(line))
+        if _SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
+            self._tables.damaged(self._name, number, line, _EXPECTED)
+            self._patience = _PATIENCE
+        elif tail or (is_remnant(line) and not _OTHER.search(line)):
+            self._tables.suspect(self._name, number, line, _EXPECTED)
+
+    def _break(self, number: int, name: str, line: str) -> None:
+        """Keep the beginning of a broken line; one broken before is given up."""
+        self._give_up()
+        self._broken = (number, name, line.rstrip()[-200:])
+        self._patience = _PATIENCE
+
+    def _joined(self, line: str) -> bool:
+        """Tell whether ``line`` completes the broken line before it (or stays part of it)."""
+        if self._broken is None:
+            return False
+        number, _, text = self._broken
+        rest = re.sub(r"^[>|\s]+", "", line)
+        if not rest.strip():
+            return True  # a blank line: CR CR LF, or double spacing
+        if _LINE.search(line) or _HEADER.search(line):
+            self._give_up()
+            return False
+        match = _LINE.search(f"{text} {rest}")
+        if match is None:
+            self._give_up()
+            return False
+        self._entry(number, f"{text} {rest}", match)
+        return True
+
+    def _give_up(self) -> None:
+        """Report a broken line that nothing completed, if it was one of a table at all."""
+        if self._broken:
+            number, name, text = self._broken
+            self._broken = None
+            if "BIOS-" in text or self._tables.last(name):
+                self._tables.damaged(name, number, text, _EXPECTED)
+
+    def _entries(self, number: int, line: str, first: re.Match[str]) -> None:
+        """Take all entries of a line: a copy may have lost its line ends."""
+        match: re.Match[str] | None = first
+        at = 0
+        while match:
+            torn = line[at : match.start()]
+            if _TORN.search(torn) and (
+                self._tables.open(self._name) is not None or self._name in self._headed
+            ):
+                self._tables.damaged(self._name, number, torn, _EXPECTED)
+            self._entry(number, line, match)
+            at = match.start("rest")
+            match = None if self._broken else _LINE.search(line, at)
+
+    def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
+        self._broken = None
+        if match["what"] == "gap":
+            self._patience = _PATIENCE
+            table = self._tables.open(map_of(match["who"]))
+            if table is not None and table.entries:
+                self._told.setdefault(id(table), []).append(
+                    (int(match["a"], 16), int(match["b"], 16))
+                )
+            return
+        name = self._name = map_of(match["who"])
+        rest = match["rest"].strip()
+        type_ = e820_names.type_of(rest)
+        if type_ is None:
+            if any(word.startswith(rest.lower().lstrip("(")) for word in e820_names.STARTS):
+                self._break(number, name, line)
+            else:
+                self._tables.damaged(name, number, line, _EXPECTED, told=_bounds(match))
+            return
+        start, end = _bounds(match)
+        if match["what"] and self._digits_lost(name, number, match):
+            self._tables.damaged(name, number, line, "16 digits as in the lines before")
+            self._patience = _PATIENCE
+            return
+        first, last = self._tables.first(name), self._tables.last(name)
+        if first and last and start == first.start < last.start:
+            self._tables.begin(name)  # the list starts anew: another boot
+        elif last and start < last.start:
+            table = self._tables.table(name, number)
+            self._descents.setdefault(id(table), []).append((len(table.entries), number))
+        self._tables.add(name, number, start, end, type_)
+        if name in self._headed:
+            self._headed.discard(name)
+            self._with_heading.add(id(self._tables.table(name, number)))
+        self._patience = _PATIENCE
+
+    def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
+        """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""
+        full = len(match["a"]) == len(match["b"]) == _DIGITS
+        table = self._tables.open(name)
+        if table is None or not table.entries:
+            self._full[name] = full
+        elif full and not self._full.get(name, True) and len(table.entries) == 1:
+            message = f"{_EXPECTED} in {_DIGITS} digits stood in the line before"
+            self._tables.lose(name, number, DAMAGED, message, replaced=1)
+            self._full[name] = True
+        return not full and self._full.get(name, False)
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        if self._broken:
+            number, name, _ = self._broken
+            self._broken = None
+            if self._tables.last(name):
+                self._tables.lose(name, number, CUT, "the log ends within this line")
+        found: list[RawMap] = []
+        for table in _one_extended(self._tables.finish()):
+            table.arch = "x86_64"
+            descents = self._descents.get(id(table), ())
+            if len(descents) == len(table.entries) - 1 >= 2:
+                raise InputError(f"line {table.line}: {UPSIDE_DOWN}")
+            cuts = [(at, line) for at, line in descents if _begins(table.entries, at)]
+            overlapping = gaps.overlapping(table.entries)
+            if cuts and overlapping:
+                found += _split(table, cuts)
+                continue
+            if descents:
+                message = f"line {table.line}: {table.name} is not in ascending order"
+                table.problems.append(problem(OUT_OF_ORDER, message))
+            gaps.lose_overlaps(table, overlapping)
+            gaps.check_between(table, self._told.get(id(table), ()))
+            if table.name != "xen_dom0" and id(table) not in self._with_heading:
+                gaps.check_head(table)
+            found.append(table)
+        return found
+
+
+def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
+    """Return the tables; of a boot's two headed "extended" only the second, which knows more.
+
+    The first is e820__memory_setup_extended()'s, after a 128th entry, the second
+    e820__reserve_setup_data()'s.
+    """
+    kept: list[RawMap] = []
+    following = ""
+    for table in reversed(tables):
+        name = table.name
+        if name == "extended":
+            table.name = "e820_setup_data"
+        if name != "extended" or following != "e820_setup_data":
+            kept.append(table)
+        if name in _EXTENDED_OR_NEXT:
+            following = name
+    return kept[::-1]
+
+
+def _begins(entries: Sequence[Entry], at: int) -> bool:
+    """Tell whether a list may begin with the entry ``at``: with the lowest memory, as the first."""
+    return entries[at].start <= max(gaps.LOWEST, entries[0].start)
+
+
+def _like_a_speaker(line: str) -> bool:
+    """Tell whether ``BIOS-e820:`` with a letter or two damaged stands before a range."""
+    speaker = _SPEAKER.search(line)
+    if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
+        return False
+    return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
+
+
+def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
+    """Return the lists of several boots whose headers are gone: what grep leaves of a log.
+
+    One list has no overlaps, whatever its order; these lists have, and each of them ascends.
+    """
+    cuts = [(0, table.line), *descents, (len(table.entries), None)]
+    parts = [
+        RawMap(table.name, table.entries[at:until], arch=table.arch, line=line)
+        for (at, line), (until, _) in pairwise(cuts)
+    ]
+    parts[0].problems = table.problems
+    return parts
+
+
+def _bounds(match: re.Match[str]) -> tuple[int, int]:
+    """Return first and last byte of a matched line."""
+    if match["what"]:
+        return int(match["a"], 16), int(match["b"], 16)
+    left, right = int(match["c"], 16), int(match["d"], 16)
+    if match["sign"] == "@":
+        return right, right + left - 1
+    if not right and left:
+        right = PHYS_END  # the kernel's sum has wrapped around
+    return left, right - 1

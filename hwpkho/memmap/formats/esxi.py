@@ -1,0 +1,163 @@
+"""The memory map that VMware ESXi's boot loader logs.
+
+Source: esx-boot (VMware's own repository), uefi/efiutils/memory.c (efi_log_memory_map) and
+bios/com32/memory.c (get_e820_mmap): ``MMap[n]:`` are EFI descriptors, ``e820[n]:`` what a BIOS
+gives; the length is decimal, the end inclusive; each line may stand twice, with ``<7>`` and
+without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.codes.memmap import PAGES_MISMATCH
+from hwpkho.memmap import e820, efi, listings, numbers
+from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.tables import Tables
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Sequence
+
+    from hwpkho.memmap.rawmap import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+_LINE = lazily(
+    rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
+    rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
+    r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
+    r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
+)
+_BEGUN = lazily(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{0,5})")
+_EXPECTED = "range, len, type and attr"
+
+#: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
+_ENABLED = 1
+
+
+def _lengths(text: str) -> set[int]:
+    """Return what a length may mean: without 0x it may be decimal, too."""
+    return {int(text, 16), *([int(text)] if text.isdigit() else [])}
+
+
+class Esxi(LineForm):
+    """``MMap[0]: 0x0 - 0x9ffff len=655360, type=7, attr=0xf``."""
+
+    name = "esxi"
+    about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
+    triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
+    unfinished = lazily(
+        rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*\d{{0,5}}\]?:?\s*"
+        rf"(?:(?:0x)?{_HEX}{{0,16}}\s*-?\s*)?)$"
+    )
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._kind = ""
+        self._seen: dict[int, Entry] = {}
+        self._again: list[Entry] = []  # what was logged twice since the list's beginning
+        self._unreadable: set[int] = set()
+        #: Of tables that are whole: their numbers, those that cannot be read, how they are written.
+        self._numbers: list[tuple[RawMap, list[int], set[int], Callable[[int], str]]] = []
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        match = _LINE.search(line)
+        self.more = match is not None
+        if match is None:
+            found = _BEGUN.search(line)
+            if found and found["kind"] in ("MMap", self._kind):
+                self._damaged(number, line, int(found["index"] or -1))
+            return
+        index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
+        entry = _entry(match, start, end)
+        if match["kind"] == self._kind and self._seen.get(index) == entry:
+            self._logged_twice(index, entry)
+            return
+        if index in self._seen or match["kind"] != self._kind:
+            self._begin(number, index, match["kind"])
+        lacking = not match["attr"] and ("attr" in line or self._tells_attributes())
+        if self._kind == "MMap" and lacking:
+            self._damaged(number, line, index, (start, end))
+            return
+        self._seen[index] = entry
+        if not self._tables.add("esxi", number, *entry):
+            del self._seen[index]
+            self._unreadable.add(index)
+        elif end - start + 1 not in _lengths(match["len"]):
+            message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
+            told = (start, max(end, min(PHYS_END, start + max(_lengths(match["len"]))) - 1))
+            self._tables.lose("esxi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+
+    def _damaged(
+        self, number: int, line: str, index: int, told: tuple[int, int] | None = None
+    ) -> None:
+        if index not in self._seen:  # the line's second copy is of no use, but does no harm
+            self._unreadable.add(index)
+            self._tables.damaged("esxi", number, line, _EXPECTED, told=told)
+
+    def _tells_attributes(self) -> bool:
+        last = self._tables.last("esxi")
+        return last is not None and last.attributes.get("attr") is not None
+
+    def _logged_twice(self, index: int, entry: Entry) -> None:
+        """Keep an entry that is there already: it may belong to another list that begins alike."""
+        if not index:
+            self._again = []
+        if index == len(self._again):
+            self._again.append(entry)
+
+    def _begin(self, number: int, index: int, kind: str) -> None:
+        """Begin another list, with what the last one shares with it."""
+        self._end()
+        shared = self._again if kind == self._kind and index == len(self._again) else []
+        self._kind, self._again, self._seen = kind, [], dict(enumerate(shared))
+        for entry in shared:
+            self._tables.add("esxi", number, *entry)
+
+    def _end(self) -> None:
+        """Close the list; what is missing in it is known only now."""
+        table = self._tables.open("esxi")
+        if table is not None:
+            found = (table, list(self._seen), self._unreadable, f"{self._kind}[{{}}]".format)
+            self._numbers.append(found)
+        self._unreadable = set()
+        self._tables.begin("esxi")
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`.
+
+        No EFI map has nothing but attribute 1, which would be uncached memory: that is e820.
+        """
+        self._end()
+        found = self._tables.finish()
+        for table, there, unreadable, named in self._numbers:
+            where = f"line {table.line}: " if table.line else ""
+            numbers.lose_missing(table, there, named, where, unreadable=unreadable)
+        for table in found:
+            if table.entries and all(e.attributes.get("attr") == _ENABLED for e in table.entries):
+                table.entries = [_as_e820(e) for e in table.entries]
+            elif not any("xattr" in e.attributes for e in table.entries):
+                listings.lose_overlaps((table,), ("esxi",))
+        return found
+
+
+def _entry(match: re.Match[str], start: int, end: int) -> Entry:
+    type_ = int(match["type"], 16 if match["type"][:2] in ("0x", "0X") else 10)
+    attr = int(match["attr"], 16) if match["attr"] else None
+    if match["kind"] == "e820":
+        return Entry(start, end, e820.type_name(type_), _extended(attr))
+    return Entry(start, end, efi.type_name(type_), {"attr": attr})
+
+
+def _extended(attr: int | None) -> dict[str, object]:
+    return {} if attr is None else {"xattr": attr}
+
+
+def _as_e820(entry: Entry) -> Entry:
+    numbered = entry.type.removeprefix("type_")
+    number = int(numbered) if numbered.isdecimal() else efi.TYPES.index(entry.type)
+    return Entry(entry.start, entry.end, e820.type_name(number), _extended(_ENABLED))

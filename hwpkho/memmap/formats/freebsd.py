@@ -1,0 +1,160 @@
+"""FreeBSD's memory maps: ``SMAP`` of a BIOS boot, the EFI table of a verbose boot.
+
+Source: sys/amd64/amd64/machdep.c (bios_add_smap_entries, print_efi_map_entry), sys/arm64/arm64
+and sys/kern/subr_efi_map.c; sbin/sysctl/sysctl.c prints the same (sysctl machdep.smap and
+machdep.efi_map). Ranges are given by start and length or number of 4 KiB pages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap_gaps import HEAD_LOST
+from hwpkho.memmap import e820, efi, gaps, listings
+from hwpkho.memmap.efi_names import attributes_of, type_of
+from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.tables import Tables
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
+    from hwpkho.memmap.rawmap import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+_SMAP = lazily(
+    rf"\bSMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
+    rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
+)
+_SMAP_BEGUN = lazily(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
+_SMAP_BASE = lazily(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
+_EFI = lazily(
+    rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
+    rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
+)
+_EFI_BEGUN = lazily(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+#: What was a line of the EFI table: a type and the beginning of a number.
+_EFI_LIKE = lazily(r"^[>|\s]*(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]")
+_EFI_EXPECTED = "type, addresses, pages, attributes"
+#: So many other lines below the header or an entry, before the table counts as ended.
+_PATIENCE = 3
+_BASE_MEMORY = 640 << 10
+_EFI_HEADER = lazily(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
+
+
+class FreeBsd(LineForm):
+    """``SMAP type=01 base=0000000000000000 len=000000000009fc00``; the EFI table."""
+
+    name = "freebsd"
+    about = "FreeBSD's dmesg of a verbose boot (SMAP, EFI table), sysctl machdep.smap, .efi_map"
+    triggers = (rb"=(?<= base=|xattr=)", b"#Pages")
+
+    unfinished = lazily(
+        rf"^[>|\s]*(?:{begun('SMAP type=')}(?:\d.{{0,60}})?"
+        r"|[A-Z][A-Za-z]{1,30}(?:\s+[0-9a-fx ]*)?)\s*$"
+    )
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._patience = 0
+        self._smap_follows = 0
+        self._fragments = listings.Fragments(self.unfinished)
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        following, self.more = self._patience > 0, False
+        self._smap_follows -= self._smap_follows > 0
+        if match := _SMAP.search(line):
+            self._smap(number, match)
+        elif _SMAP_BEGUN.search(line):
+            self._damaged_smap(number, line)
+        elif _EFI_HEADER.search(line):
+            self._tables.begin("freebsd_efi", headed=True)
+            self._patience = _PATIENCE
+        elif following:
+            self._below(number, line)
+        elif self._smap_follows:
+            self._fragments.odd(number, line)
+        self.more = self._patience > 0 or self._smap_follows > 0
+
+    def _below(self, number: int, line: str) -> None:
+        """Take a line below the header: an entry, the rest of its attributes, or something else."""
+        words = line.strip("> \t").split()
+        if match := _EFI.search(line):
+            if found := self._fragments.row(number):
+                self._tables.damaged("freebsd_efi", *found, _EFI_EXPECTED)
+            self._efi(number, line, match)
+            self._patience = _PATIENCE
+        elif words and (attr := attributes_of(words)) is not None:
+            last = self._tables.last("freebsd_efi")
+            before = last.attributes.get("attr") if last else None
+            if isinstance(before, int):
+                self._tables.amend("freebsd_efi", {"attr": before | attr})
+        elif _EFI_BEGUN.search(line) or _is_like(line):
+            self._tables.damaged("freebsd_efi", number, line, _EFI_EXPECTED)
+            self._patience = _PATIENCE
+        else:
+            self._patience -= 1
+            self._fragments.odd(number, line)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`."""
+        super().cut_off(number, line)
+        if _EFI.search(line):
+            listings.lose_attributes(self._tables.open("freebsd_efi"), number)
+
+    def _damaged_smap(self, number: int, line: str) -> None:
+        base = _SMAP_BASE.search(line)
+        told = (int(base[1], 16), int(base[1], 16)) if base else None
+        self._tables.damaged("freebsd_smap", number, line, "type, base and len", told=told)
+        self._smap_follows = _PATIENCE
+
+    def _smap(self, number: int, match: re.Match[str]) -> None:
+        start = int(match["base"], 16)
+        if len(match["len"]) < len(match["base"]) == 16:
+            self._damaged_smap(number, match.string)
+            return
+        attributes: dict[str, object] = {}
+        if match["xattr"]:
+            attributes["xattr"] = int(match["xattr"], 16)
+        end = start + int(match["len"], 16) - 1
+        if found := self._fragments.row(number):
+            self._damaged_smap(*found)
+        self._tables.start_over("freebsd_smap", number, start, end)
+        type_ = e820.type_name(int(match["type"], 16))
+        self._tables.add("freebsd_smap", number, start, end, type_, attributes)
+        self._smap_follows = _PATIENCE
+
+    def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
+        invalid = match["type"] == "<INVALID>"  # a type that FreeBSD does not know
+        type_ = "unknown" if invalid else type_of(match["type"])
+        attr = attributes_of(match["words"].split())
+        if type_ is None or attr is None:
+            self._tables.damaged("freebsd_efi", number, line, _EFI_EXPECTED)
+            return
+        start = int(match["a"], 16)
+        end = start + int(match["pages"], 16) * efi.PAGE - 1
+        self._tables.add("freebsd_efi", number, start, end, type_, {"attr": attr})
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        found = self._tables.finish()
+        for table in found:
+            if table.name == "freebsd_smap":
+                table.arch = "x86_64"
+                _lose_head(table)
+        listings.lose_overlaps(found, ("freebsd_efi",))
+        return found
+
+
+def _lose_head(table: RawMap) -> None:
+    """Every BIOS lists the memory below 640 KiB."""
+    if table.entries and min(e.start for e in table.entries) >= _BASE_MEMORY:
+        message = f"line {table.line}: the map begins at 0x{table.entries[0].start:x}"
+        gaps.lose(table, HEAD_LOST, message, at=0)
+
+
+def _is_like(line: str) -> bool:
+    match = _EFI_LIKE.search(line)
+    return match is not None and type_of(match["type"]) is not None

@@ -1,0 +1,337 @@
+"""/proc/iomem: the kernel's tree of physical resources.
+
+Source: kernel/resource.c, r_show(): two blanks for each level, first and last byte in at least
+8 hex digits, `` : ``, the resource's name. Without CAP_SYS_ADMIN every address is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
+from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
+from hwpkho.memmap import gaps
+from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
+from hwpkho.memmap.patterns import lazily
+from hwpkho.memmap.remnants import is_remnant
+from hwpkho.memmap.tables import Tables
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.memmap.model import Entry
+    from hwpkho.memmap.rawmap import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+#: A tag of a web page that was saved as it is; resources have no such names.
+_TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
+_CLOSING = lazily(_TAG)
+#: What may stand before a line that was quoted in a mail, listed or logged.
+_PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
+_LINE = lazily(
+    rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
+)
+
+#: A line as the kernel prints it, in bytes.
+_PLAIN_LINE = lazily(
+    rb"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
+    rb" : ([A-Za-z][A-Za-z0-9 _.:()/-]{0,99})\n"
+)
+#: A line of the tree whose line end is lost: another one follows in its name.
+_NEXT = lazily(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
+#: What a damaged line still tells: a whole number in front of its hyphen, or of its colon.
+_WHOLE = lazily(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
+#: A line of the tree in which something is damaged: whatever is left of the range, then the name;
+#: or the range without its colon. /proc/ioports has no more than four digits.
+_LIKE = lazily(
+    rf"^{_PREFIX}(?P<indent>\s*)(?:(?=[^:]{{0,60}}?{_HEX}{{5}})\S[^:]{{0,60}}? : ?\S"
+    rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
+    rf"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
+    rf"|{_HEX}{{5,16}}(?:-{_HEX}{{0,16}})?(?: :?)?\s*$"
+    rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
+)
+#: Between two lines of the tree also what has lost its range, or the most of its name.
+_REST = lazily(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
+#: No line of the tree is longer.
+_LONGEST = 400
+#: Names that Linux itself gives, of which a proper beginning is no name of anything.
+_KNOWN = (
+    "System RAM", "Reserved", "reserved", "Kernel code", "Kernel data", "Kernel bss",
+    "Kernel rodata", "Crash kernel", "ACPI Tables", "ACPI Non-volatile Storage", "Soft Reserved",
+    "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
+)  # fmt: skip
+#: So many letters of one of them at least: fewer may be a driver's name.
+_LEAST = 3
+#: So many lines below one of the tree are looked at before it counts as ended.
+_PATIENCE = 3
+_EXPECTED = "first and last address and the name of a resource"
+
+#: Digits of an address at least: no zeros stand in front of more.
+_WIDTH = 8
+
+#: Deeper than any tree of resources; what is deeper is hostile.
+_MAX_DEPTH = 64
+
+_X86_NAMES = ("Local APIC", "IOAPIC ", "Video ROM", "HPET ")
+
+
+class Iomem(LineForm):
+    """``00100000-bffdbfff : System RAM``."""
+
+    name = "iomem"
+    about = "/proc/iomem, read as root"
+    triggers = (BARE_RANGE,)
+    unfinished = lazily(rf"^\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$")
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._first = ""  # the first line of a tree
+        self._peeking = False  # whether the line to come is shown for what stands before it
+        self._like = 0  # number of the last line that was taken for a damaged one
+        self._open: list[int] = []  # indents of the open ancestors
+        self._top_start = -1
+        self._patience = 0
+        self._outermost: tuple[RawMap | None, int] = (None, 0)  # a table and its first indent
+        self._attributes: dict[int, dict[str, object]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        if self._peeking:
+            self._peeking = False
+            if line.endswith(f" {self._first}"):  # shown again, behind the line above
+                self._above(number, line)
+                return
+        match = _LINE.match(line)
+        if match is None:
+            self._patience -= self._patience > 0
+            if self._patience:
+                self._unread(number, line)
+            self.more = self._patience > 0
+            return
+        if (at := _end_lost(match)) is not None:
+            self.feed(number, line[:at])
+            begins = self._first if self.again else ""
+            self.feed(number, line[at:])
+            if begins:
+                self.again = self._peeking = True
+                self._first = line
+            return
+        start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
+        if _padded(match["a"]) or _padded(match["b"]):
+            depth = self._depth_of(match["indent"])
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=(start, end))
+            return
+        before = self._tables.open("iomem")
+        self._take(number, len(match["indent"].expandtabs()), start, end, name)
+        if self._tables.open("iomem") is not before:
+            self.again = self._peeking = True
+            self._first = line
+
+    def run(self, block: bytes, start: int, number: int) -> int:
+        """See :meth:`LineForm.run`: lines as the kernel prints them, into an open table."""
+        if self._tables.last("iomem") is None or self._peeking:
+            return start
+        while match := _PLAIN_LINE.match(block, start):
+            indent, low, high, name = match.groups()
+            if b" : " in name:  # perhaps two lines
+                break
+            self._take(number, len(indent), int(low, 16), int(high, 16), name.decode().rstrip())
+            start, number = match.end(), number + 1
+        return start
+
+    def _take(self, number: int, indent: int, start: int, end: int, name: str) -> None:
+        """Add a line of the tree: ``start`` and ``end`` are its addresses."""
+        self._patience = _PATIENCE
+        self.more = True
+        while self._open and self._open[-1] >= indent:
+            self._open.pop()
+        depth = len(self._open)
+        if depth < _MAX_DEPTH:
+            self._open.append(indent)
+        if depth == 0 and (start or end):
+            first = self._tables.first("iomem")
+            if start < self._top_start and first is not None and start > first.start:
+                text = f"{start:08x}-{end:08x} : {name}"
+                self._tables.damaged("iomem", number, text, "an address above those before it")
+                return
+            if start < self._top_start:  # the tree is sorted: this is another copy of the file
+                self._tables.begin("iomem")
+            self._top_start = start
+        attributes = self._attributes.setdefault(depth, {"depth": depth})
+        added = self._tables.add("iomem", number, start, end, name, attributes)
+        if added and _is_part(name):
+            self._tables.lose(
+                "iomem", number, DAMAGED, f'the name "{name}" is cut off', replaced=1, depth=depth
+            )
+        table, outermost = self._outermost
+        if table is not self._tables.open("iomem"):
+            self._outermost = (self._tables.open("iomem"), indent)
+        elif indent < outermost and table is not None:
+            self._outermost = (table, 0)
+            message = f"line {table.line}: the tree begins within a branch: its head is lost"
+            gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
+
+    def _above(self, number: int, line: str) -> None:
+        """Take the line above a tree: it may be a damaged one of it."""
+        before = line[: -len(self._first)].rstrip()[:_LONGEST]
+        table = self._tables.open("iomem")
+        if table is not None and _LIKE.match(before):
+            shown = printable(before.strip()[-100:])
+            message = f'line {max(1, number - 1)}: "{shown}": expected {_EXPECTED}'
+            gaps.lose(table, DAMAGED, message, at=0)
+
+    def _unread(self, number: int, line: str) -> None:
+        """Take a line beside the tree: a damaged one of it, or one that the next line tells."""
+        line = line[:_LONGEST]
+        like = _LIKE.match(line)
+        if like:
+            self._patience = _PATIENCE
+            self._like = number
+            depth = self._depth_of(like["indent"])
+            numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
+            told = (min(numbers), max(numbers)) if numbers else None
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=told)
+        elif is_remnant(line) or _REST.search(line):
+            self._tables.suspect("iomem", number, line, _EXPECTED)
+
+    def _depth_of(self, indent: str) -> int:
+        """Return the level of a line that begins with these blanks."""
+        return sum(open_ < len(indent.expandtabs()) for open_ in self._open)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`: also within a name that is known.
+
+        All behind the last sound line may be lost, of its own branch as well.
+        """
+        table, last = self._tables.open("iomem"), self._tables.last("iomem")
+        if table is None or last is None:
+            return
+        match = _LINE.match(line)
+        if match is not None:
+            if not _is_part(_bare(match["name"])):
+                return
+            start = last.start
+        elif self._like == number or (self._patience and self.unfinished.search(line)):
+            depth = self._depth_of(line[: len(line) - len(line.lstrip())])
+            start = last.start if depth > int(str(last.attributes["depth"])) else last.end + 1
+        else:
+            return
+        if (match or self._like == number) and table.losses:
+            table.losses.pop()  # it is told by another code
+        message = f"line {number}: the input ends within this line"
+        gaps.lose(table, CUT, message, span=(start, max(start, gaps.TOP)))
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`; a copy that is all zeros has no entries but a problem."""
+        found = self._tables.finish()
+        for table in found:
+            if table.entries and not any(e.end for e in table.entries):
+                message = f"line {table.line}: every address of /proc/iomem is 0: read it as root"
+                table.entries = []
+                table.problems = [problem(IOMEM_ZEROS, message)]
+            table.arch = _arch(table.entries)
+            _check(table)
+        return found
+
+
+def _end_lost(match: re.Match[str]) -> int | None:
+    """Return where in a line the next one begins, whose digits its name's letters may precede."""
+    after = _NEXT.search(match["name"])
+    if after is None:
+        return None
+    digits, most = after["a"], len(after["b"])
+    kept = digits[-most:]
+    start = after.end("a") - (_WIDTH if _padded(kept) else len(kept))
+    name = match["name"][:start]
+    return match.start("name") + len(name.rstrip()) if name.strip() else None
+
+
+def _padded(digits: str) -> bool:
+    """Tell whether a number has zeros in front that no kernel prints: at least 8 digits."""
+    return len(digits) > _WIDTH and digits.startswith("0")
+
+
+def _is_part(name: str) -> bool:
+    """Tell whether a name is empty or the beginning of one that Linux itself gives."""
+    if not name:
+        return True
+    return len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN)
+
+
+def _bare(name: str) -> str:
+    """Return ``name`` without the tags and blanks behind it."""
+    name = name.rstrip()
+    while name.endswith(">") and _CLOSING.fullmatch(name, at := max(0, name.rfind("<"))):
+        name = name[:at].rstrip()
+    return name
+
+
+def _arch(entries: list[Entry]) -> str | None:
+    """Return what the names tell: x86's interrupt controllers, arm64's reservations inside RAM.
+
+    arch/arm64/kernel/setup.c is the only one that puts ``reserved`` below ``System RAM``.
+    """
+    inside = False
+    for entry in entries:
+        if entry.type.startswith(_X86_NAMES):
+            return "x86_64"
+        if entry.attributes["depth"] == 0:
+            inside = entry.type == "System RAM"
+        elif inside and entry.type == "reserved":
+            return "arm64"
+    return None
+
+
+def _check(table: RawMap) -> None:
+    """Notice what no kernel prints: a tree without its head, RAM or order."""
+    if not table.entries:
+        return
+    first = table.entries[0]
+    if table.arch == "x86_64" and first.start:  # since 2.6.12 at the latest it begins at 0
+        message = f"line {table.line}: the tree begins at 0x{first.start:x}: its head is lost"
+        gaps.lose(table, HEAD_LOST, message, span=(0, first.start - 1))
+    ram = sum(e.type.lower().startswith("system ram") for e in table.entries)
+    if ram in (0, len(table.entries)):
+        only = "nothing but System RAM" if ram else "no System RAM"
+        message = f"line {table.line}: {only} is among the {len(table.entries)} resources"
+        table.problems.append(problem(NOT_THE_MAP, message))
+    for at, depth, place in _misfits(table.entries):
+        shown = gaps.shown(place)
+        if depth is None:
+            message = f"line {table.line}: resources overlap, which no kernel prints: {shown}"
+            gaps.lose(table, OVERLAPPING, message, span=place)
+        else:
+            message = f"line {table.line}: {shown} lies outside of what it stands below"
+            gaps.lose(table, LOST_LINES, f"{message}: a line is lost", at=at, depth=depth)
+
+
+def _misfits(entries: Sequence[Entry]) -> Iterator[tuple[int, int | None, tuple[int, int]]]:
+    """Yield resources that overlap others in part, or lie beyond what they stand below.
+
+    Each as its place in the list, the depth of the line that is missing (None: none is) and the
+    range concerned. A paste that has lost its indentation has neither.
+    """
+    open_: list[Entry] = []
+    for at, entry in enumerate(entries):
+        while open_ and (open_[-1].end < entry.start or open_[-1].start > entry.end):
+            outer = open_.pop()
+            depth = int(str(outer.attributes["depth"]))
+            if depth < int(str(entry.attributes["depth"])) and entry.start > outer.end:
+                yield at, depth, (entry.start, entry.end)
+        if open_ and not open_[-1].start <= entry.start <= entry.end <= open_[-1].end:
+            outer = open_[-1]
+            yield at, None, (min(outer.start, entry.start), max(outer.end, entry.end))
+        open_.append(entry)
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """Return entries as /proc/iomem shows them; ``type`` is the name, ``depth`` the level."""
+    lines = []
+    for entry in entries:
+        depth = entry.attributes.get("depth")
+        indent = "  " * (min(max(depth, 0), _MAX_DEPTH) if isinstance(depth, int) else 0)
+        lines.append(f"{indent}{entry.start:08x}-{entry.end:08x} : {entry.type}\n")
+    return "".join(lines)

@@ -1,0 +1,131 @@
+"""The document hwpkho.memmap/1, as ``hwpkho memmap --json`` and ``--to json`` write it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hwpkho.base import jsontext
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.codes import problem, registry
+from hwpkho.codes.memmap import LOST_LINES
+from hwpkho.errors import InputError
+from hwpkho.memmap.formats.base import FileForm
+from hwpkho.memmap.model import Entry, Gap
+from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.tables import MAX_DISTINCT, MAX_ENTRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SCHEMA = "hwpkho.memmap/1"
+
+#: Levels of a tree of resources, as the form of /proc/iomem counts them.
+MAX_DEPTH = 64
+
+#: Messages of problems by code and address.
+Said = Mapping[tuple[str, int | None], str]
+
+#: Largest document read, bytes; one of 65536 entries has some 10 MB.
+MAX_SIZE = 32 << 20
+
+
+class MemmapJson(FileForm):
+    """A document of this program."""
+
+    name = "json"
+    about = "hwpkho's own memmap document (--json, --to json)"
+
+    def sniff(self, _path: Path, head: bytes) -> bool:
+        """See :meth:`FileForm.sniff`."""
+        return head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{" and SCHEMA.encode() in head[:4096]
+
+    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+        """See :meth:`FileForm.read`."""
+        shown = printable(str(path))
+        if len(data) > MAX_SIZE:
+            raise InputError(
+                f"{shown}: a document of {len(data)} bytes, at most {MAX_SIZE} are read"
+            )
+        document = jsontext.load(data, shown)
+        try:
+            if document["schema"] != SCHEMA:
+                raise InputError(f"{shown}: schema is not {SCHEMA}")
+            arch = document.get("arch")
+            told = arch if isinstance(arch, str) else None
+            said = _said(document)
+            found = [_map(m, told, said) for m in document["maps"]]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InputError(
+                f"{shown}: not as hwpkho.memmap/1 says: {type(error).__name__} "
+                f"{printable(str(error))[:80]}"
+            ) from error
+        if not found:
+            raise InputError(f"{shown}: the document holds no map")
+        if sum(len(m.entries) for m in found) > MAX_DISTINCT:
+            raise InputError(f"{shown}: more than {MAX_DISTINCT} entries")
+        return found
+
+
+def _map(map_: dict[str, object], arch: str | None, said: Said) -> RawMap:
+    entries = map_["entries"]
+    boot = map_["boot"]
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise ValueError(f"entries must be a list of at most {MAX_ENTRIES}")
+    if type(boot) is not int or not 0 <= boot < MAX_ENTRIES:
+        raise ValueError("boot must be a small number")
+    name = _text(map_["name"])
+    gaps = map_.get("gaps", [])  # absent in documents of older versions
+    if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
+        raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")
+    return RawMap(
+        name,
+        [_entry(e, nameless=name == "iomem") for e in entries],
+        boot=boot,
+        arch=arch,
+        gaps=[_gap(g, name, said) for g in gaps],
+    )
+
+
+def _gap(gap: dict[str, object], name: str, said: Said) -> Gap:
+    """Return a gap with the problem that the document has for it."""
+    start, end = gap["start"], gap["end"]
+    code = registry().get(_text(gap["code"]), LOST_LINES)
+    if start is None and end is None:
+        message = said.get((code.id, None)) or f"lines of {name} are lost, nobody knows where"
+        return Gap(None, None, problem(code, message, severity="error"))
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
+        raise ValueError(f"a gap must have 0 <= start <= end < 2^64, has {start} and {end}")
+    message = said.get((code.id, start)) or f"what is at 0x{start:x}-0x{end:x} is not known"
+    return Gap(start, end, problem(code, message, start, severity="warning"))
+
+
+def _said(document: dict[str, object]) -> Said:
+    """Return the messages of a document's problems by code and address."""
+    out: dict[tuple[str, int | None], str] = {}
+    problems = document.get("problems")
+    for found in problems[:MAX_ENTRIES] if isinstance(problems, list) else ():
+        phys = found.get("phys")
+        if phys is None or type(phys) is int:
+            out.setdefault((_text(found["code"]), phys), printable(_text(found["message"])))
+    return out
+
+
+def _entry(entry: dict[str, object], *, nameless: bool) -> Entry:
+    start, end, attributes = entry["start"], entry["end"], entry["attributes"]
+    if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
+        raise ValueError(f"start and end must be 0 <= start <= end < 2^64, are {start} and {end}")
+    if not isinstance(attributes, dict):
+        raise TypeError("attributes must be an object")
+    depth = attributes.get("depth", 0)
+    if type(depth) is not int or not 0 <= depth <= MAX_DEPTH:
+        raise ValueError(f"depth must be 0 to {MAX_DEPTH}")
+    return Entry(start, end, _text(entry["type"], empty=nameless), attributes)
+
+
+def _text(value: object, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (value or empty) or len(value) > 4096:
+        raise ValueError("name and type must be strings")
+    return value

@@ -1,0 +1,68 @@
+"""/sys/firmware/memmap as ``grep -r .`` prints it: ``…/memmap/0/start:0x0``, in any order.
+
+Source: as :mod:`hwpkho.memmap.formats.sysfs_memmap`; grep(1) puts the file name and a colon before
+each line, head(1) and tail(1) put ``==> NAME <==`` on a line of its own above it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.formats.sysfs_memmap import FIELDS, Values
+from hwpkho.memmap.patterns import lazily
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
+    from hwpkho.memmap.rawmap import RawMap
+
+_PLACE = rf"(?P<folder>(?:\S*/)?)(?P<number>[0-9]{{1,6}})/(?P<field>{'|'.join(sorted(FIELDS))})"
+_LINE = lazily(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
+_HEADING = lazily(rf"==> {_PLACE} <==\s*$")
+
+
+class SysfsGrep(LineForm):
+    """Lines of ``grep -r . /sys/firmware/memmap``, and of runtime-map; also of head and tail."""
+
+    name = "sysfs-memmap-grep"
+    about = "the output of grep -r . /sys/firmware/memmap, or of tail -n +1 with all its files"
+    triggers = tuple(f"/{field}(?::| <=)".encode() for field in sorted(FIELDS))
+
+    def __init__(self) -> None:
+        """Begin a log."""
+        self._values = Values("grep of /sys/firmware/memmap")
+        self._first: int | None = None
+        self._heading: re.Match[str] | None = None
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        heading, self._heading, self.more = self._heading, None, False
+        if found := _HEADING.search(line):
+            self._heading, self.more = found, True
+        elif heading:
+            self._add(number, heading, line)
+        elif match := _LINE.search(line):
+            self._add(number, match, match["value"])
+
+    def _add(self, number: int, match: re.Match[str], value: str) -> None:
+        if self._first is None:
+            self._first = number
+        self._values.add(
+            match["folder"].rstrip("/"),
+            int(match["number"]),
+            match["field"],
+            value,
+            f"line {number}",
+        )
+
+    def messages_lost(self, number: int, words: str) -> None:
+        """See :meth:`LineForm.messages_lost`: no kernel prints these lines into a log."""
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        maps = self._values.maps()
+        for table in maps:
+            table.line = self._first
+        return maps

@@ -1,0 +1,163 @@
+"""The memory maps that the Xen hypervisor prints at boot.
+
+Source: xen/arch/x86/e820.c (print_e820_memory_map; up to 4.14 ``A - B`` with B one past the last
+byte, later ``[A, B]`` inclusive; ``e820-verbose`` prints the initial map first) and
+xen/common/efi/boot.c (``EFI memory map:``, inclusive). What its dom0 prints (``Xen: [mem ..]``) is
+pseudo-physical and no map of the machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.errors import InputError
+from hwpkho.memmap import e820, efi, gaps
+from hwpkho.memmap.formats.base import BARE_RANGE, SPACED_RANGE, UPSIDE_DOWN, LineForm
+from hwpkho.memmap.patterns import lazily
+from hwpkho.memmap.remnants import is_remnant
+from hwpkho.memmap.tables import Tables
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
+    from hwpkho.memmap.rawmap import RawMap
+
+_HEX = r"[0-9A-Fa-f]"
+#: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
+_XEN = r"(?:\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+|^[>|\s]*+)"
+_HEADER = lazily(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
+_E820 = lazily(
+    rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
+    rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
+)
+_EFI = lazily(
+    rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>\d{{1,10}}) "
+    rf"attr=(?P<attr>{_HEX}{{16}})"
+)
+_BEGUN = lazily(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+#: A line of a list with a damaged digit or sign; a part of one at the end of the input.
+_LIKE = lazily(
+    rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
+    r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
+)
+_MORE = lazily(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
+_PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
+_TYPES = {
+    "usable": e820.RAM,
+    "reserved": e820.RESERVED,
+    "ACPI data": e820.ACPI,
+    "ACPI NVS": e820.NVS,
+    "unusable": e820.UNUSABLE,
+}
+_TYPE = lazily(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
+
+#: So many lines below a header or an entry are looked at before the table counts as ended.
+_PATIENCE = 3
+
+_EXPECTED = "a range and its type"
+
+
+class Xen(LineForm):
+    """``(XEN)  [0000000000000000, 000000000009fbff] (usable)`` below ``Xen-e820 RAM map:``."""
+
+    name = "xen"
+    about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
+    triggers = (
+        rb"XEN\)[^\n]{0,64} EFI RAM map:",
+        rb"XEN\) {1,2}\[[0-9A-Fa-f]{13,16}, ",
+        rb"-e8[20][01] RAM",
+        rb"-e88 RAM",
+        SPACED_RANGE,
+        BARE_RANGE,
+    )
+
+    unfinished = lazily(rf"{_XEN}{_PART}$")
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._headed: set[str] = set()
+        self._with_heading: set[int] = set()
+        self._name = "xen_e820"
+        self._patience = 0
+        self._digits: dict[str, int] = {}  # of each table's first line
+        self._attributes: dict[int, dict[str, object]] = {}
+
+    def feed(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.feed`."""
+        following = self._patience > 0
+        self._patience -= following
+        if "(XEN)" in line or following or "RAM map:" in line:
+            self._xen(number, line, following=following)
+        self.more = self._patience > 0
+
+    def _xen(self, number: int, line: str, *, following: bool) -> None:
+        if match := _HEADER.search(line):
+            self._name = "xen_efi_ram" if match["who"] == "EFI" else "xen_e820"
+            if match["initial"]:
+                self._name = "xen_e820_initial"
+            self._tables.begin(self._name)
+            self._headed.add(self._name)
+        elif match := _E820.search(line):
+            self._e820(number, line, match, following=following)
+        elif match := _EFI.search(line):
+            self._efi(number, match)
+        elif following and (_BEGUN.search(line) or _LIKE.search(line)):
+            self._tables.damaged(self._name, number, line, _EXPECTED)
+        elif following and is_remnant(line.replace("(XEN)", "")):
+            self._tables.suspect(self._name, number, line, _EXPECTED)
+            return
+        else:
+            return
+        self._patience = _PATIENCE
+
+    def _e820(self, number: int, line: str, found: re.Match[str], *, following: bool) -> None:
+        """Take a line, or several whose line ends are lost."""
+        match: re.Match[str] | None = found
+        if following and is_remnant(line[: found.start()].replace("(XEN)", "")):
+            self._tables.damaged(self._name, number, line[: found.start()], _EXPECTED)
+        while match:
+            more = _MORE.search(line, match.start("type"))
+            self._range(number, line, match)
+            match = _E820.search(line, more.start()) if more else None
+
+    def _range(self, number: int, line: str, match: re.Match[str]) -> None:
+        name = self._name
+        told = _TYPE.match(match["type"])
+        number_ = None
+        if told:
+            number_ = int(told["number"]) if told["number"] else _TYPES.get(told["word"])
+        a, b = match["a"] or match["c"], match["b"] or match["d"]
+        if self._tables.last(name) is None:
+            self._digits[name] = len(a)
+        if number_ is None or not len(a) == len(b) == self._digits[name]:
+            self._tables.damaged(name, number, line, _EXPECTED)
+            return
+        start, end = int(a, 16), int(b, 16)
+        if match["c"]:
+            end = (PHYS_END if start and not end else end) - 1
+        self._tables.add(name, number, start, end, e820.type_name(number_))
+        if name in self._headed:
+            self._headed.discard(name)
+            self._with_heading.add(id(self._tables.table(name, number)))
+
+    def _efi(self, number: int, match: re.Match[str]) -> None:
+        start, attr = int(match["a"], 16), int(match["attr"], 16)
+        end = int(match["b"], 16)
+        self._tables.start_over("xen_efi", number, start, end)
+        attributes = self._attributes.setdefault(attr, {"attr": attr})
+        type_ = efi.type_name(int(match["type"]))
+        self._tables.add("xen_efi", number, start, end, type_, attributes)
+
+    def finish(self) -> Sequence[RawMap]:
+        """See :meth:`LineForm.finish`."""
+        found = self._tables.finish()
+        for table in found:
+            if table.name != "xen_efi" and gaps.falls(table.entries):
+                raise InputError(f"line {table.line}: {UPSIDE_DOWN}")
+            if table.name == "xen_e820":
+                gaps.lose_overlaps(table, gaps.overlapping(table.entries))
+                if id(table) not in self._with_heading:
+                    gaps.check_head(table)
+        return found

@@ -1,0 +1,115 @@
+"""The bytes of an input: a file, a pipe, a file of /proc or /sys; whole or piece by piece."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError, ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What a form sees of an input to recognise it, bytes.
+HEAD = 1 << 16
+
+#: A log is read in pieces of so many bytes.
+PIECE = 1 << 16
+
+#: Largest input that is read whole (for a form that is a whole file), bytes.
+MAX_WHOLE = 256 << 20
+
+
+class Input:
+    """One input opened for reading: its first bytes, then either all or piece by piece.
+
+    Attributes:
+        path: As the user named it; ``-`` is standard input.
+        head: The first 64 KiB.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open ``path``. Raises InputError where it cannot be read or is a disk or a terminal."""
+        self.path = path
+        self.shown = "standard input" if path == "-" else printable(path)
+        self._fd = opening.stream(path)
+        try:
+            status = os.fstat(self._fd)
+            if stat.S_ISBLK(status.st_mode) or (
+                stat.S_ISCHR(status.st_mode) and not os.isatty(self._fd)
+            ):
+                raise InputError(f"{self.shown}: is a device, no file with a memory map")
+            self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self._sparse = status.st_blocks * 512 < self._size
+            self.head = opening.read_all(self._fd, HEAD)
+        except OSError as error:
+            self.close()
+            raise InputError(f"{self.shown}: {error.strerror or error}") from error
+        except InputError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def whole(self, enough: int | None = None) -> memoryview:
+        """Return all bytes, or the first ``enough``.
+
+        Raises InputError where all are more than 256 MiB.
+        """
+        if len(self.head) < HEAD:
+            return memoryview(self.head)
+        most = MAX_WHOLE if enough is None else min(enough, MAX_WHOLE)
+        rest = opening.read_all(self._fd, most - HEAD) if self._size <= most or enough else b""
+        self._check_size()
+        if enough is None and (self._size > most or len(rest) == most - HEAD):
+            raise InputError(f"{self.shown}: more than {most >> 20} MiB are no memory map")
+        return memoryview(self.head + rest)
+
+    def _check_size(self) -> None:
+        size = os.fstat(self._fd).st_size
+        if size < self._size:
+            raise ReadError(
+                f"{self.shown}: became shorter while it was read: {size} of {self._size} bytes "
+                "are left"
+            )
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from the beginning in pieces; the holes of a sparse file are left out."""
+        yield self.head
+        while True:
+            if self._sparse:
+                self._skip_hole()
+            piece = os.read(self._fd, PIECE)
+            if not piece:
+                self._check_size()
+                return
+            yield piece
+
+    def _skip_hole(self) -> None:
+        here = os.lseek(self._fd, 0, os.SEEK_CUR)
+        try:
+            os.lseek(self._fd, here, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+                os.lseek(self._fd, 0, os.SEEK_END)
+            # Anything else: a file system that knows no holes.
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether ``path`` names a folder."""
+    return path != "-" and Path(path).is_dir()

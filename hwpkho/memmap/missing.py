@@ -1,0 +1,110 @@
+"""What is done about the gaps of the map that is judged by: filled from another map, or unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.base.ranges import Span, combine
+from hwpkho.codes import problem
+from hwpkho.codes.memmap_gaps import GAP_FILLED
+from hwpkho.errors import InputError
+from hwpkho.memmap import gaps
+from hwpkho.memmap.view.common import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.common import View
+
+#: Maps of the whole machine from which a gap may be filled, best first: made of the map itself,
+#: the firmware's own in another form, what the firmware told somebody else, the kernel's result.
+_FILLERS = (
+    "e820_setup_data", "e820_firmware", "zero_page", "sysfs_memmap", "efi", "efi_shell",
+    "grub_efi", "uboot_efi", "grub_mmap", "devicetree", "iomem",
+)  # fmt: skip
+
+#: Maps that a kernel's command line has changed; only what became of them may stand in for them.
+_ALTERED = frozenset(("e820_user", "e820_modified", "iomem"))
+_FINAL = ("iomem",)
+
+#: Maps of what is kept from the RAM of another one.
+_RESERVING = ("reserved_memory", "memreserve", "lmb_reserved")
+
+
+def fill(
+    built: View,
+    maps: Mapping[str, Map],
+    alone: Callable[[Mapping[str, Map]], View | None],
+    source: str,
+    problems: list[Problem],
+) -> list[Span]:
+    """Return the view's spans with the gaps of the deciding map filled, or painted as unknown.
+
+    ``alone`` builds the view of a single map. What another map of the machine describes whole is
+    taken from there and said so; the rest is of kind ``unknown`` whatever else lies there. Raises
+    InputError for a gap whose place is not known: every frame might be in it.
+    """
+    base = maps.get(built.names[0])
+    if base is None or not base.gaps:
+        return _taken(built, built.spans, maps, source)
+    nowhere = gaps.unplaced(base.gaps)
+    if nowhere is not None:
+        raise InputError(f"{printable(source)}: {base.name}: {nowhere.problem.message}")
+    spans, left = built.spans, gaps.known(base.gaps)
+    for name in _FINAL if base.name in _ALTERED else _FILLERS:
+        other = maps.get(name)
+        if not left or other is None or other is base or name in NEVER or not other.entries:
+            continue
+        if gaps.unplaced(other.gaps):
+            continue
+        view = alone({name: other})
+        if view is None or not any(span.kind == "ram" for span in view.spans):
+            continue  # no map of the machine: what is left of one
+        closed = [g for g in left if not _touches(g, gaps.known(other.gaps))]
+        if not closed:
+            continue
+        left = [g for g in left if g not in closed]
+        spans = combine(spans, _cut(view.spans, closed), lambda old, new: new or old)
+        if name not in built.names:
+            built.names.append(name)
+        shown = ", ".join(gaps.shown(g) for g in closed[:3])
+        more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+        message = f"{shown}{more}: lines of {base.name} are lost, {name} is taken there"
+        problems.append(problem(GAP_FILLED, message, closed[0][0]))
+    label = f"lost lines of {base.name}"
+    unknown = [
+        Span(a, b + 1, "unknown", f"{label}, {gaps.shown((a, b))}", base.name) for a, b in left
+    ]
+    return _taken(built, combine(spans, unknown, lambda old, new: new or old), maps, source)
+
+
+def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str) -> list[Span]:
+    """Return ``spans`` with RAM painted as unknown where a lost line may have reserved it."""
+    for name in _RESERVING:
+        other = maps.get(name)
+        if other is None or name not in built.names or not other.gaps:
+            continue
+        nowhere = gaps.unplaced(other.gaps)
+        if nowhere is not None:
+            raise InputError(f"{printable(source)}: {name}: {nowhere.problem.message}")
+        unknown = [
+            Span(a, b + 1, "unknown", f"lost lines of {name}, {gaps.shown((a, b))}", name)
+            for a, b in gaps.known(other.gaps)
+        ]
+        spans = combine(
+            spans, unknown, lambda old, new: new if new and old and old.kind == "ram" else old
+        )
+    return spans
+
+
+def _touches(place: gaps.Place, others: Sequence[gaps.Place]) -> bool:
+    return any(a <= place[1] and place[0] <= b for a, b in others)
+
+
+def _cut(spans: Sequence[Span], places: Sequence[gaps.Place]) -> list[Span]:
+    """Return what of ``spans`` lies in ``places``."""
+    windows = [Span(a, b + 1, "unknown", "", "") for a, b in places]
+    return combine(spans, windows, lambda span, window: span if window else None)

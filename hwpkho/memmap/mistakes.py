@@ -1,0 +1,89 @@
+"""Why an input is no memory map, and what to give instead."""
+
+from __future__ import annotations
+
+import re
+
+from hwpkho.memmap.logs import blocks
+
+FOLDER = (
+    "no memory map in this folder; expected a copy of /sys/firmware/memmap (a folder for each "
+    "range, with start, end and type)"
+)
+
+#: What a file is that is often given by mistake: pattern in its first 64 KiB → what to do.
+_NO_BEGINNING = "the kernel log has no memory map: its beginning is missing"
+_IOMEM = "give /proc/iomem (read as root)"
+_UNREADABLE = (
+    "the log has a memory map, but no line of it can be read as it stands here (cut, wrapped, "
+    "garbled?); give the log as dmesg prints it"
+)
+_MISTAKES = (
+    (rb"^Node \d+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
+    (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
+    (rb"^MemTotal: ", f"this is /proc/meminfo, which has no addresses; {_IOMEM}"),
+    (rb"^ *[0-9a-f]{4}-[0-9a-f]{4} : ", f"this is /proc/ioports; {_IOMEM}"),
+    (
+        rb"^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][ps] ",
+        f"this is a process's map of virtual addresses; {_IOMEM} or dmesg",
+    ),
+    (
+        rb"efi: .*=3D",
+        "this is quoted-printable mail; decode it: python3 -m quopri -d FILE | hwpkho memmap -",
+    ),
+    (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
+    (
+        rb"Processing EFI memory map|RAM map:|BIOS-e820|(?:EFI|efi): mem\d|efi:   0x",
+        _UNREADABLE,
+    ),
+    (
+        rb"e820: (?:update|remove)|e820 (?:update|remove) range",
+        f"{_NO_BEGINNING}; it has changes of the e820 map, not the BIOS-e820 lines themselves",
+    ),
+    (
+        rb"(?:Command line: |Linux version )",
+        f"{_NO_BEGINNING}, or it is of arm64 without efi=debug; {_IOMEM}",
+    ),
+    (rb"^\[ *\d+\.\d+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
+)
+
+#: What a binary file is that holds no map itself: its first bytes → what to do.
+_BINARIES = (
+    (b"\x1f\x8b", "is compressed; unpack it: zcat FILE | hwpkho memmap -"),
+    (b"\xfd7zXZ\0", "is compressed; unpack it: xzcat FILE | hwpkho memmap -"),
+    (b"(\xb5/\xfd", "is compressed; unpack it: zstdcat FILE | hwpkho memmap -"),
+    (b"BZh", "is compressed; unpack it: bzcat FILE | hwpkho memmap -"),
+    (b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),
+    (b"KDUMP   ", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
+    (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
+)
+
+#: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
+_HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
+_NO_ZERO_PAGE = (
+    "is a kernel image or a zero page that is not whole: /sys/kernel/boot_params/data has 4096 "
+    "bytes"
+)
+
+_FORMS = (
+    "no memory map found; expected a kernel log, /proc/iomem, a copy of /sys/firmware/memmap or "
+    "another form that `man hwpkho-memmap` lists"
+)
+
+
+def no_map(head: bytes) -> str:
+    """Return why an input with this beginning, of at least one byte, is no memory map."""
+    for magic, advice in _BINARIES:
+        if head.startswith(magic):
+            return advice
+    if head.startswith(_HEADER_MAGIC, _HEADER):
+        return _NO_ZERO_PAGE
+    if not head.strip(b"\0"):
+        return "holds nothing but zero bytes"
+    text = b"".join(blocks((head,)))
+    if not text.strip():
+        return "holds nothing but blank lines"
+    for pattern, advice in _MISTAKES:
+        if re.search(pattern, text, re.MULTILINE):
+            return advice
+    return _FORMS

@@ -1,0 +1,55 @@
+"""Numbered entries: which are missing, and where in their map they stood."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap import LOST_LINES
+from hwpkho.codes.memmap_forms import COUNT_DIFFERS
+from hwpkho.memmap import gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from hwpkho.memmap.rawmap import RawMap
+
+
+def lose_missing(
+    table: RawMap,
+    numbers: Sequence[int],
+    named: Callable[[int], str],
+    where: str = "",
+    *,
+    unreadable: Collection[int] = (),
+    count: int | None = None,
+    overlapping: bool = False,
+) -> None:
+    """Record entries of ``table`` whose numbers are missing.
+
+    Args:
+        table: With all its entries.
+        numbers: Of its entries, in their order; they begin with 0.
+        named: How a number is written: ``MMap[7]``.
+        where: What a message begins with: ``line 17: ``.
+        unreadable: Numbers of entries that are there, but were not taken.
+        count: How many there should be, where the list says so itself.
+        overlapping: The entries ascend, but may overlap: where one ends its neighbours do not tell.
+    """
+    there = sorted({*numbers, *unreadable})
+    ascending = sorted(numbers)
+    before = -1
+    for number in [*there, max(count or 0, there[-1] + 1 if there else 0)]:
+        if number - before > 1:
+            first, last = named(before + 1), named(number - 1)
+            missing = f"{first} is" if first == last else f"{first} to {last} are"
+            code, message = LOST_LINES, f"{where}{missing} missing"
+            if there and before == there[-1] and count is not None:
+                code = COUNT_DIFFERS
+                message = f"{message}, of {count}"
+            at = bisect_right(ascending, before)
+            span = None
+            if overlapping:
+                span = (table.entries[at - 1].start if at else 0, gaps.TOP)
+            gaps.lose(table, code, message, at=at, span=span)
+        before = number

@@ -1,0 +1,78 @@
+"""A kernel command line: split into parameters, and sizes as the kernel reads them.
+
+Source: lib/cmdline.c (memparse, next_arg), lib/kstrtox.c (_parse_integer_fixup_radix),
+kernel/params.c (dash2underscore).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+from hwpkho.memmap.patterns import lazily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: COMMAND_LINE_SIZE of x86 and arm64, bytes: the kernel cuts off what is longer.
+MAX_LENGTH = 2048
+
+_SUFFIXES = {c: shift for shift, c in zip(range(10, 70, 10), "kmgtpe", strict=True)}
+#: A number as simple_strtoull() takes it with base 0: 0x, a leading 0 (octal), decimal.
+NUMBER = lazily(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
+
+
+def memparse(text: str, parameter: str) -> tuple[int, str]:
+    """Read a size as the kernel's memparse(): 0x, 0 (octal) or decimal, then K M G T P or E.
+
+    Returns the value in bytes and the rest of ``text``. Raises UsageError, naming ``parameter``,
+    where there is no number or it does not fit into 64 bits.
+    """
+    match = NUMBER.match(text)
+    if match is None or match.end() > 64:
+        raise UsageError(f"{parameter}: {printable(text[:40]) or 'nothing'} is no size or address")
+    if match["hex"]:
+        value = int(match["hex"], 16)
+    else:
+        value = int(match["dec"]) if match["dec"] else int(match["oct"] or "0", 8)
+    at = match.end()
+    suffix = text[at : at + 1].lower()
+    if suffix in _SUFFIXES:
+        value <<= _SUFFIXES[suffix]
+        at += 1
+    if value >= PHYS_END:
+        raise UsageError(f"{parameter}: {printable(text[:at])} does not fit into 64 bits")
+    return value, text[at:]
+
+
+def parameters(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield ``(name, value)`` as next_arg() splits a command line; dashes in names are underscores.
+
+    Double quotes protect blanks; what follows ``--`` is for init. Raises UsageError where the
+    line is longer than the kernel takes, or holds what no command line can.
+    """
+    if len(text.encode("utf-8", "surrogateescape")) >= MAX_LENGTH:
+        raise UsageError(f"--next-cmdline: longer than the {MAX_LENGTH - 1} bytes the kernel takes")
+    if "\0" in text:
+        raise UsageError("--next-cmdline: holds a NUL")
+    at = 0
+    while True:
+        while at < len(text) and text[at].isspace():
+            at += 1
+        if at >= len(text):
+            return
+        start, quoted = at, False
+        while at < len(text) and (quoted or not text[at].isspace()):
+            quoted ^= text[at] == '"'
+            at += 1
+        argument = text[start:at]
+        if argument == "--":
+            return
+        if argument.startswith('"'):
+            argument = argument[1:].removesuffix('"')
+        name, equals, value = argument.partition("=")
+        if value.startswith('"'):
+            value = value[1:].removesuffix('"')
+        yield name.replace("-", "_"), value if equals else None

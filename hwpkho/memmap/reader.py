@@ -1,0 +1,335 @@
+"""Reads memory maps: one input or several of one machine, whatever their form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import DAMAGED, IOMEM_ZEROS, NO_MAP_IN_LOG, SAME_BOOTS
+from hwpkho.errors import InputError, UsageError
+from hwpkho.memmap import boots, combine, gaps, logs, losses, mistakes, registry, scanner
+from hwpkho.memmap.inputs import Input, is_folder
+from hwpkho.memmap.model import Map, MemoryMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.boots import Boot
+    from hwpkho.memmap.rawmap import RawMap
+
+#: Taken where neither the input nor ``--arch`` tells.
+DEFAULT_ARCH = "x86_64"
+
+#: Maps whose damage makes the boot unreadable; others are left out with a warning.
+_ESSENTIAL = frozenset(("efi", "e820_firmware", "e820_user", "e820_modified"))
+
+#: Boots named in a message about several.
+_NAMED_BOOTS = 8
+
+
+@dataclass(slots=True)
+class Reading:
+    """One input as read: its boots, oldest first, and what was odd about the input as such.
+
+    Attributes:
+        shown: The input's name, printable.
+        boots: At least one, each with at least one map; the first counts.
+        problems: About the input as such.
+    """
+
+    shown: str
+    boots: list[Boot]
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for number, boot in enumerate(self.boots):
+            boot.number = number
+
+    @property
+    def boot(self) -> Boot:
+        """Return the boot that counts."""
+        return self.boots[0]
+
+
+def read_memmap(
+    paths: Sequence[str],
+    *,
+    boot: str | None = None,
+    map_name: str | None = None,
+    arch: str | None = None,
+) -> MemoryMap:
+    """Read the memory map of one machine from one or more inputs.
+
+    Args:
+        paths: Files or folders of any form; ``-`` is standard input.
+        boot: Which boot of a log of several: a number from 0, or ``last``.
+        map_name: Keep only the map of this name and make it primary.
+        arch: ``x86_64`` or ``arm64``, for inputs that do not tell.
+
+    Raises InputError where an input is no memory map, is damaged, or leaves several possibilities,
+    and UsageError for a boot or map that is not there.
+    """
+    if not paths:
+        raise UsageError("no memory map given")
+    if len(set(paths)) != len(paths):
+        raise UsageError(f"{printable(_twice(paths))}: given twice")
+    wanted = _parse_boot(boot)
+    readings, without = _read_all(paths)
+    if wanted is not None:
+        _choose_boots(readings, wanted)
+    if map_name is not None:
+        _keep_only(readings, map_name)
+    for reading in readings:
+        if len(reading.boots) > 1:
+            _must_agree(reading)
+    for reading in readings:
+        _drop_damaged(reading)
+    maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
+    told, how = _arch([*readings, *without], arch)
+    more = [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
+    number = next((r.boot.number for r in readings if r.boot.number), 0)
+    primary = min(maps, key=lambda m: boots.rank(m.name))
+    for reading in readings:
+        problems += reading.problems + reading.boot.problems
+    for map_ in maps:
+        problems += map_.problems
+        problems += [gap.problem for gap in map_.gaps]
+    return MemoryMap(
+        source=" + ".join(paths),
+        form=primary.form,
+        arch=told,
+        arch_from=how,
+        maps=tuple(
+            Map(m.name, number, tuple(m.entries), m is primary, tuple(m.gaps)) for m in maps
+        ),
+        problems=(*problems, *more),
+    )
+
+
+class _MaplessError(InputError):
+    """A kernel log without a map.
+
+    Attributes:
+        shown: The input's name, printable.
+        reason: Why it has none.
+        boot: What the log tells all the same: the architecture.
+    """
+
+    def __init__(self, shown: str, reason: str, arch: str | None) -> None:
+        super().__init__(f"{shown}: {reason}")
+        self.shown, self.reason, self.boot = shown, reason, boots.Boot(arch=arch)
+
+
+def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]:
+    """Read all inputs; kernel logs without a map are passed over if another input has one."""
+    readings: list[Reading] = []
+    without: list[_MaplessError] = []
+    for path in paths:
+        try:
+            readings.append(_read(path))
+        except _MaplessError as log:
+            without.append(log)
+    if not readings:
+        raise without[0]
+    return readings, without
+
+
+def _twice(paths: Sequence[str]) -> str:
+    return next(p for i, p in enumerate(paths) if p in paths[:i])
+
+
+def _parse_boot(boot: str | None) -> int | None:
+    """Return the number asked for, -1 for the last, None for none."""
+    if boot is None:
+        return None
+    if boot == "last":
+        return -1
+    if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
+        raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
+    return int(boot)
+
+
+def _read(path: str) -> Reading:
+    if is_folder(path):
+        for form in registry.file_forms():
+            if form.sniff(Path(path), b""):
+                return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
+        raise InputError(f"{printable(path)}: {mistakes.FOLDER}")
+    with Input(path) as source:
+        if not source.head:
+            raise InputError(f"{source.shown}: is empty")
+        as_path = Path(path)
+        for form in registry.file_forms():
+            if form.sniff(as_path, source.head):
+                data = source.whole(form.enough)
+                return _of_file(source.shown, form.name, form.read(as_path, data))
+        return _read_log(source)
+
+
+def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
+    by_boot: dict[int, Boot] = {}
+    problems: list[Problem] = []
+    for table in tables:
+        gaps.settle(table)
+        table.form = form
+        boot = by_boot.setdefault(table.boot or 0, boots.Boot())
+        boot.arch = boot.arch or table.arch
+        if table.name in boot.maps:
+            raise InputError(f"{shown}: two maps called {printable(table.name)} of one boot")
+        boot.maps[table.name] = table
+    if not by_boot:
+        raise InputError(f"{shown}: holds no memory map")
+    return Reading(shown, [by_boot[n] for n in sorted(by_boot)], problems)
+
+
+def _read_log(source: Input) -> Reading:
+    forms = registry.line_forms()
+    marks = boots.BootMarks()
+    log = scanner.Scanner([losses.Losses(forms), *forms, marks])
+    ending = losses.Ending()
+    try:
+        for block in logs.blocks(ending.watch(source.pieces())):
+            log.feed(block)
+            ending.block = block
+        tables: list[RawMap] = []
+        for form in forms:
+            if ending.line is not None:
+                form.cut_off(log.lines, ending.line)
+            for table in form.finish():
+                gaps.settle(table)
+                table.form = form.name
+                tables.append(table)
+    except InputError as error:
+        raise InputError(f"{source.shown}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{source.shown}: {error.strerror or error}") from error
+
+    def later() -> list[boots.Mark]:
+        before = len(marks.marks)
+        log.catch_up()
+        return marks.marks[before:]
+
+    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks, later)
+    zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
+    if not found:
+        if zeros:
+            raise InputError(f"{source.shown}: {zeros[0].message}")
+        reason = mistakes.no_map(source.head)
+        log.catch_up()
+        if marks.marks:
+            raise _MaplessError(source.shown, reason, marks.marks[-1].arch)
+        raise InputError(f"{source.shown}: {reason}")
+    cut = [
+        problem(
+            DAMAGED,
+            f"{source.shown}: line {number} has more than {scanner.MAX_LINE} characters; the rest "
+            "of it was not looked at",
+            severity="warning",
+        )
+        for number in log.cut
+    ]
+    return Reading(source.shown, found, zeros + cut)
+
+
+def _is_zeros(table: RawMap) -> bool:
+    return not table.entries and any(p.code == IOMEM_ZEROS.id for p in table.problems)
+
+
+def _keep_only(readings: list[Reading], map_name: str) -> None:
+    """Leave only the map of a name, and the boots that have it. Raises UsageError for none."""
+    names: set[str] = set()
+    kept: list[Reading] = []
+    for reading in readings:
+        names.update(name for boot in reading.boots for name in boot.maps)
+        reading.boots = [b for b in reading.boots if map_name in b.maps]
+        for boot in reading.boots:
+            boot.maps = {map_name: boot.maps[map_name]}
+        if reading.boots:
+            kept.append(reading)
+    if not kept:
+        there = ", ".join(sorted(names, key=boots.rank))
+        raise UsageError(
+            f"--map {printable(map_name)}: no such map; the input has {printable(there)}"
+        )
+    readings[:] = kept
+
+
+def _choose_boots(readings: list[Reading], wanted: int) -> None:
+    """Leave only one boot of each log of several."""
+    several = [r for r in readings if len(r.boots) > 1]
+    if not several and wanted not in (0, -1):
+        raise UsageError(f"--boot {wanted}: there is one boot, number 0")
+    for reading in several:
+        count = len(reading.boots)
+        if wanted >= count:
+            raise UsageError(f"--boot {wanted}: {reading.shown} has boots 0 to {count - 1}")
+        reading.boots = [reading.boots[wanted]]
+
+
+def _must_agree(reading: Reading) -> None:
+    """Note that several boots have equal primary maps. Raises InputError where they differ."""
+    first = reading.boots[0].primary()
+    differing = [
+        b
+        for b in reading.boots
+        if not (boots.equal(b.primary(), first) or gaps.agree(b.primary(), first))
+    ]
+    count = len(reading.boots)
+    if differing:
+        named = "; ".join(_describe(b) for b in reading.boots[:_NAMED_BOOTS])
+        rest = f"; and {count - _NAMED_BOOTS} more" if count > _NAMED_BOOTS else ""
+        listed = all(boots.is_listing(b.primary()) for b in reading.boots)
+        what = (
+            "tables that differ, of two moments or boots" if listed else "boots whose maps differ"
+        )
+        raise InputError(
+            f"{reading.shown}: holds {count} {what}: {named}{rest}; choose one with --boot N or "
+            "--boot last"
+        )
+    reading.boots.sort(key=lambda b: bool(b.primary().gaps))  # a whole one counts
+    reading.problems.append(
+        problem(
+            SAME_BOOTS,
+            f"{reading.shown}: {count} boots with equal maps; this is boot {reading.boot.number}",
+        )
+    )
+
+
+def _describe(boot: Boot) -> str:
+    primary = boot.primary()
+    where = f" from line {boot.line}" if boot.line else ""
+    return f"boot {boot.number}{where} ({primary.name}, {len(primary.entries)} ranges)"
+
+
+def _drop_damaged(reading: Reading) -> None:
+    """Leave out damaged maps. Raises InputError where one is what the boot is judged by."""
+    boot = reading.boot
+    for name, table in list(boot.maps.items()):
+        bad = [p for p in table.problems if p.severity == "error"]
+        if not bad:
+            continue
+        if name in _ESSENTIAL or table is boot.primary():
+            raise InputError(f"{reading.shown}: {name}: {bad[0].message}")
+        del boot.maps[name]
+        reading.problems += [p._replace(severity="warning") for p in bad]
+
+
+def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tuple[str, str]:
+    """Return the architecture and what told it. Raises InputError for a contradiction."""
+    told = {r.boot.arch for r in readings if r.boot.arch}
+    if len(told) > 1:
+        raise InputError(
+            "the inputs are of different architectures: "
+            + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
+        )
+    if not told:
+        return (option, "option") if option else (DEFAULT_ARCH, "default")
+    arch = told.pop()
+    if option and option != arch:
+        shown = ", ".join(r.shown for r in readings if r.boot.arch)
+        raise InputError(f"{shown} is of {printable(arch)}, --arch says {printable(option)}")
+    return arch, "input"

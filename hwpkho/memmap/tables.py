@@ -1,0 +1,320 @@
+"""Tables that line forms collect: ranges checked, counted, and bounded in number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.codes import problem
+from hwpkho.codes.memmap import BEYOND, CUT, DAMAGED, EMPTY_RANGE, REPEATED, REVERSED
+from hwpkho.codes.memmap_gaps import MESSAGES_LOST
+from hwpkho.errors import InputError
+from hwpkho.memmap import gaps
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.rawmap import RawMap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hwpkho.codes import Code
+
+#: More entries than any kernel keeps or firmware lists, and more distinct ones than any log holds.
+MAX_ENTRIES = 1 << 16
+MAX_DISTINCT = 1 << 17
+#: More tables than the logs of years hold.
+MAX_TABLES = 1 << 15
+#: Problems kept for each table; the first ones tell the story.
+MAX_PROBLEMS = 16
+#: More repeated, empty or damaged lines than a table has that is worth reading.
+MAX_ODD = 1 << 12
+#: Messages that were lost so few lines before a table or behind it may have been of it.
+_NEAR = 2
+#: A table's next line stands so few lines at most behind one that may be a damaged one of it.
+_BESIDE = 6
+
+_NOTHING: Mapping[str, object] = {}
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What :meth:`Tables.start_over` keeps of an open table.
+
+    Attributes:
+        headed: Whether it began under a heading.
+        ranges: Its ranges so far, end inclusive.
+        echo, echoes: Whether the last line was a repetition, and how many were.
+    """
+
+    headed: bool = False
+    ranges: set[tuple[int, int]] = field(default_factory=set)
+    echo: bool = False
+    echoes: int = 0
+
+
+class Tables:
+    """The tables of one form in one log.
+
+    A table stays open for more entries until another of its name begins. Tables equal to an
+    earlier one share its entries, so the log of a thousand equal boots costs little.
+    """
+
+    def __init__(self) -> None:
+        self._all: list[RawMap] = []
+        self._open: dict[str, RawMap] = {}
+        self._listings: dict[str, _Listing] = {}
+        self._oddities: dict[str, int] = {}  # repeated and damaged lines of each open table
+        self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
+        self._distinct = 0
+        #: Of each open table the number of its last line.
+        self._lines: dict[str, int] = {}
+        #: Lines at which messages were lost, and by whom that is said: (line, words).
+        self._lost: list[tuple[int, str]] = []
+        #: Lines among those of a table that may be damaged ones: (line, text, expected, depth).
+        self._suspects: dict[str, list[tuple[int, str, str, int]]] = {}
+
+    def begin(self, name: str, *, headed: bool = False) -> None:
+        """Close the open table ``name``, so that the next entry starts another.
+
+        ``headed`` says that a heading was seen: only another one ends that table.
+        """
+        table = self._open.pop(name, None)
+        self._suspects.pop(name, None)
+        self._listings[name] = _Listing(headed)
+        if table is not None:
+            self._tail(table, self._lines.pop(name, 0))
+            self._share(table)
+
+    def start_over(self, name: str, line: int, start: int, end: int) -> None:
+        """Begin another table where a listing that firmware printed starts over.
+
+        So it does with the first entry's address, and without a heading with any range that the
+        table has already: a list printed twice may be in another order. What is logged twice in a
+        row is no new list, unless that is the table's last line and no other is.
+        """
+        listing = self._listings.setdefault(name, _Listing())
+        table = self._open.get(name)
+        if table and table.entries:
+            first, last = table.entries[0], table.entries[-1]
+            echo = (start, end) == (last.start, last.end)
+            known = not listing.headed and not echo and (start, end) in listing.ranges
+            if known or (last is not first and start == first.start):
+                self.begin(name)
+                if listing.echoes == 1 and listing.echo:
+                    self.add(name, line, *last)
+                listing, echo = self._listings[name], False
+            listing.echo = echo
+            listing.echoes += echo
+        listing.ranges.add((start, end))
+
+    def messages_lost(self, number: int, words: str) -> None:
+        """Note that the log lost messages at line ``number``, as it says in ``words`` itself.
+
+        Whether that was within a table the lines before and after tell.
+        """
+        del self._lost[:-MAX_PROBLEMS]
+        self._lost.append((number, words))
+
+    def _before_entry(self, table: RawMap, number: int) -> None:
+        """Attach what was lost since the table's last line to its next entry, at ``number``."""
+        since = self._lines.get(table.name, number - 1 - _NEAR)
+        for line, words in self._lost:
+            if since <= line <= number:
+                gaps.lose(table, MESSAGES_LOST, f"line {line}: {words}")
+        self._lost = [(line, words) for line, words in self._lost if line > number]
+
+    def _tail(self, table: RawMap, last: int) -> None:
+        """Attach what was lost directly behind the table's last line."""
+        for line, words in self._lost:
+            if last < line <= last + _NEAR:
+                gaps.lose(table, MESSAGES_LOST, f"line {line}: {words}")
+
+    def cut_off(self, number: int) -> None:
+        """Note that the input ends within line ``number``, directly below a table's lines."""
+        for name, last in list(self._lines.items()):
+            if number - _NEAR <= last < number:
+                self.lose(name, number, CUT, "the input ends within this line")
+
+    def open(self, name: str) -> RawMap | None:
+        """Return the open table ``name``, None where there is none."""
+        return self._open.get(name)
+
+    def last(self, name: str) -> Entry | None:
+        """Return the last entry of the open table ``name``, None where there is none."""
+        table = self._open.get(name)
+        return table.entries[-1] if table and table.entries else None
+
+    def first(self, name: str) -> Entry | None:
+        """Return the first entry of the open table ``name``, None where there is none."""
+        table = self._open.get(name)
+        return table.entries[0] if table and table.entries else None
+
+    def table(self, name: str, line: int) -> RawMap:
+        """Return the open table ``name``; opens one at ``line`` where there is none."""
+        table = self._open.get(name)
+        if table is None:
+            if len(self._all) >= MAX_TABLES:
+                raise InputError(f"line {line}: more than {MAX_TABLES} tables: no log of a machine")
+            table = self._open[name] = RawMap(name, [], line=line)
+            self._all.append(table)
+            self._oddities[name] = 0
+        return table
+
+    def add(
+        self,
+        name: str,
+        line: int,
+        start: int,
+        end: int,
+        type_: str,
+        attributes: Mapping[str, object] = _NOTHING,
+    ) -> bool:
+        """Append a range, ``end`` inclusive, to the open table; tell whether it was taken.
+
+        One that ends before it starts or lies beyond 2^64 is a damaged line, an empty one
+        (``end == start - 1``) and an exact repetition of the last entry a note.
+        """
+        table = self.table(name, line)
+        entries = table.entries
+        if self._lost:
+            self._before_entry(table, line)
+        if self._suspects:
+            self._confirm(name, line)
+        self._lines[name] = line
+        if end < start or end >= PHYS_END:
+            if end == start - 1:
+                self.odd(name, line, EMPTY_RANGE, f"the range at 0x{start:x} is empty", start)
+            elif end < start:
+                self.lose(name, line, REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed")
+            else:
+                self.lose(name, line, BEYOND, f"the range from 0x{start:x} reaches past 2^64")
+            return False
+        entry = Entry(start, end, type_, attributes)
+        if entries and entries[-1] == entry:
+            self.odd(name, line, REPEATED, f"the same as the entry before (0x{start:x})", start)
+            return False
+        if len(entries) >= MAX_ENTRIES:
+            raise InputError(f"line {line}: more than {MAX_ENTRIES} entries: no map of a machine")
+        self._distinct += 1
+        if self._distinct > MAX_DISTINCT:
+            raise InputError(
+                f"line {line}: more than {MAX_DISTINCT} different entries: no log of a machine"
+            )
+        entries.append(entry)
+        return True
+
+    def extend(self, name: str, entries: Sequence[Entry], last_line: int) -> bool:
+        """Append sound entries, none like the one before it, to the open table ``name``.
+
+        ``last_line`` is the number of the last one's line. Return False where there is no open
+        table, no room for so many, or something else stands before them; none is taken then.
+        """
+        table = self._open.get(name)
+        if (
+            table is None
+            or self._lost
+            or name in self._suspects
+            or len(table.entries) + len(entries) > MAX_ENTRIES
+            or self._distinct + len(entries) > MAX_DISTINCT
+        ):
+            return False
+        self._distinct += len(entries)
+        table.entries += entries
+        self._lines[name] = last_line
+        return True
+
+    def amend(self, name: str, attributes: Mapping[str, object]) -> None:
+        """Give the last entry of the open table ``name`` other attributes."""
+        table = self._open.get(name)
+        if table and table.entries:
+            last = table.entries[-1]
+            table.entries[-1] = Entry(last.start, last.end, last.type, attributes)
+
+    def odd(self, name: str, line: int, code: Code, message: str, phys: int | None = None) -> None:
+        """Attach a problem to the open table ``name``."""
+        problems = self.table(name, line).problems
+        self._count_odd(name, line)
+        new = problem(code, f"line {line}: {message}", phys)
+        if len(problems) < MAX_PROBLEMS:
+            problems.append(new)
+        elif new.severity == "error" and problems[-1].severity != "error":
+            problems[-1] = new
+
+    def lose(
+        self,
+        name: str,
+        line: int,
+        code: Code,
+        message: str,
+        *,
+        replaced: int = 0,
+        depth: int = 0,
+        told: tuple[int, int] | None = None,
+    ) -> None:
+        """Record a lost or damaged line of the open table ``name``, behind its last entry.
+
+        ``replaced``: so many of its last entries are themselves doubtful. ``told``: first and last
+        byte that the line itself names.
+        """
+        table = self.table(name, line)
+        self._count_odd(name, line)
+        at, shown = len(table.entries) - replaced, f"line {line}: {message}"
+        gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, told=told)
+        self._lines[name] = line
+
+    def _count_odd(self, name: str, line: int) -> None:
+        self._oddities[name] += 1
+        if self._oddities[name] > MAX_ODD:
+            raise InputError(
+                f"line {line}: more than {MAX_ODD} repeated or damaged lines in one table: no map "
+                "of a machine"
+            )
+
+    def damaged(
+        self,
+        name: str,
+        line: int,
+        text: str,
+        expected: str,
+        *,
+        depth: int = 0,
+        told: tuple[int, int] | None = None,
+    ) -> None:
+        """Record a line of the open table ``name`` that cannot be read."""
+        shown = printable(" ".join(text.split())[-100:])[-100:]
+        message = f'"{shown}": expected {expected}'
+        told = told if told and told[0] <= told[1] < PHYS_END else None
+        self.lose(name, line, DAMAGED, message, depth=depth, told=told)
+
+    def suspect(self, name: str, line: int, text: str, expected: str, *, depth: int = 0) -> None:
+        """Note a line that may be a damaged one of table ``name``: it is if one more follows."""
+        suspects = self._suspects.setdefault(name, [])
+        if len(suspects) < _BESIDE:
+            suspects.append((line, text, expected, depth))
+
+    def _confirm(self, name: str, line: int) -> None:
+        """Record what looked like lines of the table, now that ``line`` continues it."""
+        for number, text, expected, depth in self._suspects.pop(name, ()):
+            if line - _BESIDE <= number < line:
+                self.damaged(name, number, text, expected, depth=depth)
+
+    def _share(self, table: RawMap) -> None:
+        entries = table.entries
+        if not entries:
+            return
+        key = (table.name, len(entries), entries[0].start, entries[-1].end)
+        known = self._equal.setdefault(key, [])
+        for earlier in known:
+            if earlier == entries:
+                self._distinct -= len(entries)
+                table.entries = earlier
+                return
+        if len(known) < 16:  # bounds the comparisons of hostile input
+            known.append(entries)
+
+    def finish(self) -> list[RawMap]:
+        """Return the tables that have entries, problems or lost lines, in order."""
+        for name in list(self._open):
+            self.begin(name)
+        return [t for t in self._all if t.entries or t.problems or t.losses]

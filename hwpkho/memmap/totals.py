@@ -1,0 +1,79 @@
+"""Totals that a listing of EFI memory ends with, compared with what its lines add up to.
+
+Source: EDK2 ShellPkg/Library/UefiShellDebug1CommandsLib/MemMap.c (STR_MEMMAP_LIST_SUMM and
+STR_MEMMAP_LIST_SUMM_SFO). Until 2016 persistent memory counted as available.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes.memmap_forms import TOTALS_DIFFER
+from hwpkho.memmap import efi, gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwpkho.memmap.rawmap import RawMap
+
+
+def check(table: RawMap, totals: Mapping[str, int], line: int) -> None:
+    """Record what a table lacks by its totals.
+
+    Args:
+        table: With all its entries and losses.
+        totals: Pages of 4 KiB by type of hwpkho.memmap/1, of the types that are told.
+        line: Number of the first total's line, for messages.
+
+    A type with too few pages has lost lines. They lie where lines are known to be lost; where that
+    leaves no room for so many, anywhere between the entries. A type with too many has a line that
+    is not of that type.
+    """
+    sums: dict[str, int] = {}
+    for entry in table.entries:
+        pages = (entry.end - entry.start + 1) // efi.PAGE
+        sums[entry.type] = sums.get(entry.type, 0) + pages
+    unsure: dict[str, int] = {}
+    for loss in table.losses:
+        for entry in table.entries[loss.at : loss.at + loss.replaced]:
+            pages = (entry.end - entry.start + 1) // efi.PAGE
+            unsure[entry.type] = unsure.get(entry.type, 0) + pages
+    lacking, shown = 0, []
+    for type_, told in totals.items():
+        found = sums.get(type_, 0)
+        if found == told or (
+            type_ == "conventional"
+            and not totals.get("persistent")
+            and found + sums.get("persistent", 0) == told
+        ):
+            continue
+        shown.append(f"0x{told:x} pages of {type_} where the lines have 0x{found:x}")
+        if found < told:
+            lacking += told - found
+        elif found - told > unsure.get(type_, 0):
+            _doubt(table, type_, found - told, f"line {line}: {shown[-1]}")
+    room = sum(b - a + 1 for a, b in gaps.places(table)) // efi.PAGE
+    if lacking > room:
+        message = f"line {line}: the totals say {', '.join(shown[:3])}"
+        for place in _holes(table):
+            gaps.lose(table, TOTALS_DIFFER, message, span=place)
+
+
+def _doubt(table: RawMap, type_: str, excess: int, message: str) -> None:
+    """Record that entries of a type, none longer than ``excess`` pages, may be of another."""
+    for entry in table.entries:
+        if entry.type == type_ and (entry.end - entry.start + 1) // efi.PAGE <= excess:
+            gaps.lose(table, TOTALS_DIFFER, message, span=(entry.start, entry.end))
+
+
+def _holes(table: RawMap) -> list[gaps.Place]:
+    """Return what lies between the entries: a page at least; one place where they are many."""
+    out: list[gaps.Place] = []
+    at = 0
+    for entry in sorted(table.entries, key=lambda e: e.start):
+        if entry.start - at >= efi.PAGE:
+            out.append((at, entry.start - 1))
+        at = max(at, entry.end + 1)
+    if at < gaps.TOP:
+        out.append((at, gaps.TOP))
+    return out if len(out) <= gaps.MAX_GAPS // 2 else [(out[0][0], out[-1][1])]

@@ -1,0 +1,1 @@
+"""One view of a memory map: what each frame is to the next kernel, and who may own it."""

@@ -1,0 +1,142 @@
+"""arm64's view of memory: memblock as the EFI map or the device tree fills it.
+
+Source: drivers/firmware/efi/efi-init.c, drivers/of/fdt.c, drivers/of/of_reserved_mem.c,
+mm/memblock.c, arch/arm64/mm/init.c, arch/arm64/kernel/setup.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, keep_ram
+from hwpkho.memmap import cmdline
+from hwpkho.memmap.view import ownership
+from hwpkho.memmap.view.common import (
+    EFI,
+    NEVER,
+    NO_MEMORY,
+    NOT_MAPPED,
+    IomemOf,
+    View,
+    add_iomem,
+    efi_spans,
+    first_of,
+    flattened,
+    iomem_spans,
+    is_efi,
+    judgeable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwpkho.base.ranges import Kind
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import Entry, Map
+
+
+def build(
+    maps: Mapping[str, Map],
+    line: cmdline.Cmdline | None,
+    iomem_of: IomemOf,
+    problems: list[Problem],
+) -> View | None:
+    """Return arm64's view, None where no map tells of RAM."""
+    soft_reserve = line is None or line.soft_reserve
+    iomem, tree = maps.get("iomem"), maps.get("devicetree")
+    base = first_of(maps, (*EFI, "devicetree", "iomem", "uboot_dram", *judgeable(maps)))
+    if base is None or base.name in NEVER:
+        return None
+    if is_efi(base):
+        spans = efi_spans(base, "arm64", soft_reserve, problems)
+    elif base.name == "iomem":
+        spans = iomem_spans(base, "arm64", iomem_of, problems)
+    else:
+        spans = _plain_spans(base, problems)
+    view = View(spans, [base.name])
+    view.spans = _usable_ranges(view, maps.get("usable_memory_range"))
+    if line is not None and line.limit is not None:
+        view.spans = _limited(view.spans, line.limit)
+    reserved = _reservations(maps)
+    view.names += [n for n in _RESERVATIONS if n in maps]
+    view.spans = combine(view.spans, reserved, _reserve)
+    if base.name != "iomem" and iomem is not None:
+        resources = add_iomem(view, iomem, "arm64", iomem_of, problems)
+        view.checks.append((base.name, spans, iomem.name, resources))
+    if tree is not None and tree is not base and tree.entries:
+        view.checks.append((base.name, spans, tree.name, _plain_spans(tree, [])))
+    return view
+
+
+def _plain_spans(map_: Map, problems: list[Problem]) -> list[Span]:
+    layers: list[Layer] = []
+    for entry in map_.entries:
+        kind = ownership.kind(map_.name, entry.type, entry.attributes, "arm64")
+        if kind != "none":
+            label = "System RAM" if kind == "ram" else entry.type
+            span = Span(entry.start, entry.end + 1, kind, label, map_.name)
+            layers.append(Layer(span, 0 if kind == "ram" else 1))
+    return flattened(layers, map_.name, problems)
+
+
+_RESERVATIONS = ("reserved_memory", "memreserve", "lmb_reserved")
+
+
+def _reservations(maps: Mapping[str, Map]) -> list[Span]:
+    """What a device tree keeps from the allocator; lent-out memory stays RAM.
+
+    Of U-Boot's reservations only those that are not to be mapped outlive it.
+    """
+    layers: list[Layer] = []
+    for name in _RESERVATIONS:
+        for entry in maps[name].entries if name in maps else ():
+            node = entry.attributes.get("node")
+            label = f"{entry.type} {node}" if node else entry.type
+            kind: Kind = "in-use"
+            priority = 1
+            flags = str(entry.attributes.get("flags"))
+            if entry.attributes.get("no-map", "no-map" in flags):
+                kind, priority = "firmware", 2
+            elif name == "lmb_reserved":
+                continue
+            elif entry.attributes.get("reusable") and _is_cma(entry):
+                kind, priority = "ram", 0
+            layers.append(Layer(Span(entry.start, entry.end + 1, kind, label, name), priority))
+    return flatten(layers)[0]
+
+
+def _is_cma(entry: Entry) -> bool:
+    """Only a shared-dma-pool is given to the allocator (rmem_cma_setup)."""
+    return entry.attributes.get("compatible") == "shared-dma-pool"
+
+
+def _reserve(below: Span | None, above: Span | None) -> Span | None:
+    if below is None:
+        # Reserved, but no RAM: the map says that somebody else has it.
+        return above._replace(kind="firmware") if above is not None else None
+    return above if above is not None and below.kind == "ram" else below
+
+
+def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
+    """linux,usable-memory-range: the first range caps RAM, a second one is added."""
+    if limits is None or not limits.entries:
+        return view.spans
+    view.names.append(limits.name)
+    ranges = [(e.start, e.end + 1) for e in limits.entries]
+    spans = keep_ram(view.spans, ranges)
+    added = [Layer(Span(a, b, "ram", "System RAM", limits.name), 0) for a, b in ranges[1:]]
+    return combine(spans, flatten(added)[0], fill)
+
+
+def _limited(spans: list[Span], limit: int) -> list[Span]:
+    """``mem=`` counts all of memblock, mapped or not, and cuts off what is mapped beyond."""
+    limit &= ~0xFFF
+    counted = [(s.start, s.end - s.start) for s in spans if _in_memblock(s)]
+    end = cmdline.limit_end(counted, limit) if limit else None
+    return spans if end is None else keep_ram(spans, [(0, end)])
+
+
+def _in_memblock(span: Span) -> bool:
+    if span.source in (*EFI, "esxi"):
+        return not span.label.endswith(NO_MEMORY)
+    return span.kind in ("ram", "in-use") or span.label == NOT_MAPPED

@@ -1,0 +1,201 @@
+"""What both architectures' views of memory are made of: EFI maps, /proc/iomem, comparisons.
+
+Source: drivers/firmware/efi/efi-init.c, kernel/resource.c, arch/arm64/kernel/setup.c
+(request_standard_resources), arch/x86/kernel/setup.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, occupy
+from hwpkho.codes import problem
+from hwpkho.codes.memmap_view import OVERLAP, RUNNING_KERNEL
+from hwpkho.memmap import efi
+from hwpkho.memmap.view import ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hwpkho.base.ranges import Kind
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import Entry, Map
+
+IomemOf = Literal["running", "next"]
+
+#: EFI maps of the whole machine, best first.
+EFI = ("efi", "xen_efi", "efi_shell", "grub_efi", "freebsd_efi", "uboot_efi")
+
+#: Maps that nothing is judged by, and why.
+NEVER = {
+    "xen_dom0": "its addresses are pseudo-physical",
+    "efi_runtime": "it lists only what the firmware needs at run time",
+    "efi_print_2": "it lists only what the kernel maps for the firmware",
+    "reserved_memory": "it lists reservations, not RAM",
+    "memreserve": "it lists reservations, not RAM",
+    "lmb_reserved": "it lists reservations, not RAM",
+    "usable_memory_range": "it is a limit, not a map of RAM",
+}
+
+#: arm64: a descriptor without a cacheable attribute, which memblock never sees; and a range of
+#: memblock that is not mapped (NOMAP), as /proc/iomem shows it.
+NO_MEMORY = ", no memory"
+NOT_MAPPED = "reserved (not mapped)"
+
+
+@dataclass(slots=True)
+class View:
+    """What a kernel makes of the maps.
+
+    Attributes:
+        spans: Ascending and disjoint.
+        names: The maps that had a say, the deciding one first.
+        checks: Pairs of maps that should agree about RAM, with what each says: its name and
+            spans. The first of a pair is believed.
+    """
+
+    spans: list[Span]
+    names: list[str]
+    checks: list[tuple[str, list[Span], str, list[Span]]] = field(default_factory=list)
+
+
+def is_efi(map_: Map) -> bool:
+    """Tell whether a map is one of EFI descriptors; ESXi's boot loader logs those or e820."""
+    return map_.name in EFI or (
+        map_.name == "esxi" and any("attr" in entry.attributes for entry in map_.entries)
+    )
+
+
+def efi_of(maps: Mapping[str, Map]) -> Map | None:
+    """Return the best EFI map of the whole machine."""
+    esxi = maps.get("esxi")
+    return first_of(maps, EFI) or (esxi if esxi and is_efi(esxi) else None)
+
+
+def first_of(maps: Mapping[str, Map], names: Iterable[str]) -> Map | None:
+    """Return the first of ``names`` that is there and not empty."""
+    return next((maps[name] for name in names if name in maps and maps[name].entries), None)
+
+
+def judgeable(maps: Mapping[str, Map]) -> list[str]:
+    """Return the names of the maps that may be judged by, in order."""
+    return [name for name in maps if name not in NEVER]
+
+
+def flattened(layers: list[Layer], name: str, problems: list[Problem]) -> list[Span]:
+    """Return the layers of map ``name`` as disjoint spans; overlaps of unlike kinds are told."""
+    spans, overlaps = flatten(layers)
+    if overlaps:
+        seen, hidden = overlaps[0]
+        start, end = max(seen.start, hidden.start), min(seen.end, hidden.end) - 1
+        more = f" (and {len(overlaps) - 1} more)" if len(overlaps) > 1 else ""
+        message = f"{name}: 0x{start:x}-0x{end:x} is {seen.label} and {hidden.label}{more}"
+        problems.append(problem(OVERLAP, f"{message}: {seen.label} counts", start))
+    return spans
+
+
+def attribute(entry: Entry) -> int:
+    """Return the attribute word of an EFI entry; write-back where it tells none."""
+    attr = entry.attributes.get("attr")
+    return attr if isinstance(attr, int) else efi.WB
+
+
+def efi_spans(map_: Map, arch: str, soft_reserve: bool, problems: list[Problem]) -> list[Span]:
+    """An EFI map as the kernel reads it; on arm64 what is no memory at all gives way to the rest.
+
+    arm64: a later descriptor may add RAM, but what was marked not to be mapped stays so.
+    """
+    layers: list[Layer] = []
+    for entry in map_.entries:
+        kind = _efi_kind(entry, arch, soft_reserve)
+        label = f"EFI {entry.type}"
+        if arch == "arm64":
+            priority = {"ram": 1, "device": 2}.get(kind, 3)
+            if not attribute(entry) & efi.MEMORY:
+                priority = 0
+                label += NO_MEMORY
+        else:
+            priority = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve) or 0
+        span = Span(entry.start, entry.end + 1, kind, label, map_.name)
+        layers.append(Layer(span, priority))
+    return flattened(layers, map_.name, problems)
+
+
+def _efi_kind(entry: Entry, arch: str, soft_reserve: bool) -> Kind:
+    attr = attribute(entry)
+    if entry.type in efi.USABLE or entry.type in ("persistent", "unaccepted"):
+        return ownership.efi_kind(entry.type, attr, arch, soft_reserve=soft_reserve)
+    return "retired" if entry.type == "unusable" else "firmware"
+
+
+def iomem_spans(map_: Map, arch: str, iomem_of: IomemOf, problems: list[Problem]) -> list[Span]:
+    """Resources as ranges: the innermost one counts, save what lies in RAM.
+
+    Inside RAM only the kernel's own image, arm64's reservations and a crash kernel mean
+    something, and only of the kernel that is judged.
+    """
+    layers: list[Layer] = []
+    parents: list[tuple[int, int, Kind]] = []
+    images = 0
+    for number, entry in enumerate(map_.entries):
+        depth = entry.attributes.get("depth")
+        del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
+        outer = parents[-1] if parents else None
+        inside = outer is not None and outer[0] <= entry.start and entry.end <= outer[1]
+        kind: Kind = ownership.iomem_kind(entry.type)
+        if kind != "ram" and inside and outer is not None:
+            if outer[2] in ("ram", "in-use"):
+                kind = "ram"
+                if _is_image(entry.type) or entry.type == "reserved":
+                    images += 1
+                    kind = "in-use" if iomem_of == "next" else "ram"
+            elif outer[2] == "device" and kind == "firmware":
+                kind = "device"
+        if _is_image(entry.type) and kind == "firmware":  # a fragment without its System RAM
+            images += 1
+            kind = "in-use" if iomem_of == "next" else "ram"
+        parents.append((entry.start, entry.end, kind))
+        label = entry.type if kind != "ram" or entry.type.startswith("System RAM") else "System RAM"
+        if kind == "firmware" and entry.type == "reserved" and arch == "arm64":
+            label = NOT_MAPPED
+        layers.append(Layer(Span(entry.start, entry.end + 1, kind, label, "iomem"), number))
+    if images and iomem_of == "running":
+        message = f"{images} ranges in use by the running kernel are RAM for the next one"
+        problems.append(problem(RUNNING_KERNEL, message))
+    return flatten(layers)[0]
+
+
+def _is_image(name: str) -> bool:
+    return name.startswith(("Kernel ", "Crash kernel"))
+
+
+def add_iomem(
+    view: View, iomem: Map, arch: str, iomem_of: IomemOf, problems: list[Problem]
+) -> list[Span]:
+    """Add who sits where, and what lies outside of the view; return the resources' own view."""
+    spans = iomem_spans(iomem, arch, iomem_of, problems)
+    taken = [s for s in spans if s.kind == "in-use"]
+    described = [s for s in spans if s.kind not in ("ram", "in-use")]
+    view.spans = combine(combine(view.spans, taken, occupy), described, fill)
+    if iomem.name != view.names[0]:
+        view.names.append(iomem.name)
+    return spans
+
+
+def subtract(
+    left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]], floor: int
+) -> list[tuple[int, int]]:
+    """Return whole 4 KiB pages above ``floor`` that are in ``left`` but not in ``right``.
+
+    Ends are exclusive; those of ``left`` are ascending and disjoint. Pages in part do not count.
+    """
+    one = [Span(a, b, "ram", "", "") for a, b in left]
+    two, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in right)
+    out: list[tuple[int, int]] = []
+    for span in combine(one, two, lambda a, b: a if b is None else None):
+        start = -(-max(span.start, floor) // efi.PAGE) * efi.PAGE
+        end = span.end // efi.PAGE * efi.PAGE
+        if start < end:
+            out.append((start, end))
+    return out

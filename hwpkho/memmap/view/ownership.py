@@ -1,0 +1,89 @@
+"""Who may own memory of which type: the table of memmaps/FORMATS.md, and where it is from.
+
+x86: arch/x86/kernel/e820.c (e820__memblock_setup adds only type 1), x86-stub.c (setup_e820) for
+EFI types. arm64: drivers/firmware/efi/efi-init.c (is_usable_memory, reserve_regions),
+drivers/of/fdt.c for device trees. /proc/iomem: names that kernel/resource.c, mm/memory_hotplug.c,
+drivers/dax/kmem.c and drivers/virtio/virtio_mem.c give.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.memmap import efi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["ram", "firmware", "retired", "device", "none"]
+
+#: Usable whatever the form: e820 type 1, U-Boot's banks, memory nodes.
+_RAM = frozenset(("usable", "memory", "dram_bank"))
+#: EFI types that may be: their attributes and the architecture tell.
+_EFI_RAM = efi.USABLE | {"persistent", "unaccepted"}
+_DEVICE = frozenset(("pmem", "pram", "soft_reserved"))
+
+#: Resources of /proc/iomem that are memory of a device, not of the kernel.
+_IOMEM_DEVICE = ("Persistent Memory", "Soft Reserved", "CXL Window")
+
+
+def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: str) -> bool:
+    """Tell whether the next kernel's page allocator may own at least part of such a range.
+
+    ``map_name`` and ``type_`` are those of hwpkho.memmap/1, ``attributes`` the entry's
+    (``attr``: the EFI attribute word; without it write-back is taken). By type and attributes
+    alone: the first MiB of x86 counts as its type says.
+    """
+    return kind(map_name, type_, attributes, arch) == "ram"
+
+
+def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str) -> Kind:
+    """Return what a range of this type is to the next kernel.
+
+    ``retired`` is memory that the map itself excludes as unusable, ``device`` persistent,
+    soft-reserved or specific-purpose memory, ``firmware`` everything else that is described but
+    not owned; ``none`` where the entry describes no memory at all.
+    """
+    if map_name == "iomem":
+        return iomem_kind(type_)
+    if map_name == "usable_memory_range":
+        return "none"  # a limit, not memory
+    if type_ in _EFI_RAM:
+        attr = attributes.get("attr")
+        return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, arch)
+    if type_ in _RAM:
+        return "firmware" if attributes.get("no-map") else "ram"
+    if type_ in _DEVICE:
+        return "device"
+    if type_ == "unusable":
+        return "retired"
+    return "firmware"
+
+
+def efi_kind(
+    type_: str, attr: int, arch: str, *, soft_reserve: bool = True
+) -> Literal["ram", "firmware", "device"]:
+    """Return what an EFI type that may be RAM is; ``attr`` is the attribute word.
+
+    ``soft_reserve`` is False with ``efi=nosoftreserve``.
+    """
+    if type_ == "unaccepted":
+        return "firmware" if arch == "arm64" else "ram"
+    if arch != "arm64":
+        if type_ == "persistent":
+            return "device"
+        return "device" if soft_reserve and attr & efi.SP else "ram"
+    if soft_reserve and attr & efi.SP:
+        return "device"
+    return "ram" if attr & efi.WB else "firmware"
+
+
+def iomem_kind(name: str) -> Literal["ram", "firmware", "retired", "device"]:
+    """Return what a resource of /proc/iomem is, by its name alone."""
+    if name.startswith("System RAM"):
+        return "ram"
+    if name == "Unusable memory":
+        return "retired"
+    if name.startswith(_IOMEM_DEVICE):
+        return "device"
+    return "firmware"

@@ -1,0 +1,311 @@
+"""The one view of memory that validate judges by: what each frame is to the next kernel.
+
+Which map counts: on x86 the user-defined or modified e820 map where there is one, else the
+firmware's (log, zero page, sysfs), refined by an EFI map where both are known; without an e820
+map the EFI map, as the boot stub turns it into one; else /proc/iomem. On arm64 the EFI map, else
+the device tree, else /proc/iomem; reservations of a device tree count beside an EFI map, too.
+With a command line for the next kernel x86 starts from the firmware's map, because that is what
+kexec passes on (arch/x86/kernel/kexec-bzimage64.c takes e820_table_kexec). Other maps of the
+machine add labels, fill what the chosen one leaves open, and are compared with it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.base.escape import printable
+from hwpkho.base.ranges import Kind, Span, combine, occupy
+from hwpkho.codes import problem
+from hwpkho.codes.memmap_view import MAPS_DISAGREE
+from hwpkho.errors import InputError, UsageError
+from hwpkho.memmap import cmdline, gaps, missing
+from hwpkho.memmap.crashkernel import crash_kernel
+from hwpkho.memmap.view import arm64, common, x86
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import Map, MemoryMap
+
+#: Architectures whose memory can be judged.
+ARCHES = ("x86_64", "arm64")
+
+#: Below this x86 gives no frame away, whatever the map says (arch/x86/realmode/init.c).
+X86_LOW = 1 << 20
+
+#: A page that is not of one kind is the first of these that is in it; one that is RAM in part
+#: and nothing else is not owned at all (memblock_trim_memory).
+_MIXED: tuple[Kind, ...] = ("retired", "firmware", "device", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A range of physical memory and what it is to the next kernel.
+
+    Attributes:
+        start: First byte.
+        end: Last byte, inclusive.
+        kind: ``ram`` (the page allocator may own it), ``in-use`` (RAM that somebody sits on),
+            ``firmware``, ``retired`` (unusable by the map itself), ``device``, or ``unknown``: the
+            map's lines about it are lost.
+        label: What the map calls it: ``System RAM``, ``EFI boot_services_data``, ``Kernel code``.
+        source: Name of the map that says so.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Regions in page frames of one size: columns of equal length, ascending and disjoint.
+
+    Attributes:
+        first: First PFN of each run.
+        last: Last PFN, inclusive.
+        kind: As :attr:`Region.kind`.
+        label: As :attr:`Region.label`.
+        source: As :attr:`Region.source`.
+    """
+
+    first: array[int]
+    last: array[int]
+    kind: list[Kind]
+    label: list[str]
+    source: list[str]
+
+    def find(self, pfn: int) -> int | None:
+        """Return the index of the run that holds ``pfn``, None where nothing does."""
+        i = bisect_right(self.first, pfn) - 1
+        return i if i >= 0 and pfn <= self.last[i] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The view as a whole.
+
+    Attributes:
+        regions: Ascending, disjoint; holes are absent.
+        arch: ``x86_64`` or ``arm64``.
+        base: Name of the map that decides what is RAM.
+        maps: Names of all maps that had a say, the deciding one first.
+        kho: What ``kho=`` of the next command line says, None where it is absent.
+        problems: Disagreements, overlaps, and what cannot be known beforehand.
+        arch_from: What told the architecture: ``input``, ``option`` or ``default``.
+        before: The machine's memory before the next command line changes it, None without one.
+    """
+
+    regions: tuple[Region, ...]
+    arch: str
+    base: str
+    maps: tuple[str, ...]
+    kho: bool | None = None
+    problems: tuple[Problem, ...] = ()
+    arch_from: str = "input"
+    before: Regions | None = None
+    _starts: list[int] = field(default_factory=list, repr=False, compare=False)
+
+    def at(self, phys: int) -> Region | None:
+        """Return the region that holds physical address ``phys`` (bytes), None in a hole."""
+        if not self._starts:
+            self._starts.extend(region.start for region in self.regions)
+        i = bisect_right(self._starts, phys) - 1
+        return self.regions[i] if i >= 0 and phys <= self.regions[i].end else None
+
+    def ram_bytes(self) -> int:
+        """Return how many bytes are RAM, those in use included."""
+        return sum(r.end - r.start + 1 for r in self.regions if r.kind in ("ram", "in-use"))
+
+    def frames(self, page_size: int) -> Frames:
+        """Return the regions in frames of ``page_size`` bytes.
+
+        A frame that is not wholly RAM is not RAM: the kernel rounds RAM inwards, everything else
+        outwards (memblock_trim_memory, PFN_UP and PFN_DOWN).
+        """
+        return _frames(self.regions, page_size)
+
+
+def resolve(
+    memmap: MemoryMap,
+    *,
+    map_name: str | None = None,
+    boot: int | None = None,
+    iomem_of: Literal["running", "next"] = "running",
+    next_cmdline: str | None = None,
+) -> Regions:
+    """Return what memory is to the next kernel, by the maps of one machine.
+
+    Args:
+        memmap: What was read.
+        map_name: Judge by this map alone.
+        boot: The boot whose maps count; default the first of ``memmap``.
+        iomem_of: Whose /proc/iomem it is. Only the next kernel's shows where that one sits.
+        next_cmdline: The command line of the next kernel.
+
+    Raises UsageError for an unknown map or boot and for a command line that the kernel refuses;
+    InputError where the maps give no RAM to judge by, are of another architecture, or have lost
+    lines of which nobody knows where they belong.
+    """
+    if memmap.arch not in ARCHES:
+        raise InputError(
+            f"{printable(memmap.source)}: a memory map of {printable(memmap.arch)}: "
+            f"only {' and '.join(ARCHES)} can be judged"
+        )
+    maps = _of_boot(memmap, boot)
+    line = cmdline.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
+    problems: list[Problem] = []
+    if map_name is not None:
+        maps = {map_name: _chosen(maps, map_name)}
+    kernel = x86 if memmap.arch == "x86_64" else arm64
+    built = kernel.build(maps, line, iomem_of, problems)
+    if built is None:
+        names = ", ".join(printable(name) for name in maps) or "none"
+        raise InputError(
+            f"{printable(memmap.source)}: no map to judge by: the maps found ({names}) do not "
+            "tell where the machine's RAM is"
+        )
+    spans = missing.fill(
+        built, maps, lambda one: kernel.build(one, line, iomem_of, []), memmap.source, problems
+    )
+    if memmap.arch == "x86_64":
+        low = Span(0, X86_LOW, "in-use", "first MiB, kept by the kernel", built.names[0])
+        spans = combine(spans, [low], occupy)
+    if line is not None:
+        spans = _crash_kernel(spans, line, memmap.arch)
+        problems.extend(line.problems)
+    _compare(built, maps, memmap.arch, problems)
+    if not any(span.kind in ("ram", "in-use") for span in spans):
+        if line is not None and line.changes_map():
+            raise UsageError("--next-cmdline: leaves the next kernel no RAM")
+        lost = maps[built.names[0]].gaps
+        why = f": {lost[0].problem.message}" if lost else ""
+        raise InputError(
+            f"{printable(memmap.source)}: the map {printable(built.names[0])} leaves the next "
+            f"kernel no RAM{why}"
+        )
+    return Regions(
+        tuple(Region(s.start, s.end - 1, s.kind, s.label, s.source) for s in spans),
+        memmap.arch,
+        built.names[0],
+        tuple(built.names),
+        line.kho if line else None,
+        tuple(problems),
+        memmap.arch_from,
+    )
+
+
+def _of_boot(memmap: MemoryMap, boot: int | None) -> dict[str, Map]:
+    boots = sorted({m.boot for m in memmap.maps})
+    if boot is None:
+        boot = boots[0] if boots else 0
+    elif boot not in boots:
+        known = ", ".join(map(str, boots)) or "none"
+        raise UsageError(f"--boot {boot}: no such boot; there are: {known}")
+    return {m.name: m for m in memmap.maps if m.boot == boot}
+
+
+def _chosen(maps: dict[str, Map], name: str) -> Map:
+    if name not in maps:
+        known = ", ".join(printable(n) for n in maps) or "none"
+        raise UsageError(f"--map {printable(name)}: no such map; there are: {known}")
+    if name in common.NEVER:
+        raise UsageError(f"--map {printable(name)}: {common.NEVER[name]}: nothing is judged by it")
+    return maps[name]
+
+
+def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[Span]:
+    memory = sum(s.end - s.start for s in spans if s.kind in ("ram", "in-use"))
+
+    def is_ram(start: int, end: int) -> bool:
+        inside = (s for s in spans if s.kind == "ram" and s.start <= end and s.end > start)
+        return sum(min(s.end, end + 1) - max(s.start, start) for s in inside) == end + 1 - start
+
+    area = crash_kernel(line, memory, arch, is_ram)
+    if area is None:
+        return spans
+    label = "Crash kernel (crashkernel=)"
+    return combine(spans, [Span(area.start, area.end + 1, "in-use", label, "next_cmdline")], occupy)
+
+
+def _compare(
+    built: common.View, maps: Mapping[str, Map], arch: str, problems: list[Problem]
+) -> None:
+    """Report where other maps of the machine see RAM differently than the one judged by.
+
+    What lost lines of a map described, that map does not deny.
+    """
+    floor = X86_LOW if arch == "x86_64" else 0
+    for believed, our_spans, name, their_spans in built.checks:
+        ours, theirs = _ram(our_spans), _ram(their_spans)
+        for left, right, left_name, right_name in (
+            (ours, theirs, believed, name),
+            (theirs, ours, name, believed),
+        ):
+            open_ = gaps.known(maps[right_name].gaps) if right_name in maps else []
+            only = common.subtract(left, [*right, *((a, b + 1) for a, b in open_)], floor)
+            if only:
+                shown = ", ".join(f"0x{a:x}-0x{b - 1:x}" for a, b in only[:3])
+                more = f" and {len(only) - 3} more" if len(only) > 3 else ""
+                message = (
+                    f"RAM by {left_name}, but not by {right_name}: {shown}{more}; "
+                    f"{believed} is believed"
+                )
+                problems.append(problem(MAPS_DISAGREE, message, only[0][0]))
+
+
+def _ram(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    return [(s.start, s.end) for s in spans if s.kind in ("ram", "in-use")]
+
+
+def _frames(regions: Sequence[Region], page_size: int) -> Frames:
+    runs: list[tuple[int, int, Kind, str, str]] = []
+    shared: dict[int, list[Region]] = {}
+    for region in regions:
+        end = region.end + 1
+        first, last = -(-region.start // page_size), end // page_size - 1
+        if first <= last:
+            runs.append((first, last, region.kind, region.label, region.source))
+        if region.start % page_size:
+            shared.setdefault(region.start // page_size, []).append(region)
+        if end % page_size and (not region.start % page_size or end // page_size >= first):
+            shared.setdefault(end // page_size, []).append(region)
+    for pfn, parts in shared.items():
+        part = _shared_page(pfn * page_size, page_size, parts)
+        if part is not None:
+            runs.append((pfn, pfn, part.kind, part.label, part.source))
+    runs.sort()
+    frames = Frames(array("Q"), array("Q"), [], [], [])
+    for first, last, kind, label, source in runs:
+        alike = (
+            frames.kind
+            and frames.last[-1] + 1 == first
+            and (frames.kind[-1], frames.label[-1], frames.source[-1]) == (kind, label, source)
+        )
+        if alike:
+            frames.last[-1] = last
+            continue
+        frames.first.append(first)
+        frames.last.append(last)
+        frames.kind.append(kind)
+        frames.label.append(label)
+        frames.source.append(source)
+    return frames
+
+
+def _shared_page(start: int, size: int, parts: Sequence[Region]) -> Region | None:
+    """Return the part that decides what a page is that several regions share, or one in part."""
+    for kind in _MIXED:
+        for part in parts:
+            if part.kind == kind:
+                return part
+    covered = sum(min(p.end + 1, start + size) - max(p.start, start) for p in parts)
+    if covered < size:
+        return None
+    return next((p for p in parts if p.kind == "in-use"), parts[0])

@@ -1,0 +1,214 @@
+"""x86's view of memory: the e820 table, and what an EFI map adds.
+
+Source: arch/x86/kernel/e820.c, arch/x86/kernel/setup.c, arch/x86/platform/efi/quirks.c
+(efi_reserve_boot_services), drivers/firmware/efi/libstub/x86-stub.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.ranges import Layer, Span, combine, flatten
+from hwpkho.codes import problem
+from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
+from hwpkho.memmap import cmdline, e820, efi
+from hwpkho.memmap.formats.sysfs_memmap import TYPES as _RESOURCE_TYPES
+from hwpkho.memmap.view import arm64, ownership
+from hwpkho.memmap.view.common import (
+    NEVER,
+    IomemOf,
+    View,
+    add_iomem,
+    attribute,
+    efi_of,
+    efi_spans,
+    first_of,
+    flattened,
+    is_efi,
+    judgeable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hwpkho.base.ranges import Kind
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import Map
+
+#: What the kernel ended up with, then what the firmware said, best first.
+_E820_FINAL = ("e820_modified", "e820_user")
+_E820_FIRMWARE = ("e820_firmware", "e820_setup_data", "zero_page", "sysfs_memmap", "xen_e820")
+#: Partial (fw_cfg), or seen by somebody else than Linux.
+_E820_OTHER = (
+    "xen_efi_ram", "xen_e820_initial", "grub_mmap", "freebsd_smap", "e820_entries", "esxi",
+)  # fmt: skip
+_E820_LABELS = {
+    e820.RAM: "System RAM",
+    e820.RESERVED: "reserved",
+    e820.ACPI: "ACPI data",
+    e820.NVS: "ACPI NVS",
+    e820.UNUSABLE: "unusable",
+    e820.PMEM: "persistent memory",
+    e820.PRAM: "persistent memory (type 12)",
+    e820.SOFT_RESERVED: "soft reserved",
+}
+_E820_KINDS: dict[int, Kind] = {
+    e820.RAM: "ram",
+    e820.UNUSABLE: "retired",
+    e820.PMEM: "device",
+    e820.PRAM: "device",
+    e820.SOFT_RESERVED: "device",
+}
+
+
+def build(
+    maps: Mapping[str, Map],
+    line: cmdline.Cmdline | None,
+    iomem_of: IomemOf,
+    problems: list[Problem],
+) -> View | None:
+    """Return x86's view, None where no map tells of RAM."""
+    final = () if line is not None and first_of(maps, _E820_FIRMWARE) else _E820_FINAL
+    efi_map, iomem = efi_of(maps), maps.get("iomem")
+    base = first_of(maps, (*final, *_E820_FIRMWARE))
+    base = base or efi_map or iomem or first_of(maps, (*_E820_OTHER, *judgeable(maps)))
+    if base is None or base.name in NEVER:
+        return None
+    if base.name in ("devicetree", "uboot_dram"):
+        return arm64.build(maps, line, iomem_of, problems)
+    if line is not None and base.name in _E820_FINAL:
+        message = f"the command line is applied to {base.name}, which another one already changed"
+        line.problems.append(problem(CMDLINE_NOTE, message))
+    soft_reserve = line is None or line.soft_reserve
+    slots = _slots(base, soft_reserve)
+    if base.name in ("zero_page", "e820_firmware") and "e820_setup_data" in maps:
+        # The zero page ends after 128 entries.
+        slots += _slots(maps["e820_setup_data"], soft_reserve)
+    flattened(_e820_layers(slots, base.name), base.name, problems)
+    before = e820.sanitize(slots)
+    after = cmdline.apply(before, line) if line is not None else before
+    view = View(_e820_spans(after, base.name), [base.name])
+    if efi_map is not None:
+        # mem= and the like took RAM away from the final map: the firmware's own is compared.
+        firmware = first_of(maps, _E820_FIRMWARE) or base
+        known = _e820_spans(e820.sanitize(_slots(firmware, soft_reserve)), firmware.name)
+        theirs = _refine(view, efi_map, line, problems)
+        if efi_map is not base:
+            view.checks.append((firmware.name, known, efi_map.name, theirs))
+    if iomem is not None:
+        resources = add_iomem(view, iomem, "x86_64", iomem_of, problems)
+        if iomem is not base:
+            ours = _e820_spans(before, base.name)
+            view.checks.append((base.name, ours, iomem.name, resources))
+    return view
+
+
+def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
+    """The e820 table that stands for a map; what has no e820 type is left out."""
+    if map_.name == "iomem":
+        return _resource_slots(map_)
+    slots: list[e820.Slot] = []
+    for entry in map_.entries:
+        number: int | None
+        if is_efi(map_):
+            number = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve)
+        else:
+            number = e820.type_number(entry.type)
+            if ownership.kind(map_.name, entry.type, entry.attributes, "x86_64") == "ram":
+                number = e820.RAM
+            number = e820.RESERVED if number is None else number
+        if number:
+            slots.append(e820.Slot(entry.start, entry.end + 1 - entry.start, number))
+    return slots
+
+
+def _resource_slots(iomem: Map) -> list[e820.Slot]:
+    """The e820 table that stands for /proc/iomem.
+
+    RAM that a driver has handed over (kmem, virtio_mem) lies inside what it was before.
+    """
+    slots: list[e820.Slot] = []
+    handed_over: list[tuple[int, int]] = []
+    parents: list[bool] = []  # of each open level: whether it or one above is something else
+    for entry in iomem.entries:
+        depth = entry.attributes.get("depth")
+        del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
+        number = e820.type_number(_RESOURCE_TYPES.get(entry.type, ""))
+        if ownership.iomem_kind(entry.type) == "ram":
+            number = e820.RAM
+            if parents and parents[-1]:
+                handed_over.append((entry.start, entry.end + 1))
+        parents.append(bool(parents and parents[-1]) or number not in (None, e820.RAM))
+        if number:
+            slots.append(e820.Slot(entry.start, entry.end + 1 - entry.start, number))
+    if not handed_over:
+        return slots
+    # Spans whose labels are the e820 types: what was handed over lies above the rest.
+    below = [
+        Span(s.start, s.start + s.size, "firmware", str(s.type), "") for s in e820.sanitize(slots)
+    ]
+    above, _ = flatten(Layer(Span(a, b, "ram", str(e820.RAM), ""), 0) for a, b in handed_over)
+    spans = combine(below, above, lambda one, two: two or one)
+    return [e820.Slot(s.start, s.end - s.start, int(s.label)) for s in spans]
+
+
+def _e820_layers(slots: Iterable[e820.Slot], source: str) -> list[Layer]:
+    return [
+        Layer(
+            Span(
+                s.start,
+                s.start + s.size,
+                _E820_KINDS.get(s.type, "firmware"),
+                _E820_LABELS.get(s.type) or f"type {s.type}",
+                source,
+            ),
+            s.type,
+        )
+        for s in slots
+    ]
+
+
+def _e820_spans(slots: Iterable[e820.Slot], source: str) -> list[Span]:
+    return [layer.span for layer in _e820_layers(slots, source)]
+
+
+def _refine(
+    view: View, efi_map: Map, line: cmdline.Cmdline | None, problems: list[Problem]
+) -> list[Span]:
+    """Add what an EFI map knows better: names, specific-purpose memory, what efi=debug keeps.
+
+    Returns the EFI map's own view.
+    """
+    soft_reserve = line is None or line.soft_reserve
+    spans = efi_spans(efi_map, "x86_64", soft_reserve, problems)
+    keep = line is not None and line.efi_debug
+    kept = {f"EFI {name}" for name in efi.BOOT_SERVICES}
+    named = kept | {"EFI unaccepted"}
+
+    def choose(base: Span | None, other: Span | None) -> Span | None:
+        if base is None:
+            # RAM that the e820 map does not have is none: mem=, or a stub that dropped it.
+            return other if other is not None and other.kind != "ram" else None
+        if other is None:
+            return base
+        if base.kind == "ram":
+            if other.kind == "device":
+                return other
+            if other.kind != "ram":
+                return base  # reported as a disagreement
+            if keep and other.label in kept:
+                return other._replace(kind="in-use")
+            return other if other.label in named else base
+        return other if other.kind == base.kind else base
+
+    view.spans = combine(view.spans, spans, choose)
+    if efi_map.name != view.names[0]:
+        view.names.append(efi_map.name)
+    boot_services = sum(s.end - s.start for s in view.spans if s.kind == "ram" and s.label in kept)
+    if line is None and boot_services:
+        message = (
+            f"0x{boot_services:x} bytes of EFI boot services memory are taken for RAM; the kernel "
+            "keeps them reserved when it is booted with efi=debug"
+        )
+        problems.append(problem(BOOT_SERVICES, message))
+    return spans

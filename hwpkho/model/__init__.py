@@ -1,1 +1,0 @@
-"""Plain data: what was read and what is known of it."""

@@ -1,0 +1,76 @@
+"""``hwpkho.decode/1``: handovers as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.handover.model import Handover, HwpoisonList, Root, Scratch
+
+SCHEMA = "hwpkho.decode/1"
+
+
+def body(handovers: Sequence[Handover]) -> dict[str, Any]:
+    """Return the document's fields; unknown ones are null, never left out."""
+    return {"handovers": [_handover(h) for h in handovers]}
+
+
+def _handover(h: Handover) -> dict[str, Any]:
+    return {
+        "source": h.source,
+        "page_size": h.page_size,
+        "arch": h.arch,
+        "role": h.role,
+        "root": _root(h.root) if h.root else None,
+        "tracker": h.tracker,
+        "scratch": _scratch(h.scratch) if h.scratch else None,
+        "kexec_metadata": {
+            "previous_release": printable(h.metadata.previous_release),
+            "kexec_count": h.metadata.kexec_count,
+        }
+        if h.metadata
+        else None,
+        "hwpoison": _hwpoison(h.hwpoison, h.page_size) if h.hwpoison else None,
+        "problems": [p.to_json() for p in h.problems],
+    }
+
+
+def _root(root: Root) -> dict[str, Any]:
+    return {
+        "phys": root.phys,
+        "compatible": root.compatible,
+        "totalsize": root.totalsize,
+        "memory_map": root.memory_map,
+        "subtrees": [
+            {"name": s.name, "phys": s.phys, "size": s.size, "kind": s.kind, "details": s.details}
+            for s in root.subtrees
+        ],
+    }
+
+
+def _scratch(scratch: Scratch) -> dict[str, Any]:
+    areas = None if scratch.areas is None else [list(a) for a in scratch.areas]
+    return {"array": scratch.array, "length": scratch.length, "areas": areas}
+
+
+def _hwpoison(w: HwpoisonList, page_size: int | None) -> dict[str, Any]:
+    blob = w.blob
+    v = blob.vmalloc if blob else None
+    return {
+        "revision": w.revision,
+        "phys": w.phys,
+        "size": w.size,
+        "version": w.version,
+        "count": blob.count if blob else None,
+        "capacity": v.capacity(page_size) if v and page_size else None,
+        "vmalloc": {
+            "first": v.first, "total_pages": v.total_pages, "flags": v.flags, "order": v.order,
+        } if v else None,
+        "chunks": w.chunks,
+        "pages": w.pages,
+        "pfns": w.pfns,
+    }  # fmt: skip

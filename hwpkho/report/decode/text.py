@@ -1,0 +1,182 @@
+"""decode for people: root, generations, subtrees, the blob field by field, the list, problems."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.escape import printable
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import registry
+from hwpkho.report.parts.paint import Paint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.abi.vmalloc import KhoVmalloc
+    from hwpkho.handover.model import Handover, HwpoisonList, Root, Scratch, Subtree
+
+#: Longer lists of runs, chunks or pages are cut: --pfns and --json print them whole.
+MAX_RUNS = 40
+MAX_ADDRESSES = 8
+
+_ROLES = {"in": "incoming handover", "out": "outgoing handover", None: "handover (role not told)"}
+_FLAGS = {VM_ALLOC: "VM_ALLOC", VM_ALLOW_HUGE_VMAP: "VM_ALLOW_HUGE_VMAP"}
+_LABEL = 10
+
+
+def report(handovers: Sequence[Handover], paint: Paint | None = None) -> str:
+    """Return the report on all handovers of a case."""
+    paint = paint or Paint()
+    blocks = ["\n".join(_handover(h, paint)) for h in handovers]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL}}{text}".rstrip()
+
+
+def _handover(h: Handover, paint: Paint) -> Iterator[str]:
+    pages = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size not told"
+    yield paint("head", f"{h.source}: {_ROLES[h.role]}") + f", {h.arch or '?'}, {pages}"
+    if h.root:
+        yield from _root(h, h.root, paint)
+    if h.metadata:
+        release = printable(h.metadata.previous_release)
+        yield _row("made by", f"Linux {release}, kexec_count {h.metadata.kexec_count}")
+    yield from _scratch(h.scratch)
+    if h.hwpoison:
+        yield from _hwpoison(h.hwpoison, h.page_size, paint)
+    elif h.root:
+        yield _row("hwpoison", "no subtree")
+    yield from _problems(h, paint)
+
+
+def _root(h: Handover, root: Root, paint: Paint) -> Iterator[str]:
+    where = f"0x{root.phys:x}" if root.phys is not None else "(a copy, address not told)"
+    size = f"{root.totalsize} bytes" if root.totalsize is not None else "size not told"
+    yield _row("root FDT", f"{where}  {root.compatible or 'compatible missing'}  {size}")
+    if root.memory_map:
+        state = h.tracker or "not checked"
+        style = {"complete": "good", "partial": "error"}.get(state, "dim")
+        text = f"0x{root.memory_map:x}  {paint(style, state)}"
+        if h.walk and h.tracker in ("complete", "partial"):
+            n = h.walk.preserved.count
+            text += f"  {n} preserved block{'s' * (n != 1)} in {len(h.walk.nodes)} pages"
+        yield _row("tracker", text)
+    label = "subtrees"
+    width = max((len(s.name) for s in root.subtrees), default=0)
+    for s in root.subtrees:
+        yield _row(label, _subtree(s, width))
+        label = ""
+
+
+def _subtree(s: Subtree, width: int) -> str:
+    where = f"0x{s.phys:x}" if s.phys is not None else "?"
+    size = f"{s.size} bytes" if s.size is not None else "size not told"
+    return f"{s.name:<{width}}  {where:<14}  {size}{_details(s)}"
+
+
+def _details(s: Subtree) -> str:
+    details = s.details or {}
+    if s.kind == "memblock":
+        areas = [
+            f"{a['name']} 0x{a['start']:x}+{human_bytes(a['size'])}"
+            for a in details.get("reserve_mem", ())
+        ]
+        return "  reserve_mem " + ", ".join(areas[:MAX_ADDRESSES]) if areas else ""
+    if s.kind == "luo" and details:
+        return f"  {details['compatible']}"
+    return ""
+
+
+def _scratch(scratch: Scratch | None) -> Iterator[str]:
+    if scratch is None:
+        return
+    label = "scratch"
+    if scratch.array is not None:
+        yield _row(label, f"array 0x{scratch.array:x}, {scratch.length} bytes")
+        label = ""
+    elif scratch.length == 0:
+        yield _row(label, "none is handed over")
+    for start, size in (scratch.areas or ())[:MAX_ADDRESSES]:
+        yield _row(label, f"0x{start:x}-0x{start + max(size, 1) - 1:x}  {human_bytes(size)}")
+        label = ""
+    if scratch.areas and len(scratch.areas) > MAX_ADDRESSES:
+        yield _row("", f"and {len(scratch.areas) - MAX_ADDRESSES} more areas")
+
+
+def _hwpoison(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]:
+    where = f"0x{w.phys:x}" if w.phys is not None else "(a copy, address not told)"
+    size = f"{w.size} bytes" if w.size is not None else "size not told"
+    yield _row("hwpoison", f"{where}  {w.revision or 'unreadable'}  {size}")
+    if w.blob is None:
+        return
+    v = w.blob.vmalloc
+    count = f"{w.blob.count} live entries"
+    if page_size:
+        count += f" of {v.capacity(page_size)}"
+    yield _row("", f"version           {w.blob.version}")
+    yield _row("", f"count             {count}")
+    yield _row("", f"pfns.first        0x{v.first:x}")
+    yield _row("", f"pfns.total_pages  {v.total_pages}")
+    yield _row("", f"pfns.flags        {_flags(v)}")
+    yield _row("", f"pfns.order        {v.order}")
+    if w.chunks is not None:
+        yield _row("chunks", _addresses(w.chunks))
+    if w.pages is not None:
+        yield _row("array", _addresses(w.pages))
+    yield from _pfns(w, page_size, paint)
+
+
+def _flags(v: KhoVmalloc) -> str:
+    names = [name for bit, name in _FLAGS.items() if v.flags & bit]
+    rest = v.flags & ~sum(_FLAGS)
+    names += [f"unknown 0x{rest:x}"] * bool(rest)
+    return f"0x{v.flags:x}" + (f" ({' | '.join(names)})" if names else "")
+
+
+def _addresses(addresses: Sequence[int]) -> str:
+    shown = " ".join(f"0x{a:x}" for a in addresses[:MAX_ADDRESSES])
+    rest = len(addresses) - MAX_ADDRESSES
+    return f"{len(addresses)}: {shown}{f' and {rest} more' if rest > 0 else ''}"
+
+
+def _pfns(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]:
+    if w.pfns is None or page_size is None:
+        yield _row("list", paint("dim", "not readable, see problems"))
+        return
+    runs = pfn_set(w.pfns)
+    distinct, count = runs.pages(), runs.run_count()
+    shift = page_shift(page_size)
+    repeats = f", {len(w.pfns) - distinct} repeated" if len(w.pfns) != distinct else ""
+    yield _row(
+        "list",
+        f"{len(w.pfns)} PFN{'s' * (len(w.pfns) != 1)}{repeats} in {count} "
+        f"run{'s' * (count != 1)}, {human_bytes(distinct << shift)}",
+    )
+    shown = [(_span(a, b), b - a + 1, a, b) for a, b in islice(runs, MAX_RUNS)]
+    width = max((len(text) for text, *_ in shown), default=0)
+    for text, n, a, b in shown:
+        phys = f"phys 0x{a << shift:x}-0x{((b + 1) << shift) - 1:x}"
+        yield _row("", f"{text:<{width}}  {n:>6}  {paint('dim', phys)}")
+    if count > MAX_RUNS:
+        yield _row("", f"and {count - MAX_RUNS} more runs; --pfns prints the list")
+
+
+def _span(first: int, last: int) -> str:
+    return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+
+
+def _problems(h: Handover, paint: Paint) -> Iterator[str]:
+    if not h.problems:
+        yield _row("problems", paint("good", "none"))
+        return
+    names = registry()
+    label = "problems"
+    for p in h.problems:
+        text = f"{p.code} {names[p.code].name}: {p.message}"
+        yield _row(label, f"{paint(p.severity, f'{p.severity:<7}')} {text}")
+        label = ""

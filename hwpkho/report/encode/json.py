@@ -1,0 +1,77 @@
+"""``hwpkho.encode/1``: what was placed where, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+
+if TYPE_CHECKING:
+    from hwpkho.commands.encode import Result
+    from hwpkho.encode.layout import Layout
+
+SCHEMA = "hwpkho.encode/1"
+
+
+def body(result: Result) -> dict[str, Any]:
+    """Return the document's fields; what does not apply is null, never left out."""
+    given = result.given
+    chosen = given.handover
+    return {
+        "source": given.name,
+        "source_root": chosen.root.phys if chosen and chosen.root else None,
+        "source_role": chosen.role if chosen else None,
+        "to": result.wish.to,
+        "output": printable(result.path),
+        "dtb": printable(result.dtb_path) if result.dtb_path is not None else None,
+        "page_size": result.page_size,
+        "count": len(given.pfns),
+        "handover": handover(result.layout) if result.layout else None,
+        "notes": [printable(note) for note in result.notes],
+    }
+
+
+def handover(layout: Layout) -> dict[str, Any]:
+    """Return what stands under ``handover``, in this document and in that of merge."""
+    v = layout.blob.vmalloc
+    metadata = layout.metadata
+    return {
+        "arch": layout.arch,
+        "kho_fdt": list(layout.kho_fdt),
+        "kho_scratch": list(layout.kho_scratch),
+        "root": {
+            "phys": layout.root,
+            "compatible": layout.version.compatible,
+            "totalsize": layout.totalsize,
+            "memory_map": layout.memory_map,
+            "subtrees": [
+                {"name": s.name, "phys": s.phys, "size": s.size} for s in layout.subtrees
+            ],
+        },
+        "tracker": {"pages": layout.tracker, "blocks": layout.blocks},
+        "scratch": {
+            "array": layout.scratch_array,
+            "areas": [list(area) for area in layout.scratch],
+        },
+        "kexec_metadata": {
+            "previous_release": metadata.previous_release,
+            "kexec_count": metadata.kexec_count,
+        }
+        if metadata
+        else None,
+        "hwpoison": {
+            "revision": layout.blob.revision,
+            "phys": layout.blob_phys,
+            "size": len(layout.raw_blob),
+            "version": layout.blob.version,
+            "count": layout.blob.count,
+            "capacity": v.capacity(layout.page_size),
+            "vmalloc": {
+                "first": v.first, "total_pages": v.total_pages, "flags": v.flags,
+                "order": v.order,
+            },
+            "chunks": layout.chunks,
+            "pages": layout.array,
+        },
+        "extents": [list(extent) for extent in layout.extents()],
+    }  # fmt: skip

@@ -1,0 +1,153 @@
+"""memmap for people: the table, what it sums up to, a picture, what is odd."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.escape import printable
+from hwpkho.codes import registry
+from hwpkho.memmap import efi
+from hwpkho.memmap.view.ownership import is_ram, kind
+from hwpkho.report.parts import picture
+from hwpkho.report.parts.paint import Paint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.commands.memmap import Shown
+    from hwpkho.memmap.model import Entry, Map, MemoryMap
+
+#: EFI attributes worth a word in the table, by bit.
+_WORDS = (
+    (efi.RUNTIME, "runtime"),
+    (efi.SP, "specific-purpose"),
+    (efi.NV, "non-volatile"),
+    (efi.MORE_RELIABLE, "more-reliable"),
+    (efi.HOT_PLUGGABLE, "hot-pluggable"),
+)
+_ARCH_FROM = {"input": "told by the input", "option": "by --arch", "default": "taken by default"}
+
+
+def report(shown: Shown, paint: Paint | None = None, *, blocks: bool = True) -> str:
+    """Return the whole report; ``blocks`` False keeps it to ASCII."""
+    paint = paint or Paint()
+    lines = [
+        *_head(shown, paint),
+        "",
+        *_table(shown.primary, shown.memmap.arch, paint),
+        "",
+        *_summary(shown, paint),
+        "",
+        *picture.draw(_runs(shown), paint, blocks=blocks),
+        *_problems(shown, paint),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(shown: Shown, paint: Paint) -> Iterator[str]:
+    memmap = shown.memmap
+    title = f"{printable(memmap.source)}: {shown.primary.name}"
+    yield (
+        f"{paint('head', title)}, {len(shown.primary.entries)} ranges, {printable(memmap.arch)} "
+        f"({_ARCH_FROM.get(memmap.arch_from, memmap.arch_from)}), read as {memmap.form}"
+    )
+    others = [f"{printable(m.name)} ({len(m.entries)})" for m in memmap.maps if not m.primary]
+    if others:
+        yield f"  also there, shown with --map: {', '.join(others)}"
+
+
+def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
+    entries = map_.entries
+    width = max([8, *(len(f"{e.end:x}") for e in entries)])
+    for entry in entries:
+        size = human_bytes(entry.end - entry.start + 1)
+        text = f"  0x{entry.start:0{width}x}-0x{entry.end:0{width}x} {size:>10}  {_type(entry)}"
+        ram = is_ram(map_.name, entry.type, entry.attributes, arch)
+        yield paint("good", f"{text}  [RAM]") if ram else text
+
+
+def _type(entry: Entry) -> str:
+    depth = entry.attributes.get("depth")
+    indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
+    attr = entry.attributes.get("attr")
+    words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
+    for key in ("node", "no-map", "reusable", "flags"):
+        value = entry.attributes.get(key)
+        word = key if value is True else printable(str(value))
+        if value and word not in words:
+            words.append(word)
+    more = f" ({', '.join(words)})" if words else ""
+    return f"{indent}{printable(entry.type)}{more}"
+
+
+def _summary(shown: Shown, paint: Paint) -> Iterator[str]:
+    runs = _runs(shown)
+    if shown.regions:
+        by = " refined by ".join(printable(name) for name in shown.regions.maps[:2])
+        line = shown.next_cmdline
+        given = f" with {printable(line)}" if line is not None else ""
+        yield paint("head", f"to the next kernel{given}") + f" (by {by})"
+    else:
+        yield paint("head", "by this map alone")
+    for what, glyphs in picture.GLYPHS.items():
+        sizes = [r.end - r.start + 1 for r in runs if r.kind == what]
+        if sizes:
+            yield _row(glyphs.name, sum(sizes), len(sizes), "range")
+    holes = [b.start - a.end - 1 for a, b in pairwise(runs)]
+    if runs:
+        holes.insert(0, runs[0].start)
+    holes = [hole for hole in holes if hole]
+    if holes:
+        yield _row("holes", sum(holes), len(holes), "hole")
+
+
+def _row(name: str, size: int, count: int, what: str) -> str:
+    return f"  {name:<20}{human_bytes(size):>10}  in {count} {what}{'s' * (count != 1)}"
+
+
+def _runs(shown: Shown) -> list[picture.Run]:
+    """Return the next kernel's view, or what the map alone says, as runs of one kind."""
+    if shown.regions:
+        ranges = [picture.Run(r.start, r.end, r.kind) for r in shown.regions.regions]
+    else:
+        ranges = _of_map(shown.primary, shown.memmap)
+    joined: list[picture.Run] = []
+    for run in ranges:
+        if joined and joined[-1].kind == run.kind and joined[-1].end + 1 == run.start:
+            joined[-1] = picture.Run(joined[-1].start, run.end, run.kind)
+        else:
+            joined.append(run)
+    return joined
+
+
+def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
+    from hwpkho.base.ranges import Kind, Layer, Span, combine, flatten
+    from hwpkho.memmap.gaps import known
+
+    priorities: dict[Kind, int] = {"ram": 0, "device": 1, "firmware": 2, "retired": 3}
+    layers = []
+    for entry in map_.entries:
+        what = kind(map_.name, entry.type, entry.attributes, memmap.arch)
+        nested = entry.attributes.get("depth") and what != "ram"
+        if what != "none" and not nested:
+            span = Span(entry.start, entry.end + 1, what, "", "")
+            layers.append(Layer(span, priorities.get(what, 0)))
+    spans, _ = flatten(layers)
+    lost = [Span(a, b + 1, "unknown", "", "") for a, b in known(map_.gaps)]
+    spans = combine(spans, lost, lambda span, gap: gap or span)
+    return [picture.Run(s.start, s.end - 1, s.kind) for s in spans]
+
+
+def _problems(shown: Shown, paint: Paint) -> Sequence[str]:
+    if not shown.problems:
+        return ()
+    names = registry()
+    return [
+        "",
+        *(
+            f"  {paint(p.severity, f'{p.severity:<7}')} {p.code} {names[p.code].name}: {p.message}"
+            for p in shown.problems
+        ),
+    ]

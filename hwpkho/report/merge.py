@@ -1,0 +1,86 @@
+"""merge for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.badpages.sets import known_by
+from hwpkho.judge.result import Runs
+from hwpkho.report.encode import json as encode_json
+from hwpkho.report.parts import jsondoc, runs_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.merge import Merged
+
+SCHEMA = "hwpkho.merge/1"
+#: Longer lists of runs are cut; --json has them whole.
+MAX_RUNS = 40
+
+
+def body(m: Merged, output: str | None) -> dict[str, Any]:
+    """Return the fields of ``hwpkho.merge/1``; ``output`` is the file written, None for none."""
+    return {
+        "page_size": m.page_size,
+        "arch": m.arches[0] if len(m.arches) == 1 else None,
+        "cases": [
+            {"name": name, "entries": size} for name, size in zip(m.cases, m.sizes, strict=True)
+        ],
+        "output": output,
+        "duplicates": m.duplicates,
+        "excluded": m.excluded,
+        "not_replaying": runs_json.judged(m.not_replaying) if m.judged else None,
+        "left_out": runs_json.judged(m.left_out) if m.judged else None,
+        "kept_all": m.kept_all,
+        "provenance": runs_json.lives(m.lives, lambda seen: {"cases": known_by(seen)})
+        if m.lives is not None
+        else None,
+        "handover": encode_json.handover(m.layout) if m.layout else None,
+        "pfns": jsondoc.numbers(m.pfns),
+    }
+
+
+def report(m: Merged) -> Iterator[str]:
+    """Yield what there is to say beside the list itself."""
+    for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
+        yield f"case {number}: {name}, {size} entries"
+    excluded = f", {m.excluded} excluded" if m.excluded else ""
+    yield f"{len(m.pfns)} PFNs, {m.duplicates} duplicates dropped{excluded}"
+    yield from left_out(m)
+    yield from _told("kept though not replaying", _without(m.not_replaying, m.left_out))
+
+
+def left_out(m: Merged) -> Iterator[str]:
+    """Yield what the memory map made merge leave out: never in silence."""
+    yield from _told("left out by the memory map", m.left_out)
+
+
+def _without(runs: Runs, others: Runs) -> Runs:
+    """Return the runs whose ruling ``others`` do not have: a ruling is left out as a whole."""
+    rest = Runs(runs.pfns)
+    for first, last, ruling in runs.stretches():
+        if ruling not in others.rulings:
+            rest.add(first, last, ruling)
+    return rest
+
+
+def _told(fate: str, runs: Runs) -> Iterator[str]:
+    if not runs.rulings:
+        return
+    counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
+    told = zip(runs.rulings, runs.extents, strict=True)
+    unknown = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
+    if unknown:
+        counts.append(f"{unknown} of which the map does not tell")
+    yield f"{fate}: {', '.join(counts)}"
+    for n, (first, last, ruling) in enumerate(runs):
+        if n == MAX_RUNS:
+            yield f"  and {runs.count() - MAX_RUNS} more runs"
+            break
+        where = f" [{ruling.region}]" if ruling.region else ""
+        yield f"  {_span(first, last)} {ruling.verdict or 'not told'}{where}"
+
+
+def _span(first: int, last: int) -> str:
+    return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"

@@ -1,0 +1,98 @@
+"""A judgement as a list of checks, one a code: what KTAP and JUnit are made of.
+
+The checks of every case are the same, in the same order and with the same names, so that a
+dashboard can follow each over time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.codes import memmap_view, pfnlist, policy, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding
+
+Status = Literal["pass", "fail", "skip"]
+
+#: Checks that need a memory map.
+_NEED_MAP = frozenset(
+    c.id
+    for c in (
+        pfnlist.NOT_RAM,
+        pfnlist.HANDOVER_PAGE,
+        pfnlist.IN_USE,
+        pfnlist.IN_SCRATCH,
+        pfnlist.FIRMWARE,
+        pfnlist.RETIRED,
+        pfnlist.DEVICE,
+        pfnlist.TRANSIENT,
+        pfnlist.SECTION_HOLE,
+        pfnlist.EARLY_BOOT,
+        policy.MAX_FRACTION,
+    )
+)
+#: Findings after which there is no map to check by, and why.
+_NO_MAP = {
+    pfnlist.NO_MEMMAP.id: "no memory map was given",
+    memmap_view.WRONG_MAP.id: "the memory map is not this machine's",
+}
+#: Findings told in full for one check; more are counted.
+MAX_MESSAGES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One code looked for in one case.
+
+    Attributes:
+        code: Its id.
+        name: ``HP301-count-beyond-array``.
+        status: ``fail`` where a finding counts and is as bad as --fail-on; ``skip`` where it could
+            not be looked for or what was found is accepted.
+        why: For ``skip``: the reason.
+        messages: What was found, at most ``MAX_MESSAGES`` and how many more there are.
+    """
+
+    code: str
+    name: str
+    status: Status
+    why: str
+    messages: tuple[str, ...]
+
+
+def checks(result: CaseResult) -> Iterator[Check]:
+    """Yield the checks of a case that was judged, in the order of their codes."""
+    v = result.validation
+    if v is None:
+        return
+    found: dict[str, list[Finding]] = {}
+    for f in v.findings:
+        found.setdefault(f.code, []).append(f)
+    accepted: dict[str, str] = {}
+    for s in result.suppressed:
+        how = {"select": "not selected", "ignore": "ignored"}.get(s.by) or f"accepted: {s.reason}"
+        accepted.setdefault(s.finding.code, how)
+    no_map = next((why for id_, why in _NO_MAP.items() if id_ in found or id_ in accepted), None)
+    for code in registry().values():
+        here = found.get(code.id, [])
+        status: Status = "pass"
+        why = ""
+        if any(result.fails(f) for f in here):
+            status = "fail"
+        elif code.id in accepted:
+            status, why = "skip", accepted[code.id]
+        elif no_map and code.id in _NEED_MAP:
+            status, why = "skip", no_map
+        yield Check(code.id, f"{code.id}-{code.name}", status, why, _messages(here))
+
+
+def _messages(findings: list[Finding]) -> tuple[str, ...]:
+    shown = [f"{f.severity}: {f.message}" for f in findings[:MAX_MESSAGES]]
+    if len(findings) > MAX_MESSAGES:
+        shown.append(f"and {len(findings) - MAX_MESSAGES} more")
+    return tuple(shown)

@@ -1,0 +1,162 @@
+"""The sentence that an operator needs first, from a judgement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import blob, memmap_gaps, memmap_view, pfnlist, root
+
+if TYPE_CHECKING:
+    from hwpkho.judge.result import Finding, Validation
+
+#: Verdicts after which the bad cells stay in use, in the order in which they are told.
+_STAY = ("in-use", "handover", "firmware")
+
+
+def headline(v: Validation) -> tuple[str, str]:
+    """Return how bad it is (error, warning, note or good) and the sentence, without a full stop."""
+    teller = {
+        "crash": _crash,
+        "refused": _refused,
+        "dropped": _dropped,
+        "absent": _absent,
+        "replay": _replay,
+        None: _unknown,
+    }[v.outcome]
+    style, sentence = teller(v)
+    if any(f.code == memmap_view.WRONG_MAP.id for f in v.findings):
+        doubt = "this cannot be the machine's memory map"
+        return "error", doubt if v.outcome is None else f"{doubt}, and {sentence}"
+    if any(f.code == memmap_view.MAP_DECIDES.id for f in v.findings):
+        return "error", f"if the memory map is this machine's, {sentence}"
+    if v.outcome is None and v.pfns and any(f.code == memmap_view.KHO_OFF.id for f in v.findings):
+        return "warning", f"{sentence}, but with kho=off the next kernel takes no list"
+    if not v.outcome or v.outcome in ("replay", "absent"):
+        for code, words in _DOUBTS:
+            if any(f.code == code for f in v.findings):
+                style = "warning" if style in ("good", "note") else style
+                sentence = f"{sentence}; {words}"
+    return style, sentence
+
+
+def reasons(v: Validation) -> list[Finding]:
+    """Return the findings that decided the outcome of the handover: errors of its structure."""
+    if v.outcome in ("replay", None):
+        return []
+    found = [f for f in v.findings if f.code < "HP5" and f.severity == "error"]
+    return found or [f for f in v.findings if f.code in _ABSENT]
+
+
+#: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
+_DOUBTS = (
+    (root.DOUBTFUL.id, "but a page that may be the root FDT that counts is damaged"),
+    (root.NOT_PUBLISHED.id, "but the running kernel gives no list on"),
+    (root.OUTGOING_MISSING.id, "but the running kernel's own handover was not found"),
+)
+_ABSENT = (root.OLDER_CONSUMER.id, "HP105")
+
+
+def _crash(v: Validation) -> tuple[str, str]:
+    why = reasons(v)
+    if any(f.code == blob.COUNT_BEYOND.id for f in why):
+        return "error", "the next kernel will panic on every boot"
+    if why and all(f.certainty == "source" for f in why):
+        return "error", "the next kernel will panic at boot (read from its source, not measured)"
+    return "error", "the next kernel will panic at boot"
+
+
+def _refused(v: Validation) -> tuple[str, str]:
+    return "error", f"the next kernel will ignore the whole handover: {_forgotten(v)}"
+
+
+def _dropped(v: Validation) -> tuple[str, str]:
+    likely = any(f.code in ("HP403", "HP412") for f in reasons(v))
+    how = "will most likely drop" if likely else "will drop"
+    return "error", f"the next kernel {how} the list, often silently: {_forgotten(v)}"
+
+
+def _absent(v: Validation) -> tuple[str, str]:
+    if any(f.code == root.OLDER_CONSUMER.id for f in v.findings):
+        return "warning", f"the next kernel will not look at the list: {_forgotten(v)}"
+    return "note", "there is no list for the next kernel"
+
+
+def _forgotten(v: Validation) -> str:
+    if not v.pfns:
+        return "every poisoned page will be forgotten"
+    return f"{_all(v.pfns)} will be forgotten"
+
+
+def _all(n: int) -> str:
+    return "the one page" if n == 1 else f"all {n} pages"
+
+
+def _unknown(v: Validation) -> tuple[str, str]:
+    if v.pfns and not _judged(v):
+        return "note", f"{_pages(v.pfns)} in the list; no memory map says what they are"
+    if v.pfns:
+        return _verdicts(v, "would")
+    if not any(f.code < "HP5" for f in v.findings):
+        return "note", "the list is empty"
+    return "warning", "what the next kernel will do cannot be told from this input"
+
+
+def _replay(v: Validation) -> tuple[str, str]:
+    if not v.pfns:
+        return "warning", "the list is empty: nothing to take out of use, and the consumer trips"
+    if not _judged(v):
+        pages = _all(v.pfns)
+        return "note", f"the list will be replayed; no memory map says what becomes of {pages}"
+    return _verdicts(v, "will")
+
+
+def _verdicts(v: Validation, will: str) -> tuple[str, str]:
+    """Tell what is lost first; what is well only where nothing is."""
+    counts = v.runs.counts()
+    parts: list[str] = []
+    lost = counts.get("not-ram", 0)
+    stay = sum(counts.get(verdict, 0) for verdict in _STAY) - v.runs.of_code(
+        pfnlist.SECTION_HOLE.id
+    )
+    scratch = counts.get("scratch", 0)
+    if lost:
+        parts.append(f"{_of(lost, v.pfns)} {will} be forgotten")
+    if stay:
+        parts.append(f"{_of(stay, v.pfns)} {will} stay in use")
+    unjudged = v.runs.of_code(memmap_gaps.IN_GAP.id)
+    if unjudged:
+        parts.append(f"{_of(unjudged, v.pfns)} cannot be judged: the map has lost lines")
+    if scratch:
+        parts.append(f"{_of(scratch, v.pfns)} may be used before the replay")
+    if lost or unjudged or counts.get("handover"):
+        style = "error"
+    elif parts:
+        style = "warning"
+    else:
+        style = "warning" if counts.get("firmware") else "good"
+        taken = counts.get("replays", 0)
+        if taken and v.unsure:
+            few = "it" if taken == 1 else f"{'any' if v.unsure == taken else v.unsure} of them"
+            parts.append(
+                f"{_of(taken, v.pfns)} should be taken out of use, unless early boot holds {few}"
+            )
+        elif taken:
+            parts.append(f"{_of(taken, v.pfns)} {will} be taken out of use")
+        idle = v.pfns - taken
+        if idle:
+            parts.append(f"{_of(idle, v.pfns)} {'is' if idle == 1 else 'are'} not the kernel's")
+    return style, ", ".join(parts)
+
+
+def _judged(v: Validation) -> bool:
+    return any(ruling.verdict or ruling.code for ruling in v.runs.rulings)
+
+
+def _pages(n: int) -> str:
+    return f"{n} page{'s' * (n != 1)}"
+
+
+def _of(n: int, total: int) -> str:
+    if n == total:
+        return _all(total)
+    return f"{n} of {_pages(total)}"

@@ -1,0 +1,79 @@
+"""JSON documents: one on stdout, the same bytes for the same input.
+
+They are for programs, and may have a million entries: no blanks.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hwpkho import __version__
+from hwpkho.base.listing import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class Array(NamedTuple):
+    """An array too long to be objects: its items as JSON text, comma separated, in pieces."""
+
+    pieces: Iterable[str]
+
+
+def dump(schema: str, body: Mapping[str, object]) -> str:
+    """Return the document ``schema`` (``hwpkho.decode/1``) with ``body``, ending in a newline.
+
+    Arrays of type ``array`` and views are written as lists of integers. Non-ASCII text is
+    escaped, so what a broken machine put into a string cannot reach a terminal raw.
+    """
+    return text({**_head(schema), **body}) + "\n"
+
+
+def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """Yield the document as :func:`dump` returns it; the value of a field may be an ``Array``.
+
+    ``fields`` are taken one by one, so one may tell of an array that was written before it.
+    """
+    before = "{"
+    for name, value in chain(_head(schema).items(), fields):
+        before += f"{text(name)}:"
+        if isinstance(value, Array):
+            yield f"{before}["
+            yield from value.pieces
+            before = "],"
+        else:
+            before += f"{text(value)},"
+    yield before[:-1] + "}\n"
+
+
+def numbers(pfns: Iterable[int]) -> Array:
+    """Return integers as an array that is never there whole."""
+    return Array(_numbers(pfns))
+
+
+def _numbers(pfns: Iterable[int]) -> Iterator[str]:
+    before = ""
+    for part in parts(pfns):
+        yield before + ",".join(map(str, part))
+        before = ","
+
+
+def text(value: object) -> str:
+    """Return a value as it stands in a document."""
+    return _ENCODER.encode(value)
+
+
+def _head(schema: str) -> dict[str, object]:
+    return {"schema": schema, "tool": {"name": "hwpkho", "version": __version__}}
+
+
+def _bulk(value: Any) -> list[int]:
+    if isinstance(value, (array, memoryview)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in a document")
+
+
+_ENCODER = json.JSONEncoder(default=_bulk, allow_nan=False, separators=(",", ":"))

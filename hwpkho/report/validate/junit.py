@@ -1,0 +1,100 @@
+"""JUnit XML as GitLab and Jenkins read it: a test suite for each case, a test case for each check.
+
+Nothing in it depends on the time or the machine: the same cases give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
+
+from hwpkho.codes import registry
+from hwpkho.report.parts.checks import checks
+from hwpkho.report.parts.headline import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.report.parts.checks import Check
+    from hwpkho.report.validate.formats import Context
+
+
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the output for a single case."""
+    return batch([result], context)
+
+
+def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
+    """Yield the output for many cases. The totals come first: all results are awaited."""
+    suites = [_suite(result) for result in results]
+    totals = [sum(counts[i] for counts, _ in suites) for i in range(4)]
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield f'<testsuites name="hwpkho validate"{_counts(totals)}>\n'
+    for _, text in suites:
+        yield _ascii(text)
+    notes = [f"{note.code}: {note.message}" for note in context.notes()]
+    if notes:
+        yield _ascii(f"<!-- {_comment(notes)} -->\n")
+    yield "</testsuites>\n"
+
+
+def _ascii(text: str) -> str:
+    """What is UTF-8 by its first line must be that in any terminal's encoding."""
+    return text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _counts(counts: Iterable[int]) -> str:
+    names = ("tests", "failures", "errors", "skipped")
+    return "".join(f' {name}="{n}"' for name, n in zip(names, counts, strict=True))
+
+
+def _suite(result: CaseResult) -> tuple[tuple[int, int, int, int], str]:
+    v = result.validation
+    if v is None:
+        body = [
+            _open("testcase", name="judged", classname=result.case) + ">",
+            _open("error", message=result.error or "", type=f"exit {result.exit}") + "/>",
+            "</testcase>",
+        ]
+        return (1, 0, 1, 0), _whole(result, (1, 0, 1, 0), body)
+    body = []
+    failures = skipped = total = 0
+    for check in checks(result):
+        total += 1
+        failures += check.status == "fail"
+        skipped += check.status == "skip"
+        body += _check(check, result.case)
+    body.append(f"<system-out>{escape(headline(v)[1])}</system-out>")
+    counts = (total, failures, 0, skipped)
+    return counts, _whole(result, counts, body)
+
+
+def _whole(result: CaseResult, counts: tuple[int, int, int, int], body: Iterable[str]) -> str:
+    head = f"{_open('testsuite', name=result.case)}{_counts(counts)}>"
+    return "\n".join([head, *body, "</testsuite>"]) + "\n"
+
+
+def _check(check: Check, case: str) -> list[str]:
+    head = _open("testcase", name=check.name, classname=case)
+    found = escape("\n".join(check.messages))
+    if check.status == "fail":
+        code = registry()[check.code]
+        text = f"{found}\n{escape(f'kernel: {code.kernel}')}\n{escape(f'advice: {code.advice}')}"
+        failure = _open("failure", message=check.messages[0], type=code.name)
+        return [f"{head}>{failure}>{text}</failure></testcase>"]
+    if check.status == "skip":
+        return [f"{head}>{_open('skipped', message=check.why)}/></testcase>"]
+    if found:
+        return [f"{head}><system-out>{found}</system-out></testcase>"]
+    return [f"{head}/>"]
+
+
+def _open(tag: str, **attributes: str) -> str:
+    given = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+    return f"<{tag}{given}"
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return re.sub("-(?=-)", "- ", "; ".join(lines))

@@ -1,0 +1,199 @@
+"""SARIF 2.1.0 (OASIS): findings as results, codes as rules, accepted findings as suppressions.
+
+A result points at the input, or at the memory map where it is about that; a physical address
+stands as ``address.absoluteAddress``, PFNs as a logical location. The files are binary, so the
+region ``startLine`` 1 stands for the file as a whole: GitHub's code scanning demands a line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hwpkho import __version__
+from hwpkho.codes import registry
+from hwpkho.images.raw import split_base
+from hwpkho.report.parts.headline import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.codes import Code
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding
+    from hwpkho.report.validate.formats import Context
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+VERSION = "2.1.0"
+#: What GitHub shows the severity of an alert by.
+_PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
+
+
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the log of a single case."""
+    return batch([result], context)
+
+
+def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
+    """Yield the log of many cases: one run, all results awaited."""
+    codes = registry()
+    artifacts = _Artifacts()
+    found: list[dict[str, Any]] = []
+    notifications: list[dict[str, Any]] = []
+    cases: list[dict[str, Any]] = []
+    worst = 0
+    for result in results:
+        worst = max(worst, result.exit)
+        v = result.validation
+        for path in (*result.inputs, *result.memmaps):
+            artifacts.location(path)
+        if v is None:
+            notifications.append(_notification(result, artifacts))
+            continue
+        found += [_result(f, result, codes, artifacts) for f in v.findings]
+        found += [
+            {
+                **_result(s.finding, result, codes, artifacts),
+                "suppressions": [
+                    {"kind": "external", "status": "accepted", "justification": s.reason}
+                ],
+            }
+            for s in result.suppressed
+            if s.by == "baseline"
+        ]
+        cases.append(
+            {
+                "case": result.case,
+                "exit": result.exit,
+                "outcome": v.outcome,
+                "headline": headline(v)[1],
+                "byVerdict": v.runs.counts(),
+            }
+        )
+    notifications += [
+        {"level": note.severity, "message": _text(f"{note.code}: {note.message}")}
+        for note in context.notes()
+    ]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "hwpkho",
+                "version": __version__,
+                "rules": [_rule(c) for c in codes.values()],
+            }
+        },
+        "invocations": [
+            {
+                "executionSuccessful": worst < 2,
+                "exitCode": worst,
+                "toolExecutionNotifications": notifications,
+            }
+        ],
+        "artifacts": artifacts.all,
+        "results": found,
+        "properties": {"cases": cases},
+    }
+    yield json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
+
+
+class _Artifacts:
+    """The files that results point at, each once."""
+
+    def __init__(self) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def location(self, path: str) -> dict[str, Any]:
+        """Return an artifactLocation for a path as the user named it."""
+        found = self._known.get(path)
+        if found is None:
+            where = _location(path)
+            self.all.append({"location": where, "roles": ["analysisTarget"]})
+            found = self._known[path] = {**where, "index": len(self.all) - 1}
+        return found
+
+
+def _location(path: str) -> dict[str, Any]:
+    if path == "-":
+        return {"description": {"text": "standard input"}}
+    based = split_base(path)
+    plain = os.fsencode(based[0] if based else path)
+    return {"uri": f"file://{quote(plain)}" if plain.startswith(b"/") else quote(plain)}
+
+
+def _result(
+    f: Finding, result: CaseResult, codes: dict[str, Code], artifacts: _Artifacts
+) -> dict[str, Any]:
+    about_map = f.code.startswith("HP5") and result.memmaps
+    files = result.memmaps if about_map else result.inputs
+    place: dict[str, Any] = {
+        "artifactLocation": artifacts.location(files[0]),
+        "region": {"startLine": 1},
+    }
+    if f.phys is not None:
+        place["address"] = {"absoluteAddress": f.phys, "kind": "physical"}
+    return {
+        "ruleId": f.code,
+        "ruleIndex": list(codes).index(f.code),
+        "level": f.severity,
+        "message": _text(f"{result.case}: {f.message}"),
+        "locations": [{"physicalLocation": place, "logicalLocations": [_logical(f, result.case)]}],
+        "partialFingerprints": {"primaryLocationLineHash": _fingerprint(f, result.case)},
+        "properties": {
+            "case": result.case,
+            "certainty": f.certainty,
+            "first": f.first,
+            "last": f.last,
+            "phys": f.phys,
+        },
+    }
+
+
+def _logical(f: Finding, case: str) -> dict[str, Any]:
+    if f.first is None or f.last is None:
+        return {"name": case, "fullyQualifiedName": case, "kind": "module"}
+    span = f"0x{f.first:x}" if f.first == f.last else f"0x{f.first:x}-0x{f.last:x}"
+    return {"name": span, "fullyQualifiedName": f"{case}/pfn/{span}", "kind": "resource"}
+
+
+def _fingerprint(f: Finding, case: str) -> str:
+    """The same finding of the same case keeps it, whatever its message says by then."""
+    parts = json.dumps([f.code, case, f.first, f.last, f.phys])
+    return hashlib.sha256(parts.encode()).hexdigest()[:32] + ":1"
+
+
+def _notification(result: CaseResult, artifacts: _Artifacts) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "level": "error",
+        "message": _text(f"{result.case}: {result.error}"),
+    }
+    if result.inputs:
+        place = {"artifactLocation": artifacts.location(result.inputs[0])}
+        found["locations"] = [{"physicalLocation": place}]
+    return found
+
+
+def _rule(code: Code) -> dict[str, Any]:
+    return {
+        "id": code.id,
+        "name": "".join(word.capitalize() for word in code.name.split("-")),
+        "shortDescription": _text(code.name.replace("-", " ")),
+        "fullDescription": _text(code.meaning),
+        "help": _text(f"The next kernel: {code.kernel}\nWhat to do: {code.advice}"),
+        "defaultConfiguration": {"level": code.severity},
+        "properties": {
+            "certainty": code.certainty,
+            "problem.severity": _PROBLEM[code.severity],
+            "tags": ["hwpoison", "kho"],
+        },
+    }
+
+
+def _text(text: str) -> dict[str, str]:
+    """A message: braces are placeholders and ``[a](b)`` a link unless written so (3.11)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}

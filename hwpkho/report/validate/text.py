@@ -1,0 +1,222 @@
+"""validate for people: the sentence that counts, the outcome, verdicts, the picture, findings."""
+
+from __future__ import annotations
+
+from itertools import islice
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.codes import registry
+from hwpkho.codes.memmap_gaps import IN_GAP
+from hwpkho.report.explain import CERTAINTY
+from hwpkho.report.parts import picture
+from hwpkho.report.parts.headline import headline, reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding, Ruling, Validation
+    from hwpkho.report.parts.paint import Paint
+    from hwpkho.report.validate.formats import Context
+
+#: Longer lists of runs and findings are cut; --json has them whole.
+MAX_RUNS = 40
+MAX_FINDINGS = 40
+#: Findings told under a case of a batch.
+MAX_OF_A_CASE = 8
+
+_OUTCOMES = {
+    "replay": "replay: the next kernel takes the list and goes through it",
+    "dropped": "dropped: the machine boots, the list is ignored",
+    "refused": "refused: the next kernel disables the revival and ignores the whole handover",
+    "crash": "crash: the next kernel panics",
+    "absent": "absent: no list for the next kernel",
+}
+#: What becomes of a page, by verdict; in the order of the table.
+_VERDICTS = {
+    "not-ram": ("error", "no memory there: ignored and forgotten"),
+    "handover": ("error", "a page of the handover itself: read, and stays in use"),
+    "in-use": ("warning", "somebody sits on it: the bad cell stays in use"),
+    "scratch": ("warning", "early boot may use it before the replay"),
+    "firmware": ("warning", "the firmware's, or beside RAM: not the kernel's to take out of use"),
+    "device": ("note", "only its device driver knows it"),
+    "retired": ("note", "excluded by the map already"),
+    "replays": ("good", "taken out of use"),
+}
+#: How they are marked on the picture; of several in a cell the first is seen.
+_MARKS = (
+    (("not-ram",), picture.Glyphs("?", "?", "error", "forgotten")),
+    (("handover", "in-use", "firmware"), picture.Glyphs("!", "!", "error", "bad, stays in use")),
+    (("scratch",), picture.Glyphs("s", "s", "warning", "bad, in scratch")),
+    (("replays",), picture.Glyphs("*", "*", "good", "bad, replays")),
+    (("device", "retired"), picture.Glyphs("o", "o", "note", "bad, not the kernel's")),
+)
+_LABEL = 10
+_WIDTH = 100
+
+
+def one(result: CaseResult, context: Context) -> Iterator[str]:
+    """Yield the report on a single case."""
+    v = result.validation
+    if v is None:
+        yield f"{result.case}: {result.error}\n"
+        return
+    paint = context.paint
+    style, sentence = headline(v)
+    blocks = [
+        [f"{paint('head', result.case)}: {paint(style, sentence)}"],
+        list(_facts(v)),
+        list(_verdict_table(v, paint)),
+        list(_runs(v, paint)),
+        _picture(v, paint, blocks=context.blocks),
+        list(_findings(result, paint)),
+    ]
+    yield "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
+    """Yield the report on many cases: a line each, findings below those that fail."""
+    paint = context.paint
+    ends = {0: 0, 1: 0, 2: 0, 3: 0}
+    for result in results:
+        ends[result.exit] += 1
+        yield "\n".join(_case(result, paint)) + "\n"
+    for note in context.notes():
+        yield "\n".join(_finding(note, paint)) + "\n"
+    total = sum(ends.values())
+    unread = ends[2] + ends[3]
+    parts = [f"{ends[0]} fine", f"{ends[1]} with findings", f"{unread} not judged"]
+    yield f"\n{total} case{'s' * (total != 1)}: {', '.join(parts)}\n"
+
+
+def _case(result: CaseResult, paint: Paint) -> Iterator[str]:
+    v = result.validation
+    if v is None:
+        yield f"{paint('error', 'ERROR')} {result.case}: {result.error}"
+        return
+    word = paint("error", "FAIL ") if result.exit else paint("good", "ok   ")
+    yield f"{word} {result.case}: {headline(v)[1]}"
+    bad = [f for f in v.findings if result.fails(f)]
+    names = registry()
+    for f in bad[:MAX_OF_A_CASE]:
+        yield f"        {f.code} {names[f.code].name}: {f.message}"
+    if len(bad) > MAX_OF_A_CASE:
+        yield f"        and {len(bad) - MAX_OF_A_CASE} more"
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL}}{text}".rstrip()
+
+
+def _facts(v: Validation) -> Iterator[str]:
+    if v.outcome:
+        yield _row("outcome", _OUTCOMES[v.outcome])
+    label = "because"
+    for f in reasons(v)[:MAX_FINDINGS]:
+        yield _row(label, f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
+        label = ""
+    size = human_bytes(v.page_size) if v.page_size else "unknown"
+    yield _row("machine", f"{v.arch or 'architecture not told'}, {size} pages")
+    label = "rests on"
+    for line in v.rests_on:
+        yield _row(label, line)
+        label = ""
+
+
+def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
+    counts = v.runs.counts()
+    unjudged = v.runs.of_code(IN_GAP.id)
+    if not counts and not unjudged:
+        return
+    will = "what the next kernel does" if v.outcome in ("replay", None) else "if it were replayed"
+    yield f"  {'verdict':<{_LABEL}}{'pages':>8}  {will}"
+    for verdict, (style, text) in _VERDICTS.items():
+        if verdict == "replays" and v.unsure:
+            text = f"{text}; early boot may hold {v.unsure}"
+        if verdict in counts:
+            yield f"  {paint(style, f'{verdict:<{_LABEL}}')}{counts[verdict]:>8}  {text}"
+    if unjudged:
+        label = paint("error", f"{'-':<{_LABEL}}")
+        yield f"  {label}{unjudged:>8}  not judged: lines of the map are lost"
+
+
+def _runs(v: Validation, paint: Paint) -> Iterator[str]:
+    """Yield the runs; of more than fit, those that are not simply replayed come first."""
+    if not v.runs.rulings or v.page_size is None:
+        return
+    count = v.runs.count()
+    everything = count <= MAX_RUNS
+    shown: list[tuple[int, int, Ruling]] = []
+    for start, end, r in v.runs.stretches():
+        if everything or r.code or r.verdict != "replays":
+            part = v.runs.pfns.runs(start, end)
+            shown += [(a, b, r) for a, b in islice(part, MAX_RUNS - len(shown))]
+            if len(shown) == MAX_RUNS:
+                break
+    shift = page_shift(v.page_size)
+    texts = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b, _ in shown]
+    width = max([3, *map(len, texts)])
+    yield f"  {'PFN':<{width}}  {'pages':>6}  {'verdict':<8}  memory there"
+    for text, (a, b, r) in zip(texts, shown, strict=True):
+        style = _VERDICTS[r.verdict][0] if r.verdict else "dim"
+        word = paint(style, f"{r.verdict or '-':<8}")
+        where = f"{r.region or '-'}{f' ({r.code})' if r.code else ''}"
+        phys = paint("dim", f"at 0x{a << shift:x}")
+        yield f"  {text:<{width}}  {b - a + 1:>6}  {word}  {where}  {phys}"
+    rest = count - len(shown)
+    if rest:
+        kinds = "" if everything or len(shown) == MAX_RUNS else " that replay"
+        yield f"  and {rest} more run{'s' * (rest != 1)}{kinds}; --json has all"
+
+
+def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
+    if not v.frames or v.page_size is None:
+        return []
+    ranges: list[picture.Run] = []
+    for first, last, kind, _ in v.frames:
+        start, end = first * v.page_size, (last + 1) * v.page_size - 1
+        if ranges and ranges[-1].kind == kind and ranges[-1].end + 1 == start:
+            ranges[-1] = ranges[-1]._replace(end=end)
+        else:
+            ranges.append(picture.Run(start, end, kind))
+    return picture.draw(ranges, paint, blocks=blocks, marks=list(_marks(v, v.page_size)))
+
+
+def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
+    for verdicts, glyphs in _MARKS:
+        stretches = [(a, b) for a, b, r in v.runs.stretches() if r.verdict in verdicts]
+        if stretches:
+            yield picture.Marks(glyphs, v.runs.pfns, stretches, page_size)
+
+
+def _findings(result: CaseResult, paint: Paint) -> Iterator[str]:
+    v = result.validation
+    findings = v.findings if v else ()
+    if not findings:
+        yield f"  findings  {paint('good', 'none')}"
+    for f in findings[:MAX_FINDINGS]:
+        yield from _finding(f, paint)
+    if len(findings) > MAX_FINDINGS:
+        yield f"  and {len(findings) - MAX_FINDINGS} more findings; --json has all"
+    if result.suppressed:
+        n = len(result.suppressed)
+        known = sum(s.by == "baseline" for s in result.suppressed)
+        yield f"  {n} more not counted, {known} of them accepted by the baseline"
+
+
+def _finding(f: Finding, paint: Paint) -> Iterator[str]:
+    code = registry()[f.code]
+    yield f"  {paint(f.severity, f'{f.severity:<8}')}{f.code} {code.name}: {f.message}"
+    if f.severity == "note":
+        return
+    yield from _wrapped("kernel", f"{code.kernel} ({CERTAINTY[f.certainty]})")
+    yield from _wrapped("advice", code.advice)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    indent = " " * 10
+    first = f"{indent}{label}: "
+    rest = " " * len(first)
+    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

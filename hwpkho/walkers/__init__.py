@@ -1,1 +1,0 @@
-"""Follow pointers through a source; produce the model and its problems."""

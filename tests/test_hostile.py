@@ -318,6 +318,49 @@ def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
     assert cost.cpu < 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(XEN) Initial Xen-e820 RAM map:", "(XEN) EFI RAM map:", "-e88 RAM", "-88 ", "-0x0 [",
+        "Linux version ", "Processing EFI memory map", "00001000-00001fff : ", "x-01234567 : ",
+        '"memmap"', "#pages", '","0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart", "-0x0], 0x",
+        "U-Boot 2011.1", " base=", "- 0x", "-0x0 len", "/start <=", "messages lost",
+        "AArch64 Processor", "BIOS-provided physical RAM map:",
+        "Type       Start            End              # Pages          Attributes",
+    ],
+)  # fmt: skip
+def test_lines_that_look_like_a_map_and_say_nothing_are_bounded(line, tmp_path, cli):
+    """Found by fuzz/run.py: headings without lines, and all else that a form must look at."""
+    path = tmp_path / "log"
+    path.write_text(f"{line}\n" * 50_000)
+    result = cli("memmap", path)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert re.search(
+        r"log: line \d+: (more than )?\d+ (lines look like|repeated or damaged)", result.err
+    )
+
+
+def test_a_log_full_of_ranges_that_are_no_map_is_read(tmp_path, cli):
+    map_ = "BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable\n"
+    spam = (
+        "[ 1234.567890] resource sanity check: requesting [mem 0x00000000000c0000-"
+        "0x00000000000dffff], which spans more than PCI Bus 0000:00 [mem 0x000c0000-0x000cbfff]\n"
+    )
+    (tmp_path / "log").write_text(map_ + spam * 30_000)
+    assert cli("memmap", tmp_path / "log").code == 0
+
+
+def test_what_looks_like_a_map_in_one_line_is_looked_at_up_to_its_bound(tmp_path, cli):
+    path = tmp_path / "log"
+    path.write_text("BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable\n")
+    with path.open("a") as log:
+        log.write("x" * 4096 + "-0x0 [" * 600_000)
+    args = ["memmap", "--json", str(path)]
+    cost = measure.hwpkho(args, tmp_path)
+    assert cost.cpu < MAX_CPU
+    assert "line 2 has more than 4096" in json.loads(cost.out)["problems"][0]["message"]
+
+
 def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
     """Lines as the kernel prints them are taken together; quoted ones are not."""
     lines = ["00001000-0009ffff : System RAM\n"]

@@ -213,6 +213,9 @@ class Needles(LineForm):
     def feed(self, number: int, line: str) -> None:
         self.seen.append(number)
 
+    def taken(self) -> int:
+        return len(self.seen)
+
     def finish(self) -> Sequence[RawMap]:
         return ()
 

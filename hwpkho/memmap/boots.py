@@ -143,6 +143,10 @@ class BootMarks(LineForm):
             arch = told[1] if told else None
             self.marks.append(Mark(number, "arm64" if arch == "aarch64" else arch))
 
+    def taken(self) -> int:
+        """See :meth:`LineForm.taken`: no line of a map."""
+        return 0
+
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`: there are none."""
         return ()

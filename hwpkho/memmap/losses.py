@@ -59,6 +59,10 @@ class Losses(LineForm):
             for form in self._forms:
                 form.messages_lost(number, words)
 
+    def taken(self) -> int:
+        """See :meth:`LineForm.taken`: no line of a map."""
+        return 0
+
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`: there are none."""
         return ()

@@ -187,26 +187,32 @@ def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
 
 
 def _read_log(source: Input) -> Reading:
-    forms = registry.line_forms()
-    marks = boots.BootMarks()
-    log = scanner.Scanner([losses.Losses(forms), *forms, marks])
-    ending = losses.Ending()
     try:
-        for block in logs.blocks(ending.watch(source.pieces())):
-            log.feed(block)
-            ending.block = block
-        tables: list[RawMap] = []
-        for form in forms:
-            if ending.line is not None:
-                form.cut_off(log.lines, ending.line)
-            for table in form.finish():
-                gaps.settle(table)
-                table.form = form.name
-                tables.append(table)
+        return _of_log(source)
+    except _MaplessError:
+        raise
     except InputError as error:
         raise InputError(f"{source.shown}: {error}") from error
     except OSError as error:
         raise InputError(f"{source.shown}: {error.strerror or error}") from error
+
+
+def _of_log(source: Input) -> Reading:
+    forms = registry.line_forms()
+    marks = boots.BootMarks()
+    log = scanner.Scanner([losses.Losses(forms), *forms, marks])
+    ending = losses.Ending()
+    for block in logs.blocks(ending.watch(source.pieces())):
+        log.feed(block)
+        ending.block = block
+    tables: list[RawMap] = []
+    for form in forms:
+        if ending.line is not None:
+            form.cut_off(log.lines, ending.line)
+        for table in form.finish():
+            gaps.settle(table)
+            table.form = form.name
+            tables.append(table)
 
     def later() -> list[boots.Mark]:
         before = len(marks.marks)
@@ -217,12 +223,12 @@ def _read_log(source: Input) -> Reading:
     zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
     if not found:
         if zeros:
-            raise InputError(f"{source.shown}: {zeros[0].message}")
+            raise InputError(zeros[0].message)
         reason = mistakes.no_map(source.head)
         log.catch_up()
         if marks.marks:
             raise _MaplessError(source.shown, reason, marks.marks[-1].arch)
-        raise InputError(f"{source.shown}: {reason}")
+        raise InputError(reason)
     cut = [
         problem(
             DAMAGED,

@@ -15,6 +15,7 @@ from functools import cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
+from hwpkho.errors import InputError
 from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ _MANY = 300
 #: What triggers may have for their second byte, besides a literal, and what would make it optional.
 _HEX_DIGITS = b"[0-9A-Fa-f]"
 _OPTIONAL = (b"*", b"?", b"{0")
+
+#: Lines that look like a map's and say nothing cost most for their bytes, and no log is made of
+#: them: one in so many bytes may be, so many more, and so many for each that says something.
+_BYTES_FOR_ONE = 256
+_VAIN = 1 << 14
+_VAIN_FOR_TAKEN = 4
 
 #: So many blocks without a trigger are kept back before they are looked at.
 _MAX_KEPT = 64
@@ -177,6 +184,8 @@ class Scanner:
         #: counting costs as much as a search, and most of a log stands behind its last map.
         self._lines = 0
         self._uncounted: list[bytes] = []
+        #: Lines shown so far and how many may be, and the bytes of the blocks they stand in.
+        self._shown, self._may_show, self._bytes = 0, _VAIN, 0
         #: Numbers of the first lines that were shown to a form only in part.
         self.cut: list[int] = []
 
@@ -213,6 +222,7 @@ class Scanner:
 
     def _look(self, block: bytes, places: _Places) -> None:
         """Show the lines with triggers at ``places``, separators, and what hungry forms want."""
+        self._bytes += len(block)
         places.add(block, self._plan.separators)
         number = self._count() if places or self._hungry else 0
         position = 0
@@ -228,7 +238,8 @@ class Scanner:
             forms = list(self._hungry)
             while place < end:
                 self._add_concerned(forms, block, place)
-                place = places.after(place + 1)
+                # Of what is cut off one trigger is enough to tell of it.
+                place = places.after(place + 1 if place < start + MAX_LINE else end)
             position = self._run(forms, block, start, number + 1)
             if position == start:
                 self._show(forms, number + 1, block, start, end)
@@ -267,6 +278,9 @@ class Scanner:
             self.cut.append(number)
         line = _text(_line(block, start, end))
         parts = line.split("\r") if "\r" in line else [line]
+        self._shown += len(parts)
+        if self._shown > self._may_show:
+            self._allow_more(number)
         if len(forms) > 1:
             forms = sorted(forms, key=self._forms.index)
         for form in forms:
@@ -278,6 +292,16 @@ class Scanner:
                 if part.strip():
                     pieces.appendleft(part)
         self._hungry = [form for form in forms if form.more]
+
+    def _allow_more(self, number: int) -> None:
+        """Raise InputError at line ``number`` where too many lines were shown in vain."""
+        taken = sum(form.taken() for form in self._forms)
+        self._may_show = _VAIN + self._bytes // _BYTES_FOR_ONE + taken * _VAIN_FOR_TAKEN
+        if self._shown > self._may_show:
+            raise InputError(
+                f"line {number}: {self._shown - taken} lines look like those of a memory map and "
+                "are none: no log of a machine"
+            )
 
     def _show_again(
         self,

@@ -67,6 +67,8 @@ class Tables:
         self._oddities: dict[str, int] = {}  # repeated and damaged lines of each open table
         self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
         self._distinct = 0
+        #: How many entries were appended and lines lost, in all tables.
+        self.taken = 0
         #: Of each open table the number of its last line.
         self._lines: dict[str, int] = {}
         #: Lines at which messages were lost, and by whom that is said: (line, words).
@@ -202,6 +204,7 @@ class Tables:
                 f"line {line}: more than {MAX_DISTINCT} different entries: no log of a machine"
             )
         entries.append(entry)
+        self.taken += 1
         return True
 
     def extend(self, name: str, entries: Sequence[Entry], last_line: int) -> bool:
@@ -220,6 +223,7 @@ class Tables:
         ):
             return False
         self._distinct += len(entries)
+        self.taken += len(entries)
         table.entries += entries
         self._lines[name] = last_line
         return True
@@ -259,6 +263,7 @@ class Tables:
         """
         table = self.table(name, line)
         self._count_odd(name, line)
+        self.taken += 1
         at, shown = len(table.entries) - replaced, f"line {line}: {message}"
         gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, told=told)
         self._lines[name] = line

@@ -134,6 +134,10 @@ class LineForm(ABC):
     def feed(self, number: int, line: str) -> None:
         """Take line ``number`` (from 1), prefixes included, line end stripped."""
 
+    def taken(self) -> int:
+        """Return how many lines told this form something so far: they pay for the others."""
+        return self._tables.taken
+
     def messages_lost(self, number: int, words: str) -> None:
         """Hear that at line ``number`` the log says, in ``words``, that messages were lost."""
         self._tables.messages_lost(number, words)

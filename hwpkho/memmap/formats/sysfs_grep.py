@@ -35,6 +35,7 @@ class SysfsGrep(LineForm):
         self._values = Values("grep of /sys/firmware/memmap")
         self._first: int | None = None
         self._heading: re.Match[str] | None = None
+        self._taken = 0
 
     def feed(self, number: int, line: str) -> None:
         """See :meth:`LineForm.feed`."""
@@ -49,6 +50,7 @@ class SysfsGrep(LineForm):
     def _add(self, number: int, match: re.Match[str], value: str) -> None:
         if self._first is None:
             self._first = number
+        self._taken += 1
         self._values.add(
             match["folder"].rstrip("/"),
             int(match["number"]),
@@ -56,6 +58,10 @@ class SysfsGrep(LineForm):
             value,
             f"line {number}",
         )
+
+    def taken(self) -> int:
+        """See :meth:`LineForm.taken`."""
+        return self._taken
 
     def messages_lost(self, number: int, words: str) -> None:
         """See :meth:`LineForm.messages_lost`: no kernel prints these lines into a log."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover, HwpoisonList
     from hwpkho.images.base import Source
     from hwpkho.inputs.case import Case, CaseOptions, pick, read_case
-    from hwpkho.inputs.lists import Listed, read_list
+    from hwpkho.inputs.lists import CaseList, read_list
     from hwpkho.judge.limits import Limits
     from hwpkho.judge.options import ValidateOptions
     from hwpkho.judge.result import Finding, Validation
@@ -43,7 +43,7 @@ _WHERE = {
     "hwpkho.commands.merge": ("MergeOptions", "merge"),
     "hwpkho.commands.validate": ("ValidateOptions", "validate"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
-    "hwpkho.inputs.lists": ("Listed", "read_list"),
+    "hwpkho.inputs.lists": ("CaseList", "read_list"),
     "hwpkho.memmap": ("read_memmap",),
     "hwpkho.memmap.view.regions": ("Regions", "resolve"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),
@@ -55,6 +55,7 @@ _WHERE = {
 
 __all__ = [
     "Case",
+    "CaseList",
     "CaseOptions",
     "Code",
     "Finding",
@@ -63,7 +64,6 @@ __all__ = [
     "HwpoisonList",
     "InputError",
     "Limits",
-    "Listed",
     "MemoryMap",
     "MergeOptions",
     "Problem",

@@ -649,6 +649,6 @@ def test_random_lists(data):
         except InputError as error:
             complaint = str(error)
         else:
-            assert found.source == "x"
+            assert found.name == "x"
             continue
         assert complaint.isprintable()

@@ -347,7 +347,7 @@ def test_a_list_is_a_case_of_its_own(tmp_path):
         read_case([str(m.save(tmp_path)), str(tmp_path / "list")])
     with pytest.raises(InputError, match="case of its own"):
         read_case([str(tmp_path / "list")] * 2)
-    assert read_case([str(tmp_path / "list")]).pfns.pfns.tolist() == [1]
+    assert read_case([str(tmp_path / "list")]).pages.pfns.tolist() == [1]
 
 
 # --- copies of /sys/kernel/debug/kho

@@ -11,8 +11,9 @@ import re
 from array import array
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from hwpkho.badpages.model import BadPages
 from hwpkho.base import jsontext
 from hwpkho.base.addresses import PAGE_SIZES
 from hwpkho.base.escape import printable, quoted
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SCHEMA = "hwpkho.list/1"
-
-#: The page size (bytes) taken for a list that tells none.
-DEFAULT_PAGE_SIZE = 4096
 
 _PFN_END = 1 << 64
 _COMMENT = re.compile("#[^\n]*")
@@ -46,25 +44,7 @@ class Text(Protocol):
     def __getitem__(self, part: slice, /) -> bytes | memoryview: ...
 
 
-class PfnList(NamedTuple):
-    """A list that is no handover.
-
-    Attributes:
-        source: Where it comes from, printable.
-        pfns: In the order given, repeats kept.
-        page_size: Bytes, None where the list does not tell.
-        arch: Of the machine that it was read from, None where the list does not tell.
-        text: Whether it was read as text, in which numbers have a base.
-    """
-
-    source: str
-    pfns: Listing
-    page_size: int | None = None
-    arch: str | None = None
-    text: bool = True
-
-
-def parse(data: Text, source: str, base: int = 10) -> PfnList:
+def parse(data: Text, source: str, base: int = 10) -> BadPages:
     """Read a list of either form; ``base`` is that of numbers without ``0x`` (10 or 16).
 
     Raises InputError, naming the line or the field, for what is no PFN, and for more than
@@ -87,7 +67,7 @@ def parse(data: Text, source: str, base: int = 10) -> PfnList:
         first.extend(found.first)
         last.extend(found.last)
         number += block.count("\n")
-    return PfnList(source, Listing(first, last))
+    return BadPages(source, Listing(first, last))
 
 
 def _blocks(data: Text, source: str) -> Iterator[str]:
@@ -237,7 +217,7 @@ def _number(word: str, base: int, where: str) -> int:
         ) from error
 
 
-def _parse_json(data: bytes, source: str) -> PfnList:
+def _parse_json(data: bytes, source: str) -> BadPages:
     document = jsontext.load(data, source)
     schema = document.get("schema") if isinstance(document, dict) else None
     read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
@@ -254,7 +234,7 @@ def _parse_json(data: bytes, source: str) -> PfnList:
     if page_size is not None and (type(page_size) is not int or page_size not in PAGE_SIZES):
         raise InputError(f"{source}: page_size {page_size!r} is none of {PAGE_SIZES}"[:160])
     known = arch if isinstance(arch, str) and arch in _ARCHES else None
-    return PfnList(source, _from_items(items, source), page_size, known, text=False)
+    return BadPages(source, _from_items(items, source), page_size, known, origin="json")
 
 
 def _from_items(items: Any, source: str) -> Listing:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.abi import efi_table, fdt
-from hwpkho.badpages import text as pfnlist
+from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -207,4 +207,4 @@ def _is_list(path: Path) -> bool:
         found = inputs.recognise(str(path))
     except InputError:
         return False
-    return isinstance(found, pfnlist.PfnList)
+    return isinstance(found, BadPages)

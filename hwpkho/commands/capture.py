@@ -90,7 +90,7 @@ def crop(
         elif isinstance(found, list):
             copies += found
         else:
-            raise InputError(f"{found.source}: a list of PFNs is no memory image")
+            raise InputError(f"{found.name}: a list of PFNs is no memory image")
     if not images:
         raise InputError(f"{copies[0].name}: a copy of debugfs holds no memory to capture")
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])

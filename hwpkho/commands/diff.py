@@ -14,7 +14,7 @@ from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_case
-from hwpkho.inputs.lists import Listed, common_page_size, convert, of_handover, read_list
+from hwpkho.inputs.lists import CaseList, of_handover, read_list
 from hwpkho.judge import next_kernel, verdicts
 from hwpkho.judge.options import ValidateOptions
 from hwpkho.judge.result import Runs
@@ -41,8 +41,8 @@ class Diff:
         added: The added ones.
     """
 
-    before: Listed
-    after: Listed
+    before: CaseList
+    after: CaseList
     change: Difference
     removed: Runs
     added: Runs
@@ -58,7 +58,7 @@ class Chain:
         lives: Runs of PFNs and the cases that had them.
     """
 
-    cases: tuple[Listed, ...]
+    cases: tuple[CaseList, ...]
     steps: tuple[Difference, ...]
     lives: Lives
 
@@ -80,8 +80,8 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
     machines = next_kernel.of_lists(found)
-    size = common_page_size(found)
-    found = [convert(x, size) for x in found]
+    size = min(x.page_size for x in found)
+    found = [x.converted(size) for x in found]
     if len(found) > 2:
         if options.memmaps:
             raise UsageError("--memmap judges the changes between two lists, not a chain")
@@ -101,7 +101,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
 
 def _added(
     pfns: PfnSet,
-    after: Listed,
+    after: CaseList,
     page_size: int,
     options: ValidateOptions,
     regions: Regions | None,
@@ -119,9 +119,9 @@ def _added(
     return runs
 
 
-def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:
+def _both_sides(spec: str, options: ValidateOptions) -> list[CaseList]:
     case = read_case(plus.split(spec), options.case, options.base)
-    if case.pfns is not None:
+    if case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}
     old, new = sides.get("in"), sides.get("out")
@@ -137,8 +137,7 @@ def _both_sides(spec: str, options: ValidateOptions) -> list[Listed]:
             "concluded from its pages; compare the capture taken before the kexec with this one "
             "(hwpkho diff BEFORE AFTER)"
         )
-    sides_of = (of_handover(f"{case.name} ({h.role})", h) for h in (old, new))
-    return [side._replace(source=case.source) for side in sides_of]
+    return [CaseList(of_handover(f"{case.name} ({h.role})", h), h, case.source) for h in (old, new)]
 
 
 def exit_code(result: Diff | Chain, fail_on: FailOn = "any") -> int:

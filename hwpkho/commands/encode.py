@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.hwpoison import REVISIONS, default_revision
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import KEXEC_METADATA, VERSIONS
-from hwpkho.badpages.text import DEFAULT_PAGE_SIZE
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base import output
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
-    from hwpkho.inputs.lists import Listed
+    from hwpkho.inputs.lists import CaseList
     from hwpkho.judge.ground import Ground
     from hwpkho.memmap.view.regions import Regions
 
@@ -106,7 +106,7 @@ class Result:
         notes: What the user should know.
     """
 
-    given: Listed
+    given: CaseList
     wish: Wish
     path: str
     layout: Layout | None
@@ -132,7 +132,7 @@ def make(spec: str, wish: Wish) -> Result:
     return encode(given, wish)
 
 
-def encode(given: Listed, wish: Wish) -> Result:
+def encode(given: CaseList, wish: Wish) -> Result:
     """Make what ``wish`` wants of ``given``, and write it.
 
     Raises UsageError for contradicting wishes or where something is in the way, InputError where an
@@ -213,7 +213,7 @@ def _dtb_path(wish: Wish, path: str) -> str | None:
     return chosen
 
 
-def _request(given: Listed, wish: Wish, result: Result) -> Request:
+def _request(given: CaseList, wish: Wish, result: Result) -> Request:
     page_size = result.page_size
     subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in wish.subtrees]
     if wish.keep_subtrees:
@@ -286,7 +286,7 @@ def _ram(wish: Wish, ground: Ground) -> tuple[tuple[int, int], ...]:
     return tuple(owned)
 
 
-def _arch(given: Listed, wish: Wish, page_size: int, regions: Regions | None) -> str:
+def _arch(given: CaseList, wish: Wish, page_size: int, regions: Regions | None) -> str:
     """x86-64 has 4 KiB pages and no device tree; arm64 has both."""
     told = wish.arch or given.arch
     if told is None and regions is not None and regions.arch_from == "input":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.model import BadPages
 from hwpkho.badpages.sets import Lives, first_seen, known_by, lives
 from hwpkho.badpages.text import build_runs
 from hwpkho.base import output
@@ -13,7 +14,7 @@ from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.commands import encode, usage
 from hwpkho.encode.targets import TARGETS
 from hwpkho.errors import InputError, UsageError
-from hwpkho.inputs.lists import Listed, common_page_size, convert, read_list
+from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judge import next_kernel, verdicts
 from hwpkho.judge.result import Runs
 
@@ -114,8 +115,10 @@ def merge(specs: Sequence[str], options: MergeOptions, wish: Wish | None = None)
     if merged.lives is not None:
         _write_provenance(merged, wish)
         return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size)))
-    given = Listed("the merged list", merged.pfns, merged.page_size, told_arch=_arch(merged, wish))
-    result = encode.encode(given, wish)
+    pages = BadPages(
+        "the merged list", merged.pfns, merged.page_size, _arch(merged, wish), origin="merge"
+    )
+    result = encode.encode(CaseList(pages), wish)
     return replace(merged, notes=(*merged.notes, *result.notes), layout=result.layout)
 
 
@@ -150,7 +153,7 @@ def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> M
     facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
     usage.refuse(how.given, facts)
     machines = next_kernel.of_lists([*found, *unwanted])
-    size = options.page_size or common_page_size([*found, *unwanted])
+    size = options.page_size or min(x.page_size for x in (*found, *unwanted))
     notes = [note for x in (*found, *unwanted) for note in x.notes]
     notes += [
         f"{x.name}: converted from pages of {x.page_size} bytes to {size}"
@@ -158,14 +161,14 @@ def _merge(specs: Sequence[str], options: MergeOptions, known: usage.Facts) -> M
         if x.page_size != size
     ]
     sizes = tuple(len(x.pfns) for x in found)
-    found = [convert(x, size) for x in found]
+    found = [x.converted(size) for x in found]
     if options.intersect:
         pfns = in_at_least(len(found), [pfn_set(x.pfns) for x in found])
     else:
         pfns = union(x.pfns for x in found)
     before = pfns.pages()
     duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
-    pfns -= union(convert(x, size).pfns for x in unwanted)
+    pfns -= union(x.converted(size).pfns for x in unwanted)
     excluded = before - pfns.pages()
     regions = next_kernel.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
@@ -230,5 +233,5 @@ def _unjudged(runs: Runs) -> int:
     return sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
 
 
-def _known_by(pfns: PfnSet, found: Sequence[Listed]) -> Lives:
+def _known_by(pfns: PfnSet, found: Sequence[CaseList]) -> Lives:
     return lives([pfns & pfn_set(x.pfns) for x in found])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from hwpkho.inputs.case import Case, CaseOptions
-    from hwpkho.inputs.lists import Listed
+    from hwpkho.inputs.lists import CaseList
     from hwpkho.memmap.view.regions import Regions
 
 
@@ -114,17 +114,18 @@ def refuse(given: Collection[str], facts: Facts) -> None:
 
 def of_case(case: Case) -> Facts:
     """Return what the inputs of one case are."""
-    bare = case.pfns
-    return Facts(case.source is not None, bare is None, bare is not None and bare.text)
+    plain = case.pages
+    text = plain is not None and plain.origin == "text"
+    return Facts(case.source is not None, plain is None, text)
 
 
-def of_lists(lists: Iterable[Listed]) -> Facts:
+def of_lists(lists: Iterable[CaseList]) -> Facts:
     """Return what the inputs of several cases are, of whichever one."""
     found = list(lists)
     return Facts(
         any(x.source is not None for x in found),
         any(x.handover is not None for x in found),
-        any(x.text for x in found),
+        any(x.pages.origin == "text" for x in found),
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.text import DEFAULT_PAGE_SIZE
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, told_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, doubts, pick, read_case
-from hwpkho.inputs.lists import told_page_size
 from hwpkho.judge import limits, next_kernel, replayed, verdicts, wrong_map
 from hwpkho.judge import outcome as outcomes
 from hwpkho.judge.accept import Acceptance, apply, with_stale
@@ -49,8 +48,8 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
 
 def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case that was read already."""
-    if case.pfns is not None:
-        size = told_page_size(case.pfns, options.case.page_size)
+    if case.pages is not None:
+        size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None
         ground = next_kernel.ground(options, size or DEFAULT_PAGE_SIZE, regions)
         findings: list[Finding] = []
@@ -59,7 +58,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
             if assumed
             else []
         )
-        return _finish(case, options, ground, None, None, case.pfns.pfns, findings, rests)
+        return _finish(case, options, ground, None, None, case.pages.pfns, findings, rests)
     handover = pick(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
     wrong = next_kernel.misfit(handover, page_size, regions, case.source)

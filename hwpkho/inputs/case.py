@@ -15,7 +15,7 @@ from hwpkho.inputs.recognise import Memory, recognise
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.badpages.text import PfnList
+    from hwpkho.badpages.model import BadPages
     from hwpkho.codes import Problem
     from hwpkho.handover.debugfs import Copy
     from hwpkho.handover.model import Handover, Role
@@ -25,18 +25,18 @@ __all__ = ["Case", "CaseOptions", "doubts", "of_role", "pick", "read_case", "why
 
 
 class Case(NamedTuple):
-    """What the inputs of one case hold: handovers, or a bare list.
+    """What the inputs of one case hold: handovers, or a plain list.
 
     Attributes:
         name: The inputs as the user named them, printable.
-        handovers: Oldest generation first; empty for a bare list.
-        pfns: The bare list, None for handovers.
+        handovers: Oldest generation first; empty for a plain list.
+        pages: The plain list, None for handovers.
         source: The memory that the handovers were read from, None where there is none.
     """
 
     name: str
     handovers: tuple[Handover, ...]
-    pfns: PfnList | None
+    pages: BadPages | None
     source: Source | None = None
 
 
@@ -57,7 +57,7 @@ def read_case(
     options = options or CaseOptions()
     images: list[Memory] = []
     copies: list[Copy] = []
-    lists: list[PfnList] = []
+    lists: list[BadPages] = []
     for spec in specs:
         found = recognise(spec, base, lists=bare)
         if isinstance(found, Memory):
@@ -68,12 +68,12 @@ def read_case(
         else:
             lists.append(found)
     name = ", ".join(
-        [m.source.name for m in images] + [c.name for c in copies] + [x.source for x in lists]
+        [m.source.name for m in images] + [c.name for c in copies] + [x.name for x in lists]
     )
     if lists:
         if len(lists) > 1 or images or copies:
             raise InputError(
-                f"{lists[0].source}: a list of PFNs is a case of its own; merge joins several"
+                f"{lists[0].name}: a list of PFNs is a case of its own; merge joins several"
             )
         return Case(name, (), lists[0])
     if not images:

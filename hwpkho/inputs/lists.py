@@ -1,60 +1,69 @@
-"""Lists of PFNs out of any case: a handover's, or a bare one; and in another page size."""
+"""The bad pages of any case: those that a handover lists, or a plain list."""
 
 from __future__ import annotations
 
-from array import array
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.badpages.sets import first_seen
-from hwpkho.badpages.text import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import page_shift
-from hwpkho.base.listing import MAX_PFNS, Listing
-from hwpkho.base.pfnset import pfn_set
+from hwpkho.badpages.convert import convert
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, told_page_size
+from hwpkho.base.listing import Listing
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import CaseOptions, doubts, pick, read_case, why_unread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hwpkho.badpages.text import PfnList
     from hwpkho.handover.model import Handover, Role
     from hwpkho.images.base import Source
 
 
-class Listed(NamedTuple):
-    """The list of one case.
+class CaseList(NamedTuple):
+    """The bad pages of one case, and the handover that lists them.
 
     Attributes:
-        name: The case, printable.
-        pfns: In the case's order, repeats kept.
-        page_size: Bytes.
-        handover: What it was taken from, None for a bare list.
+        pages: The list.
+        handover: What it was taken from, None for a plain list.
         source: The memory of that handover, None where there is none.
-        notes: What a user should know about the choice, one line each.
-        told_arch: The architecture that a bare list tells of itself.
-        text: Whether it was read as text, in which numbers have a base.
     """
 
-    name: str
-    pfns: Listing
-    page_size: int
+    pages: BadPages
     handover: Handover | None = None
     source: Source | None = None
-    notes: tuple[str, ...] = ()
-    told_arch: str | None = None
-    text: bool = False
 
     @property
-    def kexec_count(self) -> int | None:
-        """The generation of the handover, None where it tells none."""
-        metadata = self.handover.metadata if self.handover else None
-        return metadata.kexec_count if metadata else None
+    def name(self) -> str:
+        """The case, printable."""
+        return self.pages.name
+
+    @property
+    def pfns(self) -> Listing:
+        """PFNs in the case's order, repeats kept."""
+        return self.pages.pfns
+
+    @property
+    def page_size(self) -> int:
+        """Bytes; 4096 where the case does not tell."""
+        return self.pages.taken_page_size
 
     @property
     def arch(self) -> str | None:
         """The architecture, None where the case does not tell."""
-        return self.handover.arch if self.handover else self.told_arch
+        return self.pages.arch
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, one line each."""
+        return self.pages.notes
+
+    @property
+    def kexec_count(self) -> int | None:
+        """The generation of the handover, None where it does not tell."""
+        metadata = self.handover.metadata if self.handover else None
+        return metadata.kexec_count if metadata else None
+
+    def converted(self, page_size: int) -> CaseList:
+        """Return the list in frames of ``page_size`` bytes; see :func:`convert`."""
+        return self._replace(pages=convert(self.pages, page_size))
 
 
 def read_list(
@@ -64,7 +73,7 @@ def read_list(
     role: Role | None = None,
     *,
     empty_ok: bool = True,
-) -> Listed:
+) -> CaseList:
     """Read the list of the case ``spec``, pieces joined with ``+``.
 
     Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
@@ -73,42 +82,27 @@ def read_list(
     """
     options = options or CaseOptions()
     case = read_case(plus.split(spec), options, base)
-    if case.pfns is None:
+    if case.pages is None:
         chosen = pick(case.handovers, role)
         if chosen.hwpoison is None and not chosen.unread and not empty_ok:
             raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
-        listed = of_handover(case.name, chosen, len(case.handovers))
-        said = doubts(case.handovers)
-        doubtful = (f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in said)
-        return listed._replace(source=case.source, notes=(*listed.notes, *doubtful))
-    size = told_page_size(case.pfns, options.page_size)
-    notes = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
-    bare = case.pfns
-    return Listed(
-        case.name,
-        bare.pfns,
-        size or DEFAULT_PAGE_SIZE,
-        notes=notes,
-        told_arch=bare.arch,
-        text=bare.text,
-    )
-
-
-def told_page_size(bare: PfnList, asked: int | None) -> int | None:
-    """Return the page size (bytes) of a bare list, None where neither it nor ``asked`` tells.
-
-    Raises InputError where the two contradict each other.
-    """
-    if bare.page_size and asked and bare.page_size != asked:
-        raise InputError(
-            f"{bare.source}: the list says page_size {bare.page_size}, --page-size says {asked}; "
-            "PFNs of one are not PFNs of the other"
+        doubtful = (
+            f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in doubts(case.handovers)
         )
-    return bare.page_size or asked
+        pages = of_handover(case.name, chosen, len(case.handovers))
+        pages = replace(pages, notes=(*pages.notes, *doubtful))
+        return CaseList(pages, chosen, case.source)
+    size = told_page_size(case.pages, options.page_size)
+    taken = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
+    pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
+    return CaseList(pages)
 
 
-def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
-    """Return the list of a handover that was read; InputError where it cannot be told."""
+def of_handover(name: str, handover: Handover, among: int = 1) -> BadPages:
+    """Return the list of a handover. Raises InputError where it cannot be read.
+
+    ``among`` is how many handovers the case holds.
+    """
     notes = [f"{name}: of {among} handovers this is {handover}"] if among > 1 else []
     found = handover.hwpoison
     page_size = handover.page_size
@@ -118,47 +112,7 @@ def of_handover(name: str, handover: Handover, among: int = 1) -> Listed:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     if found is None:
         notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
-        return Listed(name, Listing(), page_size, handover, notes=tuple(notes))
-    if found.pfns is None:
+    elif found.pfns is None:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
-    return Listed(name, Listing(found.pfns), page_size, handover, notes=tuple(notes))
-
-
-def common_page_size(lists: Sequence[Listed]) -> int:
-    """Return the smallest page size among the lists, to which all convert without loss."""
-    return min(x.page_size for x in lists)
-
-
-def convert(listed: Listed, page_size: int) -> Listed:
-    """Return the list in frames of ``page_size`` bytes.
-
-    A larger page becomes all the smaller ones in it, in order. Smaller pages become larger ones
-    only where every one of them is listed. Raises InputError where that would call good memory bad,
-    or makes the list too long.
-    """
-    if listed.page_size == page_size:
-        return listed
-    shift = page_shift(listed.page_size) - page_shift(page_size)
-    small, large = listed.pfns, listed.pfns
-    if shift > 0:
-        if large.count << shift > MAX_PFNS:
-            raise InputError(f"{listed.name}: in pages of {page_size} bytes the list is too long")
-        high = next((pfn for pfn in large.last if pfn >> (64 - shift)), None)
-        if high is not None:
-            raise InputError(f"{listed.name}: PFN 0x{high:x} has no place below 2^64 bytes")
-        first = array("Q", (pfn << shift for pfn in large.first))
-        last = array("Q", (((pfn + 1) << shift) - 1 for pfn in large.last))
-        return listed._replace(pfns=Listing(first, last), page_size=page_size)
-    there, pages = pfn_set(small), 1 << -shift
-    for first_pfn, last_pfn in there:
-        for pfn in (first_pfn, last_pfn):
-            frame = pfn >> -shift
-            listed_there = there.pages(frame << -shift, (frame << -shift) + pages - 1)
-            if listed_there != pages:
-                raise InputError(
-                    f"{listed.name}: only {listed_there} of the {pages} pages in frame "
-                    f"0x{frame:x} of {page_size} bytes are listed; converting would lose good "
-                    "memory"
-                )
-    frames = (array("Q", (pfn >> -shift for pfn in side)) for side in (small.first, small.last))
-    return listed._replace(pfns=first_seen([Listing(*frames)]), page_size=page_size)
+    pfns = Listing(found.pfns or ()) if found else Listing()
+    return BadPages(name, pfns, page_size, handover.arch, "handover", notes=tuple(notes))

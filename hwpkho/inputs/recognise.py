@@ -11,6 +11,7 @@ from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.badpages import text as pfnlist
+from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
 from hwpkho.base.addresses import PAGE_SIZES
 from hwpkho.base.escape import printable
@@ -57,7 +58,7 @@ class Memory(NamedTuple):
     noted: Noted | None = None
 
 
-Recognised = Memory | list[copies.Copy] | pfnlist.PfnList
+Recognised = Memory | list[copies.Copy] | BadPages
 
 
 def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
     from hwpkho.inputs.case import Case
-    from hwpkho.inputs.lists import Listed
+    from hwpkho.inputs.lists import CaseList
     from hwpkho.judge.options import ValidateOptions
     from hwpkho.memmap.model import MemoryMap
     from hwpkho.memmap.view.regions import Regions
@@ -50,17 +50,17 @@ class Machine(NamedTuple):
 
 
 def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
-    """Return what a case's handovers, or its bare list, tell of the machine.
+    """Return what a case's handovers, or its plain list, tell of the machine.
 
     ``page_size`` is what the user says it is, bytes.
     """
-    if case.pfns is not None:
-        bare = case.pfns
-        return [Machine(case.name, bare.arch, bare.page_size or page_size, handover=False)]
+    plain = case.pages
+    if plain is not None:
+        return [Machine(case.name, plain.arch, plain.page_size or page_size, handover=False)]
     return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
 
 
-def of_lists(lists: Iterable[Listed]) -> list[Machine]:
+def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
     """Return what cases tell that were read as lists."""
     return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.sets import Difference
     from hwpkho.commands.diff import Chain, Diff
-    from hwpkho.inputs.lists import Listed
+    from hwpkho.inputs.lists import CaseList
 
 SCHEMA = "hwpkho.diff/1"
 CHAIN_SCHEMA = "hwpkho.diff-chain/1"
@@ -35,7 +35,7 @@ _REMOVED = {
 }
 
 
-def _case(x: Listed, distinct: int) -> dict[str, Any]:
+def _case(x: CaseList, distinct: int) -> dict[str, Any]:
     return {"name": x.name, "pfns": distinct, "kexec_count": x.kexec_count}
 
 
@@ -125,7 +125,7 @@ def report(d: Diff, paint: Paint | None = None) -> Iterator[str]:
             yield f"  {paint(style, f'{word:<7}')}  {span:<24}  {size:>8}  {says}{where}"
 
 
-def _generation(x: Listed) -> str:
+def _generation(x: CaseList) -> str:
     return f", kexec_count {x.kexec_count}" if x.kexec_count is not None else ""
 
 

@@ -1,0 +1,107 @@
+"""A list of bad pages, whatever it was read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.base.listing import Listing
+    from hwpkho.codes import Problem
+
+#: The page size (bytes) taken for a list that does not record it.
+DEFAULT_PAGE_SIZE = 4096
+
+#: What is known about a bad page. ``poisoned``: the kernel took it out of use, with whatever
+#: result; ``soft-offlined``: taken out before it failed; ``uncorrected``: an error was reported,
+#: nothing tells that the page was taken out; ``excluded``: somebody keeps it from use;
+#: ``corrected``: it works.
+Kind = Literal["poisoned", "soft-offlined", "uncorrected", "excluded", "corrected"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: What the numbers of an input are: page frame numbers, or addresses in bytes.
+Unit = Literal["pfn", "address"]
+
+
+class Mention(NamedTuple):
+    """One place of an input that names bad pages.
+
+    Attributes:
+        first: First PFN.
+        last: Last PFN, inclusive.
+        kind: What is known about them, None where the input does not tell.
+        when: ISO 8601, or ``boot+SECONDS``; None where the input does not tell.
+        source: The input, printable.
+        where: Line, row or offset in it, printable.
+    """
+
+    first: int
+    last: int
+    kind: Kind | None = None
+    when: str | None = None
+    source: str | None = None
+    where: str | None = None
+
+
+class Loss(NamedTuple):
+    """What a form of list cannot say exactly.
+
+    Attributes:
+        good_pages: Good pages that are called bad, because a form rounds or merges.
+        bad_pages_left: Bad pages that the form has no room or no word for.
+    """
+
+    good_pages: int = 0
+    bad_pages_left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadPages:
+    """Bad pages of one machine.
+
+    Attributes:
+        name: What they were read from, printable.
+        pfns: In the order of the input, repeats kept.
+        page_size: Bytes that a PFN stands for, None where the input does not tell.
+        arch: ``x86_64`` or ``arm64``, None where the input does not tell.
+        origin: The form they were read from, a name in
+            :data:`hwpkho.badpages.registry.LIST_FORMATS`; ``handover`` or ``merge``.
+        unit: Whether the input has PFNs or addresses. Addresses are rounded outward to pages.
+        mentions: Where the input names which of them; empty where the form has nothing to tell.
+        loss: What reading cost, such as good pages of a merged pattern; None for nothing.
+        problems: What of the input could not be used.
+        notes: What a user should know, one line each.
+    """
+
+    name: str
+    pfns: Listing
+    page_size: int | None = None
+    arch: str | None = None
+    origin: str = "text"
+    unit: Unit = "pfn"
+    mentions: Sequence[Mention] = ()
+    loss: Loss | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def taken_page_size(self) -> int:
+        """The page size (bytes); 4096 where the input does not tell."""
+        return self.page_size or DEFAULT_PAGE_SIZE
+
+
+def told_page_size(pages: BadPages, asked: int | None) -> int | None:
+    """Return the page size (bytes) of a list, None where neither it nor the user tells.
+
+    Raises InputError where the two contradict each other.
+    """
+    if pages.page_size and asked and pages.page_size != asked:
+        raise InputError(
+            f"{pages.name}: the list says page_size {pages.page_size}, --page-size says {asked}; "
+            "PFNs of one are not PFNs of the other"
+        )
+    return pages.page_size or asked

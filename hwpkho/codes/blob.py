@@ -19,7 +19,7 @@ BLOB_VERSION = Code(
     "error",
     "measured",
     "The blob's version or compatible is not one that the proposed consumer knows.",
-    "The list is dropped; the machine boots and the poison is forgotten.",
+    "The machine boots, but the list is dropped: the poisoned pages are handed out again.",
     "Kexec only into a kernel whose consumer speaks this version.",
 )
 BLOB_SHORT = Code(
@@ -38,7 +38,7 @@ BLOB_DAMAGED = Code(
     "measured",
     "The fdt-v1 blob is no valid FDT, or count or pfns is missing or of the wrong length.",
     "The list is dropped.",
-    "Memory was overwritten or the producer is at fault; do not trust this list.",
+    "Something overwrote the memory, or the producer has a bug. Do not trust this list.",
 )
 PAD = Code(
     "HP305",
@@ -46,7 +46,7 @@ PAD = Code(
     "warning",
     "measured",
     "The struct-v1 padding is not zero.",
-    "Nothing: it is not checked today.",
+    "Nothing: today's consumer does not check it.",
     "A later version may give the field a meaning; find out who wrote it.",
 )
 FLAGS = Code(
@@ -54,8 +54,8 @@ FLAGS = Code(
     "flags-unknown",
     "warning",
     "measured",
-    "The vmalloc flags have bits that no producer writes.",
-    "They are ignored.",
+    "The vmalloc flags have bits set that no producer writes.",
+    "It ignores them.",
     "Find out who wrote them.",
 )
 ORDER = Code(
@@ -64,8 +64,8 @@ ORDER = Code(
     "error",
     "measured",
     "The vmalloc order is beyond the page allocator's largest.",
-    "Up to 31 it is restored like any other, or dropped where total_pages does not fit; from 32 on "
-    "the order wraps: the list is dropped or the kernel crashes.",
+    "Up to order 31 it restores the list as usual, or drops it if total_pages does not fit. From "
+    "32 on the order wraps: the list is dropped or the kernel crashes.",
     "A producer's bug: report it.",
 )
 FIRST_ZERO = Code(
@@ -83,16 +83,17 @@ CHAIN_CYCLE = Code(
     "error",
     "measured",
     "A chunk's next leads back to a chunk that was already visited.",
-    "A page cannot be restored twice: the list is dropped.",
-    "Memory was overwritten or the producer is at fault.",
+    "It cannot restore a page twice: it drops the list.",
+    "Something overwrote the memory, or the producer has a bug.",
 )
 CHUNK_NOWHERE = Code(
     "HP310",
     "chunk-nowhere",
     "error",
     "measured",
-    "A chunk address is no page-aligned address inside the machine's memory.",
-    "A chunk outside RAM crashes the next kernel; what is read at an odd address decides else.",
+    "A chunk's address is not page aligned, or lies outside the machine's memory.",
+    "A chunk outside RAM crashes the next kernel. At an unaligned address the outcome depends on "
+    "whatever bytes are there.",
     "Do not kexec with it.",
 )
 CHUNK_ABSENT = Code(
@@ -100,8 +101,9 @@ CHUNK_ABSENT = Code(
     "chunk-absent",
     "error",
     "source",
-    "A chunk page is not in the image: the capture left it out, or there is no such memory.",
-    "Nothing if only the capture lacks it; a crash if the machine does.",
+    "A chunk's page is not in the image: the capture left it out, or the machine has no such "
+    "memory.",
+    "Nothing if only the capture lacks it; it crashes if the machine has no such memory.",
     "Capture the page too, or judge against a memory map.",
 )
 TOTAL_PAGES = Code(
@@ -110,25 +112,26 @@ TOTAL_PAGES = Code(
     "error",
     "measured",
     "The pages that the chunks list do not add up to total_pages.",
-    "The array is not restored and the list dropped.",
-    "A producer's bug or overwritten memory.",
+    "It does not restore the array, and drops the list.",
+    "Something overwrote the memory, or the producer has a bug.",
 )
 HOLE = Code(
     "HP313",
     "chunk-hole",
     "warning",
     "measured",
-    "A chunk goes on after a zero entry; the kernel stops at the first zero of each chunk.",
-    "What stands behind it is not seen: the list is dropped where the pages do not add up then.",
-    "Memory was overwritten or the producer is at fault.",
+    "A chunk has entries behind a zero entry; the kernel stops at the first zero of each chunk.",
+    "It does not see the entries behind the zero, and drops the list if the pages do not add up "
+    "then.",
+    "Something overwrote the memory, or the producer has a bug.",
 )
 PAGE_TWICE = Code(
     "HP314",
     "array-page-twice",
     "error",
     "measured",
-    "One array page is listed twice, or two entries overlap.",
-    "A page cannot be restored twice: the list is dropped.",
+    "An array page is listed twice, or two entries overlap.",
+    "It cannot restore a page twice: it drops the list.",
     "A producer's bug: report it.",
 )
 ARRAY_ABSENT = Code(
@@ -137,7 +140,7 @@ ARRAY_ABSENT = Code(
     "error",
     "source",
     "An array page that holds live entries is not in the image.",
-    "Nothing if only the capture lacks it; a crash if the machine does.",
+    "Nothing if only the capture lacks it; it crashes if the machine has no such memory.",
     "Capture the page too, or judge against a memory map.",
 )
 ARRAY_UNALIGNED = Code(
@@ -145,8 +148,8 @@ ARRAY_UNALIGNED = Code(
     "array-unaligned",
     "note",
     "measured",
-    "An array entry is not page aligned.",
-    "It is rounded down.",
+    "An entry of a chunk is not page aligned.",
+    "It rounds the address down.",
     "No producer writes such an entry: find out who did.",
 )
 EXTRA_CHUNK = Code(
@@ -156,7 +159,7 @@ EXTRA_CHUNK = Code(
     "measured",
     "The chain differs from what a producer writes: an extra empty chunk, or a full last chunk "
     "without the empty one after it.",
-    "Nothing: both replay.",
+    "Nothing: both are replayed.",
     "None needed.",
 )
 EMPTY = Code(
@@ -164,9 +167,9 @@ EMPTY = Code(
     "list-empty",
     "warning",
     "measured",
-    "The list is empty but published.",
-    "The proposed consumer then publishes a null header: fdt-v1 panics at boot, with struct-v1 a "
-    "later debugfs read oopses.",
+    "The list is empty, but published all the same.",
+    "The proposed consumer mishandles an empty list and publishes a null header: with fdt-v1 it "
+    "panics at boot, with struct-v1 a later read in debugfs oopses.",
     "Do not publish an empty list, or fix the consumer first.",
 )
 CONSUMED = Code(
@@ -174,9 +177,10 @@ CONSUMED = Code(
     "list-consumed",
     "note",
     "measured",
-    "The incoming list was replayed and its pages were freed: what they hold now says nothing.",
-    "The outgoing list is the one that counts.",
-    "Normal in a second kernel; read the outgoing handover.",
+    "The running kernel has replayed the incoming list and freed its pages: they no longer hold "
+    "it.",
+    "Nothing: the next kernel reads the outgoing list.",
+    "Normal after a kexec. Read the outgoing handover.",
 )
 LIST_UNREACHED = Code(
     "HP320",
@@ -192,7 +196,7 @@ BLOB_SIZE = Code(
     "blob-size-odd",
     "note",
     "measured",
-    "The registered size of the blob is not what the producer registers.",
+    "The blob is registered with a size that no known producer uses.",
     "Nothing, as long as it is large enough.",
     "None needed.",
 )
@@ -202,7 +206,7 @@ CHUNK_OUTSIDE = Code(
     "error",
     "measured",
     "A chunk lies outside RAM.",
-    "The next kernel reads it and panics at boot.",
+    "It reads the chunk and panics at boot.",
     "Do not kexec with it.",
 )
 ARRAY_OUTSIDE = Code(
@@ -211,7 +215,7 @@ ARRAY_OUTSIDE = Code(
     "error",
     "source",
     "An array page lies outside RAM.",
-    "Restoring a page that has no struct page fails or crashes.",
+    "The page has no struct page: restoring it fails or crashes.",
     "Do not kexec with it.",
 )
 NOTHING_LEFT = Code(
@@ -219,10 +223,10 @@ NOTHING_LEFT = Code(
     "nothing-left",
     "error",
     "measured",
-    "The fdt-v1 list is empty, or none of its PFNs can be recorded: every one is no RAM.",
-    "The consumer has nothing to publish in its turn, takes a null pointer for its header, and "
-    "panics at boot.",
-    "Do not kexec with it: have the producer unpublish an empty list, or encode it as struct-v1.",
+    "The fdt-v1 list is empty, or none of its PFNs is RAM, so that none can be recorded.",
+    "The consumer has nothing to publish itself, uses a null pointer as its header, and panics at "
+    "boot.",
+    "Do not kexec with it. Have the producer unpublish an empty list, or encode it as struct-v1.",
 )
 
 CODES = (

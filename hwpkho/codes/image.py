@@ -9,9 +9,9 @@ TRUNCATED = Code(
     "image-truncated",
     "warning",
     "source",
-    "The image file ends before the data that its own headers announce.",
+    "The image file is shorter than its own headers say.",
     "Nothing: this is about the capture, not about the machine.",
-    "Capture again, or copy the file again; what is missing is treated as absent.",
+    "Capture or copy it again. hwpkho treats the missing part as not captured.",
 )
 CUT_ROOT = Code(
     "HP102",
@@ -20,7 +20,7 @@ CUT_ROOT = Code(
     "measured",
     "The debugfs copy of the root FDT is shorter than its own totalsize: the kernel fixed the "
     "file's length when only one subtree existed.",
-    "Nothing: the copy in memory is whole.",
+    "Nothing: the root FDT in memory is whole.",
     "Take a memory image too (hwpkho capture, kdump, QEMU) if the subtrees' addresses are needed.",
 )
 NO_MEMORY = Code(
@@ -28,9 +28,9 @@ NO_MEMORY = Code(
     "no-memory",
     "warning",
     "source",
-    "The input holds no memory at an address that the handover points to, because only files "
-    "and no memory image were given.",
-    "Nothing: the kernel has the memory.",
+    "The handover points to memory that the input does not hold: only files were given, no memory "
+    "image.",
+    "Nothing: the kernel reads its own memory.",
     "Give the memory image together with these files.",
 )
 STALE_ROOT = Code(
@@ -38,10 +38,10 @@ STALE_ROOT = Code(
     "stale-root",
     "note",
     "measured",
-    "A page that looks like a root FDT was passed over: a copy of the real one, or one of an "
-    "older kernel.",
+    "hwpkho passed over a page that looks like a root FDT: it is a copy of the real one, or was "
+    "left by an older kernel.",
     "Nothing: the kernel follows the address that it is given.",
-    "If the tool is wrong, choose the page yourself with --root-fdt.",
+    "If this page is the right one, name it with --root-fdt.",
 )
 NO_HANDOVER = Code(
     "HP105",
@@ -50,17 +50,17 @@ NO_HANDOVER = Code(
     "source",
     "The handover has no hwpoison subtree.",
     "No page is replayed: the next kernel starts with an empty list.",
-    "Expected where the producer knows no hwpoison handover or has no poisoned page.",
+    "Expected if the producing kernel has no hwpoison handover, or no poisoned page.",
 )
 UNREADABLE_FILE = Code(
     "HP106",
     "file-unreadable",
     "warning",
     "measured",
-    "A file of the debugfs copy is empty or could not be used: reading it failed in the kernel, "
-    "or the copy is damaged.",
+    "A file of the debugfs copy is empty or unusable: the kernel failed to read it, or the copy is "
+    "damaged.",
     "Nothing: this is about the capture.",
-    "Copy it again; a subtree that points to no memory makes the kernel's read fail.",
+    "Copy it again. If a subtree points to no memory, the kernel's read fails every time.",
 )
 
 PAGE_DAMAGED = Code(
@@ -70,7 +70,7 @@ PAGE_DAMAGED = Code(
     "source",
     "A page of a compressed image cannot be decompressed.",
     "Nothing: this is about the capture.",
-    "Capture again; what is damaged is treated as absent.",
+    "Capture again. hwpkho treats the damaged page as not captured.",
 )
 
 COPY_OLDER = Code(
@@ -78,9 +78,9 @@ COPY_OLDER = Code(
     "copy-older",
     "note",
     "measured",
-    "A copy of a subtree is older than the memory, which the kernel has changed since.",
+    "The copy of a subtree is older than the memory image: the kernel changed the blob since.",
     "Nothing: the kernel reads its memory.",
-    "None needed; memory is believed.",
+    "None needed; hwpkho uses what memory holds.",
 )
 
 CODES = (

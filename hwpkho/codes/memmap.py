@@ -13,7 +13,7 @@ DAMAGED = Code(
     "map-line-damaged",
     "error",
     "source",
-    "A line that belongs to the map cannot be read.",
+    "A line of the map is damaged and cannot be read.",
     "Nothing: the kernel had the whole line.",
     "Get the log again, or choose another map or boot with --map or --boot.",
 )
@@ -49,17 +49,17 @@ REPEATED = Code(
     "line-repeated",
     "note",
     "source",
-    "A line of the map stands there twice in a row.",
+    "A line of the map is repeated.",
     "Nothing: two logging paths wrote the same line.",
-    "None needed; it was counted once.",
+    "None needed; hwpkho counts it once.",
 )
 PAGES_MISMATCH = Code(
     "HP506",
     "range-size-mismatch",
     "warning",
     "source",
-    "The size that a line states is not that of its range.",
-    "Nothing: it goes by start and number of pages.",
+    "A line states another size than its range has.",
+    "Nothing: it uses start and number of pages.",
     "Get the map again: this one was edited or damaged.",
 )
 CUT = Code(
@@ -69,16 +69,16 @@ CUT = Code(
     "source",
     "The last line of the map is cut off.",
     "Nothing: the kernel had the whole map.",
-    "Get the whole log; what follows is missing here and looks as if it were no RAM.",
+    "Get the whole log; the lines after it are missing.",
 )
 LOST_LINES = Code(
     "HP508",
     "map-lines-lost",
     "warning",
     "source",
-    "The numbers of the map's lines have gaps: lines are missing.",
+    "The line numbers of the map have gaps: lines are missing.",
     "Nothing: the kernel had the whole map.",
-    "Get the whole log; frames of the missing lines look as if they were no RAM.",
+    "Get the whole log; PFNs where the missing lines may lie are not judged.",
 )
 IOMEM_ZEROS = Code(
     "HP509",
@@ -96,16 +96,16 @@ SAME_BOOTS = Code(
     "source",
     "The log holds several boots whose maps are equal.",
     "Nothing.",
-    "None needed; --boot chooses another than the first.",
+    "None needed; --boot chooses another one.",
 )
 SAME_TABLE = Code(
     "HP511",
     "table-repeated",
     "note",
     "source",
-    "The same table stands in the input twice.",
+    "The input holds the same table twice.",
     "Nothing.",
-    "None needed; it was taken once.",
+    "None needed; hwpkho uses it once.",
 )
 RUNTIME_ONLY = Code(
     "HP513",
@@ -113,8 +113,8 @@ RUNTIME_ONLY = Code(
     "warning",
     "source",
     "The EFI map lists runtime regions only, as a kernel started by kexec prints them.",
-    "It keeps its RAM from the e820 table; this list says nothing about RAM.",
-    "Judge by another map.",
+    "It takes its RAM from the e820 table; this map says nothing about RAM.",
+    "Give another map.",
 )
 FILES_DISAGREE = Code(
     "HP514",
@@ -122,7 +122,7 @@ FILES_DISAGREE = Code(
     "warning",
     "source",
     "Two files disagree about what is RAM.",
-    "It goes by its own map.",
+    "It uses its own map.",
     "Check that both files are of one machine and one boot.",
 )
 OUT_OF_ORDER = Code(
@@ -131,8 +131,8 @@ OUT_OF_ORDER = Code(
     "note",
     "source",
     "The e820 map is not in ascending order.",
-    "It sorts the table before it prints it; a kernel from 7.0 on calls this a firmware bug.",
-    "None needed: order does not matter here.",
+    "It sorts the table before it prints it; from 7.0 on it calls this a firmware bug.",
+    "None needed: the order does not matter here.",
 )
 PAGE_COUNT_ONLY = Code(
     "HP516",
@@ -141,16 +141,16 @@ PAGE_COUNT_ONLY = Code(
     "source",
     "The EFI map was printed without attributes.",
     "It looks at them (write-back, specific purpose) before it takes a range for RAM.",
-    "Write-back memory was assumed; a map with attributes is better.",
+    "hwpkho assumed write-back memory. Give a map with attributes (efi=debug) if you can.",
 )
 NO_MAP_IN_LOG = Code(
     "HP517",
     "log-without-map",
     "note",
     "source",
-    "A kernel log beside another map holds no map itself.",
-    "arm64 prints its map only with efi=debug; every log loses its beginning in time.",
-    "None needed: the other map was taken.",
+    "A kernel log was given beside another map, and holds no map itself.",
+    "arm64 prints its map only with efi=debug, and every log loses its beginning in time.",
+    "None needed: hwpkho uses the other map.",
 )
 CODES = (
     DAMAGED,

@@ -11,27 +11,28 @@ from hwpkho.codes import Code
 # fmt: off
 MESSAGES_LOST = Code(
     "HP518", "map-messages-lost", "warning", "source",
-    "Within the map the log itself says that messages were lost.",
-    "Nothing: it had the whole map, only the log did not get it.",
+    "The log itself says that it lost messages within the map.",
+    "Nothing: it had the whole map; only the log lacks it.",
     "Get the log again with a larger log_buf_len, or from the journal; PFNs there are not judged.",
 )
 HEAD_LOST = Code(
     "HP519", "map-head-lost", "warning", "source",
-    "The map begins in its middle: the lines before are not in the input.",
+    "The map's first lines are not in the input.",
     "Nothing: the kernel had the whole map.",
-    "Get the whole log (journalctl -k -b, a larger log_buf_len); PFNs below are not judged.",
+    "Get the whole log (journalctl -k -b, a larger log_buf_len); PFNs below its first line are not "
+    "judged.",
 )
 OVERLAPPING = Code(
     "HP520", "map-lines-mixed", "warning", "source",
-    "Ranges of the map overlap, which no kernel prints: lines of two maps are mixed, or one is "
+    "Ranges of the map overlap. No kernel prints that: lines of two maps are mixed, or one is "
     "damaged.",
-    "Nothing: it sorts out overlaps before it prints the map.",
+    "Nothing: it resolves overlaps before it prints the map.",
     "Give the log of one boot as it was written, not sorted; PFNs there are not judged.",
 )
 NOT_THE_MAP = Code(
     "HP521", "map-only-part", "warning", "source",
-    "The input holds a few lines of a map: no RAM is among them, or of iomem nothing else, as "
-    "grep leaves it.",
+    "The input holds only some lines of a map: none of them is RAM, or, of /proc/iomem, all of "
+    "them are, as after grep.",
     "Nothing: the kernel had the whole map.",
     "Give the whole map.",
 )
@@ -39,20 +40,20 @@ FIRMWARE_DISAGREES = Code(
     "HP522", "map-differs-from-extended", "warning", "source",
     "The firmware's map and the extended map (setup_data) of one boot do not describe the same "
     "memory, though the second is made of the first: lines of one of them are lost.",
-    "Nothing: it had both whole.",
-    "Get the whole log; what only one of them has is taken from that one.",
+    "Nothing: it had both maps whole.",
+    "Get the whole log. What only one of the maps has, hwpkho takes from that one.",
 )
 GAP_FILLED = Code(
     "HP523", "map-gap-filled", "note", "source",
-    "What lost lines of the map described stands in another map of the machine.",
+    "Another map of the machine describes the memory of the map's lost lines.",
     "It goes by its own map.",
     "None needed if both maps are of one machine and one boot.",
 )
 IN_GAP = Code(
     "HP524", "pfn-in-map-gap", "error", "source",
-    "PFNs of memory of which the map's lines are lost or damaged.",
-    "What the memory there is to it: nobody can tell from this map.",
-    "Get the map again and judge these PFNs by it; they say nothing against the list.",
+    "The map's lines for these PFNs are lost or damaged.",
+    "Unknown: this map does not tell what the memory is.",
+    "Get the map again to judge these PFNs. This says nothing against the list.",
 )
 LINE_MISSING = Code(
     "HP569", "map-line-missing", "warning", "source",

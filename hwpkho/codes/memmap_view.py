@@ -12,19 +12,19 @@ from hwpkho.codes import Code
 ENTRY_IGNORED = Code(
     "HP550", "map-entry-ignored", "note", "source",
     "An entry of the map has no size.",
-    "It is skipped.",
+    "It skips the entry.",
     "None needed.",
 )
 MAP_PARTIAL = Code(
     "HP551", "map-partial", "warning", "source",
     "The map describes only a part of the machine's memory.",
     "Nothing: the kernel had the whole map.",
-    "Give the machine's whole map; frames outside this one look as if they were no RAM.",
+    "Give the machine's whole map; frames outside this one count as no RAM.",
 )
 MAPS_DISAGREE = Code(
     "HP552", "maps-disagree", "warning", "source",
     "Two maps of the machine disagree about what is RAM.",
-    "It goes by one of them; the message says which is believed here.",
+    "It uses one of them; the message says which one hwpkho uses.",
     "Check that both are of one machine and one boot; choose one with --map.",
 )
 DT_RESERVATIONS_IGNORED = Code(
@@ -37,11 +37,11 @@ DT_PLACED_AT_BOOT = Code(
     "HP554", "dt-placed-at-boot", "note", "source",
     "A reserved-memory node gives a size but no address.",
     "The kernel places it at boot; pages there are in use or lent out (reusable).",
-    "None needed; where it lies is in the kernel log.",
+    "None needed. The kernel log says where it lies.",
 )
 DT_NO_MEMORY = Code(
     "HP555", "dt-no-memory", "warning", "source",
-    "The device tree tells no memory size.",
+    "The device tree has no memory size.",
     "The boot loader fills it in before the kernel sees it.",
     "Copy /sys/firmware/fdt from the running machine.",
 )
@@ -53,39 +53,39 @@ DT_UEFI = Code(
 )
 DT_ODD = Code(
     "HP557", "dt-odd", "note", "source",
-    "The device tree says something about memory that the kernel does not look at.",
-    "It is ignored.",
-    "Check that this is meant.",
+    "The device tree says something about memory that the kernel does not read.",
+    "It ignores it.",
+    "Check whether this is intended.",
 )
 DTS_SKIPPED = Code(
     "HP558", "dts-skipped", "warning", "source",
-    "A part of the device tree source was not read: an include, a macro, an unknown label.",
+    "hwpkho did not read a part of the device tree source: an include, a macro, an unknown label.",
     "Nothing: the kernel sees the compiled tree.",
     "Give the compiled tree (dtb), or run the source through cpp and dtc first.",
 )
 CMDLINE_NOTE = Code(
     "HP559", "next-cmdline", "note", "source",
-    "The command line of the next kernel does something whose place cannot be known beforehand, "
-    "or that the next kernel ignores.",
+    "The next kernel's command line does something that the next kernel ignores, or whose place is "
+    "not known beforehand.",
     "As the message says.",
     "None needed.",
 )
 CMDLINE_WARNING = Code(
     "HP560", "next-cmdline-warning", "warning", "source",
-    "The command line of the next kernel does something that is hardly meant.",
+    "The next kernel's command line does something that is hardly intended.",
     "As the message says.",
     "Check the command line.",
 )
 KHO_OFF = Code(
     "HP561", "kho-off", "error", "source",
-    "The command line of the next kernel turns KHO off.",
-    "It ignores the handover; every poisoned page is forgotten.",
+    "The next kernel's command line turns KHO off.",
+    "It ignores the handover and hands out every poisoned page again.",
     "Remove kho=off.",
 )
 RUNNING_KERNEL = Code(
     "HP562", "running-kernel-image", "note", "source",
     "/proc/iomem shows where the kernel that printed it sits.",
-    "The next kernel is loaded elsewhere, into scratch.",
+    "Nothing: the next kernel is loaded elsewhere, into scratch.",
     "If the map is the next kernel's own, say --iomem-of next.",
 )
 BOOT_SERVICES = Code(
@@ -97,37 +97,37 @@ BOOT_SERVICES = Code(
 OVERLAP = Code(
     "HP564", "map-overlap", "note", "source",
     "Entries of the map overlap with different types.",
-    "Of an e820 map the highest type number wins; in others what is reserved does.",
+    "In an e820 map the highest type number wins; in others the reserved entry does.",
     "None needed.",
 )
 TYPE_UNKNOWN = Code(
     "HP565", "map-type-unknown", "warning", "source",
     "An entry has a type that no kernel known here prints.",
     "Nothing but RAM is given to the page allocator.",
-    "It is not taken for RAM; check the map.",
+    "hwpkho does not count it as RAM. Check the map.",
 )
 WRONG_MAP = Code(
     "HP566", "wrong-map", "error", "source",
-    "The memory map cannot be of the machine that the handover is of: the handover, its scratch or "
-    "its scratch array lie where the map has no RAM.",
-    "Nothing: its own memory is another. The map was set aside, nothing was judged by it.",
+    "The memory map cannot be of the handover's machine: the handover, its scratch or its scratch "
+    "array lie where the map has no RAM.",
+    "Nothing: it has another map. hwpkho set this map aside and judged nothing by it.",
     "Is this the right map? Give the /proc/iomem or kernel log of the machine and boot that the "
     "handover was captured from.",
 )
 LIST_BEYOND = Code(
     "HP567", "list-beyond-map", "error", "source",
-    "Most PFNs of the list lie above all RAM of the map.",
-    'Of each: "non struct page pfn: Ignored", and forgotten, if the map is its own.',
+    "Most PFNs of the list lie above all RAM of the memory map.",
+    'If this is its map, it logs "non struct page pfn: Ignored" for each and drops it.',
     "Is this the right map? If it is: is it the right list, its page size (--page-size), and are "
     "its numbers PFNs, not addresses?",
 )
 MAP_DECIDES = Code(
     "HP568", "map-decides", "error", "source",
-    "The handover reads soundly, and only the memory map makes the next kernel panic on it or drop "
-    "it: a part of the handover lies where the map has no RAM, others where it has.",
-    "As the outcome says, if the map is its own.",
+    "The handover itself is sound; only by this memory map would the next kernel panic on it or "
+    "drop it. Some of its pages lie where the map has no RAM, others where it has.",
+    "As the outcome says, if this is its map.",
     "Is this the right map? Give the /proc/iomem or kernel log of the machine and boot that the "
-    "handover was captured from. If it is that, the handover is damaged.",
+    "handover was captured from. If it is, the handover is damaged.",
 )
 
 CODES = (

@@ -9,8 +9,8 @@ NO_MEMMAP = Code(
     "no-memmap",
     "note",
     "policy",
-    "No memory map was given: the structure alone was judged.",
-    "Nothing: what its pages are was not looked at.",
+    "No memory map was given: only the handover's structure was judged.",
+    "Unknown: without a map hwpkho cannot tell what the listed pages are.",
     "Give --memmap with the machine's map in any form.",
 )
 NOT_RAM = Code(
@@ -18,55 +18,58 @@ NOT_RAM = Code(
     "not-ram",
     "error",
     "measured",
-    "PFNs that no memory of the map has.",
-    '"non struct page pfn: Ignored", error -16: not counted, and forgotten by the next list.',
-    "The list belongs to another machine, another page size, or is damaged. Do not trust it.",
+    "These PFNs are in no range of the memory map.",
+    'It logs "non struct page pfn: Ignored" (error -16), does not count the page, and drops it '
+    "from the list it hands on.",
+    "The list is of another machine or page size, or is damaged. Do not trust it.",
 )
 HANDOVER_PAGE = Code(
     "HP602",
     "handover-poisoned",
     "error",
     "measured",
-    "PFNs on which the handover itself lies: root FDT, blob, array or scratch array.",
-    'The next kernel must read the bad cell to get the list; then "reserved kernel page: Ignored".',
-    "The producer should move its page: unpublish and publish again, or cold-boot.",
+    "These PFNs hold the handover itself: root FDT, blob, array or scratch array.",
+    'It must read the bad cell to get the list; then it logs "reserved kernel page: Ignored".',
+    "Have the producer move its page (unpublish and publish again), or cold-boot.",
 )
 IN_USE = Code(
     "HP603",
     "in-use",
     "warning",
     "measured",
-    "PFNs of RAM that somebody sits on: the next kernel, the first MiB of x86, a reservation, or "
-    "preserved memory of another subtree.",
-    '"unhandlable page … reserved kernel page: Ignored": flagged and counted, but the bad cell '
-    "stays in use; with vm.panic_on_unrecoverable_memory_failure it may panic.",
-    "Move what sits there, or accept it: honest lists hold such pages.",
+    "These PFNs are RAM that is in use: by the next kernel, as the first MiB of x86, by a "
+    "reservation, or as another subtree's preserved memory.",
+    'It logs "unhandlable page … reserved kernel page: Ignored": the page is flagged and counted, '
+    "but stays in use. With vm.panic_on_unrecoverable_memory_failure it may panic.",
+    "Move what uses the page, or accept it: sound lists contain such pages.",
 )
 IN_SCRATCH = Code(
     "HP604",
     "in-scratch",
     "warning",
     "measured",
-    "PFNs inside a scratch area.",
-    "Recovered if still free, but early boot may have used the bad cell before any replay.",
-    "Place scratch elsewhere (kho_scratch=) if the page fails on access.",
+    "These PFNs are inside a scratch area.",
+    "It recovers a page that is still free, but early boot may have used the bad cell before the "
+    "replay.",
+    "If the page fails on access, place scratch elsewhere (kho_scratch=).",
 )
 FIRMWARE = Code(
     "HP605",
     "firmware-memory",
     "warning",
     "source",
-    "PFNs of memory that the map gives to firmware.",
-    'Not owned by the kernel; with a struct page "reserved kernel page: Ignored".',
-    "The kernel cannot take it out of use: have the DIMM replaced.",
+    "These PFNs are memory that the map assigns to firmware.",
+    'It does not own the page; if the page has a struct page it logs "reserved kernel page: '
+    'Ignored".',
+    "The kernel cannot take the page out of use: have the DIMM replaced.",
 )
 RETIRED = Code(
     "HP606",
     "already-retired",
     "note",
     "source",
-    "PFNs that the map excludes as unusable already.",
-    "Nothing to do.",
+    "The memory map excludes these PFNs as unusable already.",
+    "It never uses them.",
     "None needed.",
 )
 DEVICE = Code(
@@ -74,8 +77,8 @@ DEVICE = Code(
     "device-memory",
     "note",
     "source",
-    "PFNs of persistent, soft-reserved or special-purpose memory.",
-    "Only the driver of the device knows them.",
+    "These PFNs are persistent, soft-reserved or special-purpose memory.",
+    "It leaves the page to the device's driver.",
     "Use the device's own list of bad blocks (ndctl, daxctl, cxl).",
 )
 DUPLICATE = Code(
@@ -83,8 +86,8 @@ DUPLICATE = Code(
     "duplicate",
     "note",
     "measured",
-    "PFNs that stand more than once in the list.",
-    '"already poisoned page" at the repeat, counted once: harmless.',
+    "These PFNs are in the list more than once.",
+    'It logs "already poisoned page" for the repeat and counts the page once: harmless.',
     "None needed.",
 )
 TRANSIENT = Code(
@@ -92,29 +95,30 @@ TRANSIENT = Code(
     "chunk-poisoned",
     "warning",
     "measured",
-    "PFNs of a chunk or tracker page of the handover.",
-    "Free again by the time of the replay and recovered; but early boot reads the bad cell.",
-    "The producer should move the page.",
+    "These PFNs hold a chunk or tracker page of the handover.",
+    "Early boot reads the bad cell. By the time of the replay the page is free and is recovered.",
+    "Have the producer move the page.",
 )
 SECTION_HOLE = Code(
     "HP610",
     "section-hole",
     "warning",
     "measured",
-    "PFNs outside RAM, but in a memory section that RAM fills in part.",
-    "They have a struct page: flagged and counted, though no memory is behind them.",
-    "The list may belong to another machine: check it.",
+    "These PFNs are outside RAM, but in a memory section that RAM fills in part.",
+    "They have a struct page: it flags and counts them, though there is no memory behind them.",
+    "Check whether the list is of another machine.",
 )
 EARLY_BOOT = Code(
     "HP611",
     "early-boot",
     "note",
     "measured",
-    "PFNs that replay, but lie in the lowest 32 MiB of RAM outside scratch, where early boot "
-    "allocates.",
-    'What early boot still holds is "unhandlable page … Ignored": flagged, counted and carried on, '
-    "but the bad cell stays in use. Of 2,500 random PFNs that happened to 43, in this memory.",
-    "None needed; after the kexec look for Ignored in the kernel log.",
+    "These PFNs are replayed, but lie in the lowest 32 MiB of RAM outside scratch, where early "
+    "boot allocates.",
+    'For pages that early boot still holds it logs "unhandlable page … Ignored": flagged, counted '
+    "and handed on, but still in use. That happened to 43 of 2,500 random PFNs, all in this "
+    "memory.",
+    "None needed. After the kexec look for Ignored in the kernel log.",
 )
 
 CODES = (

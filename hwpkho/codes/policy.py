@@ -9,9 +9,9 @@ MAX_PAGES = Code(
     "too-many-pages",
     "error",
     "policy",
-    "More distinct PFNs than --max-pages allows.",
-    "It replays them all: there is no bound in the proposed consumer.",
-    "Look at the machine: so many bad pages mean a failing DIMM or a damaged list.",
+    "The list has more distinct PFNs than --max-pages allows.",
+    "It replays them all: the proposed consumer has no limit.",
+    "Check the machine: so many bad pages mean a failing DIMM or a damaged list.",
 )
 MAX_FRACTION = Code(
     "HP702",
@@ -20,7 +20,7 @@ MAX_FRACTION = Code(
     "policy",
     "The list takes a larger part of RAM than --max-fraction allows.",
     "It replays them all.",
-    "Look at the machine: replace memory instead of carrying the list on.",
+    "Check the machine: replace memory instead of carrying the list on.",
 )
 MAX_PER_GIB = Code(
     "HP703",
@@ -36,7 +36,7 @@ SKIPPED = Code(
     "limit-skipped",
     "note",
     "policy",
-    "A limit was given, but the input does not hold what it needs.",
+    "A limit was given, but the input lacks what it is measured against.",
     "Nothing.",
     "Give --memmap, or drop the limit.",
 )
@@ -46,9 +46,9 @@ BASELINE_STALE = Code(
     "baseline-stale",
     "note",
     "policy",
-    "An entry of the baseline meets no finding any more.",
+    "This baseline entry no longer matches any finding.",
     "Nothing: this is about the baseline.",
-    "Remove the entry: what it accepted is gone or looks different now.",
+    "Remove the entry: what it accepted is gone or has changed.",
 )
 
 CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE)

@@ -19,8 +19,8 @@ VERSION = Code(
     "warning",
     "source",
     "The root FDT's compatible is not one of kho-v1 … kho-v4.",
-    "A kernel takes only its own version; any other disables the revival.",
-    "Check which kernels hand over to which.",
+    "A kernel takes only its own version. For any other it disables KHO revival.",
+    "Check which kernel hands over to which.",
 )
 NO_MAP = Code(
     "HP203",
@@ -47,8 +47,8 @@ SUBTREE_NOWHERE = Code(
     "error",
     "measured",
     "A subtree points to memory that does not exist.",
-    "The next kernel reads what is not RAM: an oops or a list silently lost.",
-    "Known of the proposed struct-v1 consumer after an empty list; do not kexec with it.",
+    "The next kernel reads an address that is not RAM: it oopses, or loses the list silently.",
+    "The proposed struct-v1 consumer leaves this behind after an empty list. Do not kexec with it.",
 )
 SUBTREE_ABSENT = Code(
     "HP206",
@@ -74,8 +74,8 @@ METADATA = Code(
     "note",
     "source",
     "kexec-metadata is missing or not as the kernel writes it.",
-    "Nothing but a log line without the previous release.",
-    "None needed; generations of handovers cannot be told apart by it.",
+    "Its log line lacks the previous release; nothing else changes.",
+    "None needed. hwpkho cannot tell generations of handovers apart by it.",
 )
 ODD_PROPERTY = Code(
     "HP209",
@@ -91,7 +91,7 @@ GENERATIONS = Code(
     "generations-unclear",
     "warning",
     "source",
-    "Several handovers stand in the image and kexec-metadata does not order them.",
+    "The image holds several handovers, and kexec-metadata does not order them.",
     "Nothing: the kernel knows which is which.",
     "Choose one with --root-fdt.",
 )
@@ -101,7 +101,7 @@ OTHER_VERSION = Code(
     "error",
     "measured",
     "The root FDT's compatible is not what the next kernel speaks.",
-    "The next kernel disables the KHO revival and ignores the whole handover.",
+    "The next kernel disables KHO revival and ignores the whole handover.",
     "Kexec into a kernel of the same KHO version, or state it with --consumer-kho.",
 )
 OLDER_CONSUMER = Code(
@@ -109,8 +109,8 @@ OLDER_CONSUMER = Code(
     "older-consumer",
     "warning",
     "source",
-    "The next kernel is older than the handover and knows no such list.",
-    "The list is ignored: every page is handed out again.",
+    "The next kernel is older than the handover and knows no hwpoison list.",
+    "It ignores the list and hands out every listed page again.",
     "Take the pages out of use by other means (memmap=, badram) before the downgrade.",
 )
 SUBTREE_REFUSED = Code(
@@ -127,8 +127,8 @@ ROOT_ABSENT = Code(
     "root-unread",
     "error",
     "measured",
-    "No root FDT can be read at the address that is handed over.",
-    "The next kernel disables the KHO revival.",
+    "There is no readable root FDT at the address that is handed over.",
+    "The next kernel disables KHO revival.",
     "Check the address, or the image.",
 )
 
@@ -137,19 +137,19 @@ DESTROYED = Code(
     "root-destroyed",
     "error",
     "source",
-    "A copy of the root FDT is good, but the page in memory is damaged.",
-    "The next kernel reads the page, not the copy: it disables the KHO revival and ignores the "
-    "whole handover.",
-    "Do not kexec with it; what decode shows of this handover is read by the copy.",
+    "The copy of the root FDT is good, but the page in memory is damaged.",
+    "The next kernel reads the page in memory: it disables KHO revival and ignores the whole "
+    "handover.",
+    "Do not kexec with it. What decode shows of this handover comes from the copy.",
 )
 DOUBTFUL = Code(
     "HP216",
     "root-doubtful",
     "warning",
     "source",
-    "A page looks like a damaged root FDT, or was handed over as one, and nothing tells whether it "
-    "is the one that counts.",
-    "If it is, the next kernel ignores the whole handover.",
+    "A page looks like a damaged root FDT, or was handed over as one. Nothing shows whether the "
+    "next kernel will use it.",
+    "If it uses this page, it ignores the whole handover.",
     "Look at the page; give the debugfs copy with the image, or choose with --root-fdt.",
 )
 OUTGOING_MISSING = Code(
@@ -159,9 +159,9 @@ OUTGOING_MISSING = Code(
     "source",
     "The image holds the incoming handover of a running kernel, but that kernel's own root FDT is "
     "not in it, or is damaged.",
-    "The next kernel reads the running kernel's handover by its root FDT in memory; by a damaged "
-    "one it ignores the whole handover.",
-    "Capture the whole memory; do not take this list for what the next kernel will get.",
+    "The next kernel follows the running kernel's root FDT in memory. If that is damaged, it "
+    "ignores the whole handover.",
+    "Capture the whole memory. This list is not what the next kernel will get.",
 )
 
 NOT_PUBLISHED = Code(
@@ -171,7 +171,7 @@ NOT_PUBLISHED = Code(
     "source",
     "The running kernel has taken the incoming list and freed its pages, but its own handover has "
     "no hwpoison subtree.",
-    "The next kernel gets no list: every page is handed out again.",
+    "The next kernel gets no list and hands out every poisoned page again.",
     "Look at the names of the outgoing subtrees, and at the running kernel's log.",
 )
 

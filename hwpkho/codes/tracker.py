@@ -9,19 +9,19 @@ GONE = Code(
     "tracker-gone",
     "note",
     "measured",
-    "The tracker's pages no longer hold the tracker: they are reused soon after boot.",
+    "The tracker's pages no longer hold the tracker: the kernel reuses them soon after boot.",
     "Nothing: the kernel has read them by then.",
-    "Normal for the incoming handover of a running kernel; membership was not checked.",
+    "Normal for the incoming handover of a running kernel. hwpkho could not check what was "
+    "preserved.",
 )
 DAMAGED = Code(
     "HP402",
     "tracker-damaged",
     "error",
     "measured",
-    "The tracker is no tree (or chain) that the kernel could have written.",
-    "Keys with a wrong order bit, big-endian words, loops or nodes outside RAM crash the next "
-    "kernel. Addresses that are not page aligned, and nodes that are reached twice, it reads as "
-    "they stand.",
+    "The tracker is not a tree (or chain) that a kernel could have written.",
+    "Keys with a wrong order bit, big-endian words, loops or nodes outside RAM crash it. Unaligned "
+    "addresses and nodes that are reached twice it reads as they are.",
     "Do not kexec with it.",
 )
 UNMARKED = Code(
@@ -30,8 +30,7 @@ UNMARKED = Code(
     "error",
     "measured",
     "A page of the handover is not marked preserved.",
-    "The next kernel may have reused it before it reads it: the list is usually dropped, but "
-    "chance decides.",
+    "It may reuse the page before it reads it. Usually it drops the list; that is down to chance.",
     "A producer's bug: report it.",
 )
 MERGED = Code(
@@ -40,7 +39,7 @@ MERGED = Code(
     "error",
     "measured",
     "An array entry lies inside a preserved block that starts elsewhere.",
-    "Restoring asks for a block that starts at the entry: the list is dropped.",
+    "It asks for a preserved block that starts at the entry, finds none, and drops the list.",
     "Preserve every entry as a block of its own.",
 )
 NODE_ABSENT = Code(
@@ -49,8 +48,8 @@ NODE_ABSENT = Code(
     "warning",
     "source",
     "Pages of the tracker are not in the image.",
-    "Nothing if only the capture lacks them; a crash if the machine does.",
-    "Capture them too; membership was checked as far as the image goes.",
+    "Nothing if only the capture lacks them; it crashes if the machine has no such memory.",
+    "Capture them too. hwpkho checked what is preserved as far as the image goes.",
 )
 BLOCK_ORDER = Code(
     "HP406",
@@ -58,7 +57,7 @@ BLOCK_ORDER = Code(
     "note",
     "measured",
     "An array entry starts a preserved block of another order than the vmalloc's.",
-    "Nothing: the block's order is not compared.",
+    "Nothing: it does not compare the orders.",
     "None needed.",
 )
 UNLISTED = Code(
@@ -66,7 +65,8 @@ UNLISTED = Code(
     "tracker-unlistable",
     "note",
     "source",
-    "A kho-v2 tracker with 16 KiB pages has one level too few: keys can be asked for, not listed.",
+    "A kho-v2 tracker with 16 KiB pages has one level too few: a key can be looked up, but the "
+    "keys cannot be listed.",
     "Nothing: the kernel of that version has the same limit.",
     "None needed.",
 )
@@ -75,18 +75,17 @@ TRACKER_LOST = Code(
     "list-without-tracker",
     "warning",
     "measured",
-    "The list reads soundly, but its tracker is gone, so nothing proves that its pages were "
-    "preserved.",
+    "The list is sound, but its tracker is gone: nothing proves that its pages were preserved.",
     "Nothing: the kernel has read the tracker by then.",
-    "Prefer a capture from before the kexec.",
+    "Use a capture from before the kexec.",
 )
 SCRATCH_UNKNOWN = Code(
     "HP410",
     "scratch-unknown",
     "note",
     "source",
-    "The input does not tell where scratch is.",
-    "Pages inside scratch may be used before the replay.",
+    "The input does not record where scratch is.",
+    "Early boot may use listed pages inside scratch before the replay.",
     "Give --kho-scratch PHYS:LENGTH, a debugfs copy, or the x86 setup_data with the image.",
 )
 SCRATCH_BAD = Code(
@@ -94,10 +93,11 @@ SCRATCH_BAD = Code(
     "scratch-bad",
     "error",
     "measured",
-    "The scratch array is shorter than one entry, an area of it wraps, or the highest one ends "
+    "The scratch array is shorter than one entry, one of its areas wraps, or the highest area ends "
     "inside a page.",
-    "Length 0 disables the revival; a short array or an area outside RAM crashes the boot, and on "
-    "arm64 so does an end inside a page, which early boot allocates from and does not map.",
+    "With length 0 it disables KHO revival. A short array or an area outside RAM crashes the "
+    "boot. On arm64 an end inside a page does too: early boot allocates from that page without "
+    "mapping it.",
     "Do not kexec with it.",
 )
 SCRATCH_OVERLAP = Code(
@@ -106,8 +106,8 @@ SCRATCH_OVERLAP = Code(
     "error",
     "measured",
     "A page of the handover lies inside scratch.",
-    "Early boot allocates from the end of scratch downwards (page structs and some MiB more): what "
-    "lies there is overwritten before it is read, what lies below was seen to survive.",
+    "Early boot allocates from the end of scratch downwards (struct pages and some MiB more) and "
+    "overwrites pages there before it reads them. Pages further below were seen to survive.",
     "A producer's bug: report it.",
 )
 SCRATCH_ABSENT = Code(
@@ -125,7 +125,7 @@ SCRATCH_TRAILING = Code(
     "note",
     "measured",
     "The scratch array's length is no multiple of 16 bytes.",
-    "The trailing bytes are ignored.",
+    "It ignores the trailing bytes.",
     "None needed.",
 )
 BLOCK_OUTSIDE = Code(
@@ -133,9 +133,9 @@ BLOCK_OUTSIDE = Code(
     "preserved-outside-ram",
     "error",
     "measured",
-    "The tracker marks memory that the map does not have.",
-    "Initialising struct pages that do not exist: a panic at boot.",
-    "Do not kexec with it: the list belongs to another machine or was overwritten.",
+    "The tracker marks memory that is in no RAM range of the memory map.",
+    "It initialises struct pages that do not exist, and panics at boot.",
+    "Do not kexec with it: the handover is of another machine, or was overwritten.",
 )
 NODE_OUTSIDE = Code(
     "HP416",
@@ -143,7 +143,7 @@ NODE_OUTSIDE = Code(
     "error",
     "measured",
     "A node of the tracker lies outside RAM.",
-    "The next kernel follows it and panics at boot.",
+    "It follows the node's address and panics at boot.",
     "Do not kexec with it.",
 )
 SCRATCH_OUTSIDE = Code(
@@ -152,7 +152,7 @@ SCRATCH_OUTSIDE = Code(
     "error",
     "measured",
     "A scratch area lies outside RAM.",
-    "The next kernel boots from memory that is not there: a panic.",
+    "It boots from memory that is not there, and panics.",
     "Do not kexec with it.",
 )
 NO_SCRATCH = Code(
@@ -161,8 +161,8 @@ NO_SCRATCH = Code(
     "error",
     "measured",
     "No scratch is handed over.",
-    "The next kernel disables the KHO revival, silently where there is none at all.",
-    "Hand over scratch, or expect every page to be forgotten.",
+    "It disables KHO revival, silently if no scratch array is handed over at all.",
+    "Hand over scratch, or every poisoned page is handed out again.",
 )
 NO_RAM = Code(
     "HP421",
@@ -170,7 +170,7 @@ NO_RAM = Code(
     "error",
     "measured",
     "The tracker marks as much memory as the next kernel has.",
-    "No page is left to the page allocator: a panic in early boot.",
+    "The page allocator has no page left: it panics in early boot.",
     "Do not kexec with it: the tracker was overwritten.",
 )
 WRONG_TREE = Code(
@@ -178,8 +178,9 @@ WRONG_TREE = Code(
     "tracker-unreadable",
     "error",
     "measured",
-    "The tracker is no tree of this page size: keys without an order, addresses that are none.",
-    "A crash at boot, or the list silently lost.",
+    "The tracker is not a tree of this page size: it has keys without an order, or invalid "
+    "addresses.",
+    "It crashes at boot, or loses the list silently.",
     "Do not kexec with it; check that both kernels have the same page size.",
 )
 SCRATCH_SMALL = Code(
@@ -188,9 +189,9 @@ SCRATCH_SMALL = Code(
     "error",
     "measured",
     "Scratch is smaller than what the next kernel must place in it.",
-    "A panic in early boot: everything that is allocated before the handover is read has to come "
-    "from scratch, the page structs of all RAM among it (with 4 KiB pages 1/64 of RAM).",
-    "Do not kexec with it; boot the producer with a larger kho_scratch=.",
+    "It panics in early boot: all allocations before it reads the handover come from scratch, "
+    "among them the struct pages of all RAM (1/64 of RAM with 4 KiB pages).",
+    "Do not kexec with it. Boot the producer with a larger kho_scratch=.",
 )
 
 CODES = (

@@ -27,12 +27,12 @@ Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no h
 
 @click.command(epilog=EPILOG)
 @click.argument("inputs", nargs=-1, metavar="[INPUT...]")
-@click.option("-o", "--output", metavar="OUT", help="Where to; '-' is standard output.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite what exists.")
+@click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
 @click.option(
     "--no-scrub",
     is_flag=True,
-    help="Keep the pages whole: old kernel memory around what is read, too.",
+    help="Keep whole pages, with old kernel memory around the bytes that decode reads.",
 )
 @options.handover
 def command(
@@ -45,7 +45,7 @@ def command(
     kho_scratch: tuple[int, int] | str | None,
     arch: str | None,
 ) -> None:
-    """Keep what tells of a handover as one small file.
+    """Save the pages needed to decode a handover into a small ELF core.
 
     INPUT is a memory image, with what belongs to it, as decode reads it; without one it is the
     running kernel. The file decodes and validates as the original does.

@@ -35,8 +35,8 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 @options.handover
 @options.role
 @options.json_flag
-@click.option("--pfns", is_flag=True, help="Only the PFNs of the list, one 0x… a line.")
-@click.option("--annotate", is_flag=True, help="Every structure's raw bytes beside their meaning.")
+@click.option("--pfns", is_flag=True, help="Print only the list's PFNs, one 0x… a line.")
+@click.option("--annotate", is_flag=True, help="Print every structure's raw bytes beside their meaning.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -51,11 +51,11 @@ def command(
     pfns: bool,
     annotate: bool,
 ) -> None:
-    """Say what a handover says.
+    """Decode a KHO handover.
 
     INPUT is recognised by its content: an ELF core, a kdump file, raw memory as FILE@0xBASE, a
     folder of 0xADDR.bin segments, a copy of /sys/kernel/debug/kho, a root FDT, or a hwpoison blob.
-    Several belong to one machine at one moment.
+    Several INPUTs are of one machine at one moment.
     """
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")

@@ -36,11 +36,11 @@ read, or the map is of another machine."""
     type=click.Choice(["removed", "added", "any"]),
     default="any",
     show_default=True,
-    help="Exit with 1 for these changes only.",
+    help="Exit with 1 only for these changes.",
 )
 @options.json_flag
-@click.option("--plain", is_flag=True, help="One run a line: -0x… removed, +0x… added.")
-@click.option("--summary", is_flag=True, help="One line.")
+@click.option("--plain", is_flag=True, help="Print one run a line: -0x… removed, +0x… added.")
+@click.option("--summary", is_flag=True, help="Print one line.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,7 +52,7 @@ def command(
     plain: bool,
     summary: bool,
 ) -> None:
-    """Say what was added to a list and what was lost.
+    """Compare lists: what was lost, what was added.
 
     Two CASEs are compared; one that holds an incoming and an outgoing handover is compared with
     itself; of more, the life of every PFN over the generations is shown. Pieces of one case are

@@ -36,26 +36,26 @@ class Subtree(click.ParamType[tuple[str, str]]):
 def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add what to write, where, and how a handover is to be made; ``default`` is that of --to."""
     decorators = (
-        click.option("-o", "--output", metavar="OUT", help="Where to; '-' is standard output."),
-        click.option("-f", "--force", is_flag=True, help="Overwrite what exists."),
+        click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output."),
+        click.option("-f", "--force", is_flag=True, help="Overwrite an existing output."),
         click.option(
             "--to",
             type=click.Choice(["elf", "segments", "blob", "list"]),
             default=default,
             show_default=True,
-            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or list.",
+            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or plain list.",
         ),
         click.option(
-            "--at", type=options.Number(), metavar="PHYS", help="Place it from this address on."
+            "--at", type=options.Number(), metavar="PHYS", help="Place the handover from this address on."
         ),
         click.option(
             "--ram",
             type=options.Span(),
             multiple=True,
-            help="RAM to place it in, high up (several).",
+            help="RAM to place the handover in, near its end (repeatable).",
         ),
         click.option(
-            "--scratch", type=options.Span(), multiple=True, help="A scratch area (several)."
+            "--scratch", type=options.Span(), multiple=True, help="Scratch area (repeatable)."
         ),
         click.option("--no-scratch", is_flag=True, help="Hand over no scratch."),
         click.option(
@@ -68,28 +68,28 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option(
             "--revision",
             type=options.OneOf(REVISIONS),
-            help="Of the hwpoison subtree; else struct-v1 (with v1: fdt-v1).",
+            help="Revision of the hwpoison subtree. Default: struct-v1 (with v1: fdt-v1).",
         ),
         click.option(
             "--capacity",
             type=click.IntRange(min=1),
             metavar="ENTRIES",
-            help="Of the array; else 512, doubled until the list fits.",
+            help="Capacity of the array. Default: 512, doubled until the list fits.",
         ),
         click.option(
             "--order",
             type=click.IntRange(0, 10),
             default=0,
-            help="Each entry 2^ORDER pages; else 0.",
+            help="Order of the array's blocks: 2^ORDER pages each. Default: 0.",
         ),
         click.option(
-            "--flags", type=options.Number(), help="Of struct kho_vmalloc; else as the producer's."
+            "--flags", type=options.Number(), help="Flags of struct kho_vmalloc. Default: the producer's."
         ),
         click.option(
-            "--kexec-count", type=click.IntRange(0, 0xFFFFFFFF), help="In kexec-metadata; else 1."
+            "--kexec-count", type=click.IntRange(0, 0xFFFFFFFF), help="kexec_count in kexec-metadata. Default: 1."
         ),
         click.option(
-            "--previous-release", metavar="TEXT", help="In kexec-metadata; else 'hwpkho'."
+            "--previous-release", metavar="TEXT", help="Kernel release in kexec-metadata. Default: 'hwpkho'."
         ),
         click.option("--no-kexec-metadata", is_flag=True, help="Leave kexec-metadata out."),
         click.option(
@@ -97,15 +97,15 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             type=Subtree(),
             multiple=True,
             metavar="NAME=FILE",
-            help="One more subtree, its blob from a file (several).",
+            help="Another subtree, its blob read from FILE (repeatable).",
         ),
         click.option(
-            "--dtb", metavar="IN.dtb", help="Also write this device tree with /chosen filled in."
+            "--dtb", metavar="IN.dtb", help="Also write this device tree, with the handover in /chosen."
         ),
         click.option(
             "--dtb-out",
             metavar="OUT.dtb",
-            help="Where to; else OUT with .dtb appended, or handover.dtb in the folder.",
+            help="Output for the device tree. Default: OUT.dtb, or handover.dtb in the folder.",
         ),
     )
 

@@ -24,9 +24,9 @@ Exit codes: 0 fine; 2 no such code."""
 @click.command(epilog=EPILOG)
 @click.argument("code", required=False)
 @options.json_flag
-@click.option("--markdown", is_flag=True, help="As the page docs/codes.md.")
+@click.option("--markdown", is_flag=True, help="Print the page docs/codes.md.")
 def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
-    """Say what a finding means, what the kernel does and what to do about it.
+    """Explain a finding: what it means, what the kernel does, what to do about it.
 
     CODE is an id (HP301) or a name (count-beyond-array); without CODE, all are listed.
     """

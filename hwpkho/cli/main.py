@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 #: Name → one line for ``hwpkho --help``, in the order of use.
 COMMANDS = {
-    "decode": "Say what a handover says.",
+    "decode": "Decode a KHO handover.",
     "encode": "Make a handover from a list of PFNs.",
-    "validate": "Say what replaying a list would do, against a memory map.",
-    "merge": "Bring lists together.",
-    "diff": "Say what was added to a list and what was lost.",
-    "capture": "Keep what tells of a handover as one small file.",
+    "validate": "Judge what the next kernel will do with a list.",
+    "merge": "Merge lists.",
+    "diff": "Compare lists: what was lost, what was added.",
+    "capture": "Save the pages that decode needs into a small ELF core.",
     "memmap": "Read and show a memory map of any form.",
-    "explain": "Say what a finding means and what to do about it.",
+    "explain": "Explain a finding and what to do about it.",
     "schema": "Print the JSON Schema of a document.",
 }
 
@@ -95,7 +95,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="hwpkho", message="%(prog)s %(version)s")
 def main() -> None:
-    """Look inside, make and judge the list of poisoned pages that Linux hands over a kexec."""
+    """Decode, make and judge the list of poisoned pages that Linux hands over a kexec."""
 
 
 def run() -> None:

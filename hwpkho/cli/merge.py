@@ -28,17 +28,17 @@ the map is of another machine."""
 
 @click.command(epilog=EPILOG)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
-@click.option("--first-seen", is_flag=True, help="Keep the order first seen, not ascending.")
-@click.option("--intersect", is_flag=True, help="Only what stands in every case.")
-@click.option("--exclude", multiple=True, metavar="CASE", help="Leave out what CASE lists.")
-@click.option("--keep-all", is_flag=True, help="With --memmap: leave nothing out.")
-@click.option("--replayable-only", is_flag=True, help="With --memmap: keep only what replays.")
-@click.option("--provenance", is_flag=True, help="Which case knew which PFN.")
+@click.option("--first-seen", is_flag=True, help="Keep the order in which PFNs are first seen. Default: ascending.")
+@click.option("--intersect", is_flag=True, help="Keep only PFNs that are in every case.")
+@click.option("--exclude", multiple=True, metavar="CASE", help="Leave out the PFNs of CASE (repeatable).")
+@click.option("--keep-all", is_flag=True, help="With --memmap: keep all PFNs.")
+@click.option("--replayable-only", is_flag=True, help="With --memmap: keep only PFNs that will be replayed.")
+@click.option("--provenance", is_flag=True, help="Say which case lists which PFN.")
 @click.option(
     "--to-page-size",
     type=options.PageSize(),
     metavar="BYTES",
-    help="Of the result; else the smallest among the cases.",
+    help="Page size of the result. Default: the smallest of the cases.",
 )
 @encode_options.making("list")
 @case_options.case
@@ -57,7 +57,7 @@ def command(
     as_json: bool,
     **wishes: Any,
 ) -> None:
-    """Bring lists together.
+    """Merge lists.
 
     Each CASE is a list, a capture or a copy of debugfs; its pieces are joined with +. The union is
     written as a list, or with --to as encode writes it. With --memmap what is no memory or not the

@@ -110,7 +110,7 @@ def given() -> frozenset[str]:
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --page-size."""
     return click.option(
-        "--page-size", type=PageSize(), help="Page size of the kernel; else inferred and proven."
+        "--page-size", type=PageSize(), help="Page size of the kernel. Default: inferred and proven."
     )(command)
 
 
@@ -118,15 +118,15 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the commands that read a handover."""
     for option in reversed(
         (
-            click.option("--root-fdt", type=Number(), metavar="PHYS", help="Root FDT; else found."),
+            click.option("--root-fdt", type=Number(), metavar="PHYS", help="Address of the root FDT. Default: search."),
             click.option(
                 "--kho-scratch",
                 type=ScratchArray(),
                 metavar="PHYS:LENGTH|none",
-                help="The scratch array, as in /chosen; else from setup_data or debugfs.",
+                help="Scratch array, as in /chosen. Default: from setup_data, a device tree or debugfs.",
             ),
             click.option(
-                "--arch", type=click.Choice(["x86_64", "arm64"]), help="Where the input tells none."
+                "--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture, if the input does not record it."
             ),
         )
     ):
@@ -139,13 +139,13 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--role",
         type=click.Choice(["in", "out"]),
-        help="Which handover, else the outgoing if it has a list; or what a single one is.",
+        help="Use this handover. Default: the outgoing one if it has a list. Also states the role of a single handover.",
     )(command)
 
 
 def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
         command
     )
 
@@ -162,16 +162,16 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.option(
-            "--memmap", multiple=True, metavar="FILE", help="The machine's memory map, any form."
+            "--memmap", multiple=True, metavar="FILE", help="The machine's memory map, in any form (repeatable)."
         ),
-        click.option("--map", "map_name", metavar="NAME", help="Judge by this map alone."),
-        click.option("--boot", metavar="N|last", help="Which boot of a log of several."),
+        click.option("--map", "map_name", metavar="NAME", help="Use only this map of the files."),
+        click.option("--boot", metavar="N|last", help="Boot to use, if a log holds several."),
         click.option(
             "--iomem-of",
             type=click.Choice(["running", "next"]),
             default="running",
             show_default=True,
-            help="Whose /proc/iomem was given.",
+            help="Kernel that printed the /proc/iomem.",
         ),
         click.option("--next-cmdline", metavar="STRING", help="Command line of the next kernel."),
     )
@@ -184,7 +184,7 @@ def base(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["10", "16"]),
         default="10",
         show_default=True,
-        help="Of a list's numbers without 0x.",
+        help="Number base for list entries without a 0x prefix.",
     )(command)
 
 
@@ -198,22 +198,22 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["v1", "v2", "v3", "v4"]),
             default="v4",
             show_default=True,
-            help="KHO version that the next kernel speaks.",
+            help="KHO version of the next kernel.",
         ),
         click.option(
-            "--max-pages", type=click.IntRange(0), metavar="N", help="Error above N pages."
+            "--max-pages", type=click.IntRange(0), metavar="N", help="Report an error above N pages."
         ),
         click.option(
             "--max-fraction",
             type=click.FloatRange(0, 1),
             metavar="F",
-            help="Error above this part of RAM, 0 to 1.",
+            help="Report an error above this part of RAM, 0 to 1.",
         ),
         click.option(
             "--max-per-gib",
             type=click.IntRange(0),
             metavar="N",
-            help="Error above N pages in one GiB: a failing DIMM.",
+            help="Report an error above N pages in one GiB: a failing DIMM.",
         ),
         base,
         click.option(
@@ -221,6 +221,6 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["error", "warning", "note", "never"]),
             default="error",
             show_default=True,
-            help="Exit with 1 for findings as bad as this.",
+            help="Exit with 1 for findings of this severity or worse.",
         ),
     )

@@ -40,28 +40,28 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @options.role
 @options.judging
 @click.option(
-    "--select", multiple=True, metavar="CODES", help="Only these count: HP301,HP6,duplicate."
+    "--select", multiple=True, metavar="CODES", help="Count only these findings: HP301,HP6,duplicate."
 )
-@click.option("--ignore", multiple=True, metavar="CODES", help="These do not count.")
-@click.option("--baseline", metavar="FILE", help="Accepted findings, each with a reason.")
-@click.option("--write-baseline", metavar="FILE", help="Accept what fails now; needs --reason.")
-@click.option("--reason", metavar="TEXT", help="Why, for --write-baseline.")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Do not count these findings.")
+@click.option("--baseline", metavar="FILE", help="File of accepted findings, each with a reason.")
+@click.option("--write-baseline", metavar="FILE", help="Write a baseline that accepts today's findings; needs --reason.")
+@click.option("--reason", metavar="TEXT", help="Reason for --write-baseline.")
 @click.option(
     "--batch",
     metavar="DIR|MANIFEST",
-    help="Many cases: a folder with a folder for each, or a file with a JSON line for each.",
+    help="Judge many cases: a folder with one folder a case, or a file with one JSON line a case.",
 )
 @click.option(
-    "--outside", is_flag=True, help="Let the cases of --batch lie outside its folder, by links too."
+    "--outside", is_flag=True, help="Let cases of --batch read outside its folder, also through links."
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; default one per CPU."
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Number of processes. Default: one per CPU."
 )
 @click.option(
     "--format",
     "format_name",
     type=options.OneOf(formats.FORMATS),
-    help="Default text.",
+    help="Form of the report. Default: text.",
 )
 @options.json_flag
 @click.pass_context
@@ -96,9 +96,9 @@ def command(
     outside: bool,
     as_json: bool,
 ) -> None:
-    """Say what replaying a list would do, against a memory map.
+    """Judge what the next kernel will do with a list.
 
-    INPUT is what decode reads, or a list of PFNs; several belong to one machine at one moment.
+    INPUT is what decode reads, or a list of PFNs. Several INPUTs are of one machine at one moment.
     """
     if as_json and format_name not in (None, "json"):
         raise UsageError("--json and another --format exclude each other")

@@ -26,7 +26,7 @@ _REMOVED = {
     None: "known-bad memory, back in circulation",
     "replays": "LOST: known-bad memory, back in circulation",
     "scratch": "LOST: known-bad memory, back in circulation (scratch)",
-    "in-use": "lost; somebody sits on it either way",
+    "in-use": "lost; something occupies it either way",
     "handover": "LOST: a page of the handover",
     "firmware": "not the kernel's memory: nothing lost",
     "retired": "the map excludes it anyway: nothing lost",

@@ -29,8 +29,8 @@ MAX_OF_A_CASE = 8
 
 _OUTCOMES = {
     "replay": "replay: the next kernel takes the list and goes through it",
-    "dropped": "dropped: the machine boots, the list is ignored",
-    "refused": "refused: the next kernel disables the revival and ignores the whole handover",
+    "dropped": "dropped: the machine boots, but the list is ignored",
+    "refused": "refused: the next kernel disables KHO revival and ignores the whole handover",
     "crash": "crash: the next kernel panics",
     "absent": "absent: no list for the next kernel",
 }
@@ -38,11 +38,11 @@ _OUTCOMES = {
 _VERDICTS = {
     "not-ram": ("error", "no memory there: ignored and forgotten"),
     "handover": ("error", "a page of the handover itself: read, and stays in use"),
-    "in-use": ("warning", "somebody sits on it: the bad cell stays in use"),
+    "in-use": ("warning", "something occupies it: the bad page stays in use"),
     "scratch": ("warning", "early boot may use it before the replay"),
-    "firmware": ("warning", "the firmware's, or beside RAM: not the kernel's to take out of use"),
-    "device": ("note", "only its device driver knows it"),
-    "retired": ("note", "excluded by the map already"),
+    "firmware": ("warning", "firmware memory, or beside RAM: the kernel cannot take it out of use"),
+    "device": ("note", "left to the device's driver"),
+    "retired": ("note", "the map excludes it already"),
     "replays": ("good", "taken out of use"),
 }
 #: How they are marked on the picture; of several in a cell the first is seen.

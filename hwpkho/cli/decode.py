@@ -36,7 +36,9 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 @options.role
 @options.json_flag
 @click.option("--pfns", is_flag=True, help="Print only the list's PFNs, one 0x… a line.")
-@click.option("--annotate", is_flag=True, help="Print every structure's raw bytes beside their meaning.")
+@click.option(
+    "--annotate", is_flag=True, help="Print every structure's raw bytes beside their meaning."
+)
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -46,7 +46,10 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or plain list.",
         ),
         click.option(
-            "--at", type=options.Number(), metavar="PHYS", help="Place the handover from this address on."
+            "--at",
+            type=options.Number(),
+            metavar="PHYS",
+            help="Place the handover from this address on.",
         ),
         click.option(
             "--ram",
@@ -83,13 +86,19 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             help="Order of the array's blocks: 2^ORDER pages each. Default: 0.",
         ),
         click.option(
-            "--flags", type=options.Number(), help="Flags of struct kho_vmalloc. Default: the producer's."
+            "--flags",
+            type=options.Number(),
+            help="Flags of struct kho_vmalloc. Default: the producer's.",
         ),
         click.option(
-            "--kexec-count", type=click.IntRange(0, 0xFFFFFFFF), help="kexec_count in kexec-metadata. Default: 1."
+            "--kexec-count",
+            type=click.IntRange(0, 0xFFFFFFFF),
+            help="kexec_count in kexec-metadata. Default: 1.",
         ),
         click.option(
-            "--previous-release", metavar="TEXT", help="Kernel release in kexec-metadata. Default: 'hwpkho'."
+            "--previous-release",
+            metavar="TEXT",
+            help="Kernel release in kexec-metadata. Default: 'hwpkho'.",
         ),
         click.option("--no-kexec-metadata", is_flag=True, help="Leave kexec-metadata out."),
         click.option(
@@ -100,7 +109,9 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             help="Another subtree, its blob read from FILE (repeatable).",
         ),
         click.option(
-            "--dtb", metavar="IN.dtb", help="Also write this device tree, with the handover in /chosen."
+            "--dtb",
+            metavar="IN.dtb",
+            help="Also write this device tree, with the handover in /chosen.",
         ),
         click.option(
             "--dtb-out",

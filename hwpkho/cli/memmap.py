@@ -33,15 +33,24 @@ Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no suc
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--map", "map_name", metavar="NAME", help="Show only this map of the input.")
-@click.option("--boot", metavar="N|last", help="Boot to use, if a log holds several; the first is 0.")
-@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture, if the input does not record it.")
+@click.option(
+    "--boot", metavar="N|last", help="Boot to use, if a log holds several; the first is 0."
+)
+@click.option(
+    "--arch",
+    type=click.Choice(["x86_64", "arm64"]),
+    help="Architecture, if the input does not record it.",
+)
 @click.option(
     "--next-cmdline",
     metavar="STRING",
     help="Apply mem=, memmap=, efi=, crashkernel= ... of the next kernel's command line.",
 )
 @click.option(
-    "--to", "target", type=click.Choice(["e820", "iomem", "json"]), help="Write the map in this form."
+    "--to",
+    "target",
+    type=click.Choice(["e820", "iomem", "json"]),
+    help="Write the map in this form.",
 )
 @options.json_flag
 @click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")

@@ -28,11 +28,19 @@ the map is of another machine."""
 
 @click.command(epilog=EPILOG)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
-@click.option("--first-seen", is_flag=True, help="Keep the order in which PFNs are first seen. Default: ascending.")
+@click.option(
+    "--first-seen",
+    is_flag=True,
+    help="Keep the order in which PFNs are first seen. Default: ascending.",
+)
 @click.option("--intersect", is_flag=True, help="Keep only PFNs that are in every case.")
-@click.option("--exclude", multiple=True, metavar="CASE", help="Leave out the PFNs of CASE (repeatable).")
+@click.option(
+    "--exclude", multiple=True, metavar="CASE", help="Leave out the PFNs of CASE (repeatable)."
+)
 @click.option("--keep-all", is_flag=True, help="With --memmap: keep all PFNs.")
-@click.option("--replayable-only", is_flag=True, help="With --memmap: keep only PFNs that will be replayed.")
+@click.option(
+    "--replayable-only", is_flag=True, help="With --memmap: keep only PFNs that will be replayed."
+)
 @click.option("--provenance", is_flag=True, help="Say which case lists which PFN.")
 @click.option(
     "--to-page-size",

@@ -110,7 +110,9 @@ def given() -> frozenset[str]:
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --page-size."""
     return click.option(
-        "--page-size", type=PageSize(), help="Page size of the kernel. Default: inferred and proven."
+        "--page-size",
+        type=PageSize(),
+        help="Page size of the kernel. Default: inferred and proven.",
     )(command)
 
 
@@ -118,7 +120,12 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the commands that read a handover."""
     for option in reversed(
         (
-            click.option("--root-fdt", type=Number(), metavar="PHYS", help="Address of the root FDT. Default: search."),
+            click.option(
+                "--root-fdt",
+                type=Number(),
+                metavar="PHYS",
+                help="Address of the root FDT. Default: search.",
+            ),
             click.option(
                 "--kho-scratch",
                 type=ScratchArray(),
@@ -126,7 +133,9 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Scratch array, as in /chosen. Default: from setup_data, a device tree or debugfs.",
             ),
             click.option(
-                "--arch", type=click.Choice(["x86_64", "arm64"]), help="Architecture, if the input does not record it."
+                "--arch",
+                type=click.Choice(["x86_64", "arm64"]),
+                help="Architecture, if the input does not record it.",
             ),
         )
     ):
@@ -145,9 +154,7 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
-        command
-    )
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,7 +169,10 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(
         command,
         click.option(
-            "--memmap", multiple=True, metavar="FILE", help="The machine's memory map, in any form (repeatable)."
+            "--memmap",
+            multiple=True,
+            metavar="FILE",
+            help="The machine's memory map, in any form (repeatable).",
         ),
         click.option("--map", "map_name", metavar="NAME", help="Use only this map of the files."),
         click.option("--boot", metavar="N|last", help="Boot to use, if a log holds several."),
@@ -201,7 +211,10 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             help="KHO version of the next kernel.",
         ),
         click.option(
-            "--max-pages", type=click.IntRange(0), metavar="N", help="Report an error above N pages."
+            "--max-pages",
+            type=click.IntRange(0),
+            metavar="N",
+            help="Report an error above N pages.",
         ),
         click.option(
             "--max-fraction",

@@ -40,11 +40,18 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @options.role
 @options.judging
 @click.option(
-    "--select", multiple=True, metavar="CODES", help="Count only these findings: HP301,HP6,duplicate."
+    "--select",
+    multiple=True,
+    metavar="CODES",
+    help="Count only these findings: HP301,HP6,duplicate.",
 )
 @click.option("--ignore", multiple=True, metavar="CODES", help="Do not count these findings.")
 @click.option("--baseline", metavar="FILE", help="File of accepted findings, each with a reason.")
-@click.option("--write-baseline", metavar="FILE", help="Write a baseline that accepts today's findings; needs --reason.")
+@click.option(
+    "--write-baseline",
+    metavar="FILE",
+    help="Write a baseline that accepts today's findings; needs --reason.",
+)
 @click.option("--reason", metavar="TEXT", help="Reason for --write-baseline.")
 @click.option(
     "--batch",
@@ -52,10 +59,15 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     help="Judge many cases: a folder with one folder a case, or a file with one JSON line a case.",
 )
 @click.option(
-    "--outside", is_flag=True, help="Let cases of --batch read outside its folder, also through links."
+    "--outside",
+    is_flag=True,
+    help="Let cases of --batch read outside its folder, also through links.",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Number of processes. Default: one per CPU."
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Number of processes. Default: one per CPU.",
 )
 @click.option(
     "--format",

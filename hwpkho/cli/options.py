@@ -130,7 +130,7 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--kho-scratch",
                 type=ScratchArray(),
                 metavar="PHYS:LENGTH|none",
-                help="Scratch array, as in /chosen. Default: from setup_data, a device tree or debugfs.",
+                help="Scratch array, as in /chosen. Default: from the image or debugfs.",
             ),
             click.option(
                 "--arch",
@@ -148,7 +148,8 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--role",
         type=click.Choice(["in", "out"]),
-        help="Use this handover. Default: the outgoing one if it has a list. Also states the role of a single handover.",
+        help="Use this handover (default: the outgoing one if it has a list), or state the role of "
+        "a single one.",
     )(command)
 
 

@@ -8,8 +8,10 @@ CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
 FUZZ_SECONDS ?= 600
-# More arguments for fuzz/run.py, e.g. make fuzz FUZZ='--seed 1 --cases 200000'
+# More arguments for fuzz, e.g. make fuzz FUZZ='--seed 1 --cases 200000'
 FUZZ ?=
+# Subjects, e.g. make bench BENCH='maps merge'
+BENCH ?=
 # yes: exactly what requirements-dev.lock names, by its hashes (.ci/run does so)
 LOCKED ?=
 
@@ -77,10 +79,10 @@ cov-report: venv
 	$(BIN)/coverage report --include='hwpkho/abi/*,hwpkho/badpages/*' --fail-under=100
 
 fuzz: venv
-	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)
+	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 bench: venv
-	$(BIN)/python tests/bench.py
+	$(BIN)/python -m bench $(BENCH)
 
 man-lint:
 	@if command -v mandoc >/dev/null; then \
@@ -97,4 +99,4 @@ kernel-test: venv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
-	find hwpkho tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,8 +7,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-import captures
-import kdump_writer
+from tests.support import captures, kdump_writer
 
 if TYPE_CHECKING:
     import random

@@ -6,9 +6,9 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-import captures
-import images
-import values
+from fuzz import images, values
+from tests.support import captures
+from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,8 +85,6 @@ def pictures() -> list[tuple[bytes, list[int]]]:
 @cache
 def documents() -> list[bytes]:
     """Return documents that hwpkho writes, as inputs."""
-    from conftest import run_cli
-
     core = captures.CAPTURES / "x86-structv1-small" / "memory.elf"
     iomem = captures.CAPTURES / "x86-structv1-small" / "iomem.txt"
     commands = (

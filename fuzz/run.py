@@ -1,4 +1,4 @@
-"""Mutated inputs of every kind through the command line: python fuzz/run.py --help.
+"""Mutated inputs of every kind through the command line: python -m fuzz.run --help.
 
 Each case is made of the seed and its number alone. Cases run one after the other in a child
 process, each with limits of its own; a case that breaks one is kept and the command that repeats
@@ -22,10 +22,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-import kinds
-
+from fuzz import kinds
 from hwpkho.cli import main as program
 
 #: What one case may take: processor seconds, and bytes beyond what the child had before it.
@@ -163,7 +160,7 @@ def main() -> int:
         (keep / "case").rename(keep / f"case-{asked.seed}-{number}")
         failures[why.strip().splitlines()[-1][:100]] += 1
         print(f"fuzz: case {number}: {why.strip()[-1500:]}")
-        print(f"fuzz: repeat: {sys.executable} fuzz/run.py --seed {asked.seed} --case {number}")
+        print(f"fuzz: repeat: {sys.executable} -m fuzz.run --seed {asked.seed} --case {number}")
         sys.stdout.flush()
         number += 1
     took = time.monotonic() - start

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import captures
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hwpkho.cli import main
+from tests.support import captures
+from tests.support.program import Result, run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,38 +25,6 @@ settings.register_profile(
 )
 settings.register_profile("fuzz", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HWPKHO_PROFILE", "suite"))
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run of the program left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def run_cli(*args: object) -> Result:
-    """Run ``hwpkho ARGS`` in this process."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
-    argv, sys.argv = sys.argv, ["hwpkho", *map(str, args)]
-    code: Any = 0
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            main.run()
-    except SystemExit as end:
-        code = end.code or 0
-    finally:
-        sys.argv = argv
-    texts = []
-    for stream in (out, err):
-        stream.flush()
-        texts.append(stream.buffer.getvalue().decode())
-    return Result(int(code), *texts)
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,10 @@ import textwrap
 import tomllib
 import xml.etree.ElementTree as ET
 
-import captures
 import pytest
-import replays
 
-ROOT = captures.FIXTURES.parent
+from tests.support import ROOT, replays
+
 WORKFLOW = (ROOT / ".github" / "workflows" / "validate-handovers.yml").read_text()
 PAGE = (ROOT / "docs" / "ci.md").read_text()
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 RIG = ROOT / "tests" / "kernel"
 PAGE = (ROOT / "docs" / "kernel-rig.md").read_text()
 

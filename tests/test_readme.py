@@ -1,6 +1,6 @@
 """The README shows real output: every console block is run and compared.
 
-``python tests/test_readme.py --update`` writes the present output into the blocks.
+``python -m tests.test_readme --update`` writes the present output into the blocks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n(?P<body>.*?)```", re.DOTALL)
 PROMPT = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n", re.MULTILINE)

@@ -2,8 +2,7 @@
 
 Captures are those of fixtures/captures, replays those of fixtures/replay-outcomes (handovers fed
 to a real kernel), maps those of fixtures/memmaps and fixtures/memmaps-binary. Constructed cases
-are built by the tests (tests/test_codes.py, tests/provoking.py), which demand that each code is
-reported.
+are built by the tests (tests/support/provoking*.py), which demand that each code is reported.
 """
 
 from __future__ import annotations

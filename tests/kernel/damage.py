@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import handing
 import lists
-from handovers import Machine, Made
 
 from hwpkho.abi import fdt, kho
 from hwpkho.abi.kexec_metadata import build_scratch
 from hwpkho.abi.tracker import radix
 from hwpkho.encode import devicetree
 from hwpkho.images.raw import write_segments
+from tests.support.handovers import Machine, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import struct
 
 import handing
 from damage import LOOSE, NOWHERE, Scene, adjacent, damage
-from handovers import Machine
 
 from hwpkho.abi.tracker import radix
+from tests.support.handovers import Machine
 
 # --- Root FDT ------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Mutated inputs of every kind: python -m fuzz.run."""

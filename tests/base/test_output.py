@@ -1,0 +1,276 @@
+"""What is written: whole or not at all, whenever the program is ended; modes, full disks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import stat
+import tempfile
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from hwpkho.abi import fdt
+from hwpkho.base import output, renaming
+from hwpkho.errors import InputError, UsageError
+from tests.support import killed
+from tests.support.handovers import Machine
+
+PLACED = ["--at", "0x60000000", "--no-scratch"]
+
+#: Name → what is called, and what it writes.
+WRITING = {
+    "file": (["merge", "list", "list2", "-f", "-o", "out"], ["out"]),
+    "folder": (["encode", "list", *PLACED, "--to", "segments", "-f", "-o", "dir"], ["dir"]),
+    "two files": (
+        ["encode", "list", *PLACED, "--arch", "arm64", "--dtb", "tree", "-f", "-o", "out"],
+        ["out", "out.dtb"],
+    ),
+    "folder and file": (
+        ["encode", "list", *PLACED, "--arch", "arm64", "--to", "segments", "--dtb", "tree",
+         "--dtb-out", "out.dtb", "-f", "-o", "dir"],
+        ["dir", "out.dtb"],
+    ),
+    "capture": (["capture", "image", "-f", "-o", "out"], ["out"]),
+    "map": (["memmap", "map", "--to", "json", "-f", "-o", "out"], ["out"]),
+}  # fmt: skip
+
+
+def _inputs(folder):
+    (folder / "list").write_text("0x10\n0x20\n")
+    (folder / "list2").write_text("0x30\n")
+    (folder / "map").write_text("00100000-7fffffff : System RAM\n")
+    m = Machine()
+    m.handover()
+    m.save(folder).rename(folder / "image")
+    if not (folder / "tree").exists():
+        (folder / "tree").write_bytes(_tree())
+
+
+def _tree():
+    cells = [fdt.Property(f"#{w}-cells", b"\0\0\0\2", 0) for w in ("address", "size")]
+    return fdt.build(fdt.Node("", properties=cells, children=[fdt.Node("chosen")]))
+
+
+def _state(folder, names):
+    """Return what stands under the names, and the names of what else is in the folder."""
+    found = {}
+    for name in names:
+        path = folder / name
+        inside = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
+        found[name] = [(p.name, p.read_bytes()) for p in inside]
+    return found, {p.name for p in folder.iterdir()} - set(names)
+
+
+def _old(folder):
+    for name in ("out", "out.dtb"):
+        (folder / name).write_text("old")
+    (folder / "dir").mkdir(exist_ok=True)
+    for path in (folder / "dir").iterdir():
+        path.unlink()
+    (folder / "dir" / "0x1000.bin").write_bytes(b"old")
+
+
+def _killed(folder, number, at, args):
+    """Return exit code and standard error."""
+    with tempfile.TemporaryFile() as said, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        code = killed.run(int(number), at, args, said.fileno())
+        said.seek(0)
+        text = said.read().decode()
+    assert "Traceback" not in text
+    return code, text
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, tmp_path):
+    """For SIGKILL only the parts that it leaves beside may be more."""
+    args, outputs = WRITING[name]
+    _inputs(tmp_path)
+    _old(tmp_path)
+    old, others = _state(tmp_path, outputs)
+    code, said = _killed(tmp_path, 0, 0, args)
+    assert code == 0, said
+    new, rest = _state(tmp_path, outputs)
+    assert rest == others
+    assert all(old[o] != new[o] for o in outputs)
+    events = int(re.search(r"events (\d+)", said)[1])
+    assert events >= 5
+    endings = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+    for at, number in product(range(1, events + 1), endings):
+        _old(tmp_path)
+        code, said = _killed(tmp_path, number, at, args)
+        now, rest = _state(tmp_path, outputs)
+        if number == signal.SIGKILL:
+            assert all(now[o] in (old[o], new[o]) for o in outputs), at
+            for part in tmp_path.glob(".hwpkho-*"):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            continue
+        assert now in (old, new), at
+        assert rest == others, at
+        assert code == 128 + number
+        assert len(said.splitlines()) == 2  # the last one counts the events
+
+
+def test_without_an_exchange_a_folder_is_replaced_in_a_known_order(tmp_path, monkeypatch):
+    """The old one is aside before the new one is there, and comes back if that fails."""
+    monkeypatch.setattr(renaming, "_call", lambda: None)
+    path = tmp_path / "out"
+    for n in ("1", "2"):
+        with output.folder(str(path), str.isdigit, force=True) as new:
+            (new / n).touch()
+    assert [p.name for p in path.iterdir()] == ["2"]
+    real = Path.rename
+
+    def fails(self, target):
+        if self.suffix == ".part":
+            raise OSError(5, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with (
+        pytest.raises(InputError, match="Input/output error"),
+        output.folder(str(path), str.isdigit, force=True) as new,
+    ):
+        (new / "3").touch()
+    assert [p.name for p in path.iterdir()] == ["2"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_what_cannot_all_be_replaced_is_left_as_it_was(there, exchange, tmp_path, monkeypatch):
+    if not exchange:
+        monkeypatch.setattr(renaming, "_call", lambda: None)
+    first, second = tmp_path / "a", tmp_path / "b"
+    if there:
+        first.write_text("old")
+        second.write_text("old")
+
+    def write():
+        with output.together() as writing:
+            with writing.file(str(first), force=True) as out:
+                out.write(b"new")
+            with writing.file(str(second), force=True) as out:
+                out.write(b"new")
+            second.unlink(missing_ok=True)
+            second.mkdir()
+
+    with pytest.raises(UsageError, match="no regular file"):
+        write()
+    assert sorted(p.name for p in tmp_path.iterdir()) == (["a", "b"] if there else ["b"])
+    if there:
+        assert first.read_text() == "old"
+
+
+# Modes
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def _mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes(tmp_path, cli):
+    """A capture is kernel memory; what is replaced keeps what its owner chose."""
+    _inputs(tmp_path)
+    out = tmp_path / "c"
+    assert cli("capture", tmp_path / "image", "-o", out).code == 0
+    assert _mode(out) == 0o600
+    for mode in (0o640, 0o600, 0o444, 0o666):
+        out.chmod(mode)
+        assert cli("capture", tmp_path / "image", "-f", "-o", out).code == 0
+        assert _mode(out) == mode
+        plain = tmp_path / "plain"
+        plain.touch()
+        plain.chmod(mode)
+        assert cli("merge", tmp_path / "list", "-f", "-o", plain).code == 0
+        assert _mode(plain) == mode
+    assert cli("merge", tmp_path / "list", "-o", tmp_path / "new").code == 0
+    assert _mode(tmp_path / "new") == 0o644
+    folder = tmp_path / "dir"
+    args = ["encode", tmp_path / "list", *PLACED, "--to", "segments", "-f", "-o", folder]
+    assert cli(*args).code == 0
+    folder.chmod(0o750)
+    assert cli(*args).code == 0
+    assert _mode(folder) == 0o750
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_private_file_is_never_anybody_s(tmp_path):
+    with output.file(str(tmp_path / "x"), private=True):
+        (part,) = tmp_path.iterdir()
+        assert _mode(part) == 0o600
+
+
+# memmap -o
+
+
+def test_memmap_writes_as_all_others_do(tmp_path, cli):
+    _inputs(tmp_path)
+    map_, out = tmp_path / "map", tmp_path / "out"
+    args = ["memmap", "--to", "iomem", map_]
+    assert cli(*args, "-o", "-").out == map_.read_text()
+    assert cli(*args, "-o", out).out == ""
+    assert out.read_text() == map_.read_text()
+    out.write_text("old")
+    got = cli(*args, "-o", out)
+    assert (got.code, got.out) == (2, "")
+    assert "--force" in got.err
+    assert out.read_text() == "old"
+    (tmp_path / "link").symlink_to("out")
+    assert cli(*args, "-f", "-o", tmp_path / "link").code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert out.read_text() == map_.read_text()
+    assert cli(*args, "-f", "-o", tmp_path).code == 2
+    assert cli(*args, "-o", tmp_path / "none" / "out").code == 3
+    assert cli("memmap", "/dev/zero", "-o", tmp_path / "more").code == 3
+    assert not (tmp_path / "more").exists()
+
+
+@pytest.mark.parametrize("force", [[], ["-f"]])
+@pytest.mark.parametrize("via", ["name", "link", "hard link"])
+def test_an_input_is_not_destroyed(via, force, tmp_path, cli):
+    _inputs(tmp_path)
+    for command, name in (("memmap", "map"), ("capture", "image")):
+        path = out = tmp_path / name
+        before = path.read_bytes()
+        if via != "name":
+            out = tmp_path / f"other-{name}"
+            (out.symlink_to if via == "link" else out.hardlink_to)(path)
+        got = cli(command, path, *force, "-o", out)
+        assert (got.code, got.out) == (2, "")
+        assert len(got.err.splitlines()) == 1
+        assert path.read_bytes() == before
+
+
+# Disks
+
+
+@pytest.mark.parametrize("name", ["file", "folder", "two files", "capture", "map"])
+def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
+    args, outputs = WRITING[name]
+    _inputs(tmp_path)
+    _old(tmp_path)
+    before = _state(tmp_path, outputs)
+
+    def full(_descriptor):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hwpkho.base.output.os.fsync", full)
+    monkeypatch.setattr("hwpkho.images.raw.sparse.write", lambda *_: full(0))
+    got = cli(*args)
+    assert (got.code, got.out) == (3, "")
+    assert re.fullmatch(r"hwpkho: (out|out\.dtb|dir): No space left on device\n", got.err)
+    assert _state(tmp_path, outputs) == before

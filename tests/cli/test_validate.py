@@ -1,0 +1,484 @@
+"""validate on the command line: the report, what counts, exit codes, several inputs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import registry
+from hwpkho.errors import InputError
+from hwpkho.judge import baseline
+from hwpkho.judge.accept import acceptance
+from hwpkho.judge.result import Finding, Ruling, Runs, Validation
+from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.paint import Paint
+from hwpkho.report.validate import text as validate_text
+from hwpkho.report.validate.formats import Context
+from tests.support import captures, provoking, replays
+from tests.support.handovers import Machine
+
+ALL_LOST = "all 4 pages will be forgotten"
+UNREAD_LOST = "every poisoned page will be forgotten"
+LOST = "arm64-4k-B-a-outside-ram-above"
+
+
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory, cli):
+    """Return a function that judges a replayed handover."""
+    base = tmp_path_factory.mktemp("replays")
+
+    def run(name, *options, memmap=True):
+        folder = base / name
+        if not folder.exists():
+            replays.unpack(name, base)
+        maps = ["--memmap", folder / "iomem.txt"] if memmap else []
+        told = replays.arguments(name)
+        if not memmap:
+            at = told.index("--iomem-of")
+            del told[at : at + 2]
+        return cli("validate", *told, *maps, folder / "memory", *options)
+
+    return run
+
+
+# The report
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("arm64-4k-B-good", "all 4 pages will be taken out of use"),
+        (LOST, "1 of 5 pages will be forgotten"),
+        ("arm64-4k-B-h-kernel-text", "1 of 5 pages will stay in use"),
+        ("arm64-4k-B-e-in-scratch-free", "1 of 5 pages may be used before the replay"),
+        ("arm64-4k-B-c-count-big-past-array", "the next kernel will panic on every boot"),
+        ("arm64-4k-B-i-next-outside", "the next kernel will panic at boot"),
+        (
+            "arm64-4k-B-k-compat-v3",
+            f"the next kernel will ignore the whole handover: {ALL_LOST}",
+        ),
+        (
+            "arm64-4k-B-d-version2",
+            f"the next kernel will drop the list, often silently: {UNREAD_LOST}",
+        ),
+        (
+            "arm64-4k-B-j-unpreserved-array",
+            f"the next kernel will most likely drop the list, often silently: {ALL_LOST}",
+        ),
+    ],
+)
+def test_the_sentence_stands_first(name, sentence, replay):
+    got = replay(name)
+    assert got.out.splitlines()[0].endswith(f": {sentence}")
+    assert replay(name, "--json").json["headline"] == sentence
+
+
+def test_report(replay):
+    got = replay(LOST)
+    assert got.code == 1
+    text = got.out
+    assert "  outcome   replay: " in text
+    assert re.search(r"not-ram +1  no memory there", text)
+    assert re.search(r"replays +4  taken out of use", text)
+    assert re.search(r"0x200000 +1  not-ram +- \(HP601\)  at 0x200000000", text)
+    assert re.search(r"0x1fe000000 ·+\?·+", text)
+    assert "  error   HP601 not-ram: 1 PFN is in no memory" in text
+    assert f"kernel: {registry()['HP601'].kernel[:40]}" in text
+    assert "memory by iomem (arm64)" in text
+    assert "\x1b" not in text
+
+
+def test_report_of_a_crash_says_why(replay):
+    text = replay("arm64-4k-B-c-count-big-past-array").out
+    assert "  outcome   crash: the next kernel panics" in text
+    assert re.search(
+        r"  because   count 516 is beyond .*\(HP301, measured on a real kernel\)", text
+    )
+
+
+def test_report_without_a_map(replay):
+    got = replay("arm64-4k-B-good", memmap=False)
+    assert got.code == 0
+    assert "no memory map says what becomes of all 4 pages" in got.out.splitlines()[0]
+    assert "the structure alone was judged" in got.out
+    document = replay("arm64-4k-B-good", "--json", memmap=False).json
+    assert [r["verdict"] for r in document["runs"]] == [None] * len(document["runs"])
+    assert document["summary"]["by_verdict"] == {}
+
+
+def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
+    made = Runs(pfn_set([p for a, b, _ in runs for p in range(a, b + 1)]))
+    rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
+    for first, last, number in runs:
+        made.add(first, last, rulings[number])
+    pfns = sum(b - a + 1 for a, b, _ in runs)
+    return Validation("case", page_size, "arm64", outcome, pfns, made, tuple(findings))
+
+
+def _report(v):
+    from hwpkho.judge.accept import Acceptance, apply
+
+    return "".join(validate_text.one(apply(v, Acceptance(), "case", (), ()), Context()))
+
+
+def test_report_is_bounded_and_shows_what_is_lost_first():
+    many = [(i * 4, i * 4, 0) for i in range(1000)]
+    lost = [(i * 4, i * 4, 1) for i in range(1000, 1005)]
+    text = _report(_judged(many + lost))
+    assert all(f"0x{a:x} " in text for a, _, _ in lost)
+    assert "and 1000 more runs that replay; --json has all" in text
+    text = _report(_judged([(i * 4, i * 4, 1) for i in range(1000)]))
+    assert "and 960 more runs; --json has all" in text
+    findings = [Finding("HP703", "error", "policy", f"{i}") for i in range(1000)]
+    text = _report(_judged(many[:1], findings))
+    assert "and 960 more findings; --json has all" in text
+    assert len(text.splitlines()) < 300
+
+
+def test_report_in_colour_says_the_same():
+    v = _judged([(1, 1, 0), (9, 9, 1)], [Finding("HP601", "error", "measured", "lost")])
+    from hwpkho.judge.accept import Acceptance, apply
+
+    result = apply(v, Acceptance(), "case", (), ())
+    (plain,) = validate_text.one(result, Context())
+    (coloured,) = validate_text.one(result, Context(Paint(on=True)))
+    assert "\x1b[1;31m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+@pytest.mark.parametrize(
+    ("v", "sentence"),
+    [
+        (_judged(outcome="absent", findings=[Finding("HP105", "note", "source", "")]),
+         "there is no list for the next kernel"),
+        (_judged([(1, 2, 0)], [Finding("HP212", "warning", "source", "")], "absent"),
+         "the next kernel will not look at the list: all 2 pages will be forgotten"),
+        (_judged(outcome=None), "the list is empty"),
+        (_judged(outcome=None, findings=[Finding("HP320", "warning", "source", "")]),
+         "what the next kernel will do cannot be told from this input"),
+        (_judged(outcome="replay"),
+         "the list is empty: nothing to take out of use, and the consumer trips"),
+        (_judged([(1, 1, 0)], outcome=None), "the one page would be taken out of use"),
+        (_judged(outcome="crash", findings=[Finding("HP307", "error", "source", "")]),
+         "the next kernel will panic at boot (read from its source, not measured)"),
+    ],
+)  # fmt: skip
+def test_other_sentences(v, sentence):
+    assert headline(v)[1] == sentence
+
+
+def test_sentence_without_loss():
+    runs = Runs(pfn_set([1, 5]))
+    runs.add(1, 1, Ruling("replays", None, "x"))
+    runs.add(5, 5, Ruling("retired", "HP606", "unusable"))
+    v = Validation("case", 4096, "x86_64", None, 2, runs, ())
+    assert headline(v) == (
+        "good", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
+    )  # fmt: skip
+
+
+def test_a_hole_beside_ram_is_in_nobodys_use():
+    """Not the kernel's, but no firmware sits there either."""
+    runs = Runs(pfn_set([1, 5]))
+    runs.add(1, 1, Ruling("replays", None, "x"))
+    runs.add(5, 5, Ruling("firmware", "HP610", "hole"))
+    v = Validation("case", 4096, "x86_64", None, 2, runs, ())
+    assert headline(v) == (
+        "warning", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
+    )  # fmt: skip
+
+
+# What counts
+
+
+def test_select_and_ignore(replay):
+    every = {f["code"] for f in replay(LOST, "--json").json["findings"]}
+    assert every == {"HP208", "HP601"}
+    for options, codes, code in (
+        (["--ignore", "HP601"], {"HP208"}, 0),
+        (["--ignore", "not-ram,HP2"], set(), 0),
+        (["--ignore", "hp6"], {"HP208"}, 0),
+        (["--select", "HP601"], {"HP601"}, 1),
+        (["--select", "HP6", "--select", "HP208"], {"HP208", "HP601"}, 1),
+        (["--select", "HP5"], set(), 0),
+        (["--select", "HP6", "--ignore", "HP601"], set(), 0),
+        (["--ignore", ""], {"HP208", "HP601"}, 1),
+    ):
+        got = replay(LOST, "--json", *options)
+        assert got.code == code, options
+        assert {f["code"] for f in got.json["findings"]} == codes
+        assert got.json["ok"] == (code == 0)
+        left = {s["code"]: s["by"] for s in got.json["suppressed"]}
+        assert set(left) == every - codes
+        assert got.json["summary"]["suppressed"] == len(left)
+        assert got.json["summary"]["errors"] == ("HP601" in codes)
+        # Verdicts are facts; only findings can be left out.
+        assert got.json["summary"]["by_verdict"] == {"replays": 4, "not-ram": 1}
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+@pytest.mark.parametrize("code", ["HP999", "nonsense", "HP601,HPX", "HP9"])
+def test_unknown_codes(option, code, replay):
+    got = replay(LOST, option, code)
+    assert (got.code, got.out) == (2, "")
+    assert len(got.err.splitlines()) == 1
+
+
+def test_fail_on(replay):
+    for name, codes in (
+        ("arm64-4k-B-good", {"error": 0, "warning": 0, "note": 1, "never": 0}),
+        ("arm64-4k-B-h-kernel-text", {"error": 0, "warning": 1, "note": 1, "never": 0}),
+        (LOST, {"error": 1, "warning": 1, "note": 1, "never": 0}),
+    ):
+        for level, code in codes.items():
+            assert replay(name, "--fail-on", level).code == code
+
+
+# Baselines
+
+
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        ('code = "HP601"\nreason = "x"', 0),
+        ('code = "hp601"\nreason = "x"\nfirst = 0x200000\nlast = 2097152', 0),
+        ('code = "HP601"\nreason = "x"\nfirst = 0x200001', 1),
+        ('code = "HP601"\nreason = "x"\nlast = 7', 1),
+        ('code = "HP601"\nreason = "x"\nphys = 0', 1),
+        ('code = "HP602"\nreason = "x"', 1),
+        ('code = "HP601"\nreason = "x"\ncase = "another"', 1),
+    ],
+)
+def test_baseline(entry, left, replay, tmp_path):
+    path = tmp_path / "accepted.toml"
+    path.write_text(f"[[accept]]\n{entry}\n")
+    got = replay(LOST, "--json", "--baseline", path)
+    assert got.json["summary"]["errors"] == left
+    assert got.code == left
+    stale = [f for f in got.json["findings"] if f["code"] == "HP705"]
+    assert len(stale) == (left and "another" not in entry)
+    if not left:
+        assert [s["reason"] for s in got.json["suppressed"]] == ["x"]
+
+
+def test_stale_entries_fail_only_where_notes_do(replay, tmp_path):
+    path = tmp_path / "accepted.json"
+    path.write_text(json.dumps({"accept": [{"code": "HP602", "reason": "gone\x1b[2J"}]}))
+    quiet = ("--baseline", path, "--ignore", "HP208")
+    assert replay("arm64-4k-B-good", *quiet).code == 0
+    assert replay("arm64-4k-B-good", *quiet, "--fail-on", "note").code == 1
+    assert replay("arm64-4k-B-good", *quiet, "--fail-on", "note", "--ignore", "HP705").code == 0
+    assert replay("arm64-4k-B-good", *quiet, "--fail-on", "note", "--select", "HP6").code == 0
+    assert "\x1b" not in replay("arm64-4k-B-good", *quiet).out
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[[accept]]\ncode = "HP601"\n', "entry 1: HP601 has no reason"),
+        ('[[accept]]\ncode = "HP601"\nreason = "  "\n', "entry 1: HP601 has no reason"),
+        ('[[accept]]\nreason = "x"\n', "entry 1: code must be one that hwpkho explain lists"),
+        ('[[accept]]\ncode = "HP6"\nreason = "x"\n', "entry 1: code must be one"),
+        ('[[accept]]\ncode = 5\nreason = "x"\n', "entry 1: code must be one"),
+        ('[[accept]]\ncode = "HP601"\nreason = "x"\nfirst = -1\n', "first must be an integer"),
+        ('[[accept]]\ncode = "HP601"\nreason = "x"\nlast = 1.5\n', "last must be an integer"),
+        ('[[accept]]\ncode = "HP601"\nreason = "x"\nphys = true\n', "phys must be an integer"),
+        ('[[accept]]\ncode = "HP601"\nreason = "x"\ncase = 1\n', "case must be text"),
+        ('[[accept]]\ncode = "HP601"\nreason = "x"\nuntil = 1\n', "unknown key until"),
+        ('[[accepted]]\ncode = "HP601"\n', "unknown key accepted"),
+        ('accept = "HP601"\n', "accept must be a list"),
+        ("accept = [1]\n", "entry 1: expected a table"),
+        ("no toml\n", "neither TOML nor JSON"),
+        ("{no json", "no JSON document"),
+        ("{" + '"accept":[' * 100000, "no JSON document"),
+        ("\xff\xfe", "neither TOML nor JSON"),
+    ],
+)
+def test_bad_baselines(text, says, replay, tmp_path):
+    path = tmp_path / "accepted"
+    path.write_bytes(text.encode("latin-1"))
+    got = replay(LOST, "--baseline", path)
+    assert (got.code, got.out) == (3, "")
+    assert says in got.err
+    assert len(got.err.splitlines()) == 1
+
+
+def test_baseline_that_is_none():
+    with pytest.raises(InputError, match="longer than"):
+        baseline.parse(bytes(baseline.MAX_SIZE + 1), "x")
+    with pytest.raises(InputError, match="No such file"):
+        acceptance(baseline_file="/nowhere/accepted.toml")
+    assert baseline.parse(b"", "x") == ()
+    assert baseline.parse(b'{"schema": "mine", "accept": []}', "x") == ()
+
+
+def test_write_baseline(replay, tmp_path):
+    path = tmp_path / "accepted.toml"
+    got = replay(LOST, "--write-baseline", path, "--reason", 'DIMM 3 is "out" \\ gone')
+    assert got.code == 1
+    (entry,) = baseline.parse(path.read_bytes(), "x")
+    assert (entry.code, entry.first, entry.last) == ("HP601", 0x200000, 0x200000)
+    assert entry.reason == 'DIMM 3 is "out" \\ gone'
+    assert replay(LOST, "--baseline", path).code == 0
+    # A file that is there is only replaced where it is the one that was read.
+    again = ("--write-baseline", path, "--reason", "more", "--fail-on", "note")
+    assert replay(LOST, *again).code == 2
+    assert replay(LOST, *again, "--baseline", path).code == 1
+    assert [e.code for e in baseline.parse(path.read_bytes(), "x")] == ["HP601", "HP208"]
+    assert replay(LOST, "--baseline", path, "--fail-on", "note").code == 0
+
+
+def test_written_baselines_are_read_back():
+    entries = (
+        baseline.Entry("HP601", "why", 1, (1 << 63) - 1, 0, "case: Ω '\""),
+        baseline.Entry("HP705", "because"),
+    )
+    assert baseline.parse(baseline.build(entries).encode(), "x") == entries
+    assert (
+        str(entries[0]) == "HP601, first 0x1, last 0x7fffffffffffffff, phys 0x0, case case: Ω '\""
+    )
+
+
+# Usage
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["x", "--batch", "y"],
+        ["x", "--jobs", "2"],
+        ["--batch", "x", "--jobs", "0"],
+        ["x", "--write-baseline", "y"],
+        ["x", "--reason", "y"],
+        ["x", "--write-baseline", "y", "--reason", " "],
+        ["x", "--format", "yaml"],
+        ["-", "--memmap", "-"],
+        ["x", "--max-fraction", "2"],
+        ["x", "--consumer-kho", "v5"],
+    ],
+)
+def test_wrong_usage(args, cli):
+    got = cli("validate", *args)
+    assert (got.code, got.out) == (2, "")
+    assert len(got.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("what", ["--boot", "--map"])
+def test_unknown_boot_or_map(what, replay):
+    got = replay(LOST, what, "9")
+    assert (got.code, got.out) == (2, "")
+
+
+def test_unreadable_input(cli, tmp_path):
+    for name, data in (("empty", b""), ("noise", bytes(range(1, 256)) * 9)):
+        (tmp_path / name).write_bytes(data)
+        got = cli("validate", "--json", tmp_path / name)
+        assert (got.code, got.out) == (3, "")
+        assert len(got.err.splitlines()) == 1
+    got = cli("validate", tmp_path / "nowhere")
+    assert got.code == 3
+
+
+def test_empty_list(cli, tmp_path):
+    (tmp_path / "list").write_text("# nothing\n")
+    got = cli("validate", "--json", tmp_path / "list")
+    assert got.code == 0
+    assert got.json["runs"] == []
+    assert got.json["headline"] == "the list is empty"
+
+
+def test_list_tells_that_its_page_size_was_taken(cli, tmp_path):
+    (tmp_path / "list").write_text("0x10\n")
+    got = cli("validate", "--json", tmp_path / "list")
+    assert any("page size 4096, taken because" in line for line in got.json["rests_on"])
+    got = cli("validate", "--json", tmp_path / "list", "--page-size", "64K")
+    assert got.json["page_size"] == 65536
+    assert not any("taken because" in line for line in got.json["rests_on"])
+
+
+def test_limits(cli, tmp_path):
+    args = provoking.listed(tmp_path, provoking.E820, "--json", pfns="0x5000-0x50ff 0x60000")
+    for option, limit, code in (
+        ("--max-pages", 257, 0), ("--max-pages", 256, 1), ("--max-pages", 0, 1),
+        ("--max-fraction", 0.001, 0), ("--max-fraction", 0.0004, 1),
+        ("--max-per-gib", 256, 0), ("--max-per-gib", 255, 1),
+    ):  # fmt: skip
+        got = cli("validate", *args, option, limit)
+        assert got.code == code, (option, limit)
+        assert got.json["summary"]["errors"] == code
+    (found,) = [f for f in got.json["findings"] if f["code"] == "HP703"]
+    assert (found["first"], found["last"]) == (0x5000, 0x50FF)
+
+
+def test_the_map_s_own_problems_are_findings(cli, tmp_path):
+    """A map that was cut off must not judge in silence."""
+    args = provoking.listed(tmp_path, provoking.E820 + "BIOS-e820: [mem 0x0000000090000000-0x00")
+    got = cli("validate", *args, "--json")
+    assert "HP507" in {f["code"] for f in got.json["findings"]}
+    assert cli("validate", *args, "--fail-on", "warning").code == 1
+
+
+def test_consumers(cli, tmp_path):
+    m = Machine()
+    m.handover(kho=3)
+    path = m.save(tmp_path)
+    for version, outcome in (
+        ("v1", "absent"),
+        ("v2", "absent"),
+        ("v3", "replay"),
+        ("v4", "refused"),
+    ):
+        got = cli("validate", "--json", path, "--consumer-kho", version)
+        assert got.json["outcome"] == outcome
+        assert got.code == (outcome == "refused")
+
+
+def test_role(cli, capture):
+    path = capture("x86-structv1-small-post")
+    out = cli("validate", "--json", path)
+    assert out.json["summary"]["pfns"] == len(
+        captures.truth("x86-structv1-small-post")["hwpoison_pfns"]
+    )
+    assert any("(out)" in line for line in out.json["rests_on"])
+    into = cli("validate", "--json", path, "--role", "in")
+    assert into.json["runs"] == []
+
+
+# explain
+
+
+def test_explain_one(cli):
+    by_id, by_name = cli("explain", "hp301"), cli("explain", "count-beyond-array")
+    assert by_id.out == by_name.out
+    assert by_id.out.startswith("HP301 count-beyond-array: error\n")
+    for label in ("found", "kernel", "advice", "case"):
+        assert f"\n  {label} " in by_id.out
+
+
+def test_explain_all(cli):
+    text = cli("explain").out
+    assert all(f"  {c.id}  {c.name} " in text for c in registry().values())
+
+
+@pytest.mark.parametrize("code", ["HP3", "HP999", "nonsense", "", "\x1b[2J"])
+def test_explain_unknown(code, cli):
+    got = cli("explain", code)
+    assert (got.code, got.out) == (2, "")
+    assert len(got.err.splitlines()) == 1
+    assert "\x1b" not in got.err
+    assert cli("explain", "--json", "--markdown").code == 2
+
+
+def test_explain_json(cli):
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(cli("schema", "explain").out)
+    Draft202012Validator.check_schema(schema)
+    for args, count in ((["HP601"], 1), ([], len(registry()))):
+        document = cli("explain", "--json", *args).json
+        Draft202012Validator(schema).validate(document)
+        assert len(document["codes"]) == count

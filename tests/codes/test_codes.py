@@ -1,0 +1,70 @@
+"""Every code is provoked by a case, and explained with one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hwpkho.codes import registry
+from hwpkho.codes.examples import EXAMPLES
+from tests.support import ROOT, captures, provoking, provoking_decode, replays
+
+
+def test_no_code_is_left_out():
+    assert set(registry()) == set(provoking_decode.CASES) | set(provoking.CASES)
+
+
+@pytest.mark.parametrize("code", sorted(provoking.CASES))
+def test_is_reported(code, tmp_path, cli):
+    got = cli("validate", "--json", *provoking.CASES[code](tmp_path))
+    assert got.code in (0, 1), got.err
+    found = [f for f in got.json["findings"] if f["code"] == code]
+    assert found, got.json["findings"]
+    assert all(f["message"] == " ".join(f["message"].split()) for f in found)
+    assert (got.code == 1) == any(f["severity"] == "error" for f in got.json["findings"])
+
+
+def test_the_page_of_codes_is_up_to_date(cli):
+    page = ROOT / "docs" / "codes.md"
+    same = page.read_text() == cli("explain", "--markdown").out
+    assert same, "run: hwpkho explain --markdown > docs/codes.md"
+
+
+def test_every_code_has_a_case():
+    assert set(EXAMPLES) == set(registry())
+    assert all(e.startswith(("Real: ", "Constructed: ")) for e in EXAMPLES.values())
+
+
+_NAMED = [
+    (code, name)
+    for code, example in EXAMPLES.items()
+    if example.startswith("Real: ")
+    for name in sorted({*replays.NAMES, *captures.NAMES}, key=lambda n: (len(n), n))
+    if re.search(rf"\b{re.escape(name)}(?![\w-])", example)
+]
+
+
+@pytest.mark.parametrize(("code", "name"), _NAMED)
+def test_real_cases_show_their_codes(code, name, tmp_path, cli, capture):
+    if name in replays.NAMES:
+        case = replays.unpack(name, tmp_path)
+        args = [case / "memory", "--memmap", case / "iomem.txt", *replays.arguments(name)]
+    elif "debugfs-kho" in EXAMPLES[code]:
+        args = [captures.CAPTURES / name / "debugfs-kho"]
+    else:
+        args = [capture(name)]
+        maps = captures.CAPTURES / name / "iomem.txt"
+        args += ["--memmap", maps] if maps.exists() else []
+    codes = set()
+    for role in ([], ["--role", "in"], ["--role", "out"]):
+        got = cli("validate", "--json", *args, *role)
+        if got.code in (0, 1):
+            codes |= {f["code"] for f in got.json["findings"]}
+    assert code in codes
+
+
+def test_no_real_case_goes_untested():
+    told = {code for code, example in EXAMPLES.items() if example.startswith("Real: ")}
+    # Of these the case is any capture or replay, or a board's device tree in fixtures.
+    assert told - {code for code, _ in _NAMED} == {"HP208", "HP554", "HP600"}

@@ -1,0 +1,633 @@
+"""capture: what is kept decodes and validates as the original does, and holds nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.commands import capture
+from hwpkho.errors import InputError, UsageError
+from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage
+from hwpkho.images.recorder import Recorder
+from hwpkho.inputs.case import read_case
+from hwpkho.live.machine import Live
+from tests.support import FIXTURES, captures
+from tests.support.handovers import Machine, Made, note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NAMES = sorted(p.name for p in (FIXTURES / "captures").iterdir() if p.is_dir())
+PFNS = [0x1000, 0x2222, 0x1001]
+
+
+def _decoded(cli: Callable[..., Any], *args: object) -> Any:
+    result = cli("decode", "--json", *args)
+    assert result.code in (0, 1), result.err
+    document = result.json
+    for handover in document["handovers"]:
+        del handover["source"]
+    return document
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_a_crop_says_what_the_original_says(
+    name: str, more: list[str], cli: Any, capture: Any, tmp_path: Path
+) -> None:
+    source, out = capture(name), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, *more).code == 0
+    assert _decoded(cli, out) == _decoded(cli, source)
+    plain = cli("validate", "--json", source)
+    again = cli("validate", "--json", out)
+    assert plain.code == again.code
+    assert plain.json == again.json
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_a_copy_of_debugfs(name: str, cli: Any, capture: Any, tmp_path: Path) -> None:
+    debugfs = FIXTURES / "captures" / name / "debugfs-kho"
+    if not debugfs.is_dir():
+        pytest.skip("this capture has no copy of debugfs")
+    out = tmp_path / "small.elf"
+    assert cli("capture", capture(name), debugfs, "-o", out).code == 0
+    assert _decoded(cli, out) == _decoded(cli, capture(name), debugfs)
+
+
+def _dirty(folder: Path, stale: int = 0x4141_4141_4141_4141) -> Path:
+    m = Machine(arch="arm64")
+    m.handover(PFNS, stale=stale)
+    m.put(b"SECRET" * 100)
+    return m.save(folder)
+
+
+def test_what_stands_past_the_count_is_not_kept(tmp_path: Path, cli: Any) -> None:
+    source, out = _dirty(tmp_path), tmp_path / "small.elf"
+    assert source.read_bytes().count(b"A" * 8) > 100
+    assert cli("capture", source, "-o", out, "--page-size", 4096).code == 0
+    assert b"A" * 8 not in out.read_bytes()
+    assert cli("capture", source, "-f", "-o", out, "--no-scrub", "--page-size", 4096).code == 0
+    assert out.read_bytes().count(b"A" * 8) > 100
+
+
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_other_pages_are_not_kept(tmp_path: Path, cli: Any, more: list[str]) -> None:
+    source, out = _dirty(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, "--page-size", 4096, *more).code == 0
+    assert b"SECRET" in source.read_bytes()
+    assert b"SECRET" not in out.read_bytes()
+
+
+def test_what_the_boot_loader_passed_on_is_kept(tmp_path: Path, cli: Any) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("0x50001\n0x50002\n")
+    made = tmp_path / "handover"
+    cli(
+        "encode", listed, "--at", "0x60000000", "--scratch", "0x50000000:0x4000000",
+        "--arch", "arm64", "--to", "segments", "-o", made,
+    )  # fmt: skip
+    out = tmp_path / "small.elf"
+    assert cli("capture", made, "-o", out).code == 0
+    document = _decoded(cli, out)
+    assert document == _decoded(cli, made)
+    assert document["handovers"][0]["scratch"]["areas"] == [[0x5000_0000, 0x400_0000]]
+
+
+def test_a_truncated_image_is_said_to_be_one(tmp_path: Path, cli: Any) -> None:
+    source = _dirty(tmp_path)
+    raw = source.read_bytes()
+    source.write_bytes(raw[: raw.index(b"SECRET")])
+    result = cli("capture", source, "-o", tmp_path / "small.elf", "--page-size", 4096)
+    assert result.code == 0
+    assert "not wrong any more" in result.err
+
+
+def test_refusals(tmp_path: Path, cli: Any, capture: Any) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("1\n")
+    out = tmp_path / "small.elf"
+    for args, code, word in (
+        ([listed, "-o", out], 3, "no memory image"),
+        ([FIXTURES / "captures/x86-empty/debugfs-kho", "-o", out], 3, "holds no memory"),
+        ([capture("x86-empty")], 2, "-o OUT"),
+        ([capture("x86-empty"), "-o", listed], 2, "exists"),
+    ):
+        result = cli("capture", *args)
+        assert (result.code, word in result.err) == (code, True), result.err
+        assert not out.exists()
+
+
+# --- a later generation ---------------------------------------------------------------------------
+
+
+@dataclass
+class Later:
+    """A running second kernel: its memory, what it must hand over, and what is free since."""
+
+    machine: Machine
+    incoming: Made
+    outgoing: Made
+    own: set[int]
+    before: dict[int, bytes]
+
+
+#: What stands in every page that is nobody's business.
+SECRET = b"/home/somebody/secret "
+AREAS = [(0x9000_0000, 0x100_0000)]
+
+
+def _used(m: Machine, rng: random.Random, targets: list[int]) -> bytes:
+    """Return a page as a running kernel uses it: words that lead to other pages, and text.
+
+    Some addresses are good, some odd, some none: read as a tracker or as chunks it leads through
+    all memory.
+    """
+    words = [rng.choice(targets) + rng.choice([0, 0, 0, 8, 0x1001]) for _ in range(40)]
+    words += [rng.getrandbits(64) for _ in range(rng.choice([0, 0, 4]))]
+    rng.shuffle(words)
+    page = struct.pack(f"<{len(words)}Q", *words) + SECRET * 3
+    return page.ljust(m.page_size, b"\0")
+
+
+def _later(arch: str, page_size: int, seed: int = 1, filler: int = 120) -> Later:
+    """Make a second generation, as arm64 with 16 KiB pages was seen: nothing freed is still there.
+
+    Beside it lies a guest's memory that holds what is looked for as well: a root FDT, a device tree
+    that hands something over, boot_params.
+    """
+    rng = random.Random(seed)
+    m = Machine(page_size, arch)
+    incoming = m.handover(PFNS, kexec_count=1, mark=lambda b: [*b, (0x20_0000_0000, 3)])
+    array = m.put(build_scratch(AREAS))
+    outgoing = m.handover([*PFNS, 0x3333], kexec_count=2)
+    if arch == "x86_64":
+        m.boot_data(incoming, AREAS)
+    else:
+        tree = _board(incoming, page_size, array).ljust(page_size, b"\0")
+        m.memory[AREAS[0][0] + 8 * page_size] = tree
+    others = [m.put() for _ in range(filler)]
+    freed = [*incoming.nodes, *incoming.chunks, *incoming.pages]
+    before = {at: m.memory[at] for at in freed}
+    for at in (*others, *freed):
+        m.memory[at] = _used(m, rng, [*others, *freed])
+    guest = Machine(page_size, arch, at=0x1_0000_0000)  # where it thinks that it is
+    inner = guest.handover([1], kexec_count=7)
+    guest.boot_data(inner, [(0x1000, 0x1000)])
+    guest.put(_board(inner, page_size, array))
+    for at, page in guest.memory.items():
+        m.memory[at - guest.at + 0x8000_0000] = page[:-64] + SECRET.ljust(64, b"\0")
+    own = {incoming.root, incoming.metadata, incoming.blob, outgoing.root, outgoing.metadata}
+    own |= {outgoing.blob, *outgoing.chunks, *outgoing.pages, *outgoing.nodes}
+    own |= {array, incoming.tracker}
+    own |= {at for at, page in m.memory.items() if page.startswith(build_scratch(AREAS))}
+    return Later(m, incoming, outgoing, own, before)
+
+
+def _board(made: Made, page_size: int, array: int) -> bytes:
+    """Return a device tree that hands ``made`` over."""
+    values = {
+        "linux,kho-fdt": struct.pack(">QQ", made.root, page_size),
+        "linux,kho-scratch": struct.pack(">QQ", array, 16 * len(AREAS)),
+        "bootargs": SECRET + b"\0",
+    }
+    chosen = fdt.Node("chosen", properties=[fdt.Property(n, v, 0) for n, v in values.items()])
+    cells = struct.pack(">I", 2)
+    return fdt.build(
+        fdt.Node(
+            "",
+            properties=[
+                fdt.Property("#address-cells", cells, 0),
+                fdt.Property("#size-cells", cells, 0),
+            ],
+            children=[chosen],
+        )
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_a_real_machine_only_its_own_pages_are_kept(
+    name: str, cli: Any, capture: Any, tmp_path: Path
+) -> None:
+    """Nothing of a consumed list but its blob; of a tracker that is gone a page without content."""
+    source, out = capture(name), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, "--no-scrub").code == 0
+    size = captures.truth(name)["page_size"]
+    own, gone = set(), set()
+    for h in _decoded(cli, source)["handovers"]:
+        root, w = h["root"], h["hwpoison"] or {}
+        own |= {root["phys"], root["memory_map"], (h["scratch"] or {}).get("array")}
+        own |= {s["phys"] for s in root["subtrees"]} | {*(w.get("chunks") or [])}
+        own |= {*(w.get("pages") or [])}
+        if h["tracker"] == "gone":
+            gone.add(root["memory_map"])
+        if any(p["code"] == "HP205" for p in h["problems"]):
+            own.add(max(start + len(d) for start, d in captures.segments(captures.elf(name))) - 1)
+    nodes = {
+        at for h in read_case([str(source)]).handovers if h.walk and h.tracker != "gone"
+        for at in h.walk.nodes
+    }  # fmt: skip
+    allowed = {at & -size for at in (*own, *nodes) if at is not None}
+    assert _pages(out, size) <= allowed
+    for start, data in captures.segments(out.read_bytes()):
+        for at in gone & set(range(start, start + len(data), size)):
+            assert not any(data[at - start : at - start + size])
+
+
+KERNELS = [("x86_64", 4096), ("arm64", 4096), ("arm64", 16384), ("arm64", 65536)]
+
+
+def _pages(core: Path, page_size: int) -> set[int]:
+    return {
+        page
+        for start, data in captures.segments(core.read_bytes())
+        for page in range(start & -page_size, start + len(data), page_size)
+    }
+
+
+@pytest.mark.parametrize(("arch", "page_size"), KERNELS)
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_of_a_later_generation_only_its_own_pages_are_kept(
+    arch: str, page_size: int, more: list[str], tmp_path: Path, cli: Any
+) -> None:
+    later = _later(arch, page_size)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    plain = ["--page-size", page_size]
+    result = cli("capture", source, "-o", out, *plain, *more)
+    assert result.code == 0, result.err
+    assert _pages(out, page_size) <= later.own
+    assert SECRET not in out.read_bytes()
+    document = _decoded(cli, source, *plain)
+    assert [h["role"] for h in document["handovers"]] == ["in", "out"]
+    assert [h["tracker"] for h in document["handovers"]] == ["gone", "complete"]
+    assert _decoded(cli, out) == document
+    assert cli("validate", "--json", out).json == cli("validate", "--json", source, *plain).json
+    kept = int(result.err.split()[-5])
+    assert kept == len(_pages(out, page_size))
+
+
+@pytest.mark.parametrize(("arch", "page_size"), KERNELS)
+def test_whole_pages_of_the_kernel_are_kept(
+    arch: str, page_size: int, tmp_path: Path, cli: Any
+) -> None:
+    """A page is there as a whole or not at all, whatever of it was read."""
+    source, out = _later(arch, page_size).machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out, "--page-size", page_size).code == 0
+    for start, data in captures.segments(out.read_bytes()):
+        assert not start % page_size
+        assert not len(data) % page_size
+
+
+def test_what_is_in_the_image_in_part_is_kept_in_part(tmp_path: Path, cli: Any) -> None:
+    later = _later("arm64", 65536)
+    root = later.outgoing.root
+    later.machine.memory[root] = later.machine.memory[root][:4096]
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    assert _decoded(cli, out) == _decoded(cli, source)
+    ends = {start: start + len(data) for start, data in captures.segments(out.read_bytes())}
+    assert ends[root] <= root + 4096
+
+
+def test_the_page_size_is_proven_without_keeping_the_proof(tmp_path: Path, cli: Any) -> None:
+    """Trackers are read with every page size that fits, and only one of them is right."""
+    later = _later("arm64", 16384)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    assert _pages(out, 16384) <= later.own
+    assert _decoded(cli, out) == _decoded(cli, source)
+
+
+@given(seed=st.integers(0, 1 << 16), kernel=st.sampled_from(KERNELS))
+@settings(max_examples=12)
+def test_whatever_stands_where_a_tracker_was(
+    seed: int, kernel: tuple[str, int], tmp_path: Path, cli: Any
+) -> None:
+    later = _later(*kernel, seed=seed, filler=20)
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    plain = ["--page-size", kernel[1]]
+    assert cli("capture", source, "-f", "-o", out, *plain).code == 0
+    assert _decoded(cli, out) == _decoded(cli, source, *plain)
+    assert _pages(out, kernel[1]) <= later.own
+    assert SECRET not in out.read_bytes()
+
+
+@pytest.mark.parametrize("which", [-1, -2])
+def test_a_tracker_that_was_reused_in_part_is_gone(which: int, tmp_path: Path, cli: Any) -> None:
+    """Its root still leads to other pages of it; one holds something else by now."""
+    later = _later("arm64", 4096)
+    nodes = later.incoming.nodes
+    kept = set(nodes) - {nodes[which]}
+    later.machine.memory.update({at: later.before[at] for at in kept})
+    source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
+    document = _decoded(cli, source)
+    assert [h["tracker"] for h in document["handovers"]] == ["gone", "complete"]
+    assert not [p for p in document["handovers"][0]["problems"] if p["severity"] == "error"]
+    assert cli("capture", source, "-o", out).code == 0
+    assert _decoded(cli, out) == document
+    assert _pages(out, 4096) <= later.own
+    assert SECRET not in out.read_bytes()
+
+
+def test_pages_that_were_passed_over_are_told_not_kept(tmp_path: Path, cli: Any) -> None:
+    later = _later("x86_64", 4096)
+    m = later.machine
+    copied = m.put(m.memory[later.outgoing.root])
+    older = m.handover([5], kexec_count=0)
+    source, out = m.save(tmp_path), tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    document = _decoded(cli, out)
+    assert document == _decoded(cli, source)
+    passed = {p["phys"] for p in document["handovers"][-1]["problems"] if p["code"] == "HP104"}
+    assert passed >= {copied, older.root}
+    assert not _pages(out, 4096) & {copied, older.root}
+    again = tmp_path / "again.elf"
+    assert cli("capture", out, "-o", again).code == 0
+    assert _decoded(cli, again) == document
+    assert _pages(again, 4096) == _pages(out, 4096)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_nothing_names_the_machine_that_made_it(
+    more: list[str], tmp_path: Path, cli: Any, capture: Any
+) -> None:
+    name = "x86-structv1-small-post"
+    folder = tmp_path / "of-somebody" / "kho"
+    shutil.copytree(FIXTURES / "captures" / name / "debugfs-kho", folder)
+    (folder / "out/sub_fdts/odd").write_bytes(b"")
+    (folder / "in/fdt").write_bytes(b"no FDT at all")
+    out = tmp_path / "small.elf"
+    result = cli("capture", capture(name), folder, "-o", out, *more)
+    assert result.code == 0, result.err
+    raw = out.read_bytes()
+    for word in ("of-somebody", str(tmp_path), str(capture(name)), os.uname().nodename):
+        assert word.encode() not in raw
+    document = _decoded(cli, out)
+    assert document == _decoded(cli, capture(name), folder)
+    told = [p["message"] for h in document["handovers"] for p in h["problems"]]
+    assert any("kho/out/sub_fdts/odd is empty" in text for text in told)
+    assert not any(str(tmp_path) in text for text in told)
+
+
+def test_nor_does_what_is_made_of_an_older_capture(tmp_path: Path, cli: Any, capture: Any) -> None:
+    """The first captures have the folder of the debugfs copy in their note."""
+    source, out = capture("arm64-4k-fdtv1-gen2"), tmp_path / "small.elf"
+    folder = "/lab/captures"
+    assert folder.encode() in source.read_bytes()
+    assert cli("capture", source, "-o", out).code == 0
+    assert folder.encode() not in out.read_bytes()
+    assert _decoded(cli, out) == _decoded(cli, source)
+    for path in (source, out):
+        for args in (
+            ["decode", path],
+            ["validate", path],
+            ["merge", path],
+            ["decode", "--json", path],
+        ):
+            result = cli(*args)
+            assert result.code in (0, 1)
+            assert folder not in result.out + result.err
+
+
+def test_the_size_of_the_root_fdt_that_was_handed_over_is_kept(tmp_path: Path, cli: Any) -> None:
+    m = Machine(16384, "arm64")
+    made = m.handover(PFNS, kexec_count=1)
+    told = {"kho_fdt": [made.root, 64], "kho_scratch": [0, 0], "page_size": 16384}
+    source = m.save(tmp_path, notes=note(b"HWPKHO", json.dumps(told).encode()))
+    out = tmp_path / "small.elf"
+    assert cli("capture", source, "-o", out).code == 0
+    first, second = (cli("validate", "--json", path) for path in (source, out))
+    assert first.json == second.json
+    assert first.json["outcome"] == "refused"
+
+
+def test_an_architecture_that_was_told_is_kept(tmp_path: Path, cli: Any) -> None:
+    """A raw image has none; the capture of it does."""
+    m = Machine(4096, "arm64", gap=0)
+    m.handover(PFNS, kexec_count=1)
+    source = tmp_path / "memory.bin"
+    source.write_bytes(b"".join(page for _, page in sorted(m.memory.items())))
+    out = tmp_path / "small.elf"
+    spec = f"{source}@0x40000000"
+    assert cli("capture", spec, "--arch", "arm64", "--page-size", 4096, "-o", out).code == 0
+    assert [h["arch"] for h in _decoded(cli, out)["handovers"]] == ["arm64"]
+
+
+# --- the note -------------------------------------------------------------------------------------
+
+TEXTS = st.none() | st.text(max_size=20)
+NUMBERS = st.integers(0, (1 << 64) - 1)
+COPIES = st.builds(
+    DebugfsCopy,
+    st.text(max_size=9),
+    st.sampled_from(["in", "out", None]),
+    st.none() | st.binary(max_size=40),
+    st.dictionaries(st.text(max_size=9), st.binary(max_size=40), max_size=2),
+    st.none() | st.lists(st.tuples(NUMBERS, NUMBERS), max_size=2).map(tuple),
+    st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    st.lists(st.text(max_size=9), max_size=2).map(tuple),
+)
+WORDS = st.builds(BootWords, NUMBERS, st.none() | NUMBERS, NUMBERS, NUMBERS, st.booleans())
+PASSED = st.builds(
+    PassedPage, NUMBERS, st.text(max_size=9), st.sampled_from(["error", "warning", "note"])
+)
+NOTES = st.builds(
+    CaptureNote,
+    st.sampled_from([None, 4096, 16384, 65536]),
+    TEXTS,
+    st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS),
+    st.none() | NUMBERS,
+    st.lists(WORDS, max_size=2).map(tuple),
+    st.lists(PASSED, max_size=2).map(tuple),
+    st.lists(COPIES, max_size=2).map(tuple),
+    TEXTS,
+)
+
+
+@given(NOTES)
+def test_a_note_round_trips(made: CaptureNote) -> None:
+    assert CaptureNote.parse(made.build()) == made
+
+
+@given(NOTES, st.data())
+def test_a_damaged_note_is_refused_or_read(made: CaptureNote, data: st.DataObject) -> None:
+    document = json.loads(made.build())
+    key = data.draw(st.sampled_from(sorted(document)))
+    document[key] = data.draw(
+        st.sampled_from([7, -1, "x", [], [1], {}, [[]], [{}], 1.5, True, [{"role": "x"}]])
+    )
+    try:
+        read = CaptureNote.parse(json.dumps(document).encode())
+    except InputError:
+        return
+    assert CaptureNote.parse(read.build()) == read
+
+
+def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:
+    m = Machine(arch="arm64")
+    m.handover(PFNS)
+    path = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", b'{"schema": 1}'))
+    result = cli("decode", path)
+    assert result.code == 3
+    assert "HWPKHO-CAPTURE note" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_page_that_is_there_in_part_stays_so(tmp_path: Path) -> None:
+    from hwpkho.images.overlay import PieceSource
+
+    inner = PieceSource("pieces", [(0x1000, b"abcdefgh"), (0x3000, bytes(4096))])
+    recorder = Recorder(inner)
+    recorder.read(0x1000, 2)
+    recorder.read(0x1004, 4)
+    recorder.read(0x3FF8, 8)
+    assert recorder.read(0x2000, 4) is None
+    kept = [(phys, b"".join(parts)) for phys, parts in recorder.kept(4096, scrub=True)]
+    assert kept == [(0x1000, b"ab"), (0x1004, b"efgh"), (0x3000, bytes(4096))]
+
+
+# --- a running kernel -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path: Path, capture: Any) -> Path:
+    """A file system that looks like that of a machine which was captured."""
+    name = "x86-structv1-small-post"
+    root = tmp_path / "root"
+    given = FIXTURES / "captures" / name
+    shutil.copytree(given / "debugfs-kho", root / "sys/kernel/debug/kho")
+    (root / "proc").mkdir()
+    shutil.copy(capture(name), root / "proc/kcore")
+    (root / "proc/cmdline").write_text("console=ttyS0\n")
+    (root / "proc/iomem").write_text("00001000-0fffffff : System RAM\n")
+    return root
+
+
+def test_a_running_kernel(root: Path, tmp_path: Path, cli: Any, capture: Any) -> None:
+    out = tmp_path / "live.elf"
+    made = capture_running(root, out)
+    assert made.pages < 100
+    expected = _decoded(cli, capture("x86-structv1-small-post"), root / "sys/kernel/debug/kho")
+    found = _decoded(cli, out)
+    lists = [[h["hwpoison"]["pfns"] for h in d["handovers"]] for d in (found, expected)]
+    assert lists[0] == lists[1]
+
+
+def test_its_memory_map_is_read(root: Path, tmp_path: Path, cli: Any) -> None:
+    out, map_ = tmp_path / "live.elf", root / "proc/iomem"
+    shutil.copy(FIXTURES / "captures/x86-structv1-small-post/iomem.txt", map_)
+    capture_running(root, out)
+    shown = cli("memmap", "--json", out)
+    assert shown.code == 0, shown.err
+    (carried,) = shown.json["maps"]
+    assert (shown.json["form"], shown.json["arch"]) == ("capture", "x86_64")
+    assert carried["entries"] == cli("memmap", "--json", map_).json["maps"][0]["entries"]
+    by_capture = cli("validate", "--json", out, "--memmap", out)
+    assert by_capture.code in (0, 1), by_capture.err
+    assert by_capture.json == cli("validate", "--json", out, "--memmap", map_).json
+
+
+def test_a_core_without_a_memory_map_is_told(tmp_path: Path, cli: Any, capture: Any) -> None:
+    out = tmp_path / "small.elf"
+    assert cli("capture", capture("x86-empty"), "-o", out).code == 0
+    for path, words in ((out, "was cropped"), (capture("x86-empty"), "is a memory image")):
+        result = cli("memmap", path)
+        assert result.code == 3
+        assert words in result.err
+        assert "/proc/iomem" in result.err
+    m = Machine(arch="arm64")
+    m.put(b"memory")
+    bad = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", b"[]"))
+    result = cli("memmap", bad)
+    assert result.code == 3
+    assert "HWPKHO-CAPTURE note: malformed" in result.err
+
+
+def test_an_iomem_without_end_is_refused(root: Path) -> None:
+    (root / "proc/iomem").write_bytes(b"\n" * ((1 << 20) + 1))
+    with pytest.raises(InputError, match="/proc/iomem: more than 1048576 bytes"):
+        Live(root, 4096)
+
+
+def capture_running(root: Path, out: Path) -> capture.Captured:
+    return capture.running(Live(root, 4096), str(out))
+
+
+def test_setup_data_tells_the_incoming_one(root: Path, tmp_path: Path) -> None:
+    entry = root / "sys/kernel/boot_params/setup_data/0"
+    entry.mkdir(parents=True)
+    (entry / "type").write_text("0xa\n")
+    (entry / "data").write_bytes(struct.pack("<4Q", 0x1000, 4096, 0x2000, 48))
+    (told,) = Live(root, 4096).handed()
+    assert (told.fdt_addr, told.scratch_addr, told.scratch_size) == (0x1000, 0x2000, 48)
+
+
+def test_chosen_tells_the_incoming_one(root: Path) -> None:
+    chosen = root / "proc/device-tree/chosen"
+    chosen.mkdir(parents=True)
+    (chosen / "linux,kho-fdt").write_bytes(struct.pack(">QQ", 0x1000, 4096))
+    assert Live(root, 4096).handed() == []
+    (chosen / "linux,kho-scratch").write_bytes(struct.pack(">QQ", 0x2000, 48))
+    (told,) = Live(root, 4096).handed()
+    assert (told.fdt_addr, told.scratch_addr, told.scratch_size) == (0x1000, 0x2000, 48)
+
+
+def test_dev_mem_where_there_is_no_kcore(root: Path, tmp_path: Path, capture: Any) -> None:
+    image = capture("x86-structv1-small-post")
+    (root / "proc/kcore").unlink()
+    live = Live(root, 4096)
+    with pytest.raises(InputError, match=r"kcore.*; .*mem"):
+        live.memory()
+    (root / "dev").mkdir()
+    memory = bytearray(1 << 20)
+    memory[0x1000:0x1004] = b"abcd"
+    (root / "dev/mem").write_bytes(memory)
+    (root / "proc/iomem").write_text("00001000-000fffff : System RAM\n")
+    source = Live(root, 4096).memory()
+    assert bytes(source.read(0x1000, 4) or b"") == b"abcd"
+    assert source.read(0, 4) is None
+    assert image.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda r: shutil.rmtree(r / "sys/kernel/debug"), "is debugfs there"),
+        (lambda r: shutil.rmtree(r / "sys/kernel/debug/kho"), "mount -t debugfs"),
+        (lambda r: (r / "sys/kernel/debug/kho").rename(r / "sys/kernel/debug/x"), "kho=on"),
+        (lambda r: (r / "proc/kcore").unlink(), "kcore"),
+    ],
+)
+def test_the_reason_is_told(
+    root: Path, tmp_path: Path, spoil: Callable[[Path], object], reason: str
+) -> None:
+    spoil(root)
+    with pytest.raises(InputError, match=reason):
+        capture_running(root, tmp_path / "live.elf")
+    assert not (tmp_path / "live.elf").exists()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_permission_denied(root: Path, tmp_path: Path) -> None:
+    (root / "sys/kernel/debug").chmod(0)
+    with pytest.raises(InputError, match="needs root"):
+        capture_running(root, tmp_path / "live.elf")
+
+
+def test_an_output_that_is_in_the_way(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "live.elf"
+    out.write_text("precious")
+    with pytest.raises(UsageError, match="exists"):
+        capture_running(root, out)
+    assert out.read_text() == "precious"

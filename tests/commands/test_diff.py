@@ -1,0 +1,257 @@
+"""diff: captures before and after a kexec, chains with losses, and what sets must obey."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages.sets import compare, fate, lives
+from hwpkho.badpages.text import build_text
+from hwpkho.base.listing import Listing, of_runs
+from hwpkho.base.pfnset import pfn_set
+from tests.support import captures
+
+PFNS = st.lists(st.integers(0, 200) | st.integers(0, 2**40), max_size=60)
+RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20).map(
+    lambda x: of_runs((first, first + more) for first, more in x)
+)
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """Return a function that writes lists and gives their paths."""
+
+    def write(*contents: list[int]) -> list[str]:
+        paths = []
+        for number, pfns in enumerate(contents):
+            path = tmp_path / f"list{number}.txt"
+            path.write_text(build_text(pfns) or "# empty\n")
+            paths.append(str(path))
+        return paths
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x86-structv1-small", "x86-structv1-small-post"),
+        ("x86-structv1-small", "x86-structv1-small-in-early"),
+        ("x86-structv1-small-in-early", "x86-structv1-small-in-late"),
+        ("x86-fdtv1-small", "x86-fdtv1-small-post"),
+    ],
+)
+def test_the_list_survives_a_kexec(before, after, capture, cli):
+    result = cli("diff", "--json", capture(before), capture(after))
+    assert result.code == 0, result.err
+    assert result.json["added"] == result.json["removed"] == []
+    assert result.json["common"] == len(captures.truth(before)["hwpoison_pfns"])
+
+
+def test_a_consumed_list_is_said_to_be_and_what_to_do_instead(capture, cli):
+    result = cli("diff", capture("x86-structv1-small-post"))
+    assert result.code == 3
+    assert not result.out
+    assert "consumed" in result.err
+    assert "hwpkho diff BEFORE AFTER" in result.err
+
+
+def test_both_sides_of_one_capture_where_the_list_is_not_consumed(capture, cli):
+    """Caught before the consumer ran: the outgoing handover has no list yet."""
+    result = cli("diff", "--json", capture("x86-structv1-small-in-late"))
+    assert result.code == 1
+    want = sorted(captures.truth("x86-structv1-small-in-late")["hwpoison_pfns"])
+    assert result.json["removed"] == want
+
+
+def test_one_handover_alone_is_no_pair(capture, cli):
+    result = cli("diff", capture("x86-structv1-small"))
+    assert (result.code, result.out) == (3, "")
+    assert "before the kexec and one after" in result.err
+
+
+def test_removed_comes_first_and_the_summary_is_one_line(lists, cli):
+    before, after = lists([1, 2, 3, 9], [2, 3, 4])
+    result = cli("diff", before, after)
+    assert result.code == 1
+    lines = [x.split()[0] for x in result.out.splitlines() if x.startswith("  ")]
+    assert lines == ["removed", "removed", "added"]
+    assert "back in circulation" in result.out
+    assert cli("diff", "--summary", before, after).out == "2 removed, 1 added, 2 kept\n"
+    assert cli("diff", "--plain", before, after).out == "-0x1\n-0x9\n+0x4\n"
+
+
+def test_a_long_report_says_how_much_it_leaves_out(lists, cli):
+    before, after = lists(range(0, 200, 2), [])
+    out = cli("diff", before, after).out
+    shown = out.count("back in circulation\n")
+    assert f"removed … and {100 - shown} more runs; --plain has them all" in out
+    assert 0 < shown < 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        ([1], [1, 2], {"removed": 0, "added": 1, "any": 1}),
+        ([1, 2], [1], {"removed": 1, "added": 0, "any": 1}),
+        ([2, 1, 1], [1, 2], {"removed": 0, "added": 0, "any": 0}),
+    ],
+)
+def test_what_fails_a_job(old, new, codes, lists, cli):
+    before, after = lists(old, new)
+    for fail_on, code in codes.items():
+        assert cli("diff", "--fail-on", fail_on, before, after).code == code
+
+
+def test_a_map_tells_lost_from_never_was_ram(lists, tmp_path, cli):
+    iomem = tmp_path / "iomem"
+    iomem.write_text("00100000-1fffffff : System RAM\n")
+    before, after = lists([0x200, 0x999999], [])
+    result = cli("diff", before, after, "--memmap", iomem, "--json")
+    verdicts = {r["first"]: r["verdict"] for r in result.json["removed_runs"]}
+    assert verdicts == {0x200: "replays", 0x999999: "not-ram"}
+    text = cli("diff", before, after, "--memmap", iomem).out
+    assert "LOST" in text
+    assert "never was RAM" in text
+
+
+def _verdicts(runs):
+    return [(p, r["verdict"]) for r in runs for p in range(r["first"], r["last"] + 1)]
+
+
+@pytest.mark.parametrize("before_size", [4096, 16384])
+def test_an_added_page_is_judged_by_the_handover_it_was_added_to(before_size, lists, tmp_path, cli):
+    """One page in scratch and one of the handover itself: to validate that is not free RAM."""
+    iomem = tmp_path / "iomem"
+    iomem.write_text("40000000-7fffffff : System RAM\n")
+    new = [0x14000, 0x18000, 0x10200]
+    (listed,) = lists(new)
+    after = tmp_path / "after.elf"
+    made = cli(
+        "encode", listed, "--page-size", 16384, "--arch", "arm64", "--at", "0x60000000",
+        "--scratch", "0x50000000:0x4000000", "-o", after,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    before = tmp_path / "before.json"
+    lost = 0x4444_4000 // before_size
+    before.write_text(
+        json.dumps({"schema": "hwpkho.list/1", "page_size": before_size, "pfns": [lost]})
+    )
+    judged = cli("validate", "--json", after, "--memmap", iomem, "--next-cmdline", "").json
+    result = cli("diff", "--json", before, after, "--memmap", iomem)
+    parts = 16384 // before_size
+    want = {p * parts + k: v for p, v in _verdicts(judged["runs"]) for k in range(parts)}
+    found = dict(_verdicts(result.json["added_runs"]))
+    assert found == {p: v for p, v in want.items() if p in result.json["added"]}
+    assert set(found.values()) == {"replays", "scratch"}
+    assert dict(_verdicts(result.json["removed_runs"])) == {lost: "replays"}
+
+
+def test_injected_losses_in_a_chain_are_all_found(lists, cli):
+    generations = [
+        [1, 2, 3, 4, 5],
+        [1, 2, 3, 4, 5, 6],
+        [1, 3, 4, 5, 6],
+        [1, 2, 3, 5, 7],
+    ]
+    result = cli("diff", "--json", *lists(*generations))
+    assert result.code == 1
+    assert result.json["schema"] == "hwpkho.diff-chain/1"
+    fates = {p: x["fate"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
+    assert fates == {
+        1: "kept",
+        2: "came back",
+        3: "kept",
+        4: "lost",
+        5: "kept",
+        6: "appeared and lost",
+        7: "appeared",
+    }
+    assert [s["removed"] for s in result.json["steps"]] == [[], [2], [4, 6]]
+
+
+def test_a_chain_of_handovers_is_found_out_completely(tmp_path, cli):
+    """Generations that encode made, in each of which something else was lost or found."""
+    rng = random.Random(7)
+    first = set(rng.sample(range(1 << 20), 700))
+    generations = [first]
+    for _ in range(4):
+        old = generations[-1]
+        lost = set(rng.sample(sorted(old), 9))
+        found = set(rng.sample(range(1 << 20, 1 << 21), 5)) | set(rng.sample(sorted(first), 2))
+        generations.append(old - lost | found)
+    paths = []
+    for number, pfns in enumerate(generations, 1):
+        listed, image = tmp_path / f"{number}.txt", tmp_path / f"{number}.elf"
+        listed.write_text(build_text(rng.sample(sorted(pfns), len(pfns))))
+        made = cli(
+            "encode", listed, "--at", "0x200000000", "--no-scratch", "--kexec-count", number,
+            "--revision", ("struct-v1", "fdt-v1")[number % 2], "-o", image,
+        )  # fmt: skip
+        assert made.code == 0, made.err
+        paths.append(image)
+    result = cli("diff", "--json", *paths)
+    assert result.code == 1, result.err
+    assert [c["kexec_count"] for c in result.json["cases"]] == [1, 2, 3, 4, 5]
+    for step, (old, new) in zip(result.json["steps"], pairwise(generations), strict=True):
+        assert (step["removed"], step["added"]) == (sorted(old - new), sorted(new - old))
+    told = {p: x["seen"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
+    assert told == {p: [p in g for g in generations] for g in generations for p in g}
+
+
+def test_lists_of_other_page_sizes_convert_without_loss_or_not_at_all(tmp_path, cli):
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 65536, "pfns": [2]}))
+    small.write_text("\n".join(map(hex, range(32, 48))))
+    assert cli("diff", large, small).code == 0
+    small.write_text("\n".join(map(hex, range(32, 47))))
+    result = cli("diff", large, small, "--json")
+    assert result.json["removed"] == [47]
+    small.write_text("2")
+    assert cli("diff", large, small, "--page-size", "65536").code == 0
+    small.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[32, 46]]}))
+    result = cli("merge", large, small, "--to-page-size", "65536")
+    assert result.code == 3
+    assert "15 of the 16" in result.err
+
+
+@given(PFNS.map(Listing) | RANGES, PFNS.map(Listing) | RANGES)
+def test_the_two_directions_mirror_and_applying_a_diff_gives_the_other_list(a, b):
+    there, back = compare(a, b), compare(b, a)
+    assert list(there.added) == list(back.removed)
+    assert list(there.removed) == list(back.added)
+    assert there.common == back.common
+    assert set(a) - set(there.removed.listing()) | set(there.added.listing()) == set(b)
+
+
+@given(st.lists(PFNS, min_size=1, max_size=5))
+def test_lives_say_of_each_pfn_in_which_cases_it_was(cases):
+    found = lives(list(map(pfn_set, cases)))
+    told = {p: x.seen for x in found for p in range(x.first, x.last + 1)}
+    assert told == {
+        p: sum(1 << n for n, case in enumerate(cases) if p in case) for case in cases for p in case
+    }
+    assert all(a.last < b.first for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("seen", "name"),
+    [
+        (0b111, "kept"),
+        (0b001, "lost"),
+        (0b100, "appeared"),
+        (0b101, "came back"),
+        (0b010, "appeared and lost"),
+    ],
+)
+def test_fates(seen, name):
+    assert fate(seen, 3) == name
+
+
+def test_a_fate_over_four_generations():
+    assert fate(0b0101, 4) == "came back and lost"

@@ -1,0 +1,313 @@
+"""merge: unions of captures and lists, and what unions must obey."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from hwpkho.badpages.text import build_text
+from hwpkho.commands.merge import MergeOptions, merge
+from hwpkho.judge.options import ValidateOptions
+from tests.support import captures
+
+LISTS = st.lists(
+    st.lists(st.integers(0, 99) | st.integers(0, 2**52), max_size=40).map(lambda x: array("Q", x)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """Return a function that writes lists and gives their paths."""
+
+    def write(*contents: list[int]) -> list[str]:
+        paths = []
+        for number, pfns in enumerate(contents):
+            path = tmp_path / f"list{number}.txt"
+            path.write_text(build_text(pfns) or "# empty\n")
+            paths.append(str(path))
+        return paths
+
+    return write
+
+
+def test_captures_of_two_machines(capture, cli):
+    names = ("x86-luo", "x86-structv1-small-post")
+    result = cli("merge", "--json", *map(capture, names))
+    assert result.code == 0, result.err
+    want = set().union(*(captures.truth(n)["hwpoison_pfns"] for n in names))
+    assert result.json["pfns"] == sorted(want)
+    assert [c["entries"] for c in result.json["cases"]] == [14, 37]
+
+
+def test_a_merged_handover_holds_the_merged_list(capture, tmp_path, cli):
+    out = tmp_path / "merged.elf"
+    result = cli(
+        "merge", capture("x86-luo"), capture("x86-structv1-small"), "--to", "elf",
+        "--ram", "0x10000000:16M", "--no-scratch", "-o", out,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    listed = cli("merge", capture("x86-luo"), capture("x86-structv1-small")).out
+    assert cli("decode", "--pfns", out).out == listed
+
+
+def test_text_order_duplicates_and_exclusion(lists, cli):
+    a, b, c = lists([9, 1, 1], [5, 9], [5])
+    assert cli("merge", a, b).out == "0x1\n0x5\n0x9\n"
+    assert "2 duplicates dropped" in cli("merge", a, b).err
+    assert cli("merge", "--first-seen", a, b).out == "0x9\n0x1\n0x5\n"
+    assert cli("merge", a, b, "--exclude", c).out == "0x1\n0x9\n"
+    assert cli("merge", "--intersect", a, b).out == "0x9\n"
+
+
+def test_provenance_is_text_that_reads_back_and_json(lists, cli):
+    a, b = lists([1, 2, 3], [3, 4])
+    text = cli("merge", "--provenance", a, b).out
+    assert text == "0x1-0x2  # 0\n0x3  # 0 1\n0x4  # 1\n"
+    told = cli("merge", "--provenance", "--json", a, b).json["provenance"]
+    assert told == [
+        {"first": 1, "last": 2, "cases": [0]},
+        {"first": 3, "last": 3, "cases": [0, 1]},
+        {"first": 4, "last": 4, "cases": [1]},
+    ]
+
+
+#: Every kind of memory that a map of x86 tells apart, a page or more of each.
+E820 = """\
+[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000001fffffff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000020000000-0x0000000020000fff] unusable
+[    0.000000] BIOS-e820: [mem 0x0000000020001000-0x0000000020001fff] reserved
+[    0.000000] BIOS-e820: [mem 0x0000000020002000-0x0000000020002fff] ACPI data
+[    0.000000] BIOS-e820: [mem 0x0000000100000000-0x00000001ffffffff] persistent (type 7)
+"""
+#: PFN → verdict by it.
+KINDS = {
+    0x10: "in-use", 0x200: "replays", 0x20000: "retired", 0x20001: "firmware",
+    0x20002: "firmware", 0x100000: "device", 0x999999: "not-ram",
+}  # fmt: skip
+NOT_OURS = ("not-ram", "firmware", "device")
+
+
+@pytest.fixture
+def e820(tmp_path):
+    path = tmp_path / "dmesg.txt"
+    path.write_text(E820)
+    return path
+
+
+def _verdicts(runs):
+    return {p: r["verdict"] for r in runs for p in range(r["first"], r["last"] + 1)}
+
+
+@pytest.mark.parametrize(
+    ("name", "map_"),
+    [
+        ("x86-luo", "sys-firmware-memmap"),
+        ("x86-luo", "iomem.txt"),
+        ("x86-structv1-small-post", "sys-firmware-memmap"),
+        ("arm64-4k-A", "iomem.txt"),
+        ("arm64-64k-B", "iomem.txt"),
+    ],
+)
+def test_bad_ram_of_a_capture_is_kept_whoever_sits_on_it(name, map_, capture, tmp_path, cli):
+    memmap = captures.CAPTURES / name / map_
+    merged = cli("merge", capture(name), "--memmap", memmap, "--json").json
+    listed = tmp_path / "list.json"
+    listed.write_text(json.dumps(merged | {"pfns": captures.truth(name)["hwpoison_pfns"]}))
+    arch = captures.truth(name)["arch"]
+    judged = cli("validate", "--json", listed, "--memmap", memmap, "--arch", arch).json
+    verdicts = _verdicts(judged["runs"])
+    assert merged["pfns"] == [p for p, v in verdicts.items() if v not in NOT_OURS]
+    assert _verdicts(merged["not_replaying"]) == {
+        p: v for p, v in verdicts.items() if v != "replays"
+    }
+    assert _verdicts(merged["left_out"]) == {p: v for p, v in verdicts.items() if v in NOT_OURS}
+
+
+def test_only_what_is_no_memory_or_not_the_kernels_is_left_out_and_said(lists, e820, cli):
+    (a,) = lists(KINDS)
+    result = cli("merge", a, "--memmap", e820)
+    assert result.out == "0x10\n0x200\n0x20000\n"
+    assert "left out by the memory map: 2 firmware, 1 device, 1 not-ram" in result.err
+    assert "kept though not replaying: 1 in-use, 1 retired" in result.err
+    told = cli("merge", a, "--memmap", e820, "--json")
+    document = told.json
+    assert document["pfns"] == [0x10, 0x200, 0x20000]
+    assert _verdicts(document["not_replaying"]) == {
+        p: v for p, v in KINDS.items() if v != "replays"
+    }
+    assert _verdicts(document["left_out"]) == {p: v for p, v in KINDS.items() if v in NOT_OURS}
+    assert "left out by the memory map: 2 firmware, 1 device, 1 not-ram" in told.err
+
+
+def test_only_what_replays_or_everything_on_demand(lists, e820, cli):
+    (a,) = lists(KINDS)
+    only = cli("merge", a, "--memmap", e820, "--replayable-only", "--json").json
+    assert only["pfns"] == [0x200]
+    assert only["left_out"] == only["not_replaying"]
+    kept = cli("merge", a, "--memmap", e820, "--keep-all", "--json").json
+    assert kept["pfns"] == sorted(KINDS)
+    assert kept["left_out"] == []
+    assert kept["kept_all"]
+    assert kept["not_replaying"] == only["not_replaying"]
+    without = cli("merge", a, "--json").json
+    assert without["left_out"] is without["not_replaying"] is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--keep-all"], ["--replayable-only"], ["--keep-all", "--replayable-only", "--memmap", "x"]],
+)
+def test_options_that_nothing_reads_are_wrong_usage(options, lists, cli):
+    (a,) = lists([1])
+    result = cli("merge", a, *options)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_what_the_map_does_not_tell_is_kept_and_said(lists, e820, cli):
+    """Where a line of the map is damaged nobody knows what there is."""
+    e820.write_text(E820.replace("[mem 0x0000000020001000-0x0000000020001fff]", "[mem 0x00000@@"))
+    (a,) = lists([0x200, 0x20001, 0x999999])
+    result = cli("merge", a, "--memmap", e820, "--json")
+    assert result.json["pfns"] == [0x200, 0x20001]
+    assert _verdicts(result.json["not_replaying"]) == {0x20001: None, 0x999999: "not-ram"}
+    assert _verdicts(result.json["left_out"]) == {0x999999: "not-ram"}
+    assert "1 PFN lies where lines of the map are lost or damaged: kept" in result.err
+    told = cli("merge", a, "--memmap", e820).err
+    assert "kept though not replaying: 1 of which the map does not tell" in told
+    only = cli("merge", a, "--memmap", e820, "--json", "--replayable-only")
+    assert only.json["pfns"] == [0x200]
+    assert "1 not-ram, 1 of which the map does not tell" in only.err
+
+
+def test_entries_are_those_of_the_source_list(lists, tmp_path, e820, cli):
+    """Neither repeats, nor what is left out, nor another page size change what a case listed."""
+    large = tmp_path / "large.json"
+    large.write_text(
+        json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [0x80, 0x80]})
+    )
+    (a,) = lists([0x200, 0x200, 0x999999])
+    document = cli("merge", a, large, "--exclude", a, "--memmap", e820, "--json").json
+    assert [c["entries"] for c in document["cases"]] == [3, 2]
+    assert document["pfns"] == [0x201, 0x202, 0x203]
+
+
+def test_a_made_handover_is_told_as_encode_tells_it(lists, tmp_path, cli):
+    (a,) = lists([0x200, 0x300])
+    out, same = tmp_path / "merged.elf", tmp_path / "encoded.elf"
+    where = ["--at", "0x60000000", "--scratch", "0x50000000:0x4000000", "--to", "elf", "--json"]
+    merged = cli("merge", a, *where, "-o", out)
+    assert merged.code == 0, merged.err
+    assert merged.json["handover"] == cli("encode", a, *where, "-o", same).json["handover"]
+    assert out.read_bytes() == same.read_bytes()
+    schema = cli("schema", "merge").json
+    Draft202012Validator.check_schema(schema)
+    for document in (merged.json, cli("merge", a, "--json").json):
+        assert not list(Draft202012Validator(schema).iter_errors(document))
+    assert cli("merge", a, "--json").json["handover"] is None
+
+
+def test_a_handover_is_never_asked_for_in_vain(lists, cli):
+    """--json alone prints the list; with --to something is to be made, and needs a place."""
+    (a,) = lists([0x200])
+    result = cli("merge", a, "--json", "--to", "elf", "--at", "0x60000000", "--no-scratch")
+    assert (result.code, result.out) == (2, "")
+    assert "-o OUT" in result.err
+
+
+def test_provenance_in_large_pages_tells_how_to_read_it(tmp_path, cli):
+    large = tmp_path / "large.json"
+    large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [1]}))
+    result = cli("merge", large, "--provenance")
+    assert result.out == "0x1  # 0\n"
+    assert "read it with --page-size 16384" in result.err
+
+
+@given(
+    pfns=st.lists(st.sampled_from(sorted(KINDS)) | st.integers(0, 0x20003), max_size=20),
+)
+def test_nothing_is_lost_but_what_is_told(pfns, e820, tmp_path, cli):
+    listed = tmp_path / "list.txt"
+    listed.write_text(build_text(pfns) or "# empty\n")
+    document = cli("merge", listed, "--memmap", e820, "--json").json
+    left_out = _verdicts(document["left_out"])
+    assert sorted([*document["pfns"], *left_out]) == sorted(set(pfns))
+    assert set(left_out.values()) <= set(NOT_OURS)
+    assert left_out.items() <= _verdicts(document["not_replaying"]).items()
+
+
+def test_what_is_kept_between_what_is_not_stays(lists, tmp_path, cli):
+    iomem = tmp_path / "iomem"
+    iomem.write_text("00100000-001fffff : System RAM\n00300000-003fffff : System RAM\n")
+    (a,) = lists([0x150, 0x250, 0x350, 0x450])
+    document = cli("merge", a, "--memmap", iomem, "--json").json
+    assert document["pfns"] == [0x150, 0x350]
+    assert [r["first"] for r in document["left_out"]] == [0x250, 0x450]
+
+
+def test_nothing_is_overwritten_and_nothing_is_half_written(lists, tmp_path, cli):
+    a, b = lists([1], [2])
+    out = tmp_path / "out.txt"
+    out.write_text("mine")
+    result = cli("merge", a, b, "-o", out)
+    assert (result.code, out.read_text()) == (2, "mine")
+    result = cli("merge", a, tmp_path / "none", "-o", out, "--force")
+    assert (result.code, out.read_text()) == (3, "mine")
+    assert cli("merge", a, b, "-o", out, "--force").code == 0
+    assert out.read_text() == "0x1\n0x2\n"
+
+
+def test_page_sizes_convert_to_the_smallest(tmp_path, cli):
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [1]}))
+    small.write_text("0x20")
+    result = cli("merge", large, small, "--json")
+    assert (result.json["page_size"], result.json["pfns"]) == (4096, [4, 5, 6, 7, 0x20])
+    assert "converted from pages of 16384 bytes to 4096" in result.err
+
+
+def test_a_merged_document_is_an_input_again(lists, tmp_path, cli):
+    a, b = lists([1, 2], [3])
+    document = tmp_path / "merged.json"
+    document.write_text(cli("merge", "--json", a, b).out)
+    assert cli("diff", document, a, b, "--json").json["cases"][0]["pfns"] == 3
+
+
+def _written(folder, lists):
+    paths = []
+    for number, pfns in enumerate(lists):
+        path = folder / f"drawn{number}.txt"
+        path.write_text(build_text(pfns) or "# empty\n")
+        paths.append(str(path))
+    return paths
+
+
+@given(LISTS)
+def test_a_merge_is_commutative_associative_and_idempotent(tmp_path_factory, lists):
+    folder = tmp_path_factory.mktemp("lists")
+    options = MergeOptions(ValidateOptions())
+    paths = _written(folder, lists)
+    whole = merge(paths, options).pfns.tolist()
+    assert whole == sorted(set().union(*lists))
+    assert merge(paths[::-1], options).pfns.tolist() == whole
+    (again,) = _written(folder, [whole])
+    assert merge([again, *paths[1:], again], options).pfns.tolist() == whole
+
+
+@given(LISTS)
+def test_first_seen_keeps_the_order_and_loses_nothing(tmp_path_factory, lists):
+    paths = _written(tmp_path_factory.mktemp("lists"), lists)
+    flat = [p for x in lists for p in x]
+    how = MergeOptions(ValidateOptions(), in_order=True)
+    assert merge(paths, how).pfns.tolist() == list(dict.fromkeys(flat))
+    shared = merge(paths, replace(how, intersect=True)).pfns.tolist()
+    assert set(shared) == set.intersection(*(set(x) for x in lists))
+    assert shared == sorted(shared, key=flat.index)

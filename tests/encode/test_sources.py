@@ -1,0 +1,207 @@
+"""encode from other handovers and with memory maps: what it takes, leaves, and refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from hwpkho.abi import kho as root
+from hwpkho.encode.request import MAX_SUBTREE
+from tests.support import FIXTURES, captures
+from tests.support.handovers import Machine
+
+PLACED = ("--at", "0x60000000", "--scratch", "0x50000000:64M", "--json")
+FDT = bytes.fromhex("d00dfeed") + (999).to_bytes(4, "big")
+
+
+@pytest.fixture
+def keep(cli, tmp_path):
+    """Return a function that changes a handover's subtree and copies it with --keep-subtrees."""
+
+    def run(change, *args, name="LUO", data=b"luo-v5\0", kho=4):
+        machine = Machine()
+        made = machine.handover(subtrees=[(name, data)], kho=kho)
+        refs = [change(s) if s.name == name else s for s in made.subtrees]
+        raw = root.build(root.VERSIONS[kho], made.tracker, refs)
+        machine.memory[made.root] = raw.ljust(4096, b"\0")
+        path = machine.save(tmp_path)
+        out = tmp_path / "out"
+        result = cli("encode", path, *PLACED, "-o", out, "--keep-subtrees", "-f", *args)
+        assert result.code == 0, result.err
+        names = [s["name"] for s in result.json["handover"]["root"]["subtrees"]]
+        return names, " ".join(result.json["notes"])
+
+    return run
+
+
+def test_a_subtree_is_kept(keep):
+    assert keep(lambda s: s) == (
+        ["hwpoison", "LUO", "kexec-metadata"],
+        "of kept subtrees only the blobs are copied, not the memory they point to: LUO",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": 0}, "0 bytes"),
+        ({"size": 2**64 - 1}, "18446744073709551615 bytes"),
+        ({"size": MAX_SUBTREE + 1}, "16777217 bytes"),
+        ({"size": MAX_SUBTREE}, "is not in the image"),
+        ({"phys": 0x1234_5000}, "0x12345000 is not in the image"),
+        ({"phys": 2**64 - 1}, "is not in the image"),
+        ({"name": "L\x1b[2J"}, "subtree L\\x1b[2J is left out: no name"),
+        ({"name": "kexec-metadata"}, "a second one of that name"),
+    ],
+)
+def test_a_hostile_subtree_is_left_out(keep, change, words):
+    names, notes = keep(lambda s: s._replace(**change))
+    assert names == ["hwpoison", "kexec-metadata"]
+    assert words in notes
+
+
+def test_a_subtree_without_a_size(keep):
+    names, notes = keep(lambda s: s, kho=2)
+    assert names == ["hwpoison", "kexec-metadata"]
+    assert "subtree LUO is left out: its size is not known" in notes
+    names, _ = keep(lambda s: s, kho=2, data=FDT + bytes(2000))
+    assert names == ["hwpoison", "LUO", "kexec-metadata"]
+
+
+def test_a_broken_subtree(cli, tmp_path):
+    machine = Machine()
+    made = machine.handover(subtrees=[("LUO", b"luo-v5\0")])
+    page = machine.memory[made.root]
+    machine.memory[made.root] = page.replace(b"preserved-data", b"preserved-dat_")
+    result = cli("encode", machine.save(tmp_path), *PLACED, "-o", tmp_path / "out")
+    assert result.code == 3  # the hwpoison subtree is broken as well
+    assert "HP204" in result.err
+
+
+def test_kexec_metadata_is_kept_byte_for_byte(cli, tmp_path):
+    machine = Machine()
+    made = machine.handover(kexec_count=4)
+    blob = b"\1\0\0\0" + b"7.3.4-\xff\0garbage".ljust(65, b"!") + b"\4\0\0\0"
+    machine.write(made.metadata, blob)
+    out = tmp_path / "out"
+    args = ("encode", machine.save(tmp_path), *PLACED, "-o", out, "-f")
+    document = cli(*args, "--keep-subtrees").json
+    assert document["handover"]["kexec_metadata"] == {
+        "previous_release": "7.3.4-\\xff",
+        "kexec_count": 4,
+    }
+    at = document["handover"]["root"]["subtrees"][1]["phys"]
+    assert dict(captures.segments(out.read_bytes()))[0x6000_0000][at - 0x6000_0000 :][:73] == blob
+    # Unless something else is asked for.
+    document = cli(*args, "--keep-subtrees", "--kexec-count", "9").json
+    assert document["handover"]["kexec_metadata"]["kexec_count"] == 9
+    document = cli(*args, "--keep-subtrees", "--no-kexec-metadata").json
+    assert document["handover"]["kexec_metadata"] is None
+    assert cli(*args).json["handover"]["kexec_metadata"]["previous_release"] == "hwpkho"
+    # A blob that is no kexec-metadata is a subtree like others.
+    machine.write(made.metadata, b"\2")
+    machine.save(tmp_path)
+    document = cli(*args, "--keep-subtrees").json
+    assert document["handover"]["kexec_metadata"] is None
+    assert document["handover"]["root"]["subtrees"][1]["name"] == "kexec-metadata"
+
+
+def test_kexec_metadata_from_a_file(cli, tmp_path):
+    (tmp_path / "list").write_text("1")
+    (tmp_path / "blob").write_bytes(b"\1\0\0\0" + b"6.6.6".ljust(65, b"\0") + b"\7\0\0\0")
+    given = f"kexec-metadata={tmp_path / 'blob'}"
+    args = ("encode", tmp_path / "list", *PLACED, "-o", tmp_path / "out", "--subtree", given)
+    result = cli(*args, "--kexec-count", "1")
+    assert result.code == 2
+    assert "of that name already" in result.err
+    document = cli(*args).json
+    assert document["handover"]["kexec_metadata"] == {"previous_release": "6.6.6", "kexec_count": 7}
+
+
+def test_a_page_size_that_nothing_tells(cli):
+    debugfs = captures.CAPTURES / "x86-structv1-small" / "debugfs-kho"
+    result = cli("encode", debugfs, "--to", "list")
+    assert result.code == 3
+    assert len(result.err.splitlines()) == 1
+
+
+@pytest.fixture
+def mapped(cli, tmp_path):
+    """Return a function that encodes with the memory map of a real machine."""
+
+    def run(*args, name="arm64-4k-B", pfns="1"):
+        (tmp_path / "list").write_text(pfns)
+        iomem = captures.CAPTURES / name / "iomem.txt"
+        return cli(
+            "encode", tmp_path / "list", "--memmap", iomem, "--json", "-o", tmp_path / "out",
+            "--arch", "arm64" if "arm64" in name else "x86_64", *args,
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_place_in_the_maps_ram(mapped):
+    document = mapped("--no-scratch").json
+    text = (captures.CAPTURES / "arm64-4k-B" / "iomem.txt").read_text()
+    ram = [
+        tuple(int(n, 16) for n in line.split(" : ")[0].split("-"))
+        for line in text.splitlines()
+        if line.endswith(": System RAM") and not line.startswith(" ")
+    ]
+    for start, size in document["handover"]["extents"]:
+        assert any(a <= start and start + size - 1 <= b for a, b in ram)
+
+
+def test_what_lies_outside_the_maps_ram(mapped):
+    for args, words in (
+        (("--no-scratch", "--ram", "0x1000:0x1000"), "--ram 0x1000:0x1000 lies outside"),
+        (("--scratch", "0x1000:0x1000"), "--scratch 0x1000:0x1000 lies outside"),
+        (("--no-scratch", "--at", "0x1000"), "lies outside the RAM given"),
+    ):
+        result = mapped(*args)
+        assert (result.code, result.out) == (2, "")
+        assert words in result.err
+
+
+def test_low_memory_of_x86_is_not_used(mapped):
+    result = mapped("--no-scratch", name="x86-structv1-small")
+    assert all(start >= 1 << 20 for start, _ in result.json["handover"]["extents"])
+
+
+def test_ram_from_address_zero(cli, tmp_path):
+    """Boards have RAM from 0 on: all of it but page 0 is there to use."""
+    (tmp_path / "list").write_text("1")
+    dtb = FIXTURES / "memmaps-binary" / "hisilicon-hi6220-hikey.dtb"
+    args = ("--memmap", dtb, "--no-scratch", "--ram", "0:64K", "-o", tmp_path / "out", "--json")
+    result = cli("encode", tmp_path / "list", "--arch", "arm64", *args)
+    assert result.code == 0, result.err
+    # Frame 0 means nowhere, frame 1 is poisoned.
+    assert result.json["handover"]["extents"] == [[0x2000, 0xB000]]
+
+
+def test_standard_output_may_be_a_file_that_others_append_to(tmp_path):
+    (tmp_path / "list").write_text("1")
+    out = tmp_path / "out"
+    out.write_bytes(b"before")
+    command = [
+        sys.executable, "-m", "hwpkho", "encode", str(tmp_path / "list"), "--at", "1G",
+        "--no-scratch", "--capacity", "4096", "-o",
+    ]  # fmt: skip
+    with out.open("ab") as appended:
+        subprocess.run([*command, "-"], stdout=appended, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, check=True)
+    assert out.read_bytes() == b"before" + (tmp_path / "whole").read_bytes()
+    assert subprocess.run([*command, "/dev/null"], capture_output=True, check=False).returncode == 0
+
+
+def test_zero_pages_are_holes(cli, tmp_path):
+    (tmp_path / "list").write_text("1")
+    out = tmp_path / "out"
+    cli("encode", tmp_path / "list", *PLACED, "--capacity", "8000000", "-o", out)
+    status = out.stat()
+    assert status.st_size > 8_000_000 * 8
+    if status.st_blocks * 512 > status.st_size // 2:
+        pytest.skip("this file system has no holes")
+    assert cli("decode", "--pfns", out).out == "0x1\n"

@@ -1,0 +1,54 @@
+"""A debugfs copy beside a memory image: joined where it is of the same handover, or refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwpkho.abi import fdt
+from hwpkho.errors import InputError
+from hwpkho.inputs.case import read_case
+from tests.support.handovers import Machine
+
+PFNS = [0x1000, 0x2222, 0x1001]
+
+
+def _debugfs(folder, m, made, cut=None):
+    side = folder / "kho" / "out"
+    (side / "sub_fdts").mkdir(parents=True)
+    raw = m.memory[made.root]
+    (side / "fdt").write_bytes(raw[: cut or fdt.totalsize(raw)])
+    (side / "sub_fdts" / "hwpoison").write_bytes(m.memory[made.blob][:32])
+    (side / "sub_fdts" / "kexec-metadata").write_bytes(m.memory[made.metadata][:73])
+    return str(folder / "kho")
+
+
+@pytest.mark.parametrize("cut", [40, 56, 60, 72, 90, 100, 200, None])
+def test_a_copy_cut_anywhere_is_joined_with_its_memory(cut, tmp_path):
+    m = Machine()
+    made = m.handover(PFNS, kexec_count=1)
+    copy = _debugfs(tmp_path, m, made, cut)
+    (h,) = read_case([copy, str(m.save(tmp_path))]).handovers
+    assert (h.role, h.root.phys, list(h.hwpoison.pfns)) == ("out", made.root, PFNS)
+
+
+def test_a_copy_of_another_machine_of_the_same_generation(tmp_path):
+    other = Machine(at=0x9000_0000)
+    copy = _debugfs(tmp_path, other, other.handover(PFNS, kexec_count=1))
+    m = Machine()
+    m.handover(PFNS, kexec_count=1)
+    with pytest.raises(InputError, match="after 1 kexecs: not one machine"):
+        read_case([copy, str(m.save(tmp_path))])
+
+
+def test_a_copy_whose_blob_is_something_else_in_memory(tmp_path):
+    m = Machine()
+    older = m.handover(PFNS, kexec_count=1)
+    newer = m.handover(PFNS, kexec_count=2)
+    copy = _debugfs(tmp_path, m, newer)
+    for phys in (newer.root, newer.metadata):
+        del m.memory[phys]
+    assert len(read_case([copy, str(m.save(tmp_path))]).handovers) == 2
+    m.poke(newer.blob + 8, "<Q", 2)
+    with pytest.raises(InputError, match="hwpoison differs from what is at its address"):
+        read_case([copy, str(m.save(tmp_path))])
+    assert older.root != newer.root

@@ -1,0 +1,253 @@
+"""Sources of physical memory against a plain picture of the same memory."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.errors import InputError, ReadError
+from hwpkho.images.elf import open_elf
+from hwpkho.images.files import FileBytes
+from hwpkho.images.overlay import CombinedSource, PieceSource
+from hwpkho.images.raw import open_raw
+from hwpkho.inputs.case import read_case
+from tests.support.handovers import Machine, elf, note
+
+PAGE = 4096
+MAGIC = b"magic!"
+
+
+def _of(tmp_path_factory, load, name="x"):
+    path = tmp_path_factory.getbasetemp() / f"source-{name}-{os.getpid()}"
+    path.write_bytes(elf(load))
+    return open_elf(FileBytes(str(path)))
+
+
+def _picture(load):
+    """Return the memory byte by byte; of two pieces the one that starts lower counts."""
+    held, end = {}, 0
+    for start, data in sorted(load, key=lambda p: p[0]):
+        held |= {at: byte for at, byte in enumerate(data, start) if at >= end}
+        end = max(end, start + len(data))
+    return held
+
+
+PIECES = st.lists(
+    st.tuples(st.integers(0, 600), st.integers(1, 200)).map(
+        lambda p: (0x10000 + p[0], bytes((p[0] + i) % 251 for i in range(p[1])))
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(PIECES, st.integers(0x10000 - 10, 0x10000 + 900), st.integers(0, 300))
+def test_reads_and_extents(tmp_path_factory, load, phys, size):
+    source = _of(tmp_path_factory, load)
+    held = _picture(load)
+    data = source.read(phys, size)
+    wanted = [held.get(a) for a in range(phys, phys + size)]
+    if None in wanted:
+        assert data is None
+    elif size:
+        assert data is not None
+        assert list(data) == wanted
+    covered = {a for start, n in source.extents() for a in range(start, start + n)}
+    assert covered == set(held)
+    spans = list(source.extents())
+    assert spans == sorted(spans)
+    assert all(a + n < b for (a, n), (b, _) in pairwise(spans))
+    source.close()
+
+
+@given(
+    st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.integers(0, 3), st.integers(0, 999)
+)
+def test_magics_are_found_at_page_starts(tmp_path_factory, pages, decoys, cut, skew):
+    image = bytearray(PAGE * 41)
+    for page in pages:
+        image[page * PAGE : page * PAGE + len(MAGIC)] = MAGIC
+    for page in decoys:
+        image[page * PAGE + 8 : page * PAGE + 8 + len(MAGIC)] = MAGIC
+    at = cut * 10 * PAGE + 2000 * (cut > 0)
+    load = [(PAGE, bytes(image[:at])), (PAGE + at, bytes(image[at:]))]
+    path = tmp_path_factory.getbasetemp() / f"magics-{os.getpid()}"
+    path.write_bytes(elf(load, skew=skew))
+    source = open_elf(FileBytes(str(path)))
+    assert list(source.find_pages(MAGIC)) == [PAGE * (1 + p) for p in sorted(pages)]
+    source.close()
+    image[: len(MAGIC)] = MAGIC if 0 in pages else b"another!"[: len(MAGIC)]
+    source = _of(tmp_path_factory, [(PAGE, bytes(image))])
+    assert list(source.find_pages(MAGIC, b"another!"[: len(MAGIC)])) == [
+        PAGE * (1 + p) for p in sorted({0, *pages})
+    ]
+    source.close()
+
+
+def test_a_magic_across_two_segments_is_none(tmp_path_factory):
+    source = _of(tmp_path_factory, [(PAGE, MAGIC[:3]), (PAGE + 3, MAGIC[3:].ljust(100))])
+    assert list(source.find_pages(MAGIC)) == []
+    assert source.read(PAGE, 6) == MAGIC
+
+
+# --- several images
+
+
+def test_combined(tmp_path_factory):
+    first = _of(tmp_path_factory, [(PAGE, b"a" * PAGE), (3 * PAGE, MAGIC.ljust(PAGE))], "a")
+    second = _of(tmp_path_factory, [(2 * PAGE, b"b" * PAGE), (3 * PAGE, MAGIC.ljust(PAGE))], "b")
+    both = CombinedSource([first, second])
+    assert both.read(PAGE, 2 * PAGE) == b"a" * PAGE + b"b" * PAGE
+    assert both.read(PAGE + 100, 2 * PAGE) == b"a" * 3996 + b"b" * PAGE + MAGIC.ljust(100)
+    assert both.read(PAGE, 4 * PAGE) is None
+    assert both.read(0, 10) is None
+    assert list(both.find_pages(MAGIC)) == [3 * PAGE]
+    assert list(both.extents()) == [(PAGE, 3 * PAGE)]
+    assert both.name == f"{first.name}, {second.name}"
+    assert both.read(PAGE, PAGE) == b"a" * PAGE
+    both.close()
+
+
+def test_combined_extents_with_gaps(tmp_path_factory):
+    first = _of(tmp_path_factory, [(PAGE, bytes(10)), (9 * PAGE, bytes(10))], "a")
+    second = _of(tmp_path_factory, [(PAGE + 5, bytes(10)), (5 * PAGE, bytes(1))], "b")
+    both = CombinedSource([first, second])
+    assert list(both.extents()) == [(PAGE, 15), (5 * PAGE, 1), (9 * PAGE, 10)]
+
+
+def test_combined_images_that_disagree(tmp_path_factory):
+    first = _of(tmp_path_factory, [(PAGE, b"a" * PAGE)], "a")
+    second = _of(tmp_path_factory, [(PAGE, b"b" * PAGE)], "b")
+    with pytest.raises(InputError, match="different bytes at 0x1000"):
+        CombinedSource([first, second]).read(PAGE, 1)
+
+
+def test_pieces():
+    source = PieceSource("x", [(2 * PAGE, MAGIC), (PAGE, b"abc"), (2 * PAGE + 1, MAGIC)])
+    assert source.read(PAGE + 1, 2) == b"bc"
+    assert source.read(PAGE + 1, 3) is None
+    assert source.read(0, 1) is None
+    assert list(source.find_pages(MAGIC)) == [2 * PAGE]
+    assert list(source.extents()) == [(PAGE, 3), (2 * PAGE, 6), (2 * PAGE + 1, 6)]
+
+
+# --- files
+
+
+def _feed(pipe, data):
+    with os.fdopen(pipe, "wb") as into:
+        into.write(data)
+
+
+def test_a_pipe_that_was_handed_over_is_spooled():
+    """As ``<(xz -dc core.xz)`` gives one."""
+    m = Machine()
+    m.handover()
+    out, into = os.pipe()
+    feeder = threading.Thread(target=_feed, args=(into, m.elf()))
+    feeder.start()
+    (h,) = read_case([f"/dev/fd/{out}"]).handovers
+    feeder.join()
+    os.close(out)
+    assert h.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
+
+
+def test_a_file_is_read_where_it_is_asked_for(tmp_path):
+    m = Machine(arch="x86_64")
+    m.handover()
+    path = m.save(tmp_path)
+    (h,) = read_case([str(path)]).handovers
+    assert h.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
+    with FileBytes(str(path)) as file:
+        assert bytes(file.read(1, 3)) == b"ELF"
+        assert bytes(file.read(-1, 3)) == b""
+        assert bytes(file.read(1 << 63, 3)) == b""
+        assert bytes(file.read(file.size - 1, 3)) == path.read_bytes()[-1:]
+        assert list(file.data_ranges()) == [(0, file.size)]
+
+
+@pytest.mark.parametrize("blocks", [0, 8])
+def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
+    """A hole of /proc/kcore or /dev/mem; a disk that fails."""
+
+    def refuse(*_args, **_options):
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "x"
+    path.write_bytes(b"data")
+    status = list(path.stat())
+    monkeypatch.setattr("hwpkho.images.files.SMALL", 0)
+    monkeypatch.setattr(
+        "hwpkho.images.files.os.fstat",
+        lambda _fd: os.stat_result(status, {"st_blocks": blocks}),
+    )
+    with FileBytes(str(path)) as file:
+        monkeypatch.setattr("hwpkho.images.files.os.pread", refuse)
+        if blocks:
+            with pytest.raises(ReadError, match="Input/output error at offset 0x0"):
+                file.read(0, 4)
+        else:
+            assert bytes(file.read(0, 4)) == b""
+
+
+def test_a_file_system_without_holes(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise OSError(22, "Invalid argument")
+
+    m = Machine()
+    m.handover()
+    path = m.save(tmp_path)
+    monkeypatch.setattr("hwpkho.images.files.os.lseek", refuse)
+    (h,) = read_case([str(path)]).handovers
+    assert h.tracker == "complete"
+
+
+def test_directories_and_missing_files(tmp_path):
+    for path, word in ((tmp_path, "Is a directory"), (tmp_path / "no", "No such file")):
+        with pytest.raises(InputError, match=word):
+            FileBytes(str(path))
+    (tmp_path / "empty").write_bytes(b"")
+    with pytest.raises(InputError, match="is empty"):
+        open_raw(str(tmp_path / "empty"), 0)
+
+
+# --- boot_params in a large image
+
+
+@pytest.mark.parametrize("told", ["note", "page", None])
+def test_boot_params_of_a_large_image(told, tmp_path):
+    """Only the kernel's own data are looked through, where VMCOREINFO tells where they are.
+
+    QEMU puts none into its dumps unless the guest gave it away; the page is in memory all the same.
+    """
+    m = Machine(arch="x86_64", at=0x200_0000)
+    made = m.handover()
+    m.boot_data(made, [(1 << 33, 1 << 24)])
+    base = 0x100_0000
+    text = f"SYMBOL(_stext)={0xFFFFFFFF81000000:x}\nNUMBER(phys_base)=0\n".encode()
+    if told == "page":
+        m.put(b"OSRELEASE=7.3.4\n" + text.replace(b"=0", b"=-1073741824"))  # of an older kernel
+        m.put(b"OSRELEASE=7.3.4\n" + text)
+        m.put(b"OSRELEASE=7.3.4\n")
+    image = bytearray(max(a + len(b) for a, b in m.memory.items()) - base)
+    for phys, data in m.memory.items():
+        image[phys - base : phys - base + len(data)] = data
+    head = elf([(base, bytes(image)), (1 << 32, b"")], "x86_64",
+               notes=note(b"VMCOREINFO", text) if told == "note" else b"")  # fmt: skip
+    # The second segment is a hole of 80 MiB at the end of the file.
+    filler = 80 << 20
+    phdr = 64 + 2 * 56
+    patched = bytearray(head)
+    struct.pack_into("<QQ", patched, phdr + 32, filler, filler)
+    path = tmp_path / "memory"
+    path.write_bytes(patched)
+    with path.open("r+b") as file:
+        file.truncate(len(patched) + filler)
+    (h,) = read_case([str(path)]).handovers
+    assert (h.role, h.scratch is None) == (("in", False) if told else (None, True))

@@ -1,0 +1,389 @@
+"""Inputs that claim far more than they hold: bounded time, bounded memory, one clear line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.batch import manifest
+from hwpkho.errors import HwpkhoError
+from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.judge import baseline
+from hwpkho.report.decode import annotate
+from hwpkho.report.decode import json as decode_json
+from hwpkho.report.decode import text as decode_text
+from hwpkho.report.parts import jsondoc
+from tests.support import FIXTURES, captures, hostile, measure
+
+MAX_CPU, MAX_PEAK = 1.0, 200 << 20
+
+
+def _cheapest(args, folder):
+    """Run up to three times: a busy machine makes the same work cost more processor time."""
+    for _ in range(3):
+        cost = measure.hwpkho(args, folder)
+        if cost.cpu < MAX_CPU:
+            break
+    return cost
+
+
+@pytest.mark.parametrize("name", hostile.CASES)
+def test_work_is_bounded_by_the_bytes(name, tmp_path):
+    make, args = hostile.CASES[name]
+    data = make()
+    assert len(data) <= hostile.LIMIT + (128 << 10)
+    path = tmp_path / "input"
+    path.write_bytes(data)
+    cost = _cheapest(["decode", "--json", *args, str(path)], tmp_path)
+    assert cost.code in (0, 1, 3), cost.err
+    assert cost.cpu < MAX_CPU
+    assert cost.peak < MAX_PEAK
+    if cost.code == 3:
+        assert cost.out == b""
+        assert cost.err.count(b"\n") == 1
+    else:
+        assert json.loads(cost.out)["handovers"]
+
+
+@pytest.mark.parametrize("name", hostile.CASES)
+def test_reports_are_short(name, cli, tmp_path):
+    make, args = hostile.CASES[name]
+    path = tmp_path / "input"
+    path.write_bytes(make())
+    got = cli("decode", *args, path)
+    assert "\x1b" not in got.out + got.err
+    assert max(map(len, got.out.split("\n"))) < 1000
+
+
+def _decode(path):
+    """Do everything that decode can do; whatever is wrong is said in one line."""
+    try:
+        _all_of_it(path)
+    except HwpkhoError as error:
+        complaint = str(error)
+    else:
+        return
+    assert "\n" not in complaint
+    assert len(complaint) < 2000
+
+
+def _all_of_it(path):
+    case = read_case([str(path)], CaseOptions())
+    jsondoc.dump(decode_json.SCHEMA, decode_json.body(case.handovers))
+    decode_text.report(case.handovers)
+    if case.source:
+        for _ in annotate.lines(case.handovers, case.source):
+            pass
+        case.source.close()
+
+
+#: (offset, bytes) to overwrite; offsets count from interesting places, see _mutated().
+PATCHES = st.lists(
+    st.tuples(
+        st.integers(0, 1 << 20),
+        st.one_of(
+            st.binary(min_size=1, max_size=8),
+            st.integers(0, (1 << 64) - 1).map(lambda n: struct.pack("<Q", n)),
+            st.sampled_from([0, 1, 2**16 - 1, 2**31, 2**32 - 1, 2**63]).map(
+                lambda n: struct.pack(">I", n & 0xFFFFFFFF)
+            ),
+        ),
+    ),
+    min_size=1,
+    max_size=8,
+)
+NAMES = ["x86-structv1-small", "arm64-4k-A", "x86-fdtv1-small", "x86-structv1-small-post"]
+
+
+def _targets(name):
+    """Return file offsets of the structures of a capture: most of an image matters to nobody."""
+    image = captures.elf(name)
+    places = [range(64), range(64, 400)]
+    phoff, phnum = struct.unpack_from("<Q", image, 32)[0], struct.unpack_from("<H", image, 56)[0]
+    loads = [struct.unpack_from("<IIQQQQQQ", image, phoff + 56 * i) for i in range(phnum)]
+
+    def file_range(phys, size):
+        at = next(
+            (p[2] + phys - p[4] for p in loads if p[0] == 1 and p[4] <= phys < p[4] + p[5]), None
+        )
+        if at is not None:
+            places.append(range(at, at + size))
+
+    for h in captures.truth(name)["handovers"]:
+        file_range(h["root_phys"], 360)
+        file_range(h["memory_map"], 64)
+        for s in h.get("subtrees", ()):
+            file_range(s["phys"], min(s["size"], 128))
+        for chunk in h.get("chunks", ()):
+            file_range(chunk, 64)
+    return places
+
+
+@given(st.sampled_from(NAMES), PATCHES, st.integers(0, 1 << 20))
+def test_mutated_captures(tmp_path_factory, name, patches, choice):
+    image = bytearray(captures.elf(name))
+    places = _targets(name)
+    for number, (offset, data) in enumerate(patches):
+        place = places[(choice + number) % len(places)]
+        at = place[offset % len(place)]
+        image[at : at + len(data)] = data
+    path = tmp_path_factory.getbasetemp() / f"mutated-{os.getpid()}"
+    path.write_bytes(image)
+    _decode(path)
+
+
+@given(st.sampled_from(NAMES), st.floats(0, 1))
+def test_truncated_captures(tmp_path_factory, name, part):
+    image = captures.elf(name)
+    path = tmp_path_factory.getbasetemp() / f"cut-{os.getpid()}"
+    path.write_bytes(image[: int(len(image) * part)])
+    _decode(path)
+
+
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", b"\x7fELF", b"\xd0\x0d\xfe\xed", b"\1\0\0\0"])
+)
+def test_random_files(tmp_path_factory, data, magic):
+    path = tmp_path_factory.getbasetemp() / f"random-{os.getpid()}"
+    path.write_bytes(magic + data)
+    _decode(path)
+
+
+#: 16 Mi PFNs in ten bytes.
+BOMB = "0-0xfffffe"
+RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 0xFFFFFE]]})
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["validate", "bomb", "--json"], 0),
+        (["validate", "json", "--memmap", "iomem"], 1),
+        (["diff", "bomb", "json"], 0),
+        (["diff", "bomb", "empty", "bomb"], 1),
+        (["diff", "bomb", "empty", "--plain", "--memmap", "iomem"], 1),
+        (["merge", "bomb", "json", "--provenance"], 0),
+        (["merge", "bomb", "json", *["other"] * 9, "--provenance", "--exclude", "odd"], 0),
+        (["merge", "bomb", "--memmap", "iomem", "--provenance", "--first-seen"], 0),
+        (["merge", "bomb", "json", "--intersect", "--exclude", "bomb"], 0),
+        (["merge", "bomb", "--to-page-size", "65536", "--exclude", "bomb"], 3),
+        (["merge", "bomb", "high"], 3),
+        (["validate", "too-long"], 3),
+        (["encode", "many", "--to", "list", "-o", "out"], 0),
+        (["encode", "many", "--at", "0x200000000", "--no-scratch", "-o", "out"], 0),
+        (["encode", "many", "--to", "blob", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
+        (["encode", "many", "--to", "segments", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
+        (["merge", "many", "--json"], 0),
+        (["diff", "many", "empty", "--json"], 1),
+    ],
+)
+def test_ranges_stay_ranges(args, code, tmp_path):
+    """A range costs what a range does; the array that encode makes of it takes 8 bytes a PFN."""
+    files = {
+        "bomb": BOMB,
+        "json": RANGES,
+        "empty": "# none\n",
+        "high": "0x1000000-0x1000001",
+        "many": "0-0xfffff",
+        "odd": " ".join(f"{i}-{i + 5}" for i in range(0, 9000, 9)),
+        "other": "0x900000-0xffffff, 5-0x2aaaaa # c\n0x10",
+        "too-long": "0-0xffffffffffffffff",
+        "iomem": "00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    named = [str(tmp_path / a) if a in files or a == "out" else a for a in args]
+    cost = measure.hwpkho(named, tmp_path)
+    assert cost.code == code, cost.err
+    assert cost.peak < 60 << 20
+    assert cost.cpu < 5
+    if code == 3:
+        assert cost.err.count(b"\n") == 1
+
+
+RAM_LINE = b"[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000001fffffff] usable\n"
+
+
+@pytest.mark.parametrize("at", [[0], [8 << 40], [0, (4 << 40) + 12345, (8 << 40) - 1000]])
+def test_holes_of_a_log_are_skipped(at, tmp_path):
+    """8 TiB in which a few lines stand: at the beginning, at the end, in between."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(8 << 40)
+        for place in at:
+            file.seek(place - len(RAM_LINE) if place == 8 << 40 else place)
+            file.write(b"\n" * bool(place) + RAM_LINE[bool(place) :])
+    cost = measure.hwpkho(["memmap", str(log), "--json"], tmp_path)
+    assert cost.code == 0, cost.err
+    assert cost.cpu < 5
+    assert cost.peak < MAX_PEAK
+
+
+def test_a_list_with_a_hole_is_refused_at_its_beginning(tmp_path):
+    path = tmp_path / "list"
+    path.write_bytes(b"0x1\n" * 1400)
+    os.truncate(path, 400 << 20)
+    cost = measure.hwpkho(["validate", str(path)], tmp_path)
+    assert (cost.code, cost.err.count(b"\n")) == (3, 1)
+    assert b"line 1401" in cost.err
+    assert cost.peak < 60 << 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 40_000 + "a = 1",
+        "[" + "a . " * 20_000 + "a]",
+        '[[accept]]\nx = {"a"' + '."a"' * 20_000 + "= 1}",
+        '# "\n' + "a.b.c.d.e.f.g.h.i = 1\n" + '# "',
+        "".join(f"k{i} = 1\n" for i in range(120_000)),
+        "x = " + "[" * 100_000,
+    ],
+    ids=["key", "table", "inline", "behind a comment", "keys", "nested"],
+)
+def test_a_baseline_that_costs_more_than_its_bytes(text, tmp_path):
+    (tmp_path / "list").write_text("0x1")
+    (tmp_path / "baseline").write_text(text)
+    args = ["validate", str(tmp_path / "list"), "--baseline", str(tmp_path / "baseline")]
+    cost = measure.hwpkho(args, tmp_path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert cost.cpu < 1.5
+    assert cost.peak < 80 << 20
+
+
+def test_a_dotted_reason_is_no_dotted_key():
+    text = '[[accept]]\ncode = "HP603" # a.b.c.d.e.f.g.h.i.j.k\n'
+    text += 'reason = "1.2.3.4.5.6.7.8.9.10.11 \\" a.b.c.d.e.f.g.h.i.j.k"\n'
+    (entry,) = baseline.parse(text.encode(), "x")
+    assert entry.reason.startswith("1.2.3.4")
+
+
+@pytest.mark.parametrize("line", ["x", "{}", '{"case": 1}', '{"case": "a", "inputs": []}'])
+def test_a_manifest_of_bad_lines_is_one_line(line, tmp_path):
+    path = tmp_path / "manifest"
+    path.write_text(f"{line}\n" * (2 << 20))
+    cost = measure.hwpkho(["validate", "--batch", str(path)], tmp_path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert b"line 1: " in cost.err
+    assert cost.cpu < 2
+    assert cost.peak < 60 << 20
+
+
+def test_bad_lines_among_good_ones_are_told_up_to_a_bound(tmp_path, cli):
+    (tmp_path / "list").write_text("0x1")
+    path = tmp_path / "manifest"
+    good = '{"case": "good", "inputs": ["list"]}\n'
+    path.write_text("x\n" * 5 + good + "y\n" * 5000)
+    result = cli("validate", "--batch", path, "--json", "--jobs", 1)
+    assert result.code == 3
+    cases = {r["case"]: r for r in result.json["results"]}
+    assert cases["good"]["exit"] == 0
+    assert len(cases) == manifest.MAX_BAD + 2
+    (more,) = (r["error"] for name, r in cases.items() if name.endswith("more lines"))
+    assert f"{5005 - manifest.MAX_BAD} more lines up to line 5006" in more
+
+
+def test_a_core_is_no_manifest(capture, cli):
+    result = cli("validate", "--batch", capture("x86-structv1-small"))
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "binary" in result.err
+
+
+@pytest.mark.parametrize("depth", [3 * 10**8, 10**20, -1, 1.5, True, None, "1"])
+def test_the_depth_of_a_resource_is_bounded(depth, tmp_path, cli):
+    entry = {"start": 0, "end": 655359, "type": "System RAM", "attributes": {"depth": depth}}
+    document = {"schema": "hwpkho.memmap/1", "arch": "x86_64"}
+    document["maps"] = [{"name": "iomem", "boot": 0, "entries": [entry]}]
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(document))
+    result = cli("memmap", path, "--to", "iomem")
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "depth must be 0 to 64" in result.err
+
+
+def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
+    (tmp_path / "list").write_text(BOMB)
+    (tmp_path / "iomem").write_text("00001000-0009ffff : System RAM\n")
+    args = ["validate", str(tmp_path / "list"), "--memmap", str(tmp_path / "iomem")]
+    cost = measure.hwpkho(args, tmp_path)
+    assert cost.code == 1
+    assert cost.cpu < 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(XEN) Initial Xen-e820 RAM map:", "(XEN) EFI RAM map:", "-e88 RAM", "-88 ", "-0x0 [",
+        "Linux version ", "Processing EFI memory map", "00001000-00001fff : ", "x-01234567 : ",
+        '"memmap"', "#pages", '","0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart", "-0x0], 0x",
+        "U-Boot 2011.1", " base=", "- 0x", "-0x0 len", "/start <=", "messages lost",
+        "AArch64 Processor", "BIOS-provided physical RAM map:",
+        "Type       Start            End              # Pages          Attributes",
+    ],
+)  # fmt: skip
+def test_lines_that_look_like_a_map_and_say_nothing_are_bounded(line, tmp_path, cli):
+    """Found by fuzz/run.py: headings without lines, and all else that a form must look at."""
+    path = tmp_path / "log"
+    path.write_text(f"{line}\n" * 50_000)
+    result = cli("memmap", path)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert re.search(
+        r"log: line \d+: (more than )?\d+ (lines look like|repeated or damaged)", result.err
+    )
+
+
+def test_a_log_full_of_ranges_that_are_no_map_is_read(tmp_path, cli):
+    map_ = "BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable\n"
+    spam = (
+        "[ 1234.567890] resource sanity check: requesting [mem 0x00000000000c0000-"
+        "0x00000000000dffff], which spans more than PCI Bus 0000:00 [mem 0x000c0000-0x000cbfff]\n"
+    )
+    (tmp_path / "log").write_text(map_ + spam * 30_000)
+    assert cli("memmap", tmp_path / "log").code == 0
+
+
+def test_what_looks_like_a_map_in_one_line_is_looked_at_up_to_its_bound(tmp_path, cli):
+    path = tmp_path / "log"
+    path.write_text("BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable\n")
+    with path.open("a") as log:
+        log.write("x" * 4096 + "-0x0 [" * 600_000)
+    args = ["memmap", "--json", str(path)]
+    cost = measure.hwpkho(args, tmp_path)
+    assert cost.cpu < MAX_CPU
+    assert "line 2 has more than 4096" in json.loads(cost.out)["problems"][0]["message"]
+
+
+def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
+    """Lines as the kernel prints them are taken together; quoted ones are not."""
+    lines = ["00001000-0009ffff : System RAM\n"]
+    for i in range(3000):
+        low = 0x100000 + i * 0x10000
+        lines.append(f"{low:08x}-{low + 0xFFFF - 0x1000 * (i % 2):08x} : System RAM\n")
+        lines.append(f"{'  ' * (1 + i % 70)}{low:08x}-{low + 0xFFF:08x} : Kernel code\n")
+    found = []
+    for prefix in ("", "> "):
+        path = tmp_path / f"iomem{len(prefix)}"
+        path.write_text("".join(prefix + line for line in lines))
+        result = cli("memmap", path, "--json")
+        assert result.code == 0, result.err
+        found.append([(m["name"], m["entries"]) for m in result.json["maps"]])
+    assert found[0] == found[1]
+    assert len(found[0][0][1]) == len(lines)
+
+
+def test_a_type_with_zeros_before_it_is_a_number(tmp_path, cli):
+    """Found by make fuzz; ESXi writes its types in decimal or in hex."""
+    esxi = sorted((FIXTURES / "memmaps").rglob("*esxi*"))
+    texts = [p.read_text("utf-8", "replace") for p in esxi if p.is_file()]
+    changed = [re.sub(r"(type\s*=\s*)(?=\d)(?!0x)", r"\g<1>00", text) for text in texts]
+    assert texts != changed
+    path = tmp_path / "log"
+    for text in changed:
+        path.write_text(text)
+        assert cli("memmap", path).code in (0, 3)

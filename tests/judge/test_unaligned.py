@@ -1,0 +1,326 @@
+"""Handovers that no producer writes, and what real arm64 kernels (7.3.4) made of them.
+
+Found by a fuzzer against the kernels of tests/kernel; the cases that need a boot to be believed
+are damages there.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hwpkho.abi import vmalloc
+from hwpkho.base.addresses import union_of
+from hwpkho.errors import InputError
+from hwpkho.handover import tracker
+from hwpkho.handover import vmalloc as vmalloc_walker
+from hwpkho.handover.membership import Pages
+from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
+from hwpkho.inputs.case import CaseOptions, read_case
+from tests.support.handovers import Machine
+from tests.support.judged import PFNS, RAM, SCRATCH, set_root, validated
+
+NOWHERE = 0x8_0000_0000
+
+
+@pytest.fixture
+def m():
+    return Machine(at=0x6000_0000)
+
+
+def outcome(m, made, folder, areas=(SCRATCH,), *, iomem=RAM, length=None, size=None):
+    """Return what validate says of the machine's handover."""
+    more = {"iomem": iomem, "length": length, "arch": "arm64", "size": size}
+    return validated(m, made, folder, areas=areas, **more).outcome
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "refused"), (1, "replay"), (260 << 10, "replay"), ((260 << 10) + 1, "refused"),
+     ((1 << 64) - 1, "refused")],
+)  # fmt: skip
+def test_what_early_boot_can_map_of_the_root(size, expected, m, tmp_path):
+    assert outcome(m, m.handover(PFNS), tmp_path, size=size) == expected
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1 << 18, "replay"), (1 << 19, "refused")])
+def test_what_early_boot_can_map_of_the_array(length, expected, m, tmp_path):
+    assert outcome(m, m.handover(PFNS), tmp_path, length=length) == expected
+
+
+@pytest.mark.parametrize(
+    ("subtree", "size", "expected"),
+    [("kexec-metadata", 73, "crash"), ("kexec-metadata", 4, "crash"),
+     ("kexec-metadata", 3, "replay"),
+     ("hwpoison", 0, "dropped"), ("hwpoison", 3, "dropped"), ("hwpoison", 4, "crash")],
+)  # fmt: skip
+def test_data_outside_ram_is_read_if_its_size_will_do(subtree, size, expected, m, tmp_path):
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-data", struct.pack("<Q", NOWHERE), subtree)
+    set_root(m, made, "blob-size", struct.pack("<Q", size), subtree)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(1 << 60, "replay"), (1 << 50, "crash")])
+@pytest.mark.parametrize("what", ["first", "next", "blob", "map", "node"])
+def test_bits_that_arm64_does_not_look_at(what, bits, expected, m, tmp_path):
+    made = m.handover(PFNS, capacity=512 * 511)
+    if what == "first":
+        m.poke(made.blob + 16, "<Q", made.chunks[0] | bits)
+    elif what == "next":
+        m.poke(made.chunks[0], "<Q", made.chunks[1] | bits)
+    elif what == "blob":
+        set_root(m, made, "preserved-data", struct.pack("<Q", made.blob | bits), "hwpoison")
+    elif what == "map":
+        set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker | bits))
+    else:
+        table = struct.unpack("<512Q", m.memory[made.tracker])
+        words = (word | bits if word else 0 for word in table)
+        m.memory[made.tracker] = struct.pack("<512Q", *words)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"), [([(1, 0)], "dropped"), ([(1, 0), (2, 0)], "replay")]
+)
+def test_an_entry_that_is_not_aligned_to_its_order(blocks, expected, m, tmp_path):
+    """kho_restore_pages() asks for a block at each naturally aligned part."""
+    place = 0x6100_0000
+    marked = [(place + i * m.page_size, order) for i, order in blocks]
+    made = m.handover(PFNS, order=1, mark=lambda own: [*own[:-1], *marked])
+    m.memory[place] = bytes(m.page_size) + m.memory.pop(made.pages[0])
+    m.poke(made.chunks[0] + 8, "<Q", place + m.page_size)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [(64, "replay"), (256, "replay"), (32, "crash"), (33, "dropped")]
+)
+def test_orders_wrap(order, expected, m, tmp_path):
+    made = m.handover(PFNS)
+    m.poke(made.blob + 30, "<H", order)
+    assert outcome(m, made, tmp_path) == expected
+
+
+@pytest.mark.parametrize("offset", [1, 8])
+def test_a_chunk_at_an_odd_address(offset, m, tmp_path):
+    extra = 0x6100_0000
+    made = m.handover(PFNS, mark=lambda own: [*own, (extra, 0)])
+    m.memory[extra] = vmalloc.Chunk(0, array("Q")).build(m.page_size)
+    m.poke(made.chunks[0], "<Q", extra + offset)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_what_stands_behind_the_end_of_a_chunk(m, tmp_path):
+    made = m.handover(PFNS)
+    m.poke(made.chunks[0] + 24, "<Q", NOWHERE)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_the_kernel_gives_up_before_it_follows_next(m, tmp_path):
+    made = m.handover(PFNS, capacity=1024)
+    m.poke(made.blob + 24, "<I", 1)
+    m.poke(made.chunks[0], "<Q", NOWHERE)
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_a_blob_across_two_pages_needs_both(m, tmp_path):
+    made = m.handover(PFNS)
+    at = made.blob + m.page_size - 16
+    m.memory[made.blob] = m.memory[made.blob][:32].rjust(m.page_size + 16, b"\0")
+    set_root(m, made, "preserved-data", struct.pack("<Q", at), "hwpoison")
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_a_node_that_is_reached_twice(m, tmp_path):
+    """It marks 128 MiB further up, too, where RAM is as well."""
+    made = m.handover(PFNS)
+    leaf = made.nodes[0]
+    (node,) = (n for n in made.nodes[1:] if leaf in struct.unpack("<512Q", m.memory[n]))
+    words = list(struct.unpack("<512Q", m.memory[node]))
+    words[words.index(leaf) + 1] = leaf
+    m.memory[node] = struct.pack("<512Q", *words)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_a_loop_in_the_tracker(m, tmp_path):
+    made = m.handover(PFNS)
+    m.memory[made.tracker] = struct.pack("<512Q", *[made.tracker] * 512)
+    assert outcome(m, made, tmp_path) == "crash"
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [((0x7E80_0000, 0), "replay"), ((0x8000_0000, 0), "crash"), ((0x4000_0000, 18), "crash"),
+     ((0x4000_0000, 17), "replay")],
+)  # fmt: skip
+def test_blocks_at_the_edge_of_ram(block, expected, m, tmp_path):
+    """Sections of memory that are RAM in part have all of their struct pages."""
+    made = m.handover(PFNS, mark=lambda own: [*own, block])
+    iomem = "40000000-7e7fffff : System RAM\n"
+    assert outcome(m, made, tmp_path, [(0x7000_0000, 32 << 20)], iomem=iomem) == expected
+
+
+@pytest.mark.parametrize(
+    ("area", "expected"),
+    [((0x5000_0000, (32 << 20) - 1), "crash"), ((0x5000_0800, (32 << 20) - 0x800), "replay"),
+     ((0x6000_0000, 64 << 20), "replay"), ((0x5F00_0000, 32 << 20), "dropped")],
+)  # fmt: skip
+def test_odd_areas_of_scratch(area, expected, m, tmp_path):
+    """Early boot takes scratch from its end, in pages that it has mapped whole."""
+    assert outcome(m, m.handover(PFNS), tmp_path, [area]) == expected
+
+
+def test_an_area_that_arm64_removes_at_once(m, tmp_path):
+    areas = [SCRATCH, ((1 << 64) - 4096, 4096)]
+    assert outcome(m, m.handover(PFNS), tmp_path, areas) == "replay"
+
+
+@pytest.mark.parametrize(("mib", "expected"), [(2, "crash"), (8, "replay")])
+def test_a_gib_without_preserved_memory_is_scratch_too(mib, expected, m, tmp_path):
+    iomem = "40000000-bfffffff : System RAM\n"
+    areas = [(0x7000_0000, mib << 20)]
+    assert outcome(m, m.handover(PFNS), tmp_path, areas, iomem=iomem) == expected
+
+
+def test_a_tracker_node_at_an_odd_address(m, tmp_path):
+    """What lies behind the page is taken as empty: the upper half of a table leads nowhere."""
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker + 0x800))
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_an_order_that_wraps_with_a_page_listed_twice(m, tmp_path):
+    made = m.handover(PFNS, capacity=1024)
+    m.poke(made.blob + 30, "<H", 32)
+    m.poke(made.chunks[0] + 16, "<Q", made.pages[0])
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_a_blob_in_ram_that_is_not_preserved(m, tmp_path):
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-data", struct.pack("<Q", 0x7FFF_C000), "hwpoison")
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_what_is_handed_over_is_no_root_fdt(tmp_path, cli):
+    """Where nothing looks like a root FDT, handover.json tells where it should be."""
+    folder = tmp_path / "handover"
+    folder.mkdir()
+    (folder / "0x60000000.bin").write_bytes(bytes(4096))
+    (folder / "handover.json").write_text(
+        '{"kho_fdt": [1610612736, 4096], "kho_scratch": [1610616832, 16], "page_size": 4096}'
+    )
+    got = cli("validate", folder, "--json")
+    assert (got.code, got.json["outcome"]) == (1, "refused")
+
+
+def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
+    """16 bytes for each: next, and no entry."""
+    made = m.handover(PFNS)
+    steps = 50_000
+    at = m.put(pages=steps * 16 // m.page_size + 2)
+    words = (word for i in range(steps) for word in (at + 16 * (i + 1), 0))
+    m.write(at, struct.pack(f"<{2 * steps}Q", *words))
+    m.poke(made.blob + 16, "<Q", at)
+    handover = read_case([str(m.save(tmp_path))], CaseOptions(m.page_size, made.root)).handovers[0]
+    assert len(handover.hwpoison.chunks) < 1000
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+@given(
+    st.integers(0, 5), st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 240)
+)
+def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
+    """What is told without making the blocks is what they say."""
+    pfns.sort()
+    starts = [{phys >> 12 for phys, _ in restored_as(pfn << 12, order, 4096)} for pfn in pfns]
+    assert [starts_block(pfn, at, order) for pfn in pfns] == [at in found for found in starts]
+    shared = [share_a_block(a, b, order) for a, b in pairwise(pfns)]
+    assert shared == [bool(a & b) for a, b in pairwise(starts)]
+    assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
+
+
+@given(st.lists(st.lists(st.integers(0, 60), max_size=6), max_size=8))
+def test_an_entry_that_comes_again_is_told_at_its_chunk(chunks):
+    listed, before = vmalloc_walker.Listed(), []
+    for chunk in chunks:
+        before += chunk
+        again = listed.again(array("Q", chunk))
+        assert again == (len(set(before)) < len(before))
+        if again:
+            break
+
+
+@given(
+    st.lists(st.integers(0, 80), max_size=9, unique=True),
+    st.integers(0, 3),
+    st.lists(st.tuples(st.integers(0, 70 * 4096), st.integers(0, 9 * 4096)), max_size=4),
+)
+@example([3], 0, [(3 * 4096 + 8, 0)])
+def test_pages_of_an_array_that_lie_in_areas(pfns, order, areas):
+    array_pages = array("Q", (pfn << 12 | 8 for pfn in pfns))
+    pages = Pages()
+    pages.add_array(array_pages, array("Q", sorted(pfns)), order, 4096)
+    found = [page.phys >> 12 for page in pages.inside(*union_of(areas))]
+    touched = {n >> 12 for start, size in areas for n in range(start, start + size, 8) if size}
+    touched |= {(start + size - 1) >> 12 for start, size in areas if size}
+    assert found == sorted(n for n in pfns if touched & {*range(n, n + (1 << order))})
+
+
+def test_more_entries_than_any_list_has_are_refused(m, tmp_path, monkeypatch):
+    made = m.handover(PFNS)
+    m.array_pages(made, 2000)
+    monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2001)
+    # Most of the array lies outside RAM, and is marked: no kernel of such a machine made that.
+    assert outcome(m, made, tmp_path) is None
+    monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2000)
+    with pytest.raises(InputError, match=r"chunk 0x.* more than 2000 array"):
+        outcome(m, made, tmp_path)
+
+
+def test_a_chunk_that_is_a_later_block_of_an_entry(m, tmp_path):
+    """The entry at page 1 is restored as the pages 1, 2-3 and 4."""
+    made = m.handover(PFNS)
+    base = m.put(pages=16)
+    chunk, page = base + 2 * m.page_size, m.page_size
+    m.memory[base] = bytes(16 * page)
+    m.write(chunk, vmalloc.Chunk(0, array("Q", [base + page, base + 5 * page])).build(page))
+    m.poke(made.blob + 16, "<QIHH", chunk, 8, 2, 2)
+    handover = read_case([str(m.save(tmp_path))], CaseOptions(page, made.root)).handovers[0]
+    told = [p.message for p in handover.problems if p.code == "HP314"]
+    assert told == [f"chunk 0x{chunk:x} is an array page as well"]
+
+
+@pytest.mark.parametrize(("start", "words"), [(1, "reaches into"), (0, "lies inside"), (4, "")])
+def test_an_array_entry_that_ends_in_scratch(start, words, m, tmp_path):
+    made = m.handover(PFNS, order=2)
+    area = (made.pages[0] + start * m.page_size, 1 << 20)
+    handover = validated(m, made, tmp_path, areas=(area,), iomem=RAM, arch="arm64")
+    told = [f.message for f in handover.findings if f.code == "HP412" and "array" in f.message]
+    assert told == [f"array page 0x{made.pages[0]:x} {words} scratch"] * bool(words)
+
+
+def test_array_pages_that_an_image_lacks(m, tmp_path):
+    """Few live entries in a large array: a capture need not hold the rest of it."""
+    made = m.handover(PFNS)
+    m.array_pages(made, 20_000)
+    ram = f"{RAM}2000000000-2fffffffff : System RAM\n"
+    judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
+    assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))
+
+
+def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
+    """Each word of the top table leads to a node that begins 8 bytes behind the one before."""
+    made = m.handover(PFNS)
+    at = m.put(pages=2)
+    m.memory[made.tracker] = struct.pack("<512Q", *(at + 8 * i for i in range(512)))
+    assert outcome(m, made, tmp_path) == "dropped"
+    monkeypatch.setattr(tracker, "_MAX_OVERLAPS", 500)
+    with pytest.raises(InputError, match=r"more than 500 nodes of the tracker at 0x.* overlap"):
+        outcome(m, made, tmp_path)

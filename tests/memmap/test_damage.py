@@ -1,0 +1,218 @@
+"""Damaged lines of each text form, half lines that nothing completes, damaged documents."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hwpkho.errors import InputError
+from hwpkho.memmap import read_memmap
+from hwpkho.memmap.gaps import TOP
+from hwpkho.memmap.tables import MAX_ENTRIES
+from tests.support.mapfiles import plain, primary, read_text, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SHELL = "Available  0000000000001000-0000000000001FFF 0000000000000001 000000000000000F\n"
+GRUB = "conv-mem  0000000000001000-0000000000001fff 00000001      4KiB UC WC WT WB\n"
+GRUB_MMAP = "base_addr = 0x1000, length = 0x1000, available RAM\n"
+UBOOT = "CONVENTIONAL     0000000000001000-0000000000002000 WB\n"
+XEN = "(XEN) Xen-e820 RAM map:\n(XEN)  [0000000000001000, 0000000000001fff] (usable)\n"
+SMAP = "SMAP type=01 base=0000000000001000 len=0000000000001000\n"
+FREEBSD = (
+    "                   Type     Physical      Virtual   #Pages Attr\n"
+    "     ConventionalMemory 000000001000 000000000000 00000001 WB\n"
+)
+ESXI = "MMap[0]: 0x1000 - 0x1fff, len=0x1000, type=1, attr=0x1\n"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (SHELL, "Avoidable  0000000000002000-0000000000002FFF 0000000000000001 000000000000000F"),
+        (SHELL, "Available  0000000000002000-0000000000001000 0000000000000001 000000000000000F"),
+        (SHELL, "Available  0000000000002000-0000000000002FFF\nand more text"),
+        (SHELL, "Available  0000000000002000-0000000000002FFF\n" * 2),
+        (GRUB, "conv-mum  0000000000002000-0000000000002fff 00000001      4KiB UC WC WT WB"),
+        (GRUB, "conv-mem  0000000000002000-0000000000002fff 00000001      4KiB UC XX"),
+        (GRUB_MMAP, "base_addr = 0x2000, length = 0x1000, terrible RAM"),
+        (UBOOT, "(unknown)        0000000000002000-0000000000003000 WB"),
+        (UBOOT, "CONVENTIONAL     0000000000002000-0000000000003000 WB|QQ"),
+        (XEN, "(XEN)  [0000000000002000, 0000000000002fff] (edible)"),
+        (XEN, "(XEN)  [0000000000002000, 00000000"),
+        (SMAP, "SMAP type=xx, xattr=01, base=0000000000002000, len=0000000000001000"),
+        (FREEBSD, "     ConventionalHonesty 000000002000 000000000000 00000001 WB"),
+        (FREEBSD, "     ConventionalMemory 000000002000 0000"),
+        (ESXI, "MMap[1]: 0x2000 - 0x2fff, len=0x1000, kind=1"),
+    ],
+)
+def test_a_damaged_line_makes_a_gap(good: str, bad: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    assert plain(rows(primary(read_text(path, good)))) in (
+        [(0x1000, 0x1FFF, "conventional")],
+        [(0x1000, 0x1FFF, "usable")],
+    )
+    number = good.count("\n") + 1
+    memmap = read_text(path, f"{good}{bad}\n")
+    assert {(g.start, g.end) for g in primary(memmap).gaps} == {(0x2000, TOP)}
+    (found,) = [p for p in memmap.problems if p.code in ("HP501", "HP502")]
+    assert found.message.startswith(f"line {number}: ")
+    assert (found.severity, found.phys) == ("warning", 0x2000)
+
+
+def test_a_bank_without_a_start_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 1: DRAM bank: no start"):
+        read_text(tmp_path / "log", "-> size     = 0x0000000040000000\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # The half line is one of the table: something of the map is lost.
+        "efi:   0x000040000000-0x000043ffffff [Conventional|   |\nsomething else\n",
+        "efi: mem00: [Conventional|  |\nnoise\nnoise\nnoise|UC] range=[0x1000-0x1fff] (0MB)\n",
+        "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] ACPI\nsomething else\n",
+    ],
+)
+def test_half_a_line_that_nothing_completes_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line [12]: .*expected"):
+        read_text(tmp_path / "log", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (
+            "efi:   0x000040000000-0x000043ffffff\nefi:   0x000044000000-0x000047ffffff [MMIO]\n",
+            0x44,
+        ),
+        ("BIOS-e820:\nBIOS-e820: [mem 0x0000000044000000-0x0000000047ffffff] usable\n", 0x44),
+    ],
+)
+def test_half_a_line_at_the_head_is_a_gap_from_0(text: str, end: int, tmp_path: Path) -> None:
+    gap = primary(read_text(tmp_path / "log", text)).gaps[0]
+    assert (gap.start, gap.end) == (0, (end << 24) - 1)
+    assert gap.problem.code == "HP501"
+
+
+def test_half_a_line_of_something_else_is_no_matter(tmp_path: Path) -> None:
+    text = (
+        "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] usable\n"
+        "change of user:\n"
+        "drm: range=[0x0000000000001000-0x0000000000001fff] (4KB)\n"
+        "and this\n"
+    )
+    memmap = read_text(tmp_path / "log", text)
+    assert [m.name for m in memmap.maps] == ["e820_firmware"]
+    assert not memmap.problems
+
+
+def test_a_log_that_ends_within_an_arm64_line_says_so(tmp_path: Path) -> None:
+    text = (
+        "efi:   0x000040000000-0x000043ffffff [Conventional|   |WB|  |  |  ]\n"
+        "efi:   0x000044000000-0x000047ffffff [Conven"
+    )
+    memmap = read_text(tmp_path / "log", text)
+    assert [p.code for p in memmap.problems] == ["HP507"]
+
+
+def test_a_shell_capture_that_ends_within_a_line_says_so(tmp_path: Path) -> None:
+    memmap = read_text(tmp_path / "log", SHELL + "Available  0000000000002000-0000000000002FFF 000")
+    assert [p.code for p in memmap.problems] == ["HP507"]
+
+
+def test_lines_broken_with_blank_lines_between(tmp_path: Path) -> None:
+    text = (
+        "efi:   0x000040000000-0x000043ffffff\n\n[Conventional|   |WB|  |  |  ]\n\n"
+        "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff]\n\n\nusable\n"
+        "Available  0000000000002000-0000000000002FFF\n\n0000000000000001 000000000000000F\n"
+    )
+    memmap = read_text(tmp_path / "log", text)
+    assert [len(m.entries) for m in memmap.maps] == [1, 1, 1]
+
+
+def test_map_lines_of_one_name_that_differ_once(tmp_path: Path) -> None:
+    line = "efi: mem00: [Conventional|WB] range=[0x{0:x}000-0x{0:x}fff] (0MB)\n"
+    memmap = read_text(tmp_path / "log", line.format(1) + line.format(2))
+    assert "HP508" in {p.code for p in memmap.problems}
+
+
+# The document --------------------------------------------------------------------------------
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    entry = {"start": 0, "end": 4095, "type": "usable", "attributes": {}, "ram": True}
+    map_ = {"name": "e820_firmware", "boot": 0, "primary": True, "entries": [entry]}
+    return {"schema": "hwpkho.memmap/1", "arch": "x86_64", "maps": [map_], **changes}
+
+
+def change(**fields: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(doc: dict[str, Any]) -> None:
+        map_ = doc["maps"][0]
+        for name, value in fields.items():
+            target = map_["entries"][0] if name in map_["entries"][0] else map_
+            target[name] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        change(start=-1),
+        change(start=1.5),
+        change(start=True),
+        change(end=1 << 64),
+        change(start=8192),
+        change(type=7),
+        change(type=""),
+        change(attributes=[]),
+        change(name=None),
+        change(boot=-1),
+        change(boot="0"),
+        change(boot=1 << 40),
+        change(entries={}),
+        lambda doc: doc.update(maps=[]),
+        lambda doc: doc.update(maps=7),
+        lambda doc: doc.update(maps=["x"]),
+        lambda doc: doc.pop("maps"),
+        lambda doc: doc["maps"].append(doc["maps"][0]),
+        lambda doc: doc["maps"][0]["entries"][0].pop("end"),
+        lambda doc: doc["maps"][0].update(entries=doc["maps"][0]["entries"] * (MAX_ENTRIES + 1)),
+        lambda doc: doc.update(x="hwpkho.memmap/1", schema="hwpkho.decode/1"),
+    ],
+)
+def test_a_document_that_is_not_as_its_schema_says_is_refused(
+    bend: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    doc = document()
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(doc))
+    assert len(read_memmap([str(path)]).maps) == 1
+    bend(doc)
+    path.write_text(json.dumps(doc))
+    with pytest.raises(InputError) as caught:
+        read_memmap([str(path)])
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("text", ['{"schema": "hwpkho.memmap/1"', '{"schema": "hwpkho.memmap/1"}x'])
+def test_a_document_that_is_no_json_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no JSON document"):
+        read_text(tmp_path / "map.json", text)
+
+
+def test_a_document_of_two_boots(tmp_path: Path) -> None:
+    doc = document()
+    second = json.loads(json.dumps(doc["maps"][0])) | {"boot": 1}
+    second["entries"][0]["end"] = 8191
+    doc["maps"].append(second)
+    path = tmp_path / "map.json"
+    path.write_text("\ufeff" + json.dumps(doc), encoding="utf-8")
+    with pytest.raises(InputError, match="--boot"):
+        read_memmap([str(path)])
+    assert read_memmap([str(path)], boot="last").maps[0].entries[0].end == 8191

@@ -1,0 +1,199 @@
+"""Marks on the picture of memory, compared with looking at every cell; any judgement renders."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from itertools import pairwise
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import SEVERITIES, names, registry
+from hwpkho.errors import InputError
+from hwpkho.judge import baseline
+from hwpkho.judge.accept import Acceptance, apply
+from hwpkho.judge.case_result import CaseResult
+from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Validation
+from hwpkho.report.parts import picture
+from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.paint import Paint
+from hwpkho.report.validate.formats import FORMATS, Context
+from tests.support import ktap
+
+U64 = st.integers(0, (1 << 64) - 1)
+_ROW = re.compile(r"  0x([0-9a-f]+) (.{48})(?: x (\d+))?")
+
+
+def _drawn(lines):
+    """Return ``(first byte, cells, rows alike)`` of each line of a picture."""
+    return [(int(m[1], 16), m[2], int(m[3] or 1)) for line in lines if (m := _ROW.fullmatch(line))]
+
+
+@given(
+    st.sets(st.integers(0, 1 << 20), max_size=30),
+    st.sets(st.integers(0, 1 << 20), max_size=30),
+    st.integers(1, 1 << 20),
+)
+def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
+    def marks(name, pfns):
+        ordered = sorted(pfns)
+        glyphs = picture.Glyphs(name, name, "error", name)
+        return picture.Marks(glyphs, pfn_set(ordered), [(p, p) for p in ordered], 4096)
+
+    lines = picture.draw(
+        [picture.Run(0, pages * 4096 - 1, "ram")],
+        Paint(),
+        blocks=False,
+        marks=[marks("?", worse), marks("!", bad)] if bad or worse else [],
+    )
+    rows = _drawn(lines)
+    assert len(rows) <= picture.MAX_LINES
+    assert rows[0][0] == 0
+    sizes = {b[0] - a[0] for a, b in pairwise(rows) if a[2] == 1}
+    assume(sizes)
+    (row,) = sizes
+    cell = row // picture.CELLS
+    top = max([pages * 4096 - 1, *((p + 1) * 4096 - 1 for p in bad | worse)])
+    for start, cells, count in rows:
+        assert count == 1 or len(set(cells)) == 1
+        for i, seen in enumerate(cells):
+            low = start + i * cell
+            high = low + cell if count == 1 else start + row * count
+            here = [p for p in bad | worse if low < (p + 1) * 4096 and p * 4096 < high]
+            if any(p in worse for p in here):
+                assert seen == "?"
+            elif here:
+                assert seen == "!"
+            elif low < pages * 4096 and count == 1 and low + cell <= pages * 4096:
+                assert seen == "#"
+            elif low >= pages * 4096:
+                assert seen == "."
+    assert rows[-1][0] + row * rows[-1][2] > top
+    assert ("! !" in lines[-2]) == any("!" in cells for _, cells, _ in rows)
+
+
+def test_marks_beyond_every_address_cost_nothing():
+    ends = [1, (1 << 64) - 1]
+    glyphs = picture.Glyphs("!", "!", "error", "bad")
+    marks = picture.Marks(glyphs, pfn_set(ends), [(p, p) for p in ends], 65536)
+    lines = picture.draw([picture.Run(0, 1 << 30, "ram")], Paint(), marks=[marks])
+    assert len(lines) <= picture.MAX_LINES + 2
+
+
+# Any judgement
+
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Co", "Cn", "Zl", "Zp"))
+)
+FINDINGS = st.builds(
+    Finding,
+    st.sampled_from(sorted(registry())),
+    st.sampled_from(SEVERITIES),
+    st.sampled_from(["measured", "source", "policy"]),
+    TEXT,
+    st.none() | U64,
+    st.none() | U64,
+    st.none() | U64,
+)
+
+
+@st.composite
+def validations(draw):
+    pfns = draw(st.lists(st.integers(0, (1 << 52) - 1), unique=True, max_size=20).map(sorted))
+    judged = draw(st.booleans())
+    runs = Runs(pfn_set(pfns))
+    for pfn in pfns:
+        verdict = draw(st.sampled_from(VERDICTS)) if judged else None
+        code = draw(st.none() | st.sampled_from(sorted(registry()))) if judged else None
+        runs.add(pfn, pfn, Ruling(verdict, code, draw(st.none() | TEXT)))
+    return Validation(
+        draw(TEXT),
+        draw(st.sampled_from([None, 4096, 16384, 65536])),
+        draw(st.sampled_from([None, "x86_64", "arm64"])),
+        draw(st.sampled_from([None, "replay", "dropped", "refused", "crash", "absent"])),
+        len(pfns),
+        runs,
+        tuple(draw(st.lists(FINDINGS, max_size=5))),
+        tuple(draw(st.lists(TEXT, max_size=2))),
+        ((0, 9999, "ram", "System RAM"), (20000, 20005, "firmware", "x")) if judged else None,
+    )
+
+
+RESULTS = st.builds(
+    lambda v, case, fail_on, code: apply(
+        v,
+        Acceptance(None, frozenset(), (baseline.Entry(code, "known"),), fail_on),
+        case,
+        ("input",),
+        ("map",),
+    ),
+    validations(),
+    TEXT,
+    st.sampled_from(["error", "warning", "note", "never"]),
+    st.sampled_from(sorted(registry())),
+) | st.builds(
+    lambda case, code, error: CaseResult(case, code, error=error),
+    TEXT,
+    st.sampled_from([2, 3]),
+    TEXT,
+)
+
+
+@given(st.lists(RESULTS, min_size=1, max_size=3))
+def test_any_judgement_renders_in_every_format(results):
+    for name in FORMATS.names():
+        text = "".join(FORMATS[name].batch(results, Context()))
+        if name in ("json", "sarif"):
+            json.loads(text)
+        elif name == "ktap":
+            assert [t.ok for t in ktap.parse(text)] == [not r.exit for r in results]
+        for result in results:
+            if result.validation is not None:
+                "".join(FORMATS[name].one(result, Context()))
+
+
+@given(validations())
+def test_any_judgement_has_a_sentence(v):
+    style, sentence = headline(v)
+    assert style in ("error", "warning", "note", "good")
+    assert sentence
+    assert not sentence.endswith(".")
+    if v.outcome == "crash":
+        assert "panic" in sentence
+
+
+# Baselines and codes
+
+
+@given(
+    st.lists(
+        st.builds(
+            baseline.Entry,
+            st.sampled_from(sorted(registry())),
+            TEXT.filter(str.strip).map(str.strip),
+            st.none() | st.integers(0, (1 << 63) - 1),
+            st.none() | st.integers(0, (1 << 63) - 1),
+            st.none() | st.integers(0, (1 << 63) - 1),
+            st.none() | TEXT,
+        )
+    )
+)
+def test_baselines_are_read_back(entries):
+    assert baseline.parse(baseline.build(entries).encode(), "x") == tuple(entries)
+
+
+@given(st.binary(max_size=200))
+def test_any_baseline_is_read_or_refused(data):
+    for text in (data, b"[[accept]]\n" + data, b'{"accept": ' + data):
+        with suppress(InputError):
+            assert all(e.reason for e in baseline.parse(text, "x"))
+
+
+@given(st.sampled_from(sorted(registry())), st.integers(2, 5))
+def test_prefixes(code, length):
+    found = names.matching([code[:length]])
+    assert found == {c for c in registry() if c.startswith(code[:length])}
+    assert names.find(registry()[code].name).id == code

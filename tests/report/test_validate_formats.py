@@ -1,0 +1,371 @@
+"""validate's formats: each against the specification of those who read it."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from jsonschema import Draft4Validator, Draft202012Validator
+
+from hwpkho.codes import registry
+from hwpkho.commands.schema import text as schema_of
+from hwpkho.report.validate.formats import FORMATS
+from tests.support import FIXTURES, ktap, replays
+from tests.support.handovers import Machine
+
+SARIF = json.loads((FIXTURES / "sarif" / "sarif-2.1.0-rtm.5.json").read_text())
+NAMES = (
+    "arm64-4k-B-good",
+    "arm64-4k-B-c-count-big-past-array",
+    "arm64-4k-B-a-outside-ram-above",
+    "arm64-4k-B-h-kernel-text",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Cases that replay, that do not, that warn, and one that cannot be read."""
+    base = tmp_path_factory.mktemp("cases")
+    for name in NAMES:
+        replays.unpack(name, base)
+    broken = base / "unreadable #1 \x1b[31m"
+    broken.mkdir()
+    (broken / "memory.elf").write_bytes(b"\x7fELF and no more")
+    return base
+
+
+@pytest.fixture(scope="module")
+def batch(folder, cli):
+    """Return a function that gives the output of the batch in a format."""
+
+    def run(name, *options):
+        return cli("validate", "--batch", folder, "--format", name, "--iomem-of", "next",
+                   "--arch", "arm64", "--jobs", 1, *options)  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def single(folder, cli):
+    """Return a function that gives the output of one case in a format."""
+
+    def run(name, case="arm64-4k-B-a-outside-ram-above", *options):
+        return cli("validate", *replays.arguments(case), folder / case / "memory", "--memmap",
+                   folder / case / "iomem.txt", "--format", name, *options)  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_same_input_same_bytes(name, batch, single):
+    assert batch(name).out == batch(name).out
+    assert single(name).out == single(name).out
+    assert "\x1b" not in batch(name).out
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_exit_codes(name, batch, single):
+    got = batch(name)
+    assert got.code == 3
+    assert got.err == "hwpkho: 1 of 5 cases could not be judged\n"
+    assert single(name).code == 1
+    assert single(name, "arm64-4k-B-good").code == 0
+    assert single(name, "arm64-4k-B-h-kernel-text").code == 0
+    assert single(name, "arm64-4k-B-h-kernel-text", "--fail-on", "warning").code == 1
+    assert single(name, "arm64-4k-B-c-count-big-past-array", "--fail-on", "never").code == 0
+
+
+# JSON
+
+
+def test_json_is_as_its_schema_says(batch, single):
+    for name, document in (
+        ("validate", single("json").json),
+        ("validate-batch", batch("json").json),
+    ):
+        schema = json.loads(schema_of(name))
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(document)
+
+
+def test_json_batch(batch):
+    document = batch("json").json
+    results = document["results"]
+    assert [r["exit"] for r in results] == [1, 1, 0, 0, 3]
+    assert [r["case"] for r in results][:4] == sorted(NAMES)
+    assert results[-1]["result"] is None
+    assert "\\x1b" in results[-1]["case"]
+    assert all(r["error"] is None for r in results[:-1])
+    summary = document["summary"]
+    assert summary["cases"] == 5
+    assert (summary["ok"], summary["with_findings"], summary["not_judged"]) == (2, 2, 1)
+    assert summary["by_outcome"] == {"crash": 1, "replay": 3}
+    assert summary["exit"] == 3
+
+
+def test_json_flag_is_the_format(folder, cli):
+    args = ("validate", folder / "arm64-4k-B-good" / "memory", "--root-fdt", "0x60000000")
+    assert cli(*args, "--json").out == cli(*args, "--format", "json").out
+    got = cli(*args, "--json", "--format", "ktap")
+    assert (got.code, got.out) == (2, "")
+    assert len(got.err.splitlines()) == 1
+
+
+# KTAP
+
+
+def test_ktap_of_a_batch(batch):
+    tests = ktap.parse(batch("ktap").out)
+    assert [t.name for t in tests][:4] == sorted(NAMES)
+    assert [t.ok for t in tests] == [False, False, True, True, False]
+    assert tests[-1].directive == "ERROR"
+    assert tests[-1].name == "unreadable__1_\\x1b[31m"
+    assert not tests[-1].subtests
+    for test in tests[:-1]:
+        assert [s.name for s in test.subtests] == [f"{c.id}-{c.name}" for c in registry().values()]
+
+
+def test_ktap_says_what_failed(single):
+    (test,) = ktap.parse(single("ktap").out)
+    assert [s.name for s in test.subtests if not s.ok] == ["HP601-not-ram"]
+    (failed,) = [s for s in test.subtests if not s.ok]
+    assert failed.log[0].startswith("HP601: error: 1 PFN is in no memory of the map")
+    assert test.log == [f"{test.name}: 1 of 5 pages will be forgotten"]
+
+
+def test_ktap_skips_what_was_not_looked_for(folder, cli):
+    case = "arm64-4k-B-good"
+    args = [a for a in replays.arguments(case) if a not in ("--iomem-of", "next")]
+    got = cli("validate", *args, folder / case / "memory", "--format", "ktap")
+    (test,) = ktap.parse(got.out)
+    skipped = {s.name[:5]: s.data for s in test.subtests if s.directive == "SKIP"}
+    assert skipped["HP601"] == "no memory map was given"
+    assert "HP301" not in skipped
+    assert test.ok
+
+
+def test_ktap_of_accepted_findings(folder, single, tmp_path):
+    (tmp_path / "accepted.toml").write_text(
+        '[[accept]]\ncode = "HP601"\nreason = "the DIMM # 3 is out"\n'
+    )
+    got = single("ktap", "arm64-4k-B-a-outside-ram-above", "--baseline", tmp_path / "accepted.toml")
+    (test,) = ktap.parse(got.out)
+    assert test.ok
+    (accepted,) = [s for s in test.subtests if s.name == "HP601-not-ram"]
+    assert (accepted.directive, accepted.data) == ("SKIP", "accepted: the DIMM # 3 is out")
+
+
+# JUnit
+
+
+def _suites(text):
+    return ET.fromstring(text)
+
+
+def test_junit_counts_what_it_holds(batch):
+    root = _suites(batch("junit").out)
+    assert root.tag == "testsuites"
+    assert len(root) == 5
+    for suite in root:
+        cases = suite.findall("testcase")
+        assert int(suite.get("tests")) == len(cases)
+        for attribute, tag in (
+            ("failures", "failure"),
+            ("errors", "error"),
+            ("skipped", "skipped"),
+        ):
+            assert int(suite.get(attribute)) == len(suite.findall(f"testcase/{tag}"))
+    for attribute in ("tests", "failures", "errors", "skipped"):
+        assert int(root.get(attribute)) == sum(int(s.get(attribute)) for s in root)
+    assert [s.get("name") for s in root][:4] == sorted(NAMES)
+    (error,) = root.findall("testsuite/testcase/error")
+    assert error.get("type") == "exit 3"
+
+
+def test_junit_says_what_failed(single):
+    root = _suites(single("junit").out)
+    (case,) = [c for c in root.iter("testcase") if c.find("failure") is not None]
+    assert case.get("name") == "HP601-not-ram"
+    failure = case.find("failure")
+    assert failure.get("type") == "not-ram"
+    assert failure.get("message").startswith("error: 1 PFN is in no memory")
+    assert "advice: " in failure.text
+    assert root.find("testsuite/system-out").text == "1 of 5 pages will be forgotten"
+
+
+# SARIF
+
+
+def test_sarif_is_as_its_published_schema_says(batch, single):
+    Draft4Validator.check_schema(SARIF)
+    for got in (batch("sarif"), single("sarif")):
+        Draft4Validator(SARIF).validate(got.json)
+
+
+def test_sarif_results_point_at_rules_and_files(batch, folder):
+    (run,) = batch("sarif").json["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [r["id"] for r in rules] == list(registry())
+    assert run["results"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (location,) = result["locations"]
+        where = location["physicalLocation"]["artifactLocation"]
+        listed = run["artifacts"][where["index"]]["location"]
+        assert listed["uri"] == where["uri"]
+        assert where["uri"].startswith(f"file://{folder.as_posix()}/")
+    keys = [r["partialFingerprints"]["primaryLocationLineHash"] for r in run["results"]]
+    assert len(set(keys)) == len(keys)
+    (invocation,) = run["invocations"]
+    assert invocation["exitCode"] == 3
+    assert not invocation["executionSuccessful"]
+    assert len(invocation["toolExecutionNotifications"]) == 1
+
+
+def test_sarif_places(single):
+    (run,) = single("sarif").json["runs"]
+    (lost,) = [r for r in run["results"] if r["ruleId"] == "HP601"]
+    assert lost["level"] == "error"
+    assert lost["properties"]["first"] == lost["properties"]["last"] == 0x200000
+    assert lost["locations"][0]["logicalLocations"][0]["name"] == "0x200000"
+    (odd,) = [r for r in run["results"] if r["ruleId"] == "HP208"]
+    address = odd["locations"][0]["physicalLocation"]["address"]
+    assert address["absoluteAddress"] == odd["properties"]["phys"] == 0x60000000
+
+
+def test_sarif_of_accepted_findings(single, tmp_path):
+    (tmp_path / "accepted.toml").write_text('[[accept]]\ncode = "HP601"\nreason = "known"\n')
+    got = single(
+        "sarif", "arm64-4k-B-a-outside-ram-above", "--baseline", tmp_path / "accepted.toml"
+    )
+    Draft4Validator(SARIF).validate(got.json)
+    (lost,) = [r for r in got.json["runs"][0]["results"] if r["ruleId"] == "HP601"]
+    assert lost["suppressions"] == [
+        {"kind": "external", "status": "accepted", "justification": "known"}
+    ]
+
+
+def test_sarif_relative_paths_stay_relative(tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad pages: 1.txt").write_text("0x5000\n")
+    got = cli("validate", "bad pages: 1.txt", "--format", "sarif")
+    where = got.json["runs"][0]["artifacts"][0]["location"]
+    assert where == {"uri": "bad%20pages%3A%201.txt"}
+
+
+# Text from a broken machine
+
+
+HOSTILE = "]]>&<\"'{0}[x](1)\x1b[2J\u202e #"
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A handover whose subtree's name does its worst, in a folder and a map of such a name."""
+    case = tmp_path / "cases" / HOSTILE.replace("/", "")
+    case.mkdir(parents=True)
+    m = Machine()
+    h = m.handover(subtrees=[("evil%s--> KTAP version 1", b"data")])
+    del m.memory[h.subtrees[1].phys]
+    m.save(case)
+    return case.parent
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_hostile_names(name, hostile, cli):
+    got = cli("validate", "--batch", hostile, "--format", name)
+    assert got.code in (0, 1), got.err
+    assert "\x1b" not in got.out + got.err
+    assert "\u202e" not in got.out + got.err
+    if name == "ktap":
+        assert len(ktap.parse(got.out)) == 1
+    elif name == "junit":
+        _suites(got.out)
+    elif name == "sarif":
+        Draft4Validator(SARIF).validate(got.json)
+        messages = [r["message"]["text"] for r in got.json["runs"][0]["results"]]
+        assert all("{{0}}" in m and "](" not in m for m in messages)
+    elif name == "json":
+        assert got.json["results"][0]["case"].endswith("\\x1b[2J\\u202e #")
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
+    (tmp_path / "l1").write_text("0x10\n")
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(
+        r"""{"case":"a","inputs":["\ud800"]}
+{"case":"b","inputs":["l1"]}
+{"case":"\udfff","inputs":["l1"]}
+{"case":"d","inputs":["l1"],"memmap":["\udcff"]}
+{"case":"e","inputs":["l1"],"options":{"boot":"\ud900"}}
+"""
+    )
+    got = cli("validate", "--batch", manifest, "--jobs", 1, "--format", name)
+    assert got.code == 3
+    assert got.err == "hwpkho: 4 of 5 cases could not be judged\n"
+    if name == "json":
+        exits = [(r["case"], r["exit"]) for r in got.json["results"]]
+        assert exits == [("a", 3), ("b", 0), ("\\udfff", 3), ("d", 3), ("e", 3)]
+    elif name == "sarif":
+        Draft4Validator(SARIF).validate(got.json)
+        assert [c["case"] for c in got.json["runs"][0]["properties"]["cases"]] == ["b"]
+    elif name == "junit":
+        assert [s.get("errors") for s in _suites(got.out)] == ["1", "0", "1", "1", "1"]
+    elif name == "ktap":
+        assert [t.ok for t in ktap.parse(got.out)] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_names_that_are_no_text(name, tmp_path, cli):
+    """File names are bytes."""
+    case = tmp_path / "cases" / "a\udcff"
+    case.mkdir(parents=True)
+    (case / "l\udcfe").write_text("0x10\n")
+    (case / "memory\udcfd.elf").write_bytes(b"\x7fELF")
+    assert cli("validate", "--batch", case.parent, "--jobs", 1, "--format", name).code == 3
+    (case / "memory\udcfd.elf").unlink()
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", name)
+    assert got.code == 0
+    if name == "sarif":
+        (where,) = got.json["runs"][0]["artifacts"]
+        assert where["location"]["uri"].endswith("cases/a%FF/l%FE")
+    elif name == "junit":
+        assert len(_suites(got.out)) == 1
+
+
+def test_a_name_is_no_ktap_directive(tmp_path, cli):
+    """A reader of the kernel takes the last ``# SKIP`` of a line for one."""
+    case = tmp_path / "cases" / "a"
+    case.mkdir(parents=True)
+    (case / "x # SKIP y").write_bytes(b"\x7fELF")
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", "ktap")
+    assert got.code == 3
+    (test,) = ktap.parse(got.out)
+    assert (test.ok, test.directive) == (False, "ERROR")
+    assert " # SKIP" not in got.out
+
+
+def test_a_name_ends_no_comment_of_junit(tmp_path, cli):
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "m.jsonl").write_text('{"case": "a---><b/>--", "inputs": ["l"]}\n')
+    (tmp_path / "accepted.toml").write_text(
+        '[[accept]]\ncode = "HP301"\nreason = "x"\ncase = "a---><b/>--"\n'
+    )
+    got = cli(
+        "validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "junit",
+        "--baseline", tmp_path / "accepted.toml",
+    )  # fmt: skip
+    assert got.code == 0
+    assert len(_suites(got.out)) == 1
+    assert "HP705" in got.out
+
+
+def test_junit_is_utf8_by_its_first_line_and_ascii_by_its_bytes(tmp_path, cli):
+    case = tmp_path / "cases" / "d\u00e9j\u00e0\u4e2d"
+    case.mkdir(parents=True)
+    (case / "l").write_text("0x10\n")
+    got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", "junit")
+    assert got.out.isascii()
+    assert _suites(got.out)[0].get("name") == case.name

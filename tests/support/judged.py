@@ -1,0 +1,35 @@
+"""A small arm64 machine whose handover is judged for its next kernel."""
+
+from __future__ import annotations
+
+from hwpkho.abi import fdt
+from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.commands.validate import validate
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge.options import ValidateOptions
+
+PFNS = [0x50010, 0x52000]
+SCRATCH = (0x7600_0000, 0x200_0000)
+RAM = "40000000-7fffffff : System RAM\n"
+
+
+def validated(
+    m, made, folder, root=None, areas=(SCRATCH,), *, iomem=RAM, length=None, arch=None, size=None
+):
+    """Judge the machine's handover; ``length`` and ``size`` are handed over for what there is."""
+    array = m.put(build_scratch(list(areas)))
+    map_ = folder / "iomem"
+    map_.write_text(iomem)
+    handed = array, 16 * len(areas) if length is None else length
+    case = CaseOptions(m.page_size, root or made.root, handed, arch, size)
+    return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(map_),)))
+
+
+def set_root(m, made, name, value, node=None):
+    """Change a property of the root FDT or of one of its nodes."""
+    tree = fdt.parse(m.memory[made.root]).root
+    where = tree.find(node) if node else tree
+    where.properties = [
+        fdt.Property(p.name, value if p.name == name else p.value, 0) for p in where.properties
+    ]
+    m.memory[made.root] = fdt.build(tree).ljust(m.page_size, b"\0")

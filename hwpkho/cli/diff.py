@@ -65,12 +65,11 @@ def command(
     from hwpkho.report.parts import jsondoc
     from hwpkho.report.parts.paint import for_stream
 
-    lists = result.cases if isinstance(result, job.Chain) else (result.before, result.after)
-    for note in dict.fromkeys(note for x in lists for note in x.notes):
+    for note in dict.fromkeys(note for x in result.cases for note in x.notes):
         click.echo(f"hwpkho: {note}", err=True)
     pieces: Iterable[str]
     colours = for_stream(sys.stdout)
-    if isinstance(result, job.Chain):
+    if len(result.changes) > 1:
         if plain or summary:
             raise UsageError("--plain and --summary are for two cases; a chain has --json")
         if as_json:

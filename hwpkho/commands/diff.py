@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.badpages.sets import Difference, Lives, compare, lives
+from hwpkho.badpages.sets import Lives, compare, lives
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PfnSet, pfn_set
@@ -30,41 +30,59 @@ FailOn = Literal["removed", "added", "any"]
 
 
 @dataclass(frozen=True, slots=True)
-class Diff:
-    """Two lists compared.
+class Change:
+    """What changed from one list to the next.
 
     Attributes:
-        before: The first list.
-        after: The second.
-        change: What changed.
-        removed: The removed PFNs as runs, with their verdicts where a map was given.
-        added: The added ones.
+        removed: Runs only in the first: known-bad memory back in circulation. With a memory map
+            they have their verdicts.
+        added: Runs only in the second.
+        common: PFNs in both.
     """
 
-    before: CaseList
-    after: CaseList
-    change: Difference
     removed: Runs
     added: Runs
+    common: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changed."""
+        return not self.removed.pfns and not self.added.pfns
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """Lists of several generations.
+class Comparison:
+    """Lists compared: two, or a chain of generations.
 
     Attributes:
-        cases: In the order given.
-        steps: What changed from each to the next.
-        lives: Runs of PFNs and the cases that had them.
+        cases: The lists in the order given, all in one page size.
+        changes: What changed from each to the next: one fewer than there are lists.
     """
 
     cases: tuple[CaseList, ...]
-    steps: tuple[Difference, ...]
-    lives: Lives
+    changes: tuple[Change, ...]
+
+    @property
+    def page_size(self) -> int:
+        """Bytes."""
+        return self.cases[0].page_size
+
+    def distinct(self) -> list[int]:
+        """Return how many distinct PFNs each list has."""
+        first = self.changes[0].common + self.changes[0].removed.pfns.pages()
+        return [first, *(c.common + c.added.pfns.pages() for c in self.changes)]
+
+    def lives(self) -> Lives:
+        """Return runs of PFNs and the lists that have them."""
+        return lives([pfn_set(x.pfns) for x in self.cases])
 
 
-def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff | Chain:
+def diff(
+    specs: Sequence[str | Sequence[str]], options: ValidateOptions | None = None
+) -> Comparison:
     """Compare the lists of ``specs``: one capture with two handovers, two cases, or a chain.
+
+    A case is its pieces, or one argument that joins them with ``+``.
 
     Raises InputError where a list cannot be read, or one capture does not hold both.
     """
@@ -85,8 +103,17 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     if len(found) > 2:
         if options.memmaps:
             raise UsageError("--memmap judges the changes between two lists, not a chain")
-        steps = tuple(compare(a.pfns, b.pfns) for a, b in pairwise(found))
-        return Chain(tuple(found), steps, lives([pfn_set(x.pfns) for x in found]))
+        ground = next_kernel.ground(options, size, None)
+        steps = [compare(a.pfns, b.pfns) for a, b in pairwise(found)]
+        changes = [
+            Change(
+                verdicts.judge(s.removed, ground, None),
+                verdicts.judge(s.added, ground, None),
+                s.common,
+            )
+            for s in steps
+        ]
+        return Comparison(tuple(found), tuple(changes))
     before, after = found
     change = compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
@@ -96,7 +123,7 @@ def diff(specs: Sequence[str], options: ValidateOptions | None = None) -> Diff |
     ground = next_kernel.ground(options, size, regions)
     removed = verdicts.judge(change.removed, ground, None)
     added = _added(change.added, after, size, options, regions)
-    return Diff(before, after, change, removed, added)
+    return Comparison((before, after), (Change(removed, added, change.common),))
 
 
 def _added(
@@ -119,8 +146,8 @@ def _added(
     return runs
 
 
-def _both_sides(spec: str, options: ValidateOptions) -> list[CaseList]:
-    case = read_case(plus.split(spec), options.case, options.base)
+def _both_sides(spec: str | Sequence[str], options: ValidateOptions) -> list[CaseList]:
+    case = read_case(plus.pieces(spec), options.case, options.base)
     if case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}
@@ -140,8 +167,8 @@ def _both_sides(spec: str, options: ValidateOptions) -> list[CaseList]:
     return [CaseList(of_handover(f"{case.name} ({h.role})", h), h, case.source) for h in (old, new)]
 
 
-def exit_code(result: Diff | Chain, fail_on: FailOn = "any") -> int:
+def exit_code(result: Comparison, fail_on: FailOn = "any") -> int:
     """Return 1 where the lists differ in what ``fail_on`` names, else 0."""
-    steps = result.steps if isinstance(result, Chain) else (result.change,)
-    removed, added = any(s.removed for s in steps), any(s.added for s in steps)
+    removed = any(c.removed.pfns for c in result.changes)
+    added = any(c.added.pfns for c in result.changes)
     return int({"removed": removed, "added": added, "any": removed or added}[fail_on])

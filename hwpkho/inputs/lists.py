@@ -13,6 +13,8 @@ from hwpkho.inputs import plus
 from hwpkho.inputs.case import CaseOptions, doubts, pick, read_case, why_unread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwpkho.handover.model import Handover, Role
     from hwpkho.images.base import Source
 
@@ -67,21 +69,21 @@ class CaseList(NamedTuple):
 
 
 def read_list(
-    spec: str,
+    spec: str | Sequence[str],
     options: CaseOptions | None = None,
     base: int = 10,
     role: Role | None = None,
     *,
     empty_ok: bool = True,
 ) -> CaseList:
-    """Read the list of the case ``spec``, pieces joined with ``+``.
+    """Read the list of the case ``spec``: its pieces, or one argument that joins them with ``+``.
 
     Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
     handover without the subtree has an empty list, unless ``empty_ok`` is not set. Raises
     InputError where a list cannot be read, or states another page size than ``options``.
     """
     options = options or CaseOptions()
-    case = read_case(plus.split(spec), options, base)
+    case = read_case(plus.pieces(spec), options, base)
     if case.pages is None:
         chosen = pick(case.handovers, role)
         if chosen.hwpoison is None and not chosen.unread and not empty_ok:

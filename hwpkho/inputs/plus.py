@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.images import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def pieces(case: str | Sequence[str]) -> list[str]:
+    """Return the inputs of one case: those in a sequence, or what :func:`split` finds."""
+    return split(case) if isinstance(case, str) else list(case)
 
 
 def split(argument: str) -> list[str]:
@@ -16,16 +25,16 @@ def split(argument: str) -> list[str]:
     UsageError for an empty piece.
     """
     words = argument.split("+")
-    pieces: list[str] = []
+    found: list[str] = []
     at = 0
     while at < len(words):
         ends = range(len(words), at, -1)
         end = next((e for e in ends if _exists("+".join(words[at:e]))), at + 1)
-        pieces.append("+".join(words[at:end]))
+        found.append("+".join(words[at:end]))
         at = end
-    if not all(pieces):
+    if not all(found):
         raise UsageError(f"'{printable(argument[:80])}': a piece between '+' is empty")
-    return pieces
+    return found
 
 
 def _exists(spec: str) -> bool:

@@ -10,10 +10,9 @@ from hwpkho.report.parts import jsondoc, runs_json
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from hwpkho.badpages.sets import Difference
-    from hwpkho.commands.diff import Chain, Diff
+    from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
 
 SCHEMA = "hwpkho.diff/1"
@@ -39,80 +38,76 @@ def _case(x: CaseList, distinct: int) -> dict[str, Any]:
     return {"name": x.name, "pfns": distinct, "kexec_count": x.kexec_count}
 
 
-def _distinct(steps: Sequence[Difference]) -> list[int]:
-    """Return how many distinct PFNs each of the lists has that ``steps`` lead along."""
-    first = steps[0].common + steps[0].removed.pages()
-    return [first, *(step.common + step.added.pages() for step in steps)]
-
-
-def body(d: Diff) -> dict[str, Any]:
+def body(d: Comparison) -> dict[str, Any]:
     """Return the fields of ``hwpkho.diff/1``."""
-    before, after = _distinct([d.change])
+    before, after = map(_case, d.cases, d.distinct())
+    (change,) = d.changes
     return {
-        "page_size": d.before.page_size,
-        "before": _case(d.before, before),
-        "after": _case(d.after, after),
-        "added": jsondoc.numbers(d.change.added.listing()),
-        "removed": jsondoc.numbers(d.change.removed.listing()),
-        "common": d.change.common,
-        "added_runs": runs_json.judged(d.added),
-        "removed_runs": runs_json.judged(d.removed),
+        "page_size": d.page_size,
+        "before": before,
+        "after": after,
+        "added": jsondoc.numbers(change.added.pfns.listing()),
+        "removed": jsondoc.numbers(change.removed.pfns.listing()),
+        "common": change.common,
+        "added_runs": runs_json.judged(change.added),
+        "removed_runs": runs_json.judged(change.removed),
     }
 
 
-def chain_body(c: Chain) -> dict[str, Any]:
+def chain_body(c: Comparison) -> dict[str, Any]:
     """Return the fields of ``hwpkho.diff-chain/1``."""
     n = len(c.cases)
     return {
-        "page_size": c.cases[0].page_size,
-        "cases": [_case(x, pfns) for x, pfns in zip(c.cases, _distinct(c.steps), strict=True)],
+        "page_size": c.page_size,
+        "cases": list(map(_case, c.cases, c.distinct())),
         "steps": jsondoc.Array(_steps(c)),
         "lives": runs_json.lives(
-            c.lives,
+            c.lives(),
             lambda seen: {"seen": [bool(seen >> i & 1) for i in range(n)], "fate": fate(seen, n)},
         ),
     }
 
 
-def _steps(c: Chain) -> Iterator[str]:
+def _steps(c: Comparison) -> Iterator[str]:
     before = ""
-    for step in c.steps:
+    for change in c.changes:
         yield f'{before}{{"added":['
-        yield from jsondoc.numbers(step.added.listing()).pieces
+        yield from jsondoc.numbers(change.added.pfns.listing()).pieces
         yield '],"removed":['
-        yield from jsondoc.numbers(step.removed.listing()).pieces
-        yield f'],"common":{step.common}}}'
+        yield from jsondoc.numbers(change.removed.pfns.listing()).pieces
+        yield f'],"common":{change.common}}}'
         before = ","
 
 
-def summary(d: Diff) -> str:
+def summary(d: Comparison) -> str:
     """Return the one line that says it all."""
-    c = d.change
+    (c,) = d.changes
     if c.empty:
         return f"no difference: {c.common} PFNs in both"
-    return f"{c.removed.pages()} removed, {c.added.pages()} added, {c.common} kept"
+    return f"{c.removed.pfns.pages()} removed, {c.added.pfns.pages()} added, {c.common} kept"
 
 
-def plain(d: Diff) -> Iterator[str]:
+def plain(d: Comparison) -> Iterator[str]:
     """Yield one line a run: ``-`` or ``+``, the PFNs, and the verdict where a map was given."""
-    for sign, runs in (("-", d.removed), ("+", d.added)):
+    (change,) = d.changes
+    for sign, runs in (("-", change.removed), ("+", change.added)):
         for first, last, ruling in runs:
             span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
             yield f"{sign}{span}" + (f" {ruling.verdict}" if ruling.verdict else "")
 
 
-def report(d: Diff, paint: Paint | None = None) -> Iterator[str]:
+def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
     paint = paint or Paint()
-    before, after = _distinct([d.change])
-    for label, x, pfns in (("before", d.before, before), ("after ", d.after, after)):
+    (change,) = d.changes
+    for label, x, pfns in zip(("before", "after "), d.cases, d.distinct(), strict=True):
         yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
-    style = "error" if d.change.removed else "warning" if d.change.added else "good"
+    style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
     yield paint(style, summary(d))
-    shift = page_shift(d.before.page_size)
+    shift = page_shift(d.page_size)
     for word, style, runs, meaning in (
-        ("removed", "error", d.removed, _REMOVED),
-        ("added", "warning", d.added, {}),
+        ("removed", "error", change.removed, _REMOVED),
+        ("added", "warning", change.added, {}),
     ):
         for n, (first, last, ruling) in enumerate(runs):
             if n == MAX_RUNS:
@@ -129,24 +124,24 @@ def _generation(x: CaseList) -> str:
     return f", kexec_count {x.kexec_count}" if x.kexec_count is not None else ""
 
 
-def chain_report(c: Chain, paint: Paint | None = None) -> Iterator[str]:
+def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
     """Yield the table over the generations."""
     paint = paint or Paint()
-    for n, (x, pfns) in enumerate(zip(c.cases, _distinct(c.steps), strict=True)):
-        step = c.steps[n - 1] if n else None
-        change = f"  -{step.removed.pages()} +{step.added.pages()}" if step else ""
+    for n, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True)):
+        step = c.changes[n - 1] if n else None
+        change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
         yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
-    n = len(c.cases)
-    names = {seen: fate(seen, n) for seen in set(c.lives.seen)}
+    n, lives = len(c.cases), c.lives()
+    names = {seen: fate(seen, n) for seen in set(lives.seen)}
     fates: dict[str, int] = {}
-    for life in c.lives:
+    for life in lives:
         name = names[life.seen]
         fates[name] = fates.get(name, 0) + life.last - life.first + 1
     told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
     bad = any("lost" in name or name == "came back" for name in fates)
     yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
     ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
-    ordered = sorted((x for x in c.lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
+    ordered = sorted((x for x in lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
     for shown, life in enumerate(ordered):
         if shown == MAX_RUNS:
             yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"

@@ -45,11 +45,47 @@ def check_file(path: str, *, force: bool) -> None:
 
 
 def check_input(path: str, *inputs: str) -> None:
-    """Raise UsageError where ``path`` is one of ``inputs``: its copy would take its place."""
+    """Raise UsageError where writing to ``path`` would replace one of ``inputs``.
+
+    Inputs are as a user names them: files, ``FILE@0xBASE``, and folders, of which every file counts
+    that lies up to four levels deep (a copy of debugfs has three).
+    """
+    if path == STDOUT:
+        return
+    try:
+        target = Path(path).stat()
+    except (OSError, ValueError):
+        return  # nothing is there to be replaced
     for other in inputs:
-        with suppress(OSError, ValueError):
-            if path != STDOUT and Path(path).samefile(other):
+        based = other.rpartition("@")[0]
+        for named in (other, based) if based else (other,):
+            if any(_same(target, file) for file in _files(Path(named), 4)):
                 raise UsageError(f"{printable(path)}: is what is read; give another output")
+
+
+def _files(path: Path, levels: int) -> Iterator[Path]:
+    """Yield ``path``, or the files in it so many levels deep."""
+    kind = None
+    with suppress(InputError):
+        kind = _kind(path)
+    if not levels or kind is None or not stat.S_ISDIR(kind):
+        yield path
+        return
+    with suppress(OSError):
+        for inside in path.iterdir():
+            yield from _files(inside, levels - 1)
+
+
+def _same(target: os.stat_result, path: Path) -> bool:
+    try:
+        return os.path.samestat(target, path.stat())
+    except (OSError, ValueError):
+        return False
+
+
+def same_place(first: str, second: str) -> bool:
+    """Tell whether two outputs would have one place."""
+    return STDOUT not in (first, second) and os.path.realpath(first) == os.path.realpath(second)
 
 
 def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
@@ -83,6 +119,9 @@ class _Stream(io.BufferedIOBase):
 
     def write(self, data: Any, /) -> int:
         return self._out.write(data)
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
 class _Ready(NamedTuple):

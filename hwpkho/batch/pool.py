@@ -24,7 +24,7 @@ from hwpkho.judge.accept import Acceptance, apply
 from hwpkho.judge.case_result import CaseResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from concurrent.futures import Future
 
     from hwpkho.judge.options import ValidateOptions
@@ -50,6 +50,13 @@ class Job:
     folder: str | None = None
     line: manifest.Line | None = None
     within: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The files and folders that the case is read from."""
+        if self.line is not None:
+            return (*self.line.inputs, *self.line.memmaps)
+        return (self.folder,) if self.folder is not None else ()
 
     def prepare(
         self, options: ValidateOptions
@@ -134,7 +141,7 @@ def processes(cases: int, wanted: int | None) -> int:
 
 def run(
     todo: Sequence[Job], options: ValidateOptions, accepted: Acceptance, workers: int
-) -> Iterator[CaseResult]:
+) -> Generator[CaseResult]:
     """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
     if workers == 1:
         for job in todo:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.batch import pool as job
-from hwpkho.cli import stdout
-from hwpkho.judge import accept as accepting
-from hwpkho.report.validate import formats
+from hwpkho.base import output
+from hwpkho.batch import pool
+from hwpkho.judge import accept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
+    from typing import BinaryIO
 
+    from hwpkho.cli.report_file import ReportFile
     from hwpkho.judge.accept import Acceptance
     from hwpkho.judge.baseline import Entry
     from hwpkho.judge.case_result import CaseResult
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
     from hwpkho.judge.result import Finding
 
 
-class _Taken:
-    """Passes results on and remembers what is needed when all were taken."""
+class _BatchTotals:
+    """What is kept of the results when each was reported."""
 
     def __init__(self, accepted: Acceptance, reason: str | None) -> None:
         self.accepted = accepted
@@ -35,59 +38,76 @@ class _Taken:
         self.cases: set[str] = set()
         self.entries: list[Entry] = []
 
-    def each(self, results: Iterable[CaseResult]) -> Iterator[CaseResult]:
-        for result in results:
-            self.total += 1
-            self.worst = max(self.worst, result.exit)
-            self.used |= result.used
-            if result.validation is None:
-                self.unread += 1
-            else:
-                self.cases.add(result.case)
-            if self.reason is not None:
-                self.entries += accepting.as_entries([result], self.reason, batch=True)
-            yield result
+    def add(self, result: CaseResult) -> None:
+        self.total += 1
+        self.worst = max(self.worst, result.exit)
+        self.used |= result.used
+        if result.validation is None:
+            self.unread += 1
+        else:
+            self.cases.add(result.case)
+        if self.reason is not None:
+            self.entries += accept.as_entries([result], self.reason, batch=True)
 
     def notes(self) -> list[Finding]:
-        return accepting.stale_entries(self.accepted, self.used, self.cases)
+        return accept.stale_entries(self.accepted, self.used, self.cases)
 
 
 def run(
     path: str,
     options: ValidateOptions,
     accepted: Acceptance,
-    format_name: str,
+    to: ReportFile,
     workers: int | None,
     write_baseline: str | None,
     reason: str | None,
     *,
     outside: bool,
 ) -> int:
-    """Judge all cases, write what the format says to stdout, and return the exit code."""
-    todo = job.jobs(path, outside=outside)
-    taken = _Taken(accepted, reason)
-    results = job.run(todo, options, accepted, job.processes(len(todo), workers))
-    context = stdout.context(taken.notes)
-    chosen = formats.FORMATS[format_name]
-    if sys.stderr.isatty():
-        pieces = chosen.batch(taken.each(_with_bar(results, len(todo))), context)
-        if sys.stdout.isatty():
-            pieces = iter(list(pieces))  # a bar and a report cannot share the screen
-    else:
-        pieces = chosen.batch(taken.each(results), context)
-    for piece in pieces:
-        sys.stdout.write(piece)
-    notes = taken.notes()
-    if write_baseline is not None:
-        accepting.write_entries(write_baseline, taken.entries, accepted)
-    if taken.unread:
-        click.echo(f"hwpkho: {taken.unread} of {taken.total} cases could not be judged", err=True)
+    """Judge all cases, write the report, and return the exit code."""
+    todo = pool.jobs(path, outside=outside)
+    read = [*options.memmaps, *filter(None, [accepted.baseline_file])]
+    to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline)
+    totals = _BatchTotals(accepted, reason)
+    results = pool.run(todo, options, accepted, pool.processes(len(todo), workers))
+    with output.together() as writing:
+        with writing.file(to.path, force=to.force) as out:
+            notes = _report(results, len(todo), totals, to, out)
+        if write_baseline is not None:
+            accept.write_entries(writing, write_baseline, totals.entries, accepted)
+    if totals.unread:
+        click.echo(f"hwpkho: {totals.unread} of {totals.total} cases could not be judged", err=True)
     if accepted.fail_on == "note" and notes:
-        return max(taken.worst, 1)
-    return taken.worst
+        return max(totals.worst, 1)
+    return totals.worst
 
 
-def _with_bar(results: Iterable[CaseResult], total: int) -> Iterator[CaseResult]:
+def _report(
+    results: Generator[CaseResult],
+    cases: int,
+    totals: _BatchTotals,
+    to: ReportFile,
+    out: BinaryIO,
+) -> list[Finding]:
+    """Write the report on all results to ``out``, and return what there is to say of them all."""
+    bar = sys.stderr.isatty()
+    # A bar and a report cannot share the screen.
+    held = io.BytesIO() if bar and to.on_terminal else None
+    writer = to.report.open(held or out, to.context(), batch=True)
+    with closing(_with_bar(results, cases) if bar else results) as shown:
+        for result in shown:
+            totals.add(result)
+            output.check_input(to.path, *result.inputs, *result.memmaps)
+            writer.add(result)
+            out.flush()
+    notes = totals.notes()
+    writer.finish(notes)
+    if held:
+        out.write(held.getvalue())
+    return notes
+
+
+def _with_bar(results: Iterable[CaseResult], total: int) -> Generator[CaseResult]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 

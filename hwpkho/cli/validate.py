@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hwpkho.cli import options, stdout
-from hwpkho.commands import validate as job
+from hwpkho.base import output as outputs
+from hwpkho.cli import options
+from hwpkho.cli.report_file import ReportFile
+from hwpkho.commands import validate
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge import accept as accepting
+from hwpkho.judge import accept
 from hwpkho.judge.limits import Limits
 from hwpkho.judge.options import ValidateOptions
-from hwpkho.report.validate import formats
+from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Role
@@ -26,7 +27,7 @@ Examples:
   hwpkho validate dump.elf debugfs-kho/ --memmap dmesg.txt --next-cmdline 'memmap=1M$0x10000000'
   hwpkho validate bad-pages.txt --memmap dmesg.txt --max-per-gib 16
   hwpkho validate vmcore --memmap iomem.txt --ignore HP410 --baseline accepted.toml
-  hwpkho validate --batch captures/ --format junit > junit.xml
+  hwpkho validate --batch captures/ --format junit -o junit.xml
   hwpkho validate --batch cases.jsonl --json --jobs 2 | jq .summary
 
 \b
@@ -72,10 +73,14 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @click.option(
     "--format",
     "format_name",
-    type=options.OneOf(formats.FORMATS),
+    type=options.OneOf(REPORTS),
     help="Form of the report. Default: text.",
 )
 @options.json_flag
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
+)
+@click.option("-f", "--force", is_flag=True, help="Overwrite FILE.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -104,9 +109,11 @@ def command(
     batch: str | None,
     jobs: int | None,
     format_name: str | None,
+    output: str | None,
     *,
     outside: bool,
     as_json: bool,
+    force: bool,
 ) -> None:
     """Judge what the next kernel will do with a list.
 
@@ -126,7 +133,7 @@ def command(
         raise UsageError("--write-baseline and --reason belong together")
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty; say why the findings are accepted")
-    accepted = accepting.acceptance(select, ignore, baseline, fail_on)
+    accepted = accept.acceptance(select, ignore, baseline, fail_on)
     chosen = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
         int(base),
@@ -140,18 +147,24 @@ def command(
         Limits(max_pages, max_fraction, max_per_gib),
         options.given(),
     )
-    name = format_name or ("json" if as_json else "text")
+    report = REPORTS[format_name or ("json" if as_json else "text")]
+    to = ReportFile(report, outputs.STDOUT if output is None else output, force)
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 
         ctx.exit(
-            run_batch(batch, chosen, accepted, name, jobs, write_baseline, reason, outside=outside)
+            run_batch(batch, chosen, accepted, to, jobs, write_baseline, reason, outside=outside)
         )
-    result = job.run(inputs, chosen, accepted)
+    to.check([*inputs, *memmap, *filter(None, [baseline])], write_baseline)
+    result = validate.run(inputs, chosen, accepted)
     if result.validation is not None and result.validation.chosen:
         click.echo(f"hwpkho: {result.validation.chosen}", err=True)
-    if write_baseline is not None:
-        accepting.write_baseline(write_baseline, [result], reason or "", accepted, batch=False)
-    for piece in formats.FORMATS[name].one(result, stdout.context()):
-        sys.stdout.write(piece)
+    with outputs.together() as writing:
+        if write_baseline is not None:
+            entries = accept.as_entries([result], reason or "", batch=False)
+            accept.write_entries(writing, write_baseline, entries, accepted)
+        with writing.file(to.path, force=force) as out:
+            writer = report.open(out, to.context(), batch=False)
+            writer.add(result)
+            writer.finish(())
     ctx.exit(result.exit)

@@ -99,7 +99,7 @@ def crop(
     handed = [m.handed for m in images if m.handed]
     if len(handed) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
-    output.check_input(path, *(s for spec in specs for s in (spec, spec.rpartition("@")[0])))
+    output.check_input(path, *specs)
     machine = _Machine(source, copies, handed, options.page_size or told, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
 

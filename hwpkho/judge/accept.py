@@ -17,6 +17,7 @@ from hwpkho.judge.result import Finding, finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hwpkho.base.output import Together
     from hwpkho.judge.result import Validation
 
 
@@ -144,28 +145,23 @@ def with_stale(result: CaseResult, accepted: Acceptance) -> CaseResult:
     )
 
 
-def write_baseline(
-    path: str, results: Iterable[CaseResult], reason: str, accepted: Acceptance, *, batch: bool
+def write_entries(
+    writing: Together, path: str, entries: Iterable[baseline.Entry], accepted: Acceptance
 ) -> None:
-    """Write a baseline that accepts what makes ``results`` fail, and what was accepted before.
+    """Write a baseline of what was accepted before and ``entries``, with what else is written.
 
-    ``reason`` stands beside each new entry; in a ``batch`` an entry is for its case alone. A file
-    that exists is only replaced where it is the baseline that was read. Raises UsageError or
+    A file that exists is only replaced where it is the baseline that was read. Raises UsageError or
     InputError where it cannot be written.
     """
-    write_entries(path, as_entries(results, reason, batch=batch), accepted)
-
-
-def write_entries(path: str, entries: Iterable[baseline.Entry], accepted: Acceptance) -> None:
-    """Write what was accepted before and ``entries``, as :func:`write_baseline` does."""
-    from hwpkho.base import output
-
-    with output.file(path, force=path == accepted.baseline_file) as stream:
+    with writing.file(path, force=path == accepted.baseline_file) as stream:
         stream.write(baseline.build([*accepted.baseline, *entries]).encode())
 
 
 def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:
-    """Return entries that accept every finding that makes one of ``results`` fail."""
+    """Return entries that accept every finding that makes one of ``results`` fail.
+
+    ``reason`` stands beside each; in a ``batch`` an entry is for its case alone.
+    """
     return [
         baseline.Entry(
             f.code, printable(reason.strip()), f.first, f.last, f.phys, r.case if batch else None

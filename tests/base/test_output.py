@@ -35,6 +35,7 @@ WRITING = {
         ["dir", "out.dtb"],
     ),
     "capture": (["capture", "image", "-f", "-o", "out"], ["out"]),
+    "report": (["validate", "list", "--json", "-f", "-o", "out"], ["out"]),
     "map": (["memmap", "map", "--to", "json", "-f", "-o", "out"], ["out"]),
 }  # fmt: skip
 

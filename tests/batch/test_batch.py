@@ -22,7 +22,7 @@ from hwpkho.errors import InputError
 from hwpkho.judge import baseline
 from hwpkho.judge.accept import Acceptance
 from hwpkho.judge.options import ValidateOptions
-from hwpkho.report.validate.formats import FORMATS
+from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, captures, provoking, replays
 from tests.support.handovers import Machine
 
@@ -274,7 +274,7 @@ def test_file_names_of_any_bytes(tmp_path, cli):
     folder = machine(tmp_path / os.fsdecode(b"caf\xe9\n"))
     (folder / "memory.elf").rename(folder / os.fsdecode(b"m\xff.elf"))
     (folder / os.fsdecode(b"\xfe\x1b[2J.txt")).write_text("notes: none\n")
-    for name in FORMATS.names():
+    for name in REPORTS.names():
         got = cli("validate", "--format", name, "--batch", tmp_path)
         assert got.code == 0
         got.out.encode("utf-8")

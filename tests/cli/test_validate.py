@@ -15,10 +15,10 @@ from hwpkho.judge.accept import acceptance
 from hwpkho.judge.result import Finding, Ruling, Runs, Validation
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
-from hwpkho.report.validate import text as validate_text
-from hwpkho.report.validate.formats import Context
+from hwpkho.report.validate.base import Context
 from tests.support import captures, provoking, replays
 from tests.support.handovers import Machine
+from tests.support.reporting import written
 
 ALL_LOST = "all 4 pages will be forgotten"
 UNREAD_LOST = "every poisoned page will be forgotten"
@@ -121,7 +121,7 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
 def _report(v):
     from hwpkho.judge.accept import Acceptance, apply
 
-    return "".join(validate_text.one(apply(v, Acceptance(), "case", (), ()), Context()))
+    return written("text", [apply(v, Acceptance(), "case", (), ())], batch=False)
 
 
 def test_report_is_bounded_and_shows_what_is_lost_first():
@@ -143,8 +143,8 @@ def test_report_in_colour_says_the_same():
     from hwpkho.judge.accept import Acceptance, apply
 
     result = apply(v, Acceptance(), "case", (), ())
-    (plain,) = validate_text.one(result, Context())
-    (coloured,) = validate_text.one(result, Context(Paint(on=True)))
+    plain = written("text", [result], batch=False)
+    coloured = written("text", [result], Context(Paint(on=True)), batch=False)
     assert "\x1b[1;31m" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 

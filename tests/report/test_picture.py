@@ -20,8 +20,9 @@ from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
-from hwpkho.report.validate.formats import FORMATS, Context
+from hwpkho.report.validate.registry import REPORTS
 from tests.support import ktap
+from tests.support.reporting import written
 
 U64 = st.integers(0, (1 << 64) - 1)
 _ROW = re.compile(r"  0x([0-9a-f]+) (.{48})(?: x (\d+))?")
@@ -144,15 +145,15 @@ RESULTS = st.builds(
 
 @given(st.lists(RESULTS, min_size=1, max_size=3))
 def test_any_judgement_renders_in_every_format(results):
-    for name in FORMATS.names():
-        text = "".join(FORMATS[name].batch(results, Context()))
+    for name in REPORTS.names():
+        text = written(name, results)
         if name in ("json", "sarif"):
             json.loads(text)
         elif name == "ktap":
             assert [t.ok for t in ktap.parse(text)] == [not r.exit for r in results]
         for result in results:
             if result.validation is not None:
-                "".join(FORMATS[name].one(result, Context()))
+                written(name, [result], batch=False)
 
 
 @given(validations())

@@ -10,7 +10,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from hwpkho.codes import registry
 from hwpkho.commands.schema import text as schema_of
-from hwpkho.report.validate.formats import FORMATS
+from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, ktap, replays
 from tests.support.handovers import Machine
 
@@ -57,14 +57,14 @@ def single(folder, cli):
     return run
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize("name", REPORTS.names())
 def test_same_input_same_bytes(name, batch, single):
     assert batch(name).out == batch(name).out
     assert single(name).out == single(name).out
     assert "\x1b" not in batch(name).out
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize("name", REPORTS.names())
 def test_exit_codes(name, batch, single):
     got = batch(name)
     assert got.code == 3
@@ -272,7 +272,7 @@ def hostile(tmp_path):
     return case.parent
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize("name", REPORTS.names())
 def test_hostile_names(name, hostile, cli):
     got = cli("validate", "--batch", hostile, "--format", name)
     assert got.code in (0, 1), got.err
@@ -290,7 +290,7 @@ def test_hostile_names(name, hostile, cli):
         assert got.json["results"][0]["case"].endswith("\\x1b[2J\\u202e #")
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize("name", REPORTS.names())
 def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
     (tmp_path / "l1").write_text("0x10\n")
     manifest = tmp_path / "m.jsonl"
@@ -317,7 +317,7 @@ def test_a_lone_surrogate_costs_its_case_alone(name, tmp_path, cli):
         assert [t.ok for t in ktap.parse(got.out)] == [False, True, False, False, False]
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize("name", REPORTS.names())
 def test_names_that_are_no_text(name, tmp_path, cli):
     """File names are bytes."""
     case = tmp_path / "cases" / "a\udcff"

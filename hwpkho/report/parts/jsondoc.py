@@ -32,6 +32,11 @@ def dump(schema: str, body: Mapping[str, object]) -> str:
     return text({**_head(schema), **body}) + "\n"
 
 
+def begin(schema: str) -> str:
+    """Return how the document begins: the caller adds ``,"field":value`` and the closing brace."""
+    return text(_head(schema))[:-1]
+
+
 def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
     """Yield the document as :func:`dump` returns it; the value of a field may be an ``Array``.
 

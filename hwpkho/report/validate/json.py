@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.report.parts import jsondoc, runs_json
 from hwpkho.report.parts.headline import headline
+from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from hwpkho.judge.case_result import CaseResult, Suppressed
-    from hwpkho.judge.result import Validation
-    from hwpkho.report.validate.formats import Context
+    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.report.validate.base import Context
 
 SCHEMA = "hwpkho.validate/1"
 BATCH_SCHEMA = "hwpkho.validate-batch/1"
@@ -42,48 +44,58 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
     }
 
 
-def one(result: CaseResult, _context: Context) -> Iterator[str]:
-    """Yield the document of a single case; nothing where it could not be judged."""
+class _One(TextWriter):
+    """The document of a single case; nothing where it could not be judged."""
+
+    def add(self, result: CaseResult) -> None:
+        self.write_all(_document(result))
+
+    def finish(self, _notes: Sequence[Finding]) -> None:
+        """Write nothing: a document is complete."""
+
+
+class _Many(TextWriter):
+    """``hwpkho.validate-batch/1``, a result a line."""
+
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        self._ends = [0, 0, 0, 0]
+        self._outcomes: dict[str, int] = {}
+        self._before = "\n"
+        self.write(jsondoc.begin(BATCH_SCHEMA), ',"results":[')
+
+    def add(self, result: CaseResult) -> None:
+        self._ends[result.exit] += 1
+        v = result.validation
+        if v:
+            key = str(v.outcome or "null")
+            self._outcomes[key] = self._outcomes.get(key, 0) + 1
+        case = jsondoc.text(result.case)
+        self.write(f'{self._before}{{"case":{case},"exit":{result.exit},"result":')
+        self.write_all(piece.rstrip("\n") for piece in _document(result))
+        error = jsondoc.text(None if v else result.error)
+        self.write(f'{"" if v else "null"},"error":{error}}}')
+        self._before = ",\n"
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        ends = self._ends
+        summary = {
+            "cases": sum(ends),
+            "ok": ends[0],
+            "with_findings": ends[1],
+            "not_judged": ends[2] + ends[3],
+            "by_outcome": dict(sorted(self._outcomes.items())),
+            "exit": max((i for i, n in enumerate(ends) if n), default=0),
+            "notes": [f.to_json() for f in notes],
+        }
+        self.write(f'\n],"summary":{jsondoc.text(summary)}}}\n')
+
+
+def _document(result: CaseResult) -> Iterator[str]:
     v = result.validation
     if v is not None:
         fields = body(v, ok=not result.exit, suppressed=result.suppressed)
         yield from jsondoc.pieces(SCHEMA, fields.items())
 
 
-def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
-    """Yield ``hwpkho.validate-batch/1`` piece by piece, a result a line."""
-    return jsondoc.pieces(BATCH_SCHEMA, _batch(results, context))
-
-
-def _batch(results: Iterable[CaseResult], context: Context) -> Iterator[tuple[str, object]]:
-    ends = [0, 0, 0, 0]
-    outcomes: dict[str, int] = {}
-
-    def each() -> Iterator[str]:
-        before = "\n"
-        for result in results:
-            ends[result.exit] += 1
-            if result.validation:
-                key = str(result.validation.outcome or "null")
-                outcomes[key] = outcomes.get(key, 0) + 1
-            case = jsondoc.text(result.case)
-            yield f'{before}{{"case":{case},"exit":{result.exit},"result":'
-            yield from (piece.rstrip("\n") for piece in one(result, context))
-            error = None if result.validation else result.error
-            yield f'{"" if result.validation else "null"},"error":{jsondoc.text(error)}}}'
-            before = ",\n"
-        yield "\n"
-
-    yield "results", jsondoc.Array(each())
-    yield (
-        "summary",
-        {
-            "cases": sum(ends),
-            "ok": ends[0],
-            "with_findings": ends[1],
-            "not_judged": ends[2] + ends[3],
-            "by_outcome": dict(sorted(outcomes.items())),
-            "exit": max((i for i, n in enumerate(ends) if n), default=0),
-            "notes": [f.to_json() for f in context.notes()],
-        },
-    )
+REPORT = TextReport("json", f"one JSON document, {SCHEMA} or {BATCH_SCHEMA}", _One, _Many)

@@ -12,32 +12,42 @@ from xml.sax.saxutils import escape, quoteattr
 from hwpkho.codes import registry
 from hwpkho.report.parts.checks import checks
 from hwpkho.report.parts.headline import headline
+from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
+    from typing import BinaryIO
 
     from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding
     from hwpkho.report.parts.checks import Check
-    from hwpkho.report.validate.formats import Context
+    from hwpkho.report.validate.base import Context
 
 
-def one(result: CaseResult, context: Context) -> Iterator[str]:
-    """Yield the output for a single case."""
-    return batch([result], context)
+class _Writer(TextWriter):
+    """The totals come first, so all cases are awaited; only their text is kept."""
+
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        self._totals = [0, 0, 0, 0]
+        self._suites: list[str] = []
+
+    def add(self, result: CaseResult) -> None:
+        counts, text = _suite(result)
+        self._totals = [a + b for a, b in zip(self._totals, counts, strict=True)]
+        self._suites.append(_ascii(text))
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        self.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+        self.write(f'<testsuites name="hwpkho validate"{_counts(self._totals)}>\n')
+        self.write_all(self._suites)
+        if notes:
+            lines = [f"{note.code}: {note.message}" for note in notes]
+            self.write(_ascii(f"<!-- {_comment(lines)} -->\n"))
+        self.write("</testsuites>\n")
 
 
-def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
-    """Yield the output for many cases. The totals come first: all results are awaited."""
-    suites = [_suite(result) for result in results]
-    totals = [sum(counts[i] for counts, _ in suites) for i in range(4)]
-    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
-    yield f'<testsuites name="hwpkho validate"{_counts(totals)}>\n'
-    for _, text in suites:
-        yield _ascii(text)
-    notes = [f"{note.code}: {note.message}" for note in context.notes()]
-    if notes:
-        yield _ascii(f"<!-- {_comment(notes)} -->\n")
-    yield "</testsuites>\n"
+REPORT = TextReport("junit", "JUnit XML", _Writer, _Writer)
 
 
 def _ascii(text: str) -> str:

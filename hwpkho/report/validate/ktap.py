@@ -11,30 +11,39 @@ from typing import TYPE_CHECKING
 
 from hwpkho.report.parts.checks import checks
 from hwpkho.report.parts.headline import headline
+from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from hwpkho.judge.case_result import CaseResult
-    from hwpkho.report.validate.formats import Context
+    from hwpkho.judge.result import Finding
+    from hwpkho.report.validate.base import Context
 
 VERSION = "KTAP version 1"
 _DIRECTIVE = re.compile(r"#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))", re.IGNORECASE)
 
 
-def one(result: CaseResult, context: Context) -> Iterator[str]:
-    """Yield the output for a single case."""
-    return batch([result], context)
+class _Writer(TextWriter):
+    """The plan comes first, so all cases are awaited; only their lines are kept."""
+
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        self._cases: list[str] = []
+
+    def add(self, result: CaseResult) -> None:
+        self._cases.append("\n".join(_case(len(self._cases) + 1, result)) + "\n")
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        self.write(f"{VERSION}\n1..{len(self._cases)}\n")
+        self.write_all(f"# {note.code}: {note.message}\n" for note in notes)
+        self.write_all(self._cases)
 
 
-def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
-    """Yield the output for many cases. The plan comes first: all results are awaited."""
-    cases = list(results)
-    yield f"{VERSION}\n1..{len(cases)}\n"
-    for note in context.notes():
-        yield f"# {note.code}: {note.message}\n"
-    for number, result in enumerate(cases, 1):
-        yield "\n".join(_case(number, result)) + "\n"
+REPORT = TextReport(
+    "ktap", "KTAP version 1, a test for each case, a subtest for each code", _Writer, _Writer
+)
 
 
 def _case(number: int, result: CaseResult) -> Iterator[str]:

@@ -17,14 +17,16 @@ from hwpkho import __version__
 from hwpkho.codes import registry
 from hwpkho.images.raw import split_base
 from hwpkho.report.parts.headline import headline
+from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Sequence
+    from typing import BinaryIO
 
     from hwpkho.codes import Code
     from hwpkho.judge.case_result import CaseResult
     from hwpkho.judge.result import Finding
-    from hwpkho.report.validate.formats import Context
+    from hwpkho.report.validate.base import Context
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -34,31 +36,30 @@ VERSION = "2.1.0"
 _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
-def one(result: CaseResult, context: Context) -> Iterator[str]:
-    """Yield the log of a single case."""
-    return batch([result], context)
+class _Writer(TextWriter):
+    """One run; it is one document, so all cases are awaited."""
 
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        self._codes = registry()
+        self._artifacts = _Artifacts()
+        self._found: list[dict[str, Any]] = []
+        self._notifications: list[dict[str, Any]] = []
+        self._cases: list[dict[str, Any]] = []
+        self._worst = 0
 
-def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
-    """Yield the log of many cases: one run, all results awaited."""
-    codes = registry()
-    artifacts = _Artifacts()
-    found: list[dict[str, Any]] = []
-    notifications: list[dict[str, Any]] = []
-    cases: list[dict[str, Any]] = []
-    worst = 0
-    for result in results:
-        worst = max(worst, result.exit)
-        v = result.validation
+    def add(self, result: CaseResult) -> None:
+        self._worst = max(self._worst, result.exit)
+        v, artifacts = result.validation, self._artifacts
         for path in (*result.inputs, *result.memmaps):
             artifacts.location(path)
         if v is None:
-            notifications.append(_notification(result, artifacts))
-            continue
-        found += [_result(f, result, codes, artifacts) for f in v.findings]
-        found += [
+            self._notifications.append(_notification(result, artifacts))
+            return
+        self._found += [_result(f, result, self._codes, artifacts) for f in v.findings]
+        self._found += [
             {
-                **_result(s.finding, result, codes, artifacts),
+                **_result(s.finding, result, self._codes, artifacts),
                 "suppressions": [
                     {"kind": "external", "status": "accepted", "justification": s.reason}
                 ],
@@ -66,7 +67,7 @@ def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
             for s in result.suppressed
             if s.by == "baseline"
         ]
-        cases.append(
+        self._cases.append(
             {
                 "case": result.case,
                 "exit": result.exit,
@@ -75,30 +76,35 @@ def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
                 "byVerdict": v.runs.counts(),
             }
         )
-    notifications += [
-        {"level": note.severity, "message": _text(f"{note.code}: {note.message}")}
-        for note in context.notes()
-    ]
-    run = {
-        "tool": {
-            "driver": {
-                "name": "hwpkho",
-                "version": __version__,
-                "rules": [_rule(c) for c in codes.values()],
-            }
-        },
-        "invocations": [
-            {
-                "executionSuccessful": worst < 2,
-                "exitCode": worst,
-                "toolExecutionNotifications": notifications,
-            }
-        ],
-        "artifacts": artifacts.all,
-        "results": found,
-        "properties": {"cases": cases},
-    }
-    yield json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        told = [
+            {"level": note.severity, "message": _text(f"{note.code}: {note.message}")}
+            for note in notes
+        ]
+        run = {
+            "tool": {
+                "driver": {
+                    "name": "hwpkho",
+                    "version": __version__,
+                    "rules": [_rule(c) for c in self._codes.values()],
+                }
+            },
+            "invocations": [
+                {
+                    "executionSuccessful": self._worst < 2,
+                    "exitCode": self._worst,
+                    "toolExecutionNotifications": self._notifications + told,
+                }
+            ],
+            "artifacts": self._artifacts.all,
+            "results": self._found,
+            "properties": {"cases": self._cases},
+        }
+        self.write(json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n")
+
+
+REPORT = TextReport("sarif", f"SARIF {VERSION}", _Writer, _Writer)
 
 
 class _Artifacts:

@@ -12,14 +12,16 @@ from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline, reasons
+from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from hwpkho.judge.case_result import CaseResult
     from hwpkho.judge.result import Finding, Ruling, Validation
     from hwpkho.report.parts.paint import Paint
-    from hwpkho.report.validate.formats import Context
+    from hwpkho.report.validate.base import Context
 
 #: Longer lists of runs and findings are cut; --json has them whole.
 MAX_RUNS = 40
@@ -57,38 +59,51 @@ _LABEL = 10
 _WIDTH = 100
 
 
-def one(result: CaseResult, context: Context) -> Iterator[str]:
-    """Yield the report on a single case."""
-    v = result.validation
-    if v is None:
-        yield f"{result.case}: {result.error}\n"
-        return
-    paint = context.paint
-    style, sentence = headline(v)
-    blocks = [
-        [f"{paint('head', result.case)}: {paint(style, sentence)}"],
-        list(_facts(v)),
-        list(_verdict_table(v, paint)),
-        list(_runs(v, paint)),
-        _picture(v, paint, blocks=context.blocks),
-        list(_findings(result, paint)),
-    ]
-    yield "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+class _One(TextWriter):
+    """The report on a single case."""
+
+    def add(self, result: CaseResult) -> None:
+        v = result.validation
+        if v is None:
+            self.write(f"{result.case}: {result.error}\n")
+            return
+        paint = self._context.paint
+        style, sentence = headline(v)
+        blocks = [
+            [f"{paint('head', result.case)}: {paint(style, sentence)}"],
+            list(_facts(v)),
+            list(_verdict_table(v, paint)),
+            list(_runs(v, paint)),
+            _picture(v, paint, blocks=self._context.blocks),
+            list(_findings(result, paint)),
+        ]
+        self.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+
+    def finish(self, _notes: Sequence[Finding]) -> None:
+        """Write nothing: what there is to say of one case stands among its findings."""
 
 
-def batch(results: Iterable[CaseResult], context: Context) -> Iterator[str]:
-    """Yield the report on many cases: a line each, findings below those that fail."""
-    paint = context.paint
-    ends = {0: 0, 1: 0, 2: 0, 3: 0}
-    for result in results:
-        ends[result.exit] += 1
-        yield "\n".join(_case(result, paint)) + "\n"
-    for note in context.notes():
-        yield "\n".join(_finding(note, paint)) + "\n"
-    total = sum(ends.values())
-    unread = ends[2] + ends[3]
-    parts = [f"{ends[0]} fine", f"{ends[1]} with findings", f"{unread} not judged"]
-    yield f"\n{total} case{'s' * (total != 1)}: {', '.join(parts)}\n"
+class _Many(TextWriter):
+    """The report on many cases: a line each, findings below those that fail."""
+
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        super().__init__(out, context)
+        self._ends = [0, 0, 0, 0]
+
+    def add(self, result: CaseResult) -> None:
+        self._ends[result.exit] += 1
+        self.write("\n".join(_case(result, self._context.paint)) + "\n")
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        for note in notes:
+            self.write("\n".join(_finding(note, self._context.paint)) + "\n")
+        fine, found, *unread = self._ends
+        total = sum(self._ends)
+        parts = [f"{fine} fine", f"{found} with findings", f"{sum(unread)} not judged"]
+        self.write(f"\n{total} case{'s' * (total != 1)}: {', '.join(parts)}\n")
+
+
+REPORT = TextReport("text", "for people", _One, _Many)
 
 
 def _case(result: CaseResult, paint: Paint) -> Iterator[str]:

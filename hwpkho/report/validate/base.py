@@ -1,0 +1,94 @@
+"""What a report of validate is: it opens a writer, which takes results as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from hwpkho.report.parts.paint import Paint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import BinaryIO
+
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the place can show that a report is written to.
+
+    Attributes:
+        paint: Colours; off unless it is a terminal.
+        blocks: Whether it has block characters.
+        encoding: How text is written; what it lacks is escaped as ``\\uNNNN``.
+    """
+
+    paint: Paint = field(default_factory=Paint)
+    blocks: bool = True
+    encoding: str = "utf-8"
+
+
+class Writer(Protocol):
+    """A report that is being written."""
+
+    def add(self, result: CaseResult, /) -> None:
+        """Take the result of the next case; no result should be kept as a whole."""
+
+    def finish(self, notes: Sequence[Finding], /) -> None:
+        """Write what is left, with what there is to say of all cases together. Called once."""
+
+
+class Report(Protocol):
+    """A report of validate."""
+
+    @property
+    def name(self) -> str:
+        """What ``--format`` calls it."""
+
+    @property
+    def about(self) -> str:
+        """What it is, in a few words, for ``--help`` and the manual page."""
+
+    @property
+    def binary(self) -> bool:
+        """Whether it is no text, and must not go to a terminal."""
+
+    def open(self, out: BinaryIO, context: Context, *, batch: bool) -> Writer:
+        """Begin a report in ``out``: on one case, or with ``batch`` on any number of them.
+
+        ``out`` need not be seekable. A report on a single case gets exactly one result.
+        """
+
+
+class TextWriter:
+    """Encodes what a report says in text."""
+
+    def __init__(self, out: BinaryIO, context: Context) -> None:
+        self._out = out
+        self._context = context
+
+    def write(self, *pieces: str) -> None:
+        """Write text as the place has it."""
+        self.write_all(pieces)
+
+    def write_all(self, pieces: Iterable[str]) -> None:
+        """Write text piece by piece."""
+        for piece in pieces:
+            self._out.write(piece.encode(self._context.encoding, "backslashreplace"))
+
+
+@dataclass(frozen=True, slots=True)
+class TextReport:
+    """A report that is text; ``one`` and ``many`` make the writers for a case and for a batch."""
+
+    name: str
+    about: str
+    one: Callable[[BinaryIO, Context], Writer]
+    many: Callable[[BinaryIO, Context], Writer]
+    binary: bool = False
+
+    def open(self, out: BinaryIO, context: Context, *, batch: bool) -> Writer:
+        """Begin a report in ``out``."""
+        return (self.many if batch else self.one)(out, context)

@@ -1,0 +1,32 @@
+"""Reports of validate as text, of results that a test made itself."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from hwpkho.report.validate.base import Context
+from hwpkho.report.validate.registry import REPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.judge.case_result import CaseResult
+    from hwpkho.judge.result import Finding
+
+
+def written(
+    name: str,
+    results: Iterable[CaseResult],
+    context: Context | None = None,
+    notes: Sequence[Finding] = (),
+    *,
+    batch: bool = True,
+) -> str:
+    """Return what the report ``name`` says of ``results``."""
+    out = io.BytesIO()
+    writer = REPORTS[name].open(out, context or Context(), batch=batch)
+    for result in results:
+        writer.add(result)
+    writer.finish(notes)
+    return out.getvalue().decode()

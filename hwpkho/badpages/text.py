@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import jsontext
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.listing import MAX_PFNS, Listing
 from hwpkho.errors import InputError
@@ -32,9 +32,6 @@ _BLOCK = 1 << 20
 _SEPARATORS = (b",", b" ", b"\t", b"\r")
 #: 2^64 - 1 has 20 digits.
 _MAX_DIGITS = 20
-
-
-_ARCHES = ("x86_64", "arm64")
 
 
 class Text(Protocol):
@@ -231,9 +228,9 @@ def _parse_json(data: bytes, source: str) -> BadPages:
         items, page_size, arch = read(document)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
-    if page_size is not None and (type(page_size) is not int or page_size not in PAGE_SIZES):
-        raise InputError(f"{source}: page_size {page_size!r} is none of {PAGE_SIZES}"[:160])
-    known = arch if isinstance(arch, str) and arch in _ARCHES else None
+    if page_size is not None and (type(page_size) is not int or page_size not in page_sizes()):
+        raise InputError(f"{source}: page_size {page_size!r} is none of {page_sizes()}"[:160])
+    known = arch if isinstance(arch, str) and arch in ARCHES else None
     return BadPages(source, _from_items(items, source), page_size, known, origin="json")
 
 

@@ -10,24 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: The page sizes (bytes) of the kernels that have KHO: arm64 has all three, x86-64 the first.
-PAGE_SIZES = (4096, 16384, 65536)
-
 #: One past the largest physical address.
 PHYS_END = 1 << 64
-
-#: Bits of a physical address that arm64 looks at.
-ARM64_BITS = 52
-
-
-def linear(phys: int, arch: str | None) -> int:
-    """Return the physical address that a kernel reads when it is told ``phys``.
-
-    arm64's __phys_to_virt() ORs the page offset in, so that the highest bits do not matter. All
-    three kernels of the rig were seen to read through such addresses; one built for 48 bits of
-    virtual address forgets four bits more.
-    """
-    return phys & ((1 << ARM64_BITS) - 1) if arch == "arm64" else phys
 
 
 def page_shift(page_size: int) -> int:

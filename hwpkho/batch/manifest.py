@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base import jsontext, opening
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 
@@ -196,7 +196,7 @@ def _scratch(value: Any) -> tuple[int, int] | str:
 
 
 def _page_size(value: Any) -> int:
-    if value not in PAGE_SIZES:
+    if value not in page_sizes():
         raise ValueError("no page size")
     return int(value)
 
@@ -226,6 +226,10 @@ def _base(value: Any) -> int:
     return int(_one_of("10", "16")(str(value)))
 
 
+def _arch(value: Any) -> str:
+    return _one_of(*ARCHES.names())(value)
+
+
 def _consumer(value: Any) -> int:
     return int(_one_of("v1", "v2", "v3", "v4")(value)[1:])
 
@@ -239,7 +243,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "page_size": ("case", "page_size", _page_size),
     "root_fdt": ("case", "root_fdt", _number),
     "kho_scratch": ("case", "kho_scratch", _scratch),
-    "arch": ("case", "arch", _one_of("x86_64", "arm64")),
+    "arch": ("case", "arch", _arch),
     "base": (None, "base", _base),
     "role": (None, "role", _one_of("in", "out")),
     "map": (None, "map_name", _text),

@@ -36,11 +36,7 @@ Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no suc
 @click.option(
     "--boot", metavar="N|last", help="Boot to use, if a log holds several; the first is 0."
 )
-@click.option(
-    "--arch",
-    type=click.Choice(["x86_64", "arm64"]),
-    help="Architecture, if the input does not record it.",
-)
+@options.arch
 @click.option(
     "--next-cmdline",
     metavar="STRING",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import ARCHES, page_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +75,10 @@ class PageSize(Number):
     name = "bytes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return 4096, 16384 or 65536."""
+        """Return the number of bytes."""
         size = super().convert(value, param, ctx)
-        if size not in PAGE_SIZES:
-            self.fail(f"{size} is no page size ({', '.join(map(str, PAGE_SIZES))})", param, ctx)
+        if size not in page_sizes():
+            self.fail(f"{size} is no page size ({', '.join(map(str, page_sizes()))})", param, ctx)
         return size
 
 
@@ -132,15 +132,18 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="PHYS:LENGTH|none",
                 help="Scratch array, as in /chosen. Default: from the image or debugfs.",
             ),
-            click.option(
-                "--arch",
-                type=click.Choice(["x86_64", "arm64"]),
-                help="Architecture, if the input does not record it.",
-            ),
+            arch,
         )
     ):
         command = option(command)
     return page_size(command)
+
+
+def arch(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --arch."""
+    return click.option(
+        "--arch", type=OneOf(ARCHES), help="Architecture, if the input does not record it."
+    )(command)
 
 
 def role(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import KEXEC_METADATA, VERSIONS
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base import output
+from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands import usage
@@ -287,13 +288,15 @@ def _ram(wish: Wish, ground: Ground) -> tuple[tuple[int, int], ...]:
 
 
 def _arch(given: CaseList, wish: Wish, page_size: int, regions: Regions | None) -> str:
-    """x86-64 has 4 KiB pages and no device tree; arm64 has both."""
+    """Return the architecture that is told, else the first with such pages and a device tree."""
     told = wish.arch or given.arch
     if told is None and regions is not None and regions.arch_from == "input":
         told = regions.arch
     if told is not None:
         return told
-    return "x86_64" if page_size == 4096 and wish.dtb is None else "arm64"
+    found = [arch for arch in ARCHES if arch.has_pages(page_size)]
+    with_tree = [arch for arch in found if arch.boot == "device-tree"]
+    return (found if wish.dtb is None else [*with_tree, *found])[0].name
 
 
 def _asked(wish: Wish) -> bool:

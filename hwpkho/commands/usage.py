@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.arch import known
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,5 +139,7 @@ def with_map(facts: Facts, regions: Regions | None) -> Facts:
 
 def check_pair(case: CaseOptions) -> None:
     """Raise UsageError for two options that contradict each other."""
-    if case.arch == "x86_64" and case.page_size not in (None, 4096):
-        raise UsageError(f"--arch x86_64 has pages of 4096 bytes, not {case.page_size}")
+    arch = known(case.arch)
+    if arch is not None and not arch.has_pages(case.page_size):
+        sizes = arch.page_sizes()
+        raise UsageError(f"--arch {arch.name} has pages of {sizes} bytes, not {case.page_size}")

@@ -1,7 +1,7 @@
 """Places a handover and builds its pages, as a careful producer does.
 
 Each structure has pages of its own; nothing lies in scratch, on a poisoned frame, at address 0 or
-in the first MiB of x86, which its kernel keeps to itself. Source: kho_preserve_vmalloc(),
+in low memory that the kernel keeps to itself. Source: kho_preserve_vmalloc(),
 kho_preserve_pages(), kho_add_subtree() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4) and what
 real kernels did with made handovers.
 """
@@ -23,16 +23,16 @@ from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.base.addresses import align_down, align_up, human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.encode.layout import Layout, Piece
-from hwpkho.encode.request import PHYS_LIMIT, Request
 from hwpkho.encode.space import NoRoomError, Space, merged, without
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hwpkho.encode.request import Request
+
 #: A handover that may choose its place begins at a multiple of this, bytes.
 _NICE = 2 << 20
-_X86_LOW = 1 << 20
 
 Blocks = list[tuple[int, int]]
 
@@ -61,14 +61,17 @@ def build(request: Request) -> Layout:
 def _free(request: Request) -> list[tuple[int, int]]:
     """Return the frames that may be used, poison aside."""
     size = request.page_size
-    low = max(_X86_LOW if request.arch == "x86_64" else size, size)
+    low = max(request.machine.low_end, size)
     if request.at is not None:
         if request.at < low:
-            raise UsageError(f"--at 0x{request.at:x}: x86 keeps the first MiB to itself")
+            kept = human_bytes(low)
+            raise UsageError(
+                f"--at 0x{request.at:x}: {request.arch} keeps the first {kept} to itself"
+            )
         low = request.at
     ram = [(-(-a // size), (a + n) // size) for a, n in request.ram]
     if not request.ram:
-        ram = [(0, PHYS_LIMIT // size)]
+        ram = [(0, request.phys_end // size)]
     if request.at is not None and not any(a <= low // size < b for a, b in merged(ram)):
         raise UsageError(f"--at 0x{low:x} lies outside the RAM given")
     holes = [(0, low // size), *((a // size, (a + n) // size) for a, n in request.scratch)]

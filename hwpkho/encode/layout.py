@@ -23,7 +23,7 @@ class Layout:
 
     Attributes:
         page_size: Bytes.
-        arch: ``x86_64`` or ``arm64``.
+        arch: A name of ``ARCHES``.
         version: The KHO version it speaks.
         root: Physical address of the root FDT.
         totalsize: Bytes of the root FDT.

@@ -10,6 +10,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi.hwpoison import REVISIONS, default_revision
 from hwpkho.abi.kho import HWPOISON, KEXEC_METADATA, VERSIONS, Version
 from hwpkho.abi.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
+from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from array import array
 
     from hwpkho.abi.kexec_metadata import KexecMetadata
+    from hwpkho.base.arch import Arch
 
-#: Both architectures have at most 52 bits of physical address.
-PHYS_LIMIT = 1 << 52
 #: Entries of the producer's first array; it doubles from there.
 FIRST_CAPACITY = 512
 #: Entries that an array may be asked to hold: 1 GiB of them, past the first chunk of any page size.
@@ -41,7 +41,7 @@ class Request:
     Attributes:
         pfns: The list, in the order the array shall have; repeats are kept.
         page_size: Bytes.
-        arch: ``x86_64`` or ``arm64``.
+        arch: A name of ``ARCHES``.
         kho: Number of the KHO version.
         revision: Of the hwpoison subtree; None: struct-v1, or fdt-v1 where kho-v1 knows no other.
         capacity: Entries that the array shall hold; None: 512, doubled until the list fits.
@@ -56,7 +56,7 @@ class Request:
 
     pfns: array[int]
     page_size: int = 4096
-    arch: str = "x86_64"
+    arch: str = arches.DEFAULT
     kho: int = 4
     revision: str | None = None
     capacity: int | None = None
@@ -67,6 +67,16 @@ class Request:
     at: int | None = None
     ram: tuple[tuple[int, int], ...] = ()
     scratch: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def machine(self) -> Arch:
+        """The row of its architecture."""
+        return arches.ARCHES[self.arch]
+
+    @property
+    def phys_end(self) -> int:
+        """One past the largest physical address, bytes."""
+        return 1 << self.machine.phys_bits
 
     @property
     def version(self) -> Version:
@@ -113,14 +123,15 @@ class Request:
 
         Such a list is made all the same: a kernel takes it, and that is worth trying.
         """
-        limit = PHYS_LIMIT >> page_shift(self.page_size)
+        limit = self.phys_end >> page_shift(self.page_size)
         if not self.pfns or max(self.pfns) < limit:
             return None
         return next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
 
     def _check_format(self) -> None:
-        if self.arch == "x86_64" and self.page_size != 4096:
-            raise UsageError(f"x86_64 has pages of 4096 bytes, not {self.page_size}")
+        if not self.machine.has_pages(self.page_size):
+            sizes = self.machine.page_sizes()
+            raise UsageError(f"{self.arch} has pages of {sizes} bytes, not {self.page_size}")
         revision = self.wanted_revision
         if self.kho == 1 and not REVISIONS[revision].IS_FDT:
             raise UsageError(f"{revision} cannot go with kho-v1, whose subtrees are FDTs")
@@ -140,14 +151,15 @@ class Request:
     def _check_places(self) -> None:
         if self.at is None and not self.ram:
             raise UsageError("where to? give --at PHYS, or --ram START:SIZE to have it placed")
-        if self.at is not None and (self.at % self.page_size or not 0 < self.at < PHYS_LIMIT):
+        limit, shown = self.phys_end, f"2^{self.machine.phys_bits}"
+        if self.at is not None and (self.at % self.page_size or not 0 < self.at < limit):
             raise UsageError(
-                f"--at 0x{self.at:x} is no address of a page of {self.page_size} bytes below 2^52 "
-                "(and 0 means nowhere)"
+                f"--at 0x{self.at:x} is no address of a page of {self.page_size} bytes below "
+                f"{shown} (and 0 means nowhere)"
             )
         for start, size in self.ram:
-            if not size or start + size > PHYS_LIMIT:
-                raise UsageError(f"RAM 0x{start:x}:0x{size:x} is empty or reaches past 2^52")
+            if not size or start + size > limit:
+                raise UsageError(f"RAM 0x{start:x}:0x{size:x} is empty or reaches past {shown}")
         end = 0
         for start, size in sorted(self.scratch):
             if not size or start % self.page_size or size % self.page_size:
@@ -155,8 +167,8 @@ class Request:
                     f"scratch 0x{start:x}:0x{size:x} is no whole number of pages of "
                     f"{self.page_size} bytes"
                 )
-            if start + size > PHYS_LIMIT:
-                raise UsageError(f"scratch 0x{start:x}:0x{size:x} reaches past 2^52")
+            if start + size > limit:
+                raise UsageError(f"scratch 0x{start:x}:0x{size:x} reaches past {shown}")
             if start < end:
                 raise UsageError(f"scratch 0x{start:x}:0x{size:x} overlaps another area")
             end = start + size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import page_sizes
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
 from hwpkho.codes.root import ROOT_ABSENT
@@ -34,7 +34,7 @@ class CaseOptions(NamedTuple):
         root_fdt: Physical address of the root FDT; None: found.
         kho_scratch: ``(address, length)`` of the scratch array in bytes, ``"none"``: nothing is
             handed over; None: found.
-        arch: ``x86_64`` or ``arm64``; None: from the image.
+        arch: A name of ``ARCHES``; None: from the image.
         root_size: Bytes that the boot loader passes on for the root FDT; None: found.
     """
 
@@ -92,7 +92,7 @@ def search(
     seen = None
     if options.root_fdt is None:
         seen = find_root.search(source)
-        if source.arch != "arm64":
+        if boot.by_setup_data(source.arch):
             told += boot.from_setup_data(source, seen.notes)
         told += boot.from_device_trees(source, seen.magics)
         candidates = seen.candidates
@@ -286,7 +286,7 @@ def _attach_by_role(copy: Copy, found: Sequence[generations.Found], source: Sour
 def _page_size_of_copy(copy: Copy) -> int | None:
     """The FDT revision's blob is registered as a whole page, and debugfs copies all of it."""
     raw = copy.subtrees.get(roots.HWPOISON, b"")
-    return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in PAGE_SIZES else None
+    return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in page_sizes() else None
 
 
 def _same_scratch(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
 from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.base.arch import known
 from hwpkho.errors import InputError
 from hwpkho.handover import scratch
 from hwpkho.images.base import MIN_PAGE
@@ -56,6 +57,12 @@ class BootHandover(NamedTuple):
     scratch_size: int
     fdt_size: int | None = None
     booted: bool = True
+
+
+def by_setup_data(arch: str | None) -> bool:
+    """Tell whether boot loaders of an architecture, None for an unknown one, use setup_data."""
+    row = known(arch)
+    return row is None or row.boot == "setup_data"
 
 
 def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootHandover]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base import arch as arches
 from hwpkho.errors import InputError
 from hwpkho.handover import boot_loader
 from hwpkho.images.base import MIN_PAGE
@@ -83,7 +83,8 @@ def search(source: Source) -> Search:
     found = Search([], [], [])
     known: dict[bytes, Candidate | str] = {}  # by content, str: why it only looks like one
     # A source that is a file of this kernel's says by itself what stands in its VMCOREINFO.
-    notes = () if source.vmcoreinfo or source.arch == "arm64" else (boot_loader.VMCOREINFO,)
+    wanted = boot_loader.by_setup_data(source.arch) and not source.vmcoreinfo
+    notes = (boot_loader.VMCOREINFO,) if wanted else ()
     for phys in source.find_pages(fdt.MAGIC, *notes):
         head = source.peek(phys, MIN_PAGE)
         total = fdt.totalsize(head or source.peek(phys, 8) or b"")
@@ -137,7 +138,7 @@ def read_root_page(read: Read, phys: int) -> bytes:
     total = fdt.totalsize(head) if head else None
     if total is None or head is None:
         return bytes(head or b"")
-    data = read(phys, min(max(total, fdt.HEADER_SIZE), PAGE_SIZES[-1]))
+    data = read(phys, min(max(total, fdt.HEADER_SIZE), arches.page_sizes()[-1]))
     if data is None:
         # A totalsize that lies: there is the page, or what it holds from here on.
         data = read(phys, MIN_PAGE - phys % MIN_PAGE)
@@ -160,11 +161,12 @@ def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
 
 def told_page_size(source: Source) -> int | None:
     """Return the page size (bytes) that the image states, None where it has to be proven."""
-    if source.arch == "x86_64":
-        return 4096
+    arch = arches.known(source.arch)
+    if arch is not None and len(arch.pages) == 1:
+        return next(iter(arch.pages))
     hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
     told = int(hint[1]) if hint else source.page_size_hint
-    return told if told in PAGE_SIZES else None
+    return told if told in arches.page_sizes() else None
 
 
 def page_size_of(
@@ -181,14 +183,15 @@ def page_size_of(
     told = told_page_size(source)
     if told is not None:
         return told
-    aligned = [size for size in PAGE_SIZES if _aligned(candidates, size)]
+    sizes = arches.page_sizes()
+    aligned = [size for size in sizes if _aligned(candidates, size)]
     # The addresses of whole pages can rule a size out, but never prove the larger one.
     if len(aligned) == 1:
         return aligned[0]
-    proven = [s for s in PAGE_SIZES if any(_fits(trackers, c, s) for c in candidates)]
+    proven = [s for s in sizes if any(_fits(trackers, c, s) for c in candidates)]
     if not proven:
         found = [root for copy in copies if (root := copy.root()) is not None]
-        proven = [s for s in PAGE_SIZES if any(_fits_copy(trackers, r, s) for r in found)]
+        proven = [s for s in sizes if any(_fits_copy(trackers, r, s) for r in found)]
     if len(proven) > 1:
         marked = {s: sum(_marked_subtrees(trackers, c, s) for c in candidates) for s in proven}
         proven = [s for s in proven if marked[s] == max(marked.values())]
@@ -197,7 +200,7 @@ def page_size_of(
     registered = {
         size
         for c in candidates
-        if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in PAGE_SIZES
+        if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in sizes
     }
     if not proven and len(registered) == 1:
         return registered.pop()  # only the FDT revision registers a whole page

@@ -141,7 +141,7 @@ class Handover(NamedTuple):
     Attributes:
         source: The input it was read from, as the user named it, printable.
         page_size: Bytes, None where nothing tells.
-        arch: ``x86_64``, ``arm64`` or None.
+        arch: A name of ``ARCHES`` or None.
         role: ``in``: from the kernel before; ``out``: for the next; None where nothing tells.
         root: None where only a blob was given.
         tracker: Whether the tracker marks everything it must; None where there is no memory.

@@ -15,7 +15,8 @@ from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.abi.vmalloc import SHIFT_BITS
-from hwpkho.base.addresses import PAGE_SIZES, align_down, linear
+from hwpkho.base.addresses import align_down
+from hwpkho.base.arch import linear, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
@@ -296,7 +297,7 @@ class HandoverReader:
             head = self.source.read(phys, limit)
         if head is None:
             return None if self.memory else copied
-        page = self.page_size or PAGE_SIZES[-1]
+        page = self.page_size or page_sizes()[-1]
         revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
         length = revision.length(bytes(head), ref.size, page)
         if length <= len(head):
@@ -376,6 +377,6 @@ class HandoverReader:
 
     def _note_bytes(self, what: str, phys: int, size: int) -> None:
         """Note the pages of what is only read: it may lie across two."""
-        step = self.page_size or PAGE_SIZES[-1]
+        step = self.page_size or page_sizes()[-1]
         inside = range(align_down(phys, step) + step, phys + size, step)
         self.preserved.add(Page(what, at) for at in (phys, *inside))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.tracker import bitmap as tracker_bitmap
 from hwpkho.abi.tracker import radix
-from hwpkho.base.addresses import align_down, linear, page_shift
+from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.arch import linear, phys_bits
 from hwpkho.errors import InputError
 from hwpkho.handover.preserved import Preserved, UnlistedPreserved
 from hwpkho.handover.tracker_facts import Defect, TrackerWalk
-from hwpkho.handover.vmalloc import MAX_AGAIN, MAX_PHYS_BITS
+from hwpkho.handover.vmalloc import MAX_AGAIN
 from hwpkho.images.base import MIN_PAGE
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _enough(found: TrackerWalk) -> bool:
 
 
 def _walk_radix(source: Source, start: int, shape: radix.Geometry) -> TrackerWalk:
-    size = shape.page_size
+    size, bits = shape.page_size, phys_bits(source.arch)
     kind = Preserved if shape.lists else UnlistedPreserved
     found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
@@ -98,7 +99,7 @@ def _walk_radix(source: Source, start: int, shape: radix.Geometry) -> TrackerWal
     while stack and not _enough(found):
         told, level, prefix = stack.pop()
         node = linear(told, source.arch)
-        if node >> MAX_PHYS_BITS:
+        if node >> bits:
             message = f"node address 0x{node:x} is not a physical address"
             found.damaged.append(Defect(message, node))
             continue
@@ -205,9 +206,9 @@ def _walk_bitmaps(source: Source, start: int, page_size: int) -> TrackerWalk:
     visited: set[int] = set()
     bitmaps: set[int] = set()
     elements = 0
-    at = start
+    at, bits = start, phys_bits(source.arch)
     while at and len(found.damaged) < _MAX_DEFECTS:
-        if at % page_size or at >> MAX_PHYS_BITS or at in visited:
+        if at % page_size or at >> bits or at in visited:
             why = "is reached twice" if at in visited else "is no page address"
             found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
             break

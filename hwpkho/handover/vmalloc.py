@@ -15,7 +15,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
-from hwpkho.base.addresses import align_down, linear, page_shift
+from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.arch import linear, phys_bits
 from hwpkho.codes import blob as codes
 from hwpkho.errors import InputError
 from hwpkho.handover.model import Chain
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
-#: arm64 and x86-64 have at most 52 bits of physical address.
-MAX_PHYS_BITS = 52
 #: Pages that are walked over again so often belong to a loop, or to nothing that a kernel wrote.
 MAX_AGAIN = 1 << 8
 #: Entries are remembered, whether their pages are there or not: an image may name half a million
@@ -95,9 +94,10 @@ def _follow(
     touched: set[int] = set()
     listed = Listed()
     at, lengths = area.first, []
+    bits = phys_bits(source.arch)
     while at:
         told, at = at, linear(at, source.arch)
-        if at >> MAX_PHYS_BITS:
+        if at >> bits:
             message = f"chunk address 0x{at:x} is not a physical address"
             report.add(codes.CHUNK_NOWHERE, message, at)
             return Chain("nowhere", at)

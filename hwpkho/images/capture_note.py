@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hwpkho.base import jsontext
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import page_sizes
 from hwpkho.codes import SEVERITIES, Severity
 from hwpkho.errors import InputError
 
@@ -147,7 +147,7 @@ class CaptureNote:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"malformed: {type(error).__name__}") from error
         texts = (note.release, note.iomem)
-        if note.page_size not in (None, *PAGE_SIZES) or not all(_text_or_none(t) for t in texts):
+        if note.page_size not in (None, *page_sizes()) or not all(_text_or_none(t) for t in texts):
             raise InputError("page_size, release or iomem makes no sense")
         return note
 

@@ -14,6 +14,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from hwpkho.base import sparse
+from hwpkho.base.arch import ARCHES, known
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
@@ -45,8 +46,8 @@ NOTE_OWNER = b"HWPKHO"
 CAPTURE_OWNER = b"HWPKHO-CAPTURE"
 _NOTE_TYPE = 0
 
-#: e_machine → architecture as hwpkho calls it.
-MACHINES = {62: "x86_64", 183: "arm64"}
+#: 64 bit; what is written of no known architecture is so, too.
+_CLASS = 2
 
 
 def sniff(file: FileBytes) -> bool:
@@ -63,8 +64,8 @@ def open_elf(file: FileBytes) -> MappedSource:
     head = bytes(file.read(0, 64))
     if len(head) < 64:
         raise InputError(f"{name}: ELF header at offset 0: {len(head)} bytes, needs 64")
-    if head[4] != 2:
-        raise InputError(f"{name}: ELF class {head[4]} at offset 4, expected 2 (64 bit)")
+    if head[4] != _CLASS:
+        raise InputError(f"{name}: ELF class {head[4]} at offset 4, expected {_CLASS} (64 bit)")
     if head[5] != 1:
         raise InputError(
             f"{name}: ELF data encoding {head[5]} at offset 5, expected 1 (little endian)"
@@ -111,7 +112,7 @@ def open_elf(file: FileBytes) -> MappedSource:
     if len(phys) > 1 and not any(phys):
         raise InputError(f"{name}: all segments have physical address 0: a core of a process?")
     source = MappedSource(name, [file], phys, size, offset)
-    source.arch = MACHINES.get(machine)
+    source.arch = next((a.name for a in ARCHES if a.elf == (machine, _CLASS)), None)
     source.problems = problems
     for i, k in enumerate(kinds):
         if k == _PT_NOTE:
@@ -174,12 +175,13 @@ def write_core(
 ) -> None:
     """Write an ELF64 core of ``extents``: ascending, disjoint ``(phys, parts)`` of whole pages.
 
-    ``arch`` is one of the values of :data:`MACHINES`, None for an unknown one; ``note`` goes into
+    ``arch`` is a name of ``ARCHES``, None for an unknown one; ``note`` goes into
     a note of hwpkho's own (:data:`NOTE_OWNER` or :data:`CAPTURE_OWNER`). No VMCOREINFO note is
     written: readers such as drgn take its presence as the promise of a whole kernel. Virtual
     addresses are the physical ones, so that a debugger can be asked for either.
     """
-    machine = next((number for number, name in MACHINES.items() if name == arch), 0)
+    row = known(arch)
+    machine, bits = row.elf if row else (0, _CLASS)
     owner += b"\0"
     notes = struct.pack("<III", len(owner), len(note), _NOTE_TYPE)
     notes += owner + bytes(-len(owner) % 4) + note + bytes(-len(note) % 4)
@@ -195,7 +197,7 @@ def write_core(
         data += size
     out.write(
         _EHDR.pack(
-            MAGIC, 2, 1, 1, 0, _ET_CORE, machine, 1, 0, table, _EHDR_SIZE * many, 0, _EHDR_SIZE,
+            MAGIC, bits, 1, 1, 0, _ET_CORE, machine, 1, 0, table, _EHDR_SIZE * many, 0, _EHDR_SIZE,
             _PHDR_SIZE, min(count, _PN_XNUM), _SHDR_SIZE * many, int(many), 0,
         )
     )  # fmt: skip

@@ -13,7 +13,7 @@ from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.badpages import text as pfnlist
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import ARCHES, known, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import UNREADABLE_FILE
@@ -23,7 +23,6 @@ from hwpkho.handover.assemble import Noted
 from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.find_root import Passed
 from hwpkho.images import raw
-from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.files import FileBytes, FileText
 from hwpkho.images.registry import open_image
 
@@ -37,7 +36,6 @@ _MAX_STRUCTURE = 1 << 16
 #: A list or document is at most this long, bytes.
 _MAX_TEXT = 1 << 29
 HANDOVER_JSON = "handover.json"
-ARCHES = ("x86_64", "arm64")
 
 
 class Memory(NamedTuple):
@@ -161,7 +159,7 @@ class Told(NamedTuple):
     Attributes:
         handed: What a boot loader passes on.
         page_size: Bytes.
-        arch: ``x86_64`` or ``arm64``, None where it tells none.
+        arch: A name of ``ARCHES``, None where it tells none.
     """
 
     handed: BootHandover
@@ -187,12 +185,15 @@ def handover_json(text: bytes, name: str) -> Told:
         ) from error
     if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
-    if page_size not in PAGE_SIZES:
-        raise InputError(f"{name}: page_size {page_size} is none of {PAGE_SIZES}")
-    if arch not in (None, *ARCHES):
-        raise InputError(f"{name}: arch is none of {', '.join(ARCHES)}")
-    if arch == "x86_64" and page_size != MIN_PAGE:
-        raise InputError(f"{name}: x86_64 has pages of {MIN_PAGE} bytes, page_size is {page_size}")
+    if page_size not in page_sizes():
+        raise InputError(f"{name}: page_size {page_size} is none of {page_sizes()}")
+    if arch not in (None, *ARCHES.names()):
+        raise InputError(f"{name}: arch is none of {', '.join(ARCHES.names())}")
+    row = known(arch)
+    if row is not None and not row.has_pages(page_size):
+        raise InputError(
+            f"{name}: {arch} has pages of {row.page_sizes()} bytes, page_size is {page_size}"
+        )
     return Told(BootHandover(root, array, length, size, booted=False), page_size, arch)
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
 
 if TYPE_CHECKING:
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.view.regions import Frames, Regions
-
-#: SECTION_SIZE_BITS by page size: arch/arm64/include/asm/sparsemem.h,
-#: arch/x86/include/asm/sparsemem.h.
-_SECTION_BITS = {4096: 27, 16384: 27, 65536: 29}
-#: sizeof(struct page) on both architectures, bytes.
-_PAGE_STRUCT = 64
 
 
 #: First and last frames of runs, ascending.
@@ -82,7 +77,8 @@ class Ground:
 
         0 where that is not known: without a map.
         """
-        return _PAGE_STRUCT * sum(b - a + 1 for a, b in self.section_holes())
+        row = self.regions and arches.known(self.regions.arch)
+        return (row.page_struct if row else 0) * sum(b - a + 1 for a, b in self.section_holes())
 
     def outside(self, phys: int, size: int = 1) -> bool:
         """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM.
@@ -115,7 +111,10 @@ class Ground:
         Every frame of such a section has a struct page, RAM or not. ``possible``: also of those
         in which the map has lost lines.
         """
-        pages = _SECTION_BITS[self.page_size] - page_shift(self.page_size)
+        if self.regions is None:
+            return
+        bits = arches.pages(self.regions.arch, self.page_size).section_bits
+        pages = bits - page_shift(self.page_size)
         start = end = -1
         for a, b in zip(*(self._possible if possible else self._ram), strict=True):
             low, high = a >> pages << pages, ((b >> pages) + 1 << pages) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.judge import outcome as outcomes
@@ -45,8 +46,9 @@ class Machine(NamedTuple):
 
     @property
     def told_arch(self) -> str | None:
-        """The architecture; only arm64 has pages of other than 4 KiB."""
-        return self.arch or ("arm64" if self.page_size not in (None, 4096) else None)
+        """The architecture, also where only one has pages of this size."""
+        only = arches.by_page_size(self.page_size)
+        return self.arch or (only.name if only else None)
 
 
 def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
@@ -118,10 +120,11 @@ def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
                 "be the memory map of both"
             )
         first = first or m
-        if arch == "x86_64" and m.page_size not in (None, 4096):
+        row = arches.known(arch)
+        if row is not None and not row.has_pages(m.page_size):
             raise InputError(
-                f"{m.name} has pages of {m.page_size} bytes, the memory map {shown} is of x86_64, "
-                "which has 4096"
+                f"{m.name} has pages of {m.page_size} bytes, the memory map {shown} is of {arch}, "
+                f"which has {row.page_sizes()}"
             )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import kho as roots
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
-from hwpkho.base.addresses import linear
+from hwpkho.base.arch import linear
 from hwpkho.codes import Problem, registry
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import root as root_codes

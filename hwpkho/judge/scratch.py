@@ -11,7 +11,8 @@ from bisect import bisect_right
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import ARM64_BITS, PHYS_END, align_down, align_up, union_of
+from hwpkho.base import arch as arches
+from hwpkho.base.addresses import PHYS_END, align_down, align_up, union_of
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.judge.decision import Decision
 from hwpkho.judge.result import finding
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.judge.ground import Ground
 
-#: Page tables and per-CPU areas come from scratch whatever else serves as it: bytes by page size
-#: with which all kernels of the rig died.
-_EARLY = {4096: 2 << 20, 16384: 3 << 18, 65536: 1 << 19}
 #: kho_extend_scratch() looks at RAM by the GiB.
 _GIB_BITS = 30
 #: Of that many at most: one free GiB is enough.
@@ -39,8 +37,7 @@ def unmapped(h: Handover, ground: Ground, phys: int, size: int) -> str | None:
         return f"{size} bytes at 0x{phys:x} are no range of memory"
     end = align_up(phys + size, ground.page_size)
     pages = (end - align_down(phys, ground.page_size)) // ground.page_size
-    # NR_FIX_BTMAPS of arm64 and x86 (asm/fixmap.h).
-    most = 64 if h.arch == "x86_64" else (256 << 10) // ground.page_size + 1
+    most = arches.pages(h.arch, ground.page_size).early_pages
     return f"early boot maps {most} pages at most, not {size} bytes" if pages > most else None
 
 
@@ -65,12 +62,14 @@ def judge(h: Handover, ground: Ground) -> Decision | None:
         code = tracker_codes.SCRATCH_OUTSIDE
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
-        if size and not _cut_off(h, start) and ground.outside(start, size):
+        if size and not arches.removes(start, h.arch) and ground.outside(start, size):
             message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
             code = tracker_codes.SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
-    top = max((sum(area) for area in scratch.areas or () if not _cut_off(h, sum(area))), default=0)
-    if h.arch == "arm64" and top % ground.page_size:
+    ends = (sum(area) for area in scratch.areas or ())
+    top = max((end for end in ends if not arches.removes(end, h.arch)), default=0)
+    arch = arches.known(h.arch)
+    if arch is not None and arch.whole_pages and top % ground.page_size:
         # Early boot allocates there first, and map_mem() maps whole pages only.
         message = f"the highest scratch area ends at 0x{top:x}, inside a page"
         return Decision("crash", finding(tracker_codes.SCRATCH_BAD, message, phys=scratch.array))
@@ -83,16 +82,11 @@ def judge(h: Handover, ground: Ground) -> Decision | None:
     return None
 
 
-def _cut_off(h: Handover, phys: int) -> bool:
-    """Whether arm64 removes such memory before it uses any (arm64_memblock_init())."""
-    return h.arch == "arm64" and phys >> ARM64_BITS > 0
-
-
 def _needed(h: Handover, ground: Ground) -> int:
     """Return how many bytes of scratch are known to be too few, 0 without a map."""
     if ground.frames is None:
         return 0
-    first = _EARLY[ground.page_size]
+    first = arches.pages(h.arch, ground.page_size).early_scratch
     return first if _extends(h, ground) else first + ground.page_structs()
 
 

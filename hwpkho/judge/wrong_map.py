@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
-from hwpkho.base.addresses import ARM64_BITS, linear
+from hwpkho.base.arch import linear, removes
 from hwpkho.codes import memmap_view as codes
 from hwpkho.judge.result import finding
 
@@ -55,7 +55,9 @@ def judge(h: Handover, ground: Ground, source: Source | None) -> str | None:
     read = captured(source)
     places = list(_read(h) if source is not None else _told(h))
     outside = [p for p in places if any(ground.outside(at) for at in p.at)]
-    areas = [(a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not _far(h, a)]
+    areas = [
+        (a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not removes(a, h.arch)
+    ]
     lost = [(a, n) for a, n in areas if ground.outside(a, n)]
     all_lost = len(lost) == len(areas) > 1
     array_lost = any(p.what == "scratch array" for p in outside)
@@ -170,11 +172,6 @@ def _blocks(h: Handover, ground: Ground) -> tuple[int, ...]:
         if len(found) < 2 and ground.outside(first, end - first):
             found.update(h.walk.preserved.outside(first, order, structs) or ())
     return tuple(sorted(found)[:2])
-
-
-def _far(h: Handover, phys: int) -> bool:
-    """Whether arm64 removes such memory before it uses any."""
-    return h.arch == "arm64" and phys >> ARM64_BITS > 0
 
 
 def _holds(source: Source, areas: Iterable[tuple[int, int]]) -> bool:

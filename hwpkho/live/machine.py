@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.base.arch import by_machine, known
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs as copies
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
 
 _RAM = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM$", re.MULTILINE)
-_ARCHES = {"x86_64": "x86_64", "aarch64": "arm64"}
 _MAX_TEXT = 1 << 20
 
 
@@ -103,7 +103,8 @@ class Live:
             except InputError as error:
                 reasons.append(str(error))
             else:
-                source.arch = _ARCHES.get(os.uname().machine)
+                arch = known(by_machine(os.uname().machine))
+                source.arch = arch.name if arch else None
                 return source
         raise InputError("; ".join(reasons))
 
@@ -138,7 +139,7 @@ class Live:
         return None
 
     def _chosen(self) -> BootHandover | None:
-        """arm64: both properties are two cells of address and two of size."""
+        """Of a device tree: both properties are two cells of address and two of size."""
         chosen = self._root / "proc/device-tree/chosen"
         values: Sequence[bytes] = [
             path.read_bytes()

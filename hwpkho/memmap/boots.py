@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
 from hwpkho.memmap import efi, extended
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.rawmap import RawMap
+
+#: Machines without KHO whose maps are read all the same, and what packagers call aarch64.
+_OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 
 #: The map that describes the machine best comes first (spec: EFI before e820, the firmware's
 #: before the user's or modified one, Xen's before what it shows its dom0).
@@ -107,6 +112,16 @@ class Mark:
     starts: bool = True
 
 
+def _arch(banner: str) -> str | None:
+    """Return the architecture that a kernel's first line names, None where it names none."""
+    machines = "|".join(re.escape(arch.machine) for arch in ARCHES)
+    told = re.search(
+        rf"(?<![A-Za-z0-9])({machines}|{_OTHER_MACHINES})(?![A-Za-z0-9])",
+        banner,
+    )
+    return by_machine(told[1]) if told else None
+
+
 class BootMarks(LineForm):
     """The lines by which boots are told apart: ``Linux version 6.1.0 ...``.
 
@@ -120,10 +135,6 @@ class BootMarks(LineForm):
     separators = (LINUX_STARTS, b"AArch64 Processor", b"on physical CPU 0x")
 
     _MARK = lazily(r"\bLinux version \d+\.\d+(.{0,512})")
-    _ARCH = lazily(
-        r"(?<![A-Za-z0-9])(x86_64|aarch64|arm64|riscv64|loongarch64|ia64|armv[67]l?|arm)"
-        r"(?![A-Za-z0-9])"
-    )
 
     #: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
     _ARM64 = lazily(
@@ -139,9 +150,7 @@ class BootMarks(LineForm):
             self.marks.append(Mark(number, "arm64", starts=False))
         match = self._MARK.search(line)
         if match and len(self.marks) < 1 << 16:
-            told = self._ARCH.search(match[1])
-            arch = told[1] if told else None
-            self.marks.append(Mark(number, "arm64" if arch == "aarch64" else arch))
+            self.marks.append(Mark(number, _arch(match[1])))
 
     def taken(self) -> int:
         """See :meth:`LineForm.taken`: no line of a map."""

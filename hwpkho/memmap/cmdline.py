@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hwpkho.base import arch as arches
 from hwpkho.base.addresses import PHYS_END, human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
@@ -45,8 +46,8 @@ class Cmdline:
     """A command line, as far as memory is concerned.
 
     Attributes:
-        steps: What it does to x86's e820 table, in order.
-        limit: ``mem=`` on arm64 in bytes, None without one.
+        steps: What it does to the e820 table, in order.
+        limit: ``mem=`` of a kernel without one, bytes; None where it is absent.
         efi_debug: ``efi=debug``: x86 keeps boot services memory reserved.
         soft_reserve: False with ``efi=nosoftreserve``.
         crashkernel: The values of all ``crashkernel=``, in order.
@@ -81,12 +82,14 @@ class Cmdline:
 
 
 def parse(text: str, arch: str | None) -> Cmdline:
-    """Read a command line for a kernel of ``arch`` (``x86_64`` or ``arm64``; None: not known).
+    """Read a command line for a kernel of ``arch`` (None: not known).
 
     Raises UsageError, naming the parameter, for what the kernel would refuse.
     """
     line = Cmdline()
-    handlers = {"x86_64": _X86, None: _COMMON}.get(arch, _ARM64)
+    row = arches.known(arch)
+    memory = row.memory if row else "memblock"
+    handlers = _COMMON if arch is None else _HANDLERS.get(memory, _COMMON)
     for name, value in parameters(text):
         handler = handlers.get(name)
         if handler is not None:
@@ -100,7 +103,7 @@ def parse(text: str, arch: str | None) -> Cmdline:
     return line
 
 
-def _x86_mem(line: Cmdline, value: str) -> None:
+def _e820_mem(line: Cmdline, value: str) -> None:
     if value == "nopentium":
         line.note("mem=nopentium: ignored, only 32-bit kernels know it")
         return
@@ -110,14 +113,14 @@ def _x86_mem(line: Cmdline, value: str) -> None:
     line.steps.append(Step("remove", size, PHYS_END - 1 - size, old=e820.RAM))
 
 
-def _arm64_mem(line: Cmdline, value: str) -> None:
+def _memblock_mem(line: Cmdline, value: str) -> None:
     size, rest = memparse(value, "mem=")
     if rest or not size:
         raise UsageError(f"mem=: {printable(value)} is no size above 0")
     line.limit = size
 
 
-def _x86_memmap(line: Cmdline, value: str) -> None:
+def _e820_memmap(line: Cmdline, value: str) -> None:
     for part in value.split(","):
         if part.startswith("exactmap"):
             if part != "exactmap":
@@ -228,14 +231,17 @@ _COMMON: dict[str, Callable[[Cmdline, str], None]] = {
     "kho_scratch": _kho_scratch,
     "reserve_mem": _reserve_mem,
 }
-_X86 = {
-    **_COMMON,
-    "mem": _x86_mem,
-    "memmap": _x86_memmap,
-    "efi_fake_mem": _efi_fake_mem,
-    "add_efi_memmap": _add_efi_memmap,
+#: What the kernel builds its memory from → the parameters that it has then.
+_HANDLERS = {
+    "e820": {
+        **_COMMON,
+        "mem": _e820_mem,
+        "memmap": _e820_memmap,
+        "efi_fake_mem": _efi_fake_mem,
+        "add_efi_memmap": _add_efi_memmap,
+    },
+    "memblock": {**_COMMON, "mem": _memblock_mem},
 }
-_ARM64 = {**_COMMON, "mem": _arm64_mem}
 
 
 def apply(slots: Iterable[e820.Slot], line: Cmdline) -> list[e820.Slot]:
@@ -263,7 +269,7 @@ def apply(slots: Iterable[e820.Slot], line: Cmdline) -> list[e820.Slot]:
 
 
 def limit_end(backed: Iterable[tuple[int, int]], limit: int) -> int | None:
-    """Return the address at which ``mem=`` cuts off arm64's RAM, None where there is less of it.
+    """Return the address at which ``mem=`` cuts off memblock, None where there is less RAM.
 
     ``backed`` are memblock's ranges ``(start, size)``, ascending and disjoint, those without a
     mapping included: they count, but stay.

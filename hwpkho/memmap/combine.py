@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base import arch as arches
 from hwpkho.base.addresses import human_bytes
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import FILES_DISAGREE, SAME_TABLE
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
     from hwpkho.memmap.rawmap import RawMap
-
-#: Below this x86 kernels move things about between table and table; differences say nothing.
-_LOW = 1 << 20
 
 #: Maps that follow the command line of the kernel that printed them, or are no map of the machine.
 _ALTERED = frozenset(
@@ -69,7 +67,7 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
     first, second = _comparable(a), _comparable(b)
     if first is None or second is None or first.name == second.name:
         return []
-    arch = a.arch or b.arch or "x86_64"
+    arch = a.arch or b.arch or arches.DEFAULT
     found: list[Problem] = []
     for (shown, one), (other_shown, other) in (
         ((left, first), (right, second)),
@@ -99,9 +97,11 @@ def _runs(table: RawMap, arch: str, *, ram: bool) -> Runs:
     """Return the merged ranges of whole pages that a map calls RAM, or calls anything else.
 
     Of /proc/iomem only the outermost resources are looked at: kernel image and reservations lie
-    within RAM.
+    within RAM. In low memory kernels move things about between table and table: differences there
+    say nothing.
     """
-    low = _LOW if arch == "x86_64" else 0
+    row = arches.known(arch)
+    low = row.low_end if row else 0
     ranges = []
     for entry in table.entries:
         if entry.attributes.get("depth") and not entry.type.startswith("System RAM"):

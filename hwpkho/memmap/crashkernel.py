@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END, align_up, human_bytes
+from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.memmap.params import memparse
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.cmdline import Cmdline
 
-#: crashkernel= without an address is placed at a multiple of this, and an address must be one.
-_CRASH_ALIGN = {"arm64": 2 << 20}
-_CRASH_ALIGN_X86 = 16 << 20
 _CRASH_SUFFIXES = (",high", ",low", ",cma")
 
 
@@ -57,7 +55,7 @@ def crash_kernel(
         )
         return None
     size = align_up(size, 4096)
-    if base % _CRASH_ALIGN.get(arch, _CRASH_ALIGN_X86) or base + size > PHYS_END:
+    if base % ARCHES[arch].crash_align or base + size > PHYS_END:
         line.warn(f"{shown}: the address is not aligned as the kernel needs: not reserved")
         return None
     if not is_ram(base, base + size - 1):

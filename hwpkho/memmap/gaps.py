@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.arch import phys_bits
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import HEAD_LOST, LINE_MISSING, OVERLAPPING
 from hwpkho.memmap.model import Gap
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Entry
     from hwpkho.memmap.rawmap import RawMap
 
-#: The last byte that x86 or arm64 can address: a lost tail reaches no further.
-TOP = (1 << 52) - 1
+#: The last byte that any architecture can address: a lost tail reaches no further.
+TOP = (1 << phys_bits(None)) - 1
 
 #: Every e820 list begins with the first page, or near it: where real mode keeps its vectors.
 LOWEST = 0x10000

@@ -73,7 +73,7 @@ class MemoryMap:
     Attributes:
         source: The input as the user named it.
         form: The form that was recognised, ``dmesg``, ``iomem``, ``devicetree``, …
-        arch: ``x86_64``, ``arm64`` or another architecture's name.
+        arch: A name of ``ARCHES``, or that of another architecture.
         arch_from: ``input``, ``option`` or ``default``: what told the architecture.
         maps: One per name and boot.
         problems: What is odd about the input; all 5xx codes.

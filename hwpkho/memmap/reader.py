@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, IOMEM_ZEROS, NO_MAP_IN_LOG, SAME_BOOTS
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
     from hwpkho.memmap.rawmap import RawMap
-
-#: Taken where neither the input nor ``--arch`` tells.
-DEFAULT_ARCH = "x86_64"
 
 #: Maps whose damage makes the boot unreadable; others are left out with a warning.
 _ESSENTIAL = frozenset(("efi", "e820_firmware", "e820_user", "e820_modified"))
@@ -68,7 +66,7 @@ def read_memmap(
         paths: Files or folders of any form; ``-`` is standard input.
         boot: Which boot of a log of several: a number from 0, or ``last``.
         map_name: Keep only the map of this name and make it primary.
-        arch: ``x86_64`` or ``arm64``, for inputs that do not tell.
+        arch: A name of ``ARCHES``, for inputs that do not tell.
 
     Raises InputError where an input is no memory map, is damaged, or leaves several possibilities,
     and UsageError for a boot or map that is not there.
@@ -333,7 +331,7 @@ def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tu
             + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
         )
     if not told:
-        return (option, "option") if option else (DEFAULT_ARCH, "default")
+        return (option, "option") if option else (arches.DEFAULT, "default")
     arch = told.pop()
     if option and option != arch:
         shown = ", ".join(r.shown for r in readings if r.boot.arch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820, e820_names, efi, resource_names
@@ -68,7 +69,7 @@ def _as_e820(map_: Map, arch: str) -> Iterable[Entry]:
             for e in map_.entries
             if (type_ := _e820_of_resource(e)) is not None
         ]
-    if _is_efi(map_) and arch == "x86_64":
+    if _is_efi(map_) and _has_e820(arch):
         slots = [
             e820.Slot(e.start, e.end - e.start + 1, number)
             for e in map_.entries
@@ -78,7 +79,12 @@ def _as_e820(map_: Map, arch: str) -> Iterable[Entry]:
             Entry(s.start, s.start + s.size - 1, e820.type_name(s.type))
             for s in e820.sanitize(slots)
         ]
-    raise UsageError(f"--to e820: {printable(map_.name)} of {printable(arch)} is no x86 map")
+    raise UsageError(f"--to e820: {printable(map_.name)} of {printable(arch)} is no e820 map")
+
+
+def _has_e820(arch: str) -> bool:
+    row = known(arch)
+    return row is not None and row.memory == "e820"
 
 
 def _e820_of_resource(entry: Entry) -> str | None:
@@ -106,14 +112,14 @@ def iomem_text(map_: Map, arch: str) -> str:
         return _written(map_.entries)
     if map_.name in E820_MAPS and not is_efi(map_):
         named = [(e.start, e.end, _RESOURCES.get(e.type, _UNKNOWN_RESOURCE)) for e in map_.entries]
-    elif _is_efi(map_) and arch == "x86_64":
+    elif _is_efi(map_) and _has_e820(arch):
         entries = _as_e820(map_, arch)
         named = [(e.start, e.end, _RESOURCES.get(e.type, _UNKNOWN_RESOURCE)) for e in entries]
     else:
         named = [
             (e.start, e.end, name)
             for e in map_.entries
-            if (name := _arm64_resource(map_.name, e, arch)) is not None
+            if (name := _memblock_resource(map_.name, e, arch)) is not None
         ]
     joined: list[Entry] = []
     for start, end, name in sorted(named):
@@ -130,8 +136,8 @@ def _written(entries: Sequence[Entry]) -> str:
     return iomem.write([e._replace(type=names[e.type]) for e in entries])
 
 
-def _arm64_resource(map_name: str, entry: Entry, arch: str) -> str | None:
-    """Return what arm64 calls a range: RAM, memory that it does not map, or no memory."""
+def _memblock_resource(map_name: str, entry: Entry, arch: str) -> str | None:
+    """Return what a kernel without an e820 table calls a range, None for what it does not list."""
     if map_name == "usable_memory_range" or entry.type in ("mmio", "mmio_port"):
         return None
     what = kind(map_name, entry.type, entry.attributes, arch)

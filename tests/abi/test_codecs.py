@@ -17,7 +17,8 @@ from hwpkho.abi.kexec_metadata import KexecMetadata, KhoData, build_scratch, par
 from hwpkho.abi.tracker import bitmap, radix
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
 from hwpkho.badpages import text as pfnlist
-from hwpkho.base.addresses import PAGE_SIZES, page_shift, runs
+from hwpkho.base.addresses import page_shift, runs
+from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
 from hwpkho.handover.preserved import Preserved, UnlistedPreserved
 from hwpkho.judge import baseline
@@ -26,6 +27,7 @@ from tests.support import captures
 U64 = st.integers(0, 2**64 - 1)
 U32 = st.integers(0, 2**32 - 1)
 U16 = st.integers(0, 2**16 - 1)
+PAGE_SIZES = page_sizes()
 PAGES = st.sampled_from(PAGE_SIZES)
 AREAS = st.builds(KhoVmalloc, U64, U32, U16, U16)
 

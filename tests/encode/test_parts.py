@@ -15,13 +15,14 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.base import output, renaming
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.encode.builder import build
-from hwpkho.encode.request import PHYS_LIMIT, Request
+from hwpkho.encode.request import Request
 from hwpkho.encode.space import NoRoomError, Space, merged, stretches, without
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 
 RANGES = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), max_size=6)
 ONE = array("Q", [1])
+PHYS_LIMIT = 1 << 52
 
 
 def members(ranges) -> set[int]:
@@ -119,7 +120,7 @@ def test_leftovers_are_limited():
         ({"at": 0x6000_0800}, "no address of a page"),
         ({"at": 0}, "no address of a page"),
         ({"at": PHYS_LIMIT}, "below 2^52"),
-        ({"at": 0x1000}, "first MiB"),
+        ({"at": 0x1000}, "first 1 MiB"),
         ({"at": PHYS_LIMIT - 4096}, "no room"),
         ({"ram": ((0x6000_0000, 0),)}, "empty"),
         ({"ram": ((PHYS_LIMIT, 4096),)}, "past 2^52"),

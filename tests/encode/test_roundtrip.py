@@ -14,11 +14,12 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.vmalloc import slots
 from hwpkho.encode import targets
 from hwpkho.encode.builder import build, greedy_blocks
-from hwpkho.encode.request import PHYS_LIMIT, Request
+from hwpkho.encode.request import Request
 from hwpkho.handover.preserved import UnlistedPreserved
 from hwpkho.inputs.case import read_case
 
 AT = 0x6000_0000
+PHYS_LIMIT = 1 << 52
 FDT = struct.pack(
     ">10I", 0xD00DFEED, 72, 56, 72, 40, 17, 16, 0, 0, 16
 ) + struct.pack(">2Q4I", 0, 0, 1, 0, 2, 9)  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.abi import fdt
 from hwpkho.abi.kexec_metadata import build_scratch
-from hwpkho.base.addresses import PAGE_SIZES
+from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions, pick, read_case
 from tests.support.handovers import Machine, note
@@ -24,7 +24,7 @@ def _decode(folder, m, **options):
 # --- page size
 
 
-@pytest.mark.parametrize("page_size", PAGE_SIZES)
+@pytest.mark.parametrize("page_size", page_sizes())
 @pytest.mark.parametrize("kho", [1, 2, 3, 4])
 @pytest.mark.parametrize("revision", ["fdt-v1", "struct-v1"])
 @pytest.mark.parametrize("order", [0, 3])
@@ -41,7 +41,7 @@ def test_page_size_is_proven(page_size, kho, revision, order, tmp_path):
     assert {p.code for p in h.problems} <= {"HP407", "HP410"}
 
 
-@pytest.mark.parametrize("page_size", PAGE_SIZES)
+@pytest.mark.parametrize("page_size", page_sizes())
 def test_page_size_where_all_addresses_suit_the_largest(page_size, tmp_path):
     m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
     m.handover(PFNS)
@@ -99,7 +99,7 @@ def test_copies_inside_files_rule_out_no_page_size(page_size, tmp_path):
         assert passed == [(at + 4096, "note")]
 
 
-@pytest.mark.parametrize("page_size", PAGE_SIZES)
+@pytest.mark.parametrize("page_size", page_sizes())
 def test_fdt_blob_tells_the_page_size(page_size, tmp_path):
     m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
     h = m.handover(PFNS, revision="fdt-v1")

@@ -14,7 +14,8 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import PAGE_SIZES, PHYS_END
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 MAGIC = b"KDUMP   "
 #: The format's ancestor (kernels before 2.6.17), recognised only to say so.
 OLD_MAGIC = b"DISKDUMP"
-
-#: utsname.machine → architecture as hwpkho calls it.
-MACHINES = {b"x86_64": "x86_64", b"aarch64": "arm64"}
-#: Size of a struct elf_prstatus → architecture: QEMU gives an arm64 guest's machine as "Unknown".
-_PRSTATUS = {336: "x86_64", 392: "arm64"}
 
 #: header_version → bytes of the sub header that it has; later versions only add to it.
 _SUB_SIZES = {0: 8, 1: 16, 2: 32, 3: 48, 4: 64, 5: 80, 6: 104}
@@ -52,6 +48,8 @@ DESC = struct.Struct("<QIIQ")
 #: The flag of a page, or of the whole dump, that the writer had no space left for.
 INCOMPLETE = 0x8
 
+#: QEMU takes so large a block where pages may be as large, whatever the guest's are.
+_QEMU_BLOCK = 65536
 _MAX_VMCOREINFO = 1 << 20
 _PAGESIZE = re.compile(rb"^PAGESIZE=([0-9]{4,6})$", re.MULTILINE)
 
@@ -106,8 +104,10 @@ def read_header(file: FileBytes) -> KdumpHeader:
             f"{name}: kdump header version {version} at offset 8, expected 1 to {_NEWEST} "
             f"(little endian)"
         )
-    if block not in PAGE_SIZES:
-        raise InputError(f"{name}: block size {block} at offset 428, expected 4096, 16384 or 65536")
+    if block not in page_sizes():
+        raise InputError(
+            f"{name}: block size {block} at offset 428, expected one of {page_sizes()}"
+        )
     if sub_blocks < 1:
         raise InputError(
             f"{name}: sub header size {sub_blocks} blocks at offset 432, expected at least 1"
@@ -130,11 +130,15 @@ def read_header(file: FileBytes) -> KdumpHeader:
         table=table,
         first_pfn=min(first, stop),
         end_pfn=stop,
-        arch=MACHINES.get(machine) or _arch_of_notes(file, sub[7], sub[8]),
+        arch=_arch_of(machine) or _arch_of_notes(file, sub[7], sub[8]),
         vmcoreinfo=vmcoreinfo,
         page_size=_page_size(block, vmcoreinfo, bool(utsname[0])),
         incomplete=bool(status & INCOMPLETE),
     )
+
+
+def _arch_of(machine: bytes) -> str | None:
+    return next((a.name for a in ARCHES if a.machine.encode() == machine), None)
 
 
 def _optional(file: FileBytes, offset: int, size: int) -> bytes:
@@ -148,12 +152,17 @@ def _optional(file: FileBytes, offset: int, size: int) -> bytes:
 
 
 def _arch_of_notes(file: FileBytes, offset: int, size: int) -> str | None:
-    """Tell the architecture by the size of the first note where that is the registers of a CPU."""
+    """Tell the architecture by the size of the first note where that is the registers of a CPU.
+
+    QEMU gives an arm64 guest's machine as "Unknown".
+    """
     note = _optional(file, offset, min(size, _NOTE.size))
     if len(note) < _NOTE.size:
         return None
     name_size, desc_size, kind, name = _NOTE.unpack(note)
-    return _PRSTATUS.get(desc_size) if (name_size, kind, name) == (5, 1, b"CORE") else None
+    if (name_size, kind, name) != (5, 1, b"CORE"):
+        return None
+    return next((a.name for a in ARCHES if a.prstatus == desc_size), None)
 
 
 def columns(descriptors: bytes | memoryview) -> tuple[array[int], array[int]]:
@@ -204,6 +213,6 @@ def _layout(
 
 def _page_size(block: int, vmcoreinfo: bytes, by_kernel: bool) -> int | None:
     match = _PAGESIZE.search(vmcoreinfo)
-    if match is not None and int(match[1]) in PAGE_SIZES:
+    if match is not None and int(match[1]) in page_sizes():
         return int(match[1])
-    return block if by_kernel or block < PAGE_SIZES[-1] else None
+    return block if by_kernel or block < _QEMU_BLOCK else None

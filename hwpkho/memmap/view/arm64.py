@@ -1,4 +1,4 @@
-"""arm64's view of memory: memblock as the EFI map or the device tree fills it.
+"""The view of a kernel without an e820 table (arm64): memblock, filled from EFI or device tree.
 
 Source: drivers/firmware/efi/efi-init.c, drivers/of/fdt.c, drivers/of/of_reserved_mem.c,
 mm/memblock.c, arch/arm64/mm/init.c, arch/arm64/kernel/setup.c.
@@ -41,16 +41,16 @@ def build(
     iomem_of: IomemOf,
     problems: list[Problem],
 ) -> View | None:
-    """Return arm64's view, None where no map tells of RAM."""
+    """See :class:`hwpkho.memmap.view.Kernel`."""
     soft_reserve = line is None or line.soft_reserve
     iomem, tree = maps.get("iomem"), maps.get("devicetree")
     base = first_of(maps, (*EFI, "devicetree", "iomem", "uboot_dram", *judgeable(maps)))
     if base is None or base.name in NEVER:
         return None
     if is_efi(base):
-        spans = efi_spans(base, "arm64", soft_reserve, problems)
+        spans = efi_spans(base, "memblock", soft_reserve, problems)
     elif base.name == "iomem":
-        spans = iomem_spans(base, "arm64", iomem_of, problems)
+        spans = iomem_spans(base, "memblock", iomem_of, problems)
     else:
         spans = _plain_spans(base, problems)
     view = View(spans, [base.name])
@@ -61,7 +61,7 @@ def build(
     view.names += [n for n in _RESERVATIONS if n in maps]
     view.spans = combine(view.spans, reserved, _reserve)
     if base.name != "iomem" and iomem is not None:
-        resources = add_iomem(view, iomem, "arm64", iomem_of, problems)
+        resources = add_iomem(view, iomem, "memblock", iomem_of, problems)
         view.checks.append((base.name, spans, iomem.name, resources))
     if tree is not None and tree is not base and tree.entries:
         view.checks.append((base.name, spans, tree.name, _plain_spans(tree, [])))
@@ -71,7 +71,7 @@ def build(
 def _plain_spans(map_: Map, problems: list[Problem]) -> list[Span]:
     layers: list[Layer] = []
     for entry in map_.entries:
-        kind = ownership.kind(map_.name, entry.type, entry.attributes, "arm64")
+        kind = ownership.kind_by(map_.name, entry.type, entry.attributes, "memblock")
         if kind != "none":
             label = "System RAM" if kind == "ram" else entry.type
             span = Span(entry.start, entry.end + 1, kind, label, map_.name)

@@ -1,4 +1,4 @@
-"""What both architectures' views of memory are made of: EFI maps, /proc/iomem, comparisons.
+"""What the views of memory are made of: EFI maps, /proc/iomem, comparisons.
 
 Source: drivers/firmware/efi/efi-init.c, kernel/resource.c, arch/arm64/kernel/setup.c
 (request_standard_resources), arch/x86/kernel/setup.c.
@@ -38,8 +38,8 @@ NEVER = {
     "usable_memory_range": "it is a limit, not a map of RAM",
 }
 
-#: arm64: a descriptor without a cacheable attribute, which memblock never sees; and a range of
-#: memblock that is not mapped (NOMAP), as /proc/iomem shows it.
+#: A descriptor without a cacheable attribute, which memblock never sees; and a range of memblock
+#: that is not mapped (NOMAP), as /proc/iomem shows it.
 NO_MEMORY = ", no memory"
 NOT_MAPPED = "reserved (not mapped)"
 
@@ -101,16 +101,17 @@ def attribute(entry: Entry) -> int:
     return attr if isinstance(attr, int) else efi.WB
 
 
-def efi_spans(map_: Map, arch: str, soft_reserve: bool, problems: list[Problem]) -> list[Span]:
-    """An EFI map as the kernel reads it; on arm64 what is no memory at all gives way to the rest.
+def efi_spans(map_: Map, memory: str, soft_reserve: bool, problems: list[Problem]) -> list[Span]:
+    """Return an EFI map as a kernel reads it that builds its memory from ``memory``.
 
-    arm64: a later descriptor may add RAM, but what was marked not to be mapped stays so.
+    memblock: what is no memory at all gives way to the rest; a later descriptor may add RAM, but
+    what was marked not to be mapped stays so.
     """
     layers: list[Layer] = []
     for entry in map_.entries:
-        kind = _efi_kind(entry, arch, soft_reserve)
+        kind = _efi_kind(entry, memory, soft_reserve)
         label = f"EFI {entry.type}"
-        if arch == "arm64":
+        if memory == "memblock":
             priority = {"ram": 1, "device": 2}.get(kind, 3)
             if not attribute(entry) & efi.MEMORY:
                 priority = 0
@@ -122,17 +123,17 @@ def efi_spans(map_: Map, arch: str, soft_reserve: bool, problems: list[Problem])
     return flattened(layers, map_.name, problems)
 
 
-def _efi_kind(entry: Entry, arch: str, soft_reserve: bool) -> Kind:
+def _efi_kind(entry: Entry, memory: str, soft_reserve: bool) -> Kind:
     attr = attribute(entry)
     if entry.type in efi.USABLE or entry.type in ("persistent", "unaccepted"):
-        return ownership.efi_kind(entry.type, attr, arch, soft_reserve=soft_reserve)
+        return ownership.efi_kind(entry.type, attr, memory, soft_reserve=soft_reserve)
     return "retired" if entry.type == "unusable" else "firmware"
 
 
-def iomem_spans(map_: Map, arch: str, iomem_of: IomemOf, problems: list[Problem]) -> list[Span]:
+def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Problem]) -> list[Span]:
     """Resources as ranges: the innermost one counts, save what lies in RAM.
 
-    Inside RAM only the kernel's own image, arm64's reservations and a crash kernel mean
+    Inside RAM only the kernel's own image, memblock's reservations and a crash kernel mean
     something, and only of the kernel that is judged.
     """
     layers: list[Layer] = []
@@ -157,7 +158,7 @@ def iomem_spans(map_: Map, arch: str, iomem_of: IomemOf, problems: list[Problem]
             kind = "in-use" if iomem_of == "next" else "ram"
         parents.append((entry.start, entry.end, kind))
         label = entry.type if kind != "ram" or entry.type.startswith("System RAM") else "System RAM"
-        if kind == "firmware" and entry.type == "reserved" and arch == "arm64":
+        if kind == "firmware" and entry.type == "reserved" and memory == "memblock":
             label = NOT_MAPPED
         layers.append(Layer(Span(entry.start, entry.end + 1, kind, label, "iomem"), number))
     if images and iomem_of == "running":
@@ -171,10 +172,10 @@ def _is_image(name: str) -> bool:
 
 
 def add_iomem(
-    view: View, iomem: Map, arch: str, iomem_of: IomemOf, problems: list[Problem]
+    view: View, iomem: Map, memory: str, iomem_of: IomemOf, problems: list[Problem]
 ) -> list[Span]:
     """Add who sits where, and what lies outside of the view; return the resources' own view."""
-    spans = iomem_spans(iomem, arch, iomem_of, problems)
+    spans = iomem_spans(iomem, memory, iomem_of, problems)
     taken = [s for s in spans if s.kind == "in-use"]
     described = [s for s in spans if s.kind not in ("ram", "in-use")]
     view.spans = combine(combine(view.spans, taken, occupy), described, fill)

@@ -1,4 +1,4 @@
-"""Who may own memory of which type: the table of memmaps/FORMATS.md, and where it is from.
+"""Who may own memory of which type.
 
 x86: arch/x86/kernel/e820.c (e820__memblock_setup adds only type 1), x86-stub.c (setup_e820) for
 EFI types. arm64: drivers/firmware/efi/efi-init.c (is_usable_memory, reserve_regions),
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.base.arch import known
 from hwpkho.memmap import efi
 
 if TYPE_CHECKING:
@@ -32,14 +33,21 @@ def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: st
 
     ``map_name`` and ``type_`` are those of hwpkho.memmap/1, ``attributes`` the entry's
     (``attr``: the EFI attribute word; without it write-back is taken). By type and attributes
-    alone: the first MiB of x86 counts as its type says.
+    alone: memory that the kernel keeps to itself counts as its type says.
     """
     return kind(map_name, type_, attributes, arch) == "ram"
 
 
 def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str) -> Kind:
-    """Return what a range of this type is to the next kernel.
+    """Return what a range of this type is to a kernel of ``arch``; see :func:`kind_by`."""
+    row = known(arch)
+    return kind_by(map_name, type_, attributes, row.memory if row else "e820")
 
+
+def kind_by(map_name: str, type_: str, attributes: Mapping[str, object], memory: str) -> Kind:
+    """Return what a range of this type is to a kernel that builds its memory from ``memory``.
+
+    ``memory`` is that of :class:`hwpkho.base.arch.Arch`. Of the kinds,
     ``retired`` is memory that the map itself excludes as unusable, ``device`` persistent,
     soft-reserved or specific-purpose memory, ``firmware`` everything else that is described but
     not owned; ``none`` where the entry describes no memory at all.
@@ -50,7 +58,7 @@ def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str)
         return "none"  # a limit, not memory
     if type_ in _EFI_RAM:
         attr = attributes.get("attr")
-        return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, arch)
+        return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, memory)
     if type_ in _RAM:
         return "firmware" if attributes.get("no-map") else "ram"
     if type_ in _DEVICE:
@@ -61,15 +69,15 @@ def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str)
 
 
 def efi_kind(
-    type_: str, attr: int, arch: str, *, soft_reserve: bool = True
+    type_: str, attr: int, memory: str, *, soft_reserve: bool = True
 ) -> Literal["ram", "firmware", "device"]:
     """Return what an EFI type that may be RAM is; ``attr`` is the attribute word.
 
     ``soft_reserve`` is False with ``efi=nosoftreserve``.
     """
     if type_ == "unaccepted":
-        return "firmware" if arch == "arm64" else "ram"
-    if arch != "arm64":
+        return "firmware" if memory == "memblock" else "ram"
+    if memory != "memblock":
         if type_ == "persistent":
             return "device"
         return "device" if soft_reserve and attr & efi.SP else "ram"

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import Kind, Span, combine, occupy
 from hwpkho.codes import problem
@@ -23,19 +24,13 @@ from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import cmdline, gaps, missing
 from hwpkho.memmap.crashkernel import crash_kernel
-from hwpkho.memmap.view import arm64, common, x86
+from hwpkho.memmap.view import VIEWS, common
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map, MemoryMap
-
-#: Architectures whose memory can be judged.
-ARCHES = ("x86_64", "arm64")
-
-#: Below this x86 gives no frame away, whatever the map says (arch/x86/realmode/init.c).
-X86_LOW = 1 << 20
 
 #: A page that is not of one kind is the first of these that is in it; one that is RAM in part
 #: and nothing else is not owned at all (memblock_trim_memory).
@@ -93,7 +88,7 @@ class Regions:
 
     Attributes:
         regions: Ascending, disjoint; holes are absent.
-        arch: ``x86_64`` or ``arm64``.
+        arch: A name of ``ARCHES``.
         base: Name of the map that decides what is RAM.
         maps: Names of all maps that had a say, the deciding one first.
         kho: What ``kho=`` of the next command line says, None where it is absent.
@@ -153,17 +148,18 @@ def resolve(
     InputError where the maps give no RAM to judge by, are of another architecture, or have lost
     lines of which nobody knows where they belong.
     """
-    if memmap.arch not in ARCHES:
+    arch = arches.known(memmap.arch)
+    if arch is None:
         raise InputError(
             f"{printable(memmap.source)}: a memory map of {printable(memmap.arch)}: "
-            f"only {' and '.join(ARCHES)} can be judged"
+            f"only {' and '.join(arches.ARCHES.names())} can be judged"
         )
     maps = _of_boot(memmap, boot)
     line = cmdline.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
     problems: list[Problem] = []
     if map_name is not None:
         maps = {map_name: _chosen(maps, map_name)}
-    kernel = x86 if memmap.arch == "x86_64" else arm64
+    kernel = VIEWS[arch.memory]
     built = kernel.build(maps, line, iomem_of, problems)
     if built is None:
         names = ", ".join(printable(name) for name in maps) or "none"
@@ -174,13 +170,13 @@ def resolve(
     spans = missing.fill(
         built, maps, lambda one: kernel.build(one, line, iomem_of, []), memmap.source, problems
     )
-    if memmap.arch == "x86_64":
-        low = Span(0, X86_LOW, "in-use", "first MiB, kept by the kernel", built.names[0])
+    if arch.low:
+        low = Span(0, arch.low.end, "in-use", arch.low.label, built.names[0])
         spans = combine(spans, [low], occupy)
     if line is not None:
         spans = _crash_kernel(spans, line, memmap.arch)
         problems.extend(line.problems)
-    _compare(built, maps, memmap.arch, problems)
+    _compare(built, maps, arch.low_end, problems)
     if not any(span.kind in ("ram", "in-use") for span in spans):
         if line is not None and line.changes_map():
             raise UsageError("--next-cmdline: leaves the next kernel no RAM")
@@ -235,13 +231,13 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
 
 
 def _compare(
-    built: common.View, maps: Mapping[str, Map], arch: str, problems: list[Problem]
+    built: common.View, maps: Mapping[str, Map], floor: int, problems: list[Problem]
 ) -> None:
     """Report where other maps of the machine see RAM differently than the one judged by.
 
-    What lost lines of a map described, that map does not deny.
+    Memory below ``floor``, bytes, is not compared. What lost lines of a map described, that map
+    does not deny.
     """
-    floor = X86_LOW if arch == "x86_64" else 0
     for believed, our_spans, name, their_spans in built.checks:
         ours, theirs = _ram(our_spans), _ram(their_spans)
         for left, right, left_name, right_name in (

@@ -1,4 +1,4 @@
-"""x86's view of memory: the e820 table, and what an EFI map adds.
+"""The view of a kernel with an e820 table (x86), and what an EFI map adds to it.
 
 Source: arch/x86/kernel/e820.c, arch/x86/kernel/setup.c, arch/x86/platform/efi/quirks.c
 (efi_reserve_boot_services), drivers/firmware/efi/libstub/x86-stub.c.
@@ -13,7 +13,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
 from hwpkho.memmap import cmdline, e820, efi
 from hwpkho.memmap.formats.sysfs_memmap import TYPES as _RESOURCE_TYPES
-from hwpkho.memmap.view import arm64, ownership
+from hwpkho.memmap.view import VIEWS, ownership
 from hwpkho.memmap.view.common import (
     NEVER,
     IomemOf,
@@ -67,7 +67,7 @@ def build(
     iomem_of: IomemOf,
     problems: list[Problem],
 ) -> View | None:
-    """Return x86's view, None where no map tells of RAM."""
+    """See :class:`hwpkho.memmap.view.Kernel`."""
     final = () if line is not None and first_of(maps, _E820_FIRMWARE) else _E820_FINAL
     efi_map, iomem = efi_of(maps), maps.get("iomem")
     base = first_of(maps, (*final, *_E820_FIRMWARE))
@@ -75,7 +75,7 @@ def build(
     if base is None or base.name in NEVER:
         return None
     if base.name in ("devicetree", "uboot_dram"):
-        return arm64.build(maps, line, iomem_of, problems)
+        return VIEWS["memblock"].build(maps, line, iomem_of, problems)
     if line is not None and base.name in _E820_FINAL:
         message = f"the command line is applied to {base.name}, which another one already changed"
         line.problems.append(problem(CMDLINE_NOTE, message))
@@ -96,7 +96,7 @@ def build(
         if efi_map is not base:
             view.checks.append((firmware.name, known, efi_map.name, theirs))
     if iomem is not None:
-        resources = add_iomem(view, iomem, "x86_64", iomem_of, problems)
+        resources = add_iomem(view, iomem, "e820", iomem_of, problems)
         if iomem is not base:
             ours = _e820_spans(before, base.name)
             view.checks.append((base.name, ours, iomem.name, resources))
@@ -114,7 +114,7 @@ def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
             number = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve)
         else:
             number = e820.type_number(entry.type)
-            if ownership.kind(map_.name, entry.type, entry.attributes, "x86_64") == "ram":
+            if ownership.kind_by(map_.name, entry.type, entry.attributes, "e820") == "ram":
                 number = e820.RAM
             number = e820.RESERVED if number is None else number
         if number:
@@ -180,7 +180,7 @@ def _refine(
     Returns the EFI map's own view.
     """
     soft_reserve = line is None or line.soft_reserve
-    spans = efi_spans(efi_map, "x86_64", soft_reserve, problems)
+    spans = efi_spans(efi_map, "e820", soft_reserve, problems)
     keep = line is not None and line.efi_debug
     kept = {f"EFI {name}" for name in efi.BOOT_SERVICES}
     named = kept | {"EFI unaccepted"}

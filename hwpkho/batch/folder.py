@@ -21,7 +21,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
-from hwpkho.images.registry import FORMATS
+from hwpkho.images.registry import HEAD, format_of
 from hwpkho.inputs import recognise as inputs
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def cases(folder: Path) -> list[str]:
         if path.is_dir():
             names.append(path.name)
         elif path.is_file() and not path.is_symlink():
-            own = own or raw.is_segment_name(path.name) or _is_image(opening.small(str(path), 16))
+            head = opening.small(str(path), HEAD)
+            own = own or raw.is_segment_name(path.name) or format_of(head) is not None
     if own:
         shown = printable(str(folder))
         raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
@@ -135,7 +136,7 @@ def _file_role(path: Path) -> Role:
         if not file.size:
             raise InputError(f"{shown}: the file is empty")
         head = bytes(file.read(0, _HEAD))
-    if _is_image(head):
+    if format_of(head):
         return "input"
     if head[:4] == fdt.MAGIC:
         # A device tree looks like any FDT; a root FDT or a blob says what it is.
@@ -145,10 +146,6 @@ def _file_role(path: Path) -> Role:
     if _is_map_file(path, head) or _has_map_lines(path):
         return "memmap"
     return "input" if _is_list(path) else "unused"
-
-
-def _is_image(head: bytes) -> bool:
-    return any(head.startswith(magic) for magic, _, _ in FORMATS)
 
 
 def _either(path: Path, head: bytes, shown: str) -> Role:

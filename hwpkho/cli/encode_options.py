@@ -9,6 +9,7 @@ import click
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.cli import options
 from hwpkho.commands.encode import Wish
+from hwpkho.encode.targets.registry import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("-f", "--force", is_flag=True, help="Overwrite an existing output."),
         click.option(
             "--to",
-            type=click.Choice(["elf", "segments", "blob", "list"]),
+            type=options.OneOf(TARGETS),
             default=default,
             show_default=True,
             help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or plain list.",

@@ -14,10 +14,13 @@ from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands import usage
-from hwpkho.encode import devicetree, targets
+from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
+from hwpkho.encode.targets import saving
+from hwpkho.encode.targets.base import ToWrite
+from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import read_list
@@ -45,7 +48,7 @@ class Wish:
     """What the user wants made.
 
     Attributes:
-        to: Name of the form, see :data:`hwpkho.encode.targets.TARGETS`.
+        to: Name of the form, see :data:`hwpkho.encode.targets.registry.TARGETS`.
         output: Path, ``-`` for standard output, None where it was not given.
         force: Whether to overwrite.
         kho: Number of the KHO version.
@@ -121,7 +124,7 @@ def make(spec: str, wish: Wish) -> Result:
 
     Raises as :func:`encode` does, and UsageError for an option that nothing reads.
     """
-    how, target = wish.judging, targets.TARGETS[wish.to]
+    how, target = wish.judging, TARGETS[wish.to]
     check(wish)
     asked = how.given | ({"place_by"} if "memmap" in how.given else set())
     known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
@@ -140,7 +143,7 @@ def encode(given: CaseList, wish: Wish) -> Result:
     input is malformed or the output cannot be written.
     """
     path = check(wish)
-    target = targets.TARGETS[wish.to]
+    target = TARGETS[wish.to]
     page_size = given.page_size
     result = Result(given, wish, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
@@ -151,11 +154,11 @@ def encode(given: CaseList, wish: Wish) -> Result:
         if wish.dtb is not None:
             dtb_path = _dtb_path(wish, path)
             dtb = _edited(wish.dtb, result.layout)
-            result.dtb_path = dtb_path or f"{path}/{targets.HANDOVER_DTB}"
+            result.dtb_path = dtb_path or saving.dtb_in(target, path)
     else:
         result.notes += untold(page_size)
-    made = targets.Made(given.pfns, result.layout)
-    targets.save(target, made, path, dtb, dtb_path, force=wish.force)
+    made = ToWrite(given.pfns, result.layout)
+    saving.save(target, made, path, dtb, dtb_path, force=wish.force)
     return result
 
 
@@ -171,7 +174,7 @@ def check(wish: Wish) -> str:
     Raises UsageError for options that contradict each other and for outputs that are in the way,
     before any work is done.
     """
-    target = targets.TARGETS[wish.to]
+    target = TARGETS[wish.to]
     if target.placed and wish.at is None and not wish.ram and not wish.judging.memmaps:
         raise UsageError(
             "where to? give --at PHYS, or --memmap FILE or --ram START:SIZE to have it placed"
@@ -193,7 +196,7 @@ def check(wish: Wish) -> str:
         path = output.STDOUT
     if path == output.STDOUT and wish.json:
         raise UsageError("--json takes standard output; give another -o OUT")
-    targets.check(target, path, _dtb_path(wish, path), force=wish.force)
+    saving.check(target, path, _dtb_path(wish, path), force=wish.force)
     return path
 
 
@@ -201,16 +204,14 @@ def _dtb_path(wish: Wish, path: str) -> str | None:
     """Return the file for the device tree; None for none, or for one inside the folder."""
     if wish.dtb is None:
         return None
-    default = targets.default_dtb_path(
-        targets.TARGETS[wish.to], path if wish.dtb_output is None else ""
-    )
+    default = saving.default_dtb_path(TARGETS[wish.to], path if wish.dtb_output is None else "")
     chosen = wish.dtb_output or default
     if chosen is None:
         return None
     if output.STDOUT in (chosen, path) and (wish.json or chosen == path):
         raise UsageError("standard output takes one document; give --dtb-out FILE")
-    if targets.same_file(chosen, wish.dtb):
-        raise UsageError(f"{targets.shown(chosen)}: the device tree is not overwritten by its copy")
+    if saving.same_file(chosen, wish.dtb):
+        raise UsageError(f"{saving.shown(chosen)}: the device tree is not overwritten by its copy")
     return chosen
 
 

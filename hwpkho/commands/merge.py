@@ -12,7 +12,7 @@ from hwpkho.base import output
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.commands import encode, usage
-from hwpkho.encode.targets import TARGETS
+from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judge import next_kernel, verdicts

@@ -7,18 +7,35 @@ the image leaves out is *absent*, which is not the same as zero.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.codes import Problem
+    from hwpkho.images.files import FileBytes
 
     #: :meth:`Source.read`, or one of its sisters.
     Read = Callable[[int, int], memoryview | None]
 
 #: Smallest alignment of a page on any kernel with KHO, bytes.
 MIN_PAGE = 4096
+
+
+class ImageFormat(NamedTuple):
+    """A format of memory images.
+
+    Attributes:
+        name: A short name.
+        about: What it is, in a few words.
+        magics: With one of these a file of the format begins; up to 16 bytes each.
+        open: Opens such a file; InputError where the image is damaged.
+    """
+
+    name: str
+    about: str
+    magics: tuple[bytes, ...]
+    open: Callable[[FileBytes], Source]
 
 
 class Source(ABC):

@@ -19,6 +19,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
+from hwpkho.images.base import ImageFormat
 from hwpkho.images.extents import MappedSource
 
 if TYPE_CHECKING:
@@ -207,3 +208,6 @@ def write_core(
     out.write(notes)
     out.write(bytes(-(at + len(notes)) % page_size))
     sparse.write(out, (part for _, parts in extents for part in parts))
+
+
+FORMAT = ImageFormat("elf", "ELF core", (MAGIC,), open_elf)

@@ -1,24 +1,31 @@
-"""The memory-image formats: how each is recognised and opened.
-
-A new format is a module of this package and a line in ``FORMATS``.
-"""
+"""The formats of memory images: a module each, and a line here."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hwpkho.base.registry import Registry
+
 if TYPE_CHECKING:
-    from hwpkho.images.base import Source
+    from hwpkho.images.base import ImageFormat, Source
     from hwpkho.images.files import FileBytes
 
-#: (first bytes, module, function that opens it). Modules are imported when they are needed.
-FORMATS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x7fELF", "elf", "open_elf"),
-    (b"KDUMP   ", "kdump.dump", "open_dump"),
-    (b"DISKDUMP", "kdump.dump", "open_dump"),
-    (b"makedumpfile\0", "kdump.dump", "open_dump"),
+#: Bytes of a file that tell its format.
+HEAD = 16
+
+#: In the order in which they are tried.
+FORMATS: Registry[ImageFormat] = Registry(
+    "image format",
+    {
+        "elf": "hwpkho.images.elf:FORMAT",
+        "kdump": "hwpkho.images.kdump:FORMAT",
+    },
 )
+
+
+def format_of(head: bytes) -> ImageFormat | None:
+    """Return the format of a file that begins with ``head``, None where none knows it."""
+    return next((form for form in FORMATS if head.startswith(form.magics)), None)
 
 
 def open_image(file: FileBytes) -> Source | None:
@@ -26,9 +33,5 @@ def open_image(file: FileBytes) -> Source | None:
 
     Raises InputError where the format is known and the image damaged.
     """
-    head = bytes(file.read(0, 16))
-    for magic, module, function in FORMATS:
-        if head.startswith(magic):
-            source: Source = getattr(import_module(f"hwpkho.images.{module}"), function)(file)
-            return source
-    return None
+    form = format_of(bytes(file.read(0, HEAD)))
+    return form.open(file) if form else None

@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.encode import devicetree, targets
+from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
+from hwpkho.encode.targets.base import ToWrite
+from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets.saving import save
 from hwpkho.errors import InputError, UsageError
 from tests.support import FIXTURES
 
@@ -261,7 +264,7 @@ def test_damaged_trees_are_refused_or_edited(data):
 def test_pyelftools_reads_the_core(size):
     layout = handover(size=size)
     out = io.BytesIO()
-    targets.TARGETS["elf"].write(targets.Made(array("Q"), layout), out)
+    TARGETS["elf"].write(ToWrite(array("Q"), layout), out)
     core = ELFFile(out)
     assert core.get_machine_arch() == "AArch64"
     assert core["e_type"] == "ET_CORE"
@@ -287,9 +290,9 @@ def test_readelf_does_not_complain(tmp_path):
     path = tmp_path / "core"
     first = 0x6000_0000 >> 12
     scattered = Request(array("Q", range(first, first + 400, 2)), capacity=99 * 512, at=first << 12)
-    targets.save(
-        targets.TARGETS["elf"],
-        targets.Made(array("Q"), build(scattered)),
+    save(
+        TARGETS["elf"],
+        ToWrite(array("Q"), build(scattered)),
         str(path),
         None,
         None,

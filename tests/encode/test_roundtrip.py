@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.vmalloc import slots
-from hwpkho.encode import targets
 from hwpkho.encode.builder import build, greedy_blocks
 from hwpkho.encode.request import Request
+from hwpkho.encode.targets.base import ToWrite
+from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets.saving import save
 from hwpkho.handover.preserved import UnlistedPreserved
 from hwpkho.inputs.case import read_case
 
@@ -28,9 +30,9 @@ FDT = struct.pack(
 def decoded(layout, tmp_path, to: str = "elf"):
     """Write a handover, read it back, and return it with its memory."""
     path = tmp_path / f"handover.{to}"
-    target = targets.TARGETS[to]
-    made = targets.Made(array("Q"), layout)
-    targets.save(target, made, str(path), None, None, force=True)
+    target = TARGETS[to]
+    made = ToWrite(array("Q"), layout)
+    save(target, made, str(path), None, None, force=True)
     case = read_case([str(path)])
     (handover,) = case.handovers
     return handover, case.source
@@ -134,11 +136,11 @@ def test_what_goes_in_comes_out(request, to, tmp_path):
 def test_every_form_says_as_much_as_it_can_hold(request, tmp_path, cli):
     """A folder says what an ELF core says; a blob what its bytes say; captures of both, too."""
     layout = build(request)
-    made = targets.Made(request.pfns, layout)
+    made = ToWrite(request.pfns, layout)
     documents = []
     for to in ("elf", "segments"):
         path, crop = tmp_path / to, tmp_path / f"{to}.crop"
-        targets.save(targets.TARGETS[to], made, str(path), None, None, force=True)
+        save(TARGETS[to], made, str(path), None, None, force=True)
         assert cli("capture", path, "-f", "-o", crop).code == 0
         for form in (path, crop):
             (document,) = cli("decode", "--json", form).json["handovers"]
@@ -148,7 +150,7 @@ def test_every_form_says_as_much_as_it_can_hold(request, tmp_path, cli):
     whole = documents[0]
     assert (whole["arch"], whole["page_size"]) == (request.arch, request.page_size)
     path = tmp_path / "blob"
-    targets.save(targets.TARGETS["blob"], made, str(path), None, None, force=True)
+    save(TARGETS["blob"], made, str(path), None, None, force=True)
     (alone,) = cli("decode", "--json", path).json["handovers"]
     told = ("revision", "version", "count", "vmalloc")
     assert [alone["hwpoison"][k] for k in told] == [whole["hwpoison"][k] for k in told]
@@ -282,5 +284,5 @@ def test_more_segments_than_an_elf_header_counts(tmp_path):
     handover, _ = decoded(layout, tmp_path)
     assert handover.hwpoison.pfns == pfns
     out = io.BytesIO()
-    targets.TARGETS["elf"].write(targets.Made(pfns, layout), out)
+    TARGETS["elf"].write(ToWrite(pfns, layout), out)
     assert out.getbuffer()[56:58] == b"\xff\xff"

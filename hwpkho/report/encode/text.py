@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
-from hwpkho.encode.targets import TARGETS, shown
+from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets.saving import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

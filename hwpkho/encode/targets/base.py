@@ -1,0 +1,86 @@
+"""What a target of encode is: it writes a file, or fills a folder."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from hwpkho.base.listing import Listing
+    from hwpkho.encode.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class ToWrite:
+    """The list, and the handover made of it; ``layout`` is None for a target that places none."""
+
+    pfns: Listing
+    layout: Layout | None
+
+    @property
+    def handover(self) -> Layout:
+        """The handover; UsageError where none was made."""
+        if self.layout is None:
+            raise UsageError("nothing was placed")
+        return self.layout
+
+
+class Target(ABC):
+    """A form. A target is a subclass of :class:`FileTarget` or :class:`FolderTarget`.
+
+    Attributes:
+        name: What ``--to`` calls it.
+        title: What it is, in a few words.
+        placed: Whether addresses are needed, and so free memory and scratch.
+        bootable: Whether a boot loader can use it, so that a device tree makes sense beside it.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    placed: ClassVar[bool] = True
+    bootable: ClassVar[bool] = False
+
+
+class FileTarget(Target):
+    """A form that is one file, which may be standard output."""
+
+    @abstractmethod
+    def write(self, what: ToWrite, out: BinaryIO) -> None:
+        """Write ``what`` to ``out``, which need not be seekable."""
+
+
+class FolderTarget(Target):
+    """A form that is a folder of files.
+
+    Attributes:
+        dtb: Name of the device tree in the folder.
+    """
+
+    dtb: ClassVar[str]
+
+    @abstractmethod
+    def owns(self, name: str) -> bool:
+        """Tell whether a file of this name may be one that :meth:`fill` wrote."""
+
+    @abstractmethod
+    def fill(self, what: ToWrite, folder: Path, dtb: bytes | None) -> None:
+        """Write ``what`` into a new folder, with the device tree where there is one."""
+
+
+def handover_json(layout: Layout) -> str:
+    """Return what a boot loader passes on, and what no page of the handover tells."""
+    return json.dumps(
+        {
+            "kho_fdt": list(layout.kho_fdt),
+            "kho_scratch": list(layout.kho_scratch),
+            "page_size": layout.page_size,
+            "arch": layout.arch,
+        }
+    )

@@ -1,0 +1,86 @@
+"""Writes what was made to its target: whole or not at all, a device tree together with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base import output
+from hwpkho.base.escape import printable
+from hwpkho.encode.targets.base import FileTarget, FolderTarget
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.encode.targets.base import Target, ToWrite
+
+
+def check(target: Target, path: str, dtb_path: str | None, *, force: bool) -> None:
+    """Raise UsageError where something is in the way, before any work is done."""
+    if dtb_path is not None:
+        output.check_file(dtb_path, force=force)
+    if not isinstance(target, FolderTarget):
+        output.check_file(path, force=force)
+    elif path == output.STDOUT:
+        raise UsageError("a folder cannot go to standard output; give -o FOLDER")
+    else:
+        output.check_folder(path, target.owns, force=force)
+
+
+def save(
+    target: Target,
+    what: ToWrite,
+    path: str,
+    dtb: bytes | None,
+    dtb_path: str | None,
+    *,
+    force: bool,
+) -> None:
+    """Write ``what`` to ``path``, and the device tree to ``dtb_path`` where that is a file.
+
+    Both are replaced together, or neither is.
+
+    Raises UsageError where something is in the way, InputError where it cannot be written.
+    """
+    with output.together() as writing:
+        if dtb is not None and dtb_path is not None:
+            with writing.file(dtb_path, force=force) as tree:
+                tree.write(dtb)
+            dtb = None
+        if isinstance(target, FileTarget):
+            with writing.file(path, force=force) as out:
+                target.write(what, out)
+        elif isinstance(target, FolderTarget):
+            with writing.folder(path, target.owns, force=force) as folder:
+                target.fill(what, folder, dtb)
+
+
+def same_file(first: str, second: str) -> bool:
+    """Tell whether two paths name one file."""
+    try:
+        return Path(first).samefile(second)
+    except OSError:
+        return False
+
+
+def default_dtb_path(target: Target, path: str) -> str | None:
+    """Return where the device tree goes beside ``path``; None: into the folder itself.
+
+    Raises UsageError where there is no such place.
+    """
+    if not target.bootable:
+        raise UsageError(f"--dtb does not go with a {target.title}")
+    if isinstance(target, FolderTarget):
+        return None
+    if path == output.STDOUT:
+        raise UsageError("--dtb with standard output needs --dtb-out FILE")
+    return f"{path}.dtb"
+
+
+def dtb_in(target: Target, path: str) -> str:
+    """Return where a device tree without a place of its own is, in the folder ``path``."""
+    return f"{path}/{target.dtb}" if isinstance(target, FolderTarget) else path
+
+
+def shown(path: str) -> str:
+    """Return a path for messages."""
+    return "standard output" if path == output.STDOUT else printable(path)

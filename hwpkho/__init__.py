@@ -1,13 +1,14 @@
-"""Look inside, make and judge the list of poisoned pages that Linux hands over a kexec.
+"""Decode, make and judge the list of poisoned pages that Linux hands over a kexec.
 
-The names below are what the command line uses. They are imported when they are first used, so that
-``import hwpkho`` costs nothing.
+Where a file is meant, a function takes a path or a file open for reading bytes, and several of them
+where they are of one machine. Results have ``to_dict()``, which is the document that ``--json``
+prints, and ``rows()``, named tuples that ``pandas.DataFrame`` takes with their column names.
+Everything is imported when it is first used.
 
 Example::
 
-    case = hwpkho.read_case(["vmcore"])
-    handover = hwpkho.pick(case.handovers)
-    print(handover.hwpoison.pfns)
+    judged = hwpkho.validate("vmcore", memmap="iomem.txt")
+    print(judged.outcome, judged.counts)
 """
 
 from __future__ import annotations
@@ -16,73 +17,84 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwpkho.codes import Code, Problem, registry
-    from hwpkho.commands.diff import diff
-    from hwpkho.commands.encode import Wish, encode
-    from hwpkho.commands.merge import MergeOptions, merge
-    from hwpkho.commands.validate import validate
+    from hwpkho.api.case import Case, decode, open_case, read_list, read_memmap
+    from hwpkho.api.judging import diff, judge, merge, validate
+    from hwpkho.api.making import Layout, build
+    from hwpkho.api.results import (
+        ChangeRow,
+        Compared,
+        Decoded,
+        Judged,
+        JudgedRow,
+        MemoryMap,
+        Merged,
+        PageList,
+        PageRow,
+        RangeRow,
+    )
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.codes import Code, Problem
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
-    from hwpkho.images.base import Source
-    from hwpkho.inputs.case import Case, CaseOptions, pick, read_case
-    from hwpkho.inputs.lists import CaseList, read_list
-    from hwpkho.judge.limits import Limits
-    from hwpkho.judge.options import ValidateOptions
     from hwpkho.judge.result import Finding, Validation
-    from hwpkho.memmap import read_memmap
-    from hwpkho.memmap.model import MemoryMap
-    from hwpkho.memmap.view.regions import Regions, resolve
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "hwpkho.inputs.case": ("Case", "CaseOptions", "pick", "read_case"),
-    "hwpkho.codes": ("Code", "Problem", "registry"),
-    "hwpkho.commands.diff": ("diff",),
-    "hwpkho.commands.encode": ("Wish", "encode"),
-    "hwpkho.commands.merge": ("MergeOptions", "merge"),
-    "hwpkho.commands.validate": ("ValidateOptions", "validate"),
+    "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
+    "hwpkho.api.judging": ("diff", "judge", "merge", "validate"),
+    "hwpkho.api.making": ("Layout", "build"),
+    "hwpkho.api.results": (
+        "ChangeRow",
+        "Compared",
+        "Decoded",
+        "Judged",
+        "JudgedRow",
+        "MemoryMap",
+        "Merged",
+        "PageList",
+        "PageRow",
+        "RangeRow",
+    ),
+    "hwpkho.badpages.model": ("BadPages",),
+    "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
-    "hwpkho.inputs.lists": ("CaseList", "read_list"),
-    "hwpkho.memmap": ("read_memmap",),
-    "hwpkho.memmap.view.regions": ("Regions", "resolve"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),
-    "hwpkho.memmap.model": ("MemoryMap",),
     "hwpkho.judge.result": ("Finding", "Validation"),
-    "hwpkho.judge.limits": ("Limits",),
-    "hwpkho.images.base": ("Source",),
 }
 
 __all__ = [
+    "BadPages",
     "Case",
-    "CaseList",
-    "CaseOptions",
+    "ChangeRow",
     "Code",
+    "Compared",
+    "Decoded",
     "Finding",
     "Handover",
     "HwpkhoError",
     "HwpoisonList",
     "InputError",
-    "Limits",
+    "Judged",
+    "JudgedRow",
+    "Layout",
     "MemoryMap",
-    "MergeOptions",
+    "Merged",
+    "PageList",
+    "PageRow",
     "Problem",
-    "Regions",
-    "Source",
+    "RangeRow",
     "UsageError",
-    "ValidateOptions",
     "Validation",
-    "Wish",
     "__version__",
+    "build",
+    "decode",
     "diff",
-    "encode",
+    "judge",
     "merge",
-    "pick",
-    "read_case",
+    "open_case",
     "read_list",
     "read_memmap",
-    "registry",
-    "resolve",
     "validate",
 ]
 

@@ -8,6 +8,7 @@ where memory is read, the devices that show it.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
 STDIN = "-"
 _HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
@@ -33,6 +35,54 @@ _KINDS = {
 
 #: Folders and files outside which nothing is opened, resolved; None: anything may be.
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
+#: Files that a program has open itself: the names that stand for them, and their descriptors.
+_lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
+
+
+@contextmanager
+def lent(file: BinaryIO) -> Iterator[str]:
+    """Yield a name under which ``file``, open for reading bytes, can be opened in the block.
+
+    It is read from its beginning, and its position stays; of what is no file on a disk the rest is
+    copied to an unnamed temporary file first. Raises InputError where it cannot be read.
+    """
+    told = getattr(file, "name", None)
+    shown = told if told and isinstance(told, str) else type(file).__name__
+    others = _lent.get() or {}
+    name = f"<{shown}>"
+    while name in others:
+        name = f"{name[:-1]}'>"
+    try:
+        descriptor = _independent(file)
+    except (OSError, ValueError) as error:
+        raise _failed(name, error) from error
+    token = _lent.set({**others, name: descriptor})
+    try:
+        yield name
+    finally:
+        _lent.reset(token)
+        os.close(descriptor)
+
+
+def _independent(file: BinaryIO) -> int:
+    """Return a descriptor of all bytes of ``file``: its own, or that of a copy."""
+    raw = getattr(file, "raw", file)
+    if isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        if file.writable():
+            file.flush()
+        return os.dup(raw.fileno())
+    import tempfile  # a third of the standard library hangs on it
+
+    position = file.tell() if file.seekable() else None
+    with tempfile.TemporaryFile() as spool:
+        if position is not None:
+            file.seek(0)
+        while chunk := file.read(1 << 20):
+            spool.write(chunk)
+        if position is not None:
+            file.seek(position)
+        spool.flush()
+        return os.dup(spool.fileno())
 
 
 @contextmanager
@@ -124,6 +174,10 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def _open(path: str, *, handed: bool, devices: bool) -> int:
+    lent_out = _lent.get()
+    if lent_out and path in lent_out:
+        # Opened anew, so that everybody reads from the beginning.
+        return os.open(f"/proc/self/fd/{lent_out[path]}", os.O_RDONLY | os.O_CLOEXEC)
     if _confined.get() is not None:
         check_inside(path)
         handed = devices = False

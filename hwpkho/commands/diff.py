@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.handover.model import Handover
+    from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Regions
 
 #: What makes a job fail: known-bad memory lost, pages added, or either.
@@ -77,9 +78,7 @@ class Comparison:
         return lives([pfn_set(x.pfns) for x in self.cases])
 
 
-def diff(
-    specs: Sequence[str | Sequence[str]], options: ValidateOptions | None = None
-) -> Comparison:
+def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> Comparison:
     """Compare the lists of ``specs``: one capture with two handovers, two cases, or a chain.
 
     A case is its pieces, or one argument that joins them with ``+``.
@@ -146,9 +145,11 @@ def _added(
     return runs
 
 
-def _both_sides(spec: str | Sequence[str], options: ValidateOptions) -> list[CaseList]:
-    case = read_case(plus.pieces(spec), options.case, options.base)
-    if case.pages is not None:
+def _both_sides(spec: CaseNamed, options: ValidateOptions) -> list[CaseList]:
+    case = None
+    if not isinstance(spec, CaseList):
+        case = read_case(plus.pieces(spec), options.case, options.base)
+    if case is None or case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}
     old, new = sides.get("in"), sides.get("out")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hwpkho.commands.encode import Wish
     from hwpkho.encode.layout import Layout
+    from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judge.options import ValidateOptions
     from hwpkho.judge.result import Verdict
     from hwpkho.memmap.view.regions import Regions
@@ -50,7 +51,7 @@ class MergeOptions:
     judging: ValidateOptions
     in_order: bool = False
     intersect: bool = False
-    exclude: tuple[str | Sequence[str], ...] = ()
+    exclude: tuple[CaseNamed, ...] = ()
     keep_all: bool = False
     replayable_only: bool = False
     provenance: bool = False
@@ -94,9 +95,7 @@ class Merged:
     layout: Layout | None = None
 
 
-def merge(
-    specs: Sequence[str | Sequence[str]], options: MergeOptions, wish: Wish | None = None
-) -> Merged:
+def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None = None) -> Merged:
     """Merge the lists of the cases ``specs``, and write the result as ``wish`` wants it.
 
     Raises InputError where one cannot be read, or cannot be converted to the others' page size
@@ -147,9 +146,7 @@ def _write_provenance(merged: Merged, wish: Wish) -> None:
         file.writelines(build_runs(part).encode() for part in parts(runs))
 
 
-def _merge(
-    specs: Sequence[str | Sequence[str]], options: MergeOptions, known: usage.Facts
-) -> Merged:
+def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.base, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]

@@ -37,7 +37,14 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     options = options or ValidateOptions()
     usage.check_pair(options.case)
     usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-    case = read_case(specs, options.case, options.base)
+    return of_case(read_case(specs, options.case, options.base), options)
+
+
+def of_case(case: Case, options: ValidateOptions) -> Validation:
+    """Judge a case that was read already, by the memory map that ``options`` name.
+
+    Raises as :func:`validate` does.
+    """
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)
     machines = next_kernel.of_case(case, options.case.page_size)
@@ -47,7 +54,7 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
 
 
 def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
-    """Judge a case that was read already."""
+    """Judge a case by a view of memory, None where there is no map."""
     if case.pages is not None:
         size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None

@@ -14,9 +14,13 @@ from hwpkho.inputs.case import CaseOptions, doubts, pick, read_case, why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
     from hwpkho.handover.model import Handover, Role
     from hwpkho.images.base import Source
+
+    #: A case by its pieces, by one argument that joins them with ``+``, or as it was read.
+    CaseNamed: TypeAlias = "str | Sequence[str] | CaseList"
 
 
 class CaseList(NamedTuple):
@@ -69,19 +73,22 @@ class CaseList(NamedTuple):
 
 
 def read_list(
-    spec: str | Sequence[str],
+    spec: CaseNamed,
     options: CaseOptions | None = None,
     base: int = 10,
     role: Role | None = None,
     *,
     empty_ok: bool = True,
 ) -> CaseList:
-    """Read the list of the case ``spec``: its pieces, or one argument that joins them with ``+``.
+    """Read the list of the case ``spec``: its pieces, one argument that joins them with ``+``, or
+    a list that was read before.
 
     Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
     handover without the subtree has an empty list, unless ``empty_ok`` is not set. Raises
     InputError where a list cannot be read, or states another page size than ``options``.
     """
+    if isinstance(spec, CaseList):
+        return spec
     options = options or CaseOptions()
     case = read_case(plus.pieces(spec), options, base)
     if case.pages is None:

@@ -1,0 +1,142 @@
+"""Reading: cases, lists and memory maps."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Unpack
+
+from hwpkho.api import inputs
+from hwpkho.api.inputs import Choosing, Reading
+from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
+from hwpkho.inputs import lists
+from hwpkho.inputs.case import CaseOptions, read_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hwpkho.api.inputs import Files, Judging
+    from hwpkho.inputs import case as cases
+
+
+class Case:
+    """One machine at one moment, open for reading; see :func:`open_case`."""
+
+    def __init__(self, case: cases.Case, options: Reading) -> None:
+        self._case, self._options = case, options
+
+    @property
+    def name(self) -> str:
+        """The inputs, printable."""
+        return self._case.name
+
+    def decode(self) -> Decoded:
+        """Return the handovers."""
+        return Decoded(self._case.name, self._case.handovers)
+
+    def read(self, phys: int, size: int) -> bytes | None:
+        """Return ``size`` bytes at physical address ``phys``, None where any of them is absent.
+
+        A case without a memory image has no memory at all. Raises InputError where the image is
+        damaged there.
+        """
+        source = self._case.source
+        data = source.read(phys, size) if source else None
+        return None if data is None else bytes(data)
+
+    def extents(self) -> list[tuple[int, int]]:
+        """Return ``(address, bytes)`` of all memory that the case holds, ascending."""
+        return list(self._case.source.extents()) if self._case.source else []
+
+    def validate(self, **options: Unpack[Judging]) -> Judged:
+        """Judge what the next kernel will do with the case; see :func:`hwpkho.validate`."""
+        from hwpkho.api import judging
+
+        return judging.of_case(self._case, {**self._options, **options})
+
+    def close(self) -> None:
+        """Release the memory image."""
+        if self._case.source is not None:
+            self._case.source.close()
+
+
+@contextmanager
+def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
+    """Open what ``files`` hold about one machine: memory images, copies of debugfs, blobs, a list.
+
+    Example::
+
+        with hwpkho.open_case("vmcore") as case:
+            print(case.decode().pfns, case.validate(memmap="iomem.txt").outcome)
+
+    Raises InputError where a file cannot be read, or two of them conflict.
+    """
+    inputs.check(options, Reading)
+    with inputs.named(files) as (names,):
+        case = Case(read_case(names, CaseOptions(**options)), options)
+        try:
+            yield case
+        finally:
+            case.close()
+
+
+def decode(files: Files, **options: Unpack[Reading]) -> Decoded:
+    """Decode the handovers in ``files``, which are of one machine at one moment.
+
+    Raises InputError where a file cannot be read, two of them conflict, or there is no handover.
+    """
+    from hwpkho.commands import decode as command
+
+    inputs.check(options, Reading)
+    with inputs.named(files) as (names,):
+        case = command.decode(names, CaseOptions(**options), inputs.given(options))
+    return Decoded(case.name, case.handovers)
+
+
+def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
+    """Read the bad pages that ``files`` list: a handover's, or a plain list.
+
+    A handover without a hwpoison subtree has an empty list. Raises InputError where the list
+    cannot be read.
+    """
+    inputs.check(options, Choosing)
+    with inputs.named(files) as (names,):
+        return PageList(lists.read_list(names, *choosing(options)))
+
+
+def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, int, Any]:
+    """Return how a list is read, as the commands take it."""
+    reading = {name: options[name] for name in options if name in Reading.__annotations__}
+    return CaseOptions(**reading), options.get("base", 10), options.get("role")
+
+
+def read_memmap(
+    files: Files,
+    *,
+    map_name: str | None = None,
+    boot: int | str | None = None,
+    arch: str | None = None,
+    next_cmdline: str | None = None,
+) -> MemoryMap:
+    """Read the memory map of one machine, whatever its form.
+
+    Args:
+        files: A kernel log, /proc/iomem, a device tree, …; several are of one machine.
+        map_name: Use only this map of the files.
+        boot: The boot to use, if a log holds several: a number or ``"last"``.
+        arch: ``x86_64`` or ``arm64``, if the input does not record it.
+        next_cmdline: Command line of the next kernel.
+
+    Raises InputError where there is no map, or it is ambiguous; UsageError for an unknown boot or
+    map, and for a command line that the kernel refuses.
+    """
+    from hwpkho.commands import memmap
+
+    with inputs.named(files) as (names,):
+        shown = memmap.show(
+            names,
+            boot=None if boot is None else str(boot),
+            map_name=map_name,
+            arch=arch,
+            next_cmdline=next_cmdline,
+        )
+    return MemoryMap(shown)

@@ -1,0 +1,167 @@
+"""What a caller names: paths and open files, one or several, and words of the library."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
+
+from hwpkho.base import opening
+from hwpkho.errors import HwpkhoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Literal
+
+    from hwpkho.handover.model import Role
+    from hwpkho.judge.case_result import FailOn
+
+    #: A path, or a file open for reading bytes, which is read from its beginning.
+    File = str | os.PathLike[str] | BinaryIO
+    #: One file, or several of one machine at one moment.
+    Files = File | Sequence[File]
+
+_OPTION = re.compile(r"(?<![\w/.-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
+#: Options whose parameter has another name.
+_PARAMETERS = {"map": "map_name"}
+
+
+class Reading(TypedDict, total=False):
+    """How inputs are read. Everything may be left out.
+
+    Attributes:
+        page_size: Bytes; default inferred and proven.
+        root_fdt: Physical address of the root FDT; default found by a search.
+        kho_scratch: Physical address and length (bytes) of the scratch array, or ``"none"``.
+        arch: ``x86_64`` or ``arm64``, if the input does not record it.
+    """
+
+    page_size: int | None
+    root_fdt: int | None
+    kho_scratch: tuple[int, int] | Literal["none"] | None
+    arch: str | None
+
+
+class Choosing(Reading, total=False):
+    """How the list of a case is read.
+
+    Attributes:
+        role: ``in`` or ``out``: the handover to use; default the outgoing one if it has a list.
+        base: Number base for entries of a text list without ``0x``: 10 or 16.
+    """
+
+    role: Role | None
+    base: Literal[10, 16]
+
+
+class Memory(TypedDict, total=False):
+    """The memory map that a judgement rests on.
+
+    Attributes:
+        memmap: Files with the machine's memory map, in any form.
+        map_name: Use only this map of the files.
+        boot: The boot to use, if a log holds several: a number or ``"last"``.
+        iomem_of: The kernel that printed the /proc/iomem: ``running`` or ``next``.
+        next_cmdline: Command line of the next kernel.
+    """
+
+    memmap: Files
+    map_name: str | None
+    boot: int | Literal["last"] | None
+    iomem_of: Literal["running", "next"]
+    next_cmdline: str | None
+
+
+class Limiting(TypedDict, total=False):
+    """The next kernel's KHO version, and limits of the caller.
+
+    Attributes:
+        consumer_kho: KHO version of the next kernel, 4 for kho-v4.
+        max_pages: Most distinct PFNs.
+        max_fraction: Largest part of RAM, 0 to 1.
+        max_per_gib: Most PFNs in one GiB.
+    """
+
+    consumer_kho: int
+    max_pages: int | None
+    max_fraction: float | None
+    max_per_gib: int | None
+
+
+class Accepting(TypedDict, total=False):
+    """Which findings count.
+
+    Attributes:
+        fail_on: Findings of this severity or worse make the result not ``ok``.
+        select: Count only these codes, names or prefixes.
+        ignore: Do not count these.
+        baseline: File of accepted findings.
+    """
+
+    fail_on: FailOn
+    select: Sequence[str]
+    ignore: Sequence[str]
+    baseline: str | os.PathLike[str] | None
+
+
+class Comparing(Choosing, Memory, total=False):
+    """How lists are read, and the memory map that they are held against."""
+
+
+class Judging(Comparing, Limiting, Accepting, total=False):
+    """All that a validation rests on."""
+
+
+def check(options: Mapping[str, Any], kind: type) -> None:
+    """Raise TypeError for an option that ``kind``, one of the classes above, does not have."""
+    unknown = next((name for name in options if name not in kind.__annotations__), None)
+    if unknown is not None:
+        raise TypeError(f"unexpected keyword argument {unknown!r}")
+
+
+def given(options: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the options that the caller set."""
+    return frozenset(name for name, value in options.items() if value is not None)
+
+
+@contextmanager
+def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
+    """Yield for each of ``groups`` the names under which its files can be opened in the block.
+
+    Errors raised in the block name the library's parameters instead of options.
+    """
+    with ExitStack() as stack, _parameters():
+        yield [
+            tuple(stack.enter_context(_named(file)) for file in _several(group)) for group in groups
+        ]
+
+
+def _several(files: Files | None) -> Sequence[File]:
+    if files is None:
+        return ()
+    if isinstance(files, Sequence) and not isinstance(files, str):
+        return files
+    return (files,)
+
+
+@contextmanager
+def _named(file: File) -> Iterator[str]:
+    if isinstance(file, (str, os.PathLike)):
+        yield os.fspath(file)
+        return
+    with opening.lent(file) as name:
+        yield name
+
+
+@contextmanager
+def _parameters() -> Iterator[None]:
+    try:
+        yield
+    except HwpkhoError as error:
+        text = str(error)
+        told = _OPTION.sub(lambda m: _PARAMETERS.get(m[1], m[1].replace("-", "_")), text)
+        if told != text:
+            error.args = (told, *error.args[1:])
+        raise

@@ -1,0 +1,227 @@
+"""Judging: what the next kernel will do with a case or a list, and how lists differ."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from typing import TYPE_CHECKING, Any, Unpack
+
+from hwpkho.api import inputs
+from hwpkho.api.case import choosing
+from hwpkho.api.inputs import Comparing, Judging, Limiting
+from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
+from hwpkho.badpages.model import BadPages
+from hwpkho.base.listing import Listing
+from hwpkho.commands import diff as differing
+from hwpkho.commands import merge as merging
+from hwpkho.commands import validate as validating
+from hwpkho.inputs.case import Case
+from hwpkho.judge import accept
+from hwpkho.judge.limits import Limits
+from hwpkho.judge.options import ValidateOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hwpkho.api.inputs import Files
+    from hwpkho.inputs.lists import CaseList
+    from hwpkho.judge.result import Validation
+    from hwpkho.memmap.model import MemoryMap as Maps
+    from hwpkho.memmap.view.regions import Regions
+
+    #: A list to compare or merge: its files, or one that was read already.
+    Listed = Files | PageList
+
+
+def validate(files: Files, **options: Unpack[Judging]) -> Judged:
+    """Judge what the next kernel will do with the handover or the list in ``files``.
+
+    Example::
+
+        judged = hwpkho.validate(["memory.elf", "debugfs-kho"], memmap="iomem.txt")
+        print(judged.outcome, judged.counts)
+
+    Raises InputError where an input cannot be read or judged; UsageError for an unknown map, boot
+    or code, and for an option that has no effect on this call.
+    """
+    inputs.check(options, Judging)
+    with inputs.named(files, options.get("memmap")) as (names, maps):
+        how, accepted = _judging(options, maps), _accepting(options)
+        return _counted(validating.validate(names, how), accepted)
+
+
+def of_case(case: Case, options: Mapping[str, Any]) -> Judged:
+    """Judge a case that is open; ``options`` as for :func:`validate`."""
+    inputs.check(options, Judging)
+    with inputs.named(options.get("memmap")) as (maps,):
+        how, accepted = _judging(options, maps), _accepting(options)
+        return _counted(validating.of_case(case, how), accepted)
+
+
+def _counted(validation: Validation, accepted: accept.Acceptance) -> Judged:
+    """Divide the findings into those that count and the others."""
+    result = accept.apply(validation, accepted, validation.name, (), ())
+    result = accept.with_stale(result, accepted)
+    return Judged(result.validation or validation, not result.exit, result.suppressed)
+
+
+def judge(
+    pfns: Iterable[int],
+    memmap: Files | MemoryMap | Iterable[tuple[int, int, str]] | None = None,
+    *,
+    page_size: int = 4096,
+    arch: str | None = None,
+    next_cmdline: str | None = None,
+    **limits: Unpack[Limiting],
+) -> Judged:
+    """Judge a list of PFNs against a memory map.
+
+    Args:
+        pfns: In any order; a list, an array, or anything else that gives integers.
+        memmap: Files, what :func:`hwpkho.read_memmap` returned, or rows ``(start, end, type)`` as
+            /proc/iomem has them: first and last byte, and a name such as ``System RAM``.
+        page_size: Bytes that a PFN stands for.
+        arch: ``x86_64`` or ``arm64``, if the map does not record it.
+        next_cmdline: Command line of the next kernel.
+        limits: As for :func:`hwpkho.validate`.
+
+    Raises InputError where the map cannot be read or judged by, ValueError for a PFN that is none.
+    """
+    inputs.check(limits, Limiting)
+    try:
+        listing = Listing(array("Q", pfns))
+    except OverflowError as error:
+        raise ValueError("a PFN is an integer from 0 to 2^64 - 1") from error
+    case = Case("pfns", (), BadPages("pfns", listing, page_size, arch))
+    options: dict[str, Any] = {"arch": arch, "next_cmdline": next_cmdline, **limits}
+    if memmap is None or _are_files(memmap):
+        return of_case(case, {**options, "memmap": memmap})
+    with inputs.named():
+        regions = _regions(memmap, arch, next_cmdline)
+        judged = validating.judge(case, _judging(options, ()), regions)
+        return _counted(judged, accept.Acceptance())
+
+
+def _are_files(memmap: object) -> bool:
+    if isinstance(memmap, (list, tuple)):
+        return bool(memmap) and not isinstance(memmap[0], tuple)
+    return isinstance(memmap, str) or hasattr(memmap, "__fspath__") or hasattr(memmap, "read")
+
+
+def _regions(memmap: Any, arch: str | None, next_cmdline: str | None) -> Regions:
+    from hwpkho.memmap.view.regions import resolve
+
+    if isinstance(memmap, MemoryMap):
+        maps: Maps = memmap.shown.memmap
+    else:
+        maps = _rows(memmap, arch)
+    return resolve(maps, next_cmdline=next_cmdline)
+
+
+def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:
+    """Return a memory map of plain rows; ValueError for one that is no range of memory."""
+    from hwpkho.memmap.model import Entry, Map
+    from hwpkho.memmap.model import MemoryMap as Maps
+
+    entries = []
+    for start, end, kind in rows:
+        if not 0 <= start <= end < 1 << 64:
+            raise ValueError(f"({start}, {end}, {kind!r}): expected first and last byte of a range")
+        entries.append(Entry(start, end, str(kind), {"depth": 0}))
+    maps = (Map("iomem", 0, tuple(entries), primary=True),)
+    return Maps("memmap", "rows", arch or "x86_64", "option" if arch else "default", maps)
+
+
+def diff(*cases: Listed, **options: Unpack[Comparing]) -> Compared:
+    """Compare lists: two, a chain of more, or both handovers of one capture.
+
+    Each case is files of one machine, or what :func:`hwpkho.read_list` returned. With ``memmap``
+    the changes between two lists have verdicts.
+
+    Raises InputError where a list cannot be read, UsageError for an option that has no effect.
+    """
+    inputs.check(options, Comparing)
+    with inputs.named(options.get("memmap"), *map(_files, cases)) as (maps, *names):
+        found = [_listed(case, pieces) for case, pieces in zip(cases, names, strict=True)]
+        return Compared(differing.diff(found, _judging(options, maps)))
+
+
+def merge(
+    *cases: Listed,
+    exclude: Sequence[Listed] = (),
+    intersect: bool = False,
+    first_seen: bool = False,
+    keep_all: bool = False,
+    replayable_only: bool = False,
+    provenance: bool = False,
+    to_page_size: int | None = None,
+    **options: Unpack[Comparing],
+) -> Merged:
+    """Merge lists.
+
+    Args:
+        cases: Each is files of one machine, or what :func:`hwpkho.read_list` returned.
+        exclude: Leave out the PFNs of these.
+        intersect: Keep only PFNs that are in every case.
+        first_seen: Keep the order in which PFNs are first seen; default ascending.
+        keep_all: With ``memmap``: keep all PFNs; else those that are no memory of this machine, or
+            not the kernel's, are left out.
+        replayable_only: With ``memmap``: keep only PFNs that will be replayed.
+        provenance: Say in the document which case lists which PFN.
+        to_page_size: Page size of the result, bytes; default the smallest of the cases.
+        options: How cases are read, and the memory map.
+
+    Raises InputError where a list cannot be read, or cannot be converted without loss.
+    """
+    inputs.check(options, Comparing)
+    groups = map(_files, (*cases, *exclude))
+    with inputs.named(options.get("memmap"), *groups) as (maps, *names):
+        found = [_listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
+        how = merging.MergeOptions(
+            _judging(options, maps),
+            first_seen,
+            intersect,
+            tuple(found[len(cases) :]),
+            keep_all,
+            replayable_only,
+            provenance,
+            to_page_size,
+        )
+        return Merged(merging.merge(found[: len(cases)], how))
+
+
+def _files(case: Listed) -> Files | None:
+    return None if isinstance(case, PageList) else case
+
+
+def _listed(case: Listed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
+    return case.case if isinstance(case, PageList) else pieces
+
+
+def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptions:
+    """Return the options as the commands take them."""
+    how, base, role = choosing(options)
+    boot = options.get("boot")
+    return ValidateOptions(
+        how,
+        base,
+        role,
+        maps,
+        options.get("map_name"),
+        None if boot is None else str(boot),
+        options.get("iomem_of", "running"),
+        options.get("next_cmdline"),
+        options.get("consumer_kho", 4),
+        Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
+        inputs.given(options),
+    )
+
+
+def _accepting(options: Mapping[str, Any]) -> accept.Acceptance:
+    baseline = options.get("baseline")
+    return accept.acceptance(
+        options.get("select", ()),
+        options.get("ignore", ()),
+        None if baseline is None else os.fspath(baseline),
+        options.get("fail_on", "error"),
+    )

@@ -1,0 +1,132 @@
+"""Making a handover."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.api import inputs
+from hwpkho.api.results import plain
+from hwpkho.base.listing import Listing
+from hwpkho.encode import targets
+from hwpkho.encode.builder import build as place
+from hwpkho.encode.request import Request
+from hwpkho.report.encode import json as encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import BinaryIO
+
+    from hwpkho.encode import layout
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A handover that was made; ``handover`` of ``hwpkho.encode/1``.
+
+    Attributes:
+        layout: What stands where, and the bytes of its pages.
+        pfns: The list.
+    """
+
+    layout: layout.Layout
+    pfns: array[int]
+
+    def write_elf(self, out: str | os.PathLike[str] | BinaryIO, *, force: bool = False) -> None:
+        """Write an ELF core, as ``hwpkho encode --to elf``.
+
+        Raises UsageError where ``out`` exists and ``force`` is not set, InputError where it cannot
+        be written.
+        """
+        self._write("elf", out, force)
+
+    def write_segments(self, folder: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a folder of ``0xADDR.bin`` and ``handover.json``, as ``--to segments``."""
+        self._write("segments", folder, force)
+
+    def _write(self, to: str, out: str | os.PathLike[str] | BinaryIO, force: bool) -> None:
+        target, made = targets.TARGETS[to], targets.Made(Listing(self.pfns), self.layout)
+        with inputs.named():
+            if isinstance(out, (str, os.PathLike)):
+                targets.save(target, made, os.fspath(out), None, None, force=force)
+            elif target.write is not None:
+                target.write(made, out)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``hwpkho encode --json`` says of the handover."""
+        return plain(encode_json.handover(self.layout))
+
+
+def build(
+    pfns: Iterable[int],
+    *,
+    page_size: int = 4096,
+    at: int | None = None,
+    ram: Sequence[tuple[int, int]] = (),
+    scratch: Sequence[tuple[int, int]] = (),
+    arch: str | None = None,
+    kho: int = 4,
+    revision: str | None = None,
+    capacity: int | None = None,
+    order: int = 0,
+    flags: int | None = None,
+    kexec_count: int | None = None,
+    previous_release: str | None = None,
+    subtrees: Mapping[str, bytes] | None = None,
+) -> Layout:
+    """Make the handover of a list, as a careful producer places it in memory.
+
+    Example::
+
+        high, low = (0x60000000, 64 << 20), (0x48000000, 64 << 20)
+        layout = hwpkho.build([0x50001], ram=[high], scratch=[low])
+        layout.write_elf("handover.elf")
+
+    Args:
+        pfns: In the order of the array; repeats are kept.
+        page_size: Bytes that a PFN stands for.
+        at: Physical address of the first page; default placed in ``ram``, near its end.
+        ram: ``(start, size)`` in bytes: where pages may go.
+        scratch: ``(start, size)`` in bytes, whole pages; without scratch a kernel ignores it.
+        arch: ``x86_64`` or ``arm64``; default x86_64 for pages of 4096 bytes, else arm64.
+        kho: KHO version, 4 for kho-v4.
+        revision: Of the hwpoison subtree; default struct-v1, with kho-v1 fdt-v1.
+        capacity: Entries of the array; default 512, doubled until the list fits.
+        order: Blocks of the array have ``2 ** order`` pages.
+        flags: Of ``struct kho_vmalloc``; default the producer's.
+        kexec_count: In kexec-metadata; default 1.
+        previous_release: In kexec-metadata; default ``hwpkho``.
+        subtrees: Blobs of further subtrees by node name, newest first.
+
+    Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
+    """
+    try:
+        listed = array("Q", pfns)
+    except OverflowError as error:
+        raise ValueError("a PFN is an integer from 0 to 2^64 - 1") from error
+    metadata = None
+    if kho > 1 or kexec_count is not None or previous_release is not None:
+        metadata = KexecMetadata(
+            "hwpkho" if previous_release is None else previous_release,
+            1 if kexec_count is None else kexec_count,
+        )
+    request = Request(
+        listed,
+        page_size,
+        arch or ("x86_64" if page_size == 4096 else "arm64"),
+        kho,
+        revision,
+        capacity,
+        order,
+        flags,
+        metadata,
+        tuple((subtrees or {}).items()),
+        at,
+        tuple(ram),
+        tuple(scratch),
+    )
+    with inputs.named():
+        return Layout(place(request), listed)

@@ -1,0 +1,361 @@
+"""What the library returns: results with ``to_dict()`` and rows for a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from hwpkho.badpages.sets import fate
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.inputs.case import pick
+from hwpkho.report import diff as diff_report
+from hwpkho.report import merge as merge_report
+from hwpkho.report.decode import json as decode_json
+from hwpkho.report.memmap import json as memmap_json
+from hwpkho.report.parts import jsondoc
+from hwpkho.report.validate import json as validate_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.base.listing import Listing
+    from hwpkho.codes import Problem
+    from hwpkho.commands import merge as merging
+    from hwpkho.commands.diff import Comparison
+    from hwpkho.commands.memmap import Shown
+    from hwpkho.handover.model import Handover, Role
+    from hwpkho.inputs.lists import CaseList
+    from hwpkho.judge.case_result import Suppressed
+    from hwpkho.judge.result import Finding, Outcome, Runs, Validation, Verdict
+    from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.regions import Region
+
+
+class PageRow(NamedTuple):
+    """A run of bad pages: PFNs ``first`` to ``last``, inclusive."""
+
+    first: int
+    last: int
+    pages: int
+
+
+class JudgedRow(NamedTuple):
+    """A run of bad pages under one verdict.
+
+    Attributes:
+        first: First PFN.
+        last: Last PFN, inclusive.
+        pages: How many.
+        verdict: None where the map does not tell, or there is none.
+        code: Of the finding, None where there is nothing to report.
+        region: The memory there, as the map names it.
+    """
+
+    first: int
+    last: int
+    pages: int
+    verdict: Verdict | None
+    code: str | None
+    region: str | None
+
+
+class ChangeRow(NamedTuple):
+    """A run of PFNs that a list has and its neighbour lacks.
+
+    Attributes:
+        step: 0 from the first list to the second, and so on.
+        change: ``removed`` or ``added``.
+        first: First PFN.
+        last: Last PFN, inclusive.
+        pages: How many.
+        verdict: With a memory map; else None.
+    """
+
+    step: int
+    change: str
+    first: int
+    last: int
+    pages: int
+    verdict: Verdict | None
+
+
+class RangeRow(NamedTuple):
+    """A range of a memory map: first and last byte, inclusive, map and type."""
+
+    start: int
+    end: int
+    map: str
+    type: str
+
+
+def document(schema: str, body: Mapping[str, object]) -> dict[str, Any]:
+    """Return the document that ``--json`` prints."""
+    return cast("dict[str, Any]", json.loads("".join(jsondoc.pieces(schema, body.items()))))
+
+
+def plain(value: Mapping[str, object]) -> dict[str, Any]:
+    """Return a part of a document as it reads from its text."""
+    return cast("dict[str, Any]", json.loads(jsondoc.text(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The handovers of one case; ``hwpkho.decode/1``.
+
+    Attributes:
+        name: The inputs, printable.
+        handovers: Oldest generation first.
+    """
+
+    name: str
+    handovers: tuple[Handover, ...]
+
+    def handover(self, role: Role | None = None) -> Handover:
+        """Return the handover that the next kernel reads, or that of ``role``.
+
+        Raises InputError where there is none, or nothing shows which it is.
+        """
+        return pick(self.handovers, role)
+
+    @property
+    def pfns(self) -> list[int]:
+        """PFNs of the handover that the next kernel reads, in the order of its array.
+
+        Raises InputError where that has no list, or one that cannot be trusted.
+        """
+        from hwpkho.commands import decode
+
+        return decode.pfns(self.handovers)[1].tolist()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The problems of all handovers."""
+        return tuple(p for h in self.handovers for p in h.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of ``hwpkho decode --json``."""
+        return document(decode_json.SCHEMA, decode_json.body(self.handovers))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the next kernel will do with a case; ``hwpkho.validate/1``.
+
+    Attributes:
+        validation: The judgement, with the findings that count.
+        ok: Whether none of them is as bad as ``fail_on``.
+        suppressed: Findings that do not count.
+    """
+
+    validation: Validation
+    ok: bool
+    suppressed: tuple[Suppressed, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What becomes of the handover as a whole; None for a list, or where nothing shows it."""
+        return self.validation.outcome
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings that count, worst first."""
+        return self.validation.findings
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many PFNs have each verdict."""
+        return self.validation.runs.counts()
+
+    def rows(self) -> list[JudgedRow]:
+        """Return the judged PFNs as runs, ascending."""
+        return list(_judged(self.validation.runs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of ``hwpkho validate --json``."""
+        body = validate_json.body(self.validation, ok=self.ok, suppressed=self.suppressed)
+        return document(validate_json.SCHEMA, body)
+
+
+def _judged(runs: Runs) -> Iterator[JudgedRow]:
+    for first, last, ruling in runs:
+        yield JudgedRow(first, last, last - first + 1, ruling.verdict, ruling.code, ruling.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two lists compared, or a chain of them; ``hwpkho.diff/1`` or ``hwpkho.diff-chain/1``."""
+
+    result: Comparison
+
+    @property
+    def same(self) -> bool:
+        """Whether all lists hold the same PFNs."""
+        return all(change.empty for change in self.result.changes)
+
+    @property
+    def page_size(self) -> int:
+        """Bytes that a PFN of the rows stands for: the smallest page size among the lists."""
+        return self.result.page_size
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The names of the lists, in the order given."""
+        return tuple(x.name for x in self.result.cases)
+
+    @property
+    def removed(self) -> list[int]:
+        """PFNs of the first list that the last one lacks, ascending."""
+        return self._between(0, -1)
+
+    @property
+    def added(self) -> list[int]:
+        """PFNs of the last list that the first one lacks, ascending."""
+        return self._between(-1, 0)
+
+    def _between(self, one: int, other: int) -> list[int]:
+        cases = self.result.cases
+        return (pfn_set(cases[one].pfns) - pfn_set(cases[other].pfns)).listing().tolist()
+
+    def histories(self) -> dict[str, int]:
+        """Return how many PFNs were kept, appeared, lost, came back, and so on."""
+        found: dict[str, int] = {}
+        for life in self.result.lives():
+            name = fate(life.seen, len(self.result.cases))
+            found[name] = found.get(name, 0) + life.last - life.first + 1
+        return found
+
+    def rows(self) -> list[ChangeRow]:
+        """Return what changed as runs, step by step, removed ones first."""
+        return [
+            ChangeRow(step, word, first, last, last - first + 1, ruling.verdict)
+            for step, change in enumerate(self.result.changes)
+            for word, runs in (("removed", change.removed), ("added", change.added))
+            for first, last, ruling in runs
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of ``hwpkho diff --json``."""
+        if len(self.result.changes) > 1:
+            return document(diff_report.CHAIN_SCHEMA, diff_report.chain_body(self.result))
+        return document(diff_report.SCHEMA, diff_report.body(self.result))
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Lists merged; ``hwpkho.merge/1``."""
+
+    result: merging.Merged
+
+    @property
+    def pfns(self) -> list[int]:
+        """The merged list."""
+        return self.result.pfns.tolist()
+
+    @property
+    def page_size(self) -> int:
+        """Bytes that a PFN stands for."""
+        return self.result.page_size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, one line each."""
+        return self.result.notes
+
+    def left_out(self) -> list[JudgedRow]:
+        """Return what the memory map left out."""
+        return list(_judged(self.result.left_out))
+
+    def rows(self) -> list[PageRow]:
+        """Return the merged list as runs, in its order."""
+        return page_rows(self.result.pfns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of ``hwpkho merge --json``."""
+        return document(merge_report.SCHEMA, merge_report.body(self.result, None))
+
+
+@dataclass(frozen=True, slots=True)
+class PageList:
+    """A list of bad pages; ``hwpkho.list/1``."""
+
+    case: CaseList
+
+    @property
+    def pages(self) -> BadPages:
+        """The list with all that is known about it."""
+        return self.case.pages
+
+    @property
+    def name(self) -> str:
+        """What it was read from, printable."""
+        return self.case.name
+
+    @property
+    def pfns(self) -> list[int]:
+        """PFNs in the list's order, repeats kept."""
+        return self.case.pfns.tolist()
+
+    @property
+    def page_size(self) -> int:
+        """Bytes that a PFN stands for; 4096 where the list does not record it."""
+        return self.case.page_size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, one line each."""
+        return self.case.notes
+
+    def rows(self) -> list[PageRow]:
+        """Return the list as runs, in its order."""
+        return page_rows(self.case.pfns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the list as a document that every command reads."""
+        body = {"page_size": self.page_size, "pfns": jsondoc.numbers(self.case.pfns)}
+        return document("hwpkho.list/1", body)
+
+
+def page_rows(pfns: Listing) -> list[PageRow]:
+    """Return a list as runs, in its order."""
+    return [PageRow(first, last, last - first + 1) for first, last in pfns.runs()]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """A machine's memory map, and what the next kernel makes of it; ``hwpkho.memmap/1``."""
+
+    shown: Shown
+
+    @property
+    def arch(self) -> str:
+        """The architecture."""
+        return self.shown.memmap.arch
+
+    @property
+    def maps(self) -> tuple[Map, ...]:
+        """Every map of the input, in its own words."""
+        return self.shown.memmap.maps
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Memory as the next kernel has it; empty where the maps do not show that."""
+        return self.shown.regions.regions if self.shown.regions else ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is lost, damaged or odd."""
+        return self.shown.problems
+
+    def ram_bytes(self) -> int | None:
+        """Return how many bytes the next kernel has as RAM; None where the maps do not show it."""
+        return self.shown.regions.ram_bytes() if self.shown.regions else None
+
+    def rows(self) -> list[RangeRow]:
+        """Return the entries of every map, in the order of the input."""
+        return [RangeRow(e.start, e.end, m.name, e.type) for m in self.maps for e in m.entries]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of ``hwpkho memmap --json``."""
+        return document(memmap_json.SCHEMA, memmap_json.body(self.shown))

@@ -1,0 +1,311 @@
+"""``import hwpkho`` gives the same answers as the command line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import subprocess
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hwpkho
+from hwpkho.api.judging import judge
+from tests.support import ROOT
+from tests.support.captures import CAPTURES, elf, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.program import Result
+
+    Cli = Callable[..., Result]
+
+SMALL = CAPTURES / "x86-structv1-small"
+IMAGE, DEBUGFS, IOMEM = SMALL / "memory.elf", SMALL / "debugfs-kho", SMALL / "iomem.txt"
+POST = "x86-structv1-small-post"
+#: In the order of the array.
+LISTED = truth("x86-structv1-small")["handovers"][0]["pfns"]
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> list[Path]:
+    """Three lists of one machine."""
+    paths = []
+    for n, text in enumerate(("0x10\n0x20-0x22\n", "0x20-0x23\n", "0x10\n0x23\n")):
+        path = tmp_path / f"{n}.txt"
+        path.write_text(text)
+        paths.append(path)
+    return paths
+
+
+def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {k: v for k, v in document.items() if k not in names}
+
+
+def test_every_name_is_there_and_documented() -> None:
+    for name in hwpkho.__all__:
+        assert name == "__version__" or getattr(hwpkho, name).__doc__, name
+    assert {n for names in hwpkho._WHERE.values() for n in names} | {"__version__"} == set(
+        hwpkho.__all__
+    )
+    assert dir(hwpkho) == sorted(hwpkho.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = hwpkho.nothing  # type: ignore[attr-defined]
+
+
+def test_import_alone_loads_nothing() -> None:
+    code = "import sys, hwpkho; print([m for m in sys.modules if m.startswith('hwpkho.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("how", ["str", "path", "open", "bytes", "pipe"])
+def test_a_file_is_a_path_or_an_open_file(how: str, cli: Cli) -> None:
+    expected = cli("decode", "--json", str(IMAGE)).json["handovers"]
+    if how == "str":
+        decoded = hwpkho.decode(str(IMAGE))
+    elif how == "path":
+        decoded = hwpkho.decode(IMAGE)
+    elif how == "open":
+        with IMAGE.open("rb") as file:
+            file.seek(7)
+            decoded = hwpkho.decode(file)
+            assert file.tell() == 7
+    elif how == "bytes":
+        memory = io.BytesIO(IMAGE.read_bytes())
+        memory.seek(9)
+        decoded = hwpkho.decode([memory])
+        assert memory.tell() == 9
+    else:
+        packed = io.BytesIO(gzip.compress(IMAGE.read_bytes()))
+        with gzip.GzipFile(fileobj=packed) as unpacked:
+            decoded = hwpkho.decode(unpacked)
+    found = decoded.to_dict()["handovers"]
+    assert [without(h, "source") for h in found] == [without(h, "source") for h in expected]
+    assert decoded.pfns == LISTED
+    assert decoded.handover().role == expected[-1]["role"]
+    assert [p.code for p in decoded.problems] == [
+        p["code"] for h in expected for p in h["problems"]
+    ]
+
+
+def test_several_files_are_one_case(cli: Cli) -> None:
+    expected = cli("decode", "--json", str(IMAGE), str(DEBUGFS)).json
+    assert hwpkho.decode([str(IMAGE), str(DEBUGFS)]).to_dict() == expected
+    with IMAGE.open("rb") as image:
+        assert hwpkho.decode([image, DEBUGFS]).handovers[0].role == "out"
+
+
+def test_two_open_files_of_one_name_are_two() -> None:
+    first, second = io.BytesIO(b"0x1\n"), io.BytesIO(b"0x2\n")
+    assert hwpkho.merge(first, second).pfns == [1, 2]
+
+
+@pytest.mark.parametrize("capture", ["x86-structv1-small", "arm64-4k-A", "x86-none"])
+def test_validate_is_the_document_of_the_command_line(
+    capture: str, tmp_path: Path, cli: Cli
+) -> None:
+    image = tmp_path / "memory.elf"
+    image.write_bytes(elf(capture))
+    iomem = CAPTURES / capture / "iomem.txt"
+    expected = cli("validate", "--json", str(image), "--memmap", str(iomem))
+    judged = hwpkho.validate(image, memmap=iomem)
+    assert judged.to_dict() == expected.json
+    assert judged.ok == (expected.code == 0)
+    assert judged.outcome == expected.json["outcome"]
+    assert judged.counts == expected.json["summary"]["by_verdict"]
+    assert [f.code for f in judged.findings] == [f["code"] for f in expected.json["findings"]]
+    rows = [(r.first, r.last, r.verdict, r.code, r.region) for r in judged.rows()]
+    assert rows == [tuple(r.values()) for r in expected.json["runs"]]
+    with hwpkho.open_case(image) as case:
+        assert case.validate(memmap=iomem).to_dict() == expected.json
+
+
+def test_which_findings_count(cli: Cli, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text("0x999999\n")
+    assert not hwpkho.validate(bad, memmap=IOMEM).ok
+    for options in ({"fail_on": "never"}, {"ignore": ["HP6"]}, {"select": ["HP301"]}):
+        assert hwpkho.validate(bad, memmap=IOMEM, **options).ok, options  # type: ignore[arg-type]
+    baseline = tmp_path / "accepted.toml"
+    run = cli("validate", str(bad), "--memmap", str(IOMEM), "--write-baseline", str(baseline),
+              "--reason", "known")  # fmt: skip
+    assert run.code == 1
+    judged = hwpkho.validate(bad, memmap=IOMEM, baseline=baseline)
+    assert judged.ok
+    assert {s.by for s in judged.suppressed} == {"baseline"}
+
+
+def test_a_plain_list_is_judged_without_a_file() -> None:
+    pfns = [0x10, 0x979, 0x1FFE0, 0x999999]
+    by_file = judge(pfns, IOMEM)
+    assert by_file.counts == {"in-use": 1, "firmware": 1, "replays": 1, "not-ram": 1}
+    memmap = hwpkho.read_memmap(IOMEM)
+    rows = [row[:2] + row[3:] for row in memmap.rows()]
+    for given in (pfns, array("Q", pfns), array("I", pfns), set(pfns), iter(pfns)):
+        assert judge(given, memmap).rows() == by_file.rows()
+    top = [(0x1000, 0x9FFFF, "System RAM"), (0x100000, 0x1FFFFFFF, "System RAM")]
+    assert rows[0] in [*rows, *top]
+    judged = judge([0x150, 0x20000], top, arch="x86_64")
+    assert [r.verdict for r in judged.rows()] == ["replays", "not-ram"]
+    assert judge([1, 2, 2]).validation.pfns == 2
+    assert not judge(range(100), IOMEM, max_pages=10).ok
+    for no_pfn in (-1, 1 << 64):
+        with pytest.raises(ValueError, match="a PFN is an integer"):
+            judge([no_pfn])
+    with pytest.raises(ValueError, match="first and last byte"):
+        judge([1], [(5, 4, "System RAM")])
+
+
+@pytest.mark.parametrize(("page_size", "kho"), [(4096, 4), (16384, 3), (65536, 2), (4096, 1)])
+def test_what_is_built_decodes(page_size: int, kho: int, tmp_path: Path) -> None:
+    pfns = [0x50001, 0x52000, 0x52000, 0x40000]
+    area = (0x4000_0000, 64 << 20)
+    layout = hwpkho.build(
+        pfns, page_size=page_size, ram=[(0x6000_0000, 64 << 20)], scratch=[area], kho=kho
+    )
+    core = io.BytesIO()
+    layout.write_elf(core)
+    decoded = hwpkho.decode(core)
+    assert decoded.pfns == pfns
+    assert decoded.handover().page_size == page_size
+    root = decoded.to_dict()["handovers"][0]["root"]
+    assert root["phys"] == layout.to_dict()["root"]["phys"]
+    layout.write_elf(tmp_path / "h.elf")
+    assert (tmp_path / "h.elf").read_bytes() == core.getvalue()
+    with pytest.raises(hwpkho.UsageError, match="exists"):
+        layout.write_elf(tmp_path / "h.elf")
+    layout.write_elf(tmp_path / "h.elf", force=True)
+    layout.write_segments(tmp_path / "segments")
+    assert hwpkho.decode(tmp_path / "segments").pfns == pfns
+
+
+def test_what_is_built_is_what_encode_makes(tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "cli.elf"
+    listed = tmp_path / "list.txt"
+    listed.write_text("0x50001\n")
+    run = cli("encode", listed, "--at", "0x60000000", "--no-scratch", "--json", "-o", out)
+    layout = hwpkho.build([0x50001], at=0x6000_0000)
+    assert layout.to_dict() == run.json["handover"]
+    core = io.BytesIO()
+    layout.write_elf(core)
+    assert core.getvalue() == out.read_bytes()
+
+
+def test_lists(lists: list[Path], cli: Cli) -> None:
+    read = hwpkho.read_list(lists[0])
+    assert read.pfns == [0x10, 0x20, 0x21, 0x22]
+    assert read.rows()[1]._asdict() == {"first": 0x20, "last": 0x22, "pages": 3}
+    document = read.to_dict()
+    assert document["schema"] == "hwpkho.list/1"
+    again = hwpkho.read_list(io.BytesIO(json.dumps(document).encode()))
+    assert again.pfns == read.pfns
+    assert hwpkho.read_list(io.BytesIO(b"10"), base=16).pfns == [0x10]
+    assert hwpkho.read_list(IMAGE).pfns == LISTED
+
+    names = list(map(str, lists))
+    merged = hwpkho.merge(read, *lists[1:])
+    expected = cli("merge", "--json", *names).json
+    assert merged.pfns == expected["pfns"]
+    assert without(merged.to_dict(), "output") == without(expected, "output")
+    assert hwpkho.merge(*lists, intersect=True).pfns == []
+    assert hwpkho.merge(lists[0], exclude=[lists[1]]).pfns == [0x10]
+
+    pair = hwpkho.diff(read, lists[1])
+    assert pair.to_dict() == cli("diff", "--json", *names[:2]).json
+    assert (pair.same, pair.removed, pair.added) == (False, [0x10], [0x23])
+    assert [row._asdict() for row in pair.rows()] == [
+        {"step": 0, "change": "removed", "first": 0x10, "last": 0x10, "pages": 1, "verdict": None},
+        {"step": 0, "change": "added", "first": 0x23, "last": 0x23, "pages": 1, "verdict": None},
+    ]  # fmt: skip
+    chain = hwpkho.diff(*lists)
+    assert type(chain) is type(pair)
+    assert chain.to_dict() == cli("diff", "--json", *names).json
+    assert chain.histories() == {"came back": 1, "lost": 3, "appeared": 1}
+    assert hwpkho.diff(read, read).same
+
+
+def test_one_capture_is_compared_with_itself(tmp_path: Path) -> None:
+    image = tmp_path / "memory.elf"
+    image.write_bytes(elf(POST))
+    with pytest.raises(hwpkho.InputError, match="the incoming list was consumed"):
+        hwpkho.diff(image)
+    with pytest.raises(hwpkho.UsageError, match="diff needs two lists"):
+        hwpkho.diff(hwpkho.read_list(io.BytesIO(b"1")))
+
+
+def test_a_memory_map(cli: Cli) -> None:
+    memmap = hwpkho.read_memmap(IOMEM)
+    expected = cli("memmap", "--json", str(IOMEM)).json
+    assert memmap.to_dict() == expected
+    assert memmap.arch == expected["arch"]
+    assert memmap.rows()[0]._fields == ("start", "end", "map", "type")
+    assert [(r.start, r.end) for r in memmap.rows()] == [
+        (e["start"], e["end"]) for m in expected["maps"] for e in m["entries"]
+    ]
+    assert memmap.ram_bytes() == sum(
+        r["end"] - r["start"] + 1
+        for r in expected["next"]["regions"]
+        if r["kind"] in ("ram", "in-use")
+    )
+    assert [r.kind for r in memmap.regions] == [r["kind"] for r in expected["next"]["regions"]]
+    small = hwpkho.read_memmap(IOMEM, next_cmdline="mem=64M").ram_bytes()
+    assert small is not None
+    assert small <= 64 << 20
+
+
+def test_an_open_case_reads_memory() -> None:
+    with hwpkho.open_case(IMAGE) as case:
+        handover = case.decode().handover()
+        assert handover.root is not None
+        assert handover.root.phys is not None
+        assert case.read(handover.root.phys, 4) == b"\xd0\x0d\xfe\xed"
+        assert case.read(1 << 50, 4) is None
+        assert case.extents()[0][1] > 0
+    with hwpkho.open_case(DEBUGFS) as copies:
+        assert copies.read(0, 4) is None
+        assert copies.extents() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at PHYS"),
+        (lambda: hwpkho.build([1], at=1), "at 0x1 is no address"),
+        (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
+        (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),
+        (lambda: hwpkho.merge(IMAGE, keep_all=True), "keep_all goes with memmap"),
+        (lambda: hwpkho.decode(IMAGE, page_size=65536), "page_size says 65536"),
+        (lambda: hwpkho.diff(IMAGE, IMAGE, iomem_of="next"), "iomem_of"),
+    ],
+)  # fmt: skip
+def test_errors_name_parameters(call: Callable[[], object], says: str) -> None:
+    with pytest.raises((hwpkho.UsageError, hwpkho.InputError)) as caught:
+        call()
+    text = str(caught.value)
+    assert says in text
+    assert not re.search(r"(?<!\w)--[a-z]", text)
+
+
+def test_unknown_parameters_are_refused() -> None:
+    for call in (hwpkho.decode, hwpkho.validate, hwpkho.read_list, hwpkho.diff, hwpkho.merge):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'memory_map'"):
+            call(IMAGE, memory_map=IOMEM)  # type: ignore[operator]
+
+
+def test_the_example_of_the_readme_is_typed(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    example = tmp_path / "example.py"
+    example.write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=",
+         "--cache-dir", ROOT / ".mypy_cache", example],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout

@@ -11,9 +11,11 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.api import inputs
 from hwpkho.api.results import plain
 from hwpkho.base.listing import Listing
-from hwpkho.encode import targets
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
+from hwpkho.encode.targets import elf, saving
+from hwpkho.encode.targets.base import ToWrite
+from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.report.encode import json as encode_json
 
 if TYPE_CHECKING:
@@ -41,19 +43,21 @@ class Layout:
         Raises UsageError where ``out`` exists and ``force`` is not set, InputError where it cannot
         be written.
         """
-        self._write("elf", out, force)
+        if isinstance(out, (str, os.PathLike)):
+            self._save("elf", out, force)
+        else:
+            elf.TARGET.write(self._made(), out)
 
     def write_segments(self, folder: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a folder of ``0xADDR.bin`` and ``handover.json``, as ``--to segments``."""
-        self._write("segments", folder, force)
+        self._save("segments", folder, force)
 
-    def _write(self, to: str, out: str | os.PathLike[str] | BinaryIO, force: bool) -> None:
-        target, made = targets.TARGETS[to], targets.Made(Listing(self.pfns), self.layout)
+    def _save(self, to: str, out: str | os.PathLike[str], force: bool) -> None:
         with inputs.named():
-            if isinstance(out, (str, os.PathLike)):
-                targets.save(target, made, os.fspath(out), None, None, force=force)
-            elif target.write is not None:
-                target.write(made, out)
+            saving.save(TARGETS[to], self._made(), os.fspath(out), None, None, force=force)
+
+    def _made(self) -> ToWrite:
+        return ToWrite(Listing(self.pfns), self.layout)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``hwpkho encode --json`` says of the handover."""

@@ -33,12 +33,11 @@ if TYPE_CHECKING:
         RangeRow,
     )
     from hwpkho.badpages.model import BadPages
+    from hwpkho.base.version import __version__
     from hwpkho.codes import Code, Problem
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
     from hwpkho.judge.result import Finding, Validation
-
-__version__ = "0.1.0"
 
 _WHERE = {
     "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
@@ -57,6 +56,7 @@ _WHERE = {
         "RangeRow",
     ),
     "hwpkho.badpages.model": ("BadPages",),
+    "hwpkho.base.version": ("__version__",),
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from hwpkho.api import inputs
 from hwpkho.api.inputs import Choosing, Reading
@@ -12,7 +12,7 @@ from hwpkho.inputs import lists
 from hwpkho.inputs.case import CaseOptions, read_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from hwpkho.api.inputs import Files, Judging
     from hwpkho.inputs import case as cases
@@ -100,13 +100,7 @@ def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
     """
     inputs.check(options, Choosing)
     with inputs.named(files) as (names,):
-        return PageList(lists.read_list(names, *choosing(options)))
-
-
-def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, int, Any]:
-    """Return how a list is read, as the commands take it."""
-    reading = {name: options[name] for name in options if name in Reading.__annotations__}
-    return CaseOptions(**reading), options.get("base", 10), options.get("role")
+        return PageList(lists.read_list(names, *inputs.choosing(options)))
 
 
 def read_memmap(

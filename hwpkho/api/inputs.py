@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 from hwpkho.base import opening
 from hwpkho.errors import HwpkhoError
+from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,6 +125,12 @@ def check(options: Mapping[str, Any], kind: type) -> None:
 def given(options: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the options that the caller set."""
     return frozenset(name for name, value in options.items() if value is not None)
+
+
+def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, int, Any]:
+    """Return how a list is read, as the commands take it."""
+    reading = {name: options[name] for name in options if name in Reading.__annotations__}
+    return CaseOptions(**reading), options.get("base", 10), options.get("role")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from array import array
 from typing import TYPE_CHECKING, Any, Unpack
 
 from hwpkho.api import inputs
-from hwpkho.api.case import choosing
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
 from hwpkho.badpages.model import BadPages
@@ -200,7 +199,7 @@ def _listed(case: Listed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]
 
 def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptions:
     """Return the options as the commands take them."""
-    how, base, role = choosing(options)
+    how, base, role = inputs.choosing(options)
     boot = options.get("boot")
     return ValidateOptions(
         how,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho import __version__
 from hwpkho.base.escape import printable
+from hwpkho.base.version import __version__
 from hwpkho.cli import endings, streams
 from hwpkho.errors import HwpkhoError
 

@@ -51,9 +51,7 @@ def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
 def test_every_name_is_there_and_documented() -> None:
     for name in hwpkho.__all__:
         assert name == "__version__" or getattr(hwpkho, name).__doc__, name
-    assert {n for names in hwpkho._WHERE.values() for n in names} | {"__version__"} == set(
-        hwpkho.__all__
-    )
+    assert {n for names in hwpkho._WHERE.values() for n in names} == set(hwpkho.__all__)
     assert dir(hwpkho) == sorted(hwpkho.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = hwpkho.nothing  # type: ignore[attr-defined]

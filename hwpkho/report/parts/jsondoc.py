@@ -10,8 +10,8 @@ from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwpkho import __version__
 from hwpkho.base.listing import parts
+from hwpkho.base.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hwpkho import __version__
+from hwpkho.base.version import __version__
 from hwpkho.codes import registry
 from hwpkho.images.raw import split_base
 from hwpkho.report.parts.headline import headline

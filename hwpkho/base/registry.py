@@ -63,6 +63,12 @@ class Registry(Generic[T]):
             self._loaded[name] = getattr(thing, attribute) if attribute else thing
         return self._loaded[name]
 
+    def get(self, name: str) -> T | None:
+        """Return what is called ``name``, imported if need be; None for an unknown name."""
+        if name not in self:
+            return None
+        return self[name]
+
     def __iter__(self) -> Iterator[T]:
         """Yield all of them in order, each imported when its turn comes."""
         return (self[name] for name in self.names())

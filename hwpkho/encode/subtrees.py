@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE
-from hwpkho.abi.kho import HWPOISON, KEXEC_METADATA, SubtreeRef, Version
+from hwpkho.abi.kho import HWPOISON, SubtreeRef, Version
 from hwpkho.base.escape import printable
 from hwpkho.encode.request import MAX_SUBTREE, MAX_SUBTREES, NODE_NAME
+from hwpkho.handover.subtrees.registry import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,5 +74,6 @@ def _sizes(ref: SubtreeRef, source: Source) -> Iterator[int]:
     total = fdt.totalsize(head) if head is not None else None
     if total is not None:
         yield total
-    if ref.name == KEXEC_METADATA:
-        yield KEXEC_METADATA_SIZE
+    reader = reader_of(ref.name)
+    if reader is not None and reader.size is not None:
+        yield reader.size

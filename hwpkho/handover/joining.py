@@ -10,7 +10,8 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import COPY_OLDER
 from hwpkho.errors import InputError
-from hwpkho.handover import find_root, subtrees
+from hwpkho.handover import find_root
+from hwpkho.handover.subtrees.registry import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -86,7 +87,7 @@ def compare(
         there = _in_memory(name, raw, root, source)
         if there is None or there == raw:
             continue
-        newer = subtrees.newer(name, raw, there)
+        newer = _newer(name, raw, there)
         if newer is None:
             raise InputError(
                 f"{copy.name}: subtree {printable(name)} differs from the one in "
@@ -102,7 +103,7 @@ def check_apart(copy: Copy, real: Sequence[find_root.Candidate], source: Source)
     root = copy.root()
     for name, raw in copy.subtrees.items():
         there = _in_memory(name, raw, root, source) if root else None
-        if there is not None and there != raw and subtrees.newer(name, raw, there) is None:
+        if there is not None and there != raw and _newer(name, raw, there) is None:
             raise InputError(
                 f"{copy.name}: subtree {printable(name)} differs from what is at its address in "
                 f"{source.name}: not one machine at one moment"
@@ -135,13 +136,20 @@ def released(root: roots.RootFdt, source: Source) -> Collection[str]:
     """Return the subtrees whose blobs the kernel has freed at boot, and whose pages are reused."""
     found = []
     for ref in root.subtrees:
-        size = subtrees.FREED.get(ref.name)
-        if size is None or ref.phys is None or ref.size not in (None, size):
+        reader = reader_of(ref.name)
+        if reader is None or reader.freed is None:
             continue
-        raw = source.read(ref.phys, size)
-        if raw is not None and subtrees.released(ref.name, raw):
+        if ref.phys is None or ref.size not in (None, reader.freed):
+            continue
+        raw = source.read(ref.phys, reader.freed)
+        if raw is not None and reader.released(bytes(raw)):
             found.append(ref.name)
     return found
+
+
+def _newer(name: str, copied: bytes, there: bytes) -> str | None:
+    reader = reader_of(name)
+    return reader.newer(copied, there) if reader else None
 
 
 def _in_memory(name: str, raw: bytes, root: roots.RootFdt, source: Source) -> bytes | None:

@@ -22,11 +22,12 @@ from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.errors import InputError
-from hwpkho.handover import membership, scratch, subtrees, tracker, vmalloc
+from hwpkho.handover import membership, scratch, tracker, vmalloc
 from hwpkho.handover.debugfs import Copy, cut_problem
 from hwpkho.handover.membership import Page, Pages
 from hwpkho.handover.model import Handover, HwpoisonList, ListState, Role, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
+from hwpkho.handover.subtrees import registry as subtrees
 
 if TYPE_CHECKING:
     from hwpkho.codes import Severity
@@ -177,18 +178,24 @@ class HandoverReader:
                 raw = self._foreign_blob(ref)
             base = ref.name.split("@", 1)[0]
             # Of two nodes of a name the kernel sees the first.
-            kind, details = subtrees.describe(base, None if base in seen else raw)
+            found.append(self._subtree(base, name, ref, None if base in seen else raw))
             seen.add(base)
-            found.append(Subtree(name, ref.phys, ref.size, kind, details))
         listed = {ref.name for ref in root.subtrees}
         for copied, raw in self.copy.subtrees.items() if self.copy else ():
             if copied not in listed:  # behind the cut of the root FDT's copy
-                kind, details = subtrees.describe(copied, raw)
-                found.append(Subtree(_name(copied), None, len(raw), kind, details))
+                ref = roots.SubtreeRef(copied, None, len(raw))
+                found.append(self._subtree(copied, _name(copied), ref, raw))
         compatible = _name(root.compatible[0]) if root.compatible else None
         return Root(
             self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root, self.size
         )
+
+    def _subtree(
+        self, node: str, name: str, ref: roots.SubtreeRef, raw: bytes | memoryview | None
+    ) -> Subtree:
+        reader = subtrees.reader_of(node)
+        details = subtrees.read(reader, raw, self.source, self.page_size, self.report)
+        return Subtree(name, ref.phys, ref.size, reader.kind if reader else None, details)
 
     def _copied(self, name: str) -> bytes | None:
         return self.copy.subtrees.get(name) if self.copy else None
@@ -200,7 +207,9 @@ class HandoverReader:
         size = ref.size
         if size is None:
             head = self.source.read(ref.phys, 8)
-            size = (fdt.totalsize(head) if head else None) or KEXEC_METADATA_SIZE
+            reader = subtrees.reader_of(ref.name)
+            known = reader.size if reader else None
+            size = (fdt.totalsize(head) if head else None) or known or KEXEC_METADATA_SIZE
         data = self.source.read(ref.phys, min(size, MAX_FOREIGN_BLOB))
         if data is not None:
             return data

@@ -36,6 +36,7 @@ def test_order_and_names() -> None:
     assert list(found)[::2] == [1, 2]
     assert found["max"] > 2
     assert "two" in found
+    assert (found.get("two"), found.get("three")) == (2, None)
     assert len(found) == 3
     with pytest.raises(ValueError, match="number: two is there already"):
         found.register("two", 3)

@@ -10,6 +10,7 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
+from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
@@ -80,16 +81,9 @@ def _subtree(s: Subtree, width: int) -> str:
 
 
 def _details(s: Subtree) -> str:
-    details = s.details or {}
-    if s.kind == "memblock":
-        areas = [
-            f"{a['name']} 0x{a['start']:x}+{human_bytes(a['size'])}"
-            for a in details.get("reserve_mem", ())
-        ]
-        return "  reserve_mem " + ", ".join(areas[:MAX_ADDRESSES]) if areas else ""
-    if s.kind == "luo" and details:
-        return f"  {details['compatible']}"
-    return ""
+    reader = reader_of(s.name)
+    shown = reader.shown(s.details) if reader and s.details else ""
+    return f"  {shown}" if shown else ""
 
 
 def _scratch(scratch: Scratch | None) -> Iterator[str]:

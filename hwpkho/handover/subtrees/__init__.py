@@ -1,0 +1,1 @@
+"""What is known of the subtrees of a root FDT: a module each."""

@@ -1,0 +1,51 @@
+"""What a reader of a subtree is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hwpkho.handover.problems import Report
+    from hwpkho.images.base import Source
+
+
+class SubtreeReader(ABC):
+    """Reads the blob of one subtree, and what it points to.
+
+    Attributes:
+        name: The node's name, without a unit address.
+        kind: What documents call it.
+        size: Bytes of its blob where every kernel writes as many, else None.
+        freed: Bytes of its blob where the kernel frees it at boot, else None.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    size: ClassVar[int | None] = None
+    freed: ClassVar[int | None] = None
+
+    @abstractmethod
+    def read(
+        self, raw: bytes, source: Source, page_size: int | None, report: Report
+    ) -> Mapping[str, Any]:
+        """Return what the blob says, ready for JSON, its text printable; empty for nothing.
+
+        ``raw`` is the blob as far as it is there. What it points to is read from ``source``;
+        ``page_size`` (bytes) is None where only copies were given. What is wrong goes to
+        ``report``. Raises InputError or ValueError for a blob that is none.
+        """
+
+    def shown(self, _details: Mapping[str, Any]) -> str:
+        """Return a few words of what :meth:`read` returned, for people; empty for none."""
+        return ""
+
+    def released(self, _raw: bytes) -> bool:
+        """Tell whether bytes that stand where the blob was are something else: it was freed."""
+        return False
+
+    def newer(self, _copied: bytes, _there: bytes) -> str | None:
+        """Say why memory may hold other bytes than a copy made before; None where it may not."""
+        return None

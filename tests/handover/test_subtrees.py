@@ -1,0 +1,110 @@
+"""The readers of subtrees: a toy that follows a pointer, what the kernel frees, what is copied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hwpkho.handover.subtrees.registry import SUBTREES, reader_of
+from tests.toys import subtree as toy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+AT = 0x6000_0000
+LUO = b"luo-v5\0\0".ljust(32, b"\0")
+
+
+@pytest.fixture
+def toy_subtree() -> Iterator[None]:
+    toy.register()
+    yield
+    toy.unregister()
+
+
+@pytest.fixture
+def make(cli, tmp_path: Path):
+    """Return a function that makes a handover whose toy points to an address."""
+
+    def made(phys: int, *options: object) -> Path:
+        (tmp_path / "list").write_text("0x1000\n")
+        (tmp_path / "toy").write_bytes(toy.blob(phys))
+        out = tmp_path / "made.elf"
+        got = cli(
+            "encode", tmp_path / "list", "--at", hex(AT), "--no-scratch", "-f", "-o", out,
+            "--subtree", f"toy-subtree={tmp_path / 'toy'}", *options,
+        )  # fmt: skip
+        assert got.code == 0, got.err
+        return out
+
+    return made
+
+
+def test_names_are_those_of_the_nodes() -> None:
+    assert all(SUBTREES[name].name == name for name in SUBTREES.names())
+    assert reader_of("LUO@0") is SUBTREES["LUO"]
+    assert reader_of("none") is None
+
+
+@pytest.mark.usefixtures("toy_subtree")
+def test_a_toy_subtree_follows_its_pointer(make, cli) -> None:
+    path = make(AT)
+    (found,) = cli("decode", "--json", path).json["handovers"]
+    (shown,) = [s for s in found["root"]["subtrees"] if s["name"] == "toy-subtree"]
+    assert shown["kind"] == "toy"
+    assert shown["details"] == {"at": AT, "word": "d00dfeed", "page_size": 4096}
+    assert f"word d00dfeed at 0x{AT:x}" in cli("decode", path).out
+
+
+@pytest.mark.usefixtures("toy_subtree")
+def test_what_a_toy_subtree_lacks_is_a_problem(make, cli) -> None:
+    got = cli("decode", "--json", make(0x9000_0000))
+    (found,) = got.json["handovers"]
+    assert "the word of the toy at 0x90000000 is not in the image" in str(found["problems"])
+    assert found["hwpoison"]["pfns"] == [0x1000]
+
+
+@pytest.mark.usefixtures("toy_subtree")
+def test_what_a_subtree_points_to_is_captured(make, cli, tmp_path: Path) -> None:
+    path = make(AT + 0x3000)  # a page of the array, of which decode reads its live entries alone
+    before = cli("decode", "--json", path).json["handovers"][0]["root"]["subtrees"]
+    crop = tmp_path / "crop.elf"
+    assert cli("capture", path, "-o", crop).code == 0
+    assert cli("decode", "--json", crop).json["handovers"][0]["root"]["subtrees"] == before
+
+
+@pytest.mark.usefixtures("toy_subtree")
+def test_the_size_of_a_subtree_that_the_root_does_not_tell(cli, make, tmp_path: Path) -> None:
+    """kho-v2 registers no sizes: what is kept is as long as the reader says."""
+    kept = tmp_path / "kept.elf"
+    v2 = ("--kho", "v2", "--keep-subtrees", "--at", "0x70000000", "--no-scratch", "-o", kept)
+    got = cli("encode", make(AT, "--kho", "v2"), *v2)
+    assert got.code == 0
+    assert "left out" not in got.err
+    (found,) = cli("decode", "--json", kept).json["handovers"]
+    (shown,) = [s for s in found["root"]["subtrees"] if s["name"] == "toy-subtree"]
+    assert shown["details"]["word"] is None
+
+
+def test_the_toy_subtree_is_gone_again(make, cli) -> None:
+    (found,) = cli("decode", "--json", make(AT)).json["handovers"]
+    (shown,) = [s for s in found["root"]["subtrees"] if s["name"] == "toy-subtree"]
+    assert (shown["kind"], shown["details"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("copied", "there", "why"),
+    [
+        (LUO, LUO[:16] + bytes(range(1, 17)), "LUO was not serialized yet"),
+        (LUO, bytes(32), "the kernel has freed and reused it"),
+        (bytes(32), LUO, "the kernel has freed and reused it"),
+        (LUO[:31], LUO, "the kernel has freed and reused it"),
+        (LUO[:16] + b"\1" + bytes(15), LUO, None),
+        (LUO, b"luo-v6\0\0" + LUO[8:], None),
+    ],
+)
+def test_when_a_copy_of_luo_may_differ(copied, there, why) -> None:
+    assert SUBTREES["LUO"].newer(copied, there) == why
+    assert SUBTREES["memblock"].newer(copied, there) is None

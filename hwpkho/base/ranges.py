@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 #: What a range is to the next kernel, see :class:`hwpkho.memmap.view.regions.Region`.
 Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
@@ -40,6 +40,11 @@ def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]
     Of equal priorities the one given last is seen. At most 16 overlaps are told.
     """
     order = [layer for layer in layers if layer.span.start < layer.span.end]
+    if all(a.span.end <= b.span.start for a, b in pairwise(order)):  # as nearly all maps are
+        disjoint: list[Span] = []
+        for layer in order:
+            append(disjoint, layer.span)
+        return disjoint, []
     starts = sorted(range(len(order)), key=lambda i: order[i].span.start)
     edges = sorted({edge for o in order for edge in (o.span.start, o.span.end)})
     heap: list[tuple[int, int]] = []
@@ -79,6 +84,10 @@ def append(out: list[Span], span: Span) -> None:
         out.append(span)
 
 
+#: Stands behind the last span of a layer.
+_NO_MORE = Span(1 << 80, 1 << 80, "unknown", "", "")
+
+
 def combine(
     below: Sequence[Span],
     above: Sequence[Span],
@@ -90,35 +99,23 @@ def combine(
     whose kind, label and source hold there, or None for nothing.
     """
     out: list[Span] = []
-    for start, end, one, two in _stretches(below, above):
-        span = choose(one, two)
-        if span is not None:
-            append(out, Span(start, end, *span[2:]))
-    return out
-
-
-def _stretches(
-    below: Sequence[Span], above: Sequence[Span]
-) -> Iterator[tuple[int, int, Span | None, Span | None]]:
-    if not below or not above:  # as nearly always with long maps
-        for span in below or above:
-            yield span.start, span.end, span if below else None, span if above else None
-        return
-    i = k = 0
+    ours, theirs = iter(below), iter(above)
+    one, two = next(ours, _NO_MORE), next(theirs, _NO_MORE)
     at = 0
-    while i < len(below) or k < len(above):
-        one = below[i] if i < len(below) else None
-        two = above[k] if k < len(above) else None
-        at = max(at, min(s.start for s in (one, two) if s is not None))
-        one_here = one if one is not None and one.start <= at else None
-        two_here = two if two is not None and two.start <= at else None
-        end = min(
-            edge for s in (one, two) if s is not None for edge in (s.start, s.end) if edge > at
-        )
-        yield at, end, one_here, two_here
+    while one is not two:  # both are the end
+        at = max(at, min(one.start, two.start))
+        one_here, two_here = one.start <= at, two.start <= at
+        end = min(one.end if one_here else one.start, two.end if two_here else two.start)
+        span = choose(one if one_here else None, two if two_here else None)
+        if span is not None:
+            whole = span.start == at and span.end == end
+            append(out, span if whole else Span(at, end, *span[2:]))
         at = end
-        i += one is not None and one.end <= at
-        k += two is not None and two.end <= at
+        if one.end <= at:
+            one = next(ours, _NO_MORE)
+        if two.end <= at:
+            two = next(theirs, _NO_MORE)
+    return out
 
 
 def fill(below: Span | None, above: Span | None) -> Span | None:

@@ -7,6 +7,7 @@ PFNs except inside the preserved blocks of other subtrees.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import page_shift
@@ -55,7 +56,7 @@ def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
     if ground.frames is None:
         runs.add(0, PFN_MAX, _UNJUDGED)
         return runs
-    layers = list(_map_layers(ground))
+    layers = list(_map_layers(ground, pfns))
     if handover is not None:
         layers += _handover_layers(handover, ground.page_size)
         layers += _preserved_layers(handover, pfns, ground.page_size)
@@ -72,20 +73,20 @@ def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
     return runs
 
 
-def _map_layers(ground: Ground) -> Iterator[Layer]:
+def _map_layers(ground: Ground, pfns: PfnSet) -> Iterator[Layer]:
+    """Yield the runs of the map that hold PFNs of the list, and sections that RAM fills in part."""
     frames = ground.frames
     if frames is None:
         return
-    for first, last, kind, label in zip(
-        frames.first, frames.last, frames.kind, frames.label, strict=True
-    ):
-        verdict, code = _BY_KIND[kind]
-        yield Layer(
-            first,
-            last,
-            _RANK[verdict or "replays"],
-            Ruling(verdict, code.id if code else None, printable(label)),
-        )
+    i, at = 0, pfns.following(0)
+    while at is not None and (i := bisect_left(frames.last, at, i)) < len(frames.last):
+        if at < frames.first[i]:
+            at = pfns.following(frames.first[i])
+            continue
+        verdict, code = _BY_KIND[frames.kind[i]]
+        ruling = Ruling(verdict, code.id if code else None, printable(frames.label[i]))
+        yield Layer(frames.first[i], frames.last[i], _RANK[verdict or "replays"], ruling)
+        at = pfns.following(frames.last[i] + 1)
     hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
     for first, last in ground.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)

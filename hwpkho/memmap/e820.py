@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 RAM, RESERVED, ACPI, NVS, UNUSABLE, PMEM, PRAM = 1, 2, 3, 4, 5, 7, 12
 SOFT_RESERVED = 0xEFFFFFFF
@@ -123,17 +124,37 @@ class Table:
         return sanitize(self.slots)
 
 
+def disjoint(slots: Sequence[Slot]) -> bool:
+    """Tell whether slots ascend without overlaps, as those of nearly all maps do."""
+    return all(a.start + a.size <= b.start for a, b in pairwise(slots))
+
+
+def _joined(slots: Iterable[Slot]) -> list[Slot]:
+    """Return copies of disjoint slots, neighbours of one type merged where the kernel does."""
+    out: list[Slot] = []
+    for slot in slots:
+        last = out[-1] if out else None
+        alike = last is not None and last.type == slot.type and slot.type not in _KEPT_APART
+        if last is not None and alike and last.start + last.size == slot.start:
+            last.size += slot.size
+        else:
+            out.append(Slot(slot.start, slot.size, slot.type))
+    return out
+
+
 def sanitize(slots: Iterable[Slot]) -> list[Slot]:
     """Return ``slots`` sorted and disjoint; where they overlap the highest type number wins.
 
     Neighbours of one type are merged, except types 12 and soft-reserved (e820__update_table).
     O(n log n).
     """
+    slots = [slot for slot in slots if slot.size > 0 and slot.type]
+    if disjoint(slots):
+        return _joined(slots)
     points: dict[int, tuple[list[int], list[int]]] = {}
     for slot in slots:
-        if slot.size > 0 and slot.type:
-            points.setdefault(slot.start, ([], []))[0].append(slot.type)
-            points.setdefault(slot.start + slot.size, ([], []))[1].append(slot.type)
+        points.setdefault(slot.start, ([], []))[0].append(slot.type)
+        points.setdefault(slot.start + slot.size, ([], []))[1].append(slot.type)
     out: list[Slot] = []
     open_: dict[int, int] = {}
     heap: list[int] = []

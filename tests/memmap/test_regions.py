@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.base.ranges import Layer, Span, combine, fill, flatten
+from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, occupy
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import efi as uefi
 from hwpkho.memmap.formats.devicetree import DeviceTree
@@ -17,6 +17,11 @@ from hwpkho.memmap.formats.zero_page import ZeroPage
 from hwpkho.memmap.model import Entry, MemoryMap
 from hwpkho.memmap.view.regions import Regions, resolve
 from tests.support.mapdata import FIXTURES, GIB, MIB, entries, machine, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.base.ranges import Kind
 
 WB, SP = {"attr": uefi.WB}, {"attr": uefi.WB | uefi.SP}
 K = 1024
@@ -528,3 +533,46 @@ def test_ten_thousand_entries() -> None:
         Entry(e.start, e.end, "System RAM", {"depth": 0}) for e in many]))  # fmt: skip
     assert len(regions.regions) > 5000
     assert len(regions.frames(4096).first) > 5000
+
+
+@st.composite
+def painted(draw: st.DrawFn) -> list[Layer]:
+    """Layers within 24 bytes."""
+    found = []
+    for i in range(draw(st.integers(0, 6))):
+        start = draw(st.integers(0, 23))
+        end = draw(st.integers(start, 24))
+        kind: Kind = draw(st.sampled_from(("ram", "firmware")))
+        found.append(Layer(Span(start, end, kind, draw(st.sampled_from("ab")), f"{i % 2}"), i))
+    return found
+
+
+def by_byte(spans: Sequence[Span]) -> list[tuple[str, ...] | None]:
+    """What each byte is; the spans must ascend."""
+    assert all(
+        a.end <= b.start and a.start < a.end
+        for a, b in pairwise([*spans, Span(99, 100, "ram", "", "")])
+    )
+    return [next((s[2:] for s in spans if s.start <= at < s.end), None) for at in range(25)]
+
+
+@given(painted(), painted())
+def test_layers_are_painted_byte_by_byte(below: list[Layer], above: list[Layer]) -> None:
+    flat = [flatten(layers)[0] for layers in (below, above)]
+    for layers, spans in zip((below, above), flat, strict=True):
+        seen = [
+            max(
+                (x for x in layers if x.span.start <= at < x.span.end),
+                key=lambda x: x.priority,
+                default=None,
+            )
+            for at in range(25)
+        ]
+        assert by_byte(spans) == [x and x.span[2:] for x in seen]
+        assert not any(a.end == b.start and a[2:] == b[2:] for a, b in pairwise(spans))
+    for choose, one_by_one in (
+        (fill, lambda one, two: one or two),
+        (occupy, lambda one, two: two if one and one[0] == "ram" and two else one),
+    ):
+        got = by_byte(combine(*flat, choose))
+        assert got == [one_by_one(a, b) for a, b in zip(*map(by_byte, flat), strict=True)]

@@ -6,6 +6,7 @@ Source: kernel/resource.c, r_show(): two blanks for each level, first and last b
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
@@ -14,6 +15,7 @@ from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
 from hwpkho.memmap import gaps
 from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
+from hwpkho.memmap.model import Entry
 from hwpkho.memmap.patterns import lazily
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Iterator, Sequence
 
-    from hwpkho.memmap.model import Entry
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
@@ -38,7 +39,7 @@ _LINE = lazily(
 #: A line as the kernel prints it, in bytes.
 _PLAIN_LINE = lazily(
     rb"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
-    rb" : ([A-Za-z][A-Za-z0-9 _.:()/-]{0,99})\n"
+    rb" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})\n"
 )
 #: A line of the tree whose line end is lost: another one follows in its name.
 _NEXT = lazily(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
@@ -132,25 +133,42 @@ class Iomem(LineForm):
 
     def run(self, block: bytes, start: int, number: int) -> int:
         """See :meth:`LineForm.run`: lines as the kernel prints them, into an open table."""
-        if self._tables.last("iomem") is None or self._peeking:
+        before = self._tables.last("iomem")
+        if before is None or self._peeking:
             return start
-        while match := _PLAIN_LINE.match(block, start):
-            indent, low, high, name = match.groups()
-            if b" : " in name:  # perhaps two lines
+        entries: list[Entry] = []
+        open_, top, at = list(self._open), self._top_start, start
+        while match := _PLAIN_LINE.match(block, at):
+            indent, low, high, raw = match.groups()
+            name, first, last = raw.decode().rstrip(), int(low, 16), int(high, 16)
+            depth = self._enter(len(indent))
+            if (
+                last < first
+                or (depth == 0 and first < self._top_start)
+                or len(indent) < self._outermost[1]
+                or " : " in name  # perhaps two lines
+                or _is_part(name)
+            ):
                 break
-            self._take(number, len(indent), int(low, 16), int(high, 16), name.decode().rstrip())
-            start, number = match.end(), number + 1
-        return start
+            entry = Entry(first, last, name, self._attributes.setdefault(depth, {"depth": depth}))
+            if entry == before:
+                break
+            entries.append(entry)
+            before, at = entry, match.end()
+            if depth == 0:
+                self._top_start = first
+        if not entries or not self._tables.extend("iomem", entries, number + len(entries) - 1):
+            self._open, self._top_start = open_, top
+            return start
+        self._patience = _PATIENCE
+        self.more = True
+        return at
 
     def _take(self, number: int, indent: int, start: int, end: int, name: str) -> None:
         """Add a line of the tree: ``start`` and ``end`` are its addresses."""
         self._patience = _PATIENCE
         self.more = True
-        while self._open and self._open[-1] >= indent:
-            self._open.pop()
-        depth = len(self._open)
-        if depth < _MAX_DEPTH:
-            self._open.append(indent)
+        depth = self._enter(indent)
         if depth == 0 and (start or end):
             first = self._tables.first("iomem")
             if start < self._top_start and first is not None and start > first.start:
@@ -173,6 +191,15 @@ class Iomem(LineForm):
             self._outermost = (table, 0)
             message = f"line {table.line}: the tree begins within a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
+
+    def _enter(self, indent: int) -> int:
+        """Open the level of a line with so many blanks; return its depth."""
+        while self._open and self._open[-1] >= indent:
+            self._open.pop()
+        depth = len(self._open)
+        if depth < _MAX_DEPTH:
+            self._open.append(indent)
+        return depth
 
     def _above(self, number: int, line: str) -> None:
         """Take the line above a tree: it may be a damaged one of it."""
@@ -254,6 +281,7 @@ def _padded(digits: str) -> bool:
     return len(digits) > _WIDTH and digits.startswith("0")
 
 
+@lru_cache(maxsize=256)
 def _is_part(name: str) -> bool:
     """Tell whether a name is empty or the beginning of one that Linux itself gives."""
     if not name:
@@ -314,17 +342,18 @@ def _misfits(entries: Sequence[Entry]) -> Iterator[tuple[int, int | None, tuple[
     Each as its place in the list, the depth of the line that is missing (None: none is) and the
     range concerned. A paste that has lost its indentation has neither.
     """
-    open_: list[Entry] = []
-    for at, entry in enumerate(entries):
-        while open_ and (open_[-1].end < entry.start or open_[-1].start > entry.end):
-            outer = open_.pop()
-            depth = int(str(outer.attributes["depth"]))
-            if depth < int(str(entry.attributes["depth"])) and entry.start > outer.end:
-                yield at, depth, (entry.start, entry.end)
-        if open_ and not open_[-1].start <= entry.start <= entry.end <= open_[-1].end:
-            outer = open_[-1]
-            yield at, None, (min(outer.start, entry.start), max(outer.end, entry.end))
-        open_.append(entry)
+    open_: list[tuple[int, int, int]] = []
+    for at, (start, end, _, attributes) in enumerate(entries):
+        depth = attributes["depth"]
+        if not isinstance(depth, int):
+            continue
+        while open_ and (open_[-1][1] < start or open_[-1][0] > end):
+            _, last, above = open_.pop()
+            if above < depth and start > last:
+                yield at, above, (start, end)
+        if open_ and not open_[-1][0] <= start <= end <= open_[-1][1]:
+            yield at, None, (min(open_[-1][0], start), max(open_[-1][1], end))
+        open_.append((start, end, depth))
 
 
 def write(entries: Iterable[Entry]) -> str:

@@ -139,28 +139,30 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
     layers: list[Layer] = []
     parents: list[tuple[int, int, Kind]] = []
     images = 0
-    for number, entry in enumerate(map_.entries):
-        depth = entry.attributes.get("depth")
+    kinds: dict[str, Kind] = {}  # of each name
+    for number, (start, end, name, attributes) in enumerate(map_.entries):
+        depth = attributes.get("depth")
         del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
         outer = parents[-1] if parents else None
-        inside = outer is not None and outer[0] <= entry.start and entry.end <= outer[1]
-        kind: Kind = ownership.iomem_kind(entry.type)
+        inside = outer is not None and outer[0] <= start and end <= outer[1]
+        if name not in kinds:
+            kinds[name] = ownership.iomem_kind(name)
+        kind, label = kinds[name], name
         if kind != "ram" and inside and outer is not None:
             if outer[2] in ("ram", "in-use"):
-                kind = "ram"
-                if _is_image(entry.type) or entry.type == "reserved":
+                kind, label = "ram", "System RAM"
+                if _is_image(name) or name == "reserved":
                     images += 1
-                    kind = "in-use" if iomem_of == "next" else "ram"
+                    kind, label = ("in-use", name) if iomem_of == "next" else (kind, label)
             elif outer[2] == "device" and kind == "firmware":
                 kind = "device"
-        if _is_image(entry.type) and kind == "firmware":  # a fragment without its System RAM
+        if kind == "firmware" and _is_image(name):  # a fragment without its System RAM
             images += 1
-            kind = "in-use" if iomem_of == "next" else "ram"
-        parents.append((entry.start, entry.end, kind))
-        label = entry.type if kind != "ram" or entry.type.startswith("System RAM") else "System RAM"
-        if kind == "firmware" and entry.type == "reserved" and memory == "memblock":
+            kind, label = ("in-use", name) if iomem_of == "next" else ("ram", "System RAM")
+        elif kind == "firmware" and name == "reserved" and memory == "memblock":
             label = NOT_MAPPED
-        layers.append(Layer(Span(entry.start, entry.end + 1, kind, label, "iomem"), number))
+        parents.append((start, end, kind))
+        layers.append(Layer(Span(start, end + 1, kind, label, "iomem"), number))
     if images and iomem_of == "running":
         message = f"{images} ranges in use by the running kernel are RAM for the next one"
         problems.append(problem(RUNNING_KERNEL, message))
@@ -178,7 +180,9 @@ def add_iomem(
     spans = iomem_spans(iomem, memory, iomem_of, problems)
     taken = [s for s in spans if s.kind == "in-use"]
     described = [s for s in spans if s.kind not in ("ram", "in-use")]
-    view.spans = combine(combine(view.spans, taken, occupy), described, fill)
+    if taken:
+        view.spans = combine(view.spans, taken, occupy)
+    view.spans = combine(view.spans, described, fill)
     if iomem.name != view.names[0]:
         view.names.append(iomem.name)
     return spans

@@ -12,8 +12,9 @@ machine add labels, fill what the chosen one leaves open, and are compared with 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base import arch as arches
@@ -172,7 +173,8 @@ def resolve(
     )
     if arch.low:
         low = Span(0, arch.low.end, "in-use", arch.low.label, built.names[0])
-        spans = combine(spans, [low], occupy)
+        above = bisect_left(spans, low.end, key=itemgetter(0))
+        spans = [*combine(spans[:above], [low], occupy), *spans[above:]]
     if line is not None:
         spans = _crash_kernel(spans, line, memmap.arch)
         problems.extend(line.problems)

@@ -84,7 +84,9 @@ def build(
     if base.name in ("zero_page", "e820_firmware") and "e820_setup_data" in maps:
         # The zero page ends after 128 entries.
         slots += _slots(maps["e820_setup_data"], soft_reserve)
-    flattened(_e820_layers(slots, base.name), base.name, problems)
+    if not e820.disjoint(slots):  # only what overlaps is told here
+        layers = [Layer(_e820_span(s, base.name), s.type) for s in slots]
+        flattened(layers, base.name, problems)
     before = e820.sanitize(slots)
     after = cmdline.apply(before, line) if line is not None else before
     view = View(_e820_spans(after, base.name), [base.name])
@@ -130,17 +132,21 @@ def _resource_slots(iomem: Map) -> list[e820.Slot]:
     slots: list[e820.Slot] = []
     handed_over: list[tuple[int, int]] = []
     parents: list[bool] = []  # of each open level: whether it or one above is something else
-    for entry in iomem.entries:
-        depth = entry.attributes.get("depth")
+    numbers: dict[str, int | None] = {}  # of each name
+    for start, end, name, attributes in iomem.entries:
+        depth = attributes.get("depth")
         del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
-        number = e820.type_number(_RESOURCE_TYPES.get(entry.type, ""))
-        if ownership.iomem_kind(entry.type) == "ram":
-            number = e820.RAM
-            if parents and parents[-1]:
-                handed_over.append((entry.start, entry.end + 1))
-        parents.append(bool(parents and parents[-1]) or number not in (None, e820.RAM))
+        if name not in numbers:
+            ram = ownership.iomem_kind(name) == "ram"
+            number = e820.type_number(_RESOURCE_TYPES.get(name, ""))
+            numbers[name] = e820.RAM if ram else number
+        number = numbers[name]
+        inside = bool(parents) and parents[-1]
+        if inside and ownership.iomem_kind(name) == "ram":
+            handed_over.append((start, end + 1))
+        parents.append(inside or number not in (None, e820.RAM))
         if number:
-            slots.append(e820.Slot(entry.start, entry.end + 1 - entry.start, number))
+            slots.append(e820.Slot(start, end + 1 - start, number))
     if not handed_over:
         return slots
     # Spans whose labels are the e820 types: what was handed over lies above the rest.
@@ -152,24 +158,14 @@ def _resource_slots(iomem: Map) -> list[e820.Slot]:
     return [e820.Slot(s.start, s.end - s.start, int(s.label)) for s in spans]
 
 
-def _e820_layers(slots: Iterable[e820.Slot], source: str) -> list[Layer]:
-    return [
-        Layer(
-            Span(
-                s.start,
-                s.start + s.size,
-                _E820_KINDS.get(s.type, "firmware"),
-                _E820_LABELS.get(s.type) or f"type {s.type}",
-                source,
-            ),
-            s.type,
-        )
-        for s in slots
-    ]
+def _e820_span(slot: e820.Slot, source: str) -> Span:
+    kind = _E820_KINDS.get(slot.type, "firmware")
+    label = _E820_LABELS.get(slot.type) or f"type {slot.type}"
+    return Span(slot.start, slot.start + slot.size, kind, label, source)
 
 
 def _e820_spans(slots: Iterable[e820.Slot], source: str) -> list[Span]:
-    return [layer.span for layer in _e820_layers(slots, source)]
+    return [_e820_span(slot, source) for slot in slots]
 
 
 def _refine(

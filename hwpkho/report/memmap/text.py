@@ -33,14 +33,15 @@ _ARCH_FROM = {"input": "told by the input", "option": "by --arch", "default": "t
 def report(shown: Shown, paint: Paint | None = None, *, blocks: bool = True) -> str:
     """Return the whole report; ``blocks`` False keeps it to ASCII."""
     paint = paint or Paint()
+    runs = _runs(shown)
     lines = [
         *_head(shown, paint),
         "",
         *_table(shown.primary, shown.memmap.arch, paint),
         "",
-        *_summary(shown, paint),
+        *_summary(shown, runs, paint),
         "",
-        *picture.draw(_runs(shown), paint, blocks=blocks),
+        *picture.draw(runs, paint, blocks=blocks),
         *_problems(shown, paint),
     ]
     return "\n".join(lines) + "\n"
@@ -60,7 +61,7 @@ def _head(shown: Shown, paint: Paint) -> Iterator[str]:
 
 def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
     entries = map_.entries
-    width = max([8, *(len(f"{e.end:x}") for e in entries)])
+    width = max(8, len(f"{max((e.end for e in entries), default=0):x}"))
     for entry in entries:
         size = human_bytes(entry.end - entry.start + 1)
         text = f"  0x{entry.start:0{width}x}-0x{entry.end:0{width}x} {size:>10}  {_type(entry)}"
@@ -71,6 +72,8 @@ def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
 def _type(entry: Entry) -> str:
     depth = entry.attributes.get("depth")
     indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
+    if len(entry.attributes) == isinstance(depth, int):
+        return f"{indent}{printable(entry.type)}"
     attr = entry.attributes.get("attr")
     words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
     for key in ("node", "no-map", "reusable", "flags"):
@@ -82,8 +85,7 @@ def _type(entry: Entry) -> str:
     return f"{indent}{printable(entry.type)}{more}"
 
 
-def _summary(shown: Shown, paint: Paint) -> Iterator[str]:
-    runs = _runs(shown)
+def _summary(shown: Shown, runs: Sequence[picture.Run], paint: Paint) -> Iterator[str]:
     if shown.regions:
         by = " refined by ".join(printable(name) for name in shown.regions.maps[:2])
         line = shown.next_cmdline

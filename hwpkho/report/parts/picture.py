@@ -238,8 +238,9 @@ def _cells(
             i += 1
         k = i
         while k < len(runs) and runs[k].start < end:
-            share = min(end, runs[k].end + 1) - max(start, runs[k].start)
-            shares[runs[k].kind] = shares.get(runs[k].kind, 0) + share
+            first, last, what = runs[k]
+            share = (last + 1 if last < end else end) - (max(start, first))
+            shares[what] = shares.get(what, 0) + share
             k += 1
         shares[""] = size - sum(shares.values())
         kinds.append(max(shares, key=lambda kind: shares[kind]))

@@ -1,24 +1,16 @@
-"""Small structures beside the list: kexec-metadata, the scratch array, x86's setup_data.
+"""kexec-metadata: the subtree in which a kernel tells of the one before it.
 
-Source: include/linux/kho/abi/kexec_handover.h; arch/x86/include/uapi/asm/setup_data.h.
+Source: include/linux/kho/abi/kexec_handover.h (struct kho_kexec_metadata).
 """
 
 from __future__ import annotations
 
-import struct
 from typing import NamedTuple
 
 from hwpkho.abi import headers
 
 KEXEC_METADATA_SIZE = 73
 KEXEC_METADATA_VERSION = 1
-SCRATCH_ENTRY = 16
-#: Areas that are read of a scratch array; a kernel makes a handful per NUMA node.
-MAX_SCRATCH_AREAS = 4096
-
-SETUP_DATA_SIZE = 16
-SETUP_KEXEC_KHO = 10
-KHO_DATA_SIZE = 32
 
 
 class KexecMetadata(NamedTuple):
@@ -50,42 +42,4 @@ class KexecMetadata(NamedTuple):
             version=KEXEC_METADATA_VERSION,
             release=release.ljust(65, b"\0"),
             kexec_count=self.kexec_count,
-        )
-
-
-def parse_scratch(raw: bytes | memoryview) -> list[tuple[int, int]]:
-    """Return the ``(address, size)`` areas, bytes, of a scratch array; trailing bytes are left."""
-    return list(struct.iter_unpack("<QQ", bytes(raw[: len(raw) // SCRATCH_ENTRY * SCRATCH_ENTRY])))
-
-
-def build_scratch(areas: list[tuple[int, int]]) -> bytes:
-    """Return the array of ``(address, size)`` areas."""
-    return b"".join(struct.pack("<QQ", *area) for area in areas)
-
-
-class KhoData(NamedTuple):
-    """x86 setup_data payload of type SETUP_KEXEC_KHO: where everything is, for the next kernel.
-
-    Addresses and sizes in bytes; ``fdt_size`` is the page, not the tree's totalsize.
-    """
-
-    fdt_addr: int
-    fdt_size: int
-    scratch_addr: int
-    scratch_size: int
-
-    @classmethod
-    def parse(cls, raw: bytes | memoryview) -> KhoData:
-        """Read 32 bytes; ValueError for any other length."""
-        h = headers.parse(headers.KHO_DATA, raw)
-        return cls(h.fdt_addr, h.fdt_size, h.scratch_addr, h.scratch_size)
-
-    def build(self) -> bytes:
-        """Return the 32 bytes."""
-        return headers.build(
-            headers.KHO_DATA,
-            fdt_addr=self.fdt_addr,
-            fdt_size=self.fdt_size,
-            scratch_addr=self.scratch_addr,
-            scratch_size=self.scratch_size,
         )

@@ -2,16 +2,17 @@
 
 Source: include/linux/kho/abi/kexec_handover.h and kho_add_subtree(), kho_retrieve_subtree(),
 kho_populate() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4); kernel/kexec_handover.c for
-kho-v1 (6.16 to 6.19). A new version is a line in ``VERSIONS``.
+kho-v1 (6.16 to 6.19).
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
+from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,33 +31,51 @@ class Version(NamedTuple):
 
     Attributes:
         number: 1 for kho-v1.
+        kernels: The kernels that speak it.
+        tracker: Form of the preserved-memory tracker, a name of
+            :data:`hwpkho.abi.tracker.TRACKERS`.
         data: Name of the subnode property that holds the blob's address.
         sized: Whether the subnode has a ``blob-size``.
-        tracker: Form of the preserved-memory tracker.
-        kernels: The kernels that speak it.
+        fdts: Whether the blobs are FDTs, whatever the subtree.
     """
 
     number: int
-    data: str
-    sized: bool
-    tracker: Literal["bitmap", "radix"]
     kernels: str
+    tracker: str
+    data: str = "preserved-data"
+    sized: bool = True
+    fdts: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in ``VERSIONS`` and on the command line: ``v4``."""
+        return f"v{self.number}"
 
     @property
     def compatible(self) -> str:
-        """The root node's compatible string."""
+        """The root node's compatible string: ``kho-v4``."""
         return f"kho-v{self.number}"
 
 
-VERSIONS = {
-    v.number: v
-    for v in (
-        Version(1, "fdt", False, "bitmap", "6.16 to 6.19"),
-        Version(2, "preserved-data", False, "radix", "7.0"),
-        Version(3, "preserved-data", True, "radix", "7.1"),
-        Version(4, "preserved-data", True, "radix", "7.2, 7.3"),
-    )
-}
+V1 = Version(1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True)
+V2 = Version(2, "7.0", "radix-7.0", sized=False)
+V3 = Version(3, "7.1", "radix")
+V4 = Version(4, "7.2, 7.3", "radix")
+
+#: By name: ``v4``.
+VERSIONS: Registry[Version] = Registry(
+    "KHO version", {f"v{n}": f"{__name__}:V{n}" for n in range(1, 5)}
+)
+#: What is made, what the next kernel is taken to speak, and what a root FDT is taken for that lost
+#: its own word on it.
+DEFAULT = V4
+
+
+def numbered(number: int) -> Version:
+    """Return the version of this number; KeyError for an unknown one."""
+    return VERSIONS[f"v{number}"]
+
+
 BLOB_SIZE = "blob-size"
 #: Where the structure block of a tree without reservations begins, bytes.
 _CUT_STRUCT = fdt.HEADER_SIZE + 16
@@ -128,11 +147,7 @@ def parse(raw: bytes | memoryview) -> RootFdt:
     root = tree.root
     # The last string needs no NUL of its own: libfdt finds one in the padding or the next token.
     strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0") if s)
-    known = [
-        VERSIONS[int(m[1])]
-        for s in strings
-        if (m := _COMPATIBLE.fullmatch(s.encode("latin-1"))) and int(m[1]) in VERSIONS
-    ]
+    known = [v for v in VERSIONS if v.compatible in strings]
     version = max(known, key=lambda v: v.number, default=None)
     address, defect = _u64(root.get(MEMORY_MAP), MEMORY_MAP)
     if address == 0:
@@ -156,9 +171,7 @@ def _u64(value: bytes | None, name: str) -> tuple[int | None, str | None]:
 
 
 def _subtree(node: fdt.Node, version: Version | None) -> SubtreeRef:
-    data = version.data if version else "preserved-data"
-    if version is None and node.get("fdt") is not None:
-        data = "fdt"
+    data = version.data if version else _data_of(node)
     phys, defect = _u64(node.get(data), data)
     size = None
     if node.get(BLOB_SIZE) is not None or (version and version.sized):
@@ -166,6 +179,12 @@ def _subtree(node: fdt.Node, version: Version | None) -> SubtreeRef:
         if version and version.sized:
             defect = defect or size_defect
     return SubtreeRef(node.name, phys, size, defect, node.offset)
+
+
+def _data_of(node: fdt.Node) -> str:
+    """Return the name of the property that holds a blob's address, of an unknown version."""
+    names = (v.data for v in VERSIONS if node.get(v.data) is not None)
+    return next(names, DEFAULT.data)
 
 
 def build(version: Version, memory_map: int, subtrees: Iterable[SubtreeRef]) -> bytes:
@@ -248,5 +267,5 @@ def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
 
 def _cut_version(body: bytes) -> Version:
     match = _COMPATIBLE.search(body)
-    number = int(match[1]) if match else max(VERSIONS)
-    return VERSIONS.get(number, VERSIONS[max(VERSIONS)])
+    told = (v for v in VERSIONS if match and v.compatible.encode() == match[0])
+    return next(told, DEFAULT)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.abi.kho import VERSIONS
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
@@ -231,7 +232,7 @@ def _arch(value: Any) -> str:
 
 
 def _consumer(value: Any) -> int:
-    return int(_one_of("v1", "v2", "v3", "v4")(value)[1:])
+    return VERSIONS[_one_of(*VERSIONS.names())(value)].number
 
 
 def _boot(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.abi.hwpoison import REVISIONS
+from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.cli import options
 from hwpkho.commands.encode import Wish
 from hwpkho.encode.targets.registry import TARGETS
@@ -64,8 +65,8 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("--no-scratch", is_flag=True, help="Hand over no scratch."),
         click.option(
             "--kho",
-            type=click.Choice(["v1", "v2", "v3", "v4"]),
-            default="v4",
+            type=options.OneOf(VERSIONS),
+            default=DEFAULT.name,
             show_default=True,
             help="KHO version of the root FDT and tracker.",
         ),
@@ -130,7 +131,7 @@ def wish(wishes: dict[str, Any], chosen: ValidateOptions, *, as_json: bool) -> W
         to=wishes["to"],
         output=wishes["output"],
         force=wishes["force"],
-        kho=int(wishes["kho"][1:]),
+        kho=VERSIONS[wishes["kho"]].number,
         revision=wishes["revision"],
         arch=chosen.case.arch,
         capacity=wishes["capacity"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.base.arch import ARCHES, page_sizes
 
 if TYPE_CHECKING:
@@ -209,8 +210,8 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         memory_map,
         click.option(
             "--consumer-kho",
-            type=click.Choice(["v1", "v2", "v3", "v4"]),
-            default="v4",
+            type=OneOf(VERSIONS),
+            default=DEFAULT.name,
             show_default=True,
             help="KHO version of the next kernel.",
         ),

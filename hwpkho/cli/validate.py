@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from hwpkho.abi.kho import VERSIONS
 from hwpkho.base import output as outputs
 from hwpkho.cli import options
 from hwpkho.cli.report_file import ReportFile
@@ -143,7 +144,7 @@ def command(
         boot,
         iomem_of,
         next_cmdline,
-        int(consumer_kho[1:]),
+        VERSIONS[consumer_kho].number,
         Limits(max_pages, max_fraction, max_per_gib),
         options.given(),
     )

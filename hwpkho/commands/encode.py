@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS, default_revision
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.abi.kho import KEXEC_METADATA, VERSIONS
+from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base import output
 from hwpkho.base.arch import ARCHES
@@ -75,7 +75,7 @@ class Wish:
     to: str = "elf"
     output: str | None = None
     force: bool = False
-    kho: int = 4
+    kho: int = DEFAULT.number
     revision: str | None = None
     arch: str | None = None
     capacity: int | None = None
@@ -221,7 +221,7 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
     if wish.keep_subtrees:
         if given.handover is None or given.source is None:
             raise UsageError(f"--keep-subtrees: {given.name} is no handover with its memory")
-        kept, left_out = keep(given.handover, given.source, VERSIONS[wish.kho])
+        kept, left_out = keep(given.handover, given.source, numbered(wish.kho))
         replaced = {name for name, _ in subtrees}
         if _asked(wish) or not wish.metadata:
             replaced.add(KEXEC_METADATA)
@@ -235,7 +235,8 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
                 + ", ".join(pointing)
             )
     metadata = None
-    if wish.metadata and (_asked(wish) or (wish.kho > 1 and KEXEC_METADATA not in dict(subtrees))):
+    usual = not numbered(wish.kho).fdts and KEXEC_METADATA not in dict(subtrees)
+    if wish.metadata and (_asked(wish) or usual):
         metadata = _metadata(wish, given.handover)
     regions = next_kernel.memory(wish.judging, next_kernel.of_lists([given]))
     usage.refuse(wish.judging.given, usage.with_map(usage.Facts(), regions))
@@ -245,7 +246,7 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
     if regions is not None and given.pfns:
         runs = verdicts.judge(pfn_set(given.pfns), ground, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
-            revision = wish.revision or default_revision(wish.kho)
+            revision = wish.revision or default_revision(numbered(wish.kho))
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,

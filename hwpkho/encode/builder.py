@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.hwpoison import HwpoisonBlob
-from hwpkho.abi.kexec_metadata import KexecMetadata, build_scratch
-from hwpkho.abi.tracker import bitmap, radix
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.scratch import build_scratch
+from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.base.addresses import align_down, align_up, human_bytes
 from hwpkho.base.pfnset import pfn_set
@@ -207,11 +208,8 @@ class _Builder:
         return first, at
 
     def _tracker_pages(self, allocate: Callable[[], int]) -> tuple[int, dict[int, bytes]]:
-        size, version = self.request.page_size, self.request.version
-        if version.tracker == "bitmap":
-            return bitmap.build(self.blocks, size, allocate)
-        shape = radix.geometry(size, version.number)
-        return radix.build(self.blocks, shape, allocate)
+        tracker = TRACKERS[self.request.version.tracker]
+        return tracker.build(self.blocks, self.request.page_size, allocate)
 
 
 def greedy_blocks(pfn: int, pages: int) -> Iterator[tuple[int, int]]:

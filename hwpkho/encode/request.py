@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi.hwpoison import REVISIONS, default_revision
-from hwpkho.abi.kho import HWPOISON, KEXEC_METADATA, VERSIONS, Version
+from hwpkho.abi.kho import DEFAULT, HWPOISON, KEXEC_METADATA, Version, numbered
 from hwpkho.abi.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
@@ -57,7 +57,7 @@ class Request:
     pfns: array[int]
     page_size: int = 4096
     arch: str = arches.DEFAULT
-    kho: int = 4
+    kho: int = DEFAULT.number
     revision: str | None = None
     capacity: int | None = None
     order: int = 0
@@ -81,12 +81,12 @@ class Request:
     @property
     def version(self) -> Version:
         """The KHO version."""
-        return VERSIONS[self.kho]
+        return numbered(self.kho)
 
     @property
     def wanted_revision(self) -> str:
         """The revision, chosen where none was asked for."""
-        return self.revision or default_revision(self.kho)
+        return self.revision or default_revision(self.version)
 
     @property
     def wanted_flags(self) -> int:
@@ -133,10 +133,14 @@ class Request:
             sizes = self.machine.page_sizes()
             raise UsageError(f"{self.arch} has pages of {sizes} bytes, not {self.page_size}")
         revision = self.wanted_revision
-        if self.kho == 1 and not REVISIONS[revision].IS_FDT:
-            raise UsageError(f"{revision} cannot go with kho-v1, whose subtrees are FDTs")
-        if self.kho == 1 and self.metadata is not None:
-            raise UsageError("kexec-metadata cannot go with kho-v1, whose subtrees are FDTs")
+        if self.version.fdts:
+            version = self.version.compatible
+            if not REVISIONS[revision].IS_FDT:
+                raise UsageError(f"{revision} cannot go with {version}, whose subtrees are FDTs")
+            if self.metadata is not None:
+                raise UsageError(
+                    f"kexec-metadata cannot go with {version}, whose subtrees are FDTs"
+                )
         if not 0 <= self.order <= MAX_ORDER:
             raise UsageError(f"order {self.order} is none of 0 to {MAX_ORDER}")
         if not 0 <= self.wanted_flags < 1 << 16:
@@ -189,5 +193,5 @@ class Request:
                     f"subtree '{shown}': {len(blob)} bytes; a blob has 1 to {MAX_SUBTREE}, all "
                     f"together {MAX_SUBTREES}"
                 )
-            if self.kho == 1 and blob[:4] != fdt.MAGIC:
-                raise UsageError(f"subtree '{shown}': kho-v1 takes FDTs only")
+            if self.version.fdts and blob[:4] != fdt.MAGIC:
+                raise UsageError(f"subtree '{shown}': {self.version.compatible} takes FDTs only")

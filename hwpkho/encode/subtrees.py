@@ -42,7 +42,7 @@ def keep(
             why = "a second one of that name"
         elif not NODE_NAME.fullmatch(ref.name):
             why = "no name of a device-tree node"
-        elif target.tracker == "bitmap" and blob[:4] != fdt.MAGIC:
+        elif target.fdts and blob[:4] != fdt.MAGIC:
             why = f"{target.compatible} takes FDTs only"
         else:
             total += len(blob)

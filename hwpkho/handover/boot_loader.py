@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.abi.setup_data import KHO_DATA_SIZE, SETUP_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
 from hwpkho.base.arch import known
 from hwpkho.errors import InputError
 from hwpkho.handover import scratch

@@ -21,9 +21,9 @@ from hwpkho.images.base import MIN_PAGE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.handover.boot_loader import BootHandover
     from hwpkho.handover.debugfs import Copy
-    from hwpkho.handover.preserved import Preserved
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Source
 

@@ -17,9 +17,9 @@ from hwpkho.handover.vmalloc import restored_as
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.handover.model import HwpoisonList, Role, TrackerState
     from hwpkho.handover.problems import Report
-    from hwpkho.handover.tracker_facts import TrackerWalk
 
 #: Pages that lack in a tracker, or lie in scratch, are looked for until so many were found.
 MAX_FOUND = 1000

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from hwpkho.abi.hwpoison import HwpoisonBlob
     from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.abi.kho import RootFdt
+    from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.codes import Problem
-    from hwpkho.handover.tracker_facts import TrackerWalk
 
 Role = Literal["in", "out"]
 TrackerState = Literal["complete", "partial", "gone"]

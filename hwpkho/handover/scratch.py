@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.kexec_metadata import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
+from hwpkho.abi.scratch import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
 from hwpkho.base.addresses import union_of
 from hwpkho.codes import tracker as codes
 from hwpkho.handover.membership import MAX_FOUND

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.kho import DEFAULT
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
 
@@ -35,7 +36,7 @@ class Ground:
     """
 
     page_size: int
-    consumer: int = 4
+    consumer: int = DEFAULT.number
     regions: Regions | None = None
     kho: bool | None = None
     problems: tuple[Problem, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.abi.kho import DEFAULT
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge import limits as policy
 
@@ -38,6 +39,6 @@ class ValidateOptions:
     boot: str | None = None
     iomem_of: Literal["running", "next"] = "running"
     next_cmdline: str | None = None
-    consumer: int = 4
+    consumer: int = DEFAULT.number
     limits: policy.Limits = field(default_factory=policy.Limits)
     given: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.kexec_metadata import KHO_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.abi.setup_data import KHO_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
 from hwpkho.base.arch import by_machine, known
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError

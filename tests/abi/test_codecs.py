@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import fdt, headers, hwpoison, kho, vmalloc
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError, fdt_v1, struct_v1
-from hwpkho.abi.kexec_metadata import KexecMetadata, KhoData, build_scratch, parse_scratch
-from hwpkho.abi.tracker import bitmap, radix
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.scratch import build_scratch, parse_scratch
+from hwpkho.abi.setup_data import KhoData
+from hwpkho.abi.tracker import TRACKERS, bitmap, radix
+from hwpkho.abi.tracker.preserved import Preserved
+from hwpkho.abi.tracker.radix import UnlistedPreserved
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
 from hwpkho.badpages import text as pfnlist
 from hwpkho.base.addresses import page_shift, runs
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
-from hwpkho.handover.preserved import Preserved, UnlistedPreserved
 from hwpkho.judge import baseline
 from tests.support import captures
 
@@ -216,7 +219,7 @@ def test_compatible_in_a_list():
 
 
 @given(
-    st.sampled_from(list(kho.VERSIONS.values())),
+    st.sampled_from(list(kho.VERSIONS)),
     st.integers(1, 2**64 - 1),
     st.lists(
         st.tuples(st.sampled_from(["hwpoison", "LUO", "memblock", "x"]), U64, U64), max_size=4
@@ -237,7 +240,7 @@ def test_root(version, memory_map, refs):
 def test_root_that_cannot_be_written():
     for ref in (kho.SubtreeRef("x", None, 1), kho.SubtreeRef("x", 1, None)):
         with pytest.raises(ValueError, match="lacks"):
-            kho.build(kho.VERSIONS[4], 1, [ref])
+            kho.build(kho.VERSIONS["v4"], 1, [ref])
 
 
 def _root(properties, sub=()):
@@ -285,7 +288,7 @@ def test_versions_in_a_list():
 @given(st.integers(0, 400))
 def test_cut_root(keep):
     refs = [kho.SubtreeRef(n, 4096, 32) for n in ("hwpoison", "LUO", "kexec-metadata")]
-    whole = kho.build(kho.VERSIONS[3], 0x12345000, refs)
+    whole = kho.build(kho.VERSIONS["v3"], 0x12345000, refs)
     assume(keep < len(whole))
     if keep < 40:
         with pytest.raises(InputError):
@@ -299,10 +302,10 @@ def test_cut_root(keep):
 
 
 def test_cut_root_without_a_known_version():
-    whole = kho.build(kho.VERSIONS[4], 4096, [kho.SubtreeRef("x", 4096, 32)])
-    assert kho.parse_cut(whole[:60]).version == kho.VERSIONS[4]
+    whole = kho.build(kho.VERSIONS["v4"], 4096, [kho.SubtreeRef("x", 4096, 32)])
+    assert kho.parse_cut(whole[:60]).version == kho.VERSIONS["v4"]
     unknown = whole.replace(b"kho-v4", b"kho-v8")
-    assert kho.parse_cut(unknown[:-1]).version == kho.VERSIONS[4]
+    assert kho.parse_cut(unknown[:-1]).version == kho.VERSIONS["v4"]
     with pytest.raises(InputError):
         kho.parse_cut(bytes(400))
 
@@ -327,11 +330,10 @@ def test_keys_without_an_order():
 
 
 def test_depth():
-    levels = {(p, v): radix.geometry(p, v).levels for p in PAGE_SIZES for v in (2, 3, 4)}
-    assert [levels[p, 4] for p in PAGE_SIZES] == [6, 5, 4]
-    assert [levels[p, 3] for p in PAGE_SIZES] == [6, 5, 4]
-    assert [levels[p, 2] for p in PAGE_SIZES] == [6, 4, 4]
-    assert [radix.geometry(p, 2).lists for p in PAGE_SIZES] == [True, False, True]
+    levels = {(p, s): radix.geometry(p, short=s).levels for p in PAGE_SIZES for s in (True, False)}
+    assert [levels[p, False] for p in PAGE_SIZES] == [6, 5, 4]
+    assert [levels[p, True] for p in PAGE_SIZES] == [6, 4, 4]
+    assert [radix.geometry(p, short=True).lists for p in PAGE_SIZES] == [True, False, True]
 
 
 BLOCKS = st.lists(st.tuples(st.integers(0, 2**30 - 1), st.integers(0, 10)), max_size=12)
@@ -358,18 +360,14 @@ class _Memory:
 
 @given(BLOCKS, PAGES, st.sampled_from([1, 2, 3, 4]))
 def test_tracker_marks_what_it_was_given(blocks, page_size, version):
-    from hwpkho.handover.tracker import walk
-
     shift = page_shift(page_size)
     wanted = {(n << (shift + order), order) for n, order in blocks}
     memory = _Memory(page_size)
     if version == 1:
-        start, memory.pages = bitmap.build(sorted(wanted), page_size, memory.allocate)
         assume(wanted)
-    else:
-        shape = radix.geometry(page_size, version)
-        start, memory.pages = radix.build(sorted(wanted), shape, memory.allocate)
-    found = walk(memory, start, page_size, kho.VERSIONS[version])
+    tracker = TRACKERS[kho.numbered(version).tracker]
+    start, memory.pages = tracker.build(sorted(wanted), page_size, memory.allocate)
+    found = tracker.walk(memory, start, page_size)
     assert found.intact
     preserved = found.preserved
     assert preserved.count == len(wanted)
@@ -454,7 +452,7 @@ def test_big_endian_hosts(monkeypatch):
     assert Chunk.parse(page).next == swapped[0]
     assert Chunk.parse(page).build(4096) == page
     memory = _Memory(4096)
-    start, pages = radix.build([(4096, 0)], radix.geometry(4096, 4), memory.allocate)
+    start, pages = radix.TRACKER.build([(4096, 0)], 4096, memory.allocate)
     (child,) = {n for n in array("Q", pages[start]) if n}
     assert child.to_bytes(8, "big") == (start + 4096).to_bytes(8, "little")
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands import capture
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage

@@ -11,7 +11,7 @@ import pytest
 
 from hwpkho.abi import fdt, hwpoison, kexec_metadata, kho, vmalloc
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.abi.tracker import radix
+from hwpkho.abi.tracker import TRACKERS, radix
 from hwpkho.commands.encode import Wish, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
@@ -68,10 +68,10 @@ def test_chunks(real):
 def test_tracker(real):
     source, handover = real
     size, nodes = handover.page_size, handover.walk.nodes
-    shape = radix.geometry(size, handover.root.fdt.version.number)
+    tracker = TRACKERS[handover.root.fdt.version.tracker]
     # Keys in ascending order need their nodes in the order in which the walk met them.
     again = iter(nodes)
-    start, pages = radix.build(blocks_of(handover.walk.preserved), shape, again.__next__)
+    start, pages = tracker.build(blocks_of(handover.walk.preserved), size, again.__next__)
     assert start == handover.root.memory_map
     assert next(again, None) is None
     for at in nodes:

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.tracker.radix import UnlistedPreserved
 from hwpkho.abi.vmalloc import slots
 from hwpkho.encode.builder import build, greedy_blocks
 from hwpkho.encode.request import Request
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.encode.targets.saving import save
-from hwpkho.handover.preserved import UnlistedPreserved
 from hwpkho.inputs.case import read_case
 
 AT = 0x6000_0000

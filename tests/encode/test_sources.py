@@ -24,7 +24,7 @@ def keep(cli, tmp_path):
         machine = Machine()
         made = machine.handover(subtrees=[(name, data)], kho=kho)
         refs = [change(s) if s.name == name else s for s in made.subtrees]
-        raw = root.build(root.VERSIONS[kho], made.tracker, refs)
+        raw = root.build(root.numbered(kho), made.tracker, refs)
         machine.memory[made.root] = raw.ljust(4096, b"\0")
         path = machine.save(tmp_path)
         out = tmp_path / "out"

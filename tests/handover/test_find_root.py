@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions, pick, read_case

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands.capture import crop
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError

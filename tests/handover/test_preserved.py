@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.handover.preserved import Preserved
+from hwpkho.abi.tracker.preserved import Preserved
 
 SHIFT, BITS = 12, 64
 BLOCKS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 300)), max_size=12)

@@ -15,9 +15,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwpkho.abi import vmalloc
+from hwpkho.abi.tracker import radix
 from hwpkho.base.addresses import union_of
 from hwpkho.errors import InputError
-from hwpkho.handover import tracker
 from hwpkho.handover import vmalloc as vmalloc_walker
 from hwpkho.handover.membership import Pages
 from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
@@ -321,6 +321,6 @@ def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
     at = m.put(pages=2)
     m.memory[made.tracker] = struct.pack("<512Q", *(at + 8 * i for i in range(512)))
     assert outcome(m, made, tmp_path) == "dropped"
-    monkeypatch.setattr(tracker, "_MAX_OVERLAPS", 500)
+    monkeypatch.setattr(radix, "_MAX_OVERLAPS", 500)
     with pytest.raises(InputError, match=r"more than 500 nodes of the tracker at 0x.* overlap"):
         outcome(m, made, tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.report.parts.headline import headline
 from tests.support import captures, replays
 from tests.support.handovers import Machine

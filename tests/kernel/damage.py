@@ -18,7 +18,7 @@ import handing
 import lists
 
 from hwpkho.abi import fdt, kho
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.abi.tracker import radix
 from hwpkho.encode import devicetree
 from hwpkho.images.raw import write_segments
@@ -107,7 +107,7 @@ class Scene:
 
     def leaf_of(self, phys: int, order: int = 0) -> tuple[int, int]:
         """Return the address of the lowest node of a block's key, and of the entry above it."""
-        shape = radix.geometry(self.page, 4)
+        shape = radix.geometry(self.page)
         key = radix.encode_key(phys, order, shape.shift)
         node, entry = self.made.tracker, 0
         for level in range(shape.levels - 1, 0, -1):

@@ -280,7 +280,7 @@ def _(s: Scene) -> None:
 
 @damage("order-bit-misplaced")
 def _(s: Scene) -> None:
-    shape = radix.geometry(s.page, 4)
+    shape = radix.geometry(s.page)
     top = s.made.tracker
     held = s.machine.memory[top]
     index = next(i for i in range(s.page // 8) if any(held[8 * i : 8 * i + 8]))

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi import kho as root
 from hwpkho.abi import vmalloc
 from hwpkho.abi.hwpoison import HwpoisonBlob, fdt_v1, struct_v1
-from hwpkho.abi.kexec_metadata import KexecMetadata, KhoData, build_scratch
-from hwpkho.abi.tracker import bitmap, radix
+from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.scratch import build_scratch
+from hwpkho.abi.setup_data import KhoData
+from hwpkho.abi.tracker import TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -75,7 +77,7 @@ class Machine:
 
         ``mark`` may change what the tracker marks; ``stale`` fills the array past count.
         """
-        version, size = root.VERSIONS[kho], self.page_size
+        version, size = root.numbered(kho), self.page_size
         made = Made(0, 0, 0, [], [], [], 0, [], [])
         refs: list[root.SubtreeRef] = []
         made.root = self.put()
@@ -138,9 +140,8 @@ class Machine:
 
     def tracker(self, blocks: Blocks, kho: int) -> tuple[int, dict[int, bytes]]:
         """Make the tracker that marks ``blocks``; return its address and its pages."""
-        if kho == 1:
-            return bitmap.build(blocks, self.page_size, self.put)
-        return radix.build(blocks, radix.geometry(self.page_size, kho), self.put)
+        tracker = TRACKERS[root.numbered(kho).tracker]
+        return tracker.build(blocks, self.page_size, self.put)
 
     def write(self, phys: int, data: bytes) -> None:
         """Overwrite bytes that are there already; KeyError where there are none."""

@@ -21,7 +21,7 @@ def _shared_child() -> bytes:
     """Every entry of every table names the same child: 512^5 leaves."""
     m = Machine(gap=0)
     h = m.handover()
-    shape = radix.geometry(PAGE, 4)
+    shape = radix.geometry(PAGE)
     child = m.put(b"\xff" * PAGE)
     for _ in range(shape.levels - 1):
         child = m.put(struct.pack("<Q", child) * 512)
@@ -166,7 +166,7 @@ def _lookalike_roots(n: int, *, damaged: bool = True) -> Callable[[], bytes]:
         for i in range(n):
             entries = _Padded(below * (1 + i % 2 * damaged)).ljust(512)
             top = m.put(struct.pack("<512Q", *entries))
-            m.put(kho.build(kho.VERSIONS[4], top, [kho.SubtreeRef("hwpoison", top, 32)]))
+            m.put(kho.build(kho.VERSIONS["v4"], top, [kho.SubtreeRef("hwpoison", top, 32)]))
         return m.elf()
 
     return make
@@ -180,7 +180,7 @@ def _roots_of_many_nodes() -> bytes:
     for _ in range(30):
         at = m.put()
         refs = [kho.SubtreeRef("memblock", foreign, 65536) for _ in range(1000)]
-        raw = kho.build(kho.VERSIONS[4], at + (1 << 40), refs)
+        raw = kho.build(kho.VERSIONS["v4"], at + (1 << 40), refs)
         assert len(raw) < 65536
         m.memory[at] = raw.ljust(65536, b"\0")
     return m.elf()
@@ -230,7 +230,7 @@ def _escapes() -> bytes:
     for i in range(30):
         at = m.put()
         refs = [kho.SubtreeRef("\x1b[31m" * 12_000, BASE, 32)]
-        raw = kho.build(kho.VERSIONS[4], (1 << 40) + i * 65536, refs)
+        raw = kho.build(kho.VERSIONS["v4"], (1 << 40) + i * 65536, refs)
         assert len(raw) < 65536
         m.memory[at] = raw.ljust(65536, b"\0")
     return m.elf()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import build_scratch
+from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge.options import ValidateOptions

@@ -12,6 +12,7 @@ from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
+    from hwpkho.abi.kho import Version
     from hwpkho.abi.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
 
@@ -96,7 +97,7 @@ def parse(raw: bytes) -> HwpoisonBlob:
     return REVISIONS[revision_of(raw)].parse(raw)
 
 
-def default_revision(kho: int) -> str:
-    """Return the revision that a kernel of KHO version ``kho`` (4 for kho-v4) is taken to speak."""
-    names = [n for n in REVISIONS.names() if (kho == 1) == REVISIONS[n].IS_FDT]
+def default_revision(version: Version) -> str:
+    """Return the revision that a kernel of KHO version ``version`` is taken to speak."""
+    names = [n for n in REVISIONS.names() if version.fdts == REVISIONS[n].IS_FDT]
     return names[-1]

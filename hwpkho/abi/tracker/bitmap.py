@@ -10,10 +10,15 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import headers
+from hwpkho.abi.tracker.preserved import Preserved
+from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, Span, TrackerWalk
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.arch import phys_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hwpkho.abi.tracker.walked import Memory
 
 HEAD = 16
 ELEMENT = 16
@@ -62,10 +67,7 @@ def elements_per_chunk(page_size: int) -> int:
 def build(
     blocks: Iterable[tuple[int, int]], page_size: int, allocate: Callable[[], int]
 ) -> tuple[int, dict[int, bytes]]:
-    """Return ``(first, pages)``: the chunks and bitmaps that mark ``blocks``, ``(phys, order)``.
-
-    ``allocate`` returns the physical address of a fresh page; each chunk and bitmap takes one.
-    """
+    """See :meth:`hwpkho.abi.tracker.Tracker.build`; each chunk and bitmap takes a page."""
     shift, bits = page_shift(page_size), page_size * 8
     bitmaps: dict[int, dict[int, bytearray]] = {}
     for phys, order in blocks:
@@ -90,3 +92,97 @@ def build(
         pages[at] = Chunk(following, order, tuple(elements), len(elements)).build(page_size)
         following = at
     return following, pages
+
+
+def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
+    """See :meth:`hwpkho.abi.tracker.Tracker.walk`."""
+    chunks: list[tuple[int, Chunk]] = []
+    found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
+    visited: set[int] = set()
+    bitmaps: set[int] = set()
+    elements = 0
+    at, bits = start, phys_bits(memory.arch)
+    while at and len(found.damaged) < MAX_DEFECTS:
+        if at % page_size or at >> bits or at in visited:
+            why = "is reached twice" if at in visited else "is no page address"
+            found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
+            break
+        visited.add(at)
+        page = memory.look(at, page_size)
+        if page is None:
+            found.absent.append(at)
+            break
+        found.nodes.append(at)
+        found.looks.append((at, page_size))
+        found.places[at] = 1, 0
+        chunk = Chunk.parse(page)
+        if chunk.announced != len(chunk.elements):
+            found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
+        if chunk.order > 64 - page_shift(page_size):
+            found.damaged.append(Defect(f"chunk 0x{at:x} has order {chunk.order}", at))
+        else:
+            chunks.append((at, chunk))
+            elements += len(chunk.elements)
+            bitmaps.update(bitmap for _, bitmap in chunk.elements)
+            if len(bitmaps) < elements:  # reported when the elements are looked at
+                break
+        at = chunk.next
+    size = _bitmap_size(chunks, page_size)
+    found.preserved.bits = size * 8
+    for at, chunk in chunks:
+        for phys_start, bitmap in chunk.elements:
+            if found.enough:
+                return found
+            _take_element(memory, found, visited, (at, chunk.order, size), phys_start, bitmap)
+    return found
+
+
+def _take_element(
+    memory: Memory,
+    found: TrackerWalk,
+    visited: set[int],
+    chunk: tuple[int, int, int],
+    phys_start: int,
+    bitmap: int,
+) -> None:
+    at, order, size = chunk
+    number, rest = divmod(phys_start, size * 8 << (found.preserved.page_shift + order))
+    key = (order, number)
+    if rest or bitmap % size or bitmap in visited or key in found.preserved.leaves:
+        found.damaged.append(
+            Defect(f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x} makes no sense", at)
+        )
+        return
+    visited.add(bitmap)
+    page = memory.look(bitmap, size)
+    if page is None:
+        found.absent.append(bitmap)
+        return
+    found.nodes.append(bitmap)
+    found.looks.append((bitmap, size))
+    found.preserved.leaves[key] = page
+
+
+def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
+    """Return the bytes of a bitmap: a page since 6.18, 512 before, told by the alignments."""
+    shift = page_shift(page_size)
+    for _, chunk in chunks:
+        span = page_size * 8 << (shift + chunk.order)
+        if any(start % span or bitmap % page_size for start, bitmap in chunk.elements):
+            return SMALL_BITMAP
+    return page_size
+
+
+def spans(walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:
+    """See :meth:`hwpkho.abi.tracker.Tracker.spans`."""
+    del walk, node  # of the chunks alone, which tell all of themselves
+    return "tracker chunk", _chunk_spans(Chunk.parse(page))
+
+
+def _chunk_spans(chunk: Chunk) -> Iterator[Span]:
+    yield Span(0, 8, f"next 0x{chunk.next:x}" if chunk.next else "next: end of chain")
+    yield Span(8, 4, f"order {chunk.order}")
+    yield Span(12, 4, f"num_elms {chunk.announced}")
+    for i, (start, bitmap) in enumerate(chunk.elements):
+        meaning = f"element {i}: phys_start 0x{start:x}, bitmap 0x{bitmap:x}"
+        yield Span(HEAD + ELEMENT * i, ELEMENT, meaning)

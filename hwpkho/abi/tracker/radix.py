@@ -3,6 +3,9 @@
 Source: include/linux/kho_radix_tree.h, kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Inner
 nodes are tables of physical addresses, the lowest level is a bitmap; a key holds a block's order
 and number, its highest set bit telling the order.
+
+A walk is bounded by the distinct pages of the image: a node that is reached twice, or begins in the
+page of another, is read as the kernel does, but not over and over.
 """
 
 from __future__ import annotations
@@ -11,10 +14,21 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base.addresses import page_shift
+from hwpkho.abi.tracker.preserved import Preserved
+from hwpkho.abi.tracker.walked import Defect, Span, TrackerWalk
+from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.arch import linear, phys_bits
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hwpkho.abi.tracker.walked import Memory
+
+#: Nodes at odd addresses, read as they stand, may be as many as the image has words.
+_MAX_OVERLAPS = 1 << 14
+#: So often a node may be reached again before that is called a loop.
+_MAX_AGAIN = 1 << 8
 
 
 class Geometry(NamedTuple):
@@ -53,10 +67,10 @@ class Geometry(NamedTuple):
         )
 
 
-def geometry(page_size: int, kho_version: int) -> Geometry:
+def geometry(page_size: int, *, short: bool = False) -> Geometry:
     """Return the tree's shape; ``page_size`` in bytes.
 
-    kho-v2 (7.0) computed the depth without the order bit.
+    ``short``: as Linux 7.0 (kho-v2) computed the depth, without the order bit.
     """
     shift = page_shift(page_size)
     table, bitmap = shift - 3, shift + 3
@@ -65,9 +79,9 @@ def geometry(page_size: int, kho_version: int) -> Geometry:
         return -(-(key_bits - bitmap) // table) + 1
 
     full = levels(64 - shift + 1)
-    if kho_version == 2:
-        short = levels(64 - shift)
-        return Geometry(page_size, short, lists=short == full)
+    if short:
+        depth = levels(64 - shift)
+        return Geometry(page_size, depth, lists=depth == full)
     return Geometry(page_size, full)
 
 
@@ -93,7 +107,7 @@ def parse_table(page: bytes | memoryview) -> array[int]:
     return words
 
 
-def build(
+def build_tree(
     blocks: Iterable[tuple[int, int]], shape: Geometry, allocate: Callable[[], int]
 ) -> tuple[int, dict[int, bytes]]:
     """Return ``(root, pages)``: the tree that marks ``blocks``, ``(phys, order)`` each.
@@ -126,3 +140,199 @@ def build(
             table.byteswap()
         pages[phys] = table.tobytes()
     return root, pages
+
+
+class UnlistedPreserved(Preserved):
+    """The blocks of a tree that lost the order bit of its keys: can be asked, not listed.
+
+    kho-v2 (7.0) with 16 KiB pages. Its leaves stand under order 0 and the cut key.
+    """
+
+    @property
+    def orders(self) -> list[int]:
+        """All orders that a page allocator has: the tree does not tell."""
+        return list(range(11))
+
+    def has(self, phys: int, order: int) -> bool:
+        """Tell whether the cut key of the block is in the tree."""
+        shift = self.page_shift
+        if phys % (1 << (shift + order)):
+            return False
+        key = encode_key(phys, order, shift) & ((1 << (64 - shift)) - 1)
+        leaf = self.leaves.get((0, key // self.bits))
+        bit = key % self.bits
+        return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def spans(self) -> Iterator[tuple[int, int, int]]:
+        """Yield nothing: where the blocks are is not told."""
+        return iter(())
+
+    def starts(self, _order: int, /) -> Iterator[int]:
+        """Yield nothing, likewise."""
+        return iter(())
+
+
+def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
+    size, bits = shape.page_size, phys_bits(memory.arch)
+    kind = Preserved if shape.lists else UnlistedPreserved
+    found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
+    visited: set[int] = set()
+    touched: set[int] = set()  # the pages in which these begin: nodes at odd addresses overlap
+    again = 0
+    stack = [(start, shape.levels - 1, 0)]
+    while stack and not found.enough:
+        told, level, prefix = stack.pop()
+        node = linear(told, memory.arch)
+        if node >> bits:
+            message = f"node address 0x{node:x} is not a physical address"
+            found.damaged.append(Defect(message, node))
+            continue
+        if node != told or node % size:
+            what = "page aligned" if node % size else "a physical address"
+            found.note_odd(f"node address 0x{told:x} is not {what}: 0x{node:x} is read", node)
+        if node in visited:
+            again += 1
+            found.note_odd(f"node 0x{node:x} is reached twice", node)
+            if again > _MAX_AGAIN:
+                # A loop: the next kernel takes every way through it.
+                message = f"node 0x{node:x} is reached over and over"
+                found.damaged.append(Defect(message, node))
+                break
+        page = _node(memory, node, size, found)
+        if page is None:
+            found.absent.append(node)
+            continue
+        if node not in visited:
+            visited.add(node)
+            touched.add(align_down(node, size))
+            found.nodes.append(node)
+            if len(found.nodes) - len(touched) > _MAX_OVERLAPS:
+                raise InputError(
+                    f"{memory.name}: more than {_MAX_OVERLAPS} nodes of the tracker at "
+                    f"0x{start:x} overlap: no kernel made it"
+                )
+            found.places[node] = level, prefix
+        if level == 0:
+            _take_bitmap(found, page, prefix, shape, node)
+            continue
+        table = parse_table(page)
+        if not any(table):
+            continue
+        children = [
+            (child, level - 1, prefix << shape.table_bits | index)
+            for index, child in enumerate(table)
+            if child
+        ]
+        stack.extend(reversed(children))
+    return found
+
+
+def _node(memory: Memory, node: int, size: int, found: TrackerWalk) -> memoryview | None:
+    """Read a node; of one that lies across two pages, the image may lack the second.
+
+    Nothing that a kernel wrote for the tracker stands there: it is taken as empty.
+    """
+    page = memory.look(node, size)
+    if page is None and node % size:
+        part = size - node % size
+        page = memory.look(node, part)
+        if page is not None:
+            found.looks.append((node, part))
+            return memoryview(bytes(page).ljust(size, b"\0"))
+    if page is not None:
+        found.looks.append((node, size))
+    return page
+
+
+def _take_bitmap(
+    found: TrackerWalk,
+    page: memoryview,
+    prefix: int,
+    shape: Geometry,
+    node: int,
+) -> None:
+    """File a bitmap under the order that its keys tell.
+
+    Keys of one bitmap share their order unless the order bit itself lies inside the bitmap, which
+    happens at prefix 0 only: those few orders are cut apart.
+    """
+    bits, shift, leaves = shape.bitmap_bits, shape.shift, found.preserved.leaves
+    if not shape.lists:
+        # The order bit was lost on the way down: file it under the key itself, order 0.
+        leaves[0, prefix] = page
+        return
+    if prefix:
+        order = 64 - shift - (prefix.bit_length() - 1 + bits)
+        if order < 0:
+            if any(page):
+                found.damaged.append(Defect(f"bitmap 0x{node:x} has keys above every order", node))
+            return
+        leaves[order, prefix ^ 1 << (prefix.bit_length() - 1)] = page
+        return
+    mask = int.from_bytes(page, "little")
+    if mask & 1:
+        found.damaged.append(Defect(f"bitmap 0x{node:x} has key 0, which tells no order", node))
+    for top in range(bits):
+        part = mask >> (1 << top) & ((1 << (1 << top)) - 1)
+        if part:
+            order = 64 - shift - top
+            leaves[order, 0] = part.to_bytes(shape.page_size, "little")
+
+
+class RadixTracker:
+    """The tree of one kernel version, see :class:`hwpkho.abi.tracker.Tracker`."""
+
+    def __init__(self, *, short: bool = False) -> None:
+        """Make the tracker; ``short``: see :func:`geometry`."""
+        self._short = short
+
+    def walk(self, memory: Memory, start: int, page_size: int) -> TrackerWalk:
+        """See :meth:`hwpkho.abi.tracker.Tracker.walk`.
+
+        Raises InputError where more nodes overlap than it is sensible to follow.
+        """
+        return _walk(memory, start, geometry(page_size, short=self._short))
+
+    def build(
+        self, blocks: Iterable[tuple[int, int]], page_size: int, allocate: Callable[[], int]
+    ) -> tuple[int, dict[int, bytes]]:
+        """See :meth:`hwpkho.abi.tracker.Tracker.build`; the root is allocated first."""
+        return build_tree(blocks, geometry(page_size, short=self._short), allocate)
+
+    def spans(self, walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:
+        """See :meth:`hwpkho.abi.tracker.Tracker.spans`."""
+        level, prefix = walk.places[node]
+        if level:
+            return f"tracker level {level} table", _table_spans(page, level)
+        return "tracker bitmap", _bitmap_spans(page, prefix, listed=walk.listed)
+
+
+TRACKER = RadixTracker()
+TRACKER_7_0 = RadixTracker(short=True)
+
+
+def _table_spans(page: memoryview, level: int) -> Iterator[Span]:
+    for i, child in enumerate(parse_table(page)):
+        if child:
+            yield Span(8 * i, 8, f"[{i}] level {level - 1} node 0x{child:x}")
+
+
+def _bitmap_spans(page: memoryview, prefix: int, *, listed: bool) -> Iterator[Span]:
+    shift = page_shift(len(page))
+    for at, byte in enumerate(bytes(page)):
+        if not byte:
+            continue
+        blocks = []
+        for bit in range(8):
+            if byte >> bit & 1:
+                key = prefix << (shift + 3) | at * 8 + bit
+                blocks.append(_block(key, shift) if listed else f"key 0x{key:x}")
+        yield Span(at, 1, ", ".join(blocks))
+
+
+def _block(key: int, shift: int) -> str:
+    try:
+        phys, order = decode_key(key, shift)
+    except ValueError:
+        return f"key 0x{key:x} tells no order"
+    return f"0x{phys:x} order {order}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, SCRATCH_ENTRY
-from hwpkho.abi.tracker import bitmap as tracker_bitmap
-from hwpkho.abi.tracker import radix
+from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE
+from hwpkho.abi.scratch import SCRATCH_ENTRY
+from hwpkho.abi.tracker import TRACKERS
+from hwpkho.abi.tracker.walked import Span
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
@@ -34,15 +34,6 @@ _HEADER = (
     "magic", "totalsize", "off_dt_struct", "off_dt_strings", "off_mem_rsvmap", "version",
     "last_comp_version", "boot_cpuid_phys", "size_dt_strings", "size_dt_struct",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Bytes of a structure and what they are; ``offset`` and ``size`` in bytes."""
-
-    offset: int
-    size: int
-    meaning: str
 
 
 def lines(handovers: Sequence[Handover], source: Source | None) -> Iterator[str]:
@@ -181,70 +172,19 @@ class _Dump:
             yield from self._dump(title, phys - phys % self.page_size, self.page_size, spans)
 
     def _tracker(self) -> Iterator[str]:
-        walk = self.h.walk
-        if walk is None or self.h.tracker == "gone":
+        walk, root = self.h.walk, self.h.root.fdt if self.h.root else None
+        if walk is None or self.h.tracker == "gone" or root is None or root.version is None:
             return
-        for node, (level, prefix) in walk.places.items():
+        tracker = TRACKERS[root.version.tracker]
+        for node in walk.places:
             page = self.source.read(node, self.page_size)
             if page is None or node in self.shown:
                 continue
-            if level:
-                members = self._table(page, level)
-                title = f"tracker level {level} table"
-            else:
-                members = self._bitmap(bytes(page), prefix, listed=walk.listed)
-                title = "tracker bitmap"
+            title, members = tracker.spans(walk, node, page)
             spans = list(islice(members, MAX_ROWS))
             yield from self._dump(title, node, self.page_size, spans)
             if next(members, None) is not None:
                 yield "  and more"
-        if not walk.places:
-            yield from self._bitmap_chunks(walk.nodes)
-
-    @staticmethod
-    def _table(page: memoryview, level: int) -> Iterator[Span]:
-        for i, child in enumerate(radix.parse_table(page)):
-            if child:
-                yield Span(8 * i, 8, f"[{i}] level {level - 1} node 0x{child:x}")
-
-    def _bitmap(self, page: bytes, prefix: int, *, listed: bool) -> Iterator[Span]:
-        shift = page_shift(self.page_size)
-        for at, byte in enumerate(page):
-            if not byte:
-                continue
-            blocks = []
-            for bit in range(8):
-                if byte >> bit & 1:
-                    key = prefix << (shift + 3) | at * 8 + bit
-                    blocks.append(_block(key, shift) if listed else f"key 0x{key:x}")
-            yield Span(at, 1, ", ".join(blocks))
-
-    def _bitmap_chunks(self, nodes: list[int]) -> Iterator[str]:
-        at, left = self.h.root.memory_map if self.h.root else None, set(nodes)
-        while at and at in left:
-            left.discard(at)
-            page = self.source.read(at, self.page_size)
-            if page is None:
-                return
-            chunk = tracker_bitmap.Chunk.parse(page)
-            spans = [
-                Span(0, 8, f"next 0x{chunk.next:x}" if chunk.next else "next: end of chain"),
-                Span(8, 4, f"order {chunk.order}"),
-                Span(12, 4, f"num_elms {chunk.announced}"),
-            ]
-            for i, (start, bitmap) in enumerate(chunk.elements[:MAX_ROWS]):
-                meaning = f"element {i}: phys_start 0x{start:x}, bitmap 0x{bitmap:x}"
-                spans.append(Span(16 + 16 * i, 16, meaning))
-            yield from self._dump("tracker chunk", at, self.page_size, spans)
-            at = chunk.next
-
-
-def _block(key: int, shift: int) -> str:
-    try:
-        phys, order = radix.decode_key(key, shift)
-    except ValueError:
-        return f"key 0x{key:x} tells no order"
-    return f"0x{phys:x} order {order}"
 
 
 def _fdt_spans(data: bytes, tree: fdt.Tree) -> list[Span]:

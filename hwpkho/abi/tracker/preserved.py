@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.tracker.radix import encode_key
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -46,6 +44,13 @@ class Preserved:
     def orders(self) -> list[int]:
         """The orders of which there are leaves, ascending."""
         return sorted({order for order, _ in self.leaves})
+
+    def mark(self, phys: int, order: int) -> None:
+        """Mark the block of ``order`` that starts at ``phys`` (bytes)."""
+        number, bit = divmod(phys >> (self.page_shift + order), self.bits)
+        leaf = bytearray(self.leaves.get((order, number)) or bytes(self.bits // 8))
+        leaf[bit >> 3] |= 1 << (bit & 7)
+        self.leaves[order, number] = bytes(leaf)
 
     def has(self, phys: int, order: int) -> bool:
         """Tell whether a block of ``order`` starts at physical address ``phys`` (bytes)."""
@@ -138,33 +143,3 @@ class Preserved:
         return (base + (mask & -mask).bit_length() - 1) << shift, (
             base + mask.bit_length() - 1
         ) << shift
-
-
-class UnlistedPreserved(Preserved):
-    """The blocks of a tree that lost the order bit of its keys: can be asked, not listed.
-
-    kho-v2 (7.0) with 16 KiB pages. Its leaves stand under order 0 and the cut key.
-    """
-
-    @property
-    def orders(self) -> list[int]:
-        """All orders that a page allocator has: the tree does not tell."""
-        return list(range(11))
-
-    def has(self, phys: int, order: int) -> bool:
-        """Tell whether the cut key of the block is in the tree."""
-        shift = self.page_shift
-        if phys % (1 << (shift + order)):
-            return False
-        key = encode_key(phys, order, shift) & ((1 << (64 - shift)) - 1)
-        leaf = self.leaves.get((0, key // self.bits))
-        bit = key % self.bits
-        return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
-
-    def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield nothing: where the blocks are is not told."""
-        return iter(())
-
-    def starts(self, _order: int, /) -> Iterator[int]:
-        """Yield nothing, likewise."""
-        return iter(())

@@ -1,0 +1,43 @@
+"""What an x86 boot loader passes on of a handover: a member of the setup_data list.
+
+Source: arch/x86/include/uapi/asm/setup_data.h (struct setup_data, struct kho_data).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hwpkho.abi import headers
+
+#: Bytes of a member's head: next, type, length.
+SETUP_DATA_SIZE = 16
+SETUP_KEXEC_KHO = 10
+KHO_DATA_SIZE = 32
+
+
+class KhoData(NamedTuple):
+    """The payload of type SETUP_KEXEC_KHO: where everything is, for the next kernel.
+
+    Addresses and sizes in bytes; ``fdt_size`` is the page, not the tree's totalsize.
+    """
+
+    fdt_addr: int
+    fdt_size: int
+    scratch_addr: int
+    scratch_size: int
+
+    @classmethod
+    def parse(cls, raw: bytes | memoryview) -> KhoData:
+        """Read 32 bytes; ValueError for any other length."""
+        h = headers.parse(headers.KHO_DATA, raw)
+        return cls(h.fdt_addr, h.fdt_size, h.scratch_addr, h.scratch_size)
+
+    def build(self) -> bytes:
+        """Return the 32 bytes."""
+        return headers.build(
+            headers.KHO_DATA,
+            fdt_addr=self.fdt_addr,
+            fdt_size=self.fdt_size,
+            scratch_addr=self.scratch_addr,
+            scratch_size=self.scratch_size,
+        )

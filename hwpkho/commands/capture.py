@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from hwpkho.base import output
 from hwpkho.base.undisturbed import undisturbed
@@ -19,7 +19,7 @@ from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs import recognise
 from hwpkho.inputs.case import CaseOptions, noted, read_case
-from hwpkho.report.decode import json as decode_json
+from hwpkho.judge.decision import spent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,8 +222,8 @@ def _noted(copy: Copy) -> DebugfsCopy:
 
 
 def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
-    """Some problems say where memory ends: then its last bytes are kept as well."""
-    if any("memory ends at" in p.message for h in handovers for p in h.problems):
+    """A list beyond memory is told by where memory ends: then its last bytes are kept as well."""
+    if any(h.hwpoison and h.hwpoison.state == "nowhere" for h in handovers):
         end = max(start + size for start, size in recorder.extents())
         recorder.hold(end - 8, 8)
 
@@ -231,7 +231,7 @@ def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
 def _alike(
     path: str, handovers: Sequence[Handover], options: CaseOptions, own: list[Problem]
 ) -> bool:
-    """Decode the core again, and tell whether it says the same.
+    """Decode the core again, and tell whether the facts are the same.
 
     What is wrong with the original as a file, ``own``, is no longer so in the capture.
     """
@@ -239,18 +239,13 @@ def _alike(
         again = read_case([path], options)
     except InputError:
         return False
-    return _document(handovers, own) == _document(again.handovers, [])
+    return [_facts(h, own) for h in handovers] == [_facts(h, []) for h in again.handovers]
 
 
-def _document(handovers: Sequence[Handover], without: list[Problem]) -> list[dict[str, Any]]:
-    dropped = [p.to_json() for p in without]
-    found: Any = decode_json.body(handovers)["handovers"]
-    for handover in found:
-        del handover["source"]
-        handover["problems"] = [p for p in handover["problems"] if p not in dropped]
-        if handover["hwpoison"] and handover["hwpoison"]["pfns"] is not None:
-            handover["hwpoison"]["pfns"] = list(handover["hwpoison"]["pfns"])
-    return list(found)
+def _facts(h: Handover, without: list[Problem]) -> Handover:
+    """Return a handover as it compares: without its file, and a tracker that is reused long ago."""
+    problems = tuple(p for p in h.problems if p not in without)
+    return h._replace(source="", problems=problems, walk=None if spent(h) else h.walk)
 
 
 def check(path: str | None) -> str:

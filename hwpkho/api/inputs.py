@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
+from hwpkho.badpages.registry import Asked
 from hwpkho.base import opening
 from hwpkho.errors import HwpkhoError
 from hwpkho.inputs.case import CaseOptions
@@ -127,10 +128,10 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, value in options.items() if value is not None)
 
 
-def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, int, Any]:
+def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
-    return CaseOptions(**reading), options.get("base", 10), options.get("role")
+    return CaseOptions(**reading), Asked(options.get("base", 10)), options.get("role")
 
 
 @contextmanager

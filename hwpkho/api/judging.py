@@ -199,11 +199,11 @@ def _listed(case: Listed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]
 
 def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptions:
     """Return the options as the commands take them."""
-    how, base, role = inputs.choosing(options)
+    how, asked, role = inputs.choosing(options)
     boot = options.get("boot")
     return ValidateOptions(
         how,
-        base,
+        asked,
         role,
         maps,
         options.get("map_name"),

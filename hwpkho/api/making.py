@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.api import inputs
 from hwpkho.api.results import plain
+from hwpkho.badpages.model import BadPages
 from hwpkho.base.listing import Listing
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
@@ -57,7 +58,7 @@ class Layout:
             saving.save(TARGETS[to], self._made(), os.fspath(out), None, None, force=force)
 
     def _made(self) -> ToWrite:
-        return ToWrite(Listing(self.pfns), self.layout)
+        return ToWrite(BadPages("pfns", Listing(self.pfns)), self.layout)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``hwpkho encode --json`` says of the handover."""

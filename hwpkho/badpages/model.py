@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: The page size (bytes) taken for a list that does not record it.
 DEFAULT_PAGE_SIZE = 4096
 
+#: So much of a file's beginning is shown to a form that is to recognise it, bytes.
+HEAD = 1 << 16
+
 #: What is known about a bad page. ``poisoned``: the kernel took it out of use, with whatever
 #: result; ``soft-offlined``: taken out before it failed; ``uncorrected``: an error was reported,
 #: nothing tells that the page was taken out; ``excluded``: somebody keeps it from use;

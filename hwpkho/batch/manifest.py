@@ -169,6 +169,8 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
         if place == "case":
             chosen = replace(chosen, case=chosen.case._replace(**{attribute: found}))
+        elif place == "lists":
+            chosen = replace(chosen, lists=chosen.lists._replace(**{attribute: found}))
         elif place == "limits":
             chosen = replace(chosen, limits=replace(chosen.limits, **{attribute: found}))
         else:
@@ -245,7 +247,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "root_fdt": ("case", "root_fdt", _number),
     "kho_scratch": ("case", "kho_scratch", _scratch),
     "arch": ("case", "arch", _arch),
-    "base": (None, "base", _base),
+    "base": ("lists", "base", _base),
     "role": (None, "role", _one_of("in", "out")),
     "map": (None, "map_name", _text),
     "boot": (None, "boot", _boot),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.badpages.registry import Asked
 from hwpkho.cli import options
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge.options import ValidateOptions
@@ -24,7 +25,7 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
         reading = ("page_size", "root_fdt", "kho_scratch", "arch")
         chosen = ValidateOptions(
             CaseOptions(**{name: values.pop(name) for name in reading}),
-            int(values.pop("base")),
+            Asked(int(values.pop("base"))),
             values.pop("role"),
             values.pop("memmap"),
             values.pop("map_name"),

@@ -10,7 +10,7 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.cli import options
 from hwpkho.commands.encode import Wish
-from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets import registry as targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +42,10 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("-f", "--force", is_flag=True, help="Overwrite an existing output."),
         click.option(
             "--to",
-            type=options.OneOf(TARGETS),
+            type=options.OneOf(targets),
             default=default,
             show_default=True,
-            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or plain list.",
+            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or a list.",
         ),
         click.option(
             "--at",

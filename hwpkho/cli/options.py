@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -12,8 +12,6 @@ from hwpkho.base.arch import ARCHES, page_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from hwpkho.base.registry import Registry
 
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
@@ -83,10 +81,17 @@ class PageSize(Number):
         return size
 
 
+class Named(Protocol):
+    """Things with names: a registry, or what joins several."""
+
+    def names(self) -> list[str]:
+        """Return the names."""
+
+
 class OneOf(click.Choice[str]):
     """The names of a registry at the time of the call, whatever was registered since the import."""
 
-    def __init__(self, registry: Registry[Any]) -> None:
+    def __init__(self, registry: Named) -> None:
         super().__init__(registry.names())
         self._registry = registry
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hwpkho.abi.kho import VERSIONS
+from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
 from hwpkho.cli import options
 from hwpkho.cli.report_file import ReportFile
@@ -137,7 +138,7 @@ def command(
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
     chosen = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
-        int(base),
+        Asked(int(base)),
         role,
         memmap,
         map_name,

@@ -92,7 +92,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     if len(specs) == 1:
         found = _both_sides(specs[0], options)
     else:
-        found = [read_list(s, options.case, options.base, options.role) for s in specs]
+        found = [read_list(s, options.case, options.lists, options.role) for s in specs]
     facts = usage.of_lists(found)._replace(chooses=known.chooses)
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
@@ -148,7 +148,7 @@ def _added(
 def _both_sides(spec: CaseNamed, options: ValidateOptions) -> list[CaseList]:
     case = None
     if not isinstance(spec, CaseList):
-        case = read_case(plus.pieces(spec), options.case, options.base)
+        case = read_case(plus.pieces(spec), options.case, options.lists)
     if case is None or case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}

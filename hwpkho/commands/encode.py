@@ -18,9 +18,10 @@ from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
+from hwpkho.encode.targets import registry as targets
 from hwpkho.encode.targets import saving
 from hwpkho.encode.targets.base import ToWrite
-from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets.list import ListTarget
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import read_list
@@ -30,7 +31,9 @@ from hwpkho.judge.options import ValidateOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.badpages.model import Loss
     from hwpkho.encode.layout import Layout
+    from hwpkho.encode.targets.base import Target
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judge.ground import Ground
@@ -48,7 +51,7 @@ class Wish:
     """What the user wants made.
 
     Attributes:
-        to: Name of the form, see :data:`hwpkho.encode.targets.registry.TARGETS`.
+        to: Name of the form, see :func:`hwpkho.encode.targets.registry.names`.
         output: Path, ``-`` for standard output, None where it was not given.
         force: Whether to overwrite.
         kho: Number of the KHO version.
@@ -124,13 +127,13 @@ def make(spec: str, wish: Wish) -> Result:
 
     Raises as :func:`encode` does, and UsageError for an option that nothing reads.
     """
-    how, target = wish.judging, TARGETS[wish.to]
+    how, target = wish.judging, targets.target(wish.to)
     check(wish)
     asked = how.given | ({"place_by"} if "memmap" in how.given else set())
     known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
     usage.check_pair(how.case)
     usage.refuse(asked, known)
-    given = read_list(spec, how.case, how.base, how.role, empty_ok=False)
+    given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
     facts = usage.of_lists([given])
     usage.refuse(asked, facts._replace(machine=facts.handover or target.placed))
     return encode(given, wish)
@@ -143,7 +146,7 @@ def encode(given: CaseList, wish: Wish) -> Result:
     input is malformed or the output cannot be written.
     """
     path = check(wish)
-    target = TARGETS[wish.to]
+    target = targets.target(wish.to)
     page_size = given.page_size
     result = Result(given, wish, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
@@ -156,15 +159,25 @@ def encode(given: CaseList, wish: Wish) -> Result:
             dtb = _edited(wish.dtb, result.layout)
             result.dtb_path = dtb_path or saving.dtb_in(target, path)
     else:
-        result.notes += untold(page_size)
-    made = ToWrite(given.pfns, result.layout)
-    saving.save(target, made, path, dtb, dtb_path, force=wish.force)
+        result.notes += untold(page_size, target)
+    made = ToWrite(given.pages, result.layout)
+    loss = saving.save(target, made, path, dtb, dtb_path, force=wish.force)
+    result.notes += _lost(loss, wish.to)
     return result
 
 
-def untold(page_size: int) -> Iterator[str]:
-    """Yield what the reader of a text list must be told, which has no place for its page size."""
-    if page_size != DEFAULT_PAGE_SIZE:
+def _lost(loss: Loss | None, to: str) -> Iterator[str]:
+    """Yield what the user must know of a list that its form could not say exactly."""
+    if loss is not None and loss.good_pages:
+        yield f"warning: {loss.good_pages} good pages are excluded too: {to} cannot say it exactly"
+    if loss is not None and loss.bad_pages_left:
+        yield f"warning: {loss.bad_pages_left} bad pages are left out: {to} has no place for them"
+
+
+def untold(page_size: int, target: Target) -> Iterator[str]:
+    """Yield what the reader of a list must be told that has no place for its page size."""
+    carried = target.form.carries if isinstance(target, ListTarget) else frozenset()
+    if page_size != DEFAULT_PAGE_SIZE and "page size" not in carried:
         yield f"a list does not tell its page size: read it with --page-size {page_size}"
 
 
@@ -174,7 +187,7 @@ def check(wish: Wish) -> str:
     Raises UsageError for options that contradict each other and for outputs that are in the way,
     before any work is done.
     """
-    target = TARGETS[wish.to]
+    target = targets.target(wish.to)
     if target.placed and wish.at is None and not wish.ram and not wish.judging.memmaps:
         raise UsageError(
             "where to? give --at PHYS, or --memmap FILE or --ram START:SIZE to have it placed"
@@ -204,7 +217,9 @@ def _dtb_path(wish: Wish, path: str) -> str | None:
     """Return the file for the device tree; None for none, or for one inside the folder."""
     if wish.dtb is None:
         return None
-    default = saving.default_dtb_path(TARGETS[wish.to], path if wish.dtb_output is None else "")
+    default = saving.default_dtb_path(
+        targets.target(wish.to), path if wish.dtb_output is None else ""
+    )
     chosen = wish.dtb_output or default
     if chosen is None:
         return None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.formats import text
 from hwpkho.badpages.model import BadPages
 from hwpkho.badpages.sets import Lives, first_seen, known_by, lives
-from hwpkho.badpages.text import build_runs
 from hwpkho.base import output
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.commands import encode, usage
-from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judge import next_kernel, verdicts
@@ -102,7 +102,7 @@ def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None =
     without loss; UsageError where the result cannot be written, or options contradict each other.
     """
     _check(options)
-    target = TARGETS["list" if wish is None else wish.to]
+    target = targets.target("list" if wish is None else wish.to)
     known = usage.Facts(
         memmap=bool(options.judging.memmaps), placed=target.placed, whole=target.bootable
     )
@@ -115,7 +115,7 @@ def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None =
         return merged
     if merged.lives is not None:
         _write_provenance(merged, wish)
-        return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size)))
+        return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size, target)))
     pages = BadPages(
         "the merged list", merged.pfns, merged.page_size, _arch(merged, wish), origin="merge"
     )
@@ -125,7 +125,7 @@ def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None =
 
 def _arch(merged: Merged, wish: Wish) -> str | None:
     """Return the architecture for what is made; UsageError where the cases tell two."""
-    if len(merged.arches) > 1 and wish.arch is None and TARGETS[wish.to].placed:
+    if len(merged.arches) > 1 and wish.arch is None and targets.target(wish.to).placed:
         told = " and ".join(merged.arches)
         raise UsageError(f"the cases are of {told}: no handover is of both; merge them into a list")
     return next(iter(merged.arches), None)
@@ -143,13 +143,13 @@ def _check(options: MergeOptions) -> None:
 def _write_provenance(merged: Merged, wish: Wish) -> None:
     runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.lives or ())
     with output.file(wish.output or output.STDOUT, force=wish.force) as file:
-        file.writelines(build_runs(part).encode() for part in parts(runs))
+        file.writelines(text.build_runs(part).encode() for part in parts(runs))
 
 
 def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts) -> Merged:
     how = options.judging
-    found = [read_list(s, how.case, how.base, how.role) for s in specs]
-    unwanted = [read_list(s, how.case, how.base, how.role) for s in options.exclude]
+    found = [read_list(s, how.case, how.lists, how.role) for s in specs]
+    unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
     facts = usage.of_lists([*found, *unwanted])
     facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
     usage.refuse(how.given, facts)

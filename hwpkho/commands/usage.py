@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.badpages.registry import depends_on
 from hwpkho.base.arch import known
 from hwpkho.errors import UsageError
 
@@ -116,7 +117,7 @@ def refuse(given: Collection[str], facts: Facts) -> None:
 def of_case(case: Case) -> Facts:
     """Return what the inputs of one case are."""
     plain = case.pages
-    text = plain is not None and plain.origin == "text"
+    text = plain is not None and depends_on(plain, "base")
     return Facts(case.source is not None, plain is None, text)
 
 
@@ -126,7 +127,7 @@ def of_lists(lists: Iterable[CaseList]) -> Facts:
     return Facts(
         any(x.source is not None for x in found),
         any(x.handover is not None for x in found),
-        any(x.pages.origin == "text" for x in found),
+        any(depends_on(x.pages, "base") for x in found),
     )
 
 

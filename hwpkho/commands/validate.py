@@ -37,7 +37,7 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     options = options or ValidateOptions()
     usage.check_pair(options.case)
     usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-    return of_case(read_case(specs, options.case, options.base), options)
+    return of_case(read_case(specs, options.case, options.lists), options)
 
 
 def of_case(case: Case, options: ValidateOptions) -> Validation:

@@ -63,6 +63,11 @@ class FileBytes:
             self.close()
             raise InputError(f"{printable(path)}: {error.strerror or error}") from error
 
+    @property
+    def shown(self) -> str:
+        """The name for messages."""
+        return printable(self.path)
+
     def __enter__(self) -> Self:
         return self
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Problem
     from hwpkho.handover.debugfs import Copy
     from hwpkho.handover.model import Handover, Role
@@ -43,7 +44,7 @@ class Case(NamedTuple):
 def read_case(
     specs: Sequence[str],
     options: CaseOptions | None = None,
-    base: int = 10,
+    asked: Asked | None = None,
     *,
     bare: bool = True,
 ) -> Case:
@@ -51,7 +52,7 @@ def read_case(
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
     /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
-    ``base`` is that of a text list's numbers without ``0x``; without ``bare`` a list is no case.
+    ``asked`` is what the user says of lists; without ``bare`` a list is no case.
     Raises InputError where one cannot be read or two of them conflict.
     """
     options = options or CaseOptions()
@@ -59,7 +60,7 @@ def read_case(
     copies: list[Copy] = []
     lists: list[BadPages] = []
     for spec in specs:
-        found = recognise(spec, base, lists=bare)
+        found = recognise(spec, asked, bare=bare)
         if isinstance(found, Memory):
             images.append(found)
             copies += found.copies

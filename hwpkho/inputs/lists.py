@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from hwpkho.badpages.registry import Asked
     from hwpkho.handover.model import Handover, Role
     from hwpkho.images.base import Source
 
@@ -75,7 +76,7 @@ class CaseList(NamedTuple):
 def read_list(
     spec: CaseNamed,
     options: CaseOptions | None = None,
-    base: int = 10,
+    asked: Asked | None = None,
     role: Role | None = None,
     *,
     empty_ok: bool = True,
@@ -90,7 +91,7 @@ def read_list(
     if isinstance(spec, CaseList):
         return spec
     options = options or CaseOptions()
-    case = read_case(plus.pieces(spec), options, base)
+    case = read_case(plus.pieces(spec), options, asked)
     if case.pages is None:
         chosen = pick(case.handovers, role)
         if chosen.hwpoison is None and not chosen.unread and not empty_ok:

@@ -10,7 +10,7 @@ from hwpkho.abi import efi_table, fdt
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
-from hwpkho.badpages import text as pfnlist
+from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
 from hwpkho.base.arch import ARCHES, known, page_sizes
@@ -23,18 +23,21 @@ from hwpkho.handover.assemble import Noted
 from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.find_root import Passed
 from hwpkho.images import raw
-from hwpkho.images.files import FileBytes, FileText
+from hwpkho.images.files import FileBytes
 from hwpkho.images.registry import open_image
 
 if TYPE_CHECKING:
+    import re
+
+    from hwpkho.badpages.registry import Asked
     from hwpkho.handover.model import Role
     from hwpkho.images.base import Source
     from hwpkho.images.capture_note import DebugfsCopy
 
 #: A single structure is at most this long: one page of the largest size.
 _MAX_STRUCTURE = 1 << 16
-#: A list or document is at most this long, bytes.
-_MAX_TEXT = 1 << 29
+#: A text is looked through in pieces of so many bytes.
+_PIECE = 1 << 16
 HANDOVER_JSON = "handover.json"
 
 
@@ -59,11 +62,11 @@ class Memory(NamedTuple):
 Recognised = Memory | list[copies.Copy] | BadPages
 
 
-def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
+def recognise(spec: str, asked: Asked | None = None, *, bare: bool = True) -> Recognised:
     """Open one input: a memory image, copies of structures, or a list of PFNs.
 
-    ``base`` is that of numbers without ``0x`` in a text list; without ``lists`` a text is refused
-    before it is read. Raises InputError where the content is none that hwpkho reads.
+    ``asked`` is what the user says of lists; without ``bare`` a text is refused before it is read.
+    Raises InputError where the content is none that hwpkho reads.
     """
     located = raw.split_base(spec)
     if located:
@@ -94,12 +97,35 @@ def recognise(spec: str, base: int = 10, *, lists: bool = True) -> Recognised:
             )
         return [_structure(head, file.size, name)]
     if b"\0" not in head[:4096]:
-        if not lists:
+        if not bare:
             raise InputError(f"{name}: text, perhaps a list of PFNs; that is no handover")
-        if file.size > _MAX_TEXT:
-            raise InputError(f"{name}: a list of {file.size} bytes is longer than {_MAX_TEXT}")
-        return pfnlist.parse(FileText(file), name, base)
+        form = _list_form(file, head) or lists.of_text(head)
+        return form.read(file, asked or lists.Asked())
+    list_form = _list_form(file, head) if bare else None
+    if list_form is not None:
+        return list_form.read(file, asked or lists.Asked())
     return [_struct_blob(head, file.size, name)]
+
+
+def _list_form(file: FileBytes, head: bytes) -> lists.ListReader | None:
+    """Return the form of list that claims a file, None where none does."""
+    undecided: list[tuple[lists.ListReader, re.Pattern[bytes]]] = []
+    for form in lists.readers():
+        answer = form.sniff(head)
+        if answer is True:
+            return form
+        if answer:
+            undecided.append((form, answer))
+    if not undecided:
+        return None
+    from hwpkho.memmap import logs
+
+    pieces = (bytes(file.read(at, _PIECE)) for at in range(0, file.size, _PIECE))
+    for block in logs.blocks(pieces):
+        for form, pattern in undecided:
+            if pattern.search(block):
+                return form
+    return None
 
 
 def _capture(image: Source, name: str) -> Memory:

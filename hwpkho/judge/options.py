@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.abi.kho import DEFAULT
+from hwpkho.badpages.registry import Asked
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge import limits as policy
 
@@ -19,7 +20,7 @@ class ValidateOptions:
 
     Attributes:
         case: How the inputs are read.
-        base: Of a text list's numbers without ``0x``.
+        lists: What the user says of lists: the base of numbers without ``0x``.
         role: Which handover counts; of a single one that tells none, its role.
         memmaps: Files with the machine's memory map, in any form.
         map_name: Judge by this map alone.
@@ -32,7 +33,7 @@ class ValidateOptions:
     """
 
     case: CaseOptions = field(default_factory=CaseOptions)
-    base: int = 10
+    lists: Asked = field(default_factory=Asked)
     role: Role | None = None
     memmaps: tuple[str, ...] = ()
     map_name: str | None = None

@@ -20,7 +20,8 @@ from hwpkho.abi.tracker import TRACKERS, bitmap, radix
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.radix import UnlistedPreserved
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
-from hwpkho.badpages import text as pfnlist
+from hwpkho.badpages.formats import json as json_form
+from hwpkho.badpages.formats import text as text_form
 from hwpkho.base.addresses import page_shift, runs
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
@@ -462,10 +463,10 @@ def test_big_endian_hosts(monkeypatch):
 
 @given(st.lists(U64, max_size=30))
 def test_list_reads_back(pfns):
-    text = pfnlist.build_text(pfns)
-    assert pfnlist.parse(text.encode(), "x").pfns.tolist() == pfns
+    text = text_form.build(pfns)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == pfns
     document = {"schema": "hwpkho.list/1", "page_size": 4096, "pfns": pfns}
-    found = pfnlist.parse(json.dumps(document).encode(), "x")
+    found = json_form.parse(json.dumps(document).encode(), "x")
     assert (found.pfns.tolist(), found.page_size) == (pfns, 4096)
 
 
@@ -473,12 +474,12 @@ def test_list_reads_back(pfns):
 def test_runs_read_back(pfns):
     spans = list(runs(sorted(pfns)))
     text = "\n".join(f"{a}-{b}" if a != b else f"{a:#x}" for a, b in spans)
-    assert pfnlist.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
-    text = pfnlist.build_runs((a, b, "why # not") for a, b in spans)
-    assert pfnlist.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
+    text = text_form.build_runs((a, b, "why # not") for a, b in spans)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
     items = [a if a == b else [a, b] for a, b in spans]
     document = {"schema": "hwpkho.list/1", "page_size": None, "pfns": items}
-    assert pfnlist.parse(json.dumps(document).encode(), "x").pfns.tolist() == sorted(pfns)
+    assert json_form.parse(json.dumps(document).encode(), "x").pfns.tolist() == sorted(pfns)
 
 
 @pytest.mark.parametrize(
@@ -500,7 +501,7 @@ def test_runs_read_back(pfns):
     ],
 )
 def test_list_texts(text, base, pfns):
-    assert pfnlist.parse(text.encode(), "x", base).pfns.tolist() == pfns
+    assert text_form.parse(text.encode(), "x", base).pfns.tolist() == pfns
 
 
 @given(
@@ -517,29 +518,30 @@ def test_list_texts(text, base, pfns):
 )
 def test_a_list_in_blocks_is_the_list_at_once(words, gaps):
     text = "".join(w + g for w, g in zip(words, gaps, strict=False)).encode()
-    want = pfnlist.parse(text, "list").pfns.tolist()
+    want = text_form.parse(text, "list").pfns.tolist()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pfnlist, "_BLOCK", 8)
-        assert pfnlist.parse(text, "list").pfns.tolist() == want
+        patch.setattr(text_form, "_BLOCK", 8)
+        assert text_form.parse(text, "list").pfns.tolist() == want
 
 
 def test_a_word_as_long_as_a_block(monkeypatch):
-    monkeypatch.setattr(pfnlist, "_BLOCK", 8)
+    monkeypatch.setattr(text_form, "_BLOCK", 8)
     with pytest.raises(InputError, match="line 2: a word of 8 bytes is no PFN"):
-        pfnlist.parse(b"0x1\n" + b"1" * 30, "list")
-    assert pfnlist.parse(b"1\n" + b"#" * 30, "list").pfns.tolist() == [1]
+        text_form.parse(b"0x1\n" + b"1" * 30, "list")
+    assert text_form.parse(b"1\n" + b"#" * 30, "list").pfns.tolist() == [1]
 
 
 def test_what_makes_a_list_too_long(monkeypatch):
-    monkeypatch.setattr(pfnlist, "MAX_PFNS", 5)
+    monkeypatch.setattr(text_form, "MAX_PFNS", 5)
+    monkeypatch.setattr(json_form, "MAX_PFNS", 5)
     with pytest.raises(InputError, match="line 2: 0x10-0x12 makes the list longer than 5 PFNs"):
-        pfnlist.parse(b"1 2\n3 0x10-0x12 9\n", "list")
+        text_form.parse(b"1 2\n3 0x10-0x12 9\n", "list")
     with pytest.raises(InputError, match="item 2 makes the list longer than 5 PFNs"):
-        pfnlist.parse(_json(pfns=[1, [2, 4], [7, 9]]).encode(), "list")
+        json_form.parse(_json(pfns=[1, [2, 4], [7, 9]]).encode(), "list")
     with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
-        pfnlist.parse(_json(pfns=[[1, 2, 3]]).encode(), "list")
+        json_form.parse(_json(pfns=[[1, 2, 3]]).encode(), "list")
     with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
-        pfnlist.parse(_json(pfns=[[1, True]]).encode(), "list")
+        json_form.parse(_json(pfns=[[1, True]]).encode(), "list")
 
 
 @pytest.mark.parametrize(
@@ -583,7 +585,7 @@ def test_a_baseline_of_too_many_keys(text, why, monkeypatch):
 )
 def test_refused_lists(text, line, word):
     with pytest.raises(InputError, match=rf"list: line {line}: .*{word}"):
-        pfnlist.parse(text.encode(), "list")
+        text_form.parse(text.encode(), "list")
 
 
 def _json(**changes):
@@ -626,26 +628,27 @@ def _json(**changes):
 )
 def test_refused_documents(text, word):
     with pytest.raises(InputError, match=word) as caught:
-        pfnlist.parse(text.encode(), "list")
+        json_form.parse(text.encode(), "list")
     assert "\n" not in str(caught.value)
 
 
 def test_documents_that_hold_pfns(decoded):
     for name in ("x86-structv1-small", "x86-structv1-small-post", "x86-structv1-small-in-late"):
-        found = pfnlist.parse(json.dumps(decoded(name)).encode(), "x")
+        found = json_form.parse(json.dumps(decoded(name)).encode(), "x")
         lists = [h["pfns"] for h in captures.truth(name)["handovers"] if h["list"] == "intact"]
         assert found.pfns.tolist() == lists[-1]
         assert found.page_size == 4096
     text = '{"schema": "hwpkho.validate/1", "page_size": 65536, "runs": [{"first": 1, "last": 3}]}'
-    found = pfnlist.parse(text.encode(), "x")
+    found = json_form.parse(text.encode(), "x")
     assert (found.pfns.tolist(), found.page_size) == ([1, 2, 3], 65536)
 
 
 @given(st.binary(max_size=60))
 def test_random_lists(data):
-    for text in (data, b"{" + data, b'{"schema": "hwpkho.list/1", "pfns": [' + data):
+    opening = b'{"schema": "hwpkho.list/1", "pfns": ['
+    for form, text in ((text_form, data), (json_form, b"{" + data), (json_form, opening + data)):
         try:
-            found = pfnlist.parse(text, "x")
+            found = form.parse(text, "x")
         except InputError as error:
             complaint = str(error)
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.base.registry import Registry
-from tests.toys import map_form, revision
+from tests.toys import list_form, map_form, revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,13 @@ def toy_map() -> Iterator[None]:
     map_form.register()
     yield
     map_form.unregister()
+
+
+@pytest.fixture
+def toy_list() -> Iterator[None]:
+    list_form.register()
+    yield
+    list_form.unregister()
 
 
 @pytest.fixture
@@ -76,3 +83,60 @@ def test_a_toy_revision(cli, tmp_path: Path) -> None:
     assert (found["revision"], found["version"], found["pfns"]) == ("toy-v9", 9, [0x1000, 0x80000])
     assert cli("validate", "--json", out).json["outcome"] == "replay"
     assert "toy-v9" in cli("encode", "--help").out
+
+
+_NOISE = "nothing of interest\n" * 5000
+_TOY_LIST = f"{_NOISE}bad page at 1000\n{_NOISE}bad page at 80000000\n"
+
+
+@pytest.mark.usefixtures("toy_list")
+def test_a_toy_form_of_list_is_read_wherever_a_list_stands(cli, tmp_path: Path) -> None:
+    toy = tmp_path / "toy"
+    toy.write_text(_TOY_LIST)
+    runs = cli("validate", "--json", toy).json["runs"]
+    assert [(r["first"], r["last"]) for r in runs] == [(1, 1), (0x80000, 0x80000)]
+    (tmp_path / "other").write_text("0x80000 0x90000\n")
+    merged = cli("merge", toy, tmp_path / "other")
+    assert (merged.code, merged.out) == (0, "0x1\n0x80000\n0x90000\n")
+    changed = cli("diff", "--json", toy, tmp_path / "other")
+    assert (changed.json["removed"], changed.json["added"]) == ([1], [0x90000])
+    placed = ("--ram", "0x60000000:64M", "--scratch", "0x48000000:64M", "-o", tmp_path / "x.elf")
+    made = cli("encode", "--json", toy, *placed)
+    assert (made.code, made.json["count"]) == (0, 2)
+    assert "--base has no effect" in cli("validate", toy, "--base", 16).err
+    case = tmp_path / "batch" / "case"
+    case.mkdir(parents=True)
+    (case / "toy").write_text(_TOY_LIST)
+    judged = cli("validate", "--json", "--batch", tmp_path / "batch", "--jobs", 1)
+    assert judged.json["results"][0]["result"]["runs"] == runs
+
+
+@pytest.mark.usefixtures("toy_list")
+def test_a_toy_form_of_list_is_written(cli, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("0x80000 0x1 0x10000000000000\n")
+    for command in ("merge", "encode"):
+        made = cli(command, tmp_path / "list", "--to", "toy-list", "-o", tmp_path / command)
+        assert made.code == 0, made.err
+        assert "1 bad pages are left out: toy-list has no place for them" in made.err
+        assert "toy-list" in cli(command, "--help").out.replace("\n", "").replace(" ", "")
+        again = cli("diff", "--json", tmp_path / "list", tmp_path / command)
+        assert (again.json["removed"], again.json["added"]) == ([0x10000000000000], [])
+
+
+@pytest.mark.usefixtures("toy_list")
+def test_who_named_a_page_survives_as_json(cli, tmp_path: Path) -> None:
+    (tmp_path / "toy").write_text("x\nbad page at 5000\n")
+    written = cli("encode", tmp_path / "toy", "--to", "json")
+    document = written.json
+    assert (document["form"], document["page_size"], document["pfns"]) == ("toy-list", 4096, [5])
+    (entry,) = document["entries"]
+    assert (entry["kind"], entry["where"]) == ("poisoned", "line 2")
+    (tmp_path / "json").write_text(written.out)
+    again = cli("encode", tmp_path / "json", "--to", "json").json
+    assert again["entries"] == document["entries"]
+
+
+def test_the_toy_list_is_gone_again(cli, tmp_path: Path) -> None:
+    (tmp_path / "toy").write_text(_TOY_LIST)
+    assert cli("validate", tmp_path / "toy").code == 3
+    assert cli("encode", tmp_path / "toy", "--to", "toy-list").code == 2

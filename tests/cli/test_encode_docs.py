@@ -7,7 +7,7 @@ import pytest
 
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.cli.encode import command
-from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets import registry as targets
 from tests.support import FIXTURES
 
 PAGE = (FIXTURES.parent / "man" / "hwpkho-encode.1").read_text("utf-8")
@@ -20,7 +20,7 @@ def test_every_option_is_there(option):
 
 
 def test_every_form_and_version_is_there():
-    assert all(f"Fl -to Cm {name}\n" in PAGE for name in TARGETS.names())
+    assert all(f"Fl -to Cm {name}\n" in PAGE for name in targets.names())
     assert f"Fl -kho Cm {' | '.join(VERSIONS.names())}\n" in PAGE
 
 
@@ -28,5 +28,5 @@ def test_choices_of_the_command_are_those_of_the_library():
     choices = {
         p.name: list(p.type.choices) for p in command.params if isinstance(p.type, click.Choice)
     }
-    assert choices["to"] == TARGETS.names()
+    assert choices["to"] == targets.names()
     assert choices["kho"] == VERSIONS.names()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.badpages.formats.text import build as build_text
 from hwpkho.badpages.sets import compare, fate, lives
-from hwpkho.badpages.text import build_text
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
 from tests.support import captures

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hwpkho.badpages.text import build_text
+from hwpkho.badpages.formats.text import build as build_text
 from hwpkho.commands.merge import MergeOptions, merge
 from hwpkho.judge.options import ValidateOptions
 from tests.support import captures

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
 from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.badpages.model import BadPages
+from hwpkho.base.listing import Listing
 from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
@@ -264,7 +266,7 @@ def test_damaged_trees_are_refused_or_edited(data):
 def test_pyelftools_reads_the_core(size):
     layout = handover(size=size)
     out = io.BytesIO()
-    TARGETS["elf"].write(ToWrite(array("Q"), layout), out)
+    TARGETS["elf"].write(ToWrite(BadPages("none", Listing()), layout), out)
     core = ELFFile(out)
     assert core.get_machine_arch() == "AArch64"
     assert core["e_type"] == "ET_CORE"
@@ -292,7 +294,7 @@ def test_readelf_does_not_complain(tmp_path):
     scattered = Request(array("Q", range(first, first + 400, 2)), capacity=99 * 512, at=first << 12)
     save(
         TARGETS["elf"],
-        ToWrite(array("Q"), build(scattered)),
+        ToWrite(BadPages("none", Listing()), build(scattered)),
         str(path),
         None,
         None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from hwpkho.base.listing import Listing
+    from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.encode.layout import Layout
 
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ToWrite:
     """The list, and the handover made of it; ``layout`` is None for a target that places none."""
 
-    pfns: Listing
+    pages: BadPages
     layout: Layout | None
 
     @property
@@ -42,8 +42,8 @@ class Target(ABC):
         bootable: Whether a boot loader can use it, so that a device tree makes sense beside it.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: str
+    title: str
     placed: ClassVar[bool] = True
     bootable: ClassVar[bool] = False
 
@@ -52,8 +52,11 @@ class FileTarget(Target):
     """A form that is one file, which may be standard output."""
 
     @abstractmethod
-    def write(self, what: ToWrite, out: BinaryIO) -> None:
-        """Write ``what`` to ``out``, which need not be seekable."""
+    def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:
+        """Write ``what`` to ``out``, which need not be seekable.
+
+        Return what the form of a list could not say exactly.
+        """
 
 
 class FolderTarget(Target):

@@ -1,29 +1,33 @@
-"""A plain list of PFNs."""
+"""A list in one of the forms in which lists are written."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages import text
-from hwpkho.base.listing import parts
+from hwpkho.badpages.registry import Asked
 from hwpkho.encode.targets.base import FileTarget, ToWrite
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from hwpkho.badpages.model import Loss
+    from hwpkho.badpages.registry import ListWriter
+
 
 class ListTarget(FileTarget):
-    """See the module."""
+    """See the module.
 
-    name = "list"
-    title = "text list"
+    Attributes:
+        form: How the list is written.
+    """
+
     placed = False
 
-    def write(self, what: ToWrite, out: BinaryIO) -> None:
+    def __init__(self, form: ListWriter) -> None:
+        self.form = form
+        self.name = form.name
+        self.title = f"{form.name} list"
+
+    def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:
         """Write the list."""
-        out.writelines(text.build_text(part).encode("ascii") for part in parts(what.pfns))
-        if not what.pfns:
-            out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all
-
-
-TARGET = ListTarget()
+        return self.form.write(what.pages, out, Asked())

@@ -11,6 +11,7 @@ from hwpkho.encode.targets.base import FileTarget, FolderTarget
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.model import Loss
     from hwpkho.encode.targets.base import Target, ToWrite
 
 
@@ -34,10 +35,10 @@ def save(
     dtb_path: str | None,
     *,
     force: bool,
-) -> None:
+) -> Loss | None:
     """Write ``what`` to ``path``, and the device tree to ``dtb_path`` where that is a file.
 
-    Both are replaced together, or neither is.
+    Both are replaced together, or neither is. Return what the form of a list could not say exactly.
 
     Raises UsageError where something is in the way, InputError where it cannot be written.
     """
@@ -48,10 +49,11 @@ def save(
             dtb = None
         if isinstance(target, FileTarget):
             with writing.file(path, force=force) as out:
-                target.write(what, out)
-        elif isinstance(target, FolderTarget):
+                return target.write(what, out)
+        if isinstance(target, FolderTarget):
             with writing.folder(path, target.owns, force=force) as folder:
                 target.fill(what, folder, dtb)
+        return None
 
 
 def same_file(first: str, second: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
-from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.encode.targets.registry import target
 from hwpkho.encode.targets.saving import shown
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def report(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    title = TARGETS[result.wish.to].title
+    title = target(result.wish.to).title
     count = len(result.given.pfns)
     pages = human_bytes(result.page_size)
     yield f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"

@@ -1,8 +1,7 @@
-"""Lists of PFNs as text and JSON.
+"""Lists of PFNs as plain text.
 
-Text: PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks, ``#`` starts a
-comment; ``0x…`` is hex, other digits decimal. JSON: ``hwpkho.list/1``, or any hwpkho document
-that holds PFNs.
+PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks; ``#`` starts a comment;
+``0x…`` is hex, other digits are decimal, or hex where the user says so.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ import re
 from array import array
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from hwpkho.badpages.model import BadPages
-from hwpkho.base import jsontext
-from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.badpages.model import HEAD, BadPages
 from hwpkho.base.escape import printable, quoted
-from hwpkho.base.listing import MAX_PFNS, Listing
+from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.errors import InputError
+from hwpkho.images.files import FileText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SCHEMA = "hwpkho.list/1"
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
 
 _PFN_END = 1 << 64
 _COMMENT = re.compile("#[^\n]*")
@@ -32,6 +31,10 @@ _BLOCK = 1 << 20
 _SEPARATORS = (b",", b" ", b"\t", b"\r")
 #: 2^64 - 1 has 20 digits.
 _MAX_DIGITS = 20
+#: A list is at most this long, bytes.
+_MAX_SIZE = 1 << 29
+#: What stands in a list beside comments; without 0x, and with a base yet unknown.
+_WORD = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,20}(?:-(?:0[xX])?[0-9a-fA-F]{1,20})?")
 
 
 class Text(Protocol):
@@ -42,13 +45,11 @@ class Text(Protocol):
 
 
 def parse(data: Text, source: str, base: int = 10) -> BadPages:
-    """Read a list of either form; ``base`` is that of numbers without ``0x`` (10 or 16).
+    """Read a list; ``base`` is that of numbers without ``0x`` (10 or 16).
 
     Raises InputError, naming the line or the field, for what is no PFN, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
-    if bytes(data[:_BLOCK]).lstrip()[:1] == b"{":
-        return _parse_json(bytes(data[:]), source)
     first, last = array("Q"), array("Q")
     count, number = 0, 1
     for block in _blocks(data, source):
@@ -214,93 +215,40 @@ def _number(word: str, base: int, where: str) -> int:
         ) from error
 
 
-def _parse_json(data: bytes, source: str) -> BadPages:
-    document = jsontext.load(data, source)
-    schema = document.get("schema") if isinstance(document, dict) else None
-    read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
-    if read is None:
-        ours = schema is None or (isinstance(schema, str) and schema.startswith("hwpkho."))
-        shown = printable(repr(schema)[:60]) if ours else "of another program"
-        raise InputError(
-            f"{source}: schema {shown} holds no PFNs; expected one of {', '.join(_DOCUMENTS)}"
-        )
-    try:
-        items, page_size, arch = read(document)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
-    if page_size is not None and (type(page_size) is not int or page_size not in page_sizes()):
-        raise InputError(f"{source}: page_size {page_size!r} is none of {page_sizes()}"[:160])
-    known = arch if isinstance(arch, str) and arch in ARCHES else None
-    return BadPages(source, _from_items(items, source), page_size, known, origin="json")
+class PlainText:
+    """The form, see the module."""
+
+    name = "text"
+    about = "PFNs or ranges `A-B` as text, `0x…` or decimal, `#` comments; what `--pfns` prints"
+    extra = None
+    carries: frozenset[Carried] = frozenset(("order",))
+    options = frozenset(("base",))
+
+    def sniff(self, head: bytes, /) -> bool:
+        """Tell whether nothing but numbers, ranges and comments stands in ``head``."""
+        if b"\0" in head:
+            return False
+        words = _words(head.decode("utf-8", "replace"))
+        if len(head) >= HEAD:
+            del words[-1:]  # it may be cut
+        return all(map(_WORD.fullmatch, words))
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """See :func:`parse`. Raises InputError for a file of more than 512 MiB as well."""
+        if file.size > _MAX_SIZE:
+            raise InputError(
+                f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
+            )
+        return parse(FileText(file), file.shown, asked.base)
+
+    def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> None:
+        """Write one PFN a line. No page is lost, nor is their order."""
+        out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
+        if not pages.pfns:
+            out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all
 
 
-def _from_items(items: Any, source: str) -> Listing:
-    if not isinstance(items, list):
-        raise InputError(f"{source}: the PFNs are no list")
-    found = _all_pairs(items)
-    if found is not None and found.count <= MAX_PFNS:
-        return found
-    count = 0
-    for index, item in enumerate(items):
-        pair = item if isinstance(item, list) else (item, item)
-        if len(pair) != 2 or not all(type(n) is int and 0 <= n < _PFN_END for n in pair):
-            raise InputError(f"{source}: item {index} of the PFNs is no PFN and no [first, last]")
-        low, high = pair
-        if high < low:
-            raise InputError(f"{source}: item {index}: the range ends before it starts")
-        count += high - low + 1
-        if count > MAX_PFNS:
-            raise InputError(f"{source}: item {index} makes the list longer than {MAX_PFNS} PFNs")
-    raise AssertionError(f"{source}: every item is a PFN after all")
-
-
-def _all_pairs(items: list[Any]) -> Listing | None:
-    """Return PFNs and ``[first, last]`` as they stand there; None where an item is neither."""
-    types = set(map(type, items))
-    try:
-        if types <= {int}:
-            return Listing(array("Q", items))
-        if types <= {int, list}:
-            pairs = items if types == {list} else [x if type(x) is list else (x, x) for x in items]
-            if set(map(len, pairs)) == {2}:
-                first, last = ([pair[i] for pair in pairs] for i in (0, 1))
-                if set(map(type, first)) | set(map(type, last)) == {int}:
-                    return Listing(array("Q", first), array("Q", last))
-    except (ValueError, OverflowError):
-        pass  # looked at one by one, to name the item
-    return None
-
-
-def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    return document["pfns"], document.get("page_size"), document.get("arch")
-
-
-def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """The outgoing handover's list where it has one, else the incoming one's."""
-    having = [h for h in document["handovers"] if h["hwpoison"]]
-    if not having:
-        raise KeyError("no handover with a hwpoison subtree")
-    best = next((h for h in reversed(having) if h["role"] == "out"), having[-1])
-    if best["hwpoison"]["pfns"] is None:
-        raise KeyError("the handover's PFNs are null")
-    return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")
-
-
-def _of_validate(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Its arch may be the one that was taken because nothing told any: it tells none."""
-    return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size"), None
-
-
-#: Schema → how to get (items, page size, architecture) out of the document.
-_DOCUMENTS = {
-    SCHEMA: _of_list,
-    "hwpkho.decode/1": _of_decode,
-    "hwpkho.validate/1": _of_validate,
-    "hwpkho.merge/1": _of_list,
-}
-
-
-def build_text(pfns: Iterable[int]) -> str:
+def build(pfns: Iterable[int]) -> str:
     """Return one ``0x…`` a line, as :func:`parse` reads it back."""
     text = "\n".join(map(hex, pfns))
     return text + "\n" if text else ""
@@ -312,3 +260,6 @@ def build_runs(runs: Iterable[tuple[int, int, str]]) -> str:
         f"0x{first:x}  # {comment}\n" if first == last else f"0x{first:x}-0x{last:x}  # {comment}\n"
         for first, last, comment in runs
     )
+
+
+FORM = PlainText()

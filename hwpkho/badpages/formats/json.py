@@ -1,0 +1,210 @@
+"""Lists as JSON: ``hwpkho.list/1``, and the other hwpkho documents that hold PFNs."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hwpkho.badpages.model import KINDS, BadPages, Mention
+from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.escape import printable
+from hwpkho.base.listing import MAX_PFNS, Listing, parts
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+SCHEMA = "hwpkho.list/1"
+
+_PFN_END = 1 << 64
+#: A document is at most this long, bytes.
+_MAX_SIZE = 1 << 29
+
+
+def parse(data: bytes | memoryview, source: str) -> BadPages:
+    """Read a document.
+
+    Raises InputError, naming the field, for what is no PFN, and for more than
+    :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
+    """
+    from hwpkho.base import jsontext  # costs json: only where there is such a file
+
+    document = jsontext.load(data, source)
+    schema = document.get("schema") if isinstance(document, dict) else None
+    read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
+    if read is None:
+        ours = schema is None or (isinstance(schema, str) and schema.startswith("hwpkho."))
+        shown = printable(repr(schema)[:60]) if ours else "of another program"
+        raise InputError(
+            f"{source}: schema {shown} holds no PFNs; expected one of {', '.join(_DOCUMENTS)}"
+        )
+    try:
+        items, page_size, arch = read(document)
+        mentions = document.get("entries") if schema == SCHEMA else None
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
+    if page_size is not None and (type(page_size) is not int or page_size not in page_sizes()):
+        raise InputError(f"{source}: page_size {page_size!r} is none of {page_sizes()}"[:160])
+    known = arch if isinstance(arch, str) and arch in ARCHES else None
+    pfns = _from_items(items, source)
+    said = tuple(_mentions(mentions or [], source))
+    return BadPages(source, pfns, page_size, known, "json", mentions=said)
+
+
+def _mentions(entries: Any, source: str) -> Iterator[Mention]:
+    """Yield who named which pages: ``entries`` of a ``hwpkho.list/1``."""
+    if not isinstance(entries, list):
+        raise InputError(f"{source}: the entries are no list")
+    for index, entry in enumerate(entries):
+        where = f"{source}: item {index} of the entries"
+        if not isinstance(entry, dict):
+            raise InputError(f"{where} is no object")
+        first, last, kind = entry.get("first"), entry.get("last"), entry.get("kind")
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < _PFN_END:
+            raise InputError(f"{where}: first and last are no PFNs")
+        if kind not in (None, *KINDS):
+            raise InputError(f"{where}: kind is none of {', '.join(KINDS)}")
+        texts = [entry.get(name) for name in ("when", "source", "where")]
+        if not all(text is None or isinstance(text, str) for text in texts):
+            raise InputError(f"{where}: when, source and where must be text or null")
+        yield Mention(first, last, kind, *(text and printable(text) for text in texts))
+
+
+def _from_items(items: Any, source: str) -> Listing:
+    if not isinstance(items, list):
+        raise InputError(f"{source}: the PFNs are no list")
+    found = _all_pairs(items)
+    if found is not None and found.count <= MAX_PFNS:
+        return found
+    count = 0
+    for index, item in enumerate(items):
+        pair = item if isinstance(item, list) else (item, item)
+        if len(pair) != 2 or not all(type(n) is int and 0 <= n < _PFN_END for n in pair):
+            raise InputError(f"{source}: item {index} of the PFNs is no PFN and no [first, last]")
+        low, high = pair
+        if high < low:
+            raise InputError(f"{source}: item {index}: the range ends before it starts")
+        count += high - low + 1
+        if count > MAX_PFNS:
+            raise InputError(f"{source}: item {index} makes the list longer than {MAX_PFNS} PFNs")
+    raise AssertionError(f"{source}: every item is a PFN after all")
+
+
+def _all_pairs(items: list[Any]) -> Listing | None:
+    """Return PFNs and ``[first, last]`` as they stand there; None where an item is neither."""
+    types = set(map(type, items))
+    try:
+        if types <= {int}:
+            return Listing(array("Q", items))
+        if types <= {int, list}:
+            pairs = items if types == {list} else [x if type(x) is list else (x, x) for x in items]
+            if set(map(len, pairs)) == {2}:
+                first, last = ([pair[i] for pair in pairs] for i in (0, 1))
+                if set(map(type, first)) | set(map(type, last)) == {int}:
+                    return Listing(array("Q", first), array("Q", last))
+    except (ValueError, OverflowError):
+        pass  # looked at one by one, to name the item
+    return None
+
+
+def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return document["pfns"], document.get("page_size"), document.get("arch")
+
+
+def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The outgoing handover's list where it has one, else the incoming one's."""
+    having = [h for h in document["handovers"] if h["hwpoison"]]
+    if not having:
+        raise KeyError("no handover with a hwpoison subtree")
+    best = next((h for h in reversed(having) if h["role"] == "out"), having[-1])
+    if best["hwpoison"]["pfns"] is None:
+        raise KeyError("the handover's PFNs are null")
+    return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")
+
+
+def _of_validate(document: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Its arch may be the one that was taken because nothing told any: it tells none."""
+    return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size"), None
+
+
+#: Schema → how to get (items, page size, architecture) out of the document.
+_DOCUMENTS = {
+    SCHEMA: _of_list,
+    "hwpkho.decode/1": _of_decode,
+    "hwpkho.validate/1": _of_validate,
+    "hwpkho.merge/1": _of_list,
+}
+
+#: How a document that holds PFNs begins, whatever stands before its schema.
+_OURS = re.compile(rb'"schema"\s*:\s*"(?:' + "|".join(map(re.escape, _DOCUMENTS)).encode() + rb')"')
+
+
+class Json:
+    """The form, see the module."""
+
+    name = "json"
+    about = "`hwpkho.list/1`, or any hwpkho document that holds PFNs"
+    extra = None
+    carries: frozenset[Carried] = frozenset(
+        ("order", "page size", "architecture", "kind", "when", "where")
+    )
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
+        """Tell whether it is an object; one of ours says so, if not in ``head``, then later."""
+        if head.lstrip()[:1] != b"{":
+            return False
+        return True if _OURS.search(head) else _OURS
+
+    def read(self, file: FileBytes, _asked: Asked, /) -> BadPages:
+        """See :func:`parse`. Raises InputError for a file of more than 512 MiB as well."""
+        if file.size > _MAX_SIZE:
+            raise InputError(
+                f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
+            )
+        return parse(file.read(0, file.size), file.shown)
+
+    def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> None:
+        """Write a ``hwpkho.list/1``: ranges stay ranges, nothing is lost."""
+        out.writelines(part.encode("ascii") for part in build(pages))
+
+
+def build(pages: BadPages) -> Iterator[str]:
+    """Yield the ``hwpkho.list/1`` of a list in parts."""
+    import json
+
+    from hwpkho.base.version import __version__
+
+    def text(value: object) -> str:
+        return json.dumps(value, separators=(",", ":"))
+
+    loss = pages.loss._asdict() if pages.loss else None
+    head = {
+        "schema": SCHEMA,
+        "tool": {"name": "hwpkho", "version": __version__},
+        "page_size": pages.page_size,
+        "arch": pages.arch,
+        "form": pages.origin,
+        "problems": [{**p.to_json(), "source": pages.name, "where": None} for p in pages.problems],
+        "loss": loss,
+    }
+    yield text(head)[:-1] + ',"entries":['
+    yield from _joined(text(m._asdict()) for m in pages.mentions)
+    yield '],"pfns":['
+    runs = pages.pfns.runs()
+    yield from _joined(str(a) if a == b else f"[{a},{b}]" for a, b in runs)
+    yield "]}\n"
+
+
+def _joined(items: Iterable[str]) -> Iterator[str]:
+    before = ""
+    for part in parts(items):
+        yield before + ",".join(part)
+        before = ","
+
+
+FORM = Json()

@@ -1,0 +1,127 @@
+"""The registry of the forms in which lists of bad pages are read and written.
+
+A form is one object with ``name``, ``about``, ``extra`` and ``carries``. One that is read has
+``sniff``, ``read`` and ``options`` besides (:class:`ListReader`), one that is written has ``write``
+(:class:`ListWriter`); a form may have both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
+
+from hwpkho.base.registry import Registry
+
+if TYPE_CHECKING:
+    import re
+
+    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.images.files import FileBytes
+
+#: What a form may have a place for, beside the pages themselves.
+Carried = Literal["order", "page size", "architecture", "kind", "when", "where"]
+
+
+class Asked(NamedTuple):
+    """What the user says of lists; a form uses what its ``options`` name.
+
+    Attributes:
+        base: Of numbers without ``0x`` in a text list, 10 or 16.
+    """
+
+    base: int = 10
+
+
+@runtime_checkable
+class ListFormat(Protocol):
+    """A form of list.
+
+    Attributes:
+        name: As ``--to`` names it and documents do.
+        about: One line for tables: what it is and where a user finds it.
+        extra: The optional dependencies it needs, as in ``pip install hwpkho[EXTRA]``, or None.
+        carries: What it has a place for; the rest is lost when a list is written.
+    """
+
+    name: str
+    about: str
+    extra: str | None
+    carries: frozenset[Carried]
+
+
+@runtime_checkable
+class ListReader(ListFormat, Protocol):
+    """A form that is read.
+
+    Attributes:
+        options: Fields of :class:`Asked` that reading depends on. One that no input of a call
+            reads is refused.
+    """
+
+    options: frozenset[str]
+
+    def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
+        """Tell by the first ``HEAD`` bytes of a file, which is not empty, whether it has this form.
+
+        A pattern means that it has, if a block of its whole lines matches anywhere; every line
+        ends in LF then, and what a terminal or a web page adds is gone.
+        """
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the list. Raises InputError, naming the line, row or offset."""
+
+
+@runtime_checkable
+class ListWriter(ListFormat, Protocol):
+    """A form that is written."""
+
+    def write(self, pages: BadPages, out: BinaryIO, asked: Asked, /) -> Loss | None:
+        """Write the list, and return what the form could not say of it."""
+
+
+#: The forms of lists, in the order in which they are tried.
+LIST_FORMATS: Registry[ListFormat] = Registry(
+    "list format",
+    {
+        "json": "hwpkho.badpages.formats.json:FORM",
+        "text": "hwpkho.badpages.formats.text:FORM",
+    },
+)
+
+
+def readers() -> list[ListReader]:
+    """Return the forms that are read, in the order in which they are tried."""
+    return [form for form in LIST_FORMATS if isinstance(form, ListReader)]
+
+
+def writers() -> list[ListWriter]:
+    """Return the forms that are written."""
+    return [form for form in LIST_FORMATS if isinstance(form, ListWriter)]
+
+
+def reader(name: str) -> ListReader:
+    """Return the form called ``name``. Raises KeyError where none that is read is called so."""
+    form = LIST_FORMATS[name]
+    if not isinstance(form, ListReader):
+        raise KeyError(name)
+    return form
+
+
+def writer(name: str) -> ListWriter:
+    """Return the form called ``name``. Raises KeyError where none that is written is called so."""
+    form = LIST_FORMATS[name]
+    if not isinstance(form, ListWriter):
+        raise KeyError(name)
+    return form
+
+
+def of_text(head: bytes) -> ListReader:
+    """Return the form as which a text is read that no form claims: its error says what is wrong."""
+    return reader("json" if head.lstrip()[:1] == b"{" else "text")
+
+
+def depends_on(pages: BadPages, option: str) -> bool:
+    """Tell whether ``option``, a field of :class:`Asked`, had a say in how a list was read."""
+    if pages.origin not in LIST_FORMATS:
+        return False
+    form = LIST_FORMATS[pages.origin]
+    return isinstance(form, ListReader) and option in form.options

@@ -15,7 +15,7 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_case
 from hwpkho.inputs.lists import CaseList, of_handover, read_list
-from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge import machine, verdicts, wrong_map
 from hwpkho.judge.options import ValidateOptions
 from hwpkho.judge.result import Runs
 
@@ -96,18 +96,18 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     facts = usage.of_lists(found)._replace(chooses=known.chooses)
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
-    machines = next_kernel.of_lists(found)
+    machines = machine.of_lists(found)
     size = min(x.page_size for x in found)
     found = [x.converted(size) for x in found]
     if len(found) > 2:
         if options.memmaps:
             raise UsageError("--memmap judges the changes between two lists, not a chain")
-        ground = next_kernel.ground(options, size, None)
+        kernel = machine.next_kernel(options, size, None)
         steps = [compare(a.pfns, b.pfns) for a, b in pairwise(found)]
         changes = [
             Change(
-                verdicts.judge(s.removed, ground, None),
-                verdicts.judge(s.added, ground, None),
+                verdicts.judge(s.removed, kernel, None),
+                verdicts.judge(s.added, kernel, None),
                 s.common,
             )
             for s in steps
@@ -116,11 +116,11 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     before, after = found
     change = compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
-    regions = next_kernel.memory(options, machines)
+    regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
-    next_kernel.must_fit(options, regions, [(after.handover, after.source)])
-    ground = next_kernel.ground(options, size, regions)
-    removed = verdicts.judge(change.removed, ground, None)
+    wrong_map.must_fit(options, regions, [(after.handover, after.source)])
+    kernel = machine.next_kernel(options, size, regions)
+    removed = verdicts.judge(change.removed, kernel, None)
     added = _added(change.added, after, size, options, regions)
     return Comparison((before, after), (Change(removed, added, change.common),))
 
@@ -135,12 +135,12 @@ def _added(
     """Judge the added PFNs as validate judges AFTER: by its handover, in its own page size."""
     own = (after.handover.page_size if after.handover else None) or page_size
     shift = page_shift(own) - page_shift(page_size)
-    ground = next_kernel.ground(options, own, regions)
+    kernel = machine.next_kernel(options, own, regions)
     if not shift:
-        return verdicts.judge(pfns, ground, after.handover)
+        return verdicts.judge(pfns, kernel, after.handover)
     frames = pfn_set(of_runs((first >> shift, last >> shift) for first, last in pfns))
     runs = Runs(pfns)
-    for first, last, ruling in verdicts.judge(frames, ground, after.handover).stretches():
+    for first, last, ruling in verdicts.judge(frames, kernel, after.handover).stretches():
         runs.add(first << shift, (last + 1 << shift) - 1, ruling)
     return runs
 

@@ -25,7 +25,7 @@ from hwpkho.encode.targets.list import ListTarget
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import read_list
-from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge import machine, verdicts, wrong_map
 from hwpkho.judge.options import ValidateOptions
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hwpkho.encode.targets.base import Target
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
     from hwpkho.memmap.view.regions import Regions
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
@@ -253,36 +253,36 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
     usual = not numbered(wish.kho).fdts and KEXEC_METADATA not in dict(subtrees)
     if wish.metadata and (_asked(wish) or usual):
         metadata = _metadata(wish, given.handover)
-    regions = next_kernel.memory(wish.judging, next_kernel.of_lists([given]))
+    regions = machine.memory(wish.judging, machine.of_lists([given]))
     usage.refuse(wish.judging.given, usage.with_map(usage.Facts(), regions))
-    next_kernel.must_fit(wish.judging, regions, [(given.handover, given.source)])
+    wrong_map.must_fit(wish.judging, regions, [(given.handover, given.source)])
     arch = _arch(given, wish, page_size, regions)
-    ground = next_kernel.ground(wish.judging, page_size, regions)
+    kernel = machine.next_kernel(wish.judging, page_size, regions, arch)
     if regions is not None and given.pfns:
-        runs = verdicts.judge(pfn_set(given.pfns), ground, None)
+        runs = verdicts.judge(pfn_set(given.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
             revision = wish.revision or default_revision(numbered(wish.kho))
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
         wish.flags, metadata, tuple(subtrees), wish.at,
-        _ram(wish, ground), wish.scratch,
+        _ram(wish, kernel), wish.scratch,
     )  # fmt: skip
 
 
-def _ram(wish: Wish, ground: Ground) -> tuple[tuple[int, int], ...]:
+def _ram(wish: Wish, kernel: NextKernel) -> tuple[tuple[int, int], ...]:
     """Return where pages may go: --ram, inside what the memory map gives to the page allocator.
 
     Raises UsageError where --ram or --scratch lie outside the map's RAM.
     """
-    frames, page_size = ground.frames, ground.page_size
+    frames, page_size = kernel.frames, kernel.page_size
     if frames is None:
         return wish.ram
     for what, spans in (("--ram", wish.ram), ("--scratch", wish.scratch)):
         for start, size in spans:
-            if ground.outside(start, max(size, 1)):
+            if kernel.outside(start, max(size, 1)):
                 raise UsageError(f"{what} 0x{start:x}:0x{size:x} lies outside the map's RAM")
-            if ground.in_gap(start, max(size, 1)):
+            if kernel.in_gap(start, max(size, 1)):
                 raise UsageError(
                     f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: nobody "
                     "can tell whether that is RAM"

@@ -15,7 +15,7 @@ from hwpkho.commands import encode, usage
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, read_list
-from hwpkho.judge import next_kernel, verdicts
+from hwpkho.judge import machine, verdicts, wrong_map
 from hwpkho.judge.result import Runs
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
     facts = usage.of_lists([*found, *unwanted])
     facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
     usage.refuse(how.given, facts)
-    machines = next_kernel.of_lists([*found, *unwanted])
+    machines = machine.of_lists([*found, *unwanted])
     size = options.page_size or min(x.page_size for x in (*found, *unwanted))
     notes = [note for x in (*found, *unwanted) for note in x.notes]
     notes += [
@@ -171,9 +171,9 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
     duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
     pfns -= union(x.converted(size).pfns for x in unwanted)
     excluded = before - pfns.pages()
-    regions = next_kernel.memory(how, machines)
+    regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
-    next_kernel.must_fit(how, regions, ((x.handover, x.source) for x in found))
+    wrong_map.must_fit(how, regions, ((x.handover, x.source) for x in found))
     pfns, not_replaying, left_out = _by_map(pfns, size, options, regions)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
@@ -214,7 +214,7 @@ def _by_map(
     """
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
-    judged = verdicts.judge(pfns, next_kernel.ground(options.judging, page_size, regions), None)
+    judged = verdicts.judge(pfns, machine.next_kernel(options.judging, page_size, regions), None)
     not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
         if ruling.verdict == "replays":

@@ -12,7 +12,7 @@ from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, doubts, pick, read_case
-from hwpkho.judge import limits, next_kernel, replayed, verdicts, wrong_map
+from hwpkho.judge import limits, machine, replayed, verdicts, wrong_map
 from hwpkho.judge import outcome as outcomes
 from hwpkho.judge.accept import Acceptance, apply, with_stale
 from hwpkho.judge.options import ValidateOptions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hwpkho.handover.model import Handover
     from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
     from hwpkho.judge.result import Outcome
     from hwpkho.memmap.view.regions import Regions
 
@@ -47,8 +47,8 @@ def of_case(case: Case, options: ValidateOptions) -> Validation:
     """
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)
-    machines = next_kernel.of_case(case, options.case.page_size)
-    regions = next_kernel.memory(options, machines)
+    machines = machine.of_case(case, options.case.page_size)
+    regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
     return judge(case, options, regions)
 
@@ -58,20 +58,22 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if case.pages is not None:
         size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None
-        ground = next_kernel.ground(options, size or DEFAULT_PAGE_SIZE, regions)
+        kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
         findings: list[Finding] = []
         rests = (
             [f"page size {DEFAULT_PAGE_SIZE}, taken because a bare list does not tell"]
             if assumed
             else []
         )
-        return _finish(case, options, ground, None, None, case.pages.pfns, findings, rests)
+        return _finish(case, options, kernel, None, None, case.pages.pfns, findings, rests)
     handover = pick(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
-    wrong = next_kernel.misfit(handover, page_size, regions, case.source)
-    ground = next_kernel.ground(options, page_size, None if wrong else regions, handover.arch)
-    decision = outcomes.judge(handover, ground)
-    doubted = next_kernel.rests_on_map(handover, ground, case.source)
+    kernel = machine.next_kernel(options, page_size, regions, handover.arch)
+    wrong = wrong_map.misfit(handover, kernel, case.source)
+    if wrong:
+        kernel = machine.next_kernel(options, page_size, None, handover.arch)
+    decision = outcomes.judge(handover, kernel)
+    doubted = wrong_map.decides_alone(handover, kernel, case.source)
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
         findings.append(decision.finding)
@@ -80,14 +82,14 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if wrong:
-        findings.insert(0, wrong_map.as_finding(wrong, next_kernel.files(options)))
-        rests.append(f"no memory map: {next_kernel.files(options)} was set aside")
+        findings.insert(0, wrong_map.as_finding(wrong, machine.files(options)))
+        rests.append(f"no memory map: {machine.files(options)} was set aside")
     if doubted:
-        findings.insert(0, wrong_map.decides(doubted, next_kernel.files(options)))
+        findings.insert(0, wrong_map.decides(doubted, machine.files(options)))
     if handover.page_size is None:
-        rests.append(f"page size {ground.page_size}, taken because the input does not tell")
+        rests.append(f"page size {kernel.page_size}, taken because the input does not tell")
     pfns = Listing(listed or ())
-    judged = _finish(case, options, ground, handover, decision.outcome, pfns, findings, rests)
+    judged = _finish(case, options, kernel, handover, decision.outcome, pfns, findings, rests)
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
@@ -100,7 +102,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
 def _finish(
     case: Case,
     options: ValidateOptions,
-    ground: Ground,
+    kernel: NextKernel,
     handover: Handover | None,
     outcome: Outcome | None,
     pfns: Listing,
@@ -110,9 +112,9 @@ def _finish(
     poisoned = handover.hwpoison if handover else None
     unread = poisoned is not None and poisoned.pfns is None
     listed = pfn_set(pfns)
-    runs = verdicts.judge(listed, ground, handover)
+    runs = verdicts.judge(listed, kernel, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
-    findings += verdicts.findings(runs, registry(), ground.page_size)
+    findings += verdicts.findings(runs, registry(), kernel.page_size)
     if handover is not None and outcome == "replay":
         published = replayed.publishes(handover, runs)
         if published is not None:
@@ -120,34 +122,34 @@ def _finish(
             findings += [published.finding] if published.finding else []
             if outcome == "crash" and pfns and wrong_map.captured(case.source):
                 why = "all PFNs of the list lie outside its memory"
-                findings.insert(0, wrong_map.decides(why, next_kernel.files(options)))
-    low = replayed.unsure(runs, ground, handover) if outcome in ("replay", None) else None
+                findings.insert(0, wrong_map.decides(why, machine.files(options)))
+    low = replayed.unsure(runs, kernel, handover) if outcome in ("replay", None) else None
     if low is not None:
         findings.append(replayed.as_finding(low))
     findings += verdicts.duplicates(len(pfns), distinct)
-    findings += limits.judge(listed, options.limits, ground, unread=unread)
-    regions = ground.regions
+    findings += limits.judge(listed, options.limits, kernel, unread=unread)
+    regions = kernel.memory
     if regions is not None:
-        findings += wrong_map.beyond(runs, ground)
+        findings += wrong_map.beyond(runs, kernel)
     elif not options.memmaps:
         findings.append(
             finding(list_codes.NO_MEMMAP, "no --memmap: the structure alone was judged")
         )
     findings += [
         Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
-        for p in ground.problems
+        for p in kernel.problems
     ]
     if regions is not None:
         taken = ", taken because nothing tells" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:
-        rests.append(f"the next kernel speaks kho-v{ground.consumer}")
+        rests.append(f"the next kernel speaks {kernel.version.compatible}")
     arch = regions.arch if regions else (handover.arch if handover else options.case.arch)
     findings.sort(key=lambda f: SEVERITIES.index(f.severity))
-    frames = ground.frames
+    frames = kernel.frames
     return Validation(
         case.name,
-        ground.page_size,
+        kernel.page_size,
         arch,
         outcome,
         distinct,

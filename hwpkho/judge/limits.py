@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Limits:
 
 
 def judge(
-    pfns: PfnSet, limits: Limits, ground: Ground, *, unread: bool = False
+    pfns: PfnSet, limits: Limits, kernel: NextKernel, *, unread: bool = False
 ) -> Iterator[Finding]:
     """Yield what exceeds the limits, and which cannot be checked.
 
@@ -55,10 +55,10 @@ def judge(
             f"{pages} distinct PFN{'s' * (pages != 1)}, --max-pages allows {limits.pages}",
         )
     if limits.fraction is not None:
-        ram = ground.ram_pages()
+        ram = kernel.ram_pages()
         if not ram:
             yield finding(codes.SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
-        elif pages > limits.fraction * ram and ground.gaps:
+        elif pages > limits.fraction * ram and kernel.gaps:
             message = (
                 "--max-fraction: lines of the map are lost: how much RAM there is is not known"
             )
@@ -70,7 +70,7 @@ def judge(
                 f"allows {limits.fraction:.4%}",
             )
     if limits.per_gib is not None:
-        yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(ground.page_size))
+        yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(kernel.page_size))
 
 
 def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:

@@ -1,193 +1,181 @@
-"""The next kernel that a call asks about: the memory maps, held against what the inputs tell.
-
-Every command that takes a handover or a list, and a map, gets its view of memory here, so that a
-map of another architecture, or of another machine, is noticed in all of them alike.
-"""
+"""What a handover is judged against: the next kernel, and the memory that it will have."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from hwpkho.abi.kho import DEFAULT, Version
 from hwpkho.base import arch as arches
-from hwpkho.base.escape import printable
-from hwpkho.errors import InputError
-from hwpkho.judge import outcome as outcomes
-from hwpkho.judge import wrong_map
-from hwpkho.judge.ground import Ground
+from hwpkho.base.addresses import page_shift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from hwpkho.handover.model import Handover
-    from hwpkho.images.base import Source
-    from hwpkho.inputs.case import Case
-    from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.options import ValidateOptions
-    from hwpkho.memmap.model import MemoryMap
-    from hwpkho.memmap.view.regions import Regions
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.cmdline import Cmdline
+    from hwpkho.memmap.view.regions import Frames, Regions
 
 
-class Machine(NamedTuple):
-    """What one input tells of its machine.
+#: First and last frames of runs, ascending.
+_Frames = tuple["array[int]", "array[int]"]
+
+
+@dataclass(slots=True)
+class NextKernel:
+    """The next kernel as far as it is known.
 
     Attributes:
-        name: The input, printable.
-        arch: None where it does not tell.
-        page_size: Bytes, None where it does not tell.
-        handover: Whether it is one. A bare list was counted on its machine, but may be meant for
-            any: it contradicts nothing.
+        page_size: Bytes.
+        version: KHO version that it speaks.
+        arch: A name of ``ARCHES``, None where nothing tells.
+        cmdline: Its command line, None where that is not known.
+        memory: What its memory is, None where no map was given.
+        frames: Its memory in page frames, None likewise.
     """
 
-    name: str
+    page_size: int
+    version: Version = DEFAULT
     arch: str | None = None
-    page_size: int | None = None
-    handover: bool = True
+    cmdline: Cmdline | None = None
+    memory: Regions | None = None
+    frames: Frames | None = field(init=False, default=None)
+    _ram: _Frames = field(init=False, repr=False)
+    _possible: _Frames = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._ram = self._possible = array("Q"), array("Q")
+        if self.memory is None:
+            return
+        self.frames = self.memory.frames(self.page_size)
+        self._ram = _of_kinds(self.frames, ("ram", "in-use"))
+        self._possible = _of_kinds(self.frames, ("ram", "in-use", "unknown"))
 
     @property
-    def told_arch(self) -> str | None:
-        """The architecture, also where only one has pages of this size."""
-        only = arches.by_page_size(self.page_size)
-        return self.arch or (only.name if only else None)
+    def problems(self) -> Sequence[Problem]:
+        """What is odd about its memory and command line."""
+        if self.memory is not None:
+            return self.memory.problems
+        return self.cmdline.problems if self.cmdline else ()
+
+    @property
+    def early_pages(self) -> int:
+        """How many pages early_memremap() maps at most."""
+        return arches.pages(self.arch, self.page_size).early_pages
+
+    @property
+    def early_scratch(self) -> int:
+        """Bytes of scratch that are too few whatever else its memory is."""
+        return arches.pages(self.arch, self.page_size).early_scratch
+
+    @property
+    def whole_pages(self) -> bool:
+        """Whether memory that ends inside a page is not mapped there; False if not known."""
+        arch = arches.known(self.arch)
+        return arch is not None and arch.whole_pages
+
+    def removes(self, phys: int) -> bool:
+        """Tell whether it removes memory at ``phys`` before it uses any of it."""
+        return arches.removes(phys, self.arch)
+
+    def without_cmdline(self) -> NextKernel:
+        """Return the kernel on the machine as it is: no command line has changed its memory."""
+        memory = self.memory and (self.memory.before or self.memory)
+        return replace(self, cmdline=None, memory=memory)
+
+    def without_memory(self) -> NextKernel:
+        """Return the kernel of which only the handover tells."""
+        return replace(self, cmdline=None, memory=None)
+
+    @property
+    def gaps(self) -> bool:
+        """Whether lines of the map are lost, so that more than is known may be RAM."""
+        return self.frames is not None and "unknown" in self.frames.kind
+
+    @property
+    def kho_off(self) -> bool:
+        """Whether the next kernel is told to ignore any handover (kho=off)."""
+        return self.cmdline is not None and self.cmdline.kho is False
+
+    def ram(self) -> Iterator[tuple[int, int]]:
+        """Yield the frames that are RAM, those in use included: first and last, ascending."""
+        return zip(*self._ram, strict=True)
+
+    def ram_pages(self) -> int:
+        """Return how many frames are RAM, those in use included."""
+        return sum(b - a + 1 for a, b in zip(*self._ram, strict=True))
+
+    def possible_pages(self) -> int:
+        """Return how many frames may be RAM: also those of which the map's lines are lost."""
+        return sum(b - a + 1 for a, b in zip(*self._possible, strict=True))
+
+    def page_structs(self) -> int:
+        """Return how many bytes of struct page the next kernel allocates before all else.
+
+        0 where that is not known: without a map.
+        """
+        row = self.memory and arches.known(self.memory.arch)
+        return (row.page_struct if row else 0) * sum(b - a + 1 for a, b in self.section_holes())
+
+    def outside(self, phys: int, size: int = 1) -> bool:
+        """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM.
+
+        Nothing is known of memory in a gap of the map.
+        """
+        return self.frames is not None and not self._within(self._possible, phys, size)
+
+    def in_gap(self, phys: int, size: int = 1) -> bool:
+        """Tell whether the map has lost lines about some of ``size`` bytes from ``phys``."""
+        return not self.outside(phys, size) and not self._within(self._ram, phys, size)
+
+    def _within(self, frames: _Frames, phys: int, size: int) -> bool:
+        shift = page_shift(self.page_size)
+        first, last = frames
+        i = bisect_right(first, phys >> shift) - 1
+        return i >= 0 and (phys + size - 1) >> shift <= last[i]
+
+    def parts(self, bits: int) -> Iterator[int]:
+        """Yield the starts of the naturally aligned ``1 << bits`` bytes that may hold RAM."""
+        step, following = bits - page_shift(self.page_size), 0
+        for a, b in zip(*self._possible, strict=True):
+            for part in range(max(a >> step, following), (b >> step) + 1):
+                yield part << bits
+            following = (b >> step) + 1
+
+    def section_holes(self, *, possible: bool = False) -> Iterator[tuple[int, int]]:
+        """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
+
+        Every frame of such a section has a struct page, RAM or not. ``possible``: also of those
+        in which the map has lost lines.
+        """
+        if self.memory is None:
+            return
+        bits = arches.pages(self.memory.arch, self.page_size).section_bits
+        pages = bits - page_shift(self.page_size)
+        start = end = -1
+        for a, b in zip(*(self._possible if possible else self._ram), strict=True):
+            low, high = a >> pages << pages, ((b >> pages) + 1 << pages) - 1
+            if low > end + 1:
+                if end >= 0:
+                    yield start, end
+                start, end = low, high
+            else:
+                end = max(end, high)
+        if end >= 0:
+            yield start, end
 
 
-def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
-    """Return what a case's handovers, or its plain list, tell of the machine.
-
-    ``page_size`` is what the user says it is, bytes.
-    """
-    plain = case.pages
-    if plain is not None:
-        return [Machine(case.name, plain.arch, plain.page_size or page_size, handover=False)]
-    return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
-
-
-def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
-    """Return what cases tell that were read as lists."""
-    return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
-
-
-def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
-    """Read and resolve the memory maps, None where none was given.
-
-    Raises InputError where a map is of another architecture than one of ``machines``, or cannot
-    be read; UsageError for an unknown map or boot, and for a command line that the kernel refuses.
-    """
-    if not options.memmaps:
-        return None
-    from hwpkho.memmap import read_memmap  # a map costs a third of the start-up: only on demand
-    from hwpkho.memmap.view.regions import resolve
-
-    told = next((m.told_arch for m in machines if m.told_arch), None)
-    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
-    _same_arch(memmap, machines)
-    if memmap.arch_from == "default" and told is not None:
-        memmap = replace(memmap, arch=told, arch_from="option")
-    boot = memmap.maps[0].boot if memmap.maps else None
-
-    def view(next_cmdline: str | None) -> Regions:
-        return resolve(
-            memmap,
-            map_name=options.map_name,
-            boot=boot,
-            iomem_of=options.iomem_of,
-            next_cmdline=next_cmdline,
-        )
-
-    regions = view(options.next_cmdline)
-    before = None if options.next_cmdline is None else view(None)
-    # A cut or doubtful map makes the verdicts doubtful.
-    problems = (*memmap.problems, *regions.problems)
-    return replace(regions, problems=problems, before=before)
-
-
-def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
-    """InputError where the map tells another architecture than a machine, or one than another."""
-    shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
-    first: Machine | None = None
-    for m in machines:
-        if m.told_arch is None or not (m.handover or m.arch):
+def _of_kinds(frames: Frames, kinds: Collection[str]) -> _Frames:
+    """Return the runs of frames of some kinds, neighbours joined."""
+    first, last = array("Q"), array("Q")
+    for a, b, kind in zip(frames.first, frames.last, frames.kind, strict=True):
+        if kind not in kinds:
             continue
-        pages = "" if m.arch else f" (pages of {m.page_size} bytes)"
-        if arch is not None and m.told_arch != arch:
-            raise InputError(
-                f"{m.name} is of {m.told_arch}{pages}, the memory map {shown} is of "
-                f"{printable(arch)}: not one machine"
-            )
-        if first is not None and m.told_arch != first.told_arch:
-            raise InputError(
-                f"{first.name} is of {first.told_arch}, {m.name} of {m.told_arch}: {shown} cannot "
-                "be the memory map of both"
-            )
-        first = first or m
-        row = arches.known(arch)
-        if row is not None and not row.has_pages(m.page_size):
-            raise InputError(
-                f"{m.name} has pages of {m.page_size} bytes, the memory map {shown} is of {arch}, "
-                f"which has {row.page_sizes()}"
-            )
-
-
-def ground(
-    options: ValidateOptions, page_size: int, regions: Regions | None, arch: str | None = None
-) -> Ground:
-    """Return the next kernel as far as it is known; ``arch`` is what the handover tells.
-
-    Its command line counts without a map, too. Raises UsageError for one that it would refuse.
-    """
-    consumer = options.consumer
-    if regions is not None:
-        return Ground(page_size, consumer, regions, regions.kho, regions.problems)
-    if options.next_cmdline is None:
-        return Ground(page_size, consumer)
-    from hwpkho.memmap import cmdline
-
-    line = cmdline.parse(options.next_cmdline, options.case.arch or arch)
-    line.note_unapplied()
-    return Ground(page_size, consumer, None, line.kho, tuple(line.problems))
-
-
-def files(options: ValidateOptions) -> str:
-    """Return the names of the memory maps, printable."""
-    return printable(" + ".join(options.memmaps))
-
-
-def misfit(
-    handover: Handover, page_size: int, regions: Regions | None, source: Source | None
-) -> str | None:
-    """Say why the maps cannot be of the handover's machine, None where they can."""
-    if regions is None:
-        return None
-    return wrong_map.judge(handover, Ground(page_size, regions=regions.before or regions), source)
-
-
-def rests_on_map(handover: Handover, ground: Ground, source: Source | None) -> str | None:
-    """Say what of a captured handover the map alone makes fatal, None where it does not.
-
-    What the next command line makes fatal is the user's, not the map's.
-    """
-    regions = ground.regions
-    if regions is None or not wrong_map.captured(source):
-        return None
-    machine = Ground(ground.page_size, ground.consumer, regions.before or regions)
-    by_map = outcomes.judge(handover, machine)
-    alone = outcomes.judge(handover, Ground(ground.page_size, ground.consumer))
-    if by_map.finding is None or by_map.outcome == alone.outcome:
-        return None
-    return by_map.finding.message if by_map.outcome in wrong_map.FATAL else None
-
-
-def must_fit(
-    options: ValidateOptions,
-    regions: Regions | None,
-    handovers: Iterable[tuple[Handover | None, Source | None]],
-) -> None:
-    """Raise InputError where the maps cannot be of the machine of one of the handovers."""
-    if regions is None:
-        return
-    for handover, source in handovers:
-        if handover is None or handover.page_size is None:
-            continue
-        why = misfit(handover, handover.page_size, regions, source)
-        if why is not None:
-            raise InputError(f"{files(options)}: {why}: is this the right memory map? (HP566)")
+        if last and last[-1] + 1 == a:
+            last[-1] = b
+        else:
+            first.append(a)
+            last.append(b)
+    return first, last

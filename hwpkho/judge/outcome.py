@@ -26,35 +26,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
 
 #: Bytes of a blob's version, which every consumer of the struct revision reads first.
 _VERSION = 4
 
 
-def judge(handover: Handover, ground: Ground) -> Decision:
+def judge(handover: Handover, kernel: NextKernel) -> Decision:
     """Return what the next kernel does with the handover as a whole."""
     for rule in RULES:
-        decision = rule(handover, ground)
+        decision = rule(handover, kernel)
         if decision is not None:
             return decision
     return Decision("replay")
 
 
-def _off(_: Handover, ground: Ground) -> Decision | None:
-    if not ground.kho_off:
+def _off(_: Handover, kernel: NextKernel) -> Decision | None:
+    if not kernel.kho_off:
         return None
     message = "the next kernel is booted with kho=off and ignores any handover"
     return Decision("absent", finding(root_codes.OLDER_CONSUMER, message))
 
 
-def _root(h: Handover, ground: Ground) -> Decision | None:
+def _root(h: Handover, kernel: NextKernel) -> Decision | None:
     if h.root_unread == "damaged":
         return Decision("refused")  # whatever a copy of it says
     if h.root is None or h.root.fdt is None:
         return Decision("refused" if h.root_unread else None)
     if h.root.phys is not None and h.root.size is not None:
-        why = scratch.unmapped(h, ground, h.root.phys, h.root.size)
+        why = scratch.unmapped(kernel, h.root.phys, h.root.size)
         if why:
             message = f"the root FDT as it is handed over: {why}"
             found = finding(root_codes.ROOT_ABSENT, message, phys=h.root.phys)
@@ -63,32 +63,32 @@ def _root(h: Handover, ground: Ground) -> Decision | None:
     return Decision("refused") if misplaced else None
 
 
-def _version(h: Handover, ground: Ground) -> Decision | None:
+def _version(h: Handover, kernel: NextKernel) -> Decision | None:
     fdt = h.root.fdt if h.root else None
     if fdt is None:
         return None
-    speaks = f"kho-v{ground.consumer}"
+    speaks = kernel.version.compatible
     if speaks in fdt.compatible:
         return None
     shown = h.root.compatible if h.root and h.root.compatible else "no compatible"
     phys = h.root.phys if h.root else None
-    if fdt.version and ground.consumer < fdt.version.number:
+    if fdt.version and kernel.version.number < fdt.version.number:
         message = f"the next kernel speaks {speaks}, older than the handover's {shown}"
         return Decision("absent", finding(root_codes.OLDER_CONSUMER, message, phys=phys))
     message = f"the next kernel speaks {speaks}, the handover says {shown}"
     return Decision("refused", finding(root_codes.OTHER_VERSION, message, phys=phys))
 
 
-def _tracker_address(h: Handover, _: Ground) -> Decision | None:
+def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
     fdt = h.root.fdt if h.root else None
     return Decision("refused") if fdt and fdt.memory_map_defect else None
 
 
-def _tracker(h: Handover, ground: Ground) -> Decision | None:
+def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
     walk = h.walk
     if walk is None or spent(h):
         return None
-    outside = next((phys for phys in walk.absent if ground.outside(phys)), None)
+    outside = next((phys for phys in walk.absent if kernel.outside(phys)), None)
     if outside is not None:
         message = f"tracker node 0x{outside:x} lies outside RAM"
         code = tracker_codes.WRONG_TREE if walk.odd else tracker_codes.NODE_OUTSIDE
@@ -98,41 +98,41 @@ def _tracker(h: Handover, ground: Ground) -> Decision | None:
         known = h.tracker != "gone"  # then decode calls it damaged as well
         found = finding(tracker_codes.WRONG_TREE, defect.message, phys=defect.phys)
         return Decision("crash", None if known else found)
-    return _blocks(h, ground)
+    return _blocks(h, kernel)
 
 
-def _blocks(h: Handover, ground: Ground) -> Decision | None:
+def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
     """Every preserved block must begin at a struct page: the kernel writes into it."""
-    if h.walk is None or ground.frames is None:
+    if h.walk is None or kernel.frames is None:
         return None
-    preserved, structs = h.walk.preserved, list(ground.section_holes(possible=True))
+    preserved, structs = h.walk.preserved, list(kernel.section_holes(possible=True))
     for first, end, order in preserved.spans():
-        if not ground.outside(first, end - first):
+        if not kernel.outside(first, end - first):
             continue
         outside = preserved.outside(first, order, structs)
         if outside is not None:
             phys = outside[0]
             message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
             return Decision("crash", finding(tracker_codes.BLOCK_OUTSIDE, message, phys=phys))
-    if preserved.pages >= ground.possible_pages():
+    if preserved.pages >= kernel.possible_pages():
         message = "the preserved blocks leave the next kernel no RAM"
         return Decision("crash", finding(tracker_codes.NO_RAM, message))
     return None
 
 
-def _metadata(h: Handover, ground: Ground) -> Decision | None:
+def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
     """kho_in_kexec_metadata() reads what the subtree points to, wherever that is."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(roots.KEXEC_METADATA) if fdt else None
     if ref is None or ref.defect or ref.phys is None or ref.size is None or ref.size < 4:
         return None
-    if not ground.outside(linear(ref.phys, h.arch)):
+    if not kernel.outside(linear(ref.phys, h.arch)):
         return None
     message = f"kexec-metadata at 0x{ref.phys:x} lies outside RAM"
     return Decision("crash", finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys))
 
 
-def _subtree(h: Handover, ground: Ground) -> Decision | None:
+def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(roots.HWPOISON) if fdt else None
     if ref is None:
@@ -145,7 +145,7 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
         message = f"hwpoison: {ref.defect}"
         at = h.root.phys if h.root else None
         return Decision("dropped", finding(root_codes.SUBTREE_REFUSED, message, phys=at))
-    if ref.phys is not None and ground.outside(linear(ref.phys, h.arch)):
+    if ref.phys is not None and kernel.outside(linear(ref.phys, h.arch)):
         if ref.size is not None and ref.size < _VERSION:
             # Too short for the struct revision, which looks at the size first.
             message = f"the hwpoison blob has {ref.size} bytes"
@@ -154,17 +154,17 @@ def _subtree(h: Handover, ground: Ground) -> Decision | None:
         known = h.hwpoison is not None and h.hwpoison.state == "nowhere"
         found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
         return Decision("crash", None if known else found)
-    return _unread_blob(h, ground)
+    return _unread_blob(h, kernel)
 
 
-def _unread_blob(h: Handover, ground: Ground) -> Decision | None:
+def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
     """Judge a blob that the image lacks by where it is."""
     w = h.hwpoison
     if w is None or w.phys is None or w.state not in ("absent", "nowhere"):
         return None
-    if ground.frames is None and w.state == "nowhere":
+    if kernel.frames is None and w.state == "nowhere":
         return Decision("crash")
-    if h.walk is None or h.walk.absent or ground.frames is None:
+    if h.walk is None or h.walk.absent or kernel.frames is None:
         return Decision(None)
     if h.walk.preserved.block_around(w.phys):
         return Decision(None)
@@ -173,26 +173,26 @@ def _unread_blob(h: Handover, ground: Ground) -> Decision | None:
     return Decision("dropped", finding(tracker_codes.UNMARKED, message, phys=w.phys))
 
 
-def _blob(h: Handover, _: Ground) -> Decision | None:
+def _blob(h: Handover, _: NextKernel) -> Decision | None:
     if h.hwpoison is None or h.hwpoison.blob is not None:
         return None
     return Decision("dropped" if h.hwpoison.state == "malformed" else None)
 
 
-def _reach(h: Handover, _: Ground) -> Decision | None:
+def _reach(h: Handover, _: NextKernel) -> Decision | None:
     """Without its memory, or consumed, the list cannot be judged any further."""
     told = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
     return None if told else Decision(None)
 
 
-def _area(h: Handover, ground: Ground) -> Decision | None:
+def _area(h: Handover, kernel: NextKernel) -> Decision | None:
     w = h.hwpoison
     if w is None or w.blob is None or w.chain is None:
         return None
     chain, v = w.chain, w.blob.vmalloc
     last = [chain.at] if chain.at is not None and chain.end in ("nowhere", "absent") else []
     for phys in (*(w.chunks or ()), *last):
-        if ground.outside(phys):
+        if kernel.outside(phys):
             message = f"chunk 0x{phys:x} lies outside RAM"
             return Decision("crash", finding(blob_codes.CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
@@ -209,10 +209,10 @@ def _area(h: Handover, ground: Ground) -> Decision | None:
     return None
 
 
-def _marked(h: Handover, ground: Ground) -> Decision | None:
+def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
     if spent(h):
         return None
-    if scratch.overwritten(h, ground):
+    if scratch.overwritten(h, kernel):
         return Decision("dropped")
     if h.unmarked:
         # A tracker that the image holds in part may mark it all the same.
@@ -221,23 +221,23 @@ def _marked(h: Handover, ground: Ground) -> Decision | None:
         message = "the tracker marks nothing of this handover: what stands there then is chance"
         return Decision("dropped", finding(tracker_codes.UNMARKED, message))
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
-        if ground.outside(phys):
+        if kernel.outside(phys):
             message = f"array page 0x{phys:x} lies outside RAM"
             return Decision("dropped", finding(blob_codes.ARRAY_OUTSIDE, message, phys=phys))
     return None
 
 
-def _count(h: Handover, ground: Ground) -> Decision | None:
-    beyond = h.hwpoison is not None and h.hwpoison.beyond(ground.page_size)
+def _count(h: Handover, kernel: NextKernel) -> Decision | None:
+    beyond = h.hwpoison is not None and h.hwpoison.beyond(kernel.page_size)
     return Decision("crash") if beyond else None
 
 
-def _tracker_seen(h: Handover, _: Ground) -> Decision | None:
+def _tracker_seen(h: Handover, _: NextKernel) -> Decision | None:
     """A tracker that the image holds in part leaves open what the rest of it does."""
     return Decision(None) if h.walk is not None and h.walk.absent and not spent(h) else None
 
 
-RULES: tuple[Callable[[Handover, Ground], Decision | None], ...] = (
+RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
     _off,
     _root,
     _version,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
     from hwpkho.judge.result import Finding, Runs
 
 #: Early boot was seen to hold pages in so much of the lowest RAM outside scratch, bytes: of 2,500
@@ -56,9 +56,9 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
     return Decision("replay", finding(blob_codes.EMPTY, why) if w.pfns else None)
 
 
-def unsure(runs: Runs, ground: Ground, handover: Handover | None) -> Unsure | None:
+def unsure(runs: Runs, kernel: NextKernel, handover: Handover | None) -> Unsure | None:
     """Return the PFNs that replay in the lowest RAM outside scratch, None for none of them."""
-    limit = _limit(ground, (handover and handover.scratch and handover.scratch.areas) or ())
+    limit = _limit(kernel, (handover and handover.scratch and handover.scratch.areas) or ())
     found: Unsure | None = None
     for start, end, ruling in runs.stretches():
         if start > limit:
@@ -73,12 +73,12 @@ def unsure(runs: Runs, ground: Ground, handover: Handover | None) -> Unsure | No
     return found
 
 
-def _limit(ground: Ground, scratch: tuple[tuple[int, int], ...]) -> int:
+def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
     """Return the last frame of the lowest RAM, scratch not counted; -1 without a map."""
-    shift = page_shift(ground.page_size)
+    shift = page_shift(kernel.page_size)
     left, limit = EARLY_BOOT >> shift, -1
     areas = sorted((a >> shift, (a + n - 1) >> shift) for a, n in scratch if n)
-    for first, last in _without(ground.ram(), areas):
+    for first, last in _without(kernel.ram(), areas):
         limit = min(last, first + left - 1)
         left -= limit - first + 1
         if not left:

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from hwpkho.base import arch as arches
 from hwpkho.base.addresses import PHYS_END, align_down, align_up, union_of
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.judge.decision import Decision
@@ -19,7 +18,7 @@ from hwpkho.judge.result import finding
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
 
 #: kho_extend_scratch() looks at RAM by the GiB.
 _GIB_BITS = 30
@@ -31,17 +30,17 @@ _EARLY_BOOT = 8 << 20
 _EARLIEST = 1 << 20
 
 
-def unmapped(h: Handover, ground: Ground, phys: int, size: int) -> str | None:
+def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
     """Say why early_memremap() gives no such range, None where it does (mm/early_ioremap.c)."""
     if not 0 < size <= PHYS_END - phys:
         return f"{size} bytes at 0x{phys:x} are no range of memory"
-    end = align_up(phys + size, ground.page_size)
-    pages = (end - align_down(phys, ground.page_size)) // ground.page_size
-    most = arches.pages(h.arch, ground.page_size).early_pages
+    end = align_up(phys + size, kernel.page_size)
+    pages = (end - align_down(phys, kernel.page_size)) // kernel.page_size
+    most = kernel.early_pages
     return f"early boot maps {most} pages at most, not {size} bytes" if pages > most else None
 
 
-def judge(h: Handover, ground: Ground) -> Decision | None:
+def judge(h: Handover, kernel: NextKernel) -> Decision | None:
     """Judge what is handed over as scratch; None where nothing is wrong with it."""
     scratch = h.scratch
     if scratch is None:
@@ -50,31 +49,30 @@ def judge(h: Handover, ground: Ground) -> Decision | None:
         message = "no scratch is handed over: the next kernel ignores the handover"
         return Decision("refused", finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array))
     if scratch.length is not None and scratch.array is not None:
-        why = unmapped(h, ground, scratch.array, scratch.length)
+        why = unmapped(kernel, scratch.array, scratch.length)
         if why:
             message = f"the scratch array: {why}"
             found = finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array)
             return Decision("refused", found)
     if scratch.length is not None and scratch.length < 16:
         return Decision("crash")
-    if scratch.array is not None and ground.outside(scratch.array):
+    if scratch.array is not None and kernel.outside(scratch.array):
         message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
         code = tracker_codes.SCRATCH_OUTSIDE
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
-        if size and not arches.removes(start, h.arch) and ground.outside(start, size):
+        if size and not kernel.removes(start) and kernel.outside(start, size):
             message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
             code = tracker_codes.SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
     ends = (sum(area) for area in scratch.areas or ())
-    top = max((end for end in ends if not arches.removes(end, h.arch)), default=0)
-    arch = arches.known(h.arch)
-    if arch is not None and arch.whole_pages and top % ground.page_size:
+    top = max((end for end in ends if not kernel.removes(end)), default=0)
+    if kernel.whole_pages and top % kernel.page_size:
         # Early boot allocates there first, and map_mem() maps whole pages only.
         message = f"the highest scratch area ends at 0x{top:x}, inside a page"
         return Decision("crash", finding(tracker_codes.SCRATCH_BAD, message, phys=scratch.array))
     if scratch.areas:
-        total, needed = sum(size for _, size in scratch.areas), _needed(h, ground)
+        total, needed = sum(size for _, size in scratch.areas), _needed(h, kernel)
         if total <= needed:
             message = f"{total} bytes of scratch are too few: early boot takes more than {needed}"
             code = tracker_codes.SCRATCH_SMALL
@@ -82,15 +80,15 @@ def judge(h: Handover, ground: Ground) -> Decision | None:
     return None
 
 
-def _needed(h: Handover, ground: Ground) -> int:
+def _needed(h: Handover, kernel: NextKernel) -> int:
     """Return how many bytes of scratch are known to be too few, 0 without a map."""
-    if ground.frames is None:
+    if kernel.frames is None:
         return 0
-    first = arches.pages(h.arch, ground.page_size).early_scratch
-    return first if _extends(h, ground) else first + ground.page_structs()
+    first = kernel.early_scratch
+    return first if _extends(h, kernel) else first + kernel.page_structs()
 
 
-def _extends(h: Handover, ground: Ground) -> bool:
+def _extends(h: Handover, kernel: NextKernel) -> bool:
     """Whether some GiB of RAM holds nothing of the tracker: it serves as scratch, too.
 
     kho_extend_scratch() of 7.3; what it allocates itself is little.
@@ -98,19 +96,19 @@ def _extends(h: Handover, ground: Ground) -> bool:
     if h.walk is None:
         return False
     nodes = {node >> _GIB_BITS for node in h.walk.nodes}
-    parts = islice(ground.parts(_GIB_BITS), _MAX_PARTS)
+    parts = islice(kernel.parts(_GIB_BITS), _MAX_PARTS)
     without = (start for start in parts if start >> _GIB_BITS not in nodes)
     return any(True for _ in h.walk.preserved.without_blocks(without, 1 << _GIB_BITS))
 
 
-def overwritten(h: Handover, ground: Ground) -> bool:
+def overwritten(h: Handover, kernel: NextKernel) -> bool:
     """Whether a page of the handover lies where early boot allocates: at the end of scratch."""
     if not h.in_scratch:
         return False
-    if ground.frames is None:
+    if kernel.frames is None:
         return True
     w, root = h.hwpoison, h.root
-    taken = _EARLIEST if _extends(h, ground) else ground.page_structs() + _EARLY_BOOT
+    taken = _EARLIEST if _extends(h, kernel) else kernel.page_structs() + _EARLY_BOOT
     own = [root.phys if root else None, w.phys if w else None]
     pages = chain(own, (w and w.chunks) or (), (w and w.pages) or ())
     areas = (h.scratch and h.scratch.areas) or ()

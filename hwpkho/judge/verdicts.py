@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Code
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 _BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {
@@ -47,19 +47,19 @@ class Layer(NamedTuple):
     ruling: Ruling
 
 
-def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
+def judge(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> Runs:
     """Return ``pfns``, cut where the ruling changes, with their rulings.
 
     Without a memory map every verdict is None.
     """
     runs = Runs(pfns)
-    if ground.frames is None:
+    if kernel.frames is None:
         runs.add(0, PFN_MAX, _UNJUDGED)
         return runs
-    layers = list(_map_layers(ground, pfns))
+    layers = list(_map_layers(kernel, pfns))
     if handover is not None:
-        layers += _handover_layers(handover, ground.page_size)
-        layers += _preserved_layers(handover, pfns, ground.page_size)
+        layers += _handover_layers(handover, kernel.page_size)
+        layers += _preserved_layers(handover, pfns, kernel.page_size)
     at = pfns.following(0)
     for first, last, ruling in _flatten(layers):
         if at is None:
@@ -73,9 +73,9 @@ def judge(pfns: PfnSet, ground: Ground, handover: Handover | None) -> Runs:
     return runs
 
 
-def _map_layers(ground: Ground, pfns: PfnSet) -> Iterator[Layer]:
+def _map_layers(kernel: NextKernel, pfns: PfnSet) -> Iterator[Layer]:
     """Yield the runs of the map that hold PFNs of the list, and sections that RAM fills in part."""
-    frames = ground.frames
+    frames = kernel.frames
     if frames is None:
         return
     i, at = 0, pfns.following(0)
@@ -88,7 +88,7 @@ def _map_layers(ground: Ground, pfns: PfnSet) -> Iterator[Layer]:
         yield Layer(frames.first[i], frames.last[i], _RANK[verdict or "replays"], ruling)
         at = pfns.following(frames.last[i] + 1)
     hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
-    for first, last in ground.section_holes():
+    for first, last in kernel.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)
 
 

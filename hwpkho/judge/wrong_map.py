@@ -14,8 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
-from hwpkho.base.arch import linear, removes
+from hwpkho.base.arch import linear
 from hwpkho.codes import memmap_view as codes
+from hwpkho.errors import InputError
+from hwpkho.judge import outcome as outcomes
+from hwpkho.judge.machine import files, next_kernel
 from hwpkho.judge.result import finding
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
 
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
-    from hwpkho.judge.ground import Ground
+    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judge.options import ValidateOptions
     from hwpkho.judge.result import Finding, Runs
+    from hwpkho.memmap.view.regions import Regions
 
 #: So many PFNs above RAM at least, for a list to cast doubt on a map: a single one is damaged.
 _FEW = 2
@@ -44,28 +49,29 @@ class Place(NamedTuple):
     at: tuple[int, ...]
 
 
-def judge(h: Handover, ground: Ground, source: Source | None) -> str | None:
+def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
     """Say why the map cannot be of this machine; None where it can, or where nothing tells.
 
-    ``ground`` is the machine's memory without what the next command line makes of it; ``source``
-    the memory that the handover was read from, None for copies of debugfs.
+    What the next command line makes of its memory does not count. ``source`` is the memory that
+    the handover was read from, None for copies of debugfs.
     """
-    if ground.frames is None:
+    kernel = kernel.without_cmdline()
+    if kernel.frames is None:
         return None
     read = captured(source)
     places = list(_read(h) if source is not None else _told(h))
-    outside = [p for p in places if any(ground.outside(at) for at in p.at)]
+    outside = [p for p in places if any(kernel.outside(at) for at in p.at)]
     areas = [
-        (a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not removes(a, h.arch)
+        (a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not kernel.removes(a)
     ]
-    lost = [(a, n) for a, n in areas if ground.outside(a, n)]
+    lost = [(a, n) for a, n in areas if kernel.outside(a, n)]
     all_lost = len(lost) == len(areas) > 1
     array_lost = any(p.what == "scratch array" for p in outside)
     if all_lost or (lost and array_lost) or (read and source and _holds(source, lost)):
-        outside.append(_scratch(lost, ground))
+        outside.append(_scratch(lost, kernel))
     if areas:
         places.append(Place("scratch", ()))
-    blocks = _blocks(h, ground) if read else ()
+    blocks = _blocks(h, kernel) if read else ()
     if len(blocks) > 1:
         outside.append(Place("preserved blocks", blocks))
     if not outside:
@@ -74,13 +80,13 @@ def judge(h: Handover, ground: Ground, source: Source | None) -> str | None:
     whole = all_lost and source is None
     if not read and not whole and (len(outside) < 2 or 2 * len(outside) <= len(places)):
         return None
-    shown = ((next(filter(ground.outside, p.at), p.at[0]), p.what) for p in outside)
+    shown = ((next(filter(kernel.outside, p.at), p.at[0]), p.what) for p in outside)
     named = (f"0x{at:x} ({what})" for at, what in shown)
     return f"the map has no RAM at {', '.join(named)}"
 
 
 def as_finding(why: str, files: str) -> Finding:
-    """Return the finding for what :func:`judge` says."""
+    """Return the finding for what :func:`misfit` says."""
     message = f"is this the right memory map? {why}; {files} was set aside"
     return finding(codes.WRONG_MAP, message)
 
@@ -96,9 +102,9 @@ def decides(why: str, files: str) -> Finding:
     return finding(codes.MAP_DECIDES, message)
 
 
-def beyond(runs: Runs, ground: Ground) -> Iterator[Finding]:
+def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
     """Yield a finding where most PFNs of a list lie above all RAM of the map."""
-    frames = ground.frames
+    frames = kernel.frames
     if frames is None:
         return
     kinds = zip(frames.last, frames.kind, strict=True)
@@ -117,6 +123,37 @@ def beyond(runs: Runs, ground: Ground) -> Iterator[Finding]:
         "lie above"
     )
     yield finding(codes.LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
+
+
+def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
+    """Say what of a captured handover the map alone makes fatal, None where it does not.
+
+    What the next command line makes fatal is the user's, not the map's.
+    """
+    if kernel.memory is None or not captured(source):
+        return None
+    by_map = outcomes.judge(h, kernel.without_cmdline())
+    alone = outcomes.judge(h, kernel.without_memory())
+    if by_map.finding is None or by_map.outcome == alone.outcome:
+        return None
+    return by_map.finding.message if by_map.outcome in FATAL else None
+
+
+def must_fit(
+    options: ValidateOptions,
+    memory: Regions | None,
+    handovers: Iterable[tuple[Handover | None, Source | None]],
+) -> None:
+    """Raise InputError where the maps cannot be of the machine of one of the handovers."""
+    if memory is None:
+        return
+    for handover, source in handovers:
+        if handover is None or handover.page_size is None:
+            continue
+        kernel = next_kernel(options, handover.page_size, memory, handover.arch)
+        why = misfit(handover, kernel, source)
+        if why is not None:
+            raise InputError(f"{files(options)}: {why}: is this the right memory map? (HP566)")
 
 
 def _read(h: Handover) -> Iterator[Place]:
@@ -154,12 +191,12 @@ def _told(h: Handover) -> Iterator[Place]:
             yield Place(ref.name, (linear(ref.phys, h.arch),))
 
 
-def _scratch(areas: list[tuple[int, int]], ground: Ground) -> Place:
+def _scratch(areas: list[tuple[int, int]], kernel: NextKernel) -> Place:
     """Return the areas as a place: of one that begins in RAM the last byte counts."""
-    return Place("scratch", tuple(a if ground.outside(a) else a + n - 1 for a, n in areas))
+    return Place("scratch", tuple(a if kernel.outside(a) else a + n - 1 for a, n in areas))
 
 
-def _blocks(h: Handover, ground: Ground) -> tuple[int, ...]:
+def _blocks(h: Handover, kernel: NextKernel) -> tuple[int, ...]:
     """Return up to two preserved blocks outside RAM, of a tracker that proves to be this one's.
 
     A kernel marks RAM only. One block outside may be damage, of which a kernel would panic.
@@ -167,9 +204,9 @@ def _blocks(h: Handover, ground: Ground) -> tuple[int, ...]:
     if h.walk is None or h.tracker != "complete" or not h.walk.intact:
         return ()
     found: set[int] = set()
-    structs = list(ground.section_holes(possible=True))
+    structs = list(kernel.section_holes(possible=True))
     for first, end, order in h.walk.preserved.spans():
-        if len(found) < 2 and ground.outside(first, end - first):
+        if len(found) < 2 and kernel.outside(first, end - first):
             found.update(h.walk.preserved.outside(first, order, structs) or ())
     return tuple(sorted(found)[:2])
 

@@ -7,7 +7,7 @@ import pytest
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.ground import Ground
+from hwpkho.judge.next_kernel import NextKernel
 from hwpkho.judge.options import ValidateOptions
 from hwpkho.judge.replayed import unsure
 from hwpkho.report.parts.headline import headline
@@ -141,5 +141,5 @@ def test_without_a_map_nothing_is_told():
     judged = pfn_set([1, 2, 3])
     from hwpkho.judge import verdicts
 
-    ground = Ground(4096)
-    assert unsure(verdicts.judge(judged, ground, None), ground, None) is None
+    kernel = NextKernel(4096)
+    assert unsure(verdicts.judge(judged, kernel, None), kernel, None) is None

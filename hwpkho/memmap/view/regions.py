@@ -92,7 +92,7 @@ class Regions:
         arch: A name of ``ARCHES``.
         base: Name of the map that decides what is RAM.
         maps: Names of all maps that had a say, the deciding one first.
-        kho: What ``kho=`` of the next command line says, None where it is absent.
+        cmdline: The next kernel's command line, None where that is not known.
         problems: Disagreements, overlaps, and what cannot be known beforehand.
         arch_from: What told the architecture: ``input``, ``option`` or ``default``.
         before: The machine's memory before the next command line changes it, None without one.
@@ -102,7 +102,7 @@ class Regions:
     arch: str
     base: str
     maps: tuple[str, ...]
-    kho: bool | None = None
+    cmdline: cmdline.Cmdline | None = None
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
     before: Regions | None = None
@@ -193,7 +193,7 @@ def resolve(
         memmap.arch,
         built.names[0],
         tuple(built.names),
-        line.kho if line else None,
+        line,
         tuple(problems),
         memmap.arch_from,
     )

@@ -1,0 +1,152 @@
+"""The machine that a call asks about: its memory maps, held against what the inputs tell of it.
+
+Every command that takes a handover or a list, and a map, gets its view of memory here, so that a
+map of another architecture, or of another machine, is noticed in all of them alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi.kho import numbered
+from hwpkho.base import arch as arches
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.judge.next_kernel import NextKernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hwpkho.inputs.case import Case
+    from hwpkho.inputs.lists import CaseList
+    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.memmap.model import MemoryMap
+    from hwpkho.memmap.view.regions import Regions
+
+
+class Machine(NamedTuple):
+    """What one input tells of its machine.
+
+    Attributes:
+        name: The input, printable.
+        arch: None where it does not tell.
+        page_size: Bytes, None where it does not tell.
+        handover: Whether it is one. A bare list was counted on its machine, but may be meant for
+            any: it contradicts nothing.
+    """
+
+    name: str
+    arch: str | None = None
+    page_size: int | None = None
+    handover: bool = True
+
+    @property
+    def told_arch(self) -> str | None:
+        """The architecture, also where only one has pages of this size."""
+        only = arches.by_page_size(self.page_size)
+        return self.arch or (only.name if only else None)
+
+
+def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
+    """Return what a case's handovers, or its plain list, tell of the machine.
+
+    ``page_size`` is what the user says it is, bytes.
+    """
+    plain = case.pages
+    if plain is not None:
+        return [Machine(case.name, plain.arch, plain.page_size or page_size, handover=False)]
+    return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
+
+
+def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
+    """Return what cases tell that were read as lists."""
+    return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
+
+
+def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
+    """Read and resolve the memory maps, None where none was given.
+
+    Raises InputError where a map is of another architecture than one of ``machines``, or cannot
+    be read; UsageError for an unknown map or boot, and for a command line that the kernel refuses.
+    """
+    if not options.memmaps:
+        return None
+    from hwpkho.memmap import read_memmap  # a map costs a third of the start-up: only on demand
+    from hwpkho.memmap.view.regions import resolve
+
+    told = next((m.told_arch for m in machines if m.told_arch), None)
+    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
+    _same_arch(memmap, machines)
+    if memmap.arch_from == "default" and told is not None:
+        memmap = replace(memmap, arch=told, arch_from="option")
+    boot = memmap.maps[0].boot if memmap.maps else None
+
+    def view(next_cmdline: str | None) -> Regions:
+        return resolve(
+            memmap,
+            map_name=options.map_name,
+            boot=boot,
+            iomem_of=options.iomem_of,
+            next_cmdline=next_cmdline,
+        )
+
+    regions = view(options.next_cmdline)
+    before = None if options.next_cmdline is None else view(None)
+    # A cut or doubtful map makes the verdicts doubtful.
+    problems = (*memmap.problems, *regions.problems)
+    return replace(regions, problems=problems, before=before)
+
+
+def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
+    """InputError where the map tells another architecture than a machine, or one than another."""
+    shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
+    first: Machine | None = None
+    for m in machines:
+        if m.told_arch is None or not (m.handover or m.arch):
+            continue
+        pages = "" if m.arch else f" (pages of {m.page_size} bytes)"
+        if arch is not None and m.told_arch != arch:
+            raise InputError(
+                f"{m.name} is of {m.told_arch}{pages}, the memory map {shown} is of "
+                f"{printable(arch)}: not one machine"
+            )
+        if first is not None and m.told_arch != first.told_arch:
+            raise InputError(
+                f"{first.name} is of {first.told_arch}, {m.name} of {m.told_arch}: {shown} cannot "
+                "be the memory map of both"
+            )
+        first = first or m
+        row = arches.known(arch)
+        if row is not None and not row.has_pages(m.page_size):
+            raise InputError(
+                f"{m.name} has pages of {m.page_size} bytes, the memory map {shown} is of {arch}, "
+                f"which has {row.page_sizes()}"
+            )
+
+
+def next_kernel(
+    options: ValidateOptions, page_size: int, memory: Regions | None, arch: str | None = None
+) -> NextKernel:
+    """Return the next kernel as far as it is known, with a memory map or without.
+
+    ``arch`` is what the handover or list tells; a map that tells it, too, has been held against
+    that. Raises UsageError for a command line that the kernel would refuse.
+    """
+    version = numbered(options.consumer)
+    arch = options.case.arch or arch
+    if memory is not None:
+        told = memory.arch if memory.arch_from != "default" else arch
+        return NextKernel(page_size, version, told, memory.cmdline, memory)
+    if options.next_cmdline is None:
+        return NextKernel(page_size, version, arch)
+    from hwpkho.memmap import cmdline  # only where there is one
+
+    line = cmdline.parse(options.next_cmdline, arch)
+    line.note_unapplied()
+    return NextKernel(page_size, version, arch, line)
+
+
+def files(options: ValidateOptions) -> str:
+    """Return the names of the memory maps, printable."""
+    return printable(" + ".join(options.memmaps))

@@ -21,14 +21,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are half of a quick start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock demo test check cov cov-report fuzz bench man-lint kernel-test clean
+.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint kernel-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
 	@echo 'make test       all tests'
+	@echo 'make test-thorough  those, the slow ones, and more examples of each property'
 	@echo 'make lock       requirements.lock and requirements-dev.lock anew, with hashes'
 	@echo 'make check      formatting, lint, types'
-	@echo 'make cov        the tests with branch coverage; the codecs must have all of it'
+	@echo 'make cov        test-thorough with branch coverage; the codecs must have all of it'
 	@echo 'make fuzz       mutated inputs of every kind for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
@@ -64,6 +65,10 @@ demo: venv
 test: venv
 	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
+# The slow tests, too, and more examples of each property.
+test-thorough: venv
+	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel' $(PYTEST)
+
 check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -71,7 +76,7 @@ check: venv
 	$(BIN)/lint-imports --no-cache
 
 cov: PYTEST += --cov=hwpkho --cov-branch --cov-report=
-cov: test cov-report
+cov: test-thorough cov-report
 
 cov-report: venv
 	$(BIN)/coverage report

@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import captures
+from tests.support import captures, forked
 from tests.support.program import Result, run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# Two busy cores: time per example says nothing, and a run must end the same way each time.
-settings.register_profile(
-    "suite",
-    deadline=None,
-    derandomize=True,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.register_profile("fuzz", deadline=None, max_examples=2000)
+# Two busy cores: time per example says nothing, and a run must end the same way each time. Few
+# examples show what a change has broken; make test-thorough looks for what was always wrong.
+_EVERY = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("suite", derandomize=True, max_examples=25, **_EVERY)
+settings.register_profile("thorough", derandomize=True, max_examples=300, **_EVERY)
+settings.register_profile("random", max_examples=300, **_EVERY)
 settings.load_profile(os.environ.get("HWPKHO_PROFILE", "suite"))
+
+
+def pytest_sessionfinish() -> None:
+    """End what tests have started for all of them."""
+    forked.close()
 
 
 @pytest.fixture(scope="session")

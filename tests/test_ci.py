@@ -63,13 +63,20 @@ def test_the_two_are_the_same():
     assert _of_workflow() == _of_page()
 
 
-def test_job(job, tmp_path):
-    cases = tmp_path / "captures"
+JUDGED = "--iomem-of next --arch arm64 --jobs 1"
+
+
+@pytest.fixture
+def cases(tmp_path):
+    folder = tmp_path / "captures"
     for name in ("arm64-4k-B-good", "arm64-4k-B-a-outside-ram-above"):
-        replays.unpack(name, cases)
+        replays.unpack(name, folder)
+    return folder
+
+
+def test_a_job_with_findings_fails(job, cases, tmp_path):
     reports = tmp_path / "reports"
-    options = "--iomem-of next --arch arm64 --jobs 1"
-    got = job(_of_page(), cases, OPTIONS=options)
+    got = job(_of_page(), cases, OPTIONS=JUDGED)
     assert got.returncode == 1
     assert "2 cases: 1 fine, 1 with findings, 0 not judged" in got.stdout
     assert got.stderr == ""
@@ -79,15 +86,23 @@ def test_job(job, tmp_path):
     assert ET.parse(reports / "junit.xml").getroot().get("failures") == "1"
     sarif = json.loads((reports / "hwpkho.sarif").read_text())
     assert "HP601" in {r["ruleId"] for r in sarif["runs"][0]["results"]}
+
+
+@pytest.mark.slow  # five starts of the program, as above
+def test_a_job_with_accepted_findings_passes(job, cases, tmp_path):
     accepted = tmp_path / "accepted.toml"
     accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "known"\n')
-    got = job(_of_page(), cases, OPTIONS=options, BASELINE=str(accepted))
-    assert got.returncode == 0
+    assert job(_of_page(), cases, OPTIONS=JUDGED, BASELINE=str(accepted)).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_job_that_cannot_judge_all_says_so(job, cases, tmp_path):
     (cases / "arm64-4k-B-good" / "iomem.txt").write_bytes(b"")
-    got = job(_of_page(), cases, OPTIONS=options)
+    got = job(_of_page(), cases, OPTIONS=JUDGED)
     assert got.returncode == 3
     assert "1 of 2 cases could not be judged" in got.stderr
-    assert json.loads((reports / "hwpkho.json").read_text())["summary"]["not_judged"] == 1
+    document = json.loads((tmp_path / "reports" / "hwpkho.json").read_text())
+    assert document["summary"]["not_judged"] == 1
 
 
 def test_workflow_takes_inputs_only_through_the_environment():

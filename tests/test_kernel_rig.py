@@ -339,6 +339,7 @@ def test_the_option_of_a_series_is_switched_on(prepare, series):
     assert (again.returncode, again.stdout) == (0, ran.stdout)
 
 
+@pytest.mark.slow  # a build, as above
 def test_lines_of_the_users_count_last(prepare, series, tmp_path):
     (tmp_path / "mine").write_text("# CONFIG_MEMORY_FAILURE_KHO is not set\nCONFIG_MIGRATION=y\n")
     ran = prepare("x86_64", LINUX_SRC=series, CONFIG="mine", MODULE="none")
@@ -351,6 +352,7 @@ def test_lines_of_the_users_count_last(prepare, series, tmp_path):
     assert f"not in the cache: x86_64 of {series} with this configuration" in other.stderr
 
 
+@pytest.mark.slow  # a build, as above
 def test_an_option_that_cannot_be_had_ends_it(prepare, series, tmp_path):
     (tmp_path / "mine").write_text("CONFIG_NOWHERE=y\nCONFIG_EFI_STUB=y\n")
     ran = prepare("x86_64", LINUX_SRC=series, CONFIG="mine")
@@ -360,6 +362,7 @@ def test_an_option_that_cannot_be_had_ends_it(prepare, series, tmp_path):
     assert ran.stdout == ""
 
 
+@pytest.mark.slow  # a build, as above
 def test_a_tree_without_a_series_is_told(prepare, series):
     text = (series / "mm/Kconfig").read_text()
     (series / "mm/Kconfig").write_text(

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +20,8 @@ from hwpkho.judge.accept import Acceptance
 from hwpkho.judge.options import ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, captures, provoking, replays
+from tests.support.deadly import Deadly
+from tests.support.forked import on_terminal
 from tests.support.handovers import Machine
 
 IOMEM = "40000000-7fffffff : System RAM\n"
@@ -497,20 +495,6 @@ def test_processes_give_the_same_bytes(tmp_path, cli):
     assert len(two.out.splitlines()) == 42
 
 
-@dataclass(frozen=True, slots=True)
-class Deadly(batch.Job):
-    """A case whose process dies."""
-
-    def prepare(self, options):
-        if self.case == "deadly":
-            os._exit(9)
-        if self.case == "buggy":
-            raise ZeroDivisionError("a bug\x1b[2J")
-        if self.case == "hungry":
-            raise MemoryError
-        return batch.Job.prepare(self, options)
-
-
 @pytest.mark.parametrize("count", [0, 33])
 def test_a_dead_process_costs_one_case(count, tmp_path):
     todo = [Deadly("deadly"), Deadly("buggy"), Deadly("hungry")]
@@ -556,48 +540,20 @@ def test_results_are_not_kept(tmp_path):
 # On a terminal
 
 
-def _in_terminal(*args, stdout=False):
-    """Run with stderr (and stdout) on a terminal; return (stdout, what the terminal saw)."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hwpkho", *map(str, args)],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs if stdout else subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-    )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    out = process.stdout.read() if process.stdout else b""
-    if process.stdout:
-        process.stdout.close()
-    process.wait()
-    os.close(ours)
-    return out, seen
-
-
 def test_progress_on_a_terminal_only(cases):
-    out, seen = _in_terminal("validate", "--batch", cases, "--jobs", 1, "--json")
+    out, seen = on_terminal("validate", "--batch", cases, "--jobs", 1, "--json")
     assert json.loads(out)["summary"]["cases"] == 3
     assert b"3/3" in seen
-    _, seen = _in_terminal("validate", "--batch", cases, "--jobs", 1, stdout=True)
+    _, seen = on_terminal("validate", "--batch", cases, "--jobs", 1, stdout=True)
     assert b"3/3" in seen
     assert "a-fine: all 2 pages" in seen.decode()
 
 
 def test_colours_on_a_terminal_only(cases):
     args = ("validate", cases / "b-lost" / "memory.elf", "--memmap", cases / "b-lost" / "iomem.txt")
-    _, seen = _in_terminal(*args, stdout=True)
+    _, seen = on_terminal(*args, stdout=True)
     assert b"\x1b[1;31m" in seen
-    out, seen = _in_terminal(*args)
+    out, seen = on_terminal(*args)
     assert b"\x1b" not in out
     assert seen == b""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import struct
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from hwpkho.abi import fdt, kho
 from hwpkho.report.parts.paint import Paint, for_stream
-from tests.support import captures
+from tests.support import captures, forked
 from tests.support.handovers import Machine
 from tests.support.provoking_decode import CASES
 
@@ -209,24 +208,31 @@ def test_role_decides_the_exit_code(cli, capture):
 # --- streams
 
 
-def _program(*args, **options):
-    return subprocess.run([*PROGRAM, *map(str, args)], capture_output=True, check=False, **options)
-
-
 def test_standard_input():
     with SMALL.open("rb") as file:
-        from_file = _program("decode", "--json", "-", stdin=file)
-    piped = _program("decode", "--json", "-", input=SMALL.read_bytes())
-    assert from_file.returncode == piped.returncode == 0
-    assert from_file.stdout == piped.stdout
+        from_file = forked.run("decode", "--json", "-", stdin=file)
+        piped = subprocess.run(
+            [*PROGRAM, "decode", "--json", "-"],
+            input=SMALL.read_bytes(),
+            capture_output=True,
+            check=False,
+        )
+    assert from_file.code == piped.returncode == 0
+    assert from_file.out == piped.stdout
     document = json.loads(piped.stdout)
     assert document["handovers"][0]["hwpoison"]["pfns"]
 
 
 @pytest.mark.parametrize("command", ["decode", "memmap", "validate --page-size 4096"])
 def test_standard_input_that_is_closed(command):
+    got = forked.run(*command.split(), "-", stdin=None)
+    assert (got.code, got.out) == (3, b"")
+    assert got.err.count(b"\n") == 1
+
+
+def test_standard_input_that_the_shell_closed():
     got = subprocess.run(
-        ["/bin/sh", "-c", f'exec "{sys.executable}" -m hwpkho {command} - <&-'],
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -m hwpkho decode - <&-'],
         capture_output=True,
         check=False,
     )
@@ -249,6 +255,15 @@ def test_reader_that_goes_away():
 )
 def test_a_reader_that_went_away_is_no_finding(args):
     """As a shell tells of SIGPIPE, whether the pipe breaks at the end or within the output."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    got = forked.run(*args, stdout=theirs)
+    os.close(theirs)
+    assert (got.code, got.err) == (141, b"")
+
+
+@pytest.mark.parametrize("args", [["decode", SMALL], ["--version"]])
+def test_a_reader_that_went_away_before_the_program_started(args):
     child = subprocess.Popen([*PROGRAM, *args], stdout=subprocess.PIPE)
     child.stdout.close()
     assert child.wait() == 141
@@ -297,30 +312,16 @@ def test_names_of_property_strings_in_messages(cli, tmp_path):
     assert r"\x1b[31mbad" in got.err
 
 
-def _on_a_terminal(args, **env):
-    """Run the program with its output on a pseudo-terminal; return what arrives there."""
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [*PROGRAM, *map(str, args)], stdout=theirs, stderr=theirs, env={**os.environ, **env}
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            seen += chunk
-    except OSError:  # the other end was closed
-        pass
-    os.close(ours)
-    child.wait()
-    return seen
+def _on_a_terminal(*args, **env):
+    return forked.on_terminal(*args, stdout=True, env=env)[1]
 
 
 def test_colours_on_a_terminal_only(cli):
     plain = dict.fromkeys(("NO_COLOR",), "")
-    assert b"\x1b[" in _on_a_terminal(["decode", SMALL], TERM="xterm", **plain)
-    assert b"\x1b" not in _on_a_terminal(["decode", SMALL], TERM="xterm", NO_COLOR="1")
-    assert b"\x1b" not in _on_a_terminal(["decode", SMALL], TERM="dumb", **plain)
-    assert b"\x1b" not in _on_a_terminal(["decode", "--json", SMALL], TERM="xterm", **plain)
+    assert b"\x1b[" in _on_a_terminal("decode", SMALL, TERM="xterm", **plain)
+    assert b"\x1b" not in _on_a_terminal("decode", SMALL, TERM="xterm", NO_COLOR="1")
+    assert b"\x1b" not in _on_a_terminal("decode", SMALL, TERM="dumb", **plain)
+    assert b"\x1b" not in _on_a_terminal("decode", "--json", SMALL, TERM="xterm", **plain)
     assert "\x1b" not in cli("decode", SMALL).out
 
 

@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from importlib.resources import files
+from tempfile import TemporaryFile
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, forked
 
 AT = ("--at", "0x60000000")
 SCRATCH = ("--scratch", "0x50000000:64M")
@@ -113,32 +114,29 @@ def test_json_list_brings_its_page_size(cli, tmp_path):
 
 
 def program(*args, stdin=b""):
-    return subprocess.run(
-        [sys.executable, "-m", "hwpkho", *map(str, args)],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    with TemporaryFile() as file:
+        file.write(stdin)
+        file.seek(0)
+        return forked.run(*args, stdin=file)
 
 
 def test_streams(capture):
     real = str(capture("x86-structv1-small"))
     listed = program("decode", "--pfns", real)
     same = program("encode", real, "--to", "list")
-    assert same.stdout == listed.stdout
-    core = program("encode", "-", *PLACED, "-o", "-", stdin=listed.stdout)
-    assert core.returncode == 0
-    assert core.stdout[:4] == b"\x7fELF"
-    assert program("decode", "--pfns", "-", stdin=core.stdout).stdout == listed.stdout
+    assert same.out == listed.out
+    core = program("encode", "-", *PLACED, "-o", "-", stdin=listed.out)
+    assert core.code == 0
+    assert core.out[:4] == b"\x7fELF"
+    assert program("decode", "--pfns", "-", stdin=core.out).out == listed.out
     blob = program("encode", "-", *PLACED, "--to", "blob", "--revision", "fdt-v1", stdin=b"1 2")
-    assert blob.stdout[:4] == b"\xd0\x0d\xfe\xed"
-    assert len(blob.stdout) == 4096
-    seen = program("decode", "--json", "-", stdin=blob.stdout)
-    assert json.loads(seen.stdout)["handovers"][0]["hwpoison"]["count"] == 2
+    assert blob.out[:4] == b"\xd0\x0d\xfe\xed"
+    assert len(blob.out) == 4096
+    seen = program("decode", "--json", "-", stdin=blob.out)
+    assert json.loads(seen.out)["handovers"][0]["hwpoison"]["count"] == 2
     empty = program("encode", "-", "--to", "list", stdin=b"# nothing\n")
-    assert (empty.returncode, empty.stdout) == (0, b"# no PFNs\n")
-    assert program("encode", "-", "--to", "list", stdin=empty.stdout).stdout == empty.stdout
+    assert (empty.code, empty.out) == (0, b"# no PFNs\n")
+    assert program("encode", "-", "--to", "list", stdin=empty.out).out == empty.out
 
 
 def test_base_16(cli, tmp_path):

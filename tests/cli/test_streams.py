@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from hwpkho.cli import main
+from tests.support import forked
 
 PROGRAM = [sys.executable, "-m", "hwpkho"]
 ENCODINGS = ["ascii", "latin-1", "cp437"]
@@ -105,30 +106,46 @@ def test_what_an_encoding_lacks_is_escaped():
         assert b"one 0x" + there + b" a line" in got.stdout
 
 
-def test_a_full_standard_error_changes_no_exit_code(tmp_path):
-    """Nor does what Python itself still has to write at its end."""
+ENDS = [
+    (0, ["merge", "l", "l"]),
+    (0, ["encode", "l", "--at", "0x60000000", "--no-scratch", "-o", "e"]),
+    (2, ["nothing"]),
+    (2, []),
+    (3, ["decode", "none"]),
+    (3, ["validate", "--batch", "m.jsonl", "--json"]),
+]
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A folder with a manifest of a case that is judged and one that cannot be."""
     (tmp_path / "l").write_text("0x10\n")
     (tmp_path / "m.jsonl").write_text('{"case": "a", "inputs": ["l"]}\n{"case": "b"}\n')
-    for code, args in (
-        (0, ["merge", "l", "l"]),
-        (0, ["encode", "l", "--at", "0x60000000", "--no-scratch", "-o", "e"]),
-        (2, ["nothing"]),
-        (2, []),
-        (3, ["decode", "none"]),
-        (3, ["validate", "--batch", "m.jsonl", "--json"]),
-    ):
-        for unbuffered in ("", "1") if code == 3 else ("",):
-            with FULL.open("wb") as full:
-                got = subprocess.run(
-                    [*PROGRAM, *args],
-                    stdout=subprocess.PIPE,
-                    stderr=full,
-                    check=False,
-                    cwd=tmp_path,
-                    env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-                )
-            assert got.returncode == code, args
-    assert len(json.loads(got.stdout)["results"]) == 2
+    return tmp_path
+
+
+@pytest.mark.parametrize(("code", "args"), ENDS)
+def test_a_full_standard_error_changes_no_exit_code(code, args, manifest):
+    with FULL.open("wb") as full:
+        got = forked.run(*args, stderr=full, cwd=manifest)
+    assert got.code == code
+    if "--json" in args:
+        assert len(json.loads(got.out)["results"]) == 2
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("code", "args"), [ENDS[-1], ENDS[2]])
+def test_nor_does_what_python_still_has_to_write_at_its_end(code, args, unbuffered, manifest):
+    with FULL.open("wb") as full:
+        got = subprocess.run(
+            [*PROGRAM, *args],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            check=False,
+            cwd=manifest,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert got.returncode == code
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -149,7 +166,7 @@ def test_a_full_standard_output_is_an_error(args, unbuffered, tmp_path):
     assert got.stderr.endswith(b"No space left on device\n")
 
 
-@pytest.mark.parametrize("descriptors", [5, 8])
+@pytest.mark.parametrize("descriptors", [5, pytest.param(8, marks=pytest.mark.slow)])
 def test_too_few_file_descriptors(descriptors, tmp_path):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
@@ -167,27 +184,27 @@ def test_too_few_file_descriptors(descriptors, tmp_path):
         assert len(got.stderr.splitlines()) == (got.returncode == 3), got.stderr
 
 
+@pytest.mark.parametrize("delay", [0.2, pytest.param(1.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_batch_that_is_ended_says_so_in_one_line(number, code, tmp_path):
+def test_a_batch_that_is_ended_says_so_in_one_line(number, code, delay, tmp_path):
     """As Ctrl-C does: every process of the batch gets the signal."""
     (tmp_path / "l").write_text("\n".join(map(str, range(0, 200_000, 2))))
     lines = [json.dumps({"case": f"c{i}", "inputs": ["l"]}) for i in range(500)]
     (tmp_path / "m.jsonl").write_text("\n".join(lines))
-    for delay in (0.2, 1.0):
-        child = subprocess.Popen(
-            [*PROGRAM, "validate", "--batch", "m.jsonl", "--json", "--jobs", "2"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        time.sleep(delay)
-        os.killpg(child.pid, number)
-        _, err = child.communicate(timeout=60)
-        said = {130: b"hwpkho: interrupted\n", 143: b"hwpkho: ended by SIGTERM\n"}[code]
-        assert (child.returncode, err) == (code, said)
-        for _ in range(100):  # nothing is left behind
-            try:
-                os.killpg(child.pid, 0)
-            except ProcessLookupError:
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail("a process of the batch is still there")
+    child = subprocess.Popen(
+        [*PROGRAM, "validate", "--batch", "m.jsonl", "--json", "--jobs", "2"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(delay)
+    os.killpg(child.pid, number)
+    _, err = child.communicate(timeout=60)
+    said = {130: b"hwpkho: interrupted\n", 143: b"hwpkho: ended by SIGTERM\n"}[code]
+    assert (child.returncode, err) == (code, said)
+    for _ in range(100):  # nothing is left behind
+        try:
+            os.killpg(child.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("a process of the batch is still there")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
@@ -23,6 +23,7 @@ from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_case
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures
+from tests.support.examples import times
 from tests.support.handovers import Machine, Made, note
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ def test_the_page_size_is_proven_without_keeping_the_proof(tmp_path: Path, cli: 
 
 
 @given(seed=st.integers(0, 1 << 16), kernel=st.sampled_from(KERNELS))
-@settings(max_examples=12)
+@times(0.25)
 def test_whatever_stands_where_a_tracker_was(
     seed: int, kernel: tuple[str, int], tmp_path: Path, cli: Any
 ) -> None:

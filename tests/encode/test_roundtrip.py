@@ -7,7 +7,7 @@ import struct
 from array import array
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
@@ -21,6 +21,7 @@ from hwpkho.encode.targets.base import ToWrite
 from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.encode.targets.saving import save
 from hwpkho.inputs.case import read_case
+from tests.support.examples import times
 
 AT = 0x6000_0000
 PHYS_LIMIT = 1 << 52
@@ -96,7 +97,7 @@ def requests(draw):
 
 
 @given(request=requests(), to=st.sampled_from(["elf", "elf", "segments"]))
-@settings(max_examples=120)
+@times(2)
 def test_what_goes_in_comes_out(request, to, tmp_path):
     layout = build(request)
     handover, source = decoded(layout, tmp_path, to)
@@ -136,7 +137,7 @@ def test_what_goes_in_comes_out(request, to, tmp_path):
 
 
 @given(request=requests())
-@settings(max_examples=12)
+@times(0.25)
 def test_every_form_says_as_much_as_it_can_hold(request, tmp_path, cli):
     """A folder says what an ELF core says; a blob what its bytes say; captures of both, too."""
     layout = build(request)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from hwpkho.abi import kho as root
 from hwpkho.encode.request import MAX_SUBTREE
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, forked
 from tests.support.handovers import Machine
 
 PLACED = ("--at", "0x60000000", "--scratch", "0x50000000:64M", "--json")
@@ -185,15 +182,14 @@ def test_standard_output_may_be_a_file_that_others_append_to(tmp_path):
     (tmp_path / "list").write_text("1")
     out = tmp_path / "out"
     out.write_bytes(b"before")
-    command = [
-        sys.executable, "-m", "hwpkho", "encode", str(tmp_path / "list"), "--at", "1G",
-        "--no-scratch", "--capacity", "4096", "-o",
-    ]  # fmt: skip
+    command = (
+        "encode", tmp_path / "list", "--at", "1G", "--no-scratch", "--capacity", "4096", "-o",
+    )  # fmt: skip
     with out.open("ab") as appended:
-        subprocess.run([*command, "-"], stdout=appended, stderr=subprocess.DEVNULL, check=True)
-    subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, check=True)
+        assert forked.run(*command, "-", stdout=appended).code == 0
+    assert forked.run(*command, tmp_path / "whole").code == 0
     assert out.read_bytes() == b"before" + (tmp_path / "whole").read_bytes()
-    assert subprocess.run([*command, "/dev/null"], capture_output=True, check=False).returncode == 0
+    assert forked.run(*command, "/dev/null").code == 0
 
 
 def test_zero_pages_are_holes(cli, tmp_path):

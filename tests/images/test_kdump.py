@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
@@ -17,6 +17,7 @@ from hwpkho.images.files import FileBytes
 from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, ZLIB
 from hwpkho.images.kdump.dump import KdumpSource, open_dump
 from tests.support import FIXTURES
+from tests.support.examples import times
 from tests.support.kdump_writer import DESC, compress, flatten, headers, kdump, present, text_page
 
 if TYPE_CHECKING:
@@ -157,9 +158,7 @@ def dumps(draw: st.DrawFn) -> tuple[dict[int, bytes], int, bytes]:
     return pages, block, image
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@times(2)
 @given(dumps())
 def test_what_was_written_is_read(
     opened: Opener, dump: tuple[dict[int, bytes], int, bytes]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
@@ -73,7 +73,6 @@ def test_makedumpfile_agrees(tmp_path: Path) -> None:
     assert rearranged == out.read_bytes()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 300), st.binary(max_size=80)), max_size=12),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 120)), max_size=8),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import lzallright
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
@@ -22,6 +22,7 @@ from hwpkho.images.kdump.bitmap import Bitmap
 from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
 from hwpkho.images.kdump.dump import open_dump
 from tests.support import FIXTURES
+from tests.support.examples import times
 from tests.support.kdump_writer import DESC, bitmap, compress, headers
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def make_bitmap(path: Path, bits: Sequence[int], first: int, end: int, offset: i
     return Bitmap(FileBytes(str(path)), offset, first, end)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 40_000), st.integers(1, 3000)), max_size=6),
     st.integers(0, 3000),
@@ -107,7 +107,6 @@ def test_head_is_the_start_of_the_page(method: int) -> None:
     assert cheap > 100 or method in (LZO, SNAPPY, ZSTD)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([LZO, SNAPPY, ZLIB, ZSTD]), st.binary(max_size=300))
 def test_garbage_is_a_value_error(method: int, data: bytes) -> None:
     size = complaint = None
@@ -291,9 +290,7 @@ def test_bitmap_that_promises_too_much(bits: bytes, tmp_path: Path) -> None:
     assert source.read(6 << 25, 1) is None
 
 
-@settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@times(4)
 @given(
     st.sampled_from(["memory.kdump-zlib", "memory.kdump-zlib-flat", "memory.kdump-lzo"]),
     st.lists(

@@ -6,13 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import read_memmap
 from hwpkho.memmap.gaps import TOP
 from hwpkho.memmap.view import regions
+from tests.support.examples import times
 from tests.support.mapfiles import FIXTURES, named, primary, read_text, text_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def map_lines(text: str, whole: MemoryMap) -> list[int]:
 CONFUSED = {"0": "O", "1": "l", "5": "S", "8": "B", "b": "h", "f": "t", "7": "?"}
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@times(1, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_line_that_is_cut_or_garbled_is_missed(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -154,7 +155,7 @@ def test_a_line_that_is_cut_or_garbled_is_missed(
     nothing_invented(whole, damaged)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@times(1, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_line_that_is_not_there_is_missed(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -175,7 +176,7 @@ def test_a_line_that_is_not_there_is_missed(
     nothing_invented(whole, damaged)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@times(1, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_an_input_that_ends_within_a_line_is_missed(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

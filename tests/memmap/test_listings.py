@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
@@ -241,7 +241,6 @@ tables = st.lists(
 ).map(lambda found: [(n << 20, (n << 20) + (p << 12), t) for n, p, t in found])  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_order_is_one_table_and_any_difference_two(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

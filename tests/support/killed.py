@@ -1,4 +1,4 @@
-"""Runs hwpkho and sends it a signal at one of its file system events.
+"""Sends this process a signal at one of its file system events; forked.py runs hwpkho so.
 
 These are Python's audit events for opening to write, renaming, linking, removing, making and
 removing folders, beside fsync and the renameat2 that has none. The last line on standard error
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from hwpkho.base import renaming
-from hwpkho.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EVENTS = {
     "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree",
@@ -46,27 +49,18 @@ class _Killer:
         return counted
 
 
-def run(number: int, at: int, args: list[str], said: int) -> int:
-    """Run in a child of this process, what it says going to the descriptor ``said``.
+def prepare(number: int, at: int) -> Callable[[], None]:
+    """Watch this process's events and send it signal ``number`` at event ``at``.
 
-    Return its exit code, or the negative number of the signal that ended it.
+    Return a function that writes on standard error how many there were.
     """
-    pid = os.fork()
-    if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    code = 99
-    try:
-        os.dup2(said, 2)
-        kept = sys.stderr = os.fdopen(2, "w")
-        killer = _Killer(number, at)
-        os.fsync = killer.around(lambda _descriptor: None)  # a busy disk takes a second each
-        renaming._renameat2 = killer.around(renaming._renameat2)
-        sys.addaudithook(killer.audited)
-        sys.argv = ["hwpkho", *args]
-        try:
-            main.run()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        os.write(kept.fileno(), f"events {killer.seen}\n".encode())
-    finally:
-        os._exit(code)
+    said = os.dup(2)
+    killer = _Killer(number, at)
+    os.fsync = killer.around(lambda _descriptor: None)  # a busy disk takes a second each
+    renaming._renameat2 = killer.around(renaming._renameat2)
+    sys.addaudithook(killer.audited)
+
+    def say() -> None:
+        os.write(said, f"events {killer.seen}\n".encode())
+
+    return say

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Beyond these a child is ended: a hang must not hang the tests.
-_CPU_SECONDS, _ADDRESS_SPACE = 30, 2 << 30
+CPU_SECONDS, ADDRESS_SPACE = 30, 2 << 30
 
 
 class Cost(NamedTuple):
@@ -32,7 +32,7 @@ class Cost(NamedTuple):
     err: bytes
 
 
-def run(args: list[str], folder: Path, address_space: int = _ADDRESS_SPACE) -> Cost:
+def run(args: list[str], folder: Path, address_space: int = ADDRESS_SPACE) -> Cost:
     """Run ``args`` with so many bytes of addresses; its output goes to files in ``folder``."""
     outputs = [folder / "stdout", folder / "stderr"]
     for path in outputs:
@@ -46,11 +46,6 @@ def run(args: list[str], folder: Path, address_space: int = _ADDRESS_SPACE) -> C
     return Cost(*json.loads(done.stdout), out, err)
 
 
-def hwpkho(args: list[str], folder: Path) -> Cost:
-    """Run the program of this checkout."""
-    return run([sys.executable, "-m", "hwpkho", *args], folder)
-
-
 def _main(address_space: int, stdout: str, stderr: str, args: list[str]) -> None:
     start = time.perf_counter()
     pid = os.fork()
@@ -58,7 +53,7 @@ def _main(address_space: int, stdout: str, stderr: str, args: list[str]) -> None
         try:
             for target, path in ((1, stdout), (2, stderr)):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), target)
-            resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
             resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
             os.execv(args[0], args)
         finally:

@@ -1,0 +1,243 @@
+"""Runs the command line in processes of its own without starting an interpreter for each.
+
+A small process loads the program once and forks a child for every run: with descriptors, limits,
+environment and signals of its own, which begins in a millisecond instead of a fifth of a second.
+What the interpreter itself does before and after the program (locale, buffering, compiled modules)
+is not in it; tests of that start ``python -m hwpkho``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pkgutil
+import pty
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+import hwpkho
+from tests.support import ROOT, killed
+from tests.support.measure import ADDRESS_SPACE, CPU_SECONDS, Cost
+
+#: A run that takes longer by the clock is a hang.
+_SECONDS = 300
+_MESSAGE = 1 << 17
+#: As Python makes them.
+_STREAMS = ((0, "stdin", "strict"), (1, "stdout", "strict"), (2, "stderr", "backslashreplace"))
+
+
+class Running:
+    """A run that was started."""
+
+    def __init__(self, server: _Server, outputs: dict[int, IO[bytes]]) -> None:
+        self._server, self._outputs = server, outputs
+
+    def wait(self) -> Cost:
+        """Wait for its end; ``out`` and ``err`` are empty where the caller named a descriptor."""
+        answer = self._server.answer()
+        texts = []
+        for number in (1, 2):
+            texts.append(b"")
+            if number in self._outputs:
+                with self._outputs[number] as file:
+                    file.seek(0)
+                    texts[-1] = file.read()
+        return Cost(*answer, *texts)
+
+
+def start(
+    *args: object,
+    cwd: Path | None = None,
+    limits: dict[str, int] | None = None,
+    env: dict[str, str] | None = None,
+    kill: tuple[int, int] | None = None,
+    **streams: IO[bytes] | int | None,
+) -> Running:
+    """Start ``hwpkho ARGS``.
+
+    ``streams`` are ``stdin``, ``stdout`` and ``stderr``: a descriptor, a file, or None for a closed
+    one; by default nothing is read, and ``wait`` returns what is written. ``limits`` are numbers
+    by the name of a resource limit (``NOFILE``), ``env`` is added to this process's environment;
+    ``kill`` is the number of a signal and the event at which it comes, see killed.py.
+    """
+    server = _server(os.getpid())
+    given: dict[int, int] = {}
+    outputs: dict[int, IO[bytes]] = {}
+    with Path(os.devnull).open("rb") as nothing:
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            stream = streams.get(name, nothing if number == 0 else -1)
+            if stream == -1:
+                stream = outputs[number] = tempfile.TemporaryFile()  # noqa: SIM115
+            if stream is not None:
+                given[number] = stream if isinstance(stream, int) else stream.fileno()
+        asked = {
+            "args": [os.fsencode(str(a)).decode("latin-1") for a in args],
+            "cwd": str(cwd or Path.cwd()),
+            "env": {**os.environ, **(env or {})},
+            "limits": {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE, **(limits or {})},
+            "kill": kill,
+            "numbers": list(given),
+        }
+        server.ask(asked, list(given.values()))
+    return Running(server, outputs)
+
+
+def run(*args: object, **options: Any) -> Cost:
+    """Run ``hwpkho ARGS`` to its end; see :func:`start`."""
+    return start(*args, **options).wait()
+
+
+class _Server:
+    """The process that forks, and the socket to it."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(_SECONDS)
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forked", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            cwd=ROOT,
+        )
+        theirs.close()
+
+    def ask(self, what: dict[str, Any], descriptors: list[int]) -> None:
+        socket.send_fds(self._socket, [json.dumps(what).encode()], descriptors)
+
+    def answer(self) -> Any:
+        try:
+            return json.loads(self._socket.recv(_MESSAGE))
+        except TimeoutError:
+            self._child.kill()
+            close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+        self._child.wait()
+
+
+@cache
+def _server(_of: int) -> _Server:
+    """Return the server of this process; a fork of it has one of its own."""
+    return _Server()
+
+
+def on_terminal(
+    *args: object, stdout: bool = False, env: dict[str, str] | None = None
+) -> tuple[bytes, bytes]:
+    """Run with standard error, and standard output if asked, on a terminal.
+
+    Return what else went to standard output, and what the terminal saw.
+    """
+    ours, theirs = pty.openpty()
+    streams: dict[str, int] = {"stderr": theirs, **({"stdout": theirs} if stdout else {})}
+    running = start(*args, env={"TERM": "xterm", "COLUMNS": "80", **(env or {})}, **streams)
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # the other end was closed
+        while part := os.read(ours, 1 << 16):
+            seen += part
+    os.close(ours)
+    return running.wait().out, seen
+
+
+def close() -> None:
+    """End the server of this process, if there is one."""
+    if _server.cache_info().currsize:
+        _server(os.getpid()).close()
+        _server.cache_clear()
+
+
+# In the server ------------------------------------------------------------------------------------
+
+
+def _serve(asked: socket.socket) -> None:
+    for module in pkgutil.walk_packages(hwpkho.__path__, "hwpkho."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(asked, _MESSAGE, 3)
+        if not data:
+            return
+        began = time.perf_counter()
+        pid = os.fork()
+        if not pid:
+            code = 99
+            try:
+                asked.close()
+                code = _child(json.loads(data), descriptors)
+            except BaseException:  # of the program or of this file: the test shows it
+                with suppress(OSError):
+                    os.write(2, traceback.format_exc().encode())
+            finally:
+                os._exit(code)
+        for at in descriptors:
+            os.close(at)
+        _, status, used = os.wait4(pid, 0)
+        took = time.perf_counter() - began
+        code = os.waitstatus_to_exitcode(status)
+        cpu = used.ru_utime + used.ru_stime
+        asked.send(json.dumps([code, took, cpu, used.ru_maxrss << 10]).encode())
+
+
+def _child(asked: dict[str, Any], descriptors: list[int]) -> int:
+    """Run what was asked for; return the exit code."""
+    from hwpkho.cli import entry
+
+    _streams(dict(zip(asked["numbers"], descriptors, strict=True)))
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["cwd"])
+    sys.argv = ["hwpkho", *(os.fsdecode(a.encode("latin-1")) for a in asked["args"])]
+    for name, most in asked["limits"].items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+    said = killed.prepare(*asked["kill"]) if asked["kill"] else None
+    code = 0
+    try:
+        entry.program()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        code = code if sys.stdout is None else 120  # as the interpreter ends then
+    if said:
+        said()
+    return code
+
+
+def _streams(given: dict[int, int]) -> None:
+    """Make the descriptors 0, 1 and 2 of what was given, and Python's streams of them."""
+    kept = {number: os.dup(at) for number, at in given.items()}
+    for number in range(3):
+        if number in kept:
+            os.dup2(kept[number], number)
+        else:
+            with suppress(OSError):
+                os.close(number)
+    for at in (*given.values(), *kept.values()):
+        os.close(at)
+    for number, name, errors in _STREAMS:
+        stream = None
+        if number in given:
+            raw = io.FileIO(number, "w" if number else "r", closefd=False)
+            line = number == 2 or (number == 1 and raw.isatty())
+            buffer = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+            stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=line)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)  # kept open by it, whatever takes its place
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))

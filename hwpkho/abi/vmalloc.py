@@ -66,7 +66,7 @@ class KhoVmalloc(NamedTuple):
         return self.total_pages >> self.order
 
     @property
-    def acts_as(self) -> int:
+    def effective_order(self) -> int:
         """The order as the kernel's shifts take it; from ``SHIFT_BITS`` on they disagree."""
         return self.order % _SIZE_BITS
 

@@ -97,7 +97,7 @@ def judge(
         return of_case(case, {**options, "memmap": memmap})
     with inputs.named():
         regions = _regions(memmap, arch, next_cmdline)
-        judged = validating.judge(case, _judging(options, ()), regions)
+        judged = validating.judge_case(case, _judging(options, ()), regions)
         return _counted(judged, accept.Acceptance())
 
 

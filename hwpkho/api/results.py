@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from hwpkho.badpages.sets import fate
+from hwpkho.badpages.sets import describe_history
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.case import pick
 from hwpkho.report import diff as diff_report
@@ -221,9 +221,9 @@ class Compared:
     def histories(self) -> dict[str, int]:
         """Return how many PFNs were kept, appeared, lost, came back, and so on."""
         found: dict[str, int] = {}
-        for life in self.result.lives():
-            name = fate(life.seen, len(self.result.cases))
-            found[name] = found.get(name, 0) + life.last - life.first + 1
+        for history in self.result.histories():
+            name = describe_history(history.seen, len(self.result.cases))
+            found[name] = found.get(name, 0) + history.last - history.first + 1
         return found
 
     def rows(self) -> list[ChangeRow]:

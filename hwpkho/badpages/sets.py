@@ -53,7 +53,7 @@ def compare(before: Listing, after: Listing) -> Difference:
     return Difference(removed, is_now - was, was.pages() - removed.pages())
 
 
-class Life(NamedTuple):
+class History(NamedTuple):
     """PFNs ``first`` to ``last``, inclusive, and which of the cases had them, a bit for each."""
 
     first: int
@@ -62,8 +62,8 @@ class Life(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
-    """Lives as columns, ascending: scattered lists have as many as pages.
+class Histories:
+    """Histories as columns, ascending: scattered lists have as many as pages.
 
     Attributes:
         first: First PFN of each.
@@ -78,11 +78,11 @@ class Lives:
     def __len__(self) -> int:
         return len(self.seen)
 
-    def __iter__(self) -> Iterator[Life]:
-        return map(Life, self.first, self.last, self.seen)
+    def __iter__(self) -> Iterator[History]:
+        return map(History, self.first, self.last, self.seen)
 
 
-def lives(cases: Sequence[PfnSet]) -> Lives:
+def histories(cases: Sequence[PfnSet]) -> Histories:
     """Return the runs of PFNs that were in the same cases; bit *n* is case *n*."""
     # Where a run begins, and behind its end, the bit of its case changes.
     changes: dict[int, int] = {}
@@ -92,7 +92,7 @@ def lives(cases: Sequence[PfnSet]) -> Lives:
             changes.update(zip(ends, map(xor, before, repeat(1 << number)), strict=True))
     edges = sorted(changes)
     seen = list(accumulate(map(changes.__getitem__, edges), xor))
-    return Lives(
+    return Histories(
         array("Q", compress(edges, seen)),
         array("Q", compress(map(sub, islice(edges, 1, None), repeat(1)), seen)),
         list(filter(None, seen)),
@@ -104,8 +104,8 @@ def known_by(seen: int) -> list[int]:
     return [n for n in range(seen.bit_length()) if seen >> n & 1]
 
 
-def fate(seen: int, cases: int) -> str:
-    """Name the life of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
+def describe_history(seen: int, cases: int) -> str:
+    """Name what became of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
     there = [bool(seen >> n & 1) for n in range(cases)]
     gaps = "".join("1" if t else "0" for t in there).strip("0")
     if "0" in gaps:

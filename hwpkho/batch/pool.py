@@ -104,7 +104,7 @@ def jobs(path: str, *, outside: bool = False) -> list[Job]:
     return lines
 
 
-def judge(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
+def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
     """Judge one case; whatever goes wrong is in the result."""
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ def run(
     """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
     if workers == 1:
         for job in todo:
-            yield judge(job, options, accepted)
+            yield judge_job(job, options, accepted)
         return
     size = max(1, min(CHUNK, len(todo) // (workers * 4)))
     chunks = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
@@ -241,6 +241,6 @@ def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
     shared = _shared.get()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
-        return [judge(job, *shared) for job in chunk]
+        return [judge_job(job, *shared) for job in chunk]
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

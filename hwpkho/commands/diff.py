@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.badpages.sets import Lives, compare, lives
+from hwpkho.badpages.sets import Histories, compare, histories
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PfnSet, pfn_set
@@ -73,9 +73,9 @@ class Comparison:
         first = self.changes[0].common + self.changes[0].removed.pfns.pages()
         return [first, *(c.common + c.added.pfns.pages() for c in self.changes)]
 
-    def lives(self) -> Lives:
+    def histories(self) -> Histories:
         """Return runs of PFNs and the lists that have them."""
-        return lives([pfn_set(x.pfns) for x in self.cases])
+        return histories([pfn_set(x.pfns) for x in self.cases])
 
 
 def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> Comparison:
@@ -106,8 +106,8 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
         steps = [compare(a.pfns, b.pfns) for a, b in pairwise(found)]
         changes = [
             Change(
-                verdicts.judge(s.removed, kernel, None),
-                verdicts.judge(s.added, kernel, None),
+                verdicts.judge_pfns(s.removed, kernel, None),
+                verdicts.judge_pfns(s.added, kernel, None),
                 s.common,
             )
             for s in steps
@@ -120,7 +120,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     usage.refuse(options.given, usage.with_map(facts, regions))
     wrong_map.must_fit(options, regions, [(after.handover, after.source)])
     kernel = machine.next_kernel(options, size, regions)
-    removed = verdicts.judge(change.removed, kernel, None)
+    removed = verdicts.judge_pfns(change.removed, kernel, None)
     added = _added(change.added, after, size, options, regions)
     return Comparison((before, after), (Change(removed, added, change.common),))
 
@@ -137,10 +137,10 @@ def _added(
     shift = page_shift(own) - page_shift(page_size)
     kernel = machine.next_kernel(options, own, regions)
     if not shift:
-        return verdicts.judge(pfns, kernel, after.handover)
+        return verdicts.judge_pfns(pfns, kernel, after.handover)
     frames = pfn_set(of_runs((first >> shift, last >> shift) for first, last in pfns))
     runs = Runs(pfns)
-    for first, last, ruling in verdicts.judge(frames, kernel, after.handover).stretches():
+    for first, last, ruling in verdicts.judge_pfns(frames, kernel, after.handover).stretches():
         runs.add(first << shift, (last + 1 << shift) - 1, ruling)
     return runs
 

@@ -259,7 +259,7 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
     arch = _arch(given, wish, page_size, regions)
     kernel = machine.next_kernel(wish.judging, page_size, regions, arch)
     if regions is not None and given.pfns:
-        runs = verdicts.judge(pfn_set(given.pfns), kernel, None)
+        runs = verdicts.judge_pfns(pfn_set(given.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
             revision = wish.revision or default_revision(numbered(wish.kho))
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.formats import text
 from hwpkho.badpages.model import BadPages
-from hwpkho.badpages.sets import Lives, first_seen, known_by, lives
+from hwpkho.badpages.sets import Histories, first_seen, histories, known_by
 from hwpkho.base import output
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
@@ -73,7 +73,7 @@ class Merged:
         left_out: Those of them that were left out.
         judged: Whether there was a map.
         kept_all: Whether nothing was to be left out.
-        lives: Which case knew which PFN, where that was asked for.
+        histories: Which case knew which PFN, where that was asked for.
         notes: What a user should know, one line each.
         arches: The architectures that the cases tell.
         layout: The handover that was made of the result, None where that is a list.
@@ -89,7 +89,7 @@ class Merged:
     left_out: Runs
     judged: bool
     kept_all: bool
-    lives: Lives | None
+    histories: Histories | None
     notes: tuple[str, ...]
     arches: tuple[str, ...]
     layout: Layout | None = None
@@ -113,7 +113,7 @@ def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None =
     merged = _merge(specs, options, known)
     if wish is None:
         return merged
-    if merged.lives is not None:
+    if merged.histories is not None:
         _write_provenance(merged, wish)
         return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size, target)))
     pages = BadPages(
@@ -141,7 +141,7 @@ def _check(options: MergeOptions) -> None:
 
 
 def _write_provenance(merged: Merged, wish: Wish) -> None:
-    runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.lives or ())
+    runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.histories or ())
     with output.file(wish.output or output.STDOUT, force=wish.force) as file:
         file.writelines(text.build_runs(part).encode() for part in parts(runs))
 
@@ -214,7 +214,9 @@ def _by_map(
     """
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
-    judged = verdicts.judge(pfns, machine.next_kernel(options.judging, page_size, regions), None)
+    judged = verdicts.judge_pfns(
+        pfns, machine.next_kernel(options.judging, page_size, regions), None
+    )
     not_replaying, left_out = Runs(judged.pfns), Runs(judged.pfns)
     for first, last, ruling in judged.stretches():
         if ruling.verdict == "replays":
@@ -234,5 +236,5 @@ def _unjudged(runs: Runs) -> int:
     return sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
 
 
-def _known_by(pfns: PfnSet, found: Sequence[CaseList]) -> Lives:
-    return lives([pfns & pfn_set(x.pfns) for x in found])
+def _known_by(pfns: PfnSet, found: Sequence[CaseList]) -> Histories:
+    return histories([pfns & pfn_set(x.pfns) for x in found])

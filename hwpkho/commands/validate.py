@@ -50,10 +50,10 @@ def of_case(case: Case, options: ValidateOptions) -> Validation:
     machines = machine.of_case(case, options.case.page_size)
     regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
-    return judge(case, options, regions)
+    return judge_case(case, options, regions)
 
 
-def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
+def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case by a view of memory, None where there is no map."""
     if case.pages is not None:
         size = told_page_size(case.pages, options.case.page_size)
@@ -72,7 +72,7 @@ def judge(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     wrong = wrong_map.misfit(handover, kernel, case.source)
     if wrong:
         kernel = machine.next_kernel(options, page_size, None, handover.arch)
-    decision = outcomes.judge(handover, kernel)
+    decision = outcomes.judge_handover(handover, kernel)
     doubted = wrong_map.decides_alone(handover, kernel, case.source)
     findings = outcomes.as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
@@ -112,7 +112,7 @@ def _finish(
     poisoned = handover.hwpoison if handover else None
     unread = poisoned is not None and poisoned.pfns is None
     listed = pfn_set(pfns)
-    runs = verdicts.judge(listed, kernel, handover)
+    runs = verdicts.judge_pfns(listed, kernel, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry(), kernel.page_size)
     if handover is not None and outcome == "replay":
@@ -127,7 +127,7 @@ def _finish(
     if low is not None:
         findings.append(replayed.as_finding(low))
     findings += verdicts.duplicates(len(pfns), distinct)
-    findings += limits.judge(listed, options.limits, kernel, unread=unread)
+    findings += limits.check(listed, options.limits, kernel, unread=unread)
     regions = kernel.memory
     if regions is not None:
         findings += wrong_map.beyond(runs, kernel)

@@ -56,7 +56,7 @@ class Noted(NamedTuple):
     """
 
     boot: tuple[boot.BootHandover, ...] = ()
-    passed: tuple[find_root.Passed, ...] = ()
+    passed: tuple[find_root.Rejected, ...] = ()
 
 
 def from_memory(

@@ -50,7 +50,7 @@ class Candidate(NamedTuple):
     marked: bool | None = None
 
 
-class Passed(NamedTuple):
+class Rejected(NamedTuple):
     """A page that was passed over: where it is, why, and how much that matters."""
 
     phys: int
@@ -260,7 +260,7 @@ def choose(
     page_size: int,
     told: Iterable[int],
     booted: Iterable[int] = (),
-) -> tuple[list[Candidate], list[Passed]]:
+) -> tuple[list[Candidate], list[Rejected]]:
     """Return the real root FDTs, oldest generation first, and the others.
 
     ``told`` are addresses that a boot loader handed over, ``booted`` those of them that it handed
@@ -275,7 +275,7 @@ def choose(
             Candidate(c.phys, c.root, c.kexec_count, marked(trackers, c.phys, c.root, page_size))
         )
     real: list[Candidate] = []
-    dropped: list[Passed] = []
+    dropped: list[Rejected] = []
     for group in groups.values():
         pages = [c for c in group if not c.phys % page_size] or group
         best = (
@@ -287,9 +287,9 @@ def choose(
         one, doubt = _original(source, best, page_size) if len(best) > 1 else (best[0], None)
         real.append(one)
         dropped += [
-            Passed(c.phys, doubt, "warning")
+            Rejected(c.phys, doubt, "warning")
             if doubt and c in best
-            else Passed(c.phys, "a copy of another")
+            else Rejected(c.phys, "a copy of another")
             for c in group
             if c is not one
         ]
@@ -299,14 +299,14 @@ def choose(
     return kept, dropped
 
 
-def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Passed:
+def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Rejected:
     """Return why a root FDT was passed over: it may be the outgoing one, its tracker damaged."""
     newest = max((c.kexec_count for c in kept if c.kexec_count is not None), default=None)
     count = candidate.kexec_count
     if newest is not None and count == newest + 1:
         why = "it counts one kexec more, but its tracker does not mark it: left over, or damaged"
-        return Passed(candidate.phys, why, "warning")
-    return Passed(candidate.phys, "left over from another kernel")
+        return Rejected(candidate.phys, why, "warning")
+    return Rejected(candidate.phys, "left over from another kernel")
 
 
 def _original(

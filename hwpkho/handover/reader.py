@@ -374,7 +374,7 @@ class HandoverReader:
             return unread._replace(state="consumed")
         for p in met.problems():
             report.add_problem(p)
-        order = area.acts_as % SHIFT_BITS
+        order = area.effective_order % SHIFT_BITS
         self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
         self.preserved.add_array(found.pages, found.pfns, order, page_size)
         if found.sound and blob.count <= area.capacity(page_size):

@@ -60,17 +60,19 @@ class VmallocWalk:
 
 def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
     """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
-    order = area.acts_as % SHIFT_BITS
+    order = area.effective_order % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
         report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
-        report.add(codes.ORDER, message, severity="warning" if area.acts_as < SHIFT_BITS else None)
+        report.add(
+            codes.ORDER, message, severity="warning" if area.effective_order < SHIFT_BITS else None
+        )
     if area.first == 0:
         report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
-        return VmallocWalk([], array("Q"), Chain("first-zero"), area.acts_as)
-    found = VmallocWalk([], array("Q"), Chain("stopped"), area.acts_as)
+        return VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
+    found = VmallocWalk([], array("Q"), Chain("stopped"), area.effective_order)
     found.chain = _follow(source, area, page_size, report, found)
     pages, whole = len(found.pages) << order, found.chain.end == "whole"
     adds_up = pages == area.total_pages if whole else pages <= area.total_pages
@@ -128,7 +130,7 @@ def _follow(
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return Chain("stopped", at)
-        if len(found.pages) << area.acts_as % SHIFT_BITS > area.total_pages:
+        if len(found.pages) << area.effective_order % SHIFT_BITS > area.total_pages:
             # Nor does it look at what follows more than there should be.
             return Chain("stopped", at)
         if chunk.hole:

@@ -21,7 +21,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover import debugfs as copies
 from hwpkho.handover.assemble import Noted
 from hwpkho.handover.boot_loader import BootHandover
-from hwpkho.handover.find_root import Passed
+from hwpkho.handover.find_root import Rejected
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
 from hwpkho.images.registry import open_image
@@ -141,7 +141,7 @@ def _capture(image: Source, name: str) -> Memory:
         tuple(
             BootHandover(b.fdt, b.scratch, b.scratch_size, b.fdt_size, b.booted) for b in note.boot
         ),
-        tuple(Passed(p.phys, printable(p.why), p.severity) for p in note.passed),
+        tuple(Rejected(p.phys, printable(p.why), p.severity) for p in note.passed),
     )
     return Memory(image, handed, note.page_size, tuple(map(_noted_copy, note.copies)), noted)
 

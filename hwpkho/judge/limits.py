@@ -31,7 +31,7 @@ class Limits:
     per_gib: int | None = None
 
 
-def judge(
+def check(
     pfns: PfnSet, limits: Limits, kernel: NextKernel, *, unread: bool = False
 ) -> Iterator[Finding]:
     """Yield what exceeds the limits, and which cannot be checked.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import Asked
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge import limits as policy
+from hwpkho.judge.limits import Limits
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Role
@@ -41,5 +41,5 @@ class ValidateOptions:
     iomem_of: Literal["running", "next"] = "running"
     next_cmdline: str | None = None
     consumer: int = DEFAULT.number
-    limits: policy.Limits = field(default_factory=policy.Limits)
+    limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()

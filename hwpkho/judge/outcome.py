@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _VERSION = 4
 
 
-def judge(handover: Handover, kernel: NextKernel) -> Decision:
+def judge_handover(handover: Handover, kernel: NextKernel) -> Decision:
     """Return what the next kernel does with the handover as a whole."""
     for rule in RULES:
         decision = rule(handover, kernel)
@@ -201,7 +201,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision(None if marked else "dropped")
     if not chain.restorable:
         return Decision("dropped")
-    if v.acts_as >= SHIFT_BITS:
+    if v.effective_order >= SHIFT_BITS:
         return Decision("crash")  # the pages add up, and are mapped as blocks beyond all memory
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
@@ -242,7 +242,7 @@ RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
     _root,
     _version,
     _tracker_address,
-    scratch.judge,
+    scratch.judge_scratch,
     _tracker,
     _metadata,
     _subtree,

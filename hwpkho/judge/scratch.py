@@ -40,7 +40,7 @@ def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
     return f"early boot maps {most} pages at most, not {size} bytes" if pages > most else None
 
 
-def judge(h: Handover, kernel: NextKernel) -> Decision | None:
+def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
     """Judge what is handed over as scratch; None where nothing is wrong with it."""
     scratch = h.scratch
     if scratch is None:

@@ -47,7 +47,7 @@ class Layer(NamedTuple):
     ruling: Ruling
 
 
-def judge(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> Runs:
+def judge_pfns(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> Runs:
     """Return ``pfns``, cut where the ruling changes, with their rulings.
 
     Without a memory map every verdict is None.
@@ -129,7 +129,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
         yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
     if w.blob is not None:
         for phys in w.pages or ():
-            yield "array", phys, page_size << min(w.blob.vmalloc.acts_as, 32)
+            yield "array", phys, page_size << min(w.blob.vmalloc.effective_order, 32)
 
 
 def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:

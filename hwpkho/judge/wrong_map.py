@@ -132,8 +132,8 @@ def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str
     """
     if kernel.memory is None or not captured(source):
         return None
-    by_map = outcomes.judge(h, kernel.without_cmdline())
-    alone = outcomes.judge(h, kernel.without_memory())
+    by_map = outcomes.judge_handover(h, kernel.without_cmdline())
+    alone = outcomes.judge_handover(h, kernel.without_memory())
     if by_map.finding is None or by_map.outcome == alone.outcome:
         return None
     return by_map.finding.message if by_map.outcome in FATAL else None
@@ -173,7 +173,7 @@ def _read(h: Handover) -> Iterator[Place]:
         yield Place("chunk", tuple(w.chunks))
     if w is not None and w.pfns and w.pages:
         # Behind the last live entry the array was not read.
-        entries = (h.page_size or 4096) << min(w.blob.vmalloc.acts_as, 32) if w.blob else 8
+        entries = (h.page_size or 4096) << min(w.blob.vmalloc.effective_order, 32) if w.blob else 8
         yield Place("array page", tuple(w.pages[: -(-8 * len(w.pfns) // entries)]))
     if h.scratch is not None and h.scratch.array is not None and h.scratch.areas is not None:
         yield Place("scratch array", (h.scratch.array,))

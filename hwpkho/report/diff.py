@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.badpages.sets import fate
+from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.report.parts import jsondoc, runs_json
 from hwpkho.report.parts.paint import Paint
@@ -61,9 +61,12 @@ def chain_body(c: Comparison) -> dict[str, Any]:
         "page_size": c.page_size,
         "cases": list(map(_case, c.cases, c.distinct())),
         "steps": jsondoc.Array(_steps(c)),
-        "lives": runs_json.lives(
-            c.lives(),
-            lambda seen: {"seen": [bool(seen >> i & 1) for i in range(n)], "fate": fate(seen, n)},
+        "lives": runs_json.histories(
+            c.histories(),
+            lambda seen: {
+                "seen": [bool(seen >> i & 1) for i in range(n)],
+                "fate": describe_history(seen, n),
+            },
         ),
     }
 
@@ -131,26 +134,25 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
         step = c.changes[n - 1] if n else None
         change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
         yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
-    n, lives = len(c.cases), c.lives()
-    names = {seen: fate(seen, n) for seen in set(lives.seen)}
+    n, histories = len(c.cases), c.histories()
+    names = {seen: describe_history(seen, n) for seen in set(histories.seen)}
     fates: dict[str, int] = {}
-    for life in lives:
-        name = names[life.seen]
-        fates[name] = fates.get(name, 0) + life.last - life.first + 1
+    for history in histories:
+        name = names[history.seen]
+        fates[name] = fates.get(name, 0) + history.last - history.first + 1
     told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
     bad = any("lost" in name or name == "came back" for name in fates)
     yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
     ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
-    ordered = sorted((x for x in lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
-    for shown, life in enumerate(ordered):
+    ordered = sorted((x for x in histories if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
+    for shown, history in enumerate(ordered):
         if shown == MAX_RUNS:
             yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"
             break
-        name = names[life.seen]
-        marks = " ".join("x" if life.seen >> i & 1 else "." for i in range(n))
-        span = (
-            f"0x{life.first:x}" if life.first == life.last else f"0x{life.first:x}-0x{life.last:x}"
-        )
+        name = names[history.seen]
+        marks = " ".join("x" if history.seen >> i & 1 else "." for i in range(n))
+        first, last = history.first, history.last
+        span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
         style = "error" if "lost" in name or name == "came back" else "warning"
         yield f"  {marks}  {span:<24}  {paint(style, name)}"
 

@@ -33,8 +33,8 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "not_replaying": runs_json.judged(m.not_replaying) if m.judged else None,
         "left_out": runs_json.judged(m.left_out) if m.judged else None,
         "kept_all": m.kept_all,
-        "provenance": runs_json.lives(m.lives, lambda seen: {"cases": known_by(seen)})
-        if m.lives is not None
+        "provenance": runs_json.histories(m.histories, lambda seen: {"cases": known_by(seen)})
+        if m.histories is not None
         else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
         "pfns": jsondoc.numbers(m.pfns),
@@ -65,7 +65,7 @@ def _without(runs: Runs, others: Runs) -> Runs:
     return rest
 
 
-def _told(fate: str, runs: Runs) -> Iterator[str]:
+def _told(what: str, runs: Runs) -> Iterator[str]:
     if not runs.rulings:
         return
     counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
@@ -73,7 +73,7 @@ def _told(fate: str, runs: Runs) -> Iterator[str]:
     unknown = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
     if unknown:
         counts.append(f"{unknown} of which the map does not tell")
-    yield f"{fate}: {', '.join(counts)}"
+    yield f"{what}: {', '.join(counts)}"
     for n, (first, last, ruling) in enumerate(runs):
         if n == MAX_RUNS:
             yield f"  and {runs.count() - MAX_RUNS} more runs"

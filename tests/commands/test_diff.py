@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.badpages.formats.text import build as build_text
-from hwpkho.badpages.sets import compare, fate, lives
+from hwpkho.badpages.sets import compare, describe_history, histories
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
 from tests.support import captures
@@ -231,7 +231,7 @@ def test_the_two_directions_mirror_and_applying_a_diff_gives_the_other_list(a, b
 
 @given(st.lists(PFNS, min_size=1, max_size=5))
 def test_lives_say_of_each_pfn_in_which_cases_it_was(cases):
-    found = lives(list(map(pfn_set, cases)))
+    found = histories(list(map(pfn_set, cases)))
     told = {p: x.seen for x in found for p in range(x.first, x.last + 1)}
     assert told == {
         p: sum(1 << n for n, case in enumerate(cases) if p in case) for case in cases for p in case
@@ -250,8 +250,8 @@ def test_lives_say_of_each_pfn_in_which_cases_it_was(cases):
     ],
 )
 def test_fates(seen, name):
-    assert fate(seen, 3) == name
+    assert describe_history(seen, 3) == name
 
 
 def test_a_fate_over_four_generations():
-    assert fate(0b0101, 4) == "came back and lost"
+    assert describe_history(0b0101, 4) == "came back and lost"

@@ -142,4 +142,4 @@ def test_without_a_map_nothing_is_told():
     from hwpkho.judge import verdicts
 
     kernel = NextKernel(4096)
-    assert unsure(verdicts.judge(judged, kernel, None), kernel, None) is None
+    assert unsure(verdicts.judge_pfns(judged, kernel, None), kernel, None) is None

@@ -12,10 +12,10 @@ from hwpkho.report.parts import jsondoc
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from hwpkho.badpages.sets import Lives
+    from hwpkho.badpages.sets import Histories
     from hwpkho.judge.result import Ruling, Runs
 
-#: Lives written at once: their text should stay in the processor's cache.
+#: Histories written at once: their text should stay in the processor's cache.
 _PIECE = 2048
 
 
@@ -39,12 +39,12 @@ def _fields(ruling: Ruling) -> dict[str, object]:
     return {"verdict": ruling.verdict, "code": ruling.code, "region": ruling.region}
 
 
-def lives(found: Lives, fields: Callable[[int], Mapping[str, object]]) -> jsondoc.Array:
-    """Return the lives with what ``fields`` says of the cases that had them (a bit for each)."""
-    return jsondoc.Array(_lives(found, fields))
+def histories(found: Histories, fields: Callable[[int], Mapping[str, object]]) -> jsondoc.Array:
+    """Return histories with what ``fields`` says of the cases that had them (a bit for each)."""
+    return jsondoc.Array(_histories(found, fields))
 
 
-def _lives(found: Lives, fields: Callable[[int], Mapping[str, object]]) -> Iterator[str]:
+def _histories(found: Histories, fields: Callable[[int], Mapping[str, object]]) -> Iterator[str]:
     ends = {seen: _end(fields(seen)) for seen in set(found.seen)}
     for at in range(0, len(found), _PIECE):
         part = slice(at, at + _PIECE)

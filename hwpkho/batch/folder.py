@@ -172,9 +172,9 @@ def _is_input(path: Path) -> bool:
 
 
 def _is_utf16(head: bytes) -> bool:
-    from hwpkho.memmap import logs
+    from hwpkho.logs.text import utf16_of
 
-    return logs.utf16_of(head) is not None
+    return utf16_of(head) is not None
 
 
 def _is_map_file(path: Path, head: bytes) -> bool:
@@ -185,14 +185,16 @@ def _is_map_file(path: Path, head: bytes) -> bool:
 
 def _has_map_lines(path: Path) -> bool:
     """Tell whether a text has lines of a memory map, damaged ones included."""
-    from hwpkho.memmap import logs, registry, scanner
+    from hwpkho.logs.scanner import Scanner
+    from hwpkho.logs.text import blocks
+    from hwpkho.memmap import registry
     from hwpkho.memmap.inputs import Input
 
     forms = registry.line_forms()
-    log = scanner.Scanner(forms)
+    log = Scanner(forms)
     try:
         with Input(str(path)) as source:
-            for block in logs.blocks(source.pieces()):
+            for block in blocks(source.pieces()):
                 log.feed(block)
         return any(form.finish() for form in forms)
     except InputError:

@@ -118,10 +118,10 @@ def _list_form(file: FileBytes, head: bytes) -> lists.ListReader | None:
             undecided.append((form, answer))
     if not undecided:
         return None
-    from hwpkho.memmap import logs
+    from hwpkho.logs.text import blocks
 
     pieces = (bytes(file.read(at, _PIECE)) for at in range(0, file.size, _PIECE))
-    for block in logs.blocks(pieces):
+    for block in blocks(pieces):
         for form, pattern in undecided:
             if pattern.search(block):
                 return form

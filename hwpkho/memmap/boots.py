@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
+from hwpkho.logs.boot_marks import Mark
 from hwpkho.memmap import efi, extended
-from hwpkho.memmap.formats.base import LINUX_STARTS, LineForm
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.rawmap import RawMap
-
-#: Machines without KHO whose maps are read all the same, and what packagers call aarch64.
-_OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 
 #: The map that describes the machine best comes first (spec: EFI before e820, the firmware's
 #: before the user's or modified one, Xen's before what it shows its dom0).
@@ -97,70 +91,6 @@ def rank(name: str) -> int:
     return _RANK.get(name, len(_RANK))
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A line at which Linux starts.
-
-    Attributes:
-        line: From 1.
-        arch: What the line tells of the architecture.
-        starts: Whether it is the line at which Linux starts; else only its architecture counts.
-    """
-
-    line: int
-    arch: str | None
-    starts: bool = True
-
-
-def _arch(banner: str) -> str | None:
-    """Return the architecture that a kernel's first line names, None where it names none."""
-    machines = "|".join(re.escape(arch.machine) for arch in ARCHES)
-    told = re.search(
-        rf"(?<![A-Za-z0-9])({machines}|{_OTHER_MACHINES})(?![A-Za-z0-9])",
-        banner,
-    )
-    return by_machine(told[1]) if told else None
-
-
-class BootMarks(LineForm):
-    """The lines by which boots are told apart: ``Linux version 6.1.0 ...``.
-
-    Source: init/version-timestamp.c (linux_banner). No form of map: it is shown lines the same
-    way, but finds no tables.
-    """
-
-    name = "boot-marks"
-    about = ""
-    triggers = ()
-    separators = (LINUX_STARTS, b"AArch64 Processor", b"on physical CPU 0x")
-
-    _MARK = lazily(r"\bLinux version \d+\.\d+(.{0,512})")
-
-    #: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
-    _ARM64 = lazily(
-        r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
-    )
-
-    def __init__(self) -> None:
-        self.marks: list[Mark] = []
-
-    def feed(self, number: int, line: str) -> None:
-        """See :meth:`LineForm.feed`."""
-        if self._ARM64.search(line) and len(self.marks) < 1 << 16:
-            self.marks.append(Mark(number, "arm64", starts=False))
-        match = self._MARK.search(line)
-        if match and len(self.marks) < 1 << 16:
-            self.marks.append(Mark(number, _arch(match[1])))
-
-    def taken(self) -> int:
-        """See :meth:`LineForm.taken`: no line of a map."""
-        return 0
-
-    def finish(self) -> Sequence[RawMap]:
-        """See :meth:`LineForm.finish`: there are none."""
-        return ()
-
-
 @dataclass(slots=True)
 class Boot:
     """The tables of one boot.
@@ -199,11 +129,6 @@ class _Splitter:
             self._next()
         self._marked = True
         self._now.arch = mark.arch or self._now.arch
-
-    @property
-    def settled(self) -> bool:
-        """Whether a mark that is still to come would change nothing."""
-        return self._linux or not self._now.maps
 
     def table(self, table: RawMap) -> None:
         if table.name == "efi":
@@ -308,14 +233,11 @@ def _set_runtime_apart(boot: Boot) -> None:
     )
 
 
-def split(
-    tables: Iterable[RawMap], marks: Iterable[Mark], later: Callable[[], Iterable[Mark]]
-) -> list[Boot]:
+def split(tables: Iterable[RawMap], marks: Iterable[Mark]) -> list[Boot]:
     """Return the boots of a log, oldest first; those without a map do not count.
 
     A boot ends where the next kernel starts, or where a table begins that this boot has already.
-    Xen and the Linux above it are one boot. ``later`` returns the marks behind all tables; it is
-    called only where they matter.
+    Xen and the Linux above it are one boot.
     """
     splitter = _Splitter()
     events: list[tuple[int, int, RawMap | Mark]] = [(m.line, 0, m) for m in marks]
@@ -325,7 +247,4 @@ def split(
             splitter.mark(event)
         else:
             splitter.table(event)
-    if not splitter.settled:
-        for mark in later():
-            splitter.mark(mark)
     return splitter.finish()

@@ -7,11 +7,10 @@ arch/x86/kernel/e820.c (e820__update_table, e820__range_update, e820__range_remo
 from __future__ import annotations
 
 import heapq
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
-
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +30,7 @@ NAMES = {
     SOFT_RESERVED: "soft_reserved",
 }
 _NUMBERS = {name: number for number, name in NAMES.items()} | {"unknown": 0xFFFFFFFF}
-_NUMBERED = lazily(r"type_([0-9]{1,10})")
+_NUMBERED = re.compile(r"type_([0-9]{1,10})")
 
 #: Neighbours of these types are never merged (e820_type_mergeable).
 _KEPT_APART = frozenset((PRAM, SOFT_RESERVED))

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwpkho.memmap import e820
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +28,7 @@ _WORDS = {
     "soft reserved": e820.SOFT_RESERVED,
 }
 _SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
-_TYPE = lazily(
+_TYPE = re.compile(
     rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
     re.IGNORECASE,

@@ -7,8 +7,9 @@ cmd/efidebug.c; FreeBSD sys/*/machdep.c (print_efi_map_entry).
 
 from __future__ import annotations
 
+import re
+
 from hwpkho.memmap import efi
-from hwpkho.memmap.patterns import lazily
 
 #: Names without blanks and signs, in lower case, by UEFI type number.
 _NAMES = (
@@ -32,7 +33,7 @@ _NAMES = (
     ("unaccepted", "unacceptedmemory", "unacceptedmemorytype"),
 )  # fmt: skip
 _TYPES = {name: efi.TYPES[number] for number, names in enumerate(_NAMES) for name in names}
-_NOT_ALNUM = lazily(r"[^0-9A-Za-z]+")
+_NOT_ALNUM = re.compile(r"[^0-9A-Za-z]+")
 
 _BITS = {
     "RUN": efi.RUNTIME,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hwpkho.memmap.logs import blocks
+from hwpkho.logs.text import blocks
 
 FOLDER = (
     "no memory map in this folder; expected a copy of /sys/firmware/memmap (a folder for each "

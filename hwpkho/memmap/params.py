@@ -6,12 +6,12 @@ kernel/params.c (dash2underscore).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ MAX_LENGTH = 2048
 
 _SUFFIXES = {c: shift for shift, c in zip(range(10, 70, 10), "kmgtpe", strict=True)}
 #: A number as simple_strtoull() takes it with base 0: 0x, a leading 0 (octal), decimal.
-NUMBER = lazily(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
+NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
 
 
 def memparse(text: str, parameter: str) -> tuple[int, str]:

@@ -11,7 +11,10 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, IOMEM_ZEROS, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import boots, combine, gaps, logs, losses, mistakes, registry, scanner
+from hwpkho.logs import losses, scanner
+from hwpkho.logs.boot_marks import BootMarks
+from hwpkho.logs.text import blocks
+from hwpkho.memmap import boots, combine, gaps, mistakes, registry
 from hwpkho.memmap.inputs import Input, is_folder
 from hwpkho.memmap.model import Map, MemoryMap
 
@@ -197,10 +200,10 @@ def _read_log(source: Input) -> Reading:
 
 def _of_log(source: Input) -> Reading:
     forms = registry.line_forms()
-    marks = boots.BootMarks()
+    marks = BootMarks()
     log = scanner.Scanner([losses.Losses(forms), *forms, marks])
     ending = losses.Ending()
-    for block in logs.blocks(ending.watch(source.pieces())):
+    for block in blocks(ending.watch(source.pieces())):
         log.feed(block)
         ending.block = block
     tables: list[RawMap] = []
@@ -212,18 +215,12 @@ def _of_log(source: Input) -> Reading:
             table.form = form.name
             tables.append(table)
 
-    def later() -> list[boots.Mark]:
-        before = len(marks.marks)
-        log.catch_up()
-        return marks.marks[before:]
-
-    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks, later)
+    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks)
     zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
     if not found:
         if zeros:
             raise InputError(zeros[0].message)
         reason = mistakes.no_map(source.head)
-        log.catch_up()
         if marks.marks:
             raise _MaplessError(source.shown, reason, marks.marks[-1].arch)
         raise InputError(reason)

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import re
 
-from hwpkho.memmap.patterns import lazily
-
 #: What loggers put in front of a line: their digits are no addresses.
-_STAMP = lazily(
+_STAMP = re.compile(
     r"\[\s*\d{1,10}\.\d{3,9}\]|\[\s*[TC]\d{1,10}\]|\[[A-Z][a-z]{2} [^\]]{10,30}\]|<\d{1,3}>"
     r"|\d{4}-\d\d-\d\d[T ][\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d)?|[\d:]{5,8}[.,]\d{1,9}"
 )
 #: Of an address, or of the ``0x`` in front of it.
-_DIGITS = lazily(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
+_DIGITS = re.compile(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: Nothing but the beginning of a range.
-_BEGUN = lazily(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
+_BEGUN = re.compile(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
 #: A person left lines out.
-_ELISION = lazily(
+_ELISION = re.compile(
     r"^[\s>|]*(?:[\[(<{]?\s*(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
     r"[\s.]*$",
     re.IGNORECASE,

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import boots, logs, registry, scanner
+from hwpkho.logs.boot_marks import BootMarks
+from hwpkho.logs.scanner import Scanner
+from hwpkho.logs.text import blocks
+from hwpkho.memmap import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,11 +60,10 @@ def _read_back(names: Iterable[str]) -> bool:
     try:
         if any(form.sniff(Path("-"), text[: 1 << 16]) for form in registry.file_forms()):
             return False
-        forms, marks = registry.line_forms(), boots.BootMarks()
-        log = scanner.Scanner([*forms, marks])
-        for block in logs.blocks([text]):
+        forms, marks = registry.line_forms(), BootMarks()
+        log = Scanner([*forms, marks])
+        for block in blocks([text]):
             log.feed(block)
-        log.catch_up()
         found = [table for form in forms for table in form.finish()]
     except InputError:
         return False

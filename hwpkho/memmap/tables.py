@@ -16,7 +16,7 @@ from hwpkho.memmap.model import Entry
 from hwpkho.memmap.rawmap import RawMap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from hwpkho.codes import Code
 
@@ -205,27 +205,6 @@ class Tables:
             )
         entries.append(entry)
         self.taken += 1
-        return True
-
-    def extend(self, name: str, entries: Sequence[Entry], last_line: int) -> bool:
-        """Append sound entries, none like the one before it, to the open table ``name``.
-
-        ``last_line`` is the number of the last one's line. Return False where there is no open
-        table, no room for so many, or something else stands before them; none is taken then.
-        """
-        table = self._open.get(name)
-        if (
-            table is None
-            or self._lost
-            or name in self._suspects
-            or len(table.entries) + len(entries) > MAX_ENTRIES
-            or self._distinct + len(entries) > MAX_DISTINCT
-        ):
-            return False
-        self._distinct += len(entries)
-        self.taken += len(entries)
-        table.entries += entries
-        self._lines[name] = last_line
         return True
 
     def amend(self, name: str, attributes: Mapping[str, object]) -> None:

@@ -333,9 +333,10 @@ def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
     [
         "(XEN) Initial Xen-e820 RAM map:", "(XEN) EFI RAM map:", "-e88 RAM", "-88 ", "-0x0 [",
         "Linux version ", "Processing EFI memory map", "00001000-00001fff : ", "x-01234567 : ",
-        '"memmap"', "#pages", '","0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart", "-0x0], 0x",
+        '"memmap"', "#pages", 'MemoryMap,"0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart",
+        "-0x0], 0x",
         "U-Boot 2011.1", " base=", "- 0x", "-0x0 len", "/start <=", "messages lost",
-        "AArch64 Processor", "BIOS-provided physical RAM map:",
+        "AArch64 Processor [", "BIOS-provided physical RAM map:",
         "Type       Start            End              # Pages          Attributes",
     ],
 )  # fmt: skip

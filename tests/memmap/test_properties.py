@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,12 +11,10 @@ from hypothesis import strategies as st
 
 from hwpkho.commands import memmap as job
 from hwpkho.errors import HwpkhoError, InputError
-from hwpkho.memmap import e820_names, efi, logs
+from hwpkho.memmap import e820_names, efi
 from hwpkho.memmap.formats import iomem
-from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.formats.memmap_json import MemmapJson
 from hwpkho.memmap.model import Entry, Map, MemoryMap
-from hwpkho.memmap.scanner import Scanner
 from hwpkho.report.memmap import json as memmap_json
 from hwpkho.report.memmap import text as memmap_text
 from hwpkho.report.memmap import to as memmap_to
@@ -25,10 +22,8 @@ from hwpkho.report.parts import jsondoc
 from tests.support.mapfiles import FIXTURES, TRUTH, primary, read_text, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
 
 E820_TYPES = st.sampled_from(
     ["usable", "reserved", "acpi_data", "acpi_nvs", "unusable", "pmem", "pram", "soft_reserved",
@@ -142,39 +137,6 @@ def test_efi_columns_are_read_by_their_words(
     assert rows(primary(read_text(scratch / "log", text))) == [
         [a, b, "boot_services_code", {"attr": attr}] for a, b in ranges
     ]
-
-
-class Lines(LineForm):
-    """Every line with an x, and each one's number."""
-
-    name = "lines"
-    about = "test"
-    triggers = (b"x",)
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, str]] = []
-
-    def feed(self, number: int, line: str) -> None:
-        self.seen.append((number, line))
-
-    def finish(self) -> Sequence[RawMap]:
-        return ()
-
-
-@given(
-    lines=st.lists(st.text("ax-= 0\u00e9", max_size=12), max_size=20),
-    cuts=st.lists(st.integers(0, 200), max_size=6),
-)
-def test_pieces_of_a_log_make_no_difference(lines: list[str], cuts: list[int]) -> None:
-    data = "".join(line + "\n" for line in lines).encode()
-    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
-    pieces = [data[a:b] for a, b in pairwise(edges)]
-    form = Lines()
-    scanner = Scanner([form])
-    for block in logs.blocks(pieces):
-        scanner.feed(block)
-    assert form.seen == [(i, line) for i, line in enumerate(lines, 1) if "x" in line]
-    assert scanner.lines == len(lines)
 
 
 # Hostile -------------------------------------------------------------------------------------

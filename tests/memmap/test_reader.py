@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import logs, read_memmap, registry
+from hwpkho.logs.text import blocks
+from hwpkho.memmap import read_memmap, registry
 from hwpkho.memmap.boots import PRIMARY_ORDER, rank
 from hwpkho.memmap.formats.base import FileForm, LineForm
 from hwpkho.memmap.inputs import Input
-from hwpkho.memmap.scanner import Scanner
 from hwpkho.memmap.tables import MAX_TABLES, Tables
 from tests.support.mapfiles import FIXTURES, named, plain, primary, read_text, rows
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hwpkho.memmap.rawmap import RawMap
 
 SURFACE = str(FIXTURES / "01-dmesg-e820/surface-book.txt")
 TWO_BOOTS = str(FIXTURES / "01-dmesg-e820/kdump-two-boots.txt")
@@ -305,9 +300,9 @@ def test_an_input_of_many_pieces_keeps_its_lines_whole(tmp_path: Path) -> None:
     memmap = read_text(tmp_path / "log", text)
     assert len(primary(memmap).entries) == 3
     with Input(str(tmp_path / "log")) as source:
-        blocks = list(logs.blocks(source.pieces()))
-    assert b"".join(blocks) == text.encode()
-    assert len(blocks) > 5
+        found = list(blocks(source.pieces()))
+    assert b"".join(found) == text.encode()
+    assert len(found) > 5
 
 
 @pytest.mark.parametrize("at", range(65520, 65545))
@@ -394,52 +389,3 @@ def test_equal_tables_share_their_entries() -> None:
         tables.begin("x")
     first, *others = tables.finish()
     assert all(table.entries is first.entries for table in others)
-
-
-class Echo(LineForm):
-    """Collects the lines it is shown."""
-
-    name = "echo"
-    about = "test"
-    triggers = (rb"=[0-9]", b"needle")
-
-    def __init__(self, wanted: Sequence[str] = ()) -> None:
-        self.seen: list[tuple[int, str]] = []
-        self.wanted = wanted
-
-    def feed(self, number: int, line: str) -> None:
-        self.seen.append((number, line))
-        self.more = line in self.wanted
-        self.again = line == "rest=1"
-
-    def finish(self) -> Sequence[RawMap]:
-        return ()
-
-
-def test_scanner_shows_lines_by_number_and_the_next_on_demand() -> None:
-    form = Echo(wanted=["a needle", "then this"])
-    scanner = Scanner([form])
-    for block in (b"x\nx=1\na needle\n", b"then this\nand this\nnot this\n", b"end=9\n"):
-        scanner.feed(block)
-    assert form.seen == [
-        (2, "x=1"),
-        (3, "a needle"),
-        (4, "then this"),
-        (5, "and this"),
-        (7, "end=9"),
-    ]
-    assert scanner.lines == 7
-
-
-def test_scanner_joins_lines_on_demand() -> None:
-    form = Echo()
-    scanner = Scanner([form])
-    scanner.feed(b"first half\n")
-    scanner.feed(b"rest=1\n")
-    scanner.feed(b"other half\nrest=1\n")
-    assert form.seen == [
-        (2, "rest=1"),
-        (1, "first half rest=1"),
-        (4, "rest=1"),
-        (3, "other half rest=1"),
-    ]

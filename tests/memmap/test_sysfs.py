@@ -47,7 +47,7 @@ def folder(path: Path) -> list[RawMap]:
 def grep(lines: Iterable[str]) -> list[RawMap]:
     form = SysfsGrep()
     for number, line in enumerate(lines, 1):
-        if any(re.search(trigger, line.encode()) for trigger in form.triggers):
+        if any(re.search(needle, line.encode()) for needle in form.needles):
             form.feed(number, line)
     return list(form.finish())
 

@@ -21,14 +21,15 @@ class Toy(LineForm):
 
     name = "toy-map"
     about = "a toy"
-    triggers = (b"toy: ",)
+    needles = (b"toy: ",)
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
 
-    def feed(self, _number: int, line: str) -> None:
+    def feed(self, _number: int, line: str) -> bool:
         if match := _LINE.search(line):
             self._entries.append(Entry(int(match[1], 16), int(match[2], 16), match[3]))
+        return False
 
     def finish(self) -> Sequence[RawMap]:
         return [RawMap("e820_entries", self._entries, arch="x86_64")] if self._entries else []

@@ -7,6 +7,7 @@ drivers/of/of_reserved_mem.c (fdt_scan_reserved_mem_reg_nodes), drivers/firmware
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,6 @@ from hwpkho.codes.memmap_view import (
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import lazily
 from hwpkho.memmap.rawmap import RawMap
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
@@ -47,13 +47,13 @@ _MAX_USABLE_RANGES = 2
 #: Processors by their compatible. Of ARM's Cortex-A the one-digit ones, A12, A15, A17 and A32 are
 #: 32 bit, all others 64.
 _CPU_ARCH = (
-    (lazily(r"riscv"), "riscv64"),
-    (lazily(r"loongson,la"), "loongarch64"),
-    (lazily(r"arm,cortex-(a3[45]|a[5-9][0-9]|a[0-9]{3}|x[0-9])"), "arm64"),
-    (lazily(r"arm,(armv8|neoverse-)"), "arm64"),
-    (lazily(r"nvidia,(tegra\d+-)?(denver|carmel)|qcom,(kryo|oryon|falkor)"), "arm64"),
-    (lazily(r"apple,|cavium,thunder|apm,|ampere,|brcm,(vulcan|brahma-b53)|fujitsu,"), "arm64"),
-    (lazily(r"arm,(cortex-a|arm[0-9])"), "arm"),
+    (re.compile(r"riscv"), "riscv64"),
+    (re.compile(r"loongson,la"), "loongarch64"),
+    (re.compile(r"arm,cortex-(a3[45]|a[5-9][0-9]|a[0-9]{3}|x[0-9])"), "arm64"),
+    (re.compile(r"arm,(armv8|neoverse-)"), "arm64"),
+    (re.compile(r"nvidia,(tegra\d+-)?(denver|carmel)|qcom,(kryo|oryon|falkor)"), "arm64"),
+    (re.compile(r"apple,|cavium,thunder|apm,|ampere,|brcm,(vulcan|brahma-b53)|fujitsu,"), "arm64"),
+    (re.compile(r"arm,(cortex-a|arm[0-9])"), "arm"),
 )
 _ARM64_DEVICES = frozenset(("arm,armv8-timer", "arm,armv8-pmuv3"))
 

@@ -17,23 +17,23 @@ from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, OUT_OF_ORDER
 from hwpkho.errors import InputError
+from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.memmap import e820_names, gaps
 from hwpkho.memmap.formats.base import (
-    LINUX_STARTS,
     LONG_RANGE,
-    PLAIN_PREFIX,
     SPACED_RANGE,
     UPSIDE_DOWN,
     LineForm,
 )
-from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.rawmap import RawMap
 from hwpkho.memmap.remnants import is_remnant, without_stamps
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from hwpkho.memmap.model import Entry
 
 #: Who the kernel says speaks → the map.
 _MAPS = {
@@ -46,55 +46,47 @@ _MAPS = {
 }
 _EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
 _ALL_MAPS = ("e820_firmware", *_MAPS.values())
-_LINUX_STARTS = LINUX_STARTS.decode()
 _WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|(?:reserve )?setup_data|extended|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
-_LINE = lazily(
+_LINE = re.compile(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
     r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
     r"\s*(?P<rest>.{0,120})"
 )
 #: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
-_BEGUN = lazily(
+_BEGUN = re.compile(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
 #: A line that begins like one of a table, whatever became of the rest.
-_LIKE = lazily(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+_LIKE = re.compile(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
 #: Beside a table's lines: nobody else speaks so; what another line ends with as well.
-_SPOKEN = lazily(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
+_SPOKEN = re.compile(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
     r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type \d+"
     r"|persistent \(?(?:RAM )?\(?type \d+\))\)?\s*$"
 )
-_TAIL = lazily(
+_TAIL = re.compile(
     r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
 )
 #: Somebody else's message about a range.
-_OTHER = lazily(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
+_OTHER = re.compile(
+    r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]"
+)
 #: What stands in front of a range: damaged itself, it may still be like what a table's lines have.
-_SPEAKER = lazily(r"(\S{5,14})\s+\[(?:mem|gap) ")
+_SPEAKER = re.compile(r"(\S{5,14})\s+\[(?:mem|gap) ")
 #: In front of a line of a table: the beginning of another.
-_TORN = lazily(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
-_HEADER = lazily(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_TORN = re.compile(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
+_HEADER = re.compile(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
     "user-defined": ("e820_user",),
     "modified": ("e820_modified",),
     "extended": ("e820_setup_data", "extended"),
 }
-
-#: Whole lines as kernels print them since 3.5, for :meth:`DmesgE820.run`.
-_PLAIN_LINE = lazily(
-    PLAIN_PREFIX + rb"(?P<who>BIOS-e820|user|modified|reserve setup_data|Xen): "
-    rb"\[(?:mem 0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})\]  ?(?P<type>usable|reserved|ACPI data"
-    rb"|ACPI NVS|unusable|soft reserved|System RAM|device reserved|type [0-9]{1,10}"
-    rb"|persistent (?:RAM )?\(type [0-9]{1,10}\))"
-    rb"|gap 0x(?P<c>[0-9a-f]{16})-0x(?P<d>[0-9a-f]{16})\])\n"
-)
 
 _MAYBE = (
     "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
@@ -120,16 +112,13 @@ class DmesgE820(LineForm):
 
     name = "dmesg-e820"
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
-    triggers = (
-        rb"-e8[20][01][: ]",
-        rb"-88[: ]",
-        b"-provided[: ]",
-        b"-defined[: ]",
+    needles = (
         LONG_RANGE,
         SPACED_RANGE,
+        rb"-(?:e8[20][01]|88|provided|defined)[: ]",
+        LINUX_STARTS.encode(),
     )
-    separators = (LINUX_STARTS,)
-    unfinished = lazily(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
+    unfinished = re.compile(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -146,12 +135,12 @@ class DmesgE820(LineForm):
         #: Of tables, by identity: what their ``[gap ...]`` lines say, since 7.0.
         self._told: dict[int, list[gaps.Place]] = {}
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         if self._broken and self._joined(line):
             pass
         elif not (self._patience or any(word in line for word in _MAYBE)):
-            return
+            return False
         elif match := _LINE.search(line):
             self._entries(number, line, match)
         elif header := _HEADER.search(line):
@@ -160,7 +149,7 @@ class DmesgE820(LineForm):
                 self._headed.add(name)
             self._name = _HEADED[header[1]][0]
             self._patience = _PATIENCE
-        elif _LINUX_STARTS in line:
+        elif LINUX_STARTS in line:
             for name in _ALL_MAPS:
                 self._tables.begin(name)
         elif begun := _BEGUN.search(line):
@@ -169,39 +158,7 @@ class DmesgE820(LineForm):
             self._damaged(number, line)
         elif self._patience:
             self._beside(number, line)
-        self.more = self._patience > 0
-
-    def run(self, block: bytes, start: int, number: int) -> int:
-        """See :meth:`LineForm.run`: an ascending list, after its first line."""
-        match = _PLAIN_LINE.match(block, start)
-        if match is None or self._broken:
-            return start
-        who = match["who"]
-        name = map_of(who.decode())
-        before = self._tables.last(name)
-        if before is None:
-            return start
-        entries, between = [], []
-        end, line = start, number - 1
-        while match and match["who"] == who:
-            _, a, b, text, c, d = match.groups()
-            if text:
-                type_ = e820_names.type_of(text.decode())
-                first, last = int(a, 16), int(b, 16)
-                if type_ is None or not before.end < first <= last:
-                    break
-                before = Entry(first, last, type_)
-                entries.append(before)
-            else:
-                between.append((int(c, 16), int(d, 16)))
-            end, line = match.end(), line + 1
-            match = _PLAIN_LINE.match(block, end)
-        if end == start or not self._tables.extend(name, entries, line):
-            return start
-        self._told.setdefault(id(self._tables.open(name)), []).extend(between)
-        self._patience = _PATIENCE
-        self.more = True
-        return end
+        return self._patience > 0
 
     def _damaged(self, number: int, line: str) -> None:
         """Take a line that is like a table's and says nothing that can be read."""

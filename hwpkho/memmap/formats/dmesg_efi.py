@@ -8,6 +8,7 @@ list twice with efi=debug, the second time after SetVirtualAddressMap.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,34 +17,25 @@ from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.errors import InputError
+from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.memmap import efi, gaps
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import (
-    EFI_RANGE,
-    LINUX_STARTS,
-    LONG_RANGE,
-    PLAIN_PREFIX,
-    SHORT_EFI_RANGE,
-    UPSIDE_DOWN,
-    LineForm,
-)
-from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.formats.base import LONG_RANGE, UPSIDE_DOWN, LineForm
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.remnants import is_remnant
-from hwpkho.memmap.scanner import MAX_JOINED
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
+    from hwpkho.memmap.model import Entry
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
 _A, _B = _HEX.format("a"), _HEX.format("b")
 
 #: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
-_X86 = lazily(
+_X86 = re.compile(
     r"(?<![\w.])mem(?P<index>\d{1,6}):\s*"
     r"(?:type=\s*(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
     rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
@@ -51,52 +43,36 @@ _X86 = lazily(
 )
 #: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
 #: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
-_ARM64 = lazily(
+_ARM64 = re.compile(
     rf"(?:(?P<prefix>\befi:)\s*|(?:^|[\]>:])\s+){_A}\s*-\s*{_B}\s+\[(?P<body>[^\]]{{1,200}})\]"
 )
 _NOT_THE_MAP = "memattr"
 
-#: Whole lines as kernels print them, for :meth:`DmesgEfi.run`.
-_X86_LINE = lazily(
-    PLAIN_PREFIX + rb"(?:efi|EFI): mem(?P<index>[0-9]{1,6}+): "
-    rb"(?P<what>\[[A-Za-z0-9 |]{1,200}+\]|type=[0-9]{1,10}+, attr=0x[0-9a-f]{1,16}+,)"
-    rb" range=\[0x(?P<a>[0-9a-f]{16})-0x(?P<b>[0-9a-f]{16})(?P<end>[\])])"
-    rb" \((?P<size>[0-9]{1,15}+)(?P<unit>[KMG]?+B)\)\n"
-)
-#: The memory attributes table says nothing about the map.
-_MEMATTR_LINES = lazily(
-    rb"(?:" + PLAIN_PREFIX + rb"efi: memattr:  0x[0-9a-f]{9,16}-0x[0-9a-f]{9,16}"
-    rb" \[[A-Za-z0-9 |]{1,200}\]\n)+"
-)
-_ARM64_LINE = lazily(
-    PLAIN_PREFIX + rb"efi:   0x(?P<a>[0-9a-f]{9,16}+)-0x(?P<b>[0-9a-f]{9,16}+) "
-    rb"(?P<what>\[[A-Za-z0-9 ]{1,32}+\|[A-Za-z0-9 |]{1,160}+\])\*?\n"
-)
 #: The first and the second half of an x86 line that a mail program broke at a blank.
-_X86_HEAD = lazily(r"\bmem\d{1,6}:\s*(?:type=|\[)")
-_X86_REST = lazily(r"^(?!.*\bmem\d).*\brange=\[0x")
-_QUOTE = lazily(r"(?:^|(?<=\s))>\s?")
-_ARM64_BEGUN = lazily(
+_X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
+_X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
+_QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
+_ARM64_BEGUN = re.compile(
     r"(?:(?<!\w)efi:|[\]>:])\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}"
     r"\s+\[[A-Za-z][^\]]*+$"
     r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s*+$"
 )
 #: A whole line of either list in which something cannot be read.
-_LIKE = lazily(
+_LIKE = re.compile(
     r"\bmem\d{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
 #: In front of a line of arm64's list: the beginning of another.
-_TORN = lazily(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
+_TORN = re.compile(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: What is left of a line's attributes.
-_COLUMNS = lazily(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
+_COLUMNS = re.compile(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
 _HEADING = "Processing EFI memory map"
-_NUMBERED = lazily(r"type=(\d{1,10})")
-_ATTR = lazily(r"attr=0x([0-9A-Fa-f]{1,16})")
-_LINUX = LINUX_STARTS.decode()
+_NUMBERED = re.compile(r"type=(\d{1,10})")
+_ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"
+#: What stands in lines of a list, beside them or between two lists.
+_MAYBE = ("|", "range=[", "efi:", LINUX_STARTS, _HEADING)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-_UNITS_OF = {unit.encode(): size for unit, size in _UNITS.items()}
 
 #: So many lines below one of a list are looked at before it counts as ended.
 _PATIENCE = 3
@@ -107,14 +83,33 @@ _DIGITS = 12
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
 
 
+#: ``A-B] (7MB)``, ``A-B)``, ``A-B [``; or its first half at the end of a line.
+_RANGE = (
+    rb"-0x[0-9A-Fa-f]{1,16}+(?:\] \( *+[0-9]+[KMG]?B"
+    rb"|\)(?:(?<=[0-9A-Fa-f]{16}\))[ \t]*\n| \( *+[0-9]+[KMG]?B)|[ \t]+(?:\[|\n)"
+    rb"|(?<=x[0-9A-Fa-f]{12})\n)"
+)
+#: ``range=[A-B`` as an editor left it: numbers without leading zeros, perhaps without a size.
+_SHORT_RANGE = (
+    rb"-0x(?:"
+    + b"|".join(rb"(?<==\[0x[0-9A-Fa-f]{%d}.0x)" % digits for digits in range(1, 16))
+    + rb")"
+)
+
+
 class DmesgEfi(LineForm):
     """``efi: mem00: [...] range=[...]`` of x86, ``efi:   0x...-0x... [...]`` of the others."""
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
-    triggers = (LONG_RANGE, EFI_RANGE, SHORT_EFI_RANGE)
-    separators = (LINUX_STARTS, b"Processing EFI memory map")
-    unfinished = lazily(
+    needles = (
+        LONG_RANGE,
+        _RANGE,
+        _SHORT_RANGE,
+        rb"memory map(?<=Processing EFI memory map)",
+        LINUX_STARTS.encode(),
+    )
+    unfinished = re.compile(
         rf"(?:efi|EFI): (?:{begun('mem')}|mem\d{{1,6}}:?(?!.*\brange=\[0x\w+-0x\w+[\])]).*)$"
         r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]*(?:-(?:0x?[0-9A-Fa-f]*)?)?(?:\s+\[[^\]]*)?$"
     )
@@ -127,53 +122,57 @@ class DmesgEfi(LineForm):
         self._tables = Tables()
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
         self._width = 0  # digits of an arm64 list's addresses
-        self._joined = 0  # lines joined before the one to come
         self._index = -1
-        self._peeking = False  # whether the line to come is shown for what stands before it
+        # Of the line that is being read: whether the next one is wanted, it begins an x86 list, it
+        # is a range that lacks its head.
+        self._wanted = self._first = self._headless = False
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
-        self.more = False
-        self._following = self._patience > 0
-        self._patience -= self._following and not self._peeking
-        self._line(number, line)
-        self.more = self.more or self._patience > 0
-
-    def _line(self, number: int, line: str) -> None:
-        if self._peeking:
-            self._peeking = False
-            if _X86_SECOND in line:
-                self._tables.table("efi", number).name = "efi_print_2"
-            return
-        if not (
-            self._broken
-            or self._following
-            or "|" in line
+        self._begin_line()
+        if (
+            self._following
+            or self._broken
             or (" [" in line and "[mem " not in line)
-            or "range=[" in line
-            or "efi:" in line
-            or _LINUX in line
-            or _HEADING in line
+            or any(word in line for word in _MAYBE)
         ):
-            return
-        joined, self._joined = self._joined, 0
-        if joined:
-            line = _QUOTE.sub("", line)
-        if self._broken and self._completed(line):
-            return
-        if self._take(number, line):
-            if joined == MAX_JOINED:  # what stands before so many is not shown
-                self.again = self._peeking = False
+            self._line(number, line)
+        if self._headless or self._first:
+            self._look_above(number, line)
+        return self._wanted or self._patience > 0
+
+    def _begin_line(self) -> None:
+        self._wanted = self._headless = self._first = False
+        self._following = self._patience > 0
+        self._patience -= self._following
+
+    def _look_above(self, number: int, line: str) -> None:
+        """Join a range without a head to the lines above; see what stands above x86's first."""
+        for number, text in self.above():
+            line = f"{text} {line}"
+            if self._first:
+                if _X86_SECOND in line:
+                    self._tables.table("efi", number).name = "efi_print_2"
+                return
+            self._begin_line()
+            self._line(number, _QUOTE.sub("", line), joined=True)
+            if not (self._headless or self._first):
+                return
+        if self._headless and "|" in line:
+            self._tables.damaged("efi", number, _QUOTE.sub("", line), _EXPECTED)
+
+    def _line(self, number: int, line: str, *, joined: bool = False) -> None:
+        if (self._broken and self._completed(line)) or self._take(number, line):
             return
         if _ARM64_BEGUN.search(line):
             self._broken = (number, line.rstrip())
-            self.more = True
-        elif _LINUX in line or _HEADING in line:
+            self._wanted = True
+        elif LINUX_STARTS in line or _HEADING in line:
             self._starts(number, line)
         elif joined and _X86_HEAD.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
         elif _X86_REST.search(line):
-            self._ask_for_more(number, line, joined)
+            self._headless = True
         elif self._following and _NOT_THE_MAP not in line:
             self._beside(number, line)
 
@@ -185,88 +184,16 @@ class DmesgEfi(LineForm):
         elif _COLUMNS.search(line) or (is_remnant(line) and "[mem " not in line):
             self._tables.suspect("efi", number, line, _EXPECTED)
 
-    def run(self, block: bytes, start: int, number: int) -> int:
-        """See :meth:`LineForm.run`: the descriptors below the first of a list."""
-        if self._broken or self._peeking:
-            return start
-        if match := _MEMATTR_LINES.match(block, start):
-            return match.end()
-        if self._index >= 0:
-            return self._run_x86(block, start, number)
-        return self._run_arm64(block, start, number)
-
-    def _run_x86(self, block: bytes, start: int, number: int) -> int:
-        entries = []
-        end, index = start, self._index
-        while match := _X86_LINE.match(block, end):
-            shown, what, a, b, closing, size, unit = match.groups()
-            type_, attr = _read_what(what)
-            first, last = int(a, 16), int(b, 16) - (closing == b")")
-            if (
-                type_ is None
-                or attr is None
-                or int(shown) != index + 1
-                or last < first
-                or (last - first + 1) // _UNITS_OF[unit] != int(size)
-            ):
-                break
-            index += 1
-            entries.append(Entry(first, last, type_, {"attr": attr, "index": index}))
-            end = match.end()
-        last_line = number + len(entries) - 1
-        if not entries or not self._tables.extend("efi", entries, last_line):
-            return start
-        self._index = index
-        self._patience = _PATIENCE
-        self.more = True
-        return end
-
-    def _run_arm64(self, block: bytes, start: int, number: int) -> int:
-        table = self._tables.open("efi")
-        if table is None or not table.entries or "index" in table.entries[-1].attributes:
-            return start
-        top, before = table.entries[0], table.entries[-1]
-        entries = []
-        end = start
-        while match := _ARM64_LINE.match(block, end):
-            a, b, what = match.groups()
-            type_, attr = _read_what(what)
-            first, last = int(a, 16), int(b, 16)
-            if (
-                type_ is None
-                or attr is None
-                or not before.end < first <= last
-                or first == top.start
-            ):
-                break
-            before = Entry(first, last, type_, {"attr": attr})
-            entries.append(before)
-            end = match.end()
-        last_line = number + len(entries) - 1
-        if not entries or not self._tables.extend("efi", entries, last_line):
-            return start
-        self._patience = _PATIENCE
-        self.more = True
-        return end
-
     def _starts(self, number: int, line: str) -> None:
         """Take a banner, which ends a list, or a heading, which stands above one."""
         table = self._tables.open("efi")
         if _HEADING in line and table is not None and _falls(table.entries):
             raise InputError(f"line {table.line or number}: {UPSIDE_DOWN}")
         self._first_arm64 = _HEADING in line and "efi: " not in line
-        if _LINUX in line:
+        if LINUX_STARTS in line:
             self._new_table()
         else:
             self._patience = _PATIENCE
-
-    def _ask_for_more(self, number: int, line: str, joined: int) -> None:
-        """Ask for the line before a range without a head, unless that was tried often enough."""
-        if joined < MAX_JOINED:
-            self._joined = joined + 1
-            self.again = True
-        elif "|" in line:
-            self._tables.damaged("efi", number, line, _EXPECTED)
 
     def _completed(self, line: str) -> bool:
         """Tell whether ``line`` is the rest of the arm64 line before it, or still part of it."""
@@ -275,7 +202,7 @@ class DmesgEfi(LineForm):
         number, text = self._broken
         rest = line.lstrip("> \t")
         if not rest:
-            self.more = True
+            self._wanted = True
             return True
         self._broken = None
         if "efi: " not in line and self._take(number, f"{text} {rest}"):
@@ -332,7 +259,7 @@ class DmesgEfi(LineForm):
         if type_ is None or unread:
             return
         if before < 0:
-            self.again = self._peeking = True
+            self._first = True
         if self._tables.add("efi", number, start, end, type_, {"attr": attr, "index": index}):
             if index == before:
                 again = f"a second, different mem{index:02}"
@@ -407,13 +334,3 @@ def _read_body(body: str) -> tuple[str | None, int | None]:
     if len(columns) == 1 and (raw := _ATTR.match(columns[0].strip())):
         return type_, int(raw[1], 16)
     return type_, attributes_of(columns) if columns else None
-
-
-@lru_cache(maxsize=1024)
-def _read_what(what: bytes) -> tuple[str | None, int | None]:
-    """Return type and attribute word of ``[Name|...|UC]`` or ``type=7, attr=0xf,``."""
-    text = what.decode()
-    if text.startswith("["):
-        return _read_body(text[1:-1])
-    number, attr = text[len("type=") : -1].split(", attr=")
-    return efi.type_name(int(number)), int(attr, 16)

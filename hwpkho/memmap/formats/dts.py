@@ -19,7 +19,6 @@ from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.formats.devicetree import MAX_SIZE, Unresolved, memory_maps
 from hwpkho.memmap.formats.dts_values import ValueReader
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,20 +27,20 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.rawmap import RawMap
 
-_TAG = lazily(rb"/dts-v1/")  # twice as fast as to look for the bytes
-_VERSION = lazily(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
+_TAG = re.compile(rb"/dts-v1/")  # twice as fast as to look for the bytes
+_VERSION = re.compile(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
 
-_SKIP = lazily(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_DIRECTIVE = lazily(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
+_SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_DIRECTIVE = re.compile(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
 _CONDITIONALS = frozenset(("if", "ifdef", "ifndef", "else", "elif", "endif"))
-_LABEL = lazily(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
-_NAME = lazily(r"\\?[A-Za-z0-9,._+*#?@-]+")
-_REFERENCE = lazily(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
-_KEYWORD = lazily(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
+_NAME = re.compile(r"\\?[A-Za-z0-9,._+*#?@-]+")
+_REFERENCE = re.compile(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
+_KEYWORD = re.compile(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
                       r"|omit-if-no-ref)/")  # fmt: skip
-_NUMBER = lazily(r"0[xX][0-9a-fA-F]+|[0-9]+")
-_QUOTED = lazily(r'"([^"\n]*)"')
-_TO_SEMICOLON = lazily(r"[^;{}]*;")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_QUOTED = re.compile(r'"([^"\n]*)"')
+_TO_SEMICOLON = re.compile(r"[^;{}]*;")
 
 
 @dataclass(slots=True)

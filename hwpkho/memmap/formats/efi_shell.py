@@ -14,8 +14,7 @@ from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
-from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
-from hwpkho.memmap.patterns import lazily
+from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -24,33 +23,35 @@ if TYPE_CHECKING:
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = lazily(
+_LINE = re.compile(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{1,16}})\s+(?P<attr>{_HEX}{{16}})"
     rf"(?!{_HEX})"
 )
 #: ``MemoryMap,"Available","0","9FFFF","A0","F"``
-_SFO = lazily(
+_SFO = re.compile(
     r'\bMemoryMap,\s*"(?P<type>[^"]{1,40})",\s*'
     + r",\s*".join(rf'"(?P<{k}>{_HEX}{{1,16}})"' for k in ("a", "b", "pages", "attr"))
 )
 
-_BEGUN = lazily(
+_BEGUN = re.compile(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?)\s+{_HEX}{{16}}-{_HEX}{{16}}"
     rf"(?:\s+{_HEX}{{1,16}})?\s*$"
 )
 
 #: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
-_UBOOT = lazily(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
+_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
 #: The old EFI toolkit writes ``#pages``.
-_HEADING = lazily(r'\bEnd\s+# ?[Pp]ages\b|# ?[Pp]ages\s+Attributes\b|\bShellCommand,\s*"memmap"')
+_HEADING = re.compile(
+    r'\bEnd\s+# ?[Pp]ages\b|# ?[Pp]ages\s+Attributes\b|\bShellCommand,\s*"memmap"'
+)
 #: ``  BS_Code   :          1,141 Pages (4,673,536 Bytes)``
-_TOTAL = lazily(
+_TOTAL = re.compile(
     rf"^[>|\s]*(?P<type>[A-Za-z_]{{4,12}}|{_HEX}{{8}})\s*:\s*(?P<pages>\d[\d,]{{0,20}}) Pages\b"
 )
 #: ``MemoryMapSummary,"17112137728","229376",...``: bytes, first those of all.
-_SUMMARY = lazily(r'\bMemoryMapSummary,\s*(?P<values>"\d{1,20}"(?:,\s*"\d{1,20}"){13,20})')
+_SUMMARY = re.compile(r'\bMemoryMapSummary,\s*(?P<values>"\d{1,20}"(?:,\s*"\d{1,20}"){13,20})')
 _SUMMED = (
     "reserved", "boot_services_code", "boot_services_data", "runtime_services_code",
     "runtime_services_data", "loader_code", "loader_data", "conventional", "mmio", "mmio_port",
@@ -60,12 +61,12 @@ _SUMMED = (
 _SUMMED_MORE: tuple[tuple[str, ...], ...] = ((), ("persistent",), ("unaccepted", "persistent"))
 
 #: What was a line of the table: a type and the beginning of a number, or a range.
-_LIKE = lazily(
+_LIKE = re.compile(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)|(?<!\S){_HEX}{{16}}\s+{_HEX}{{16}}\s*$"
     r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Z][A-Za-z_]{3,10})\s*$)"
 )
-_START = lazily(rf"(?<!\S)({_HEX}{{16}})-")
+_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
 #: So many lines below the heading or a line of the table are looked at before it counts as ended.
 _PATIENCE = 2
 
@@ -77,15 +78,15 @@ class EfiShell(LineForm):
 
     name = "efi-shell"
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
-    triggers = (
-        rb'",\s*"[0-9A-Fa-f]{1,16}",\s*"[0-9A-Fa-f]{1,16}",',
-        rb'"memmap"',
-        rb"# Pages",
-        rb"#pages",
-        BARE_RANGE,
+    needles = (
+        FULL_RANGE,
+        rb"Pages(?<=# Pages)",
+        b"#pages",
+        rb"moryMap(?:Summary)?,",  # with m, as other needles: a pass for each first character
+        rb'memmap"',
     )
 
-    unfinished = lazily(r'^[>|\s]*(?:[A-Z][A-Za-z_]{0,15}\s*|M[emoryMap]{0,8},?"?[A-Za-z]*)$')
+    unfinished = re.compile(r'^[>|\s]*(?:[A-Z][A-Za-z_]{0,15}\s*|M[emoryMap]{0,8},?"?[A-Za-z]*)$')
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -95,7 +96,7 @@ class EfiShell(LineForm):
         #: Of tables: what their totals say, in pages by type, and where.
         self._totals: list[tuple[RawMap, int, dict[str, int]]] = []
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         begun, self._begun = self._begun, None
         following = self._patience > 0
@@ -119,7 +120,7 @@ class EfiShell(LineForm):
             self._patience = _PATIENCE
         elif following and line.strip(" >|\t"):
             self._patience -= 1
-        self.more = self._patience > 0 or self._begun is not None
+        return self._patience > 0 or self._begun is not None
 
     def _is_like(self, line: str) -> bool:
         """Tell whether a line behind one of the table must have been one, too."""

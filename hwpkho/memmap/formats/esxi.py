@@ -8,6 +8,7 @@ without.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -15,23 +16,22 @@ from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, listings, numbers
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Sequence
 
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = lazily(
+_LINE = re.compile(
     rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
     rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = lazily(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{0,5})")
+_BEGUN = re.compile(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{0,5})")
 _EXPECTED = "range, len, type and attr"
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
@@ -48,8 +48,8 @@ class Esxi(LineForm):
 
     name = "esxi"
     about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
-    triggers = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
-    unfinished = lazily(
+    needles = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
+    unfinished = re.compile(
         rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*\d{{0,5}}\]?:?\s*"
         rf"(?:(?:0x)?{_HEX}{{0,16}}\s*-?\s*)?)$"
     )
@@ -63,26 +63,25 @@ class Esxi(LineForm):
         #: Of tables that are whole: their numbers, those that cannot be read, how they are written.
         self._numbers: list[tuple[RawMap, list[int], set[int], Callable[[int], str]]] = []
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         match = _LINE.search(line)
-        self.more = match is not None
         if match is None:
             found = _BEGUN.search(line)
             if found and found["kind"] in ("MMap", self._kind):
                 self._damaged(number, line, int(found["index"] or -1))
-            return
+            return False
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
         entry = _entry(match, start, end)
         if match["kind"] == self._kind and self._seen.get(index) == entry:
             self._logged_twice(index, entry)
-            return
+            return True
         if index in self._seen or match["kind"] != self._kind:
             self._begin(number, index, match["kind"])
         lacking = not match["attr"] and ("attr" in line or self._tells_attributes())
         if self._kind == "MMap" and lacking:
             self._damaged(number, line, index, (start, end))
-            return
+            return True
         self._seen[index] = entry
         if not self._tables.add("esxi", number, *entry):
             del self._seen[index]
@@ -91,6 +90,7 @@ class Esxi(LineForm):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
             told = (start, max(end, min(PHYS_END, start + max(_lengths(match["len"]))) - 1))
             self._tables.lose("esxi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+        return True
 
     def _damaged(
         self, number: int, line: str, index: int, told: tuple[int, int] | None = None

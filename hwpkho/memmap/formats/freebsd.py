@@ -7,40 +7,40 @@ machdep.efi_map). Ranges are given by start and length or number of 4 KiB pages.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap_gaps import HEAD_LOST
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
 from hwpkho.memmap.formats.base import LineForm
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_SMAP = lazily(
+_SMAP = re.compile(
     rf"\bSMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
     rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
 )
-_SMAP_BEGUN = lazily(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
-_SMAP_BASE = lazily(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
-_EFI = lazily(
+_SMAP_BEGUN = re.compile(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
+_SMAP_BASE = re.compile(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
+_EFI = re.compile(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
-_EFI_BEGUN = lazily(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+_EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
 #: What was a line of the EFI table: a type and the beginning of a number.
-_EFI_LIKE = lazily(r"^[>|\s]*(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]")
+_EFI_LIKE = re.compile(r"^[>|\s]*(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]")
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: So many other lines below the header or an entry, before the table counts as ended.
 _PATIENCE = 3
 _BASE_MEMORY = 640 << 10
-_EFI_HEADER = lazily(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
+_EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
 class FreeBsd(LineForm):
@@ -48,9 +48,9 @@ class FreeBsd(LineForm):
 
     name = "freebsd"
     about = "FreeBSD's dmesg of a verbose boot (SMAP, EFI table), sysctl machdep.smap, .efi_map"
-    triggers = (rb"=(?<= base=|xattr=)", b"#Pages")
+    needles = (rb"=(?<= base=|xattr=)", rb"Pages(?<=#Pages)")
 
-    unfinished = lazily(
+    unfinished = re.compile(
         rf"^[>|\s]*(?:{begun('SMAP type=')}(?:\d.{{0,60}})?"
         r"|[A-Z][A-Za-z]{1,30}(?:\s+[0-9a-fx ]*)?)\s*$"
     )
@@ -61,9 +61,9 @@ class FreeBsd(LineForm):
         self._smap_follows = 0
         self._fragments = listings.Fragments(self.unfinished)
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
-        following, self.more = self._patience > 0, False
+        following = self._patience > 0
         self._smap_follows -= self._smap_follows > 0
         if match := _SMAP.search(line):
             self._smap(number, match)
@@ -76,7 +76,7 @@ class FreeBsd(LineForm):
             self._below(number, line)
         elif self._smap_follows:
             self._fragments.odd(number, line)
-        self.more = self._patience > 0 or self._smap_follows > 0
+        return self._patience > 0 or self._smap_follows > 0
 
     def _below(self, number: int, line: str) -> None:
         """Take a line below the header: an entry, the rest of its attributes, or something else."""

@@ -7,6 +7,7 @@ boot services folded into available RAM already.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -14,36 +15,35 @@ from hwpkho.base.escape import printable
 from hwpkho.codes.memmap import DAMAGED, PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
-_EFI = lazily(
+_EFI = re.compile(
     rf"(?<![\w.-])(?P<type>[A-Za-z][A-Za-z-]{{2,11}}|Unk {_HEX}{{2,8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{8,16}})\s+"
     r"(?P<size>\d{1,12})\s?(?P<unit>[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
 )
-_MMAP = lazily(
+_MMAP = re.compile(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
-_HALF_WORD = lazily(r"\s+[A-Z]\s*$")
-_EFI_HEADING = lazily(r"\bend\s+#Pages\b|#Pages\s+Size\b")
-_MMAP_BEGUN = lazily(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
+_HALF_WORD = re.compile(r"\s+[A-Z]\s*$")
+_EFI_HEADING = re.compile(r"\bend\s+#Pages\b|#Pages\s+Size\b")
+_MMAP_BEGUN = re.compile(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: What was a line of lsefimmap: a type and the beginning of a number, or a range.
-_EFI_LIKE = lazily(
+_EFI_LIKE = re.compile(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
 )
-_EFI_START = lazily(rf"(?<!\S)({_HEX}{{16}})-")
-_MMAP_START = lazily(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
+_EFI_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
+_MMAP_START = re.compile(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
 _UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
 _EFI_EXPECTED = "type, range, pages, size and attributes"
 _MMAP_EXPECTED = "base_addr, length and type"
@@ -67,8 +67,8 @@ class Grub(LineForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    triggers = (rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", b"#Pages", BARE_RANGE)
-    unfinished = lazily(
+    needles = (FULL_RANGE, rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", rb"Pages(?<=#Pages)")
+    unfinished = re.compile(
         rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{1,10}}|{begun('base_addr = 0x')}"
         rf"|base_addr = 0x{_HEX}{{1,16}},?[a-z =0]*)\s*$"
     )
@@ -80,18 +80,13 @@ class Grub(LineForm):
         self._patience = 0
         self._last = ""  # the table of the line before
         self._fragments = listings.Fragments(self.unfinished)
-        self._peeking = False  # whether the line to come is shown for what stands before it
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
-        if self._peeking:
-            self._peeking = False
-            self._peek(number, line)
-            return
         words, self._words = self._words, False
         if words and self._completed(line):
             self._words = True
-            return
+            return True
         following, before = self._patience > 0, self._patience
         self._patience = _PATIENCE
         if match := _EFI.search(line):
@@ -111,7 +106,7 @@ class Grub(LineForm):
             self._patience = max(0, before - bool(line.strip(" >|\t")))
             if following:
                 self._fragments.odd(number, line)
-        self.more = self._words or self._patience > 0
+        return self._words or self._patience > 0
 
     def _above(self, number: int) -> None:
         if (found := self._fragments.row(number)) and self._last:
@@ -123,13 +118,15 @@ class Grub(LineForm):
         if _EFI.search(line):
             listings.lose_attributes(self._tables.open("grub_efi"), number)
 
-    def _peek(self, number: int, line: str) -> None:
-        """Look at the line before the first of lsmmap, which has no heading."""
+    def _look_above(self, line: str) -> None:
+        """Look at the line above the first of lsmmap, which has no heading."""
         table = self._tables.open("grub_mmap")
-        if table is not None and line.count("base_addr") > 1:
-            shown = printable(line[: line.rindex("base_addr")].strip()[-80:])
-            message = f'line {number}: "{shown}": expected {_MMAP_EXPECTED}'
-            gaps.lose(table, DAMAGED, message, at=0)
+        for number, text in self.above()[:1]:
+            both = f"{text} {line}"
+            if table is not None and both.count("base_addr") > 1:
+                shown = printable(both[: both.rindex("base_addr")].strip()[-80:])
+                message = f'line {number}: "{shown}": expected {_MMAP_EXPECTED}'
+                gaps.lose(table, DAMAGED, message, at=0)
 
     def _is_like(self, line: str) -> bool:
         """Tell whether a line behind one of lsefimmap must have been one, too."""
@@ -192,10 +189,11 @@ class Grub(LineForm):
         start = int(match["a"], 16)
         end = start + int(match["length"], 16) - 1
         self._tables.start_over("grub_mmap", number, start, end)
-        if self._tables.first("grub_mmap") is None and self._last != "grub_mmap":
-            self.again = self._peeking = True
+        begins = self._tables.first("grub_mmap") is None and self._last != "grub_mmap"
         self._tables.add("grub_mmap", number, start, end, e820.type_name(type_))
         self._last = "grub_mmap"
+        if begins:
+            self._look_above(line)
 
     def finish(self) -> Sequence[RawMap]:
         """See :meth:`LineForm.finish`."""

@@ -6,6 +6,7 @@ Source: kernel/resource.c, r_show(): two blanks for each level, first and last b
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,40 +15,38 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
 from hwpkho.memmap import gaps
-from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
-from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import lazily
+from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.memmap.model import Entry
     from hwpkho.memmap.rawmap import RawMap
 
 _HEX = r"[0-9A-Fa-f]"
 #: A tag of a web page that was saved as it is; resources have no such names.
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
-_CLOSING = lazily(_TAG)
+_CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
 _PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
-_LINE = lazily(
+_LINE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
-#: A line as the kernel prints it, in bytes.
-_PLAIN_LINE = lazily(
-    rb"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
-    rb" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})\n"
+#: A line as the kernel prints it.
+_PLAIN_LINE = re.compile(
+    r"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
+    r" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})"
 )
 #: A line of the tree whose line end is lost: another one follows in its name.
-_NEXT = lazily(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
+_NEXT = re.compile(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
 #: What a damaged line still tells: a whole number in front of its hyphen, or of its colon.
-_WHOLE = lazily(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
+_WHOLE = re.compile(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
 #: A line of the tree in which something is damaged: whatever is left of the range, then the name;
 #: or the range without its colon. /proc/ioports has no more than four digits.
-_LIKE = lazily(
+_LIKE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?:(?=[^:]{{0,60}}?{_HEX}{{5}})\S[^:]{{0,60}}? : ?\S"
     rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
     rf"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
@@ -55,7 +54,7 @@ _LIKE = lazily(
     rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
 #: Between two lines of the tree also what has lost its range, or the most of its name.
-_REST = lazily(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
+_REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
 #: No line of the tree is longer.
 _LONGEST = 400
 #: Names that Linux itself gives, of which a proper beginning is no name of anything.
@@ -84,13 +83,11 @@ class Iomem(LineForm):
 
     name = "iomem"
     about = "/proc/iomem, read as root"
-    triggers = (BARE_RANGE,)
-    unfinished = lazily(rf"^\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$")
+    needles = (rb"-[0-9A-Fa-f]{8,16}+ : ",)
+    unfinished = re.compile(rf"^\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$")
 
     def __init__(self) -> None:
         self._tables = Tables()
-        self._first = ""  # the first line of a tree
-        self._peeking = False  # whether the line to come is shown for what stands before it
         self._like = 0  # number of the last line that was taken for a damaged one
         self._open: list[int] = []  # indents of the open ancestors
         self._top_start = -1
@@ -98,83 +95,48 @@ class Iomem(LineForm):
         self._outermost: tuple[RawMap | None, int] = (None, 0)  # a table and its first indent
         self._attributes: dict[int, dict[str, object]] = {}
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
-        if self._peeking:
-            self._peeking = False
-            if line.endswith(f" {self._first}"):  # shown again, behind the line above
-                self._above(number, line)
-                return
+        plain = _PLAIN_LINE.fullmatch(line)
+        if plain and " : " not in plain[4]:
+            indent, low, high, name = plain.groups()
+            begins = self._take(number, len(indent), int(low, 16), int(high, 16), name.rstrip())
+        else:
+            begins, *_ = [self._part(number, part) for part in _parts(line)]
+        if begins:
+            self._look_above()
+        return self._patience > 0
+
+    def _part(self, number: int, line: str) -> bool:
+        """Take a line, or what is one of several; tell whether a tree begins with it."""
         match = _LINE.match(line)
         if match is None:
             self._patience -= self._patience > 0
             if self._patience:
                 self._unread(number, line)
-            self.more = self._patience > 0
-            return
-        if (at := _end_lost(match)) is not None:
-            self.feed(number, line[:at])
-            begins = self._first if self.again else ""
-            self.feed(number, line[at:])
-            if begins:
-                self.again = self._peeking = True
-                self._first = line
-            return
+            return False
         start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
         if _padded(match["a"]) or _padded(match["b"]):
             depth = self._depth_of(match["indent"])
             self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=(start, end))
-            return
+            return False
+        return self._take(number, len(match["indent"].expandtabs()), start, end, name)
+
+    def _take(self, number: int, indent: int, start: int, end: int, name: str) -> bool:
+        """Add a line of the tree, with its addresses; tell whether the tree begins with it."""
         before = self._tables.open("iomem")
-        self._take(number, len(match["indent"].expandtabs()), start, end, name)
-        if self._tables.open("iomem") is not before:
-            self.again = self._peeking = True
-            self._first = line
-
-    def run(self, block: bytes, start: int, number: int) -> int:
-        """See :meth:`LineForm.run`: lines as the kernel prints them, into an open table."""
-        before = self._tables.last("iomem")
-        if before is None or self._peeking:
-            return start
-        entries: list[Entry] = []
-        open_, top, at = list(self._open), self._top_start, start
-        while match := _PLAIN_LINE.match(block, at):
-            indent, low, high, raw = match.groups()
-            name, first, last = raw.decode().rstrip(), int(low, 16), int(high, 16)
-            depth = self._enter(len(indent))
-            if (
-                last < first
-                or (depth == 0 and first < self._top_start)
-                or len(indent) < self._outermost[1]
-                or " : " in name  # perhaps two lines
-                or _is_part(name)
-            ):
-                break
-            entry = Entry(first, last, name, self._attributes.setdefault(depth, {"depth": depth}))
-            if entry == before:
-                break
-            entries.append(entry)
-            before, at = entry, match.end()
-            if depth == 0:
-                self._top_start = first
-        if not entries or not self._tables.extend("iomem", entries, number + len(entries) - 1):
-            self._open, self._top_start = open_, top
-            return start
         self._patience = _PATIENCE
-        self.more = True
-        return at
-
-    def _take(self, number: int, indent: int, start: int, end: int, name: str) -> None:
-        """Add a line of the tree: ``start`` and ``end`` are its addresses."""
-        self._patience = _PATIENCE
-        self.more = True
-        depth = self._enter(indent)
+        while self._open and self._open[-1] >= indent:
+            self._open.pop()
+        depth = len(self._open)
+        if depth < _MAX_DEPTH:
+            self._open.append(indent)
         if depth == 0 and (start or end):
             first = self._tables.first("iomem")
             if start < self._top_start and first is not None and start > first.start:
                 text = f"{start:08x}-{end:08x} : {name}"
                 self._tables.damaged("iomem", number, text, "an address above those before it")
-                return
+                return False
             if start < self._top_start:  # the tree is sorted: this is another copy of the file
                 self._tables.begin("iomem")
             self._top_start = start
@@ -191,24 +153,17 @@ class Iomem(LineForm):
             self._outermost = (table, 0)
             message = f"line {table.line}: the tree begins within a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
+        return self._tables.open("iomem") is not before
 
-    def _enter(self, indent: int) -> int:
-        """Open the level of a line with so many blanks; return its depth."""
-        while self._open and self._open[-1] >= indent:
-            self._open.pop()
-        depth = len(self._open)
-        if depth < _MAX_DEPTH:
-            self._open.append(indent)
-        return depth
-
-    def _above(self, number: int, line: str) -> None:
+    def _look_above(self) -> None:
         """Take the line above a tree: it may be a damaged one of it."""
-        before = line[: -len(self._first)].rstrip()[:_LONGEST]
         table = self._tables.open("iomem")
-        if table is not None and _LIKE.match(before):
-            shown = printable(before.strip()[-100:])
-            message = f'line {max(1, number - 1)}: "{shown}": expected {_EXPECTED}'
-            gaps.lose(table, DAMAGED, message, at=0)
+        for number, text in self.above()[:1]:
+            text = text.rstrip()[:_LONGEST]
+            if table is not None and _LIKE.match(text) and not _LINE.match(text):
+                shown = printable(text.strip()[-100:])
+                message = f'line {number}: "{shown}": expected {_EXPECTED}'
+                gaps.lose(table, DAMAGED, message, at=0)
 
     def _unread(self, number: int, line: str) -> None:
         """Take a line beside the tree: a damaged one of it, or one that the next line tells."""
@@ -262,6 +217,14 @@ class Iomem(LineForm):
             table.arch = _arch(table.entries)
             _check(table)
         return found
+
+
+def _parts(line: str) -> Iterator[str]:
+    """Yield the lines of which ``line`` is made: a copy may have lost their ends."""
+    while (match := _LINE.match(line)) and (at := _end_lost(match)) is not None:
+        yield line[:at]
+        line = line[at:]
+    yield line
 
 
 def _end_lost(match: re.Match[str]) -> int | None:
@@ -342,18 +305,17 @@ def _misfits(entries: Sequence[Entry]) -> Iterator[tuple[int, int | None, tuple[
     Each as its place in the list, the depth of the line that is missing (None: none is) and the
     range concerned. A paste that has lost its indentation has neither.
     """
-    open_: list[tuple[int, int, int]] = []
-    for at, (start, end, _, attributes) in enumerate(entries):
-        depth = attributes["depth"]
-        if not isinstance(depth, int):
-            continue
-        while open_ and (open_[-1][1] < start or open_[-1][0] > end):
-            _, last, above = open_.pop()
-            if above < depth and start > last:
-                yield at, above, (start, end)
-        if open_ and not open_[-1][0] <= start <= end <= open_[-1][1]:
-            yield at, None, (min(open_[-1][0], start), max(open_[-1][1], end))
-        open_.append((start, end, depth))
+    open_: list[Entry] = []
+    for at, entry in enumerate(entries):
+        while open_ and (open_[-1].end < entry.start or open_[-1].start > entry.end):
+            outer = open_.pop()
+            depth = int(str(outer.attributes["depth"]))
+            if depth < int(str(entry.attributes["depth"])) and entry.start > outer.end:
+                yield at, depth, (entry.start, entry.end)
+        if open_ and not open_[-1].start <= entry.start <= entry.end <= open_[-1].end:
+            outer = open_[-1]
+            yield at, None, (min(outer.start, entry.start), max(outer.end, entry.end))
+        open_.append(entry)
 
 
 def write(entries: Iterable[Entry]) -> str:

@@ -6,21 +6,20 @@ each line, head(1) and tail(1) put ``==> NAME <==`` on a line of its own above i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.formats.sysfs_memmap import FIELDS, Values
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.rawmap import RawMap
 
 _PLACE = rf"(?P<folder>(?:\S*/)?)(?P<number>[0-9]{{1,6}})/(?P<field>{'|'.join(sorted(FIELDS))})"
-_LINE = lazily(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
-_HEADING = lazily(rf"==> {_PLACE} <==\s*$")
+_LINE = re.compile(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
+_HEADING = re.compile(rf"==> {_PLACE} <==\s*$")
 
 
 class SysfsGrep(LineForm):
@@ -28,7 +27,7 @@ class SysfsGrep(LineForm):
 
     name = "sysfs-memmap-grep"
     about = "the output of grep -r . /sys/firmware/memmap, or of tail -n +1 with all its files"
-    triggers = tuple(f"/{field}(?::| <=)".encode() for field in sorted(FIELDS))
+    needles = (rf"/(?:{'|'.join(sorted(FIELDS))})(?::| <=)".encode(),)
 
     def __init__(self) -> None:
         """Begin a log."""
@@ -37,15 +36,16 @@ class SysfsGrep(LineForm):
         self._heading: re.Match[str] | None = None
         self._taken = 0
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
-        heading, self._heading, self.more = self._heading, None, False
+        heading, self._heading = self._heading, None
         if found := _HEADING.search(line):
-            self._heading, self.more = found, True
+            self._heading = found
         elif heading:
             self._add(number, heading, line)
         elif match := _LINE.search(line):
             self._add(number, match, match["value"])
+        return self._heading is not None
 
     def _add(self, number: int, match: re.Match[str], value: str) -> None:
         if self._first is None:

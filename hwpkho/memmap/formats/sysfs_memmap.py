@@ -9,6 +9,7 @@ order in which they are listed means nothing.
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import efi, gaps, listings, numbers
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.patterns import lazily
 from hwpkho.memmap.rawmap import RawMap
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
@@ -51,7 +51,7 @@ EFI_FIELDS = frozenset(("type", "phys_addr", "virt_addr", "num_pages", "attribut
 FIELDS = E820_FIELDS | EFI_FIELDS
 
 #: The last parts of a path to a value: number and field.
-TAIL = lazily(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
+TAIL = re.compile(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
 
 #: More entries than the kernel keeps; values are one line of sysfs.
 MAX_ENTRIES = 65536
@@ -63,7 +63,7 @@ _BELOW = (
     "efi/runtime-map", "firmware/efi/runtime-map", "sys/firmware/efi/runtime-map", "runtime-map",
 )  # fmt: skip
 
-_HEX = lazily(r"0[xX][0-9a-fA-F]{1,16}")
+_HEX = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
 
 
 class Values:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.memmap import efi, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import BARE_RANGE, LineForm
+from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
 from hwpkho.memmap.formats.uboot_banks import Banks
-from hwpkho.memmap.patterns import begun, lazily
+from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
 #: Names in capitals or in full, no page count: by that it is told from the EFI shell's.
-_EFI = lazily(
+_EFI = re.compile(
     r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|[A-Z][A-Za-z]{6,22}|\(unknown\))\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
     rf"(?:[ \t]+(?P<words>{_WORD}(?:\|{_WORD})*))?\s*$"
@@ -44,15 +44,15 @@ _EFI_NAMES = frozenset(
 #: Where the attribute word holds the instruction set architecture's own bits.
 _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
 #: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
-_HEADING = lazily(r"={16} ={16} ={16} ={10}")
-_BANNER = lazily(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20\d\d\.\d\d)\b")
+_HEADING = re.compile(r"={16} ={16} ={16} ={10}")
+_BANNER = re.compile(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20\d\d\.\d\d)\b")
 #: What was a line of the table: a type and the beginning of a number, or a range.
-_LIKE = lazily(
+_LIKE = re.compile(
     rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))",
     re.IGNORECASE,
 )
-_START = lazily(rf"(?<!\S)({_HEX}{{16}})-")
+_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
 #: So many lines below the heading or a line of the table are looked at before it counts as ended.
 _PATIENCE = 2
 _EXPECTED = "type, range and attributes of efidebug memmap"
@@ -63,17 +63,17 @@ class UBoot(LineForm):
 
     name = "uboot"
     about = "U-Boot's efidebug memmap and bdinfo"
-    triggers = (
-        rb"= 0x[0-9A-Fa-f]{1,16}(?:[ \t]*\n| . max)",
-        rb"->\ss[it]",
-        BARE_RANGE,
+    needles = (
+        FULL_RANGE,
         rb"-0x[0-9A-Fa-f]{1,16}+\], 0x",
+        rb"->\ss[it]",
+        rb"= 0x[0-9A-Fa-f]{1,16}(?:[ \t]*\n| . max)",
         rb"= ={16} ={16} ={10}",
+        rb"-Boot (?:[A-Z]{3} )?20[0-9][0-9]\.[0-9]",
     )
-    unfinished = lazily(
+    unfinished = re.compile(
         rf"^[>|\s]*(?:[A-Z][A-Z ]{{0,15}}|[A-Z][A-Za-z]{{3,22}}|{begun('DRAM bank   = 0x')})$"
     )
-    separators = (rb"Boot (?:[A-Z]{3} )?20[0-9][0-9]\.[0-9]",)
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -81,7 +81,7 @@ class UBoot(LineForm):
         self._patience = 0
         self._fragments = listings.Fragments(self.unfinished)
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         following, more = self._patience > 0, False
         if match := _EFI.search(line):
@@ -98,7 +98,7 @@ class UBoot(LineForm):
                 self._patience -= 1
                 self._fragments.odd(number, line)
             more = self._banks.feed(number, line)
-        self.more = more or self._patience > 0
+        return more or self._patience > 0
 
     def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["type"] not in _EFI_NAMES:

@@ -7,6 +7,7 @@ gets its memory from the banks, so it has none that they have not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -17,42 +18,40 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
 from hwpkho.codes.memmap_forms import BANK_MISSING, COUNT_DIFFERS, INCOMPLETE, MISPRINTED
 from hwpkho.memmap import gaps, numbers
-from hwpkho.memmap.patterns import lazily
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable
 
     from hwpkho.memmap.rawmap import RawMap
     from hwpkho.memmap.tables import Tables
 
 _HEX = r"[0-9A-Fa-f]"
-_BANK = lazily(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\s*$")
-_FIELD = lazily(r"->\s(?P<what>start|size)\s*=\s*(?P<value>\S*)")
-_HEX_NUMBER = lazily(rf"0x({_HEX}{{1,16}})")
-_COUNT = lazily(
+_BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\s*$")
+_FIELD = re.compile(r"->\s(?P<what>start|size)\s*=\s*(?P<value>\S*)")
+_HEX_NUMBER = re.compile(rf"0x({_HEX}{{1,16}})")
+_COUNT = re.compile(
     rf"^[>|\s]*(?P<what>memory|reserved)\.(?:cnt|count)\s*=\s*(?P<count>(?:0x)?{_HEX}{{1,8}})"
     r"(?:\s*/\s*max\b|\s*$)"
 )
 #: Not Linux's (memblock=debug), which writes all digits of a range.
-_REGION = lazily(
+_REGION = re.compile(
     rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
     rf"\[0x(?!0{_HEX})(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],"
     rf"\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
     r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"
 )
-_OLD_BASE = lazily(
+_OLD_BASE = re.compile(
     rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
     rf"0x(?P<a>{_HEX}{{1,16}})\s*$"
 )
-_OLD_SIZE = lazily(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
+_OLD_SIZE = re.compile(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
 #: What was a line of a list.
-_LIKE = lazily(
+_LIKE = re.compile(
     r"\b(?P<what>memory|reserved)(?:(?P<old>\.reg)\[0x|\[)(?P<index>[0-9A-Fa-f]{1,6})\b"
     r"(?!.*\[0x00)"
 )
-_START = lazily(rf"\[0x({_HEX}{{1,16}})-")
-_NUMBER = lazily(rf"{_HEX}{{1,8}}")
+_START = re.compile(rf"\[0x({_HEX}{{1,16}})-")
+_NUMBER = re.compile(rf"{_HEX}{{1,8}}")
 
 #: Digits of numbers on 64-bit machines since 2021; before, and on others, at least eight.
 _FULL, _SHORT = 16, 8

@@ -8,18 +8,17 @@ pseudo-physical and no map of the machine.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.errors import InputError
 from hwpkho.memmap import e820, efi, gaps
-from hwpkho.memmap.formats.base import BARE_RANGE, SPACED_RANGE, UPSIDE_DOWN, LineForm
-from hwpkho.memmap.patterns import lazily
+from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, LineForm
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.rawmap import RawMap
@@ -27,22 +26,22 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
 _XEN = r"(?:\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+|^[>|\s]*+)"
-_HEADER = lazily(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
-_E820 = lazily(
+_HEADER = re.compile(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
+_E820 = re.compile(
     rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
     rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
 )
-_EFI = lazily(
+_EFI = re.compile(
     rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>\d{{1,10}}) "
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
-_BEGUN = lazily(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+_BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
 #: A line of a list with a damaged digit or sign; a part of one at the end of the input.
-_LIKE = lazily(
+_LIKE = re.compile(
     rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
     r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
 )
-_MORE = lazily(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
+_MORE = re.compile(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
 _PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
 _TYPES = {
     "usable": e820.RAM,
@@ -51,7 +50,7 @@ _TYPES = {
     "ACPI NVS": e820.NVS,
     "unusable": e820.UNUSABLE,
 }
-_TYPE = lazily(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
+_TYPE = re.compile(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: So many lines below a header or an entry are looked at before the table counts as ended.
 _PATIENCE = 3
@@ -64,16 +63,15 @@ class Xen(LineForm):
 
     name = "xen"
     about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
-    triggers = (
+    needles = (
+        SPACED_RANGE,
+        rb"-[0-9A-Fa-f]{9,16}+ type=",
+        rb"-e8(?:20|01|8) RAM",
         rb"XEN\)[^\n]{0,64} EFI RAM map:",
         rb"XEN\) {1,2}\[[0-9A-Fa-f]{13,16}, ",
-        rb"-e8[20][01] RAM",
-        rb"-e88 RAM",
-        SPACED_RANGE,
-        BARE_RANGE,
     )
 
-    unfinished = lazily(rf"{_XEN}{_PART}$")
+    unfinished = re.compile(rf"{_XEN}{_PART}$")
 
     def __init__(self) -> None:
         self._tables = Tables()
@@ -84,13 +82,13 @@ class Xen(LineForm):
         self._digits: dict[str, int] = {}  # of each table's first line
         self._attributes: dict[int, dict[str, object]] = {}
 
-    def feed(self, number: int, line: str) -> None:
+    def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         following = self._patience > 0
         self._patience -= following
         if "(XEN)" in line or following or "RAM map:" in line:
             self._xen(number, line, following=following)
-        self.more = self._patience > 0
+        return self._patience > 0
 
     def _xen(self, number: int, line: str, *, following: bool) -> None:
         if match := _HEADER.search(line):

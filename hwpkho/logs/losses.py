@@ -8,64 +8,50 @@ tools/syslogd.c.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Protocol
 
 from hwpkho.base.escape import printable
-from hwpkho.memmap.formats.base import LineForm
-from hwpkho.memmap.patterns import lazily
+from hwpkho.logs.scanner import LineReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from hwpkho.memmap.rawmap import RawMap
+    from collections.abc import Iterable, Iterator
 
 
-class Losses(LineForm):
-    """The lines by which a log says that messages are missing. No form of map: it tells the forms.
+class _Listener(Protocol):
+    def messages_lost(self, number: int, words: str, /) -> None:
+        """Hear that at line ``number`` the log says, in ``words``, that messages were lost."""
+
+
+class Losses(LineReader):
+    """The lines by which a log says that messages are missing; tells those who read the log.
 
     It must be shown a line before they are: an old kernel writes it in front of a message.
     """
 
-    name = "losses"
-    about = ""
-    triggers = ()
-    separators = (
-        rb"printk messages dropped",
-        rb"kernel messages\b",
-        rb"messages? suppressed",
-        rb"messages lost",
-        rb"messages from ",
-        rb"callbacks suppressed",
-    )
+    needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
 
-    _SAID = lazily(
+    _SAID = re.compile(
         r"\*\*\s+\d+\s+printk\s+messages?\s+dropped\s+\*\*"
         r"|\bMissed\s+\d+\s+kernel\s+messages?"
         r"|\b\d+\s+(?:kernel\s+)?messages?\s+suppressed\b"
         r"|\bSuppressed\s+\d+\s+messages\s+from\b[^\n]{0,80}"
-        r"|\bprintk:\s+\d+\s+(?:messages|callbacks)\s+suppressed\b"
+        r"|\bprintk:\s+\d+\s+messages\s+suppressed\b"
         r"|\bimuxsock\b[^\n]{0,40}\blost\s+\d+\s+messages\b[^\n]{0,60}"
         r"|\b(?:\d+|some)\s+messages\s+lost\b"
     )
 
-    def __init__(self, forms: Sequence[LineForm]) -> None:
-        self._forms = forms
+    def __init__(self, listeners: Iterable[_Listener]) -> None:
+        self._listeners = list(listeners)
 
-    def feed(self, number: int, line: str) -> None:
-        """See :meth:`LineForm.feed`."""
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
         said = self._SAID.search(line)
         if said:
             words = f'the log says "{printable(" ".join(said[0].split()))}"'
-            for form in self._forms:
-                form.messages_lost(number, words)
-
-    def taken(self) -> int:
-        """See :meth:`LineForm.taken`: no line of a map."""
-        return 0
-
-    def finish(self) -> Sequence[RawMap]:
-        """See :meth:`LineForm.finish`: there are none."""
-        return ()
+            for listener in self._listeners:
+                listener.messages_lost(number, words)
+        return False
 
 
 class Ending:

@@ -1,0 +1,69 @@
+"""The lines of a log by which boots are told apart, and what they tell of the architecture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from hwpkho.base.arch import ARCHES, by_machine
+from hwpkho.logs.scanner import LineReader
+
+#: What Linux prints first at boot. What a kernel says only once ends there.
+LINUX_STARTS = "Linux version "
+
+#: Marks kept of a log.
+_MAX_MARKS = 1 << 16
+
+_BANNER = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
+#: Machines without KHO whose logs are read all the same, and what packagers call aarch64.
+_OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
+#: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
+_ARM64 = re.compile(
+    r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line at which Linux starts.
+
+    Attributes:
+        line: From 1.
+        arch: What the line tells of the architecture.
+        starts: Whether it is the line at which Linux starts; else only its architecture counts.
+    """
+
+    line: int
+    arch: str | None
+    starts: bool = True
+
+
+class BootMarks(LineReader):
+    """Collects ``Linux version 6.1.0 ...`` and what else tells of a boot.
+
+    Source: init/version-timestamp.c (linux_banner).
+    """
+
+    needles = (LINUX_STARTS.encode(), b"Linux on physical CPU 0x", rb"Processor \[")
+
+    def __init__(self) -> None:
+        self.marks: list[Mark] = []
+
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
+        if _ARM64.search(line) and len(self.marks) < _MAX_MARKS:
+            self.marks.append(Mark(number, "arm64", starts=False))
+        match = _BANNER.search(line)
+        if match and len(self.marks) < _MAX_MARKS:
+            self.marks.append(Mark(number, _arch(match[1])))
+        return False
+
+
+def _arch(banner: str) -> str | None:
+    """Return the architecture that a kernel's first line names, None where it names none."""
+    machines = "|".join(re.escape(arch.machine) for arch in ARCHES)
+    told = re.search(
+        rf"(?<![A-Za-z0-9])({machines}|{_OTHER_MACHINES})(?![A-Za-z0-9])",
+        banner,
+    )
+    return by_machine(told[1]) if told else None

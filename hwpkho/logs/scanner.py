@@ -1,0 +1,216 @@
+"""Finds the lines of a log that concern a reader, and shows them to it in their order.
+
+A log has a million lines of which a few hundred matter. Each reader names its needles: regular
+expressions of which one matches within each of its lines. A block of the log is searched for the
+needles of all readers; what has none is skipped. Nothing here knows what the lines say.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+#: A line is cut after so many characters; no reader's lines come near it.
+MAX_LINE = 4096
+
+#: A reader may look at so many lines above one.
+MAX_ABOVE = 3
+
+#: Numbers of cut lines that are kept.
+_MAX_CUT = 8
+
+#: Lines that have a needle and say nothing cost most for their bytes, and no log is made of them:
+#: one in so many bytes may be, so many more, and so many for each that says something.
+_BYTES_FOR_ONE = 256
+_VAIN = 1 << 14
+_VAIN_FOR_TAKEN = 4
+
+
+class LineReader(ABC):
+    """What reads its lines among those of a log; one instance reads one log.
+
+    Attributes:
+        needles: Regular expressions without capturing groups, one of which matches within each
+            line of this reader; ``\\n`` matches a line's end. Searching is fast with those that
+            begin with a plain character which is rare in logs, or with one that other needles
+            begin with.
+        above: Set by the scanner. While a line is fed it returns the numbers and texts of up to
+            :data:`MAX_ABOVE` lines above it, nearest first, whatever stands in them. What carriage
+            returns divide counts as lines.
+    """
+
+    needles: tuple[bytes, ...]
+    above: Callable[[], Sequence[tuple[int, str]]]
+
+    @abstractmethod
+    def feed(self, number: int, line: str) -> bool:
+        """Take line ``number`` (from 1), prefixes included, line end stripped.
+
+        Return whether the next line must be shown as well, whatever stands in it: a table's lines
+        below its header, the rest of a line that a mail program broke.
+        """
+
+    def taken(self) -> int:
+        """Return how many lines told this reader something so far: they pay for the others."""
+        return 0
+
+
+class _Needles:
+    """The needles of several readers that begin with the same character.
+
+    Attributes:
+        any: Finds all of them in one pass.
+        each: Those of the same readers, and the positions of these.
+    """
+
+    def __init__(self, readers_of: dict[bytes, list[int]]) -> None:
+        self.any = re.compile(b"|".join(readers_of))
+        needles_of: dict[tuple[int, ...], list[bytes]] = {}
+        for needle, readers in readers_of.items():
+            needles_of.setdefault(tuple(readers), []).append(needle)
+        self.each = [(re.compile(b"|".join(n)), readers) for readers, n in needles_of.items()]
+
+
+@cache  # every log is read by new instances of the same readers
+def _groups(needles: tuple[tuple[bytes, ...], ...]) -> list[_Needles]:
+    """Return the needles of all readers, grouped by their first character.
+
+    Python searches for alternatives that all begin with the same character many times faster than
+    for others.
+    """
+    groups: dict[bytes, dict[bytes, list[int]]] = {}
+    for position, own in enumerate(needles):
+        for needle in own:
+            groups.setdefault(needle[:1], {}).setdefault(needle, []).append(position)
+    return [_Needles(group) for group in groups.values()]
+
+
+class Scanner:
+    """Shows each reader the lines of a log that concern it.
+
+    ``what`` names what the readers look for, in the message that too many lines are none of it.
+    """
+
+    def __init__(self, readers: Iterable[LineReader], what: str = "a memory map") -> None:
+        self._readers, self._what = list(readers), what
+        self._groups = _groups(tuple(reader.needles for reader in self._readers))
+        #: Positions of the readers that want the next line whatever it is.
+        self._asking: list[int] = []
+        #: Lines that are behind; numbers of the first lines that were shown only in part.
+        self.lines = 0
+        self.cut: list[int] = []
+        #: Lines shown so far and how many may be; bytes seen.
+        self._shown, self._may_show, self._bytes = 0, _VAIN, 0
+        # Where the line stands that is being shown, for what is above it.
+        self._block, self._before, self._start, self._number = b"", b"", 0, 0
+        self._parts: Sequence[str] = ()
+        for reader in self._readers:
+            reader.above = self._above
+
+    def feed(self, block: bytes) -> None:
+        """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
+
+        Raises InputError, naming the line, where more lines have needles and say nothing than any
+        machine logs.
+        """
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        self._block = block
+        self._bytes += len(block)
+        concerned = self._concerned(block)
+        places = iter(sorted(concerned))
+        place = next(places, -1)
+        start = counted = 0
+        number = self.lines
+        while start < len(block) and (self._asking or place >= 0):
+            start = start if self._asking else place
+            number += block.count(b"\n", counted, start)
+            counted = start
+            end = block.find(b"\n", start)
+            readers = self._asking
+            if start == place:
+                readers = sorted({*readers, *concerned[place]})
+                place = next(places, -1)
+            self._show(readers, number + 1, start, end)
+            start = end + 1
+        before, self.lines = self.lines, number + block.count(b"\n", counted)
+        few = self.lines - before < MAX_ABOVE  # a pipe may give line by line
+        self._before = _last_lines(self._before + block) if few else block
+
+    def _concerned(self, block: bytes) -> dict[int, list[int]]:
+        """Return where in ``block`` lines begin that have a needle, and whose."""
+        found: dict[int, list[int]] = {}
+        for group in self._groups:
+            if not group.any.search(block):
+                continue
+            for needle, readers in group.each:
+                match = needle.search(block)
+                while match:
+                    start = block.rfind(b"\n", 0, match.start()) + 1
+                    found.setdefault(start, []).extend(readers)
+                    match = needle.search(block, block.find(b"\n", match.start()) + 1)
+        return found
+
+    def _show(self, readers: Sequence[int], number: int, start: int, end: int) -> None:
+        """Show a line, or the parts that carriage returns divide it into."""
+        if end - start > MAX_LINE and len(self.cut) < _MAX_CUT:
+            self.cut.append(number)
+        line = _text(self._block, start, end)
+        self._shown += 1 + line.count("\r")
+        if self._shown > self._may_show:
+            self._allow_more(number)
+        self._start, self._number = start, number
+        self._asking = []
+        for position in readers:
+            parts: list[str] = []
+            for part in line.split("\r"):
+                self._parts = parts[: -MAX_ABOVE - 1 : -1]
+                asks = self._readers[position].feed(number, part)
+                if part.strip():
+                    parts.append(part)
+            if asks:
+                self._asking.append(position)
+
+    def _allow_more(self, number: int) -> None:
+        """Raise InputError at line ``number`` where too many lines were shown in vain."""
+        taken = sum(reader.taken() for reader in self._readers)
+        self._may_show = _VAIN + self._bytes // _BYTES_FOR_ONE + taken * _VAIN_FOR_TAKEN
+        if self._shown > self._may_show:
+            raise InputError(
+                f"line {number}: {self._shown - taken} lines look like those of {self._what} "
+                "and are none: no log of a machine"
+            )
+
+    def _above(self) -> list[tuple[int, str]]:
+        """Return the lines above the one that is shown, nearest first; see :class:`LineReader`."""
+        above = [(self._number, part) for part in self._parts]
+        lines = self._lines_above()
+        while len(above) < MAX_ABOVE and (text := next(lines, None)) is not None:
+            above.append((max(1, self._number - 1 - len(above) + len(self._parts)), text))
+        return above
+
+    def _lines_above(self) -> Iterator[str]:
+        for text, end in ((self._block, self._start), (self._before, len(self._before))):
+            while end:
+                begin = text.rfind(b"\n", 0, end - 1) + 1
+                yield _text(text, begin, end - 1)
+                end = begin
+
+
+def _last_lines(text: bytes) -> bytes:
+    return b"\n".join(text.rsplit(b"\n", MAX_ABOVE + 1)[-MAX_ABOVE - 1 :])
+
+
+def _text(block: bytes, start: int, end: int) -> str:
+    raw = block[start : min(end, start + MAX_LINE)]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -156,7 +156,6 @@ def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
 def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
     """Return ``options`` with what the line says. Raises UsageError for what no option is."""
     where = f"case {line.case}"
-    chosen = options
     for key, value in (line.options or {}).items():
         name = key.replace("-", "_")
         if name not in _OPTIONS:
@@ -168,19 +167,19 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             shown = printable(json.dumps(value))[:60]
             raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
         if place == "case":
-            chosen = replace(chosen, case=chosen.case._replace(**{attribute: found}))
+            options = replace(options, case=options.case._replace(**{attribute: found}))
         elif place == "lists":
-            chosen = replace(chosen, lists=chosen.lists._replace(**{attribute: found}))
+            options = replace(options, lists=options.lists._replace(**{attribute: found}))
         elif place == "limits":
-            chosen = replace(chosen, limits=replace(chosen.limits, **{attribute: found}))
+            options = replace(options, limits=replace(options.limits, **{attribute: found}))
         else:
-            chosen = replace(chosen, **{attribute: found})
+            options = replace(options, **{attribute: found})
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
-    chosen = replace(chosen, given=frozenset("map_name" if n == "map" else n for n in names))
+    options = replace(options, given=frozenset("map_name" if n == "map" else n for n in names))
     if line.memmaps:
-        chosen = replace(chosen, memmaps=line.memmaps)
-    return chosen
+        options = replace(options, memmaps=line.memmaps)
+    return options
 
 
 def _number(value: Any) -> int:

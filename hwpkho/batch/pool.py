@@ -65,11 +65,11 @@ class Job:
         if self.folder is not None:
             opening.check_tree(self.folder)
             found = casefolder.read(Path(self.folder))
-            chosen = casefolder.with_handed(options, found)
+            case_options = casefolder.with_handed(options, found)
             if found.memmaps:
-                chosen = replace(chosen, memmaps=tuple(found.memmaps))
+                case_options = replace(case_options, memmaps=tuple(found.memmaps))
             # What is given for the whole batch is for those cases that read it.
-            return tuple(found.inputs), replace(chosen, given=frozenset()), found.unused
+            return tuple(found.inputs), replace(case_options, given=frozenset()), found.unused
         if self.line is None:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:
@@ -112,9 +112,9 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     within = None if job.within is None else (job.within, *options.memmaps)
     try:
         with opening.confined(within):
-            inputs, chosen, unused = job.prepare(options)
-            memmaps = chosen.memmaps
-            judged = validate(inputs, chosen)
+            inputs, case_options, unused = job.prepare(options)
+            memmaps = case_options.memmaps
+            judged = validate(inputs, case_options)
         rests = judged.rests_on
         if unused:
             rests = (*rests, f"not used: {', '.join(unused)}")

@@ -51,14 +51,14 @@ def command(
     running kernel. The file decodes and validates as the original does.
     """
     path = job.check(output)
-    chosen = CaseOptions(page_size, root_fdt, kho_scratch, arch)
+    reading = CaseOptions(page_size, root_fdt, kho_scratch, arch)
     if inputs:
-        made = job.crop(inputs, path, chosen, scrub=not no_scrub, force=force)
+        made = job.crop(inputs, path, reading, scrub=not no_scrub, force=force)
     else:
         from hwpkho.live.machine import Live
 
         live = Live(page_size=page_size)
-        made = job.running(live, path, chosen, scrub=not no_scrub, force=force)
+        made = job.running(live, path, reading, scrub=not no_scrub, force=force)
     _report(made)
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add how cases are read and judged: handover, role, memory map and --base.
 
-    The command gets them together, as ``chosen``.
+    The command gets them together, as ``judging``.
     """
 
     @wraps(command)
     def packed(*args: Any, **values: Any) -> Any:
         reading = ("page_size", "root_fdt", "kho_scratch", "arch")
-        chosen = ValidateOptions(
+        judging = ValidateOptions(
             CaseOptions(**{name: values.pop(name) for name in reading}),
             Asked(int(values.pop("base"))),
             values.pop("role"),
@@ -34,6 +34,6 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
             values.pop("next_cmdline"),
             given=options.given(),
         )
-        return command(*args, chosen=chosen, **values)
+        return command(*args, judging=judging, **values)
 
     return options.add(packed, options.handover, options.role, options.memory_map, options.base)

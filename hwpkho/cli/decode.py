@@ -89,8 +89,8 @@ def command(
 def _print_pfns(handovers: tuple[Handover, ...], among: int) -> None:
     from hwpkho.badpages.formats import text
 
-    chosen, found = job.pfns(handovers)
+    handover, found = job.pfns(handovers)
     if among > 1:
-        click.echo(f"hwpkho: of {among} handovers this is {chosen}", err=True)
+        click.echo(f"hwpkho: of {among} handovers this is {handover}", err=True)
     for at in range(0, len(found), _PFNS_AT_ONCE):
         click.echo(text.build(found[at : at + _PFNS_AT_ONCE]), nl=False)

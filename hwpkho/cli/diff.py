@@ -47,7 +47,7 @@ def command(
     cases: tuple[str, ...],
     fail_on: job.FailOn,
     *,
-    chosen: ValidateOptions,
+    judging: ValidateOptions,
     as_json: bool,
     plain: bool,
     summary: bool,
@@ -60,7 +60,7 @@ def command(
     """
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
-    result = job.diff(cases, chosen)
+    result = job.diff(cases, judging)
     from hwpkho.report import diff as render
     from hwpkho.report.parts import jsondoc
     from hwpkho.report.parts.paint import for_stream

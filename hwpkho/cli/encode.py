@@ -28,7 +28,7 @@ map is of another machine."""
 
 @click.command(epilog=EPILOG)
 @click.argument("given", metavar="LIST")
-@encode_options.making("elf")
+@encode_options.add("elf")
 @click.option(
     "--keep-subtrees", is_flag=True, help="Copy the other subtrees' blobs from LIST's handover."
 )
@@ -37,17 +37,17 @@ map is of another machine."""
 def command(
     given: str,
     *,
-    chosen: ValidateOptions,
+    judging: ValidateOptions,
     as_json: bool,
-    **wishes: Any,
+    **values: Any,
 ) -> None:
     """Make a handover from a list of PFNs.
 
     LIST is a list as text or JSON, '-' for standard input, or another handover, of which only the
     list is taken; pieces of one case are joined with '+'.
     """
-    wish = encode_options.wish(wishes, chosen, as_json=as_json)
-    result = job.make(given, wish)
+    writing = encode_options.read(values, judging, as_json=as_json)
+    result = job.make(given, writing)
     if as_json:
         from hwpkho.report.encode import json as encode_json
         from hwpkho.report.parts import jsondoc

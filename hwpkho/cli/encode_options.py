@@ -9,7 +9,7 @@ import click
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.cli import options
-from hwpkho.commands.encode import Wish
+from hwpkho.commands.encode import EncodeOptions
 from hwpkho.encode.targets import registry as targets
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Subtree(click.ParamType[tuple[str, str]]):
         return name, path
 
 
-def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add what to write, where, and how a handover is to be made; ``default`` is that of --to."""
     decorators = (
         click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output."),
@@ -125,29 +125,29 @@ def making(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return lambda command: options.add(command, *decorators)
 
 
-def wish(wishes: dict[str, Any], chosen: ValidateOptions, *, as_json: bool) -> Wish:
+def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> EncodeOptions:
     """Return what the values of these options ask for."""
-    return Wish(
-        to=wishes["to"],
-        output=wishes["output"],
-        force=wishes["force"],
-        kho=VERSIONS[wishes["kho"]].number,
-        revision=wishes["revision"],
-        arch=chosen.case.arch,
-        capacity=wishes["capacity"],
-        order=wishes["order"],
-        flags=wishes["flags"],
-        metadata=not wishes["no_kexec_metadata"],
-        kexec_count=wishes["kexec_count"],
-        previous_release=wishes["previous_release"],
-        keep_subtrees=wishes.get("keep_subtrees", False),
-        subtrees=wishes["subtree"],
-        at=wishes["at"],
-        ram=wishes["ram"],
-        scratch=wishes["scratch"],
-        no_scratch=wishes["no_scratch"],
-        dtb=wishes["dtb"],
-        dtb_output=wishes["dtb_out"],
+    return EncodeOptions(
+        to=values["to"],
+        output=values["output"],
+        force=values["force"],
+        kho=VERSIONS[values["kho"]].number,
+        revision=values["revision"],
+        arch=judging.case.arch,
+        capacity=values["capacity"],
+        order=values["order"],
+        flags=values["flags"],
+        metadata=not values["no_kexec_metadata"],
+        kexec_count=values["kexec_count"],
+        previous_release=values["previous_release"],
+        keep_subtrees=values.get("keep_subtrees", False),
+        subtrees=values["subtree"],
+        at=values["at"],
+        ram=values["ram"],
+        scratch=values["scratch"],
+        no_scratch=values["no_scratch"],
+        dtb=values["dtb"],
+        dtb_output=values["dtb_out"],
         json=as_json,
-        judging=chosen,
+        judging=judging,
     )

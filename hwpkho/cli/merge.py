@@ -48,7 +48,7 @@ the map is of another machine."""
     metavar="BYTES",
     help="Page size of the result. Default: the smallest of the cases.",
 )
-@encode_options.making("list")
+@encode_options.add("list")
 @case_options.case
 @options.json_flag
 def command(
@@ -56,14 +56,14 @@ def command(
     to_page_size: int | None,
     exclude: tuple[str, ...],
     *,
-    chosen: ValidateOptions,
+    judging: ValidateOptions,
     first_seen: bool,
     intersect: bool,
     keep_all: bool,
     replayable_only: bool,
     provenance: bool,
     as_json: bool,
-    **wishes: Any,
+    **values: Any,
 ) -> None:
     """Merge lists.
 
@@ -71,14 +71,14 @@ def command(
     written as a list, or with --to as encode writes it. With --memmap what is no memory or not the
     kernel's (not-ram, firmware, device) is left out, and said; bad RAM that is in use stays.
     """
-    if provenance and wishes["to"] != "list":
+    if provenance and values["to"] != "list":
         raise UsageError("--provenance goes with --to list and --json")
-    writes = wishes["output"] is not None or wishes["to"] != "list" or not as_json
-    wish = encode_options.wish(wishes, chosen, as_json=as_json)
+    writes = values["output"] is not None or values["to"] != "list" or not as_json
+    writing = encode_options.read(values, judging, as_json=as_json)
     merged = job.merge(
         cases,
         job.MergeOptions(
-            chosen,
+            judging,
             first_seen,
             intersect,
             exclude,
@@ -87,7 +87,7 @@ def command(
             provenance,
             to_page_size,
         ),
-        wish if writes else None,
+        writing if writes else None,
     )
     from hwpkho.report import merge as render
     from hwpkho.report.parts import jsondoc
@@ -97,7 +97,7 @@ def command(
     if as_json:
         for line in render.left_out(merged):
             click.echo(line, err=True)
-        body = render.body(merged, wishes["output"])
+        body = render.body(merged, values["output"])
         for piece in jsondoc.pieces(render.SCHEMA, body.items()):
             sys.stdout.write(piece)
         return

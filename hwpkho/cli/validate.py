@@ -136,7 +136,7 @@ def command(
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
-    chosen = ValidateOptions(
+    judging = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
         Asked(int(base)),
         role,
@@ -155,12 +155,12 @@ def command(
         from hwpkho.cli.batch import run as run_batch
 
         ctx.exit(
-            run_batch(batch, chosen, accepted, to, jobs, write_baseline, reason, outside=outside)
+            run_batch(batch, judging, accepted, to, jobs, write_baseline, reason, outside=outside)
         )
     to.check([*inputs, *memmap, *filter(None, [baseline])], write_baseline)
-    result = validate.run(inputs, chosen, accepted)
-    if result.validation is not None and result.validation.chosen:
-        click.echo(f"hwpkho: {result.validation.chosen}", err=True)
+    result = validate.run(inputs, judging, accepted)
+    if result.validation is not None and result.validation.which_handover:
+        click.echo(f"hwpkho: {result.validation.which_handover}", err=True)
     with outputs.together() as writing:
         if write_baseline is not None:
             entries = accept.as_entries([result], reason or "", batch=False)

@@ -39,12 +39,12 @@ def exit_code(handovers: Sequence[Handover]) -> int:
 
 def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
     """Return the handover that counts and its list; InputError where it has no readable one."""
-    chosen = pick(handovers)
-    where = chosen.hwpoison
-    if where is None and not chosen.unread:
-        raise InputError(f"{chosen.source}: {chosen} has no hwpoison subtree")
+    handover = pick(handovers)
+    where = handover.hwpoison
+    if where is None and not handover.unread:
+        raise InputError(f"{handover.source}: {handover} has no hwpoison subtree")
     if where is None or where.pfns is None:
         raise InputError(
-            f"{chosen.source}: the list of {chosen} cannot be read{why_unread(chosen)}"
+            f"{handover.source}: the list of {handover} cannot be read{why_unread(handover)}"
         )
-    return chosen, where.pfns
+    return handover, where.pfns

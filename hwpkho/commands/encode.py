@@ -47,7 +47,7 @@ _ENOUGH_SCRATCH = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EncodeOptions:
     """What the user wants made.
 
     Attributes:
@@ -105,7 +105,7 @@ class Result:
 
     Attributes:
         given: The list.
-        wish: What was asked for.
+        options: What was asked for.
         path: Where it went, ``-`` for standard output.
         layout: The handover, None where only the list was written.
         page_size: Bytes.
@@ -114,7 +114,7 @@ class Result:
     """
 
     given: CaseList
-    wish: Wish
+    options: EncodeOptions
     path: str
     layout: Layout | None
     page_size: int
@@ -122,13 +122,13 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
-def make(spec: str, wish: Wish) -> Result:
-    """Read the list of the case ``spec``, make what ``wish`` wants of it, and write it.
+def make(spec: str, options: EncodeOptions) -> Result:
+    """Read the list of the case ``spec``, make what ``options`` wants of it, and write it.
 
     Raises as :func:`encode` does, and UsageError for an option that nothing reads.
     """
-    how, target = wish.judging, targets.target(wish.to)
-    check(wish)
+    how, target = options.judging, targets.target(options.to)
+    check(options)
     asked = how.given | ({"place_by"} if "memmap" in how.given else set())
     known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
     usage.check_pair(how.case)
@@ -136,33 +136,33 @@ def make(spec: str, wish: Wish) -> Result:
     given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
     facts = usage.of_lists([given])
     usage.refuse(asked, facts._replace(machine=facts.handover or target.placed))
-    return encode(given, wish)
+    return encode(given, options)
 
 
-def encode(given: CaseList, wish: Wish) -> Result:
-    """Make what ``wish`` wants of ``given``, and write it.
+def encode(given: CaseList, options: EncodeOptions) -> Result:
+    """Make what ``options`` wants of ``given``, and write it.
 
-    Raises UsageError for contradicting wishes or where something is in the way, InputError where an
-    input is malformed or the output cannot be written.
+    Raises UsageError for options that contradict each other or where something is in the way,
+    InputError where an input is malformed or the output cannot be written.
     """
-    path = check(wish)
-    target = targets.target(wish.to)
+    path = check(options)
+    target = targets.target(options.to)
     page_size = given.page_size
-    result = Result(given, wish, path, None, page_size, notes=list(given.notes))
+    result = Result(given, options, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
     if target.placed:
-        request = _request(given, wish, result)
+        request = _request(given, options, result)
         result.layout = build(request)
         _remarks(result, request)
-        if wish.dtb is not None:
-            dtb_path = _dtb_path(wish, path)
-            dtb = _edited(wish.dtb, result.layout)
+        if options.dtb is not None:
+            dtb_path = _dtb_path(options, path)
+            dtb = _edited(options.dtb, result.layout)
             result.dtb_path = dtb_path or saving.dtb_in(target, path)
     else:
         result.notes += untold(page_size, target)
     made = ToWrite(given.pages, result.layout)
-    loss = saving.save(target, made, path, dtb, dtb_path, force=wish.force)
-    result.notes += _lost(loss, wish.to)
+    loss = saving.save(target, made, path, dtb, dtb_path, force=options.force)
+    result.notes += _lost(loss, options.to)
     return result
 
 
@@ -181,64 +181,64 @@ def untold(page_size: int, target: Target) -> Iterator[str]:
         yield f"a list does not tell its page size: read it with --page-size {page_size}"
 
 
-def check(wish: Wish) -> str:
+def check(options: EncodeOptions) -> str:
     """Return the path to write to.
 
     Raises UsageError for options that contradict each other and for outputs that are in the way,
     before any work is done.
     """
-    target = targets.target(wish.to)
-    if target.placed and wish.at is None and not wish.ram and not wish.judging.memmaps:
+    target = targets.target(options.to)
+    if target.placed and options.at is None and not options.ram and not options.judging.memmaps:
         raise UsageError(
             "where to? give --at PHYS, or --memmap FILE or --ram START:SIZE to have it placed"
         )
-    if target.placed and not wish.scratch and not wish.no_scratch:
+    if target.placed and not options.scratch and not options.no_scratch:
         raise UsageError("where is scratch? give --scratch START:SIZE, or --no-scratch")
-    if wish.scratch and wish.no_scratch:
+    if options.scratch and options.no_scratch:
         raise UsageError("--scratch and --no-scratch exclude each other")
-    if not wish.metadata and _asked(wish):
+    if not options.metadata and _asked(options):
         raise UsageError(
             "--no-kexec-metadata goes with neither --kexec-count nor --previous-release"
         )
-    if wish.dtb_output is not None and wish.dtb is None:
+    if options.dtb_output is not None and options.dtb is None:
         raise UsageError("--dtb-out needs --dtb IN.dtb")
-    path = wish.output
+    path = options.output
     if path is None:
-        if wish.json or target.bootable:
+        if options.json or target.bootable:
             raise UsageError(f"where to write the {target.title}? give -o OUT")
         path = output.STDOUT
-    if path == output.STDOUT and wish.json:
+    if path == output.STDOUT and options.json:
         raise UsageError("--json takes standard output; give another -o OUT")
-    saving.check(target, path, _dtb_path(wish, path), force=wish.force)
+    saving.check(target, path, _dtb_path(options, path), force=options.force)
     return path
 
 
-def _dtb_path(wish: Wish, path: str) -> str | None:
+def _dtb_path(options: EncodeOptions, path: str) -> str | None:
     """Return the file for the device tree; None for none, or for one inside the folder."""
-    if wish.dtb is None:
+    if options.dtb is None:
         return None
     default = saving.default_dtb_path(
-        targets.target(wish.to), path if wish.dtb_output is None else ""
+        targets.target(options.to), path if options.dtb_output is None else ""
     )
-    chosen = wish.dtb_output or default
-    if chosen is None:
+    dtb_out = options.dtb_output or default
+    if dtb_out is None:
         return None
-    if output.STDOUT in (chosen, path) and (wish.json or chosen == path):
+    if output.STDOUT in (dtb_out, path) and (options.json or dtb_out == path):
         raise UsageError("standard output takes one document; give --dtb-out FILE")
-    if saving.same_file(chosen, wish.dtb):
-        raise UsageError(f"{saving.shown(chosen)}: the device tree is not overwritten by its copy")
-    return chosen
+    if saving.same_file(dtb_out, options.dtb):
+        raise UsageError(f"{saving.shown(dtb_out)}: the device tree is not overwritten by its copy")
+    return dtb_out
 
 
-def _request(given: CaseList, wish: Wish, result: Result) -> Request:
+def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request:
     page_size = result.page_size
-    subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in wish.subtrees]
-    if wish.keep_subtrees:
+    subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in options.subtrees]
+    if options.keep_subtrees:
         if given.handover is None or given.source is None:
             raise UsageError(f"--keep-subtrees: {given.name} is no handover with its memory")
-        kept, left_out = keep(given.handover, given.source, numbered(wish.kho))
+        kept, left_out = keep(given.handover, given.source, numbered(options.kho))
         replaced = {name for name, _ in subtrees}
-        if _asked(wish) or not wish.metadata:
+        if _asked(options) or not options.metadata:
             replaced.add(KEXEC_METADATA)
         kept = [(name, blob) for name, blob in kept if name not in replaced]
         subtrees += kept
@@ -250,35 +250,35 @@ def _request(given: CaseList, wish: Wish, result: Result) -> Request:
                 + ", ".join(pointing)
             )
     metadata = None
-    usual = not numbered(wish.kho).fdts and KEXEC_METADATA not in dict(subtrees)
-    if wish.metadata and (_asked(wish) or usual):
-        metadata = _metadata(wish, given.handover)
-    regions = machine.memory(wish.judging, machine.of_lists([given]))
-    usage.refuse(wish.judging.given, usage.with_map(usage.Facts(), regions))
-    wrong_map.must_fit(wish.judging, regions, [(given.handover, given.source)])
-    arch = _arch(given, wish, page_size, regions)
-    kernel = machine.next_kernel(wish.judging, page_size, regions, arch)
+    usual = not numbered(options.kho).fdts and KEXEC_METADATA not in dict(subtrees)
+    if options.metadata and (_asked(options) or usual):
+        metadata = _metadata(options, given.handover)
+    regions = machine.memory(options.judging, machine.of_lists([given]))
+    usage.refuse(options.judging.given, usage.with_map(usage.Facts(), regions))
+    wrong_map.must_fit(options.judging, regions, [(given.handover, given.source)])
+    arch = _arch(given, options, page_size, regions)
+    kernel = machine.next_kernel(options.judging, page_size, regions, arch)
     if regions is not None and given.pfns:
         runs = verdicts.judge_pfns(pfn_set(given.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
-            revision = wish.revision or default_revision(numbered(wish.kho))
+            revision = options.revision or default_revision(numbered(options.kho))
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
-        given.pfns.array(), page_size, arch, wish.kho, wish.revision, wish.capacity, wish.order,
-        wish.flags, metadata, tuple(subtrees), wish.at,
-        _ram(wish, kernel), wish.scratch,
+        given.pfns.array(), page_size, arch, options.kho, options.revision, options.capacity,
+        options.order, options.flags, metadata, tuple(subtrees), options.at,
+        _ram(options, kernel), options.scratch,
     )  # fmt: skip
 
 
-def _ram(wish: Wish, kernel: NextKernel) -> tuple[tuple[int, int], ...]:
+def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], ...]:
     """Return where pages may go: --ram, inside what the memory map gives to the page allocator.
 
     Raises UsageError where --ram or --scratch lie outside the map's RAM.
     """
     frames, page_size = kernel.frames, kernel.page_size
     if frames is None:
-        return wish.ram
-    for what, spans in (("--ram", wish.ram), ("--scratch", wish.scratch)):
+        return options.ram
+    for what, spans in (("--ram", options.ram), ("--scratch", options.scratch)):
         for start, size in spans:
             if kernel.outside(start, max(size, 1)):
                 raise UsageError(f"{what} 0x{start:x}:0x{size:x} lies outside the map's RAM")
@@ -292,10 +292,10 @@ def _ram(wish: Wish, kernel: NextKernel) -> tuple[tuple[int, int], ...]:
         for first, last, kind in zip(frames.first, frames.last, frames.kind, strict=True)
         if kind == "ram"
     ]
-    if wish.ram:
+    if options.ram:
         owned = [
             (low, high - low)
-            for a, n in wish.ram
+            for a, n in options.ram
             for b, m in owned
             if (low := max(a, b)) < (high := min(a + n, b + m))
         ]
@@ -304,26 +304,26 @@ def _ram(wish: Wish, kernel: NextKernel) -> tuple[tuple[int, int], ...]:
     return tuple(owned)
 
 
-def _arch(given: CaseList, wish: Wish, page_size: int, regions: Regions | None) -> str:
+def _arch(given: CaseList, options: EncodeOptions, page_size: int, regions: Regions | None) -> str:
     """Return the architecture that is told, else the first with such pages and a device tree."""
-    told = wish.arch or given.arch
+    told = options.arch or given.arch
     if told is None and regions is not None and regions.arch_from == "input":
         told = regions.arch
     if told is not None:
         return told
     found = [arch for arch in ARCHES if arch.has_pages(page_size)]
     with_tree = [arch for arch in found if arch.boot == "device-tree"]
-    return (found if wish.dtb is None else [*with_tree, *found])[0].name
+    return (found if options.dtb is None else [*with_tree, *found])[0].name
 
 
-def _asked(wish: Wish) -> bool:
-    return wish.kexec_count is not None or wish.previous_release is not None
+def _asked(options: EncodeOptions) -> bool:
+    return options.kexec_count is not None or options.previous_release is not None
 
 
-def _metadata(wish: Wish, handover: Handover | None) -> KexecMetadata:
-    kept = handover.metadata if handover and wish.keep_subtrees else None
+def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadata:
+    kept = handover.metadata if handover and options.keep_subtrees else None
     base = kept or DEFAULT_METADATA
-    release, number = wish.previous_release, wish.kexec_count
+    release, number = options.previous_release, options.kexec_count
     metadata = KexecMetadata(
         base.previous_release if release is None else release,
         base.kexec_count if number is None else number,
@@ -340,7 +340,7 @@ def _metadata(wish: Wish, handover: Handover | None) -> KexecMetadata:
 
 def _remarks(result: Result, request: Request) -> None:
     """Note what is allowed but will not do in a real boot."""
-    layout, wish = result.layout, result.wish
+    layout, options = result.layout, result.options
     if layout is None:
         return
     beyond = request.beyond()
@@ -361,9 +361,9 @@ def _remarks(result: Result, request: Request) -> None:
         result.notes.append(
             f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed 24 MiB to boot"
         )
-    if wish.at is not None and layout.root != wish.at:
+    if options.at is not None and layout.root != options.at:
         result.notes.append(
-            f"0x{wish.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
+            f"0x{options.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
         )
 
 

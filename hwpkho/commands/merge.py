@@ -21,7 +21,7 @@ from hwpkho.judge.result import Runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.commands.encode import Wish
+    from hwpkho.commands.encode import EncodeOptions
     from hwpkho.encode.layout import Layout
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judge.options import ValidateOptions
@@ -95,37 +95,39 @@ class Merged:
     layout: Layout | None = None
 
 
-def merge(specs: Sequence[CaseNamed], options: MergeOptions, wish: Wish | None = None) -> Merged:
-    """Merge the lists of the cases ``specs``, and write the result as ``wish`` wants it.
+def merge(
+    specs: Sequence[CaseNamed], options: MergeOptions, writing: EncodeOptions | None = None
+) -> Merged:
+    """Merge the lists of the cases ``specs``, and write the result as ``writing`` wants it.
 
     Raises InputError where one cannot be read, or cannot be converted to the others' page size
     without loss; UsageError where the result cannot be written, or options contradict each other.
     """
     _check(options)
-    target = targets.target("list" if wish is None else wish.to)
+    target = targets.target("list" if writing is None else writing.to)
     known = usage.Facts(
         memmap=bool(options.judging.memmaps), placed=target.placed, whole=target.bootable
     )
     usage.check_pair(options.judging.case)
     usage.refuse(options.judging.given, known)
-    if wish is not None:
-        encode.check(wish)
+    if writing is not None:
+        encode.check(writing)
     merged = _merge(specs, options, known)
-    if wish is None:
+    if writing is None:
         return merged
     if merged.histories is not None:
-        _write_provenance(merged, wish)
+        _write_provenance(merged, writing)
         return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size, target)))
     pages = BadPages(
-        "the merged list", merged.pfns, merged.page_size, _arch(merged, wish), origin="merge"
+        "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge"
     )
-    result = encode.encode(CaseList(pages), wish)
+    result = encode.encode(CaseList(pages), writing)
     return replace(merged, notes=(*merged.notes, *result.notes), layout=result.layout)
 
 
-def _arch(merged: Merged, wish: Wish) -> str | None:
+def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
     """Return the architecture for what is made; UsageError where the cases tell two."""
-    if len(merged.arches) > 1 and wish.arch is None and targets.target(wish.to).placed:
+    if len(merged.arches) > 1 and writing.arch is None and targets.target(writing.to).placed:
         told = " and ".join(merged.arches)
         raise UsageError(f"the cases are of {told}: no handover is of both; merge them into a list")
     return next(iter(merged.arches), None)
@@ -140,9 +142,9 @@ def _check(options: MergeOptions) -> None:
             raise UsageError(f"{name} goes with --memmap: without a map nothing is left out")
 
 
-def _write_provenance(merged: Merged, wish: Wish) -> None:
+def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:
     runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.histories or ())
-    with output.file(wish.output or output.STDOUT, force=wish.force) as file:
+    with output.file(writing.output or output.STDOUT, force=writing.force) as file:
         file.writelines(text.build_runs(part).encode() for part in parts(runs))
 
 

@@ -26,10 +26,10 @@ def text(name: str) -> str:
     """
     wanted, slash, version = name.removeprefix("hwpkho.").partition("/")
     having = [v for n, v in _all() if n == wanted]
-    chosen = version if slash else str(max(having, default=0))
-    if chosen not in map(str, having):
+    number = version if slash else str(max(having, default=0))
+    if number not in map(str, having):
         raise UsageError(f"no schema '{printable(name)}'; there are: {', '.join(names())}")
-    return (files("hwpkho") / "schemas" / f"{wanted}-{chosen}.json").read_text("utf-8")
+    return (files("hwpkho") / "schemas" / f"{wanted}-{number}.json").read_text("utf-8")
 
 
 def _all() -> list[tuple[str, int]]:

@@ -95,8 +95,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         judged = replace(judged, outcome=None)
     if len(case.handovers) == 1:
         return judged
-    chosen = f"of {len(case.handovers)} handovers this is {handover}"
-    return replace(judged, chosen=chosen, rests_on=(chosen, *judged.rests_on))
+    which = f"of {len(case.handovers)} handovers this is {handover}"
+    return replace(judged, which_handover=which, rests_on=(which, *judged.rests_on))
 
 
 def _finish(

@@ -180,7 +180,7 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
             tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
             continue
-        told = chosen(tree)
+        told = from_chosen(tree)
         if told:
             found.append((at, told))
     in_scratch = [_in_scratch(source, at, told) for at, told in found]
@@ -197,7 +197,7 @@ def _in_scratch(source: Source, at: int, told: BootHandover) -> bool:
     return any(start <= at < start + size for start, size in areas)
 
 
-def chosen(tree: fdt.Tree) -> BootHandover | None:
+def from_chosen(tree: fdt.Tree) -> BootHandover | None:
     """Return what /chosen of a device tree says, None where it says nothing."""
     node = tree.root.find("chosen")
     if node is None:

@@ -93,15 +93,15 @@ def read_list(
     options = options or CaseOptions()
     case = read_case(plus.pieces(spec), options, asked)
     if case.pages is None:
-        chosen = pick(case.handovers, role)
-        if chosen.hwpoison is None and not chosen.unread and not empty_ok:
-            raise InputError(f"{case.name}: {chosen} has no hwpoison subtree")
+        handover = pick(case.handovers, role)
+        if handover.hwpoison is None and not handover.unread and not empty_ok:
+            raise InputError(f"{case.name}: {handover} has no hwpoison subtree")
         doubtful = (
             f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in doubts(case.handovers)
         )
-        pages = of_handover(case.name, chosen, len(case.handovers))
+        pages = of_handover(case.name, handover, len(case.handovers))
         pages = replace(pages, notes=(*pages.notes, *doubtful))
-        return CaseList(pages, chosen, case.source)
+        return CaseList(pages, handover, case.source)
     size = told_page_size(case.pages, options.page_size)
     taken = () if size else (f"{case.name}: page size {DEFAULT_PAGE_SIZE} taken",)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))

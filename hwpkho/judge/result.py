@@ -189,7 +189,7 @@ class Validation:
         findings: Worst first.
         rests_on: What the verdicts rest on, for people: one line each.
         frames: The map they were judged by, None without one.
-        chosen: Which of several handovers this is about, None where there was no choice.
+        which_handover: Which of several handovers this is about, None where there was no choice.
         unsure: Of the PFNs that replay, how many lie where early boot may keep them in use; None
             without a map.
     """
@@ -203,7 +203,7 @@ class Validation:
     findings: tuple[Finding, ...]
     rests_on: tuple[str, ...] = ()
     frames: Sequence[tuple[int, int, str, str]] | None = None
-    chosen: str | None = None
+    which_handover: str | None = None
     unsure: int | None = None
 
     def count(self, severity: Severity) -> int:

@@ -12,7 +12,7 @@ import pytest
 from hwpkho.abi import fdt, hwpoison, kexec_metadata, kho, vmalloc
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.tracker import TRACKERS, radix
-from hwpkho.commands.encode import Wish, encode
+from hwpkho.commands.encode import EncodeOptions, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
 from hwpkho.inputs.case import CaseOptions, read_case
@@ -110,10 +110,10 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     """Only the list is taken, and it comes out as it went in."""
     given = read_list(str(capture(name)))
     out = tmp_path / "out.elf"
-    wish = Wish(
+    options = EncodeOptions(
         output=str(out), at=0x6000_0000, scratch=((0x5000_0000, 64 << 20),), keep_subtrees=True
     )
-    encode(given, wish)
+    encode(given, options)
     (made,) = read_case([str(out)]).handovers
     assert made.hwpoison.pfns == given.pfns.array()
     assert (made.arch, made.page_size) == (given.arch, given.page_size)

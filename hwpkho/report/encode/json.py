@@ -16,12 +16,12 @@ SCHEMA = "hwpkho.encode/1"
 def body(result: Result) -> dict[str, Any]:
     """Return the document's fields; what does not apply is null, never left out."""
     given = result.given
-    chosen = given.handover
+    source = given.handover
     return {
         "source": given.name,
-        "source_root": chosen.root.phys if chosen and chosen.root else None,
-        "source_role": chosen.role if chosen else None,
-        "to": result.wish.to,
+        "source_root": source.root.phys if source and source.root else None,
+        "source_role": source.role if source else None,
+        "to": result.options.to,
         "output": printable(result.path),
         "dtb": printable(result.dtb_path) if result.dtb_path is not None else None,
         "page_size": result.page_size,

@@ -24,7 +24,7 @@ def report(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[str]:
-    title = target(result.wish.to).title
+    title = target(result.options.to).title
     count = len(result.given.pfns)
     pages = human_bytes(result.page_size)
     yield f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"

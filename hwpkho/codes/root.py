@@ -175,9 +175,6 @@ NOT_PUBLISHED = Code(
     "Look at the names of the outgoing subtrees, and at the running kernel's log.",
 )
 
-#: What leaves open which root FDT the next kernel reads, or says that it cannot.
-DOUBTS = (DESTROYED, DOUBTFUL, OUTGOING_MISSING, NOT_PUBLISHED)
-
 CODES = (
     DAMAGED,
     VERSION,

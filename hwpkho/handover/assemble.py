@@ -135,7 +135,8 @@ def search(
         found = [generations.Found(options.root_fdt, bytes(page or b""), None)]
         if page is None:
             message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
-            found[0].problems.append(problem(ROOT_ABSENT, message, options.root_fdt))
+            found[0].root_problem = problem(ROOT_ABSENT, message, options.root_fdt)
+            found[0].problems.append(found[0].root_problem)
             found[0].unread = "absent"
     if options.root_fdt is None:
         for copy in missing:
@@ -169,6 +170,7 @@ def search(
         ]
     if found:
         found[-1].problems += doubts
+        found[-1].doubts += doubts
     handovers = [
         _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
     ]
@@ -219,8 +221,10 @@ def _read(
 ) -> Handover:
     reader = HandoverReader(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
-        scratch, found.consumed, trackers, found.size, found.unread,
+        scratch, found.consumed, trackers, found.size, found.unread, found.root_problem,
     )  # fmt: skip
+    for p in found.doubts:
+        reader.doubts.add_problem(p)
     for p in found.problems:
         reader.report.add_problem(p)
     return reader.read()
@@ -258,7 +262,9 @@ def _of_copy(copy: Copy, behind: Problem | None) -> generations.Found:
     found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
     if behind is not None:
         found.unread = "damaged"
+        found.root_problem = behind
         found.problems.append(behind)
+        found.doubts.append(behind)
     return found
 
 

@@ -34,7 +34,9 @@ class Found:
     size: int | None = None
     unread: Literal["damaged", "absent"] | None = None
     left: roots.RootFdt | None = None
+    root_problem: Problem | None = None
     problems: list[Problem] = field(default_factory=list)
+    doubts: list[Problem] = field(default_factory=list)
 
 
 def not_left_over(
@@ -141,5 +143,5 @@ def published(handovers: list[Handover]) -> list[Handover]:
         if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
             message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
             lost = problem(NOT_PUBLISHED, message, h.root.phys)
-            handovers[i] = h._replace(problems=(*h.problems, lost))
+            handovers[i] = h._replace(problems=(*h.problems, lost), doubts=(*h.doubts, lost))
     return handovers

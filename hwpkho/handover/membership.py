@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.abi.tracker.walked import TrackerWalk
+    from hwpkho.codes import Problem
     from hwpkho.handover.model import HwpoisonList, Role, TrackerState
     from hwpkho.handover.problems import Report
 
@@ -99,8 +100,8 @@ def state(
     report: Report,
     *,
     consumed: bool = False,
-) -> tuple[TrackerState | None, bool]:
-    """Say how much of the tracker there is, and whether it leaves a page unmarked.
+) -> tuple[TrackerState | None, Problem | None]:
+    """Say how much of the tracker there is, and the first page that it leaves unmarked.
 
     The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
     tracker that marks none of it is the incoming one of a running kernel, reused since. Where the
@@ -114,7 +115,7 @@ def state(
             f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
             walk.absent[0],
         )
-        return None, False
+        return None, None
     some = islice(pages, MAX_FOUND)
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that only lack in the image say nothing of what stands in them.
@@ -125,7 +126,7 @@ def state(
         lost = not holds_any and reused and role != "out"
     if lost:
         _gone(walk, role, hwpoison, report)
-        return "gone", False
+        return "gone", None
     for defect in walk.damaged:
         report.add(codes.DAMAGED, defect.message, defect.phys)
     for defect in walk.odd:
@@ -134,8 +135,8 @@ def state(
         report.add(codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
     if not walk.listed:
         report.add(codes.UNLISTED, "this tracker can be asked for a block, not listed")
-    marked = _check_marked(walk, pages, report)
-    return "complete" if marked and walk.intact else "partial", not marked
+    unmarked = _check_marked(walk, pages, report)
+    return "partial" if unmarked or not walk.intact else "complete", unmarked
 
 
 def _gone(
@@ -168,8 +169,9 @@ def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
             yield page
 
 
-def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> bool:
+def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Problem | None:
     preserved, unmarked = walk.preserved, 0
+    first: Problem | None = None
     for what, phys, order, restored in _blocks(pages, preserved.page_shift):
         if preserved.has(phys, order):
             continue
@@ -185,20 +187,21 @@ def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> bool:
         if around is not None and not restored:
             continue
         if around is None:
-            report.add(
+            told = report.add(
                 codes.UNMARKED,
                 f"{what} 0x{phys:x} is not marked preserved",
                 phys,
                 "warning" if walk.absent else None,
             )
         else:
-            report.add(
+            told = report.add(
                 codes.MERGED,
                 f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
                 f"at 0x{around[0]:x}",
                 phys,
             )
+        first = first or told
         unmarked += 1
         if unmarked >= MAX_FOUND:
             break
-    return not unmarked
+    return first

@@ -19,8 +19,11 @@ TrackerState = Literal["complete", "partial", "gone"]
 #: How a blob and the list behind it were met: ``read``; ``consumed`` by the running kernel;
 #: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the
 #: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the node is none that the
-#: kernel takes; ``malformed``: the blob is none.
-ListState = Literal["read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed"]
+#: kernel takes; ``malformed``: the blob is none; ``array-absent``: the image lacks a page of the
+#: array, and nothing else is wrong.
+ListState = Literal[
+    "read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed", "array-absent"
+]
 #: How a chain of chunks ends: ``whole``: with next 0; ``first-zero``: it never begins; ``absent``:
 #: the image lacks a chunk; ``nowhere``: at no physical address; ``cycle``: at a chunk that was read
 #: already; ``stopped``: the kernel does not look further.
@@ -117,6 +120,7 @@ class HwpoisonList(NamedTuple):
         version: Of the blob, known or not; None where it tells none.
         state: How the blob and the list were met.
         chain: What the chunks say, None where they were not read.
+        problem: What keeps the list from being read, as it was reported; None where nothing does.
     """
 
     phys: int | None
@@ -129,6 +133,7 @@ class HwpoisonList(NamedTuple):
     version: int | None = None
     state: ListState = "read"
     chain: Chain | None = None
+    problem: Problem | None = None
 
     def beyond(self, page_size: int) -> bool:
         """Tell whether ``count`` exceeds what the array's pages hold; ``page_size`` in bytes."""
@@ -152,8 +157,13 @@ class Handover(NamedTuple):
         problems: In the order they were met.
         root_unread: Why the root FDT in memory cannot be read: ``damaged`` or ``absent``; None
             where it was read, or nobody looked.
-        unmarked: Whether the tracker does not mark a page of the handover as it must.
-        in_scratch: Whether a page of the handover lies in scratch, in part at least.
+        root_problem: What keeps the kernel from reading the root FDT, to its end at least, as it
+            was reported; None where nothing does.
+        unmarked: That the tracker does not mark a page of the handover as it must, as it was
+            reported of the first; None where it marks all of them.
+        in_scratch: That a page of the handover lies in scratch, in part at least, likewise.
+        doubts: What leaves open which root FDT the next kernel reads, or says that it cannot, as
+            it was reported.
     """
 
     source: str
@@ -168,8 +178,10 @@ class Handover(NamedTuple):
     problems: tuple[Problem, ...] = ()
     walk: TrackerWalk | None = None
     root_unread: Literal["damaged", "absent"] | None = None
-    unmarked: bool = False
-    in_scratch: bool = False
+    root_problem: Problem | None = None
+    unmarked: Problem | None = None
+    in_scratch: Problem | None = None
+    doubts: tuple[Problem, ...] = ()
 
     @property
     def unread(self) -> bool:

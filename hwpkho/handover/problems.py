@@ -22,9 +22,14 @@ class Report:
 
     def add(
         self, code: Code, message: str, phys: int | None = None, severity: Severity | None = None
-    ) -> None:
-        """Note a problem; ``phys`` is the physical address concerned, ``message`` is printable."""
-        self.add_problem(problem(code, message, phys, severity))
+    ) -> Problem:
+        """Note a problem, and return it for the fact that it is about.
+
+        ``phys`` is the physical address concerned, ``message`` is printable.
+        """
+        found = problem(code, message, phys, severity)
+        self.add_problem(found)
+        return found
 
     def add_problem(self, found: Problem) -> None:
         """Note a problem that was met elsewhere."""

@@ -6,6 +6,7 @@ structure that leads to them is sound.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +21,7 @@ from hwpkho.base.arch import linear, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import image as image_codes
+from hwpkho.codes import problem as as_problem
 from hwpkho.codes import root as root_codes
 from hwpkho.errors import InputError
 from hwpkho.handover import membership, scratch, tracker, vmalloc
@@ -27,10 +29,11 @@ from hwpkho.handover.debugfs import Copy, cut_problem
 from hwpkho.handover.membership import Page, Pages
 from hwpkho.handover.model import Handover, HwpoisonList, ListState, Role, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
+from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
 
 if TYPE_CHECKING:
-    from hwpkho.codes import Severity
+    from hwpkho.codes import Problem, Severity
     from hwpkho.images.base import Source
 
 #: Bytes of a foreign subtree's blob that are read to say what is known of it.
@@ -63,6 +66,7 @@ class HandoverReader:
         trackers: Walks over trackers, shared with the search for the root.
         size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
         unread: Why the root FDT in memory cannot be read, None where nothing tells.
+        root_problem: What was reported of that.
         spent: Whether the kernel that was handed this one runs, and has reused its tracker.
     """
 
@@ -79,8 +83,10 @@ class HandoverReader:
     trackers: tracker.Trackers | None = None
     size: int | None = None
     unread: Literal["damaged", "absent"] | None = None
+    root_problem: Problem | None = None
     spent: bool = False
     report: Report = field(default_factory=Report)
+    doubts: Report = field(default_factory=Report)
     preserved: Pages = field(default_factory=Pages)
 
     def read(self) -> Handover:
@@ -89,7 +95,7 @@ class HandoverReader:
         for p in self.copy.problems if self.copy else ():
             report.add_problem(p)
         root_fdt = self._root()
-        walk, state, unmarked = None, None, False
+        walk, state, unmarked = None, None, None
         trackers = self.trackers or tracker.Trackers(self.source)
         if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
             walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
@@ -114,8 +120,8 @@ class HandoverReader:
             report.add_problem(p)
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
-            self.scratch, metadata, hwpoison, report.problems(), walk, self.unread, unmarked,
-            in_scratch,
+            self.scratch, metadata, hwpoison, report.problems(), walk, self.unread,
+            self.root_problem, unmarked, in_scratch, self.doubts.problems(),
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:
@@ -127,7 +133,8 @@ class HandoverReader:
             read = roots.parse_cut if cut else roots.parse
             root = self.root or read(self.page)
         except InputError as error:
-            report.add(root_codes.DAMAGED, str(error), at)
+            told = report.add(root_codes.DAMAGED, str(error), at)
+            self.root_problem = self.root_problem or told
             self.unread = self.unread or "damaged"
             return None
         if at is not None:
@@ -135,14 +142,17 @@ class HandoverReader:
         if self.copy is not None and cut:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
-            report.add(root_codes.DAMAGED, root.tree.error, at)
+            told = report.add(root_codes.DAMAGED, root.tree.error, at)
+            self.root_problem = self.root_problem or told
         elif root.tree.missing:
             there = root.totalsize - root.tree.missing
             message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
             report.add(root_codes.DAMAGED, message, at, "warning")
         if at is not None and at % fdt.ALIGNMENT:
             message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
-            report.add(root_codes.DAMAGED, message, at)
+            told = report.add(root_codes.DAMAGED, message, at)
+            if self.unread is None:  # libfdt looks at this first
+                self.root_problem = told
         if root.version is None:
             shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
             report.add(root_codes.VERSION, f"compatible is {shown or 'missing'}", at)
@@ -220,29 +230,24 @@ class HandoverReader:
 
     def _subtree_missing(
         self, ref: roots.SubtreeRef, severity: Severity, copied: bytes | None = None
-    ) -> ListState:
-        """Report a blob that is not there; return what that makes of a list behind it.
+    ) -> tuple[ListState, Problem]:
+        """Report a blob that is not there; return what that makes of a list behind it, and why.
 
         A copy of it is read instead, but the next kernel goes by what the root FDT says.
         """
         phys, name = ref.phys or 0, _name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
-            self.report.add(image_codes.NO_MEMORY, message, phys)
-            return "not-given"
+            return "not-given", self.report.add(image_codes.NO_MEMORY, message, phys)
         if ref.name.split("@", 1)[0] == roots.HWPOISON:
             end = max((start + size for start, size in self.source.extents()), default=0)
             if phys >= end:
-                self.report.add(
-                    root_codes.SUBTREE_NOWHERE,
-                    f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}",
-                    phys,
-                )
-                return "nowhere"
+                message = f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}"
+                told = self.report.add(root_codes.SUBTREE_NOWHERE, message, phys)
+                return "nowhere", told
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
         message += "; its copy is read" if copied is not None else ""
-        self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
-        return "absent"
+        return "absent", self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
 
     def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
         ref = root.find(roots.KEXEC_METADATA) if root else None
@@ -272,116 +277,89 @@ class HandoverReader:
             self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
             return None
         if ref.defect:
-            return HwpoisonList(ref.phys, ref.size, None, state="refused")
+            told = as_problem(
+                root_codes.BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys
+            )
+            return HwpoisonList(ref.phys, ref.size, None, state="refused", problem=told)
         if ref.phys is not None:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))
-        raw = self._blob(ref)
+        raw = None
+        if ref.phys is not None:
+            raw = hwpoison.blob(self.source, ref.phys, ref.size, self.page_size)
+        if raw is None and (ref.phys is None or not self.memory):
+            raw = self._copied(ref.name)
         if raw is None:
             raw = copied if self.memory else None
-            missing = self._subtree_missing(ref, "warning" if raw else "error", raw)
-            if raw is None or missing == "nowhere":
-                return HwpoisonList(ref.phys, ref.size, None, state=missing)
+            state, told = self._subtree_missing(ref, "warning" if raw else "error", raw)
+            if raw is None or state == "nowhere":
+                return HwpoisonList(ref.phys, ref.size, None, state=state, problem=told)
         if ref.phys is not None:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = blobs.revision_of(raw)
         try:
             blob = blobs.parse(raw)
         except blobs.MalformedBlobError as error:
-            self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
+            told = self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
             version = blobs.REVISIONS[revision].version(raw)
             return HwpoisonList(
-                ref.phys, ref.size, None, revision=revision, version=version, state="malformed"
-            )
-        self._check_blob(ref, blob)
-        return self._list(ref, blob)
+                ref.phys, ref.size, None, revision=revision, version=version, state="malformed",
+                problem=told,
+            )  # fmt: skip
+        beyond = hwpoison.check(
+            blob, ref.phys, ref.size, self.page_size, self.report, consumed=self.consumed
+        )
+        return self._list(ref, blob, beyond)
 
-    def _blob(self, ref: roots.SubtreeRef) -> bytes | None:
-        """Return the blob, as much of it as the consumer of its revision reads."""
-        phys, copied = ref.phys, self._copied(ref.name)
-        if phys is None:
-            return copied
-        limit = blobs.HEAD if ref.size is None else min(ref.size, blobs.HEAD)
-        head = self.source.read(phys, blobs.HEAD)
-        if head is None:
-            head = self.source.read(phys, limit)
-        if head is None:
-            return None if self.memory else copied
-        page = self.page_size or page_sizes()[-1]
-        revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
-        length = revision.length(bytes(head), ref.size, page)
-        if length <= len(head):
-            return bytes(head[:length])
-        whole = self.source.read(phys, length)
-        if whole is None:  # a length that lies: there is what its page holds
-            whole = self.source.read(phys, page - phys % page)
-        return bytes(whole if whole is not None else head)
-
-    def _check_blob(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> None:
-        at, report = ref.phys, self.report
-        if blob.pad:
-            report.add(blob_codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", at)
-        page_size = self.page_size or 0
-        usual = blobs.REVISIONS[blob.revision].registered_size(page_size)
-        if ref.size is not None and usual and ref.size != usual:
-            report.add(
-                blob_codes.BLOB_SIZE,
-                f"registered size {ref.size}, a producer registers {usual} for {blob.revision}",
-                at,
-            )
-        capacity = blob.vmalloc.capacity(self.page_size) if self.page_size else None
-        if capacity is not None and blob.count > capacity:
-            if self.consumed:
-                return
-            report.add(
-                blob_codes.COUNT_BEYOND,
-                f"count {blob.count} is beyond the array's {capacity} entries "
-                f"({blob.vmalloc.total_pages} pages)",
-                at,
-            )
-        elif not blob.count:
-            report.add(blob_codes.EMPTY, "the list is empty but published", at)
-
-    def _list(self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob) -> HwpoisonList:
-        area, pfns, page_size = blob.vmalloc, None, self.page_size
+    def _list(
+        self, ref: roots.SubtreeRef, blob: blobs.HwpoisonBlob, beyond: Problem | None
+    ) -> HwpoisonList:
+        area, page_size = blob.vmalloc, self.page_size
+        pfns: array[int] | None = None
+        state: ListState = "read"
         unread = HwpoisonList(
             ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
         )
         if not self.memory or page_size is None:
-            self.report.add(
+            told = self.report.add(
                 blob_codes.LIST_UNREACHED,
                 f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
                 area.first,
             )
-            return unread._replace(state="not-given")
+            return unread._replace(state="not-given", problem=told)
         if self.consumed:
             # What the freed pages hold says nothing, so they are not even looked at.
-            self.report.add(
+            told = self.report.add(
                 blob_codes.CONSUMED,
                 "the list was replayed by this kernel and its pages freed; the outgoing "
                 "handover has the list that counts",
                 ref.phys,
             )
-            return unread._replace(state="consumed")
+            return unread._replace(state="consumed", problem=told)
         report, met = self.report, Report()
         found = vmalloc.walk(self.source, area, page_size, met)
         if self.spent and not found.sound:
             # Whether the list was replayed already is not told; these pages were freed like it.
-            report.add(
+            told = report.add(
                 blob_codes.CONSUMED,
                 "the running kernel has freed the list's pages; what they hold says nothing",
                 ref.phys,
             )
-            return unread._replace(state="consumed")
+            return unread._replace(state="consumed", problem=told)
         for p in met.problems():
             report.add_problem(p)
         order = area.effective_order % SHIFT_BITS
         self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
         self.preserved.add_array(found.pages, found.pfns, order, page_size)
-        if found.sound and blob.count <= area.capacity(page_size):
-            pfns = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
+        problem = found.problem or beyond
+        if problem is None and found.sound:
+            words = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
+            if isinstance(words, array):
+                pfns = words
+            else:
+                state, problem = "array-absent", words
         return HwpoisonList(
             ref.phys, ref.size, blob, found.chunks, found.pages, pfns,
-            blob.revision, blob.version, "read", found.chain,
+            blob.revision, blob.version, state, found.chain, problem,
         )  # fmt: skip
 
     def _note_bytes(self, what: str, phys: int, size: int) -> None:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.scratch import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
 from hwpkho.base.addresses import union_of
+from hwpkho.codes import problem
 from hwpkho.codes import tracker as codes
 from hwpkho.handover.membership import MAX_FOUND
 from hwpkho.handover.model import Scratch
 
 if TYPE_CHECKING:
-    from hwpkho.handover.membership import Pages
+    from collections.abc import Sequence
+
+    from hwpkho.codes import Problem
+    from hwpkho.handover.membership import Page, Pages
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Read
 
@@ -26,20 +30,32 @@ def read(read_bytes: Read, array: int, length: int) -> Scratch:
     return Scratch(array, length, areas)
 
 
-def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
+def too_short(scratch: Scratch) -> Problem | None:
+    """Return that the array has no entry, None where it has one, or none is handed over."""
+    if scratch.length is None or scratch.length >= SCRATCH_ENTRY:
+        return None
+    message = f"the scratch array has {scratch.length} bytes, one entry needs {SCRATCH_ENTRY}"
+    return problem(codes.SCRATCH_BAD, message, scratch.array)
+
+
+def overlap(page: Page, starts: Sequence[int], ends: Sequence[int]) -> Problem:
+    """Return that a page lies in scratch areas, ascending and disjoint, in part at least."""
+    i = bisect_right(starts, page.phys) - 1
+    how = "lies inside" if i >= 0 and page.phys < ends[i] else "reaches into"
+    return problem(codes.SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
+
+
+def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | None:
     """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it.
 
-    Tell whether any of them does.
+    Return what is reported of the first of these.
     """
     if scratch is None:
         report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
-        return False
-    if scratch.length is not None and scratch.length < 16:
-        report.add(
-            codes.SCRATCH_BAD,
-            f"the scratch array has {scratch.length} bytes, one entry needs 16",
-            scratch.array,
-        )
+        return None
+    short = too_short(scratch)
+    if short is not None:
+        report.add_problem(short)
     elif scratch.length is not None and scratch.length % 16:
         report.add(
             codes.SCRATCH_TRAILING,
@@ -49,7 +65,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
     if scratch.areas is None:
         where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
         report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
-        return False
+        return None
     for start, size in scratch.areas:
         # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
         if start + size > 1 << 64:
@@ -59,11 +75,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> bool:
                 start,
             )
     starts, ends = union_of(scratch.areas)
-    inside = False
-    for page in islice(pages.inside(starts, ends), MAX_FOUND):
-        inside = True
-        i = bisect_right(starts, page.phys) - 1
-        how = "lies inside" if i >= 0 and page.phys < ends[i] else "reaches into"
-        message = f"{page.what} 0x{page.phys:x} {how} scratch"
-        report.add(codes.SCRATCH_OVERLAP, message, page.phys)
-    return inside
+    found = [overlap(p, starts, ends) for p in islice(pages.inside(starts, ends), MAX_FOUND)]
+    for p in found:
+        report.add_problem(p)
+    return found[0] if found else None

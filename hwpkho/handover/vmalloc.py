@@ -24,6 +24,7 @@ from hwpkho.handover.model import Chain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.codes import Problem
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
@@ -44,6 +45,7 @@ class VmallocWalk:
         pfns: The PFN of each entry, ascending.
         chain: How the chain ends, and whether it adds up.
         order: Log2 of the pages of an entry as the kernel's shifts take it.
+        problem: What keeps the next kernel from restoring the area, as it was reported.
     """
 
     chunks: list[int]
@@ -51,6 +53,7 @@ class VmallocWalk:
     chain: Chain
     order: int = 0
     pfns: array[int] = field(default_factory=lambda: array("Q"))
+    problem: Problem | None = None
 
     @property
     def sound(self) -> bool:
@@ -63,35 +66,37 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
     order = area.effective_order % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
         report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
+    too_large = None
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
-        report.add(
-            codes.ORDER, message, severity="warning" if area.effective_order < SHIFT_BITS else None
-        )
+        replays = area.effective_order < SHIFT_BITS
+        told = report.add(codes.ORDER, message, severity="warning" if replays else None)
+        too_large = None if replays else told
+    found = VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
     if area.first == 0:
-        report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
-        return VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
-    found = VmallocWalk([], array("Q"), Chain("stopped"), area.effective_order)
-    found.chain = _follow(source, area, page_size, report, found)
+        found.problem = report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
+        return found
+    found.chain, ends = _follow(source, area, page_size, report, found)
     pages, whole = len(found.pages) << order, found.chain.end == "whole"
-    adds_up = pages == area.total_pages if whole else pages <= area.total_pages
+    adds_up, differs = pages == area.total_pages if whole else pages <= area.total_pages, None
     if not adds_up:
-        report.add(
+        differs = report.add(
             codes.TOTAL_PAGES,
             f"the chunks list {len(found.pages)} entries of {1 << order} pages, "
             f"total_pages is {area.total_pages}",
             area.first,
         )
-    once = _check_entries(found, order, page_size, report)
-    found.chain = found.chain._replace(adds_up=adds_up, once=once)
+    twice = _check_entries(found, order, page_size, report)
+    found.chain = found.chain._replace(adds_up=adds_up, once=twice is None)
+    found.problem = ends or differs or twice or too_large
     return found
 
 
 def _follow(
     source: Source, area: KhoVmalloc, page_size: int, report: Report, found: VmallocWalk
-) -> Chain:
-    """Read the chain; return how it ends."""
+) -> tuple[Chain, Problem | None]:
+    """Read the chain; return how it ends, and what was reported of that."""
     visited: set[int] = set()
     touched: set[int] = set()
     listed = Listed()
@@ -101,24 +106,23 @@ def _follow(
         told, at = at, linear(at, source.arch)
         if at >> bits:
             message = f"chunk address 0x{at:x} is not a physical address"
-            report.add(codes.CHUNK_NOWHERE, message, at)
-            return Chain("nowhere", at)
+            return Chain("nowhere", at), report.add(codes.CHUNK_NOWHERE, message, at)
         if told != at or at % page_size:
             what = "page aligned" if at % page_size else "a physical address"
             message = f"chunk address 0x{told:x} is not {what}: 0x{at:x} is read"
             report.add(codes.CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
-            report.add(codes.CHAIN_CYCLE, f"the chain comes back to chunk 0x{at:x}", at)
-            return Chain("cycle", at)
+            message = f"the chain comes back to chunk 0x{at:x}"
+            return Chain("cycle", at), report.add(codes.CHAIN_CYCLE, message, at)
         visited.add(at)
         chunk = _chunk(source, at, page_size)
         if chunk is None:
-            report.add(codes.CHUNK_ABSENT, f"chunk 0x{at:x} is not in the image", at)
-            return Chain("absent", at)
+            message = f"chunk 0x{at:x} is not in the image"
+            return Chain("absent", at), report.add(codes.CHUNK_ABSENT, message, at)
         found.chunks.append(align_down(at, page_size))
         touched.add(found.chunks[-1])
         if len(found.chunks) - len(touched) > MAX_AGAIN:
-            return Chain("stopped", at)  # two of them in a page are an error already
+            return Chain("stopped", at), None  # two of them in a page are an error already
         found.pages += chunk.entries
         if len(found.pages) > MAX_ENTRIES:
             raise InputError(
@@ -129,10 +133,10 @@ def _follow(
         if listed.again(chunk.entries):
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
-            return Chain("stopped", at)
+            return Chain("stopped", at), None
         if len(found.pages) << area.effective_order % SHIFT_BITS > area.total_pages:
             # Nor does it look at what follows more than there should be.
-            return Chain("stopped", at)
+            return Chain("stopped", at), None
         if chunk.hole:
             # What the kernel does not see is missed only where the pages do not add up.
             report.add(
@@ -149,7 +153,7 @@ def _follow(
             f"{sum(lengths) // full + 1}",
             area.first,
         )
-    return Chain("whole")
+    return Chain("whole"), None
 
 
 class Listed:
@@ -242,9 +246,12 @@ def share_a_block(one: int, other: int, order: int) -> bool:
     return start & (bit - 1) == 0 or end & (bit - 1) != 0
 
 
-def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Report) -> bool:
-    """Report entries that are odd; tell whether every page is named once only."""
-    pages, once = found.pages, True
+def _check_entries(
+    found: VmallocWalk, order: int, page_size: int, report: Report
+) -> Problem | None:
+    """Report entries that are odd; return the first page that is named twice."""
+    pages = found.pages
+    named: list[Problem] = []
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(
@@ -258,27 +265,26 @@ def _check_entries(found: VmallocWalk, order: int, page_size: int, report: Repor
         (b for a, b in pairwise(pfns) if b - a < 1 << order and share_a_block(a, b, order)), None
     )
     if twice is not None:
-        at, once = twice << shift, False
-        report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at)
+        at = twice << shift
+        named.append(report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at))
     # A chunk page is restored too, once its entries were. What else a block of this order would
     # cover does not matter: the kernel restores the blocks that the tracker says start there.
     for chunk in sorted({*found.chunks}):
         # Of entries that share no block only the last before it can have one that starts there.
         i = bisect_right(pfns, chunk >> shift) - 1
         if i >= 0 and starts_block(pfns[i], chunk >> shift, order):
-            report.add(codes.PAGE_TWICE, f"chunk 0x{chunk:x} is an array page as well", chunk)
-            once = False
+            message = f"chunk 0x{chunk:x} is an array page as well"
+            named.append(report.add(codes.PAGE_TWICE, message, chunk))
     again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
     if again is not None:
-        report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again)
-        once = False
-    return once
+        named.append(report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again))
+    return named[0] if named else None
 
 
 def read_array(
     source: Source, found: VmallocWalk, order: int, count: int, page_size: int, report: Report
-) -> array[int] | None:
-    """Return the first ``count`` u64 of a sound area as ``array('Q')``, None where pages lack.
+) -> array[int] | Problem:
+    """Return the first ``count`` u64 of a sound area as ``array('Q')``, or that a page lacks.
 
     ``count`` must not exceed the area's capacity.
     """
@@ -292,13 +298,12 @@ def read_array(
         n = min(left, block)
         data = source.read(start, n)
         if data is None:
-            report.add(
+            return report.add(
                 codes.ARRAY_ABSENT,
                 f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
                 "the image",
                 start,
             )
-            return None
         words.frombytes(data)
         left -= n
     if sys.byteorder == "big":

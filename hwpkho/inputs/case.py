@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi.kho import HWPOISON
-from hwpkho.codes.root import BROKEN_SUBTREE, DOUBTS
 from hwpkho.errors import InputError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
@@ -132,25 +130,13 @@ def of_role(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover,
 
 def doubts(handovers: Sequence[Handover]) -> tuple[Problem, ...]:
     """Return what says that another root FDT may count, or that the one that counts is damaged."""
-    ids = {code.id for code in DOUBTS}
-    return tuple(p for h in handovers for p in h.problems if p.code in ids)
+    return tuple(p for h in handovers for p in h.doubts)
 
 
 def why_unread(handover: Handover) -> str:
-    """Return the problem that keeps a handover's list from being read, as the end of a line.
-
-    Problems of the list itself come before those of other subtrees.
-    """
-    w, root = handover.hwpoison, handover.root
-    ref = root.fdt.find(HWPOISON) if root and root.fdt else None
-    if ref is not None and ref.defect:
-        return f": {BROKEN_SUBTREE.id} hwpoison: {ref.defect}"
-    at = w.phys if w else None
-    causes = [p for p in handover.problems if p.code.startswith(("HP2", "HP3"))]
-    causes.sort(
-        key=lambda p: (p.severity != "error", not p.code.startswith("HP3") and p.phys != at)
-    )
-    why = f": {causes[0].code} {causes[0].message}" if causes else ""
+    """Return what keeps a handover's list from being read, as the end of a line."""
+    cause = handover.hwpoison.problem if handover.hwpoison else handover.root_problem
+    why = f": {cause.code} {cause.message}" if cause else ""
     if handover.role == "out" and handover.unread:
         why += "; --role in takes the incoming one"
     return why

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi.kho import HWPOISON
+from hwpkho.base.arch import page_sizes
+from hwpkho.codes import blob as codes
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
+    from hwpkho.codes import Problem
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
@@ -26,3 +30,62 @@ class HwpoisonReader(SubtreeReader):
 
 
 READER = HwpoisonReader()
+
+
+def blob(source: Source, phys: int, registered: int | None, page_size: int | None) -> bytes | None:
+    """Return the blob, as much of it as the consumer of its revision reads; None where absent.
+
+    ``registered`` and ``page_size`` are bytes, None where not told.
+    """
+    limit = blobs.HEAD if registered is None else min(registered, blobs.HEAD)
+    head = source.read(phys, blobs.HEAD)
+    if head is None:
+        head = source.read(phys, limit)
+    if head is None:
+        return None
+    page = page_size or page_sizes()[-1]
+    revision = blobs.REVISIONS[blobs.revision_of(bytes(head))]
+    length = revision.length(bytes(head), registered, page)
+    if length <= len(head):
+        return bytes(head[:length])
+    whole = source.read(phys, length)
+    if whole is None:  # a length that lies: there is what its page holds
+        whole = source.read(phys, page - phys % page)
+    return bytes(whole if whole is not None else head)
+
+
+def check(
+    blob: blobs.HwpoisonBlob,
+    phys: int | None,
+    registered: int | None,
+    page_size: int | None,
+    report: Report,
+    *,
+    consumed: bool,
+) -> Problem | None:
+    """Report what is odd about a blob; return that its count is beyond the array.
+
+    Of a list that was ``consumed`` the count says nothing any more.
+    """
+    if blob.pad:
+        report.add(codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", phys)
+    usual = blobs.REVISIONS[blob.revision].registered_size(page_size or 0)
+    if registered is not None and usual and registered != usual:
+        report.add(
+            codes.BLOB_SIZE,
+            f"registered size {registered}, a producer registers {usual} for {blob.revision}",
+            phys,
+        )
+    capacity = blob.vmalloc.capacity(page_size) if page_size else None
+    if capacity is not None and blob.count > capacity:
+        if consumed:
+            return None
+        return report.add(
+            codes.COUNT_BEYOND,
+            f"count {blob.count} is beyond the array's {capacity} entries "
+            f"({blob.vmalloc.total_pages} pages)",
+            phys,
+        )
+    if not blob.count:
+        report.add(codes.EMPTY, "the list is empty but published", phys)
+    return None

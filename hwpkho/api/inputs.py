@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Literal
 
-    from hwpkho.handover.model import Role
+    from hwpkho.abi.role import Role
     from hwpkho.judge.case_result import FailOn
 
     #: A path, or a file open for reading bytes, which is read from its beginning.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.inputs.case import pick
+from hwpkho.inputs.role import which_handover
 from hwpkho.report import diff as diff_report
 from hwpkho.report import merge as merge_report
 from hwpkho.report.decode import json as decode_json
@@ -19,13 +19,14 @@ from hwpkho.report.validate import json as validate_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from hwpkho.abi.role import Role
     from hwpkho.badpages.model import BadPages
     from hwpkho.base.listing import Listing
     from hwpkho.codes import Problem
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
     from hwpkho.commands.memmap import Shown
-    from hwpkho.handover.model import Handover, Role
+    from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judge.case_result import Suppressed
     from hwpkho.judge.result import Finding, Outcome, Runs, Validation, Verdict
@@ -117,7 +118,7 @@ class Decoded:
 
         Raises InputError where there is none, or nothing shows which it is.
         """
-        return pick(self.handovers, role)
+        return which_handover(self.handovers, role)
 
     @property
     def pfns(self) -> list[int]:

@@ -65,7 +65,7 @@ class Job:
         if self.folder is not None:
             opening.check_tree(self.folder)
             found = casefolder.read(Path(self.folder))
-            case_options = casefolder.with_handed(options, found)
+            case_options = casefolder.with_boot(options, found)
             if found.memmaps:
                 case_options = replace(case_options, memmaps=tuple(found.memmaps))
             # What is given for the whole batch is for those cases that read it.

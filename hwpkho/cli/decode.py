@@ -10,10 +10,12 @@ import click
 from hwpkho.cli import options
 from hwpkho.commands import decode as job
 from hwpkho.errors import UsageError
-from hwpkho.inputs.case import CaseOptions, doubts, of_role
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.inputs.role import chosen_among, doubts, of_role
 
 if TYPE_CHECKING:
-    from hwpkho.handover.model import Handover, Role
+    from hwpkho.abi.role import Role
+    from hwpkho.handover.model import Handover
 
 #: A list is written in parts: as text it takes ten times the memory.
 _PFNS_AT_ONCE = 1 << 13
@@ -67,7 +69,7 @@ def command(
         for p in doubts(handovers):
             click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
     if pfns:
-        _print_pfns(handovers, len(case.handovers))
+        _print_pfns(handovers, case.handovers)
     elif as_json:
         from hwpkho.report.decode import json as decode_json
         from hwpkho.report.parts import jsondoc
@@ -86,11 +88,12 @@ def command(
     ctx.exit(job.exit_code(handovers))
 
 
-def _print_pfns(handovers: tuple[Handover, ...], among: int) -> None:
+def _print_pfns(handovers: tuple[Handover, ...], among: tuple[Handover, ...]) -> None:
     from hwpkho.badpages.formats import text
 
     handover, found = job.pfns(handovers)
-    if among > 1:
-        click.echo(f"hwpkho: of {among} handovers this is {handover}", err=True)
+    choice = chosen_among(among, handover)
+    if choice:
+        click.echo(f"hwpkho: {choice}", err=True)
     for at in range(0, len(found), _PFNS_AT_ONCE):
         click.echo(text.build(found[at : at + _PFNS_AT_ONCE]), nl=False)

@@ -20,7 +20,7 @@ from hwpkho.judge.options import ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
-    from hwpkho.handover.model import Role
+    from hwpkho.abi.role import Role
     from hwpkho.judge.case_result import FailOn
 
 EPILOG = """\b

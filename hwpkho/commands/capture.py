@@ -14,11 +14,11 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.images import elf
 from hwpkho.images.base import MIN_PAGE
-from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage
+from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
-from hwpkho.inputs import recognise
 from hwpkho.inputs.case import CaseOptions, noted, read_case
+from hwpkho.inputs.opened import Memory, open_input
 from hwpkho.judge.decision import spent
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.handover.boot_loader import BootHandover
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
     from hwpkho.live.machine import Live
@@ -57,8 +57,8 @@ class _Machine:
     """One machine at one moment, opened."""
 
     source: Source
-    copies: list[Copy]
-    handed: list[BootHandover]
+    copies: list[DebugfsCopy]
+    boot: list[BootHandover]
     page_size: int | None
     release: str | None = None
     iomem: str | None = None
@@ -80,11 +80,11 @@ def crop(
     where ``path`` is in the way.
     """
     options = options or CaseOptions()
-    images: list[recognise.Memory] = []
-    copies: list[Copy] = []
+    images: list[Memory] = []
+    copies: list[DebugfsCopy] = []
     for spec in specs:
-        found = recognise.recognise(spec)
-        if isinstance(found, recognise.Memory):
+        found = open_input(spec)
+        if isinstance(found, Memory):
             images.append(found)
             copies += found.copies
         elif isinstance(found, list):
@@ -96,11 +96,11 @@ def crop(
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
     told = next((m.page_size for m in images if m.page_size), source.page_size_hint)
     source.page_size_hint = told
-    handed = [m.handed for m in images if m.handed]
-    if len(handed) > 1:
+    boot = [m.boot for m in images if m.boot]
+    if len(boot) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
     output.check_input(path, *specs)
-    machine = _Machine(source, copies, handed, options.page_size or told, noted=noted(images))
+    machine = _Machine(source, copies, boot, options.page_size or told, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
 
 
@@ -130,7 +130,7 @@ def _capture(
     if options.page_size is None and machine.page_size:
         recorder.page_size_hint = machine.page_size
     handovers, found = assemble.search(
-        recorder, machine.copies, options, machine.handed, machine.noted
+        recorder, machine.copies, options, machine.boot, machine.noted
     )
     if not handovers:
         raise InputError(f"{machine.source.name}: no handover to capture")
@@ -139,8 +139,8 @@ def _capture(
     note = CaptureNote(
         page_size,
         machine.release,
-        next(((b.fdt_addr, b.scratch_addr, b.scratch_size) for b in machine.handed), None),
-        next((b.fdt_size for b in machine.handed), None),
+        next(((b.fdt_addr, b.scratch_addr, b.scratch_size) for b in machine.boot), None),
+        next((b.fdt_size for b in machine.boot), None),
         tuple(
             BootWords(b.fdt_addr, b.fdt_size, b.scratch_addr, b.scratch_size, b.booted)
             for b in found.boot
@@ -208,9 +208,9 @@ def _write(
     return pages
 
 
-def _noted(copy: Copy) -> DebugfsCopy:
+def _noted(copy: DebugfsCopy) -> NotedCopy:
     """Return a copy as it goes into the note: its folder is the affair of this machine alone."""
-    return DebugfsCopy(
+    return NotedCopy(
         copy.label,
         copy.role,
         copy.fdt,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.commands import usage
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import Case, CaseOptions, pick, read_case, why_unread
+from hwpkho.inputs.case import Case, CaseOptions, read_case
+from hwpkho.inputs.role import which_handover, why_unread
 
 if TYPE_CHECKING:
     from array import array
@@ -27,7 +28,7 @@ def decode(
     """
     if options is not None:
         usage.check_pair(options)
-    case = read_case(specs, options, bare=False)
+    case = read_case(specs, options, plain=False)
     usage.refuse(given, usage.of_case(case))
     return case
 
@@ -39,7 +40,7 @@ def exit_code(handovers: Sequence[Handover]) -> int:
 
 def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
     """Return the handover that counts and its list; InputError where it has no readable one."""
-    handover = pick(handovers)
+    handover = which_handover(handovers)
     where = handover.hwpoison
     if where is None and not handover.unread:
         raise InputError(f"{handover.source}: {handover} has no hwpoison subtree")

@@ -11,7 +11,8 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes import pfnlist as list_codes
 from hwpkho.commands import usage
-from hwpkho.inputs.case import Case, doubts, pick, read_case
+from hwpkho.inputs.case import Case, read_case
+from hwpkho.inputs.role import chosen_among, doubts, which_handover
 from hwpkho.judge import limits, machine, replayed, verdicts, wrong_map
 from hwpkho.judge import outcome as outcomes
 from hwpkho.judge.accept import Acceptance, apply, with_stale
@@ -66,7 +67,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
             else []
         )
         return _finish(case, options, kernel, None, None, case.pages.pfns, findings, rests)
-    handover = pick(case.handovers, options.role)
+    handover = which_handover(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
     kernel = machine.next_kernel(options, page_size, regions, handover.arch)
     wrong = wrong_map.misfit(handover, kernel, case.source)
@@ -93,10 +94,10 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
-    if len(case.handovers) == 1:
+    chosen = chosen_among(case.handovers, handover)
+    if chosen is None:
         return judged
-    which = f"of {len(case.handovers)} handovers this is {handover}"
-    return replace(judged, which_handover=which, rests_on=(which, *judged.rests_on))
+    return replace(judged, which_handover=chosen, rests_on=(chosen, *judged.rests_on))
 
 
 def _finish(

@@ -22,7 +22,7 @@ from hwpkho.images.overlay import PieceSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
 
@@ -61,7 +61,7 @@ class Noted(NamedTuple):
 
 def from_memory(
     source: Source,
-    copies: Sequence[Copy],
+    copies: Sequence[DebugfsCopy],
     options: CaseOptions,
     handed: Sequence[boot.BootHandover] = (),
     noted: Noted | None = None,
@@ -72,7 +72,7 @@ def from_memory(
 
 def search(
     source: Source,
-    copies: Sequence[Copy],
+    copies: Sequence[DebugfsCopy],
     options: CaseOptions,
     handed: Sequence[boot.BootHandover] = (),
     noted: Noted | None = None,
@@ -190,7 +190,7 @@ def _check_told(source: Source, options: CaseOptions) -> None:
         )
 
 
-def from_copies(copies: Sequence[Copy], options: CaseOptions) -> list[Handover]:
+def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Handover]:
     """Return what copies tell without the memory they point into."""
     joined = joining.join(copies)
     handovers = []
@@ -231,7 +231,9 @@ def _read(
 
 
 def _is_given(
-    handed: boot.BootHandover, candidates: Sequence[find_root.Candidate], copies: Sequence[Copy]
+    handed: boot.BootHandover,
+    candidates: Sequence[find_root.Candidate],
+    copies: Sequence[DebugfsCopy],
 ) -> bool:
     """Tell whether the boot loader's word alone says which page is the root FDT."""
     if handed.booted:
@@ -257,7 +259,7 @@ def _nothing(source: Source, seen: find_root.Search | None) -> str:
     return text
 
 
-def _of_copy(copy: Copy, behind: Problem | None) -> generations.Found:
+def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:
     """Return what a copy alone tells, and that the page it was made of is damaged."""
     found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
     if behind is not None:
@@ -268,7 +270,7 @@ def _of_copy(copy: Copy, behind: Problem | None) -> generations.Found:
     return found
 
 
-def _attach(copy: Copy, found: Sequence[generations.Found], source: Source) -> None:
+def _attach(copy: DebugfsCopy, found: Sequence[generations.Found], source: Source) -> None:
     """Join a copy with the handover in memory that it is of; InputError where bytes conflict."""
     for f in found:
         if f.root is None or not joining.same(copy, f.root, f.page, source):
@@ -278,7 +280,7 @@ def _attach(copy: Copy, found: Sequence[generations.Found], source: Source) -> N
         f.copy = copy if f.copy is None else f.copy
 
 
-def _attach_by_role(copy: Copy, found: Sequence[generations.Found], source: Source) -> bool:
+def _attach_by_role(copy: DebugfsCopy, found: Sequence[generations.Found], source: Source) -> bool:
     """Join a copy that has nothing to compare with the only handover of its role."""
     fits = [f for f in found if f.root is not None and joining.by_role(copy, f.root, f.role)]
     if len(fits) != 1 or fits[0].root is None or fits[0].copy is not None:
@@ -289,7 +291,7 @@ def _attach_by_role(copy: Copy, found: Sequence[generations.Found], source: Sour
     return True
 
 
-def _page_size_of_copy(copy: Copy) -> int | None:
+def _page_size_of_copy(copy: DebugfsCopy) -> int | None:
     """The FDT revision's blob is registered as a whole page, and debugfs copies all of it."""
     raw = copy.subtrees.get(roots.HWPOISON, b"")
     return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in page_sizes() else None

@@ -22,7 +22,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hwpkho.handover.model import Role
+    from hwpkho.abi.role import Role
 
 #: A file of the debugfs folder is at most this long, bytes; a kernel makes single pages.
 MAX_FILE = 1 << 20
@@ -31,7 +31,7 @@ _KHO, _BLOBS = "kho", "sub_fdts"
 
 
 @dataclass(slots=True)
-class Copy:
+class DebugfsCopy:
     """What is known of one handover without its memory.
 
     Attributes:
@@ -89,7 +89,7 @@ def holds_debugfs(folder: Path) -> bool:
     return is_debugfs(folder) or is_debugfs(folder / _KHO) or (folder / _BLOBS).is_dir()
 
 
-def read_debugfs(folder: Path) -> list[Copy]:
+def read_debugfs(folder: Path) -> list[DebugfsCopy]:
     """Read a copy of /sys/kernel/debug/kho: incoming first.
 
     ``folder`` is the copy, the folder that ``cp -r`` found there and put it into, or one of its two
@@ -119,8 +119,8 @@ def _role_of(side: Path) -> Role | None:
     return "in" if name == "in" else "out" if name == "out" else None
 
 
-def _side(folder: Path, role: Role | None) -> Copy:
-    copy = Copy(printable(str(folder)), role)
+def _side(folder: Path, role: Role | None) -> DebugfsCopy:
+    copy = DebugfsCopy(printable(str(folder)), role)
     root = folder / "fdt"
     if os.path.lexists(root):
         raw = _read(root)
@@ -185,7 +185,7 @@ def _numbers(path: Path) -> list[int]:
     return numbers
 
 
-def cut_problem(copy: Copy) -> Problem:
+def cut_problem(copy: DebugfsCopy) -> Problem:
     """Return the warning that belongs to a cut root FDT."""
     raw = copy.fdt or b""
     return problem(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.handover.boot_loader import BootHandover
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Source
 
@@ -134,7 +134,7 @@ def unread_by_boot(
 def behind_copy(
     source: Source,
     trackers: Trackers,
-    copy: Copy,
+    copy: DebugfsCopy,
     seen: tuple[Sequence[find_root.Candidate], Sequence[Damaged]],
     page_size: int,
 ) -> Problem | None:
@@ -173,7 +173,7 @@ def behind_copy(
     return _destroyed(copy, None, why)
 
 
-def _destroyed(copy: Copy, phys: int | None, why: str) -> Problem:
+def _destroyed(copy: DebugfsCopy, phys: int | None, why: str) -> Problem:
     where = "" if phys is None else f" at 0x{phys:x}"
     message = (
         f"{copy.label}: the root FDT{where} is damaged in memory, only the copy is good: {why}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.codes import Severity
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Read, Source
 
@@ -173,7 +173,7 @@ def page_size_of(
     source: Source,
     trackers: Trackers,
     candidates: Sequence[Candidate],
-    copies: Sequence[Copy] = (),
+    copies: Sequence[DebugfsCopy] = (),
 ) -> int:
     """Return the page size (bytes) that the image proves.
 

@@ -13,9 +13,10 @@ from hwpkho.handover import find_root, joining
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.abi.role import Role
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.evidence import Damaged
-    from hwpkho.handover.model import Handover, Role
+    from hwpkho.handover.model import Handover
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Source
 
@@ -29,7 +30,7 @@ class Found:
     root: roots.RootFdt | None
     kexec_count: int | None = None
     role: Role | None = None
-    copy: Copy | None = None
+    copy: DebugfsCopy | None = None
     consumed: bool = False
     size: int | None = None
     unread: Literal["damaged", "absent"] | None = None
@@ -102,7 +103,7 @@ def _publishes(root: roots.RootFdt | None) -> bool:
     return root is not None and root.find(roots.HWPOISON) is not None
 
 
-def _has_blob(copy: Copy) -> bool:
+def _has_blob(copy: DebugfsCopy) -> bool:
     return roots.HWPOISON in copy.subtrees
 
 

@@ -16,15 +16,15 @@ from hwpkho.handover.subtrees.registry import reader_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from hwpkho.handover.debugfs import Copy
-    from hwpkho.handover.model import Role
+    from hwpkho.abi.role import Role
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
 #: So many bytes of a root FDT hold the address of its tracker.
 _TELLING = 128
 
 
-def belongs(copy: Copy, candidates: Sequence[find_root.Candidate], source: Source) -> bool:
+def belongs(copy: DebugfsCopy, candidates: Sequence[find_root.Candidate], source: Source) -> bool:
     """Tell whether a copy is of one of the root FDTs in memory."""
     return any(
         same(copy, c.root, find_root.read_root_page(source.look, c.phys), source)
@@ -32,7 +32,7 @@ def belongs(copy: Copy, candidates: Sequence[find_root.Candidate], source: Sourc
     )
 
 
-def same(copy: Copy, root: roots.RootFdt, page: bytes, source: Source) -> bool:
+def same(copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source) -> bool:
     """Tell whether a copy is of this handover.
 
     That is: the same bytes, else the same tracker, else the same metadata, else the same blob.
@@ -50,7 +50,7 @@ def same(copy: Copy, root: roots.RootFdt, page: bytes, source: Source) -> bool:
     return False
 
 
-def by_role(copy: Copy, root: roots.RootFdt, role: Role | None) -> bool:
+def by_role(copy: DebugfsCopy, root: roots.RootFdt, role: Role | None) -> bool:
     """Tell whether a copy with nothing to compare is of this handover: its role and names say so.
 
     Reading a file of a subtree that points to no memory kills the reader: what was copied then is
@@ -69,7 +69,7 @@ def by_role(copy: Copy, root: roots.RootFdt, role: Role | None) -> bool:
 
 
 def compare(
-    copy: Copy, root: roots.RootFdt, page: bytes, source: Source, phys: int | None
+    copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source, phys: int | None
 ) -> list[Problem]:
     """Return what is to be said where copy and memory differ, and may.
 
@@ -98,7 +98,7 @@ def compare(
     return notes
 
 
-def check_apart(copy: Copy, real: Sequence[find_root.Candidate], source: Source) -> None:
+def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: Source) -> None:
     """InputError where a copy that is of no root FDT in memory cannot be of this machine now."""
     root = copy.root()
     for name, raw in copy.subtrees.items():
@@ -120,7 +120,7 @@ def check_apart(copy: Copy, real: Sequence[find_root.Candidate], source: Source)
             )
 
 
-def join(copies: Sequence[Copy]) -> list[Copy]:
+def join(copies: Sequence[DebugfsCopy]) -> list[DebugfsCopy]:
     """Join single files without memory: a root FDT and the one blob given beside it."""
     from_root = [c for c in copies if c.role is None and c.fdt is not None]
     loose = [c for c in copies if c.role is None and c.fdt is None]

@@ -17,9 +17,10 @@ from hwpkho.handover.vmalloc import restored_as
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.codes import Problem
-    from hwpkho.handover.model import HwpoisonList, Role, TrackerState
+    from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
 
 #: Pages that lack in a tracker, or lie in scratch, are looked for until so many were found.

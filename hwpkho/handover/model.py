@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from hwpkho.abi.hwpoison import HwpoisonBlob
     from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.abi.kho import RootFdt
+    from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.codes import Problem
 
-Role = Literal["in", "out"]
 TrackerState = Literal["complete", "partial", "gone"]
 #: How a blob and the list behind it were met: ``read``; ``consumed`` by the running kernel;
 #: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the

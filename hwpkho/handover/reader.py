@@ -25,14 +25,15 @@ from hwpkho.codes import problem as as_problem
 from hwpkho.codes import root as root_codes
 from hwpkho.errors import InputError
 from hwpkho.handover import membership, scratch, tracker, vmalloc
-from hwpkho.handover.debugfs import Copy, cut_problem
+from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
 from hwpkho.handover.membership import Page, Pages
-from hwpkho.handover.model import Handover, HwpoisonList, ListState, Role, Root, Scratch, Subtree
+from hwpkho.handover.model import Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
 from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
 
 if TYPE_CHECKING:
+    from hwpkho.abi.role import Role
     from hwpkho.codes import Problem, Severity
     from hwpkho.images.base import Source
 
@@ -75,7 +76,7 @@ class HandoverReader:
     phys: int | None = None
     page: bytes = b""
     root: roots.RootFdt | None = None
-    copy: Copy | None = None
+    copy: DebugfsCopy | None = None
     memory: bool = True
     role: Role | None = None
     scratch: Scratch | None = None

@@ -30,7 +30,7 @@ _MAX_FOUND = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class DebugfsCopy:
+class NotedCopy:
     """Copies of one side of /sys/kernel/debug/kho.
 
     Attributes:
@@ -91,7 +91,7 @@ class CaptureNote:
     handed_fdt_size: int | None = None
     boot: tuple[BootWords, ...] = ()
     passed: tuple[PassedPage, ...] = ()
-    copies: tuple[DebugfsCopy, ...] = ()
+    copies: tuple[NotedCopy, ...] = ()
     iomem: str | None = None
 
     def build(self) -> bytes:
@@ -199,11 +199,11 @@ def _passed(value: Any) -> PassedPage:
     return PassedPage(_number(value["phys"]), value["why"], value["severity"])
 
 
-def _copy(value: Any) -> DebugfsCopy:
+def _copy(value: Any) -> NotedCopy:
     if value["role"] not in ("in", "out", None) or not isinstance(value["name"], str):
         raise InputError("the role of a copy is neither in nor out")
     areas = value["scratch"]
-    return DebugfsCopy(
+    return NotedCopy(
         value["name"],
         value["role"],
         None if value["fdt"] is None else _raw(value["fdt"]),

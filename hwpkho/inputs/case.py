@@ -8,19 +8,18 @@ from hwpkho.errors import InputError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
 from hwpkho.images.overlay import CombinedSource
-from hwpkho.inputs.recognise import Memory, recognise
+from hwpkho.inputs.opened import Memory, open_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
-    from hwpkho.codes import Problem
-    from hwpkho.handover.debugfs import Copy
-    from hwpkho.handover.model import Handover, Role
+    from hwpkho.handover.debugfs import DebugfsCopy
+    from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
-__all__ = ["Case", "CaseOptions", "doubts", "of_role", "pick", "read_case", "why_unread"]
+__all__ = ["Case", "CaseOptions", "read_case"]
 
 
 class Case(NamedTuple):
@@ -44,21 +43,21 @@ def read_case(
     options: CaseOptions | None = None,
     asked: Asked | None = None,
     *,
-    bare: bool = True,
+    plain: bool = True,
 ) -> Case:
     """Read the inputs of one case.
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
     /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
-    ``asked`` is what the user says of lists; without ``bare`` a list is no case.
+    ``asked`` is what the user says of lists; without ``plain`` a list is no case.
     Raises InputError where one cannot be read or two of them conflict.
     """
     options = options or CaseOptions()
     images: list[Memory] = []
-    copies: list[Copy] = []
+    copies: list[DebugfsCopy] = []
     lists: list[BadPages] = []
     for spec in specs:
-        found = recognise(spec, asked, bare=bare)
+        found = open_input(spec, asked, plain=plain)
         if isinstance(found, Memory):
             images.append(found)
             copies += found.copies
@@ -81,8 +80,8 @@ def read_case(
     source.page_size_hint = next(
         (m.page_size for m in images if m.page_size), source.page_size_hint
     )
-    handed = [m.handed for m in images if m.handed]
-    handovers = assemble.from_memory(source, copies, options, handed, noted(images))
+    boot = [m.boot for m in images if m.boot]
+    handovers = assemble.from_memory(source, copies, options, boot, noted(images))
     return Case(name, tuple(handovers), None, source)
 
 
@@ -93,50 +92,3 @@ def noted(images: Sequence[Memory]) -> assemble.Noted:
         tuple(b for note in notes for b in note.boot),
         tuple(p for note in notes for p in note.passed),
     )
-
-
-def pick(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
-    """Return the handover that counts: the outgoing one if it has a hwpoison subtree, else the
-    incoming; ``role`` chooses instead, and is taken for a single one that tells none. An outgoing
-    one whose root FDT is damaged counts as well. Raises InputError where there is no such.
-    """
-    if role:
-        if len(handovers) == 1 and handovers[0].role is None:
-            return handovers[0]._replace(role=role)
-        having = [h for h in handovers if h.role == role]
-        if not having:
-            have = ", ".join(str(h) for h in handovers) or "none"
-            raise InputError(f"no handover with role {role}; there is: {have}")
-        return having[-1]
-    if not handovers:
-        raise InputError("there is no handover")
-    if len(handovers) > 1 and any(h.role is None for h in handovers):
-        raise InputError(
-            "several handovers, and nothing tells which counts; choose with --root-fdt"
-        )
-    # One that cannot be read may have the subtree: the incoming one is not what counts then.
-    outgoing = [h for h in handovers if h.role == "out" and (h.hwpoison or h.unread)]
-    incoming = [h for h in handovers if h.role == "in"]
-    return (outgoing or incoming or handovers)[-1]
-
-
-def of_role(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover, ...]:
-    """Return the handovers to show: all, or the one that ``role`` chooses.
-
-    Raises InputError as :func:`pick` does.
-    """
-    return tuple(handovers) if role is None else (pick(handovers, role),)
-
-
-def doubts(handovers: Sequence[Handover]) -> tuple[Problem, ...]:
-    """Return what says that another root FDT may count, or that the one that counts is damaged."""
-    return tuple(p for h in handovers for p in h.doubts)
-
-
-def why_unread(handover: Handover) -> str:
-    """Return what keeps a handover's list from being read, as the end of a line."""
-    cause = handover.hwpoison.problem if handover.hwpoison else handover.root_problem
-    why = f": {cause.code} {cause.message}" if cause else ""
-    if handover.role == "out" and handover.unread:
-        why += "; --role in takes the incoming one"
-    return why

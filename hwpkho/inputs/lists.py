@@ -10,14 +10,16 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, told_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
-from hwpkho.inputs.case import CaseOptions, doubts, pick, read_case, why_unread
+from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.role import chosen_among, doubts, which_handover, why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
+    from hwpkho.abi.role import Role
     from hwpkho.badpages.registry import Asked
-    from hwpkho.handover.model import Handover, Role
+    from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
     #: A case by its pieces, by one argument that joins them with ``+``, or as it was read.
@@ -93,13 +95,13 @@ def read_list(
     options = options or CaseOptions()
     case = read_case(plus.pieces(spec), options, asked)
     if case.pages is None:
-        handover = pick(case.handovers, role)
+        handover = which_handover(case.handovers, role)
         if handover.hwpoison is None and not handover.unread and not empty_ok:
             raise InputError(f"{case.name}: {handover} has no hwpoison subtree")
         doubtful = (
             f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in doubts(case.handovers)
         )
-        pages = of_handover(case.name, handover, len(case.handovers))
+        pages = of_handover(case.name, handover, case.handovers)
         pages = replace(pages, notes=(*pages.notes, *doubtful))
         return CaseList(pages, handover, case.source)
     size = told_page_size(case.pages, options.page_size)
@@ -108,12 +110,13 @@ def read_list(
     return CaseList(pages)
 
 
-def of_handover(name: str, handover: Handover, among: int = 1) -> BadPages:
+def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -> BadPages:
     """Return the list of a handover. Raises InputError where it cannot be read.
 
-    ``among`` is how many handovers the case holds.
+    ``among`` are all handovers of the case, if it was chosen.
     """
-    notes = [f"{name}: of {among} handovers this is {handover}"] if among > 1 else []
+    choice = chosen_among(among, handover)
+    notes = [f"{name}: {choice}"] if choice else []
     found = handover.hwpoison
     page_size = handover.page_size
     if page_size is None:

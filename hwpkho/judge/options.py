@@ -11,7 +11,7 @@ from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge.limits import Limits
 
 if TYPE_CHECKING:
-    from hwpkho.handover.model import Role
+    from hwpkho.abi.role import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from hwpkho.images.files import FileBytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.handover.debugfs import Copy
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
 _RAM = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM$", re.MULTILINE)
@@ -85,7 +85,7 @@ class Live:
             f" and its DEBUGFS; {why})"
         )
 
-    def copies(self) -> list[Copy]:
+    def copies(self) -> list[DebugfsCopy]:
         """Return what debugfs shows."""
         return copies.read_debugfs(self._kho)
 

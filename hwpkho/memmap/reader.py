@@ -156,19 +156,17 @@ def _parse_boot(boot: str | None) -> int | None:
 
 def _read(path: str) -> Reading:
     if is_folder(path):
-        for form in registry.file_forms():
-            if form.sniff(Path(path), b""):
-                return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
-        raise InputError(f"{printable(path)}: {mistakes.FOLDER}")
+        form = registry.file_form(Path(path), b"")
+        if form is None:
+            raise InputError(f"{printable(path)}: {mistakes.FOLDER}")
+        return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
     with Input(path) as source:
         if not source.head:
             raise InputError(f"{source.shown}: is empty")
-        as_path = Path(path)
-        for form in registry.file_forms():
-            if form.sniff(as_path, source.head):
-                data = source.whole(form.enough)
-                return _of_file(source.shown, form.name, form.read(as_path, data))
-        return _read_log(source)
+        form = registry.file_form(Path(path), source.head)
+        if form is None:
+            return _read_log(source)
+        return _of_file(source.shown, form.name, form.read(Path(path), source.whole(form.enough)))
 
 
 def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:

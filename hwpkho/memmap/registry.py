@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from hwpkho.base.registry import Registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hwpkho.memmap.formats.base import FileForm, LineForm
 
 #: Whole files and folders: the first that recognises an input reads it.
@@ -47,6 +49,11 @@ LINE_FORMS: Registry[type[LineForm]] = Registry(
 def file_forms() -> list[FileForm]:
     """Return one of each form that is a whole input."""
     return [form() for form in FILE_FORMS]
+
+
+def file_form(path: Path, head: bytes) -> FileForm | None:
+    """Return the form of a whole file, or of a folder (``head`` is empty); None for none."""
+    return next((form for form in file_forms() if form.sniff(path, head)), None)
 
 
 def line_forms() -> list[LineForm]:

@@ -18,7 +18,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands import capture
 from hwpkho.errors import InputError, UsageError
-from hwpkho.images.capture_note import BootWords, CaptureNote, DebugfsCopy, PassedPage
+from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_case
 from hwpkho.live.machine import Live
@@ -430,7 +430,7 @@ def test_an_architecture_that_was_told_is_kept(tmp_path: Path, cli: Any) -> None
 TEXTS = st.none() | st.text(max_size=20)
 NUMBERS = st.integers(0, (1 << 64) - 1)
 COPIES = st.builds(
-    DebugfsCopy,
+    NotedCopy,
     st.text(max_size=9),
     st.sampled_from(["in", "out", None]),
     st.none() | st.binary(max_size=40),

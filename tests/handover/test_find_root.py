@@ -10,7 +10,8 @@ from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import CaseOptions, pick, read_case
+from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.role import which_handover
 from tests.support.handovers import Machine, note
 
 PFNS = [0x1000, 0x2222, 0x1001]
@@ -208,7 +209,7 @@ def test_a_chain_of_kexecs_shows_the_last_two(n, tmp_path):
     assert [h.role for h in found] == ["in", "out"]
     assert found[1].hwpoison.pfns.tolist() == [n]
     assert found[0].hwpoison.pfns is None
-    assert pick(found) is found[1]
+    assert which_handover(found) is found[1]
 
 
 def test_old_roots_in_no_order_of_addresses(tmp_path):
@@ -276,17 +277,17 @@ def test_the_only_handover_has_no_role_unless_told(tmp_path):
 def test_pick(tmp_path):
     m, _ = _chain(2)
     found = _decode(tmp_path, m)
-    assert pick(found, "in") is found[0]
-    assert pick(found, "out") is found[1]
-    assert pick(found[:1]) is found[0]
+    assert which_handover(found, "in") is found[0]
+    assert which_handover(found, "out") is found[1]
+    assert which_handover(found[:1]) is found[0]
     with pytest.raises(InputError, match="role out"):
-        pick(found[:1], "out")
+        which_handover(found[:1], "out")
     with pytest.raises(InputError, match="no handover"):
-        pick([])
+        which_handover([])
     m, _ = _chain(1)
     m.handover(None, kexec_count=1)
     found = _decode(tmp_path, m)
-    assert pick(found) is found[0]  # the outgoing one has no list
+    assert which_handover(found) is found[0]  # the outgoing one has no list
 
 
 def test_outgoing_without_metadata_order_is_not_chosen(tmp_path):
@@ -294,7 +295,7 @@ def test_outgoing_without_metadata_order_is_not_chosen(tmp_path):
     m.handover([1], kexec_count=None)
     m.handover([2], kexec_count=None)
     with pytest.raises(InputError, match="--root-fdt"):
-        pick(_decode(tmp_path, m))
+        which_handover(_decode(tmp_path, m))
 
 
 def test_consumed_list_is_not_even_read(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
-from hwpkho.inputs.case import pick, read_case, why_unread
+from hwpkho.inputs.case import read_case
+from hwpkho.inputs.role import which_handover, why_unread
 from tests.support import captures
 from tests.support.handovers import Machine, elf
 from tests.support.judged import set_root
@@ -64,7 +65,7 @@ def test_a_page_that_the_missing_part_of_the_tracker_may_mark(tmp_path):
     assert h.unmarked
     assert "HP403" in {p.code for p in h.problems if p.severity == "warning"}
     assert validate([str(m.save(tmp_path))]).outcome is None
-    assert pick([h]).root.phys == made.root
+    assert which_handover([h]).root.phys == made.root
 
 
 def test_why_a_list_is_unread_is_said_of_the_list(tmp_path):

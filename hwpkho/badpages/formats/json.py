@@ -6,6 +6,7 @@ import re
 from array import array
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from hwpkho.abi.role import which_counts
 from hwpkho.badpages.model import KINDS, BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
@@ -116,12 +117,15 @@ def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """The outgoing handover's list where it has one, else the incoming one's."""
-    having = [h for h in document["handovers"] if h["hwpoison"]]
-    if not having:
+    """The list of the handover that counts."""
+    handovers = document["handovers"]
+    if not any(h["hwpoison"] for h in handovers):
         raise KeyError("no handover with a hwpoison subtree")
-    best = next((h for h in reversed(having) if h["role"] == "out"), having[-1])
-    if best["hwpoison"]["pfns"] is None:
+    place = which_counts([(h["role"], bool(h["hwpoison"])) for h in handovers])
+    if place is None:
+        raise KeyError("several handovers, and nothing tells which counts")
+    best = handovers[place]
+    if best["hwpoison"] is None or best["hwpoison"]["pfns"] is None:
         raise KeyError("the handover's PFNs are null")
     return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")
 

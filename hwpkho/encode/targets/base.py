@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from hwpkho.abi.boot_json import BootJson
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,13 +77,6 @@ class FolderTarget(Target):
         """Write ``what`` into a new folder, with the device tree where there is one."""
 
 
-def handover_json(layout: Layout) -> str:
-    """Return what a boot loader passes on, and what no page of the handover tells."""
-    return json.dumps(
-        {
-            "kho_fdt": list(layout.kho_fdt),
-            "kho_scratch": list(layout.kho_scratch),
-            "page_size": layout.page_size,
-            "arch": layout.arch,
-        }
-    )
+def boot_json(layout: Layout) -> BootJson:
+    """Return what a boot loader passes on, and what no page of the handover records."""
+    return BootJson(layout.kho_fdt, layout.kho_scratch, layout.page_size, layout.arch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.encode.layout import joined
-from hwpkho.encode.targets.base import FileTarget, ToWrite, handover_json
+from hwpkho.encode.targets.base import FileTarget, ToWrite, boot_json
 from hwpkho.images import elf
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ElfTarget(FileTarget):
             list(joined(layout.pieces)),
             page_size=layout.page_size,
             arch=layout.arch,
-            note=handover_json(layout).encode(),
+            note=boot_json(layout).build(),
         )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.boot_json import HANDOVER_JSON
 from hwpkho.encode.layout import joined
-from hwpkho.encode.targets.base import FolderTarget, ToWrite, handover_json
+from hwpkho.encode.targets.base import FolderTarget, ToWrite, boot_json
 from hwpkho.images import raw
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_HANDOVER_JSON = "handover.json"
 
 
 class SegmentsTarget(FolderTarget):
@@ -24,13 +23,13 @@ class SegmentsTarget(FolderTarget):
 
     def owns(self, name: str) -> bool:
         """Tell whether a file of this name may be one that :meth:`fill` wrote."""
-        return raw.is_segment_name(name) or name in (_HANDOVER_JSON, self.dtb)
+        return raw.is_segment_name(name) or name in (HANDOVER_JSON, self.dtb)
 
     def fill(self, what: ToWrite, folder: Path, dtb: bytes | None) -> None:
         """Write the segments and what belongs to them."""
         layout = what.handover
         raw.write_segments(folder, joined(layout.pieces))
-        (folder / _HANDOVER_JSON).write_text(handover_json(layout) + "\n", encoding="ascii")
+        (folder / HANDOVER_JSON).write_bytes(boot_json(layout).build() + b"\n")
         if dtb is not None:
             (folder / self.dtb).write_bytes(dtb)
 

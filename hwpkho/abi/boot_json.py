@@ -1,0 +1,72 @@
+"""``handover.json``: what a boot loader passes on, and what no page of a handover records.
+
+It stands beside the segments that encode writes, as a note in its ELF cores, and may be written by
+hand: ``{"kho_fdt": [address, size], "kho_scratch": [address, size], "page_size": int, "arch":
+str}``, all in bytes; ``arch`` may be missing. A boot loader finds the same numbers in /chosen
+(``linux,kho-fdt``, ``linux,kho-scratch``) and in struct kho_data of x86 setup_data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hwpkho.base.arch import ARCHES, known, page_sizes
+from hwpkho.errors import InputError
+
+#: Name of the file beside segments.
+HANDOVER_JSON = "handover.json"
+#: It is at most this long, bytes.
+MAX_SIZE = 1 << 16
+
+
+class BootJson(NamedTuple):
+    """What the document says.
+
+    Attributes:
+        kho_fdt: Physical address and size of the root FDT, bytes.
+        kho_scratch: Physical address and length of the scratch array, bytes.
+        page_size: Bytes.
+        arch: A name of ``ARCHES``, None where it does not tell.
+    """
+
+    kho_fdt: tuple[int, int]
+    kho_scratch: tuple[int, int]
+    page_size: int
+    arch: str | None = None
+
+    def build(self) -> bytes:
+        """Return the document, without a line end."""
+        import json  # costs a part of the start-up: only where it is written
+
+        fields = {name: value for name, value in self._asdict().items() if value is not None}
+        return json.dumps(fields).encode("ascii")
+
+
+def parse(text: bytes, name: str) -> BootJson:
+    """Read the document.
+
+    Raises InputError, with ``name``, for what is no such document or contradicts itself.
+    """
+    from hwpkho.base import jsontext  # as above
+
+    document = jsontext.load(text, name)
+    try:
+        numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
+        root, size, array, length, page_size = numbers
+        arch = document.get("arch")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
+        ) from error
+    if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
+        raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
+    if page_size not in page_sizes():
+        raise InputError(f"{name}: page_size {page_size} is none of {page_sizes()}")
+    if arch not in (None, *ARCHES.names()):
+        raise InputError(f"{name}: arch is none of {', '.join(ARCHES.names())}")
+    row = known(arch)
+    if row is not None and not row.has_pages(page_size):
+        raise InputError(
+            f"{name}: {arch} has pages of {row.page_sizes()} bytes, page_size is {page_size}"
+        )
+    return BootJson((root, size), (array, length), page_size, arch)

@@ -1,0 +1,163 @@
+"""Opens an input as what it is: memory, copies of structures, or a list of bad pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import boot_json
+from hwpkho.badpages import registry as lists
+from hwpkho.badpages.model import BadPages
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.codes import problem
+from hwpkho.codes.image import UNREADABLE_FILE
+from hwpkho.errors import InputError
+from hwpkho.handover import debugfs
+from hwpkho.handover.assemble import Noted
+from hwpkho.handover.boot_loader import BootHandover
+from hwpkho.handover.debugfs import DebugfsCopy
+from hwpkho.handover.find_root import Rejected
+from hwpkho.images import raw
+from hwpkho.images.files import FileBytes
+from hwpkho.images.registry import open_image
+from hwpkho.inputs import recognise, structures
+from hwpkho.inputs.recognise import Kind
+
+if TYPE_CHECKING:
+    from hwpkho.abi.role import Role
+    from hwpkho.badpages.registry import Asked
+    from hwpkho.images import capture_note
+    from hwpkho.images.base import Source
+
+#: What nobody knows is read as a list if so many bytes have no NUL: the error names the line.
+_TEXT = 4096
+
+
+class Memory(NamedTuple):
+    """A memory image, and what is known beside it.
+
+    Attributes:
+        source: The memory.
+        boot: What a boot loader passes on, by a ``handover.json`` beside segments or in a note.
+        page_size: Bytes, likewise.
+        copies: Of debugfs, in a capture.
+        noted: What a capture says of the image that it was made of, None for other images.
+    """
+
+    source: Source
+    boot: BootHandover | None = None
+    page_size: int | None = None
+    copies: tuple[DebugfsCopy, ...] = ()
+    noted: Noted | None = None
+
+
+Opened = Memory | list[DebugfsCopy] | BadPages
+
+
+def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> Opened:
+    """Open one input: a memory image, copies of structures, or a list of bad pages.
+
+    ``asked`` is what the user says of lists; without ``plain`` a plain list is refused before it
+    is read. Raises InputError where the content is none that hwpkho reads.
+    """
+    located = raw.split_base(spec)
+    if located:
+        return Memory(raw.open_raw(*located))
+    if spec != "-" and Path(spec).is_dir():
+        return _folder(Path(spec))
+    file = FileBytes(spec)
+    if not file.size:
+        raise InputError(f"{file.shown}: the file is empty")
+    kinds = recognise.INPUTS if plain else recognise.INPUTS - {Kind.LIST}
+    answers = recognise.of_file(file, kinds)
+    if len({answer.kind for answer in answers}) > 1:
+        may_be = " or ".join(f"a {a.kind.value} ({a.form})" for a in answers)
+        raise InputError(f"{file.shown}: may be {may_be}")
+    kind = answers[0].kind if answers else None
+    if kind is Kind.IMAGE:
+        return _image(file)
+    head = bytes(file.read(0, recognise.HEAD))
+    if kind is None and b"\0" not in head[:_TEXT]:
+        if not plain:
+            raise InputError(
+                f"{file.shown}: this is a text file; decode needs a handover (use validate for a "
+                "PFN list)"
+            )
+        return lists.of_text(head).read(file, asked or lists.Asked())
+    if kind is Kind.LIST:
+        return lists.reader(answers[0].form).read(file, asked or lists.Asked())
+    return [structures.read(head, file.size, file.shown)]
+
+
+def _image(file: FileBytes) -> Memory:
+    image, name = open_image(file), file.shown
+    if image is None:
+        raise AssertionError(f"{name}: its format was told by its first bytes")
+    if image.capture_note:
+        return _capture(image, name)
+    if not image.handover_note:
+        return Memory(image)
+    said = boot_json.parse(image.handover_note, f"{name}: HWPKHO note")
+    if None not in (said.arch, image.arch) and said.arch != image.arch:
+        raise InputError(f"{name}: an ELF core of {image.arch}, its note says {said.arch}")
+    image.to_load = True
+    return Memory(image, boot_handover(said), said.page_size)
+
+
+def boot_handover(said: boot_json.BootJson) -> BootHandover:
+    """Return what a ``handover.json`` says of the next kernel's boot."""
+    (root, size), (array, length) = said.kho_fdt, said.kho_scratch
+    return BootHandover(root, array, length, size, booted=False)
+
+
+def _capture(image: Source, name: str) -> Memory:
+    """A core made by ``hwpkho capture``: memory, and what was known beside it."""
+    from hwpkho.images.capture_note import CaptureNote  # costs json: only where there is one
+
+    try:
+        note = CaptureNote.parse(image.capture_note)
+    except InputError as error:
+        raise InputError(f"{name}: HWPKHO-CAPTURE note: {error}") from error
+    boot = BootHandover(*note.handed, note.handed_fdt_size) if note.handed else None
+    noted = Noted(
+        tuple(
+            BootHandover(b.fdt, b.scratch, b.scratch_size, b.fdt_size, b.booted) for b in note.boot
+        ),
+        tuple(Rejected(p.phys, printable(p.why), p.severity) for p in note.passed),
+    )
+    return Memory(image, boot, note.page_size, tuple(map(_noted_copy, note.copies)), noted)
+
+
+def _noted_copy(noted: capture_note.NotedCopy) -> DebugfsCopy:
+    """Return a copy out of a note.
+
+    Notes of the first captures have it under the path that it had on the machine that made them.
+    """
+    role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
+    copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees, noted.scratch)
+    path, copy.name = copy.name, copy.label
+    texts = (printable(text).replace(path, copy.name) for text in noted.unusable)
+    copy.problems = [problem(UNREADABLE_FILE, text) for text in texts]
+    copy.unreadable = set(noted.unreadable)
+    return copy
+
+
+def _folder(folder: Path) -> Opened:
+    name = printable(str(folder))
+    kinds = {answer.kind for answer in recognise.of_folder(folder, recognise.INPUTS)}
+    if len(kinds) > 1:
+        raise InputError(f"{name}: both a debugfs copy and memory segments; give one of them")
+    if Kind.DEBUGFS in kinds:
+        return debugfs.read_debugfs(folder)
+    if not kinds:
+        raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
+    source = raw.open_segments(folder)
+    source.to_load = True
+    path = str(folder / boot_json.HANDOVER_JSON)
+    if not os.path.lexists(path):
+        return Memory(source)
+    said = boot_json.parse(opening.small(path, boot_json.MAX_SIZE), printable(path))
+    source.arch = said.arch
+    return Memory(source, boot_handover(said), said.page_size)

@@ -1,0 +1,82 @@
+"""Single structures of a handover, each a file of its own: a root FDT, a hwpoison blob."""
+
+from __future__ import annotations
+
+from hwpkho.abi import efi_table, fdt
+from hwpkho.abi import hwpoison as blobs
+from hwpkho.abi import kho as roots
+from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.handover.debugfs import DebugfsCopy
+
+#: A structure is at most this long: one page of the largest size.
+MAX_SIZE = 1 << 16
+
+
+def form_of(head: bytes, size: int) -> str | None:
+    """Return which structure a file of ``size`` bytes is that begins with ``head``, None for none.
+
+    ``head`` is the first ``MAX_SIZE`` bytes.
+    """
+    try:
+        found = read(head, size, "")
+    except InputError:
+        return None
+    return "root FDT" if found.fdt is not None else "hwpoison blob"
+
+
+def read(head: bytes, size: int, name: str) -> DebugfsCopy:
+    """Return the structure that a file of ``size`` bytes is.
+
+    Raises InputError, with ``name``, that says what it is instead.
+    """
+    return _fdt(head, size, name) if head[:4] == fdt.MAGIC else _blob(head, size, name)
+
+
+def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
+    """Tell which FDT this is: a root, or a hwpoison blob of the FDT revision."""
+    if size > MAX_SIZE:
+        raise InputError(
+            f"{name}: begins with an FDT, but {size} bytes are no single page; raw memory is given "
+            "as FILE@0xBASE"
+        )
+    copy = DebugfsCopy(name, fdt=head)
+    root = copy.root()
+    if root and (roots.is_root(root) or (copy.cut and roots.looks_like_root(head))):
+        return copy
+    compatible = root.tree.root.get("compatible") if root else None
+    if compatible and compatible.startswith(b"hwpoison-v"):
+        return DebugfsCopy(name, subtrees={roots.HWPOISON: head[:size]})
+    shown = f'"{printable(compatible.rstrip(bytes(1))[:60])}"' if compatible else "missing"
+    raise InputError(
+        f"{name}: an FDT, but neither a KHO root nor a hwpoison blob (compatible is {shown})"
+    )
+
+
+def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
+    """Return a hwpoison blob that is a struct, padded with zeros perhaps."""
+    other = other_than(head, size)
+    if other is not None:
+        raise InputError(f"{name}: {other}")
+    if 4 <= size <= MAX_SIZE and 0 < head[0] < 16 and not any(head[1:4]):
+        blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
+        if not any(padding):
+            return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
+    raise InputError(f"{name}: no format that hwpkho knows; raw memory is given as FILE@0xBASE")
+
+
+def other_than(head: bytes, size: int) -> str | None:
+    """Return what a structure is that hwpkho knows and does not read, None for any other."""
+    if size == KEXEC_METADATA_SIZE:
+        try:
+            KexecMetadata.parse(head)
+        except ValueError:
+            pass
+        else:
+            return "this is kexec-metadata, not a hwpoison blob"
+    table = efi_table.describe(head, size)
+    if table is None:
+        return None
+    this = "this may be" if " or " in table else "this is"
+    return f"{this} {table}; this version of hwpkho does not read it"

@@ -1,0 +1,149 @@
+"""What a file or folder is, told by its content."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hwpkho.abi.boot_json import BootJson, parse
+from hwpkho.errors import InputError
+from hwpkho.images.files import FileBytes
+from hwpkho.inputs import recognise
+from hwpkho.inputs.opened import open_input
+from hwpkho.inputs.recognise import Kind
+from tests.support import FIXTURES, forked
+from tests.support.handovers import Machine
+from tests.toys import list_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+IOMEM = "40000000-7fffffff : System RAM\n"
+MAPS = FIXTURES / "memmaps-binary"
+
+
+@pytest.fixture
+def toy_list() -> Iterator[None]:
+    list_form.register()
+    yield
+    list_form.unregister()
+
+
+def _root_and_blob() -> tuple[bytes, bytes]:
+    m = Machine()
+    h = m.handover()
+    return bytes(m.memory[h.root]), bytes(m.memory[h.blob][:32])
+
+
+FILES = {
+    "an ELF core": (b"\x7fELF" + bytes(60), [(Kind.IMAGE, "elf")]),
+    "a kdump": (b"KDUMP   " + bytes(60), [(Kind.IMAGE, "kdump")]),
+    "a root FDT": (_root_and_blob()[0], [(Kind.STRUCTURE, "root FDT")]),
+    "a blob": (_root_and_blob()[1], [(Kind.STRUCTURE, "hwpoison blob")]),
+    "a list": (b"0x1000-0x1fff, 7 # bad\n", [(Kind.LIST, "text")]),
+    "comments": (b"# nothing is bad\n", [(Kind.LIST, "text")]),
+    "a document": (b'{"pfns": [1], "schema": "hwpkho.list/1"}', [(Kind.LIST, "json")]),
+    "a long document": (
+        b'{"pfns": [1' + b",1" * 70_000 + b'], "schema": "hwpkho.list/1"}',
+        [(Kind.LIST, "json")],
+    ),
+    "another document": (b'{"pfns": [1]}', []),
+    "iomem": (IOMEM.encode(), [(Kind.MEMMAP, "iomem")]),
+    "iomem in UTF-16": (IOMEM.encode("utf-16"), [(Kind.MEMMAP, "iomem")]),
+    "iomem after much else": (b"nothing\n" * 20_000 + IOMEM.encode(), [(Kind.MEMMAP, "iomem")]),
+    "a device tree": (
+        (MAPS / "hisilicon-hi6220-hikey.dtb").read_bytes(),
+        [(Kind.MEMMAP, "devicetree")],
+    ),
+    "a zero page": ((MAPS / "boot_params-b73.bin").read_bytes(), [(Kind.MEMMAP, "zero-page")]),
+    "notes": (b"Captured on the 3rd\n", []),
+    "rubbish": (b"\1\2\3\0" * 99, []),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name: str, tmp_path: Path) -> None:
+    data, want = FILES[name]
+    (tmp_path / "x").write_bytes(data)
+    assert [tuple(a) for a in recognise.of_path(tmp_path / "x")] == want
+    inputs = recognise.of_path(tmp_path / "x", recognise.INPUTS)
+    assert [tuple(a) for a in inputs] == [a for a in want if a[0] is not Kind.MEMMAP]
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert recognise.of_path(tmp_path) == ()
+    (tmp_path / "0x1000.bin").write_bytes(bytes(4096))
+    assert [tuple(a) for a in recognise.of_path(tmp_path)] == [(Kind.IMAGE, "segments")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "fdt").write_bytes(_root_and_blob()[0])
+    kinds = [a.kind for a in recognise.of_path(tmp_path)]
+    assert kinds == [Kind.DEBUGFS, Kind.IMAGE]
+    with pytest.raises(InputError, match="both a debugfs copy and memory segments"):
+        open_input(str(tmp_path))
+    (tmp_path / "empty").touch()
+    with pytest.raises(InputError, match="the file is empty"):
+        recognise.of_path(tmp_path / "empty")
+    with pytest.raises(InputError, match="neither a file nor a folder"):
+        recognise.of_path(tmp_path / "nowhere")
+
+
+@pytest.mark.usefixtures("toy_list")
+@pytest.mark.parametrize("between", [b"", b"nothing\n" * 20_000])
+def test_a_log_may_be_map_and_list(between: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"boot\n" + IOMEM.encode() + between + b"bad page at 5000\n")
+    want = [(Kind.MEMMAP, "iomem"), (Kind.LIST, "toy-list")]
+    assert [tuple(a) for a in recognise.of_path(path)] == want
+    path.write_bytes(b"boot\n" + between + b"bad page at 5000\n" + between + IOMEM.encode())
+    assert [tuple(a) for a in recognise.of_path(path)] == want
+
+
+@pytest.mark.usefixtures("toy_list")
+def test_what_may_be_two_things_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(_root_and_blob()[1])
+    monkeypatch.setattr(list_form.Toy, "sniff", lambda _self, _head: True)
+    with pytest.raises(InputError, match=r"structure of a handover .* or a list of bad pages"):
+        open_input(str(path))
+
+
+def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside its head, which is looked at first, each byte is read once, holes are not."""
+    path = tmp_path / "x"
+    path.write_bytes(b"nothing of interest\n" * (1 << 20))  # more than is held
+    os.truncate(path, 1 << 40)
+    read = 0
+    real = FileBytes.read
+
+    def counted(self: FileBytes, offset: int, size: int) -> memoryview:
+        nonlocal read
+        data = real(self, offset, size)
+        read += len(data)
+        return data
+
+    monkeypatch.setattr(FileBytes, "read", counted)
+    assert recognise.of_path(path) == ()
+    assert 20 << 20 <= read < (20 << 20) + (2 << 16) + 4096
+
+
+def test_a_hostile_text_costs_its_bytes(tmp_path: Path) -> None:
+    """A batch looks for maps in every text, whatever it is."""
+    case = tmp_path / "batch" / "case"
+    case.mkdir(parents=True)
+    (case / "list").write_text("1\n")
+    (case / "x").write_bytes(b'{"schema"' * (1 << 18) + b"\n[mem 0x" * (1 << 18))
+    cost = forked.run("validate", "--batch", case.parent, "--jobs", 1)
+    assert cost.code in (0, 3)
+    assert cost.cpu < 20
+    assert cost.peak < 150 << 20
+
+
+def test_handover_json_reads_back() -> None:
+    for said in (
+        BootJson((1 << 30, 4096), (1 << 31, 32), 4096, "x86_64"),
+        BootJson((1 << 30, 65536), (0, 0), 65536),
+    ):
+        assert parse(said.build(), "x") == said

@@ -151,7 +151,8 @@ class DmesgE820(LineForm):
             self._patience = _PATIENCE
         elif LINUX_STARTS in line:
             for name in _ALL_MAPS:
-                self._tables.begin(name)
+                if self._tables.open(name) is not None:
+                    self._tables.begin(name)
         elif begun := _BEGUN.search(line):
             self._break(number, map_of(begun["who"]), line)
         elif _LIKE.search(line) or (self._patience and _like_a_speaker(line)):

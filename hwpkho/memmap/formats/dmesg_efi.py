@@ -212,6 +212,8 @@ class DmesgEfi(LineForm):
 
     def _take(self, number: int, line: str) -> bool:
         taken = False
+        if "0x" not in line:
+            return taken
         for match in _X86.finditer(line):  # more than one where a copy has lost its line ends
             self._x86(number, line, match)
             taken = True

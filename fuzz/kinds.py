@@ -7,15 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from fuzz import images, values
+from fuzz.files import Case, Content, Sparse, Special
 from tests.support import captures
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-#: A case: the files to write, and the arguments; a file's name stands for its path.
-Case = tuple[dict[str, bytes], list[str]]
 
 FIXTURES = captures.FIXTURES
 LIST = b"0x10 0x200-0x2ff\n0x100000 # far\n4096\n"
@@ -41,13 +38,23 @@ MANIFESTS = [
     b'{"case": "c", "inputs": ["list"], "options": {"next-cmdline": "mem=1G kho=off", "boot": 0}}',
     b'{"case": "\\ud800", "inputs": ["../list", "nowhere"]}\n' * 3,
     b"x\n" * 2000,
+    b"x\n" * (2 << 20),
+    (captures.FIXTURES / "defects" / "sarif-surrogate.jsonl").read_bytes(),
 ]
 BASELINES = [
     b'[[accept]]\ncode = "HP603"\nreason = "known"\nfirst = 0x10\n',
     b'accept = [{code = "HP601", reason = \'a.b.c\', phys = 4096, case = "a"}]\n',
     b'{"accept": [{"code": "HP603", "reason": "x", "last": 1}]}',
     b"a." * 400 + b"a = 1",
+    b"a." * 40_000 + b"a = 1",
+    b"x = " + b"[" * 50_000,
 ]
+#: What is no file: nothing may wait for it or read it without end.
+SPECIALS = (
+    Special("fifo"), Special("folder"), Special("link", "/dev/zero"), Special("link", "/dev/null"),
+    Special("link", "/dev/full"), Special("link", "nowhere"), Special("link", "list"),
+    Special("link", ".."), Special("link", "/proc/self/mem"),
+)  # fmt: skip
 #: Options of each command, and values that are right.
 OPTIONS = {
     "decode": ("--json", "--pfns", "--annotate", "--role=in", "--arch=arm64", "--root-fdt=0x1000",
@@ -73,7 +80,39 @@ def maps() -> list[bytes]:
     folders = ("memmaps", "memmaps-binary", "defects")
     files = (p for name in folders for p in (FIXTURES / name).rglob("*") if p.is_file())
     small = [p.read_bytes() for p in sorted(files) if p.stat().st_size < 1 << 18]
-    return [*small, IOMEM]
+    return [*small, IOMEM, long_iomem()]
+
+
+@cache
+def long_iomem() -> bytes:
+    """Return a /proc/iomem that is long, and no longer than a busy machine reads in a second."""
+    line = "{:08x}-{:08x} : {}\n".format
+    kinds = ("System RAM", "Reserved", "System RAM", "PCI Bus 0000:00")
+    rows = (line(i << 20, (i << 20) + 0xFFFFF, kinds[i % 4]) for i in range(40_000))
+    return "".join(rows).encode()
+
+
+@cache
+def folders() -> list[tuple[dict[str, bytes], bytes]]:
+    """Return copies of /sys/kernel/debug/kho, file by file, and the memory of the same machine.
+
+    And copies of /sys/firmware/memmap, without memory.
+    """
+    debugfs = {captures.CAPTURES / n / "debugfs-kho": captures.elf(n) for n in captures.DEBUGFS}
+    found = {top: image if len(image) < 1 << 20 else b"" for top, image in debugfs.items()}
+    found |= dict.fromkeys(captures.CAPTURES.glob("*/sys-firmware-memmap"), b"")
+    found |= {p: b"" for p in (FIXTURES / "memmaps").iterdir() if [*p.glob("*/start")]}
+    return [
+        (
+            {
+                str(p.relative_to(top)): p.read_bytes()
+                for p in sorted(top.rglob("*"))
+                if p.is_file()
+            },
+            found[top],
+        )
+        for top in sorted(found)
+    ]
 
 
 @cache
@@ -111,7 +150,10 @@ def _options(rng: random.Random, command: str, odds: float = 0.3) -> list[str]:
 def _text(rng: random.Random, seeds: list[bytes]) -> bytes:
     data = rng.choice(seeds)
     if data.lstrip()[:1] == b"{" and rng.random() < 0.7:
-        return values.document(rng, data)
+        lines = data.splitlines(keepends=True)
+        at = rng.randrange(len(lines))  # of a manifest each line is a document
+        lines[at] = values.document(rng, lines[at])
+        return b"".join(lines)
     return values.text(rng, data, seeds)
 
 
@@ -148,7 +190,8 @@ def listed(rng: random.Random) -> Case:
 
 def manifest(rng: random.Random) -> Case:
     """A manifest of a batch."""
-    files = {"manifest": _text(rng, MANIFESTS), "list": LIST, "iomem": IOMEM}
+    files: dict[str, Content] = {"list": LIST, "iomem": IOMEM}
+    files["manifest"] = _text(rng, MANIFESTS) if rng.random() < 0.97 else pictures()[0][0]
     formats = rng.choice((["--json"], ["--format=sarif"], ["--format=junit"], []))
     return files, ["validate", "--batch", "manifest", "--jobs=1", *formats]
 
@@ -186,9 +229,83 @@ def options(rng: random.Random) -> Case:
     return files, args
 
 
+def _placed(rng: random.Random, file: str) -> list[str]:
+    """Return the arguments of a command that reads ``file`` in one of its places."""
+    return rng.choice((
+        ["decode", file], ["validate", file], ["validate", "list", "--memmap", file],
+        ["validate", "--batch", file, "--jobs=1"], ["memmap", file], ["merge", "list", file],
+        ["validate", "list", "--baseline", file], ["diff", "list", file],
+        ["encode", file, "--at=0x60000000", "--no-scratch", "-o", "out"],
+        ["encode", "list", "--memmap", file, "-o", "out"],
+        ["encode", "list", "--at=0x60000000", "--no-scratch", "--dtb", file, "-o", "out"],
+        ["merge", "list", "--exclude", file], ["validate", "list", "--ignore", file],
+        ["encode", "list", "--at=1G", "--no-scratch", "--subtree", f"x={file}", "-o", "out"],
+    ))  # fmt: skip
+
+
+def sparse(rng: random.Random) -> Case:
+    """A file of holes, up to 8 TiB, with pieces of what a command reads."""
+    seeds = [*LISTS, *MANIFESTS[:2], *BASELINES[:3], *maps(), pictures()[0][0], documents()[0]]
+    size = 1 << rng.randrange(12, 43)
+    pieces = []
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        at = rng.choice((0, rng.randrange(size), rng.randrange(size) & -4096, size))
+        pieces.append((at, _text(rng, seeds) if rng.random() < 0.5 else rng.choice(seeds)))
+    if rng.random() < 0.5:  # so that it is recognised
+        pieces.append((0, rng.choice(seeds)))
+    return {"holes": Sparse(size, tuple(pieces)), "list": LIST}, _placed(rng, "holes")
+
+
+def memory(rng: random.Random) -> Case:
+    """Raw memory with the pages of a capture at their places, some of them changed, and holes."""
+    pages = captures.pages("x86-structv1-small")
+    pieces = []
+    for phys, data in pages.items():
+        if rng.random() < 0.02:
+            data = images.mutate(rng, data, [*range(0, 400, 4)])
+        pieces.append((phys, data))
+    size = max(pages) + 4096 + (0 if rng.random() < 0.5 else 1 << rng.randrange(20, 43))
+    command = rng.choice(("decode", "validate"))
+    args = [command, "memory@0x0", *_options(rng, command, 0.1)]
+    return {"memory": Sparse(size, tuple(pieces))}, args
+
+
+def special(rng: random.Random) -> Case:
+    """What is no file, in every place where a file is read."""
+    return {"special": rng.choice(SPECIALS), "list": LIST}, _placed(rng, "special")
+
+
+def folder(rng: random.Random) -> Case:
+    """A copy of debugfs or sysfs in which files are changed, lost, or no files."""
+    original, image = rng.choice(folders())
+    copy: dict[str, Content] = {**original}
+    for name in rng.sample(sorted(copy), min(len(copy), rng.choice((1, 1, 2, 5)))):
+        data = original[name]
+        kind = rng.random()
+        if kind < 0.15:
+            del copy[name]
+        elif kind < 0.25:
+            copy[name] = rng.choice(SPECIALS)
+        elif kind < 0.3:
+            copy[name] = Sparse(1 << rng.randrange(12, 43), ((0, data),))
+        else:
+            binary = b"\0" in data
+            places = [*range(0, max(1, min(len(data), 400)), 4)]
+            copy[name] = images.mutate(rng, data, places) if binary else _text(rng, [data])
+    files = {f"copy/{name}": data for name, data in copy.items()}
+    if not image:
+        return files, ["memmap", "copy", *_options(rng, "memmap", 0.1)]
+    files["image"] = image
+    args = rng.choice(
+        (["decode", "copy", "image"], ["decode", "copy"], ["validate", "copy", "image"])
+    )
+    return files, [*args, *_options(rng, args[0], 0.1)]
+
+
 #: Each kind and how often it comes.
 KINDS: dict[Callable[[random.Random], Case], int] = {
     image: 3, memmap: 6, listed: 4, manifest: 2, baseline: 2, document: 2, options: 2,
+    sparse: 1, memory: 1, special: 1, folder: 2,
 }  # fmt: skip
 
 
@@ -197,11 +314,3 @@ def make(seed: int, number: int) -> Case:
     rng = random.Random(f"{seed}/{number}")
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     return kind(rng)
-
-
-def save(case: Case, folder: Path) -> list[str]:
-    """Write the files of a case into ``folder``; return the arguments with their paths."""
-    files, args = case
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    return [str(folder / a) if a in files or a == "out" else a for a in args]

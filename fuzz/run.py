@@ -22,7 +22,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from fuzz import kinds
+from fuzz import files, kinds
 from hwpkho.cli import main as program
 
 #: What one case may take: processor seconds, and bytes beyond what the child had before it.
@@ -66,11 +66,11 @@ def _call(args: list[str], folder: Path) -> tuple[int, float, int]:
     return int(str(code)), took, used
 
 
-def check(case: kinds.Case, folder: Path) -> str | None:
+def check(case: files.Case, folder: Path) -> str | None:
     """Run a case; return what is wrong with what it did, None where nothing is."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    args = kinds.save(case, folder)
+    args = files.save(case, folder)
     for attempt in range(AGAIN + 1):
         try:
             code, took, used = _call([*args, *(["-f"] if "-o" in args else [])], folder)
@@ -122,7 +122,8 @@ def main() -> int:
     """Run cases until they are done, the time is over, or too many failed."""
     parser = argparse.ArgumentParser(description="Mutated inputs through the command line.")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
-    parser.add_argument("--cases", type=int, default=1 << 40, help="stop after so many")
+    parser.add_argument("--cases", type=int, default=1 << 40, help="stop before this case")
+    parser.add_argument("--first", type=int, default=0, help="begin with this case")
     parser.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFFFFFF)
     parser.add_argument("--case", type=int, help="run this one alone, and keep its files")
     parser.add_argument("--keep", type=Path, default=None, help="folder for what failed")
@@ -133,10 +134,10 @@ def main() -> int:
         failure = check(kinds.make(asked.seed, asked.case), keep / "case")
         print(f"fuzz: {keep / 'case'}: {failure or 'nothing wrong'}")
         return int(failure is not None)
-    kinds.maps(), kinds.pictures(), kinds.documents()  # once, before the children
+    kinds.maps(), kinds.pictures(), kinds.documents(), kinds.folders()  # once, before the children
     gc.freeze()
     until, start = time.monotonic() + asked.seconds, time.monotonic()
-    number, failures = 0, Counter[str]()
+    number, failures = asked.first, Counter[str]()
     print(f"fuzz: seed {asked.seed}", flush=True)
     while number < asked.cases and time.monotonic() < until and failures.total() < MAX_FAILURES:
         numbers = range(number, min(number + PER_CHILD, asked.cases))
@@ -164,7 +165,7 @@ def main() -> int:
         sys.stdout.flush()
         number += 1
     took = time.monotonic() - start
-    print(f"fuzz: {number} cases in {took:.0f} s, {failures.total()} failed")
+    print(f"fuzz: cases {asked.first} to {number - 1} in {took:.0f} s, {failures.total()} failed")
     for why, count in failures.most_common():
         print(f"fuzz: {count} x {why}")
     if not failures and asked.keep is None:

@@ -17,6 +17,8 @@ _MAX_MARKS = 1 << 16
 _BANNER = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
 #: Machines without KHO whose logs are read all the same, and what packagers call aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
+_MACHINES = "|".join(re.escape(arch.machine) for arch in ARCHES)
+_MACHINE = re.compile(rf"(?<![A-Za-z0-9])({_MACHINES}|{_OTHER_MACHINES})(?![A-Za-z0-9])")
 #: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
 _ARM64 = re.compile(
     r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
@@ -61,9 +63,5 @@ class BootMarks(LineReader):
 
 def _arch(banner: str) -> str | None:
     """Return the architecture that a kernel's first line names, None where it names none."""
-    machines = "|".join(re.escape(arch.machine) for arch in ARCHES)
-    told = re.search(
-        rf"(?<![A-Za-z0-9])({machines}|{_OTHER_MACHINES})(?![A-Za-z0-9])",
-        banner,
-    )
+    told = _MACHINE.search(banner)
     return by_machine(told[1]) if told else None

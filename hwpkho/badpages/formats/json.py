@@ -24,6 +24,7 @@ SCHEMA = "hwpkho.list/1"
 _PFN_END = 1 << 64
 #: A document is at most this long, bytes.
 _MAX_SIZE = 1 << 29
+_BLOCK = 1 << 20
 
 
 def parse(data: bytes | memoryview, source: str) -> BadPages:
@@ -170,6 +171,10 @@ class Json:
             raise InputError(
                 f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
             )
+        for at in range(0, file.size, _BLOCK):  # the hole of a sparse file is not read
+            nul = bytes(file.read(at, min(_BLOCK, file.size - at))).find(b"\0")
+            if nul >= 0:
+                raise InputError(f"{file.shown}: no JSON document: a NUL byte at offset {at + nul}")
         return parse(file.read(0, file.size), file.shown)
 
     def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> None:

@@ -38,7 +38,7 @@ MANIFESTS = [
     b'{"case": "c", "inputs": ["list"], "options": {"next-cmdline": "mem=1G kho=off", "boot": 0}}',
     b'{"case": "\\ud800", "inputs": ["../list", "nowhere"]}\n' * 3,
     b"x\n" * 2000,
-    b"x\n" * (2 << 20),
+    b"x\n" * 100_000,
     (captures.FIXTURES / "defects" / "sarif-surrogate.jsonl").read_bytes(),
 ]
 BASELINES = [

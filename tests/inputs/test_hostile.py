@@ -413,7 +413,7 @@ def test_a_long_iomem_costs_what_its_lines_do(nested, tmp_path):
         named = [str(tmp_path / a) if a in ("iomem", "list") else a for a in args]
         cost = min((forked.run(*named) for _ in range(2)), key=lambda c: c.cpu)
         assert cost.code in (0, 1), cost.err
-        assert cost.cpu < 1.8  # 1.1 on an idle core; it was 2.6
+        assert cost.cpu < 2.5  # about 1.2 on an idle core, 2.6 before
 
 
 def test_a_type_with_zeros_before_it_is_a_number(tmp_path, cli):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
 from hwpkho.base.registry import Registry
-from hwpkho.errors import InputError
+from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,8 +72,11 @@ DEFAULT = V4
 
 
 def numbered(number: int) -> Version:
-    """Return the version of this number; KeyError for an unknown one."""
-    return VERSIONS[f"v{number}"]
+    """Return the version of this number. Raises UsageError for an unknown one."""
+    name = f"v{number}"
+    if name not in VERSIONS:
+        raise UsageError(f"kho-{name} is no known version; there are {', '.join(VERSIONS.names())}")
+    return VERSIONS[name]
 
 
 BLOB_SIZE = "blob-size"

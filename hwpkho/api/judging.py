@@ -10,6 +10,7 @@ from hwpkho.api import inputs
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
 from hwpkho.badpages.model import BadPages
+from hwpkho.base import arch as arches
 from hwpkho.base.listing import Listing
 from hwpkho.commands import diff as differing
 from hwpkho.commands import merge as merging
@@ -128,7 +129,7 @@ def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:
             raise ValueError(f"({start}, {end}, {kind!r}): expected first and last byte of a range")
         entries.append(Entry(start, end, str(kind), {"depth": 0}))
     maps = (Map("iomem", 0, tuple(entries), primary=True),)
-    return Maps("memmap", "rows", arch or "x86_64", "option" if arch else "default", maps)
+    return Maps("memmap", "rows", arch or arches.DEFAULT, "option" if arch else "default", maps)
 
 
 def diff(*cases: Listed, **options: Unpack[Comparing]) -> Compared:

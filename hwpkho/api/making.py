@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.kho import numbered
 from hwpkho.api import inputs
 from hwpkho.api.results import plain
 from hwpkho.badpages.model import BadPages
+from hwpkho.base.arch import DEFAULT, first_with
 from hwpkho.base.listing import Listing
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
@@ -96,7 +98,7 @@ def build(
         at: Physical address of the first page; default placed in ``ram``, near its end.
         ram: ``(start, size)`` in bytes: where pages may go.
         scratch: ``(start, size)`` in bytes, whole pages; without scratch a kernel ignores it.
-        arch: ``x86_64`` or ``arm64``; default x86_64 for pages of 4096 bytes, else arm64.
+        arch: ``x86_64`` or ``arm64``; default the first of them with such pages.
         kho: KHO version, 4 for kho-v4.
         revision: Of the hwpoison subtree; default struct-v1, with kho-v1 fdt-v1.
         capacity: Entries of the array; default 512, doubled until the list fits.
@@ -113,15 +115,16 @@ def build(
     except OverflowError as error:
         raise ValueError("a PFN is an integer from 0 to 2^64 - 1") from error
     metadata = None
-    if kho > 1 or kexec_count is not None or previous_release is not None:
+    if not numbered(kho).fdts or kexec_count is not None or previous_release is not None:
         metadata = KexecMetadata(
             "hwpkho" if previous_release is None else previous_release,
             1 if kexec_count is None else kexec_count,
         )
+    usual = first_with(page_size)
     request = Request(
         listed,
         page_size,
-        arch or ("x86_64" if page_size == 4096 else "arm64"),
+        arch or (usual.name if usual else DEFAULT),
         kho,
         revision,
         capacity,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
-    from hwpkho.commands.memmap import Shown
+    from hwpkho.commands.memmap import MemmapReport
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judge.case_result import Suppressed
@@ -327,7 +327,7 @@ def page_rows(pfns: Listing) -> list[PageRow]:
 class MemoryMap:
     """A machine's memory map, and what the next kernel makes of it; ``hwpkho.memmap/1``."""
 
-    shown: Shown
+    shown: MemmapReport
 
     @property
     def arch(self) -> str:

@@ -157,6 +157,16 @@ def page_sizes() -> tuple[int, ...]:
     return tuple(sorted({size for arch in ARCHES for size in arch.pages}))
 
 
+def first_with(page_size: int, *, device_tree: bool = False) -> Arch | None:
+    """Return the first with pages of so many bytes, one that boots with a device tree if wanted.
+
+    None where none has such pages.
+    """
+    found = [arch for arch in ARCHES if arch.has_pages(page_size)]
+    with_tree = [arch for arch in found if arch.boot == "device-tree"]
+    return next(iter(with_tree or found if device_tree else found), None)
+
+
 def by_page_size(page_size: int | None) -> Arch | None:
     """Return the only architecture with pages of ``page_size`` bytes, None where several have."""
     found = [arch for arch in ARCHES if page_size in arch.pages]

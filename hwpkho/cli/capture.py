@@ -9,7 +9,7 @@ import click
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.cli import options
-from hwpkho.commands import capture as job
+from hwpkho.commands import capture
 from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ def command(
     INPUT is a memory image, with what belongs to it, as decode reads it; without one it is the
     running kernel. The file decodes and validates as the original does.
     """
-    path = job.check(output)
+    path = capture.check(output)
     reading = CaseOptions(page_size, root_fdt, kho_scratch, arch)
     if inputs:
-        made = job.crop(inputs, path, reading, scrub=not no_scrub, force=force)
+        made = capture.crop(inputs, path, reading, scrub=not no_scrub, force=force)
     else:
         from hwpkho.live.machine import Live
 
         live = Live(page_size=page_size)
-        made = job.running(live, path, reading, scrub=not no_scrub, force=force)
+        made = capture.running(live, path, reading, scrub=not no_scrub, force=force)
     _report(made)
 
 

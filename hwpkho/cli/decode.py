@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.cli import options
-from hwpkho.commands import decode as job
+from hwpkho.commands import decode
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import chosen_among, doubts, of_role
@@ -63,7 +63,9 @@ def command(
     """
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")
-    case = job.decode(inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch), options.given())
+    case = decode.decode(
+        inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch), options.given()
+    )
     handovers = of_role(case.handovers, role)
     if pfns or annotate:
         for p in doubts(handovers):
@@ -85,13 +87,13 @@ def command(
         from hwpkho.report.parts.paint import for_stream
 
         click.echo(decode_text.report(handovers, for_stream(sys.stdout)), nl=False)
-    ctx.exit(job.exit_code(handovers))
+    ctx.exit(decode.exit_code(handovers))
 
 
 def _print_pfns(handovers: tuple[Handover, ...], among: tuple[Handover, ...]) -> None:
     from hwpkho.badpages.formats import text
 
-    handover, found = job.pfns(handovers)
+    handover, found = decode.pfns(handovers)
     choice = chosen_among(among, handover)
     if choice:
         click.echo(f"hwpkho: {choice}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.cli import case_options, options
-from hwpkho.commands import diff as job
+from hwpkho.commands import diff
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ read, or the map is of another machine."""
 def command(
     ctx: click.Context,
     cases: tuple[str, ...],
-    fail_on: job.FailOn,
+    fail_on: diff.FailOn,
     *,
     judging: ValidateOptions,
     as_json: bool,
@@ -60,7 +60,7 @@ def command(
     """
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
-    result = job.diff(cases, judging)
+    result = diff.diff(cases, judging)
     from hwpkho.report import diff as render
     from hwpkho.report.parts import jsondoc
     from hwpkho.report.parts.paint import for_stream
@@ -85,4 +85,4 @@ def command(
         pieces = (f"{line}\n" for line in lines)
     for piece in pieces:
         sys.stdout.write(piece)
-    ctx.exit(job.exit_code(result, fail_on))
+    ctx.exit(diff.exit_code(result, fail_on))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.cli import case_options, encode_options, options
-from hwpkho.commands import encode as job
+from hwpkho.commands import encode
 
 if TYPE_CHECKING:
     from hwpkho.judge.options import ValidateOptions
@@ -47,7 +47,7 @@ def command(
     list is taken; pieces of one case are joined with '+'.
     """
     writing = encode_options.read(values, judging, as_json=as_json)
-    result = job.make(given, writing)
+    result = encode.make(given, writing)
     if as_json:
         from hwpkho.report.encode import json as encode_json
         from hwpkho.report.parts import jsondoc

@@ -7,7 +7,7 @@ import sys
 import click
 
 from hwpkho.cli import options
-from hwpkho.commands import explain as job
+from hwpkho.commands import explain
 from hwpkho.errors import UsageError
 
 EPILOG = """\b
@@ -32,7 +32,7 @@ def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
     """
     if as_json and markdown:
         raise UsageError("--json and --markdown exclude each other")
-    codes = job.explain(code)
+    codes = explain.explain(code)
     from hwpkho.report import explain as render
     from hwpkho.report.parts import paint
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.cli import options
-from hwpkho.commands import memmap as job
+from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.commands.memmap import Shown, Target
+    from hwpkho.commands.memmap import MemmapReport, Target
     from hwpkho.memmap.model import Gap
 
 EPILOG = """\b
@@ -73,8 +73,8 @@ def command(
         raise UsageError("--json and --to exclude each other")
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    job.check(output, files, force=force)
-    shown = job.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
+    memmap.check(output, files, force=force)
+    shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     if as_json or target:
         from hwpkho.report.memmap import to as memmap_to
 
@@ -87,15 +87,15 @@ def command(
     if output in (None, "-"):
         click.echo(text, nl=False)
     else:
-        job.save(text, output, force=force)
+        memmap.save(text, output, force=force)
 
 
-def _gaps(shown: Shown) -> Sequence[Gap]:
+def _gaps(shown: MemmapReport) -> Sequence[Gap]:
     """Return the gaps worth a line where the report itself, which names them, is not seen."""
     return shown.primary.gaps[:3]
 
 
-def _report(shown: Shown, on_stdout: bool) -> str:
+def _report(shown: MemmapReport, on_stdout: bool) -> str:
     from hwpkho.report.memmap import text as memmap_text
     from hwpkho.report.parts import paint
 

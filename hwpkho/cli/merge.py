@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.cli import case_options, encode_options, options
-from hwpkho.commands import merge as job
+from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def command(
         raise UsageError("--provenance goes with --to list and --json")
     writes = values["output"] is not None or values["to"] != "list" or not as_json
     writing = encode_options.read(values, judging, as_json=as_json)
-    merged = job.merge(
+    merged = merge.merge(
         cases,
-        job.MergeOptions(
+        merge.MergeOptions(
             judging,
             first_seen,
             intersect,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hwpkho.commands import schema as job
+from hwpkho.commands import schema
 
 EPILOG = """\b
 Examples:
@@ -25,6 +25,6 @@ def command(name: str | None) -> None:
     stands in its "schema" field.
     """
     if name is None:
-        click.echo("\n".join(job.names()))
+        click.echo("\n".join(schema.names()))
     else:
-        click.echo(job.text(name), nl=False)
+        click.echo(schema.text(name), nl=False)

@@ -10,7 +10,8 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base import output
-from hwpkho.base.arch import ARCHES
+from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
+from hwpkho.base.arch import first_with
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands import usage
@@ -311,9 +312,8 @@ def _arch(given: CaseList, options: EncodeOptions, page_size: int, regions: Regi
         told = regions.arch
     if told is not None:
         return told
-    found = [arch for arch in ARCHES if arch.has_pages(page_size)]
-    with_tree = [arch for arch in found if arch.boot == "device-tree"]
-    return (found if options.dtb is None else [*with_tree, *found])[0].name
+    first = first_with(page_size, device_tree=options.dtb is not None)
+    return first.name if first else DEFAULT_ARCH
 
 
 def _asked(options: EncodeOptions) -> bool:

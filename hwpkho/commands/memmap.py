@@ -20,7 +20,7 @@ Target = Literal["e820", "iomem", "json"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class MemmapReport:
     """A memory map and what the next kernel makes of it.
 
     Attributes:
@@ -46,7 +46,7 @@ def show(
     map_name: str | None = None,
     arch: str | None = None,
     next_cmdline: str | None = None,
-) -> Shown:
+) -> MemmapReport:
     """Read a memory map and work out what the next kernel makes of it.
 
     Raises InputError and UsageError as :func:`hwpkho.memmap.read_memmap` does, and UsageError for a
@@ -58,7 +58,7 @@ def show(
     if regions:
         problems += [p for p in regions.problems if p not in problems]
     primary = next(m for m in memmap.maps if m.primary)
-    return Shown(memmap, primary, regions, next_cmdline, tuple(problems))
+    return MemmapReport(memmap, primary, regions, next_cmdline, tuple(problems))
 
 
 def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) -> Regions | None:

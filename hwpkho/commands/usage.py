@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.registry import depends_on
-from hwpkho.base.arch import known
+from hwpkho.base.arch import ARCHES, known, page_sizes
+from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -139,8 +140,13 @@ def with_map(facts: Facts, regions: Regions | None) -> Facts:
 
 
 def check_pair(case: CaseOptions) -> None:
-    """Raise UsageError for two options that contradict each other."""
+    """Raise UsageError for an option that is none, and for two that contradict each other."""
     arch = known(case.arch)
+    if arch is None and case.arch is not None:
+        known_names = ", ".join(ARCHES.names())
+        raise UsageError(f"--arch {printable(case.arch)} is none of {known_names}")
+    if case.page_size is not None and case.page_size not in page_sizes():
+        raise UsageError(f"--page-size {case.page_size} is none of {page_sizes()}")
     if arch is not None and not arch.has_pages(case.page_size):
         sizes = arch.page_sizes()
         raise UsageError(f"--arch {arch.name} has pages of {sizes} bytes, not {case.page_size}")

@@ -9,14 +9,14 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, told_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, registry
-from hwpkho.codes import pfnlist as list_codes
+from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, read_case
 from hwpkho.inputs.role import chosen_among, doubts, which_handover
 from hwpkho.judge import limits, machine, replayed, verdicts, wrong_map
-from hwpkho.judge import outcome as outcomes
 from hwpkho.judge.accept import Acceptance, apply, with_stale
 from hwpkho.judge.options import ValidateOptions
+from hwpkho.judge.outcome import as_findings, judge_handover
 from hwpkho.judge.result import Finding, Validation, finding
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     wrong = wrong_map.misfit(handover, kernel, case.source)
     if wrong:
         kernel = machine.next_kernel(options, page_size, None, handover.arch)
-    decision = outcomes.judge_handover(handover, kernel)
+    decision = judge_handover(handover, kernel)
     doubted = wrong_map.decides_alone(handover, kernel, case.source)
-    findings = outcomes.as_findings(handover.problems, decision.outcome)
+    findings = as_findings(handover.problems, decision.outcome)
     if decision.finding is not None:
         findings.append(decision.finding)
     others = [p for p in doubts(case.handovers) if p not in handover.problems]
-    findings += outcomes.as_findings(others, decision.outcome)
+    findings += as_findings(others, decision.outcome)
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if wrong:
@@ -133,9 +133,7 @@ def _finish(
     if regions is not None:
         findings += wrong_map.beyond(runs, kernel)
     elif not options.memmaps:
-        findings.append(
-            finding(list_codes.NO_MEMMAP, "no --memmap: the structure alone was judged")
-        )
+        findings.append(finding(NO_MEMMAP, "no --memmap: the structure alone was judged"))
     findings += [
         Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
         for p in kernel.problems

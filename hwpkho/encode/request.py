@@ -129,6 +129,10 @@ class Request:
         return next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
 
     def _check_format(self) -> None:
+        if self.arch not in arches.ARCHES:
+            raise UsageError(
+                f"{printable(self.arch)} is none of {', '.join(arches.ARCHES.names())}"
+            )
         if not self.machine.has_pages(self.page_size):
             sizes = self.machine.page_sizes()
             raise UsageError(f"{self.arch} has pages of {sizes} bytes, not {self.page_size}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
-from hwpkho.codes import policy as codes
+from hwpkho.codes.policy import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
 from hwpkho.judge.result import Finding, finding
 
 if TYPE_CHECKING:
@@ -45,27 +45,27 @@ def check(
             ("--max-per-gib", limits.per_gib),
         ):
             if limit is not None:
-                yield finding(codes.SKIPPED, f"{name}: the list cannot be read")
+                yield finding(SKIPPED, f"{name}: the list cannot be read")
         return
     counted = limits.pages is not None or limits.fraction is not None
     pages = pfns.pages() if counted else 0
     if limits.pages is not None and pages > limits.pages:
         yield finding(
-            codes.MAX_PAGES,
+            MAX_PAGES,
             f"{pages} distinct PFN{'s' * (pages != 1)}, --max-pages allows {limits.pages}",
         )
     if limits.fraction is not None:
         ram = kernel.ram_pages()
         if not ram:
-            yield finding(codes.SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
+            yield finding(SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
         elif pages > limits.fraction * ram and kernel.gaps:
             message = (
                 "--max-fraction: lines of the map are lost: how much RAM there is is not known"
             )
-            yield finding(codes.SKIPPED, message)
+            yield finding(SKIPPED, message)
         elif pages > limits.fraction * ram:
             yield finding(
-                codes.MAX_FRACTION,
+                MAX_FRACTION,
                 f"{pages} of {ram} pages of RAM are {pages / ram:.4%}, --max-fraction "
                 f"allows {limits.fraction:.4%}",
             )
@@ -81,7 +81,7 @@ def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:
         pages = pfns.pages(at, end - 1)
         if pages > limit:
             yield finding(
-                codes.MAX_PER_GIB,
+                MAX_PER_GIB,
                 f"{pages} PFNs in the GiB at 0x{gib << 30:x}, --max-per-gib allows {limit}",
                 pfns=(at, pfns.preceding(end - 1) or at),
             )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.base.addresses import page_shift
-from hwpkho.codes import blob as blob_codes
-from hwpkho.codes import pfnlist as list_codes
+from hwpkho.codes import pfnlist
+from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 from hwpkho.judge.decision import Decision, spent
 from hwpkho.judge.result import finding
 
@@ -51,9 +51,9 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
         return None
     if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
         message = f"{why}; it panics when it publishes that"
-        return Decision("crash", finding(blob_codes.NOTHING_LEFT, message, phys=w.phys))
+        return Decision("crash", finding(NOTHING_LEFT, message, phys=w.phys))
     # Of a list that is empty itself the reader says so already.
-    return Decision("replay", finding(blob_codes.EMPTY, why) if w.pfns else None)
+    return Decision("replay", finding(EMPTY, why) if w.pfns else None)
 
 
 def unsure(runs: Runs, kernel: NextKernel, handover: Handover | None) -> Unsure | None:
@@ -107,4 +107,4 @@ def as_finding(low: Unsure) -> Finding:
     lie = "PFN that replays lies" if low.pfns == 1 else "PFNs that replay lie"
     span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
     message = f"{low.pfns} {lie} in the lowest 32 MiB of RAM, where early boot allocates: {span}"
-    return finding(list_codes.EARLY_BOOT, message, pfns=(low.first, low.last))
+    return finding(pfnlist.EARLY_BOOT, message, pfns=(low.first, low.last))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PFN_MAX
-from hwpkho.codes import pfnlist as codes
+from hwpkho.codes import pfnlist
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 _BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {
     "ram": ("replays", None),
-    "in-use": ("in-use", codes.IN_USE),
-    "firmware": ("firmware", codes.FIRMWARE),
-    "retired": ("retired", codes.RETIRED),
-    "device": ("device", codes.DEVICE),
+    "in-use": ("in-use", pfnlist.IN_USE),
+    "firmware": ("firmware", pfnlist.FIRMWARE),
+    "retired": ("retired", pfnlist.RETIRED),
+    "device": ("device", pfnlist.DEVICE),
     "unknown": (None, IN_GAP),
 }
-_NOT_RAM = Ruling("not-ram", codes.NOT_RAM.id, None)
+_NOT_RAM = Ruling("not-ram", pfnlist.NOT_RAM.id, None)
 _UNJUDGED = Ruling(None, None, None)
 
 
@@ -87,7 +87,7 @@ def _map_layers(kernel: NextKernel, pfns: PfnSet) -> Iterator[Layer]:
         ruling = Ruling(verdict, code.id if code else None, printable(frames.label[i]))
         yield Layer(frames.first[i], frames.last[i], _RANK[verdict or "replays"], ruling)
         at = pfns.following(frames.last[i] + 1)
-    hole = Ruling("firmware", codes.SECTION_HOLE.id, "hole in a section that RAM fills in part")
+    hole = Ruling("firmware", pfnlist.SECTION_HOLE.id, "hole in a section that RAM fills in part")
     for first, last in kernel.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)
 
@@ -100,9 +100,9 @@ def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
 
     own = _RANK["handover"]
     for label, phys, size in _own_pages(h, page_size):
-        ruling = Ruling("handover", codes.HANDOVER_PAGE.id, label)
+        ruling = Ruling("handover", pfnlist.HANDOVER_PAGE.id, label)
         yield pages(phys, size, ruling, own)
-    scratch = Ruling("scratch", codes.IN_SCRATCH.id, "scratch")
+    scratch = Ruling("scratch", pfnlist.IN_SCRATCH.id, "scratch")
     for start, size in (h.scratch and h.scratch.areas) or ():
         yield pages(start, size, scratch, _RANK["scratch"])
     # Free again by the time of the replay, but read by early boot: like RAM, with a warning.
@@ -110,7 +110,7 @@ def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
         ("chunk", (h.hwpoison and h.hwpoison.chunks) or ()),
         ("tracker", h.walk.nodes if h.walk and h.tracker != "gone" else ()),
     ):
-        transient = Ruling("replays", codes.TRANSIENT.id, label)
+        transient = Ruling("replays", pfnlist.TRANSIENT.id, label)
         for phys in addresses:
             yield pages(phys, page_size, transient, _RANK["device"])
 
@@ -139,7 +139,7 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
     shift, preserved = page_shift(page_size), h.walk.preserved
     own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
     own.update((h.hwpoison and h.hwpoison.chunks) or ())
-    ruling = Ruling("in-use", codes.IN_USE.id, "preserved for another subtree")
+    ruling = Ruling("in-use", pfnlist.IN_USE.id, "preserved for another subtree")
     for begin, end, order in preserved.spans():
         at = 0
         for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
@@ -170,16 +170,16 @@ def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
 
 #: How the findings name the PFNs of a code.
 _SAYS = {
-    codes.NOT_RAM.id: "in no memory of the map; the next kernel forgets {them}",
-    codes.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
-    codes.IN_USE.id: "in use ({where}): the bad {cells} in use",
-    codes.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",
-    codes.FIRMWARE.id: "in firmware memory ({where})",
-    codes.RETIRED.id: "already excluded by the map ({where})",
-    codes.DEVICE.id: "in device memory ({where})",
-    codes.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
+    pfnlist.NOT_RAM.id: "in no memory of the map; the next kernel forgets {them}",
+    pfnlist.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
+    pfnlist.IN_USE.id: "in use ({where}): the bad {cells} in use",
+    pfnlist.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",
+    pfnlist.FIRMWARE.id: "in firmware memory ({where})",
+    pfnlist.RETIRED.id: "already excluded by the map ({where})",
+    pfnlist.DEVICE.id: "in device memory ({where})",
+    pfnlist.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
     IN_GAP.id: "where lines of the map are lost ({where}): nobody can tell what becomes of {them}",
-    codes.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
+    pfnlist.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
 }
 
 
@@ -206,4 +206,4 @@ def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
     if listed != distinct:
         n = listed - distinct
         message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} one that stands before"
-        yield finding(codes.DUPLICATE, message)
+        yield finding(pfnlist.DUPLICATE, message)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
 from hwpkho.base.arch import linear
-from hwpkho.codes import memmap_view as codes
+from hwpkho.codes.memmap_view import LIST_BEYOND, MAP_DECIDES, WRONG_MAP
 from hwpkho.errors import InputError
-from hwpkho.judge import outcome as outcomes
+from hwpkho.judge import outcome
 from hwpkho.judge.machine import files, next_kernel
 from hwpkho.judge.result import finding
 
@@ -88,7 +88,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
 def as_finding(why: str, files: str) -> Finding:
     """Return the finding for what :func:`misfit` says."""
     message = f"is this the right memory map? {why}; {files} was set aside"
-    return finding(codes.WRONG_MAP, message)
+    return finding(WRONG_MAP, message)
 
 
 def captured(source: Source | None) -> bool:
@@ -99,7 +99,7 @@ def captured(source: Source | None) -> bool:
 def decides(why: str, files: str) -> Finding:
     """Return the finding for a sound handover that the map alone makes fatal."""
     message = f"is this the right memory map? {why}, by {files} alone: the handover reads soundly"
-    return finding(codes.MAP_DECIDES, message)
+    return finding(MAP_DECIDES, message)
 
 
 def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
@@ -122,7 +122,7 @@ def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
         f"is this the right memory map? Its RAM ends at PFN 0x{end:x}, and {pages} of {total} PFNs "
         "lie above"
     )
-    yield finding(codes.LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
+    yield finding(LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
 
 
 def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
@@ -132,8 +132,8 @@ def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str
     """
     if kernel.memory is None or not captured(source):
         return None
-    by_map = outcomes.judge_handover(h, kernel.without_cmdline())
-    alone = outcomes.judge_handover(h, kernel.without_memory())
+    by_map = outcome.judge_handover(h, kernel.without_cmdline())
+    alone = outcome.judge_handover(h, kernel.without_memory())
     if by_map.finding is None or by_map.outcome == alone.outcome:
         return None
     return by_map.finding.message if by_map.outcome in FATAL else None

@@ -12,6 +12,7 @@ import pytest
 
 from hwpkho.abi.kho import DEFAULT, VERSIONS, numbered
 from hwpkho.abi.tracker import TRACKERS
+from hwpkho.errors import UsageError
 from tests.toys import kho_version as toy
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def test_rows_are_whole() -> None:
     assert all(v.tracker in TRACKERS for v in VERSIONS)
     assert DEFAULT in list(VERSIONS)
     assert [numbered(v.number) for v in VERSIONS] == list(VERSIONS)
-    with pytest.raises(KeyError):
+    with pytest.raises(UsageError, match="kho-v9 is no known version"):
         numbered(9)
 
 

@@ -307,3 +307,17 @@ def test_the_example_of_the_readme_is_typed(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_what_no_registry_knows(capture) -> None:
+    image = str(capture("x86-structv1-small"))
+    for call, words in (
+        (lambda: hwpkho.validate(image, consumer_kho=9), "kho-v9 is no known version"),
+        (lambda: hwpkho.build([1], at=1 << 30, kho=9), "kho-v9 is no known version"),
+        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "sparc is none of x86_64, arm64"),
+        (lambda: hwpkho.build([1], at=1 << 30, page_size=8192), "has pages of 4096 bytes"),
+        (lambda: hwpkho.validate(image, arch="sparc"), "sparc is none of x86_64, arm64"),
+        (lambda: hwpkho.validate(image, page_size=8192), "8192 is none of"),
+    ):
+        with pytest.raises(hwpkho.UsageError, match=words):
+            call()

@@ -104,7 +104,7 @@ def test_iomem_written_and_read_is_the_same(entries: list[Entry], scratch: Path)
 def test_json_written_and_read_is_the_same(entries: list[Entry], arch: str, scratch: Path) -> None:
     map_ = Map("e820_firmware", 0, tuple(entries), primary=True)
     memmap = MemoryMap("x", "dmesg-e820", arch, "input", (map_,))
-    shown = job.Shown(memmap, map_, None, None, ())
+    shown = job.MemmapReport(memmap, map_, None, None, ())
     document = jsondoc.dump(memmap_json.SCHEMA, memmap_json.body(shown))
     back = read_text(scratch / "map.json", document)
     assert (back.arch, back.form) == (arch, MemmapJson.name)

@@ -13,7 +13,7 @@ from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.abi.vmalloc import SIZE as VMALLOC_SIZE
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.base.escape import printable
-from hwpkho.codes import blob as codes
+from hwpkho.codes.blob import BLOB_DAMAGED, BLOB_VERSION
 from hwpkho.errors import InputError
 
 NAME = "fdt-v1"
@@ -49,15 +49,15 @@ def parse(raw: bytes) -> HwpoisonBlob:
     try:
         tree = fdt.parse(raw)
     except InputError as error:
-        raise MalformedBlobError(codes.BLOB_DAMAGED, str(error)) from error
+        raise MalformedBlobError(BLOB_DAMAGED, str(error)) from error
     root = tree.root
     compatible = root.get("compatible")
     if compatible is None or COMPATIBLE not in compatible.split(b"\0"):
         if tree.error and compatible is None:
-            raise MalformedBlobError(codes.BLOB_DAMAGED, tree.error)
+            raise MalformedBlobError(BLOB_DAMAGED, tree.error)
         shown = "missing" if compatible is None else f'"{printable(compatible.rstrip(bytes(1)))}"'
         raise MalformedBlobError(
-            codes.BLOB_VERSION, f'compatible is {shown}, known is "{COMPATIBLE.decode()}"'
+            BLOB_VERSION, f'compatible is {shown}, known is "{COMPATIBLE.decode()}"'
         )
     (count,) = struct.unpack("<Q", _need(root, "count", 8))
     return HwpoisonBlob(NAME, 1, count, KhoVmalloc.parse(_need(root, "pfns", VMALLOC_SIZE)))
@@ -67,9 +67,7 @@ def _need(root: fdt.Node, name: str, size: int) -> bytes:
     value = root.get(name)
     if value is None or len(value) != size:
         have = "missing" if value is None else f"{len(value)} bytes"
-        raise MalformedBlobError(
-            codes.BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes"
-        )
+        raise MalformedBlobError(BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes")
     return value
 
 

@@ -11,7 +11,7 @@ import struct
 from hwpkho.abi import headers
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.abi.vmalloc import KhoVmalloc
-from hwpkho.codes import blob as codes
+from hwpkho.codes.blob import BLOB_SHORT, BLOB_VERSION
 
 NAME = "struct-v1"
 VERSION = 1
@@ -43,12 +43,12 @@ def version(raw: bytes) -> int | None:
 def parse(raw: bytes) -> HwpoisonBlob:
     """Read the blob, which may be longer than the structure."""
     if len(raw) < 4:
-        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
+        raise MalformedBlobError(BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
     (version,) = struct.unpack_from("<I", raw)
     if version != VERSION:
-        raise MalformedBlobError(codes.BLOB_VERSION, f"version {version}, known is {VERSION}")
+        raise MalformedBlobError(BLOB_VERSION, f"version {version}, known is {VERSION}")
     if len(raw) < SIZE:
-        raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, the structure has {SIZE}")
+        raise MalformedBlobError(BLOB_SHORT, f"{len(raw)} bytes, the structure has {SIZE}")
     h = headers.parse(headers.HWPOISON, raw[:SIZE])
     vmalloc = KhoVmalloc(h.pfns.first, h.pfns.total_pages, h.pfns.flags, h.pfns.order)
     return HwpoisonBlob(NAME, version, h.count, vmalloc, h.pad)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.memmap.view.ownership import is_ram
 
 if TYPE_CHECKING:
-    from hwpkho.commands.memmap import Shown
+    from hwpkho.commands.memmap import MemmapReport
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.regions import Regions
 
 SCHEMA = "hwpkho.memmap/1"
 
 
-def body(shown: Shown) -> dict[str, Any]:
+def body(shown: MemmapReport) -> dict[str, Any]:
     """Return the document's fields; unknown ones are null, never left out."""
     memmap = shown.memmap
     return {

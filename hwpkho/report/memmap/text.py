@@ -16,7 +16,7 @@ from hwpkho.report.parts.paint import Paint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hwpkho.commands.memmap import Shown
+    from hwpkho.commands.memmap import MemmapReport
     from hwpkho.memmap.model import Entry, Map, MemoryMap
 
 #: EFI attributes worth a word in the table, by bit.
@@ -30,7 +30,7 @@ _WORDS = (
 _ARCH_FROM = {"input": "told by the input", "option": "by --arch", "default": "taken by default"}
 
 
-def report(shown: Shown, paint: Paint | None = None, *, blocks: bool = True) -> str:
+def report(shown: MemmapReport, paint: Paint | None = None, *, blocks: bool = True) -> str:
     """Return the whole report; ``blocks`` False keeps it to ASCII."""
     paint = paint or Paint()
     runs = _runs(shown)
@@ -47,7 +47,7 @@ def report(shown: Shown, paint: Paint | None = None, *, blocks: bool = True) -> 
     return "\n".join(lines) + "\n"
 
 
-def _head(shown: Shown, paint: Paint) -> Iterator[str]:
+def _head(shown: MemmapReport, paint: Paint) -> Iterator[str]:
     memmap = shown.memmap
     title = f"{printable(memmap.source)}: {shown.primary.name}"
     yield (
@@ -85,7 +85,7 @@ def _type(entry: Entry) -> str:
     return f"{indent}{printable(entry.type)}{more}"
 
 
-def _summary(shown: Shown, runs: Sequence[picture.Run], paint: Paint) -> Iterator[str]:
+def _summary(shown: MemmapReport, runs: Sequence[picture.Run], paint: Paint) -> Iterator[str]:
     if shown.regions:
         by = " refined by ".join(printable(name) for name in shown.regions.maps[:2])
         line = shown.next_cmdline
@@ -109,7 +109,7 @@ def _row(name: str, size: int, count: int, what: str) -> str:
     return f"  {name:<20}{human_bytes(size):>10}  in {count} {what}{'s' * (count != 1)}"
 
 
-def _runs(shown: Shown) -> list[picture.Run]:
+def _runs(shown: MemmapReport) -> list[picture.Run]:
     """Return the next kernel's view, or what the map alone says, as runs of one kind."""
     if shown.regions:
         ranges = [picture.Run(r.start, r.end, r.kind) for r in shown.regions.regions]
@@ -142,7 +142,7 @@ def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
     return [picture.Run(s.start, s.end - 1, s.kind) for s in spans]
 
 
-def _problems(shown: Shown, paint: Paint) -> Sequence[str]:
+def _problems(shown: MemmapReport, paint: Paint) -> Sequence[str]:
     if not shown.problems:
         return ()
     names = registry()

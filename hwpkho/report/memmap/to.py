@@ -11,10 +11,10 @@ from hwpkho.report.memmap import json as memmap_json
 from hwpkho.report.parts import jsondoc
 
 if TYPE_CHECKING:
-    from hwpkho.commands.memmap import Shown, Target
+    from hwpkho.commands.memmap import MemmapReport, Target
 
 
-def as_text(shown: Shown, target: Target) -> str:
+def as_text(shown: MemmapReport, target: Target) -> str:
     """Return the map shown as ``e820``, ``iomem`` or ``json`` (the document) text.
 
     Raises UsageError where the map cannot be written so, or where --next-cmdline is given: what a

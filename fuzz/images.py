@@ -7,6 +7,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from hwpkho.images.kdump.decompress import LZO, ZLIB
 from tests.support import captures, kdump_writer
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def seeds() -> list[tuple[bytes, list[int]]]:
                 for phys, data in captures.pages(name).items()
                 if len(data) == 4096
             }
-            for method in (kdump_writer.ZLIB, kdump_writer.LZO):
+            for method in (ZLIB, LZO):
                 dump = kdump_writer.kdump(pages, method=method)
                 found.append((dump, [*range(0, 600, 4), *range(4096, 4300, 4)]))
                 flat = kdump_writer.flatten(dump)

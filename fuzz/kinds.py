@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from fuzz import images, values
 from fuzz.files import Case, Content, Sparse, Special
-from tests.support import captures
+from tests.support import FIXTURES, captures
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIXTURES = captures.FIXTURES
 LIST = b"0x10 0x200-0x2ff\n0x100000 # far\n4096\n"
 IOMEM = b"00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n"
 LISTS = [

@@ -22,7 +22,20 @@ TEXTS = (
     "\ud800", "%s", "{}", "../..", "/", "a" * 300, "x" * 5000, "0x", "0xfffffffffffffffff", "1e400",
     "NaN", "Infinity", "-0", "٣", "true", "null", "a.a.a.a.a.a.a.a.a.a", "[[[[[[[[", '"', "\\",
 )  # fmt: skip
-JSONS = (None, True, False, 1.5, -0.0, float("nan"), float("inf"), 1e308, [], {}, [[]], {"": None})
+JSONS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    1.5,
+    -0.0,
+    float("nan"),
+    float("inf"),
+    1e308,
+    [],
+    {},
+    [[]],
+    {"": None},
+)
 
 
 def number(rng: random.Random) -> int:

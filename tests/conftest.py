@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Two busy cores: time per example says nothing, and a run must end the same way each time. Few
 # examples show what a change has broken; make test-thorough looks for what was always wrong.
-_EVERY = {
+_EVERY: Any = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }

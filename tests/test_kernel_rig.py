@@ -8,13 +8,12 @@ import re
 import subprocess
 from pathlib import Path
 
-import kconfig
-import own
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import ROOT
+from tests.kernel import kconfig, own
+from tests.support import ROOT, certain
 
 RIG = ROOT / "tests" / "kernel"
 PAGE = (ROOT / "docs" / "kernel-rig.md").read_text()
@@ -478,7 +477,7 @@ def saw(*generations):
     ],
 )  # fmt: skip
 def test_what_a_kernel_lacks_is_said(log, begins):
-    told = own.lacking(log, "MEMORY_FAILURE_KHO is off")
+    told = certain(own.lacking(log, "MEMORY_FAILURE_KHO is off"))
     assert told.startswith(begins)
     assert "\n" not in told
     if "has no" in begins:
@@ -521,7 +520,7 @@ def test_the_page_names_only_what_is_there():
 def test_the_page_has_every_variable():
     exported = re.search(r"^export (LINUX_SRC.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     head = (RIG / "prepare.sh").read_text().partition("set -euo")[0]
-    for name in exported[1].split():
+    for name in certain(exported)[1].split():
         assert f"| `{name}=" in PAGE
         assert f"# {name}=" in head
 

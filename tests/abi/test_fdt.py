@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import fdt
 from hwpkho.errors import InputError
-from tests.support import captures
+from tests.support import captures, certain
 
 NAME = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/"), max_size=12
@@ -284,12 +284,12 @@ def libfdt():
     ) as process:
 
         def read(blob):
-            process.stdin.write(blob.hex() + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
+            certain(process.stdin).write(blob.hex() + "\n")
+            certain(process.stdin).flush()
+            return json.loads(certain(process.stdout).readline())
 
         yield read
-        process.stdin.close()
+        certain(process.stdin).close()
 
 
 def _as_libfdt(blob):
@@ -363,7 +363,7 @@ def _old(version, body):
     """Return a tree with an older header, of which libfdt believes fewer words."""
     blob = bytearray(fdt.build(body))
     struct.pack_into(">II", blob, 20, version, version)
-    return fdt.parse(blob)
+    return fdt.parse(bytes(blob))
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 15, 16, 18])
@@ -391,4 +391,4 @@ def test_a_header_that_wants_a_later_version():
     blob = bytearray(fdt.build(fdt.Node("")))
     struct.pack_into(">II", blob, 20, 16, 17)
     with pytest.raises(InputError, match="version 16"):
-        fdt.parse(blob)
+        fdt.parse(bytes(blob))

@@ -31,7 +31,7 @@ UNUSABLE = {
 }
 
 #: Place → a document with a hole, and how the program reads it.
-PLACES = {
+PLACES: dict[str, tuple[str, list[object]]] = {
     "list": (
         '{"schema": "hwpkho.list/1", "page_size": null, "pfns": [1], "x": HOLE}',
         ["validate", "FILE"],

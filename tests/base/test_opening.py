@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ NONE = {
 }  # fmt: skip
 
 #: Where it stands, below a folder that is fine without it → what is called in that folder.
-PLACES = {
+PLACES: dict[str, list[Any]] = {
     "x": ["validate", "x"],
     "l": ["merge", "l", "x"],
     "list+x": ["diff", "list", "list+x"],

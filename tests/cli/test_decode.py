@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from hwpkho.abi import fdt, kho
 from hwpkho.report.parts.paint import Paint, for_stream
-from tests.support import captures, forked
+from tests.support import captures, certain, forked
 from tests.support.handovers import Machine
 from tests.support.provoking_decode import CASES
 
@@ -265,7 +265,7 @@ def test_a_reader_that_went_away_is_no_finding(args):
 @pytest.mark.parametrize("args", [["decode", SMALL], ["--version"]])
 def test_a_reader_that_went_away_before_the_program_started(args):
     child = subprocess.Popen([*PROGRAM, *args], stdout=subprocess.PIPE)
-    child.stdout.close()
+    certain(child.stdout).close()
     assert child.wait() == 141
 
 

@@ -21,7 +21,7 @@ from tests.support.mapfiles import FIXTURES, READABLE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Result
+    from tests.support.program import Result
 
 E820 = FIXTURES / "01-dmesg-e820/surface-book.txt"
 USER = FIXTURES / "01-dmesg-e820/persistent12-user.txt"

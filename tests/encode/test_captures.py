@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
 from hwpkho.inputs.case import CaseOptions, read_case
 from hwpkho.inputs.lists import read_list
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, certain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def blocks_of(preserved) -> list[tuple[int, int]]:
             bit = (mask & -mask).bit_length() - 1
             mask &= mask - 1
             found.append(((number * preserved.bits + bit) << (preserved.page_shift + order), order))
-    return sorted(found, key=lambda b: radix.encode_key(*b, preserved.page_shift))
+    return sorted(found, key=lambda b: radix.encode_key(b[0], b[1], preserved.page_shift))
 
 
 @pairs(INTACT)
@@ -115,23 +115,24 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     )
     encode(given, options)
     (made,) = read_case([str(out)]).handovers
-    assert made.hwpoison.pfns == given.pfns.array()
+    assert certain(made.hwpoison).pfns == given.pfns.array()
     assert (made.arch, made.page_size) == (given.arch, given.page_size)
     assert made.tracker == "complete"
-    assert made.scratch.areas == ((0x5000_0000, 64 << 20),)
+    assert certain(made.scratch).areas == ((0x5000_0000, 64 << 20),)
     assert [p.code for p in made.problems if p.severity != "note"] == (
         [] if given.pfns else ["HP318"]
     )
     # Subtrees and kexec-metadata were kept, their blobs byte for byte.
     before, after = (
-        {s.name: (s.size, s.details) for s in h.root.subtrees} for h in (given.handover, made)
+        {s.name: (s.size, s.details) for s in certain(certain(h).root).subtrees}
+        for h in (given.handover, made)
     )
     assert {**before, "hwpoison": None} == {**after, "hwpoison": None}
-    assert made.metadata == given.handover.metadata
+    assert made.metadata == certain(given.handover).metadata
 
 
 @pytest.fixture(params=sorted(p.name for p in REPLAY.iterdir() if p.is_dir()))
-def replayed(request, tmp_path) -> tuple[Path, dict, dict]:
+def replayed(request, tmp_path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
     """Return the memory of a replayed handover, what was passed on, and what the kernel did."""
     folder = REPLAY / request.param
     for packed in (folder / "memory").iterdir():
@@ -156,25 +157,26 @@ def test_replayed_handovers_are_made_again(replayed):
     (real,) = case.handovers
     found = real.hwpoison
     assert outcome["outcome"] == "replay"
-    assert list(found.pfns) == outcome["pfns"]
+    assert list(certain(certain(found).pfns)) == outcome["pfns"]
     layout = build(
         Request(
             array("Q", outcome["pfns"]),
             size,
             "arm64",
-            revision=found.revision,
-            capacity=found.blob.vmalloc.capacity(size),
+            revision=certain(found).revision,
+            capacity=certain(certain(found).blob).vmalloc.capacity(size),
             at=at,
-            scratch=real.scratch.areas,
+            scratch=certain(certain(real.scratch).areas),
         )
     )
     assert layout.kho_fdt == tuple(passed["kho_fdt"])
     assert layout.kho_scratch == tuple(passed["kho_scratch"])
-    assert layout.blob == found.blob
-    assert (layout.chunks, layout.array) == (found.chunks, found.pages)
-    trees = {layout.root, layout.blob_phys} if found.revision == "fdt-v1" else {layout.root}
+    assert layout.blob == certain(found).blob
+    assert (layout.chunks, layout.array) == (certain(found).chunks, certain(found).pages)
+    in_a_tree = certain(found).revision == "fdt-v1"
+    trees = {layout.root, layout.blob_phys} if in_a_tree else {layout.root}
     for phys, page in layout.pieces:
-        there = bytes(case.source.read(phys, len(page)))
+        there = bytes(certain(certain(case.source).read(phys, len(page))))
         if phys in trees:
             assert same_tree(bytes(page), there)
         else:
@@ -190,4 +192,4 @@ def same_tree(first: bytes, second: bytes) -> bool:
             {c.name: plain(c) for c in node.children},
         )
 
-    return plain(fdt.parse(first).root) == plain(fdt.parse(second).root)
+    return bool(plain(fdt.parse(first).root) == plain(fdt.parse(second).root))

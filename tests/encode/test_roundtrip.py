@@ -17,6 +17,7 @@ from hwpkho.badpages.model import BadPages
 from hwpkho.base.listing import Listing
 from hwpkho.encode.builder import build, greedy_blocks
 from hwpkho.encode.request import Request
+from hwpkho.encode.targets import elf as elf_target
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.encode.targets.saving import save
@@ -289,5 +290,5 @@ def test_more_segments_than_an_elf_header_counts(tmp_path):
     handover, _ = decoded(layout, tmp_path)
     assert handover.hwpoison.pfns == pfns
     out = io.BytesIO()
-    TARGETS["elf"].write(ToWrite(NOTHING, layout), out)
+    elf_target.TARGET.write(ToWrite(NOTHING, layout), out)
     assert out.getbuffer()[56:58] == b"\xff\xff"

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.support import captures
+from tests.support import captures, certain
 
 CASES = [(n, i) for n in captures.NAMES for i in range(len(captures.truth(n)["handovers"]))]
 
@@ -106,7 +106,7 @@ def test_preserved_blocks(name, capture):
 
     truth = captures.truth(name)
     handover = read_case([str(capture(name))]).handovers[-1]
-    preserved = handover.walk.preserved
+    preserved = certain(handover.walk).preserved
     for phys, order in truth["preserved_blocks"]:
         assert preserved.has(phys, order)
     assert preserved.count == len(truth["preserved_blocks"])

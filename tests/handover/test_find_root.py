@@ -12,6 +12,7 @@ from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions, read_case
 from hwpkho.inputs.role import which_handover
+from tests.support import certain
 from tests.support.handovers import Machine, note
 
 PFNS = [0x1000, 0x2222, 0x1001]
@@ -444,7 +445,7 @@ def test_an_empty_scratch_area_is_normal(tmp_path):
     array = m.put(build_scratch([(m.at + (1 << 24), 0), *AREAS]))
     options = CaseOptions(kho_scratch=(array, 16 * (1 + len(AREAS))))
     (h,) = read_case([str(m.save(tmp_path))], options).handovers
-    assert h.scratch.areas[1:] == tuple(AREAS)
+    assert certain(certain(h.scratch).areas)[1:] == tuple(AREAS)
     assert h.problems == ()
 
 
@@ -458,7 +459,7 @@ def test_trailing_and_zero_scratch(tmp_path):
         assert {p.code for p in h.problems} == codes
     (h,) = read_case([path], CaseOptions(kho_scratch=(array, 1 << 63))).handovers
     assert "HP413" in {p.code for p in h.problems}
-    assert made.root == h.root.phys
+    assert made.root == certain(h.root).phys
 
 
 # --- trackers
@@ -490,10 +491,14 @@ def test_an_empty_tree_that_looks_valid_is_gone(tmp_path):
     assert h.tracker == "gone"
 
 
+def without(drop):
+    return lambda blocks: [block for i, block in enumerate(blocks) if i != drop]
+
+
 def test_what_is_unmarked_is_named(tmp_path):
     for drop, word in ((0, "root FDT"), (2, "hwpoison blob"), (3, "chunk"), (4, "array page")):
         m = Machine(arch="x86_64")
-        made = m.handover(PFNS, mark=lambda b, drop=drop: [x for i, x in enumerate(b) if i != drop])
+        made = m.handover(PFNS, mark=without(drop))
         (h,) = _decode(tmp_path, m)
         found = [p for p in h.problems if p.code == "HP403"]
         assert (h.tracker, len(found)) == ("partial", 1)
@@ -506,7 +511,8 @@ def test_bitmap_tracker_with_small_bitmaps(tmp_path):
     m = Machine(at=0x40FF_E000)
     made = m.handover(PFNS, kho=1)
     page = m.put()
-    bits, elements = 512 * 8, {}
+    bits = 512 * 8
+    elements: dict[int, int] = {}
     for phys, order in made.blocks:
         assert not order
         number, bit = divmod(phys >> 12, bits)
@@ -549,7 +555,7 @@ def test_a_unit_address_does_not_hide_the_node(name, tmp_path):
     m = Machine(arch="x86_64")
     made = m.handover(PFNS)
     tree = roots.parse(m.memory[made.root]).tree.root
-    tree.find("hwpoison").name = name
+    certain(tree.find("hwpoison")).name = name
     m.memory[made.root] = fdt.build(tree).ljust(4096, b"\0")
     (h,) = _decode(tmp_path, m)
     assert h.hwpoison.pfns.tolist() == PFNS

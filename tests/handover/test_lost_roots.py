@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import read_case
 from hwpkho.judge.options import ValidateOptions
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, certain
 from tests.support.handovers import Machine, elf
 
 DEFECT = FIXTURES / "defects" / "truth-damaged-outgoing-falls-back.elf.gz"
@@ -283,8 +284,8 @@ def test_no_damaged_byte_of_a_root_is_hidden_by_its_copy(tmp_path, at, flip):
         return
     # Then memory is read as a kernel reads it, and says the same.
     (h,) = handovers
-    assert h.root.phys == want["root_phys"]
-    assert h.hwpoison.pfns.tolist() == want["pfns"]
+    assert certain(h.root).phys == want["root_phys"]
+    assert certain(certain(h.hwpoison).pfns).tolist() == want["pfns"]
 
 
 @pytest.mark.parametrize("name", FIRST)
@@ -296,7 +297,7 @@ def test_what_the_image_lacks_is_not_destroyed(name, tmp_path):
     path = _image(tmp_path / "memory.elf", pages, name)
     (h,) = read_case([path, _debugfs(name)]).handovers
     assert not _bad([h])
-    assert h.hwpoison.pfns.tolist() == want["handovers"][0]["pfns"]
+    assert certain(certain(h.hwpoison).pfns).tolist() == want["handovers"][0]["pfns"]
 
 
 @pytest.mark.parametrize(
@@ -313,9 +314,9 @@ def test_other_pages_destroyed_beside_a_copy(what, data, tmp_path):
     phys = {
         "blob": next(s["phys"] for s in want["subtrees"] if s["name"] == "hwpoison"),
         "chunk": want["chunks"][0],
-        "array": h.hwpoison.pages[0],
+        "array": certain(certain(h.hwpoison).pages)[0],
         "tracker": want["memory_map"],
-        "bitmap": h.walk.nodes[-1],
+        "bitmap": certain(h.walk).nodes[-1],
     }[what]
     pages = _memory(name)
     pages[phys & -4096] = data
@@ -325,7 +326,7 @@ def test_other_pages_destroyed_beside_a_copy(what, data, tmp_path):
     except InputError:
         return
     if what == "array":  # any words are PFNs; no copy holds the list
-        assert found[0].hwpoison.pfns.tolist() != want["pfns"]
+        assert certain(certain(found[0].hwpoison).pfns).tolist() != want["pfns"]
         return
     assert _bad(found)
     assert validate([path, _debugfs(name)]).outcome in ("crash", "dropped", "refused")
@@ -353,7 +354,8 @@ def test_a_root_that_handover_json_names_counts(tmp_path):
     m.memory[made.root] = bytes(4096)
     for phys, data in m.memory.items():
         (tmp_path / f"0x{phys:x}.bin").write_bytes(data)
-    told = {"kho_fdt": [made.root, 4096], "kho_scratch": [array, 16], "page_size": 4096}
+    told: dict[str, Any] = {"kho_fdt": [made.root, 4096], "page_size": 4096}
+    told["kho_scratch"] = [array, 16]
     (tmp_path / "handover.json").write_text(json.dumps(told))
     judged = validate([str(tmp_path)])
     assert judged.outcome == "refused"
@@ -407,7 +409,7 @@ def test_what_only_a_running_kernel_has_freed(page, tmp_path):
     luo = next(s.phys for s in made.subtrees if s.name == "LUO")
     m.memory[made.tracker] = page.ljust(4096, b"\0")
     assert _decode(tmp_path, m)[0].role is None  # LUO is there: nothing tells the role
-    m.memory[luo] = b"text" * 1024
+    m.memory[certain(luo)] = b"text" * 1024
     assert _decode(tmp_path, m)[0].role == "in"
     path = str(m.save(tmp_path))
     assert validate([path]).outcome == "replay"
@@ -456,7 +458,8 @@ def test_luo_is_copied_before_it_is_serialized(capture):
     (h,) = read_case([str(capture(name)), _debugfs(name)]).handovers
     assert h.role == "out"
     assert [p.severity for p in h.problems if p.code == "HP108"] == ["note"]
-    assert h.hwpoison.pfns.tolist() == captures.truth(name)["handovers"][0]["pfns"]
+    (true,) = (t["pfns"] for t in captures.truth(name)["handovers"][:1])
+    assert certain(certain(h.hwpoison).pfns).tolist() == true
 
 
 def test_luo_that_differs_otherwise_is_of_another_machine(capture, tmp_path):

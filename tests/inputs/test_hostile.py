@@ -311,8 +311,8 @@ def test_a_core_is_no_manifest(capture, cli):
 @pytest.mark.parametrize("depth", [3 * 10**8, 10**20, -1, 1.5, True, None, "1"])
 def test_the_depth_of_a_resource_is_bounded(depth, tmp_path, cli):
     entry = {"start": 0, "end": 655359, "type": "System RAM", "attributes": {"depth": depth}}
-    document = {"schema": "hwpkho.memmap/1", "arch": "x86_64"}
-    document["maps"] = [{"name": "iomem", "boot": 0, "entries": [entry]}]
+    maps = [{"name": "iomem", "boot": 0, "entries": [entry]}]
+    document = {"schema": "hwpkho.memmap/1", "arch": "x86_64", "maps": maps}
     path = tmp_path / "map.json"
     path.write_text(json.dumps(document))
     result = cli("memmap", path, "--to", "iomem")

@@ -10,7 +10,7 @@ from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import read_case
 from hwpkho.inputs.role import which_handover, why_unread
-from tests.support import captures
+from tests.support import captures, certain
 from tests.support.handovers import Machine, elf
 from tests.support.judged import set_root
 
@@ -36,7 +36,7 @@ def test_any_number_of_foreign_blobs_hides_none_of_ours(foreign, tmp_path):
     made = m.handover(PFNS, subtrees=[(f"other{n}", b"x") for n in range(foreign)])
     for ref in made.subtrees:
         if ref.name.startswith("other"):
-            del m.memory[ref.phys]
+            del m.memory[certain(ref.phys)]
     set_root(m, made, "preserved-data", struct.pack("<Q", 1 << 45), "hwpoison")
     path = str(m.save(tmp_path))
     handovers = read_case([path]).handovers
@@ -59,13 +59,13 @@ def test_a_page_that_the_missing_part_of_the_tracker_may_mark(tmp_path):
     made = m.handover(PFNS)
     whole = read_case([str(m.save(tmp_path))]).handovers[0]
     assert whole.tracker == "complete"
-    leaves = [n for n, (level, _) in whole.walk.places.items() if level == 0]
+    leaves = [n for n, (level, _) in certain(whole.walk).places.items() if level == 0]
     del m.memory[leaves[-1]]
     (h,) = read_case([str(m.save(tmp_path))]).handovers
     assert h.unmarked
     assert "HP403" in {p.code for p in h.problems if p.severity == "warning"}
     assert validate([str(m.save(tmp_path))]).outcome is None
-    assert which_handover([h]).root.phys == made.root
+    assert certain(which_handover([h]).root).phys == made.root
 
 
 def test_why_a_list_is_unread_is_said_of_the_list(tmp_path):

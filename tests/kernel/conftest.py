@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import rig
+
+from tests.kernel import rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -82,8 +83,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach what the kernels of a failed test said."""
     report = yield
-    if report.when == "call" and report.failed and "work" in getattr(item, "funcargs", {}):
-        for log in sorted(item.funcargs["work"].rglob("console*.log")):
+    used = getattr(item, "funcargs", {})
+    if report.when == "call" and report.failed and "work" in used:
+        for log in sorted(used["work"].rglob("console*.log")):
             lines = log.read_text(errors="backslashreplace").splitlines()[-_LOG_LINES:]
             report.sections.append((f"kernel log {log.name}", "\n".join(lines)))
     return report

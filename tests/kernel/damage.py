@@ -14,20 +14,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import handing
-import lists
-
 from hwpkho.abi import fdt, kho
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.abi.tracker import radix
 from hwpkho.encode import devicetree
 from hwpkho.images.raw import write_segments
+from tests.kernel import handing, lists
 from tests.support.handovers import Machine, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import rig
+    from tests.kernel import rig
 
 Group = Literal["kernel", "consumer"]
 #: Nothing of the guests' RAM, and nothing of their devices, is there.
@@ -158,7 +156,7 @@ def damage(
 def registered() -> list[Damage]:
     """Return the damages of all modules ``damages_*`` here."""
     for path in sorted(Path(__file__).parent.glob("damages_*.py")):
-        import_module(path.stem)
+        import_module(f"tests.kernel.{path.stem}")
     return DAMAGES
 
 

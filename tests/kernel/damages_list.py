@@ -5,9 +5,8 @@ from __future__ import annotations
 import struct
 from array import array
 
-from damage import NOWHERE, Scene, adjacent, damage
-
 from hwpkho.abi import fdt, vmalloc
+from tests.kernel.damage import NOWHERE, Scene, adjacent, damage
 
 # --- Preserved vmalloc ---------------------------------------------------------------------------
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 
-import handing
-from damage import LOOSE, NOWHERE, Scene, adjacent, damage
-
 from hwpkho.abi.tracker import radix
+from tests.kernel import handing
+from tests.kernel.damage import LOOSE, NOWHERE, Scene, adjacent, damage
 from tests.support.handovers import Machine
 
 # --- Root FDT ------------------------------------------------------------------------------------

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lists
-import rig
+from tests.kernel import lists, rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

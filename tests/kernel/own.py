@@ -6,20 +6,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import handing
-import lists
 import pytest
+
+from tests.kernel import handing, lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import rig
+    from tests.kernel import rig
 
 REVISIONS = ("struct-v1", "fdt-v1")
 #: Lets a generation say what it sees, after handing.LOOK: SAW prints it, seen() reads it.
 SAW = """
-there() {
+certain() {
   [ -d /sys/kernel/debug/kho ] || { echo unknown; return; }
   for blob in /sys/kernel/debug/kho/$1/*/hwpoison; do
     [ -e $blob ] && { echo yes; return; }

@@ -19,7 +19,7 @@ import tarfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -369,7 +369,8 @@ class Started:
         assert to, "QEMU's monitor is its standard input"
         assert back, "QEMU's monitor is its standard output"
         greeted, self.greeted = self.greeted, True
-        for command in (*([] if greeted else [{"execute": "qmp_capabilities"}]), *commands):
+        first: list[dict[str, object]] = [] if greeted else [{"execute": "qmp_capabilities"}]
+        for command in (*first, *commands):
             to.write(json.dumps(command) + "\n")
             to.flush()
             while True:
@@ -433,8 +434,7 @@ class Started:
         image = self.guest.work / "out.img"
         if "hwpkho: done" in log:
             with tarfile.open(image) as tar:
-                tar.extractall(
-                    folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-                )
+                safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                tar.extractall(folder, **safely)
         image.unlink()
         return Run(log, ended, folder)

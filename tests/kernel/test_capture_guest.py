@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import rig
-import test_produced
+
+from tests.kernel import rig, test_produced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

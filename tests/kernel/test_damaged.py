@@ -6,10 +6,9 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import damage
-import handing
 import pytest
-import rig
+
+from tests.kernel import damage, handing, rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import handing
-import lists
-import own
 import pytest
-import rig
+
+from tests.kernel import handing, lists, own, rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import kconfig
 import pytest
+
+from tests.kernel import kconfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import rig
+    from tests.kernel import rig
 
 
 @pytest.mark.parametrize("kind", ["arm64-4k", "arm64-16k", "arm64-64k", "x86_64"])

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import handing
-import own
 import pytest
-import rig
-import test_produced
+
+from tests.kernel import handing, own, rig, test_produced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import rig
 
 from hwpkho.abi import fdt
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.handover import vmalloc
 from hwpkho.handover.problems import Report
 from hwpkho.inputs.case import read_case
+from tests.kernel import rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import damage
-import handing
 import pytest
-import rig
+
+from tests.kernel import damage, handing, rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -177,7 +177,7 @@ def test_parameters() -> None:
 def crash(value: str, ram: int = 8 * GIB, arch: str = "x86_64") -> tuple[int, int] | str | None:
     line = parse(value, arch)
     found = crash_kernel(line, ram, arch, lambda start, end: start >= GIB and end < 4 * GIB)
-    return tuple(found) if found else (line.problems[0].message if line.problems else None)
+    return (found[0], found[1]) if found else (line.problems[0].message if line.problems else None)
 
 
 @pytest.mark.parametrize(

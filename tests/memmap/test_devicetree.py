@@ -408,7 +408,10 @@ def test_expressions_are_unsigned_64_bit(a: int, shift: int, b: int) -> None:
     text = ", ".join(f"<{expression}>" for expression in cases)
     from hwpkho.memmap.formats.dts_values import ValueReader
 
-    reader = ValueReader(f"/bits/ 64 {text.replace(', ', ', /bits/ 64 ')};", lambda *_: 1 / 0, len)
+    def nothing(_at: int, why: str) -> InputError:
+        raise AssertionError(why)
+
+    reader = ValueReader(f"/bits/ 64 {text.replace(', ', ', /bits/ 64 ')};", nothing, lambda at: at)
     value, _ = reader.read(0)
     assert [v for (v,) in struct.iter_unpack(">Q", value)] == list(cases.values())
 

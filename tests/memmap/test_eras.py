@@ -9,6 +9,7 @@ import pytest
 from hwpkho.errors import InputError
 from hwpkho.memmap import read_memmap
 from hwpkho.memmap.view.regions import resolve
+from tests.support import certain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,9 +153,9 @@ def test_memory_handed_over_to_the_kernel_is_ram(read: Reader, outer: str) -> No
         "  500000000-50fffffff : System RAM (virtio_mem)\n"
     )
     view = resolve(memmap)
-    kinds = {at: (view.at(at).kind if view.at(at) else None) for at in (0x480000000, 0x490000000)}
+    kinds = {at: certain(view.at(at)).kind for at in (0x480000000, 0x490000000)}
     assert kinds == {0x480000000: "device", 0x490000000: "ram"}
-    assert [view.at(at).kind for at in (0x50FFFFFFF, 0x510000000)] == ["ram", "firmware"]
+    assert [certain(view.at(at)).kind for at in (0x50FFFFFFF, 0x510000000)] == ["ram", "firmware"]
     assert not view.problems
 
 

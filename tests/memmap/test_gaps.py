@@ -25,7 +25,7 @@ from tests.support.mapfiles import FIXTURES, primary, read_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from conftest import Result
+    from tests.support.program import Result
 
     Cli = Callable[..., Result]
 
@@ -60,7 +60,7 @@ def test_damage_of_a_real_map_is_noticed_and_placed(name: str) -> None:
 
 def table(*ranges: tuple[int, int] | tuple[int, int, int], losses: Sequence[Loss]) -> RawMap:
     """A map of ``(first byte, last byte, depth)`` with lost lines, settled."""
-    entries = [Entry(r[0], r[1], "usable", {"depth": r[2]} if r[2:] else {}) for r in ranges]
+    entries = [Entry(r[0], r[1], "usable", {"depth": r[2]} if len(r) > 2 else {}) for r in ranges]
     made = RawMap("x", entries, losses=list(losses))
     gaps.settle(made)
     return made

@@ -330,9 +330,10 @@ def test_every_registered_form_is_one() -> None:
     files, lines = registry.file_forms(), registry.line_forms()
     assert all(isinstance(form, FileForm) for form in files)
     assert all(isinstance(form, LineForm) for form in lines)
-    names = [form.name for form in (*files, *lines)]
+    forms: list[FileForm | LineForm] = [*files, *lines]
+    names = [form.name for form in forms]
     assert len(set(names)) == len(names)
-    assert all(form.about for form in (*files, *lines))
+    assert all(form.about for form in forms)
 
 
 def test_every_module_of_a_form_is_registered() -> None:

@@ -17,7 +17,6 @@ import resource
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from contextlib import suppress
@@ -40,20 +39,20 @@ _STREAMS = ((0, "stdin", "strict"), (1, "stdout", "strict"), (2, "stderr", "back
 class Running:
     """A run that was started."""
 
-    def __init__(self, server: _Server, outputs: dict[int, IO[bytes]]) -> None:
+    def __init__(self, server: _Server, outputs: dict[int, int]) -> None:
         self._server, self._outputs = server, outputs
 
     def wait(self) -> Cost:
         """Wait for its end; ``out`` and ``err`` are empty where the caller named a descriptor."""
-        answer = self._server.answer()
-        texts = []
-        for number in (1, 2):
-            texts.append(b"")
-            if number in self._outputs:
-                with self._outputs[number] as file:
-                    file.seek(0)
-                    texts[-1] = file.read()
-        return Cost(*answer, *texts)
+        code, wall, cpu, peak = self._server.answer()
+        out, err = (_all_of(self._outputs[n]) if n in self._outputs else b"" for n in (1, 2))
+        return Cost(code, wall, cpu, peak, out, err)
+
+
+def _all_of(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def start(
@@ -73,23 +72,24 @@ def start(
     """
     server = _server(os.getpid())
     given: dict[int, int] = {}
-    outputs: dict[int, IO[bytes]] = {}
-    with Path(os.devnull).open("rb") as nothing:
-        for number, name in enumerate(("stdin", "stdout", "stderr")):
-            stream = streams.get(name, nothing if number == 0 else -1)
-            if stream == -1:
-                stream = outputs[number] = tempfile.TemporaryFile()  # noqa: SIM115
-            if stream is not None:
-                given[number] = stream if isinstance(stream, int) else stream.fileno()
-        asked = {
-            "args": [os.fsencode(str(a)).decode("latin-1") for a in args],
-            "cwd": str(cwd or Path.cwd()),
-            "env": {**os.environ, **(env or {})},
-            "limits": {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE, **(limits or {})},
-            "kill": kill,
-            "numbers": list(given),
-        }
-        server.ask(asked, list(given.values()))
+    outputs: dict[int, int] = {}
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = streams.get(name, nothing if number == 0 else -1)
+        if stream == -1:
+            stream = outputs[number] = os.memfd_create(name)
+        if stream is not None:
+            given[number] = stream if isinstance(stream, int) else stream.fileno()
+    asked = {
+        "args": [os.fsencode(str(a)).decode("latin-1") for a in args],
+        "cwd": str(cwd or Path.cwd()),
+        "env": {**os.environ, **(env or {})},
+        "limits": {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE, **(limits or {})},
+        "kill": kill,
+        "numbers": list(given),
+    }
+    server.ask(asked, list(given.values()))
+    os.close(nothing)
     return Running(server, outputs)
 
 
@@ -141,8 +141,8 @@ def on_terminal(
     Return what else went to standard output, and what the terminal saw.
     """
     ours, theirs = pty.openpty()
-    streams: dict[str, int] = {"stderr": theirs, **({"stdout": theirs} if stdout else {})}
-    running = start(*args, env={"TERM": "xterm", "COLUMNS": "80", **(env or {})}, **streams)
+    options: dict[str, Any] = {"stderr": theirs, **({"stdout": theirs} if stdout else {})}
+    running = start(*args, env={"TERM": "xterm", "COLUMNS": "80", **(env or {})}, **options)
     os.close(theirs)
     seen = b""
     with suppress(OSError):  # the other end was closed

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from hwpkho.abi.kho import SubtreeRef
+
 Blocks = list[tuple[int, int]]
 MACHINES = {"x86_64": 62, "arm64": 183}
 
@@ -38,7 +40,7 @@ class Made:
     pages: list[int]
     nodes: list[int]
     metadata: int
-    subtrees: list[root.SubtreeRef]
+    subtrees: list[SubtreeRef]
     blocks: Blocks
 
 

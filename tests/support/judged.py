@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judge.options import ValidateOptions
+from tests.support import certain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hwpkho.judge.result import Validation
+    from tests.support.handovers import Machine, Made
 
 PFNS = [0x50010, 0x52000]
 SCRATCH = (0x7600_0000, 0x200_0000)
@@ -14,8 +24,17 @@ RAM = "40000000-7fffffff : System RAM\n"
 
 
 def validated(
-    m, made, folder, root=None, areas=(SCRATCH,), *, iomem=RAM, length=None, arch=None, size=None
-):
+    m: Machine,
+    made: Made,
+    folder: Path,
+    root: int | None = None,
+    areas: Sequence[tuple[int, int]] = (SCRATCH,),
+    *,
+    iomem: str = RAM,
+    length: int | None = None,
+    arch: str | None = None,
+    size: int | None = None,
+) -> Validation:
     """Judge the machine's handover; ``length`` and ``size`` are handed over for what there is."""
     array = m.put(build_scratch(list(areas)))
     map_ = folder / "iomem"
@@ -25,10 +44,10 @@ def validated(
     return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(map_),)))
 
 
-def set_root(m, made, name, value, node=None):
+def set_root(m: Machine, made: Made, name: str, value: bytes, node: str | None = None) -> None:
     """Change a property of the root FDT or of one of its nodes."""
     tree = fdt.parse(m.memory[made.root]).root
-    where = tree.find(node) if node else tree
+    where = certain(tree.find(node)) if node else tree
     where.properties = [
         fdt.Property(p.name, value if p.name == name else p.value, 0) for p in where.properties
     ]

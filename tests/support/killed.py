@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from hwpkho.base import renaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from _typeshed import HasFileno
+
+P = ParamSpec("P")
+R = TypeVar("R")
 _EVENTS = {
     "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree",
 }  # fmt: skip
@@ -37,16 +41,20 @@ class _Killer:
         if writes or name in _EVENTS:
             self.event()
 
-    def around(self, call):
+    def around(self, call: Callable[P, R]) -> Callable[P, R]:
         """Return ``call`` with an event before and behind it."""
 
-        def counted(*args):
+        def counted(*args: P.args, **more: P.kwargs) -> R:
             self.event()
-            done = call(*args)
+            done = call(*args, **more)
             self.event()
             return done
 
         return counted
+
+
+def _at_once(fd: int | HasFileno) -> None:
+    """Take the place of fsync."""
 
 
 def prepare(number: int, at: int) -> Callable[[], None]:
@@ -56,7 +64,7 @@ def prepare(number: int, at: int) -> Callable[[], None]:
     """
     said = os.dup(2)
     killer = _Killer(number, at)
-    os.fsync = killer.around(lambda _descriptor: None)  # a busy disk takes a second each
+    os.fsync = killer.around(_at_once)  # a busy disk takes a second each
     renaming._renameat2 = killer.around(renaming._renameat2)
     sys.addaudithook(killer.audited)
 

@@ -11,7 +11,7 @@ from hwpkho.memmap.model import Entry, Map, MemoryMap
 from tests.support import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from hwpkho.memmap.formats.base import FileForm
     from hwpkho.memmap.rawmap import RawMap
@@ -51,12 +51,12 @@ def efi(*entries: tuple[int, int, int, int], stride: int = 48) -> bytes:
     )
 
 
-def entries(*found: tuple[int, int, str] | tuple[int, int, str, dict[str, object]]) -> list[Entry]:
+def entries(*found: tuple[int, int, str] | tuple[int, int, str, Any]) -> list[Entry]:
     """Entries of ``(first byte, exclusive end, type, attributes)``."""
     return [Entry(e[0], e[1] - 1, e[2], e[3] if len(e) > 3 else {}) for e in found]
 
 
-def machine(arch: str = "x86_64", boot: int = 0, **maps: Sequence[Entry]) -> MemoryMap:
+def machine(arch: str = "x86_64", /, boot: Any = 0, **maps: Any) -> MemoryMap:
     """A machine with these maps, as the reader would make it."""
     return MemoryMap(
         "test",

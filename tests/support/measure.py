@@ -43,7 +43,8 @@ def run(args: list[str], folder: Path, address_space: int = ADDRESS_SPACE) -> Co
         check=True,
     )
     out, err = (path.read_bytes() for path in outputs)
-    return Cost(*json.loads(done.stdout), out, err)
+    code, wall, cpu, peak = json.loads(done.stdout)
+    return Cost(code, wall, cpu, peak, out, err)
 
 
 def _main(address_space: int, stdout: str, stderr: str, args: list[str]) -> None:

@@ -7,6 +7,7 @@ files into a folder and returns the arguments of ``hwpkho validate --json``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import (
@@ -25,11 +26,13 @@ from tests.support.handovers import Machine
 from tests.support.mapdata import GIB, MIB, e820
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from hwpkho.codes import Code
+
 Case = list[object]
-CASES: dict[str, Callable[[Path], Case]] = {}
+Make = Callable[["Path"], Case]
+CASES: dict[str, Make] = {}
 
 IOMEM = "00000000-00000fff : Reserved\n00100000-7fffffff : System RAM\n"
 E820 = """\
@@ -43,10 +46,10 @@ EFI = (
 )
 
 
-def provokes(*codes):
+def provokes(*codes: Code) -> Callable[[Make], Make]:
     """Register a function that makes a case which shows each of ``codes``."""
 
-    def register(make):
+    def register(make: Make) -> Make:
         CASES.update((code.id, make) for code in codes)
         return make
 
@@ -94,7 +97,7 @@ provokes(pfnlist.IN_USE)(replayed("arm64-4k-B-h-kernel-text"))
 
 
 @provokes(tracker.SCRATCH_SMALL)
-def _scratch_small(folder):
+def _scratch_small(folder: Path) -> Case:
     m = Machine()
     m.handover()
     array = m.put(struct.pack("<QQ", 0x7600_0000, 16 << 20))
@@ -103,28 +106,28 @@ def _scratch_small(folder):
 
 
 @provokes(tracker.NO_RAM)
-def _no_ram(folder):
+def _no_ram(folder: Path) -> Case:
     m = Machine()
     m.handover(mark=lambda blocks: [*blocks, (0x4000_0000, 18)])
     return made(folder, m, iomem="40000000-7fffffff : System RAM\n")
 
 
 @provokes(root_codes.OLDER_CONSUMER)
-def _older_consumer(folder):
+def _older_consumer(folder: Path) -> Case:
     m = Machine()
     m.handover()
     return made(folder, m, "--consumer-kho", "v2")
 
 
 @provokes(root_codes.ROOT_ABSENT)
-def _root_absent(folder):
+def _root_absent(folder: Path) -> Case:
     m = Machine()
     m.handover()
     return made(folder, m, "--root-fdt", "0x66660000", "--page-size", 4096)
 
 
 @provokes(blob.ARRAY_OUTSIDE)
-def _array_outside(folder):
+def _array_outside(folder: Path) -> Case:
     """A tracker that lists its blocks would say so first; that of kho-v2 with 16 KiB cannot."""
     m = Machine(page_size=16384)
     h = m.handover(kho=2, capacity=4096)
@@ -137,7 +140,7 @@ def _array_outside(folder):
 
 
 @provokes(tracker.NODE_OUTSIDE)
-def _node_outside(folder):
+def _node_outside(folder: Path) -> Case:
     m = Machine()
     h = m.handover()
     m.poke(h.tracker, "<Q", 0x99_0000_0000)
@@ -145,14 +148,14 @@ def _node_outside(folder):
 
 
 @provokes(tracker.NO_SCRATCH)
-def _no_scratch(folder):
+def _no_scratch(folder: Path) -> Case:
     m = Machine()
     m.handover()
     return made(folder, m, "--kho-scratch", "none")
 
 
 @provokes(tracker.WRONG_TREE)
-def _wrong_tree(folder):
+def _wrong_tree(folder: Path) -> Case:
     """Neither a tree nor the tree of this handover: nothing in it is marked."""
     m = Machine()
     h = m.handover()
@@ -161,7 +164,7 @@ def _wrong_tree(folder):
     return made(folder, m, "--page-size", 4096)
 
 
-def _map_case(code, map_, *options, pfns="0x5000"):
+def _map_case(code: Code, map_: str | bytes | None, *options: object, pfns: str = "0x5000") -> None:
     provokes(code)(lambda folder: listed(folder, map_, *options, pfns=pfns))
 
 
@@ -193,14 +196,14 @@ _map_case(memmap_view.LIST_BEYOND, E820, pfns="0x100000,0x100001")
 
 
 @provokes(memmap_view.WRONG_MAP)
-def _wrong_map(folder):
+def _wrong_map(folder: Path) -> Case:
     m = Machine(at=0x6000_0000)
     m.handover()
     return made(folder, m, iomem="00100000-5fffffff : System RAM\n")
 
 
 @provokes(memmap_view.MAP_DECIDES)
-def _map_decides(folder):
+def _map_decides(folder: Path) -> Case:
     m = Machine(at=0x6000_0000)
     m.handover(mark=lambda own: [*own, (0x9_0000_0000, 0)])
     return made(folder, m, iomem="00100000-7fffffff : System RAM\n")
@@ -271,13 +274,13 @@ _map_case(memmap_gaps.NOT_THE_MAP, E820 + "    fb300000-fb31ffff : e1000e\n")
 
 
 @provokes(memmap_gaps.IN_GAP)
-def _in_gap(folder):
+def _in_gap(folder: Path) -> Case:
     text = E820.replace("0x0000000000100000-", "0x00000000001OOOOO-")
     return listed(folder, text)
 
 
 @provokes(memmap_gaps.GAP_FILLED)
-def _gap_filled(folder):
+def _gap_filled(folder: Path) -> Case:
     text = E820.replace("0x0000000000100000-", "0x00000000001OOOOO-")
     other = folder / "iomem"
     other.write_text("00000000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n")
@@ -285,28 +288,28 @@ def _gap_filled(folder):
 
 
 @provokes(memmap.SAME_TABLE)
-def _same_table(folder):
+def _same_table(folder: Path) -> Case:
     other = folder / "again"
     other.write_text(E820)
     return [*listed(folder, E820), "--memmap", other]
 
 
 @provokes(memmap.NO_MAP_IN_LOG)
-def _no_map_in_log(folder):
+def _no_map_in_log(folder: Path) -> Case:
     log = folder / "dmesg"
     log.write_text("[    0.000000] Linux version 6.1.0 (a@b) (gcc)\n")
     return [*listed(folder, IOMEM), "--memmap", log]
 
 
 @provokes(memmap.FILES_DISAGREE)
-def _files_disagree(folder):
+def _files_disagree(folder: Path) -> Case:
     other = folder / "iomem"
     other.write_text("00100000-7fffffff : Reserved\n80000000-8fffffff : System RAM\n")
     return [*listed(folder, E820), "--memmap", other]
 
 
 @provokes(memmap_view.TYPE_UNKNOWN)
-def _type_unknown(folder):
+def _type_unknown(folder: Path) -> Case:
     for number, (start, end, type_) in enumerate(
         (("0x100000", "0x7fffffff", "System RAM"), ("0x80000000", "0x8fffffff", "My memory"))
     ):
@@ -326,7 +329,7 @@ _DTS = """/dts-v1/;
 """
 
 
-def _dts_case(code, body, *extra):
+def _dts_case(code: Code, body: str, *extra: Callable[[Path], object]) -> None:
     source = _DTS.format(body)
     provokes(code)(
         lambda folder: [
@@ -350,7 +353,7 @@ _dts_case(memmap_view.DTS_SKIPPED, "A_MACRO(x, y);")
 
 
 @provokes(memmap_view.DT_NO_MEMORY)
-def _dt_no_memory(folder):
+def _dt_no_memory(folder: Path) -> Case:
     tree = folder / "tree.dts"
     tree.write_text(
         "/dts-v1/;\n/memreserve/ 0x40000000 0x1000;\n"
@@ -363,7 +366,7 @@ def _dt_no_memory(folder):
 
 
 @provokes(memmap_view.KHO_OFF)
-def _kho_off(folder):
+def _kho_off(folder: Path) -> Case:
     m = Machine(arch="x86_64")
     m.handover()
     return made(folder, m, "--next-cmdline", "kho=off")
@@ -382,7 +385,7 @@ _map_case(pfnlist.EARLY_BOOT, E820, pfns="0x500")
 
 
 @provokes(blob.NOTHING_LEFT)
-def _nothing_left(folder):
+def _nothing_left(folder: Path) -> Case:
     m = Machine()
     m.handover([], revision="fdt-v1")
     return made(folder, m)
@@ -395,7 +398,7 @@ _map_case(policy.SKIPPED, None, "--max-fraction", 0.1)
 
 
 @provokes(policy.BASELINE_STALE)
-def _baseline_stale(folder):
+def _baseline_stale(folder: Path) -> Case:
     accepted = folder / "accepted.toml"
     accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "the DIMM was taken out"\n')
     return listed(folder, E820, "--baseline", accepted)

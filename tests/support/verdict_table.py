@@ -41,7 +41,7 @@ class Row:
     #: PFN → verdict and result, where page flags or log say otherwise.
     flags: dict[int, str] = field(default_factory=dict)
     log: dict[int, tuple[str, str]] = field(default_factory=dict)
-    logged: Counter = field(default_factory=Counter)
+    logged: Counter[str] = field(default_factory=Counter)
 
 
 def logged(name: str) -> dict[int, str]:
@@ -60,9 +60,9 @@ def rows(folder: Path) -> list[Row]:
         memory = folder / f"{name}.elf"
         memory.write_bytes(captures.elf(name))
         having = [m for m in MAPS if (captures.CAPTURES / name / m).exists()]
-        sets = [(m,) for m in having]
+        sets: list[tuple[str, ...]] = [(m,) for m in having]
         told = [s for s in sets if not _judge(name, memory, s).refused]
-        together = tuple(m for (m,) in told)
+        together = tuple(m for each in told for m in each)
         sets += [together] if len(together) > 1 else []
         found += [_judge(name, memory, s) for s in sets or [()]]
     return found

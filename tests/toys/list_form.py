@@ -20,7 +20,7 @@ class Toy:
 
     name = "toy-list"
     about = "a toy"
-    extra = None
+    extra: str | None = None
     carries: frozenset[Carried] = frozenset(("order",))
     options: frozenset[str] = frozenset()
 

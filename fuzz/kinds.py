@@ -38,7 +38,7 @@ MANIFESTS = [
     b'{"case": "\\ud800", "inputs": ["../list", "nowhere"]}\n' * 3,
     b"x\n" * 2000,
     b"x\n" * 100_000,
-    (captures.FIXTURES / "defects" / "sarif-surrogate.jsonl").read_bytes(),
+    (FIXTURES / "defects" / "sarif-surrogate.jsonl").read_bytes(),
 ]
 BASELINES = [
     b'[[accept]]\ncode = "HP603"\nreason = "known"\nfirst = 0x10\n',

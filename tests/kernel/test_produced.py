@@ -11,6 +11,7 @@ import pytest
 
 from hwpkho.abi import fdt
 from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.codes import Problem
 from hwpkho.handover import vmalloc
 from hwpkho.handover.problems import Report
 from hwpkho.inputs.case import read_case
@@ -182,7 +183,7 @@ def test_the_kernels_own_test_handover(
     walked = vmalloc.walk(case.source, area, kernel.page_size, report)
     assert walked.sound, report.problems()
     words = vmalloc.read_array(case.source, walked, area.order, count, kernel.page_size, report)
-    assert words is not None
+    assert not isinstance(words, Problem), words
     kept = sum(kernel.page_size << (word & (kernel.page_size - 1)) for word in words)
     assert kept == 8 << 20
     for word in words:

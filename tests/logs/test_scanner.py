@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Collector(LineReader):
     """Collects the lines that it is shown."""
 
-    needles = (b"=needle", b"/needle", rb"-needle[0-9]", b"=knot")
+    needles: tuple[bytes, ...] = (b"=needle", b"/needle", rb"-needle[0-9]", b"=knot")
 
     def __init__(self, wanted: Sequence[str] = ()) -> None:
         self.seen: list[tuple[int, str]] = []

@@ -41,13 +41,13 @@ class LineReader(ABC):
             line of this reader; ``\\n`` matches a line's end. Searching is fast with those that
             begin with a plain character which is rare in logs, or with one that other needles
             begin with.
-        above: Set by the scanner. While a line is fed it returns the numbers and texts of up to
-            :data:`MAX_ABOVE` lines above it, nearest first, whatever stands in them. What carriage
-            returns divide counts as lines.
+        above: Set by the scanner; without one there is nothing. While a line is fed it returns the
+            numbers and texts of up to :data:`MAX_ABOVE` lines above it, nearest first, whatever
+            stands in them. What carriage returns divide counts as lines.
     """
 
     needles: tuple[bytes, ...]
-    above: Callable[[], Sequence[tuple[int, str]]]
+    above: Callable[[], Sequence[tuple[int, str]]] = staticmethod(tuple)
 
     @abstractmethod
     def feed(self, number: int, line: str) -> bool:

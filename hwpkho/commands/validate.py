@@ -15,9 +15,10 @@ from hwpkho.inputs.case import Case, read_case
 from hwpkho.inputs.role import chosen_among, doubts, which_handover
 from hwpkho.judge import limits, machine, replayed, verdicts, wrong_map
 from hwpkho.judge.accept import Acceptance, apply, with_stale
+from hwpkho.judge.decision import Decision
 from hwpkho.judge.options import ValidateOptions
 from hwpkho.judge.outcome import as_findings, judge_handover
-from hwpkho.judge.result import Finding, Validation, finding
+from hwpkho.judge.result import Basis, Finding, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.judge.case_result import CaseResult
     from hwpkho.judge.next_kernel import NextKernel
-    from hwpkho.judge.result import Outcome
     from hwpkho.memmap.view.regions import Regions
 
 
@@ -66,7 +66,10 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
             if assumed
             else []
         )
-        return _finish(case, options, kernel, None, None, case.pages.pfns, findings, rests)
+        alone = Decision(None)
+        return _finish(
+            case, options, kernel, None, alone, case.pages.pfns, findings, rests, Basis()
+        )
     handover = which_handover(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
     kernel = machine.next_kernel(options, page_size, regions, handover.arch)
@@ -75,11 +78,12 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         kernel = machine.next_kernel(options, page_size, None, handover.arch)
     decision = judge_handover(handover, kernel)
     doubted = wrong_map.decides_alone(handover, kernel, case.source)
-    findings = as_findings(handover.problems, decision.outcome)
-    if decision.finding is not None:
-        findings.append(decision.finding)
-    others = [p for p in doubts(case.handovers) if p not in handover.problems]
-    findings += as_findings(others, decision.outcome)
+    findings = as_findings(handover.problems, decision.outcome, handover)
+    if decision.reason is not None and decision.reason not in findings:
+        findings.append(decision.reason)
+    doubtful = doubts(case.handovers)
+    others = [p for p in doubtful if p not in handover.problems]
+    findings += as_findings(others, decision.outcome, handover)
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if wrong:
@@ -90,7 +94,9 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if handover.page_size is None:
         rests.append(f"page size {kernel.page_size}, taken because the input does not tell")
     pfns = Listing(listed or ())
-    judged = _finish(case, options, kernel, handover, decision.outcome, pfns, findings, rests)
+    basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
+    judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)
+    judged = replace(judged, doubts=tuple(of_problem(p) for p in doubtful))
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
@@ -105,10 +111,11 @@ def _finish(
     options: ValidateOptions,
     kernel: NextKernel,
     handover: Handover | None,
-    outcome: Outcome | None,
+    decision: Decision,
     pfns: Listing,
     findings: list[Finding],
     rests: list[str],
+    basis: Basis,
 ) -> Validation:
     poisoned = handover.hwpoison if handover else None
     unread = poisoned is not None and poisoned.pfns is None
@@ -116,14 +123,16 @@ def _finish(
     runs = verdicts.judge_pfns(listed, kernel, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
     findings += verdicts.findings(runs, registry(), kernel.page_size)
-    if handover is not None and outcome == "replay":
+    if handover is not None and decision.outcome == "replay":
         published = replayed.publishes(handover, runs)
         if published is not None:
-            outcome = published.outcome
+            decision = published
             findings += [published.finding] if published.finding else []
-            if outcome == "crash" and pfns and wrong_map.captured(case.source):
+            if decision.outcome == "crash" and pfns and wrong_map.captured(case.source):
                 why = "all PFNs of the list lie outside its memory"
                 findings.insert(0, wrong_map.decides(why, machine.files(options)))
+                basis = replace(basis, map_decides=True)
+    outcome = decision.outcome
     low = replayed.unsure(runs, kernel, handover) if outcome in ("replay", None) else None
     if low is not None:
         findings.append(replayed.as_finding(low))
@@ -134,11 +143,10 @@ def _finish(
         findings += wrong_map.beyond(runs, kernel)
     elif not options.memmaps:
         findings.append(finding(NO_MEMMAP, "no --memmap: the structure alone was judged"))
-    findings += [
-        Finding(p.code, p.severity, registry()[p.code].certainty, p.message, phys=p.phys)
-        for p in kernel.problems
-    ]
+    findings += [of_problem(p) for p in kernel.problems]
+    basis = replace(basis, kho_off=kernel.kho_off)
     if regions is not None:
+        basis = replace(basis, memmap="used")
         taken = ", taken because nothing tells" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:
@@ -159,6 +167,8 @@ def _finish(
         if frames is None
         else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
         unsure=None if frames is None else low.pfns if low else 0,
+        decided_by=None if outcome in ("replay", None) else decision.reason,
+        basis=basis,
     )
 
 

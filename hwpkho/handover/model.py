@@ -162,6 +162,7 @@ class Handover(NamedTuple):
         unmarked: That the tracker does not mark a page of the handover as it must, as it was
             reported of the first; None where it marks all of them.
         in_scratch: That a page of the handover lies in scratch, in part at least, likewise.
+        no_list: That there is no hwpoison subtree, as it was reported.
         doubts: What leaves open which root FDT the next kernel reads, or says that it cannot, as
             it was reported.
     """
@@ -181,6 +182,7 @@ class Handover(NamedTuple):
     root_problem: Problem | None = None
     unmarked: Problem | None = None
     in_scratch: Problem | None = None
+    no_list: Problem | None = None
     doubts: tuple[Problem, ...] = ()
 
     @property

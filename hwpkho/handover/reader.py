@@ -68,6 +68,7 @@ class HandoverReader:
         size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
         unread: Why the root FDT in memory cannot be read, None where nothing tells.
         root_problem: What was reported of that.
+        no_list: What was reported of a missing hwpoison subtree.
         spent: Whether the kernel that was handed this one runs, and has reused its tracker.
     """
 
@@ -85,6 +86,7 @@ class HandoverReader:
     size: int | None = None
     unread: Literal["damaged", "absent"] | None = None
     root_problem: Problem | None = None
+    no_list: Problem | None = None
     spent: bool = False
     report: Report = field(default_factory=Report)
     doubts: Report = field(default_factory=Report)
@@ -122,7 +124,7 @@ class HandoverReader:
         return Handover(
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
             self.scratch, metadata, hwpoison, report.problems(), walk, self.unread,
-            self.root_problem, unmarked, in_scratch, self.doubts.problems(),
+            self.root_problem, unmarked, in_scratch, self.no_list, self.doubts.problems(),
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:
@@ -275,7 +277,8 @@ class HandoverReader:
         if ref is None:
             if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
                 return None  # there is one, and that its file is of no use was reported
-            self.report.add(image_codes.NO_HANDOVER, "no hwpoison subtree", self.phys)
+            message = "no hwpoison subtree"
+            self.no_list = self.report.add(image_codes.NO_HANDOVER, message, self.phys)
             return None
         if ref.defect:
             told = as_problem(

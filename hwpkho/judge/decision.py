@@ -5,17 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwpkho.judge.result import of_problem
+
 if TYPE_CHECKING:
+    from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
     from hwpkho.judge.result import Finding, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a rule decided: the outcome (None: cannot be told), and why where no problem says it."""
+    """What a rule decided, and by what.
+
+    Attributes:
+        outcome: None: it cannot be told.
+        finding: What the rule found that reading did not report.
+        problem: What reading reported, where that alone decides.
+    """
 
     outcome: Outcome | None
     finding: Finding | None = None
+    problem: Problem | None = None
+
+    @property
+    def reason(self) -> Finding | None:
+        """The finding that decides; None where the list replays, or nothing tells."""
+        return self.finding or (of_problem(self.problem) if self.problem else None)
 
 
 def spent(h: Handover) -> bool:

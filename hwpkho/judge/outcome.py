@@ -14,13 +14,13 @@ from hwpkho.abi import kho as roots
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
-from hwpkho.codes import Problem, registry
+from hwpkho.codes import Problem, problem
 from hwpkho.codes import blob as blob_codes
 from hwpkho.codes import root as root_codes
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.judge import scratch
 from hwpkho.judge.decision import Decision, spent
-from hwpkho.judge.result import Finding, Outcome, finding
+from hwpkho.judge.result import Finding, Outcome, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,9 +50,9 @@ def _off(_: Handover, kernel: NextKernel) -> Decision | None:
 
 def _root(h: Handover, kernel: NextKernel) -> Decision | None:
     if h.root_unread == "damaged":
-        return Decision("refused")  # whatever a copy of it says
+        return Decision("refused", problem=h.root_problem)  # whatever a copy of it says
     if h.root is None or h.root.fdt is None:
-        return Decision("refused" if h.root_unread else None)
+        return Decision("refused", problem=h.root_problem) if h.root_unread else Decision(None)
     if h.root.phys is not None and h.root.size is not None:
         why = scratch.unmapped(kernel, h.root.phys, h.root.size)
         if why:
@@ -60,7 +60,7 @@ def _root(h: Handover, kernel: NextKernel) -> Decision | None:
             found = finding(root_codes.ROOT_ABSENT, message, phys=h.root.phys)
             return Decision("refused", found)
     misplaced = h.root.phys is not None and h.root.phys % ALIGNMENT
-    return Decision("refused") if misplaced else None
+    return Decision("refused", problem=h.root_problem) if misplaced else None
 
 
 def _version(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -81,7 +81,11 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
 
 def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
     fdt = h.root.fdt if h.root else None
-    return Decision("refused") if fdt and fdt.memory_map_defect else None
+    if h.root is None or fdt is None or fdt.memory_map_defect is None:
+        return None
+    return Decision(
+        "refused", problem=problem(root_codes.NO_MAP, fdt.memory_map_defect, h.root.phys)
+    )
 
 
 def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -95,9 +99,11 @@ def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("crash", finding(code, message, phys=outside))
     if walk.damaged:
         defect = walk.damaged[0]
-        known = h.tracker != "gone"  # then decode calls it damaged as well
+        if h.tracker != "gone":  # then decode calls it damaged as well
+            known = problem(tracker_codes.DAMAGED, defect.message, defect.phys)
+            return Decision("crash", problem=known)
         found = finding(tracker_codes.WRONG_TREE, defect.message, phys=defect.phys)
-        return Decision("crash", None if known else found)
+        return Decision("crash", found)
     return _blocks(h, kernel)
 
 
@@ -140,7 +146,9 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
             return None  # a copy of the blob, whose node lies behind the cut of the root's copy
         # libfdt, looking for the node, meets the damage before the end of the tree.
         whole = h.root is not None and h.root.phys is not None
-        return Decision("dropped" if whole and fdt and fdt.tree.error else "absent")
+        if whole and fdt and fdt.tree.error:
+            return Decision("dropped", problem=h.root_problem)
+        return Decision("absent", problem=h.no_list)
     if ref.defect:
         message = f"hwpoison: {ref.defect}"
         at = h.root.phys if h.root else None
@@ -150,10 +158,11 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
             # Too short for the struct revision, which looks at the size first.
             message = f"the hwpoison blob has {ref.size} bytes"
             return Decision("dropped", finding(blob_codes.BLOB_SHORT, message, phys=ref.phys))
+        if h.hwpoison is not None and h.hwpoison.state == "nowhere":
+            return Decision("crash", problem=h.hwpoison.problem)
         message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
-        known = h.hwpoison is not None and h.hwpoison.state == "nowhere"
         found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
-        return Decision("crash", None if known else found)
+        return Decision("crash", found)
     return _unread_blob(h, kernel)
 
 
@@ -163,7 +172,7 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
     if w is None or w.phys is None or w.state not in ("absent", "nowhere"):
         return None
     if kernel.frames is None and w.state == "nowhere":
-        return Decision("crash")
+        return Decision("crash", problem=w.problem)
     if h.walk is None or h.walk.absent or kernel.frames is None:
         return Decision(None)
     if h.walk.preserved.block_around(w.phys):
@@ -176,7 +185,9 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
 def _blob(h: Handover, _: NextKernel) -> Decision | None:
     if h.hwpoison is None or h.hwpoison.blob is not None:
         return None
-    return Decision("dropped" if h.hwpoison.state == "malformed" else None)
+    if h.hwpoison.state != "malformed":
+        return Decision(None)
+    return Decision("dropped", problem=h.hwpoison.problem)
 
 
 def _reach(h: Handover, _: NextKernel) -> Decision | None:
@@ -198,11 +209,12 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
     if chain.end == "absent" and chain.at is not None:
         marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
         # A page that is not preserved holds whatever chance put there.
-        return Decision(None if marked else "dropped")
+        return Decision(None) if marked else Decision("dropped", problem=w.problem)
     if not chain.restorable:
-        return Decision("dropped")
+        return Decision("dropped", problem=w.problem)
     if v.effective_order >= SHIFT_BITS:
-        return Decision("crash")  # the pages add up, and are mapped as blocks beyond all memory
+        # The pages add up, and are mapped as blocks beyond all memory.
+        return Decision("crash", problem=w.problem)
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
         return Decision("dropped", finding(blob_codes.TOTAL_PAGES, message, phys=v.first))
@@ -212,11 +224,13 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
 def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
     if spent(h):
         return None
-    if scratch.overwritten(h, kernel):
-        return Decision("dropped")
+    overwritten = scratch.overwritten(h, kernel)
+    if overwritten:
+        return Decision("dropped", problem=overwritten)
     if h.unmarked:
         # A tracker that the image holds in part may mark it all the same.
-        return Decision(None if h.walk is not None and h.walk.absent else "dropped")
+        open_ = h.walk is not None and h.walk.absent
+        return Decision(None) if open_ else Decision("dropped", problem=h.unmarked)
     if h.tracker == "gone":
         message = "the tracker marks nothing of this handover: what stands there then is chance"
         return Decision("dropped", finding(tracker_codes.UNMARKED, message))
@@ -228,8 +242,10 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _count(h: Handover, kernel: NextKernel) -> Decision | None:
-    beyond = h.hwpoison is not None and h.hwpoison.beyond(kernel.page_size)
-    return Decision("crash") if beyond else None
+    w = h.hwpoison
+    if w is None or not w.beyond(kernel.page_size):
+        return None
+    return Decision("crash", problem=w.problem)
 
 
 def _tracker_seen(h: Handover, _: NextKernel) -> Decision | None:
@@ -255,18 +271,19 @@ RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
 )
 
 
-def as_findings(problems: Iterable[Problem], outcome: Outcome | None) -> list[Finding]:
+def as_findings(
+    problems: Iterable[Problem], outcome: Outcome | None, handover: Handover
+) -> list[Finding]:
     """Return decode's problems as findings.
 
     In a handover that replays, a defect that would be an error by itself (of a foreign subtree,
-    say) did not keep the list from being replayed: a warning.
+    say) did not keep the list from being replayed: a warning. That the image lacks the list itself
+    stays an error.
     """
-    known = registry()
-    unread = (blob_codes.ARRAY_ABSENT.id,)
-    found = []
-    for p in problems:
-        code = known[p.code]
-        mild = outcome in ("replay", "absent") and p.severity == "error" and p.code not in unread
-        severity = "warning" if mild else p.severity
-        found.append(Finding(p.code, severity, code.certainty, p.message, phys=p.phys))
-    return found
+    w = handover.hwpoison
+    unread = w.problem if w is not None and w.state == "array-absent" else None
+    mild = outcome in ("replay", "absent")
+    return [
+        of_problem(p, "warning" if mild and p.severity == "error" and p != unread else None)
+        for p in problems
+    ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from hwpkho.codes import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.codes import Certainty, Code, Severity
+    from hwpkho.codes import Certainty, Code, Problem, Severity
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
@@ -76,6 +78,14 @@ def finding(
     """Return a :class:`Finding` of ``code``; ``pfns`` are the first and last concerned."""
     first, last = pfns or (None, None)
     return Finding(code.id, severity or code.severity, code.certainty, message, first, last, phys)
+
+
+def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
+    """Return what reading reported as a finding, with its own severity unless one is given."""
+    certainty = registry()[problem.code].certainty
+    return Finding(
+        problem.code, severity or problem.severity, certainty, problem.message, phys=problem.phys
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +186,23 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a judgement rests on, for those who put it into words.
+
+    Attributes:
+        handover: Whether a handover was judged, no list alone.
+        memmap: ``used``; ``set-aside``: the map is not of this machine; ``none``: there was none.
+        map_decides: Whether the map alone makes a handover fatal that reads soundly.
+        kho_off: Whether the next kernel is told to take no handover.
+    """
+
+    handover: bool = False
+    memmap: Literal["used", "set-aside", "none"] = "none"
+    map_decides: bool = False
+    kho_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """The judgement on one case.
 
@@ -192,6 +219,10 @@ class Validation:
         which_handover: Which of several handovers this is about, None where there was no choice.
         unsure: Of the PFNs that replay, how many lie where early boot may keep them in use; None
             without a map.
+        decided_by: The finding that decided the outcome; None where the list replays, there is no
+            handover, or nothing tells.
+        doubts: What leaves open which handover counts, of all that were found.
+        basis: What beside the inputs decided.
     """
 
     name: str
@@ -205,6 +236,9 @@ class Validation:
     frames: Sequence[tuple[int, int, str, str]] | None = None
     which_handover: str | None = None
     unsure: int | None = None
+    decided_by: Finding | None = None
+    doubts: tuple[Finding, ...] = ()
+    basis: Basis = field(default_factory=Basis)
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have this severity."""

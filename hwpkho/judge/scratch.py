@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END, align_down, align_up, union_of
 from hwpkho.codes import tracker as tracker_codes
+from hwpkho.handover.membership import Page
+from hwpkho.handover.scratch import overlap, too_short
 from hwpkho.judge.decision import Decision
 from hwpkho.judge.result import finding
 
 if TYPE_CHECKING:
+    from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
     from hwpkho.judge.next_kernel import NextKernel
 
@@ -54,8 +57,9 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
             message = f"the scratch array: {why}"
             found = finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array)
             return Decision("refused", found)
-    if scratch.length is not None and scratch.length < 16:
-        return Decision("crash")
+    short = too_short(scratch)
+    if short:
+        return Decision("crash", problem=short)
     if scratch.array is not None and kernel.outside(scratch.array):
         message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
         code = tracker_codes.SCRATCH_OUTSIDE
@@ -101,21 +105,25 @@ def _extends(h: Handover, kernel: NextKernel) -> bool:
     return any(True for _ in h.walk.preserved.without_blocks(without, 1 << _GIB_BITS))
 
 
-def overwritten(h: Handover, kernel: NextKernel) -> bool:
-    """Whether a page of the handover lies where early boot allocates: at the end of scratch."""
-    if not h.in_scratch:
-        return False
-    if kernel.frames is None:
-        return True
+def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
+    """Return that a page of the handover lies at the end of scratch, where early boot allocates."""
+    if h.in_scratch is None or kernel.frames is None:
+        return h.in_scratch
     w, root = h.hwpoison, h.root
     taken = _EARLIEST if _extends(h, kernel) else kernel.page_structs() + _EARLY_BOOT
-    own = [root.phys if root else None, w.phys if w else None]
-    pages = chain(own, (w and w.chunks) or (), (w and w.pages) or ())
     areas = (h.scratch and h.scratch.areas) or ()
     starts, ends = union_of((max(s, s + n - taken), min(n, taken)) for s, n in areas)
-    for phys in pages:
-        if phys is not None:
-            i = bisect_right(starts, phys) - 1
-            if i >= 0 and phys < ends[i]:
-                return True
-    return False
+    places = chain(
+        (("root FDT", root.phys),) if root else (),
+        (("hwpoison blob", w.phys),) if w else (),
+        (("chunk", phys) for phys in (w and w.chunks) or ()),
+        (("array page", phys) for phys in (w and w.pages) or ()),
+    )
+    for what, phys in places:
+        if phys is None:
+            continue
+        i = bisect_right(starts, phys) - 1
+        if i >= 0 and phys < ends[i]:
+            at = align_down(phys, kernel.page_size) if what == "array page" else phys
+            return overlap(Page(what, at), *union_of(areas))
+    return None

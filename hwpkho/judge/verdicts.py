@@ -197,7 +197,7 @@ def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Fin
         first, last = extent.first, extent.last
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
         message = f"{extent.pfns} {are} {says}: {span}"
-        phys = first * page_size if ruling.code == IN_GAP.id else None
+        phys = first * page_size if ruling.verdict is None else None
         yield finding(by_id[ruling.code], message, pfns=(first, last), phys=phys)
 
 

@@ -62,6 +62,7 @@ class Cmdline:
     crashkernel: list[str] = field(default_factory=list)
     kho: bool | None = None
     problems: list[Problem] = field(default_factory=list)
+    _off: Problem | None = None
 
     def changes_map(self) -> bool:
         """Tell whether it adds, removes or retypes memory."""
@@ -75,6 +76,15 @@ class Cmdline:
     def note(self, message: str) -> None:
         """Add something worth knowing."""
         self.problems.append(problem(CMDLINE_NOTE, message))
+
+    def switch_kho(self, on: bool, message: str) -> None:
+        """Note what the last kho= says; the ones before it count for nothing."""
+        self.kho = on
+        if self._off is not None:
+            self.problems.remove(self._off)
+        self._off = None if on else problem(KHO_OFF, message)
+        if self._off is not None:
+            self.problems.append(self._off)
 
     def warn(self, message: str) -> None:
         """Add something that is hardly meant."""
@@ -186,16 +196,10 @@ def _crashkernel(line: Cmdline, value: str) -> None:
 
 def _kho(line: Cmdline, value: str) -> None:
     first = value[:1]
-    if first in _TRUE or value[:2].lower() == "on":
-        line.kho = True
-    elif first in _FALSE or value[:2].lower() == "of":
-        line.kho = False
-    else:
+    on = first in _TRUE or value[:2].lower() == "on"
+    if not on and first not in _FALSE and value[:2].lower() != "of":
         raise UsageError(f"kho=: {printable(value) or 'nothing'} is neither on nor off")
-    line.problems = [p for p in line.problems if p.code != KHO_OFF.id]
-    if not line.kho:
-        message = f"kho={printable(value)}: the next kernel ignores the handover"
-        line.problems.append(problem(KHO_OFF, message))
+    line.switch_kho(on, f"kho={printable(value)}: the next kernel ignores the handover")
 
 
 def _kho_scratch(line: Cmdline, value: str) -> None:

@@ -47,6 +47,7 @@ class RawMap:
         gaps: The memory that they described; the reader works that out.
         line: Number of the log line where the table starts (from 1), None in a file of its own.
         form: The ``name`` of the form that read it; the reader fills it in.
+        zeroed: Whether it was printed for somebody who may not see addresses: all are 0.
     """
 
     name: str
@@ -58,3 +59,4 @@ class RawMap:
     gaps: list[Gap] = field(default_factory=list)
     line: int | None = None
     form: str = ""
+    zeroed: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import DAMAGED, IOMEM_ZEROS, NO_MAP_IN_LOG, SAME_BOOTS
+from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs import losses, scanner
 from hwpkho.logs.boot_marks import BootMarks
@@ -213,8 +213,8 @@ def _of_log(source: Input) -> Reading:
             table.form = form.name
             tables.append(table)
 
-    found = boots.split((t for t in tables if not _is_zeros(t)), marks.marks)
-    zeros = [p for t in tables if _is_zeros(t) for p in t.problems]
+    found = boots.split((t for t in tables if not t.zeroed), marks.marks)
+    zeros = [p for t in tables if t.zeroed for p in t.problems]
     if not found:
         if zeros:
             raise InputError(zeros[0].message)
@@ -232,10 +232,6 @@ def _of_log(source: Input) -> Reading:
         for number in log.cut
     ]
     return Reading(source.shown, found, zeros + cut)
-
-
-def _is_zeros(table: RawMap) -> bool:
-    return not table.entries and any(p.code == IOMEM_ZEROS.id for p in table.problems)
 
 
 def _keep_only(readings: list[Reading], map_name: str) -> None:

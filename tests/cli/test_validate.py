@@ -12,7 +12,7 @@ from hwpkho.codes import registry
 from hwpkho.errors import InputError
 from hwpkho.judge import baseline
 from hwpkho.judge.accept import acceptance
-from hwpkho.judge.result import Finding, Ruling, Runs, Validation
+from hwpkho.judge.result import Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.validate.base import Context
@@ -109,13 +109,17 @@ def test_report_without_a_map(replay):
     assert document["summary"]["by_verdict"] == {}
 
 
-def _judged(runs=(), findings=(), outcome="replay", page_size=4096):
+def _judged(runs=(), findings=(), outcome="replay", page_size=4096, *, handover=True):
     made = Runs(pfn_set([p for a, b, _ in runs for p in range(a, b + 1)]))
     rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
     for first, last, number in runs:
         made.add(first, last, rulings[number])
     pfns = sum(b - a + 1 for a, b, _ in runs)
-    return Validation("case", page_size, "arm64", outcome, pfns, made, tuple(findings))
+    return Validation(
+        "case", page_size, "arm64", outcome, pfns, made, tuple(findings),
+        decided_by=findings[0] if findings and outcome not in ("replay", None) else None,
+        basis=Basis(handover=handover),
+    )  # fmt: skip
 
 
 def _report(v):
@@ -156,8 +160,8 @@ def test_report_in_colour_says_the_same():
          "there is no list for the next kernel"),
         (_judged([(1, 2, 0)], [Finding("HP212", "warning", "source", "")], "absent"),
          "the next kernel will not look at the list: all 2 pages will be forgotten"),
-        (_judged(outcome=None), "the list is empty"),
-        (_judged(outcome=None, findings=[Finding("HP320", "warning", "source", "")]),
+        (_judged(outcome=None, handover=False), "the list is empty"),
+        (_judged(outcome=None),
          "what the next kernel will do cannot be told from this input"),
         (_judged(outcome="replay"),
          "the list is empty: nothing to take out of use, and the consumer trips"),

@@ -44,7 +44,10 @@ def test_outcome(name, judged):
     assert got["ok"] == (got["code"] == 0)
     if want["outcome"] in ("crash", "dropped", "refused"):
         assert got["code"] == 1
-        assert any(f["severity"] == "error" and f["code"] < "HP5" for f in got["findings"])
+        assert got["decided_by"] in got["findings"]
+        assert got["decided_by"]["severity"] == "error"
+    else:
+        assert got["decided_by"] is None
 
 
 @pytest.mark.parametrize("name", [n for n in replays.NAMES if "pfns" in replays.outcome(n)])

@@ -16,7 +16,7 @@ from hwpkho.errors import InputError
 from hwpkho.judge import baseline
 from hwpkho.judge.accept import Acceptance, apply
 from hwpkho.judge.case_result import CaseResult
-from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Validation
+from hwpkho.judge.result import VERDICTS, Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
@@ -120,7 +120,13 @@ def validations(draw):
         tuple(draw(st.lists(FINDINGS, max_size=5))),
         tuple(draw(st.lists(TEXT, max_size=2))),
         ((0, 9999, "ram", "System RAM"), (20000, 20005, "firmware", "x")) if judged else None,
-    )
+        decided_by=draw(st.none() | FINDINGS),
+        doubts=tuple(draw(st.lists(FINDINGS, max_size=2))),
+        basis=Basis(
+            draw(st.booleans()), draw(st.sampled_from(["used", "set-aside", "none"])),
+            draw(st.booleans()), draw(st.booleans()),
+        ),
+    )  # fmt: skip
 
 
 RESULTS = st.builds(

@@ -213,7 +213,7 @@ class Iomem(LineForm):
             if table.entries and not any(e.end for e in table.entries):
                 message = f"line {table.line}: every address of /proc/iomem is 0: read it as root"
                 table.entries = []
-                table.problems = [problem(IOMEM_ZEROS, message)]
+                table.problems, table.zeroed = [problem(IOMEM_ZEROS, message)], True
             table.arch = _arch(table.entries)
             _check(table)
         return found

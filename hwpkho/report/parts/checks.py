@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.codes import memmap_view, pfnlist, policy, registry
+from hwpkho.codes import pfnlist, policy, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +36,10 @@ _NEED_MAP = frozenset(
         policy.MAX_FRACTION,
     )
 )
-#: Findings after which there is no map to check by, and why.
+#: Why there is no map to check by.
 _NO_MAP = {
-    pfnlist.NO_MEMMAP.id: "no memory map was given",
-    memmap_view.WRONG_MAP.id: "the memory map is not this machine's",
+    "none": "no memory map was given",
+    "set-aside": "the memory map is not this machine's",
 }
 #: Findings told in full for one check; more are counted.
 MAX_MESSAGES = 16
@@ -77,7 +77,7 @@ def checks(result: CaseResult) -> Iterator[Check]:
     for s in result.suppressed:
         how = {"select": "not selected", "ignore": "ignored"}.get(s.by) or f"accepted: {s.reason}"
         accepted.setdefault(s.finding.code, how)
-    no_map = next((why for id_, why in _NO_MAP.items() if id_ in found or id_ in accepted), None)
+    no_map = _NO_MAP.get(v.basis.memmap)
     for code in registry().values():
         here = found.get(code.id, [])
         status: Status = "pass"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import blob, memmap_gaps, memmap_view, pfnlist, root
+from hwpkho.codes import blob, memmap_gaps, pfnlist, root, tracker
 
 if TYPE_CHECKING:
-    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.judge.result import Validation
 
 #: Verdicts after which the bad cells stay in use, in the order in which they are told.
 _STAY = ("in-use", "handover", "firmware")
@@ -24,27 +24,19 @@ def headline(v: Validation) -> tuple[str, str]:
         None: _unknown,
     }[v.outcome]
     style, sentence = teller(v)
-    if any(f.code == memmap_view.WRONG_MAP.id for f in v.findings):
+    if v.basis.memmap == "set-aside":
         doubt = "this cannot be the machine's memory map"
         return "error", doubt if v.outcome is None else f"{doubt}, and {sentence}"
-    if any(f.code == memmap_view.MAP_DECIDES.id for f in v.findings):
+    if v.basis.map_decides:
         return "error", f"if the memory map is this machine's, {sentence}"
-    if v.outcome is None and v.pfns and any(f.code == memmap_view.KHO_OFF.id for f in v.findings):
+    if v.outcome is None and v.pfns and v.basis.kho_off:
         return "warning", f"{sentence}, but with kho=off the next kernel takes no list"
     if not v.outcome or v.outcome in ("replay", "absent"):
         for code, words in _DOUBTS:
-            if any(f.code == code for f in v.findings):
+            if any(f.code == code for f in v.doubts):
                 style = "warning" if style in ("good", "note") else style
                 sentence = f"{sentence}; {words}"
     return style, sentence
-
-
-def reasons(v: Validation) -> list[Finding]:
-    """Return the findings that decided the outcome of the handover: errors of its structure."""
-    if v.outcome in ("replay", None):
-        return []
-    found = [f for f in v.findings if f.code < "HP5" and f.severity == "error"]
-    return found or [f for f in v.findings if f.code in _ABSENT]
 
 
 #: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
@@ -53,14 +45,15 @@ _DOUBTS = (
     (root.NOT_PUBLISHED.id, "but the running kernel gives no list on"),
     (root.OUTGOING_MISSING.id, "but the running kernel's own handover was not found"),
 )
-_ABSENT = (root.OLDER_CONSUMER.id, "HP105")
+#: Findings after which what stands there by then decides: mostly nothing that the kernel takes.
+_CHANCE = (tracker.UNMARKED.id, tracker.SCRATCH_OVERLAP.id)
 
 
 def _crash(v: Validation) -> tuple[str, str]:
-    why = reasons(v)
-    if any(f.code == blob.COUNT_BEYOND.id for f in why):
+    why = v.decided_by
+    if why and why.code == blob.COUNT_BEYOND.id:
         return "error", "the next kernel will panic on every boot"
-    if why and all(f.certainty == "source" for f in why):
+    if why and why.certainty == "source":
         return "error", "the next kernel will panic at boot (read from its source, not measured)"
     return "error", "the next kernel will panic at boot"
 
@@ -70,13 +63,13 @@ def _refused(v: Validation) -> tuple[str, str]:
 
 
 def _dropped(v: Validation) -> tuple[str, str]:
-    likely = any(f.code in ("HP403", "HP412") for f in reasons(v))
+    likely = v.decided_by is not None and v.decided_by.code in _CHANCE
     how = "will most likely drop" if likely else "will drop"
     return "error", f"the next kernel {how} the list, often silently: {_forgotten(v)}"
 
 
 def _absent(v: Validation) -> tuple[str, str]:
-    if any(f.code == root.OLDER_CONSUMER.id for f in v.findings):
+    if v.decided_by is not None and v.decided_by.code == root.OLDER_CONSUMER.id:
         return "warning", f"the next kernel will not look at the list: {_forgotten(v)}"
     return "note", "there is no list for the next kernel"
 
@@ -96,7 +89,7 @@ def _unknown(v: Validation) -> tuple[str, str]:
         return "note", f"{_pages(v.pfns)} in the list; no memory map says what they are"
     if v.pfns:
         return _verdicts(v, "would")
-    if not any(f.code < "HP5" for f in v.findings):
+    if not v.basis.handover:
         return "note", "the list is empty"
     return "warning", "what the next kernel will do cannot be told from this input"
 

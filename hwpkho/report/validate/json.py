@@ -28,6 +28,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
         "arch": v.arch,
         "outcome": v.outcome,
         "headline": headline(v)[1],
+        "decided_by": v.decided_by.to_json() if v.decided_by else None,
         "summary": {
             "pfns": v.pfns,
             "by_verdict": v.runs.counts(),

@@ -11,7 +11,7 @@ from hwpkho.codes import registry
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts import picture
-from hwpkho.report.parts.headline import headline, reasons
+from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
@@ -128,10 +128,9 @@ def _row(label: str, text: str) -> str:
 def _facts(v: Validation) -> Iterator[str]:
     if v.outcome:
         yield _row("outcome", _OUTCOMES[v.outcome])
-    label = "because"
-    for f in reasons(v)[:MAX_FINDINGS]:
-        yield _row(label, f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
-        label = ""
+    if v.decided_by:
+        f = v.decided_by
+        yield _row("because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
     size = human_bytes(v.page_size) if v.page_size else "unknown"
     yield _row("machine", f"{v.arch or 'architecture not told'}, {size} pages")
     label = "rests on"

@@ -1,0 +1,82 @@
+"""A decision carries the finding that decides: no report has to guess which of several it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwpkho.abi.scratch import build_scratch
+from tests.support import provoking, provoking_decode
+from tests.support.handovers import Machine
+
+FATAL = ("crash", "dropped", "refused")
+
+
+def _arguments(code, folder):
+    """Return what validate is called with for a case of either kind."""
+    if code in provoking.CASES:
+        return provoking.CASES[code](folder)
+    specs, told = provoking_decode.CASES[code](folder)
+    scratch = told.kho_scratch
+    options = {
+        "--root-fdt": told.root_fdt,
+        "--page-size": told.page_size,
+        "--arch": told.arch,
+        "--kho-scratch": scratch if scratch in (None, "none") else f"{scratch[0]}:{scratch[1]}",
+    }
+    return [*specs, *(x for k, v in options.items() if v is not None for x in (k, v))]
+
+
+@pytest.mark.parametrize("code", sorted({*provoking.CASES, *provoking_decode.CASES}))
+def test_every_fatal_outcome_says_what_decided(code, tmp_path, cli):
+    got = cli("validate", "--json", *_arguments(code, tmp_path))
+    if got.code == 3:
+        return  # of an input that cannot be judged nothing is said
+    document = got.json
+    decided = document["decided_by"]
+    if document["outcome"] in FATAL:
+        assert decided in document["findings"]
+        assert decided["severity"] == "error"
+    elif document["outcome"] != "absent":
+        assert decided is None
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Return a handover of which the count is beyond the array, and much else is odd."""
+    m = Machine(arch="arm64")
+    made = m.handover([0x10], subtrees=[(f"foreign{i}", b"x") for i in range(20)])
+    m.poke(made.blob + 8, "<Q", 1 << 40)
+    return str(m.save(tmp_path))
+
+
+def test_the_report_names_it_alone(odd, cli):
+    got = cli("validate", odd)
+    (because,) = [line for line in got.out.splitlines() if "because" in line]
+    assert "HP301" in because
+    assert "the next kernel will panic on every boot" in got.out.splitlines()[0]
+
+
+def test_it_is_said_also_where_it_does_not_count(odd, cli):
+    """What the user ignores decides all the same."""
+    got = cli("validate", odd, "--ignore", "HP301", "--json").json
+    assert "HP301" not in {f["code"] for f in got["findings"]}
+    assert got["decided_by"]["code"] == "HP301"
+    assert got["headline"] == "the next kernel will panic on every boot"
+
+
+def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli):
+    """Of a code 16 problems are listed; the page that early boot overwrites may come later."""
+    m = Machine(arch="arm64", gap=15)
+    made = m.handover(range(0x80000, 0x80000 + 60 * 512))
+    page, end = made.pages[30], made.pages[45] + 4096
+    areas = m.put(build_scratch([(made.root, end - made.root)]))
+    assert end - page < 1 << 20 < end - made.pages[20]
+    (tmp_path / "iomem").write_text("40000000-ffffffff : System RAM\n")
+    core = m.save(tmp_path)
+    scratch = ("--kho-scratch", f"{areas}:16")
+    listed = cli("decode", "--json", core, *scratch).json["handovers"][0]["problems"]
+    assert page not in {p["phys"] for p in listed if p["code"] == "HP412"}
+    got = cli("validate", "--json", core, *scratch, "--memmap", tmp_path / "iomem").json
+    assert got["outcome"] == "dropped"
+    assert made.pages[28] < got["decided_by"]["phys"] <= page
+    assert got["decided_by"] in got["findings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from importlib import import_module
 from pathlib import Path
@@ -55,6 +56,13 @@ def test_choices_and_man_pages_have_every_version(command: str, option: str) -> 
     text = (MAN / f"hwpkho-{command}.1").read_text()
     shown = f"Fl -{option} Cm {' | '.join(VERSIONS.names())}\n"
     assert shown in text or f"Fl -{option} Cm" not in text
+
+
+def test_the_man_page_names_the_kernels_of_each_version() -> None:
+    text = (MAN / "hwpkho-encode.1").read_text().replace("\n", " ")
+    for version in VERSIONS:
+        first = re.findall(r"\d+\.\d+", version.kernels)[0]
+        assert re.search(rf"\b{version.name}\b[^v]*\b{re.escape(first)}\b", text), version
 
 
 @pytest.mark.usefixtures("toy_version")

@@ -22,8 +22,9 @@ MAN = Path(__file__).parents[2] / "man"
 IOMEM = """\
 00000000-3fffffff : System RAM
 40000000-4fffffff : Reserved
+80000000-8fffffff : System RAM
 """
-PFNS = [0x10, 0x3000, 0x20001]
+PFNS = [0x10, 0x3000, 0x20001, 0x40000]
 
 
 @pytest.fixture
@@ -113,7 +114,12 @@ def test_a_toy_architecture(cli, tmp_path: Path) -> None:
     judged = cli("validate", "--json", out, "--memmap", tmp_path / "iomem")
     assert judged.code == 0, judged.out
     assert (judged.json["arch"], judged.json["outcome"]) == ("toy", "replay")
-    assert [r["verdict"] for r in judged.json["runs"]] == ["in-use", "replays", "firmware"]
+    assert [r["verdict"] for r in judged.json["runs"]] == [
+        "in-use",
+        "replays",
+        "firmware",
+        "firmware",
+    ]
     assert judged.json["runs"][0]["region"] == "toy's own"
 
 

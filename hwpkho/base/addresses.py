@@ -44,19 +44,6 @@ def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def union_of(areas: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Return the starts and the ends (exclusive) of the union of ``(start, size)``, ascending."""
-    starts: list[int] = []
-    ends: list[int] = []
-    for start, size in sorted(areas):
-        if ends and start <= ends[-1]:
-            ends[-1] = max(ends[-1], start + size)
-        else:
-            starts.append(start)
-            ends.append(start + size)
-    return starts, ends
-
-
 def human_bytes(size: int) -> str:
     """Return a size in bytes as the kernel would say it, e.g. ``16 MiB`` or ``353 B``."""
     for unit, shift in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):

@@ -1,140 +1,113 @@
-"""Ranges painted over one another: overlaps resolved, layers put together, in O(n log n).
+"""The algebra of ranges ``(start, end)``, ``end`` exclusive: of bytes, frames or whatever else.
 
-All ends here are exclusive, in bytes; the public views of :mod:`hwpkho.memmap.view.regions` are
-not.
+Who has inclusive ends converts them at the edge. Large sets of PFNs are :mod:`hwpkho.base.pfnset`:
+the same in arrays of 64-bit words, which cannot hold an exclusive end of 2^64.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: What a range is to the next kernel, see :class:`hwpkho.memmap.view.regions.Region`.
-Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
-
-
-class Span(NamedTuple):
-    """A range of physical memory, ``end`` exclusive, and what it is."""
-
-    start: int
-    end: int
-    kind: Kind
-    label: str
-    source: str
+Range = tuple[int, int]
 
 
-class Layer(NamedTuple):
-    """A span and its priority: where spans overlap the highest one is seen."""
+def joined(ascending: Iterable[Range]) -> Iterator[Range]:
+    """Yield the union of ranges that come in the order of their starts: ascending and disjoint.
 
-    span: Span
-    priority: int
-
-
-def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]]]:
-    """Return ascending disjoint spans, and the overlaps of unlike kinds, as ``(seen, hidden)``.
-
-    Of equal priorities the one given last is seen. At most 16 overlaps are told.
+    Those that touch become one; empty ones are left out.
     """
-    order = [layer for layer in layers if layer.span.start < layer.span.end]
-    if all(a.span.end <= b.span.start for a, b in pairwise(order)):  # as nearly all maps are
-        disjoint: list[Span] = []
-        for layer in order:
-            append(disjoint, layer.span)
-        return disjoint, []
-    starts = sorted(range(len(order)), key=lambda i: order[i].span.start)
-    edges = sorted({edge for o in order for edge in (o.span.start, o.span.end)})
+    start = end = -1
+    for first, past in ascending:
+        if first >= past:
+            continue
+        if first > end:
+            if end > start:
+                yield start, end
+            start, end = first, past
+        elif past > end:
+            end = past
+    if end > start:
+        yield start, end
+
+
+def union(ranges: Iterable[Range]) -> list[Range]:
+    """Return the union of ranges in any order, ascending and disjoint; see :func:`joined`."""
+    return list(joined(sorted(ranges)))
+
+
+def intersection(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]:
+    """Yield what two unions share; both ascend and are disjoint in themselves, as the result is."""
+    ours, theirs = iter(left), iter(right)
+    one, two = next(ours, None), next(theirs, None)
+    while one and two:
+        start, end = max(one[0], two[0]), min(one[1], two[1])
+        if start < end:
+            yield start, end
+        if one[1] <= two[1]:
+            one = next(ours, None)
+        else:
+            two = next(theirs, None)
+
+
+def difference(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]:
+    """Yield what is in ``left`` and not in ``right``; both ascend and are disjoint in themselves.
+
+    A range of ``left`` that touches the next one stays apart from it.
+    """
+    holes = iter(right)
+    hole = next(holes, None)
+    for at, end in left:
+        while hole is not None:
+            low, past = hole
+            if low >= end:
+                break
+            if low > at:
+                yield at, low
+            if past > at:
+                at = past
+            if at >= end:
+                break
+            hole = next(holes, None)
+        if at < end:
+            yield at, end
+
+
+def holding(ranges: Sequence[Range], at: int) -> Range | None:
+    """Return which of ascending, disjoint ranges holds ``at``, None where none does."""
+    i = bisect_right(ranges, at, key=itemgetter(0)) - 1
+    return ranges[i] if i >= 0 and at < ranges[i][1] else None
+
+
+def paint(
+    layers: Sequence[tuple[int, int, int]], met: Callable[[int, int], None] | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Yield what is seen of layers ``(start, end, priority)`` painted over one another.
+
+    Of the layers at a place the one of the highest priority is seen, of equal ones the one given
+    last. Yields ``(start, end, number of the layer)``, ascending and disjoint, for every stretch
+    between two edges. ``met(seen, number)`` is called for a layer that begins where another one is
+    seen.
+    """
+    order = [i for i, layer in enumerate(layers) if layer[0] < layer[1]]
+    order.sort(key=lambda i: layers[i][0])
+    edges = sorted({edge for i in order for edge in layers[i][:2]})
     heap: list[tuple[int, int]] = []
-    out: list[Span] = []
-    overlaps: dict[tuple[int, int], tuple[Span, Span]] = {}
     following = 0
     for at, until in pairwise(edges):
-        while following < len(starts) and order[starts[following]].span.start <= at:
-            i = starts[following]
-            if heap and order[-heap[0][1]].span.end > at:
-                _note_overlap(order, -heap[0][1], i, overlaps)
-            heapq.heappush(heap, (-order[i].priority, -i))
+        while following < len(order) and layers[order[following]][0] <= at:
+            i = order[following]
+            if met and heap and layers[-heap[0][1]][1] > at:
+                met(-heap[0][1], i)
+            heapq.heappush(heap, (-layers[i][2], -i))
             following += 1
-        while heap and order[-heap[0][1]].span.end <= at:
+        while heap and layers[-heap[0][1]][1] <= at:
             heapq.heappop(heap)
         if heap:
-            append(out, Span(at, until, *order[-heap[0][1]].span[2:]))
-    return out, list(overlaps.values())
-
-
-def _note_overlap(
-    order: Sequence[Layer], top: int, new: int, overlaps: dict[tuple[int, int], tuple[Span, Span]]
-) -> None:
-    seen, hidden = order[top], order[new]
-    if len(overlaps) >= 16 or seen.span.kind == hidden.span.kind:
-        return
-    if hidden.priority > seen.priority or (hidden.priority == seen.priority and new > top):
-        seen, hidden = hidden, seen
-    overlaps[(top, new)] = (seen.span, hidden.span)
-
-
-def append(out: list[Span], span: Span) -> None:
-    """Append a span to ascending disjoint ones, joined with the last where they are alike."""
-    if out and out[-1].end == span.start and out[-1][2:] == span[2:]:
-        out[-1] = Span(out[-1].start, span.end, *span[2:])
-    else:
-        out.append(span)
-
-
-#: Stands behind the last span of a layer.
-_NO_MORE = Span(1 << 80, 1 << 80, "unknown", "", "")
-
-
-def combine(
-    below: Sequence[Span],
-    above: Sequence[Span],
-    choose: Callable[[Span | None, Span | None], Span | None],
-) -> list[Span]:
-    """Put two ascending disjoint layers together.
-
-    ``choose`` is asked for every stretch in which neither layer changes, and returns the span
-    whose kind, label and source hold there, or None for nothing.
-    """
-    out: list[Span] = []
-    ours, theirs = iter(below), iter(above)
-    one, two = next(ours, _NO_MORE), next(theirs, _NO_MORE)
-    at = 0
-    while one is not two:  # both are the end
-        at = max(at, min(one.start, two.start))
-        one_here, two_here = one.start <= at, two.start <= at
-        end = min(one.end if one_here else one.start, two.end if two_here else two.start)
-        span = choose(one if one_here else None, two if two_here else None)
-        if span is not None:
-            whole = span.start == at and span.end == end
-            append(out, span if whole else Span(at, end, *span[2:]))
-        at = end
-        if one.end <= at:
-            one = next(ours, _NO_MORE)
-        if two.end <= at:
-            two = next(theirs, _NO_MORE)
-    return out
-
-
-def fill(below: Span | None, above: Span | None) -> Span | None:
-    """Choose what is below; what is above only where below there is nothing."""
-    return below or above
-
-
-def occupy(below: Span | None, above: Span | None) -> Span | None:
-    """Choose what is above where below is RAM, else what is below."""
-    return above if above is not None and below is not None and below.kind == "ram" else below
-
-
-def keep_ram(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Span]:
-    """Return ``spans`` without the RAM outside of ``ranges`` (start and exclusive end)."""
-    window, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in ranges)
-
-    def choose(span: Span | None, inside: Span | None) -> Span | None:
-        if span is not None and span.kind == "ram" and inside is None:
-            return None
-        return span
-
-    return combine(spans, window, choose)
+            yield at, until, -heap[0][1]

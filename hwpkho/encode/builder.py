@@ -23,8 +23,9 @@ from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.base.addresses import align_down, align_up, human_bytes
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.ranges import difference, holding, union
 from hwpkho.encode.layout import Layout, Piece
-from hwpkho.encode.space import NoRoomError, Space, merged, without
+from hwpkho.encode.space import NoRoomError, Space
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ def _free(request: Request) -> list[tuple[int, int]]:
     ram = [(-(-a // size), (a + n) // size) for a, n in request.ram]
     if not request.ram:
         ram = [(0, request.phys_end // size)]
-    if request.at is not None and not any(a <= low // size < b for a, b in merged(ram)):
+    if request.at is not None and not holding(union(ram), low // size):
         raise UsageError(f"--at 0x{low:x} lies outside the RAM given")
     holes = [(0, low // size), *((a // size, (a + n) // size) for a, n in request.scratch)]
-    return without(ram, holes)
+    return list(difference(union(ram), union(holes)))
 
 
 def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

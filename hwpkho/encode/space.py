@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import difference
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.base.pfnset import PfnSet
+    from hwpkho.base.ranges import Range
 
 #: Leftover stretches that are remembered. Only a list that poisons every other frame makes more,
 #: and what is forgotten merely stays unused.
@@ -70,15 +73,10 @@ class Space:
         self._left += stretches[: max(0, _MAX_LEFTOVERS - len(self._left))]
 
 
-def stretches(first: int, end: int, poison: PfnSet) -> Iterator[tuple[int, int]]:
+def stretches(first: int, end: int, poison: PfnSet) -> Iterator[Range]:
     """Yield the stretches of ``first`` to ``end`` that are not poisoned, ascending."""
-    at = first
-    for low, high in poison.runs(first, end - 1):
-        if low > at:
-            yield at, low
-        at = high + 1
-    if at < end:
-        yield at, end
+    poisoned = ((low, high + 1) for low, high in poison.runs(first, end - 1))
+    return difference([(first, end)], poisoned)
 
 
 def _fit(stretch: tuple[int, int], pages: int, align: int) -> int | None:
@@ -89,32 +87,3 @@ def _fit(stretch: tuple[int, int], pages: int, align: int) -> int | None:
 def _rest(stretch: tuple[int, int], first: int, pages: int) -> list[tuple[int, int]]:
     parts = ((stretch[0], first), (first + pages, stretch[1]))
     return [(a, b) for a, b in parts if a < b]
-
-
-def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the union of ranges, ascending and disjoint; empty ones are left out."""
-    out: list[tuple[int, int]] = []
-    for first, end in sorted(r for r in ranges if r[0] < r[1]):
-        if out and first <= out[-1][1]:
-            out[-1] = out[-1][0], max(out[-1][1], end)
-        else:
-            out.append((first, end))
-    return out
-
-
-def without(
-    ranges: Iterable[tuple[int, int]], holes: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Return what ``ranges`` hold outside ``holes``, ascending and disjoint."""
-    out = []
-    cut = merged(holes)
-    for first, end in merged(ranges):
-        for low, high in cut:
-            if high <= first or low >= end:
-                continue
-            if low > first:
-                out.append((first, low))
-            first = high
-        if first < end:
-            out.append((first, end))
-    return out

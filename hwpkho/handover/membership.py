@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.ranges import holding
 from hwpkho.codes import tracker as codes
 from hwpkho.handover.vmalloc import restored_as
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
@@ -74,19 +76,16 @@ class Pages:
     def _of_array(self, phys: int) -> Page:
         return Page("array page", phys, self._order, restored=True)
 
-    def inside(self, starts: Sequence[int], ends: Sequence[int]) -> Iterator[Page]:
+    def inside(self, areas: Sequence[Range]) -> Iterator[Page]:
         """Yield the pages of which a part lies in areas, those of an array in ascending order.
 
-        ``starts`` and ``ends`` (exclusive) are of ascending, disjoint areas, bytes.
+        ``areas`` are ascending, disjoint ranges of bytes.
         """
         for page in self._few:
-            i = bisect_right(starts, page.phys) - 1
-            if i >= 0 and page.phys < ends[i]:
+            if holding(areas, page.phys):
                 yield page
         taken = 0
-        for start, end in zip(starts, ends, strict=True):
-            if start == end:
-                continue  # an area of no bytes, as some kernels have one
+        for start, end in areas:
             first, last = start // self.page_size, -(-end // self.page_size)
             at = bisect_right(self._pfns, first - (1 << self._order), taken)
             taken = bisect_left(self._pfns, last, at)

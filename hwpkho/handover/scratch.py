@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.scratch import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
-from hwpkho.base.addresses import union_of
+from hwpkho.base.ranges import Range, holding, union
 from hwpkho.codes import problem
 from hwpkho.codes import tracker as codes
 from hwpkho.handover.membership import MAX_FOUND
@@ -38,10 +37,9 @@ def too_short(scratch: Scratch) -> Problem | None:
     return problem(codes.SCRATCH_BAD, message, scratch.array)
 
 
-def overlap(page: Page, starts: Sequence[int], ends: Sequence[int]) -> Problem:
+def overlap(page: Page, areas: Sequence[Range]) -> Problem:
     """Return that a page lies in scratch areas, ascending and disjoint, in part at least."""
-    i = bisect_right(starts, page.phys) - 1
-    how = "lies inside" if i >= 0 and page.phys < ends[i] else "reaches into"
+    how = "lies inside" if holding(areas, page.phys) else "reaches into"
     return problem(codes.SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
 
 
@@ -74,8 +72,8 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
                 f"scratch area 0x{start:x} of {size} bytes makes no sense",
                 start,
             )
-    starts, ends = union_of(scratch.areas)
-    found = [overlap(p, starts, ends) for p in islice(pages.inside(starts, ends), MAX_FOUND)]
+    areas = union((start, start + size) for start, size in scratch.areas)
+    found = [overlap(page, areas) for page in islice(pages.inside(areas), MAX_FOUND)]
     for p in found:
         report.add_problem(p)
     return found[0] if found else None

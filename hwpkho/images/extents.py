@@ -6,15 +6,17 @@ import heapq
 from array import array
 from bisect import bisect_right
 from itertools import pairwise
+from operator import add
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import intersection, joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.images.files import FileBytes
 
@@ -116,16 +118,9 @@ class MappedSource(Source):
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`."""
-        start = size = 0
-        for phys, n in zip(self._phys, self._size, strict=True):
-            if size and phys == start + size:
-                size += n
-                continue
-            if size:
-                yield start, size
-            start, size = phys, n
-        if size:
-            yield start, size
+        ends = map(add, self._phys, self._size)
+        for start, end in joined(zip(self._phys, ends, strict=True)):
+            yield start, end - start
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.
@@ -169,7 +164,8 @@ class MappedSource(Source):
         longest = max(end - start for start, end, _ in pieces)
         starts = [p[0] for p in pieces]
         budget = MAX_LOOKUPS
-        for hit, size in file.scan(_intersect(_merge(pieces), data), phase, MIN_PAGE, magics):
+        covered = joined((start, end) for start, end, _ in pieces)
+        for hit, size in file.scan(intersection(covered, data), phase, MIN_PAGE, magics):
             i = bisect_right(starts, hit) - 1
             while i >= 0 and starts[i] + longest > hit:
                 if hit + size <= pieces[i][1]:
@@ -182,29 +178,3 @@ class MappedSource(Source):
                     f"offset 0x{hit:x}; this is no memory image"
                 )
         return sorted(found)
-
-
-def _merge(pieces: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
-    start = end = -1
-    for a, b, _ in pieces:
-        if a > end:
-            if end > start:
-                yield start, end
-            start, end = a, b
-        else:
-            end = max(end, b)
-    if end > start:
-        yield start, end
-
-
-def _intersect(
-    left: Iterable[tuple[int, int]], right: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    i = 0
-    for a, b in left:
-        while i < len(right) and right[i][1] <= a:
-            i += 1
-        k = i
-        while k < len(right) and right[k][0] < b:
-            yield max(a, right[k][0]), min(b, right[k][1])
-            k += 1

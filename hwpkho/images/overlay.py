@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
 
@@ -75,15 +76,8 @@ class CombinedSource(Source):
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`."""
-        start = end = -1
-        for a, n in heapq.merge(*(s.extents() for s in self._sources)):
-            if a > end:
-                if end > start:
-                    yield start, end - start
-                start, end = a, a + n
-            else:
-                end = max(end, a + n)
-        if end > start:
+        pieces = heapq.merge(*(s.extents() for s in self._sources))
+        for start, end in joined((start, start + size) for start, size in pieces):
             yield start, end - start
 
     def close(self) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.ranges import difference, union
 from hwpkho.codes import pfnlist
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 from hwpkho.judge.decision import Decision, spent
 from hwpkho.judge.result import finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hwpkho.handover.model import Handover
     from hwpkho.judge.next_kernel import NextKernel
     from hwpkho.judge.result import Finding, Runs
@@ -77,29 +76,13 @@ def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
     """Return the last frame of the lowest RAM, scratch not counted; -1 without a map."""
     shift = page_shift(kernel.page_size)
     left, limit = EARLY_BOOT >> shift, -1
-    areas = sorted((a >> shift, (a + n - 1) >> shift) for a, n in scratch if n)
-    for first, last in _without(kernel.ram(), areas):
-        limit = min(last, first + left - 1)
+    areas = union((a >> shift, ((a + n - 1) >> shift) + 1) for a, n in scratch if n)
+    for first, end in difference(((a, b + 1) for a, b in kernel.ram()), areas):
+        limit = min(end, first + left) - 1
         left -= limit - first + 1
         if not left:
             break
     return limit
-
-
-def _without(
-    runs: Iterator[tuple[int, int]], areas: list[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    """Yield what of ``runs`` lies in none of ``areas``: frames, inclusive, both ascending."""
-    for first, last in runs:
-        at = first
-        for low, high in areas:
-            if high < at or low > last:
-                continue
-            if low > at:
-                yield at, low - 1
-            at = max(at, high + 1)
-        if at <= last:
-            yield at, last
 
 
 def as_finding(low: Unsure) -> Finding:

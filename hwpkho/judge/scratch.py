@@ -7,11 +7,11 @@ rig's three arm64 kernels with 1 to 3 GiB of RAM.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import PHYS_END, align_down, align_up, union_of
+from hwpkho.base.addresses import PHYS_END, align_down, align_up
+from hwpkho.base.ranges import holding, union
 from hwpkho.codes import tracker as tracker_codes
 from hwpkho.handover.membership import Page
 from hwpkho.handover.scratch import overlap, too_short
@@ -112,7 +112,7 @@ def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
     w, root = h.hwpoison, h.root
     taken = _EARLIEST if _extends(h, kernel) else kernel.page_structs() + _EARLY_BOOT
     areas = (h.scratch and h.scratch.areas) or ()
-    starts, ends = union_of((max(s, s + n - taken), min(n, taken)) for s, n in areas)
+    used = union((max(s, s + n - taken), s + n) for s, n in areas)
     places = chain(
         (("root FDT", root.phys),) if root else (),
         (("hwpoison blob", w.phys),) if w else (),
@@ -120,10 +120,7 @@ def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
         (("array page", phys) for phys in (w and w.pages) or ()),
     )
     for what, phys in places:
-        if phys is None:
-            continue
-        i = bisect_right(starts, phys) - 1
-        if i >= 0 and phys < ends[i]:
+        if phys is not None and holding(used, phys):
             at = align_down(phys, kernel.page_size) if what == "array page" else phys
-            return overlap(Page(what, at), *union_of(areas))
+            return overlap(Page(what, at), union((s, s + n) for s, n in areas))
     return None

@@ -6,13 +6,13 @@ PFNs except inside the preserved blocks of other subtrees.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PFN_MAX
+from hwpkho.base.ranges import paint
 from hwpkho.codes import pfnlist
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
@@ -153,19 +153,10 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
     """Yield disjoint ascending ``(first, last, ruling)``; of several the lowest rank counts."""
-    ordered = sorted(layers, key=lambda layer: layer[:3])  # rulings have no order
-    edges = sorted({e for x in ordered for e in (x.first, x.last + 1)})
-    heap: list[tuple[int, int, int, Ruling]] = []
-    following, serial = 0, 0
-    for i, at in enumerate(edges[:-1]):
-        while following < len(ordered) and ordered[following].first <= at:
-            layer = ordered[following]
-            heapq.heappush(heap, (layer.rank, serial, layer.last, layer.ruling))
-            following, serial = following + 1, serial + 1
-        while heap and heap[0][2] < at:
-            heapq.heappop(heap)
-        if heap:
-            yield at, edges[i + 1] - 1, heap[0][3]
+    # Of equal ones that which begins first counts: paint() shows the last.
+    ordered = sorted(layers, key=lambda layer: layer[:3])[::-1]
+    for at, end, number in paint([(x.first, x.last + 1, -x.rank) for x in ordered]):
+        yield at, end - 1, ordered[number].ruling
 
 
 #: How the findings name the PFNs of a code.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import holding, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
 from hwpkho.logs.boot_marks import Mark
@@ -194,20 +195,10 @@ def _same_machine(first: RawMap, second: RawMap) -> bool:
 
     It has merged some of the first's ranges and left others out, but invents none.
     """
-    spans = sorted((e.start, e.end) for e in first.entries)
-    merged: list[tuple[int, int]] = []
-    for start, end in spans:
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    position = 0
-    for entry in sorted(second.entries, key=lambda e: e.start):
-        while position < len(merged) and merged[position][1] < entry.start:
-            position += 1
-        if position == len(merged) or not (
-            merged[position][0] <= entry.start and entry.end <= merged[position][1]
-        ):
+    described = union((e.start, e.end + 1) for e in first.entries)
+    for entry in second.entries:
+        there = holding(described, entry.start)
+        if there is None or entry.end >= there[1]:
             return False
     return first.entries != second.entries
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.ranges import difference, intersection, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import FILES_DISAGREE, SAME_TABLE
 from hwpkho.codes.memmap_gaps import GAP_FILLED
@@ -14,8 +15,9 @@ from hwpkho.memmap import boots, gaps
 from hwpkho.memmap.view.ownership import kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
     from hwpkho.memmap.rawmap import RawMap
@@ -26,7 +28,8 @@ _ALTERED = frozenset(
      "lmb_reserved", "reserved_memory", "memreserve")
 )  # fmt: skip
 
-Runs = list[tuple[int, int]]
+#: Differences of less are none.
+_PAGE = 4096
 
 
 def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Problem]]:
@@ -73,15 +76,16 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
         ((left, first), (right, second)),
         ((right, second), (left, first)),
     ):
-        wrong = _common(_runs(one, arch, ram=True), _runs(other, arch, ram=False))
+        shared = intersection(_ranges(one, arch, ram=True), _ranges(other, arch, ram=False))
+        wrong = [(start, end) for start, end in shared if end - start >= _PAGE]
         if wrong:
             start, end = wrong[0]
-            size = human_bytes(sum(last - at + 1 for at, last in wrong))
+            size = human_bytes(sum(b - a for a, b in wrong))
             found.append(
                 problem(
                     FILES_DISAGREE,
                     f"{size} are RAM in {one.name} of {shown} and not in {other.name} of "
-                    f"{other_shown}, first 0x{start:x}-0x{end:x}",
+                    f"{other_shown}, first 0x{start:x}-0x{end - 1:x}",
                     start,
                 )
             )
@@ -93,8 +97,8 @@ def _comparable(boot: Boot) -> RawMap | None:
     return min(tables, key=lambda t: boots.rank(t.name)) if tables else None
 
 
-def _runs(table: RawMap, arch: str, *, ram: bool) -> Runs:
-    """Return the merged ranges of whole pages that a map calls RAM, or calls anything else.
+def _ranges(table: RawMap, arch: str, *, ram: bool) -> list[Range]:
+    """Return the ranges that a map calls RAM, or calls anything else.
 
     Of /proc/iomem only the outermost resources are looked at: kernel image and reservations lie
     within RAM. In low memory kernels move things about between table and table: differences there
@@ -107,50 +111,6 @@ def _runs(table: RawMap, arch: str, *, ram: bool) -> Runs:
         if entry.attributes.get("depth") and not entry.type.startswith("System RAM"):
             continue
         if (kind(table.name, entry.type, entry.attributes, arch) == "ram") == ram:
-            ranges.append((max(entry.start, low), entry.end))
-    inside = _runs(table, arch, ram=True) if not ram and table.name == "iomem" else []
-    return _without(_merged((a, b) for a, b in ranges if b > a), inside)
-
-
-def _merged(ranges: Iterable[tuple[int, int]]) -> Runs:
-    out: Runs = []
-    for start, end in sorted(ranges):
-        if out and start <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        else:
-            out.append((start, end))
-    return out
-
-
-def _common(left: Runs, right: Runs) -> Runs:
-    """Return what two lists of runs share, a page at least."""
-    out: Runs = []
-    k = 0
-    for start, end in left:
-        while k < len(right) and right[k][1] < start:
-            k += 1
-        at = k
-        while at < len(right) and right[at][0] <= end:
-            first, last = max(start, right[at][0]), min(end, right[at][1])
-            if last - first + 1 >= 4096:
-                out.append((first, last))
-            at += 1
-    return out
-
-
-def _without(left: Runs, right: Runs) -> Runs:
-    """Return ``left`` minus ``right``."""
-    out: Runs = []
-    k = 0
-    for start, end in left:
-        while k < len(right) and right[k][1] < start:
-            k += 1
-        at = k
-        while at < len(right) and right[at][0] <= end:
-            if right[at][0] > start:
-                out.append((start, right[at][0] - 1))
-            start = right[at][1] + 1
-            at += 1
-        if start <= end:
-            out.append((start, end))
-    return out
+            ranges.append((max(entry.start, low), entry.end + 1))
+    inside = _ranges(table, arch, ram=True) if not ram and table.name == "iomem" else []
+    return list(difference(union(ranges), inside))

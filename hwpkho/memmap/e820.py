@@ -6,11 +6,12 @@ arch/x86/kernel/e820.c (e820__update_table, e820__range_update, e820__range_remo
 
 from __future__ import annotations
 
-import heapq
 import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from hwpkho.base.ranges import paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -150,26 +151,5 @@ def sanitize(slots: Iterable[Slot]) -> list[Slot]:
     slots = [slot for slot in slots if slot.size > 0 and slot.type]
     if disjoint(slots):
         return _joined(slots)
-    points: dict[int, tuple[list[int], list[int]]] = {}
-    for slot in slots:
-        points.setdefault(slot.start, ([], []))[0].append(slot.type)
-        points.setdefault(slot.start + slot.size, ([], []))[1].append(slot.type)
-    out: list[Slot] = []
-    open_: dict[int, int] = {}
-    heap: list[int] = []
-    current, since = 0, 0
-    for address in sorted(points):
-        begin, finish = points[address]
-        for type_ in finish:
-            open_[type_] -= 1
-        for type_ in begin:
-            open_[type_] = open_.get(type_, 0) + 1
-            heapq.heappush(heap, -type_)
-        while heap and not open_[-heap[0]]:
-            heapq.heappop(heap)
-        top = -heap[0] if heap else 0
-        if top != current or top in _KEPT_APART:
-            if current and address > since:
-                out.append(Slot(since, address - since, current))
-            current, since = top, address
-    return out
+    layers = [(slot.start, slot.start + slot.size, slot.type) for slot in slots]
+    return _joined(Slot(start, end - start, slots[i].type) for start, end, i in paint(layers))

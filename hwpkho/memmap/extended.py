@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import difference, intersection, union
 from hwpkho.codes.memmap_gaps import FIRMWARE_DISAGREES
 from hwpkho.memmap import gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hwpkho.memmap.model import Entry
+    from hwpkho.base.ranges import Range
     from hwpkho.memmap.rawmap import RawMap
 
 #: Entries of the zero page: behind so many the extended map has more than the firmware's.
 _MOST = 128
 
-Runs = list[tuple[int, int, bool]]
+#: Differences of less are none.
+_PAGE = 4096
 
 
 def compare(firmware: RawMap | None, extended: RawMap | None) -> None:
@@ -33,50 +33,28 @@ def compare(firmware: RawMap | None, extended: RawMap | None) -> None:
         return
     told = gaps.known([*firmware.gaps, *extended.gaps])
     for one, other in ((firmware, extended), (extended, firmware)):
-        for start, end in _differing(_runs(other), _runs(one)):
-            if any(a <= end and start <= b for a, b in told):
+        for start, end in _differing(other, one):
+            if any(intersection([(start, end)], told)):
                 continue
+            place = start, end - 1
             message = (
-                f"line {one.line}: {one.name} does not have {gaps.shown((start, end))} as "
+                f"line {one.line}: {one.name} does not have {gaps.shown(place)} as "
                 f"{other.name} at line {other.line} has it: lines of one of them are lost"
             )
-            gaps.lose(one, FIRMWARE_DISAGREES, message, span=(start, end))
+            gaps.lose(one, FIRMWARE_DISAGREES, message, span=place)
     for table in (firmware, extended):
         gaps.settle(table)
 
 
-def _runs(table: RawMap) -> Runs:
-    """Return merged ranges of whole pages: first byte, last byte, and whether it is RAM."""
-    out: Runs = []
-    for entry in sorted(table.entries, key=_start):
-        ram = entry.type == "usable"
-        if out and out[-1][2] == ram and entry.start <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], entry.end), ram)
-        else:
-            out.append((entry.start, entry.end, ram))
-    return out
+def _ranges(table: RawMap, *, ram: bool) -> list[Range]:
+    return union((e.start, e.end + 1) for e in table.entries if (e.type == "usable") == ram)
 
 
-def _start(entry: Entry) -> int:
-    return entry.start
-
-
-def _differing(these: Runs, others: Runs) -> Iterator[tuple[int, int]]:
-    """Yield what ``these`` have, a page at least, that ``others`` do not have of the same kind."""
-    k = 0
-    for start, end, ram in these:
-        while k < len(others) and others[k][1] < start:
-            k += 1
-        at = k
-        while start <= end and at < len(others) and others[at][0] <= end:
-            first, last, kind = others[at]
-            if kind == ram:
-                yield from _pages(start, min(end, first - 1))
-                start = max(start, last + 1)
-            at += 1
-        yield from _pages(start, end)
-
-
-def _pages(start: int, end: int) -> Iterator[tuple[int, int]]:
-    if end - start + 1 >= 4096:
-        yield start, end
+def _differing(these: RawMap, others: RawMap) -> list[Range]:
+    """Return what one map has, a page at least, that the other does not have of the same kind."""
+    return sorted(
+        (start, end)
+        for ram in (True, False)
+        for start, end in difference(_ranges(these, ram=ram), _ranges(others, ram=ram))
+        if end - start >= _PAGE
+    )

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import phys_bits
+from hwpkho.base.ranges import difference, intersection, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import HEAD_LOST, LINE_MISSING, OVERLAPPING
 from hwpkho.memmap.model import Gap
 from hwpkho.memmap.rawmap import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Code
     from hwpkho.memmap.model import Entry
     from hwpkho.memmap.rawmap import RawMap
@@ -167,16 +169,22 @@ def falls(entries: Sequence[Entry]) -> bool:
     return len(entries) > 2 and all(b.start < a.start for a, b in pairwise(entries))
 
 
-def overlapping(entries: Sequence[Entry]) -> list[Place]:
-    """Return where entries overlap: each place holds all of the entries that hang together."""
+def overlapping(
+    entries: Sequence[Entry], alike: Callable[[Entry, Entry], bool] | None = None
+) -> list[Place]:
+    """Return where entries overlap: each place holds all of the entries that hang together.
+
+    Two of which ``alike`` is true may.
+    """
     out: list[Place] = []
     last: Entry | None = None
-    for entry in sorted(entries, key=lambda e: (e.start, e.end)):
-        if last is not None and entry.start <= last.end:
+    for entry in sorted(entries, key=lambda e: (e.start, e.end, e.type)):
+        if last is not None and entry.start <= last.end and not (alike and alike(last, entry)):
+            end = max(last.end, entry.end)
             if out and out[-1][1] >= last.start:
-                out[-1] = (out[-1][0], max(out[-1][1], entry.end))
+                out[-1] = (out[-1][0], max(out[-1][1], end))
             else:
-                out.append((last.start, max(last.end, entry.end)))
+                out.append((last.start, end))
         if last is None or entry.end > last.end:
             last = entry
     return out
@@ -209,34 +217,26 @@ def check_between(table: RawMap, told: Sequence[Place]) -> None:
     """
     if not told or any(a.start >= b.start for a, b in pairwise(table.entries)):
         return
-    lost = places(table)
-    spoken = sorted([*((e.start, e.end) for e in table.entries), *told])
-    holes, at = [], spoken[0][0]
-    for first, last in spoken:
-        if first > at:
-            holes.append((at, first - 1))
-        at = max(at, last + 1)
-    if at - 1 > max(e.end for e in table.entries):
-        holes.append((at, TOP))  # a range follows each gap
+    lost = union((first, last + 1) for first, last in places(table))
+    spoken = union((a, b + 1) for a, b in [*((e.start, e.end) for e in table.entries), *told])
+    end = spoken[-1][1]
+    holes = list(difference([(spoken[0][0], end)], spoken))
+    if end > max(e.end for e in table.entries) + 1:
+        holes.append((end, TOP + 1))  # a range follows each gap
     where = f"line {table.line}: " if table.line else ""
-    for hole in holes:
-        if any(a <= hole[1] and hole[0] <= b for a, b in lost):
+    for start, past in holes:
+        if any(intersection([(start, past)], lost)):
             continue
+        hole = start, past - 1
         message = (
             f"{where}{table.name} has no line for {shown(hole)}, neither of a range nor of a gap"
         )
         lose(table, LINE_MISSING, message, span=hole)
 
 
-def known(gaps: Iterable[Gap]) -> list[Place]:
-    """Return the places that are known, ascending, those that touch joined; ends inclusive."""
-    out: list[Place] = []
-    for start, end in sorted((g.start, g.end) for g in gaps if g.start is not None and g.end):
-        if out and start <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        else:
-            out.append((start, end))
-    return out
+def known(gaps: Iterable[Gap]) -> list[Range]:
+    """Return the places that are known, ascending, those that touch joined; ends exclusive."""
+    return union((g.start, g.end + 1) for g in gaps if g.start is not None and g.end)
 
 
 def unplaced(gaps: Iterable[Gap]) -> Gap | None:
@@ -258,7 +258,7 @@ def agree(one: RawMap, other: RawMap) -> bool:
         outside = (
             (e.start, e.end, e.type)
             for e in table.entries
-            if not any(a <= e.end and e.start <= b for a, b in places)
+            if not any(intersection([(e.start, e.end + 1)], places))
         )
         return sorted(outside)
 

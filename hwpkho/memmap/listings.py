@@ -63,23 +63,12 @@ def lose_overlaps(tables: Iterable[RawMap], names: Iterable[str]) -> None:
     wanted = frozenset(names)
     for table in tables:
         if table.name in wanted:
-            for place in _overlaps(table.entries):
+            for place in gaps.overlapping(table.entries, _alike):
                 where = f"line {table.line}: " if table.line else ""
                 message = f"{where}ranges of {table.name} overlap: {gaps.shown(place)}"
                 gaps.lose(table, DESCRIPTORS_OVERLAP, message, span=place)
 
 
-def _overlaps(entries: Iterable[Entry]) -> list[gaps.Place]:
-    out: list[gaps.Place] = []
-    last: Entry | None = None
-    for entry in sorted(entries, key=lambda e: (e.start, e.end, e.type)):
-        if last is not None and entry.start <= last.end:
-            same = entry[:3] == last[:3] or (entry.type == last.type and entry.type not in _RAM)
-            place = (last.start, max(last.end, entry.end))
-            if not same and out and out[-1][1] >= last.start:
-                out[-1] = (out[-1][0], max(out[-1][1], place[1]))
-            elif not same:
-                out.append(place)
-        if last is None or entry.end > last.end:
-            last = entry
-    return out
+def _alike(one: Entry, other: Entry) -> bool:
+    """Tell whether it makes no difference which of two ranges is right where they overlap."""
+    return one[:3] == other[:3] or (one.type == other.type and other.type not in _RAM)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import vmalloc
 from hwpkho.abi.tracker import radix
-from hwpkho.base.addresses import union_of
+from hwpkho.base.ranges import union
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc as vmalloc_walker
 from hwpkho.handover.membership import Pages
@@ -268,7 +268,7 @@ def test_pages_of_an_array_that_lie_in_areas(pfns, order, areas):
     array_pages = array("Q", (pfn << 12 | 8 for pfn in pfns))
     pages = Pages()
     pages.add_array(array_pages, array("Q", sorted(pfns)), order, 4096)
-    found = [page.phys >> 12 for page in pages.inside(*union_of(areas))]
+    found = [page.phys >> 12 for page in pages.inside(union((a, a + n) for a, n in areas))]
     touched = {n >> 12 for start, size in areas for n in range(start, start + size, 8) if size}
     touched |= {(start + size - 1) >> 12 for start, size in areas if size}
     assert found == sorted(n for n in pfns if touched & {*range(n, n + (1 << order))})

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, occupy
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import efi as uefi
 from hwpkho.memmap.formats.devicetree import DeviceTree
 from hwpkho.memmap.formats.zero_page import ZeroPage
 from hwpkho.memmap.model import Entry, MemoryMap
 from hwpkho.memmap.view.regions import Regions, resolve
+from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
 from tests.support import certain
 from tests.support.mapdata import FIXTURES, GIB, MIB, entries, machine, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.base.ranges import Kind
+    from hwpkho.memmap.view.spans import Kind
 
 WB, SP = {"attr": uefi.WB}, {"attr": uefi.WB | uefi.SP}
 K = 1024

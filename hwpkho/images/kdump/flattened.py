@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import joined
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
@@ -158,16 +159,8 @@ class Flattened(FileBytes):
         return memoryview(bytes(parts))
 
     def data_ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(start, end)``, end exclusive, of what was written: ascending, merged."""
-        first = last = -1
-        for start, end in zip(self._start, self._end, strict=True):
-            if start != last:
-                if last > first:
-                    yield first, last
-                first = start
-            last = end
-        if last > first:
-            yield first, last
+        """Return an iterator of ``(start, end)`` of what was written: ascending, merged."""
+        return joined(zip(self._start, self._end, strict=True))
 
 
 def _resolve(

@@ -8,12 +8,12 @@ drivers/of/of_reserved_mem.c (fdt_scan_reserved_mem_reg_nodes), drivers/firmware
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import holding, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import (
     DT_NO_MEMORY,
@@ -298,19 +298,12 @@ class _Cover:
     """Ranges (first byte, last byte), asked whether together they hold another one."""
 
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
-        merged: list[tuple[int, int]] = []
-        for start, end in sorted(ranges):
-            if merged and start <= merged[-1][1] + 1:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
-        self.starts = [start for start, _ in merged]
-        self.ends = [end for _, end in merged]
+        self._ranges = union((start, end + 1) for start, end in ranges)
 
     def holds(self, start: int, end: int) -> bool:
         """Tell whether every byte from ``start`` to ``end`` (inclusive) is in one of the ranges."""
-        i = bisect_right(self.starts, start) - 1
-        return i >= 0 and self.ends[i] >= end
+        found = holding(self._ranges, start)
+        return found is not None and end < found[1]
 
 
 def architecture(root: fdt.Node) -> str | None:

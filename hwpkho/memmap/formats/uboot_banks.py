@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
 from hwpkho.codes.memmap_forms import BANK_MISSING, COUNT_DIFFERS, INCOMPLETE, MISPRINTED
 from hwpkho.memmap import gaps, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hwpkho.memmap.rawmap import RawMap
     from hwpkho.memmap.tables import Tables
 
@@ -63,6 +62,8 @@ _MISPRINTS = "2025.04"
 _NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
 _EXPECTED = "number, range, size and flags of an lmb region"
 MAX_BANKS = 1 << 12
+#: Differences of less are none, bytes.
+_PAGE = 0x1000
 
 
 @dataclass(slots=True)
@@ -372,8 +373,12 @@ def _value(text: str | None, width: int) -> int | None:
 
 def _lacking(dram: RawMap, now: _List, where: str) -> None:
     """Record memory that lmb has and no bank; a bank known to be damaged is that memory."""
+    banks = union((e.start, e.end + 1) for e in dram.entries)
     for index, region in zip(now.numbers, now.regions, strict=True):
-        for place in _without(region, ((e.start, e.end) for e in dram.entries)):
+        for start, end in difference([(region[0], region[1] + 1)], banks):
+            if end - start < _PAGE:
+                continue
+            place = start, end - 1
             loss = next(
                 (x for x in dram.losses if x.told and place[0] <= x.told[0] <= place[1]), None
             )
@@ -382,18 +387,3 @@ def _lacking(dram: RawMap, now: _List, where: str) -> None:
                 continue
             message = f"{where}memory[{index}] is in no DRAM bank"
             gaps.lose(dram, BANK_MISSING, message, span=place)
-
-
-def _without(region: gaps.Place, taken: Iterable[gaps.Place]) -> list[gaps.Place]:
-    """Return what is left of ``region``, pieces of a page at least."""
-    out: list[gaps.Place] = []
-    at, end = region
-    for first, last in sorted(taken):
-        if last < at or first > end:
-            continue
-        if first - at >= 0x1000:
-            out.append((at, first - 1))
-        at = max(at, last + 1)
-    if end - at + 1 >= 0x1000:
-        out.append((at, end))
-    return out

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, keep_ram
 from hwpkho.memmap import cmdline
 from hwpkho.memmap.view import ownership
 from hwpkho.memmap.view.common import (
@@ -26,13 +25,14 @@ from hwpkho.memmap.view.common import (
     is_efi,
     judgeable,
 )
+from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, keep_ram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hwpkho.base.ranges import Kind
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Entry, Map
+    from hwpkho.memmap.view.spans import Kind
 
 
 def build(

@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.base.ranges import Layer, Span, combine, fill, flatten, occupy
+from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import OVERLAP, RUNNING_KERNEL
 from hwpkho.memmap import efi
 from hwpkho.memmap.view import ownership
+from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from hwpkho.base.ranges import Kind
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Entry, Map
+    from hwpkho.memmap.view.spans import Kind
 
 IomemOf = Literal["running", "next"]
 
@@ -188,19 +190,15 @@ def add_iomem(
     return spans
 
 
-def subtract(
-    left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]], floor: int
-) -> list[tuple[int, int]]:
+def subtract(left: Sequence[Range], right: Sequence[Range], floor: int) -> list[Range]:
     """Return whole 4 KiB pages above ``floor`` that are in ``left`` but not in ``right``.
 
     Ends are exclusive; those of ``left`` are ascending and disjoint. Pages in part do not count.
     """
-    one = [Span(a, b, "ram", "", "") for a, b in left]
-    two, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in right)
-    out: list[tuple[int, int]] = []
-    for span in combine(one, two, lambda a, b: a if b is None else None):
-        start = -(-max(span.start, floor) // efi.PAGE) * efi.PAGE
-        end = span.end // efi.PAGE * efi.PAGE
+    out: list[Range] = []
+    for first, past in difference(union(left), union(right)):
+        start = -(-max(first, floor) // efi.PAGE) * efi.PAGE
+        end = past // efi.PAGE * efi.PAGE
         if start < end:
             out.append((start, end))
     return out

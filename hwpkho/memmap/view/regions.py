@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
-from hwpkho.base.ranges import Kind, Span, combine, occupy
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import cmdline, gaps, missing
+from hwpkho.memmap import cmdline, gaps
 from hwpkho.memmap.crashkernel import crash_kernel
-from hwpkho.memmap.view import VIEWS, common
+from hwpkho.memmap.view import VIEWS, common, gap_filling
+from hwpkho.memmap.view.spans import Kind, Span, combine, occupy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -168,7 +168,7 @@ def resolve(
             f"{printable(memmap.source)}: no map to judge by: the maps found ({names}) do not "
             "tell where the machine's RAM is"
         )
-    spans = missing.fill(
+    spans = gap_filling.fill(
         built, maps, lambda one: kernel.build(one, line, iomem_of, []), memmap.source, problems
     )
     if arch.low:
@@ -247,7 +247,7 @@ def _compare(
             (theirs, ours, name, believed),
         ):
             open_ = gaps.known(maps[right_name].gaps) if right_name in maps else []
-            only = common.subtract(left, [*right, *((a, b + 1) for a, b in open_)], floor)
+            only = common.subtract(left, [*right, *open_], floor)
             if only:
                 shown = ", ".join(f"0x{a:x}-0x{b - 1:x}" for a, b in only[:3])
                 more = f" and {len(only) - 3} more" if len(only) > 3 else ""

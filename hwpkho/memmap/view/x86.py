@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.base.ranges import Layer, Span, combine, flatten
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
 from hwpkho.memmap import cmdline, e820, efi
@@ -27,13 +26,14 @@ from hwpkho.memmap.view.common import (
     is_efi,
     judgeable,
 )
+from hwpkho.memmap.view.spans import Layer, Span, combine, flatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hwpkho.base.ranges import Kind
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.spans import Kind
 
 #: What the kernel ended up with, then what the firmware said, best first.
 _E820_FINAL = ("e820_modified", "e820_user")

@@ -125,8 +125,8 @@ def _runs(shown: MemmapReport) -> list[picture.Run]:
 
 
 def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
-    from hwpkho.base.ranges import Kind, Layer, Span, combine, flatten
     from hwpkho.memmap.gaps import known
+    from hwpkho.memmap.view.spans import Kind, Layer, Span, combine, flatten
 
     priorities: dict[Kind, int] = {"ram": 0, "device": 1, "firmware": 2, "retired": 3}
     layers = []
@@ -137,7 +137,7 @@ def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
             span = Span(entry.start, entry.end + 1, what, "", "")
             layers.append(Layer(span, priorities.get(what, 0)))
     spans, _ = flatten(layers)
-    lost = [Span(a, b + 1, "unknown", "", "") for a, b in known(map_.gaps)]
+    lost = [Span(a, b, "unknown", "", "") for a, b in known(map_.gaps)]
     spans = combine(spans, lost, lambda span, gap: gap or span)
     return [picture.Run(s.start, s.end - 1, s.kind) for s in spans]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
-from hwpkho.base.ranges import Span, combine
+from hwpkho.base.ranges import intersection
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import GAP_FILLED
 from hwpkho.errors import InputError
 from hwpkho.memmap import gaps
 from hwpkho.memmap.view.common import NEVER
+from hwpkho.memmap.view.spans import Span, combine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.common import View
@@ -63,21 +65,20 @@ def fill(
         view = alone({name: other})
         if view is None or not any(span.kind == "ram" for span in view.spans):
             continue  # no map of the machine: what is left of one
-        closed = [g for g in left if not _touches(g, gaps.known(other.gaps))]
+        open_ = gaps.known(other.gaps)
+        closed = [g for g in left if not any(intersection([g], open_))]
         if not closed:
             continue
         left = [g for g in left if g not in closed]
         spans = combine(spans, _cut(view.spans, closed), lambda old, new: new or old)
         if name not in built.names:
             built.names.append(name)
-        shown = ", ".join(gaps.shown(g) for g in closed[:3])
+        shown = ", ".join(_shown(g) for g in closed[:3])
         more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
         message = f"{shown}{more}: lines of {base.name} are lost, {name} is taken there"
         problems.append(problem(GAP_FILLED, message, closed[0][0]))
     label = f"lost lines of {base.name}"
-    unknown = [
-        Span(a, b + 1, "unknown", f"{label}, {gaps.shown((a, b))}", base.name) for a, b in left
-    ]
+    unknown = [Span(a, b, "unknown", f"{label}, {_shown((a, b))}", base.name) for a, b in left]
     return _taken(built, combine(spans, unknown, lambda old, new: new or old), maps, source)
 
 
@@ -91,7 +92,7 @@ def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str)
         if nowhere is not None:
             raise InputError(f"{printable(source)}: {name}: {nowhere.problem.message}")
         unknown = [
-            Span(a, b + 1, "unknown", f"lost lines of {name}, {gaps.shown((a, b))}", name)
+            Span(a, b, "unknown", f"lost lines of {name}, {_shown((a, b))}", name)
             for a, b in gaps.known(other.gaps)
         ]
         spans = combine(
@@ -100,11 +101,11 @@ def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str)
     return spans
 
 
-def _touches(place: gaps.Place, others: Sequence[gaps.Place]) -> bool:
-    return any(a <= place[1] and place[0] <= b for a, b in others)
+def _shown(place: Range) -> str:
+    return gaps.shown((place[0], place[1] - 1))
 
 
-def _cut(spans: Sequence[Span], places: Sequence[gaps.Place]) -> list[Span]:
+def _cut(spans: Sequence[Span], places: Sequence[Range]) -> list[Span]:
     """Return what of ``spans`` lies in ``places``."""
-    windows = [Span(a, b + 1, "unknown", "", "") for a, b in places]
+    windows = [Span(a, b, "unknown", "", "") for a, b in places]
     return combine(spans, windows, lambda span, window: span if window else None)

@@ -1,0 +1,132 @@
+"""Ranges of memory and what they are: overlaps resolved, layers put together, in O(n log n).
+
+All ends here are exclusive, in bytes; those of :mod:`hwpkho.memmap.view.regions` are not.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from hwpkho.base.ranges import paint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+#: What a range is to the next kernel, see :class:`hwpkho.memmap.view.regions.Region`.
+Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
+
+
+class Span(NamedTuple):
+    """A range of physical memory, ``end`` exclusive, and what it is."""
+
+    start: int
+    end: int
+    kind: Kind
+    label: str
+    source: str
+
+
+class Layer(NamedTuple):
+    """A span and its priority: where spans overlap the highest one is seen."""
+
+    span: Span
+    priority: int
+
+
+def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]]]:
+    """Return ascending disjoint spans, and the overlaps of unlike kinds, as ``(seen, hidden)``.
+
+    Of equal priorities the one given last is seen. At most 16 overlaps are told.
+    """
+    order = [layer for layer in layers if layer.span.start < layer.span.end]
+    if all(a.span.end <= b.span.start for a, b in pairwise(order)):  # as nearly all maps are
+        disjoint: list[Span] = []
+        for layer in order:
+            append(disjoint, layer.span)
+        return disjoint, []
+    out: list[Span] = []
+    overlaps: dict[tuple[int, int], tuple[Span, Span]] = {}
+
+    def met(top: int, new: int) -> None:
+        _note_overlap(order, top, new, overlaps)
+
+    painted = ((o.span.start, o.span.end, o.priority) for o in order)
+    for start, end, number in paint(list(painted), met):
+        append(out, Span(start, end, *order[number].span[2:]))
+    return out, list(overlaps.values())
+
+
+def _note_overlap(
+    order: Sequence[Layer], top: int, new: int, overlaps: dict[tuple[int, int], tuple[Span, Span]]
+) -> None:
+    seen, hidden = order[top], order[new]
+    if len(overlaps) >= 16 or seen.span.kind == hidden.span.kind:
+        return
+    if hidden.priority > seen.priority or (hidden.priority == seen.priority and new > top):
+        seen, hidden = hidden, seen
+    overlaps[(top, new)] = (seen.span, hidden.span)
+
+
+def append(out: list[Span], span: Span) -> None:
+    """Append a span to ascending disjoint ones, joined with the last where they are alike."""
+    if out and out[-1].end == span.start and out[-1][2:] == span[2:]:
+        out[-1] = Span(out[-1].start, span.end, *span[2:])
+    else:
+        out.append(span)
+
+
+#: Stands behind the last span of a layer.
+_NO_MORE = Span(1 << 80, 1 << 80, "unknown", "", "")
+
+
+def combine(
+    below: Sequence[Span],
+    above: Sequence[Span],
+    choose: Callable[[Span | None, Span | None], Span | None],
+) -> list[Span]:
+    """Put two ascending disjoint layers together.
+
+    ``choose`` is asked for every stretch in which neither layer changes, and returns the span
+    whose kind, label and source hold there, or None for nothing.
+    """
+    out: list[Span] = []
+    ours, theirs = iter(below), iter(above)
+    one, two = next(ours, _NO_MORE), next(theirs, _NO_MORE)
+    at = 0
+    while one is not two:  # both are the end
+        at = max(at, min(one.start, two.start))
+        one_here, two_here = one.start <= at, two.start <= at
+        end = min(one.end if one_here else one.start, two.end if two_here else two.start)
+        span = choose(one if one_here else None, two if two_here else None)
+        if span is not None:
+            whole = span.start == at and span.end == end
+            append(out, span if whole else Span(at, end, *span[2:]))
+        at = end
+        if one.end <= at:
+            one = next(ours, _NO_MORE)
+        if two.end <= at:
+            two = next(theirs, _NO_MORE)
+    return out
+
+
+def fill(below: Span | None, above: Span | None) -> Span | None:
+    """Choose what is below; what is above only where below there is nothing."""
+    return below or above
+
+
+def occupy(below: Span | None, above: Span | None) -> Span | None:
+    """Choose what is above where below is RAM, else what is below."""
+    return above if above is not None and below is not None and below.kind == "ram" else below
+
+
+def keep_ram(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> list[Span]:
+    """Return ``spans`` without the RAM outside of ``ranges`` (start and exclusive end)."""
+    window, _ = flatten(Layer(Span(a, b, "ram", "", ""), 0) for a, b in ranges)
+
+    def choose(span: Span | None, inside: Span | None) -> Span | None:
+        if span is not None and span.kind == "ram" and inside is None:
+            return None
+        return span
+
+    return combine(spans, window, choose)

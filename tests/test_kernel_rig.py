@@ -435,8 +435,13 @@ def test_what_a_built_kernel_lacks_is_told(prepare, build, series):
     ("config", "release", "reason"),
     [
         ("", "7.3.4", "loads no modules (CONFIG_MODULES)"),
-        ("CONFIG_MODULES=y\n", "7.1.0", "built for 7.1.0, and the kernel of x86_64 is 7.3.4"),
-        ("CONFIG_MODULES=y\n", "7.3.4", ""),
+        pytest.param(
+            "CONFIG_MODULES=y\n",
+            "7.1.0",
+            "built for 7.1.0, and the kernel of x86_64 is 7.3.4",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("CONFIG_MODULES=y\n", "7.3.4", "", marks=pytest.mark.slow),
     ],
 )
 def test_a_module_must_fit(prepare, build, series, tmp_path, config, release, reason):

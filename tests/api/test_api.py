@@ -300,6 +300,7 @@ def test_unknown_parameters_are_refused() -> None:
             call(IMAGE, memory_map=IOMEM)
 
 
+@pytest.mark.slow  # mypy reads all of hwpkho
 def test_the_example_of_the_readme_is_typed(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     example = tmp_path / "example.py"

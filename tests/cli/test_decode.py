@@ -29,9 +29,22 @@ def validator(cli):
     return Draft202012Validator(schema)
 
 
+def shortened(value):
+    """Return a document whose long arrays of numbers are cut: the validator takes 10 us for each.
+
+    That the numbers are some is looked at here.
+    """
+    if isinstance(value, dict):
+        return {key: shortened(part) for key, part in value.items()}
+    if isinstance(value, list) and len(value) > 64 and type(value[0]) is int:
+        assert all(type(part) is int and part >= 0 for part in value)
+        return value[:64]
+    return [shortened(part) for part in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("name", captures.NAMES)
 def test_documents_are_as_the_schema_says(name, decoded, validator):
-    validator.validate(decoded(name))
+    validator.validate(shortened(decoded(name)))
 
 
 @pytest.mark.parametrize("name", captures.DEBUGFS)

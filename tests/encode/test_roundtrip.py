@@ -281,6 +281,7 @@ def test_blocks_of_a_run_are_as_kho_preserve_pages_makes_them(pfn, pages):
     assert at == pfn + pages
 
 
+@pytest.mark.slow  # 65 536 of them; tests/inputs/test_case.py reads such headers
 def test_more_segments_than_an_elf_header_counts(tmp_path):
     """Every other frame is poisoned and 70 000 pieces are needed: PN_XNUM."""
     first = AT >> 12

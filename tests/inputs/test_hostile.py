@@ -23,7 +23,7 @@ from tests.support import FIXTURES, captures, forked, hostile
 
 #: Cases whose texts are long or hostile; a report of the others costs as much as their document.
 _TEXTS = {
-    "radix nodes share a child", "device trees of many nodes", "segments over the same bytes",
+    "radix nodes share a child", "segments over the same bytes",
     "names of escapes", "long compatibles", "tables pointing at each other",
     "chunks that are array pages", "root FDTs of NOPs", "100 roots with big trackers",
 }  # fmt: skip

@@ -355,7 +355,7 @@ def test_a_table_of_repetitions_is_refused_at_once(tmp_path: Path) -> None:
     line = "BIOS-e820: [mem 0x0000000000000000-0x000000000009ebff] usable\n"
     assert read_text(tmp_path / "some", line * 4097).maps[0].entries
     with pytest.raises(InputError, match="line 4098: more than 4096 repeated or damaged lines"):
-        read_text(tmp_path / "more", line * 50_000)
+        read_text(tmp_path / "more", line * 5000)
     boot = "Linux version 6.1\n" + line * 40
     assert read_text(tmp_path / "boots", boot * 500).maps[0].entries
 

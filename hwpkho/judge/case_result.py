@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: From which severity on findings make a job fail.
 FailOn = Literal["error", "warning", "note", "never"]
+#: What keeps a finding from counting.
+SuppressedBy = Literal["select", "ignore", "baseline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Suppressed:
     """
 
     finding: Finding
-    by: Literal["select", "ignore", "baseline"]
+    by: SuppressedBy
     reason: str | None = None
 
 

@@ -1,0 +1,233 @@
+"""What schemas, --help, manual pages and README tell of the registries agrees with them.
+
+``python -m tests.test_registries`` writes the README's tables anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+import pytest
+
+from hwpkho.abi.hwpoison import REVISIONS
+from hwpkho.abi.kho import VERSIONS
+from hwpkho.abi.role import Role
+from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.sets import describe_history
+from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.cli.main import COMMANDS, main
+from hwpkho.codes import SEVERITIES, Certainty, registry
+from hwpkho.commands import diff, memmap
+from hwpkho.encode.targets import registry as targets
+from hwpkho.handover.model import TrackerState
+from hwpkho.handover.subtrees.registry import SUBTREES
+from hwpkho.images.registry import FORMATS
+from hwpkho.judge.case_result import FailOn, SuppressedBy
+from hwpkho.judge.result import VERDICTS, Outcome
+from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
+from hwpkho.memmap.view.spans import Kind
+from hwpkho.report.validate.registry import REPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.memmap.formats.base import FileForm, LineForm
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+SCHEMAS = sorted((ROOT / "hwpkho" / "schemas").glob("*.json"))
+
+#: The end of where an enum stands in a schema → what it lists, null aside. The longest end counts.
+ENUMS: dict[str, Iterable[object]] = {
+    "page_size": page_sizes(),
+    "arch": ARCHES.names(),
+    "arch_from": ("input", "option", "default"),
+    "role": get_args(Role),
+    "source_role": get_args(Role),
+    "tracker": get_args(TrackerState),
+    "subtrees/kind": [reader.kind for reader in SUBTREES],
+    "revision": REVISIONS.names(),
+    "to": targets.names(),
+    "severity": SEVERITIES,
+    "certainty": get_args(Certainty),
+    "outcome": get_args(Outcome),
+    "by_outcome": (*get_args(Outcome), "null"),
+    "verdict": VERDICTS,
+    "by_verdict": VERDICTS,
+    "exit": range(4),
+    "by": get_args(SuppressedBy),
+    "fate": {describe_history(seen, 4) for seen in range(1, 16)},
+    "entries/kind": KINDS,
+    "regions/kind": get_args(Kind),
+}
+
+#: Name of a parameter → the choices of it; those of diff's --fail-on are its own.
+CHOICES: dict[str, Iterable[str]] = {
+    "arch": ARCHES.names(),
+    "role": get_args(Role),
+    "revision": REVISIONS.names(),
+    "kho": VERSIONS.names(),
+    "consumer_kho": VERSIONS.names(),
+    "to": targets.names(),
+    "format_name": REPORTS.names(),
+    "target": get_args(memmap.Target),
+    "fail_on": get_args(FailOn),
+    "diff fail_on": get_args(diff.FailOn),
+    "iomem_of": ("running", "next"),
+    "base": ("10", "16"),
+}
+
+#: Where a form of memory map stands in the manual page of memmap.
+FORMS_IN_MAN = {
+    "Kernel log of x86": {"dmesg_e820"},
+    "EFI map in a kernel log": {"dmesg_efi"},
+    "Pa /proc/iomem": {"iomem"},
+    "Pa /sys/firmware/memmap": {"sysfs_memmap", "sysfs_tar", "sysfs_grep"},
+    "Firmware and boot loaders": {"efi_shell", "grub", "uboot"},
+    "Other systems": {"xen", "freebsd", "esxi"},
+    "Binary": {"zero_page", "e820_entries", "setup_data_e820", "efi_descriptors"},
+    "Device tree": {"devicetree", "dts"},
+    "JSON": {"memmap_json"},
+    "A capture": {"capture"},
+}
+
+
+def _enums(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[object]]]:
+    """Yield where each enum of a schema stands, as ``parent/property``, and what it lists."""
+    if isinstance(node, dict):
+        if "enum" in node:
+            yield "/".join(path), node["enum"]
+        for key, value in node.items():
+            own = key not in ("properties", "items", "propertyNames", "oneOf", "anyOf")
+            yield from _enums(value, (*path, key) if own else path)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _enums(value, path)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda p: p.stem)
+def test_enums_of_schemas(schema):
+    for where, listed in _enums(json.loads(schema.read_text())):
+        ends = [end for end in ENUMS if f"/{where}".endswith(f"/{end}")]
+        assert ends, f"{where}: say in ENUMS what it follows from"
+        wanted = set(ENUMS[max(ends, key=len)])
+        assert {x for x in listed if x is not None} == wanted, where
+        assert len(listed) == len({*listed})
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda p: p.stem)
+def test_codes_fit_the_patterns_of_schemas(schema):
+    patterns = re.findall(r'"pattern": "(\^HP[^"]*)"', schema.read_text())
+    for pattern in patterns:
+        assert all(re.fullmatch(pattern, code) for code in registry()), pattern
+
+
+def _choices(name: str) -> Iterator[tuple[click.Option, list[str]]]:
+    """Yield the options of a command that have choices, and these."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    for p in command.params:
+        if isinstance(p, click.Option) and isinstance(p.type, click.Choice):
+            yield p, list(p.type.choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_choices_of_help(command, cli):
+    text = " ".join(cli(command, "--help").out.split()).replace(" ", "")
+    for option, choices in _choices(command):
+        name = f"{command} {option.name}"
+        assert choices == list(CHOICES[name if name in CHOICES else str(option.name)])
+        assert f"{max(option.opts, key=len)}[{'|'.join(choices)}]" in text
+
+
+def _said(command: str, flag: str) -> set[str]:
+    """Return the choices that the page of a command gives for an option, none where none stands."""
+    page = (ROOT / "man" / f"hwpkho-{command}.1").read_text()
+    lines = re.findall(rf"Fl {flag[1:]} Cm (\S+(?: \| \S+)*)", page)
+    return set(chain.from_iterable(line.split(" | ") for line in lines))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_choices_in_manual_pages(command):
+    """A page may leave an option that several commands share to the page of another."""
+    for option, choices in _choices(command):
+        flag = max(option.opts, key=len)
+        assert _said(command, flag) in (set(), set(choices)), flag
+        pages = [c for c in COMMANDS if option.name in {o.name for o, _ in _choices(c)}]
+        assert any(_said(c, flag) for c in pages), flag
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [("Outcomes of a handover", get_args(Outcome)), ("Verdicts of a page", VERDICTS)],
+)
+def test_lists_in_the_manual_page_of_validate(section, names):
+    page = (ROOT / "man" / "hwpkho-validate.1").read_text()
+    text = page.partition(f".Ss {section}\n")[2].partition("\n.Ss ")[0]
+    assert sorted(re.findall(r"^\.It Cm (\S+)", text, re.MULTILINE)) == sorted(names)
+
+
+def test_forms_in_the_manual_page_of_memmap():
+    page = (ROOT / "man" / "hwpkho-memmap.1").read_text()
+    text = page.partition(".Ss Forms\n")[2].partition("\n.Ss ")[0]
+    assert re.findall(r"^\.It (.*)", text, re.MULTILINE) == list(FORMS_IN_MAN)
+    forms = sorted(chain.from_iterable(FORMS_IN_MAN.values()))
+    assert forms == sorted([*FILE_FORMS.names(), *LINE_FORMS.names()])
+
+
+def test_image_formats_in_the_manual_page_of_decode():
+    page = (ROOT / "man" / "hwpkho-decode.1").read_text()
+    text = page.partition(".Ss Inputs\n")[2].partition("\n.Ss ")[0]
+    for form in FORMATS:
+        assert form.name in text.lower().replace("elf core", "elf")
+
+
+# Tables of the README
+
+
+def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
+    lines = [f"| {a} | {b} |" for a, b in (head, *((f"`{name}`", what) for name, what in rows))]
+    return "\n".join([lines[0], "|---|---|", *lines[1:]])
+
+
+def tables() -> dict[str, str]:
+    """Return the tables as they should stand in the README."""
+    forms: list[FileForm | LineForm] = [*file_forms(), *line_forms()]
+    return {
+        "reports of validate": _table(
+            ("`--format`", "what it is"), ((r.name, r.about) for r in REPORTS)
+        ),
+        "forms of memory maps": _table(
+            ("form", "what it is"), sorted((f.name, f.about) for f in forms)
+        ),
+    }
+
+
+def _block(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(<!-- table: {re.escape(name)} -->\n\n)(.*?)(\n\n<!-- end of table -->)", re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("name", tables())
+def test_tables_of_the_readme(name):
+    (block,) = _block(name).findall(README.read_text())
+    assert block[1] == tables()[name]
+
+
+def update() -> None:
+    """Write the tables into the README."""
+    text = README.read_text()
+    for name, table in tables().items():
+        before, _, after = _block(name).split(text)[1:4]
+        text = text.replace(f"{before}{_}{after}", f"{before}{table}{after}")
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    update()

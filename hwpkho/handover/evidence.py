@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.codes import Problem, problem
-from hwpkho.codes import root as codes
+from hwpkho.codes.root import DESTROYED, DOUBTFUL
 from hwpkho.handover import find_root
 from hwpkho.images.base import MIN_PAGE
 
@@ -110,7 +110,7 @@ def sort(
 def doubt(d: Damaged) -> Problem:
     """Return the warning that a page may be the root FDT that counts."""
     message = f"the page at 0x{d.phys:x} looks like a damaged root FDT: {d.why}"
-    return problem(codes.DOUBTFUL, message, d.phys)
+    return problem(DOUBTFUL, message, d.phys)
 
 
 def unread_by_boot(
@@ -125,7 +125,7 @@ def unread_by_boot(
     if any(phys in roots_at for phys in named):
         return []
     return [
-        problem(codes.DOUBTFUL, f"0x{phys:x} was handed over as the root FDT, and is none", phys)
+        problem(DOUBTFUL, f"0x{phys:x} was handed over as the root FDT, and is none", phys)
         for phys in named
         if source.read(phys, len(fdt.MAGIC)) is not None
     ]
@@ -178,7 +178,7 @@ def _destroyed(copy: DebugfsCopy, phys: int | None, why: str) -> Problem:
     message = (
         f"{copy.label}: the root FDT{where} is damaged in memory, only the copy is good: {why}"
     )
-    return problem(codes.DESTROYED, message, phys)
+    return problem(DESTROYED, message, phys)
 
 
 def _single_pages(preserved: Preserved, near: int) -> list[int]:

@@ -12,7 +12,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.ranges import holding
-from hwpkho.codes import tracker as codes
+from hwpkho.codes.tracker import (
+    BLOCK_ORDER,
+    DAMAGED,
+    GONE,
+    MERGED,
+    NODE_ABSENT,
+    TRACKER_LOST,
+    UNLISTED,
+    UNMARKED,
+)
 from hwpkho.handover.vmalloc import restored_as
 
 if TYPE_CHECKING:
@@ -111,7 +120,7 @@ def state(
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
         report.add(
-            codes.NODE_ABSENT,
+            NODE_ABSENT,
             f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
             walk.absent[0],
         )
@@ -128,13 +137,13 @@ def state(
         _gone(walk, role, hwpoison, report)
         return "gone", None
     for defect in walk.damaged:
-        report.add(codes.DAMAGED, defect.message, defect.phys)
+        report.add(DAMAGED, defect.message, defect.phys)
     for defect in walk.odd:
-        report.add(codes.DAMAGED, defect.message, defect.phys, "warning")
+        report.add(DAMAGED, defect.message, defect.phys, "warning")
     for phys in walk.absent:
-        report.add(codes.NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
+        report.add(NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
     if not walk.listed:
-        report.add(codes.UNLISTED, "this tracker can be asked for a block, not listed")
+        report.add(UNLISTED, "this tracker can be asked for a block, not listed")
     unmarked = _check_marked(walk, pages, report)
     return "partial" if unmarked or not walk.intact else "complete", unmarked
 
@@ -143,7 +152,7 @@ def _gone(
     walk: TrackerWalk, role: Role | None, hwpoison: HwpoisonList | None, report: Report
 ) -> None:
     report.add(
-        codes.GONE,
+        GONE,
         "the running kernel has freed the tracker's pages after boot; membership was not checked"
         if role == "in"
         else "the pages of the tracker hold something else, or a tracker that marks nothing of "
@@ -153,7 +162,7 @@ def _gone(
     )
     if hwpoison and hwpoison.pfns is not None:
         report.add(
-            codes.TRACKER_LOST,
+            TRACKER_LOST,
             "the list reads soundly, but nothing proves that its pages were preserved",
             hwpoison.phys,
         )
@@ -179,7 +188,7 @@ def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Problem | 
         starts = preserved.block_at(phys) if restored else None
         if starts is not None:
             report.add(
-                codes.BLOCK_ORDER,
+                BLOCK_ORDER,
                 f"{what} 0x{phys:x} starts a preserved block of order {starts}, its own is {order}",
                 phys,
             )
@@ -188,14 +197,14 @@ def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Problem | 
             continue
         if around is None:
             told = report.add(
-                codes.UNMARKED,
+                UNMARKED,
                 f"{what} 0x{phys:x} is not marked preserved",
                 phys,
                 "warning" if walk.absent else None,
             )
         else:
             told = report.add(
-                codes.MERGED,
+                MERGED,
                 f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
                 f"at 0x{around[0]:x}",
                 phys,

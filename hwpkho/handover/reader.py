@@ -19,10 +19,20 @@ from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.addresses import align_down
 from hwpkho.base.arch import linear, page_sizes
 from hwpkho.base.escape import printable
-from hwpkho.codes import blob as blob_codes
-from hwpkho.codes import image as image_codes
 from hwpkho.codes import problem as as_problem
-from hwpkho.codes import root as root_codes
+from hwpkho.codes.blob import CONSUMED, LIST_UNREACHED
+from hwpkho.codes.image import NO_HANDOVER, NO_MEMORY
+from hwpkho.codes.root import (
+    BROKEN_SUBTREE,
+    DAMAGED,
+    DUPLICATE_NODE,
+    METADATA,
+    NO_MAP,
+    ODD_PROPERTY,
+    SUBTREE_ABSENT,
+    SUBTREE_NOWHERE,
+    VERSION,
+)
 from hwpkho.errors import InputError
 from hwpkho.handover import membership, scratch, tracker, vmalloc
 from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
@@ -136,7 +146,7 @@ class HandoverReader:
             read = roots.parse_cut if cut else roots.parse
             root = self.root or read(self.page)
         except InputError as error:
-            told = report.add(root_codes.DAMAGED, str(error), at)
+            told = report.add(DAMAGED, str(error), at)
             self.root_problem = self.root_problem or told
             self.unread = self.unread or "damaged"
             return None
@@ -145,31 +155,31 @@ class HandoverReader:
         if self.copy is not None and cut:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
-            told = report.add(root_codes.DAMAGED, root.tree.error, at)
+            told = report.add(DAMAGED, root.tree.error, at)
             self.root_problem = self.root_problem or told
         elif root.tree.missing:
             there = root.totalsize - root.tree.missing
             message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
-            report.add(root_codes.DAMAGED, message, at, "warning")
+            report.add(DAMAGED, message, at, "warning")
         if at is not None and at % fdt.ALIGNMENT:
             message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
-            told = report.add(root_codes.DAMAGED, message, at)
+            told = report.add(DAMAGED, message, at)
             if self.unread is None:  # libfdt looks at this first
                 self.root_problem = told
         if root.version is None:
             shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
-            report.add(root_codes.VERSION, f"compatible is {shown or 'missing'}", at)
+            report.add(VERSION, f"compatible is {shown or 'missing'}", at)
         if root.memory_map_defect:
-            report.add(root_codes.NO_MAP, root.memory_map_defect, at)
+            report.add(NO_MAP, root.memory_map_defect, at)
         if root.tree.reserve:
             report.add(
-                root_codes.ODD_PROPERTY,
+                ODD_PROPERTY,
                 f"{len(root.tree.reserve)} memory reservations in the root FDT",
                 at,
             )
         names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)
         for name in sorted(n for n in names if names[n] > 1):
-            report.add(root_codes.DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
+            report.add(DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
         return root
 
     def _unread_root(self) -> Root | None:
@@ -186,7 +196,7 @@ class HandoverReader:
             name = _name(ref.name)
             raw: bytes | memoryview | None = None
             if ref.defect:
-                self.report.add(root_codes.BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
+                self.report.add(BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
             elif ref is not ours:
                 raw = self._foreign_blob(ref)
             base = ref.name.split("@", 1)[0]
@@ -241,16 +251,16 @@ class HandoverReader:
         phys, name = ref.phys or 0, _name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
-            return "not-given", self.report.add(image_codes.NO_MEMORY, message, phys)
+            return "not-given", self.report.add(NO_MEMORY, message, phys)
         if ref.name.split("@", 1)[0] == roots.HWPOISON:
             end = max((start + size for start, size in self.source.extents()), default=0)
             if phys >= end:
                 message = f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}"
-                told = self.report.add(root_codes.SUBTREE_NOWHERE, message, phys)
+                told = self.report.add(SUBTREE_NOWHERE, message, phys)
                 return "nowhere", told
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
         message += "; its copy is read" if copied is not None else ""
-        return "absent", self.report.add(root_codes.SUBTREE_ABSENT, message, phys, severity)
+        return "absent", self.report.add(SUBTREE_ABSENT, message, phys, severity)
 
     def _metadata(self, root: roots.RootFdt | None) -> KexecMetadata | None:
         ref = root.find(roots.KEXEC_METADATA) if root else None
@@ -259,12 +269,12 @@ class HandoverReader:
         raw = bytes(there) if there is not None else self._copied(roots.KEXEC_METADATA)
         if raw is None:
             if root and ref is None:
-                self.report.add(root_codes.METADATA, "there is no kexec-metadata", self.phys)
+                self.report.add(METADATA, "there is no kexec-metadata", self.phys)
             return None  # otherwise it was reported as absent already
         try:
             return KexecMetadata.parse(raw)
         except ValueError as error:
-            self.report.add(root_codes.METADATA, f"kexec-metadata: {error}", phys)
+            self.report.add(METADATA, f"kexec-metadata: {error}", phys)
             return None
 
     def _hwpoison(self, root: roots.RootFdt | None) -> HwpoisonList | None:
@@ -278,12 +288,10 @@ class HandoverReader:
             if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
                 return None  # there is one, and that its file is of no use was reported
             message = "no hwpoison subtree"
-            self.no_list = self.report.add(image_codes.NO_HANDOVER, message, self.phys)
+            self.no_list = self.report.add(NO_HANDOVER, message, self.phys)
             return None
         if ref.defect:
-            told = as_problem(
-                root_codes.BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys
-            )
+            told = as_problem(BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys)
             return HwpoisonList(ref.phys, ref.size, None, state="refused", problem=told)
         if ref.phys is not None:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))
@@ -325,7 +333,7 @@ class HandoverReader:
         )
         if not self.memory or page_size is None:
             told = self.report.add(
-                blob_codes.LIST_UNREACHED,
+                LIST_UNREACHED,
                 f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
                 area.first,
             )
@@ -333,7 +341,7 @@ class HandoverReader:
         if self.consumed:
             # What the freed pages hold says nothing, so they are not even looked at.
             told = self.report.add(
-                blob_codes.CONSUMED,
+                CONSUMED,
                 "the list was replayed by this kernel and its pages freed; the outgoing "
                 "handover has the list that counts",
                 ref.phys,
@@ -344,7 +352,7 @@ class HandoverReader:
         if self.spent and not found.sound:
             # Whether the list was replayed already is not told; these pages were freed like it.
             told = report.add(
-                blob_codes.CONSUMED,
+                CONSUMED,
                 "the running kernel has freed the list's pages; what they hold says nothing",
                 ref.phys,
             )

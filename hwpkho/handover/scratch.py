@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.scratch import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
 from hwpkho.base.ranges import Range, holding, union
 from hwpkho.codes import problem
-from hwpkho.codes import tracker as codes
+from hwpkho.codes.tracker import (
+    SCRATCH_ABSENT,
+    SCRATCH_BAD,
+    SCRATCH_OVERLAP,
+    SCRATCH_TRAILING,
+    SCRATCH_UNKNOWN,
+)
 from hwpkho.handover.membership import MAX_FOUND
 from hwpkho.handover.model import Scratch
 
@@ -34,13 +40,13 @@ def too_short(scratch: Scratch) -> Problem | None:
     if scratch.length is None or scratch.length >= SCRATCH_ENTRY:
         return None
     message = f"the scratch array has {scratch.length} bytes, one entry needs {SCRATCH_ENTRY}"
-    return problem(codes.SCRATCH_BAD, message, scratch.array)
+    return problem(SCRATCH_BAD, message, scratch.array)
 
 
 def overlap(page: Page, areas: Sequence[Range]) -> Problem:
     """Return that a page lies in scratch areas, ascending and disjoint, in part at least."""
     how = "lies inside" if holding(areas, page.phys) else "reaches into"
-    return problem(codes.SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
+    return problem(SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
 
 
 def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | None:
@@ -49,26 +55,26 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
     Return what is reported of the first of these.
     """
     if scratch is None:
-        report.add(codes.SCRATCH_UNKNOWN, "the input does not tell where scratch is")
+        report.add(SCRATCH_UNKNOWN, "the input does not tell where scratch is")
         return None
     short = too_short(scratch)
     if short is not None:
         report.add_problem(short)
     elif scratch.length is not None and scratch.length % 16:
         report.add(
-            codes.SCRATCH_TRAILING,
+            SCRATCH_TRAILING,
             f"the scratch array has {scratch.length} bytes, no multiple of 16",
             scratch.array,
         )
     if scratch.areas is None:
         where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
-        report.add(codes.SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
+        report.add(SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
         return None
     for start, size in scratch.areas:
         # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
         if start + size > 1 << 64:
             report.add(
-                codes.SCRATCH_BAD,
+                SCRATCH_BAD,
                 f"scratch area 0x{start:x} of {size} bytes makes no sense",
                 start,
             )

@@ -17,7 +17,20 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
 from hwpkho.base.addresses import align_down, page_shift
 from hwpkho.base.arch import linear, phys_bits
-from hwpkho.codes import blob as codes
+from hwpkho.codes.blob import (
+    ARRAY_ABSENT,
+    ARRAY_UNALIGNED,
+    CHAIN_CYCLE,
+    CHUNK_ABSENT,
+    CHUNK_NOWHERE,
+    EXTRA_CHUNK,
+    FIRST_ZERO,
+    FLAGS,
+    HOLE,
+    ORDER,
+    PAGE_TWICE,
+    TOTAL_PAGES,
+)
 from hwpkho.errors import InputError
 from hwpkho.handover.model import Chain
 
@@ -65,24 +78,24 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
     """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
     order = area.effective_order % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
-        report.add(codes.FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
+        report.add(FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     too_large = None
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
         replays = area.effective_order < SHIFT_BITS
-        told = report.add(codes.ORDER, message, severity="warning" if replays else None)
+        told = report.add(ORDER, message, severity="warning" if replays else None)
         too_large = None if replays else told
     found = VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
     if area.first == 0:
-        found.problem = report.add(codes.FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
+        found.problem = report.add(FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
         return found
     found.chain, ends = _follow(source, area, page_size, report, found)
     pages, whole = len(found.pages) << order, found.chain.end == "whole"
     adds_up, differs = pages == area.total_pages if whole else pages <= area.total_pages, None
     if not adds_up:
         differs = report.add(
-            codes.TOTAL_PAGES,
+            TOTAL_PAGES,
             f"the chunks list {len(found.pages)} entries of {1 << order} pages, "
             f"total_pages is {area.total_pages}",
             area.first,
@@ -106,19 +119,19 @@ def _follow(
         told, at = at, linear(at, source.arch)
         if at >> bits:
             message = f"chunk address 0x{at:x} is not a physical address"
-            return Chain("nowhere", at), report.add(codes.CHUNK_NOWHERE, message, at)
+            return Chain("nowhere", at), report.add(CHUNK_NOWHERE, message, at)
         if told != at or at % page_size:
             what = "page aligned" if at % page_size else "a physical address"
             message = f"chunk address 0x{told:x} is not {what}: 0x{at:x} is read"
-            report.add(codes.CHUNK_NOWHERE, message, at, "warning")
+            report.add(CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
             message = f"the chain comes back to chunk 0x{at:x}"
-            return Chain("cycle", at), report.add(codes.CHAIN_CYCLE, message, at)
+            return Chain("cycle", at), report.add(CHAIN_CYCLE, message, at)
         visited.add(at)
         chunk = _chunk(source, at, page_size)
         if chunk is None:
             message = f"chunk 0x{at:x} is not in the image"
-            return Chain("absent", at), report.add(codes.CHUNK_ABSENT, message, at)
+            return Chain("absent", at), report.add(CHUNK_ABSENT, message, at)
         found.chunks.append(align_down(at, page_size))
         touched.add(found.chunks[-1])
         if len(found.chunks) - len(touched) > MAX_AGAIN:
@@ -140,7 +153,7 @@ def _follow(
         if chunk.hole:
             # What the kernel does not see is missed only where the pages do not add up.
             report.add(
-                codes.HOLE,
+                HOLE,
                 f"chunk 0x{at:x} goes on after a zero in entry {len(chunk.entries)}",
                 at,
             )
@@ -148,7 +161,7 @@ def _follow(
     full = slots(page_size)
     if len(lengths) != sum(lengths) // full + 1 or any(n != full for n in lengths[:-1]):
         report.add(
-            codes.EXTRA_CHUNK,
+            EXTRA_CHUNK,
             f"{len(lengths)} chunks for {sum(lengths)} entries, a producer makes "
             f"{sum(lengths) // full + 1}",
             area.first,
@@ -255,7 +268,7 @@ def _check_entries(
     unaligned = [p for p in pages if p % page_size]
     if unaligned:
         report.add(
-            codes.ARRAY_UNALIGNED,
+            ARRAY_UNALIGNED,
             f"{len(unaligned)} array entries are not page aligned, the first is 0x{unaligned[0]:x}",
             unaligned[0],
         )
@@ -266,7 +279,7 @@ def _check_entries(
     )
     if twice is not None:
         at = twice << shift
-        named.append(report.add(codes.PAGE_TWICE, f"array page 0x{at:x} is listed twice", at))
+        named.append(report.add(PAGE_TWICE, f"array page 0x{at:x} is listed twice", at))
     # A chunk page is restored too, once its entries were. What else a block of this order would
     # cover does not matter: the kernel restores the blocks that the tracker says start there.
     for chunk in sorted({*found.chunks}):
@@ -274,10 +287,10 @@ def _check_entries(
         i = bisect_right(pfns, chunk >> shift) - 1
         if i >= 0 and starts_block(pfns[i], chunk >> shift, order):
             message = f"chunk 0x{chunk:x} is an array page as well"
-            named.append(report.add(codes.PAGE_TWICE, message, chunk))
+            named.append(report.add(PAGE_TWICE, message, chunk))
     again = next((b for a, b in pairwise(sorted(found.chunks)) if a == b), None)
     if again is not None:
-        named.append(report.add(codes.PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again))
+        named.append(report.add(PAGE_TWICE, f"two chunks lie in page 0x{again:x}", again))
     return named[0] if named else None
 
 
@@ -299,7 +312,7 @@ def read_array(
         data = source.read(start, n)
         if data is None:
             return report.add(
-                codes.ARRAY_ABSENT,
+                ARRAY_ABSENT,
                 f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
                 "the image",
                 start,

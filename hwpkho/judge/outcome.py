@@ -15,9 +15,16 @@ from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
 from hwpkho.codes import Problem, problem
-from hwpkho.codes import blob as blob_codes
-from hwpkho.codes import root as root_codes
-from hwpkho.codes import tracker as tracker_codes
+from hwpkho.codes.blob import ARRAY_OUTSIDE, BLOB_SHORT, CHUNK_OUTSIDE, TOTAL_PAGES
+from hwpkho.codes.root import (
+    NO_MAP,
+    OLDER_CONSUMER,
+    OTHER_VERSION,
+    ROOT_ABSENT,
+    SUBTREE_NOWHERE,
+    SUBTREE_REFUSED,
+)
+from hwpkho.codes.tracker import BLOCK_OUTSIDE, DAMAGED, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
 from hwpkho.judge import scratch
 from hwpkho.judge.decision import Decision, spent
 from hwpkho.judge.result import Finding, Outcome, finding, of_problem
@@ -45,7 +52,7 @@ def _off(_: Handover, kernel: NextKernel) -> Decision | None:
     if not kernel.kho_off:
         return None
     message = "the next kernel is booted with kho=off and ignores any handover"
-    return Decision("absent", finding(root_codes.OLDER_CONSUMER, message))
+    return Decision("absent", finding(OLDER_CONSUMER, message))
 
 
 def _root(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -57,7 +64,7 @@ def _root(h: Handover, kernel: NextKernel) -> Decision | None:
         why = scratch.unmapped(kernel, h.root.phys, h.root.size)
         if why:
             message = f"the root FDT as it is handed over: {why}"
-            found = finding(root_codes.ROOT_ABSENT, message, phys=h.root.phys)
+            found = finding(ROOT_ABSENT, message, phys=h.root.phys)
             return Decision("refused", found)
     misplaced = h.root.phys is not None and h.root.phys % ALIGNMENT
     return Decision("refused", problem=h.root_problem) if misplaced else None
@@ -74,18 +81,16 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
     phys = h.root.phys if h.root else None
     if fdt.version and kernel.version.number < fdt.version.number:
         message = f"the next kernel speaks {speaks}, older than the handover's {shown}"
-        return Decision("absent", finding(root_codes.OLDER_CONSUMER, message, phys=phys))
+        return Decision("absent", finding(OLDER_CONSUMER, message, phys=phys))
     message = f"the next kernel speaks {speaks}, the handover says {shown}"
-    return Decision("refused", finding(root_codes.OTHER_VERSION, message, phys=phys))
+    return Decision("refused", finding(OTHER_VERSION, message, phys=phys))
 
 
 def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
     fdt = h.root.fdt if h.root else None
     if h.root is None or fdt is None or fdt.memory_map_defect is None:
         return None
-    return Decision(
-        "refused", problem=problem(root_codes.NO_MAP, fdt.memory_map_defect, h.root.phys)
-    )
+    return Decision("refused", problem=problem(NO_MAP, fdt.memory_map_defect, h.root.phys))
 
 
 def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -95,14 +100,14 @@ def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
     outside = next((phys for phys in walk.absent if kernel.outside(phys)), None)
     if outside is not None:
         message = f"tracker node 0x{outside:x} lies outside RAM"
-        code = tracker_codes.WRONG_TREE if walk.odd else tracker_codes.NODE_OUTSIDE
+        code = WRONG_TREE if walk.odd else NODE_OUTSIDE
         return Decision("crash", finding(code, message, phys=outside))
     if walk.damaged:
         defect = walk.damaged[0]
         if h.tracker != "gone":  # then decode calls it damaged as well
-            known = problem(tracker_codes.DAMAGED, defect.message, defect.phys)
+            known = problem(DAMAGED, defect.message, defect.phys)
             return Decision("crash", problem=known)
-        found = finding(tracker_codes.WRONG_TREE, defect.message, phys=defect.phys)
+        found = finding(WRONG_TREE, defect.message, phys=defect.phys)
         return Decision("crash", found)
     return _blocks(h, kernel)
 
@@ -119,10 +124,10 @@ def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
         if outside is not None:
             phys = outside[0]
             message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
-            return Decision("crash", finding(tracker_codes.BLOCK_OUTSIDE, message, phys=phys))
+            return Decision("crash", finding(BLOCK_OUTSIDE, message, phys=phys))
     if preserved.pages >= kernel.possible_pages():
         message = "the preserved blocks leave the next kernel no RAM"
-        return Decision("crash", finding(tracker_codes.NO_RAM, message))
+        return Decision("crash", finding(NO_RAM, message))
     return None
 
 
@@ -135,7 +140,7 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
     if not kernel.outside(linear(ref.phys, h.arch)):
         return None
     message = f"kexec-metadata at 0x{ref.phys:x} lies outside RAM"
-    return Decision("crash", finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys))
+    return Decision("crash", finding(SUBTREE_NOWHERE, message, phys=ref.phys))
 
 
 def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -152,16 +157,16 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
     if ref.defect:
         message = f"hwpoison: {ref.defect}"
         at = h.root.phys if h.root else None
-        return Decision("dropped", finding(root_codes.SUBTREE_REFUSED, message, phys=at))
+        return Decision("dropped", finding(SUBTREE_REFUSED, message, phys=at))
     if ref.phys is not None and kernel.outside(linear(ref.phys, h.arch)):
         if ref.size is not None and ref.size < _VERSION:
             # Too short for the struct revision, which looks at the size first.
             message = f"the hwpoison blob has {ref.size} bytes"
-            return Decision("dropped", finding(blob_codes.BLOB_SHORT, message, phys=ref.phys))
+            return Decision("dropped", finding(BLOB_SHORT, message, phys=ref.phys))
         if h.hwpoison is not None and h.hwpoison.state == "nowhere":
             return Decision("crash", problem=h.hwpoison.problem)
         message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
-        found = finding(root_codes.SUBTREE_NOWHERE, message, phys=ref.phys)
+        found = finding(SUBTREE_NOWHERE, message, phys=ref.phys)
         return Decision("crash", found)
     return _unread_blob(h, kernel)
 
@@ -179,7 +184,7 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision(None)
     # RAM that is not preserved: whatever the kernel finds there, it is no blob.
     message = f"the hwpoison blob at 0x{w.phys:x} is not marked preserved"
-    return Decision("dropped", finding(tracker_codes.UNMARKED, message, phys=w.phys))
+    return Decision("dropped", finding(UNMARKED, message, phys=w.phys))
 
 
 def _blob(h: Handover, _: NextKernel) -> Decision | None:
@@ -205,7 +210,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
     for phys in (*(w.chunks or ()), *last):
         if kernel.outside(phys):
             message = f"chunk 0x{phys:x} lies outside RAM"
-            return Decision("crash", finding(blob_codes.CHUNK_OUTSIDE, message, phys=phys))
+            return Decision("crash", finding(CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
         marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
         # A page that is not preserved holds whatever chance put there.
@@ -217,7 +222,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("crash", problem=w.problem)
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
-        return Decision("dropped", finding(blob_codes.TOTAL_PAGES, message, phys=v.first))
+        return Decision("dropped", finding(TOTAL_PAGES, message, phys=v.first))
     return None
 
 
@@ -233,11 +238,11 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision(None) if open_ else Decision("dropped", problem=h.unmarked)
     if h.tracker == "gone":
         message = "the tracker marks nothing of this handover: what stands there then is chance"
-        return Decision("dropped", finding(tracker_codes.UNMARKED, message))
+        return Decision("dropped", finding(UNMARKED, message))
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
         if kernel.outside(phys):
             message = f"array page 0x{phys:x} lies outside RAM"
-            return Decision("dropped", finding(blob_codes.ARRAY_OUTSIDE, message, phys=phys))
+            return Decision("dropped", finding(ARRAY_OUTSIDE, message, phys=phys))
     return None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END, align_down, align_up
 from hwpkho.base.ranges import holding, union
-from hwpkho.codes import tracker as tracker_codes
+from hwpkho.codes.tracker import NO_SCRATCH, SCRATCH_BAD, SCRATCH_OUTSIDE, SCRATCH_SMALL
 from hwpkho.handover.membership import Page
 from hwpkho.handover.scratch import overlap, too_short
 from hwpkho.judge.decision import Decision
@@ -50,36 +50,36 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     if scratch.length == 0:
         message = "no scratch is handed over: the next kernel ignores the handover"
-        return Decision("refused", finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array))
+        return Decision("refused", finding(NO_SCRATCH, message, phys=scratch.array))
     if scratch.length is not None and scratch.array is not None:
         why = unmapped(kernel, scratch.array, scratch.length)
         if why:
             message = f"the scratch array: {why}"
-            found = finding(tracker_codes.NO_SCRATCH, message, phys=scratch.array)
+            found = finding(NO_SCRATCH, message, phys=scratch.array)
             return Decision("refused", found)
     short = too_short(scratch)
     if short:
         return Decision("crash", problem=short)
     if scratch.array is not None and kernel.outside(scratch.array):
         message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
-        code = tracker_codes.SCRATCH_OUTSIDE
+        code = SCRATCH_OUTSIDE
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
         if size and not kernel.removes(start) and kernel.outside(start, size):
             message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
-            code = tracker_codes.SCRATCH_OUTSIDE
+            code = SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
     ends = (sum(area) for area in scratch.areas or ())
     top = max((end for end in ends if not kernel.removes(end)), default=0)
     if kernel.whole_pages and top % kernel.page_size:
         # Early boot allocates there first, and map_mem() maps whole pages only.
         message = f"the highest scratch area ends at 0x{top:x}, inside a page"
-        return Decision("crash", finding(tracker_codes.SCRATCH_BAD, message, phys=scratch.array))
+        return Decision("crash", finding(SCRATCH_BAD, message, phys=scratch.array))
     if scratch.areas:
         total, needed = sum(size for _, size in scratch.areas), _needed(h, kernel)
         if total <= needed:
             message = f"{total} bytes of scratch are too few: early boot takes more than {needed}"
-            code = tracker_codes.SCRATCH_SMALL
+            code = SCRATCH_SMALL
             return Decision("crash", finding(code, message, phys=scratch.array))
     return None
 

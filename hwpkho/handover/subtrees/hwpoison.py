@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi.kho import HWPOISON
 from hwpkho.base.arch import page_sizes
-from hwpkho.codes import blob as codes
+from hwpkho.codes.blob import BLOB_SIZE, COUNT_BEYOND, EMPTY, PAD
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def check(
     Of a list that was ``consumed`` the count says nothing any more.
     """
     if blob.pad:
-        report.add(codes.PAD, f"_pad is 0x{blob.pad:x}, expected 0", phys)
+        report.add(PAD, f"_pad is 0x{blob.pad:x}, expected 0", phys)
     usual = blobs.REVISIONS[blob.revision].registered_size(page_size or 0)
     if registered is not None and usual and registered != usual:
         report.add(
-            codes.BLOB_SIZE,
+            BLOB_SIZE,
             f"registered size {registered}, a producer registers {usual} for {blob.revision}",
             phys,
         )
@@ -81,11 +81,11 @@ def check(
         if consumed:
             return None
         return report.add(
-            codes.COUNT_BEYOND,
+            COUNT_BEYOND,
             f"count {blob.count} is beyond the array's {capacity} entries "
             f"({blob.vmalloc.total_pages} pages)",
             phys,
         )
     if not blob.count:
-        report.add(codes.EMPTY, "the list is empty but published", phys)
+        report.add(EMPTY, "the list is empty but published", phys)
     return None

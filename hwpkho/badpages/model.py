@@ -25,6 +25,8 @@ HEAD = 1 << 16
 #: ``corrected``: it works.
 Kind = Literal["poisoned", "soft-offlined", "uncorrected", "excluded", "corrected"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: The kinds that make a page bad, unless the user asks for others.
+BAD: frozenset[Kind] = frozenset(KINDS) - {"corrected"}
 
 #: What the numbers of an input are: page frame numbers, or addresses in bytes.
 Unit = Literal["pfn", "address"]

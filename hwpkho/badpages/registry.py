@@ -26,9 +26,15 @@ class Asked(NamedTuple):
 
     Attributes:
         base: Of numbers without ``0x`` in a text list, 10 or 16.
+        form: The form of the inputs, where content does not tell; None: recognised.
+        page_size: Bytes that a PFN stands for, None where the user does not say.
+        boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
     """
 
     base: int = 10
+    form: str | None = None
+    page_size: int | None = None
+    boot: str | None = None
 
 
 @runtime_checkable
@@ -83,6 +89,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
     "list format",
     {
         "json": "hwpkho.badpages.formats.json:FORM",
+        "memmap": "hwpkho.badpages.formats.memmap:FORM",
         "text": "hwpkho.badpages.formats.text:FORM",
     },
 )

@@ -30,6 +30,8 @@ COMMANDS = {
     "merge": "Merge lists.",
     "diff": "Compare lists: what was lost, what was added.",
     "capture": "Save the pages that decode needs into a small ELF core.",
+    "list": "Show the bad pages that logs, databases and lists name.",
+    "formats": "List the forms in which bad pages are read and written.",
     "memmap": "Read and show a memory map of any form.",
     "explain": "Explain a finding and what to do about it.",
     "schema": "Print the JSON Schema of a document.",

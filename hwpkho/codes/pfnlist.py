@@ -120,6 +120,25 @@ EARLY_BOOT = Code(
     "memory.",
     "None needed. After the kexec look for Ignored in the kernel log.",
 )
+ENTRY_UNUSABLE = Code(
+    "HP612",
+    "entry-unusable",
+    "warning",
+    "policy",
+    "An entry of the input says that memory is bad, but names no page: no address, a count, a "
+    "device's own address, a damaged number.",
+    "Nothing: this is about the input.",
+    "Look at the entry; get the page from another source, such as the kernel log.",
+)
+LIKE_ADDRESSES = Code(
+    "HP613",
+    "addresses-not-pfns",
+    "warning",
+    "policy",
+    "No PFN of the list is in the memory map, but as addresses all of its numbers would be.",
+    "It takes the numbers as PFNs, and finds no memory there.",
+    "Divide the numbers by the page size (drop the last three hex digits with 4 KiB pages).",
+)
 
 CODES = (
     NO_MEMMAP,
@@ -134,4 +153,6 @@ CODES = (
     TRANSIENT,
     SECTION_HOLE,
     EARLY_BOOT,
+    ENTRY_UNUSABLE,
+    LIKE_ADDRESSES,
 )

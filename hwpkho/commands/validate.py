@@ -60,9 +60,9 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
-        findings: list[Finding] = []
+        findings = as_findings(case.pages.problems, None)
         rests = (
-            [f"page size {DEFAULT_PAGE_SIZE}, taken because a bare list does not tell"]
+            [f"page size {DEFAULT_PAGE_SIZE}, assumed: a plain list does not record it"]
             if assumed
             else []
         )
@@ -141,6 +141,8 @@ def _finish(
     regions = kernel.memory
     if regions is not None:
         findings += wrong_map.beyond(runs, kernel)
+        if case.pages is not None and case.pages.unit == "pfn":
+            findings += wrong_map.like_addresses(runs, kernel)
     elif not options.memmaps:
         findings.append(finding(NO_MEMMAP, "no --memmap: the structure alone was judged"))
     findings += [of_problem(p) for p in kernel.problems]

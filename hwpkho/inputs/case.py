@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
@@ -53,6 +53,7 @@ def read_case(
     Raises InputError where one cannot be read or two of them conflict.
     """
     options = options or CaseOptions()
+    asked = (asked or Asked())._replace(page_size=options.page_size)
     images: list[Memory] = []
     copies: list[DebugfsCopy] = []
     lists: list[BadPages] = []

@@ -70,6 +70,8 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     file = FileBytes(spec)
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
+    if plain and asked is not None and asked.form is not None:
+        return lists.reader(asked.form).read(file, asked)
     kinds = recognise.INPUTS if plain else recognise.INPUTS - {Kind.LIST}
     answers = recognise.of_file(file, kinds)
     if len({answer.kind for answer in answers}) > 1:

@@ -14,8 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
+from hwpkho.base.addresses import page_shift
 from hwpkho.base.arch import linear
 from hwpkho.codes.memmap_view import LIST_BEYOND, MAP_DECIDES, WRONG_MAP
+from hwpkho.codes.pfnlist import LIKE_ADDRESSES
 from hwpkho.errors import InputError
 from hwpkho.judge import outcome
 from hwpkho.judge.machine import files, next_kernel
@@ -123,6 +125,24 @@ def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
         "lie above"
     )
     yield finding(LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
+
+
+def like_addresses(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
+    """Yield that the numbers of a plain list look like addresses.
+
+    That is: the map has none of them as a PFN, and all of them as an address.
+    """
+    frames = kernel.frames
+    if frames is None or not runs.rulings or any(r.verdict != "not-ram" for r in runs.rulings):
+        return
+    shift = page_shift(kernel.page_size)
+    if all(frames.find(pfn >> shift) is not None for ends in runs.pfns for pfn in ends):
+        first = runs.extents[0].first
+        yield finding(
+            LIKE_ADDRESSES,
+            f"these look like addresses, not PFNs: 0x{first:x} is in no range of the map, the "
+            f"address 0x{first:x} is",
+        )
 
 
 def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:

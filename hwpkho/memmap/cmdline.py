@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hwpkho.abi.params import NUMBER, memparse, parameters
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import PHYS_END, human_bytes
 from hwpkho.base.escape import printable
@@ -19,7 +20,6 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import CMDLINE_NOTE, CMDLINE_WARNING, KHO_OFF
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820
-from hwpkho.memmap.params import NUMBER, memparse, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

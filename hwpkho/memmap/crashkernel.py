@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.abi.params import memparse
 from hwpkho.base.addresses import PHYS_END, align_up, human_bytes
 from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
-from hwpkho.memmap.params import memparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

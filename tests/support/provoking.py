@@ -382,6 +382,8 @@ _map_case(
     pfns="0x15000",
 )
 _map_case(pfnlist.EARLY_BOOT, E820, pfns="0x500")
+_map_case(pfnlist.ENTRY_UNUSABLE, E820, pfns="memmap=4K$0x500000,1M!0x600000")
+_map_case(pfnlist.LIKE_ADDRESSES, E820, pfns="0x50000000")
 
 
 @provokes(blob.NOTHING_LEFT)

@@ -1,0 +1,138 @@
+"""``hwpkho list``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.registry import Asked
+from hwpkho.base import output as outputs
+from hwpkho.cli import options
+from hwpkho.commands import list as listing
+from hwpkho.errors import UsageError
+from hwpkho.inputs.case import CaseOptions
+from hwpkho.judge.options import ValidateOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.abi.role import Role
+
+EPILOG = """\b
+Examples:
+  hwpkho list /var/log/kern.log
+  hwpkho list --pfns /var/lib/rasdaemon/ras-mc_event.db > bad-pages.txt
+  hwpkho list --from kpageflags /proc/kpageflags
+  journalctl -k | hwpkho list - --kinds poisoned,soft-offlined --json
+
+\b
+Exit codes: 0 fine, also where an input names no bad page; 2 wrong usage; 3 not readable, or an
+input says that memory is bad and names no page."""
+
+
+class _Form(click.Choice[str]):
+    """A form that is read, at the time of the call."""
+
+    def __init__(self) -> None:
+        super().__init__(listing.form_names())
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        self.choices = tuple(listing.form_names())
+        return super().convert(value, param, ctx)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--from", "form", type=_Form(), metavar="FORM", help="Form of the inputs; see hwpkho formats."
+)
+@click.option(
+    "--kinds",
+    multiple=True,
+    metavar="KIND,...",
+    help=f"Kinds of bad pages: {', '.join(KINDS)}. Default: all but corrected.",
+)
+@options.handover
+@options.role
+@options.base
+@options.memory_map
+@options.json_flag
+@click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
+@click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
+def command(
+    inputs: tuple[str, ...],
+    form: str | None,
+    kinds: tuple[str, ...],
+    page_size: int | None,
+    root_fdt: int | None,
+    kho_scratch: Any,
+    arch: str | None,
+    role: Role | None,
+    base: str,
+    memmap: tuple[str, ...],
+    map_name: str | None,
+    boot: str | None,
+    iomem_of: Any,
+    next_cmdline: str | None,
+    output: str | None,
+    *,
+    as_json: bool,
+    as_pfns: bool,
+    force: bool,
+) -> None:
+    """Show the bad pages that INPUTs name.
+
+    INPUT is recognised by its content: a kernel log, a database of rasdaemon, page flags, a
+    memmap= or badram line, a list, a handover, and more; hwpkho formats lists the forms.
+    """
+    if as_json and as_pfns:
+        raise UsageError("--json and --pfns exclude each other")
+    if (*inputs, *memmap).count("-") > 1:
+        raise UsageError("standard input can be read only once")
+    path = output or outputs.STDOUT
+    outputs.check_file(path, force=force)
+    outputs.check_input(path, *inputs, *memmap)
+    judging = ValidateOptions(
+        CaseOptions(page_size, root_fdt, kho_scratch, arch),
+        Asked(int(base), form, boot=boot),
+        role,
+        memmap,
+        map_name,
+        None if form is None and not memmap else boot,
+        iomem_of,
+        next_cmdline,
+        given=options.given(),
+    )
+    listed = listing.list_pages(inputs, listing.ListOptions(judging, listing.kinds(kinds)))
+    for note in listed.pages.notes:
+        click.echo(f"hwpkho: {note}", err=True)
+    for p in listed.pages.problems:
+        click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
+    if path == outputs.STDOUT:
+        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns):
+            sys.stdout.write(piece)
+        return
+    with outputs.file(path, force=force) as out:
+        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns, colours=False):
+            out.write(piece.encode())
+
+
+def _pieces(
+    listed: listing.Listed, *, as_json: bool, as_pfns: bool, colours: bool = True
+) -> Iterator[str]:
+    if as_json:
+        from hwpkho.badpages.formats.json import build
+
+        return build(listed.pages)
+    from hwpkho.report.list import text
+    from hwpkho.report.parts.paint import Paint, for_stream
+
+    if as_pfns:
+        return text.pfns(listed)
+    lines = text.report(listed, for_stream(sys.stdout) if colours else Paint())
+    return (f"{line}\n" for line in lines)

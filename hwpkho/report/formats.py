@@ -1,0 +1,55 @@
+"""formats: the forms of lists, for people, as ``hwpkho.formats/1``, as the README's table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.badpages.registry import LIST_FORMATS, ListReader, ListWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.registry import ListFormat
+
+SCHEMA = "hwpkho.formats/1"
+
+
+def _directions(form: ListFormat) -> tuple[bool, bool]:
+    return isinstance(form, ListReader), isinstance(form, ListWriter)
+
+
+def body() -> dict[str, Any]:
+    """Return the document's fields."""
+    return {
+        "formats": [
+            {
+                "name": form.name,
+                "about": form.about.replace("`", ""),
+                "read": _directions(form)[0],
+                "written": _directions(form)[1],
+                "carries": sorted(form.carries),
+                "extra": form.extra,
+            }
+            for form in LIST_FORMATS
+        ]
+    }
+
+
+def report() -> Iterator[str]:
+    """Yield the lines of the table."""
+    forms = sorted(LIST_FORMATS, key=lambda form: form.name)
+    width = max(len(form.name) for form in forms)
+    for form in forms:
+        read, written = _directions(form)
+        way = f"{'in' if read else '':<3}{'out' if written else '':<4}"
+        yield f"{form.name:<{width}}  {way} {form.about.replace('`', '')}"
+
+
+def markdown() -> Iterator[str]:
+    """Yield the lines of the table in README.md."""
+    yield "| form | in | out | what it is |"
+    yield "|---|---|---|---|"
+    for form in sorted(LIST_FORMATS, key=lambda form: form.name):
+        read, written = _directions(form)
+        marks = ("x" if read else "", "x" if written else "")
+        yield f"| `{form.name}` | {marks[0]} | {marks[1]} | {form.about} |"

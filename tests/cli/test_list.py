@@ -1,0 +1,123 @@
+"""``hwpkho list`` and ``hwpkho formats``: what they print, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from hwpkho.badpages.registry import LIST_FORMATS
+from tests.support import ROOT
+from tests.support.captures import CAPTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.program import Result
+
+    Cli = Callable[..., Result]
+
+SMALL = CAPTURES / "x86-structv1-small"
+
+
+def _schema(name: str) -> object:
+    return json.loads((ROOT / "hwpkho" / "schemas" / f"{name}-1.json").read_text())
+
+
+def test_inputs_of_several_forms_are_one_list(tmp_path: Path, cli: Cli) -> None:
+    plain, line = tmp_path / "plain.txt", tmp_path / "cmdline"
+    plain.write_text("0x10 0x12\n")
+    line.write_text("ro quiet memmap=8K$0x11000\n")
+    got = cli("list", "--json", plain, line)
+    assert got.code == 0, got.err
+    jsonschema.validate(got.json, _schema("list"))
+    assert got.json["pfns"] == [[16, 18]]
+    assert [(e["first"], e["last"], e["kind"], e["where"]) for e in got.json["entries"]] == [
+        (16, 16, None, None),
+        (17, 18, "excluded", "line 1"),
+        (18, 18, None, None),
+    ]
+    assert cli("list", "--pfns", plain, line).out == "0x10\n0x11\n0x12\n"
+    report = cli("list", plain, line).out
+    assert "3 bad pages, 12 KiB" in report.splitlines()[0]
+    assert f"{line} line 1" in report
+    assert cli("list", "--pfns", "--kinds", "poisoned", line).out == ""
+
+
+def test_a_handover_lists_poisoned_pages(cli: Cli) -> None:
+    image = SMALL / "memory.elf"
+    got = cli("list", "--json", image)
+    assert {e["kind"] for e in got.json["entries"]} == {"poisoned"}
+    assert len(got.json["entries"]) == 37
+    with_map = cli("list", image, "--memmap", SMALL / "iomem.txt").out
+    assert "memory there" in with_map
+    assert "System RAM" in with_map
+
+
+@pytest.mark.parametrize("way", [["--json"], ["--pfns"], []])
+def test_output_goes_to_a_file(way: list[str], tmp_path: Path, cli: Cli) -> None:
+    plain, out = tmp_path / "plain.txt", tmp_path / "out"
+    plain.write_text("0x10\n")
+    assert cli("list", *way, plain, "-o", out).code == 0
+    assert out.read_text() == cli("list", *way, plain).out
+    assert cli("list", *way, plain, "-o", out).code == 2
+    assert cli("list", *way, plain, "-o", out, "-f").code == 0
+    assert cli("list", *way, plain, "-o", plain, "-f").code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("memmap=1M!2399M", "reserves nothing"),
+        ("memmap=4K$", "no size or address"),
+        ("reserve_mem=12M:4096:oops", "no address"),
+        ("memmap=4K$0xffffffffffffffff", "does not fit|expected"),
+    ],
+)
+def test_what_names_no_page_is_refused(text: str, says: str, tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "cmdline"
+    path.write_text(text + "\n")
+    got = cli("list", path)
+    assert (got.code, got.out, len(got.err.splitlines())) == (3, "", 1)
+    assert any(word in got.err for word in says.split("|")), got.err
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ("mem=7G memmap=16M@512M memmap=64K#0x7ffe0000 memmap=8M%1280M-1+20", []),
+        ('GRUB_CMDLINE_LINUX="memmap=4K\\\\\\$0x1850602000,8K\\\\\\$0x40a0602000"',
+         [0x1850602, [0x40A0602, 0x40A0603]]),
+        ("# memmap=4K$0x10000\nmemmap=010$0x20000", [0x20]),
+        ("memmap=79G$82G", [[82 << 18, (161 << 18) - 1]]),
+        ("memmap=4K$0x10000,1M!0x500000", [0x10]),
+    ],
+)  # fmt: skip
+def test_memmap_parameters(text: str, pages: list[object], tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "cmdline"
+    path.write_text(text + "\n")
+    got = cli("list", "--json", path)
+    assert got.code == 0, got.err
+    assert got.json["pfns"] == pages
+    assert got.json["form"] == "memmap"
+    assert bool(got.json["problems"]) == ("!" in text)
+
+
+def test_a_form_can_be_named(tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "list"
+    path.write_text("16\n")
+    assert cli("list", "--from", "text", "--base", "16", "--pfns", path).out == "0x16\n"
+    assert cli("list", "--from", "nothing", path).code == 2
+    assert cli("list", "--kinds", "nothing", path).code == 2
+
+
+def test_formats_are_those_of_the_registry(cli: Cli) -> None:
+    got = cli("formats", "--json")
+    jsonschema.validate(got.json, _schema("formats"))
+    assert [f["name"] for f in got.json["formats"]] == LIST_FORMATS.names()
+    report = cli("formats").out
+    assert [line.split()[0] for line in report.splitlines()] == sorted(LIST_FORMATS.names())
+    assert cli("formats", "--json", "--markdown").code == 2

@@ -60,7 +60,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
-        findings = as_findings(case.pages.problems, None)
+        findings = [of_problem(p) for p in case.pages.problems]
         rests = (
             [f"page size {DEFAULT_PAGE_SIZE}, assumed: a plain list does not record it"]
             if assumed

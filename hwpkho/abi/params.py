@@ -48,7 +48,7 @@ def memparse(text: str, parameter: str) -> tuple[int, str]:
 
 
 def parameters(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield ``(name, value)`` as next_arg() splits a command line; dashes in names are underscores.
+    """Yield ``(name, value)`` as next_arg() splits a command line; dashes become underscores.
 
     Double quotes protect blanks; what follows ``--`` is for init. Raises UsageError where the
     line is longer than the kernel takes, or holds what no command line can.

@@ -1,1 +1,1 @@
-"""Text that machines log: made clean, and searched for the lines that concern a reader."""
+"""Kernel and boot logs as text: cleaned up, and searched for the lines that a reader wants."""

@@ -1,4 +1,4 @@
-"""The lines of a log by which boots are told apart, and what they tell of the architecture."""
+"""Lines of a log that show where a kernel boots, and on which architecture."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.logs.scanner import LineReader
 
-#: What Linux prints first at boot. What a kernel says only once ends there.
+#: The first line of a boot. A table that Linux prints once per boot ends there.
 LINUX_STARTS = "Linux version "
 
-#: Marks kept of a log.
+#: At most so many marks are kept for a log.
 _MAX_MARKS = 1 << 16
 
 _BANNER = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
-#: Machines without KHO whose logs are read all the same, and what packagers call aarch64.
+#: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 _MACHINES = "|".join(re.escape(arch.machine) for arch in ARCHES)
 _MACHINE = re.compile(rf"(?<![A-Za-z0-9])({_MACHINES}|{_OTHER_MACHINES})(?![A-Za-z0-9])")
-#: arch/arm64/kernel/{setup,cpuinfo}.c, when only the banner's beginning is left, or broken.
+#: arch/arm64/kernel/{setup,cpuinfo}.c: tells arm64 where the banner is cut off or broken.
 _ARM64 = re.compile(
     r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
 )
@@ -31,8 +31,8 @@ class Mark:
 
     Attributes:
         line: From 1.
-        arch: What the line tells of the architecture.
-        starts: Whether it is the line at which Linux starts; else only its architecture counts.
+        arch: The architecture that the line names; None where it names none.
+        starts: Whether Linux starts here; if not, only the architecture matters.
     """
 
     line: int
@@ -41,7 +41,7 @@ class Mark:
 
 
 class BootMarks(LineReader):
-    """Collects ``Linux version 6.1.0 ...`` and what else tells of a boot.
+    """Collects ``Linux version 6.1.0 ...`` and the lines that name arm64.
 
     Source: init/version-timestamp.c (linux_banner).
     """

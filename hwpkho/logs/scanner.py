@@ -1,8 +1,8 @@
-"""Finds the lines of a log that concern a reader, and shows them to it in their order.
+"""Finds the lines of a log that a reader wants, and passes them to it in order.
 
-A log has a million lines of which a few hundred matter. Each reader names its needles: regular
-expressions of which one matches within each of its lines. A block of the log is searched for the
-needles of all readers; what has none is skipped. Nothing here knows what the lines say.
+A log has a million lines, of which a few hundred matter. Each reader names its needles: regular
+expressions, one of which matches in each of its lines. The scanner searches a block of the log for
+the needles of all readers and skips a block without any. It knows nothing about what the lines say.
 """
 
 from __future__ import annotations
@@ -17,33 +17,35 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: A line is cut after so many characters; no reader's lines come near it.
+#: Longer lines are cut to so many characters; no line that a reader wants is nearly as long.
 MAX_LINE = 4096
 
-#: A reader may look at so many lines above one.
+#: A reader can look at so many lines above the current one.
 MAX_ABOVE = 3
 
 #: Numbers of cut lines that are kept.
 _MAX_CUT = 8
 
-#: Lines that have a needle and say nothing cost most for their bytes, and no log is made of them:
-#: one in so many bytes may be, so many more, and so many for each that says something.
+#: Lines with a needle that no reader can use cost the most time for their size, and no real log
+#: consists of them. Allowed are _VAIN, one for each _BYTES_FOR_ONE bytes of the log, and
+#: _VAIN_FOR_TAKEN for each line that a reader could use.
 _BYTES_FOR_ONE = 256
 _VAIN = 1 << 14
 _VAIN_FOR_TAKEN = 4
 
 
 class LineReader(ABC):
-    """What reads its lines among those of a log; one instance reads one log.
+    """Reads its lines out of a log; one instance for each log.
 
     Attributes:
         needles: Regular expressions without capturing groups, one of which matches within each
             line of this reader; ``\\n`` matches a line's end. Searching is fast with those that
             begin with a plain character which is rare in logs, or with one that other needles
             begin with.
-        above: Set by the scanner; without one there is nothing. While a line is fed it returns the
-            numbers and texts of up to :data:`MAX_ABOVE` lines above it, nearest first, whatever
-            stands in them. What carriage returns divide counts as lines.
+        above: Returns the lines above the one being fed, whether or not they have a needle: up to
+            :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
+            carriage returns divide count as lines. The scanner sets it; without a scanner it
+            returns nothing.
     """
 
     needles: tuple[bytes, ...]
@@ -53,12 +55,12 @@ class LineReader(ABC):
     def feed(self, number: int, line: str) -> bool:
         """Take line ``number`` (from 1), prefixes included, line end stripped.
 
-        Return whether the next line must be shown as well, whatever stands in it: a table's lines
-        below its header, the rest of a line that a mail program broke.
+        Return True to get the next line as well, with a needle or without: for the lines below a
+        table's header, or the rest of a line that a mail program broke.
         """
 
     def taken(self) -> int:
-        """Return how many lines told this reader something so far: they pay for the others."""
+        """Return how many lines this reader could use so far; see :meth:`Scanner.feed`."""
         return 0
 
 
@@ -95,7 +97,7 @@ def _groups(needles: tuple[tuple[bytes, ...], ...]) -> list[_Needles]:
 class Scanner:
     """Shows each reader the lines of a log that concern it.
 
-    ``what`` names what the readers look for, in the message that too many lines are none of it.
+    ``what`` names what the readers look for; the InputError of :meth:`feed` says it.
     """
 
     def __init__(self, readers: Iterable[LineReader], what: str = "a memory map") -> None:
@@ -103,12 +105,12 @@ class Scanner:
         self._groups = _groups(tuple(reader.needles for reader in self._readers))
         #: Positions of the readers that want the next line whatever it is.
         self._asking: list[int] = []
-        #: Lines that are behind; numbers of the first lines that were shown only in part.
+        #: Lines read so far; numbers of the first lines that were cut to MAX_LINE.
         self.lines = 0
         self.cut: list[int] = []
         #: Lines shown so far and how many may be; bytes seen.
         self._shown, self._may_show, self._bytes = 0, _VAIN, 0
-        # Where the line stands that is being shown, for what is above it.
+        # The line that is being shown: above() starts from it.
         self._block, self._before, self._start, self._number = b"", b"", 0, 0
         self._parts: Sequence[str] = ()
         for reader in self._readers:
@@ -117,8 +119,8 @@ class Scanner:
     def feed(self, block: bytes) -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
 
-        Raises InputError, naming the line, where more lines have needles and say nothing than any
-        machine logs.
+        Raises InputError, naming the line, where too many lines have a needle and no reader can use
+        them.
         """
         if not block.endswith(b"\n"):
             block += b"\n"
@@ -145,7 +147,7 @@ class Scanner:
         self._before = _last_lines(self._before + block) if few else block
 
     def _concerned(self, block: bytes) -> dict[int, list[int]]:
-        """Return where in ``block`` lines begin that have a needle, and whose."""
+        """Return the offsets of the lines in ``block`` with a needle, and the readers of each."""
         found: dict[int, list[int]] = {}
         for group in self._groups:
             if not group.any.search(block):
@@ -189,7 +191,7 @@ class Scanner:
             )
 
     def _above(self) -> list[tuple[int, str]]:
-        """Return the lines above the one that is shown, nearest first; see :class:`LineReader`."""
+        """See :attr:`LineReader.above`."""
         above = [(self._number, part) for part in self._parts]
         lines = self._lines_above()
         while len(above) < MAX_ABOVE and (text := next(lines, None)) is not None:

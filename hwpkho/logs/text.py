@@ -1,8 +1,8 @@
-"""Logs as line forms read them: clean text in blocks of whole lines.
+"""Logs as line readers get them: clean text in blocks of whole lines.
 
 A log is what a machine wrote, then what terminals, loggers, mail programs and editors made of it:
 UTF-16 from the EFI shell or PowerShell, CR CR LF and cursor movements from a serial console, NULs
-from a crash, NO-BREAK SPACEs from a web page. Nothing here knows a form.
+from a crash, NO-BREAK SPACEs from a web page.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def clean(block: bytes) -> bytes:
     """Return ``block`` without NULs, escape sequences and CRs at line ends; blanks made plain.
 
-    Of a web page the tags become line ends or nothing, and its names of characters these.
+    Tags of a web page become line ends or vanish, its character entities become characters.
     A lone CR stays: what follows it on a terminal overwrites what was before.
     """
     if b"\0" in block:
@@ -146,3 +146,28 @@ def _is_utf8(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+class Ending:
+    """Tells whether an input ends within a line: what a command prints ends with a line end.
+
+    Attributes:
+        block: The last block of clean text; the caller sets it.
+    """
+
+    def __init__(self) -> None:
+        self.block = b""
+        self._last = b"\n"
+
+    def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield ``pieces`` and remember how they end."""
+        for piece in pieces:
+            self._last = piece[-4:] or self._last
+            yield piece
+
+    @property
+    def line(self) -> str | None:
+        """The line within which the input ends; None where it ends with a line end."""
+        if self._last.rstrip(b"\0")[-1:] in b"\r\n" or not self.block:
+            return None
+        return self.block.rstrip(b"\n").rsplit(b"\n", 1)[-1][-4096:].decode("utf-8", "replace")

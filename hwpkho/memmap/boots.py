@@ -1,4 +1,4 @@
-"""From the tables of a log to boots: which tables belong together, and which map counts."""
+"""Sorts the tables of a log into boots, and says which map of a boot describes the machine best."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.codes import Problem
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
-#: The map that describes the machine best comes first (spec: EFI before e820, the firmware's
-#: before the user's or modified one, Xen's before what it shows its dom0).
+#: The map that describes the machine best comes first: EFI before e820 (an EFI descriptor says
+#: more), the firmware's before the one that the command line changed, Xen's before its dom0's.
 PRIMARY_ORDER = (
     "xen_efi",
     "xen_efi_ram",
@@ -58,24 +58,24 @@ _LINUX = frozenset(
      "xen_dom0")
 )  # fmt: skip
 
-#: Every boot begins with one of these; equal ones of two boots must not become one.
+#: A boot prints each of these once: a second, equal one belongs to another boot.
 _FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
 
-#: Forms whose tables come once in a boot, by themselves. All others are printed when asked for: in
-#: whatever order, and once more a moment later.
+#: Forms whose tables a boot prints by itself, once. All others are printed on request, in any order
+#: and perhaps twice.
 _BOOT_LOGS = frozenset(("dmesg-e820", "dmesg-efi", "xen"))
 
-#: U-Boot reserves as it goes: lists of one boot differ.
+#: U-Boot adds reservations as it runs, so two lists of one boot may differ.
 _CHANGING = "lmb_reserved"
 
 
-def is_listing(table: RawMap) -> bool:
-    """Tell whether a user asked for the table: firmware, a boot loader or a file printed it."""
+def is_listing(table: Table) -> bool:
+    """Tell whether a table was printed on request, by firmware, a boot loader or from a file."""
     return table.form not in _BOOT_LOGS
 
 
-def equal(left: RawMap, right: RawMap) -> bool:
-    """Tell whether two tables of a name say the same; listings may, in another order."""
+def equal(left: Table, right: Table) -> bool:
+    """Tell whether two tables of one name are equal; in listings the order does not matter."""
     if left.name != right.name or len(left.entries) != len(right.entries):
         return False
     if left.entries is right.entries or left.entries == right.entries:
@@ -83,7 +83,7 @@ def equal(left: RawMap, right: RawMap) -> bool:
     return is_listing(left) and is_listing(right) and _in_order(left) == _in_order(right)
 
 
-def _in_order(table: RawMap) -> list[tuple[int, int, str, str]]:
+def _in_order(table: Table) -> list[tuple[int, int, str, str]]:
     return sorted((e.start, e.end, e.type, repr(e.attributes)) for e in table.entries)
 
 
@@ -99,18 +99,18 @@ class Boot:
     Attributes:
         maps: By name.
         line: Of the first of them, None in a file that is no log.
-        arch: What its lines tell of the architecture.
-        problems: About the boot as such, not about one of its maps.
+        arch: The architecture that its lines name, None for none.
+        problems: About the boot, not about one of its maps.
         number: Its place among the boots of its log that have a map, from 0.
     """
 
-    maps: dict[str, RawMap] = field(default_factory=dict)
+    maps: dict[str, Table] = field(default_factory=dict)
     line: int | None = None
     arch: str | None = None
     problems: list[Problem] = field(default_factory=list)
     number: int = 0
 
-    def primary(self) -> RawMap:
+    def primary(self) -> Table:
         """Return the map that describes the machine best."""
         return min(self.maps.values(), key=lambda m: rank(m.name))
 
@@ -131,7 +131,7 @@ class _Splitter:
         self._marked = True
         self._now.arch = mark.arch or self._now.arch
 
-    def table(self, table: RawMap) -> None:
+    def table(self, table: Table) -> None:
         if table.name == "efi":
             self._place_efi(table)
         if table.name == _CHANGING and table.name in self._now.maps:
@@ -150,7 +150,7 @@ class _Splitter:
         of_linux = table.name in _LINUX and not is_listing(table)
         self._linux = self._linux or self._marked or of_linux
 
-    def _place_efi(self, table: RawMap) -> None:
+    def _place_efi(self, table: Table) -> None:
         """Give the second print of x86 and what U-Boot showed before Linux names of their own."""
         first = self._now.maps.get("efi")
         if first is None:
@@ -166,7 +166,7 @@ class _Splitter:
         ):
             table.name = "efi_print_2"
 
-    def _fold(self, table: RawMap) -> bool:
+    def _fold(self, table: Table) -> bool:
         """Tell whether a second table of a name is the first once more: shown twice, same boot."""
         first = self._now.maps[table.name]
         if (table.name in _FIRST and not is_listing(table)) or not equal(first, table):
@@ -190,7 +190,7 @@ class _Splitter:
         return self.boots
 
 
-def _same_machine(first: RawMap, second: RawMap) -> bool:
+def _same_machine(first: Table, second: Table) -> bool:
     """Tell whether ``second`` may be x86's print after SetVirtualAddressMap of ``first``.
 
     It has merged some of the first's ranges and left others out, but invents none.
@@ -224,14 +224,14 @@ def _set_runtime_apart(boot: Boot) -> None:
     )
 
 
-def split(tables: Iterable[RawMap], marks: Iterable[Mark]) -> list[Boot]:
+def split(tables: Iterable[Table], marks: Iterable[Mark]) -> list[Boot]:
     """Return the boots of a log, oldest first; those without a map do not count.
 
     A boot ends where the next kernel starts, or where a table begins that this boot has already.
     Xen and the Linux above it are one boot.
     """
     splitter = _Splitter()
-    events: list[tuple[int, int, RawMap | Mark]] = [(m.line, 0, m) for m in marks]
+    events: list[tuple[int, int, Table | Mark]] = [(m.line, 0, m) for m in marks]
     events += [(t.line or 0, 1, t) for t in tables]
     for _, _, event in sorted(events, key=lambda e: e[:2]):
         if isinstance(event, Mark):

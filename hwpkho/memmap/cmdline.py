@@ -52,7 +52,7 @@ class Cmdline:
         soft_reserve: False with ``efi=nosoftreserve``.
         crashkernel: The values of all ``crashkernel=``, in order.
         kho: What ``kho=`` says, None where it is absent.
-        problems: What it does that the map cannot show.
+        problems: Effects that the map does not show, and doubtful parameters.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -69,12 +69,12 @@ class Cmdline:
         return bool(self.steps) or self.limit is not None
 
     def note_unapplied(self) -> None:
-        """Say that there is no map that it could change."""
+        """Note that the command line has no effect on the map: it has no e820 table."""
         if self.changes_map() or self.crashkernel or self.efi_debug or not self.soft_reserve:
             self.note("what it makes of memory is not applied: there is no memory map")
 
     def note(self, message: str) -> None:
-        """Add something worth knowing."""
+        """Add a note."""
         self.problems.append(problem(CMDLINE_NOTE, message))
 
     def switch_kho(self, on: bool, message: str) -> None:
@@ -87,7 +87,7 @@ class Cmdline:
             self.problems.append(self._off)
 
     def warn(self, message: str) -> None:
-        """Add something that is hardly meant."""
+        """Add a warning: the parameter does what its author hardly wants."""
         self.problems.append(problem(CMDLINE_WARNING, message))
 
 
@@ -254,7 +254,7 @@ def apply(slots: Iterable[e820.Slot], line: Cmdline) -> list[e820.Slot]:
     ``slots`` is the firmware's table as the kernel has it before (sanitised). Raises UsageError
     where the kernel would stop with "Invalid user supplied memory map".
     """
-    table = e820.Table(e820.Slot(s.start, s.size, s.type) for s in slots)
+    table = e820.E820Table(e820.Slot(s.start, s.size, s.type) for s in slots)
     for step in line.steps:
         if step.action == "clear":
             table.clear()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 #: Maps that follow the command line of the kernel that printed them, or are no map of the machine.
 _ALTERED = frozenset(
@@ -28,18 +28,18 @@ _ALTERED = frozenset(
      "lmb_reserved", "reserved_memory", "memreserve")
 )  # fmt: skip
 
-#: Differences of less are none.
+#: Smaller differences are ignored, bytes.
 _PAGE = 4096
 
 
-def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[RawMap], list[Problem]]:
+def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[Table], list[Problem]]:
     """Return all maps of ``(shown name, boot)`` parts, and where the files disagree.
 
-    The same map from two files is taken once, the whole one where lines are lost in the other.
-    Raises InputError where two files have different
-    maps of one name: they are not of one machine and one boot.
+    A map that two files share is taken once; where one copy has lost lines, the other is taken.
+    Raises InputError where two files have different maps of one name: they are not of one machine
+    and one boot.
     """
-    maps: dict[str, tuple[str, RawMap]] = {}
+    maps: dict[str, tuple[str, Table]] = {}
     problems: list[Problem] = []
     for shown, boot in parts:
         for name, table in boot.maps.items():
@@ -92,17 +92,16 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
     return found
 
 
-def _comparable(boot: Boot) -> RawMap | None:
+def _comparable(boot: Boot) -> Table | None:
     tables = [t for t in boot.maps.values() if t.name not in _ALTERED]
     return min(tables, key=lambda t: boots.rank(t.name)) if tables else None
 
 
-def _ranges(table: RawMap, arch: str, *, ram: bool) -> list[Range]:
-    """Return the ranges that a map calls RAM, or calls anything else.
+def _ranges(table: Table, arch: str, *, ram: bool) -> list[Range]:
+    """Return the ranges that a map calls RAM, or all others.
 
     Of /proc/iomem only the outermost resources are looked at: kernel image and reservations lie
-    within RAM. In low memory kernels move things about between table and table: differences there
-    say nothing.
+    within RAM. Low memory is left out: kernels change it from one table to the next.
     """
     row = arches.known(arch)
     low = row.low_end if row else 0

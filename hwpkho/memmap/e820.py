@@ -65,7 +65,7 @@ class Slot:
     type: int
 
 
-class Table:
+class E820Table:
     """An e820 table that early parameters change in place, as the kernel's does.
 
     Not sanitised between the changes: an entry that ``memmap=`` added may overlap others, and the

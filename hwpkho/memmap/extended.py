@@ -14,20 +14,20 @@ from hwpkho.memmap import gaps
 
 if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
-#: Entries of the zero page: behind so many the extended map has more than the firmware's.
+#: Entries that the zero page holds; with more, only the extended map has them all.
 _MOST = 128
 
-#: Differences of less are none.
+#: Smaller differences are ignored, bytes.
 _PAGE = 4096
 
 
-def compare(firmware: RawMap | None, extended: RawMap | None) -> None:
+def compare(firmware: Table | None, extended: Table | None) -> None:
     """Record lost lines where only one of two maps describes memory, or they differ about RAM.
 
-    Places that are in a gap of either already are no news. The maps' gaps must be settled; those
-    that are found here are, too.
+    A place in a known gap of either is not reported again. Call this after :func:`gaps.settle`; it
+    settles what it finds itself.
     """
     if firmware is None or extended is None or len(firmware.entries) >= _MOST:
         return
@@ -46,11 +46,11 @@ def compare(firmware: RawMap | None, extended: RawMap | None) -> None:
         gaps.settle(table)
 
 
-def _ranges(table: RawMap, *, ram: bool) -> list[Range]:
+def _ranges(table: Table, *, ram: bool) -> list[Range]:
     return union((e.start, e.end + 1) for e in table.entries if (e.type == "usable") == ram)
 
 
-def _differing(these: RawMap, others: RawMap) -> list[Range]:
+def _differing(these: Table, others: Table) -> list[Range]:
     """Return what one map has, a page at least, that the other does not have of the same kind."""
     return sorted(
         (start, end)

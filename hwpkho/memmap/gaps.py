@@ -1,9 +1,9 @@
-"""Lines of a map that are lost or damaged: where the memory lies that they described.
+"""Lost and damaged lines of a map, and which memory they described.
 
-A form says which line (:func:`lose`); here the neighbours in the map tell the place. A map that
-ascends has its lost lines where the addresses leave room for them: from the end of the entry before
-to the start of the entry after, from 0 where the head is lost, and up to the end of physical memory
-where the tail is. In a map without order that says nothing: the place is not known.
+A form reports the line (:func:`lose`); this module derives the addresses from the entries around
+it. In an ascending map a lost line lies between the end of the entry before and the start of the
+entry after; it starts at 0 if the head is lost, and ends with physical memory if the tail is. In a
+map without order the place is unknown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hwpkho.base.ranges import difference, intersection, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import HEAD_LOST, LINE_MISSING, OVERLAPPING
 from hwpkho.memmap.model import Gap
-from hwpkho.memmap.rawmap import Loss
+from hwpkho.memmap.table import LostLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Code
     from hwpkho.memmap.model import Entry
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
-#: The last byte that any architecture can address: a lost tail reaches no further.
+#: The last byte that any architecture can address: a lost tail ends there.
 TOP = (1 << phys_bits(None)) - 1
 
-#: Every e820 list begins with the first page, or near it: where real mode keeps its vectors.
+#: Every e820 list starts below this address: the real mode vectors are in the first page.
 LOWEST = 0x10000
 
-#: Gaps kept for each map; more are one from the first to the last.
+#: Gaps kept for each map; further ones are merged into the last.
 MAX_GAPS = 64
 
-#: A map with a descent in every fourth line has no order at all.
+#: A map in which more than one line in so many descends counts as unordered.
 _DISORDER = 4
 
 Place = tuple[int, int]
 
 
 def lose(
-    table: RawMap,
+    table: Table,
     code: Code,
     message: str,
     *,
@@ -60,41 +60,42 @@ def lose(
         code: What happened.
         message: Names the line (``line 17: ...``) and what was expected; the place is added.
         at: How many entries stand before the line, default all that are there now.
-        span: First and last byte concerned, where that is sure without the neighbours.
+        span: First and last byte concerned, if known without the entries around it.
         replaced: How many entries from ``at`` on are themselves doubtful.
         depth: Of a tree of resources: the level of the line.
-        told: First and last byte that the damaged line itself names.
+        told: First and last byte that the damaged line still names.
     """
-    if len(table.losses) < MAX_GAPS:
+    if len(table.lost_lines) < MAX_GAPS:
         where = len(table.entries) if at is None else at
         found = problem(code, message, severity="warning")
-        table.losses.append(Loss(where, found, span, replaced, depth, told))
+        table.lost_lines.append(LostLine(where, found, span, replaced, depth, told))
     else:  # what lies between is doubtful as well
-        last, now = table.losses[-1], len(table.entries) if at is None else at
-        table.losses[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
+        last, now = table.lost_lines[-1], len(table.entries) if at is None else at
+        table.lost_lines[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
 
 
-def places(table: RawMap) -> list[Place]:
+def places(table: Table) -> list[Place]:
     """Return where the lines may lie that are known to be lost so far; ends inclusive."""
     out: list[Place] = []
-    disorder = _disorder(table.entries) if table.losses else False
-    for loss in table.losses:
+    disorder = _disorder(table.entries) if table.lost_lines else False
+    for loss in table.lost_lines:
         place = loss.span or _place(table.entries, loss, disorder=disorder) or (0, TOP)
         out.append(_hull(place, loss.told) if loss.told else place)
     return [(a, b) for a, b in out if a <= b]
 
 
-def settle(table: RawMap) -> None:
-    """Turn the losses of a table into gaps, each with its problem. The table must be complete.
+def settle(table: Table) -> None:
+    """Turn the lost lines of a table into gaps, each with its problem. The table must be complete.
 
-    A warning where the place is known, an error where it is not. A line of which the neighbours
-    leave no room described nothing that they do not: it is told, and makes no gap.
+    The problem is a warning where the place is known and an error where it is not. Where the
+    entries around a line leave no room, they describe its memory: the problem is kept, without a
+    gap.
     """
     if not table.entries:  # nothing is left of it
-        table.problems += [loss.problem._replace(severity="error") for loss in table.losses]
-        table.losses.clear()
-    disorder = _disorder(table.entries) if table.losses else False
-    for loss in table.losses:
+        table.problems += [loss.problem._replace(severity="error") for loss in table.lost_lines]
+        table.lost_lines.clear()
+    disorder = _disorder(table.entries) if table.lost_lines else False
+    for loss in table.lost_lines:
         place = loss.span or _place(table.entries, loss, disorder=disorder)
         if loss.told and place:
             place = _hull(place, loss.told)
@@ -109,7 +110,7 @@ def settle(table: RawMap) -> None:
         else:
             message = f"{found.message}; what is at {shown(place)} is not known"
             table.gaps.append(Gap(*place, found._replace(message=message, phys=place[0])))
-    table.losses.clear()
+    table.lost_lines.clear()
 
 
 def _hull(room: Place, told: Place) -> Place:
@@ -124,7 +125,7 @@ def shown(place: Place) -> str:
     return f"0x{place[0]:x}-0x{place[1]:x}"
 
 
-def _place(entries: Sequence[Entry], loss: Loss, *, disorder: bool) -> Place | None:
+def _place(entries: Sequence[Entry], loss: LostLine, *, disorder: bool) -> Place | None:
     """Return what lies between the neighbours; None where they are in no order.
 
     The place may be empty: its end before its start.
@@ -165,16 +166,16 @@ def _disorder(entries: Sequence[Entry]) -> bool:
 
 
 def falls(entries: Sequence[Entry]) -> bool:
-    """Tell whether three ranges or more go down, all of them: the log stands upside down."""
+    """Tell whether all of three or more ranges descend: the log is in reverse order."""
     return len(entries) > 2 and all(b.start < a.start for a, b in pairwise(entries))
 
 
 def overlapping(
     entries: Sequence[Entry], alike: Callable[[Entry, Entry], bool] | None = None
 ) -> list[Place]:
-    """Return where entries overlap: each place holds all of the entries that hang together.
+    """Return where entries overlap, one place for each group of entries that overlap each other.
 
-    Two of which ``alike`` is true may.
+    Two entries for which ``alike`` returns True may overlap.
     """
     out: list[Place] = []
     last: Entry | None = None
@@ -190,16 +191,16 @@ def overlapping(
     return out
 
 
-def lose_overlaps(table: RawMap, places: Sequence[Place]) -> None:
-    """Record that ranges overlap in ``places``, in a map whose writer leaves no overlaps."""
+def lose_overlaps(table: Table, places: Sequence[Place]) -> None:
+    """Record the overlaps at ``places`` of a map whose writer never prints overlaps."""
     where = f"line {table.line}: " if table.line else ""
     for place in places:
         message = f"{where}ranges of {table.name} overlap, which no kernel prints: {shown(place)}"
         lose(table, OVERLAPPING, message, span=place)
 
 
-def check_head(table: RawMap) -> None:
-    """Notice an e820 list without heading that does not begin with the lowest memory."""
+def check_head(table: Table) -> None:
+    """Record that an e820 list has lost its head: no heading, and it begins above low memory."""
     lowest = min((e.start for e in table.entries), default=0)
     if lowest > LOWEST:
         message = (
@@ -209,10 +210,10 @@ def check_head(table: RawMap) -> None:
         lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 
 
-def check_between(table: RawMap, told: Sequence[Place]) -> None:
-    """Notice addresses of which neither a range nor a ``[gap ...]`` line speaks.
+def check_between(table: Table, told: Sequence[Place]) -> None:
+    """Record addresses that neither a range nor a ``[gap ...]`` line covers.
 
-    ``told`` is what the gap lines say, bytes, inclusive. Kernels that print them at all
+    ``told`` are the ranges of the gap lines (first and last byte). Kernels that print them at all
     (e820__print_table() since 7.0) print a line for every address below the last range.
     """
     if not told or any(a.start >= b.start for a, b in pairwise(table.entries)):
@@ -235,7 +236,7 @@ def check_between(table: RawMap, told: Sequence[Place]) -> None:
 
 
 def known(gaps: Iterable[Gap]) -> list[Range]:
-    """Return the places that are known, ascending, those that touch joined; ends exclusive."""
+    """Return the union of the gaps whose place is known; ends exclusive."""
     return union((g.start, g.end + 1) for g in gaps if g.start is not None and g.end)
 
 
@@ -244,17 +245,17 @@ def unplaced(gaps: Iterable[Gap]) -> Gap | None:
     return next((g for g in gaps if g.start is None), None)
 
 
-def agree(one: RawMap, other: RawMap) -> bool:
-    """Tell whether two maps may be the same one, of which lines are lost in either or both.
+def agree(one: Table, other: Table) -> bool:
+    """Tell whether two maps can be copies of one map with lines lost in either or both.
 
-    They are where they have the same entries outside of the gaps, and at least one of those.
+    They can if their entries outside of all gaps are the same, at least one.
     """
     both = [*one.gaps, *other.gaps]
     if not both or unplaced(both):
         return False
     places = known(both)
 
-    def sound(table: RawMap) -> list[tuple[int, int, str]]:
+    def sound(table: Table) -> list[tuple[int, int, str]]:
         outside = (
             (e.start, e.end, e.type)
             for e in table.entries

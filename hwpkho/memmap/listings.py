@@ -1,4 +1,4 @@
-"""What is checked in every table that firmware, a boot loader or a copy of sysfs gives."""
+"""Checks for tables that firmware, boot loaders and sysfs print on request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.memmap.model import Entry
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
-#: Types that may be RAM: which of two ranges is right makes a difference.
+#: Types that may be RAM: where two of these overlap, one is wrong.
 _RAM = efi.USABLE | {"usable", "dram_bank", "persistent", "unaccepted"}
 
 
 class Fragments:
-    """A line within a table that is no more than the beginning of one: told by the next row.
+    """Finds a row of a table that is cut off after a few letters.
 
-    ``CONV`` alone is no line of a table, unless rows stand before and after it.
+    ``CONV`` alone counts as a damaged row only between two rows.
     """
 
     def __init__(self, beginning: re.Pattern[str]) -> None:
@@ -30,7 +30,7 @@ class Fragments:
         self._found: tuple[int, str] | None = None
 
     def odd(self, number: int, line: str) -> None:
-        """Take a line directly below a row that is none."""
+        """Take a line below a row that is no row itself."""
         if self._beginning.search(line):
             self._found = (number, line)
 
@@ -40,10 +40,11 @@ class Fragments:
         return found if found and number - 2 <= found[0] < number else None
 
 
-def lose_attributes(table: RawMap | None, line: int) -> None:
+def lose_attributes(table: Table | None, line: int) -> None:
     """Record that the last entry's attributes may be cut off: the input ends within its line.
 
-    Where other usable memory is write-back and this is not, which decides on arm64.
+    Only where all other usable memory is write-back and this entry is not: on arm64 that decides
+    whether it is RAM.
     """
     if table is None or not table.entries:
         return
@@ -55,10 +56,10 @@ def lose_attributes(table: RawMap | None, line: int) -> None:
         gaps.lose(table, CUT, message, span=(entry.start, entry.end))
 
 
-def lose_overlaps(tables: Iterable[RawMap], names: Iterable[str]) -> None:
+def lose_overlaps(tables: Iterable[Table], names: Iterable[str]) -> None:
     """Record where ranges of the tables called ``names`` overlap and say different things.
 
-    Not for what a BIOS gives as it stands: the kernel sorts that out.
+    Do not use it for a BIOS's own e820 map, which may overlap: the kernel resolves that.
     """
     wanted = frozenset(names)
     for table in tables:
@@ -70,5 +71,5 @@ def lose_overlaps(tables: Iterable[RawMap], names: Iterable[str]) -> None:
 
 
 def _alike(one: Entry, other: Entry) -> bool:
-    """Tell whether it makes no difference which of two ranges is right where they overlap."""
+    """Tell whether an overlap of two ranges is harmless: the same type, and not RAM."""
     return one[:3] == other[:3] or (one.type == other.type and other.type not in _RAM)

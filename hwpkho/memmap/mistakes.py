@@ -1,4 +1,4 @@
-"""Why an input is no memory map, and what to give instead."""
+"""Inputs that are often given by mistake: why they hold no memory map, and what to give instead."""
 
 from __future__ import annotations
 

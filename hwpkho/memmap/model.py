@@ -17,14 +17,14 @@ _NOTHING: Mapping[str, object] = {}
 class Entry(NamedTuple):
     """One line, descriptor or node of a map, in file order.
 
-    What it is to the next kernel :mod:`hwpkho.memmap.view.ownership` tells. A named tuple because a
-    log has hundreds: one is made and compared in a third of a frozen dataclass's time.
+    :mod:`hwpkho.memmap.view.ownership` says what it is to the next kernel. It is a named tuple,
+    which is made and compared three times as fast as a frozen dataclass: a log has hundreds.
 
     Attributes:
         start: First byte (physical address).
         end: Last byte, inclusive.
-        type: The type as ``spec/cli.md`` of hwpkho.memmap/1 names it.
-        attributes: What else the form tells: ``attr`` (EFI attribute word), ``depth`` (iomem), …
+        type: A type of hwpkho.memmap/1: ``usable``, ``conventional``, ``System RAM``, …
+        attributes: What else the form records: ``attr`` (EFI attribute word), ``depth`` (iomem), …
     """
 
     start: int
@@ -34,10 +34,10 @@ class Entry(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Memory of which the map's lines are lost or damaged: nobody knows what is there.
+    """Memory whose lines in the map are lost or damaged: what is there is unknown.
 
     Attributes:
-        start: First byte; None where the place is not known either.
+        start: First byte; None where the addresses are unknown, too.
         end: Last byte, inclusive; None with ``start``.
         problem: What happened to which line, with the place in its message.
     """

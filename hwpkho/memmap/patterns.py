@@ -1,4 +1,4 @@
-"""Regular expressions made from others."""
+"""Helpers to write regular expressions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def begun(text: str) -> str:
-    """Return an expression for every beginning of ``text``, one letter at least."""
+    """Return an expression that matches every non-empty prefix of ``text``."""
     pattern = ""
     for letter in reversed(text):
         pattern = re.escape(letter) + (f"(?:{pattern})?" if pattern else "")

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
+from hwpkho.base.reading import Input, is_folder
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
-from hwpkho.logs import losses, scanner
+from hwpkho.logs import scanner
 from hwpkho.logs.boot_marks import BootMarks
-from hwpkho.logs.text import blocks
+from hwpkho.logs.lost_messages import LostMessages
+from hwpkho.logs.text import Ending, blocks
 from hwpkho.memmap import boots, combine, gaps, mistakes, registry
-from hwpkho.memmap.inputs import Input, is_folder
 from hwpkho.memmap.model import Map, MemoryMap
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
-#: Maps whose damage makes the boot unreadable; others are left out with a warning.
+#: If one of these is damaged the boot is refused; other damaged maps are dropped with a warning.
 _ESSENTIAL = frozenset(("efi", "e820_firmware", "e820_user", "e820_modified"))
 
 #: Boots named in a message about several.
@@ -34,12 +35,12 @@ _NAMED_BOOTS = 8
 
 @dataclass(slots=True)
 class Reading:
-    """One input as read: its boots, oldest first, and what was odd about the input as such.
+    """One input as read: its boots, oldest first, and problems of the input itself.
 
     Attributes:
         shown: The input's name, printable.
-        boots: At least one, each with at least one map; the first counts.
-        problems: About the input as such.
+        boots: At least one, each with at least one map; the first one is used.
+        problems: Of the input itself.
     """
 
     shown: str
@@ -52,7 +53,7 @@ class Reading:
 
     @property
     def boot(self) -> Boot:
-        """Return the boot that counts."""
+        """Return the boot that is used."""
         return self.boots[0]
 
 
@@ -71,8 +72,8 @@ def read_memmap(
         map_name: Keep only the map of this name and make it primary.
         arch: A name of ``ARCHES``, for inputs that do not tell.
 
-    Raises InputError where an input is no memory map, is damaged, or leaves several possibilities,
-    and UsageError for a boot or map that is not there.
+    Raises InputError where an input is no memory map, is damaged or ambiguous, and UsageError for a
+    boot or map that does not exist.
     """
     if not paths:
         raise UsageError("no memory map given")
@@ -117,7 +118,7 @@ class _MaplessError(InputError):
     Attributes:
         shown: The input's name, printable.
         reason: Why it has none.
-        boot: What the log tells all the same: the architecture.
+        boot: Carries the architecture, which the log may still name.
     """
 
     def __init__(self, shown: str, reason: str, arch: str | None) -> None:
@@ -144,7 +145,7 @@ def _twice(paths: Sequence[str]) -> str:
 
 
 def _parse_boot(boot: str | None) -> int | None:
-    """Return the number asked for, -1 for the last, None for none."""
+    """Return the boot asked for, -1 for the last, None if none was."""
     if boot is None:
         return None
     if boot == "last":
@@ -169,7 +170,7 @@ def _read(path: str) -> Reading:
         return _of_file(source.shown, form.name, form.read(Path(path), source.whole(form.enough)))
 
 
-def _of_file(shown: str, form: str, tables: Sequence[RawMap]) -> Reading:
+def _of_file(shown: str, form: str, tables: Sequence[Table]) -> Reading:
     by_boot: dict[int, Boot] = {}
     problems: list[Problem] = []
     for table in tables:
@@ -199,12 +200,12 @@ def _read_log(source: Input) -> Reading:
 def _of_log(source: Input) -> Reading:
     forms = registry.line_forms()
     marks = BootMarks()
-    log = scanner.Scanner([losses.Losses(forms), *forms, marks])
-    ending = losses.Ending()
+    log = scanner.Scanner([LostMessages(forms), *forms, marks])
+    ending = Ending()
     for block in blocks(ending.watch(source.pieces())):
         log.feed(block)
         ending.block = block
-    tables: list[RawMap] = []
+    tables: list[Table] = []
     for form in forms:
         if ending.line is not None:
             form.cut_off(log.lines, ending.line)
@@ -235,7 +236,7 @@ def _of_log(source: Input) -> Reading:
 
 
 def _keep_only(readings: list[Reading], map_name: str) -> None:
-    """Leave only the map of a name, and the boots that have it. Raises UsageError for none."""
+    """Drop all maps but ``map_name``, and boots without it. Raises UsageError if none has it."""
     names: set[str] = set()
     kept: list[Reading] = []
     for reading in readings:
@@ -254,7 +255,7 @@ def _keep_only(readings: list[Reading], map_name: str) -> None:
 
 
 def _choose_boots(readings: list[Reading], wanted: int) -> None:
-    """Leave only one boot of each log of several."""
+    """Drop all boots of a log but the wanted one."""
     several = [r for r in readings if len(r.boots) > 1]
     if not several and wanted not in (0, -1):
         raise UsageError(f"--boot {wanted}: there is one boot, number 0")
@@ -301,7 +302,7 @@ def _describe(boot: Boot) -> str:
 
 
 def _drop_damaged(reading: Reading) -> None:
-    """Leave out damaged maps. Raises InputError where one is what the boot is judged by."""
+    """Drop damaged maps. Raises InputError where the boot cannot be judged without one."""
     boot = reading.boot
     for name, table in list(boot.maps.items()):
         bad = [p for p in table.problems if p.severity == "error"]
@@ -314,7 +315,7 @@ def _drop_damaged(reading: Reading) -> None:
 
 
 def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tuple[str, str]:
-    """Return the architecture and what told it. Raises InputError for a contradiction."""
+    """Return the architecture and where it comes from. Raises InputError if the inputs disagree."""
     told = {r.boot.arch for r in readings if r.boot.arch}
     if len(told) > 1:
         raise InputError(

@@ -1,7 +1,7 @@
-"""Names of resources as they may stand in a text that is read again.
+"""Writes resource names so that the text is read back as the same resources.
 
-A kernel's names are plain words. A map of ours that somebody else wrote can hold any: one with a
-line of its own in it, or with what another form of map would be recognised by.
+Kernels use plain words. A hwpkho.memmap/1 document from elsewhere can hold any name: one with a
+line end and another resource in it, or with text that another form of map is recognised by.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hwpkho.memmap import registry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: What a kernel calls things; no line of any map fits into it.
+#: Names that kernels use; no line of a map looks like one.
 _PLAIN = re.compile(
     r"(?!.*(?:[0-9A-Fa-f]{6}|Linux|  ))[\w./:()+#-](?:[\w ./:()+#-]{,38}[\w./:()+#-])?", re.ASCII
 )
@@ -29,10 +29,10 @@ _STEP = 1 << 20
 
 
 def plain(names: Iterable[str]) -> dict[str, str]:
-    """Return how each name is written, so that its line reads as that resource and nothing else.
+    """Return how to write each name so that its line is read as that resource and as nothing else.
 
-    What a terminal could act upon is escaped, and whatever else is needed. Raises UsageError for a
-    name that would be read as something else all the same.
+    Control characters are escaped, and more where needed. Raises UsageError for names that would
+    still be read as something else.
     """
     written = {name: name for name in dict.fromkeys(names)}
     doubtful = [name for name in written if not _PLAIN.fullmatch(name)]
@@ -49,7 +49,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _read_back(names: Iterable[str]) -> bool:
-    """Tell whether a reader of every form finds these names in a text, and only these."""
+    """Tell whether all forms of maps together read exactly these names from a text."""
     expected = list(dict.fromkeys(names))
     if not expected:
         return True

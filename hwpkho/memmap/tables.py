@@ -1,4 +1,4 @@
-"""Tables that line forms collect: ranges checked, counted, and bounded in number."""
+"""Collects the tables of a line form: checks each range, and bounds how many are kept."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hwpkho.codes.memmap_gaps import MESSAGES_LOST
 from hwpkho.errors import InputError
 from hwpkho.memmap import gaps
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hwpkho.codes import Code
 
-#: More entries than any kernel keeps or firmware lists, and more distinct ones than any log holds.
+#: Entries in one table, and distinct entries in all tables of a log: far more than real ones have.
 MAX_ENTRIES = 1 << 16
 MAX_DISTINCT = 1 << 17
-#: More tables than the logs of years hold.
+#: Tables in one log: more than years of boots print.
 MAX_TABLES = 1 << 15
-#: Problems kept for each table; the first ones tell the story.
+#: Problems kept for each table.
 MAX_PROBLEMS = 16
-#: More repeated, empty or damaged lines than a table has that is worth reading.
+#: Repeated, empty or damaged lines in one table; with more it is no map.
 MAX_ODD = 1 << 12
-#: Messages that were lost so few lines before a table or behind it may have been of it.
+#: A report of lost messages counts for a table up to so many lines above or below it.
 _NEAR = 2
-#: A table's next line stands so few lines at most behind one that may be a damaged one of it.
+#: A suspect line counts as damaged if the table goes on within so many lines.
 _BESIDE = 6
 
 _NOTHING: Mapping[str, object] = {}
@@ -61,8 +61,8 @@ class Tables:
     """
 
     def __init__(self) -> None:
-        self._all: list[RawMap] = []
-        self._open: dict[str, RawMap] = {}
+        self._all: list[Table] = []
+        self._open: dict[str, Table] = {}
         self._listings: dict[str, _Listing] = {}
         self._oddities: dict[str, int] = {}  # repeated and damaged lines of each open table
         self._equal: dict[tuple[object, ...], list[list[Entry]]] = {}
@@ -91,9 +91,10 @@ class Tables:
     def start_over(self, name: str, line: int, start: int, end: int) -> None:
         """Begin another table where a listing that firmware printed starts over.
 
-        So it does with the first entry's address, and without a heading with any range that the
-        table has already: a list printed twice may be in another order. What is logged twice in a
-        row is no new list, unless that is the table's last line and no other is.
+        It starts over when the address of its first entry comes again or, in a table without a
+        heading, any range that it already has: a list printed twice may be in another order. The
+        same line twice in a row does not start a new list, unless it is the only repeated line and
+        the last one.
         """
         listing = self._listings.setdefault(name, _Listing())
         table = self._open.get(name)
@@ -111,14 +112,14 @@ class Tables:
         listing.ranges.add((start, end))
 
     def messages_lost(self, number: int, words: str) -> None:
-        """Note that the log lost messages at line ``number``, as it says in ``words`` itself.
+        """Note that line ``number`` reports lost messages; ``words`` quotes it.
 
-        Whether that was within a table the lines before and after tell.
+        They count as lost lines of a table if they lie within it or next to it.
         """
         del self._lost[:-MAX_PROBLEMS]
         self._lost.append((number, words))
 
-    def _before_entry(self, table: RawMap, number: int) -> None:
+    def _before_entry(self, table: Table, number: int) -> None:
         """Attach what was lost since the table's last line to its next entry, at ``number``."""
         since = self._lines.get(table.name, number - 1 - _NEAR)
         for line, words in self._lost:
@@ -126,7 +127,7 @@ class Tables:
                 gaps.lose(table, MESSAGES_LOST, f"line {line}: {words}")
         self._lost = [(line, words) for line, words in self._lost if line > number]
 
-    def _tail(self, table: RawMap, last: int) -> None:
+    def _tail(self, table: Table, last: int) -> None:
         """Attach what was lost directly behind the table's last line."""
         for line, words in self._lost:
             if last < line <= last + _NEAR:
@@ -138,7 +139,7 @@ class Tables:
             if number - _NEAR <= last < number:
                 self.lose(name, number, CUT, "the input ends within this line")
 
-    def open(self, name: str) -> RawMap | None:
+    def open(self, name: str) -> Table | None:
         """Return the open table ``name``, None where there is none."""
         return self._open.get(name)
 
@@ -152,13 +153,13 @@ class Tables:
         table = self._open.get(name)
         return table.entries[0] if table and table.entries else None
 
-    def table(self, name: str, line: int) -> RawMap:
-        """Return the open table ``name``; opens one at ``line`` where there is none."""
+    def table(self, name: str, line: int) -> Table:
+        """Return the open table ``name``; open one at ``line`` if there is none."""
         table = self._open.get(name)
         if table is None:
             if len(self._all) >= MAX_TABLES:
                 raise InputError(f"line {line}: more than {MAX_TABLES} tables: no log of a machine")
-            table = self._open[name] = RawMap(name, [], line=line)
+            table = self._open[name] = Table(name, [], line=line)
             self._all.append(table)
             self._oddities[name] = 0
         return table
@@ -174,8 +175,8 @@ class Tables:
     ) -> bool:
         """Append a range, ``end`` inclusive, to the open table; tell whether it was taken.
 
-        One that ends before it starts or lies beyond 2^64 is a damaged line, an empty one
-        (``end == start - 1``) and an exact repetition of the last entry a note.
+        A range that ends before it starts or lies beyond 2^64 is recorded as a damaged line. An
+        empty one (``end == start - 1``) and a repetition of the last entry are only noted.
         """
         table = self.table(name, line)
         entries = table.entries
@@ -237,8 +238,8 @@ class Tables:
     ) -> None:
         """Record a lost or damaged line of the open table ``name``, behind its last entry.
 
-        ``replaced``: so many of its last entries are themselves doubtful. ``told``: first and last
-        byte that the line itself names.
+        ``replaced`` says how many of the last entries are doubtful themselves, ``told`` are the
+        first and last byte that the line names.
         """
         table = self.table(name, line)
         self._count_odd(name, line)
@@ -272,18 +273,18 @@ class Tables:
         self.lose(name, line, DAMAGED, message, depth=depth, told=told)
 
     def suspect(self, name: str, line: int, text: str, expected: str, *, depth: int = 0) -> None:
-        """Note a line that may be a damaged one of table ``name``: it is if one more follows."""
+        """Note a line that may be a damaged one of table ``name``: it is if the table goes on."""
         suspects = self._suspects.setdefault(name, [])
         if len(suspects) < _BESIDE:
             suspects.append((line, text, expected, depth))
 
     def _confirm(self, name: str, line: int) -> None:
-        """Record what looked like lines of the table, now that ``line`` continues it."""
+        """Record the suspects as damaged lines, now that ``line`` continues the table."""
         for number, text, expected, depth in self._suspects.pop(name, ()):
             if line - _BESIDE <= number < line:
                 self.damaged(name, number, text, expected, depth=depth)
 
-    def _share(self, table: RawMap) -> None:
+    def _share(self, table: Table) -> None:
         entries = table.entries
         if not entries:
             return
@@ -297,8 +298,8 @@ class Tables:
         if len(known) < 16:  # bounds the comparisons of hostile input
             known.append(entries)
 
-    def finish(self) -> list[RawMap]:
+    def finish(self) -> list[Table]:
         """Return the tables that have entries, problems or lost lines, in order."""
         for name in list(self._open):
             self.begin(name)
-        return [t for t in self._all if t.entries or t.problems or t.losses]
+        return [t for t in self._all if t.entries or t.problems or t.lost_lines]

@@ -1,4 +1,4 @@
-"""Totals that a listing of EFI memory ends with, compared with what its lines add up to.
+"""Compares the totals at the end of an EFI shell memmap with the sum of its lines.
 
 Source: EDK2 ShellPkg/Library/UefiShellDebug1CommandsLib/MemMap.c (STR_MEMMAP_LIST_SUMM and
 STR_MEMMAP_LIST_SUMM_SFO). Until 2016 persistent memory counted as available.
@@ -14,27 +14,27 @@ from hwpkho.memmap import efi, gaps
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 
-def check(table: RawMap, totals: Mapping[str, int], line: int) -> None:
-    """Record what a table lacks by its totals.
+def check(table: Table, totals: Mapping[str, int], line: int) -> None:
+    """Record the lines that a table has lost, according to its totals.
 
     Args:
-        table: With all its entries and losses.
-        totals: Pages of 4 KiB by type of hwpkho.memmap/1, of the types that are told.
+        table: With all its entries and lost lines.
+        totals: Pages of 4 KiB by type of hwpkho.memmap/1, for the types that have a total.
         line: Number of the first total's line, for messages.
 
-    A type with too few pages has lost lines. They lie where lines are known to be lost; where that
-    leaves no room for so many, anywhere between the entries. A type with too many has a line that
-    is not of that type.
+    A type with too few pages has lost lines. They are where lines are known to be lost or, if that
+    is too little room, anywhere between the entries. With too many pages, some line of that type
+    has the wrong type.
     """
     sums: dict[str, int] = {}
     for entry in table.entries:
         pages = (entry.end - entry.start + 1) // efi.PAGE
         sums[entry.type] = sums.get(entry.type, 0) + pages
     unsure: dict[str, int] = {}
-    for loss in table.losses:
+    for loss in table.lost_lines:
         for entry in table.entries[loss.at : loss.at + loss.replaced]:
             pages = (entry.end - entry.start + 1) // efi.PAGE
             unsure[entry.type] = unsure.get(entry.type, 0) + pages
@@ -59,14 +59,14 @@ def check(table: RawMap, totals: Mapping[str, int], line: int) -> None:
             gaps.lose(table, TOTALS_DIFFER, message, span=place)
 
 
-def _doubt(table: RawMap, type_: str, excess: int, message: str) -> None:
+def _doubt(table: Table, type_: str, excess: int, message: str) -> None:
     """Record that entries of a type, none longer than ``excess`` pages, may be of another."""
     for entry in table.entries:
         if entry.type == type_ and (entry.end - entry.start + 1) // efi.PAGE <= excess:
             gaps.lose(table, TOTALS_DIFFER, message, span=(entry.start, entry.end))
 
 
-def _holes(table: RawMap) -> list[gaps.Place]:
+def _holes(table: Table) -> list[gaps.Place]:
     """Return what lies between the entries: a page at least; one place where they are many."""
     out: list[gaps.Place] = []
     at = 0

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from hwpkho.base import opening
+from hwpkho.base.reading import Input
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.files import FileBytes
-from hwpkho.memmap.inputs import Input
 from tests.support import FIXTURES, captures
 from tests.support.handovers import Machine
 

@@ -288,7 +288,7 @@ def test_sanitize_takes_the_highest_type(table: list[Slot]) -> None:
 def test_update_and_remove_by_frame(
     table: list[Slot], start: int, size: int, old: int, new: int | None
 ) -> None:
-    changed = e820.Table(Slot(s.start, s.size, s.type) for s in table)
+    changed = e820.E820Table(Slot(s.start, s.size, s.type) for s in table)
     inside = range(start, start + size)
     expected: dict[int, int] = {}
     for slot in table:

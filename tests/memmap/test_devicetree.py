@@ -19,7 +19,7 @@ from tests.support.mapdata import FIXTURES, GIB, TRUTH, read, rows
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 BOARD = FIXTURES / "hisilicon-hi6220-hikey.dtb"
 CELLS2 = {"#address-cells": struct.pack(">I", 2), "#size-cells": struct.pack(">I", 2)}
@@ -50,19 +50,19 @@ def tree(*children: fdt.Node, cells: dict[str, bytes] = CELLS2,
     return fdt.build(node("", cells, *children), reserve=reserve)
 
 
-def maps(data: bytes) -> dict[str, RawMap]:
+def maps(data: bytes) -> dict[str, Table]:
     return {m.name: m for m in read(DeviceTree(), data)}
 
 
-def source(text: str) -> dict[str, RawMap]:
+def source(text: str) -> dict[str, Table]:
     return {m.name: m for m in read(DeviceTreeSource(), ("/dts-v1/;\n" + text).encode())}
 
 
-def ranges(found: RawMap) -> list[tuple[int, int]]:
+def ranges(found: Table) -> list[tuple[int, int]]:
     return [(e.start, e.end + 1 - e.start) for e in found.entries]
 
 
-def codes(found: RawMap) -> list[str]:
+def codes(found: Table) -> list[str]:
     return [p.code for p in found.problems]
 
 

@@ -17,7 +17,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import gaps, read_memmap
 from hwpkho.memmap.gaps import TOP
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import Loss, RawMap
+from hwpkho.memmap.table import LostLine, Table
 from hwpkho.memmap.view.regions import resolve
 from tests.support.handovers import Machine
 from tests.support.mapfiles import FIXTURES, primary, read_text
@@ -58,19 +58,19 @@ def test_damage_of_a_real_map_is_noticed_and_placed(name: str) -> None:
 # The mechanism --------------------------------------------------------------------------------
 
 
-def table(*ranges: tuple[int, int] | tuple[int, int, int], losses: Sequence[Loss]) -> RawMap:
+def table(*ranges: tuple[int, int] | tuple[int, int, int], lost_lines: Sequence[LostLine]) -> Table:
     """A map of ``(first byte, last byte, depth)`` with lost lines, settled."""
     entries = [Entry(r[0], r[1], "usable", {"depth": r[2]} if len(r) > 2 else {}) for r in ranges]
-    made = RawMap("x", entries, losses=list(losses))
+    made = Table("x", entries, lost_lines=list(lost_lines))
     gaps.settle(made)
     return made
 
 
-def loss(at: int, **more: Any) -> Loss:
-    return Loss(at, problem(DAMAGED, "line 7", severity="warning"), **more)
+def loss(at: int, **more: Any) -> LostLine:
+    return LostLine(at, problem(DAMAGED, "line 7", severity="warning"), **more)
 
 
-def places(made: RawMap) -> list[tuple[int | None, int | None]]:
+def places(made: Table) -> list[tuple[int | None, int | None]]:
     return [(g.start, g.end) for g in made.gaps]
 
 
@@ -88,31 +88,31 @@ LIST = ((0, 0xFFF), (0x2000, 0x2FFF), (0x8000, 0x8FFF))
         (loss(0, span=(5, 7)), (5, 7)),
     ],
 )
-def test_the_neighbours_tell_the_place(lost: Loss, place: tuple[int, int]) -> None:
-    made = table(*LIST, losses=[lost])
+def test_the_neighbours_tell_the_place(lost: LostLine, place: tuple[int, int]) -> None:
+    made = table(*LIST, lost_lines=[lost])
     assert places(made) == [place]
     assert f"{place[0]:#x}-{place[1]:#x}" in made.gaps[0].problem.message
 
 
 def test_a_lost_head_reaches_from_0() -> None:
-    assert places(table(*LIST[1:], losses=[loss(0)])) == [(0, 0x1FFF)]
+    assert places(table(*LIST[1:], lost_lines=[loss(0)])) == [(0, 0x1FFF)]
 
 
 def test_where_there_is_no_room_nothing_is_lost() -> None:
-    made = table((0, 0xFFF), (0x1000, 0x1FFF), losses=[loss(1)])
+    made = table((0, 0xFFF), (0x1000, 0x1FFF), lost_lines=[loss(1)])
     assert not made.gaps
     assert [p.severity for p in made.problems] == ["warning"]
 
 
 def test_a_map_without_order_tells_no_place() -> None:
-    made = table(*LIST[::-1], losses=[loss(1)])
+    made = table(*LIST[::-1], lost_lines=[loss(1)])
     assert places(made) == [(None, None)]
     assert made.gaps[0].problem.severity == "error"
 
 
 def test_mmio_at_the_end_is_no_disorder() -> None:
     pages = [(n * 0x2000, n * 0x2000 + 0xFFF) for n in range(8)]
-    made = table(*pages, (0x5000, 0x5FFF), losses=[loss(4)])
+    made = table(*pages, (0x5000, 0x5FFF), lost_lines=[loss(4)])
     assert places(made) == [(0x7000, 0x7FFF)]
 
 
@@ -128,16 +128,16 @@ def test_mmio_at_the_end_is_no_disorder() -> None:
 )
 def test_a_tree_has_places_within_its_branches(at: int, depth: int, place: Any) -> None:
     tree = ((0, 0xFFF, 0), (0x10000, 0x1FFFF, 0), (0x12000, 0x12FFF, 1), (0x30000, 0x3FFFF, 0))
-    assert places(table(*tree, losses=[loss(at, depth=depth)])) == [place]
+    assert places(table(*tree, lost_lines=[loss(at, depth=depth)])) == [place]
 
 
 def test_a_table_of_which_nothing_is_left_cannot_be_read() -> None:
-    made = table(losses=[loss(0)])
+    made = table(lost_lines=[loss(0)])
     assert [p.severity for p in made.problems] == ["error"]
 
 
 def test_losses_are_bounded_and_none_is_forgotten() -> None:
-    made = RawMap("x", [])
+    made = Table("x", [])
     for number in range(1000):
         gaps.lose(made, DAMAGED, f"line {number}")
         made.entries.append(Entry(number << 13, (number << 13) + 0xFFF, "usable"))

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from hwpkho.base.reading import Input
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs.text import blocks
 from hwpkho.memmap import read_memmap, registry
 from hwpkho.memmap.boots import PRIMARY_ORDER, rank
 from hwpkho.memmap.formats.base import FileForm, LineForm
-from hwpkho.memmap.inputs import Input
 from hwpkho.memmap.tables import MAX_TABLES, Tables
 from tests.support.mapfiles import FIXTURES, named, plain, primary, read_text, rows
 

@@ -28,7 +28,7 @@ from tests.support.mapdata import FIXTURES, TRUTH, read, rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 ENTRY = {"start": b"0x100000\n", "end": b"0x1fffff\n", "type": b"System RAM\n"}
 
@@ -41,12 +41,12 @@ def unpack(name: str, to: Path) -> Path:
     return to / name
 
 
-def folder(path: Path) -> list[RawMap]:
+def folder(path: Path) -> list[Table]:
     assert SysfsMemmap().sniff(path, b"")
     return list(SysfsMemmap().read(path, memoryview(b"")))
 
 
-def grep(lines: Iterable[str]) -> list[RawMap]:
+def grep(lines: Iterable[str]) -> list[Table]:
     form = SysfsGrep()
     for number, line in enumerate(lines, 1):
         if any(re.search(needle, line.encode()) for needle in form.needles):
@@ -215,7 +215,7 @@ def test_runtime_map_beyond_the_end() -> None:
               "attribute": b"0xf", "virt_addr": b"0x0"}  # fmt: skip
     (table,) = read(SysfsTar(), archive(tree("0", values)))
     assert not table.entries
-    assert [loss.problem.message for loss in table.losses] == [
+    assert [loss.problem.message for loss in table.lost_lines] == [
         "0: no range of memory: the copy is not complete"
     ]
 

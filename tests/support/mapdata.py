@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.memmap.formats.base import FileForm
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 FIXTURES = ROOT / "fixtures" / "memmaps-binary"
 TRUTH: dict[str, Any] = json.loads((FIXTURES / "truth.json").read_text())
@@ -23,7 +23,7 @@ GIB = 1 << 30
 MIB = 1 << 20
 
 
-def read(form: FileForm, data: bytes, name: str = "input") -> list[RawMap]:
+def read(form: FileForm, data: bytes, name: str = "input") -> list[Table]:
     """Recognise and read bytes as ``form``; it must recognise them."""
     path = Path(name)
     assert form.sniff(path, data[:65536])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
 from hwpkho.memmap.registry import LINE_FORMS
+from hwpkho.memmap.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,8 @@ class Toy(LineForm):
             self._entries.append(Entry(int(match[1], 16), int(match[2], 16), match[3]))
         return False
 
-    def finish(self) -> Sequence[RawMap]:
-        return [RawMap("e820_entries", self._entries, arch="x86_64")] if self._entries else []
+    def finish(self) -> Sequence[Table]:
+        return [Table("e820_entries", self._entries, arch="x86_64")] if self._entries else []
 
 
 def register() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
     from hwpkho.memmap.tables import Tables
 
 
@@ -55,7 +55,7 @@ class FileForm(ABC):
         """Tell whether the input is of this form by its first 64 KiB (empty for a folder)."""
 
     @abstractmethod
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """Read it. ``data`` is the whole file (empty for a folder).
 
         Raises InputError, naming offset or path, where the input is damaged or says nothing.
@@ -95,7 +95,7 @@ class LineForm(LineReader):
             self._tables.cut_off(number)
 
     @abstractmethod
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """Return the tables found, possibly none, in the order of their first lines.
 
         Raises InputError, naming the line, where the input cannot be read at all. A single

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _ELSEWHERE = "the machine's map is elsewhere: dmesg, /proc/iomem"
 
@@ -33,7 +33,7 @@ class Capture(FileForm):
         """See :meth:`FileForm.sniff`. Every ELF file: :meth:`read` says which hold no map."""
         return head.startswith(elf.MAGIC)
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         # Every input asks every form: what reads a note costs json and base64.
         from hwpkho.images.capture_note import CaptureNote

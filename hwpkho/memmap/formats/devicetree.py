@@ -25,7 +25,7 @@ from hwpkho.codes.memmap_view import (
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Unresolved(bytes):
         return value
 
 
-def memory_maps(tree: fdt.Tree, shown: str, hint: str = "") -> list[RawMap]:
+def memory_maps(tree: fdt.Tree, shown: str, hint: str = "") -> list[Table]:
     """Return the maps of a tree: ``devicetree`` first, then those of its reservations and limit.
 
     ``shown`` is the input's name, ``hint`` what else to say where nothing is found; both
@@ -92,7 +92,7 @@ class _Reader:
         self.address_cells = self._cells(self.root, "#address-cells")
         self.size_cells = self._cells(self.root, "#size-cells")
 
-    def read(self) -> list[RawMap]:
+    def read(self) -> list[Table]:
         reserved = self._reserved()
         no_map = [(e.start, e.end) for e in reserved if "no-map" in e.attributes]
         cover = _Cover(no_map)
@@ -107,14 +107,14 @@ class _Reader:
             message = "no memory node with a size: only reservations can be shown"
             self.problems.append(problem(DT_NO_MEMORY, message))
         arch = architecture(self.root)
-        maps = [RawMap("devicetree", memory, arch=arch, problems=self.problems)]
+        maps = [Table("devicetree", memory, arch=arch, problems=self.problems)]
         for name, entries in (
             ("reserved_memory", reserved),
             ("memreserve", memreserve),
             ("usable_memory_range", usable),
         ):
             if entries:
-                maps.append(RawMap(name, entries, arch=arch))
+                maps.append(Table(name, entries, arch=arch))
         return maps
 
     def _nothing(self, efi_map: str | None) -> str:
@@ -336,7 +336,7 @@ class DeviceTree(FileForm):
         """See :meth:`FileForm.sniff`."""
         return fdt.totalsize(head) is not None
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if (fdt.totalsize(data) or 0) > MAX_SIZE:

@@ -26,8 +26,8 @@ from hwpkho.memmap.formats.base import (
     LineForm,
 )
 from hwpkho.memmap.patterns import begun
-from hwpkho.memmap.rawmap import RawMap
 from hwpkho.memmap.remnants import is_remnant, without_stamps
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -275,14 +275,14 @@ class DmesgE820(LineForm):
             self._full[name] = True
         return not full and self._full.get(name, False)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         if self._broken:
             number, name, _ = self._broken
             self._broken = None
             if self._tables.last(name):
                 self._tables.lose(name, number, CUT, "the log ends within this line")
-        found: list[RawMap] = []
+        found: list[Table] = []
         for table in _one_extended(self._tables.finish()):
             table.arch = "x86_64"
             descents = self._descents.get(id(table), ())
@@ -304,13 +304,13 @@ class DmesgE820(LineForm):
         return found
 
 
-def _one_extended(tables: Sequence[RawMap]) -> list[RawMap]:
+def _one_extended(tables: Sequence[Table]) -> list[Table]:
     """Return the tables; of a boot's two headed "extended" only the second, which knows more.
 
     The first is e820__memory_setup_extended()'s, after a 128th entry, the second
     e820__reserve_setup_data()'s.
     """
-    kept: list[RawMap] = []
+    kept: list[Table] = []
     following = ""
     for table in reversed(tables):
         name = table.name
@@ -336,14 +336,14 @@ def _like_a_speaker(line: str) -> bool:
     return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
 
 
-def _split(table: RawMap, descents: Sequence[tuple[int, int]]) -> list[RawMap]:
+def _split(table: Table, descents: Sequence[tuple[int, int]]) -> list[Table]:
     """Return the lists of several boots whose headers are gone: what grep leaves of a log.
 
     One list has no overlaps, whatever its order; these lists have, and each of them ascends.
     """
     cuts = [(0, table.line), *descents, (len(table.entries), None)]
     parts = [
-        RawMap(table.name, table.entries[at:until], arch=table.arch, line=line)
+        Table(table.name, table.entries[at:until], arch=table.arch, line=line)
         for (at, line), (until, _) in pairwise(cuts)
     ]
     parts[0].problems = table.problems

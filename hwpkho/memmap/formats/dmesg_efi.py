@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.memmap.model import Entry
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
 _A, _B = _HEX.format("a"), _HEX.format("b")
@@ -307,7 +307,7 @@ class DmesgEfi(LineForm):
         if not self._broken:
             super().cut_off(number, line)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         if self._broken and self._tables.last("efi"):
             number, _ = self._broken

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hwpkho.codes import Problem
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _TAG = re.compile(rb"/dts-v1/")  # twice as fast as to look for the bytes
 _VERSION = re.compile(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
@@ -286,7 +286,7 @@ class DeviceTreeSource(FileForm):
         """See :meth:`FileForm.sniff`."""
         return _TAG.search(head) is not None and _VERSION.search(head) is not None
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if len(data) > MAX_SIZE:

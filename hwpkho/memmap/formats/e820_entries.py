@@ -18,7 +18,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import e820
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _ODDEST_TYPE = 0xFF
 _OEM_TYPES = 0xF0000000
 
 
-def read_entries(data: memoryview, offset: int, count: int, name: str) -> RawMap:
+def read_entries(data: memoryview, offset: int, count: int, name: str) -> Table:
     """Read ``count`` packed entries from file offset ``offset`` (bytes); ``data`` holds them all.
 
     Entries of size 0 are left out with a note, as the kernel does. Raises InputError, naming the
@@ -61,7 +61,7 @@ def read_entries(data: memoryview, offset: int, count: int, name: str) -> RawMap
                 "past 2^64"
             )
         entries.append(Entry(start, start + size - 1, e820.type_name(type_)))
-    return RawMap(name, entries, arch="x86_64", problems=problems)
+    return Table(name, entries, arch="x86_64", problems=problems)
 
 
 def plausible(data: bytes | memoryview, offset: int, count: int) -> bool:
@@ -95,7 +95,7 @@ class E820Entries(FileForm):
             return False
         return plausible(head, 0, count)
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         count, rest = divmod(len(data), ENTRY_SIZE)
         shown = printable(str(path))

@@ -20,7 +20,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import efi
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class EfiDescriptors(FileForm):
             return False
         return bool(strides(head)) or _cut_off(head) is not None
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if len(data) > MAX_BYTES:
@@ -144,7 +144,7 @@ class EfiDescriptors(FileForm):
         return [_read(data, found[0])]
 
 
-def _read(data: memoryview, stride: int) -> RawMap:
+def _read(data: memoryview, stride: int) -> Table:
     entries: list[Entry] = []
     problems: list[Problem] = []
     for i, at in enumerate(range(0, len(data), stride)):
@@ -156,4 +156,4 @@ def _read(data: memoryview, stride: int) -> RawMap:
             continue
         end = phys + pages * efi.PAGE - 1
         entries.append(Entry(phys, end, efi.type_name(type_), {"attr": attr}))
-    return RawMap("efi", entries, problems=problems)
+    return Table("efi", entries, problems=problems)

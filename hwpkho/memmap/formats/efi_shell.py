@@ -20,7 +20,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = re.compile(
@@ -94,7 +94,7 @@ class EfiShell(LineForm):
         self._begun: tuple[int, str] | None = None  # number and text of a line broken off
         self._patience = 0
         #: Of tables: what their totals say, in pages by type, and where.
-        self._totals: list[tuple[RawMap, int, dict[str, int]]] = []
+        self._totals: list[tuple[Table, int, dict[str, int]]] = []
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
@@ -196,7 +196,7 @@ class EfiShell(LineForm):
             told = (start, max(end, min(start + pages * efi.PAGE, PHYS_END) - 1))
             self._tables.lose("efi_shell", number, PAGES_MISMATCH, message, replaced=1, told=told)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         if self._begun:
             self._tables.lose("efi_shell", self._begun[0], CUT, "the input ends within this line")

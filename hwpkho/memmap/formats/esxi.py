@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes.memmap import PAGES_MISMATCH
-from hwpkho.memmap import e820, efi, listings, numbers
+from hwpkho.memmap import e820, efi, listings, numbered_entries
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.patterns import begun
@@ -22,7 +22,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = re.compile(
@@ -61,7 +61,7 @@ class Esxi(LineForm):
         self._again: list[Entry] = []  # what was logged twice since the list's beginning
         self._unreadable: set[int] = set()
         #: Of tables that are whole: their numbers, those that cannot be read, how they are written.
-        self._numbers: list[tuple[RawMap, list[int], set[int], Callable[[int], str]]] = []
+        self._numbers: list[tuple[Table, list[int], set[int], Callable[[int], str]]] = []
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
@@ -127,7 +127,7 @@ class Esxi(LineForm):
         self._unreadable = set()
         self._tables.begin("esxi")
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`.
 
         No EFI map has nothing but attribute 1, which would be uncached memory: that is e820.
@@ -136,7 +136,7 @@ class Esxi(LineForm):
         found = self._tables.finish()
         for table, there, unreadable, named in self._numbers:
             where = f"line {table.line}: " if table.line else ""
-            numbers.lose_missing(table, there, named, where, unreadable=unreadable)
+            numbered_entries.lose_missing(table, there, named, where, unreadable=unreadable)
         for table in found:
             if table.entries and all(e.attributes.get("attr") == _ENABLED for e in table.entries):
                 table.entries = [_as_e820(e) for e in table.entries]

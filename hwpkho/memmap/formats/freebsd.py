@@ -20,7 +20,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 _SMAP = re.compile(
@@ -137,7 +137,7 @@ class FreeBsd(LineForm):
         end = start + int(match["pages"], 16) * efi.PAGE - 1
         self._tables.add("freebsd_efi", number, start, end, type_, {"attr": attr})
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         found = self._tables.finish()
         for table in found:
@@ -148,7 +148,7 @@ class FreeBsd(LineForm):
         return found
 
 
-def _lose_head(table: RawMap) -> None:
+def _lose_head(table: Table) -> None:
     """Every BIOS lists the memory below 640 KiB."""
     if table.entries and min(e.start for e in table.entries) >= _BASE_MEMORY:
         message = f"line {table.line}: the map begins at 0x{table.entries[0].start:x}"

@@ -22,7 +22,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 _EFI = re.compile(
@@ -195,7 +195,7 @@ class Grub(LineForm):
         if begins:
             self._look_above(line)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         found = self._tables.finish()
         listings.lose_overlaps(found, ("grub_efi", "grub_mmap"))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.memmap.model import Entry
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 #: A tag of a web page that was saved as it is; resources have no such names.
@@ -92,7 +92,7 @@ class Iomem(LineForm):
         self._open: list[int] = []  # indents of the open ancestors
         self._top_start = -1
         self._patience = 0
-        self._outermost: tuple[RawMap | None, int] = (None, 0)  # a table and its first indent
+        self._outermost: tuple[Table | None, int] = (None, 0)  # a table and its first indent
         self._attributes: dict[int, dict[str, object]] = {}
 
     def feed(self, number: int, line: str) -> bool:
@@ -201,12 +201,12 @@ class Iomem(LineForm):
             start = last.start if depth > int(str(last.attributes["depth"])) else last.end + 1
         else:
             return
-        if (match or self._like == number) and table.losses:
-            table.losses.pop()  # it is told by another code
+        if (match or self._like == number) and table.lost_lines:
+            table.lost_lines.pop()  # it is told by another code
         message = f"line {number}: the input ends within this line"
         gaps.lose(table, CUT, message, span=(start, max(start, gaps.TOP)))
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`; a copy that is all zeros has no entries but a problem."""
         found = self._tables.finish()
         for table in found:
@@ -276,7 +276,7 @@ def _arch(entries: list[Entry]) -> str | None:
     return None
 
 
-def _check(table: RawMap) -> None:
+def _check(table: Table) -> None:
     """Notice what no kernel prints: a tree without its head, RAM or order."""
     if not table.entries:
         return

@@ -13,7 +13,7 @@ from hwpkho.codes.memmap import LOST_LINES
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry, Gap
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_DISTINCT, MAX_ENTRIES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MemmapJson(FileForm):
         """See :meth:`FileForm.sniff`."""
         return head.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{" and SCHEMA.encode() in head[:4096]
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if len(data) > MAX_SIZE:
@@ -69,7 +69,7 @@ class MemmapJson(FileForm):
         return found
 
 
-def _map(map_: dict[str, object], arch: str | None, said: Said) -> RawMap:
+def _map(map_: dict[str, object], arch: str | None, said: Said) -> Table:
     entries = map_["entries"]
     boot = map_["boot"]
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
@@ -80,7 +80,7 @@ def _map(map_: dict[str, object], arch: str | None, said: Said) -> RawMap:
     gaps = map_.get("gaps", [])  # absent in documents of older versions
     if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
         raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")
-    return RawMap(
+    return Table(
         name,
         [_entry(e, nameless=name == "iomem") for e in entries],
         boot=boot,

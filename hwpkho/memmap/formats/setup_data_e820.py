@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _NODE = struct.Struct("<QII")
 _SETUP_E820_EXT = 1
@@ -43,7 +43,7 @@ class SetupDataE820(FileForm):
         there = min(size, len(head) - _NODE.size) // ENTRY_SIZE
         return there > 0 and plausible(head, _NODE.size, min(there, MAX_ENTRIES))
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`; bytes past the announced length are not looked at."""
         shown = printable(str(path))
         _, _, size = _NODE.unpack_from(data)

@@ -15,7 +15,7 @@ from hwpkho.memmap.formats.sysfs_memmap import FIELDS, Values
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _PLACE = rf"(?P<folder>(?:\S*/)?)(?P<number>[0-9]{{1,6}})/(?P<field>{'|'.join(sorted(FIELDS))})"
 _LINE = re.compile(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
@@ -66,7 +66,7 @@ class SysfsGrep(LineForm):
     def messages_lost(self, number: int, words: str) -> None:
         """See :meth:`LineForm.messages_lost`: no kernel prints these lines into a log."""
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         maps = self._values.maps()
         for table in maps:

@@ -20,10 +20,10 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_forms import INCOMPLETE
 from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
 from hwpkho.errors import InputError
-from hwpkho.memmap import efi, gaps, listings, numbers
+from hwpkho.memmap import efi, gaps, listings, numbered_entries
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.rawmap import RawMap
+from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ class Values:
         if tree.setdefault(number, {}).setdefault(field, value) != value:
             raise InputError(f"{self.shown}: {where}: given twice, with different values")
 
-    def maps(self) -> list[RawMap]:
+    def maps(self) -> list[Table]:
         """Return the maps: ``sysfs_memmap`` and, after it, ``efi_runtime``.
 
         Raises InputError where two trees of a kind differ. An entry of which a value is missing or
         damaged is a loss of its map, as is one whose number is missing.
         """
-        found: dict[str, tuple[str, RawMap]] = {}
+        found: dict[str, tuple[str, Table]] = {}
         for folder, tree in sorted(self._trees.items()):
             for map_ in self._read(folder, tree):
                 before = found.setdefault(map_.name, (folder, map_))
@@ -111,7 +111,7 @@ class Values:
         listings.lose_overlaps(maps, ("sysfs_memmap",))
         return maps
 
-    def _read(self, folder: str, tree: dict[int, dict[str, str]]) -> Iterator[RawMap]:
+    def _read(self, folder: str, tree: dict[int, dict[str, str]]) -> Iterator[Table]:
         firmware = {n for n, values in tree.items() if "start" in values or "end" in values}
         runtime = {n for n, v in tree.items() if not EFI_FIELDS.isdisjoint(v.keys() - {"type"})}
         if firmware & runtime:
@@ -126,8 +126,8 @@ class Values:
     def _at(folder: str, number: int) -> str:
         return f"{printable(folder)}/{number}" if folder else str(number)
 
-    def _firmware(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> RawMap:
-        table = RawMap("sysfs_memmap", [], arch="x86_64")
+    def _firmware(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> Table:
+        table = Table("sysfs_memmap", [], arch="x86_64")
         there: list[int] = []
         for number, values in tree.items():
             at = self._at(folder, number)
@@ -144,12 +144,12 @@ class Values:
                     table.problems.append(problem(TYPE_UNKNOWN, message, start))
             table.entries.append(Entry(start, end, TYPES.get(text, "unknown"), attributes))
             there.append(number)
-        numbers.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
+        numbered_entries.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
         return table
 
-    def _runtime(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> RawMap:
+    def _runtime(self, folder: str, tree: Mapping[int, Mapping[str, str]]) -> Table:
         message = "runtime-map lists only what the firmware needs at run time, not the RAM"
-        table = RawMap("efi_runtime", [], problems=[problem(MAP_PARTIAL, message)])
+        table = Table("efi_runtime", [], problems=[problem(MAP_PARTIAL, message)])
         there: list[int] = []
         for number, values in tree.items():
             start, pages = _number(values, "phys_addr"), _number(values, "num_pages")
@@ -161,7 +161,7 @@ class Values:
                 continue
             table.entries.append(Entry(start, end, efi.type_name(type_), {"attr": attr}))
             there.append(number)
-        numbers.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
+        numbered_entries.lose_missing(table, there, partial(self._at, folder), unreadable=set(tree))
         return table
 
 
@@ -172,7 +172,7 @@ def _number(values: Mapping[str, str], field: str) -> int | None:
 
 
 def _incomplete(
-    table: RawMap,
+    table: Table,
     at: str,
     values: Mapping[str, str],
     fields: Iterable[str],
@@ -220,7 +220,7 @@ class SysfsMemmap(FileForm):
         except OSError:
             return False
 
-    def read(self, path: Path, _data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, _data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         values = Values(shown)
@@ -259,7 +259,7 @@ def _content(file: Path, shown: str) -> str:
     return data.decode("latin-1")
 
 
-def read_values(found: Iterable[tuple[str, bytes]], shown: str) -> list[RawMap]:
+def read_values(found: Iterable[tuple[str, bytes]], shown: str) -> list[Table]:
     """Return the maps that ``(path, content)`` pairs make up; other paths are passed over.
 
     Raises InputError where two trees of a kind differ.

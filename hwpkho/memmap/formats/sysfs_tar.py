@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _BLOCK = 512
 _MAGIC_AT, _MAGIC = 257, b"ustar"
@@ -178,7 +178,7 @@ class SysfsTar(FileForm):
         except InputError:
             return False
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         plain = _unpacked(data, shown)

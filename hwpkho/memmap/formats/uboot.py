@@ -22,7 +22,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
@@ -134,7 +134,7 @@ class UBoot(LineForm):
         self._banks.close_banks()
         super().cut_off(number, line)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         self._banks.finish()
         found = self._tables.finish()

@@ -18,10 +18,10 @@ from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
 from hwpkho.codes.memmap_forms import BANK_MISSING, COUNT_DIFFERS, INCOMPLETE, MISPRINTED
-from hwpkho.memmap import gaps, numbers
+from hwpkho.memmap import gaps, numbered_entries
 
 if TYPE_CHECKING:
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
     from hwpkho.memmap.tables import Tables
 
 _HEX = r"[0-9A-Fa-f]"
@@ -93,7 +93,7 @@ class _List:
     regions: list[gaps.Place] = field(default_factory=list)
     unreadable: set[int] = field(default_factory=set)
     count: int | None = None
-    table: RawMap | None = None
+    table: Table | None = None
 
 
 class Banks:
@@ -103,12 +103,12 @@ class Banks:
         self._tables = tables
         self._banks: list[_Bank] = []
         #: The table made of the last banks, while the lists of the same dump follow.
-        self._dram: RawMap | None = None
+        self._dram: Table | None = None
         self._open: dict[str, _List] = {}
         #: Lists that are whole, what they are called, and the banks' table beside them.
-        self._done: list[tuple[str, _List, RawMap | None]] = []
+        self._done: list[tuple[str, _List, Table | None]] = []
         #: Banks without a line: their table, how many entries are before them, what is said.
-        self._jumps: list[tuple[RawMap, int, str]] = []
+        self._jumps: list[tuple[Table, int, str]] = []
         self._old: tuple[int, str, int, int] | None = None  # line, list, number, base
         self._patience = False
         self._digits = 0  # of the numbers of banks
@@ -334,7 +334,7 @@ class Banks:
         self.close_banks()
         for what in list(self._open):
             self._end(what)
-        covered: list[RawMap] = []
+        covered: list[Table] = []
         for what, now, dram in self._done:
             where = f"line {now.line}: "
             if what == "memory" and dram is not None and now.regions:
@@ -352,7 +352,7 @@ class Banks:
                 self._tables.lose(_NAMES[what], now.line, COUNT_DIFFERS, message)
             elif now.table is not None:
                 named = f"{what}[{{}}]".format
-                numbers.lose_missing(
+                numbered_entries.lose_missing(
                     now.table,
                     now.numbers,
                     named,
@@ -371,7 +371,7 @@ def _value(text: str | None, width: int) -> int | None:
     return int(match[1], 16) if match and len(match[1]) >= width else None
 
 
-def _lacking(dram: RawMap, now: _List, where: str) -> None:
+def _lacking(dram: Table, now: _List, where: str) -> None:
     """Record memory that lmb has and no bank; a bank known to be damaged is that memory."""
     banks = union((e.start, e.end + 1) for e in dram.entries)
     for index, region in zip(now.numbers, now.regions, strict=True):
@@ -380,10 +380,10 @@ def _lacking(dram: RawMap, now: _List, where: str) -> None:
                 continue
             place = start, end - 1
             loss = next(
-                (x for x in dram.losses if x.told and place[0] <= x.told[0] <= place[1]), None
+                (x for x in dram.lost_lines if x.told and place[0] <= x.told[0] <= place[1]), None
             )
             if loss is not None:
-                dram.losses[dram.losses.index(loss)] = loss._replace(span=place)
+                dram.lost_lines[dram.lost_lines.index(loss)] = loss._replace(span=place)
                 continue
             message = f"{where}memory[{index}] is in no DRAM bank"
             gaps.lose(dram, BANK_MISSING, message, span=place)

@@ -21,7 +21,7 @@ from hwpkho.memmap.tables import Tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
 #: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
@@ -148,7 +148,7 @@ class Xen(LineForm):
         type_ = efi.type_name(int(match["type"]))
         self._tables.add("xen_efi", number, start, end, type_, attributes)
 
-    def finish(self) -> Sequence[RawMap]:
+    def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""
         found = self._tables.finish()
         for table in found:

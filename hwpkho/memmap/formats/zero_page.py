@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 SIZE = 4096
 _COUNT, _TABLE, _MAX_ENTRIES = 0x1E8, 0x2D0, 128
@@ -44,7 +44,7 @@ class ZeroPage(FileForm):
             return True
         return 1 < head[_COUNT] <= _MAX_ENTRIES and plausible(head, _TABLE, head[_COUNT])
 
-    def read(self, path: Path, data: memoryview) -> Sequence[RawMap]:
+    def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if len(data) != SIZE:

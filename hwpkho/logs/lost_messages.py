@@ -1,4 +1,4 @@
-"""Where a log says itself that it lost messages, and whether it ends within a line.
+"""Lines in which a log reports that it lost messages.
 
 Source: kernel/printk/printk.c (console_unlock; up to 4.6 in front of the next message's own text,
 later on a line of its own; devkmsg_read and the rate limit), lib/ratelimit.c; systemd
@@ -15,18 +15,19 @@ from hwpkho.base.escape import printable
 from hwpkho.logs.scanner import LineReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 class _Listener(Protocol):
     def messages_lost(self, number: int, words: str, /) -> None:
-        """Hear that at line ``number`` the log says, in ``words``, that messages were lost."""
+        """Take note that line ``number`` reports lost messages; ``words`` quotes it."""
 
 
-class Losses(LineReader):
-    """The lines by which a log says that messages are missing; tells those who read the log.
+class LostMessages(LineReader):
+    """Finds the lines that report lost messages, and passes them on to the other readers.
 
-    It must be shown a line before they are: an old kernel writes it in front of a message.
+    The scanner must show it a line before the others: up to 4.6 the kernel writes the report in
+    front of the next message, on the same line.
     """
 
     needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
@@ -52,28 +53,3 @@ class Losses(LineReader):
             for listener in self._listeners:
                 listener.messages_lost(number, words)
         return False
-
-
-class Ending:
-    """Whether an input has an end of its last line: what a command writes has.
-
-    Attributes:
-        block: The last block of clean text, set by who reads.
-    """
-
-    def __init__(self) -> None:
-        self.block = b""
-        self._last = b"\n"
-
-    def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield ``pieces`` and remember how they end."""
-        for piece in pieces:
-            self._last = piece[-4:] or self._last
-            yield piece
-
-    @property
-    def line(self) -> str | None:
-        """The line within which the input ends; None where it ends with a line end."""
-        if self._last.rstrip(b"\0")[-1:] in b"\r\n" or not self.block:
-            return None
-        return self.block.rstrip(b"\n").rsplit(b"\n", 1)[-1][-4096:].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Numbered entries: which are missing, and where in their map they stood."""
+"""Entries that a listing numbers: which are missing, and which memory they described."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hwpkho.memmap import gaps
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from hwpkho.memmap.rawmap import RawMap
+    from hwpkho.memmap.table import Table
 
 
 def lose_missing(
-    table: RawMap,
+    table: Table,
     numbers: Sequence[int],
     named: Callable[[int], str],
     where: str = "",
@@ -32,9 +32,9 @@ def lose_missing(
         numbers: Of its entries, in their order; they begin with 0.
         named: How a number is written: ``MMap[7]``.
         where: What a message begins with: ``line 17: ``.
-        unreadable: Numbers of entries that are there, but were not taken.
-        count: How many there should be, where the list says so itself.
-        overlapping: The entries ascend, but may overlap: where one ends its neighbours do not tell.
+        unreadable: Numbers of entries that are present but cannot be read.
+        count: How many entries the listing says it has, if it does.
+        overlapping: The entries may overlap, so the next one does not bound a missing one.
     """
     there = sorted({*numbers, *unreadable})
     ascending = sorted(numbers)

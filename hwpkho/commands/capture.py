@@ -117,7 +117,7 @@ def running(
     Raises InputError with the reason where it cannot be read, and as :func:`crop`.
     """
     machine = _Machine(
-        live.memory(), live.copies(), live.handed(), live.page_size, live.release, live.iomem
+        live.memory(), live.copies(), live.boot(), live.page_size, live.release, live.iomem
     )
     return _capture(machine, path, options or CaseOptions(), scrub=scrub, force=force)
 

@@ -11,8 +11,7 @@ from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
 from hwpkho.codes.root import ROOT_ABSENT
 from hwpkho.errors import InputError
-from hwpkho.handover import boot_loader as boot
-from hwpkho.handover import evidence, find_root, generations, joining
+from hwpkho.handover import boot_loader, evidence, find_root, generations, joining
 from hwpkho.handover import scratch as scratches
 from hwpkho.handover.model import Handover, Scratch
 from hwpkho.handover.reader import HandoverReader
@@ -55,7 +54,7 @@ class Noted(NamedTuple):
         passed: Pages that look like a root FDT and count for nothing.
     """
 
-    boot: tuple[boot.BootHandover, ...] = ()
+    boot: tuple[boot_loader.BootHandover, ...] = ()
     passed: tuple[find_root.Rejected, ...] = ()
 
 
@@ -63,23 +62,23 @@ def from_memory(
     source: Source,
     copies: Sequence[DebugfsCopy],
     options: CaseOptions,
-    handed: Sequence[boot.BootHandover] = (),
+    boot: Sequence[boot_loader.BootHandover] = (),
     noted: Noted | None = None,
 ) -> list[Handover]:
     """Return the handovers in a memory image, oldest generation first; see :func:`search`."""
-    return search(source, copies, options, handed, noted)[0]
+    return search(source, copies, options, boot, noted)[0]
 
 
 def search(
     source: Source,
     copies: Sequence[DebugfsCopy],
     options: CaseOptions,
-    handed: Sequence[boot.BootHandover] = (),
+    boot: Sequence[boot_loader.BootHandover] = (),
     noted: Noted | None = None,
 ) -> tuple[list[Handover], Noted]:
     """Return the handovers in a memory image, oldest generation first, and what led to them.
 
-    ``copies`` belong to the same machine and moment; ``handed`` is what is known of the boot
+    ``copies`` belong to the same machine and moment; ``boot`` is what is known of the boot
     loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
     found, the page size is not proven, or the copies contradict the memory.
     """
@@ -88,24 +87,24 @@ def search(
         source.arch = options.arch
     trackers = Trackers(source)
     noted = noted or Noted()
-    told = [*handed, *noted.boot]
+    boots = [*boot, *noted.boot]
     seen = None
     if options.root_fdt is None:
         seen = find_root.search(source)
-        if boot.by_setup_data(source.arch):
-            told += boot.from_setup_data(source, seen.notes)
-        told += boot.from_device_trees(source, seen.magics)
+        if boot_loader.by_setup_data(source.arch):
+            boots += boot_loader.from_setup_data(source, seen.notes)
+        boots += boot_loader.from_device_trees(source, seen.magics)
         candidates = seen.candidates
     else:
         candidates = _chosen(source, options.root_fdt)
-    if len(handed) == 1 and seen and _is_given(handed[0], candidates, copies):
+    if len(boot) == 1 and seen and _is_given(boot[0], candidates, copies):
         # What the boot loader passes on counts, whatever else looks like a root FDT.
-        options = options._replace(root_fdt=handed[0].fdt_addr)
-        candidates = _chosen(source, handed[0].fdt_addr)
+        options = options._replace(root_fdt=boot[0].fdt_addr)
+        candidates = _chosen(source, boot[0].fdt_addr)
     copied: dict[int, Problem] = {}
-    known = {b.fdt_addr for b in told}
+    known = {b.fdt_addr for b in boots}
     # A handover.json beside segments is for the next kernel: it tells no role in this image.
-    booted = {b.fdt_addr for b in told[len(handed) :] if b.booted}
+    booted = {b.fdt_addr for b in boots[len(boot) :] if b.booted}
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
         raise InputError(_nothing(source, seen))
@@ -119,7 +118,7 @@ def search(
         real = generations.not_left_over(real, hurt)
         doubts = [evidence.doubt(d) for d in doubtful]
         at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
-        doubts += evidence.unread_by_boot(source, told[len(handed) :], at) if real else []
+        doubts += evidence.unread_by_boot(source, boots[len(boot) :], at) if real else []
     else:
         real, dropped = list(candidates), []
     for copy in missing:
@@ -160,7 +159,7 @@ def search(
     generations.set_consumed(found)
     doubts += generations.own_missing(found, trackers, page_size)
     for f in found:
-        told_size = next((b.fdt_size for b in told if b.fdt_addr == f.phys), None)
+        told_size = next((b.fdt_size for b in boots if b.fdt_addr == f.phys), None)
         f.size = told_size if options.root_size is None else options.root_size
     passed = tuple(dict.fromkeys((*noted.passed, *dropped)))
     if found and passed:
@@ -172,11 +171,9 @@ def search(
         found[-1].problems += doubts
         found[-1].doubts += doubts
     handovers = [
-        _read(f, source, page_size, _scratch(source, f, options, told), trackers) for f in found
+        _read(f, source, page_size, _scratch(source, f, options, boots), trackers) for f in found
     ]
-    return generations.published(handovers), Noted(
-        tuple(dict.fromkeys(told[len(handed) :])), passed
-    )
+    return generations.published(handovers), Noted(tuple(dict.fromkeys(boots[len(boot) :])), passed)
 
 
 def _check_told(source: Source, options: CaseOptions) -> None:
@@ -231,14 +228,14 @@ def _read(
 
 
 def _is_given(
-    handed: boot.BootHandover,
+    boot: boot_loader.BootHandover,
     candidates: Sequence[find_root.Candidate],
     copies: Sequence[DebugfsCopy],
 ) -> bool:
     """Tell whether the boot loader's word alone says which page is the root FDT."""
-    if handed.booted:
+    if boot.booted:
         return not candidates and not copies
-    return all(c.phys != handed.fdt_addr for c in candidates)
+    return all(c.phys != boot.fdt_addr for c in candidates)
 
 
 def _chosen(source: Source, phys: int) -> list[find_root.Candidate]:
@@ -301,10 +298,10 @@ def _same_scratch(
     source: Source,
     found: generations.Found,
     given: tuple[int, int],
-    told: Sequence[boot.BootHandover],
+    boots: Sequence[boot_loader.BootHandover],
 ) -> None:
     """Raise InputError where a boot loader passed on another array beside this root FDT."""
-    for b in told:
+    for b in boots:
         if found.phys is not None and b.fdt_addr == found.phys:
             if given == (b.scratch_addr, b.scratch_size):
                 return
@@ -319,16 +316,16 @@ def _scratch(
     source: Source,
     found: generations.Found,
     options: CaseOptions,
-    told: Sequence[boot.BootHandover],
+    boots: Sequence[boot_loader.BootHandover],
 ) -> Scratch | None:
     given = options.kho_scratch
     if isinstance(given, str):
         return Scratch(None, 0, ())
     if given is not None:
-        _same_scratch(source, found, given, told)
+        _same_scratch(source, found, given, boots)
         return scratches.read(source.read, *given)
     areas = found.copy.scratch if found.copy else None
-    for b in told:
+    for b in boots:
         if found.role != "in" or b.fdt_addr == found.phys:
             scratch = scratches.read(source.read, b.scratch_addr, b.scratch_size)
             return Scratch(scratch.array, scratch.length, scratch.areas or areas)

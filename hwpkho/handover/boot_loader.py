@@ -180,10 +180,10 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
             tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
             continue
-        told = from_chosen(tree)
-        if told:
-            found.append((at, told))
-    in_scratch = [_in_scratch(source, at, told) for at, told in found]
+        boot = from_chosen(tree)
+        if boot:
+            found.append((at, boot))
+    in_scratch = [_in_scratch(source, at, boot) for at, boot in found]
     alone = not any(in_scratch) and not others
     if found and not any(in_scratch) and others:
         source.look(*others[0])  # so does this one
@@ -192,8 +192,8 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
     ]
 
 
-def _in_scratch(source: Source, at: int, told: BootHandover) -> bool:
-    areas = scratch.read(source.look, told.scratch_addr, told.scratch_size).areas or ()
+def _in_scratch(source: Source, at: int, boot: BootHandover) -> bool:
+    areas = scratch.read(source.look, boot.scratch_addr, boot.scratch_size).areas or ()
     return any(start <= at < start + size for start, size in areas)
 
 

@@ -114,14 +114,14 @@ def doubt(d: Damaged) -> Problem:
 
 
 def unread_by_boot(
-    source: Source, told: Sequence[BootHandover], roots_at: Collection[int]
+    source: Source, boots: Sequence[BootHandover], roots_at: Collection[int]
 ) -> list[Problem]:
     """Return warnings where the boot loader named pages that are no root FDT any more.
 
     ``roots_at`` are the addresses of those that are, damaged ones included. Where it named one of
     them, what else it named is left over from an older boot.
     """
-    named = sorted({b.fdt_addr for b in told})
+    named = sorted({b.fdt_addr for b in boots})
     if any(phys in roots_at for phys in named):
         return []
     return [

@@ -258,16 +258,16 @@ def choose(
     trackers: Trackers,
     candidates: Sequence[Candidate],
     page_size: int,
-    told: Iterable[int],
+    passed_on: Iterable[int],
     booted: Iterable[int] = (),
 ) -> tuple[list[Candidate], list[Rejected]]:
     """Return the real root FDTs, oldest generation first, and the others.
 
-    ``told`` are addresses that a boot loader handed over, ``booted`` those of them that it handed
-    to the running kernel or one before it. Raises InputError where pages that name the same
+    ``passed_on`` are addresses that a boot loader handed over, ``booted`` those of them that it
+    handed to the running kernel or one before it. Raises InputError where pages that name the same
     tracker differ, and nothing tells the real one.
     """
-    named = set(told)
+    named = set(passed_on)
     groups: dict[int | None, list[Candidate]] = {}
     for c in candidates:
         key = c.root.memory_map

@@ -120,7 +120,7 @@ class Live:
         sizes = [end - start for start, end in ram]
         return MappedSource(printable(path), [FileBytes(path)], starts, sizes, starts)
 
-    def handed(self) -> list[BootHandover]:
+    def boot(self) -> list[BootHandover]:
         """Return what the boot loader told this kernel of a handover; empty on a first boot."""
         found = self._setup_data() or self._chosen()
         return [found] if found else []

@@ -570,7 +570,7 @@ def test_setup_data_tells_the_incoming_one(root: Path, tmp_path: Path) -> None:
     entry.mkdir(parents=True)
     (entry / "type").write_text("0xa\n")
     (entry / "data").write_bytes(struct.pack("<4Q", 0x1000, 4096, 0x2000, 48))
-    (told,) = Live(root, 4096).handed()
+    (told,) = Live(root, 4096).boot()
     assert (told.fdt_addr, told.scratch_addr, told.scratch_size) == (0x1000, 0x2000, 48)
 
 
@@ -578,9 +578,9 @@ def test_chosen_tells_the_incoming_one(root: Path) -> None:
     chosen = root / "proc/device-tree/chosen"
     chosen.mkdir(parents=True)
     (chosen / "linux,kho-fdt").write_bytes(struct.pack(">QQ", 0x1000, 4096))
-    assert Live(root, 4096).handed() == []
+    assert Live(root, 4096).boot() == []
     (chosen / "linux,kho-scratch").write_bytes(struct.pack(">QQ", 0x2000, 48))
-    (told,) = Live(root, 4096).handed()
+    (told,) = Live(root, 4096).boot()
     assert (told.fdt_addr, told.scratch_addr, told.scratch_size) == (0x1000, 0x2000, 48)
 
 

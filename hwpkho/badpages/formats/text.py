@@ -219,7 +219,7 @@ class PlainText:
     """The form, see the module."""
 
     name = "text"
-    about = "PFNs or ranges `A-B` as text, `0x…` or decimal, `#` comments; what `--pfns` prints"
+    about = "PFNs or ranges `A-B`, `0x…` or decimal, `#` comments; what `--pfns` prints"
     extra = None
     carries: frozenset[Carried] = frozenset(("order",))
     options = frozenset(("base",))

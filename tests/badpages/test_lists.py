@@ -22,6 +22,7 @@ from hwpkho.commands import schema as schemas
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError
 from hwpkho.images.files import HeldBytes
+from hwpkho.report import formats
 from tests.support import FIXTURES
 
 
@@ -71,23 +72,10 @@ def test_every_form_says_what_it_is() -> None:
             find("handover")
 
 
-def test_the_tables_in_readme_and_man_are_the_registry() -> None:
-    """Whoever adds a form finds out here what to add to them."""
-    rows, items = [], []
-    for name in registry.LIST_FORMATS.names():
-        form = registry.LIST_FORMATS[name]
-        uses = [
-            word
-            for kind, word in ((registry.ListReader, "read"), (registry.ListWriter, "written"))
-            if isinstance(form, kind)
-        ]
-        rows.append(f"| `{name}` | {', '.join(uses)} | {form.about} |")
-        items.append(f".It Cm {name} No ({', '.join(uses)})")
-    readme = (FIXTURES.parent / "README.md").read_text("utf-8").splitlines()
-    at = readme.index("| form | | what it is |") + 2
-    assert readme[at : readme.index("", at)] == rows
-    man = (FIXTURES.parent / "man" / "hwpkho.1").read_text("utf-8").splitlines()
-    assert [line for line in man if line.startswith(".It Cm") and "No (" in line] == items
+def test_the_readme_has_the_table_of_forms() -> None:
+    """``hwpkho formats --markdown`` prints it."""
+    readme = (FIXTURES.parent / "README.md").read_text("utf-8")
+    assert "\n".join(["", *formats.markdown(), ""]) in readme
 
 
 @given(

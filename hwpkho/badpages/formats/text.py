@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from hwpkho.badpages.model import HEAD, BadPages
+from hwpkho.badpages.model import BadPages
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.errors import InputError
@@ -33,8 +33,14 @@ _SEPARATORS = (b",", b" ", b"\t", b"\r")
 _MAX_DIGITS = 20
 #: A list is at most this long, bytes.
 _MAX_SIZE = 1 << 29
-#: What stands in a list beside comments; without 0x, and with a base yet unknown.
-_WORD = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,20}(?:-(?:0[xX])?[0-9a-fA-F]{1,20})?")
+#: What a list is made of, numbers of either base; so much of it is looked at, bytes.
+_LIST = re.compile(
+    rb"(?:[\s,]+|#[^\n]*+"
+    rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
+)
+_LOOKED_AT = 1 << 14
+#: A word that is cut where looking ends.
+_CUT = re.compile(rb"[^\s,#]*")
 
 
 class Text(Protocol):
@@ -225,13 +231,13 @@ class PlainText:
     options = frozenset(("base",))
 
     def sniff(self, head: bytes, /) -> bool:
-        """Tell whether nothing but numbers, ranges and comments stands in ``head``."""
+        """Tell whether nothing but numbers, ranges and comments stands at the beginning."""
         if b"\0" in head:
             return False
-        words = _words(head.decode("utf-8", "replace"))
-        if len(head) >= HEAD:
-            del words[-1:]  # it may be cut
-        return all(map(_WORD.fullmatch, words))
+        part = head[:_LOOKED_AT]
+        found = _LIST.match(part)
+        rest = part[found.end() :] if found else part
+        return not rest or (len(part) == _LOOKED_AT and _CUT.fullmatch(rest) is not None)
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """See :func:`parse`. Raises InputError for a file of more than 512 MiB as well."""

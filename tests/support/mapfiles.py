@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.memmap import read_memmap
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hwpkho.memmap.model import Map, MemoryMap
+
+Reader = Callable[..., "MemoryMap"]
 
 FIXTURES = ROOT / "fixtures" / "memmaps"
 TRUTH: dict[str, Any] = json.loads((FIXTURES / "truth.json").read_text())

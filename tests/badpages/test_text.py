@@ -1,0 +1,203 @@
+"""Lists of PFNs as text and as documents: what reads back, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages.formats import json as json_form
+from hwpkho.badpages.formats import text as text_form
+from hwpkho.base.addresses import runs
+from hwpkho.errors import InputError
+from tests.support import captures
+
+U64 = st.integers(0, 2**64 - 1)
+
+
+@given(st.lists(U64, max_size=30))
+def test_list_reads_back(pfns):
+    text = text_form.build(pfns)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == pfns
+    document = {"schema": "hwpkho.list/1", "page_size": 4096, "pfns": pfns}
+    found = json_form.parse(json.dumps(document).encode(), "x")
+    assert (found.pfns.tolist(), found.page_size) == (pfns, 4096)
+
+
+@given(st.sets(st.integers(0, 300)))
+def test_runs_read_back(pfns):
+    spans = list(runs(sorted(pfns)))
+    text = "\n".join(f"{a}-{b}" if a != b else f"{a:#x}" for a, b in spans)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
+    text = text_form.build_runs((a, b, "why # not") for a, b in spans)
+    assert text_form.parse(text.encode(), "x").pfns.tolist() == sorted(pfns)
+    items = [a if a == b else [a, b] for a, b in spans]
+    document = {"schema": "hwpkho.list/1", "page_size": None, "pfns": items}
+    assert json_form.parse(json.dumps(document).encode(), "x").pfns.tolist() == sorted(pfns)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "pfns"),
+    [
+        ("", 10, []),
+        ("# nothing\n\n  # here\n", 10, []),
+        ("1,2 3\t4\r\n5", 10, [1, 2, 3, 4, 5]),
+        ("0x10 16 0X1F # x\n7", 10, [16, 16, 31, 7]),
+        ("10-12", 10, [10, 11, 12]),
+        ("0x10-0x12,5", 10, [16, 17, 18, 5]),
+        ("10 ff", 16, [16, 255]),
+        ("10-1f\n", 16, list(range(16, 32))),
+        ("1f,0x1f", 16, [31, 31]),
+        ("18446744073709551615", 10, [2**64 - 1]),
+        ("0xffffffffffffffff", 10, [2**64 - 1]),
+        ("0x1 0x2\n0x3", 10, [1, 2, 3]),
+        ("007", 10, [7]),
+    ],
+)
+def test_list_texts(text, base, pfns):
+    assert text_form.parse(text.encode(), "x", base).pfns.tolist() == pfns
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0, 99).map(hex),
+            st.integers(0, 99).map(str),
+            st.tuples(st.integers(0, 9), st.integers(9, 99)).map(lambda r: f"{r[0]}-{r[1]}"),
+            st.sampled_from(["# a comment", "#" + "x" * 40, "\n", "#\n"]),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.sampled_from(["\n", " ", ",", ", \n", "\t"]), min_size=12, max_size=12),
+)
+def test_a_list_in_blocks_is_the_list_at_once(words, gaps):
+    text = "".join(w + g for w, g in zip(words, gaps, strict=False)).encode()
+    want = text_form.parse(text, "list").pfns.tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_form, "_BLOCK", 8)
+        assert text_form.parse(text, "list").pfns.tolist() == want
+
+
+def test_a_word_as_long_as_a_block(monkeypatch):
+    monkeypatch.setattr(text_form, "_BLOCK", 8)
+    with pytest.raises(InputError, match="line 2: a word of 8 bytes is no PFN"):
+        text_form.parse(b"0x1\n" + b"1" * 30, "list")
+    assert text_form.parse(b"1\n" + b"#" * 30, "list").pfns.tolist() == [1]
+
+
+def test_what_makes_a_list_too_long(monkeypatch):
+    monkeypatch.setattr(text_form, "MAX_PFNS", 5)
+    monkeypatch.setattr(json_form, "MAX_PFNS", 5)
+    with pytest.raises(InputError, match="line 2: 0x10-0x12 makes the list longer than 5 PFNs"):
+        text_form.parse(b"1 2\n3 0x10-0x12 9\n", "list")
+    with pytest.raises(InputError, match="item 2 makes the list longer than 5 PFNs"):
+        json_form.parse(_json(pfns=[1, [2, 4], [7, 9]]).encode(), "list")
+    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+        json_form.parse(_json(pfns=[[1, 2, 3]]).encode(), "list")
+    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+        json_form.parse(_json(pfns=[[1, True]]).encode(), "list")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("1\nff", 2, "--base 16"),
+        ("1\n\n# c\n1f", 4, "--base 16"),
+        ("1f", 1, "--base 16"),
+        ("0x", 1, "no PFN"),
+        ("0xg", 1, "no PFN"),
+        ("1 -2", 1, "no PFN"),
+        ("-", 1, "no PFN"),
+        ("1-", 1, "no PFN"),
+        ("1--2", 1, "no PFN"),
+        ("1-2-3", 1, "no PFN"),
+        ("5-4", 1, "before it starts"),
+        ("0-0xffffffff", 1, "longer than"),
+        ("1\n0x10000000000000000", 2, "no PFN"),
+        ("18446744073709551616", 1, "no PFN"),
+        ("1\n" + "9" * 5000, 2, "no PFN"),
+        ("1_0", 1, "no PFN"),
+        ("+1", 1, "no PFN"),
+        ("1.5", 1, "no PFN"),
+        ("0x1\n0x1_0", 2, "no PFN"),
+        ("0x1\n2x3", 2, "no PFN"),
+        ("0x1\n0x", 2, "no PFN"),
+        ("٣", 1, "no PFN"),
+        ("\x1b[31m", 1, "a word of 5 characters is no PFN"),
+        ("hello", 1, "no PFN"),
+    ],
+)
+def test_refused_lists(text, line, word):
+    with pytest.raises(InputError, match=rf"list: line {line}: .*{word}"):
+        text_form.parse(text.encode(), "list")
+
+
+def _json(**changes):
+    return json.dumps({"schema": "hwpkho.list/1", "page_size": None, "pfns": [1]} | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "no JSON document"),
+        ('{"a":' * 5000, "no JSON document"),
+        ("{}", "schema None holds no PFNs"),
+        (_json(schema=1), "holds no PFNs"),
+        (_json(schema="hwpkho.memmap/1"), "holds no PFNs"),
+        (_json(schema="\x1b[31m"), "schema of another program"),
+        (_json(pfns=None), "are no list"),
+        (_json(pfns="123"), "are no list"),
+        (_json(pfns=[1, -1]), "item 1 .* no PFN"),
+        (_json(pfns=[1, True]), "item 1 .* no PFN"),
+        (_json(pfns=[1, 1.0]), "item 1 .* no PFN"),
+        (_json(pfns=["1"]), "item 0 .* no PFN"),
+        (_json(pfns=[2**64]), "item 0 .* no PFN"),
+        (_json(pfns=[[1]]), "item 0 .* no PFN"),
+        (_json(pfns=[[1, 2, 3]]), "item 0 .* no PFN"),
+        (_json(pfns=[1, [3, 2]]), "item 1: the range ends"),
+        (_json(pfns=[[0, 2**40]]), "longer than"),
+        (_json(page_size=5000), "page_size 5000"),
+        (_json(page_size=4096.0), "page_size 4096.0"),
+        (_json(page_size="4096"), "page_size '4096'"),
+        ('{"schema": "hwpkho.list/1"}', "not as hwpkho.list/1"),
+        ('{"schema": "hwpkho.decode/1", "handovers": [{"hwpoison": null}]}', "no handover with"),
+        ('{"schema": "hwpkho.decode/1", "handovers": [1]}', "not as hwpkho.decode/1"),
+        ('{"schema": "hwpkho.decode/1", "handovers": null}', "not as hwpkho.decode/1"),
+        (
+            '{"schema": "hwpkho.decode/1", "handovers": [{"hwpoison": {"pfns": null}, "role": 1}]}',
+            "PFNs are null",
+        ),
+        ('{"schema": "hwpkho.validate/1", "runs": [{}]}', "not as hwpkho.validate/1"),
+    ],
+)
+def test_refused_documents(text, word):
+    with pytest.raises(InputError, match=word) as caught:
+        json_form.parse(text.encode(), "list")
+    assert "\n" not in str(caught.value)
+
+
+def test_documents_that_hold_pfns(decoded):
+    for name in ("x86-structv1-small", "x86-structv1-small-post", "x86-structv1-small-in-late"):
+        found = json_form.parse(json.dumps(decoded(name)).encode(), "x")
+        lists = [h["pfns"] for h in captures.truth(name)["handovers"] if h["list"] == "intact"]
+        assert found.pfns.tolist() == lists[-1]
+        assert found.page_size == 4096
+    text = '{"schema": "hwpkho.validate/1", "page_size": 65536, "runs": [{"first": 1, "last": 3}]}'
+    found = json_form.parse(text.encode(), "x")
+    assert (found.pfns.tolist(), found.page_size) == ([1, 2, 3], 65536)
+
+
+@given(st.binary(max_size=60))
+def test_random_lists(data):
+    opening = b'{"schema": "hwpkho.list/1", "pfns": ['
+    for form, text in ((text_form, data), (json_form, b"{" + data), (json_form, opening + data)):
+        try:
+            found = form.parse(text, "x")
+        except InputError as error:
+            complaint = str(error)
+        else:
+            assert found.name == "x"
+            continue
+        assert complaint.isprintable()

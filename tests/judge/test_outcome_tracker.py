@@ -1,0 +1,70 @@
+"""Trackers that no producer writes, and what real arm64 kernels (7.3.4) made of them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from hwpkho.abi.tracker import radix
+from hwpkho.errors import InputError
+from tests.support.handovers import Machine
+from tests.support.judged import PFNS, RAM, SCRATCH, set_root, validated
+
+
+@pytest.fixture
+def m():
+    return Machine(at=0x6000_0000)
+
+
+def outcome(m, made, folder, areas=(SCRATCH,), *, iomem=RAM, length=None, size=None):
+    """Return what validate says of the machine's handover."""
+    more = {"iomem": iomem, "length": length, "arch": "arm64", "size": size}
+    return validated(m, made, folder, areas=areas, **more).outcome
+
+
+def test_a_node_that_is_reached_twice(m, tmp_path):
+    """It marks 128 MiB further up, too, where RAM is as well."""
+    made = m.handover(PFNS)
+    leaf = made.nodes[0]
+    (node,) = (n for n in made.nodes[1:] if leaf in struct.unpack("<512Q", m.memory[n]))
+    words = list(struct.unpack("<512Q", m.memory[node]))
+    words[words.index(leaf) + 1] = leaf
+    m.memory[node] = struct.pack("<512Q", *words)
+    assert outcome(m, made, tmp_path) == "replay"
+
+
+def test_a_loop_in_the_tracker(m, tmp_path):
+    made = m.handover(PFNS)
+    m.memory[made.tracker] = struct.pack("<512Q", *[made.tracker] * 512)
+    assert outcome(m, made, tmp_path) == "crash"
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [((0x7E80_0000, 0), "replay"), ((0x8000_0000, 0), "crash"), ((0x4000_0000, 18), "crash"),
+     ((0x4000_0000, 17), "replay")],
+)  # fmt: skip
+def test_blocks_at_the_edge_of_ram(block, expected, m, tmp_path):
+    """Sections of memory that are RAM in part have all of their struct pages."""
+    made = m.handover(PFNS, mark=lambda own: [*own, block])
+    iomem = "40000000-7e7fffff : System RAM\n"
+    assert outcome(m, made, tmp_path, [(0x7000_0000, 32 << 20)], iomem=iomem) == expected
+
+
+def test_a_tracker_node_at_an_odd_address(m, tmp_path):
+    """What lies behind the page is taken as empty: the upper half of a table leads nowhere."""
+    made = m.handover(PFNS)
+    set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker + 0x800))
+    assert outcome(m, made, tmp_path) == "dropped"
+
+
+def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
+    """Each word of the top table leads to a node that begins 8 bytes behind the one before."""
+    made = m.handover(PFNS)
+    at = m.put(pages=2)
+    m.memory[made.tracker] = struct.pack("<512Q", *(at + 8 * i for i in range(512)))
+    assert outcome(m, made, tmp_path) == "dropped"
+    monkeypatch.setattr(radix, "_MAX_OVERLAPS", 500)
+    with pytest.raises(InputError, match=r"more than 500 nodes of the tracker at 0x.* overlap"):
+        outcome(m, made, tmp_path)

@@ -1,0 +1,179 @@
+"""/proc/iomem and its copies out of pages and mails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hwpkho.errors import InputError
+from hwpkho.memmap.view.ownership import is_ram
+from hwpkho.memmap.view.regions import resolve
+from tests.support import certain
+from tests.support.mapfiles import primary, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from hwpkho.codes import Problem
+    from hwpkho.memmap.model import MemoryMap
+    from tests.support.mapfiles import Reader
+
+
+def codes(problems: Iterable[Problem]) -> set[str]:
+    return {p.code for p in problems}
+
+
+def test_iomem_memory_of_devices_that_the_kernel_owns(log: Path) -> None:
+    text = """\
+00000000-00000fff : Reserved
+00001000-0009ffff : System RAM
+100000000-43fffffff : System RAM
+  43c000000-43fffffff : Crash kernel
+440000000-c3fffffff : CXL Window 0
+  440000000-c3fffffff : region0
+    440000000-c3fffffff : dax0.0
+      440000000-c3fffffff : System RAM (kmem)
+d00000000-dffffffff : Persistent Memory
+  d00000000-dffffffff : namespace0.0
+    d10000000-dffffffff : System RAM (kmem)
+e00000000-effffffff : 0000:00:02.0
+  e00000000-e7fffffff : System RAM (virtio_mem)
+"""
+    entries = primary(read_text(log, text)).entries
+    assert [
+        (e.attributes["depth"], e.type)
+        for e in entries
+        if is_ram("iomem", e.type, e.attributes, "x86_64")
+    ] == [
+        (0, "System RAM"),
+        (0, "System RAM"),
+        (3, "System RAM (kmem)"),
+        (2, "System RAM (kmem)"),
+        (1, "System RAM (virtio_mem)"),
+    ]
+
+
+def test_iomem_depth_of_a_fragment_with_other_indents(log: Path) -> None:
+    text = """\
+      40000000-7fffffff : System RAM
+         40200000-4226ffff : Kernel code
+         42270000-424effff : reserved
+    80000000-8fffffff : PCI ECAM
+"""
+    memmap = read_text(log, text)
+    assert [e.attributes["depth"] for e in primary(memmap).entries] == [0, 1, 1, 0]
+    assert memmap.arch == "arm64"
+
+
+def test_iomem_is_not_ioports(log: Path) -> None:
+    text = "0000-001f : dma1\n0020-0021 : pic1\n00000000-00000fff : Reserved\n"
+    assert len(primary(read_text(log, text)).entries) == 1
+    with pytest.raises(InputError, match="ioports"):
+        read_text(log, "0000-001f : dma1\n0020-0021 : pic1\n")
+
+
+def test_iomem_single_zero_lines_are_real(log: Path) -> None:
+    text = "00000000-00000000 : nothing\n00001000-0009ffff : System RAM\n"
+    assert len(primary(read_text(log, text)).entries) == 2
+
+
+def test_iomem_of_zeros_beside_a_log_is_left_out(log: Path) -> None:
+    text = (
+        "BIOS-e820: [mem 0x0000000000000000-0x000000007fffffff] usable\n"
+        "00000000-00000000 : Reserved\n00000000-00000000 : System RAM\n"
+    )
+    memmap = read_text(log, text)
+    assert [m.name for m in memmap.maps] == ["e820_firmware"]
+    assert codes(memmap.problems) == {"HP509"}
+
+
+def test_iomem_twice_in_one_file(log: Path) -> None:
+    once = (
+        "00000000-00000fff : reserved\n00001000-0009ffff : System RAM\n"
+        "00100000-3fffffff : System RAM\n"
+    )
+    memmap = read_text(log, once + "\nand again\n\n" + once)
+    assert len(primary(memmap).entries) == 3
+    assert codes(memmap.problems) == {"HP511"}
+    with pytest.raises(InputError, match="differ"):
+        read_text(log, once + once.replace("3fffffff", "7fffffff"))
+
+
+def ranges(memmap: MemoryMap) -> list[tuple[int, int, str]]:
+    """Return the entries of the primary map."""
+    (primary,) = (m for m in memmap.maps if m.primary)
+    return [(e.start, e.end, e.type) for e in primary.entries]
+
+
+def test_resource_without_a_name_keeps_its_place(read: Reader) -> None:
+    found = read(
+        "00000000-00000fff : \n00100000-3fffffff : System RAM\nf0000000-f0000fff : <BAD>\n"
+    )
+    assert ranges(found) == [
+        (0, 0xFFF, ""),
+        (0x100000, 0x3FFFFFFF, "System RAM"),
+        (0xF0000000, 0xF0000FFF, "<BAD>"),
+    ]
+
+
+def test_resource_without_a_name_survives_json(read: Reader, tmp_path: Path) -> None:
+    from hwpkho.commands.memmap import show
+    from hwpkho.report.memmap.to import as_text
+
+    path = tmp_path / "iomem"
+    path.write_text("00000000-00000fff : \n00100000-3fffffff : System RAM\n")
+    document = as_text(show([str(path)]), "json")
+    assert ranges(read(document)) == [(0, 0xFFF, ""), (0x100000, 0x3FFFFFFF, "System RAM")]
+
+
+@pytest.mark.parametrize(
+    "outer", ["Soft Reserved", "Persistent Memory", "Persistent Memory (legacy)"]
+)
+def test_memory_handed_over_to_the_kernel_is_ram(read: Reader, outer: str) -> None:
+    memmap = read(
+        "00100000-7fffffff : System RAM\n"
+        f"480000000-4ffffffff : {outer}\n"
+        "  490000000-4ffffffff : dax0.0\n"
+        "    490000000-4ffffffff : System RAM (kmem)\n"
+        "500000000-5ffffffff : Unknown E820 type\n"
+        "  500000000-50fffffff : System RAM (virtio_mem)\n"
+    )
+    view = resolve(memmap)
+    kinds = {at: certain(view.at(at)).kind for at in (0x480000000, 0x490000000)}
+    assert kinds == {0x480000000: "device", 0x490000000: "ram"}
+    assert [certain(view.at(at)).kind for at in (0x50FFFFFFF, 0x510000000)] == ["ram", "firmware"]
+    assert not view.problems
+
+
+IOMEM = [
+    (0, "00000000-00000fff : Reserved"),
+    (0, "00001000-0009ffff : System RAM"),
+    (0, "00100000-7fffffff : System RAM"),
+    (1, "  01000000-01ffffff : Kernel code"),
+    (0, "f0000000-f0000fff : <BAD>"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "page"),
+    [
+        ("{}", "{}"),
+        ("{}", "<pre>{}</pre>"),
+        ("{}<br>", "<p><code>{}</code></p>"),
+        ("<br>{}", "{}"),
+        ('<span class="line">{}</span>', "{}"),
+        ("* {}", "{}"),
+        ("> * {}", "{}"),
+        ("| {}", "{}"),
+        ("a: {}", "{}"),
+    ],
+)
+def test_iomem_out_of_web_pages_and_lists(line: str, page: str, log: Path) -> None:
+    """No line is lost to what stands before or behind it, and no name grows."""
+    text = page.format("\n".join(line.format(text) for _, text in IOMEM))
+    table = primary(read_text(log, text + "\n"))
+    assert [(e.attributes["depth"], e.start, e.type) for e in table.entries] == [
+        (depth, int(text.split("-")[0], 16), text.split(" : ")[1]) for depth, text in IOMEM
+    ]

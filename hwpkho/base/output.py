@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-import shutil
 import stat
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from hwpkho.base import renaming
 from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
@@ -196,6 +193,11 @@ class Together:
 
     def commit(self) -> None:
         """Put everything in its place. What was put is taken back where the next cannot be."""
+        if not self._ready:  # standard output alone
+            self.discard()
+            return
+        from hwpkho.base import renaming  # ctypes costs
+
         with undisturbed():
             done: list[_Ready] = []
             try:
@@ -219,6 +221,8 @@ class Together:
         with undisturbed():
             for part in self._parts:
                 if part.is_dir():
+                    import shutil
+
                     shutil.rmtree(part, ignore_errors=True)
                 else:
                     with suppress(OSError):
@@ -226,7 +230,7 @@ class Together:
             self._parts.clear()
 
     def _beside(self, target: Path) -> Path:
-        part = target.with_name(f".hwpkho-{secrets.token_hex(8)}.part")
+        part = target.with_name(f".hwpkho-{os.urandom(8).hex()}.part")
         self._parts.append(part)
         return part
 

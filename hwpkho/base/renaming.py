@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import shutil
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +53,8 @@ def _replace(part: Path, target: Path) -> None:
         try:
             os.link(target, aside)  # the old file stays in its place until the new one takes it
         except OSError:
+            import shutil
+
             shutil.copy2(target, aside)
         part.replace(target)
         aside.rename(part)

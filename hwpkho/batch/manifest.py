@@ -30,6 +30,8 @@ MAX_LINE = 1 << 20
 MAX_BAD = 20
 #: So many from the beginning on are no manifest; the rest of the file is not read.
 _NO_MANIFEST = 1000
+#: Nor are so many beside the cases, and ten for each case; what follows is not read either.
+_HARDLY = 10_000
 _HEAD = 1 << 16
 
 _KEYS = ("case", "inputs", "memmap", "options")
@@ -60,7 +62,7 @@ def read(path: str) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
     Of lines that are no cases the first ``MAX_BAD`` are told one by one, the others in one line at
-    the end. Raises InputError where the file cannot be read, is binary, or begins with a thousand
+    the end; where they are many times the cases reading ends there. Raises InputError where the file cannot be read, is binary, or begins with a thousand
     lines of which none is a case.
     """
     good = bad = last = 0
@@ -73,6 +75,8 @@ def read(path: str) -> Iterator[Line]:
             yield line
             continue
         bad, last = bad + 1, line.number
+        if bad == _HARDLY + 10 * good:
+            break
         if bad == _NO_MANIFEST and not good:
             raise InputError(f"{held[0].error}; nor is any of the {bad - 1} lines after it a case")
         if bad > MAX_BAD:
@@ -85,6 +89,8 @@ def read(path: str) -> Iterator[Line]:
     if bad > MAX_BAD:
         more = bad - MAX_BAD
         error = f"{printable(path)}: {more} more lines up to line {last} are no cases either"
+        if bad == _HARDLY + 10 * good:
+            error += "; what follows is not read"
         yield Line(f"{more} more lines", last, error=error)
 
 

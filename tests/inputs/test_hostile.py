@@ -300,6 +300,9 @@ def test_bad_lines_among_good_ones_are_told_up_to_a_bound(tmp_path, cli):
     assert len(cases) == manifest.MAX_BAD + 2
     (more,) = (r["error"] for name, r in cases.items() if name.endswith("more lines"))
     assert f"{5005 - manifest.MAX_BAD} more lines up to line 5006" in more
+    path.write_text(good + "y\n" * 100_000)  # found by make fuzz: 20 s for 4 MiB of them
+    (*_, more) = cli("validate", "--batch", path, "--json", "--jobs", 1).json["results"]
+    assert "up to line 10011 are no cases either; what follows is not read" in more["error"]
 
 
 def test_a_core_is_no_manifest(capture, cli):

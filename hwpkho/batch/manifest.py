@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Longest line, bytes.
 MAX_LINE = 1 << 20
+#: More than any case has; each is looked at wherever it leads.
+MAX_PATHS = 1000
 #: Lines that are no cases and are told one by one; there may be millions in a file of another kind.
 MAX_BAD = 20
 #: So many from the beginning on are no manifest; the rest of the file is not read.
@@ -62,8 +65,8 @@ def read(path: str) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
     Of lines that are no cases the first ``MAX_BAD`` are told one by one, the others in one line at
-    the end; where they are many times the cases reading ends there. Raises InputError where the file cannot be read, is binary, or begins with a thousand
-    lines of which none is a case.
+    the end; where they are many times the cases reading ends there. Raises InputError where the
+    file cannot be read, is binary, or begins with a thousand lines of which none is a case.
     """
     good = bad = last = 0
     held: list[Line] = []
@@ -152,6 +155,8 @@ def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(p, str) and p for p in items):
         raise InputError(f"{where}: {key} must be paths")
+    if len(items) > MAX_PATHS:
+        raise InputError(f"{where}: {key}: {len(items)} paths, more than {MAX_PATHS}")
     if "-" in items:
         raise InputError(f"{where}: {key}: standard input belongs to no case")
     if any("\0" in p for p in items):
@@ -190,7 +195,7 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
 
 def _number(value: Any) -> int:
     if isinstance(value, str):
-        value = int(value, 0)
+        value = unsigned(value)
     if type(value) is not int or not 0 <= value < 1 << 64:
         raise ValueError("no address or size below 2^64")
     return value

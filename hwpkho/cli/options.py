@@ -9,6 +9,7 @@ import click
 
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.digits import unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +30,8 @@ class Number(click.ParamType[int]):
         match = _SIZE.fullmatch(value)
         number = -1
         if match:
-            digits, suffix = match[1], match[2].upper()
-            radix = 16 if digits[:2] in ("0x", "0X") else 10
-            if len(digits) <= 20:
-                number = int(digits, radix) << _SUFFIX[suffix]
+            found = unsigned(match[1])
+            number = -1 if found is None else found << _SUFFIX[match[2].upper()]
         if not 0 <= number < 1 << 64:
             self.fail(f"'{value}' is no address or size below 2^64 (0x1000, 4096, 16M)", param, ctx)
         return number

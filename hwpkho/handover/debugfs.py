@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.base import opening
+from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import CUT_ROOT, UNREADABLE_FILE
@@ -173,11 +174,8 @@ def _numbers(path: Path) -> list[int]:
         word = text.strip().strip("\0")
         if not word:
             continue
-        try:
-            number = int(word, 16)
-        except ValueError:
-            number = -1
-        if not 0 <= number < 1 << 64 or "_" in word:
+        number = unsigned(word, 16)
+        if number is None:
             raise InputError(
                 f"{printable(str(path))}: line {line}: {quoted(word)} is no hex number"
             )

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.setup_data import KHO_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
+from hwpkho.base import opening
 from hwpkho.base.arch import by_machine, known
+from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs as copies
@@ -55,11 +57,7 @@ class Live:
         self.iomem = self._text("proc/iomem")
 
     def _text(self, name: str) -> str:
-        try:
-            with (self._root / name).open("rb") as file:
-                text = file.read(_MAX_TEXT + 1)
-        except OSError as error:
-            raise InputError(f"/{name}: {error.strerror or error}") from error
+        text = opening.small(str(self._root / name), _MAX_TEXT)
         if len(text) > _MAX_TEXT:
             raise InputError(f"/{name}: more than {_MAX_TEXT} bytes")
         return text.decode("ascii", "replace")
@@ -129,20 +127,20 @@ class Live:
         folder = self._root / "sys/kernel/boot_params/setup_data"
         for entry in sorted(folder.glob("*")):
             try:
-                kind = int((entry / "type").read_text(), 0)
-                data = (entry / "data").read_bytes()
-            except (OSError, ValueError):
+                told = opening.small(str(entry / "type"), _MAX_TEXT).decode("ascii", "replace")
+                data = opening.small(str(entry / "data"), _MAX_TEXT)
+            except InputError:
                 continue
-            if kind == SETUP_KEXEC_KHO and len(data) >= KHO_DATA_SIZE:
-                told = KhoData.parse(data)
-                return BootHandover(told.fdt_addr, told.scratch_addr, told.scratch_size)
+            if unsigned(told.strip()) == SETUP_KEXEC_KHO and len(data) >= KHO_DATA_SIZE:
+                handed = KhoData.parse(data)
+                return BootHandover(handed.fdt_addr, handed.scratch_addr, handed.scratch_size)
         return None
 
     def _chosen(self) -> BootHandover | None:
         """Of a device tree: both properties are two cells of address and two of size."""
         chosen = self._root / "proc/device-tree/chosen"
         values: Sequence[bytes] = [
-            path.read_bytes()
+            opening.small(str(path), _MAX_TEXT)
             for path in (chosen / "linux,kho-fdt", chosen / "linux,kho-scratch")
             if path.is_file()
         ]

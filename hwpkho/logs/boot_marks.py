@@ -14,14 +14,14 @@ LINUX_STARTS = "Linux version "
 #: At most so many marks are kept for a log.
 _MAX_MARKS = 1 << 16
 
-_BANNER = re.compile(r"\bLinux version \d+\.\d+(.{0,512})")
+_BANNER = re.compile(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 _MACHINES = "|".join(re.escape(arch.machine) for arch in ARCHES)
 _MACHINE = re.compile(rf"(?<![A-Za-z0-9])({_MACHINES}|{_OTHER_MACHINES})(?![A-Za-z0-9])")
 #: arch/arm64/kernel/{setup,cpuinfo}.c: tells arm64 where the banner is cut off or broken.
 _ARM64 = re.compile(
-    r"\bCPU\d*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
+    r"\bCPU[0-9]*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
 )
 
 

@@ -33,13 +33,13 @@ class LostMessages(LineReader):
     needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
 
     _SAID = re.compile(
-        r"\*\*\s+\d+\s+printk\s+messages?\s+dropped\s+\*\*"
-        r"|\bMissed\s+\d+\s+kernel\s+messages?"
-        r"|\b\d+\s+(?:kernel\s+)?messages?\s+suppressed\b"
-        r"|\bSuppressed\s+\d+\s+messages\s+from\b[^\n]{0,80}"
-        r"|\bprintk:\s+\d+\s+messages\s+suppressed\b"
-        r"|\bimuxsock\b[^\n]{0,40}\blost\s+\d+\s+messages\b[^\n]{0,60}"
-        r"|\b(?:\d+|some)\s+messages\s+lost\b"
+        r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
+        r"|\bMissed\s+[0-9]+\s+kernel\s+messages?"
+        r"|\b[0-9]+\s+(?:kernel\s+)?messages?\s+suppressed\b"
+        r"|\bSuppressed\s+[0-9]+\s+messages\s+from\b[^\n]{0,80}"
+        r"|\bprintk:\s+[0-9]+\s+messages\s+suppressed\b"
+        r"|\bimuxsock\b[^\n]{0,40}\blost\s+[0-9]+\s+messages\b[^\n]{0,60}"
+        r"|\b(?:[0-9]+|some)\s+messages\s+lost\b"
     )
 
     def __init__(self, listeners: Iterable[_Listener]) -> None:

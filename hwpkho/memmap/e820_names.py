@@ -27,10 +27,10 @@ _WORDS = {
     "unusable": e820.UNUSABLE,
     "soft reserved": e820.SOFT_RESERVED,
 }
-_SIZE = r"(?:\d+(?:\.\d+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
+_SIZE = r"(?:[0-9]+(?:\.[0-9]+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
 _TYPE = re.compile(
     rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
-    r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>\d{1,10}))(?!\w)",
+    r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>[0-9]{1,10}))(?!\w)",
     re.IGNORECASE,
 )
 

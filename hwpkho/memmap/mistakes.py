@@ -19,7 +19,7 @@ _UNREADABLE = (
     "garbled?); give the log as dmesg prints it"
 )
 _MISTAKES = (
-    (rb"^Node \d+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
+    (rb"^Node [0-9]+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
     (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
     (rb"^MemTotal: ", f"this is /proc/meminfo, which has no addresses; {_IOMEM}"),
     (rb"^ *[0-9a-f]{4}-[0-9a-f]{4} : ", f"this is /proc/ioports; {_IOMEM}"),
@@ -31,9 +31,9 @@ _MISTAKES = (
         rb"efi: .*=3D",
         "this is quoted-printable mail; decode it: python3 -m quopri -d FILE | hwpkho memmap -",
     ),
-    (rb"^reg\d+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
+    (rb"^reg[0-9]+: base=0x", f"this is /proc/mtrr; {_IOMEM} or dmesg"),
     (
-        rb"Processing EFI memory map|RAM map:|BIOS-e820|(?:EFI|efi): mem\d|efi:   0x",
+        rb"Processing EFI memory map|RAM map:|BIOS-e820|(?:EFI|efi): mem[0-9]|efi:   0x",
         _UNREADABLE,
     ),
     (
@@ -44,7 +44,7 @@ _MISTAKES = (
         rb"(?:Command line: |Linux version )",
         f"{_NO_BEGINNING}, or it is of arm64 without efi=debug; {_IOMEM}",
     ),
-    (rb"^\[ *\d+\.\d+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
+    (rb"^\[ *[0-9]+\.[0-9]+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
 )
 
 #: What a binary file is that holds no map itself: its first bytes → what to do.

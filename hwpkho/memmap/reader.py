@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
+from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.base.reading import Input, is_folder
 from hwpkho.codes import problem
@@ -150,9 +151,10 @@ def _parse_boot(boot: str | None) -> int | None:
         return None
     if boot == "last":
         return -1
-    if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
+    number = unsigned(boot) if boot.isdigit() else None
+    if number is None:
         raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
-    return int(boot)
+    return number
 
 
 def _read(path: str) -> Reading:

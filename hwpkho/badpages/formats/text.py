@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwpkho.badpages.model import BadPages
+from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.errors import InputError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked, Carried
     from hwpkho.images.files import FileBytes
 
-_PFN_END = 1 << 64
 _COMMENT = re.compile("#[^\n]*")
 #: Bytes of a text that are read at once.
 _BLOCK = 1 << 20
@@ -194,11 +194,8 @@ def _too_long(text: str, base: int, number: int, count: int) -> str:
 
 def _value(word: str, base: int) -> int:
     """Return the number that ``word`` is. Raises ValueError for none."""
-    digits, radix = (word[2:], 16) if word[:2] in ("0x", "0X") else (word, base)
-    if not (digits.isascii() and digits.isalnum() and len(digits) <= _MAX_DIGITS):
-        raise ValueError(word)
-    number = int(digits, radix)
-    if number >= _PFN_END:
+    number = unsigned(word, base)
+    if number is None:
         raise ValueError(word)
     return number
 

@@ -51,7 +51,7 @@ _CPU_ARCH = (
     (re.compile(r"loongson,la"), "loongarch64"),
     (re.compile(r"arm,cortex-(a3[45]|a[5-9][0-9]|a[0-9]{3}|x[0-9])"), "arm64"),
     (re.compile(r"arm,(armv8|neoverse-)"), "arm64"),
-    (re.compile(r"nvidia,(tegra\d+-)?(denver|carmel)|qcom,(kryo|oryon|falkor)"), "arm64"),
+    (re.compile(r"nvidia,(tegra[0-9]+-)?(denver|carmel)|qcom,(kryo|oryon|falkor)"), "arm64"),
     (re.compile(r"apple,|cavium,thunder|apm,|ampere,|brcm,(vulcan|brahma-b53)|fujitsu,"), "arm64"),
     (re.compile(r"arm,(cortex-a|arm[0-9])"), "arm"),
 )

@@ -65,8 +65,8 @@ _LIKE = re.compile(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]
 #: Beside a table's lines: nobody else speaks so; what another line ends with as well.
 _SPOKEN = re.compile(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
-    r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type \d+"
-    r"|persistent \(?(?:RAM )?\(?type \d+\))\)?\s*$"
+    r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
+    r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
 _TAIL = re.compile(
     r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"

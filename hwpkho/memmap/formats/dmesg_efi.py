@@ -36,10 +36,10 @@ _A, _B = _HEX.format("a"), _HEX.format("b")
 
 #: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
 _X86 = re.compile(
-    r"(?<![\w.])mem(?P<index>\d{1,6}):\s*"
-    r"(?:type=\s*(?P<number>\d{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
+    r"(?<![\w.])mem(?P<index>[0-9]{1,6}):\s*"
+    r"(?:type=\s*(?P<number>[0-9]{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
     rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
-    r"(?:\s*\(\s*(?P<size>\d{1,15})(?P<unit>[KMG]?B)\))?"
+    r"(?:\s*\(\s*(?P<size>[0-9]{1,15})(?P<unit>[KMG]?B)\))?"
 )
 #: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
 #: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
@@ -49,8 +49,8 @@ _ARM64 = re.compile(
 _NOT_THE_MAP = "memattr"
 
 #: The first and the second half of an x86 line that a mail program broke at a blank.
-_X86_HEAD = re.compile(r"\bmem\d{1,6}:\s*(?:type=|\[)")
-_X86_REST = re.compile(r"^(?!.*\bmem\d).*\brange=\[0x")
+_X86_HEAD = re.compile(r"\bmem[0-9]{1,6}:\s*(?:type=|\[)")
+_X86_REST = re.compile(r"^(?!.*\bmem[0-9]).*\brange=\[0x")
 _QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
 _ARM64_BEGUN = re.compile(
     r"(?:(?<!\w)efi:|[\]>:])\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}"
@@ -59,14 +59,14 @@ _ARM64_BEGUN = re.compile(
 )
 #: A whole line of either list in which something cannot be read.
 _LIKE = re.compile(
-    r"\bmem\d{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
+    r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
 #: In front of a line of arm64's list: the beginning of another.
 _TORN = re.compile(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: What is left of a line's attributes.
 _COLUMNS = re.compile(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
 _HEADING = "Processing EFI memory map"
-_NUMBERED = re.compile(r"type=(\d{1,10})")
+_NUMBERED = re.compile(r"type=([0-9]{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"
@@ -110,7 +110,7 @@ class DmesgEfi(LineForm):
         LINUX_STARTS.encode(),
     )
     unfinished = re.compile(
-        rf"(?:efi|EFI): (?:{begun('mem')}|mem\d{{1,6}}:?(?!.*\brange=\[0x\w+-0x\w+[\])]).*)$"
+        rf"(?:efi|EFI): (?:{begun('mem')}|mem[0-9]{{1,6}}:?(?!.*\brange=\[0x\w+-0x\w+[\])]).*)$"
         r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]*(?:-(?:0x?[0-9A-Fa-f]*)?)?(?:\s+\[[^\]]*)?$"
     )
 

@@ -48,10 +48,12 @@ _HEADING = re.compile(
 )
 #: ``  BS_Code   :          1,141 Pages (4,673,536 Bytes)``
 _TOTAL = re.compile(
-    rf"^[>|\s]*(?P<type>[A-Za-z_]{{4,12}}|{_HEX}{{8}})\s*:\s*(?P<pages>\d[\d,]{{0,20}}) Pages\b"
+    rf"^[>|\s]*(?P<type>[A-Za-z_]{{4,12}}|{_HEX}{{8}})\s*:\s*(?P<pages>[0-9][0-9,]{{0,20}}) Pages\b"
 )
 #: ``MemoryMapSummary,"17112137728","229376",...``: bytes, first those of all.
-_SUMMARY = re.compile(r'\bMemoryMapSummary,\s*(?P<values>"\d{1,20}"(?:,\s*"\d{1,20}"){13,20})')
+_SUMMARY = re.compile(
+    r'\bMemoryMapSummary,\s*(?P<values>"[0-9]{1,20}"(?:,\s*"[0-9]{1,20}"){13,20})'
+)
 _SUMMED = (
     "reserved", "boot_services_code", "boot_services_data", "runtime_services_code",
     "runtime_services_data", "loader_code", "loader_data", "conventional", "mmio", "mmio_port",

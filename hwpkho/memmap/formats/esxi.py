@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = re.compile(
-    rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
+    rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>[0-9]{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
     rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
-    r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|\d{1,10})"
+    r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|[0-9]{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = re.compile(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>\d{0,5})")
+_BEGUN = re.compile(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>[0-9]{0,5})")
 _EXPECTED = "range, len, type and attr"
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
@@ -50,7 +50,7 @@ class Esxi(LineForm):
     about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
     needles = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
     unfinished = re.compile(
-        rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*\d{{0,5}}\]?:?\s*"
+        rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*[0-9]{{0,5}}\]?:?\s*"
         rf"(?:(?:0x)?{_HEX}{{0,16}}\s*-?\s*)?)$"
     )
 

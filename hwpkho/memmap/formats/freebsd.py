@@ -51,7 +51,7 @@ class FreeBsd(LineForm):
     needles = (rb"=(?<= base=|xattr=)", rb"Pages(?<=#Pages)")
 
     unfinished = re.compile(
-        rf"^[>|\s]*(?:{begun('SMAP type=')}(?:\d.{{0,60}})?"
+        rf"^[>|\s]*(?:{begun('SMAP type=')}(?:[0-9].{{0,60}})?"
         r"|[A-Z][A-Za-z]{1,30}(?:\s+[0-9a-fx ]*)?)\s*$"
     )
 

@@ -28,7 +28,7 @@ _HEX = r"[0-9A-Fa-f]"
 _EFI = re.compile(
     rf"(?<![\w.-])(?P<type>[A-Za-z][A-Za-z-]{{2,11}}|Unk {_HEX}{{2,8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{8,16}})\s+"
-    r"(?P<size>\d{1,12})\s?(?P<unit>[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
+    r"(?P<size>[0-9]{1,12})\s?(?P<unit>[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
 )
 _MMAP = re.compile(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"

@@ -45,7 +45,7 @@ _EFI_NAMES = frozenset(
 _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
 #: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
 _HEADING = re.compile(r"={16} ={16} ={16} ={10}")
-_BANNER = re.compile(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20\d\d\.\d\d)\b")
+_BANNER = re.compile(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20[0-9][0-9]\.[0-9][0-9])\b")
 #: What was a line of the table: a type and the beginning of a number, or a range.
 _LIKE = re.compile(
     rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"

@@ -34,7 +34,7 @@ _COUNT = re.compile(
 )
 #: Not Linux's (memblock=debug), which writes all digits of a range.
 _REGION = re.compile(
-    rf"\b(?P<what>memory|reserved)\[(?P<index>\d{{1,6}})\]\s*"
+    rf"\b(?P<what>memory|reserved)\[(?P<index>[0-9]{{1,6}})\]\s*"
     rf"\[0x(?!0{_HEX})(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],"
     rf"\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
     r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"

@@ -32,7 +32,7 @@ _E820 = re.compile(
     rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
 )
 _EFI = re.compile(
-    rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>\d{{1,10}}) "
+    rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>[0-9]{{1,10}}) "
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
 _BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
@@ -50,7 +50,7 @@ _TYPES = {
     "ACPI NVS": e820.NVS,
     "unusable": e820.UNUSABLE,
 }
-_TYPE = re.compile(r"\(?type (?P<number>\d{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
+_TYPE = re.compile(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: So many lines below a header or an entry are looked at before the table counts as ended.
 _PATIENCE = 3

@@ -308,10 +308,10 @@ def test_bad_lines_among_good_ones_are_told_up_to_a_bound(tmp_path, cli):
 def test_a_case_has_no_more_paths_than_anybody_gives(tmp_path, cli):
     """Found by make fuzz: each is looked at wherever it leads."""
     path = tmp_path / "manifest"
-    path.write_text(json.dumps({"case": "a", "inputs": ["list"] * 150_000}))
+    path.write_text(json.dumps({"case": "a", "inputs": ["list"] * 100_000}))
     result = cli("validate", "--batch", path, "--jobs", 1)
     assert result.code == 3
-    assert "inputs: 150000 paths, more than 1000" in result.out
+    assert "inputs: 100000 paths, more than 1000" in result.out + result.err
 
 
 def test_a_core_is_no_manifest(capture, cli):

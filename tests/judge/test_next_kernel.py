@@ -88,3 +88,14 @@ def test_the_architecture_of_a_list_reads_the_command_line(cli, tmp_path: Path) 
     found = cli("validate", "--json", "--next-cmdline", "mem=1G", path).json
     (note,) = [f for f in found["findings"] if f["code"] == "HP559"]
     assert "not applied: there is no memory map" in note["message"]
+
+
+def test_a_list_in_pages_that_the_map_s_machine_has_not(cli, tmp_path: Path) -> None:
+    """Its architecture and its page size contradict each other: only a list can say both."""
+    path, log = tmp_path / "list.json", tmp_path / "log"
+    document = {"schema": "hwpkho.list/1", "page_size": 16384, "arch": "x86_64", "pfns": [1]}
+    path.write_text(json.dumps(document))
+    log.write_text("BIOS-e820: [mem 0x0000000000000000-0x000000007fffffff] usable\n")
+    refused = cli("validate", path, "--memmap", log)
+    assert refused.code == 3
+    assert "is of x86_64, which has 4096" in refused.err

@@ -1,0 +1,127 @@
+"""What trackers say of their own pages, and what no kernel writes into them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+from hwpkho.abi.tracker import TRACKERS, bitmap, radix
+from hwpkho.abi.tracker.preserved import Preserved
+from hwpkho.abi.tracker.radix import UnlistedPreserved
+from hwpkho.abi.tracker.walked import Span, TrackerWalk
+
+PAGE = 4096
+BLOCKS = [(0x4000_0000, 0), (0x4000_1000, 0), (0x8000_0000, 9)]
+
+
+class Memory:
+    """Pages by address."""
+
+    name = "memory"
+    arch: str | None = None
+
+    def __init__(self, page_size: int = PAGE) -> None:
+        self.page_size, self.at = page_size, 1 << 40
+        self.pages: dict[int, bytes] = {}
+
+    def allocate(self) -> int:
+        self.at += self.page_size
+        return self.at
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        page = self.pages.get(phys)
+        return None if page is None else memoryview(page)[:size]
+
+
+def walked(name: str, blocks: Any = BLOCKS, page_size: int = PAGE) -> tuple[Memory, TrackerWalk]:
+    memory, tracker = Memory(page_size), TRACKERS[name]
+    start, memory.pages = tracker.build(blocks, page_size, memory.allocate)
+    return memory, tracker.walk(memory, start, page_size)
+
+
+def described(name: str, memory: Memory, walk: TrackerWalk) -> list[tuple[str, list[Span]]]:
+    found = []
+    for node in walk.places:
+        page = memory.look(node, memory.page_size)
+        assert page is not None
+        title, spans = TRACKERS[name].spans(walk, node, page)
+        found.append((title, list(spans)))
+    return found
+
+
+def test_chunks_tell_all_of_themselves() -> None:
+    memory, walk = walked("bitmap")
+    (first, one), (second, two) = described("bitmap", memory, walk)
+    assert first == second == "tracker chunk"
+    assert [s.meaning for s in one[1:3]] == ["order 0", "num_elms 1"]
+    assert one[0].meaning.startswith("next 0x10000")
+    assert two[0] == Span(0, 8, "next: end of chain")
+    assert two[3].meaning.startswith("element 0: phys_start 0x0, bitmap 0x100")
+    assert [(s.offset, s.size) for s in two] == [(0, 8), (8, 4), (12, 4), (16, 16)]
+
+
+def test_tables_and_bitmaps_of_the_tree() -> None:
+    memory, walk = walked("radix")
+    parts = described("radix", memory, walk)
+    assert parts[0][0] == "tracker level 5 table"
+    blocks = [s.meaning for title, spans in parts if title == "tracker bitmap" for s in spans]
+    assert blocks == ["0x80000000 order 9", "0x40000000 order 0, 0x40001000 order 0"]
+    below = [node for node, (level, _) in walk.places.items() if level == 4]
+    for span, node in zip(parts[0][1], below, strict=True):
+        assert span.meaning.endswith(f"level 4 node 0x{node:x}")
+
+
+def test_keys_that_lost_their_order_are_shown_as_they_are() -> None:
+    blocks = [(0x4000_0000, 0), (0x8000_0000, 9)]
+    memory, walk = walked("radix-7.0", blocks, 16384)
+    assert not walk.listed
+    preserved = walk.preserved
+    assert isinstance(preserved, UnlistedPreserved)
+    assert all(preserved.has(*block) for block in blocks)
+    assert not preserved.has(0x4000_1000, 9)
+    assert preserved.orders == list(range(11))
+    assert [*preserved.spans(), *preserved.starts(0)] == []
+    texts = [s.meaning for title, spans in described("radix-7.0", memory, walk) for s in spans]
+    assert any(text.startswith("key 0x") for text in texts)
+
+
+def test_a_key_without_an_order() -> None:
+    walk = TrackerWalk(Preserved(12, PAGE * 8), [], [], [], places={0x1000: (0, 0)})
+    _, spans = radix.TRACKER.spans(walk, 0x1000, memoryview(b"\x03".ljust(PAGE, b"\0")))
+    assert [s.meaning for s in spans] == ["key 0x0 tells no order, 0x0 order 52"]
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_keys_above_every_order(empty: bool) -> None:
+    """A bitmap far to the right in the root: its keys have more bits than any block's."""
+    memory, walk = walked("radix", [(0x4000_0000, 0)])
+    root, (leaf, _) = walk.nodes[0], [*walk.places.items()][-1]
+    (child,) = (n for n, (level, _) in walk.places.items() if level == 4)
+    memory.pages[root] = bytes(8 * 511) + struct.pack("<Q", child)
+    if empty:
+        memory.pages[leaf] = bytes(PAGE)
+    found = radix.TRACKER.walk(memory, root, PAGE)
+    assert found.preserved.count == 0
+    assert [d.message for d in found.damaged] == (
+        [] if empty else [f"bitmap 0x{leaf:x} has keys above every order"]
+    )
+
+
+def test_an_empty_bitmap_marks_nothing() -> None:
+    preserved = Preserved(12, PAGE * 8, {(0, 0): bytes(PAGE)})
+    assert list(preserved.spans()) == []
+    preserved.mark(0x5000, 0)
+    preserved.mark(0x7000, 0)
+    preserved.mark(0x8000, 3)
+    assert list(preserved.spans()) == [(0x5000, 0x8000, 0), (0x8000, 0x10000, 3)]
+    assert (preserved.count, preserved.pages) == (3, 10)
+
+
+def test_a_chunk_with_an_order_that_no_block_has() -> None:
+    memory = Memory()
+    at = memory.allocate()
+    memory.pages[at] = bitmap.Chunk(0, 60, (), 0).build(PAGE)
+    (defect,) = bitmap.walk(memory, at, PAGE).damaged
+    assert defect.message == f"chunk 0x{at:x} has order 60"

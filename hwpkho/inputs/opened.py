@@ -20,7 +20,7 @@ from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.handover.find_root import Rejected
 from hwpkho.images import raw
-from hwpkho.images.files import FileBytes
+from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.images.registry import open_image
 from hwpkho.inputs import recognise, structures
 from hwpkho.inputs.recognise import Kind
@@ -87,10 +87,28 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
                 f"{file.shown}: this is a text file; decode needs a handover (use validate for a "
                 "PFN list)"
             )
-        return lists.of_text(head).read(file, asked or lists.Asked())
+        return _unknown_text(file, head, asked or lists.Asked())
     if kind is Kind.LIST:
         return lists.reader(answers[0].form).read(file, asked or lists.Asked())
     return [structures.read(head, file.size, file.shown)]
+
+
+def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
+    """Read a text that no form claims as a list; its error says where it is none.
+
+    That of a memory map says what it is instead.
+    """
+    try:
+        return lists.of_text(head).read(file, asked)
+    except InputError as error:
+        with HeldBytes(file.path, memoryview(head)) as beginning:
+            answers = recognise.of_file(beginning, {Kind.MEMMAP})
+        if not answers:
+            raise
+        raise InputError(
+            f"{file.shown}: this is a memory map ({answers[0].form}), no list; give it with "
+            "--memmap"
+        ) from error
 
 
 def _image(file: FileBytes) -> Memory:

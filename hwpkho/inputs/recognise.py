@@ -105,7 +105,7 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
     sure, possible = _lists(head) if Kind.LIST in among else ([], [])
     found += [Answer(Kind.LIST, name) for name in sure]
     lines = lines and not found
-    if text and (possible or lines):
+    if text and not sure and (possible or lines):
         found += _in_blocks(_pieces(file), possible, maps=lines)
     return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -139,6 +139,27 @@ def test_a_hostile_text_costs_its_bytes(tmp_path: Path) -> None:
     assert cost.code in (0, 3)
     assert cost.cpu < 20
     assert cost.peak < 150 << 20
+
+
+def test_a_memory_map_in_place_of_a_list_is_named(tmp_path: Path, cli: Any) -> None:
+    (tmp_path / "map").write_text(IOMEM)
+    for command in ("validate", "encode", "merge"):
+        got = cli(command, tmp_path / "map", *(["--to", "list"] if command == "encode" else []))
+        assert (got.code, got.out) == (3, "")
+        assert "this is a memory map (iomem), no list; give it with --memmap" in got.err
+    (tmp_path / "slip").write_text("0x10\n0x2g\n")
+    assert "line 2: '0x2g' is no PFN" in cli("validate", tmp_path / "slip").err
+
+
+def test_a_list_is_not_searched_for_other_forms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("searched")
+
+    (tmp_path / "x").write_text("0x10\n" * 20_000)
+    monkeypatch.setattr(recognise, "_in_blocks", never)
+    assert recognise.of_path(tmp_path / "x", recognise.INPUTS)[0].form == "text"
 
 
 def test_handover_json_reads_back() -> None:

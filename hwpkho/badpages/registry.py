@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runti
 from hwpkho.base.registry import Registry
 
 if TYPE_CHECKING:
-    import re
-
     from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.images.files import FileBytes
 
@@ -35,6 +33,13 @@ class Asked(NamedTuple):
     form: str | None = None
     page_size: int | None = None
     boot: str | None = None
+
+
+class Searched(Protocol):
+    """A pattern of bytes, or what is searched like one."""
+
+    def search(self, block: bytes, /) -> object:
+        """Return what is true where ``block`` matches anywhere."""
 
 
 @runtime_checkable
@@ -65,7 +70,7 @@ class ListReader(ListFormat, Protocol):
 
     options: frozenset[str]
 
-    def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
+    def sniff(self, head: bytes, /) -> bool | Searched:
         """Tell by the first ``HEAD`` bytes of a file, which is not empty, whether it has this form.
 
         A pattern means that it has, if a block of its whole lines matches anywhere; every line
@@ -89,7 +94,15 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
     "list format",
     {
         "json": "hwpkho.badpages.formats.json:FORM",
+        "cxl-list": "hwpkho.badpages.formats.cxl_list:FORM",
+        "bcdedit": "hwpkho.badpages.formats.bcdedit:FORM",
+        "memtest86plus": "hwpkho.badpages.formats.memtest86plus:FORM",
+        "badram": "hwpkho.badpages.formats.badram:FORM",
+        "cutmem": "hwpkho.badpages.formats.cutmem:FORM",
         "memmap": "hwpkho.badpages.formats.memmap:FORM",
+        "page-types": "hwpkho.badpages.formats.page_types:FORM",
+        "crash-kmem": "hwpkho.badpages.formats.crash_kmem:FORM",
+        "kpageflags": "hwpkho.badpages.formats.kpageflags:FORM",
         "text": "hwpkho.badpages.formats.text:FORM",
     },
 )

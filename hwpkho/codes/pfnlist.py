@@ -139,6 +139,25 @@ LIKE_ADDRESSES = Code(
     "It takes the numbers as PFNs, and finds no memory there.",
     "Divide the numbers by the page size (drop the last three hex digits with 4 KiB pages).",
 )
+MASK_SHORT = Code(
+    "HP619",
+    "mask-short",
+    "warning",
+    "source",
+    "A mask of a BadRAM pattern has no bits above 31: the pattern is read below 4 GiB. (A mask "
+    "that ends higher, but below bit 51, is read below its own end.)",
+    "Nothing: this is about the input. GRUB takes out the same places of each further 4 GiB.",
+    "Write masks of 64 bits (0xffffffff in front), or give memory above by patterns of its own.",
+)
+NO_BCD_OBJECT = Code(
+    "HP620",
+    "bcd-not-set",
+    "warning",
+    "source",
+    "A bcdedit command sets nothing: it lacks {badmemory}, or it failed.",
+    "Nothing: this is about the input. Windows uses these pages.",
+    "bcdedit /set {badmemory} badmemorylist with all PFNs in one call; check with /enum.",
+)
 
 CODES = (
     NO_MEMMAP,
@@ -155,4 +174,6 @@ CODES = (
     EARLY_BOOT,
     ENTRY_UNUSABLE,
     LIKE_ADDRESSES,
+    MASK_SHORT,
+    NO_BCD_OBJECT,
 )

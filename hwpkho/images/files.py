@@ -51,6 +51,8 @@ class FileBytes:
                 self._fd = _spool(pipe)
                 status = os.fstat(self._fd)
             self.size = status.st_size
+            if stat.S_ISREG(status.st_mode) and not self.size:
+                self.size = _told_by_reading(self._fd)
             # Files of /proc have no blocks; nor have those of one hole, of which no read fails.
             self._gaps = not stat.S_ISREG(status.st_mode) or not status.st_blocks
             if stat.S_ISBLK(status.st_mode):
@@ -189,6 +191,30 @@ class HeldBytes(FileBytes):
         """Show ``data`` (bytes) under the name ``path``."""
         self.path, self.size = path, len(data)
         self._fd, self._gaps, self._data = -1, False, data
+
+
+def _told_by_reading(fd: int) -> int:
+    """Return the size of a file that says it is empty, bytes: those of /proc say so.
+
+    It is searched for, as /proc/kpageflags has 2 GiB for 1 TiB of memory; reads are aligned, as
+    that wants them. A file on a disk is told by its first read.
+    """
+    block = 1 << 12
+
+    def got(number: int) -> int:
+        return len(os.pread(fd, block, number * block))
+
+    if got(0) < block:
+        return got(0)
+    full = 0
+    step = 1
+    while step < 1 << 48 and got(full + step) == block:
+        full, step = full + step, step * 2
+    while step > 1:
+        step //= 2
+        if got(full + step) == block:
+            full += step
+    return (full + 1) * block + got(full + 1)
 
 
 def _is_seekable(mode: int) -> bool:

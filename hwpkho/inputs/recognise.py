@@ -20,7 +20,6 @@ from hwpkho.images.registry import format_of
 from hwpkho.inputs import structures
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 #: What is looked at first, bytes.
@@ -128,10 +127,10 @@ def _file_map(path: Path, head: bytes) -> Iterator[Answer]:
         yield Answer(Kind.MEMMAP, form.name)
 
 
-def _lists(head: bytes) -> tuple[list[str], list[tuple[str, re.Pattern[bytes]]]]:
+def _lists(head: bytes) -> tuple[list[str], list[tuple[str, lists.Searched]]]:
     """Return the forms of list that claim a file, and those that must see the rest of it."""
     sure: list[str] = []
-    possible: list[tuple[str, re.Pattern[bytes]]] = []
+    possible: list[tuple[str, lists.Searched]] = []
     for form in lists.readers():
         answer = form.sniff(head)
         if answer is True:
@@ -149,7 +148,7 @@ def _pieces(file: FileBytes) -> Iterator[bytes]:
 
 
 def _in_blocks(
-    pieces: Iterable[bytes], possible: Sequence[tuple[str, re.Pattern[bytes]]], *, maps: bool
+    pieces: Iterable[bytes], possible: Sequence[tuple[str, lists.Searched]], *, maps: bool
 ) -> Iterator[Answer]:
     """Yield what the lines of a text say: a map's first, then the first list's that are found."""
     from hwpkho.logs.text import blocks

@@ -383,6 +383,12 @@ _map_case(
 )
 _map_case(pfnlist.EARLY_BOOT, E820, pfns="0x500")
 _map_case(pfnlist.ENTRY_UNUSABLE, E820, pfns="memmap=4K$0x500000,1M!0x600000")
+_map_case(pfnlist.MASK_SHORT, E820, pfns="badram 0x7ddf0000,0xffffc000")
+_map_case(
+    pfnlist.NO_BCD_OBJECT,
+    E820,
+    pfns="bcdedit /set badmemorylist 1\nbcdedit /set {badmemory} badmemorylist 0x5000",
+)
 _map_case(pfnlist.LIKE_ADDRESSES, E820, pfns="0x50000000")
 
 

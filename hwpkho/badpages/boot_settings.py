@@ -1,0 +1,172 @@
+"""Bad pages in boot settings: GRUB's badram and cutmem, and memmap= of a kernel command line.
+
+They stand beside each other in one file, such as /etc/default/grub or grub.cfg, so all of them are
+read there. A line that is a comment sets nothing.
+
+Source: GRUB's grub-core/mmap/mmap.c (grub_cmd_badram, grub_cmd_cutmem, parsemem);
+arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-parameters.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.params import memparse
+from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.patterns import PatternError, pattern
+from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.escape import printable
+from hwpkho.codes.pfnlist import MASK_SHORT
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.registry import Asked
+    from hwpkho.images.files import FileBytes
+
+#: A value ends at a blank or a quote; ``\$`` and ``\\\$`` are what a shell or GRUB leaves of ``$``.
+_MEMMAP = re.compile(r"(?<![\w.-])memmap=[\"']?([^\s\"'`]*)")
+_RESERVE_MEM = re.compile(r"(?<![\w.-])reserve_mem=")
+_COMMAND = re.compile(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
+_ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
+_BADRAM = re.compile(r"(?<![\w.-])badram=([^\s\"'`]*)")
+_HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
+_CUT = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
+_SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_SHOWN = 60
+
+
+def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
+    """Return the ranges that a text of boot settings excludes; ``form`` is what it was taken for.
+
+    Raises InputError for a damaged value, and where nothing names memory that something calls bad.
+    """
+    found = Collector(file.shown, form, asked, "address")
+    assigned: tuple[str, str] | None = None
+    for number, line in numbered(file):
+        if line.lstrip().startswith("#"):
+            continue
+        where = f"line {number}"
+        if _RESERVE_MEM.search(line):
+            found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
+        for match in _MEMMAP.finditer(line):
+            for item in match[1].replace("\\", "").split(","):
+                _memmap(found, item, where)
+        for match in _ASSIGNED.finditer(line):
+            assigned = next((text for text in match.groups() if text is not None), ""), where
+        for match in _BADRAM.finditer(line):
+            badram(found, match[1], where, "excluded")
+        for match in _COMMAND.finditer(line):
+            command = _badram_command if match[1] == "badram" else _cutmem
+            command(found, match[2].strip(), where)
+    if assigned is not None and assigned[0].strip():  # the shell keeps the last
+        _badram_command(found, assigned[0].strip(), assigned[1])
+    return found.finish()
+
+
+def _badram_command(found: Collector, argument: str, where: str) -> None:
+    argument = argument.strip("\"'")
+    if "$" in argument:
+        found.unusable("badram with a variable: its value is not here", where)
+    elif len(argument.split()) > 1:
+        raise InputError(
+            f"{found.name}: {where}: badram takes one argument, ADDR,MASK,… without blanks"
+        )
+    else:
+        badram(found, argument, where, "excluded")
+
+
+def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
+    """Name the pages of ``ADDR,MASK[,ADDR,MASK…]``, hex with or without ``0x``.
+
+    Raises InputError where that is damaged or matches everything.
+    """
+    words = value.rstrip(",").split(",")
+    numbers = [_HEX.fullmatch(word.strip()) for word in words]
+    for word, number in zip(words, numbers, strict=True):
+        if number is None:
+            raise InputError(
+                f"{found.name}: {where}: badram: '{printable(word[:_SHOWN])}' is no hex number of "
+                "64 bits; expected ADDR,MASK,…"
+            )
+    values = [int(number[1], 16) for number in numbers if number]
+    if len(values) % 2:
+        raise InputError(
+            f"{found.name}: {where}: badram: {len(values)} numbers, the last address has no mask"
+        )
+    for address, mask in zip(values[::2], values[1::2], strict=True):
+        try:
+            matched = pattern(address, mask, page_shift(found.page_size))
+        except PatternError as error:
+            raise InputError(f"{found.name}: {where}: badram 0x{mask:x}: {error}") from error
+        if matched.below is not None:
+            found.problem(
+                MASK_SHORT,
+                f"the mask 0x{mask:x} has no bits above {matched.below - 1}: 0x{address:x} is read "
+                f"below {_size(matched.below)}; GRUB takes the same places out above it, too",
+                where,
+            )
+        for first, last in matched.runs():
+            found.pages(first, last, kind, where=where)
+        if kind == "uncorrected" and matched.pages > 2:
+            # Two addresses that differ in one bit are merged at no cost, more only by force.
+            found.lost(matched.pages - 2)
+
+
+def _size(bits: int) -> str:
+    return f"{1 << bits - 30} GiB" if bits < 40 else f"{1 << bits - 40} TiB"
+
+
+def _cutmem(found: Collector, arguments: str, where: str) -> None:
+    words = [word.strip("\"'") for word in arguments.split()]
+    if any("$" in word for word in words):
+        found.unusable("cutmem with a variable: its value is not here", where)
+        return
+    if len(words) != 2:
+        raise InputError(f"{found.name}: {where}: cutmem takes two arguments, FROM TO")
+    start, end = (_parsemem(found, word, where) for word in words)
+    if start < end:
+        found.addresses(start, end - 1, "excluded", where=where, exact=True)
+    else:
+        found.unusable(f"cutmem: 0x{end:x} does not lie above 0x{start:x}: nothing is cut", where)
+
+
+def _parsemem(found: Collector, word: str, where: str) -> int:
+    """GRUB knows no other suffixes, and no small ones: it passes them over."""
+    match = _CUT.fullmatch(word)
+    digits = match[1] if match else ""
+    octal = len(digits) > 1 and digits[0] == "0" and digits[1] not in "xX"
+    try:
+        value = int(digits, 16 if digits[1:2] in ("x", "X") else 8 if octal else 10)
+    except ValueError:
+        value = PHYS_END + 1
+    if match is None or value << _SUFFIXES[match[2]] > PHYS_END:
+        raise InputError(
+            f"{found.name}: {where}: cutmem: '{printable(word[:_SHOWN])}' is no address; expected "
+            "a number, perhaps with K, M, G or T"
+        )
+    return value << _SUFFIXES[match[2]]
+
+
+def _memmap(found: Collector, item: str, where: str) -> None:
+    if not item or item == "exactmap" or item[0].isalpha():
+        return
+    expected = "expected memmap=SIZE$ADDRESS"
+    try:
+        size, rest = memparse(item, "memmap=")
+        sign = rest[:1]
+        if sign not in ("$", "!"):
+            return
+        start, rest = memparse(rest[1:], "memmap=")
+    except UsageError as error:
+        raise InputError(f"{found.name}: {where}: {error}; {expected}") from error
+    if rest or not size or start + size > PHYS_END:
+        raise InputError(f"{found.name}: {where}: memmap={printable(item[:_SHOWN])}: {expected}")
+    if sign == "!":
+        found.unusable(
+            f"memmap={printable(item[:_SHOWN])} makes persistent memory and reserves nothing", where
+        )
+        return
+    found.addresses(start, start + size - 1, "excluded", where=where, exact=True)

@@ -1,0 +1,151 @@
+"""Windows: PFNs in ``badmemorylist`` of the object ``{badmemory}`` of the boot configuration.
+
+Commands and what ``bcdedit /enum`` prints are read in their order: ``/set`` replaces the list,
+``/deletevalue`` empties it, an enumeration shows it. Without ``{badmemory}`` the command succeeds
+and sets nothing. Numbers are hex with ``0x``, else decimal; there are no ranges.
+
+Source: bcdedit's own help and output; BcdMemDiag elements (type 0x1700000a), learn.microsoft.com.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.signs import Sign
+from hwpkho.base.escape import printable
+from hwpkho.base.pfnset import PFN_MAX
+from hwpkho.codes.pfnlist import NO_BCD_OBJECT
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+#: The object by its name or, with /v, by its identifier.
+_OBJECT = r"\{(?:badmemory|5189b25c-5558-4bf2-bca4-289b11bd29e2)\}"
+_SIGN = Sign(
+    (b"badmemory", b"BadMemory", b"BADMEMORY"),
+    re.compile(rb"badmemorylist|\{badmemory\}", re.IGNORECASE),
+)
+_COMMENT = re.compile(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
+_SET = re.compile(
+    r"bcdedit(?:\.exe)?\b.*?\s[/-]set\s+(?:[\"']?(\{[^}]*\})[\"']?\s+)?badmemorylist\b(.*)",
+    re.IGNORECASE,
+)
+_DELETE = re.compile(
+    rf"\s[/-](?:deletevalue\s+[\"']?{_OBJECT}[\"']?\s+badmemorylist\b|delete\s+[\"']?{_OBJECT})",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(r"\bbcdedit(?:\.exe)?\b", re.IGNORECASE)
+_SHOWN_OBJECT = re.compile(rf"\S.*\s{_OBJECT}\s*", re.IGNORECASE)
+_SHOWN_LIST = re.compile(r"badmemorylist\s+(\S.*)", re.IGNORECASE)
+_MORE = re.compile(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[0-9]+))*\s*")
+_FAILED = re.compile(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
+
+_Entry = tuple[int, str]
+
+
+class Bcdedit:
+    """The form, see the module."""
+
+    name = "bcdedit"
+    about = "Windows: `bcdedit /set {badmemory} badmemorylist …`, or what `/enum` prints"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Tell whether a line names the list or its object."""
+        return _SIGN
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the list as it is at the end, of kind ``excluded``. Raises InputError."""
+        found = Collector(file.shown, self.name, asked)
+        store = _Store(found)
+        joined, start = "", 0
+        for number, line in numbered(file):
+            start = start if joined else number
+            joined += line.rstrip()
+            if joined.endswith("^"):  # goes on in the next line of a batch file
+                joined = joined[:-1]
+                continue
+            store.line(joined, f"line {start}")
+            joined = ""
+        if joined:
+            store.line(joined, f"line {start}")
+        for pfn, where in store.entries:
+            found.pages(pfn, pfn, "excluded", where=where)
+        return found.finish()
+
+
+class _Store:
+    """The boot configuration.
+
+    Attributes:
+        entries: The PFNs of its list, and where they stand.
+    """
+
+    def __init__(self, found: Collector) -> None:
+        self._found = found
+        self.entries: list[_Entry] = []
+        self._before: list[_Entry] = []
+        self._open = False
+
+    def line(self, line: str, where: str) -> None:
+        """Take a line."""
+        if _COMMENT.match(line):
+            return
+        if self._open and _MORE.fullmatch(line):
+            self.entries += self._numbers(line, where)
+            return
+        self._open = False
+        if match := _SET.search(line):
+            self._set(match[1], match[2], where)
+        elif _COMMAND.search(line):
+            if _DELETE.search(line):
+                self._before, self.entries = self.entries, []
+        elif match := _SHOWN_LIST.match(line.strip()):
+            self.entries, self._open = self._numbers(match[1], where), True
+        elif _SHOWN_OBJECT.fullmatch(line):
+            self.entries = []  # the list stands below, or there is none
+        elif _FAILED.match(line) and self.entries is not self._before:
+            self.entries = self._before
+            self._found.problem(NO_BCD_OBJECT, "the command before failed and set nothing", where)
+
+    def _set(self, name: str | None, rest: str, where: str) -> None:
+        if name is None or not re.fullmatch(_OBJECT, name, re.IGNORECASE):
+            self._found.problem(
+                NO_BCD_OBJECT,
+                "/set badmemorylist without {badmemory} sets nothing, though it succeeds",
+                where,
+            )
+            return
+        numbers = self._numbers(rest, where)
+        if not numbers:
+            raise InputError(f"{self._found.name}: {where}: badmemorylist without PFNs")
+        self._before, self.entries, self._open = self.entries, numbers, True
+
+    def _numbers(self, text: str, where: str) -> list[_Entry]:
+        entries = []
+        for word in re.split(r"\s*[&|>]", text)[0].split():
+            match = _NUMBER.fullmatch(word.strip("\"'"))
+            pfn = (
+                int(match["hex"], 16)
+                if match and match["hex"]
+                else int(match["dec"] if match else 0)
+            )
+            if match is None or pfn > PFN_MAX:
+                raise InputError(
+                    f"{self._found.name}: {where}: badmemorylist: '{printable(word[:40])}' is no "
+                    "PFN; expected 0x… or decimal, no ranges"
+                )
+            entries.append((pfn, where))
+        return entries
+
+
+FORM = Bcdedit()

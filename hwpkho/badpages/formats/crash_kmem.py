@@ -1,0 +1,68 @@
+"""``kmem -p`` of crash: a line for each page with its physical address and its flags by name.
+
+Source: crash's memory.c (dump_mem_map, translate_page_flags).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.signs import Sign
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+_HEADING = re.compile(r"\s*PAGE\s+PHYSICAL\b.*\bFLAGS\s*")
+_SIGN = Sign(
+    (b"PHYSICAL",), re.compile(rb"^[ \t]*PAGE[ \t]+PHYSICAL[ \t].*FLAGS[ \t]*$", re.MULTILINE)
+)
+_OTHER_HEADING = re.compile(r"\s*PAGE\s+(?!PHYSICAL\b)\S")
+#: struct page, physical address; then mapping, index, count; flags in hex and by name.
+_LINE = re.compile(r"\s*[0-9a-fA-F]{8,16}\s+([0-9a-fA-F]{1,16})\s+(?:\S+\s+){0,6}?(\S*)\s*")
+
+
+class CrashKmem:
+    """The form, see the module."""
+
+    name = "crash-kmem"
+    about = "`kmem -p` of crash, whole or searched for hwpoison"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Tell whether a line is its heading; without one it must be named."""
+        return _SIGN
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the pages with the flag, of kind ``poisoned``. Raises InputError."""
+        found = Collector(file.shown, self.name, asked, "address")
+        known = False
+        for number, line in numbered(file):
+            if _HEADING.fullmatch(line):
+                known = True
+            elif _OTHER_HEADING.match(line):
+                raise InputError(
+                    f"{file.shown}: line {number}: no column PHYSICAL; give kmem -p without -m"
+                )
+            elif match := _LINE.fullmatch(line):
+                known = True
+                if "hwpoison" in match[2].split(","):
+                    address = int(match[1], 16)
+                    found.addresses(address, address, "poisoned", where=f"line {number}")
+            elif re.search(r"(?:^|[\s,])hwpoison(?:,|\s*$)", line):
+                known = True
+                if not line.lstrip().startswith("crash>"):
+                    found.unusable("hwpoison in a line without an address", f"line {number}")
+        if not known:
+            raise InputError(f"{file.shown}: no line of kmem -p")
+        return found.finish()
+
+
+FORM = CrashKmem()

@@ -1,0 +1,97 @@
+"""``/proc/kpageflags``, or a copy: a word of 64 bits for each PFN, the host's byte order.
+
+Holes of a sparse copy are memory that is not there. Nothing in it tells what it is: it must be
+named.
+
+Source: include/uapi/linux/kernel-page-flags.h (KPF_HWPOISON); fs/proc/page.c (kpageflags_read).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+_WORD = 8
+_HWPOISON = 19
+#: The byte of a word that has the bit, and the bit in it.
+_BYTE = _HWPOISON // 8 if sys.byteorder == "little" else 7 - _HWPOISON // 8
+_BIT = 1 << _HWPOISON % 8
+_TOP = 7 if sys.byteorder == "little" else 0
+_SET = bytes(1 if byte & _BIT else 0 for byte in range(256))
+_RUN = re.compile(rb"\x01+")
+#: What is read at once, bytes: 1 MiB stays in a processor's cache.
+_BLOCK = 1 << 20
+
+
+class Kpageflags:
+    """The form, see the module."""
+
+    name = "kpageflags"
+    about = "`/proc/kpageflags` itself (as root) or a copy of it, sparse or not"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, _head: bytes, /) -> bool:
+        """Tell that content never shows it."""
+        return False
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the pages with the flag, of kind ``poisoned``.
+
+        Raises InputError where the file ends within a word.
+        """
+        if file.size % _WORD:
+            raise InputError(
+                f"{file.shown}: {file.size} bytes are no whole words of {_WORD}: cut, or no page "
+                "flags"
+            )
+        found = Collector(file.shown, self.name, asked)
+        for first, last in _joined(_runs(found, file)):
+            found.pages(first, last, "poisoned", where=f"offset 0x{first * _WORD:x}")
+        return found.finish()
+
+
+def _runs(found: Collector, file: FileBytes) -> Iterator[tuple[int, int]]:
+    """Yield PFNs ``(first, last)`` with the flag, ascending; a run may go on in the next."""
+    for start, end in file.data_ranges():
+        for at in range(start - start % _WORD, end, _BLOCK):
+            data = file.read(at, min(_BLOCK, end + -end % _WORD - at))
+            pfn = at // _WORD
+            flags = bytes(data[_BYTE::_WORD])
+            if flags.count(0) != len(flags):
+                for match in _RUN.finditer(flags.translate(_SET)):
+                    yield pfn + match.start(), pfn + match.end() - 1
+            top = bytes(data[_TOP::_WORD])
+            if top.count(0) != len(top):
+                found.note(
+                    "bits are set that no kernel has in page flags: is it a copy of kpageflags?"
+                )
+
+
+def _joined(runs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield runs that touch each other as one."""
+    first, last = -1, -2
+    for start, end in runs:
+        if start == last + 1:
+            last = end
+            continue
+        if last >= 0:
+            yield first, last
+        first, last = start, end
+    if last >= 0:
+        yield first, last
+
+
+FORM = Kpageflags()

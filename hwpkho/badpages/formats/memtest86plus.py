@@ -1,0 +1,206 @@
+"""What memtest86+ shows: single errors, BadRAM patterns, memmap regions and bad pages.
+
+Of the walking-ones test (0) and the block move (7) the address is not exact: their errors name no
+page. The lowest and the highest address are limits, and errors that are only counted name none.
+Patterns and regions that were merged hold good memory, too.
+
+Source: memtest86+'s app/error.c (common_err) and app/badram.c (badram_display), README.md.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.boot_settings import badram
+from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.signs import Sign
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+_INEXACT = frozenset((0, 7))
+_PAGE = 12
+#: It makes no more patterns than that without merging some.
+_PATTERNS = 20
+_MAX_VALUE = 1 << 16
+
+_SIZE = r"\(?[0-9][0-9.]{0,9} ?[KMGTP]i?B\)"
+#: An error as people copy it, or as the table shows it: CPU, pass, test, address, what was found.
+_SINGLE = (
+    rf"(?P<at>(?:0[xX])?[0-9a-fA-F]{{6,16}}) {{0,4}}{_SIZE},? {{1,8}}"
+    r"[Tt]est[ #]{1,4}(?P<by>[0-9]{1,2})"
+)
+_TABLE = (
+    r"^[ |]*[0-9]{1,4} +[0-9]{1,9} +(?P<test>[0-9]{1,2}) +"
+    rf"(?P<address>[0-9a-fA-F]{{9,16}}) {_SIZE}(?P<rest>.*)"
+)
+#: Versions up to 5: test, pass, address, megabytes.
+_OLD = r"^[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
+_ERROR = re.compile("|".join((_SINGLE, _TABLE, _OLD)))
+_LIMIT = re.compile(r"(?:Lowest|Highest) Error Address: *[0-9a-fA-F]")
+_COUNTED = re.compile(r"(?:Errors|Err): *(?P<count>[1-9][0-9]{0,11})\b|Status: Failed!")
+_BADRAM = re.compile(r"(?<![\w.-])badram=(.*)")
+_MEMMAP = re.compile(r"(?<![\w.-])memmap=(.*)")
+_PAGES = re.compile(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
+_NUMBER = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
+
+#: Lists that go on in the next line, if a comma ends the line.
+_LISTED = re.compile(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
+_LISTS = (
+    r"(?:BadRAM Patterns|Linux memmap|Bad pages) \(excludes test",
+    r"^[ |>]*badram=",
+    r"^ *Memtest86\+ v?[0-9]",
+    r"0[xX][0-9a-fA-F]{1,16}\.\.0[xX][0-9a-fA-F]",
+    r"(?:Lowest|Highest) Error Address:",
+    r"memmap=(?:0x[0-9a-f]{1,16}\$0x[0-9a-f]{1,16},){1,20}0x[0-9a-f]{1,16},0x",
+)
+_ERRORS = tuple(re.sub(r"\?P<\w+>", "?:", text) for text in (_SINGLE, _TABLE, _OLD))
+_SIGN = Sign(
+    tuple(
+        b"badram=|(excludes test|emtest86+|..0|Error Address:|memmap=0x|B) |B), |MB ".split(b"|")
+    ),
+    re.compile("|".join(_LISTS + _ERRORS).encode(), re.MULTILINE),
+)
+
+
+class Memtest86Plus:
+    """The form, see the module."""
+
+    name = "memtest86plus"
+    about = "a screen of memtest86+: single errors, BadRAM patterns, memmap regions, bad pages"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Tell whether a line is one of its screens'."""
+        return _SIGN
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the pages, of kind ``uncorrected``. Raises InputError for a damaged list."""
+        found = Collector(file.shown, self.name, asked, "address")
+        screen = _Screen(found)
+        for number, line in _joined(numbered(file)):
+            screen.line(line, f"line {number}")
+        if screen.counted is not None and not screen.told:
+            found.unusable("errors are counted, and none has its address", screen.counted)
+        return found.finish()
+
+
+def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield lines with those that follow a comma at their end."""
+    start, text = 0, ""
+    for number, line in lines:
+        if not text:
+            start = number
+        text = text.rstrip(" |") + line.lstrip(" |") if text else line
+        open_ = text.rstrip(" |").endswith(",") and _LISTED.search(text)
+        if not open_ or len(text) > _MAX_VALUE:
+            yield start, text
+            text = ""
+    if text:
+        yield start, text
+
+
+class _Screen:
+    """What has been read.
+
+    Attributes:
+        counted: Where errors are counted.
+        told: Whether a line was about single errors or a list of them.
+    """
+
+    def __init__(self, found: Collector) -> None:
+        self._found = found
+        self.counted: str | None = None
+        self.told = False
+
+    def line(self, line: str, where: str) -> None:
+        """Take a line."""
+        found = self._found
+        if match := _ERROR.search(line):
+            self.told = True
+            self._error(match, where)
+        elif _LIMIT.search(line):
+            self.told = True
+            found.unusable("the lowest and the highest address are only limits", where)
+        elif match := _BADRAM.search(line):
+            self.told = True
+            badram(found, _value(match[1]), where, "uncorrected")
+        elif match := _MEMMAP.search(line):
+            self.told = True
+            self._regions(_value(match[1]), where)
+        elif match := _PAGES.fullmatch(line):
+            self.told = True
+            self._pages(_value(match[1]), where)
+        elif _COUNTED.search(line):
+            self.counted = self.counted or where
+
+    def _error(self, match: re.Match[str], where: str) -> None:
+        test = int(match["by"] or match["test"] or match["oldtest"])
+        address = int(match["at"] or match["address"] or match["old"], 16)
+        rest = match["rest"] or ""
+        if "Parity error" in rest:
+            self._found.unusable("a parity error is near its address, not at it", where)
+        elif test in _INEXACT:
+            self._found.unusable(f"test {test} does not tell the exact address", where)
+        else:
+            kind: Kind = "corrected" if "Correctable ECC" in rest else "uncorrected"
+            self._found.addresses(address, address, kind, where=where)
+
+    def _regions(self, value: str, where: str) -> None:
+        """``SIZE$ADDRESS`` in bytes; the manual has only the first ``$``."""
+        numbers = [self._number(word, where) for word in re.split(r"[,$]", value)]
+        if len(numbers) % 2:
+            raise self._damaged("the last size has no address", where)
+        for size, start in zip(numbers[::2], numbers[1::2], strict=True):
+            if not size or start + size > PHYS_END:
+                raise self._damaged(f"0x{size:x} bytes at 0x{start:x} are no region", where)
+            self._found.addresses(start, start + size - 1, "uncorrected", where=where)
+        self._merged(len(numbers) // 2)
+
+    def _pages(self, value: str, where: str) -> None:
+        """Numbers of 4 KiB pages, and ranges of them with ``..``."""
+        words = value.split(",")
+        for word in words:
+            first, dots, last = word.partition("..")
+            low = self._number(first, where)
+            high = self._number(last, where) if dots else low
+            if high < low or high >= PHYS_END >> _PAGE:
+                raise self._damaged(f"0x{low:x} to 0x{high:x} are no pages", where)
+            start, end = low << _PAGE, (high + 1 << _PAGE) - 1
+            self._found.addresses(start, end, "uncorrected", where=where)
+        self._merged(len(words))
+
+    def _merged(self, count: int) -> None:
+        if count >= _PATTERNS:
+            self._found.note(
+                f"memtest86+ merges what is more than {_PATTERNS} regions: some pages may be good"
+            )
+
+    def _number(self, word: str, where: str) -> int:
+        match = _NUMBER.fullmatch(word.strip())
+        if match is None:
+            shown = printable(word.strip()[:40])
+            raise self._damaged(f"'{shown}' is no number (0x…)", where)
+        return int(match[1], 16)
+
+    def _damaged(self, what: str, where: str) -> InputError:
+        return InputError(f"{self._found.name}: {where}: {what}")
+
+
+def _value(text: str) -> str:
+    """Return a value without the frame of a screen, blanks and a comma behind it."""
+    return text.rstrip(" |,").replace("\\", "")
+
+
+FORM = Memtest86Plus()

@@ -1,0 +1,104 @@
+"""``page-types -b hwpoison -l``: flags of pages by the kernel's own tool.
+
+A line is a first PFN, a COUNT (both hex without ``0x``) and a letter for each flag; ``-L`` has no
+count, ``-p``, ``-f`` and others put columns in front, which the heading names. Only lines with the
+letter of hwpoison count. The summary names no page.
+
+Source: tools/mm/page-types.c (show_page_range, show_page, show_summary).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector, in_range
+from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.signs import Sign
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+_HWPOISON = 1 << 19
+_HEADING = re.compile(r"\s*(?:(?:voffset|foffset|cgroup|map-cnt)\s+)*offset\s+(?:len\s+)?flags\s*")
+_SIGN = Sign(
+    (b"flags",),
+    re.compile(
+        rb"^[ \t]*(?:(?:voffset|foffset|cgroup|map-cnt)[ \t]+)*offset[ \t]+(?:len[ \t]+)?"
+        rb"flags[ \t]*$"
+        rb"|^[ \t]*flags[ \t]+page-count[ \t]+MB",
+        re.MULTILINE,
+    ),
+)
+_FLAGS = re.compile(r"(?=.*_)[A-Za-z0-9_]{20,64}")
+_COLUMN = re.compile(r"@?[0-9a-fA-F]{1,16}")
+_SUMMARY = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
+_SUMMARY_HEADING = re.compile(r"\s*flags\s+page-count\s+MB")
+
+
+class PageTypes:
+    """The form, see the module."""
+
+    name = "page-types"
+    about = "`page-types -b hwpoison -l` (or `-L`) of the kernel's tools/mm"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Tell whether a line is its heading; without one it must be named."""
+        return _SIGN
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the pages, of kind ``poisoned``. Raises InputError for a mere summary."""
+        found = Collector(file.shown, self.name, asked)
+        columns: list[str] | None = None
+        listed = summed = 0
+        where = known = None
+        for number, line in numbered(file):
+            if _HEADING.fullmatch(line):
+                columns, known = line.split(), number
+            elif match := _SUMMARY.match(line):
+                known = number
+                if int(match[1], 16) & _HWPOISON:
+                    summed, where = summed + int(match[2]), where or f"line {number}"
+            elif _SUMMARY_HEADING.match(line):
+                known = number
+            elif (words := line.split()) and _FLAGS.fullmatch(words[-1]):
+                known = number
+                if "X" in words[-1]:
+                    listed += _of_line(found, words, columns, f"line {number}")
+            elif known and columns and _cut(words):
+                found.unusable("the line is cut: no flags", f"line {number}")
+        if known is None:
+            raise InputError(f"{file.shown}: no line of page-types")
+        if summed > listed:
+            found.unusable(f"the summary counts {summed} pages, {listed} are listed", where)
+        return found.finish()
+
+
+def _cut(words: list[str]) -> bool:
+    return 0 < len(words) <= 3 and all(map(_COLUMN.fullmatch, words[:2]))
+
+
+def _of_line(found: Collector, words: list[str], columns: list[str] | None, where: str) -> int:
+    """Name the pages of a line; return how many."""
+    if columns is None and len(words) in (2, 3):
+        columns = ["offset", "len", "flags"] if len(words) == 3 else ["offset", "flags"]
+    if columns is None or len(columns) != len(words) or not all(map(_COLUMN.fullmatch, words[:-1])):
+        found.unusable("the columns are not those of the heading: offset, len, flags", where)
+        return 0
+    at = columns.index("offset")
+    first = int(words[at], 16)
+    count = int(words[at + 1], 16) if columns[at + 1] == "len" else 1
+    if not count or not in_range(first + count - 1):
+        found.unusable(f"0x{count:x} pages from 0x{first:x} are no range", where)
+        return 0
+    found.pages(first, first + count - 1, "poisoned", where=where)
+    return count
+
+
+FORM = PageTypes()

@@ -1,0 +1,108 @@
+"""GRUB's badram and cutmem, and patterns of an address and a mask."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages.patterns import MAX_HOLES, PatternError, pattern
+from tests.support import neighbours
+from tests.support.neighbours import pages, said
+
+
+@pytest.mark.parametrize("truth", neighbours.samples("grub-badram"), ids=lambda p: p.name)
+def test_samples(truth, cli) -> None:
+    neighbours.check(cli, truth, "badram")
+
+
+@pytest.mark.parametrize("truth", neighbours.samples("memmap-cmdline"), ids=lambda p: p.name)
+def test_samples_of_memmap(truth, cli) -> None:
+    neighbours.check(cli, truth, "memmap")
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("badram 1000,fffffffffffff000", [1]),
+        ('badram "0x1000,0xfffffffffffff000" ; boot', [1]),
+        ("grub> badram 0x1000,0xfffffffffffffc00", [1]),
+        ("export GRUB_BADRAM=0x1000,0xfffffffffffff000", [1]),
+        ("GRUB_BADRAM='0x1000,0xfffffffffffff000'\nGRUB_BADRAM=\"0x2000,0xfffffffffffff000\"", [2]),
+        ('#GRUB_BADRAM="0x01234567,0xfefefefe,0x89abcdef,0xefefefef"\n', []),
+        ('GRUB_BADRAM=""\n', []),
+        ("linux /vmlinuz ro badram=0x1000,0xfffffffffffff000 quiet", [1]),
+        ("badram 1000,fffffffffffff000\ncutmem 0x5000 24K\nlinux memmap=4K$0x9000", [1, 5, 9]),
+        ("cutmem 0x5001 0x6001", [5, 6]),
+        ("cutmem 010000 8193", [1, 2]),
+        ("cutmem 1T 1025G", [(1 << 28) + n for n in range(1 << 18)]),
+        ("# cutmem 0x5000 0x6000", []),
+    ],
+)  # fmt: skip
+def test_settings(text, listed, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert got.code == 0, got.err
+    assert pages(got.json["pfns"]) == set(listed)
+    assert {e["kind"] for e in got.json["entries"]} <= {"excluded"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("badram 0x1000,0xfffffffffffff000,0x2000", "3 numbers, the last address has no mask"),
+        ("badram 0x1000,0x10000000000000000", "'0x10000000000000000' is no hex number"),
+        ("badram 0x1000, 0xfffffffffffff000", "one argument"),
+        ("badram 0x1000,0", "fits every address"),
+        ("badram 0x1000,0x400", "a part of every page"),
+        ("badram 0x1000,0x1000", "19 zero bits"),
+        ("badram 0x1000,0x8000000000001000", "50 zero bits"),
+        ("GRUB_BADRAM=x\x07y,0xfffff000", "\\x07"),
+        ("GRUB_BADRAM=0x1,$MASK", "a variable"),
+        ("cutmem 0x5000 0x5000", "does not lie above"),
+        ("cutmem 4k 8k", "'4k' is no address"),
+        ("cutmem 0x5000", "two arguments"),
+        ("cutmem 0x5000 16777217T", "is no address"),
+        ("cutmem 099 200", "'099' is no address"),
+    ],
+)
+def test_what_is_refused(text, says, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert got.code == 3
+    assert says in got.err
+
+
+def test_a_short_mask_is_said(tmp_path, cli) -> None:
+    got = said(cli, tmp_path, "badram 0x274a9e000,0xfffff000\n")
+    assert got.json["pfns"] == [0x74A9E]
+    assert [p["code"] for p in got.json["problems"]] == ["HP619"]
+    assert "below 4 GiB" in got.json["problems"][0]["message"]
+    got = said(cli, tmp_path, "badram 0x274a9e000,0xfffffffff000\n")
+    assert got.json["pfns"] == [0x274A9E]
+    assert "below 256 TiB" in got.json["problems"][0]["message"]
+
+
+@given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1), st.sampled_from([12, 14, 16]))
+def test_patterns_match_as_grub_matches_them(address, mask, shift) -> None:
+    # Masks with few holes, which is what anybody has: the upper half set, some bits below.
+    mask = (mask | 0xFFFF_FFFF_FF00_0000) & ~0x3FF
+    try:
+        matched = pattern(address, mask, shift)
+    except PatternError:
+        assert not mask >> shift
+        return
+    listed = {p for first, last in matched.runs() for p in range(first, last + 1)}
+    assert len(listed) == matched.pages
+    base = (address >> 24) << 24
+    near = {base + (p << shift) for p in range(1 << 24 - shift)}
+    fixed = mask & -(1 << shift)
+    assert {x >> shift for x in near if x & fixed == address & fixed} == listed
+
+
+@given(st.integers(1, (1 << 64) - 1))
+def test_work_is_bounded_by_the_holes_of_a_mask(mask) -> None:
+    try:
+        matched = pattern(0, mask, 12)
+    except PatternError:
+        return
+    assert matched.holes.bit_count() <= MAX_HOLES
+    assert sum(1 for _ in matched.runs()) == 1 << matched.holes.bit_count()

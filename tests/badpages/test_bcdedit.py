@@ -1,0 +1,74 @@
+"""Windows' list of bad memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import neighbours
+from tests.support.neighbours import pages, said
+
+
+@pytest.mark.parametrize("truth", neighbours.samples("bcdedit"), ids=lambda p: p.name)
+def test_samples(truth, cli) -> None:
+    neighbours.check(cli, truth, "bcdedit")
+
+
+_SET = "bcdedit /set {badmemory} badmemorylist "
+_ENUM = """C:\\Windows\\system32>bcdedit /enum {badmemory}
+
+RAM-Defekte
+-----------
+Bezeichner              {badmemory}
+badmemorylist           0xb7
+                        0xb8
+                        0xd8
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        (_ENUM, [0xB7, 0xB8, 0xD8]),
+        (_ENUM.encode("utf-16"), [0xB7, 0xB8, 0xD8]),
+        (
+            _ENUM.replace("{badmemory}", "{5189b25c-5558-4bf2-bca4-289b11bd29e2}"),
+            [0xB7, 0xB8, 0xD8],
+        ),
+        (_SET + "0x1\n" + _ENUM, [0xB7, 0xB8, 0xD8]),
+        ("BCDEdit.exe -set '{badmemory}' BadMemoryList 0x10 17 & pause\n", [0x10, 17]),
+        (_SET + "0x1 ^\n 0x2 ^\n 0x3\nbcdedit /set badmemoryaccess no\n", [1, 2, 3]),
+        (_SET + "0x1 0x2\n0x3\n", [1, 2, 3]),
+        ("rem " + _SET + "0x1\n:: " + _SET + "0x2\n", []),
+        (_SET + "0x1\nbcdedit /deletevalue {badmemory} badmemorylist\n", []),
+        ("bcdedit /store D:\\BCD /set {badmemory} badmemorylist 0x5\n", [5]),
+        (_SET + "0x1\n" + _SET + "0x2\nAn error has occurred setting the element data.\n", [1]),
+        (_SET + "0x1\nThe operation completed successfully.\n", [1]),
+    ],
+)
+def test_commands_and_what_they_print(text, listed, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert got.code == 0, got.err
+    assert got.json["form"] == "bcdedit"
+    assert pages(got.json["pfns"]) == set(listed)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (_SET + "0xb7-0xc1\n", "no ranges"),
+        (_SET + "b7\n", "is no PFN"),
+        (_SET + "\n", "without PFNs"),
+        (_SET + "0x10000000000000000\n", "is no PFN"),
+        (_SET + "99999999999999999999\n", "is no PFN"),
+    ],
+)
+def test_what_is_refused(text, says, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert got.code == 3
+    assert says in got.err
+
+
+def test_a_command_without_the_object_is_said(tmp_path, cli) -> None:
+    got = said(cli, tmp_path, "bcdedit /set badmemorylist 0xb7\n" + _SET + "0x1\n")
+    assert got.json["pfns"] == [1]
+    assert [p["code"] for p in got.json["problems"]] == ["HP620"]

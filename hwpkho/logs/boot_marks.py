@@ -60,6 +60,10 @@ class BootMarks(LineReader):
             self.marks.append(Mark(number, _arch(match[1])))
         return False
 
+    def taken(self) -> int:
+        """See :meth:`LineReader.taken`: these lines are of use only beside others."""
+        return 0
+
 
 def _arch(banner: str) -> str | None:
     """Return the architecture that a kernel's first line names, None where it names none."""

@@ -59,9 +59,12 @@ class LineReader(ABC):
         table's header, or the rest of a line that a mail program broke.
         """
 
-    def taken(self) -> int:
-        """Return how many lines this reader could use so far; see :meth:`Scanner.feed`."""
-        return 0
+    def taken(self) -> int | None:
+        """Return how many lines this reader could use so far; None: all that it got.
+
+        See :meth:`Scanner.feed`.
+        """
+        return None
 
 
 class _Needles:
@@ -110,6 +113,8 @@ class Scanner:
         self.cut: list[int] = []
         #: Lines shown so far and how many may be; bytes seen.
         self._shown, self._may_show, self._bytes = 0, _VAIN, 0
+        #: By the position of a reader: lines that it got.
+        self._got = [0] * len(self._readers)
         # The line that is being shown: above() starts from it.
         self._block, self._before, self._start, self._number = b"", b"", 0, 0
         self._parts: Sequence[str] = ()
@@ -171,6 +176,7 @@ class Scanner:
         self._start, self._number = start, number
         self._asking = []
         for position in readers:
+            self._got[position] += 1
             parts: list[str] = []
             for part in line.split("\r"):
                 self._parts = parts[: -MAX_ABOVE - 1 : -1]
@@ -182,7 +188,8 @@ class Scanner:
 
     def _allow_more(self, number: int) -> None:
         """Raise InputError at line ``number`` where too many lines were shown in vain."""
-        taken = sum(reader.taken() for reader in self._readers)
+        used = (reader.taken() for reader in self._readers)
+        taken = sum(g if u is None else u for g, u in zip(self._got, used, strict=True))
         self._may_show = _VAIN + self._bytes // _BYTES_FOR_ONE + taken * _VAIN_FOR_TAKEN
         if self._shown > self._may_show:
             raise InputError(

@@ -66,6 +66,18 @@ def test_a_toy_form_of_memory_map(cli, tmp_path: Path) -> None:
     assert [r["verdict"] for r in judged.json["runs"]] == ["replays", "firmware"]
 
 
+@pytest.mark.usefixtures("toy_map")
+def test_a_toy_form_reads_a_log_that_lost_messages_and_is_cut_off(cli, tmp_path: Path) -> None:
+    """A form has to say its needles, take its lines and return its tables, no more."""
+    lines = [f"[    0.0] toy: {i << 16:x}..{(i << 16) + 0xFFFF:x} usable" for i in range(1, 30_000)]
+    text = "\n".join([*lines[:-1], "** 5 printk messages dropped **", lines[-1][:-3]])
+    path = tmp_path / "log"
+    path.write_text(text)
+    shown = cli("memmap", "--json", path)
+    assert shown.code == 0, shown.err
+    assert len(shown.json["maps"][0]["entries"]) == len(lines)
+
+
 def test_the_toy_form_is_gone_again(cli, tmp_path: Path) -> None:
     path = tmp_path / "map"
     path.write_text("toy: 100000..7fffffff usable\n")

@@ -32,9 +32,6 @@ class Collector(LineReader):
         self.aboves.append(list(self.above()))
         return line in self._wanted
 
-    def taken(self) -> int:
-        return len(self.seen)
-
 
 def scanned(
     text: bytes, size: int = 1 << 16, wanted: Sequence[str] = ()

@@ -68,31 +68,19 @@ class LineForm(LineReader):
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table.
-        unfinished: What is left of a line within which the input ends; None: every half line of
-            this form is one that :meth:`feed` knows.
-        _tables: Where a form collects its tables.
     """
 
     name: str
     about: str
-    unfinished: re.Pattern[str] | None = None
-    _tables: Tables
-
-    def taken(self) -> int:
-        """See :meth:`LineReader.taken`."""
-        return self._tables.taken
 
     def messages_lost(self, number: int, words: str) -> None:
-        """Hear that at line ``number`` the log says, in ``words``, that messages were lost."""
-        self._tables.messages_lost(number, words)
+        """Take note that line ``number`` reports lost messages; ``words`` quotes it."""
 
     def cut_off(self, number: int, line: str) -> None:
-        """Hear that the input ends within line ``number``, which has no line end.
+        """Take note that the input ends within line ``number``.
 
-        It was shown to :meth:`feed` before if that concerned this form.
+        :meth:`feed` got it before if it has a needle or was asked for.
         """
-        if self.unfinished is not None and self.unfinished.search(line):
-            self._tables.cut_off(number)
 
     @abstractmethod
     def finish(self) -> Sequence[Table]:
@@ -101,3 +89,29 @@ class LineForm(LineReader):
         Raises InputError, naming the line, where the input cannot be read at all. A single
         damaged table carries a problem of severity ``error`` instead: another may be chosen.
         """
+
+
+class TableForm(LineForm):
+    """A line form that collects its tables in :class:`hwpkho.memmap.tables.Tables`.
+
+    Attributes:
+        unfinished: Matches what is left of a line within which the input ends; None if
+            :meth:`feed` recognises every half line of this form.
+        _tables: The tables.
+    """
+
+    unfinished: re.Pattern[str] | None = None
+    _tables: Tables
+
+    def taken(self) -> int:
+        """See :meth:`LineReader.taken`."""
+        return self._tables.taken
+
+    def messages_lost(self, number: int, words: str) -> None:
+        """See :meth:`LineForm.messages_lost`."""
+        self._tables.messages_lost(number, words)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`."""
+        if self.unfinished is not None and self.unfinished.search(line):
+            self._tables.cut_off(number)

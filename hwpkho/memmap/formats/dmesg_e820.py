@@ -23,7 +23,7 @@ from hwpkho.memmap.formats.base import (
     LONG_RANGE,
     SPACED_RANGE,
     UPSIDE_DOWN,
-    LineForm,
+    TableForm,
 )
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.remnants import is_remnant, without_stamps
@@ -107,7 +107,7 @@ def map_of(who: str) -> str:
     return _MAPS.get(who, "e820_firmware")
 
 
-class DmesgE820(LineForm):
+class DmesgE820(TableForm):
     """``BIOS-e820: [mem 0x...-0x...] usable`` and its kin."""
 
     name = "dmesg-e820"

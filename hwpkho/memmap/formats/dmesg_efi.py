@@ -20,7 +20,7 @@ from hwpkho.errors import InputError
 from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.memmap import efi, gaps
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import LONG_RANGE, UPSIDE_DOWN, LineForm
+from hwpkho.memmap.formats.base import LONG_RANGE, UPSIDE_DOWN, TableForm
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
@@ -97,7 +97,7 @@ _SHORT_RANGE = (
 )
 
 
-class DmesgEfi(LineForm):
+class DmesgEfi(TableForm):
     """``efi: mem00: [...] range=[...]`` of x86, ``efi:   0x...-0x... [...]`` of the others."""
 
     name = "dmesg-efi"

@@ -14,7 +14,7 @@ from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
-from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
+from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ _PATIENCE = 2
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
 
 
-class EfiShell(LineForm):
+class EfiShell(TableForm):
     """``Available  0000000000000000-000000000009FFFF 00000000000000A0 000000000000000F``."""
 
     name = "efi-shell"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, listings, numbered_entries
-from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
@@ -43,7 +43,7 @@ def _lengths(text: str) -> set[int]:
     return {int(text, 16), *([int(text)] if text.isdigit() else [])}
 
 
-class Esxi(LineForm):
+class Esxi(TableForm):
     """``MMap[0]: 0x0 - 0x9ffff len=655360, type=7, attr=0xf``."""
 
     name = "esxi"

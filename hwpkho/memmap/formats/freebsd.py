@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes.memmap_gaps import HEAD_LOST
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
@@ -43,7 +43,7 @@ _BASE_MEMORY = 640 << 10
 _EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
-class FreeBsd(LineForm):
+class FreeBsd(TableForm):
     """``SMAP type=01 base=0000000000000000 len=000000000009fc00``; the EFI table."""
 
     name = "freebsd"

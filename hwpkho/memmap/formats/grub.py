@@ -15,7 +15,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes.memmap import DAMAGED, PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
+from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
@@ -62,7 +62,7 @@ _WORDS = {
 }
 
 
-class Grub(LineForm):
+class Grub(TableForm):
     """``conv-mem  0000000000000000-000000000009ffff 000000a0    640KiB UC WC WT WB`` and lsmmap."""
 
     name = "grub"

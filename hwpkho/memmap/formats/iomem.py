@@ -15,7 +15,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
 from hwpkho.memmap import gaps
-from hwpkho.memmap.formats.base import LineForm
+from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
@@ -78,7 +78,7 @@ _MAX_DEPTH = 64
 _X86_NAMES = ("Local APIC", "IOAPIC ", "Video ROM", "HPET ")
 
 
-class Iomem(LineForm):
+class Iomem(TableForm):
     """``00100000-bffdbfff : System RAM``."""
 
     name = "iomem"

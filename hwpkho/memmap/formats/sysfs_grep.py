@@ -60,11 +60,8 @@ class SysfsGrep(LineForm):
         )
 
     def taken(self) -> int:
-        """See :meth:`LineForm.taken`."""
+        """See :meth:`LineReader.taken`."""
         return self._taken
-
-    def messages_lost(self, number: int, words: str) -> None:
-        """See :meth:`LineForm.messages_lost`: no kernel prints these lines into a log."""
 
     def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""

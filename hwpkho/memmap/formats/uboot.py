@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.memmap import efi, listings
 from hwpkho.memmap.efi_names import attributes_of, type_of
-from hwpkho.memmap.formats.base import FULL_RANGE, LineForm
+from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.formats.uboot_banks import Banks
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
@@ -58,7 +58,7 @@ _PATIENCE = 2
 _EXPECTED = "type, range and attributes of efidebug memmap"
 
 
-class UBoot(LineForm):
+class UBoot(TableForm):
     """``CONVENTIONAL     0000000040000000-000000004de27000 WB``; DRAM banks; lmb_dump_all."""
 
     name = "uboot"

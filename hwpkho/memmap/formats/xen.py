@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.errors import InputError
 from hwpkho.memmap import e820, efi, gaps
-from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, LineForm
+from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, TableForm
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
@@ -58,7 +58,7 @@ _PATIENCE = 3
 _EXPECTED = "a range and its type"
 
 
-class Xen(LineForm):
+class Xen(TableForm):
     """``(XEN)  [0000000000000000, 000000000009fbff] (usable)`` below ``Xen-e820 RAM map:``."""
 
     name = "xen"

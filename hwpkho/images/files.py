@@ -145,6 +145,8 @@ class FileBytes:
                     self._check_size()
                     return
                 start, end = at, self.size  # a file system without holes, or a device
+            if end <= at:  # /dev/null and the like: 0 is all that they answer
+                return
             yield start, min(end, self.size)
             at = end
 

@@ -1,8 +1,8 @@
-"""What a form of memory map is: how it is recognised and how it is read.
+"""The two kinds of memory map forms.
 
-Two kinds. A :class:`LineForm` finds its lines in any log, several of them may share one text; a
-:class:`FileForm` is a whole file or folder of its own (binary, tree, archive). A form is one
-module here and one line in :mod:`hwpkho.memmap.registry`.
+A :class:`LineForm` finds its lines in any log, and several may read one text. A :class:`FileForm`
+reads a whole file or folder (binary, tree, archive). A form is one module here and one line in
+:mod:`hwpkho.memmap.registry`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SPACED_RANGE = rb"- [0-9A-Fa-f]{16}[ \n]"
 #: ``A-B`` with all 16 digits and without 0x: tables of firmware and boot loaders.
 FULL_RANGE = rb"-[0-9A-Fa-f]{16}[ \t\n]"
 
-#: Why a log whose lines descend is not read.
+#: Why a log in reverse order is refused.
 UPSIDE_DOWN = (
     "the map stands upside down, as journalctl -r prints it: give the log oldest line first, "
     "without -r or through tac"
@@ -42,8 +42,8 @@ class FileForm(ABC):
 
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
-        about: One line for the README's table: what it is and where a user finds it.
-        enough: Bytes from the beginning that :meth:`read` needs; None: all of them.
+        about: One line for the README's table: what it is and where to find it.
+        enough: How many bytes from the start :meth:`read` needs; None: all.
     """
 
     name: str
@@ -52,13 +52,13 @@ class FileForm(ABC):
 
     @abstractmethod
     def sniff(self, path: Path, head: bytes) -> bool:
-        """Tell whether the input is of this form by its first 64 KiB (empty for a folder)."""
+        """Tell by its first 64 KiB whether an input has this form; empty for a folder."""
 
     @abstractmethod
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """Read it. ``data`` is the whole file (empty for a folder).
 
-        Raises InputError, naming offset or path, where the input is damaged or says nothing.
+        Raises InputError, naming offset or path, where the input is damaged or holds no map.
         """
 
 
@@ -86,8 +86,8 @@ class LineForm(LineReader):
     def finish(self) -> Sequence[Table]:
         """Return the tables found, possibly none, in the order of their first lines.
 
-        Raises InputError, naming the line, where the input cannot be read at all. A single
-        damaged table carries a problem of severity ``error`` instead: another may be chosen.
+        Raises InputError, naming the line, where the input cannot be read at all. A damaged table
+        gets a problem of severity ``error`` instead, since another one may be usable.
         """
 
 

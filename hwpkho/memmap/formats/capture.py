@@ -1,4 +1,4 @@
-"""The /proc/iomem that a core made by ``hwpkho capture`` carries beside the memory.
+"""The /proc/iomem in the note of a core that ``hwpkho capture`` wrote.
 
 Source: :mod:`hwpkho.images.capture_note`.
 """

@@ -1,4 +1,4 @@
-"""What a device tree says about memory, as Linux reads it; and the compiled form (dtb).
+"""Memory in a device tree, as Linux reads it; and the compiled tree (dtb) as a form.
 
 Source: drivers/of/fdt.c (early_init_dt_scan_memory, early_init_dt_check_for_usable_mem_range),
 drivers/of/of_reserved_mem.c (fdt_scan_reserved_mem_reg_nodes), drivers/firmware/efi/efi-init.c
@@ -59,10 +59,10 @@ _ARM64_DEVICES = frozenset(("arm,armv8-timer", "arm,armv8-pmuv3"))
 
 
 class Unresolved(bytes):
-    """A property whose value the source form could not work out; empty as bytes.
+    """A property whose value cannot be computed from the source; empty as bytes.
 
     Attributes:
-        where: Line and reason, for the message when the value turns out to matter.
+        where: Line and reason, for the message if the value is needed.
     """
 
     where: str
@@ -76,11 +76,11 @@ class Unresolved(bytes):
 
 
 def memory_maps(tree: fdt.Tree, shown: str, hint: str = "") -> list[Table]:
-    """Return the maps of a tree: ``devicetree`` first, then those of its reservations and limit.
+    """Return the maps of a tree: ``devicetree``, then its reservations and its limit.
 
-    ``shown`` is the input's name, ``hint`` what else to say where nothing is found; both
-    printable. Raises InputError where a value that matters is damaged or beyond 64 bits, and
-    where the tree says nothing about memory.
+    ``shown`` is the input's name, ``hint`` is added to the message if nothing is found; both
+    printable. Raises InputError where a needed value is damaged or beyond 64 bits, and where the
+    tree has nothing about memory.
     """
     return _Reader(tree, shown, hint).read()
 
@@ -295,7 +295,7 @@ class _Reader:
 
 
 class _Cover:
-    """Ranges (first byte, last byte), asked whether together they hold another one."""
+    """The union of ranges (first byte, last byte), to ask whether it contains another range."""
 
     def __init__(self, ranges: Sequence[tuple[int, int]]) -> None:
         self._ranges = union((start, end + 1) for start, end in ranges)
@@ -307,7 +307,7 @@ class _Cover:
 
 
 def architecture(root: fdt.Node) -> str | None:
-    """Return the architecture that the processors, timer or firmware of a tree tell, or None."""
+    """Return the architecture by the processors, timer or firmware of a tree, None if unknown."""
     cpus = root.find("cpus")
     for node in cpus.children if cpus else ():
         for text in _strings(node.get("compatible") or b""):

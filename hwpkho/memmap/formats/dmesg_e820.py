@@ -3,7 +3,7 @@
 Source: arch/x86/kernel/e820.c, e820__print_table() and e820_print_type(); before 2.6.25
 arch/i386/kernel/setup.c and arch/x86_64/kernel/e820.c, print_memory_map(). Up to 3.4 a range ends
 one past its last byte and the type stands in parentheses; from 3.5 on the end is inclusive; from
-7.0 on the types have longer names and ``[gap ...]`` lines say what nothing describes.
+7.0 on the types have longer names and ``[gap ...]`` lines name the addresses in between.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.model import Entry
 
-#: Who the kernel says speaks → the map.
+#: Prefix of a line → map.
 _MAPS = {
     "user": "e820_user",
     "modified": "e820_modified",
@@ -60,9 +60,9 @@ _BEGUN = re.compile(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
-#: A line that begins like one of a table, whatever became of the rest.
+#: A line that begins like one of a table; the rest may be damaged.
 _LIKE = re.compile(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
-#: Beside a table's lines: nobody else speaks so; what another line ends with as well.
+#: A prefix that nothing else prints; another message may stand in front of it.
 _SPOKEN = re.compile(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
     r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
@@ -72,13 +72,13 @@ _TAIL = re.compile(
     r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
 )
-#: Somebody else's message about a range.
+#: Another message about a range.
 _OTHER = re.compile(
     r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]"
 )
-#: What stands in front of a range: damaged itself, it may still be like what a table's lines have.
+#: The word in front of a range, which may be a damaged prefix.
 _SPEAKER = re.compile(r"(\S{5,14})\s+\[(?:mem|gap) ")
-#: In front of a line of a table: the beginning of another.
+#: In front of a line of a table: the start of another line.
 _TORN = re.compile(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
 _HEADER = re.compile(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
@@ -91,24 +91,24 @@ _HEADED = {
 _MAYBE = (
     "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
 )  # fmt: skip
-#: So many lines below a header, or a broken line, are looked at before the table counts as ended.
+#: A table has ended after so many other lines below its header or a broken line.
 _PATIENCE = 3
 
 #: Digits of an address since 3.5.
 _DIGITS = 16
-#: So alike are two words of which one has a damaged letter or two.
+#: Similarity of two words that differ in one or two letters.
 _ALIKE = 0.75
 
 _EXPECTED = "[mem 0x...-0x...] and a type of memory"
 
 
 def map_of(who: str) -> str:
-    """Return the map name of a speaker."""
+    """Return the map that lines with this prefix belong to."""
     return _MAPS.get(who, "e820_firmware")
 
 
 class DmesgE820(TableForm):
-    """``BIOS-e820: [mem 0x...-0x...] usable`` and its kin."""
+    """``BIOS-e820: [mem 0x...-0x...] usable`` and the other prefixes and wordings."""
 
     name = "dmesg-e820"
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
@@ -162,7 +162,7 @@ class DmesgE820(TableForm):
         return self._patience > 0
 
     def _damaged(self, number: int, line: str) -> None:
-        """Take a line that is like a table's and says nothing that can be read."""
+        """Record a line that begins like one of a table and cannot be read."""
         like = _LIKE.search(line)
         name = map_of(like["who"]) if like else "e820_firmware"
         if self._tables.open(name) is not None or (like and like["who"].startswith("BIOS-")):
@@ -170,7 +170,7 @@ class DmesgE820(TableForm):
             self._patience = _PATIENCE
 
     def _beside(self, number: int, line: str) -> None:
-        """Take a line beside those of a table that is like none: what is left of one, perhaps."""
+        """Look at a line without a known prefix next to a table: it may be what is left of one."""
         self._patience -= 1
         if self._tables.open(self._name) is None and self._name not in self._headed:
             return
@@ -182,7 +182,7 @@ class DmesgE820(TableForm):
             self._tables.suspect(self._name, number, line, _EXPECTED)
 
     def _break(self, number: int, name: str, line: str) -> None:
-        """Keep the beginning of a broken line; one broken before is given up."""
+        """Keep the start of a broken line; give up one that is still incomplete."""
         self._give_up()
         self._broken = (number, name, line.rstrip()[-200:])
         self._patience = _PATIENCE
@@ -206,7 +206,7 @@ class DmesgE820(TableForm):
         return True
 
     def _give_up(self) -> None:
-        """Report a broken line that nothing completed, if it was one of a table at all."""
+        """Record an incomplete line as damaged, if it belonged to a table."""
         if self._broken:
             number, name, text = self._broken
             self._broken = None
@@ -305,7 +305,7 @@ class DmesgE820(TableForm):
 
 
 def _one_extended(tables: Sequence[Table]) -> list[Table]:
-    """Return the tables; of a boot's two headed "extended" only the second, which knows more.
+    """Return the tables; of a boot's two "extended" ones only the second, which has more entries.
 
     The first is e820__memory_setup_extended()'s, after a 128th entry, the second
     e820__reserve_setup_data()'s.
@@ -324,12 +324,12 @@ def _one_extended(tables: Sequence[Table]) -> list[Table]:
 
 
 def _begins(entries: Sequence[Entry], at: int) -> bool:
-    """Tell whether a list may begin with the entry ``at``: with the lowest memory, as the first."""
+    """Tell whether a list may begin with entry ``at``: it starts as low as the first."""
     return entries[at].start <= max(gaps.LOWEST, entries[0].start)
 
 
 def _like_a_speaker(line: str) -> bool:
-    """Tell whether ``BIOS-e820:`` with a letter or two damaged stands before a range."""
+    """Tell whether a range follows ``BIOS-e820:`` with one or two wrong letters."""
     speaker = _SPEAKER.search(line)
     if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
         return False
@@ -337,9 +337,9 @@ def _like_a_speaker(line: str) -> bool:
 
 
 def _split(table: Table, descents: Sequence[tuple[int, int]]) -> list[Table]:
-    """Return the lists of several boots whose headers are gone: what grep leaves of a log.
+    """Split lists of several boots whose headers are missing, as after grep.
 
-    One list has no overlaps, whatever its order; these lists have, and each of them ascends.
+    The ranges of one list never overlap. These do, and each of the lists ascends.
     """
     cuts = [(0, table.line), *descents, (len(table.entries), None)]
     parts = [

@@ -1,4 +1,4 @@
-"""The EFI memory map that Linux prints at boot: x86 in five wordings, arm64 and its kin in two.
+"""The EFI memory map that Linux prints at boot: five wordings on x86, two on other architectures.
 
 Source: arch/x86/platform/efi/efi.c (efi_print_memmap), drivers/firmware/efi/efi-init.c
 (reserve_regions), drivers/firmware/efi/efi.c (efi_md_typeattr_format); before 3.16
@@ -57,27 +57,27 @@ _ARM64_BEGUN = re.compile(
     r"\s+\[[A-Za-z][^\]]*+$"
     r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s*+$"
 )
-#: A whole line of either list in which something cannot be read.
+#: A whole line of either list with something unreadable in it.
 _LIKE = re.compile(
     r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
 #: In front of a line of arm64's list: the beginning of another.
 _TORN = re.compile(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
-#: What is left of a line's attributes.
+#: Attribute columns of a damaged line.
 _COLUMNS = re.compile(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
 _HEADING = "Processing EFI memory map"
 _NUMBERED = re.compile(r"type=([0-9]{1,10})")
 _ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"
-#: What stands in lines of a list, beside them or between two lists.
+#: Words of a list's lines, headings and separators.
 _MAYBE = ("|", "range=[", "efi:", LINUX_STARTS, _HEADING)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
-#: So many lines below one of a list are looked at before it counts as ended.
+#: A list has ended after so many other lines.
 _PATIENCE = 3
 
-#: Digits of an address in arm64's lines at least.
+#: Minimum number of digits of an address on arm64.
 _DIGITS = 12
 
 _EXPECTED = "type, attributes and range of an EFI memory descriptor"
@@ -147,7 +147,7 @@ class DmesgEfi(TableForm):
         self._patience -= self._following
 
     def _look_above(self, number: int, line: str) -> None:
-        """Join a range without a head to the lines above; see what stands above x86's first."""
+        """Join a range to its first half above; look for a heading above x86's first line."""
         for number, text in self.above():
             line = f"{text} {line}"
             if self._first:
@@ -177,7 +177,7 @@ class DmesgEfi(TableForm):
             self._beside(number, line)
 
     def _beside(self, number: int, line: str) -> None:
-        """Take a line beside those of a list: a damaged one of it, or what is left of one."""
+        """Look at a line next to a list: a damaged line, or what is left of one."""
         if _LIKE.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
             self._patience = _PATIENCE
@@ -185,7 +185,7 @@ class DmesgEfi(TableForm):
             self._tables.suspect("efi", number, line, _EXPECTED)
 
     def _starts(self, number: int, line: str) -> None:
-        """Take a banner, which ends a list, or a heading, which stands above one."""
+        """Handle a kernel banner, which ends a list, or a heading, which starts one."""
         table = self._tables.open("efi")
         if _HEADING in line and table is not None and _falls(table.entries):
             raise InputError(f"line {table.line or number}: {UPSIDE_DOWN}")
@@ -322,14 +322,14 @@ class DmesgEfi(TableForm):
 
 
 def _falls(entries: Sequence[Entry]) -> bool:
-    """Tell whether a list goes down; device memory, which stands behind the rest, need not."""
+    """Tell whether a list descends; device memory at its end need not."""
     falling = sum(b.start < a.start for a, b in pairwise(entries))
     return falling > 1 and falling * 4 >= (len(entries) - 1) * 3
 
 
 @lru_cache(maxsize=1024)  # few differ within a log
 def _read_body(body: str) -> tuple[str | None, int | None]:
-    """Return type and attribute word of the part in brackets; None what it does not tell."""
+    """Return type and attribute word of the part in brackets, None for what is missing."""
     name, *columns = body.split("|")
     numbered = _NUMBERED.match(name.strip())
     type_ = efi.type_name(int(numbered[1])) if numbered else type_of(name)

@@ -1,4 +1,4 @@
-"""Device tree sources (.dts), as far as memory goes.
+"""Device tree sources (.dts), as far as they concern memory.
 
 Source: Devicetree Specification v0.4 chapter 6; dtc's dtc-lexer.l and dtc-parser.y. The C
 preprocessor's work is not done here: includes are skipped and reported, conditionals refused, and

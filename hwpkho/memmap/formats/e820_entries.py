@@ -2,7 +2,7 @@
 
 Source: struct boot_e820_entry in arch/x86/include/uapi/asm/setup_data.h (u64 address, u64 size,
 u32 type, packed: 20 bytes); QEMU hw/i386/e820_memory_layout.h has the same layout. There is no
-header, so the form is told by content.
+header: the form is recognised by its content.
 """
 
 from __future__ import annotations

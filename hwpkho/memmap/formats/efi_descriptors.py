@@ -2,8 +2,8 @@
 
 Source: UEFI specification 2.10 section 7.2.3 (u32 type, u32 pad, u64 physical, u64 virtual, u64
 pages, u64 attribute: 40 bytes); include/linux/efi.h. The firmware chooses the distance between
-two descriptors (48 bytes in practice) and does not write it into the array, so it is told by
-content. Lengths that e820 entries share are told by content, too.
+two descriptors (48 bytes in practice) and does not write it into the array, so the content must
+tell. It also tells such an array from e820 entries of the same length.
 """
 
 from __future__ import annotations

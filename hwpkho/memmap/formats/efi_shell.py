@@ -62,14 +62,14 @@ _SUMMED = (
 #: What follows them: nothing until 2016, since 2022 unaccepted memory, too.
 _SUMMED_MORE: tuple[tuple[str, ...], ...] = ((), ("persistent",), ("unaccepted", "persistent"))
 
-#: What was a line of the table: a type and the beginning of a number, or a range.
+#: A damaged line of the table: a type and the start of a number, or a range.
 _LIKE = re.compile(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)|(?<!\S){_HEX}{{16}}\s+{_HEX}{{16}}\s*$"
     r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Z][A-Za-z_]{3,10})\s*$)"
 )
 _START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
-#: So many lines below the heading or a line of the table are looked at before it counts as ended.
+#: A table has ended after so many other lines.
 _PATIENCE = 2
 
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
@@ -125,7 +125,7 @@ class EfiShell(TableForm):
         return self._patience > 0 or self._begun is not None
 
     def _is_like(self, line: str) -> bool:
-        """Tell whether a line behind one of the table must have been one, too."""
+        """Tell whether a line below one of the table is a damaged one."""
         match = _LIKE.search(line)
         if match is None:
             return False

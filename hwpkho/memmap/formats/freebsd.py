@@ -37,7 +37,7 @@ _EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,
 #: What was a line of the EFI table: a type and the beginning of a number.
 _EFI_LIKE = re.compile(r"^[>|\s]*(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]")
 _EFI_EXPECTED = "type, addresses, pages, attributes"
-#: So many other lines below the header or an entry, before the table counts as ended.
+#: A table has ended after so many other lines.
 _PATIENCE = 3
 _BASE_MEMORY = 640 << 10
 _EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")

@@ -37,7 +37,7 @@ _MMAP = re.compile(
 _HALF_WORD = re.compile(r"\s+[A-Z]\s*$")
 _EFI_HEADING = re.compile(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = re.compile(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
-#: What was a line of lsefimmap: a type and the beginning of a number, or a range.
+#: A damaged line of lsefimmap: a type and the start of a number, or a range.
 _EFI_LIKE = re.compile(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
@@ -47,7 +47,7 @@ _MMAP_START = re.compile(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
 _UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
 _EFI_EXPECTED = "type, range, pages, size and attributes"
 _MMAP_EXPECTED = "base_addr, length and type"
-#: So many lines below the heading or a line of a table are looked at before it counts as ended.
+#: A table has ended after so many other lines.
 _PATIENCE = 2
 _WORDS = {
     "available RAM": e820.RAM,
@@ -119,7 +119,7 @@ class Grub(TableForm):
             listings.lose_attributes(self._tables.open("grub_efi"), number)
 
     def _look_above(self, line: str) -> None:
-        """Look at the line above the first of lsmmap, which has no heading."""
+        """Look for a damaged line above the first one of lsmmap, which has no heading."""
         table = self._tables.open("grub_mmap")
         for number, text in self.above()[:1]:
             both = f"{text} {line}"
@@ -129,7 +129,7 @@ class Grub(TableForm):
                 gaps.lose(table, DAMAGED, message, at=0)
 
     def _is_like(self, line: str) -> bool:
-        """Tell whether a line behind one of lsefimmap must have been one, too."""
+        """Tell whether a line below one of lsefimmap is a damaged one."""
         match = _EFI_LIKE.search(line)
         return match is not None and (not match["type"] or type_of(match["type"]) is not None)
 
@@ -142,7 +142,7 @@ class Grub(TableForm):
         self._last = name
 
     def _completed(self, line: str) -> bool:
-        """Tell whether ``line`` holds the last attributes of the entry before it, broken off."""
+        """Tell whether ``line`` holds the last attributes of the entry above, broken off."""
         words = line.strip("> \t").split()
         if not words:
             return True

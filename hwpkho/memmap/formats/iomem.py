@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
-#: A tag of a web page that was saved as it is; resources have no such names.
+#: A tag of a saved web page.
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
 _CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
@@ -42,10 +42,10 @@ _PLAIN_LINE = re.compile(
 )
 #: A line of the tree whose line end is lost: another one follows in its name.
 _NEXT = re.compile(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
-#: What a damaged line still tells: a whole number in front of its hyphen, or of its colon.
+#: The whole numbers of a damaged line: in front of its hyphen or its colon.
 _WHOLE = re.compile(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
-#: A line of the tree in which something is damaged: whatever is left of the range, then the name;
-#: or the range without its colon. /proc/ioports has no more than four digits.
+#: A damaged line of the tree: part of a range and the name, or the range without its colon.
+#: /proc/ioports has at most four digits.
 _LIKE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?:(?=[^:]{{0,60}}?{_HEX}{{5}})\S[^:]{{0,60}}? : ?\S"
     rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
@@ -53,26 +53,26 @@ _LIKE = re.compile(
     rf"|{_HEX}{{5,16}}(?:-{_HEX}{{0,16}})?(?: :?)?\s*$"
     rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
-#: Between two lines of the tree also what has lost its range, or the most of its name.
+#: Between two lines of the tree: a line that has lost its range, or most of its name.
 _REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
 #: No line of the tree is longer.
 _LONGEST = 400
-#: Names that Linux itself gives, of which a proper beginning is no name of anything.
+#: Linux's own names; a proper prefix of one is a truncated name.
 _KNOWN = (
     "System RAM", "Reserved", "reserved", "Kernel code", "Kernel data", "Kernel bss",
     "Kernel rodata", "Crash kernel", "ACPI Tables", "ACPI Non-volatile Storage", "Soft Reserved",
     "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
 )  # fmt: skip
-#: So many letters of one of them at least: fewer may be a driver's name.
+#: Shorter prefixes may be a driver's name.
 _LEAST = 3
-#: So many lines below one of the tree are looked at before it counts as ended.
+#: A tree has ended after so many other lines.
 _PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
 
-#: Digits of an address at least: no zeros stand in front of more.
+#: Addresses are padded with zeros to so many digits.
 _WIDTH = 8
 
-#: Deeper than any tree of resources; what is deeper is hostile.
+#: Deeper than any real tree of resources.
 _MAX_DEPTH = 64
 
 _X86_NAMES = ("Local APIC", "IOAPIC ", "Video ROM", "HPET ")
@@ -108,7 +108,7 @@ class Iomem(TableForm):
         return self._patience > 0
 
     def _part(self, number: int, line: str) -> bool:
-        """Take a line, or what is one of several; tell whether a tree begins with it."""
+        """Take one line; tell whether a tree begins with it."""
         match = _LINE.match(line)
         if match is None:
             self._patience -= self._patience > 0
@@ -123,7 +123,7 @@ class Iomem(TableForm):
         return self._take(number, len(match["indent"].expandtabs()), start, end, name)
 
     def _take(self, number: int, indent: int, start: int, end: int, name: str) -> bool:
-        """Add a line of the tree, with its addresses; tell whether the tree begins with it."""
+        """Add a resource; tell whether a tree begins with it."""
         before = self._tables.open("iomem")
         self._patience = _PATIENCE
         while self._open and self._open[-1] >= indent:
@@ -156,7 +156,7 @@ class Iomem(TableForm):
         return self._tables.open("iomem") is not before
 
     def _look_above(self) -> None:
-        """Take the line above a tree: it may be a damaged one of it."""
+        """Record the line above a tree as damaged if it looks like one of it."""
         table = self._tables.open("iomem")
         for number, text in self.above()[:1]:
             text = text.rstrip()[:_LONGEST]
@@ -166,7 +166,7 @@ class Iomem(TableForm):
                 gaps.lose(table, DAMAGED, message, at=0)
 
     def _unread(self, number: int, line: str) -> None:
-        """Take a line beside the tree: a damaged one of it, or one that the next line tells."""
+        """Look at a line next to the tree: a damaged one, or a suspect."""
         line = line[:_LONGEST]
         like = _LIKE.match(line)
         if like:
@@ -180,7 +180,7 @@ class Iomem(TableForm):
             self._tables.suspect("iomem", number, line, _EXPECTED)
 
     def _depth_of(self, indent: str) -> int:
-        """Return the level of a line that begins with these blanks."""
+        """Return the depth of a line with this indentation."""
         return sum(open_ < len(indent.expandtabs()) for open_ in self._open)
 
     def cut_off(self, number: int, line: str) -> None:
@@ -220,7 +220,7 @@ class Iomem(TableForm):
 
 
 def _parts(line: str) -> Iterator[str]:
-    """Yield the lines of which ``line`` is made: a copy may have lost their ends."""
+    """Split ``line`` where a copy has lost line ends."""
     while (match := _LINE.match(line)) and (at := _end_lost(match)) is not None:
         yield line[:at]
         line = line[at:]
@@ -228,7 +228,9 @@ def _parts(line: str) -> Iterator[str]:
 
 
 def _end_lost(match: re.Match[str]) -> int | None:
-    """Return where in a line the next one begins, whose digits its name's letters may precede."""
+    """Return the offset at which the next line begins within this one, None if it does not.
+
+    The name of the first line may end with hex letters."""
     after = _NEXT.search(match["name"])
     if after is None:
         return None
@@ -240,20 +242,20 @@ def _end_lost(match: re.Match[str]) -> int | None:
 
 
 def _padded(digits: str) -> bool:
-    """Tell whether a number has zeros in front that no kernel prints: at least 8 digits."""
+    """Tell whether a number has leading zeros beyond 8 digits, which no kernel prints."""
     return len(digits) > _WIDTH and digits.startswith("0")
 
 
 @lru_cache(maxsize=256)
 def _is_part(name: str) -> bool:
-    """Tell whether a name is empty or the beginning of one that Linux itself gives."""
+    """Tell whether a name is empty or a truncated one of Linux's own."""
     if not name:
         return True
     return len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN)
 
 
 def _bare(name: str) -> str:
-    """Return ``name`` without the tags and blanks behind it."""
+    """Return ``name`` without trailing tags and blanks."""
     name = name.rstrip()
     while name.endswith(">") and _CLOSING.fullmatch(name, at := max(0, name.rfind("<"))):
         name = name[:at].rstrip()
@@ -261,7 +263,7 @@ def _bare(name: str) -> str:
 
 
 def _arch(entries: list[Entry]) -> str | None:
-    """Return what the names tell: x86's interrupt controllers, arm64's reservations inside RAM.
+    """Return the architecture: x86 has interrupt controllers, arm64 reservations inside RAM.
 
     arch/arm64/kernel/setup.c is the only one that puts ``reserved`` below ``System RAM``.
     """
@@ -277,7 +279,7 @@ def _arch(entries: list[Entry]) -> str | None:
 
 
 def _check(table: Table) -> None:
-    """Notice what no kernel prints: a tree without its head, RAM or order."""
+    """Record what no kernel prints: a tree without its head, without RAM, or out of order."""
     if not table.entries:
         return
     first = table.entries[0]
@@ -300,10 +302,10 @@ def _check(table: Table) -> None:
 
 
 def _misfits(entries: Sequence[Entry]) -> Iterator[tuple[int, int | None, tuple[int, int]]]:
-    """Yield resources that overlap others in part, or lie beyond what they stand below.
+    """Yield resources that partly overlap others, or reach beyond their parent.
 
-    Each as its place in the list, the depth of the line that is missing (None: none is) and the
-    range concerned. A paste that has lost its indentation has neither.
+    Each as its index, the depth of the missing line (None: none is missing) and the range
+    concerned. A paste that has lost its indentation has neither.
     """
     open_: list[Entry] = []
     for at, entry in enumerate(entries):
@@ -319,7 +321,7 @@ def _misfits(entries: Sequence[Entry]) -> Iterator[tuple[int, int | None, tuple[
 
 
 def write(entries: Iterable[Entry]) -> str:
-    """Return entries as /proc/iomem shows them; ``type`` is the name, ``depth`` the level."""
+    """Return entries in the format of /proc/iomem; ``type`` is the name, ``depth`` the level."""
     lines = []
     for entry in entries:
         depth = entry.attributes.get("depth")

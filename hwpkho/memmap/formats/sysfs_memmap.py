@@ -67,7 +67,7 @@ _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
 
 
 class Values:
-    """Values of one or more such trees, in whatever order they come."""
+    """Collects the values of one or more such trees, in any order."""
 
     def __init__(self, shown: str) -> None:
         """Take the input's name, printable."""
@@ -95,8 +95,8 @@ class Values:
     def maps(self) -> list[Table]:
         """Return the maps: ``sysfs_memmap`` and, after it, ``efi_runtime``.
 
-        Raises InputError where two trees of a kind differ. An entry of which a value is missing or
-        damaged is a loss of its map, as is one whose number is missing.
+        Raises InputError where two trees of a kind differ. An entry with a missing or damaged value
+        counts as a lost line, and so does a missing number.
         """
         found: dict[str, tuple[str, Table]] = {}
         for folder, tree in sorted(self._trees.items()):
@@ -166,7 +166,7 @@ class Values:
 
 
 def _number(values: Mapping[str, str], field: str) -> int | None:
-    """Return a value, None where it is not there or no number of up to 64 bits."""
+    """Return a value, None if it is missing or no number of up to 64 bits."""
     text = values.get(field, "")
     return int(text, 16) if _HEX.fullmatch(text) else None
 
@@ -179,7 +179,7 @@ def _incomplete(
     start: int | None,
     end: int | None,
 ) -> None:
-    """Record an entry of which a value is missing or damaged, behind those that are there."""
+    """Record an entry with a missing or damaged value, behind the sound ones."""
     missing = sorted(field for field in fields if field not in values)
     if missing:
         what = f": no {', no '.join(missing)}"
@@ -260,7 +260,7 @@ def _content(file: Path, shown: str) -> str:
 
 
 def read_values(found: Iterable[tuple[str, bytes]], shown: str) -> list[Table]:
-    """Return the maps that ``(path, content)`` pairs make up; other paths are passed over.
+    """Return the maps in ``(path, content)`` pairs; other paths are skipped.
 
     Raises InputError where two trees of a kind differ.
     """

@@ -46,14 +46,14 @@ _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
 #: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
 _HEADING = re.compile(r"={16} ={16} ={16} ={10}")
 _BANNER = re.compile(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20[0-9][0-9]\.[0-9][0-9])\b")
-#: What was a line of the table: a type and the beginning of a number, or a range.
+#: A damaged line of the table: a type and the start of a number, or a range.
 _LIKE = re.compile(
     rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))",
     re.IGNORECASE,
 )
 _START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
-#: So many lines below the heading or a line of the table are looked at before it counts as ended.
+#: A table has ended after so many other lines.
 _PATIENCE = 2
 _EXPECTED = "type, range and attributes of efidebug memmap"
 
@@ -119,7 +119,7 @@ class UBoot(TableForm):
         self._tables.add("efi", number, start, end, type_, {"attr": attr})
 
     def _is_like(self, line: str) -> bool:
-        """Tell whether a line behind one of the table must have been one, too."""
+        """Tell whether a line below one of the table is a damaged one."""
         match = _LIKE.search(line)
         return match is not None and (not match["type"] or match["type"] in _EFI_NAMES)
 
@@ -143,7 +143,7 @@ class UBoot(TableForm):
 
 
 def _attributes(words: list[str]) -> int | None:
-    """Return the attribute word, None where these are none; bits without a word are numbers."""
+    """Return the attribute word, None for unknown words; bits without a name are numbers."""
     named = attributes_of([w for w in words if "0x" not in w])
     if named is None:
         return None

@@ -1,4 +1,4 @@
-"""What U-Boot's ``bdinfo`` says of memory: DRAM banks, and lmb's lists beside them.
+"""Memory in U-Boot's ``bdinfo``: DRAM banks and lmb's lists.
 
 Source: cmd/bdinfo.c (print_dram; banks of size 0 are left out, since about 2012), lib/lmb.c
 (lmb_dump_region; up to 2021.07 base and size on lines of their own), include/lmb.h (flags). lmb
@@ -44,7 +44,7 @@ _OLD_BASE = re.compile(
     rf"0x(?P<a>{_HEX}{{1,16}})\s*$"
 )
 _OLD_SIZE = re.compile(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
-#: What was a line of a list.
+#: A damaged line of a list.
 _LIKE = re.compile(
     r"\b(?P<what>memory|reserved)(?:(?P<old>\.reg)\[0x|\[)(?P<index>[0-9A-Fa-f]{1,6})\b"
     r"(?!.*\[0x00)"
@@ -62,13 +62,13 @@ _MISPRINTS = "2025.04"
 _NAMES = {"memory": "uboot_dram", "reserved": "lmb_reserved"}
 _EXPECTED = "number, range, size and flags of an lmb region"
 MAX_BANKS = 1 << 12
-#: Differences of less are none, bytes.
+#: Smaller differences are ignored, bytes.
 _PAGE = 0x1000
 
 
 @dataclass(slots=True)
 class _Bank:
-    """A bank as it is printed; what is missing is None."""
+    """A bank as printed; missing values are None."""
 
     line: int
     index: int | None = None
@@ -97,7 +97,7 @@ class _List:
 
 
 class Banks:
-    """Reads the lines of bdinfo that concern memory."""
+    """Reads the memory lines of bdinfo."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -115,7 +115,7 @@ class Banks:
         self.version = ""
 
     def feed(self, number: int, line: str) -> bool:
-        """Take a line; return whether the next one must be shown, too."""
+        """Take a line; return whether the next one is wanted, too."""
         following, self._patience = self._patience, False
         old, self._old = self._old, None
         if old and (match := _OLD_SIZE.search(line)):
@@ -230,7 +230,7 @@ class Banks:
         self._end(what)
 
     def _list(self, number: int, what: str, index: int) -> _List:
-        """Return the list that number ``index`` belongs to: another one where they begin anew."""
+        """Return the list that number ``index`` belongs to; start another if the numbers do."""
         self.close_banks()
         now = self._open.get(what)
         if now is None or index < max([-1, *now.numbers[-1:], *now.unreadable]):
@@ -239,7 +239,7 @@ class Banks:
         return now
 
     def _own(self, now: _List, what: str) -> bool:
-        """Tell whether the list has a table of its own: memory only where no bank was printed."""
+        """Tell whether the list gets a table: memory only if no bank was printed."""
         if what == "memory" and self._dram is not None:
             return False
         if now.table is None:
@@ -307,7 +307,7 @@ class Banks:
             now.table = self._tables.open(_NAMES[what])
 
     def _kind(self, what: str, flags: str | None) -> tuple[str, dict[str, object]]:
-        """Return type and attributes; ``no-map`` is None where U-Boot does not tell."""
+        """Return type and attributes; ``no-map`` is None if U-Boot does not print it."""
         if what == "memory":
             return "dram_bank", {"flags": flags.strip()} if flags else {}
         if not flags:
@@ -328,7 +328,7 @@ class Banks:
             self._done.append((what, now, self._dram))
 
     def finish(self) -> None:
-        """Close all; what is missing is known only now."""
+        """Close all lists and record what is missing."""
         if self._old:
             self._half(self._old)
         self.close_banks()
@@ -372,7 +372,7 @@ def _value(text: str | None, width: int) -> int | None:
 
 
 def _lacking(dram: Table, now: _List, where: str) -> None:
-    """Record memory that lmb has and no bank; a bank known to be damaged is that memory."""
+    """Record memory that lmb has and no bank; if a bank is damaged, it is that memory."""
     banks = union((e.start, e.end + 1) for e in dram.entries)
     for index, region in zip(now.numbers, now.regions, strict=True):
         for start, end in difference([(region[0], region[1] + 1)], banks):

@@ -36,7 +36,7 @@ _EFI = re.compile(
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
 _BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
-#: A line of a list with a damaged digit or sign; a part of one at the end of the input.
+#: A line of a list with a wrong digit or sign, or the start of one at the end of the input.
 _LIKE = re.compile(
     rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
     r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
@@ -52,7 +52,7 @@ _TYPES = {
 }
 _TYPE = re.compile(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
-#: So many lines below a header or an entry are looked at before the table counts as ended.
+#: A table has ended after so many other lines.
 _PATIENCE = 3
 
 _EXPECTED = "a range and its type"
@@ -111,7 +111,7 @@ class Xen(TableForm):
         self._patience = _PATIENCE
 
     def _e820(self, number: int, line: str, found: re.Match[str], *, following: bool) -> None:
-        """Take a line, or several whose line ends are lost."""
+        """Take one line, or several if a copy has lost line ends."""
         match: re.Match[str] | None = found
         if following and is_remnant(line[: found.start()].replace("(XEN)", "")):
             self._tables.damaged(self._name, number, line[: found.start()], _EXPECTED)

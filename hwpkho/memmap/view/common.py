@@ -1,4 +1,4 @@
-"""What the views of memory are made of: EFI maps, /proc/iomem, comparisons.
+"""Parts that the views of all kernels share: EFI maps, /proc/iomem, comparisons.
 
 Source: drivers/firmware/efi/efi-init.c, kernel/resource.c, arch/arm64/kernel/setup.c
 (request_standard_resources), arch/x86/kernel/setup.c.
@@ -29,7 +29,7 @@ IomemOf = Literal["running", "next"]
 #: EFI maps of the whole machine, best first.
 EFI = ("efi", "xen_efi", "efi_shell", "grub_efi", "freebsd_efi", "uboot_efi")
 
-#: Maps that nothing is judged by, and why.
+#: Maps that say nothing about the machine's RAM, and why.
 NEVER = {
     "xen_dom0": "its addresses are pseudo-physical",
     "efi_runtime": "it lists only what the firmware needs at run time",
@@ -48,13 +48,13 @@ NOT_MAPPED = "reserved (not mapped)"
 
 @dataclass(slots=True)
 class View:
-    """What a kernel makes of the maps.
+    """Memory as a kernel sees it.
 
     Attributes:
         spans: Ascending and disjoint.
-        names: The maps that had a say, the deciding one first.
-        checks: Pairs of maps that should agree about RAM, with what each says: its name and
-            spans. The first of a pair is believed.
+        names: The maps used, the one that decides what is RAM first.
+        checks: Pairs of maps that should agree about RAM: name and spans of each. The first of a
+            pair is believed.
     """
 
     spans: list[Span]
@@ -63,7 +63,7 @@ class View:
 
 
 def is_efi(map_: Map) -> bool:
-    """Tell whether a map is one of EFI descriptors; ESXi's boot loader logs those or e820."""
+    """Tell whether a map has EFI descriptors; ESXi's boot loader logs either those or e820."""
     return map_.name in EFI or (
         map_.name == "esxi" and any("attr" in entry.attributes for entry in map_.entries)
     )
@@ -86,7 +86,7 @@ def judgeable(maps: Mapping[str, Map]) -> list[str]:
 
 
 def flattened(layers: list[Layer], name: str, problems: list[Problem]) -> list[Span]:
-    """Return the layers of map ``name`` as disjoint spans; overlaps of unlike kinds are told."""
+    """Return the layers of map ``name`` as disjoint spans; report overlaps of different kinds."""
     spans, overlaps = flatten(layers)
     if overlaps:
         seen, hidden = overlaps[0]
@@ -98,16 +98,16 @@ def flattened(layers: list[Layer], name: str, problems: list[Problem]) -> list[S
 
 
 def attribute(entry: Entry) -> int:
-    """Return the attribute word of an EFI entry; write-back where it tells none."""
+    """Return the attribute word of an EFI entry; write-back if it has none."""
     attr = entry.attributes.get("attr")
     return attr if isinstance(attr, int) else efi.WB
 
 
 def efi_spans(map_: Map, memory: str, soft_reserve: bool, problems: list[Problem]) -> list[Span]:
-    """Return an EFI map as a kernel reads it that builds its memory from ``memory``.
+    """Return an EFI map as seen by a kernel that builds its memory from ``memory``.
 
-    memblock: what is no memory at all gives way to the rest; a later descriptor may add RAM, but
-    what was marked not to be mapped stays so.
+    With memblock, a later descriptor may add RAM, what is marked not to be mapped stays so, and a
+    descriptor that is not memory hides nothing.
     """
     layers: list[Layer] = []
     for entry in map_.entries:
@@ -133,10 +133,10 @@ def _efi_kind(entry: Entry, memory: str, soft_reserve: bool) -> Kind:
 
 
 def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Problem]) -> list[Span]:
-    """Resources as ranges: the innermost one counts, save what lies in RAM.
+    """Return the resources as spans: the innermost one counts, except inside RAM.
 
-    Inside RAM only the kernel's own image, memblock's reservations and a crash kernel mean
-    something, and only of the kernel that is judged.
+    Inside RAM only the kernel image, memblock's reservations and a crash kernel count, and only in
+    the /proc/iomem of the kernel that is judged.
     """
     layers: list[Layer] = []
     parents: list[tuple[int, int, Kind]] = []
@@ -178,7 +178,7 @@ def _is_image(name: str) -> bool:
 def add_iomem(
     view: View, iomem: Map, memory: str, iomem_of: IomemOf, problems: list[Problem]
 ) -> list[Span]:
-    """Add who sits where, and what lies outside of the view; return the resources' own view."""
+    """Add to the view who uses RAM, and what it does not cover; return the spans of /proc/iomem."""
     spans = iomem_spans(iomem, memory, iomem_of, problems)
     taken = [s for s in spans if s.kind == "in-use"]
     described = [s for s in spans if s.kind not in ("ram", "in-use")]
@@ -191,10 +191,7 @@ def add_iomem(
 
 
 def subtract(left: Sequence[Range], right: Sequence[Range], floor: int) -> list[Range]:
-    """Return whole 4 KiB pages above ``floor`` that are in ``left`` but not in ``right``.
-
-    Ends are exclusive; those of ``left`` are ascending and disjoint. Pages in part do not count.
-    """
+    """Return the whole 4 KiB pages above ``floor`` that are in ``left`` and not in ``right``."""
     out: list[Range] = []
     for first, past in difference(union(left), union(right)):
         start = -(-max(first, floor) // efi.PAGE) * efi.PAGE

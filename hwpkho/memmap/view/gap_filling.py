@@ -1,4 +1,4 @@
-"""What is done about the gaps of the map that is judged by: filled from another map, or unknown."""
+"""Fills the gaps of the deciding map from another map, or marks them as unknown."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.common import View
 
-#: Maps of the whole machine from which a gap may be filled, best first: made of the map itself,
-#: the firmware's own in another form, what the firmware told somebody else, the kernel's result.
+#: Maps that may fill a gap, best first: derived from the map itself, the firmware's map in another
+#: form, what the firmware told a boot loader, the kernel's result.
 _FILLERS = (
     "e820_setup_data", "e820_firmware", "zero_page", "sysfs_memmap", "efi", "efi_shell",
     "grub_efi", "uboot_efi", "grub_mmap", "devicetree", "iomem",
 )  # fmt: skip
 
-#: Maps that a kernel's command line has changed; only what became of them may stand in for them.
+#: Maps that a command line has changed; only the kernel's result may fill their gaps.
 _ALTERED = frozenset(("e820_user", "e820_modified", "iomem"))
 _FINAL = ("iomem",)
 
-#: Maps of what is kept from the RAM of another one.
+#: Maps that list reservations within the RAM of another one.
 _RESERVING = ("reserved_memory", "memreserve", "lmb_reserved")
 
 
@@ -45,9 +45,9 @@ def fill(
 ) -> list[Span]:
     """Return the view's spans with the gaps of the deciding map filled, or painted as unknown.
 
-    ``alone`` builds the view of a single map. What another map of the machine describes whole is
-    taken from there and said so; the rest is of kind ``unknown`` whatever else lies there. Raises
-    InputError for a gap whose place is not known: every frame might be in it.
+    ``alone`` builds the view of a single map. A gap that another map of the machine describes
+    completely is filled from that, with a note; the rest is ``unknown``, whatever else is there.
+    Raises InputError for a gap whose place is unknown: every frame might be in it.
     """
     base = maps.get(built.names[0])
     if base is None or not base.gaps:
@@ -83,7 +83,7 @@ def fill(
 
 
 def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str) -> list[Span]:
-    """Return ``spans`` with RAM painted as unknown where a lost line may have reserved it."""
+    """Return ``spans`` with RAM marked as unknown where a lost line may have reserved it."""
     for name in _RESERVING:
         other = maps.get(name)
         if other is None or name not in built.names or not other.gaps:
@@ -106,6 +106,6 @@ def _shown(place: Range) -> str:
 
 
 def _cut(spans: Sequence[Span], places: Sequence[Range]) -> list[Span]:
-    """Return what of ``spans`` lies in ``places``."""
+    """Return the parts of ``spans`` that lie in ``places``."""
     windows = [Span(a, b, "unknown", "", "") for a, b in places]
     return combine(spans, windows, lambda span, window: span if window else None)

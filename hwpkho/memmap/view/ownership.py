@@ -47,10 +47,9 @@ def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str)
 def kind_by(map_name: str, type_: str, attributes: Mapping[str, object], memory: str) -> Kind:
     """Return what a range of this type is to a kernel that builds its memory from ``memory``.
 
-    ``memory`` is that of :class:`hwpkho.base.arch.Arch`. Of the kinds,
-    ``retired`` is memory that the map itself excludes as unusable, ``device`` persistent,
-    soft-reserved or specific-purpose memory, ``firmware`` everything else that is described but
-    not owned; ``none`` where the entry describes no memory at all.
+    ``memory`` is that of :class:`hwpkho.base.arch.Arch`. ``retired`` is memory that the map itself
+    excludes as unusable; ``device`` is persistent, soft-reserved or specific-purpose memory;
+    ``firmware`` is all else that the page allocator does not own; ``none`` is no memory at all.
     """
     if map_name == "iomem":
         return iomem_kind(type_)
@@ -87,7 +86,7 @@ def efi_kind(
 
 
 def iomem_kind(name: str) -> Literal["ram", "firmware", "retired", "device"]:
-    """Return what a resource of /proc/iomem is, by its name alone."""
+    """Return the kind of a resource of /proc/iomem by its name."""
     if name.startswith("System RAM"):
         return "ram"
     if name == "Unusable memory":

@@ -1,4 +1,4 @@
-"""The one view of memory that validate judges by: what each frame is to the next kernel.
+"""The view of memory that validate uses: what each frame is to the next kernel.
 
 Which map counts: on x86 the user-defined or modified e820 map where there is one, else the
 firmware's (log, zero page, sysfs), refined by an EFI map where both are known; without an e820
@@ -91,10 +91,10 @@ class Regions:
         regions: Ascending, disjoint; holes are absent.
         arch: A name of ``ARCHES``.
         base: Name of the map that decides what is RAM.
-        maps: Names of all maps that had a say, the deciding one first.
+        maps: Names of all maps used, the deciding one first.
         cmdline: The next kernel's command line, None where that is not known.
-        problems: Disagreements, overlaps, and what cannot be known beforehand.
-        arch_from: What told the architecture: ``input``, ``option`` or ``default``.
+        problems: Disagreements, overlaps, and what cannot be known in advance.
+        arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
         before: The machine's memory before the next command line changes it, None without one.
     """
 
@@ -136,13 +136,13 @@ def resolve(
     iomem_of: Literal["running", "next"] = "running",
     next_cmdline: str | None = None,
 ) -> Regions:
-    """Return what memory is to the next kernel, by the maps of one machine.
+    """Return the next kernel's view of memory, from the maps of one machine.
 
     Args:
         memmap: What was read.
-        map_name: Judge by this map alone.
-        boot: The boot whose maps count; default the first of ``memmap``.
-        iomem_of: Whose /proc/iomem it is. Only the next kernel's shows where that one sits.
+        map_name: Use this map alone.
+        boot: The boot whose maps are used; default the first of ``memmap``.
+        iomem_of: Whose /proc/iomem it is. Only the next kernel's shows what that kernel uses.
         next_cmdline: The command line of the next kernel.
 
     Raises UsageError for an unknown map or boot and for a command line that the kernel refuses;
@@ -235,10 +235,9 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
 def _compare(
     built: common.View, maps: Mapping[str, Map], floor: int, problems: list[Problem]
 ) -> None:
-    """Report where other maps of the machine see RAM differently than the one judged by.
+    """Report where other maps of the machine disagree about RAM with the one that is used.
 
-    Memory below ``floor``, bytes, is not compared. What lost lines of a map described, that map
-    does not deny.
+    Memory below ``floor``, bytes, is not compared, nor the gaps of a map.
     """
     for believed, our_spans, name, their_spans in built.checks:
         ours, theirs = _ram(our_spans), _ram(their_spans)
@@ -298,7 +297,7 @@ def _frames(regions: Sequence[Region], page_size: int) -> Frames:
 
 
 def _shared_page(start: int, size: int, parts: Sequence[Region]) -> Region | None:
-    """Return the part that decides what a page is that several regions share, or one in part."""
+    """Return the region that decides for a page that several regions share or one fills in part."""
     for kind in _MIXED:
         for part in parts:
             if part.kind == kind:

@@ -1,6 +1,6 @@
-"""Ranges of memory and what they are: overlaps resolved, layers put together, in O(n log n).
+"""Ranges of memory with their kind: overlaps resolved, layers combined, in O(n log n).
 
-All ends here are exclusive, in bytes; those of :mod:`hwpkho.memmap.view.regions` are not.
+Ends are exclusive here, in bytes; those of :mod:`hwpkho.memmap.view.regions` are inclusive.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
 
 
 class Span(NamedTuple):
-    """A range of physical memory, ``end`` exclusive, and what it is."""
+    """A range of physical memory (``end`` exclusive) and its kind."""
 
     start: int
     end: int
@@ -28,16 +28,16 @@ class Span(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """A span and its priority: where spans overlap the highest one is seen."""
+    """A span and its priority: where spans overlap, the highest counts."""
 
     span: Span
     priority: int
 
 
 def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]]]:
-    """Return ascending disjoint spans, and the overlaps of unlike kinds, as ``(seen, hidden)``.
+    """Return ascending disjoint spans, and the overlaps of different kinds as ``(seen, hidden)``.
 
-    Of equal priorities the one given last is seen. At most 16 overlaps are told.
+    Of equal priorities the one given last is seen. At most 16 overlaps are returned.
     """
     order = [layer for layer in layers if layer.span.start < layer.span.end]
     if all(a.span.end <= b.span.start for a, b in pairwise(order)):  # as nearly all maps are
@@ -69,7 +69,7 @@ def _note_overlap(
 
 
 def append(out: list[Span], span: Span) -> None:
-    """Append a span to ascending disjoint ones, joined with the last where they are alike."""
+    """Append a span to ascending disjoint ones; join it with the last if only the range differs."""
     if out and out[-1].end == span.start and out[-1][2:] == span[2:]:
         out[-1] = Span(out[-1].start, span.end, *span[2:])
     else:
@@ -85,10 +85,10 @@ def combine(
     above: Sequence[Span],
     choose: Callable[[Span | None, Span | None], Span | None],
 ) -> list[Span]:
-    """Put two ascending disjoint layers together.
+    """Combine two ascending disjoint layers.
 
-    ``choose`` is asked for every stretch in which neither layer changes, and returns the span
-    whose kind, label and source hold there, or None for nothing.
+    ``choose`` is called for every stretch in which neither layer changes. It returns the span whose
+    kind, label and source apply there, or None for a hole.
     """
     out: list[Span] = []
     ours, theirs = iter(below), iter(above)
@@ -111,12 +111,12 @@ def combine(
 
 
 def fill(below: Span | None, above: Span | None) -> Span | None:
-    """Choose what is below; what is above only where below there is nothing."""
+    """Choose the span below; the one above only in its holes."""
     return below or above
 
 
 def occupy(below: Span | None, above: Span | None) -> Span | None:
-    """Choose what is above where below is RAM, else what is below."""
+    """Choose the span above where the one below is RAM, else the one below."""
     return above if above is not None and below is not None and below.kind == "ram" else below
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.logs.scanner import LineReader
@@ -17,8 +18,6 @@ _MAX_MARKS = 1 << 16
 _BANNER = re.compile(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
-_MACHINES = "|".join(re.escape(arch.machine) for arch in ARCHES)
-_MACHINE = re.compile(rf"(?<![A-Za-z0-9])({_MACHINES}|{_OTHER_MACHINES})(?![A-Za-z0-9])")
 #: arch/arm64/kernel/{setup,cpuinfo}.c: tells arm64 where the banner is cut off or broken.
 _ARM64 = re.compile(
     r"\bCPU[0-9]*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
@@ -67,5 +66,11 @@ class BootMarks(LineReader):
 
 def _arch(banner: str) -> str | None:
     """Return the architecture that a kernel's first line names, None where it names none."""
-    told = _MACHINE.search(banner)
+    told = _pattern(tuple(arch.machine for arch in ARCHES)).search(banner)
     return by_machine(told[1]) if told else None
+
+
+@cache
+def _pattern(machines: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join((*map(re.escape, machines), _OTHER_MACHINES))
+    return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hwpkho.base import arch as arches
+from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.memmap.view import VIEWS
 from tests.toys import arch as toy
 
@@ -144,6 +145,9 @@ def test_what_a_toy_architecture_does_not_have(cli, tmp_path: Path) -> None:
     ):
         said = cli(*encode, *args)
         assert (said.code, words in said.err) == (2, True), said.err
+    marks = BootMarks()
+    marks.feed(1, "[    0.000000] Linux version 9.0.1-toy64 (builder@host)")
+    assert [mark.arch for mark in marks.marks] == ["toy"]
     # Without a word about the architecture its page size tells it.
     cli("encode", tmp_path / "list", "-o", tmp_path / "y.elf", "--no-scratch", *place, "16M")
     said = cli("validate", tmp_path / "y.elf", "--memmap", tmp_path / "iomem", "--json")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code, Problem
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
-    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.judging.result import Finding, Validation
 
 _WHERE = {
     "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
@@ -60,7 +60,7 @@ _WHERE = {
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),
-    "hwpkho.judge.result": ("Finding", "Validation"),
+    "hwpkho.judging.result": ("Finding", "Validation"),
 }
 
 __all__ = [

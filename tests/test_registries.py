@@ -28,8 +28,8 @@ from hwpkho.encode.targets import registry as targets
 from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
-from hwpkho.judge.case_result import FailOn, SuppressedBy
-from hwpkho.judge.result import VERDICTS, Outcome
+from hwpkho.judging.case_result import FailOn, SuppressedBy
+from hwpkho.judging.result import VERDICTS, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.report.validate.registry import REPORTS

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hwpkho.abi.role import Role
-    from hwpkho.judge.case_result import FailOn
+    from hwpkho.judging.case_result import FailOn
 
     #: A path, or a file open for reading bytes, which is read from its beginning.
     File = str | os.PathLike[str] | BinaryIO

@@ -16,16 +16,16 @@ from hwpkho.commands import diff as differing
 from hwpkho.commands import merge as merging
 from hwpkho.commands import validate as validating
 from hwpkho.inputs.case import Case
-from hwpkho.judge import accept
-from hwpkho.judge.limits import Limits
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import accept
+from hwpkho.judging.limits import Limits
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hwpkho.api.inputs import Files
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.result import Validation
+    from hwpkho.judging.result import Validation
     from hwpkho.memmap.model import MemoryMap as Maps
     from hwpkho.memmap.view.regions import Regions
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hwpkho.commands.memmap import MemmapReport
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.case_result import Suppressed
-    from hwpkho.judge.result import Finding, Outcome, Runs, Validation, Verdict
+    from hwpkho.judging.case_result import Suppressed
+    from hwpkho.judging.result import Finding, Outcome, Runs, Validation, Verdict
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.regions import Region
 

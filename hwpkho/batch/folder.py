@@ -27,7 +27,7 @@ from hwpkho.inputs.recognise import Kind
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 Role = Literal["input", "memmap", "unused"]
 

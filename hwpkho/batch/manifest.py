@@ -23,7 +23,7 @@ from hwpkho.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 #: Longest line, bytes.
 MAX_LINE = 1 << 20

@@ -20,14 +20,14 @@ from hwpkho.batch import folder as casefolder
 from hwpkho.batch import manifest
 from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
-from hwpkho.judge.accept import Acceptance, apply
-from hwpkho.judge.case_result import CaseResult
+from hwpkho.judging.accept import Acceptance, apply
+from hwpkho.judging.case_result import CaseResult
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from concurrent.futures import Future
 
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 #: Cases that a process gets at once, at most: enough to hide what handing them over costs.
 CHUNK = 16

@@ -11,18 +11,18 @@ import click
 
 from hwpkho.base import output
 from hwpkho.batch import pool
-from hwpkho.judge import accept
+from hwpkho.judging import accept
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from typing import BinaryIO
 
     from hwpkho.cli.report_file import ReportFile
-    from hwpkho.judge.accept import Acceptance
-    from hwpkho.judge.baseline import Entry
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.options import ValidateOptions
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.accept import Acceptance
+    from hwpkho.judging.baseline import Entry
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import Finding
 
 
 class _BatchTotals:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.badpages.registry import Asked
 from hwpkho.cli import options
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 EPILOG = """\b
 Examples:

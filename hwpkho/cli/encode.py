@@ -10,7 +10,7 @@ from hwpkho.cli import case_options, encode_options, options
 from hwpkho.commands import encode
 
 if TYPE_CHECKING:
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 EPILOG = """\b
 Examples:

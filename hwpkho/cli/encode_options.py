@@ -15,7 +15,7 @@ from hwpkho.encode.targets import registry as targets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 
 class Subtree(click.ParamType[tuple[str, str]]):

@@ -14,7 +14,7 @@ from hwpkho.cli import options
 from hwpkho.commands import list as listing
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 EPILOG = """\b
 Examples:

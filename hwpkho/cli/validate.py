@@ -14,14 +14,14 @@ from hwpkho.cli.report_file import ReportFile
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge import accept
-from hwpkho.judge.limits import Limits
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import accept
+from hwpkho.judging.limits import Limits
+from hwpkho.judging.options import ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
-    from hwpkho.judge.case_result import FailOn
+    from hwpkho.judging.case_result import FailOn
 
 EPILOG = """\b
 Examples:

@@ -19,7 +19,7 @@ from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import CaseOptions, noted, read_case
 from hwpkho.inputs.opened import Memory, open_input
-from hwpkho.judge.decision import spent
+from hwpkho.judging.decision import spent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,9 +15,9 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_case
 from hwpkho.inputs.lists import CaseList, of_handover, read_list
-from hwpkho.judge import machine, verdicts, wrong_map
-from hwpkho.judge.options import ValidateOptions
-from hwpkho.judge.result import Runs
+from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.result import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

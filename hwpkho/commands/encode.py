@@ -26,8 +26,8 @@ from hwpkho.encode.targets.list import ListTarget
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import read_list
-from hwpkho.judge import machine, verdicts, wrong_map
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hwpkho.encode.targets.base import Target
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.memmap.view.regions import Regions
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.

@@ -13,8 +13,8 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands import usage
 from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import read_list
-from hwpkho.judge import machine
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import machine
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,8 +15,8 @@ from hwpkho.commands import encode, usage
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, read_list
-from hwpkho.judge import machine, verdicts, wrong_map
-from hwpkho.judge.result import Runs
+from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging.result import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from hwpkho.commands.encode import EncodeOptions
     from hwpkho.encode.layout import Layout
     from hwpkho.inputs.lists import CaseNamed
-    from hwpkho.judge.options import ValidateOptions
-    from hwpkho.judge.result import Verdict
+    from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import Verdict
     from hwpkho.memmap.view.regions import Regions
 
 #: What no kernel of this machine can take out of use: no memory, or memory of somebody else.

@@ -13,19 +13,19 @@ from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, read_case
 from hwpkho.inputs.role import chosen_among, doubts, which_handover
-from hwpkho.judge import limits, machine, replayed, verdicts, wrong_map
-from hwpkho.judge.accept import Acceptance, apply, with_stale
-from hwpkho.judge.decision import Decision
-from hwpkho.judge.options import ValidateOptions
-from hwpkho.judge.outcome import as_findings, judge_handover
-from hwpkho.judge.result import Basis, Finding, Validation, finding, of_problem
+from hwpkho.judging import limits, machine, replayed, verdicts, wrong_map
+from hwpkho.judging.accept import Acceptance, apply, with_stale
+from hwpkho.judging.decision import Decision
+from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.outcome import as_findings, judge_handover
+from hwpkho.judging.result import Basis, Finding, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.memmap.view.regions import Regions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import known_by
-from hwpkho.judge.result import Runs
+from hwpkho.judging.result import Runs
 from hwpkho.report.encode import json as encode_json
 from hwpkho.report.parts import jsondoc, runs_json
 

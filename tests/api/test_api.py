@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import pytest
 
 import hwpkho
-from hwpkho.api.judging import judge
 from tests.support import ROOT
 from tests.support.captures import CAPTURES, elf, truth
 
@@ -143,23 +142,23 @@ def test_which_findings_count(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_plain_list_is_judged_without_a_file() -> None:
     pfns = [0x10, 0x979, 0x1FFE0, 0x999999]
-    by_file = judge(pfns, IOMEM)
+    by_file = hwpkho.judge(pfns, IOMEM)
     assert by_file.counts == {"in-use": 1, "firmware": 1, "replays": 1, "not-ram": 1}
     memmap = hwpkho.read_memmap(IOMEM)
     rows = [row[:2] + row[3:] for row in memmap.rows()]
     for given in (pfns, array("Q", pfns), array("I", pfns), set(pfns), iter(pfns)):
-        assert judge(given, memmap).rows() == by_file.rows()
+        assert hwpkho.judge(given, memmap).rows() == by_file.rows()
     top = [(0x1000, 0x9FFFF, "System RAM"), (0x100000, 0x1FFFFFFF, "System RAM")]
     assert rows[0] in [*rows, *top]
-    judged = judge([0x150, 0x20000], top, arch="x86_64")
+    judged = hwpkho.judge([0x150, 0x20000], top, arch="x86_64")
     assert [r.verdict for r in judged.rows()] == ["replays", "not-ram"]
-    assert judge([1, 2, 2]).validation.pfns == 2
-    assert not judge(range(100), IOMEM, max_pages=10).ok
+    assert hwpkho.judge([1, 2, 2]).validation.pfns == 2
+    assert not hwpkho.judge(range(100), IOMEM, max_pages=10).ok
     for no_pfn in (-1, 1 << 64):
         with pytest.raises(ValueError, match="a PFN is an integer"):
-            judge([no_pfn])
+            hwpkho.judge([no_pfn])
     with pytest.raises(ValueError, match="first and last byte"):
-        judge([1], [(5, 4, "System RAM")])
+        hwpkho.judge([1], [(5, 4, "System RAM")])
 
 
 @pytest.mark.parametrize(("page_size", "kho"), [(4096, 4), (16384, 3), (65536, 2), (4096, 1)])

@@ -13,7 +13,7 @@ from hwpkho.badpages.sets import first_seen
 from hwpkho.base.addresses import runs
 from hwpkho.base.listing import Listing, of_runs, parts
 from hwpkho.base.pfnset import PFN_MAX, PfnSet, in_at_least, pfn_set, union
-from hwpkho.judge.result import Ruling, Runs
+from hwpkho.judging.result import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
 #: Few and close together, so that they make runs and repeat; or anything.

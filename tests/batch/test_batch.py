@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hwpkho.batch import folder as casefolder
 from hwpkho.batch import pool as batch
 from hwpkho.errors import InputError
-from hwpkho.judge import baseline
-from hwpkho.judge.accept import Acceptance
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import baseline
+from hwpkho.judging.accept import Acceptance
+from hwpkho.judging.options import ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, captures, provoking, replays
 from tests.support.deadly import Deadly

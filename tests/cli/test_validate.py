@@ -10,9 +10,9 @@ import pytest
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
 from hwpkho.errors import InputError
-from hwpkho.judge import baseline
-from hwpkho.judge.accept import acceptance
-from hwpkho.judge.result import Basis, Finding, Ruling, Runs, Validation
+from hwpkho.judging import baseline
+from hwpkho.judging.accept import acceptance
+from hwpkho.judging.result import Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.validate.base import Context
@@ -123,7 +123,7 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096, *, handover=
 
 
 def _report(v):
-    from hwpkho.judge.accept import Acceptance, apply
+    from hwpkho.judging.accept import Acceptance, apply
 
     return written("text", [apply(v, Acceptance(), "case", (), ())], batch=False)
 
@@ -144,7 +144,7 @@ def test_report_is_bounded_and_shows_what_is_lost_first():
 
 def test_report_in_colour_says_the_same():
     v = _judged([(1, 1, 0), (9, 9, 1)], [Finding("HP601", "error", "measured", "lost")])
-    from hwpkho.judge.accept import Acceptance, apply
+    from hwpkho.judging.accept import Acceptance, apply
 
     result = apply(v, Acceptance(), "case", (), ())
     plain = written("text", [result], batch=False)

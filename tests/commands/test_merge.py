@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from hwpkho.badpages.formats.text import build as build_text
 from hwpkho.commands.merge import MergeOptions, merge
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 from tests.support import captures
 
 LISTS = st.lists(

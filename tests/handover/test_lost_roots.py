@@ -18,7 +18,7 @@ from hwpkho.commands.capture import crop
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import read_case
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 from tests.support import FIXTURES, captures, certain
 from tests.support.handovers import Machine, elf
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hwpkho.batch import manifest
 from hwpkho.errors import HwpkhoError
 from hwpkho.inputs.case import CaseOptions, read_case
-from hwpkho.judge import baseline
+from hwpkho.judging import baseline
 from hwpkho.report.decode import annotate
 from hwpkho.report.decode import json as decode_json
 from hwpkho.report.decode import text as decode_text

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, names, registry
 from hwpkho.errors import InputError
-from hwpkho.judge import baseline
-from hwpkho.judge.accept import Acceptance, apply
-from hwpkho.judge.case_result import CaseResult
-from hwpkho.judge.result import VERDICTS, Basis, Finding, Ruling, Runs, Validation
+from hwpkho.judging import baseline
+from hwpkho.judging.accept import Acceptance, apply
+from hwpkho.judging.case_result import CaseResult
+from hwpkho.judging.result import VERDICTS, Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.batch import pool as batch
 
 if TYPE_CHECKING:
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
 
 
 @dataclass(frozen=True, slots=True)

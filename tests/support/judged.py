@@ -8,14 +8,14 @@ from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 from tests.support import certain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.judge.result import Validation
+    from hwpkho.judging.result import Validation
     from tests.support.handovers import Machine, Made
 
 PFNS = [0x50010, 0x52000]

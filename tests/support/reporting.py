@@ -11,8 +11,8 @@ from hwpkho.report.validate.registry import REPORTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
 
 
 def written(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging.options import ValidateOptions
 from tests.support import ROOT, captures
 
 PAGE = ROOT / "docs" / "verdicts.md"

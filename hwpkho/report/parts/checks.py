@@ -14,8 +14,8 @@ from hwpkho.codes import pfnlist, policy, registry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
 
 Status = Literal["pass", "fail", "skip"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hwpkho.codes import blob, memmap_gaps, pfnlist, root, tracker
 
 if TYPE_CHECKING:
-    from hwpkho.judge.result import Validation
+    from hwpkho.judging.result import Validation
 
 #: Verdicts after which the bad cells stay in use, in the order in which they are told.
 _STAY = ("in-use", "handover", "firmware")

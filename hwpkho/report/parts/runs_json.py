@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hwpkho.badpages.sets import Histories
-    from hwpkho.judge.result import Ruling, Runs
+    from hwpkho.judging.result import Ruling, Runs
 
 #: Histories written at once: their text should stay in the processor's cache.
 _PIECE = 2048

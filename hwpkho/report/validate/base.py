@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO
 
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
 
 
 @dataclass(frozen=True, slots=True)

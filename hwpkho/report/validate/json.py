@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from hwpkho.judge.case_result import CaseResult, Suppressed
-    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.judging.case_result import CaseResult, Suppressed
+    from hwpkho.judging.result import Finding, Validation
     from hwpkho.report.validate.base import Context
 
 SCHEMA = "hwpkho.validate/1"

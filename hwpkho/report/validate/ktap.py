@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
     from hwpkho.report.validate.base import Context
 
 VERSION = "KTAP version 1"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hwpkho.codes import Code
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
     from hwpkho.report.validate.base import Context
 
 SCHEMA = (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from hwpkho.judge.case_result import CaseResult
-    from hwpkho.judge.result import Finding, Ruling, Validation
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding, Ruling, Validation
     from hwpkho.report.parts.paint import Paint
     from hwpkho.report.validate.base import Context
 

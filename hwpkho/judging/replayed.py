@@ -13,13 +13,13 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import pfnlist
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
-from hwpkho.judge.decision import Decision, spent
-from hwpkho.judge.result import finding
+from hwpkho.judging.decision import Decision, spent
+from hwpkho.judging.result import finding
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.next_kernel import NextKernel
-    from hwpkho.judge.result import Finding, Runs
+    from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Finding, Runs
 
 #: Early boot was seen to hold pages in so much of the lowest RAM outside scratch, bytes: of 2,500
 #: random PFNs 43 were Ignored there.

@@ -15,7 +15,7 @@ from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.base.ranges import paint
 from hwpkho.codes import pfnlist
 from hwpkho.codes.memmap_gaps import IN_GAP
-from hwpkho.judge.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
+from hwpkho.judging.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Code
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.next_kernel import NextKernel
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 _BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {

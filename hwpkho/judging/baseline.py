@@ -26,7 +26,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.judge.result import Finding
+    from hwpkho.judging.result import Finding
 
 #: A baseline is written by hand or from the findings of one run: bytes.
 MAX_SIZE = 4 << 20

@@ -10,15 +10,15 @@ from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.codes import names
 from hwpkho.codes.policy import BASELINE_STALE
-from hwpkho.judge import baseline
-from hwpkho.judge.case_result import CaseResult, FailOn, Suppressed, fails
-from hwpkho.judge.result import Finding, finding
+from hwpkho.judging import baseline
+from hwpkho.judging.case_result import CaseResult, FailOn, Suppressed, fails
+from hwpkho.judging.result import Finding, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.base.output import Together
-    from hwpkho.judge.result import Validation
+    from hwpkho.judging.result import Validation
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,18 @@ from hwpkho.base.arch import linear
 from hwpkho.codes.memmap_view import LIST_BEYOND, MAP_DECIDES, WRONG_MAP
 from hwpkho.codes.pfnlist import LIKE_ADDRESSES
 from hwpkho.errors import InputError
-from hwpkho.judge import outcome
-from hwpkho.judge.machine import files, next_kernel
-from hwpkho.judge.result import finding
+from hwpkho.judging import outcome
+from hwpkho.judging.machine import files, next_kernel
+from hwpkho.judging.result import finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
-    from hwpkho.judge.next_kernel import NextKernel
-    from hwpkho.judge.options import ValidateOptions
-    from hwpkho.judge.result import Finding, Runs
+    from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import Finding, Runs
     from hwpkho.memmap.view.regions import Regions
 
 #: So many PFNs above RAM at least, for a list to cast doubt on a map: a single one is damaged.

@@ -7,9 +7,9 @@ import pytest
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.next_kernel import NextKernel
-from hwpkho.judge.options import ValidateOptions
-from hwpkho.judge.replayed import unsure
+from hwpkho.judging.next_kernel import NextKernel
+from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.replayed import unsure
 from hwpkho.report.parts.headline import headline
 from tests.support import captures
 from tests.support.handovers import Machine
@@ -139,7 +139,7 @@ def test_of_a_list_alone(cli, tmp_path):
 
 def test_without_a_map_nothing_is_told():
     judged = pfn_set([1, 2, 3])
-    from hwpkho.judge import verdicts
+    from hwpkho.judging import verdicts
 
     kernel = NextKernel(4096)
     assert unsure(verdicts.judge_pfns(judged, kernel, None), kernel, None) is None

@@ -13,14 +13,14 @@ from hwpkho.abi.kho import numbered
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
-from hwpkho.judge.next_kernel import NextKernel
+from hwpkho.judging.next_kernel import NextKernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.inputs.case import Case
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judge.options import ValidateOptions
+    from hwpkho.judging.options import ValidateOptions
     from hwpkho.memmap.model import MemoryMap
     from hwpkho.memmap.view.regions import Regions
 

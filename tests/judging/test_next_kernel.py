@@ -10,9 +10,9 @@ import pytest
 
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge import machine
-from hwpkho.judge.next_kernel import NextKernel
-from hwpkho.judge.options import ValidateOptions
+from hwpkho.judging import machine
+from hwpkho.judging.next_kernel import NextKernel
+from hwpkho.judging.options import ValidateOptions
 from hwpkho.memmap.model import Entry, Map, MemoryMap
 from hwpkho.memmap.view.regions import Regions, resolve
 

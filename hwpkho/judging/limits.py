@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.codes.policy import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
-from hwpkho.judge.result import Finding, finding
+from hwpkho.judging.result import Finding, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.next_kernel import NextKernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from hwpkho.base.ranges import holding, union
 from hwpkho.codes.tracker import NO_SCRATCH, SCRATCH_BAD, SCRATCH_OUTSIDE, SCRATCH_SMALL
 from hwpkho.handover.membership import Page
 from hwpkho.handover.scratch import overlap, too_short
-from hwpkho.judge.decision import Decision
-from hwpkho.judge.result import finding
+from hwpkho.judging.decision import Decision
+from hwpkho.judging.result import finding
 
 if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.next_kernel import NextKernel
 
 #: kho_extend_scratch() looks at RAM by the GiB.
 _GIB_BITS = 30

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.codes import SEVERITIES
 
 if TYPE_CHECKING:
-    from hwpkho.judge.result import Finding, Validation
+    from hwpkho.judging.result import Finding, Validation
 
 #: From which severity on findings make a job fail.
 FailOn = Literal["error", "warning", "note", "never"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import Asked
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judge.limits import Limits
+from hwpkho.judging.limits import Limits
 
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role

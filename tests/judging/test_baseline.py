@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwpkho.errors import InputError
-from hwpkho.judge import baseline
+from hwpkho.judging import baseline
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,15 @@ from hwpkho.codes.root import (
     SUBTREE_REFUSED,
 )
 from hwpkho.codes.tracker import BLOCK_OUTSIDE, DAMAGED, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
-from hwpkho.judge import scratch
-from hwpkho.judge.decision import Decision, spent
-from hwpkho.judge.result import Finding, Outcome, finding, of_problem
+from hwpkho.judging import scratch
+from hwpkho.judging.decision import Decision, spent
+from hwpkho.judging.result import Finding, Outcome, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.next_kernel import NextKernel
+    from hwpkho.judging.next_kernel import NextKernel
 
 #: Bytes of a blob's version, which every consumer of the struct revision reads first.
 _VERSION = 4

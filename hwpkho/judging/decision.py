@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwpkho.judge.result import of_problem
+from hwpkho.judging.result import of_problem
 
 if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
-    from hwpkho.judge.result import Finding, Outcome
+    from hwpkho.judging.result import Finding, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """A folder that holds one case: which of its files are inputs, which are memory maps.
 
 Told by content. Memory images, folders of segments, copies of /sys/kernel/debug/kho, root FDTs,
-blobs and lists of PFNs are inputs; memory maps of any form, copies of /sys/firmware/memmap
-included, are maps. Other text (notes, /proc/meminfo, JSON documents of other programs) and other
-folders are left alone and named in the report. What is empty, cannot be told, or is a binary file
-of no known kind is refused: a case must not pass because its evidence was overlooked. Hidden
-files do not count. A ``handover.json`` beside the segments says what the boot loader passes on.
+blobs and lists of bad pages are inputs; memory maps of any form, copies of /sys/firmware/memmap
+included, are maps. A log is a map where it has one; the bad pages that it names are the list only
+where the folder has no other list and no handover, and that is said. Other text (notes,
+/proc/meminfo, JSON documents of other programs) and other folders are left alone and named in the
+report. What is empty, cannot be told, or is a binary file of no known kind is refused: a case must
+not pass because its evidence was overlooked. Hidden files do not count. A ``handover.json`` beside
+the segments says what the boot loader passes on.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.abi import boot_json
+from hwpkho.badpages import registry as lists
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -43,12 +46,14 @@ class Contents:
         inputs: Paths, in the order of their names.
         memmaps: Paths, in the order of their names.
         unused: Names of what is neither.
+        said: What of the choice a report says.
         boot: The ``handover.json`` beside a folder of segments, None where there is none.
     """
 
     inputs: list[str] = field(default_factory=list)
     memmaps: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     boot: Path | None = None
 
 
@@ -83,14 +88,19 @@ def read(folder: Path) -> Contents:
     elif any(raw.is_segment_name(n) for n in names):
         found.inputs.append(str(folder))
         names = [n for n in names if not raw.is_segment_name(n) and n != boot_json.HANDOVER_JSON]
+    logs: list[Path] = []
     for name in names:
         path = folder / name
         if name == boot_json.HANDOVER_JSON and path.is_file():
             found.boot = path
             continue
-        role = _role(path)
+        role, log = _role(path)
+        if log:
+            logs.append(path)
         place = {"input": found.inputs, "memmap": found.memmaps, "unused": found.unused}[role]
         place.append(printable(name) if role == "unused" else str(path))
+    if not found.inputs:
+        _take_logs(found, logs)
     if not found.inputs:
         rest = f" (not used: {', '.join(found.unused[:8])})" if found.unused else ""
         raise InputError(f"{shown}: no memory image, copy or list in this folder{rest}")
@@ -122,19 +132,43 @@ def _is_image(path: Path) -> bool:
     return format_of(opening.small(str(path), HEAD)) is not None
 
 
-def _role(path: Path) -> Role:
-    """Tell what a file or folder of a case is to it."""
+def _take_logs(found: Contents, logs: list[Path]) -> None:
+    """Make those logs the list that say something of bad pages."""
+    for path in logs:
+        if _says_nothing(path):
+            continue
+        name = printable(path.name)
+        found.inputs.append(str(path))
+        found.unused = [unused for unused in found.unused if unused != name]
+        found.said.append(
+            f"{name}: the bad pages of this log are the list: the case has no handover and no other"
+        )
+
+
+def _says_nothing(path: Path) -> bool:
+    with FileBytes(str(path), inside=True) as file:
+        answers = recognise.of_file(file, {Kind.LIST})
+        try:
+            return not lists.reader(answers[0].form).read(file, lists.Asked()).mentions
+        except InputError:
+            return False  # it says that memory is bad, and whoever reads it hears why
+
+
+def _role(path: Path) -> tuple[Role, bool]:
+    """Tell what a file or folder of a case is to it, and whether it is a log of bad pages."""
     answers = recognise.of_path(path)
     shown = printable(str(path))
     kinds = {answer.kind for answer in answers}
     if {Kind.STRUCTURE, Kind.MEMMAP} <= kinds:
         raise InputError(f"{shown}: may be a hwpoison blob or a memory map; use a manifest")
     if answers:
-        # A log that is map and list is the map.
-        return "memmap" if kinds <= {Kind.MEMMAP, Kind.LIST} and Kind.MEMMAP in kinds else "input"
+        log = any(answer.kind is Kind.LIST and not answer.whole for answer in answers)
+        if kinds <= {Kind.MEMMAP, Kind.LIST} and Kind.MEMMAP in kinds:
+            return "memmap", log  # a log that is map and list is the map
+        return ("unused", True) if log else ("input", False)
     if not path.is_dir():
         _refuse_binary(path, shown)
-    return "unused"
+    return "unused", False
 
 
 def _refuse_binary(path: Path, shown: str) -> None:

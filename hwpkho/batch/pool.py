@@ -61,7 +61,7 @@ class Job:
     def prepare(
         self, options: ValidateOptions
     ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
-        """Return the inputs, the options of this case, and the names of files not used."""
+        """Return the inputs, the options of this case, and what of the choice a report says."""
         if self.folder is not None:
             opening.check_tree(self.folder)
             found = casefolder.read(Path(self.folder))
@@ -69,7 +69,9 @@ class Job:
             if found.memmaps:
                 case_options = replace(case_options, memmaps=tuple(found.memmaps))
             # What is given for the whole batch is for those cases that read it.
-            return tuple(found.inputs), replace(case_options, given=frozenset()), found.unused
+            rest = [f"not used: {', '.join(found.unused)}"] if found.unused else []
+            case_options = replace(case_options, given=frozenset())
+            return tuple(found.inputs), case_options, [*found.said, *rest]
         if self.line is None:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:
@@ -112,12 +114,10 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     within = None if job.within is None else (job.within, *options.memmaps)
     try:
         with opening.confined(within):
-            inputs, case_options, unused = job.prepare(options)
+            inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)
-        rests = judged.rests_on
-        if unused:
-            rests = (*rests, f"not used: {', '.join(unused)}")
+        rests = (*judged.rests_on, *said)
         # The frames are for a picture, which a batch has none of.
         judged = replace(judged, rests_on=rests, frames=None)
         return apply(judged, accepted, job.case, inputs, memmaps)

@@ -46,10 +46,13 @@ class Answer(NamedTuple):
     Attributes:
         kind: The kind.
         form: Which of them: the name of a format of images, of a form of list or map, …
+        whole: False where that stands among other text, as in a log: another file may be the
+            better witness.
     """
 
     kind: Kind
     form: str
+    whole: bool = True
 
 
 def of_path(path: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:
@@ -167,4 +170,4 @@ def _in_blocks(
     if form is not None:
         yield Answer(Kind.MEMMAP, form)
     for name in found:
-        yield Answer(Kind.LIST, name)
+        yield Answer(Kind.LIST, name, whole=False)

@@ -686,3 +686,21 @@ def test_a_slip_in_a_number_is_shown(tmp_path, cli):
             f"line 2: '{word.partition('-')[2] or word}' is no PFN"
             in cli("validate", tmp_path / "x").err
         )
+
+
+@pytest.mark.parametrize(
+    "text", ["memmap=4K$0x50001000 quiet\n", '{"cmdline": "reserve_mem=1M"}\n']
+)
+def test_a_text_that_names_pages_among_others_counts_where_nothing_else_does(text, tmp_path, cli):
+    folder = machine(tmp_path / "case")
+    (folder / "cmdline").write_text(text)
+    got = cli("validate", "--json", "--batch", tmp_path).json["results"][0]
+    assert (got["exit"], got["result"]["summary"]["pfns"]) == (0, 2)
+    assert "not used: cmdline" in got["result"]["rests_on"]
+    (folder / "memory.elf").unlink()
+    got = cli("validate", "--json", "--batch", tmp_path).json["results"][0]
+    if "$" in text:
+        assert [r["first"] for r in got["result"]["runs"]] == [0x50001]
+        assert any("the bad pages of this log are the list" in r for r in got["result"]["rests_on"])
+    else:
+        assert got["exit"] == 3

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _OPTION = re.compile(r"(?<![\w/.-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 #: Options whose parameter has another name.
-_PARAMETERS = {"map": "map_name"}
+_PARAMETERS = {"map": "map_name", "from": "form"}
 
 
 class Reading(TypedDict, total=False):
@@ -52,10 +52,12 @@ class Choosing(Reading, total=False):
     Attributes:
         role: ``in`` or ``out``: the handover to use; default the outgoing one if it has a list.
         base: Number base for entries of a text list without ``0x``: 10 or 16.
+        form: Form of the list, where content cannot tell; see ``hwpkho formats``.
     """
 
     role: Role | None
     base: Literal[10, 16]
+    form: str | None
 
 
 class Memory(TypedDict, total=False):
@@ -131,7 +133,11 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
 def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
-    return CaseOptions(**reading), Asked(options.get("base", 10)), options.get("role")
+    return (
+        CaseOptions(**reading),
+        Asked(options.get("base", 10), options.get("form")),
+        options.get("role"),
+    )
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
+from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
+from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages, Loss
@@ -119,10 +121,11 @@ def writers() -> list[ListWriter]:
 
 
 def reader(name: str) -> ListReader:
-    """Return the form called ``name``. Raises KeyError where none that is read is called so."""
-    form = LIST_FORMATS[name]
+    """Return the form called ``name``. Raises UsageError where none that is read is called so."""
+    form = LIST_FORMATS[name] if name in LIST_FORMATS else None
     if not isinstance(form, ListReader):
-        raise KeyError(name)
+        known = ", ".join(form.name for form in readers())
+        raise UsageError(f"--from {printable(name[:40])} is none of {known}")
     return form
 
 

@@ -205,6 +205,9 @@ def test_lists(lists: list[Path], cli: Cli) -> None:
     again = hwpkho.read_list(io.BytesIO(json.dumps(document).encode()))
     assert again.pfns == read.pfns
     assert hwpkho.read_list(io.BytesIO(b"10"), base=16).pfns == [0x10]
+    assert hwpkho.read_list(io.BytesIO(b"10"), form="text").pfns == [10]
+    with pytest.raises(hwpkho.UsageError, match="form nothing is none of json,"):
+        hwpkho.read_list(io.BytesIO(b"10"), form="nothing")
     assert hwpkho.read_list(IMAGE).pfns == LISTED
 
     names = list(map(str, lists))

@@ -122,11 +122,10 @@ def writers() -> list[ListWriter]:
 
 def reader(name: str) -> ListReader:
     """Return the form called ``name``. Raises UsageError where none that is read is called so."""
-    form = LIST_FORMATS[name] if name in LIST_FORMATS else None
-    if not isinstance(form, ListReader):
-        known = ", ".join(form.name for form in readers())
-        raise UsageError(f"--from {printable(name[:40])} is none of {known}")
-    return form
+    known = {form.name: form for form in readers()}
+    if name not in known:
+        raise UsageError(f"--from {printable(name[:40])} is none of {', '.join(known)}")
+    return known[name]
 
 
 def writer(name: str) -> ListWriter:

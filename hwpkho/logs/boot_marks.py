@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.logs.scanner import LineReader
@@ -56,21 +56,20 @@ class BootMarks(LineReader):
             self.marks.append(Mark(number, "arm64", starts=False))
         match = _BANNER.search(line)
         if match and len(self.marks) < _MAX_MARKS:
-            self.marks.append(Mark(number, _arch(match[1])))
+            self.marks.append(Mark(number, self._arch(match[1])))
         return False
 
     def taken(self) -> int:
         """See :meth:`LineReader.taken`: these lines are of use only beside others."""
         return 0
 
+    def _arch(self, banner: str) -> str | None:
+        """Return the architecture that a kernel's first line names, None where it names none."""
+        told = self._machines.search(banner)
+        return by_machine(told[1]) if told else None
 
-def _arch(banner: str) -> str | None:
-    """Return the architecture that a kernel's first line names, None where it names none."""
-    told = _pattern(tuple(arch.machine for arch in ARCHES)).search(banner)
-    return by_machine(told[1]) if told else None
-
-
-@cache
-def _pattern(machines: tuple[str, ...]) -> re.Pattern[str]:
-    names = "|".join((*map(re.escape, machines), _OTHER_MACHINES))
-    return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")
+    @cached_property
+    def _machines(self) -> re.Pattern[str]:
+        """Made once for a log, of the architectures that are registered by then."""
+        names = "|".join((*(re.escape(arch.machine) for arch in ARCHES), _OTHER_MACHINES))
+        return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")

@@ -159,7 +159,7 @@ class Scanner:
                 continue
             for needle, readers in group.each:
                 match = needle.search(block)
-                while match:
+                while match and match.start() < len(block):
                     start = block.rfind(b"\n", 0, match.start()) + 1
                     found.setdefault(start, []).extend(readers)
                     match = needle.search(block, block.find(b"\n", match.start()) + 1)
@@ -176,10 +176,10 @@ class Scanner:
         self._start, self._number = start, number
         self._asking = []
         for position in readers:
-            self._got[position] += 1
             parts: list[str] = []
             for part in line.split("\r"):
                 self._parts = parts[: -MAX_ABOVE - 1 : -1]
+                self._got[position] += 1
                 asks = self._readers[position].feed(number, part)
                 if part.strip():
                     parts.append(part)

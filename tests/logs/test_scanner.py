@@ -83,6 +83,18 @@ def test_a_needle_is_any_regular_expression() -> None:
     assert [number for number, _ in reader.seen] == [1, 2, 3, 5, 7]
 
 
+def test_a_needle_that_matches_anything_gets_every_line() -> None:
+    reader = Collector()
+    reader.needles = (b"",)
+    Scanner([reader]).feed(b"a\n\nb\n")
+    assert reader.seen == [(1, "a"), (2, ""), (3, "b")]
+
+
+def test_parts_of_lines_pay_for_themselves() -> None:
+    text = b"=needle\r" * 400 + b"\n"
+    assert len(scanned(text * 100)[0].seen) == 400 * 100
+
+
 @given(
     lines=st.lists(st.text("ax-= 0\u00e9", max_size=12), max_size=20),
     cuts=st.lists(st.integers(0, 200), max_size=6),

@@ -435,15 +435,11 @@ def test_what_a_built_kernel_lacks_is_told(prepare, build, series):
     ("config", "release", "reason"),
     [
         ("", "7.3.4", "loads no modules (CONFIG_MODULES)"),
-        pytest.param(
-            "CONFIG_MODULES=y\n",
-            "7.1.0",
-            "built for 7.1.0, and the kernel of x86_64 is 7.3.4",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param("CONFIG_MODULES=y\n", "7.3.4", "", marks=pytest.mark.slow),
+        ("CONFIG_MODULES=y\n", "7.1.0", "built for 7.1.0, and the kernel of x86_64 is 7.3.4"),
+        ("CONFIG_MODULES=y\n", "7.3.4", ""),
     ],
 )
+@pytest.mark.slow  # a build, as above
 def test_a_module_must_fit(prepare, build, series, tmp_path, config, release, reason):
     (build / "source").symlink_to(series)
     with (build / ".config").open("a") as file:

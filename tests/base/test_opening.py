@@ -19,6 +19,7 @@ from hwpkho.base.reading import Input
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.files import FileBytes
 from tests.support import FIXTURES, captures
+from tests.support.examples import some
 from tests.support.handovers import Machine
 
 KDUMP = FIXTURES / "kdump"
@@ -159,22 +160,29 @@ def test_a_device_that_shows_no_memory(device, cli):
         assert len(got.err.splitlines()) == 1
 
 
-def test_what_the_shell_hands_over_is_read():
-    script = (
-        'h() { "$PY" -m hwpkho "$@"; }\n'
-        "set -e\n"
-        "h merge <(echo 0x1) <(echo 0x2) 2>/dev/null\n"
-        "echo 0x3 | h merge - 2>/dev/null\n"
-        "echo 0x4 | h merge /dev/stdin 2>/dev/null\n"
-        "echo 0x5 | h merge /proc/self/fd/0 2>/dev/null\n"
-        "h memmap --to iomem <(echo '00100000-001fffff : System RAM')\n"
-    )
+SHELL = [
+    ("h merge <(echo 0x1) <(echo 0x2)", "0x1\n0x2\n"),
+    ("echo 0x4 | h merge /dev/stdin", "0x4\n"),
+    ("echo 0x3 | h merge -", "0x3\n"),
+    ("echo 0x5 | h merge /proc/self/fd/0", "0x5\n"),
+    (
+        "h memmap --to iomem <(echo '00100000-001fffff : System RAM')",
+        "00100000-001fffff : System RAM\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("row", some(SHELL, 2))
+def test_what_the_shell_hands_over_is_read(row):
+    script, said = row
     got = subprocess.run(
-        ["bash", "-c", script], env={**os.environ, "PY": sys.executable},
-        capture_output=True, check=False, text=True,
-    )  # fmt: skip
-    assert got.returncode == 0, got.stderr
-    assert got.stdout == "0x1\n0x2\n0x3\n0x4\n0x5\n00100000-001fffff : System RAM\n"
+        ["bash", "-ec", f'h() {{ "$PY" -m hwpkho "$@"; }}\n{script} 2>/dev/null'],
+        env={**os.environ, "PY": sys.executable},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (got.returncode, got.stdout) == (0, said)
 
 
 def test_a_folder_s_file_never_is_what_the_shell_handed_over(fine, cli):

@@ -23,7 +23,7 @@ from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_case
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures
-from tests.support.examples import times
+from tests.support.examples import crossed, times
 from tests.support.handovers import Machine, Made, note
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def _decoded(cli: Callable[..., Any], *args: object) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+@pytest.mark.parametrize(("name", "more"), crossed(NAMES, [[], ["--no-scrub"]], 2))
 def test_a_crop_says_what_the_original_says(
     name: str, more: list[str], cli: Any, capture: Any, tmp_path: Path
 ) -> None:

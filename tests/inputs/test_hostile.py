@@ -20,6 +20,7 @@ from hwpkho.report.decode import json as decode_json
 from hwpkho.report.decode import text as decode_text
 from hwpkho.report.parts import jsondoc
 from tests.support import FIXTURES, captures, forked, hostile
+from tests.support.examples import some
 
 #: Cases whose texts are long or hostile; a report of the others costs as much as their document.
 _TEXTS = {
@@ -341,18 +342,18 @@ def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
     assert cost.cpu < 2
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "(XEN) Initial Xen-e820 RAM map:", "(XEN) EFI RAM map:", "-e88 RAM", "-88 ", "-0x0 [",
-        "Linux version ", "Processing EFI memory map", "00001000-00001fff : ", "x-01234567 : ",
-        '"memmap"', "#pages", 'MemoryMap,"0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart",
-        "-0x0], 0x",
-        "U-Boot 2011.1", " base=", "- 0x", "-0x0 len", "/start <=", "messages lost",
-        "AArch64 Processor [", "BIOS-provided physical RAM map:",
-        "Type       Start            End              # Pages          Attributes",
-    ],
-)  # fmt: skip
+EMPTY = [
+    "(XEN) Initial Xen-e820 RAM map:", "(XEN) EFI RAM map:", "-e88 RAM", "-88 ", "-0x0 [",
+    "Linux version ", "Processing EFI memory map", "00001000-00001fff : ", "x-01234567 : ",
+    '"memmap"', "#pages", 'MemoryMap,"0","0",', "= 0x0, l", "#Pages", "= 0x0", "->\tstart",
+    "-0x0], 0x",
+    "U-Boot 2011.1", " base=", "- 0x", "-0x0 len", "/start <=", "messages lost",
+    "AArch64 Processor [", "BIOS-provided physical RAM map:",
+    "Type       Start            End              # Pages          Attributes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", some(EMPTY, 4))
 def test_lines_that_look_like_a_map_and_say_nothing_are_bounded(line, tmp_path, cli):
     """Found by fuzz/run.py: headings without lines, and all else that a form must look at."""
     path = tmp_path / "log"

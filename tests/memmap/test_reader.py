@@ -360,6 +360,7 @@ def test_a_table_of_repetitions_is_refused_at_once(tmp_path: Path) -> None:
     assert read_text(tmp_path / "boots", boot * 500).maps[0].entries
 
 
+@pytest.mark.slow  # of entries test_scanner.py counts them to the line
 def test_hostile_logs_hit_a_bound(tmp_path: Path) -> None:
     many = b"".join(
         b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 12, (i << 12) + 1)

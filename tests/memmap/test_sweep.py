@@ -10,6 +10,7 @@ import pytest
 from hwpkho.errors import InputError
 from hwpkho.memmap import read_memmap
 from hwpkho.memmap.view.regions import resolve
+from tests.support.examples import crossed
 from tests.support.mapfiles import FIXTURES, READABLE, primary, read_text
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ def test_an_undamaged_map_has_no_gap(name: str, tmp_path: Path) -> None:
     assert all(p.severity == "note" for p in memmap.problems)
 
 
-@pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("name", SWEPT)
+@pytest.mark.parametrize(("name", "how"), crossed(SWEPT, DAMAGE, 3))
 def test_damage_is_noticed_and_nothing_wrong_is_concluded(
     name: str, how: str, tmp_path: Path
 ) -> None:

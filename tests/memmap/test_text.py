@@ -9,6 +9,7 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import read_memmap
+from tests.support.examples import crossed
 from tests.support.mapfiles import (
     FIXTURES,
     READABLE,
@@ -145,12 +146,13 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("how", ENCODINGS)
-@pytest.mark.parametrize(
-    "name",
-    [E820, E820_GAPS, E820_OLD, EFI_OLD, EFI, EFI_ARM64, SHELL, GRUB, UBOOT, BDINFO, IOMEM, XEN,
-     FREEBSD],
-)  # fmt: skip
+HANDLED = [
+    E820, E820_GAPS, E820_OLD, EFI_OLD, EFI, EFI_ARM64, SHELL, GRUB, UBOOT, BDINFO, IOMEM, XEN,
+    FREEBSD,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "how"), crossed(HANDLED, ENCODINGS, 3))
 def test_no_handling_of_text_changes_a_map(name: str, how: str, tmp_path: Path) -> None:
     if name == IOMEM and how.startswith("mail"):
         pytest.skip("blanks tell the levels of /proc/iomem")
@@ -182,8 +184,7 @@ PREFIXES = (
 )
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("name", [E820, E820_GAPS, E820_OLD, EFI_OLD, EFI, EFI_ARM64])
+@pytest.mark.parametrize(("name", "prefix"), crossed(HANDLED[:6], PREFIXES, 3))
 def test_every_logger_s_prefix_is_seen_through(name: str, prefix: str, tmp_path: Path) -> None:
     memmap = read_text(tmp_path / "log", prefixed(prefix)(text_of(name)))
     told = any(len(e) > 3 for e in TRUTH[name]["entries"])

@@ -1,12 +1,40 @@
-"""How many examples of a property: a multiple of what the profile has, see tests/conftest.py."""
+"""How many examples of a property, and which of many pairs, the quick tests take.
+
+What is left out here is slow, and make test-thorough has all of it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _pytest.mark import ParameterSet
 
 
 def times(factor: float, **more: Any) -> settings:
     """Return settings with so many times the profile's examples: cheap ones many, dear ones few."""
     return settings(max_examples=max(2, round(settings().max_examples * factor)), **more)
+
+
+def some(values: Iterable[Any], one_in: int) -> list[ParameterSet]:
+    """Return parameters of which one in so many is quick."""
+    return [_unless(number % one_in, value) for number, value in enumerate(values)]
+
+
+def crossed(first: Iterable[Any], second: Iterable[Any], one_in: int) -> list[ParameterSet]:
+    """Return all pairs, of which one in so many is quick: each value of either side is in some."""
+    right = list(second)
+    return [
+        _unless((row + column) % one_in, one, two)
+        for row, one in enumerate(first)
+        for column, two in enumerate(right)
+    ]
+
+
+def _unless(slow: int, *values: Any) -> ParameterSet:
+    return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])

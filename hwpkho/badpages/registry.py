@@ -96,6 +96,11 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
     "list format",
     {
         "json": "hwpkho.badpages.formats.json:FORM",
+        "kernel-log": "hwpkho.badpages.formats.kernel_log:FORM",
+        "tracepoint": "hwpkho.badpages.formats.tracepoint:FORM",
+        "ras-mc-ctl": "hwpkho.badpages.formats.ras_mc_ctl:FORM",
+        "rasdaemon-log": "hwpkho.badpages.formats.rasdaemon_log:FORM",
+        "mcelog": "hwpkho.badpages.formats.mcelog:FORM",
         "cxl-list": "hwpkho.badpages.formats.cxl_list:FORM",
         "bcdedit": "hwpkho.badpages.formats.bcdedit:FORM",
         "memtest86plus": "hwpkho.badpages.formats.memtest86plus:FORM",
@@ -108,6 +113,9 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "text": "hwpkho.badpages.formats.text:FORM",
     },
 )
+
+#: Those that are logs: what they name is a lower bound, and they lie beside other evidence.
+LOGS = frozenset(("kernel-log", "tracepoint", "ras-mc-ctl", "rasdaemon-log", "mcelog"))
 
 
 def readers() -> list[ListReader]:

@@ -139,6 +139,15 @@ LIKE_ADDRESSES = Code(
     "It takes the numbers as PFNs, and finds no memory there.",
     "Divide the numbers by the page size (drop the last three hex digits with 4 KiB pages).",
 )
+LOG_LOWER_BOUND = Code(
+    "HP614",
+    "log-lower-bound",
+    "note",
+    "policy",
+    "The list was read from a log, which is a lower bound: it lacks pages whose messages were "
+    "lost, rotated away or never written.",
+    "Nothing: this is about the input.",
+    "Compare with the running kernel, if it still runs: list --from kpageflags /proc/kpageflags.",
 MASK_SHORT = Code(
     "HP619",
     "mask-short",
@@ -174,6 +183,7 @@ CODES = (
     EARLY_BOOT,
     ENTRY_UNUSABLE,
     LIKE_ADDRESSES,
+    LOG_LOWER_BOUND,
     MASK_SHORT,
     NO_BCD_OBJECT,
 )

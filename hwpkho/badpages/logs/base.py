@@ -1,0 +1,125 @@
+"""What readers of a log's messages have in common: several on a line, one broken over lines."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.badpages.logs.when import Place
+from hwpkho.logs.scanner import LineReader
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.timeline import Timeline
+
+#: A message is looked at up to so many characters, joined lines included.
+_MAX_TEXT = 1500
+#: A mail program breaks a message into at most so many lines more.
+_MAX_MORE = 6
+
+#: What a mail program puts in front of quoted lines.
+_QUOTED = re.compile(r"^[\s>|]*")
+#: What a line of its own begins with: a stamp, a level, a date, a header of pstore, a mark.
+_FRESH = re.compile(
+    r"^(?:<\d{1,3}>|\[ {0,8}\d{1,9}\.\d+\]|\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]|\w{1,20}#\d+ Part\d|-- "
+    r'|\{\d+\}\[|\{"|[A-Z_]+=|[IWEF]\d{4} \d\d:)'
+)
+_OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
+_REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")
+
+
+class Message(NamedTuple):
+    """A message in a log.
+
+    Attributes:
+        place: Where it begins.
+        begun: What matches :attr:`MessageReader.start`.
+        text: What follows.
+        whole: Whether nothing more will follow.
+    """
+
+    place: Place
+    begun: re.Match[str]
+    text: str
+    whole: bool
+
+
+class _Held(NamedTuple):
+    place: Place
+    text: str
+    more: int
+
+
+class MessageReader(LineReader):
+    """Finds the beginnings of its messages in lines, and takes each with the text behind it.
+
+    Attributes:
+        start: What a message begins with.
+    """
+
+    start: re.Pattern[str]
+
+    def __init__(self, log: Timeline) -> None:
+        self.log = log
+        self._held: _Held | None = None
+        self._taken = 0
+        log.before_boot(self.flush)
+
+    @abstractmethod
+    def take(self, message: Message) -> bool:
+        """Take a message, and return whether it is complete.
+
+        Where it is not, it comes once more with the next line, or as ``whole``.
+        """
+
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
+        held, self._held = self._held, None
+        if held is None:
+            return self._look(Place(number, line), line, 0)
+        rest = _QUOTED.sub("", line, count=1)
+        if not rest or _FRESH.match(rest):
+            self._whole(held)
+            return self._look(Place(number, line), line, 0)
+        return self._look(held.place, _joined(held.text, rest), held.more + 1)
+
+    def _look(self, place: Place, text: str, more: int) -> bool:
+        begun = list(self.start.finditer(text))
+        if not begun:
+            return False
+        ends = [match.start() for match in begun[1:]] + [len(text)]
+        for match, end in zip(begun, ends, strict=True):
+            here = place if more else place._replace(at=match.start())
+            if not more:
+                self.log.see(here)
+            self._taken += 1
+            behind = text[match.end() : min(end, match.end() + _MAX_TEXT)]
+            last = end == len(text) and more < _MAX_MORE and len(text) < _MAX_TEXT
+            if not self.take(Message(here, match, behind, whole=not last)):
+                self._held = _Held(here, text[match.start() :], more)
+                return True
+        return False
+
+    def _whole(self, held: _Held) -> None:
+        begun = self.start.match(held.text)
+        if begun:
+            self.take(Message(held.place, begun, held.text[begun.end() :], whole=True))
+
+    def taken(self) -> int:
+        """See :meth:`LineReader.taken`."""
+        return self._taken
+
+    def flush(self) -> None:
+        """Take what is left at the end of a boot."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._whole(held)
+
+
+def _joined(text: str, rest: str) -> str:
+    """Return two lines as one; a number that a terminal broke has no blank within."""
+    rest = rest.rstrip()
+    if _OPEN_NUMBER.search(text) and _REST_OF_NUMBER.match(rest):
+        return text + rest
+    return f"{text.rstrip()} {rest}"

@@ -1,0 +1,70 @@
+"""``EDAC MC0: 1 UE … page:0x10 offset:0x0 grain:32``: errors that the memory controller reports.
+
+Source: drivers/edac/edac_mc.c (edac_ce_error, edac_ue_error; up to 3.4 ``EDAC MC0: UE page 0x10,
+offset 0x0, grain 32, …``, and ``UE - no information available``). Page 0 at offset 0 means that the
+driver knows no address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.badpages.logs.timeline import MAX_EXTENT
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import Kind
+
+_PAGE = re.compile(
+    r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16}),?\s+grain[: ](-?\d{1,20})"
+    r"(?!\d)"
+)
+_WITHOUT_GRAIN = re.compile(r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16})\b")
+_NONE = re.compile(r"\s*-? ?no information available")
+_DECODED = re.compile(r"\bSystemAddress:0x([0-9a-fA-F]{1,16})\b")
+
+
+class Edac(MessageReader):
+    """The reader, see the module."""
+
+    needles = (b"EDAC ", b"UE (?<=syncing: UE )")
+    start = re.compile(
+        r"(?<!\w)EDAC (?:[\w-]{1,16} )?MC\d{1,4}: (?:\d{1,10} )?(?P<what>CE|UE)\b"
+        r"|not syncing: (?P<panic>UE)(?= )"
+    )
+
+    def take(self, message: Message) -> bool:
+        """See :meth:`MessageReader.take`."""
+        place, begun, text, whole = message
+        kind: Kind = "corrected" if begun["what"] == "CE" else "uncorrected"
+        found = _PAGE.search(text)
+        if found is None and not whole and not _NONE.match(text):
+            return False
+        if found and found.end() == len(text.rstrip()) and not whole:
+            return False  # its last number may go on
+        found = found or _WITHOUT_GRAIN.search(text)
+        if found is None:
+            if kind == "uncorrected":
+                self.log.unusable(place, "EDAC: an uncorrected error without a page")
+            return True
+        page, offset = int(found[1], 16), int(found[2], 16)
+        if not page and not offset:
+            decoded = _DECODED.search(text)
+            if decoded and int(decoded[1], 16):
+                self.log.severity(self.log.around(int(decoded[1], 16))[0], kind)
+                self.log.addresses(place, int(decoded[1], 16), kind)
+            elif kind == "uncorrected":
+                self.log.unusable(
+                    place, "EDAC: an uncorrected error with page 0, offset 0: no address is known"
+                )
+            return True
+        self.log.severity(page, kind)
+        grain = int(found[3]) if found.re is _PAGE else 1
+        if self.log.page_size < grain <= MAX_EXTENT:
+            address = page * self.log.page_size + offset % self.log.page_size
+            first, last = self.log.around(address, grain)
+        else:
+            first = last = page
+        self.log.pages(place, first, last, kind)
+        return True

@@ -1,0 +1,158 @@
+"""``Memory failure: 0x1234: …``, ``Soft offline: …`` and ``Unpoison: …``: what the kernel did.
+
+Source: mm/memory-failure.c since 2.6.32. Up to 4.6 the prefix was ``MCE``. memory_failure() sets
+the page's flag first and asks what it can do then: every result leaves the page poisoned. Before
+the flag it says only ``memory outside kernel control`` and ``unhandlable page``, and for pages
+without struct page ``non struct page pfn``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.logs.base import Message, MessageReader
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.timeline import Timeline
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_PFN = re.compile(r"\s*0x([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\s*0x[0-9a-fA-F]*[^0-9a-fA-F\s:]\w*:")
+_OPEN = re.compile(r"\s*(?:0x?)?$")
+#: What is said of a page after it was flagged.
+_FLAGGED = re.compile(
+    r"already (?:hardware )?poisoned"
+    r"|(?P<kill>Killing .{1,40} due to hardware memory corruption"
+    r"|Sending SIGBUS to|forcibly killing|Cannot send advisory)"
+    r"|.{1,60} still referenced by"
+    r"|corrupted page was clean|keeping poisoned page|failed to unmap page|could not lock mapping"
+    r"|Failed to (?:punch|invalidate|erase)|failed to release buffers|Unknown page state"
+    r"|[Tt]runcation failed|page still mapped"
+)
+_RESULT = re.compile(r"recovery action for\s+(.{0,80}?)\s*:\s*(?:$|[A-Z])", re.DOTALL)
+_RESULT_BEGUN = re.compile(r"recovery action for\s+(.{0,80})$", re.DOTALL)
+_NO_STRUCT_PAGE = "non struct page"
+#: Said before the flag is set, or of a page that is not there.
+_NOT_FLAGGED = re.compile(r"memory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter")
+_WELL = re.compile(
+    r"\s*(?:Software-unpoisoned(?: free)? page|Page was already unpoisoned)\s+0x([0-9a-f]{1,16})\b"
+    r"|\s*0x([0-9a-f]{1,16}):\s*(?:software-unpoisoned(?: free)? page|page was already unpoisoned)",
+    re.IGNORECASE,
+)
+_WELL_BEGUN = re.compile(
+    r"\s*(?:Software-unp[\w ]*|Page was alr[\w ]*|0x[0-9a-f]*:?)?\s*$", re.IGNORECASE
+)
+_SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
+
+_TAKEN_OUT: tuple[Kind, ...] = ("poisoned", "soft-offlined")
+_MAX_KEPT = 1 << 16
+
+
+class Hwpoison(MessageReader):
+    """The reader, see the module."""
+
+    needles = (
+        b"Memory failure:",
+        b"MCE 0x",
+        b"MCE: (?:Killing|Software)",
+        b"ffline: ",
+        b"Unpoison: ",
+    )
+    start = re.compile(
+        r"(?P<failed>(?<!\w)Memory failure:|(?<![\w:])MCE(?= 0x))"
+        r"|(?P<soft>(?<![\w])[Ss]oft[ _]offline:)"
+        r"|(?P<well>(?<!\w)Unpoison:|(?<!\w)MCE:(?= Software-unpoisoned))"
+        r"|(?P<killed>(?<!\w)MCE: Killing(?= .{1,60} due to hardware memory corruption fault at))"
+    )
+
+    def __init__(self, log: Timeline) -> None:
+        super().__init__(log)
+        self._killed: set[int] = set()
+        self._vague: dict[int, Place] = {}
+
+    def take(self, message: Message) -> bool:
+        """See :meth:`MessageReader.take`."""
+        place, begun, text, whole = message
+        if begun["failed"]:
+            return self._failed(place, text, whole=whole)
+        if begun["soft"]:
+            return self._soft(place, text, whole=whole)
+        if begun["well"]:
+            well = _WELL.match(text)
+            if well is None:
+                return whole or not _WELL_BEGUN.match(text)
+            pfn = int(well[1] or well[2], 16)
+            self.log.withdraw(pfn, pfn, _TAKEN_OUT)
+        elif begun["killed"]:
+            self.log.unusable(
+                place, "a process was killed for an error of memory at an address of its own"
+            )
+        return True
+
+    def _failed(self, place: Place, text: str, *, whole: bool) -> bool:
+        found = _PFN.match(text)
+        if found is None or not (found[2] or found[3]):
+            if _PLACEHOLDER.match(text):
+                self.log.unusable(place, "Memory failure: a place-holder, and no page")
+            elif found or _OPEN.match(text):
+                if not whole:
+                    return False
+                self.log.unusable(place, "Memory failure: the number is cut off")
+            return True
+        pfn, said = int(found[1], 16), found[3]
+        if not found[2]:
+            return True
+        result = _RESULT.match(said)
+        if result is None and (begun := _RESULT_BEGUN.match(said)):
+            if not whole:
+                return False
+            if not _NO_STRUCT_PAGE.startswith(begun[1].rstrip()[: len(_NO_STRUCT_PAGE)]):
+                result = begun
+        if result is not None:
+            if result[1].startswith(_NO_STRUCT_PAGE):
+                if pfn in self._killed:
+                    self.log.withdraw(pfn, pfn, ("poisoned",))
+            else:
+                self._killed.discard(pfn)
+                self.log.pages(place, pfn, pfn, "poisoned")
+        elif flagged := _FLAGGED.match(said):
+            known = self.log.knows(pfn, "poisoned")
+            if flagged["kill"] and not known and len(self._killed) < _MAX_KEPT:
+                self._killed.add(pfn)
+            self.log.pages(place, pfn, pfn, "poisoned")
+        elif said.startswith("just unpoisoned"):
+            self.log.withdraw(pfn, pfn, _TAKEN_OUT)
+        elif not _NOT_FLAGGED.match(said):
+            if not whole and len(said) < 30:
+                return False
+            if len(self._vague) < _MAX_KEPT:
+                self._vague.setdefault(pfn, place)
+        return True
+
+    def _soft(self, place: Place, text: str, *, whole: bool) -> bool:
+        found = _PFN.match(text)
+        if found is None or not (found[2] or found[3]):
+            if _PLACEHOLDER.match(text):
+                self.log.unusable(place, "Soft offline: a place-holder, and no page")
+            elif found or _OPEN.match(text):
+                if not whole:
+                    return False
+                self.log.unusable(place, "Soft offline: the number is cut off")
+            return True
+        if _SOFT_DONE.match(found[3]):
+            pfn = int(found[1], 16)
+            self.log.pages(place, pfn, pfn, "soft-offlined")
+        return bool(found[3]) or whole
+
+    def flush(self) -> None:
+        """Report pages of which nothing tells what became of them."""
+        super().flush()
+        for pfn, place in self._vague.items():
+            if not self.log.knows(pfn, "poisoned"):
+                self.log.unusable(
+                    place, f"Memory failure: 0x{pfn:x}: nothing tells what became of the page"
+                )
+        self._vague.clear()
+        self._killed.clear()

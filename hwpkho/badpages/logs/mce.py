@@ -1,0 +1,144 @@
+"""Machine checks: the kernel's own lines, EDAC's, AMD's decoder's, and mcelog's.
+
+Source: arch/x86/kernel/cpu/mce/core.c (__print_mce), drivers/edac/sb_edac.c and skx_common.c,
+drivers/edac/mce_amd.c; mcelog's mcelog.c (dump_mce, dump_mce_raw_ascii), p4.c (decode_mci) and
+page.c (offline_action, dump_page_errors), memdb.c (dump_memory_errors).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.badpages.logs.mce_status import AMD, Record, settle
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.timeline import Timeline
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_HEX = r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])"
+_SMCA_FAMILY = 0x17
+#: A record of mcelog has so many lines, other programs' lines between them; and so many below its
+#: status, which comes near the end.
+_PATIENCE, _TAIL = 40, 8
+
+
+class MachineChecks(MessageReader):
+    """The reader, see the module: registers gathered from lines, until the next machine check."""
+
+    needles = (
+        rb"Hardware Error\]:",
+        rb"Hardware event\. This",
+        b"EDAC ",
+        b"Machine [Cc]heck",
+        b"MCE [0-9]{1,9}\n",
+        rb"CPU \d{1,5} (?:\d{1,4} )?BANK \d",
+        b"Uncorrected hardware memory error",
+        b"Offlining page [0-9a-f]",
+        b'" (?:online|offline)',
+        b"\t[0-9]{1,18} total\n",
+    )
+    start = re.compile(
+        rf"(?P<begins>Machine [Cc]heck[\w ]{{0,20}}: (?:0x)?[0-9a-fA-F]+ Bank \d+: {_HEX})"
+        r"|(?P<amd>CPU:\d+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
+        rf"MC\d+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
+        r"|(?P<text>Hardware event\. This is not|^\s*MCE \d+$"
+        r"|\bCPU \d+ (?:\d+ )?BANK \d+|^\s*CPU \d+$)"
+        rf"|(?<![\w_])ADDR {_HEX}|(?<![\w_])MISC {_HEX}|(?<![\w_])IPID:? {_HEX}"
+        rf"|(?<![\w_])STATUS {_HEX}"
+        rf"|(?P<error_addr>Error Addr(?:ess)?: |MC\d+_ADDR: ){_HEX}"
+        r"|(?<![\w_])PROCESSOR (?P<vendor>\d{1,3}):|(?<![\w_])TIME (?P<time>\d{9,12})\b"
+        r"|(?P<words>^\s*(?:Unc|C)orrected error\b)"
+        rf"|(?P<access>Uncorrected hardware memory error in user-access at {_HEX})"
+        r"|(?<!\w)Offlining page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
+        r"|(?<![0-9a-zA-Z])(?P<page>[0-9a-f]{1,16}): total \d+ seen \".{0,40}?\" "
+        r"(?P<state>online|offline(?:-failed)?)\b"
+        r"|^\t(?P<total>\d{1,18}) total$"
+    )
+
+    def __init__(self, log: Timeline) -> None:
+        super().__init__(log)
+        self._record: Record | None = None
+        #: So many lines more may belong to the record.
+        self._patience = 0
+
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`: below its beginning a record's lines have no sign."""
+        super().feed(number, line)
+        self._patience -= self._patience > 0
+        return self._patience > 0
+
+    def take(self, message: Message) -> bool:
+        """See :meth:`MessageReader.take`: each of its messages stands on one line."""
+        place, begun, _, _ = message
+        if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
+            self._pages(place, begun)
+            return True
+        numbers = [group for group in _numbers(begun) if group]
+        if begun["begins"] or begun["amd"] or begun["text"]:
+            self._patience = _PATIENCE
+            if not (begun["text"] and self._record and self._record.empty):
+                self._end()
+                self._record = Record(place)
+            if begun["begins"]:
+                self._record.status = int(numbers[0], 16)
+            elif begun["amd"]:
+                self._record.status, self._record.vendor = int(numbers[0], 16), AMD
+                self._record.smca = int(begun["family"], 16) >= _SMCA_FAMILY
+            return True
+        record = self._record = self._record or Record(place)
+        word = begun[0].lstrip()[:4]
+        if word == "ADDR" or begun["error_addr"]:
+            if record.addr is not None and record.status is None:
+                self._end()
+                record = self._record = Record(place)
+            record.addr, record.place = int(numbers[0], 16), place
+        elif word == "MISC":
+            record.misc = int(numbers[0], 16)
+        elif word == "IPID":
+            record.ipid = int(numbers[0], 16)
+        elif word == "STAT":
+            record.status = int(numbers[0], 16)
+            self._patience = min(self._patience, _TAIL)
+        elif begun["vendor"]:
+            record.vendor = int(begun["vendor"])
+        elif begun["time"]:
+            record.time = int(begun["time"])
+        elif begun["words"]:
+            record.uncorrected = begun["words"].lstrip().startswith("Unc")
+        return True
+
+    def _pages(self, place: Place, begun: re.Match[str]) -> None:
+        if begun["total"]:
+            above = self.above()
+            if int(begun["total"]) and above and "uncorrected memory errors" in above[0][1]:
+                self.log.unusable(
+                    place, "mcelog: a count of uncorrected memory errors names no page"
+                )
+        elif begun["access"]:
+            self.log.addresses(place, int(next(filter(None, _numbers(begun))), 16), "uncorrected")
+        elif begun["page"]:
+            kind: Kind = "soft-offlined" if begun["state"] == "offline" else "corrected"
+            self.log.addresses(place, int(begun["page"], 16), kind)
+        elif begun["failed"]:
+            self.log.withdraw(*self.log.around(int(begun["offlining"], 16)), ("soft-offlined",))
+        else:
+            self.log.addresses(place, int(begun["offlining"], 16), "soft-offlined")
+
+    def _end(self) -> None:
+        record, self._record = self._record, None
+        if record is not None:
+            settle(self.log, record)
+
+    def flush(self) -> None:
+        """See :meth:`MessageReader.flush`."""
+        super().flush()
+        self._end()
+
+
+def _numbers(begun: re.Match[str]) -> list[str | None]:
+    """Return the groups without a name."""
+    named = set(begun.re.groupindex.values())
+    return [begun[i] for i in range(1, begun.re.groups + 1) if i not in named]

@@ -1,0 +1,110 @@
+"""What a machine check's registers tell of an address.
+
+Source: Intel SDM volume 3, 17.3 (MCi_STATUS, MCi_MISC) and 17.9 (error codes); AMD PPR, MCA;
+arch/x86/kernel/cpu/mce/core.c (mce_is_memory_error, mce_usable_address),
+arch/x86/kernel/cpu/mce/amd.c (smca_get_bank_type; a UMC's address is one of the channel).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.timeline import Timeline
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
+_INTEL, AMD = 0, 2
+#: MCi_MISC of Intel: how many low bits of the address do not count, and what the address is.
+_LSB, _MODE_SHIFT, _MODE, _LINEAR, _PHYSICAL = 0x3F, 6, 7, 1, 2
+_MAX_LSB = 30
+#: Hardware of a memory controller in MCA_IPID.
+_UMC = 0x96
+
+
+@dataclass(slots=True)
+class Record:
+    """One machine check as far as its lines are read.
+
+    Attributes:
+        place: Of the address, or of the first line.
+        status: MCi_STATUS.
+        addr: MCi_ADDR.
+        misc: MCi_MISC.
+        ipid: MCA_IPID of AMD.
+        vendor: 0 Intel, 2 AMD, as in the kernel's line ``PROCESSOR``.
+        uncorrected: What words say of it, where there is no status.
+        smca: Whether the processor has MCA_IPID: which bank it is only that tells.
+        time: Seconds since 1970.
+    """
+
+    place: Place
+    status: int | None = None
+    addr: int | None = None
+    misc: int | None = None
+    ipid: int | None = None
+    vendor: int | None = None
+    uncorrected: bool | None = None
+    smca: bool = False
+    time: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was read that counts."""
+        return self.status is None and self.addr is None and self.uncorrected is None
+
+
+def settle(log: Timeline, record: Record) -> None:
+    """Tell the log what a machine check names."""
+    status, place = record.status, record.place
+    bad = record.uncorrected
+    if status is not None:
+        amd = record.vendor == AMD or record.smca or record.ipid is not None
+        bad = bool(status & _UC) or (amd and bool(status & _DEFERRED))
+        if not _of_memory(status & 0xFFFF):
+            return
+        if not status & _ADDRV:
+            record.addr = None
+        if not status & _MISCV:
+            record.misc = None
+    elif record.empty:
+        return
+    if (record.smca and record.ipid is None) or (record.ipid or 0) >> 32 & 0xFFF == _UMC:
+        if bad:
+            log.unusable(
+                place,
+                "an uncorrected machine check with an address of the memory channel, which is no "
+                "physical address",
+            )
+        return
+    extent = _extent(record)
+    if not record.addr or extent is None:
+        if bad:
+            log.unusable(place, "an uncorrected machine check without a physical address")
+        return
+    if bad is None:
+        log.unsettled(place, record.addr, extent)
+    else:
+        kind: Kind = "uncorrected" if bad else "corrected"
+        log.addresses(place, record.addr, kind, extent=extent, told=record.time)
+
+
+def _of_memory(code: int) -> bool:
+    """Tell whether an error code is about memory: its controller, a cache, or a bus to memory."""
+    if code & 0x0800:
+        return not code >> 2 & 3  # what the bus was used for: memory
+    return (code & 0xEF80) == 0x0080 or (code & 0xEF00) == 0x0100 or (code & 0xEFFC) == 0x000C
+
+
+def _extent(record: Record) -> int | None:
+    """Return how many bytes an address is about; None where it is no physical one."""
+    if record.misc is None or record.vendor == AMD or record.ipid is not None:
+        return 1
+    lsb, mode = record.misc & _LSB, record.misc >> _MODE_SHIFT & _MODE
+    if mode == _LINEAR:
+        return None
+    if mode != _PHYSICAL:
+        return 1
+    return 1 << lsb if lsb <= _MAX_LSB else None

@@ -1,0 +1,83 @@
+"""``ras-mc-ctl --errors``: rows of rasdaemon's database as text; and ``--summary``, which counts.
+
+Source: rasdaemon's util/ras-mc-ctl.in (errors, summary). Addresses of memory controllers are
+decimal, their grain is an exponent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.badpages.logs.tracing import machine_check, poison
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_FAILURE = re.compile(r"error: pfn=0x([0-9a-fA-F]{1,16}), page_type=")
+_CONTROLLER = re.compile(
+    r"\d+ (?P<severity>\w+) error\(s\): .{0,600}, addr (?P<address>\d{1,20}), "
+    r"grain (?P<grain>\d{1,20})\b"
+)
+_EXTLOG = re.compile(
+    r"error: type=.{0,80}?, severity=(?P<severity>\w+), address=0x(?P<address>[0-9a-f]{1,16})\b"
+)
+_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
+_MAX_BITS = 30
+
+
+class RasMcCtl(MessageReader):
+    """The reader, see the module."""
+
+    needles = (
+        rb"\(s\): ",
+        b"_type=",
+        b"_length=0x",
+        b"=[a-z]{1,16}, address=0x",
+        b"=0x[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
+        b"\t(?:Uncorrected|Fatal|Deferred) on DIMM",
+        b"\t(?:Recovered|Failed|Ignored|Delayed) errors: ",
+        b"\t[0-9]{1,18} [^\n]{1,80} (?:recoverable|fatal) errors\n",
+    )
+    start = re.compile(
+        r"^\s*(?P<row>\d{1,18} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?) "
+        r"|^\t(?P<summary>(?:Uncorrected|Fatal|Deferred) on DIMM Label"
+        r"|(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
+        r"|\d+ .{1,60} (?:recoverable|fatal) errors$)"
+    )
+
+    def take(self, message: Message) -> bool:
+        """See :meth:`MessageReader.take`."""
+        place, begun, text, whole = message
+        place = place._replace(at=max(place.at, len(begun[0])))
+        if begun["summary"]:
+            self.log.unusable(
+                place, "ras-mc-ctl --summary counts errors and names no page; use --errors"
+            )
+        elif found := _FAILURE.match(text):
+            self.log.pages(place, int(found[1], 16), int(found[1], 16), "poisoned")
+        elif found := _CONTROLLER.match(text):
+            self._address(place, found["severity"], int(found["address"]), int(found["grain"]))
+        elif found := _EXTLOG.match(text):
+            self._address(place, found["severity"], int(found["address"], 16), 0)
+        elif text.startswith("error: memdev=") and "dpa_length=" in text:
+            poison(self, place, text)
+        elif text.startswith("error: ") and "status=0x" in text:
+            machine_check(self, place, text)
+        elif text.startswith("error: pfn="):
+            if not whole:
+                return False
+            self.log.unusable(place, "ras-mc-ctl: no page, or its number is cut off")
+        return True
+
+    def _address(self, place: Place, severity: str, address: int, bits: int) -> None:
+        kind: Kind = "uncorrected" if severity.lower() in _BAD else "corrected"
+        if kind == "corrected" and severity.lower() != "corrected":
+            return
+        if 0 < address < (1 << 64) - 1:
+            extent = 1 << bits if bits <= _MAX_BITS else 1
+            self.log.addresses(place, address, kind, extent=extent)
+        elif kind == "uncorrected":
+            self.log.unusable(place, "ras-mc-ctl: an uncorrected error without an address")

@@ -1,0 +1,93 @@
+"""Reads a log: one scanner for all readers, one order of time for what they find."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.lines import pieces
+from hwpkho.badpages.logs.cper import Cper
+from hwpkho.badpages.logs.edac import Edac
+from hwpkho.badpages.logs.hwpoison import Hwpoison
+from hwpkho.badpages.logs.mce import MachineChecks
+from hwpkho.badpages.logs.ras_mc_ctl import RasMcCtl
+from hwpkho.badpages.logs.timeline import Timeline
+from hwpkho.badpages.logs.tracing import Traced
+from hwpkho.errors import InputError
+from hwpkho.logs.boot_marks import LINUX_STARTS
+from hwpkho.logs.losses import Losses
+from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
+from hwpkho.logs.text import blocks
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked
+    from hwpkho.images.files import FileBytes
+
+_BANNER = re.compile(r"(?<!\w)Linux version \d+\.\d+\S* ?\(")
+#: journalctl's lines between boots.
+_MARK = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --$")
+#: fs/pstore/platform.c, pstore_dump.
+_PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#\d{1,9}) Part(\d{1,9})\s*$")
+
+
+class _Boots(LineReader):
+    """The lines at which another boot begins, or another piece of pstore."""
+
+    needles = (
+        LINUX_STARTS.encode(),
+        b"Reboot --\n",
+        b"Boot [0-9a-f]{32} --\n",
+        b"Part[0-9]",
+    )
+
+    def __init__(self, log: Timeline) -> None:
+        self._log, self._taken = log, 0
+
+    def feed(self, _number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
+        if part := _PART.match(line):
+            self._log.part_begins(part[1], int(part[2]))
+        elif _MARK.match(line.strip()):
+            self._log.boot_begins(banner=False)
+        elif _BANNER.search(line):
+            self._log.boot_begins(banner=True)
+        else:
+            return False
+        self._taken += 1
+        return False
+
+    def taken(self) -> int:
+        """See :meth:`LineReader.taken`."""
+        return self._taken
+
+
+def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
+    """Return the bad pages of a log.
+
+    Raises InputError where it says that memory is bad and names no page, or is no log, and
+    UsageError for a boot that is not there.
+    """
+    log = Timeline(file.shown, form, asked)
+    readers: list[LineReader] = [
+        _Boots(log),
+        Losses([log]),
+        Hwpoison(log),
+        Edac(log),
+        Cper(log),
+        MachineChecks(log),
+        Traced(log),
+        RasMcCtl(log),
+    ]
+    scanner = Scanner(readers, "a log of bad pages")
+    try:
+        for block in blocks(pieces(file)):
+            scanner.feed(block)
+        if scanner.cut:
+            log.cut(scanner.cut[0], MAX_LINE)
+        return log.finish()
+    except InputError as error:
+        shown = str(error)
+        raise InputError(
+            shown if shown.startswith(file.shown) else f"{file.shown}: {shown}"
+        ) from error

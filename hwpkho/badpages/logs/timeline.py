@@ -1,0 +1,289 @@
+"""What a log says of bad pages in the order of time: boots, pieces of pstore, what cancels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.badpages.collector import MAX_MENTIONS, Collector, in_range
+from hwpkho.badpages.logs.when import Place, stamp, when
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.escape import printable
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hwpkho.badpages.model import BadPages, Kind, Unit
+    from hwpkho.badpages.registry import Asked
+
+_Key = tuple[int, int, "Kind"]
+
+#: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
+_SLACK = 1.0
+#: An error larger than this is a damaged number: firmware tells of lines, rows and pages. Bytes.
+MAX_EXTENT = 1 << 30
+#: What is kept of a boot that cannot be used.
+_MAX_UNUSABLE = 1 << 10
+#: Pages whose severity somebody else may tell.
+_MAX_UNSETTLED = 1 << 16
+
+
+class _Said(NamedTuple):
+    when: str | None
+    where: str
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A stretch of a log in its own order: what it names, and what it cancels before that."""
+
+    part: int = 0
+    named: dict[_Key, _Said] = field(default_factory=dict)
+    gone: set[_Key] = field(default_factory=set)
+
+
+class Timeline:
+    """Gathers what the readers of a log find.
+
+    Args:
+        name: The input, printable.
+        form: The form that reads it.
+        asked: What the user says; ``boot`` chooses a boot.
+    """
+
+    def __init__(self, name: str, form: str, asked: Asked) -> None:
+        self.name, self._form, self._asked = name, form, asked
+        self._wanted = _wanted(asked.boot)
+        self.page_size = asked.page_size or 4096
+        self._shift = page_shift(self.page_size)
+        self._state: dict[_Key, _Said] = {}
+        self._segments = [_Segment()]
+        self._record: str | None = None  # of pstore: the crash whose parts are being read
+        self._unusable: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        self._losses: dict[str, None] = {}
+        self._units: set[str] = set()
+        self._settled: dict[int, Kind] = {}
+        self._unsettled: list[tuple[Place, int, int]] = []
+        self._flush: list[Callable[[], None]] = []
+        # The boot that is being read: its number, what began it, and whether it has said anything.
+        self._boot, self._banner, self._marked, self._events = 0, False, False, False
+        self._id: str | None = None
+        self._last: float | None = None
+        self._cut: tuple[int, int] | None = None
+
+    # Boots.
+
+    def before_boot(self, flush: Callable[[], None]) -> None:
+        """Have ``flush`` called before another boot begins, and at the end."""
+        self._flush.append(flush)
+
+    def boot_begins(self, *, banner: bool) -> None:
+        """Hear of a kernel's first line, or of a mark that a logger sets between boots."""
+        if self._banner or self._events or (self._marked and not banner):
+            self._next_boot()
+        self._banner, self._marked = self._banner or banner, True
+        self._last = None
+
+    def part_begins(self, record: str, part: int) -> None:
+        """Hear of a piece of pstore: part 1 is the newest of a crash, and stands first."""
+        parts = {segment.part for segment in self._segments}
+        if self._record is not None and (record != self._record or part in parts):
+            self._next_boot()
+        self._record, self._last = record, None
+        for flush in self._flush:
+            flush()
+        self._segments.append(_Segment(part))
+
+    def see(self, place: Place) -> None:
+        """Look at the stamps of a line that says something: they may be those of another boot."""
+        told = _boot_id(place.line)
+        if told is not None:
+            if self._id not in (None, told):
+                self._next_boot()
+            self._id = told
+        else:
+            now = stamp(place)
+            if now is not None:
+                if self._last is not None and now < self._last - _SLACK and self._events:
+                    self._next_boot()
+                self._last = max(now, self._last or now)
+        self._events = True
+
+    def _next_boot(self) -> None:
+        self._end_boot()
+        self._boot += 1
+        self._banner = self._marked = self._events = False
+        self._last = self._id = self._record = None
+
+    def _end_boot(self) -> None:
+        for flush in self._flush:
+            flush()
+        self._settle()
+        if self._wanted == -1:
+            self._state.clear()
+            self._told.clear()
+        counts = self._wanted is None or self._wanted in (-1, self._boot)
+        for segment in sorted(self._segments, key=lambda s: -s.part) if counts else ():
+            for key in segment.gone:
+                self._state.pop(key, None)
+            for key, said in segment.named.items():
+                self._state.setdefault(key, said)
+        if counts:
+            self._told.update(self._unusable)
+        self._segments, self._unusable = [_Segment()], {}
+
+    # What is said.
+
+    def pages(
+        self, place: Place, first: int, last: int, kind: Kind, *, told: int | None = None
+    ) -> None:
+        """Name PFNs ``first`` to ``last``, inclusive."""
+        if not (in_range(first) and in_range(last)):
+            self.unusable(place, "a page beyond 64 bits")
+            return
+        self._units.add("pfn")
+        self._name(place, (first, last, kind), told)
+
+    def addresses(
+        self,
+        place: Place,
+        address: int,
+        kind: Kind,
+        *,
+        extent: int = 1,
+        told: int | None = None,
+    ) -> None:
+        """Name the pages of ``extent`` bytes, a power of two, around an address."""
+        if extent > MAX_EXTENT:
+            self.unusable(place, f"an error of {extent} bytes: a damaged number")
+            return
+        first, last = self.around(address, extent)
+        self._units.add("address")
+        self._name(place, (first, last, kind), told)
+
+    def around(self, address: int, extent: int = 1) -> tuple[int, int]:
+        """Return the first and last PFN of the ``extent`` bytes around an address."""
+        start = address - address % max(extent, 1)
+        return start >> self._shift, (start + max(extent, 1) - 1) >> self._shift
+
+    def _name(self, place: Place, key: _Key, told: int | None) -> None:
+        named = self._segments[-1].named
+        if key not in named:
+            named[key] = _Said(when(place, told), f"line {place.number}")
+            if len(named) + len(self._state) > MAX_MENTIONS:
+                raise InputError(f"more than {MAX_MENTIONS} entries, as no machine has")
+
+    def withdraw(self, first: int, last: int, kinds: Iterable[Kind]) -> None:
+        """Hear that exactly these PFNs are well again."""
+        segment = self._segments[-1]
+        for kind in kinds:
+            key = (first, last, kind)
+            segment.named.pop(key, None)
+            if len(segment.gone) < MAX_MENTIONS:
+                segment.gone.add(key)
+
+    def knows(self, pfn: int, kind: Kind) -> bool:
+        """Tell whether the boot that is being read names a page as ``kind``."""
+        key = (pfn, pfn, kind)
+        return any(key in s.named or key in s.gone for s in self._segments) or key in self._state
+
+    def unusable(self, place: Place, message: str) -> None:
+        """Hear of what says that memory is bad, and names no page; ``message`` is printable."""
+        if len(self._unusable) < _MAX_UNUSABLE:
+            self._unusable.setdefault(message, f"line {place.number}")
+
+    def severity(self, first: int, kind: Kind) -> None:
+        """Hear how bad an error at a page is, for those who tell its address only."""
+        if len(self._settled) < _MAX_UNSETTLED:
+            self._settled.setdefault(first, kind)
+
+    def unsettled(self, place: Place, address: int, extent: int = 1) -> None:
+        """Hear of an error at an address, without a word about how bad it is."""
+        if len(self._unsettled) < _MAX_UNSETTLED:
+            self._unsettled.append((place, address, extent))
+
+    def _settle(self) -> None:
+        for place, address, extent in self._unsettled:
+            kind = self._settled.get(address >> self._shift)
+            if kind is not None:
+                self.addresses(place, address, kind, extent=extent)
+            else:
+                self.unusable(
+                    place, "an error with an address, of which nothing tells how bad it is"
+                )
+        self._unsettled.clear()
+        self._settled.clear()
+
+    def messages_lost(self, _number: int, words: str) -> None:
+        """Hear that the log says itself that messages are missing."""
+        if len(self._losses) < 4:
+            self._losses[words] = None
+
+    def cut(self, number: int, at: int) -> None:
+        """Hear that line ``number`` was looked at up to character ``at`` only."""
+        self._cut = (number, at)
+
+    # The end.
+
+    def finish(self) -> BadPages:
+        """Return the list.
+
+        Raises InputError where memory is said to be bad and no page is named, and UsageError for a
+        boot that is not there.
+        """
+        self._end_boot()
+        boots = self._boot + 1
+        if self._wanted is not None and self._wanted >= boots:
+            there = "one boot, number 0" if boots == 1 else f"boots 0 to {boots - 1}"
+            raise UsageError(f"--boot {self._wanted}: {self.name} has {there}")
+        unit: Unit = "address" if self._units == {"address"} else "pfn"
+        found = Collector(self.name, self._form, self._asked, unit)
+        for (first, last, kind), said in self._state.items():
+            found.pages(first, last, kind, when=said.when, where=said.where)
+        for message, where in self._told.items():
+            found.unusable(message, where)
+        lost = "".join(f"; {words}" for words in self._losses)
+        found.problem(
+            LOG_LOWER_BOUND,
+            f"{self.name}: a log is a lower bound: bad pages that it lost or never named are not "
+            f"in this list{lost}",
+        )
+        if self._cut is not None:
+            number, at = self._cut
+            found.problem(
+                ENTRY_UNUSABLE,
+                f"longer than {at} characters; the rest was not looked at",
+                f"line {number}",
+            )
+        if boots > 1 and self._wanted is None:
+            found.note(
+                f"{boots} boots, of which all count, though poison does not outlive a boot without "
+                "a handover; choose one with --boot N or --boot last"
+            )
+        elif boots > 1:
+            one = boots - 1 if self._wanted == -1 else self._wanted
+            found.note(f"{boots} boots, of which boot {one} counts")
+        return found.finish()
+
+
+def _boot_id(line: str) -> str | None:
+    """Return the boot of a line of journal's JSON."""
+    at = line.find('"_BOOT_ID"')
+    if at < 0:
+        return None
+    value = line[at + 10 : at + 60].lstrip(' :"')[:32]
+    return value if len(value) == 32 and value.isalnum() else None
+
+
+def _wanted(boot: str | None) -> int | None:
+    """Return the number asked for, -1 for the last, None for all."""
+    if boot is None:
+        return None
+    if boot == "last":
+        return -1
+    if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
+        raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
+    return int(boot)

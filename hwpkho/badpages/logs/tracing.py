@@ -1,0 +1,203 @@
+"""Events of tracing: trace_pipe, trace-cmd report (-R as well), perf script, and rasdaemon's log.
+
+Source: include/trace/events/memory-failure.h (up to 6.x include/ras/ras_event.h),
+include/ras/ras_event.h (mc_event, extlog_mem_event), include/trace/events/mce.h,
+drivers/cxl/core/trace.h (cxl_poison); rasdaemon's ras-memory-failure-handler.c, ras-mc-handler.c,
+ras-extlog-handler.c, ras-mce-handler.c, ras-cxl-handler.c and ras-page-isolation.c. The numbers of
+types and results change between kernels and are not used, nor is rasdaemon's page_type.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.badpages.logs.mce_status import AMD, Record, settle
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_PFN = re.compile(
+    r".{0,80}?\bpfn(?:=| )\s*0x([0-9a-fA-F]{1,16})(?P<then>:|[\s,]+\w+=)(.*)", re.DOTALL
+)
+_PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
+_NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
+_SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
+_ERROR_TYPE = re.compile(r"\berror_type=(?:0x)?(\d)\b")
+_ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|\d{1,20})(?![0-9a-zA-Z])")
+_GRAIN = re.compile(r"\bgrain(?P<log>: |_bits=)?:?(\d{1,20})\b")
+_EXTLOG = re.compile(
+    r"(?P<severity>[a-z]+) error: .{0,200}?physical addr: (?:0x)?(?P<address>[0-9a-f]{1,16})\b"
+    r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
+    re.IGNORECASE,
+)
+_CXL = {
+    name: re.compile(rf"\b{name}[=:](?:0x)?([0-9a-zA-Z]{{1,20}})\b")
+    for name in ("trace_type", "hpa", "dpa_length")
+}
+_STATUS = re.compile(r"\bMC\d+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
+_ADDR = re.compile(r"\bADDR(?:/MISC(?:/SYND)?)?: ([0-9a-f]{1,16})|\baddr= ?(?:0x)?([0-9a-f]{1,16})")
+_MISC = re.compile(
+    r"\bMISC: ([0-9a-f]{1,16})|\bADDR/MISC(?:/SYND)?: [0-9a-f]+/([0-9a-f]{1,16})"
+    r"|\bmisc= ?(?:0x)?([0-9a-f]{1,16})"
+)
+_IPID = re.compile(r"\b(?:IPID: |ipid= ?)([0-9a-f]{1,16})")
+_VENDOR = re.compile(r"(?:vendor: |PROCESSOR: )(\d{1,3})")
+_OFFLINING = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\b.{0,80}?: (offlined|offline-failed|online)\b")
+
+_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
+#: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
+_RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
+_MAX_BITS = 63
+_NO_HPA = (1 << 64) - 1
+
+
+class Traced(MessageReader):
+    """The reader, see the module."""
+
+    needles = (
+        b"_event: ",
+        b"_record: ",
+        b"_poison: ",
+        b"Result of offlining page at",
+    )
+    start = re.compile(
+        r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event|cxl_poison):\s"
+        r"|(?<!\w)(?P<isolation>offlining page at)"
+    )
+
+    def take(self, message: Message) -> bool:
+        """See :meth:`MessageReader.take`."""
+        place, begun, text, whole = message
+        if begun["isolation"]:
+            if found := _OFFLINING.match(text):
+                kind: Kind = "soft-offlined" if found[2] == "offlined" else "corrected"
+                self.log.addresses(place, int(found[1], 16), kind)
+        elif begun["event"] == "memory_failure_event":
+            return self._failure(place, text, whole=whole)
+        elif begun["event"] == "mc_event":
+            return self._controller(place, text, whole=whole)
+        elif begun["event"] == "extlog_mem_event":
+            self._extlog(place, text)
+        elif begun["event"] == "mce_record":
+            machine_check(self, place, text)
+        else:
+            poison(self, place, text)
+        return True
+
+    def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
+        found = _PFN.match(text)
+        if found is None:
+            if not whole:
+                return False
+            if _PFN_BEGUN.match(text) or "pfn" in text:
+                self.log.unusable(place, "memory_failure_event: no page, or its number is cut off")
+            return True
+        if found["then"] == ":" and not found[3].strip() and not whole:
+            return False
+        if not _NO_STRUCT_PAGE.match(found[3]):
+            self.log.pages(place, int(found[1], 16), int(found[1], 16), "poisoned")
+        return True
+
+    def _controller(self, place: Place, text: str, *, whole: bool) -> bool:
+        kind: Kind | None
+        if (severity := _SEVERITY.search(text)) is not None:
+            word = severity[1].lower()
+            kind = "uncorrected" if word in _BAD else "corrected" if word == "corrected" else None
+        elif (raw := _ERROR_TYPE.search(text)) is not None:
+            kind = _RAW.get(raw[1])
+            if raw[1] == "3":
+                self.log.unusable(place, "mc_event: error_type 3 is another one in each kernel")
+        else:
+            return whole
+        if kind is None:
+            return True
+        found, grain = _ADDRESS.search(text), _GRAIN.search(text)
+        if not grain and not whole:
+            return False  # the rest is on the next line
+        address = int(found[1], 0 if found[1].startswith("0x") else 10) if found else 0
+        if address:
+            self.log.addresses(place, address, kind, extent=_grain(grain))
+        elif kind == "uncorrected":
+            self.log.unusable(place, "mc_event: an uncorrected error without an address")
+        return True
+
+    def _extlog(self, place: Place, text: str) -> None:
+        found = _EXTLOG.search(text)
+        if found is None:
+            return
+        severity, address = found["severity"].lower(), int(found["address"], 16)
+        if severity not in _BAD and severity != "corrected":
+            return
+        kind: Kind = "uncorrected" if severity in _BAD else "corrected"
+        mask = int(found["mask"] or "0", 16)
+        lsb = int(found["lsb"] or "0", 16)
+        extent = mask & -mask if mask else 1 << lsb if lsb <= _MAX_BITS else 1
+        if 0 < address < _NO_HPA:
+            self.log.addresses(place, address, kind, extent=extent)
+        elif kind == "uncorrected":
+            self.log.unusable(place, "extlog_mem_event: an uncorrected error without an address")
+
+
+def _grain(grain: re.Match[str] | None) -> int:
+    """Return bytes: rasdaemon and raw fields have the exponent, the kernel's text has bytes."""
+    if grain is None:
+        return 1
+    number = int(grain[2])
+    if not grain["log"]:
+        return number if number and not number & (number - 1) else 1
+    return 1 << number if number <= _MAX_BITS else 1
+
+
+def machine_check(reader: MessageReader, place: Place, text: str) -> None:
+    """Take the registers of a machine check that stand in one line."""
+    vendor = _VENDOR.search(text)
+    amd = "AMD" in text or (vendor is not None and int(vendor[1]) == AMD)
+    ipid = _number(_IPID.search(text))
+    record = Record(
+        place,
+        _number(_STATUS.search(text)),
+        _number(_ADDR.search(text)),
+        _number(_MISC.search(text)),
+        ipid or None,
+        AMD if amd else None,
+    )
+    settle(reader.log, record)
+
+
+def poison(reader: MessageReader, place: Place, text: str) -> None:
+    """Take an event of a CXL device's poison list."""
+    found = {name: pattern.search(text) for name, pattern in _CXL.items()}
+    hpa = found["hpa"]
+    if hpa is None:
+        reader.log.unusable(place, "cxl_poison: a device's own address is no address of the host")
+        return
+    try:
+        address = int(hpa[1], 16)
+        length = int(found["dpa_length"][1], 16) if found["dpa_length"] else 1
+    except ValueError:
+        reader.log.unusable(place, "cxl_poison: a damaged number")
+        return
+    clear = found["trace_type"] is not None and found["trace_type"][1].lower() == "clear"
+    if address in (0, _NO_HPA):
+        if not clear:
+            reader.log.unusable(
+                place, "cxl_poison: a device's own address is no address of the host"
+            )
+        return
+    first = reader.log.around(address)[0]
+    last = reader.log.around(address + max(length, 1) - 1)[0]
+    if clear:
+        for pfn in range(first, min(last, first + 1024) + 1):
+            reader.log.withdraw(pfn, pfn, ("uncorrected",))
+        reader.log.withdraw(first, last, ("uncorrected",))
+    elif length > 1 << 30:
+        reader.log.unusable(place, f"cxl_poison: an error of {length} bytes: a damaged number")
+    else:
+        reader.log.pages(place, first, last, "uncorrected")
+
+
+def _number(found: re.Match[str] | None) -> int | None:
+    return int(next(filter(None, found.groups())), 16) if found else None

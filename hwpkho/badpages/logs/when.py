@@ -1,0 +1,78 @@
+"""When a line of a log was written: ISO 8601, or seconds since boot."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+#: ``[ 1234.567890]``: printk's own stamp.
+STAMP = re.compile(r"\[ {0,8}(\d{1,9}\.\d{3,9})\]")
+#: ``313.747669: mc_event:``: ftrace's stamp, in front of an event's name.
+_TRACED = re.compile(r"(?<![\d.])(\d{1,9}\.\d{6,9}): (?:[a-z_]+:)?$")
+_ISO = re.compile(
+    r"(?<!\d)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
+    r"(?: ?(Z|UTC|[+-]\d\d:?\d\d)(?!\d))?"
+)
+#: ``[Tue May 10 01:40:38 2016]`` of dmesg -T.
+_HUMAN = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4})"
+)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+#: Microseconds since 1970, in journal's JSON.
+_JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"(\d{10,17})"')
+_YEAR_10000 = 253402300800
+
+
+class Place(NamedTuple):
+    """Where in a log something is said.
+
+    Attributes:
+        number: Of the line, from 1.
+        line: Its text.
+        at: Where in it, characters.
+    """
+
+    number: int
+    line: str
+    at: int = 0
+
+
+def stamp(place: Place) -> float | None:
+    """Return the seconds since boot that printk wrote nearest in front of a place, if any."""
+    found = _last(STAMP, place.line, place.at or len(place.line))
+    return float(found[1]) if found else None
+
+
+def _last(pattern: re.Pattern[str], line: str, end: int) -> re.Match[str] | None:
+    matches = list(pattern.finditer(line, 0, end))
+    return matches[-1] if matches else None
+
+
+def when(place: Place, told: int | None = None) -> str | None:
+    """Return when a place was written, None where its line does not tell.
+
+    ``told`` are seconds since 1970 that the message itself gives.
+    """
+    if told is not None:
+        return of_epoch(told)
+    line = place.line
+    if found := _JOURNAL.search(line):
+        return of_epoch(int(found[1]) // 1_000_000)
+    date = _last(_ISO, line, max(place.at, 64))
+    if date:
+        zone = (date[3] or "").replace("UTC", "Z")
+        zone = f"{zone[:3]}:{zone[3:]}" if len(zone) == 5 else zone
+        return f"{date[1]}T{date[2].replace(',', '.')}{zone}"
+    if (human := _HUMAN.search(line)) and human[1] in _MONTHS:
+        month = _MONTHS.index(human[1]) + 1
+        return f"{human[4]}-{month:02}-{int(human[2]):02}T{human[3]}"
+    found = _last(STAMP, line, place.at or len(line)) or _TRACED.search(line, 0, place.at)
+    return f"boot+{found[1]}" if found else None
+
+
+def of_epoch(seconds: int) -> str | None:
+    """Return seconds since 1970 as ISO 8601 in UTC, None for what is no time."""
+    if not 0 < seconds < _YEAR_10000:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -133,11 +133,8 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
 def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
-    return (
-        CaseOptions(**reading),
-        Asked(options.get("base", 10), options.get("form")),
-        options.get("role"),
-    )
+    asked = Asked(options.get("base", 10), options.get("form"), boot=options.get("boot"))
+    return CaseOptions(**reading), asked, options.get("role")
 
 
 @contextmanager

@@ -23,13 +23,14 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def packed(*args: Any, **values: Any) -> Any:
         reading = ("page_size", "root_fdt", "kho_scratch", "arch")
+        boot = values.pop("boot")
         judging = ValidateOptions(
             CaseOptions(**{name: values.pop(name) for name in reading}),
-            Asked(int(values.pop("base"))),
+            Asked(int(values.pop("base")), boot=boot),
             values.pop("role"),
             values.pop("memmap"),
             values.pop("map_name"),
-            values.pop("boot"),
+            boot,
             values.pop("iomem_of"),
             values.pop("next_cmdline"),
             given=options.given(),

@@ -138,7 +138,7 @@ def command(
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
     judging = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
-        Asked(int(base)),
+        Asked(int(base), boot=boot),
         role,
         memmap,
         map_name,

@@ -148,7 +148,7 @@ EXAMPLES: dict[str, str] = {
     "HP611": "Real: capture x86-structv1-small, 8 of 37 PFNs.",
     "HP612": "Constructed: memmap=4K$0x500000,1M!0x600000: what stands behind ! is not reserved.",
     "HP613": "Constructed: 0x500000 where RAM ends at PFN 0x7ffff.",
-    "HP614": "Real: fixtures/neighbours/dmesg-hwpoison/06.txt, six pages of a kernel log.",
+    "HP614": "Constructed: a kernel log of one line, Memory failure: 0x5000: already poisoned.",
     "HP619": "Constructed: GRUB_BADRAM=0x7ddf0000,0xffffc000, as MemTest86 prints it.",
     "HP620": "Constructed: bcdedit /set badmemorylist 0xb7, which succeeds and sets nothing.",
     "HP610": "Constructed: 0x15000 beside RAM that ends at 320 MiB.",

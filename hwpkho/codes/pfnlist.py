@@ -148,6 +148,7 @@ LOG_LOWER_BOUND = Code(
     "lost, rotated away or never written.",
     "Nothing: this is about the input.",
     "Compare with the running kernel, if it still runs: list --from kpageflags /proc/kpageflags.",
+)
 MASK_SHORT = Code(
     "HP619",
     "mask-short",

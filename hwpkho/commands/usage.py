@@ -36,6 +36,7 @@ class Facts(NamedTuple):
         machine: Something is asked for that depends on the architecture.
         placed: A handover is made, or its blob, and placed in memory.
         whole: A whole handover is made.
+        boots: Some input is a log, which may be of several boots.
     """
 
     image: bool | None = None
@@ -48,6 +49,7 @@ class Facts(NamedTuple):
     machine: bool | None = None
     placed: bool | None = None
     whole: bool | None = None
+    boots: bool | None = None
 
 
 class Reader(NamedTuple):
@@ -59,6 +61,12 @@ class Reader(NamedTuple):
 
 def _placed(facts: Facts) -> bool | None:
     return facts.placed
+
+
+def _booted(facts: Facts) -> bool | None:
+    if facts.memmap or facts.boots:
+        return True
+    return None if None in (facts.memmap, facts.boots) else False
 
 
 _NO_MAP = "there is no --memmap"
@@ -76,7 +84,7 @@ READERS: dict[str, Reader] = {
     "base": Reader(lambda f: f.text, "no input is a list as text"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
     "map_name": Reader(lambda f: f.memmap, _NO_MAP),
-    "boot": Reader(lambda f: f.memmap, _NO_MAP),
+    "boot": Reader(_booted, "there is no --memmap, and no input is a log"),
     "iomem_of": Reader(
         lambda f: False if f.memmap is False else f.iomem,
         "no /proc/iomem is among the memory maps that count",
@@ -119,7 +127,8 @@ def of_case(case: Case) -> Facts:
     """Return what the inputs of one case are."""
     plain = case.pages
     text = plain is not None and depends_on(plain, "base")
-    return Facts(case.source is not None, plain is None, text)
+    boots = plain is not None and depends_on(plain, "boot")
+    return Facts(case.source is not None, plain is None, text, boots=boots)
 
 
 def of_lists(lists: Iterable[CaseList]) -> Facts:
@@ -129,6 +138,7 @@ def of_lists(lists: Iterable[CaseList]) -> Facts:
         any(x.source is not None for x in found),
         any(x.handover is not None for x in found),
         any(depends_on(x.pages, "base") for x in found),
+        boots=any(depends_on(x.pages, "boot") for x in found),
     )
 
 

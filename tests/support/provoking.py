@@ -388,6 +388,7 @@ _map_case(
     pfnlist.NO_BCD_OBJECT,
     E820,
     pfns="bcdedit /set badmemorylist 1\nbcdedit /set {badmemory} badmemorylist 0x5000",
+)
 _map_case(
     pfnlist.LOG_LOWER_BOUND, E820, pfns="[ 1.000000] Memory failure: 0x5000: already poisoned"
 )

@@ -21,13 +21,13 @@ _SIGN = Sign(
         b"Hardware event.",
         b"Per page corrected",
         b" total ",
-        b" BANK ",
+        b"BANK ",
         b"mcelog",
         b"Offlining page ",
     ),
     re.compile(
         rb"Hardware event\. This is not a software error|Per page corrected memory statistics"
-        rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+ (?:\d+ )?BANK \d"
+        rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+[ \n](?:\d+ )?BANK \d"
         rb"|mcelog(?:\[\d{1,10}\])?: |Offlining page [0-9a-f]"
     ),
 )

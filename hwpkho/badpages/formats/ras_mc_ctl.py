@@ -20,8 +20,8 @@ _SIGN = Sign(
     (b" errors.", b" events", b" records", b" summary", b"error: ", b"error(s): "),
     re.compile(
         rb"(?m)^(?:No (?:Memory|MCE|Extlog|PCIe AER|CXL [\w ]+) errors\.$"
-        rb"|(?:Memory (?:controller|failure)|MCE|Extlog|CXL [\w ]{1,40}) (?:events|records|summary)\b"
-        rb"[\w ]{0,10}:$"
+        rb"|(?:Memory (?:controller|failure)|MCE|Extlog|CXL [\w ]{1,40}) "
+        rb"(?:events|records|summary)\b[\w ]{0,10}:$"
         rb"|\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} (?:error: |\d+ \w+ error\(s\): ))"
     ),
 )

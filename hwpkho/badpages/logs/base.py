@@ -21,9 +21,10 @@ _MAX_MORE = 6
 _QUOTED = re.compile(r"^[\s>|]*")
 #: What a line of its own begins with: a stamp, a level, a date, a header of pstore, a mark.
 _FRESH = re.compile(
-    r"^(?:<\d{1,3}>|\[ {0,8}\d{1,9}\.\d+\]|\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]|\w{1,20}#\d+ Part\d|-- "
-    r'|\{\d+\}\[|\{"|[A-Z_]+=|[IWEF]\d{4} \d\d:)'
+    r"^(?:<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]+\]|\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
+    r"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]"
+    r"|\w{1,20}#[0-9]+ Part[0-9]|-- "
+    r'|\{[0-9]+\}\[|\{"|[A-Z_]+=|[IWEF][0-9]{4} [0-9][0-9]:)'
 )
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")

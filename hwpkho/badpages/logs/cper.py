@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _BODY = re.compile(
     r"\s*(?:(?P<begins>Hardware error (?:from APEI|detected on)|APEI generic hardware error status)"
     r"|event severity:\s*(?P<event>\w+)"
-    r"|severity:\s*\d+,\s*(?P<event_old>\w+)"
-    r"|Error \d+, type:\s*(?P<section>\w+)"
-    r"|section:\s*\d+, severity:\s*\d+,\s*(?P<section_old>\w+)"
+    r"|severity:\s*[0-9]+,\s*(?P<event_old>\w+)"
+    r"|Error [0-9]+, type:\s*(?P<section>\w+)"
+    r"|section:\s*[0-9]+, severity:\s*[0-9]+,\s*(?P<section_old>\w+)"
     r"|section[_ ]type:\s*(?P<type>\S[^\\\"]{0,60})"
     r"|physical_address:\s*0x(?P<address>[0-9a-zA-Z]*)"
     r"|physical_address_mask:\s*0x(?P<mask>[0-9a-fA-F]{1,16}))"
@@ -66,7 +66,7 @@ class Cper(MessageReader):
     """The reader, see the module."""
 
     needles = (rb"Hardware Error\]:",)
-    start = re.compile(r"(?:\{(?P<number>\d{1,10})\})?\[Hardware Error\]:")
+    start = re.compile(r"(?:\{(?P<number>[0-9]{1,10})\})?\[Hardware Error\]:")
 
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind
 
 _PAGE = re.compile(
-    r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16}),?\s+grain[: ](-?\d{1,20})"
-    r"(?!\d)"
+    r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16}),?\s+"
+    r"grain[: ](-?[0-9]{1,20})(?![0-9])"
 )
 _WITHOUT_GRAIN = re.compile(r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16})\b")
 _NONE = re.compile(r"\s*-? ?no information available")
@@ -30,7 +30,7 @@ class Edac(MessageReader):
 
     needles = (b"EDAC ", b"UE (?<=syncing: UE )")
     start = re.compile(
-        r"(?<!\w)EDAC (?:[\w-]{1,16} )?MC\d{1,4}: (?:\d{1,10} )?(?P<what>CE|UE)\b"
+        r"(?<!\w)EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?P<what>CE|UE)\b"
         r"|not syncing: (?P<panic>UE)(?= )"
     )
 

@@ -34,28 +34,29 @@ class MachineChecks(MessageReader):
         b"EDAC ",
         b"Machine [Cc]heck",
         b"MCE [0-9]{1,9}\n",
-        rb"CPU \d{1,5} (?:\d{1,4} )?BANK \d",
+        rb"CPU [0-9]{1,5} (?:[0-9]{1,4} )?BANK [0-9]",
+        b"CPU [0-9]{1,5}\n",
         b"Uncorrected hardware memory error",
         b"Offlining page [0-9a-f]",
         b'" (?:online|offline)',
         b"\t[0-9]{1,18} total\n",
     )
     start = re.compile(
-        rf"(?P<begins>Machine [Cc]heck[\w ]{{0,20}}: (?:0x)?[0-9a-fA-F]+ Bank \d+: {_HEX})"
-        r"|(?P<amd>CPU:\d+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
-        rf"MC\d+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
-        r"|(?P<text>Hardware event\. This is not|^\s*MCE \d+$"
-        r"|\bCPU \d+ (?:\d+ )?BANK \d+|^\s*CPU \d+$)"
+        rf"(?P<begins>Machine [Cc]heck[\w ]{{0,20}}: (?:0x)?[0-9a-fA-F]+ Bank [0-9]+: {_HEX})"
+        r"|(?P<amd>CPU:[0-9]+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
+        rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
+        r"|(?P<text>Hardware event\. This is not|^\s*MCE [0-9]+$"
+        r"|\bCPU [0-9]+ (?:[0-9]+ )?BANK [0-9]+|^\s*CPU [0-9]+$)"
         rf"|(?<![\w_])ADDR {_HEX}|(?<![\w_])MISC {_HEX}|(?<![\w_])IPID:? {_HEX}"
         rf"|(?<![\w_])STATUS {_HEX}"
-        rf"|(?P<error_addr>Error Addr(?:ess)?: |MC\d+_ADDR: ){_HEX}"
-        r"|(?<![\w_])PROCESSOR (?P<vendor>\d{1,3}):|(?<![\w_])TIME (?P<time>\d{9,12})\b"
+        rf"|(?P<error_addr>Error Addr(?:ess)?: |MC[0-9]+_ADDR: ){_HEX}"
+        r"|(?<![\w_])PROCESSOR (?P<vendor>[0-9]{1,3}):|(?<![\w_])TIME (?P<time>[0-9]{9,12})\b"
         r"|(?P<words>^\s*(?:Unc|C)orrected error\b)"
         rf"|(?P<access>Uncorrected hardware memory error in user-access at {_HEX})"
         r"|(?<!\w)Offlining page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
-        r"|(?<![0-9a-zA-Z])(?P<page>[0-9a-f]{1,16}): total \d+ seen \".{0,40}?\" "
+        r"|(?<![0-9a-zA-Z])(?P<page>[0-9a-f]{1,16}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
-        r"|^\t(?P<total>\d{1,18}) total$"
+        r"|^\t(?P<total>[0-9]{1,18}) total$"
     )
 
     def __init__(self, log: Timeline) -> None:

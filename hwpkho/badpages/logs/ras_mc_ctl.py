@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _FAILURE = re.compile(r"error: pfn=0x([0-9a-fA-F]{1,16}), page_type=")
 _CONTROLLER = re.compile(
-    r"\d+ (?P<severity>\w+) error\(s\): .{0,600}, addr (?P<address>\d{1,20}), "
-    r"grain (?P<grain>\d{1,20})\b"
+    r"[0-9]+ (?P<severity>\w+) error\(s\): .{0,600}, addr (?P<address>[0-9]{1,20}), "
+    r"grain (?P<grain>[0-9]{1,20})\b"
 )
 _EXTLOG = re.compile(
     r"error: type=.{0,80}?, severity=(?P<severity>\w+), address=0x(?P<address>[0-9a-f]{1,16})\b"
@@ -42,10 +42,10 @@ class RasMcCtl(MessageReader):
         b"\t[0-9]{1,18} [^\n]{1,80} (?:recoverable|fatal) errors\n",
     )
     start = re.compile(
-        r"^\s*(?P<row>\d{1,18} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: [+-]\d{4})?) "
+        r"^\s*(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) "
         r"|^\t(?P<summary>(?:Uncorrected|Fatal|Deferred) on DIMM Label"
         r"|(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
-        r"|\d+ .{1,60} (?:recoverable|fatal) errors$)"
+        r"|[0-9]+ .{1,60} (?:recoverable|fatal) errors$)"
     )
 
     def take(self, message: Message) -> bool:

@@ -15,7 +15,7 @@ from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.logs.tracing import Traced
 from hwpkho.errors import InputError
 from hwpkho.logs.boot_marks import LINUX_STARTS
-from hwpkho.logs.losses import Losses
+from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
 from hwpkho.logs.text import blocks
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-_BANNER = re.compile(r"(?<!\w)Linux version \d+\.\d+\S* ?\(")
+_BANNER = re.compile(r"(?<!\w)Linux version [0-9]+\.[0-9]+\S* ?\(")
 #: journalctl's lines between boots.
 _MARK = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --$")
 #: fs/pstore/platform.c, pstore_dump.
-_PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#\d{1,9}) Part(\d{1,9})\s*$")
+_PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#[0-9]{1,9}) Part([0-9]{1,9})\s*$")
 
 
 class _Boots(LineReader):
@@ -71,7 +71,7 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     log = Timeline(file.shown, form, asked)
     readers: list[LineReader] = [
         _Boots(log),
-        Losses([log]),
+        LostMessages([log]),
         Hwpoison(log),
         Edac(log),
         Cper(log),

@@ -25,9 +25,9 @@ _PFN = re.compile(
 _PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
-_ERROR_TYPE = re.compile(r"\berror_type=(?:0x)?(\d)\b")
-_ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|\d{1,20})(?![0-9a-zA-Z])")
-_GRAIN = re.compile(r"\bgrain(?P<log>: |_bits=)?:?(\d{1,20})\b")
+_ERROR_TYPE = re.compile(r"\berror_type=(?:0x)?([0-9])\b")
+_ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})(?![0-9a-zA-Z])")
+_GRAIN = re.compile(r"\bgrain(?P<log>: |_bits=)?:?([0-9]{1,20})\b")
 _EXTLOG = re.compile(
     r"(?P<severity>[a-z]+) error: .{0,200}?physical addr: (?:0x)?(?P<address>[0-9a-f]{1,16})\b"
     r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
@@ -37,14 +37,14 @@ _CXL = {
     name: re.compile(rf"\b{name}[=:](?:0x)?([0-9a-zA-Z]{{1,20}})\b")
     for name in ("trace_type", "hpa", "dpa_length")
 }
-_STATUS = re.compile(r"\bMC\d+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
+_STATUS = re.compile(r"\bMC[0-9]+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
 _ADDR = re.compile(r"\bADDR(?:/MISC(?:/SYND)?)?: ([0-9a-f]{1,16})|\baddr= ?(?:0x)?([0-9a-f]{1,16})")
 _MISC = re.compile(
     r"\bMISC: ([0-9a-f]{1,16})|\bADDR/MISC(?:/SYND)?: [0-9a-f]+/([0-9a-f]{1,16})"
     r"|\bmisc= ?(?:0x)?([0-9a-f]{1,16})"
 )
 _IPID = re.compile(r"\b(?:IPID: |ipid= ?)([0-9a-f]{1,16})")
-_VENDOR = re.compile(r"(?:vendor: |PROCESSOR: )(\d{1,3})")
+_VENDOR = re.compile(r"(?:vendor: |PROCESSOR: )([0-9]{1,3})")
 _OFFLINING = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\b.{0,80}?: (offlined|offline-failed|online)\b")
 
 _BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))

@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 #: ``[ 1234.567890]``: printk's own stamp.
-STAMP = re.compile(r"\[ {0,8}(\d{1,9}\.\d{3,9})\]")
+STAMP = re.compile(r"\[ {0,8}([0-9]{1,9}\.[0-9]{3,9})\]")
 #: ``313.747669: mc_event:``: ftrace's stamp, in front of an event's name.
-_TRACED = re.compile(r"(?<![\d.])(\d{1,9}\.\d{6,9}): (?:[a-z_]+:)?$")
+_TRACED = re.compile(r"(?<![0-9.])([0-9]{1,9}\.[0-9]{6,9}): (?:[a-z_]+:)?$")
 _ISO = re.compile(
-    r"(?<!\d)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
-    r"(?: ?(Z|UTC|[+-]\d\d:?\d\d)(?!\d))?"
+    r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?)"
+    r"(?: ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})(?![0-9]))?"
 )
 #: ``[Tue May 10 01:40:38 2016]`` of dmesg -T.
 _HUMAN = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
 )
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in journal's JSON.
-_JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"(\d{10,17})"')
+_JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
 _YEAR_10000 = 253402300800
 
 

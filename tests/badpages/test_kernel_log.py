@@ -1,0 +1,357 @@
+"""Bad pages in kernel logs: what the kernel took out, what was reported, boots, wrappings."""
+
+from __future__ import annotations
+
+import io
+import json
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages import registry
+from hwpkho.badpages.formats.kernel_log import FORM
+from hwpkho.badpages.registry import Asked
+from hwpkho.errors import InputError, UsageError
+from hwpkho.images.files import HeldBytes
+from tests.support import neighbours
+from tests.support.neighbours import SAMPLES, pages, said
+
+FOLDERS = ("dmesg-hwpoison", "edac-dmesg", "ghes-cper", "node-problem-detector", "pstore")
+TRUTHS = [truth for folder in FOLDERS for truth in neighbours.samples(folder)]
+MF = "Memory failure: 0x{:x}: recovery action for dirty LRU page: Recovered"
+BANNER = "[    0.000000] Linux version 6.12.0 (build@host1) #1 SMP"
+
+
+@pytest.mark.parametrize("truth", TRUTHS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_samples(truth, cli) -> None:
+    neighbours.check(cli, truth, "kernel-log")
+
+
+def read(text: str | bytes, boot: str | None = None):
+    data = text if isinstance(text, bytes) else text.encode()
+    return FORM.read(HeldBytes("log", memoryview(data)), Asked(boot=boot))
+
+
+def kinds(text: str | bytes, boot: str | None = None) -> set[tuple[int, str]]:
+    found = read(text, boot)
+    return {(p, m.kind) for m in found.mentions for p in range(m.first, m.last + 1)}
+
+
+WRAPPINGS = {
+    "syslog": lambda t: "".join(f"Feb 23 03:28:16 host1 kernel: {x}\n" for x in t.splitlines()),
+    "journal-iso": lambda t: "".join(
+        f"2026-01-02T03:04:05+0100 host1 kernel: {x}\n" for x in t.splitlines()
+    ),
+    "levels": lambda t: "".join(f"<3>{x}\n" for x in t.splitlines()),
+    "caller": lambda t: t.replace("] ", "][  T123] ", 1),
+    "mail": lambda t: "".join(f"> > {x}\n" for x in t.splitlines()),
+    "crlf": lambda t: t.replace("\n", "\r\n"),
+    "export": lambda t: "".join(f"PRIORITY=3\nMESSAGE={x}\n\n" for x in t.splitlines()),
+    "json": lambda t: "".join(
+        json.dumps({"_TRANSPORT": "kernel", "MESSAGE": x}) + "\n" for x in t.splitlines()
+    ),
+    "one-line": lambda t: " ".join(t.splitlines()) + "\n",
+    "utf-16": lambda t: t.encode("utf-16"),
+    "web": lambda t: "<pre>" + t.replace("\n", "<br>\n") + "</pre>\n",
+}
+
+
+@pytest.mark.parametrize("how", WRAPPINGS)
+@pytest.mark.parametrize("sample", ["dmesg-hwpoison/05", "dmesg-hwpoison/19", "ghes-cper/08"])
+def test_wrappings(sample, how, tmp_path, cli) -> None:
+    text = (SAMPLES / f"{sample}.txt").read_text()
+    want = json.loads((SAMPLES / f"{sample}.truth.json").read_text())
+    got = said(cli, tmp_path, WRAPPINGS[how](text))
+    assert got.code == 0, got.err
+    assert pages(got.json["pfns"]) == pages(want["pfns"])
+
+
+@pytest.mark.parametrize("width", [50, 60, 72])
+@pytest.mark.parametrize("sample", ["dmesg-hwpoison/01", "dmesg-hwpoison/03", "edac-dmesg/05"])
+def test_broken_by_a_mail_program(sample, width) -> None:
+    text = (SAMPLES / f"{sample}.txt").read_text()
+    wrapped = "\n".join(
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+    )
+    assert kinds(wrapped) == kinds(text)
+
+
+def test_a_number_that_a_terminal_broke() -> None:
+    assert kinds("[ 1.000000] Memory failure: 0x10\n2f01: recovery action for x: Failed\n") == {
+        (0x102F01, "poisoned")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("MCE 0x318: recovery action for dirty LRU page: Recovered", {(0x318, "poisoned")}),
+        (
+            "Memory failure: 0x9: Killing qemu:7 due to hardware memory corruption",
+            {(9, "poisoned")},
+        ),
+        (
+            "Memory failure: 0x9: Sending SIGBUS to a:1 due to hardware memory corruption",
+            {(9, "poisoned")},
+        ),
+        ("Memory failure: 0x9: recovery action for reserved page: Ignored", {(9, "poisoned")}),
+        (
+            "Memory failure: 0x9: recovery action for already poisoned page: Failed",
+            {(9, "poisoned")},
+        ),
+        ("Memory failure: 0x9: recovery action for non struct page pfn: Ignored", set()),
+        (
+            (
+                "Memory failure: 0x9: Sending SIGBUS to a:1 due to hardware memory corruption\n"
+                "Memory failure: 0x9: recovery action for non struct page pfn: Recovered"
+            ),
+            set(),
+        ),
+        ("Memory failure: 0x9: memory outside kernel control", set()),
+        ("Soft offline: 0x9: thp split failed", set()),
+        ("soft offline: 0x9 page already poisoned", {(9, "soft-offlined")}),
+        ("soft_offline: 0x9: invalidated", {(9, "soft-offlined")}),
+        ("Soft offline: 0x9: invalidated\nUnpoison: 0x9: software-unpoisoned page", set()),
+        (MF.format(9) + "\nUnpoison: Software-unpoisoned free page 0x9", set()),
+        (MF.format(9) + "\nMCE: Software-unpoisoned page 0x9", set()),
+        (MF.format(9) + "\nUnpoison: Page was already unpoisoned 0x9", set()),
+        (MF.format(9) + "\nUnpoison: 0x9: someone maps the hwpoison page", {(9, "poisoned")}),
+        (MF.format(9) + "\nMemory failure: 0x9: just unpoisoned", set()),
+        (
+            "EDAC MC0: UE page 0x9, offset 0x0, grain 0\nUnpoison: Software-unpoisoned page 0x9",
+            {(9, "uncorrected")},
+        ),
+        ("EDAC MC0: UE page 0x9, offset 0x0, grain 4096, row 0, labels", {(9, "uncorrected")}),
+        (
+            "EDAC MC0: 2 UE x on y ( page:0x11 offset:0x10 grain:8192)",
+            {(0x10, "uncorrected"), (0x11, "uncorrected")},
+        ),
+        ("EDAC MC0: 1 UE x on y ( page:0x9 offset:0x0 grain:-3841)", {(9, "uncorrected")}),
+        (
+            "EDAC MC0: 1 UE x on y (page:0x0 offset:0x0 grain:32 -  SystemAddress:0x9000 z)",
+            {(9, "uncorrected")},
+        ),
+        ("EDAC MC0: 1 CE x on y ( page:0x9 offset:0x0 grain:32 syndrome:0x0)", {(9, "corrected")}),
+        (
+            (
+                "mcelog: Offlining page 9000\nmcelog: Offlining page a000\n"
+                "mcelog: Offlining page a000 failed: Invalid argument"
+            ),
+            {(9, "soft-offlined")},
+        ),
+        (
+            (
+                "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 7: be00000001010090\n"
+                "mce: [Hardware Error]: TSC 1 ADDR 9440 MISC 86"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (
+            (
+                "EDAC sbridge MC1: CPU 1: Machine Check Event: 0 Bank 11: 8c00004f000800c2\n"
+                "EDAC sbridge MC1: ADDR 9000\nEDAC sbridge MC1: MISC 900040004001e8c"
+            ),
+            {(9, "corrected")},
+        ),
+        (  # a bus error of I/O: no memory
+            (
+                "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 6: be00000000000e0b\n"
+                "mce: [Hardware Error]: TSC 1 ADDR 9440"
+            ),
+            set(),
+        ),
+        (
+            "mce: Uncorrected hardware memory error in user-access at 9440",
+            {(9, "uncorrected")},
+        ),
+        (
+            (
+                "{1}[Hardware Error]:  Error 0, type: fatal\n"
+                "{1}[Hardware Error]:   section_type: memory error\n"
+                "{1}[Hardware Error]:   physical_address: 0x0000000000009000\n"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (
+            (
+                "{1}[Hardware Error]:   physical_address: 0x0000000000009000\n"
+                "EDAC MC0: 1 UE x on y ( page:0x9 offset:0x0 grain:32)"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (
+            (
+                "[Hardware Error]: severity: 1, fatal\n"
+                "[Hardware Error]: section: 0, severity: 2, corrected\n"
+                "[Hardware Error]: section_type: memory error\n"
+                "[Hardware Error]: physical_address: 0x0000000000009000"
+            ),
+            {(9, "corrected")},
+        ),
+        (
+            "Injecting memory failure for pfn 0x9 at process virtual address 0x1000\n" + BANNER,
+            set(),
+        ),
+    ],
+)
+def test_what_lines_say(text, found) -> None:
+    assert kinds(text + "\n") == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Memory failure: 0x1a2b",
+        "Memory failure: 0xXXXXX: already poisoned",
+        "Memory failure: 0x77001: ",
+        "Soft offline: 0x1a2b",
+        "EDAC MC0: UE - no information available: x",
+        "EDAC MC0: 1 UE x on y ( page:0x0 offset:0x0 grain:32)",
+        "{1}[Hardware Error]: event severity: recoverable",
+        "{1}[Hardware Error]:Error 0, type: fatal\n{1}[Hardware Error]: section_type: memory error",
+        (
+            "{1}[Hardware Error]: event severity: fatal\n"
+            "{1}[Hardware Error]:   physical_address: 0x00000000000090"
+        ),
+        "{1}[Hardware Error]:   physical_address: 0x0000000000009000",
+        "MCE: Killing qemu:7 due to hardware memory corruption fault at 7f0000001000",
+        (
+            "[Hardware Error]: CPU:2 (17:31:0) MC17_STATUS[Over|UE|MiscV|AddrV|-|TCC|SyndV|UECC]: "
+            "0xfc002000000b011b\n[Hardware Error]: Error Addr: 0x0000000000009000\n"
+            "[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x0"
+        ),
+        "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 7: ba00000001010090",
+    ],
+)
+def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
+    """Alone it is refused; beside a page it is said."""
+    got = said(cli, tmp_path, text + "\n")
+    assert got.code == 3
+    assert "line" in got.err
+    got = said(cli, tmp_path, f"{MF.format(0x123)}\n{text}\n")
+    assert (got.code, got.json["pfns"]) == (0, [0x123])
+    assert "HP612" in {p["code"] for p in got.json["problems"]}
+
+
+def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
+    boots = "".join(f"{BANNER}\n[    9.000000] {MF.format(pfn)}\n" for pfn in (1, 2, 3))
+    log = f"[  500.000000] {MF.format(0)}\n{boots}"
+    assert [{p for p, _ in kinds(log, b)} for b in (None, "0", "1", "last")] == [
+        {0, 1, 2, 3}, {0}, {1}, {3},
+    ]  # fmt: skip
+    assert "4 boots, of which all count" in read(log).notes[0]
+    assert "4 boots, of which boot 3 counts" in read(log, "last").notes[0]
+    with pytest.raises(UsageError, match="--boot 4: log has boots 0 to 3"):
+        read(log, "4")
+    got = said(cli, tmp_path, log, "--boot", "2")
+    assert got.json["pfns"] == [2]
+    assert said(cli, tmp_path, log, "--boot", "7").code == 2
+    # A later kernel's first line is a boot, also where it says nothing of memory.
+    assert kinds(log + BANNER + "\n", "last") == set()
+
+
+def test_boots_without_a_first_line() -> None:
+    back = f"[  500.000000] {MF.format(1)}\n[    3.000000] {MF.format(2)}\n"
+    assert kinds(back, "last") == {(2, "poisoned")}
+    marked = f"{MF.format(1)}\n-- Boot {'ab' * 16} --\n{BANNER}\n{MF.format(2)}\n"
+    assert kinds(marked, "1") == {(2, "poisoned")}
+    journal = "".join(
+        json.dumps({"_BOOT_ID": i * 32, "MESSAGE": MF.format(int(i, 16))}) + "\n" for i in "aab"
+    )
+    assert kinds(journal, "0") == {(0xA, "poisoned")}
+    assert kinds(journal, "last") == {(0xB, "poisoned")}
+
+
+def test_pieces_of_pstore_in_any_order() -> None:
+    parts = [f"Panic#1 Part{n}\n<3>[  {400 - n}.000000] {line}\n" for n, line in (
+        (1, "Unpoison: Software-unpoisoned page 0x7"), (2, MF.format(7)), (3, MF.format(8)),
+    )]  # fmt: skip
+    for order in ((0, 1, 2), (2, 1, 0)):
+        found = read("".join(parts[i] for i in order))
+        assert found.pfns.tolist() == [8]
+        assert not found.notes
+
+
+@pytest.mark.parametrize(
+    ("line", "when"),
+    [
+        ("[ 1234.567890] {}", "boot+1234.567890"),
+        ("2026-01-02T03:04:05.678901+01:00 host1 kernel: {}", "2026-01-02T03:04:05.678901+01:00"),
+        ("2026-01-02T03:04:05+0100 host1 kernel: [    1.000000] {}", "2026-01-02T03:04:05+01:00"),
+        ("[Tue May 10 01:40:38 2016] {}", "2016-05-10T01:40:38"),
+        ("Feb 23 03:28:16 host1 kernel: {}", None),
+        ('{{"__REALTIME_TIMESTAMP":"1767322800000000","MESSAGE":"{}"}}', "2026-01-02T03:00:00Z"),
+    ],
+)
+def test_when_and_where(line, when) -> None:
+    text = f"{BANNER}\n{line.format(MF.format(9))}\n{line.format(MF.format(9))}\n"
+    (mention,) = read(text).mentions
+    assert (mention.when, mention.where, mention.source) == (when, "line 2", "log")
+
+
+def test_a_log_is_a_lower_bound(tmp_path, cli) -> None:
+    path = tmp_path / "dmesg"
+    path.write_text(f"{BANNER}\n** 12 printk messages dropped **\n{MF.format(9)}\n")
+    got = cli("list", "--json", path)
+    (problem,) = got.json["problems"]
+    assert (problem["code"], problem["severity"]) == ("HP614", "note")
+    assert '"** 12 printk messages dropped **"' in problem["message"]
+    got = cli("validate", "--json", path)
+    assert "HP614" in {f["code"] for f in got.json["findings"]}
+
+
+def test_a_kernel_log_whose_command_line_has_memmap(tmp_path, cli) -> None:
+    log = f"{BANNER}\n[    0.000000] Command line: ro memmap=4K$0x5000\n{MF.format(9)}\n"
+    got = said(cli, tmp_path, log)
+    assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from("pusnbe")), max_size=40))
+def test_order_of_time(steps) -> None:
+    """What the log says last of a page counts."""
+    lines = {
+        "p": MF,
+        "u": "Unpoison: 0x{:x}: software-unpoisoned page",
+        "s": "Soft offline: 0x{:x}: invalidated",
+        "n": "Memory failure: 0x{:x}: recovery action for non struct page pfn: Ignored",
+        "b": BANNER.replace("{", "{{").replace("}", "}}"),
+        "e": "EDAC MC0: 1 UE x on y ( page:0x{:x} offset:0x0 grain:32)",
+    }
+    want: set[tuple[int, str]] = set()
+    for pfn, step in steps:
+        if step == "u":
+            want -= {(pfn, "poisoned"), (pfn, "soft-offlined")}
+        elif step in "pse":
+            kind = {"p": "poisoned", "s": "soft-offlined", "e": "uncorrected"}[step]
+            want.add((pfn, kind))
+    assert kinds("".join(lines[s].format(p) + "\n" for p, s in steps) + BANNER + "\n") == want
+
+
+@given(st.binary(max_size=400), st.integers(0, 12))
+def test_any_bytes_between_lines(noise, at) -> None:
+    text = (SAMPLES / "dmesg-hwpoison" / "01.txt").read_bytes().splitlines(keepends=True)
+    data = b"".join([*text[:at], noise, *text[at:]])
+    try:
+        found = read(data)
+    except InputError:
+        return
+    assert all(m.where for m in found.mentions)
+
+
+def test_millions_of_pages_are_no_log(monkeypatch) -> None:
+    from hwpkho.badpages.logs import timeline
+
+    monkeypatch.setattr(timeline, "MAX_MENTIONS", 100)
+    out = io.StringIO()
+    for pfn in range(200):
+        out.write(MF.format(pfn) + "\n")
+    with pytest.raises(InputError, match="log: more than 100 entries"):
+        read(out.getvalue())
+
+
+def test_logs_are_known_as_such() -> None:
+    assert set(registry.LOGS) <= set(registry.LIST_FORMATS.names())

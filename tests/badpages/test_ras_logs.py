@@ -1,0 +1,201 @@
+"""Bad pages in what tracing, rasdaemon, ras-mc-ctl and mcelog print."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwpkho.badpages.formats import mcelog, ras_mc_ctl, rasdaemon_log, tracepoint
+from hwpkho.badpages.registry import Asked
+from hwpkho.badpages.signs import Sign
+from hwpkho.images.files import HeldBytes
+from tests.support import neighbours
+from tests.support.neighbours import said
+
+FORMS = {f.name: f for f in (tracepoint.FORM, rasdaemon_log.FORM, ras_mc_ctl.FORM, mcelog.FORM)}
+TRUTHS = [truth for form in FORMS for truth in neighbours.samples(form)]
+TASK = "           bash-77      [001] d..1.    22.000001: "
+
+
+@pytest.mark.parametrize("truth", TRUTHS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_samples(truth, cli) -> None:
+    neighbours.check(cli, truth, truth.parent.name)
+
+
+def kinds(form: str, text: str) -> set[tuple[int, str]]:
+    held = HeldBytes("log", memoryview(text.encode()))
+    found = FORMS[form].read(held, Asked())
+    return {(p, str(m.kind)) for m in found.mentions for p in range(m.first, m.last + 1)}
+
+
+DAEMON = "rasdaemon: bash-77 [001] 0.000022: "
+DATE = "2025-03-28 13:28:48 +0800"
+ROW = f"1 {DATE} "
+RECORD = """\
+Hardware event. This is not a software error.
+MCE 0
+CPU 3 BANK 7
+MISC {misc:x} ADDR 9440
+TIME 1462844438 Tue May 10 01:40:38 2016
+MCi status:
+{words} error
+STATUS {status:x} MCGSTATUS f
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "found"),
+    [
+        (
+            "tracepoint",
+            TASK + "memory_failure_event: pfn 0x9: recovery action for huge page: Ignored",
+            {(9, "poisoned")},
+        ),
+        (
+            "tracepoint",
+            "a 77 [001] 2.000001: ras:memory_failure_event: pfn 0x9: recovery action for 0x1f: 3",
+            {(9, "poisoned")},
+        ),
+        (
+            "tracepoint",
+            TASK
+            + "memory_failure_event: pfn 0x9: recovery action for non struct page pfn: Ignored",
+            set(),
+        ),
+        (
+            "tracepoint",
+            TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x00009440 "
+            "grain:8192 syndrome:0x00000000)",
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            TASK + 'mc_event: error_type=2 msg="x" label="y" address=0x9440 grain_bits=5',
+            {(9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            TASK + "extlog_mem_event: {1} fatal error: unknown physical addr: 0000000000009440 "
+            "(mask lsb: c) FRU: 0-0",
+            {(9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            TASK + "mce_record: CPU: 0, MCGc/s: f000c14/5, MC7: bd80000000100090, IPID: "
+            "0000000000000000, ADDR: 0000000000009440, MISC: 000000000000008c, SYND: 0, vendor: 0",
+            {(9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            TASK + "cxl_poison: memdev=mem0 trace_type=List region=region5 hpa=0x9000 dpa=0x40 "
+            "dpa_length=0x1040 source=Injected",
+            {(9, "uncorrected"), (10, "uncorrected")},
+        ),
+        (
+            "rasdaemon-log",
+            (
+                f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=slab page "
+                "action_result=Failed"
+            ),
+            {(9, "poisoned")},
+        ),
+        (
+            "rasdaemon-log",
+            (
+                f"{DAEMON}mc_event: <CRIT> {DATE} 1 Uncorrected error: x on y (mc: 0 location: 0:0 "
+                "address: 0x00009440 grain: 13)"
+            ),
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "rasdaemon-log",
+            (
+                f"{DAEMON}mce_record: {DATE} bank=7, status= bd80000000100090, mci=Uncorrected, "
+                "mca=x, cpu_type= Intel, cpu= 0, misc= 8c, addr= 9440, mcgstatus= 5"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (
+            "rasdaemon-log",
+            (
+                "rasdaemon: <ALERT> Result of offlining page at 0x9000: offlined\n"
+                "rasdaemon: <ALERT> Result of offlining page at 0xa000: offline-failed"
+            ),
+            {(9, "soft-offlined"), (10, "corrected")},
+        ),
+        (
+            "ras-mc-ctl",
+            f"{ROW}error: pfn=0x9, page_type=unknown page, action_result=Ignored",
+            {(9, "poisoned")},
+        ),
+        (
+            "ras-mc-ctl",
+            f"{ROW}1 Uncorrected error(s): x at y location: 0, addr 37952, grain 5, syndrome 0 ",
+            {(9, "uncorrected")},
+        ),
+        (
+            "ras-mc-ctl",
+            f"{ROW}error: x, bank=7, mci UC, status=0xbd80000000100090, addr=0x00009440, misc=0x8c",
+            {(9, "uncorrected")},
+        ),
+        (
+            "ras-mc-ctl",
+            f"{ROW}error: type=unknown, severity=fatal, address=0x00009440, fru_id=0",
+            {(9, "uncorrected")},
+        ),
+        (
+            "mcelog",
+            RECORD.format(misc=0x8D, words="Uncorrected", status=0xBD80000000100090),
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "mcelog",
+            RECORD.format(misc=0x8C, words="Corrected", status=0x9C00004000010090),
+            {(9, "corrected")},
+        ),
+        (
+            "mcelog",
+            'Per page corrected memory statistics\n9000: total 9 seen "9 in 24h" offline\n',
+            {(9, "soft-offlined")},
+        ),
+        (
+            "mcelog",
+            (
+                "CPU 3\nBANK 7\nTSC 0x1\nMISC 0x8c\nADDR 0x9440\nSTATUS 0xbd80000000100090\n"
+                "MCGSTATUS 0x5\nPROCESSOR 0:0x306e4\nTIME 1462844438\n\n"
+            ),
+            {(9, "uncorrected")},
+        ),
+    ],
+)
+def test_what_lines_say(form, text, found) -> None:
+    sign = FORMS[form].sniff(text.encode())
+    assert isinstance(sign, Sign)
+    assert sign.search(text.encode() + b"\n")
+    assert kinds(form, text + "\n") == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TASK + "memory_failure_event: pfn 0x77",
+        TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
+        TASK + "cxl_poison: memdev=mem0 hpa=0xffffffffffffffff dpa=0x40 dpa_length=0x40",
+        "No MCE errors.\n" + ROW + "1 Fatal error(s): x at y location: 0, addr 0, grain 0",
+        "Memory controller events summary:\n\tUncorrected on DIMM Label(s): 'x'",
+        "Per page corrected memory statistics:\nuncorrected memory errors:\n\t2 total",
+        RECORD.format(misc=0x8C, words="Uncorrected", status=0xB980000000100090),
+    ],
+)  # fmt: skip
+def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
+    assert said(cli, tmp_path, text + "\n").code == 3
+
+
+def test_when(tmp_path, cli) -> None:
+    for text, when in (
+        (f"{ROW}error: pfn=0x9, page_type=x, action_result=Failed\n", "2025-03-28T13:28:48+08:00"),
+        (RECORD.format(misc=0x8C, words="Uncorrected", status=0xBD80000000100090),
+         "2016-05-10T01:40:38Z"),
+        (f"{TASK}memory_failure_event: pfn=0x9 type=1 result=2\n", "boot+22.000001"),
+    ):  # fmt: skip
+        (entry,) = said(cli, tmp_path, text).json["entries"]
+        assert (entry["first"], entry["when"]) == (9, when)

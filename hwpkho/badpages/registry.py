@@ -114,9 +114,6 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
     },
 )
 
-#: Those that are logs: what they name is a lower bound, and they lie beside other evidence.
-LOGS = frozenset(("kernel-log", "tracepoint", "ras-mc-ctl", "rasdaemon-log", "mcelog"))
-
 
 def readers() -> list[ListReader]:
     """Return the forms that are read, in the order in which they are tried."""

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.badpages import registry
 from hwpkho.badpages.formats.kernel_log import FORM
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
@@ -351,7 +350,3 @@ def test_millions_of_pages_are_no_log(monkeypatch) -> None:
         out.write(MF.format(pfn) + "\n")
     with pytest.raises(InputError, match="log: more than 100 entries"):
         read(out.getvalue())
-
-
-def test_logs_are_known_as_such() -> None:
-    assert set(registry.LOGS) <= set(registry.LIST_FORMATS.names())

@@ -32,12 +32,9 @@ class Memmap:
     carries: frozenset[Carried] = frozenset()
     options: frozenset[str] = frozenset()
 
-    def sniff(self, head: bytes, /) -> bool | Sign:
-        """Tell whether a line has ``memmap=`` with a size, or ``reserve_mem=``.
-
-        What another program writes as JSON about a machine's command line is no list.
-        """
-        return False if head.lstrip()[:1] == b"{" else _SIGN
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Tell whether a line has ``memmap=`` with a size, or ``reserve_mem=``."""
+        return _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the ranges behind ``$``, of kind ``excluded``; see :mod:`..boot_settings`."""

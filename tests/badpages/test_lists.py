@@ -158,3 +158,23 @@ def test_refused_entries(entry, why) -> None:
 def test_entries_are_a_list() -> None:
     with pytest.raises(InputError, match="the entries are no list"):
         json_form.parse(b'{"schema": "hwpkho.list/1", "pfns": [], "entries": 5}', "x")
+
+
+def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> None:
+    def read(*handovers: tuple[str | None, list[int] | None]) -> list[int]:
+        document = {
+            "schema": "hwpkho.decode/1",
+            "handovers": [
+                {"role": role, "page_size": 4096, "hwpoison": pfns and {"pfns": pfns}}
+                for role, pfns in handovers
+            ],
+        }
+        return json_form.parse(json.dumps(document).encode(), "x").pfns.tolist()
+
+    assert read(("in", [1]), ("out", [2])) == [2]
+    assert read(("in", [1]), ("out", None)) == [1]
+    assert read((None, [3])) == [3]
+    with pytest.raises(InputError, match="nothing tells which counts"):
+        read((None, [1]), (None, [2]))
+    with pytest.raises(InputError, match="PFNs are null"):
+        read(("in", [1]), ("in", None))

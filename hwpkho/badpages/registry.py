@@ -102,6 +102,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "rasdaemon-log": "hwpkho.badpages.formats.rasdaemon_log:FORM",
         "mcelog": "hwpkho.badpages.formats.mcelog:FORM",
         "cxl-list": "hwpkho.badpages.formats.cxl_list:FORM",
+        "rasdaemon-db": "hwpkho.badpages.formats.rasdaemon_db:FORM",
         "bcdedit": "hwpkho.badpages.formats.bcdedit:FORM",
         "memtest86plus": "hwpkho.badpages.formats.memtest86plus:FORM",
         "badram": "hwpkho.badpages.formats.badram:FORM",

@@ -151,6 +151,7 @@ EXAMPLES: dict[str, str] = {
     "HP614": "Constructed: a kernel log of one line, Memory failure: 0x5000: already poisoned.",
     "HP619": "Constructed: GRUB_BADRAM=0x7ddf0000,0xffffc000, as MemTest86 prints it.",
     "HP620": "Constructed: bcdedit /set badmemorylist 0xb7, which succeeds and sets nothing.",
+    "HP621": "Constructed: a row Deferred in mc_event of rasdaemon's database.",
     "HP610": "Constructed: 0x15000 beside RAM that ends at 320 MiB.",
     "HP701": "Constructed: two PFNs with --max-pages 1.",
     "HP702": "Constructed: 257 PFNs of 2 GiB with --max-fraction 0.0001.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening
@@ -92,6 +93,16 @@ class FileBytes:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def lies_at(self, path: str) -> bool:
+        """Tell whether ``path`` names the very file that is read here."""
+        if self._fd < 0:
+            return False
+        try:
+            there = Path(path).stat()
+        except (OSError, ValueError):
+            return False
+        return os.path.samestat(there, os.fstat(self._fd))
 
     def read(self, offset: int, size: int) -> memoryview:
         """Return up to ``size`` bytes from ``offset`` on; fewer only at the end of the file.

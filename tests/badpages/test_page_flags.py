@@ -114,7 +114,7 @@ def test_a_sparse_copy(tmp_path, cli) -> None:
 
 
 def test_a_pagemap_is_no_page_flags(tmp_path, cli) -> None:
-    got = said(cli, tmp_path, array("Q", [1 << 63 | 5] * 4).tobytes(), "--from", "kpageflags")
+    got = said(cli, tmp_path, array("Q", [1 << 63 | 1 << 19] * 4).tobytes(), "--from", "kpageflags")
     assert "no kernel has in page flags" in got.err
 
 

@@ -8,7 +8,6 @@ Source: include/uapi/linux/kernel-page-flags.h (KPF_HWPOISON); fs/proc/page.c (k
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,8 @@ _BYTE = _HWPOISON // 8 if sys.byteorder == "little" else 7 - _HWPOISON // 8
 _BIT = 1 << _HWPOISON % 8
 _TOP = 7 if sys.byteorder == "little" else 0
 _SET = bytes(1 if byte & _BIT else 0 for byte in range(256))
-_RUN = re.compile(rb"\x01+")
+#: In so many blocks with the flag the other bits are looked at, too.
+_LOOKED_AT = 16
 #: What is read at once, bytes: 1 MiB stays in a processor's cache.
 _BLOCK = 1 << 20
 
@@ -65,19 +65,27 @@ class Kpageflags:
 
 def _runs(found: Collector, file: FileBytes) -> Iterator[tuple[int, int]]:
     """Yield PFNs ``(first, last)`` with the flag, ascending; a run may go on in the next."""
+    looked_at = 0
     for start, end in file.data_ranges():
         for at in range(start - start % _WORD, end, _BLOCK):
-            data = file.read(at, min(_BLOCK, end + -end % _WORD - at))
+            # A step in bytes is taken five times as fast as one in a memoryview.
+            data = bytes(file.read(at, min(_BLOCK, end + -end % _WORD - at)))
+            flags = data[_BYTE::_WORD].translate(_SET)
+            first = flags.find(1)
+            if first < 0:
+                continue
+            if looked_at < _LOOKED_AT:
+                looked_at += 1
+                if any(data[_TOP::_WORD]):
+                    found.note(
+                        "bits are set that no kernel has in page flags: is it a copy of kpageflags?"
+                    )
             pfn = at // _WORD
-            flags = bytes(data[_BYTE::_WORD])
-            if flags.count(0) != len(flags):
-                for match in _RUN.finditer(flags.translate(_SET)):
-                    yield pfn + match.start(), pfn + match.end() - 1
-            top = bytes(data[_TOP::_WORD])
-            if top.count(0) != len(top):
-                found.note(
-                    "bits are set that no kernel has in page flags: is it a copy of kpageflags?"
-                )
+            while first >= 0:
+                stop = flags.find(0, first)
+                stop = len(flags) if stop < 0 else stop
+                yield pfn + first, pfn + stop - 1
+                first = flags.find(1, stop)
 
 
 def _joined(runs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:

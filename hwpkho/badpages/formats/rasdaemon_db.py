@@ -1,0 +1,205 @@
+"""rasdaemon's database, ``ras-mc_event.db``: what the kernel's RAS events said, a row each.
+
+Of ``memory_failure_event`` the PFN counts, whatever the result; the type of page is wrong on new
+kernels, so nothing is told from it. Of ``mc_event`` (EDAC) and ``mce_record`` the address of an
+error that was not corrected; of ``cxl_poison_event`` the address of the host, until a Clear.
+
+Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-cxl-handler.c;
+arch/x86/include/asm/mce.h (MCI_STATUS_*, MCI_MISC_ADDR_*).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector, in_range
+from hwpkho.codes.pfnlist import DEFERRED
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.sqlite import Database
+    from hwpkho.images.files import FileBytes
+
+_MAGIC = b"SQLite format 3\0"
+_TABLES = ("memory_failure_event", "mc_event", "mce_record", "cxl_poison_event")
+#: Tables of rasdaemon that hold no memory errors; one of any shows whose database it is.
+_OTHERS = (
+    "aer_event", "arm_event", "extlog_event", "non_standard_event", "devlink_event", "disk_errors",
+    "cxl_overflow_event", "cxl_generic_event", "cxl_general_media_event", "cxl_dram_event",
+)  # fmt: skip
+
+_PFN = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: ([+-]\d\d)(\d\d))?")
+_U64 = (1 << 64) - 1
+#: MCI_STATUS_VAL, _UC, _MISCV, _ADDRV.
+_UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
+#: X86_VENDOR_AMD and _HYGON: a memory controller of theirs tells its own, normalized address.
+_NORMALIZING = (2, 9)
+_UMC = re.compile(r"unified memory|\bumc\b", re.IGNORECASE)
+
+
+class RasdaemonDb:
+    """The form, see the module."""
+
+    name = "rasdaemon-db"
+    about = "rasdaemon's database, `/var/lib/rasdaemon/ras-mc_event.db`"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options: frozenset[str] = frozenset()
+
+    def sniff(self, head: bytes, /) -> bool:
+        """Tell whether it is a database of SQLite."""
+        return head.startswith(_MAGIC)
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the pages that events name.
+
+        Raises InputError where the database cannot be read, or is not rasdaemon's.
+        """
+        from hwpkho.badpages import sqlite  # costs sqlite3: only where there is a database
+
+        found = Collector(file.shown, self.name, asked, "address")
+        with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database:
+            if not database.tables:
+                raise InputError(f"{file.shown}: a database without any table of rasdaemon")
+            for name, read in _READERS.items():
+                if name in database.tables:
+                    read(found, database)
+        return found.finish()
+
+
+def _memory_failures(found: Collector, database: Database) -> None:
+    columns = ("id", "timestamp", "pfn")
+    for row, time, pfn in database.rows("memory_failure_event", columns):
+        where = _row("memory_failure_event", row)
+        number = _number(pfn, hexadecimal=True)
+        if number is None:
+            found.unusable("a memory failure without a PFN", where)
+        else:
+            found.pages(number, number, "poisoned", when=_when(time), where=where)
+
+
+def _controller_errors(found: Collector, database: Database) -> None:
+    columns = ("id", "timestamp", "err_type", "address", "grain")
+    kinds: dict[object, Kind] = {
+        "Uncorrected": "uncorrected",
+        "Fatal": "uncorrected",
+        "Corrected": "corrected",
+    }
+    for row, time, type_, value, grain in database.rows("mc_event", columns):
+        kind = kinds.get(type_)
+        address = _number(value)
+        if kind is None:
+            if type_ == "Deferred":
+                found.problem(
+                    DEFERRED, "a deferred error: its page is not listed", _row("mc_event", row)
+                )
+            continue
+        where = _row("mc_event", row)
+        if not address:
+            if kind == "uncorrected":
+                found.unusable("an uncorrected error without an address", where)
+            continue
+        # What rasdaemon calls grain is the tracepoint's grain_bits.
+        bits = grain if isinstance(grain, int) and 0 < grain < 64 else 0
+        start, end = address & -(1 << bits), address | (1 << bits) - 1
+        found.addresses(start, end, kind, when=_when(time), where=where)
+
+
+def _machine_checks(found: Collector, database: Database) -> None:
+    columns = ("id", "timestamp", "status", "addr", "misc", "cpuvendor", "bank_name")
+    for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
+        where = _row("mce_record", row)
+        bits, address = _number(status), _number(addr)
+        if bits is None or not bits & _UC:
+            continue
+        if not bits & _ADDRV or not address:
+            found.unusable("an uncorrected machine check without an address", where)
+        elif vendor in _NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
+            found.unusable("an address that the memory controller has normalized", where)
+        else:
+            low = _low_bits(_number(misc) or 0) if bits & _MISCV else 0
+            start, end = address & -(1 << low), address | (1 << low) - 1
+            found.addresses(start, end, "uncorrected", when=_when(time), where=where)
+
+
+def _low_bits(misc: int) -> int:
+    """Return how many bits of an address say nothing (MCI_MISC_ADDR_LSB of a physical one)."""
+    return misc & 0x3F if misc >> 6 & 7 == 2 else 0
+
+
+def _poison(found: Collector, database: Database) -> None:
+    columns = ("id", "timestamp", "trace_type", "hpa", "dpa_length")
+    events = []
+    for row, time, type_, hpa, length in database.rows("cxl_poison_event", columns):
+        where = _row("cxl_poison_event", row)
+        start, size = _number(hpa), _number(length)
+        if not start or start == _U64:
+            if type_ != "Clear":
+                found.unusable("poison by an address of a device, which is none of the host", where)
+        elif not in_range(end := start + (size or 1) - 1):
+            found.unusable("poison that ends above 64 bits", where)
+        else:
+            events.append((start, end, type_ == "Clear", _when(time), where))
+    for start, end, when, where in reversed(list(_left(events))):
+        found.addresses(start, end, "uncorrected", when=when, where=where)
+
+
+def _left(
+    events: list[tuple[int, int, bool, str | None, str]],
+) -> Iterator[tuple[int, int, str | None, str]]:
+    """Yield what of the poison no later event clears, the latest first."""
+    firsts: list[int] = []  # what later events clear: disjoint, ascending, ends inclusive
+    lasts: list[int] = []
+    for start, end, clears, when, where in reversed(events):
+        low, high = bisect_left(lasts, start), bisect_right(firsts, end)
+        if clears:
+            if low < high:
+                start, end = min(start, firsts[low]), max(end, lasts[high - 1])
+            firsts[low:high], lasts[low:high] = [start], [end]
+            continue
+        at = start
+        for index in range(low, high):
+            if at < firsts[index]:
+                yield at, firsts[index] - 1, when, where
+            at = lasts[index] + 1
+        if at <= end:
+            yield at, end, when, where
+
+
+def _row(table: str, row: object) -> str:
+    return f"{table} row {row if isinstance(row, int) else '?'}"
+
+
+def _number(value: object, *, hexadecimal: bool = False) -> int | None:
+    """Return an unsigned number of 64 bits; SQLite keeps it signed. None for anything else."""
+    if isinstance(value, int):
+        return value & _U64
+    if hexadecimal and isinstance(value, str) and _PFN.fullmatch(value):
+        return int(value, 16)
+    return None
+
+
+def _when(value: object) -> str | None:
+    """Return ``2025-03-28 13:28:48 +0800`` as ISO 8601 has it."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    day, time, hours, minutes = match.groups()
+    return f"{day}T{time}{hours}:{minutes}" if hours else f"{day}T{time}"
+
+
+_READERS = {
+    "memory_failure_event": _memory_failures,
+    "mc_event": _controller_errors,
+    "mce_record": _machine_checks,
+    "cxl_poison_event": _poison,
+}
+
+FORM = RasdaemonDb()

@@ -1,0 +1,180 @@
+"""SQLite databases from elsewhere: tables are read, nothing that the file brings along is run.
+
+Python's own sqlite3 reads. A database is opened read-only; what would have to be written first (a
+journal to be rolled back, a write-ahead log to be taken over) is done in a private copy. Views,
+triggers, virtual tables and generated columns are never looked at.
+
+Source: www.sqlite.org: fileformat2.html, security.html (untrusted SQLite database files), uri.html.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.images.files import FileBytes
+
+MAGIC = b"SQLite format 3\0"
+
+#: So long another program may hold a lock, seconds: rasdaemon holds one for a row.
+WAIT = 2.0
+#: Longest text or blob that is looked at, bytes; those of other columns are not loaded.
+_MAX_VALUE = 1 << 20
+#: A database that is copied first is at most so large, with what belongs to it, bytes.
+_MAX_COPY = 1 << 31
+#: Steps of SQLite's machine between two looks at the budget; what an empty file may take, and
+#: what each of its bytes adds. A row takes a dozen steps and some dozen bytes.
+_TICK = 1 << 16
+_STEPS, _STEPS_PER_BYTE = 1 << 22, 4
+_SAFE = ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0")
+_NAME = re.compile(r"[a-z_0-9]+")
+
+
+class Database:
+    """Tables of a database.
+
+    Attributes:
+        tables: Real tables that were asked for and are there, and the names of their columns.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, names: Sequence[str], shown: str) -> None:
+        self._connection, self._shown = connection, shown
+        self.tables: dict[str, frozenset[str]] = {}
+        for name in names:
+            found = connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? "
+                "AND typeof(rootpage) = 'integer' AND rootpage > 0",
+                (name,),
+            ).fetchone()
+            if found:
+                columns = connection.execute(
+                    "SELECT name, hidden FROM pragma_table_xinfo(?)", (name,)
+                )
+                self.tables[name] = frozenset(column for column, hidden in columns if not hidden)
+
+    def rows(
+        self, table: str, columns: Sequence[str], where: str = "1"
+    ) -> Iterator[tuple[object, ...]]:
+        """Yield the values of ``columns``, None for a column that is not there, in their order.
+
+        ``where`` is a condition of our own, of columns that are there.
+        """
+        if not all(map(_NAME.fullmatch, (table, *columns))):
+            raise AssertionError(f"{table}: names of our own")
+        names = ", ".join(c if c in self.tables[table] else "NULL" for c in columns)
+        cursor = self._connection.execute(
+            " ".join(("SELECT", names, "FROM", table, "WHERE", where))
+        )
+        while rows := cursor.fetchmany(1024):
+            yield from rows
+
+
+@contextmanager
+def opened(file: FileBytes, names: Sequence[str]) -> Iterator[Database]:
+    """Yield the tables ``names`` of a database.
+
+    Raises InputError, also in the block, where the database is damaged or locked, or makes more
+    work than its size allows.
+    """
+    try:
+        with _place(file) as uri:
+            connection = sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None)
+            with closing(connection):
+                _harden(connection, file.size)
+                yield Database(connection, names, file.shown)
+    except sqlite3.Error as error:
+        raise InputError(f"{file.shown}: {_message(error)}") from error
+    except UnicodeError as error:
+        raise InputError(f"{file.shown}: a text in the database is no UTF-8") from error
+
+
+def _message(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"the database is locked by another program for more than {WAIT:g} s; try again"
+    if name == "SQLITE_INTERRUPT":
+        return "the database makes more work than its size allows: damaged, or made to do so"
+    return f"the database cannot be read: {printable(str(error))[:120]}"
+
+
+def _harden(connection: sqlite3.Connection, size: int) -> None:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    ticks = (_STEPS + _STEPS_PER_BYTE * size) // _TICK
+
+    def spent() -> bool:
+        nonlocal ticks
+        ticks -= 1
+        return ticks < 0
+
+    connection.set_progress_handler(spent, _TICK)
+    for pragma in _SAFE:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def _place(file: FileBytes) -> Iterator[str]:
+    """Yield the URI of a database that can be read without writing anything beside it."""
+    named = file.lies_at(file.path)
+    log = Path(f"{file.path}-wal")
+    if not named or (log.is_file() and log.stat().st_size):
+        with _copied(file, log if named else None) as uri:
+            yield uri
+        return
+    plain = _uri(opening.check_inside(file.path), "mode=ro")
+    if bytes(file.read(18, 2)) == b"\2\2":  # a log that is gone: else SQLite would make one anew
+        yield f"{plain}&immutable=1"
+        return
+    journal = Path(f"{file.path}-journal")
+    if journal.is_file() and _is_unfinished(plain):
+        with _copied(file, journal) as uri:
+            yield uri
+        return
+    yield plain
+
+
+def _is_unfinished(uri: str) -> bool:
+    """Tell whether a journal must be rolled back first; that of a program at work must not."""
+    with closing(sqlite3.connect(uri, uri=True, timeout=WAIT)) as connection:
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                return True
+            raise
+    return False
+
+
+@contextmanager
+def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
+    """Yield the URI of a copy of a database and of its journal or log, which is removed after."""
+    size = file.size + (beside.stat().st_size if beside else 0)
+    if size > _MAX_COPY:
+        raise InputError(f"{file.shown}: {size} bytes are too many to read a copy of them")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "db"
+        with copy.open("wb") as out:
+            for at in range(0, file.size, 1 << 20):
+                out.write(file.read(at, min(1 << 20, file.size - at)))
+        if beside:
+            shutil.copyfile(
+                opening.check_inside(str(beside)), f"{copy}-{beside.name.rpartition('-')[2]}"
+            )
+        yield _uri(str(copy), "mode=rw")
+
+
+def _uri(path: str, how: str) -> str:
+    return f"file:{quote(str(Path(path).absolute()))}?{how}"

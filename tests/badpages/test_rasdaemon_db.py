@@ -1,0 +1,240 @@
+"""rasdaemon's database, and databases that are made to harm."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages import sqlite
+from hwpkho.badpages.formats.rasdaemon_db import _left
+from tests.support import neighbours
+from tests.support.neighbours import pages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("truth", neighbours.samples("rasdaemon-sqlite"), ids=lambda p: p.name)
+def test_samples(truth, cli) -> None:
+    neighbours.check(cli, truth, "rasdaemon-db")
+
+
+def _table(name: str, columns: str) -> str:
+    return f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, timestamp TEXT, {columns});"
+
+
+_MF = _table("memory_failure_event", "pfn TEXT, page_type TEXT, action_result TEXT")
+_MC = _table("mc_event", "err_type TEXT, address INTEGER, grain INTEGER")
+_MCE = _table(
+    "mce_record",
+    "status INTEGER, addr INTEGER, misc INTEGER, cpuvendor INTEGER, bank_name TEXT",
+)
+_CXL = _table("cxl_poison_event", "trace_type TEXT, hpa INTEGER, dpa_length INTEGER")
+_T = "'2025-03-28 13:28:48 +0800'"
+_ONE = f"INSERT INTO memory_failure_event VALUES (7, {_T}, '0xe53218', 'dax page', 'Failed');"
+
+
+def _made(folder: Path, script: str) -> Path:
+    path = folder / "ras-mc_event.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(script)
+        db.commit()
+    return path
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >> 63 else number
+
+
+@pytest.mark.parametrize(
+    ("script", "listed", "kind"),
+    [
+        (_MF + _ONE, [0xE53218], "poisoned"),
+        (_MC + f"INSERT INTO mc_event VALUES (1, {_T}, 'Fatal', 12288, 5)", [3], "uncorrected"),
+        (_MC + f"INSERT INTO mc_event VALUES (1, {_T}, 'Uncorrected', 12345, 13)", [2, 3],
+         "uncorrected"),
+        (_MC + f"INSERT INTO mc_event VALUES (1, {_T}, 'Corrected', 12288, 5)", [], None),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0xBD << 56)}, 4096, 140, 0, '')",
+         [1], "uncorrected"),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0x9D << 56)}, 73728, 0, 0, '')",
+         [], None),
+        (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'List', 8128, 128)", [1, 2],
+         "uncorrected"),
+        (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'List', 4096, 128);"
+         f"INSERT INTO cxl_poison_event VALUES (2, {_T}, 'Clear', 4096, 64);", [1], "uncorrected"),
+        (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'Inject', 4096, 64);"
+         f"INSERT INTO cxl_poison_event VALUES (2, {_T}, 'Clear', 4096, 64);", [], None),
+        ("CREATE TABLE aer_event (id INTEGER PRIMARY KEY)", [], None),
+    ],
+)  # fmt: skip
+def test_events(script, listed, kind, tmp_path, cli) -> None:
+    got = cli("list", "--json", _made(tmp_path, script))
+    assert got.code == 0, got.err
+    assert pages(got.json["pfns"]) == set(listed)
+    assert {(e["kind"], e["when"]) for e in got.json["entries"] if e["kind"] != "corrected"} == (
+        {(kind, "2025-03-28T13:28:48+08:00")} if kind else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (_MF + "INSERT INTO memory_failure_event VALUES (1, NULL, '0x', '', '')", "without a PFN"),
+        (_MC + "INSERT INTO mc_event VALUES (1, '', 'Uncorrected', 0, 0)", "without an address"),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xB9 << 56)}, 4096, 0, 0, '')",
+         "without an address"),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 0, 2, "
+         "'Unified Memory Controller (bank=17)')", "normalized"),
+        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', -1, 64)", "of a device"),
+        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', 0, 64)", "of a device"),
+        ("CREATE TABLE t (id INTEGER)", "without any table of rasdaemon"),
+        ("CREATE VIEW memory_failure_event AS SELECT 1 AS id, '' AS timestamp, '0x1' AS pfn",
+         "without any table of rasdaemon"),
+        (_MF + "INSERT INTO memory_failure_event VALUES (1, '', hex(zeroblob(2000000)), '', '')",
+         "too big"),
+        (_MF + "INSERT INTO memory_failure_event VALUES (1, '', CAST(x'ff30' AS TEXT), '', '')",
+         "UTF-8"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(script, says, tmp_path, cli) -> None:
+    got = cli("list", "--json", _made(tmp_path, script))
+    assert (got.code, got.out, len(got.err.splitlines())) == (3, "", 1)
+    assert says in got.err
+
+
+def test_what_a_file_brings_along_is_not_run(tmp_path, cli) -> None:
+    """A virtual table and a generated column; a blob of 8 MiB in a column that nobody asks for."""
+    script = (
+        "CREATE VIRTUAL TABLE mc_event USING fts5(err_type, address);"
+        "CREATE TABLE memory_failure_event (id INTEGER PRIMARY KEY, timestamp TEXT AS "
+        "(hex(zeroblob(900000))) VIRTUAL, pfn TEXT, page_type TEXT, action_result TEXT);"
+        "CREATE TRIGGER t AFTER INSERT ON memory_failure_event BEGIN SELECT raise(ABORT, 'x'); END;"
+        "DROP TRIGGER t;"
+        "INSERT INTO memory_failure_event VALUES (1, '0x5', zeroblob(8000000), '');"
+    )
+    got = cli("list", "--json", _made(tmp_path, script))
+    assert got.code == 0, got.err
+    assert got.json["pfns"] == [5]
+    assert got.json["entries"][0]["when"] is None
+
+
+def test_a_tree_of_the_same_pages_is_given_up(tmp_path, cli, monkeypatch) -> None:
+    """The root names one leaf a hundred times; in a few levels that is more than any time."""
+    rows = "".join(f"('0x{n:x}')," for n in range(60_000))[:-1]
+    path = _made(
+        tmp_path,
+        f"PRAGMA page_size=4096; {_MF}INSERT INTO memory_failure_event (pfn) VALUES {rows}",
+    )
+    data = bytearray(path.read_bytes())
+    root = 4096 * next(n for n in range(1, len(data) // 4096) if data[4096 * n] == 5)
+    cells = int.from_bytes(data[root + 3 : root + 5])
+    assert cells > 50
+    page = bytes(data[root : root + 4096])
+    for cell in range(cells):
+        at = root + int.from_bytes(page[12 + 2 * cell : 14 + 2 * cell])
+        data[at : at + 4] = page[8:12]
+    path.write_bytes(data)
+    monkeypatch.setattr(sqlite, "_STEPS", 0)
+    monkeypatch.setattr(sqlite, "_STEPS_PER_BYTE", 0)
+    got = cli("list", path)
+    assert (got.code, len(got.err.splitlines())) == (3, 1), got.err
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal", "journal"])
+def test_nothing_is_written_beside_it(mode, tmp_path, cli) -> None:
+    path = _made(tmp_path, _MF)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        if mode == "wal":
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute(_ONE)
+        if mode == "journal":  # as a crash in a transaction leaves it
+            db.execute("PRAGMA cache_size=1")
+            db.execute("BEGIN")
+            db.executemany(
+                "INSERT INTO memory_failure_event VALUES (NULL, ?, '0x1', '', '')",
+                [("x" * 3000,)] * 50,
+            )
+        there = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name, data in there.items():
+        (copy / name).write_bytes(data)
+    before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in copy.iterdir()}
+    assert len(before) == {"delete": 1, "wal": 3, "journal": 2}[mode]
+    got = cli("list", "--json", copy / path.name)
+    assert got.code == 0, got.err
+    assert got.json["pfns"] == [0xE53218]
+    assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in copy.iterdir()} == before
+
+
+def test_from_standard_input(tmp_path, cli, monkeypatch) -> None:
+    with _made(tmp_path, _MF + _ONE).open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert cli("list", "--pfns", "-").out == "0xe53218\n"
+
+
+def test_a_lock_is_waited_for(tmp_path, cli, monkeypatch) -> None:
+    path = _made(tmp_path, _MF + _ONE)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(sqlite, "WAIT", 0.05)
+        got = cli("list", path)
+        assert (got.code, "locked by another program" in got.err) == (3, True), got.err
+        monkeypatch.setattr(sqlite, "WAIT", 30)
+        release = threading.Timer(0.1, lambda: db.execute("COMMIT"))
+        release.start()
+        assert cli("list", "--pfns", path).out == "0xe53218\n"
+        release.join()
+
+
+def test_one_row_without_a_page_beside_others(tmp_path, cli) -> None:
+    script = _MF + _ONE + _MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 4096, 0);"
+    got = cli("list", "--json", _made(tmp_path, script))
+    assert got.json["pfns"] == [0xE53218]
+    assert [p["code"] for p in got.json["problems"]] == ["HP621"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.booleans()), max_size=12),
+)
+def test_later_clears_take_poison_away(events) -> None:
+    left: dict[int, str] = {}
+    for number, (start, more, clears) in enumerate(events):
+        for byte in range(start, start + more + 1):
+            left.pop(byte, None)
+            if not clears:
+                left[byte] = str(number)
+    asked = [(a, a + more, c, None, str(n)) for n, (a, more, c) in enumerate(events)]
+    found = list(_left(asked))
+    assert {b for start, end, *_ in found for b in range(start, end + 1)} == set(left)
+    assert all(not asked[int(where)][2] for *_, where in found)
+
+
+@pytest.mark.slow
+def test_a_million_events(tmp_path, cli) -> None:
+    path = tmp_path / "many.db"
+    rng = random.Random(1)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(_MF + _MC)
+        db.executemany(
+            f"INSERT INTO mc_event VALUES (NULL, {_T}, ?, ?, 5)",
+            (
+                (rng.choice(("Corrected", "Corrected", "Uncorrected")), rng.randrange(1, 1 << 40))
+                for _ in range(1_000_000)
+            ),
+        )
+        db.commit()
+    took = os.times()
+    got = cli("list", "--pfns", path)
+    now = os.times()
+    assert got.code == 0, got.err
+    assert now.user + now.system - took.user - took.system < 15

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import BAD, BadPages, Loss, Mention
 from hwpkho.base.addresses import page_shift
@@ -26,11 +26,6 @@ MAX_MENTIONS = 1 << 21
 MAX_PROBLEMS = 16
 
 
-class _Said(NamedTuple):
-    when: str | None
-    where: str | None
-
-
 class Collector:
     """Gathers the bad pages of one input.
 
@@ -46,13 +41,18 @@ class Collector:
         self.arch: str | None = None
         self.page_size = asked.page_size or 4096
         self._shift = page_shift(self.page_size)
-        self._said: dict[tuple[int, int, Kind], _Said] = {}
+        self._said: dict[tuple[int, int, Kind], tuple[str | None, str | None]] = {}
         self._problems: list[Problem] = []
         self._told: Counter[tuple[str, str]] = Counter()
         self._unusable: str | None = None
+        self._left_out = False
         self._notes: dict[str, None] = {}
         self._rounded = 0
         self._good = 0
+
+    def wants(self, kind: Kind) -> bool:
+        """Tell whether pages of a kind are gathered: the user may not ask for them."""
+        return kind in self._asked.kinds
 
     def pages(
         self,
@@ -67,7 +67,10 @@ class Collector:
 
         ``when`` is ISO 8601 or ``boot+SECONDS``, ``where`` a line, row or offset, both printable.
         """
-        self._said.setdefault((first, last, kind), _Said(when, where))
+        if kind not in self._asked.kinds:
+            self._left_out |= kind in BAD
+            return
+        self._said.setdefault((first, last, kind), (when, where))
         if len(self._said) > MAX_MENTIONS:
             raise InputError(f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has")
 
@@ -119,10 +122,11 @@ class Collector:
 
         Raises InputError where the input says that something is bad and names no page.
         """
-        if not self._said and self._unusable is not None:
+        named = self._left_out or any(kind in BAD for _, _, kind in self._said)
+        if self._unusable is not None and not named:
             raise InputError(f"{self.name}: {self._unusable}")
-        keys = sorted(self._said)
-        bad = pfn_set(of_runs((first, last) for first, last, kind in keys if kind in BAD))
+        said = sorted(self._said.items())
+        bad = pfn_set(of_runs((first, last) for (first, last, kind), _ in said if kind in BAD))
         if self._rounded:
             more = "s are" if self._rounded > 1 else " is"
             self.note(f"{self._rounded} range{more} rounded outward to whole pages")
@@ -133,7 +137,7 @@ class Collector:
             self.arch,
             self._form,
             self._unit,
-            [Mention(*key, *self._said[key][:1], self.name, self._said[key].where) for key in keys],
+            [Mention(*key, when, self.name, where) for key, (when, where) in said],
             Loss(good_pages=self._good) if self._good else None,
             tuple(self._problems),
             tuple(f"{self.name}: {note}" for note in self._notes),

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
+from hwpkho.badpages.model import BAD
 from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.model import BadPages, Kind, Loss
     from hwpkho.images.files import FileBytes
 
 #: What a form may have a place for, beside the pages themselves.
@@ -29,12 +30,14 @@ class Asked(NamedTuple):
         form: The form of the inputs, where content does not tell; None: recognised.
         page_size: Bytes that a PFN stands for, None where the user does not say.
         boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
+        kinds: The kinds of bad pages that are wanted; others need not be gathered.
     """
 
     base: int = 10
     form: str | None = None
     page_size: int | None = None
     boot: str | None = None
+    kinds: frozenset[Kind] = BAD
 
 
 class Searched(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import registry
@@ -82,14 +83,15 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     options = options or ListOptions()
     how = options.judging
     usage.check_pair(how.case)
-    found = [read_list(spec, how.case, how.lists, how.role) for spec in specs]
+    asked = how.lists._replace(kinds=options.kinds)
+    found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = usage.of_lists(found)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)
     lists = [x.converted(size).pages for x in found]
     mentions = sorted(
         (m for x in lists for m in _mentions(x) if m.kind is None or m.kind in options.kinds),
-        key=lambda m: (m.first, m.last),
+        key=itemgetter(0, 1),
     )
     pfns = pfn_set(of_runs((m.first, m.last) for m in mentions)).listing()
     regions = machine.memory(how, machine.of_lists(found))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
 
-from hwpkho.badpages.model import BAD
+from hwpkho.badpages.model import KINDS
 from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
 from hwpkho.errors import UsageError
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
     form: str | None = None
     page_size: int | None = None
     boot: str | None = None
-    kinds: frozenset[Kind] = BAD
+    kinds: frozenset[Kind] = frozenset(KINDS)
 
 
 class Searched(Protocol):

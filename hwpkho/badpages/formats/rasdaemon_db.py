@@ -19,7 +19,7 @@ from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.badpages.model import BadPages, Kind
     from hwpkho.badpages.registry import Asked, Carried
@@ -155,7 +155,7 @@ def _poison(found: Collector, database: Database) -> None:
 
 
 def _left(
-    events: list[tuple[int, int, bool, str | None, str]],
+    events: Sequence[tuple[int, int, bool, str | None, str]],
 ) -> Iterator[tuple[int, int, str | None, str]]:
     """Yield what of the poison no later event clears, the latest first."""
     firsts: list[int] = []  # what later events clear: disjoint, ascending, ends inclusive

@@ -31,6 +31,7 @@ class Asked(NamedTuple):
         page_size: Bytes that a PFN stands for, None where the user does not say.
         boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
         kinds: The kinds of bad pages that are wanted; others need not be gathered.
+        maps: Whether a memory map that calls nothing unusable is an empty list, and no mistake.
     """
 
     base: int = 10
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     page_size: int | None = None
     boot: str | None = None
     kinds: frozenset[Kind] = frozenset(KINDS)
+    maps: bool = False
 
 
 class Searched(Protocol):
@@ -114,6 +116,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "page-types": "hwpkho.badpages.formats.page_types:FORM",
         "crash-kmem": "hwpkho.badpages.formats.crash_kmem:FORM",
         "kpageflags": "hwpkho.badpages.formats.kpageflags:FORM",
+        "e820": "hwpkho.inputs.map_list:FORM",  # above this package: it reads memory maps
         "text": "hwpkho.badpages.formats.text:FORM",
     },
 )

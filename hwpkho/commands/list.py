@@ -83,7 +83,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     options = options or ListOptions()
     how = options.judging
     usage.check_pair(how.case)
-    asked = how.lists._replace(kinds=options.kinds)
+    asked = how.lists._replace(kinds=options.kinds, maps=True)
     found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = usage.of_lists(found)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))

@@ -90,25 +90,41 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         return _unknown_text(file, head, asked or lists.Asked())
     if kind is Kind.LIST:
         return lists.reader(answers[0].form).read(file, asked or lists.Asked())
+    if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
+        return found
     return [structures.read(head, file.size, file.shown)]
 
 
 def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
     """Read a text that no form claims as a list; its error says where it is none.
 
-    That of a memory map says what it is instead.
+    A memory map is one where it calls memory unusable.
     """
     try:
         return lists.of_text(head).read(file, asked)
     except InputError as error:
-        with HeldBytes(file.path, memoryview(head)) as beginning:
-            answers = recognise.of_file(beginning, {Kind.MEMMAP})
-        if not answers:
-            raise
+        found = _of_map(file, head, asked)
+        if found is None:
+            raise error from None
+        return found
+
+
+def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
+    """Return what a memory map calls unusable, None where it is none.
+
+    Raises InputError where it calls nothing so: most likely it was to be given with --memmap.
+    """
+    with HeldBytes(file.path, memoryview(head)) as beginning:
+        answers = recognise.of_file(beginning, {Kind.MEMMAP})
+    if not answers:
+        return None
+    found = lists.reader("e820").read(file, asked)
+    if not found.pfns and not asked.maps:
         raise InputError(
             f"{file.shown}: this is a memory map ({answers[0].form}), no list; give it with "
             "--memmap"
-        ) from error
+        )
+    return found
 
 
 def _image(file: FileBytes) -> Memory:

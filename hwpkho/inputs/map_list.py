@@ -1,0 +1,77 @@
+"""A memory map as a list: the ranges that it calls unusable itself.
+
+Firmware retires bad memory so (``unusable`` of an e820 map, EFI's EfiUnusableMemory, ``Unusable
+memory`` of /proc/iomem). Reserved ranges are no bad pages. It stands here because it reads maps
+for lists, which know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.collector import Collector
+from hwpkho.base import arch as arches
+from hwpkho.base import opening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.images.files import FileBytes
+
+_PIECE = 1 << 20
+
+
+class MapList:
+    """The form, see the module."""
+
+    name = "e820"
+    about = "a memory map of any form: the ranges that it calls unusable itself"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    options = frozenset(("boot",))
+
+    def sniff(self, _head: bytes, /) -> bool:
+        """Tell that the recogniser of memory maps knows it: see :mod:`hwpkho.inputs.opened`."""
+        return False
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """Return the unusable ranges, of kind ``excluded``.
+
+        Raises InputError where it is no memory map, and UsageError for a boot that it has not.
+        """
+        from hwpkho.memmap import reader
+        from hwpkho.memmap.view import ownership
+
+        with _named(file) as path:
+            map_ = reader.read_memmap([path], boot=asked.boot)
+        found = Collector(file.shown, self.name, asked, "address")
+        found.arch = map_.arch if map_.arch_from == "input" and map_.arch in arches.ARCHES else None
+        for part in map_.maps:
+            for entry in part.entries:
+                kind = ownership.kind(part.name, entry.type, entry.attributes, map_.arch)
+                if kind == "retired":
+                    found.addresses(entry.start, entry.end, "excluded", where=part.name, exact=True)
+        found.note("a memory map: what it calls unusable is listed, reserved ranges are not")
+        return found.finish()
+
+
+@contextmanager
+def _named(file: FileBytes) -> Iterator[str]:
+    """Yield a name under which the file can be opened again: what came by a pipe has none."""
+    if file.lies_at(file.path):
+        yield file.path
+        return
+    with tempfile.TemporaryFile() as copy:
+        for start, end in file.data_ranges():
+            for at in range(start, end, _PIECE):
+                copy.seek(at)
+                copy.write(file.read(at, min(_PIECE, end - at)))
+        with opening.lent(copy) as name:
+            yield name
+
+
+FORM = MapList()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from hwpkho.badpages.formats.json import build
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.role import which_handover
@@ -314,8 +315,8 @@ class PageList:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the list as a document that every command reads."""
-        body = {"page_size": self.page_size, "pfns": jsondoc.numbers(self.case.pfns)}
-        return document("hwpkho.list/1", body)
+        pages = replace(self.case.pages, page_size=self.page_size)
+        return cast("dict[str, Any]", json.loads("".join(build(pages))))
 
 
 def page_rows(pfns: Listing) -> list[PageRow]:

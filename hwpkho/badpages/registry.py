@@ -7,7 +7,7 @@ A form is one object with ``name``, ``about``, ``extra`` and ``carries``. One th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeGuard
 
 from hwpkho.badpages.model import KINDS
 from hwpkho.base.escape import printable
@@ -49,7 +49,6 @@ class Searched(Protocol):
         """Return what is true where ``block`` matches anywhere."""
 
 
-@runtime_checkable
 class ListFormat(Protocol):
     """A form of list.
 
@@ -66,7 +65,6 @@ class ListFormat(Protocol):
     carries: frozenset[Carried]
 
 
-@runtime_checkable
 class ListReader(ListFormat, Protocol):
     """A form that is read.
 
@@ -88,7 +86,6 @@ class ListReader(ListFormat, Protocol):
         """Return the list. Raises InputError, naming the line, row or offset."""
 
 
-@runtime_checkable
 class ListWriter(ListFormat, Protocol):
     """A form that is written."""
 
@@ -122,28 +119,39 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
 )
 
 
+def is_read(form: ListFormat) -> TypeGuard[ListReader]:
+    """Tell whether a form is read."""
+    return hasattr(form, "read")
+
+
+def is_written(form: ListFormat) -> TypeGuard[ListWriter]:
+    """Tell whether a form is written."""
+    return hasattr(form, "write")
+
+
 def readers() -> list[ListReader]:
     """Return the forms that are read, in the order in which they are tried."""
-    return [form for form in LIST_FORMATS if isinstance(form, ListReader)]
+    return [form for form in LIST_FORMATS if is_read(form)]
 
 
 def writers() -> list[ListWriter]:
     """Return the forms that are written."""
-    return [form for form in LIST_FORMATS if isinstance(form, ListWriter)]
+    return [form for form in LIST_FORMATS if is_written(form)]
 
 
 def reader(name: str) -> ListReader:
     """Return the form called ``name``. Raises UsageError where none that is read is called so."""
-    known = {form.name: form for form in readers()}
-    if name not in known:
-        raise UsageError(f"--from {printable(name[:40])} is none of {', '.join(known)}")
-    return known[name]
+    form = LIST_FORMATS.get(name)
+    if form is None or not is_read(form):
+        known = ", ".join(form.name for form in readers())
+        raise UsageError(f"--from {printable(name[:40])} is none of {known}")
+    return form
 
 
 def writer(name: str) -> ListWriter:
     """Return the form called ``name``. Raises KeyError where none that is written is called so."""
     form = LIST_FORMATS[name]
-    if not isinstance(form, ListWriter):
+    if not is_written(form):
         raise KeyError(name)
     return form
 
@@ -158,4 +166,4 @@ def depends_on(pages: BadPages, option: str) -> bool:
     if pages.origin not in LIST_FORMATS:
         return False
     form = LIST_FORMATS[pages.origin]
-    return isinstance(form, ListReader) and option in form.options
+    return is_read(form) and option in form.options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.badpages.registry import LIST_FORMATS, ListReader, ListWriter
+from hwpkho.badpages.registry import LIST_FORMATS, is_read, is_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ SCHEMA = "hwpkho.formats/1"
 
 
 def _directions(form: ListFormat) -> tuple[bool, bool]:
-    return isinstance(form, ListReader), isinstance(form, ListWriter)
+    return is_read(form), is_written(form)
 
 
 def body() -> dict[str, Any]:

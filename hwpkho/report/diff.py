@@ -90,6 +90,14 @@ def summary(d: Comparison) -> str:
     return f"{c.removed.pfns.pages()} removed, {c.added.pfns.pages()} added, {c.common} kept"
 
 
+def handed_out_again(d: Comparison) -> int:
+    """Return how many pages a log, a database or a list knows that a handover does not list."""
+    before, after = d.cases
+    if before.handover is not None or after.handover is None:
+        return 0
+    return d.changes[0].removed.pfns.pages()
+
+
 def plain(d: Comparison) -> Iterator[str]:
     """Yield one line a run: ``-`` or ``+``, the PFNs, and the verdict where a map was given."""
     (change,) = d.changes
@@ -103,6 +111,9 @@ def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
     paint = paint or Paint()
     (change,) = d.changes
+    if missed := handed_out_again(d):
+        pages = "1 page is" if missed == 1 else f"{missed} pages are"
+        yield paint("error", f"{pages} known bad and not in the handover: will be handed out again")
     for label, x, pfns in zip(("before", "after "), d.cases, d.distinct(), strict=True):
         yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
     style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"

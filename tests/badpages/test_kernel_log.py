@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import textwrap
+import time
 
 import pytest
 from hypothesis import given
@@ -350,3 +351,28 @@ def test_millions_of_pages_are_no_log(monkeypatch) -> None:
         out.write(MF.format(pfn) + "\n")
     with pytest.raises(InputError, match="log: more than 100 entries"):
         read(out.getvalue())
+
+
+def test_diff_says_first_what_will_be_handed_out_again(tmp_path, cli) -> None:
+    log, listed, handover = (tmp_path / name for name in ("dmesg", "list", "handover"))
+    log.write_text(f"{MF.format(9)}\n{MF.format(0x19)}\n")
+    listed.write_text("0x9\n")
+    made = cli("encode", listed, "-o", handover, "--at", "0x60000000", "--no-scratch")
+    assert made.code == 0, made.err
+    got = cli("diff", log, handover)
+    again = "1 page is known bad and not in the handover: will be handed out again"
+    assert (got.code, got.out.splitlines()[0]) == (1, again)
+    assert "handed out" not in cli("diff", log, listed).out
+    assert "handed out" not in cli("diff", handover, log).out
+
+
+@pytest.mark.parametrize("line", ["Panic#1 Part{}", MF.replace("{:x}", "{}"), BANNER])
+def test_long_logs_take_no_longer_for_each_line(line) -> None:
+    """Pieces, pages and boots: none is looked for among all that were before."""
+    short, long = ("".join(line.format(n) + "\n" for n in range(size)) for size in (1000, 8000))
+    taken = []
+    for text in (short, long):
+        start = time.process_time()
+        read(text)
+        taken.append(time.process_time() - start)
+    assert taken[1] < 8 * 4 * taken[0]

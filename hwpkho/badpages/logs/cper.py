@@ -30,6 +30,7 @@ _BODY = re.compile(
     r"|physical_address:\s*0x(?P<address>[0-9a-zA-Z]*)"
     r"|physical_address_mask:\s*0x(?P<mask>[0-9a-fA-F]{1,16}))"
 )
+_NUMBER = re.compile(r"\{([0-9]{1,10})\}$")
 _MEMORY = re.compile(r"memory error")
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
 #: Events whose lines may be interleaved; more are none of a machine.
@@ -66,7 +67,7 @@ class Cper(MessageReader):
     """The reader, see the module."""
 
     needles = (rb"Hardware Error\]:",)
-    start = re.compile(r"(?:\{(?P<number>[0-9]{1,10})\})?\[Hardware Error\]:")
+    start = re.compile(r"\[Hardware Error\]:")
 
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)
@@ -78,7 +79,8 @@ class Cper(MessageReader):
         said = _BODY.match(text)
         if said is None:
             return True
-        number = begun["number"] or ""
+        before = _NUMBER.search(begun.string, max(0, begun.start() - 16), begun.start())
+        number = before[1] if before else ""
         event = self._open.get(number)
         severity = said["event"] or said["event_old"]
         if event is None or said["begins"] or (severity and (event.severity or event.section)):

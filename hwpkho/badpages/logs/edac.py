@@ -30,14 +30,13 @@ class Edac(MessageReader):
 
     needles = (b"EDAC ", b"UE (?<=syncing: UE )")
     start = re.compile(
-        r"(?<!\w)EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?P<what>CE|UE)\b"
-        r"|not syncing: (?P<panic>UE)(?= )"
+        r"EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?:CE|UE)\b|not syncing: UE(?= )"
     )
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
-        kind: Kind = "corrected" if begun["what"] == "CE" else "uncorrected"
+        kind: Kind = "corrected" if begun[0].endswith("CE") else "uncorrected"
         found = _PAGE.search(text)
         if found is None and not whole and not _NONE.match(text):
             return False

@@ -60,11 +60,11 @@ class Hwpoison(MessageReader):
         b"ffline: ",
         b"Unpoison: ",
     )
+    #: Alternatives that begin with letters: Python searches for those many times as fast.
     start = re.compile(
-        r"(?P<failed>(?<!\w)Memory failure:|(?<![\w:])MCE(?= 0x))"
-        r"|(?P<soft>(?<![\w])[Ss]oft[ _]offline:)"
-        r"|(?P<well>(?<!\w)Unpoison:|(?<!\w)MCE:(?= Software-unpoisoned))"
-        r"|(?P<killed>(?<!\w)MCE: Killing(?= .{1,60} due to hardware memory corruption fault at))"
+        r"Memory failure:|MCE(?= 0x)|Soft[ _]offline:|soft[ _]offline:|Unpoison:"
+        r"|MCE:(?= Software-unpoisoned)"
+        r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
 
     def __init__(self, log: Timeline) -> None:
@@ -75,17 +75,18 @@ class Hwpoison(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
-        if begun["failed"]:
+        what = begun[0]
+        if what in ("Memory failure:", "MCE"):
             return self._failed(place, text, whole=whole)
-        if begun["soft"]:
+        if what.endswith("offline:"):
             return self._soft(place, text, whole=whole)
-        if begun["well"]:
+        if what in ("Unpoison:", "MCE:"):
             well = _WELL.match(text)
             if well is None:
                 return whole or not _WELL_BEGUN.match(text)
             pfn = int(well[1] or well[2], 16)
             self.log.withdraw(pfn, pfn, _TAKEN_OUT)
-        elif begun["killed"]:
+        else:
             self.log.unusable(
                 place, "a process was killed for an error of memory at an address of its own"
             )

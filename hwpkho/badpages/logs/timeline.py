@@ -60,6 +60,7 @@ class Timeline:
         self._shift = page_shift(self.page_size)
         self._state: dict[_Key, _Said] = {}
         self._segments = [_Segment()]
+        self._parts: set[int] = set()
         self._record: str | None = None  # of pstore: the crash whose parts are being read
         self._unusable: dict[str, str] = {}
         self._told: dict[str, str] = {}
@@ -89,9 +90,9 @@ class Timeline:
 
     def part_begins(self, record: str, part: int) -> None:
         """Hear of a piece of pstore: part 1 is the newest of a crash, and stands first."""
-        parts = {segment.part for segment in self._segments}
-        if self._record is not None and (record != self._record or part in parts):
+        if self._record is not None and (record != self._record or part in self._parts):
             self._next_boot()
+        self._parts.add(part)
         self._record, self._last = record, None
         for flush in self._flush:
             flush()
@@ -134,6 +135,7 @@ class Timeline:
         if counts:
             self._told.update(self._unusable)
         self._segments, self._unusable = [_Segment()], {}
+        self._parts.clear()
 
     # What is said.
 
@@ -186,9 +188,9 @@ class Timeline:
                 segment.gone.add(key)
 
     def knows(self, pfn: int, kind: Kind) -> bool:
-        """Tell whether the boot that is being read names a page as ``kind``."""
-        key = (pfn, pfn, kind)
-        return any(key in s.named or key in s.gone for s in self._segments) or key in self._state
+        """Tell whether a page was named as ``kind``, also where that was cancelled."""
+        key, segment = (pfn, pfn, kind), self._segments[-1]
+        return key in segment.named or key in segment.gone or key in self._state
 
     def unusable(self, place: Place, message: str) -> None:
         """Hear of what says that memory is bad, and names no page; ``message`` is printable."""

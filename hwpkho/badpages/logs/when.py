@@ -21,6 +21,8 @@ _HUMAN = re.compile(
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in journal's JSON.
 _JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
+#: A stamp stands so near in front of what it is for, characters.
+_NEAR = 512
 _YEAR_10000 = 253402300800
 
 
@@ -45,7 +47,8 @@ def stamp(place: Place) -> float | None:
 
 
 def _last(pattern: re.Pattern[str], line: str, end: int) -> re.Match[str] | None:
-    matches = list(pattern.finditer(line, 0, end))
+    """Return the last match in the stretch in front of ``end``: a line may hold many messages."""
+    matches = list(pattern.finditer(line, max(0, end - _NEAR), end))
     return matches[-1] if matches else None
 
 

@@ -17,6 +17,7 @@ import pytest
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.abi.role import Role
+from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Carried, readers
 from hwpkho.badpages.sets import describe_history
@@ -184,6 +185,25 @@ def test_forms_in_the_manual_page_of_memmap():
     assert re.findall(r"^\.It (.*)", text, re.MULTILINE) == list(FORMS_IN_MAN)
     forms = sorted(chain.from_iterable(FORMS_IN_MAN.values()))
     assert forms == sorted([*FILE_FORMS.names(), *LINE_FORMS.names()])
+
+
+def test_forms_in_the_manual_page_of_list():
+    page = (ROOT / "man" / "hwpkho-list.1").read_text()
+    text = page.partition(".Ss Forms\n")[2].partition("\n.Ss ")[0]
+    named = re.findall(r"^\.It Cm (\S+)$", text, re.MULTILINE)
+    assert named == sorted(form.name for form in lists.readers())
+
+
+def test_what_a_user_has_in_the_readme():
+    """One command for each form that is read, and it names no other form."""
+    table = README.read_text().partition("| I have | command | form |\n|---|---|---|\n")[2]
+    rows = re.findall(
+        r"\| ([^|]+) \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
+    )
+    assert sorted(form for _, _, form in rows) == sorted(form.name for form in lists.readers())
+    for _, command, form in rows:
+        assert " hwpkho list " in f" {command} "
+        assert set(re.findall(r"--from (\S+)", command)) <= {form}
 
 
 def test_image_formats_in_the_manual_page_of_decode():

@@ -78,7 +78,7 @@ def check(case: files.Case, folder: Path) -> str | None:
             code, took, used = _call([*args, *(["-f"] if "-o" in args else [])], folder)
         except BaseException:  # whatever it is, it is what this looks for
             return traceback.format_exc()
-        written = sum(p.stat().st_size for p in folder.rglob("out*") if p.is_file())
+        written = sum(p.stat().st_size for p in folder.rglob("*out*") if p.is_file())
         seconds = MAX_SECONDS + written / WRITTEN_IN_A_SECOND
         if took <= seconds or attempt == AGAIN:
             break
@@ -162,7 +162,8 @@ def main() -> int:
         why = (keep / "case" / "failure.txt").read_text() if last[-1] == "failed" else (
             f"the process died: {os.waitstatus_to_exitcode(status)}"
         )  # fmt: skip
-        (keep / "case").rename(keep / f"case-{asked.seed}-{number}")
+        if (keep / "case").exists():  # else it could not even be made
+            (keep / "case").rename(keep / f"case-{asked.seed}-{number}")
         failures[why.strip().splitlines()[-1][:100]] += 1
         print(f"fuzz: case {number}: {why.strip()[-1500:]}")
         print(f"fuzz: repeat: {sys.executable} -m fuzz.run --seed {asked.seed} --case {number}")

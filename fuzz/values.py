@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
     if kind < 0.6:
         return rng.choice(TEXTS)
     if kind < 0.8 or depth > 3:
-        return rng.choice(JSONS)
+        return copy.deepcopy(rng.choice(JSONS))  # the tree is changed in place
     if kind < 0.9:
         return [value(rng, depth + 1) for _ in range(rng.randrange(4))]
     if kind < 0.95:

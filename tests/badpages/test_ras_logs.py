@@ -147,6 +147,15 @@ STATUS {status:x} MCGSTATUS f
             RECORD.format(misc=0x8D, words="Uncorrected", status=0xBD80000000100090),
             {(8, "uncorrected"), (9, "uncorrected")},
         ),
+        (  # in a syslog, without a status
+            "mcelog",
+            "".join(
+                f"May 10 01:40:38 host1 mcelog[7]: {line}\n"
+                for line in RECORD.format(misc=0x8C, words="Uncorrected", status=0).splitlines()
+                if not line.startswith("STATUS")
+            ),
+            {(9, "uncorrected")},
+        ),
         (
             "mcelog",
             RECORD.format(misc=0x8C, words="Corrected", status=0x9C00004000010090),
@@ -195,6 +204,8 @@ def test_when(tmp_path, cli) -> None:
         (f"{ROW}error: pfn=0x9, page_type=x, action_result=Failed\n", "2025-03-28T13:28:48+08:00"),
         (RECORD.format(misc=0x8C, words="Uncorrected", status=0xBD80000000100090),
          "2016-05-10T01:40:38Z"),
+        (f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=x action_result=y\n",
+         "2025-03-28T13:28:48+08:00"),
         (f"{TASK}memory_failure_event: pfn=0x9 type=1 result=2\n", "boot+22.000001"),
     ):  # fmt: skip
         (entry,) = said(cli, tmp_path, text).json["entries"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SIGN = Sign(
     (
         b"Hardware event.",
+        b"HARDWARE ERROR.",
         b"Per page corrected",
         b" total ",
         b"BANK ",
@@ -26,7 +27,8 @@ _SIGN = Sign(
         b"Offlining page ",
     ),
     re.compile(
-        rb"Hardware event\. This is not a software error|Per page corrected memory statistics"
+        rb"Hardware event\. This is not a software error|HARDWARE ERROR\. This is \*NOT\*"
+        rb"|Per page corrected memory statistics"
         rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+[ \n](?:\d+ )?BANK \d"
         rb"|mcelog(?:\[\d{1,10}\])?: |Offlining page [0-9a-f]"
     ),

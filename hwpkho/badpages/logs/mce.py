@@ -51,7 +51,7 @@ class MachineChecks(MessageReader):
         rf"|(?<![\w_])STATUS {_HEX}"
         rf"|(?P<error_addr>Error Addr(?:ess)?: |MC[0-9]+_ADDR: ){_HEX}"
         r"|(?<![\w_])PROCESSOR (?P<vendor>[0-9]{1,3}):|(?<![\w_])TIME (?P<time>[0-9]{9,12})\b"
-        r"|(?P<words>^\s*(?:Unc|C)orrected error\b)"
+        r"|(?P<words>(?:^\s*|: )(?:Unc|C)orrected error\b)"
         rf"|(?P<access>Uncorrected hardware memory error in user-access at {_HEX})"
         r"|(?<!\w)Offlining page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
         r"|(?<![0-9a-zA-Z])(?P<page>[0-9a-f]{1,16}): total [0-9]+ seen \".{0,40}?\" "
@@ -108,7 +108,7 @@ class MachineChecks(MessageReader):
         elif begun["time"]:
             record.time = int(begun["time"])
         elif begun["words"]:
-            record.uncorrected = begun["words"].lstrip().startswith("Unc")
+            record.uncorrected = begun["words"].lstrip(" :\t").startswith("Unc")
         return True
 
     def _pages(self, place: Place, begun: re.Match[str]) -> None:

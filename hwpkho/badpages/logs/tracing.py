@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
+_DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 _PFN = re.compile(
     r".{0,80}?\bpfn(?:=| )\s*0x([0-9a-fA-F]{1,16})(?P<then>:|[\s,]+\w+=)(.*)", re.DOTALL
 )
@@ -71,6 +72,8 @@ class Traced(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
+        if date := _DATE.match(text):  # rasdaemon's own, which the stamp in front is not
+            place = place._replace(at=begun.end() + date.end())
         if begun["isolation"]:
             if found := _OFFLINING.match(text):
                 kind: Kind = "soft-offlined" if found[2] == "offlined" else "corrected"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import BAD, BadPages, Loss, Mention
+from hwpkho.base import garbage
 from hwpkho.base.addresses import page_shift
-from hwpkho.base.listing import of_runs
+from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes import problem
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hwpkho.badpages.model import Kind, Unit
     from hwpkho.badpages.registry import Asked
@@ -125,9 +129,12 @@ class Collector:
         named = self._left_out or any(kind in BAD for _, _, kind in self._said)
         if self._unusable is not None and not named:
             raise InputError(f"{self.name}: {self._unusable}")
-        keys = sorted(self._said)  # pairs with their values are compared ten times as slowly
-        said = list(zip(keys, map(self._said.__getitem__, keys), strict=True))
-        bad = pfn_set(of_runs((first, last) for (first, last, kind), _ in said if kind in BAD))
+        keys = sorted(self._said)
+        counted = keys if {kind for _, _, kind in keys} <= BAD else [k for k in keys if k[2] in BAD]
+        runs = (array("Q", map(itemgetter(side), counted)) for side in (0, 1))
+        bad = pfn_set(Listing(*runs))
+        with garbage.kept():
+            mentions = self._mentions(keys)
         if self._rounded:
             more = "s are" if self._rounded > 1 else " is"
             self.note(f"{self._rounded} range{more} rounded outward to whole pages")
@@ -138,11 +145,18 @@ class Collector:
             self.arch,
             self._form,
             self._unit,
-            [Mention(*key, when, self.name, where) for key, (when, where) in said],
+            mentions,
             Loss(good_pages=self._good) if self._good else None,
             tuple(self._problems),
             tuple(f"{self.name}: {note}" for note in self._notes),
         )
+
+    def _mentions(self, keys: Sequence[tuple[int, int, Kind]]) -> list[Mention]:
+        """Return who named what: there may be a million, so columns are joined."""
+        first, last, kind = (map(itemgetter(n), keys) for n in range(3))
+        said = list(map(self._said.__getitem__, keys))
+        when, where = (map(itemgetter(n), said) for n in range(2))
+        return list(map(Mention._make, zip(first, last, kind, when, repeat(self.name), where)))
 
 
 def _at(where: str | None, message: str) -> str:

@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import Collector, in_range
+from hwpkho.base import garbage
 from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
 
@@ -65,7 +66,7 @@ class RasdaemonDb:
         from hwpkho.badpages import sqlite  # costs sqlite3: only where there is a database
 
         found = Collector(file.shown, self.name, asked, "address")
-        with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database:
+        with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database, garbage.kept():
             if not database.tables:
                 raise InputError(f"{file.shown}: a database without any table of rasdaemon")
             for name, read in _READERS.items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.codes import names
 from hwpkho.codes.policy import BASELINE_STALE
+from hwpkho.errors import UsageError
 from hwpkho.judging import baseline
 from hwpkho.judging.case_result import CaseResult, FailOn, Suppressed, fails
 from hwpkho.judging.result import Finding, finding
@@ -153,7 +155,12 @@ def write_entries(
     A file that exists is only replaced where it is the baseline that was read. Raises UsageError or
     InputError where it cannot be written.
     """
-    with writing.file(path, force=path == accepted.baseline_file) as stream:
+    own = path == accepted.baseline_file
+    if not own and os.path.lexists(path) and Path(path).is_file():
+        raise UsageError(
+            f"{printable(path)}: exists; give --baseline as well to add to it, or another name"
+        )
+    with writing.file(path, force=own) as stream:
         stream.write(baseline.build([*accepted.baseline, *entries]).encode())
 
 

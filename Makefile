@@ -80,8 +80,8 @@ cov: test-thorough cov-report
 
 cov-report: venv
 	$(BIN)/coverage report
-	@echo 'The codecs (abi, badpages):'
-	$(BIN)/coverage report --include='hwpkho/abi/*,hwpkho/badpages/*' --fail-under=100
+	@echo 'The codecs (abi, lists as text and JSON, baselines):'
+	$(BIN)/coverage report --include='hwpkho/abi/*,hwpkho/badpages/formats/text.py,hwpkho/badpages/formats/json.py,hwpkho/judging/baseline.py' --fail-under=100
 
 fuzz: venv
 	$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ)

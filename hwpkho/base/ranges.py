@@ -101,13 +101,13 @@ def paint(
     heap: list[tuple[int, int]] = []
     following = 0
     for at, until in pairwise(edges):
+        while heap and layers[-heap[0][1]][1] <= at:
+            heapq.heappop(heap)
         while following < len(order) and layers[order[following]][0] <= at:
             i = order[following]
-            if met and heap and layers[-heap[0][1]][1] > at:
+            if met and heap:
                 met(-heap[0][1], i)
             heapq.heappush(heap, (-layers[i][2], -i))
             following += 1
-        while heap and layers[-heap[0][1]][1] <= at:
-            heapq.heappop(heap)
         if heap:
             yield at, until, -heap[0][1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwpkho.base.ranges import (
@@ -89,6 +89,7 @@ def test_paint(layers: list[tuple[int, int, int]]) -> None:
     assert all(start < end for start, end, _ in painted)
 
 
+@example(layers=[(0, 1, 0), (0, 2, -1), (1, 2, 0)])  # begins as the one above ends
 @given(layers=LAYERS)
 def test_paint_tells_where_a_layer_begins_on_another(layers: list[tuple[int, int, int]]) -> None:
     met: list[tuple[int, int]] = []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Regions
 
     #: A list to compare or merge: its files, or one that was read already.
-    Listed = Files | PageList
+    ListNamed = Files | PageList
 
 
 def validate(files: Files, **options: Unpack[Judging]) -> Judged:
@@ -132,7 +132,7 @@ def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:
     return Maps("memmap", "rows", arch or arches.DEFAULT, "option" if arch else "default", maps)
 
 
-def diff(*cases: Listed, **options: Unpack[Comparing]) -> Compared:
+def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
     """Compare lists: two, a chain of more, or both handovers of one capture.
 
     Each case is files of one machine, or what :func:`hwpkho.read_list` returned. With ``memmap``
@@ -147,8 +147,8 @@ def diff(*cases: Listed, **options: Unpack[Comparing]) -> Compared:
 
 
 def merge(
-    *cases: Listed,
-    exclude: Sequence[Listed] = (),
+    *cases: ListNamed,
+    exclude: Sequence[ListNamed] = (),
     intersect: bool = False,
     first_seen: bool = False,
     keep_all: bool = False,
@@ -190,11 +190,11 @@ def merge(
         return Merged(merging.merge(found[: len(cases)], how))
 
 
-def _files(case: Listed) -> Files | None:
+def _files(case: ListNamed) -> Files | None:
     return None if isinstance(case, PageList) else case
 
 
-def _listed(case: Listed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
+def _listed(case: ListNamed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
     return case.case if isinstance(case, PageList) else pieces
 
 

@@ -11,7 +11,7 @@ from hwpkho.cli import options
 from hwpkho.commands import decode
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.inputs.role import chosen_among, doubts, of_role
+from hwpkho.inputs.role import doubts, of_role, which_of_several
 
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
@@ -94,7 +94,7 @@ def _print_pfns(handovers: tuple[Handover, ...], among: tuple[Handover, ...]) ->
     from hwpkho.badpages.formats import text
 
     handover, found = decode.pfns(handovers)
-    choice = chosen_among(among, handover)
+    choice = which_of_several(among, handover)
     if choice:
         click.echo(f"hwpkho: {choice}", err=True)
     for at in range(0, len(found), _PFNS_AT_ONCE):

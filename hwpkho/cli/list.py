@@ -123,7 +123,7 @@ def command(
 
 
 def _pieces(
-    listed: listing.Listed, *, as_json: bool, as_pfns: bool, colours: bool = True
+    listed: listing.ListReport, *, as_json: bool, as_pfns: bool, colours: bool = True
 ) -> Iterator[str]:
     if as_json:
         from hwpkho.badpages.formats.json import build

@@ -39,7 +39,7 @@ class ListOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListReport:
     """The bad pages of all inputs.
 
     Attributes:
@@ -75,7 +75,7 @@ def kinds(words: Iterable[str]) -> frozenset[Kind]:
     return frozenset(kind for kind in KINDS if kind in names) or BAD
 
 
-def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -> Listed:
+def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -> ListReport:
     """Read the bad pages that ``specs`` name, each a case of its own.
 
     Raises InputError where one cannot be read, or says that memory is bad and names no page.
@@ -96,7 +96,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     pfns = pfn_set(of_runs((m.first, m.last) for m in mentions)).listing()
     regions = machine.memory(how, machine.of_lists(found))
     frames = regions.frames(size) if regions else None
-    return Listed(_joined(lists, pfns, mentions, size), tuple(lists), frames)
+    return ListReport(_joined(lists, pfns, mentions, size), tuple(lists), frames)
 
 
 def _mentions(pages: BadPages) -> Iterator[Mention]:

@@ -12,7 +12,7 @@ from hwpkho.codes import SEVERITIES, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, read_case
-from hwpkho.inputs.role import chosen_among, doubts, which_handover
+from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, verdicts, wrong_map
 from hwpkho.judging.accept import Acceptance, apply, with_stale
 from hwpkho.judging.decision import Decision
@@ -100,7 +100,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
-    chosen = chosen_among(case.handovers, handover)
+    chosen = which_of_several(case.handovers, handover)
     if chosen is None:
         return judged
     return replace(judged, which_handover=chosen, rests_on=(chosen, *judged.rests_on))

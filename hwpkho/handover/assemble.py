@@ -96,11 +96,11 @@ def search(
         boots += boot_loader.from_device_trees(source, seen.magics)
         candidates = seen.candidates
     else:
-        candidates = _chosen(source, options.root_fdt)
+        candidates = _stated_root(source, options.root_fdt)
     if len(boot) == 1 and seen and _is_given(boot[0], candidates, copies):
         # What the boot loader passes on counts, whatever else looks like a root FDT.
         options = options._replace(root_fdt=boot[0].fdt_addr)
-        candidates = _chosen(source, boot[0].fdt_addr)
+        candidates = _stated_root(source, boot[0].fdt_addr)
     copied: dict[int, Problem] = {}
     known = {b.fdt_addr for b in boots}
     # A handover.json beside segments is for the next kernel: it tells no role in this image.
@@ -238,7 +238,7 @@ def _is_given(
     return all(c.phys != boot.fdt_addr for c in candidates)
 
 
-def _chosen(source: Source, phys: int) -> list[find_root.Candidate]:
+def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
     """Return the root FDT that the user points at, none where it is no FDT at all."""
     try:
         root = roots.parse(find_root.read_root_page(source.read, phys))

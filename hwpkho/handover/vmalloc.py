@@ -112,7 +112,7 @@ def _follow(
     """Read the chain; return how it ends, and what was reported of that."""
     visited: set[int] = set()
     touched: set[int] = set()
-    listed = Listed()
+    seen = SeenEntries()
     at, lengths = area.first, []
     bits = phys_bits(source.arch)
     while at:
@@ -143,7 +143,7 @@ def _follow(
                 "entries: no kernel made them"
             )
         lengths.append(len(chunk.entries))
-        if listed.again(chunk.entries):
+        if seen.again(chunk.entries):
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return Chain("stopped", at), None
@@ -169,7 +169,7 @@ def _follow(
     return Chain("whole"), None
 
 
-class Listed:
+class SeenEntries:
     """The array entries of a chain, to tell one that comes a second time.
 
     A kernel allocates the pages of an array mostly in order: then the entries of each chunk lie

@@ -11,7 +11,7 @@ from hwpkho.base.listing import Listing
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import CaseOptions, read_case
-from hwpkho.inputs.role import chosen_among, doubts, which_handover, why_unread
+from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +116,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
 
     ``among`` are all handovers of the case, if it was chosen.
     """
-    choice = chosen_among(among, handover)
+    choice = which_of_several(among, handover)
     notes = [f"{name}: {choice}"] if choice else []
     found = handover.hwpoison
     page_size = handover.page_size

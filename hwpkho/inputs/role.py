@@ -47,7 +47,7 @@ def of_role(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover,
     return tuple(handovers) if role is None else (which_handover(handovers, role),)
 
 
-def chosen_among(handovers: Sequence[Handover], chosen: Handover) -> str | None:
+def which_of_several(handovers: Sequence[Handover], chosen: Handover) -> str | None:
     """Return which of several handovers was taken, for people; None for a single one."""
     return f"of {len(handovers)} handovers this is {chosen}" if len(handovers) > 1 else None
 

@@ -108,7 +108,7 @@ def apply(
 
 
 def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
-    """Return a note for each baseline entry that met nothing in ``results``.
+    """Return a note for each baseline entry that matches no finding of ``results``.
 
     An entry for a case that was not judged says nothing and is not stale.
     """
@@ -128,7 +128,7 @@ def stale_entries(accepted: Acceptance, used: set[int], cases: set[str]) -> list
     if accepted.select is not None and BASELINE_STALE.id not in accepted.select:
         return []
     return [
-        finding(BASELINE_STALE, f"baseline entry {number} ({entry}) meets no finding")
+        finding(BASELINE_STALE, f"baseline entry {number} ({entry}) no longer matches any finding")
         for number, entry in enumerate(accepted.baseline, 1)
         if number - 1 not in used and (entry.case is None or entry.case in cases)
     ]

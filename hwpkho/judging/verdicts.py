@@ -161,7 +161,7 @@ def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
 
 #: How the findings name the PFNs of a code.
 _SAYS = {
-    pfnlist.NOT_RAM.id: "in no memory of the map; the next kernel forgets {them}",
+    pfnlist.NOT_RAM.id: "in no range of the memory map; the next kernel forgets {them}",
     pfnlist.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
     pfnlist.IN_USE.id: "in use ({where}): the bad {cells} in use",
     pfnlist.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",

@@ -120,7 +120,7 @@ class Live:
 
     def boot(self) -> list[BootHandover]:
         """Return what the boot loader told this kernel of a handover; empty on a first boot."""
-        found = self._setup_data() or self._chosen()
+        found = self._setup_data() or self._device_tree()
         return [found] if found else []
 
     def _setup_data(self) -> BootHandover | None:
@@ -136,7 +136,7 @@ class Live:
                 return BootHandover(handed.fdt_addr, handed.scratch_addr, handed.scratch_size)
         return None
 
-    def _chosen(self) -> BootHandover | None:
+    def _device_tree(self) -> BootHandover | None:
         """Of a device tree: both properties are two cells of address and two of size."""
         chosen = self._root / "proc/device-tree/chosen"
         values: Sequence[bytes] = [

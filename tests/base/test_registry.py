@@ -64,6 +64,15 @@ def test_a_toy_form_of_memory_map(cli, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("0x1000 0x80000\n")
     judged = cli("validate", "--json", tmp_path / "list", "--memmap", path)
     assert [r["verdict"] for r in judged.json["runs"]] == ["replays", "firmware"]
+    # encode places the handover in the RAM of the map; decode and validate read it back.
+    out = tmp_path / "x.elf"
+    scratch = ("--scratch", "0x40000000:64M")
+    made = cli("encode", "--json", tmp_path / "list", "--memmap", path, *scratch, "-o", out)
+    assert made.code == 0, made.err
+    assert 0x100000 <= made.json["handover"]["root"]["phys"] < 0x80000000
+    (found,) = cli("decode", "--json", out).json["handovers"]
+    assert found["hwpoison"]["pfns"] == [0x1000, 0x80000]
+    assert cli("validate", "--json", out, "--memmap", path).json["outcome"] == "replay"
 
 
 @pytest.mark.usefixtures("toy_map")

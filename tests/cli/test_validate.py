@@ -85,7 +85,7 @@ def test_report(replay):
     assert re.search(r"replays +4  taken out of use", text)
     assert re.search(r"0x200000 +1  not-ram +- \(HP601\)  at 0x200000000", text)
     assert re.search(r"0x1fe000000 ·+\?·+", text)
-    assert "  error   HP601 not-ram: 1 PFN is in no memory" in text
+    assert "  error   HP601 not-ram: 1 PFN is in no range of the memory map" in text
     assert f"kernel: {registry()['HP601'].kernel[:40]}" in text
     assert "memory by iomem (arm64)" in text
     assert "\x1b" not in text
@@ -164,7 +164,7 @@ def test_report_in_colour_says_the_same():
         (_judged(outcome=None),
          "what the next kernel will do cannot be told from this input"),
         (_judged(outcome="replay"),
-         "the list is empty: nothing to take out of use, and the consumer trips"),
+         "the list is empty; the proposed consumer mishandles an empty list (HP318)"),
         (_judged([(1, 1, 0)], outcome=None), "the one page would be taken out of use"),
         (_judged(outcome="crash", findings=[Finding("HP307", "error", "source", "")]),
          "the next kernel will panic at boot (read from its source, not measured)"),

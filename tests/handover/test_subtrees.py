@@ -56,14 +56,22 @@ def test_a_toy_subtree_follows_its_pointer(make, cli) -> None:
     assert shown["kind"] == "toy"
     assert shown["details"] == {"at": AT, "word": "d00dfeed", "page_size": 4096}
     assert f"word d00dfeed at 0x{AT:x}" in cli("decode", path).out
+    judged = cli("validate", "--json", path)
+    assert judged.json["outcome"] == "refused"  # --no-scratch
+    assert not any("toy" in f["message"] for f in judged.json["findings"])
 
 
 @pytest.mark.usefixtures("toy_subtree")
-def test_what_a_toy_subtree_lacks_is_a_problem(make, cli) -> None:
+def test_what_a_toy_subtree_lacks_is_a_problem(make, cli, tmp_path: Path) -> None:
     got = cli("decode", "--json", make(0x9000_0000))
     (found,) = got.json["handovers"]
     assert "the word of the toy at 0x90000000 is not in the image" in str(found["problems"])
     assert found["hwpoison"]["pfns"] == [0x1000]
+    (reported,) = [p for p in found["problems"] if "the word of the toy" in p["message"]]
+    judged = cli("validate", "--json", tmp_path / "made.elf").json
+    assert reported["code"] in [
+        f["code"] for f in judged["findings"] if f["message"] == reported["message"]
+    ]
 
 
 @pytest.mark.usefixtures("toy_subtree")

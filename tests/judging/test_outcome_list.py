@@ -197,7 +197,7 @@ def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
 
 @given(st.lists(st.lists(st.integers(0, 60), max_size=6), max_size=8))
 def test_an_entry_that_comes_again_is_told_at_its_chunk(chunks):
-    listed, before = vmalloc_walker.Listed(), []
+    listed, before = vmalloc_walker.SeenEntries(), []
     for chunk in chunks:
         before += chunk
         again = listed.again(array("Q", chunk))

@@ -130,7 +130,7 @@ def test_ktap_says_what_failed(single):
     (test,) = ktap.parse(single("ktap").out)
     assert [s.name for s in test.subtests if not s.ok] == ["HP601-not-ram"]
     (failed,) = [s for s in test.subtests if not s.ok]
-    assert failed.log[0].startswith("HP601: error: 1 PFN is in no memory of the map")
+    assert failed.log[0].startswith("HP601: error: 1 PFN is in no range of the memory map")
     assert test.log == [f"{test.name}: 1 of 5 pages will be forgotten"]
 
 
@@ -189,7 +189,7 @@ def test_junit_says_what_failed(single):
     assert case.get("name") == "HP601-not-ram"
     failure = case.find("failure")
     assert failure.get("type") == "not-ram"
-    assert failure.get("message").startswith("error: 1 PFN is in no memory")
+    assert failure.get("message").startswith("error: 1 PFN is in no range of")
     assert "advice: " in failure.text
     assert root.find("testsuite/system-out").text == "1 of 5 pages will be forgotten"
 

@@ -159,7 +159,7 @@ def resolve(
     line = cmdline.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
     problems: list[Problem] = []
     if map_name is not None:
-        maps = {map_name: _chosen(maps, map_name)}
+        maps = {map_name: _named(maps, map_name)}
     kernel = VIEWS[arch.memory]
     built = kernel.build(maps, line, iomem_of, problems)
     if built is None:
@@ -209,7 +209,7 @@ def _of_boot(memmap: MemoryMap, boot: int | None) -> dict[str, Map]:
     return {m.name: m for m in memmap.maps if m.boot == boot}
 
 
-def _chosen(maps: dict[str, Map], name: str) -> Map:
+def _named(maps: dict[str, Map], name: str) -> Map:
     if name not in maps:
         known = ", ".join(printable(n) for n in maps) or "none"
         raise UsageError(f"--map {printable(name)}: no such map; there are: {known}")

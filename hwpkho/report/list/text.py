@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import Mention
-    from hwpkho.commands.list import Listed
+    from hwpkho.commands.list import ListReport
     from hwpkho.memmap.view.regions import Frames
 
 #: Longer lists are cut; --json and --pfns have them whole.
@@ -21,7 +21,7 @@ MAX_RUNS = 60
 _STYLES = {"poisoned": "error", "uncorrected": "error", "soft-offlined": "warning"}
 
 
-def report(listed: Listed, paint: Paint | None = None) -> Iterator[str]:
+def report(listed: ListReport, paint: Paint | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
     paint = paint or Paint()
     pages, size = listed.pages, listed.pages.taken_page_size
@@ -76,7 +76,7 @@ def _there(pfn: int, frames: Frames | None) -> str:
     return "none" if at is None else frames.label[at] or frames.kind[at]
 
 
-def pfns(listed: Listed) -> Iterator[str]:
+def pfns(listed: ListReport) -> Iterator[str]:
     """Yield one PFN a line, some thousands at a time."""
     for part in parts(listed.pages.pfns):
         yield "".join(f"0x{pfn:x}\n" for pfn in part)

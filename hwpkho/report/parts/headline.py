@@ -96,7 +96,8 @@ def _unknown(v: Validation) -> tuple[str, str]:
 
 def _replay(v: Validation) -> tuple[str, str]:
     if not v.pfns:
-        return "warning", "the list is empty: nothing to take out of use, and the consumer trips"
+        why = f"the proposed consumer mishandles an empty list ({blob.EMPTY.id})"
+        return "warning", f"the list is empty; {why}"
     if not _judged(v):
         pages = _all(v.pfns)
         return "note", f"the list will be replayed; no memory map says what becomes of {pages}"

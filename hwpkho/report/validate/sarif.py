@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hwpkho.base.version import __version__
-from hwpkho.codes import registry
+from hwpkho.codes import memmap, registry
 from hwpkho.images.raw import split_base
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
@@ -32,6 +32,8 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 VERSION = "2.1.0"
+#: Codes about the memory map: their results point at its file.
+_ABOUT_MAP = frozenset(code.id for code in memmap.CODES)
 #: What GitHub shows the severity of an alert by.
 _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 
@@ -135,8 +137,7 @@ def _location(path: str) -> dict[str, Any]:
 def _result(
     f: Finding, result: CaseResult, codes: dict[str, Code], artifacts: _Artifacts
 ) -> dict[str, Any]:
-    about_map = f.code.startswith("HP5") and result.memmaps
-    files = result.memmaps if about_map else result.inputs
+    files = (result.memmaps if f.code in _ABOUT_MAP else ()) or result.inputs
     place: dict[str, Any] = {
         "artifactLocation": artifacts.location(files[0]),
         "region": {"startLine": 1},

@@ -61,9 +61,9 @@ def parse(text: bytes, name: str) -> BootJson:
     if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
     if page_size not in page_sizes():
-        raise InputError(f"{name}: page_size {page_size} is none of {page_sizes()}")
+        raise InputError(f"{name}: page_size {page_size} is not one of {page_sizes()}")
     if arch not in (None, *ARCHES.names()):
-        raise InputError(f"{name}: arch is none of {', '.join(ARCHES.names())}")
+        raise InputError(f"{name}: arch is not one of {', '.join(ARCHES.names())}")
     row = known(arch)
     if row is not None and not row.has_pages(page_size):
         raise InputError(

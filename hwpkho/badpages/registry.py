@@ -144,7 +144,7 @@ def reader(name: str) -> ListReader:
     form = LIST_FORMATS.get(name)
     if form is None or not is_read(form):
         known = ", ".join(form.name for form in readers())
-        raise UsageError(f"--from {printable(name[:40])} is none of {known}")
+        raise UsageError(f"--from {printable(name[:40])} is not one of {known}")
     return form
 
 

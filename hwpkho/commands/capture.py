@@ -177,7 +177,7 @@ def _capture(
                 pages = write(core)
                 core.seek(0)
                 shutil.copyfileobj(core, out)
-    notes = tuple(f"not wrong any more in the capture: {p.message}" for p in own)
+    notes = tuple(f"the capture no longer has this problem: {p.message}" for p in own)
     return Captured(tuple(handovers), pages, page_size or MIN_PAGE, path, notes)
 
 
@@ -251,5 +251,5 @@ def _facts(h: Handover, without: list[Problem]) -> Handover:
 def check(path: str | None) -> str:
     """Return the path to write to; UsageError where none was given."""
     if path is None:
-        raise UsageError("where to write the capture? give -o OUT")
+        raise UsageError("no output for the capture: give -o OUT")
     return path

@@ -10,10 +10,12 @@ from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base import output
+from hwpkho.base.addresses import human_bytes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 from hwpkho.commands import usage
 from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
@@ -179,7 +181,7 @@ def untold(page_size: int, target: Target) -> Iterator[str]:
     """Yield what the reader of a list must be told that has no place for its page size."""
     carried = target.form.carries if isinstance(target, ListTarget) else frozenset()
     if page_size != DEFAULT_PAGE_SIZE and "page size" not in carried:
-        yield f"a list does not tell its page size: read it with --page-size {page_size}"
+        yield f"the list does not record its page size: read it with --page-size {page_size}"
 
 
 def check(options: EncodeOptions) -> str:
@@ -191,10 +193,10 @@ def check(options: EncodeOptions) -> str:
     target = targets.target(options.to)
     if target.placed and options.at is None and not options.ram and not options.judging.memmaps:
         raise UsageError(
-            "where to? give --at PHYS, or --memmap FILE or --ram START:SIZE to have it placed"
+            "no place for the handover: give --at PHYS, or --memmap FILE or --ram START:SIZE"
         )
     if target.placed and not options.scratch and not options.no_scratch:
-        raise UsageError("where is scratch? give --scratch START:SIZE, or --no-scratch")
+        raise UsageError("no scratch area: give --scratch START:SIZE, or --no-scratch")
     if options.scratch and options.no_scratch:
         raise UsageError("--scratch and --no-scratch exclude each other")
     if not options.metadata and _asked(options):
@@ -206,7 +208,7 @@ def check(options: EncodeOptions) -> str:
     path = options.output
     if path is None:
         if options.json or target.bootable:
-            raise UsageError(f"where to write the {target.title}? give -o OUT")
+            raise UsageError(f"no output for the {target.title}: give -o OUT")
         path = output.STDOUT
     if path == output.STDOUT and options.json:
         raise UsageError("--json takes standard output; give another -o OUT")
@@ -359,7 +361,8 @@ def _remarks(result: Result, request: Request) -> None:
         result.notes.append("without scratch the next kernel ignores the whole handover")
     elif scratch < _ENOUGH_SCRATCH:
         result.notes.append(
-            f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed 24 MiB to boot"
+            f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed "
+            f"{human_bytes(_ENOUGH_SCRATCH)} to boot"
         )
     if options.at is not None and layout.root != options.at:
         result.notes.append(
@@ -370,8 +373,8 @@ def _remarks(result: Result, request: Request) -> None:
 def _empty(why: str, revision: str) -> str:
     """Say what a list does to the next kernel of which it carries nothing on."""
     if REVISIONS[revision].EMPTY_PANICS:
-        return f"warning: {why}: the next kernel panics at boot (HP325)"
-    return f"warning: {why}: a debugfs read in the next kernel oopses (HP318)"
+        return f"warning: {why}: the next kernel panics at boot ({NOTHING_LEFT.id})"
+    return f"warning: {why}: a debugfs read in the next kernel oopses ({EMPTY.id})"
 
 
 def _edited(path: str, layout: Layout) -> bytes:

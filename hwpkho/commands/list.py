@@ -71,7 +71,7 @@ def kinds(words: Iterable[str]) -> frozenset[Kind]:
     names = [name.strip() for word in words for name in word.split(",")]
     unknown = next((name for name in names if name not in KINDS), None)
     if unknown is not None:
-        raise UsageError(f"--kinds: '{unknown}' is none of {', '.join(KINDS)}")
+        raise UsageError(f"--kinds: '{unknown}' is not one of {', '.join(KINDS)}")
     return frozenset(kind for kind in KINDS if kind in names) or BAD
 
 

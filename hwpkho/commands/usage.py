@@ -154,9 +154,9 @@ def check_pair(case: CaseOptions) -> None:
     arch = known(case.arch)
     if arch is None and case.arch is not None:
         known_names = ", ".join(ARCHES.names())
-        raise UsageError(f"--arch {printable(case.arch)} is none of {known_names}")
+        raise UsageError(f"--arch {printable(case.arch)} is not one of {known_names}")
     if case.page_size is not None and case.page_size not in page_sizes():
-        raise UsageError(f"--page-size {case.page_size} is none of {page_sizes()}")
+        raise UsageError(f"--page-size {case.page_size} is not one of {page_sizes()}")
     if arch is not None and not arch.has_pages(case.page_size):
         sizes = arch.page_sizes()
         raise UsageError(f"--arch {arch.name} has pages of {sizes} bytes, not {case.page_size}")

@@ -92,7 +92,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if doubted:
         findings.insert(0, wrong_map.decides(doubted, machine.files(options)))
     if handover.page_size is None:
-        rests.append(f"page size {kernel.page_size}, taken because the input does not tell")
+        rests.append(f"page size {kernel.page_size}, assumed: the input does not record it")
     pfns = Listing(listed or ())
     basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
     judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)
@@ -149,7 +149,7 @@ def _finish(
     basis = replace(basis, kho_off=kernel.kho_off)
     if regions is not None:
         basis = replace(basis, memmap="used")
-        taken = ", taken because nothing tells" if regions.arch_from == "default" else ""
+        taken = ", assumed: the inputs do not record it" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:
         rests.append(f"the next kernel speaks {kernel.version.compatible}")

@@ -131,7 +131,7 @@ class Request:
     def _check_format(self) -> None:
         if self.arch not in arches.ARCHES:
             raise UsageError(
-                f"{printable(self.arch)} is none of {', '.join(arches.ARCHES.names())}"
+                f"{printable(self.arch)} is not one of {', '.join(arches.ARCHES.names())}"
             )
         if not self.machine.has_pages(self.page_size):
             sizes = self.machine.page_sizes()
@@ -146,19 +146,21 @@ class Request:
                     f"kexec-metadata cannot go with {version}, whose subtrees are FDTs"
                 )
         if not 0 <= self.order <= MAX_ORDER:
-            raise UsageError(f"order {self.order} is none of 0 to {MAX_ORDER}")
+            raise UsageError(f"order {self.order} is not from 0 to {MAX_ORDER}")
         if not 0 <= self.wanted_flags < 1 << 16:
             raise UsageError(f"flags 0x{self.wanted_flags:x} do not fit into 16 bits")
         if len(self.pfns) > MAX_PFNS:
             raise UsageError(f"a list of {len(self.pfns)} PFNs is longer than {MAX_PFNS}")
         if self.capacity is not None and not 0 < self.capacity <= MAX_CAPACITY:
-            raise UsageError(f"capacity {self.capacity} is none of 1 to {MAX_CAPACITY} entries")
+            raise UsageError(f"capacity {self.capacity} is not from 1 to {MAX_CAPACITY} entries")
         if self.total_pages * self.page_size // 8 < len(self.pfns):
             raise UsageError(f"{len(self.pfns)} PFNs do not fit into {self.capacity} entries")
 
     def _check_places(self) -> None:
         if self.at is None and not self.ram:
-            raise UsageError("where to? give --at PHYS, or --ram START:SIZE to have it placed")
+            raise UsageError(
+                "no place for the handover: give --at PHYS, or --ram START:SIZE to have it placed"
+            )
         limit, shown = self.phys_end, f"2^{self.machine.phys_bits}"
         if self.at is not None and (self.at % self.page_size or not 0 < self.at < limit):
             raise UsageError(

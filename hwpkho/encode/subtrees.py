@@ -56,7 +56,7 @@ def keep(
 def _blob(ref: SubtreeRef, source: Source, room: int) -> bytes | str:
     """Return the blob, or why there is none."""
     if ref.defect or ref.phys is None:
-        return ref.defect or "its address is not told"
+        return ref.defect or "its address is unknown"
     size = next(_sizes(ref, source), None)
     if size is None:
         return "its size is not known"

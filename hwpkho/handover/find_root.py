@@ -206,7 +206,7 @@ def page_size_of(
         return registered.pop()  # only the FDT revision registers a whole page
     fits = ", ".join(map(str, proven or aligned)) or "none"
     raise InputError(
-        f"{source.name}: the page size is not told ({fits} fit); give --page-size BYTES"
+        f"{source.name}: the page size is unknown ({fits} fit); give --page-size BYTES"
     )
 
 

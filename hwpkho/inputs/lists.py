@@ -121,7 +121,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
     found = handover.hwpoison
     page_size = handover.page_size
     if page_size is None:
-        raise InputError(f"{name}: the page size is not told; give --page-size BYTES")
+        raise InputError(f"{name}: the page size is unknown; give --page-size BYTES")
     if handover.unread:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     if found is None:

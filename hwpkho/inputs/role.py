@@ -34,7 +34,7 @@ def which_handover(handovers: Sequence[Handover], role: Role | None = None) -> H
     place = which_counts([(h.role, bool(h.hwpoison or h.unread)) for h in handovers])
     if place is None:
         raise InputError(
-            "several handovers, and nothing tells which counts; choose with --root-fdt"
+            "several handovers, and nothing shows which one counts; choose with --root-fdt"
         )
     return handovers[place]
 

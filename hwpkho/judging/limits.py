@@ -59,9 +59,7 @@ def check(
         if not ram:
             yield finding(SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
         elif pages > limits.fraction * ram and kernel.gaps:
-            message = (
-                "--max-fraction: lines of the map are lost: how much RAM there is is not known"
-            )
+            message = "--max-fraction: the map has lost lines, so the amount of RAM is unknown"
             yield finding(SKIPPED, message)
         elif pages > limits.fraction * ram:
             yield finding(

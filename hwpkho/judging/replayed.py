@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.hwpoison import REVISIONS
-from hwpkho.base.addresses import page_shift
+from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import pfnlist
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
@@ -89,5 +89,6 @@ def as_finding(low: Unsure) -> Finding:
     """Return what to say of the PFNs that early boot may hold."""
     lie = "PFN that replays lies" if low.pfns == 1 else "PFNs that replay lie"
     span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
-    message = f"{low.pfns} {lie} in the lowest 32 MiB of RAM, where early boot allocates: {span}"
+    size = human_bytes(EARLY_BOOT)
+    message = f"{low.pfns} {lie} in the lowest {size} of RAM, where early boot allocates: {span}"
     return finding(pfnlist.EARLY_BOOT, message, pfns=(low.first, low.last))

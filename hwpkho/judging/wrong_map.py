@@ -68,7 +68,8 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     ]
     lost = [(a, n) for a, n in areas if kernel.outside(a, n)]
     all_lost = len(lost) == len(areas) > 1
-    array_lost = any(p.what == "scratch array" for p in outside)
+    array = h.scratch.array if source is not None and h.scratch is not None else None
+    array_lost = any(array in p.at for p in outside)
     if all_lost or (lost and array_lost) or (read and source and _holds(source, lost)):
         outside.append(_scratch(lost, kernel))
     if areas:
@@ -173,7 +174,9 @@ def must_fit(
         kernel = next_kernel(options, handover.page_size, memory, handover.arch)
         why = misfit(handover, kernel, source)
         if why is not None:
-            raise InputError(f"{files(options)}: {why}: is this the right memory map? (HP566)")
+            raise InputError(
+                f"{files(options)}: {why}: is this the right memory map? ({WRONG_MAP.id})"
+            )
 
 
 def _read(h: Handover) -> Iterator[Place]:

@@ -138,6 +138,12 @@ def _generation(x: CaseList) -> str:
     return f", kexec_count {x.kexec_count}" if x.kexec_count is not None else ""
 
 
+#: What :func:`describe_history` says, worst first.
+_HISTORIES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
+#: Those of a bad page that was listed and then was not.
+_MISSING = frozenset(_HISTORIES[:4])
+
+
 def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
     """Yield the table over the generations."""
     paint = paint or Paint()
@@ -152,7 +158,7 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
         name = names[history.seen]
         fates[name] = fates.get(name, 0) + history.last - history.first + 1
     told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
-    bad = any("lost" in name or name == "came back" for name in fates)
+    bad = not _MISSING.isdisjoint(fates)
     yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
     ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
     ordered = sorted((x for x in histories if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
@@ -164,10 +170,9 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
         marks = " ".join("x" if history.seen >> i & 1 else "." for i in range(n))
         first, last = history.first, history.last
         span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
-        style = "error" if "lost" in name or name == "came back" else "warning"
+        style = "error" if name in _MISSING else "warning"
         yield f"  {marks}  {span:<24}  {paint(style, name)}"
 
 
 def _worst_first(item: tuple[str, int]) -> int:
-    order = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
-    return order.index(item[0])
+    return _HISTORIES.index(item[0])

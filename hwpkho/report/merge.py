@@ -79,7 +79,7 @@ def _told(what: str, runs: Runs) -> Iterator[str]:
             yield f"  and {runs.count() - MAX_RUNS} more runs"
             break
         where = f" [{ruling.region}]" if ruling.region else ""
-        yield f"  {_span(first, last)} {ruling.verdict or 'not told'}{where}"
+        yield f"  {_span(first, last)} {ruling.verdict or 'unknown'}{where}"
 
 
 def _span(first: int, last: int) -> str:

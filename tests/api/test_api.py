@@ -206,7 +206,7 @@ def test_lists(lists: list[Path], cli: Cli) -> None:
     assert again.pfns == read.pfns
     assert hwpkho.read_list(io.BytesIO(b"10"), base=16).pfns == [0x10]
     assert hwpkho.read_list(io.BytesIO(b"10"), form="text").pfns == [10]
-    with pytest.raises(hwpkho.UsageError, match="form nothing is none of json,"):
+    with pytest.raises(hwpkho.UsageError, match="form nothing is not one of json,"):
         hwpkho.read_list(io.BytesIO(b"10"), form="nothing")
     assert hwpkho.read_list(IMAGE).pfns == LISTED
 
@@ -320,10 +320,10 @@ def test_what_no_registry_knows(capture) -> None:
     for call, words in (
         (lambda: hwpkho.validate(image, consumer_kho=9), "kho-v9 is no known version"),
         (lambda: hwpkho.build([1], at=1 << 30, kho=9), "kho-v9 is no known version"),
-        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "sparc is none of x86_64, arm64"),
+        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "sparc is not one of x86_64, arm64"),
         (lambda: hwpkho.build([1], at=1 << 30, page_size=8192), "has pages of 4096 bytes"),
-        (lambda: hwpkho.validate(image, arch="sparc"), "sparc is none of x86_64, arm64"),
-        (lambda: hwpkho.validate(image, page_size=8192), "8192 is none of"),
+        (lambda: hwpkho.validate(image, arch="sparc"), "sparc is not one of x86_64, arm64"),
+        (lambda: hwpkho.validate(image, page_size=8192), "8192 is not one of"),
     ):
         with pytest.raises(hwpkho.UsageError, match=words):
             call()

@@ -145,7 +145,7 @@ def test_an_object_of_ours_says_so_sooner_or_later() -> None:
         ({"first": 1}, "first and last are no PFNs"),
         ({"first": 2, "last": 1}, "first and last are no PFNs"),
         ({"first": True, "last": 1}, "first and last are no PFNs"),
-        ({"first": 1, "last": 1, "kind": "bad"}, "kind is none of poisoned, "),
+        ({"first": 1, "last": 1, "kind": "bad"}, "kind is not one of poisoned, "),
         ({"first": 1, "last": 1, "when": 7}, "when, source and where must be text or null"),
     ],
 )
@@ -174,7 +174,7 @@ def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> 
     assert read(("in", [1]), ("out", [2])) == [2]
     assert read(("in", [1]), ("out", None)) == [1]
     assert read((None, [3])) == [3]
-    with pytest.raises(InputError, match="nothing tells which counts"):
+    with pytest.raises(InputError, match="nothing shows which one counts"):
         read((None, [1]), (None, [2]))
     with pytest.raises(InputError, match="PFNs are null"):
         read(("in", [1]), ("in", None))

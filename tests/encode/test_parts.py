@@ -98,7 +98,7 @@ def test_leftovers_are_limited():
         ({"capacity": 0}, "capacity 0"),
         ({"capacity": (1 << 27) + 1}, "capacity"),
         ({"pfns": array("Q", range(600)), "capacity": 512}, "600 PFNs do not fit"),
-        ({"at": None}, "where to?"),
+        ({"at": None}, "no place for the handover"),
         ({"at": 0x6000_0800}, "no address of a page"),
         ({"at": 0}, "no address of a page"),
         ({"at": PHYS_LIMIT}, "below 2^52"),

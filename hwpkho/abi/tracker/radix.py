@@ -271,7 +271,7 @@ def _take_bitmap(
         return
     mask = int.from_bytes(page, "little")
     if mask & 1:
-        found.damaged.append(Defect(f"bitmap 0x{node:x} has key 0, which tells no order", node))
+        found.damaged.append(Defect(f"bitmap 0x{node:x} has key 0, which gives no order", node))
     for top in range(bits):
         part = mask >> (1 << top) & ((1 << (1 << top)) - 1)
         if part:
@@ -334,5 +334,5 @@ def _block(key: int, shift: int) -> str:
     try:
         phys, order = decode_key(key, shift)
     except ValueError:
-        return f"key 0x{key:x} tells no order"
+        return f"key 0x{key:x} gives no order"
     return f"0x{phys:x} order {order}"

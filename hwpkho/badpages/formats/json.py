@@ -50,7 +50,7 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
     if page_size is not None and (type(page_size) is not int or page_size not in page_sizes()):
-        raise InputError(f"{source}: page_size {page_size!r} is none of {page_sizes()}"[:160])
+        raise InputError(f"{source}: page_size {page_size!r} is not one of {page_sizes()}"[:160])
     known = arch if isinstance(arch, str) and arch in ARCHES else None
     pfns = _from_items(items, source)
     said = tuple(_mentions(mentions or [], source))
@@ -69,7 +69,7 @@ def _mentions(entries: Any, source: str) -> Iterator[Mention]:
         if type(first) is not int or type(last) is not int or not 0 <= first <= last < _PFN_END:
             raise InputError(f"{where}: first and last are no PFNs")
         if kind not in (None, *KINDS):
-            raise InputError(f"{where}: kind is none of {', '.join(KINDS)}")
+            raise InputError(f"{where}: kind is not one of {', '.join(KINDS)}")
         texts = [entry.get(name) for name in ("when", "source", "where")]
         if not all(text is None or isinstance(text, str) for text in texts):
             raise InputError(f"{where}: when, source and where must be text or null")
@@ -124,7 +124,7 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
         raise KeyError("no handover with a hwpoison subtree")
     place = which_counts([(h["role"], bool(h["hwpoison"])) for h in handovers])
     if place is None:
-        raise KeyError("several handovers, and nothing tells which counts")
+        raise KeyError("several handovers, and nothing shows which one counts")
     best = handovers[place]
     if best["hwpoison"] is None or best["hwpoison"]["pfns"] is None:
         raise KeyError("the handover's PFNs are null")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 40
 MAX_ADDRESSES = 8
 
-_ROLES = {"in": "incoming handover", "out": "outgoing handover", None: "handover (role not told)"}
+_ROLES = {"in": "incoming handover", "out": "outgoing handover", None: "handover (role unknown)"}
 _FLAGS = {VM_ALLOC: "VM_ALLOC", VM_ALLOW_HUGE_VMAP: "VM_ALLOW_HUGE_VMAP"}
 _LABEL = 10
 
@@ -40,7 +40,7 @@ def _row(label: str, text: str) -> str:
 
 
 def _handover(h: Handover, paint: Paint) -> Iterator[str]:
-    pages = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size not told"
+    pages = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size unknown"
     yield paint("head", f"{h.source}: {_ROLES[h.role]}") + f", {h.arch or '?'}, {pages}"
     if h.root:
         yield from _root(h, h.root, paint)
@@ -56,8 +56,8 @@ def _handover(h: Handover, paint: Paint) -> Iterator[str]:
 
 
 def _root(h: Handover, root: Root, paint: Paint) -> Iterator[str]:
-    where = f"0x{root.phys:x}" if root.phys is not None else "(a copy, address not told)"
-    size = f"{root.totalsize} bytes" if root.totalsize is not None else "size not told"
+    where = f"0x{root.phys:x}" if root.phys is not None else "(a copy, address unknown)"
+    size = f"{root.totalsize} bytes" if root.totalsize is not None else "size unknown"
     yield _row("root FDT", f"{where}  {root.compatible or 'compatible missing'}  {size}")
     if root.memory_map:
         state = h.tracker or "not checked"
@@ -76,7 +76,7 @@ def _root(h: Handover, root: Root, paint: Paint) -> Iterator[str]:
 
 def _subtree(s: Subtree, width: int) -> str:
     where = f"0x{s.phys:x}" if s.phys is not None else "?"
-    size = f"{s.size} bytes" if s.size is not None else "size not told"
+    size = f"{s.size} bytes" if s.size is not None else "size unknown"
     return f"{s.name:<{width}}  {where:<14}  {size}{_details(s)}"
 
 
@@ -103,8 +103,8 @@ def _scratch(scratch: Scratch | None) -> Iterator[str]:
 
 
 def _hwpoison(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]:
-    where = f"0x{w.phys:x}" if w.phys is not None else "(a copy, address not told)"
-    size = f"{w.size} bytes" if w.size is not None else "size not told"
+    where = f"0x{w.phys:x}" if w.phys is not None else "(a copy, address unknown)"
+    size = f"{w.size} bytes" if w.size is not None else "size unknown"
     yield _row("hwpoison", f"{where}  {w.revision or 'unreadable'}  {size}")
     if w.blob is None:
         return

@@ -132,7 +132,7 @@ def _facts(v: Validation) -> Iterator[str]:
         f = v.decided_by
         yield _row("because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
     size = human_bytes(v.page_size) if v.page_size else "unknown"
-    yield _row("machine", f"{v.arch or 'architecture not told'}, {size} pages")
+    yield _row("machine", f"{v.arch or 'architecture unknown'}, {size} pages")
     label = "rests on"
     for line in v.rests_on:
         yield _row(label, line)

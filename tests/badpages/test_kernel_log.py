@@ -370,9 +370,11 @@ def test_diff_says_first_what_will_be_handed_out_again(tmp_path, cli) -> None:
 def test_long_logs_take_no_longer_for_each_line(line) -> None:
     """Pieces, pages and boots: none is looked for among all that were before."""
     short, long = ("".join(line.format(n) + "\n" for n in range(size)) for size in (1000, 8000))
-    taken = []
-    for text in (short, long):
+
+    def taken(text: str) -> float:
         start = time.process_time()
         read(text)
-        taken.append(time.process_time() - start)
-    assert taken[1] < 8 * 4 * taken[0]
+        return time.process_time() - start
+
+    # The least of several: other work on the machine only adds.
+    assert min(taken(long) for _ in range(2)) < 8 * 4 * min(taken(short) for _ in range(3))

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 1 << 16
 MAX_DISTINCT = 1 << 17
 #: Tables in one log: more than years of boots print.
-MAX_TABLES = 1 << 15
+MAX_TABLES = 1 << 13
+#: Entries that a kernel (E820_MAX_ENTRIES, 3200 with 1024 NUMA nodes) or Xen (1024) can have.
+MAX_E820_ENTRIES = 1 << 12
 #: Problems kept for each table.
 MAX_PROBLEMS = 16
 #: Repeated, empty or damaged lines in one table; with more it is no map.
@@ -60,7 +62,9 @@ class Tables:
     earlier one share its entries, so the log of a thousand equal boots costs little.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_ENTRIES) -> None:
+        """Collect tables of at most ``most`` entries each."""
+        self._most = most
         self._all: list[Table] = []
         self._open: dict[str, Table] = {}
         self._listings: dict[str, _Listing] = {}
@@ -197,8 +201,8 @@ class Tables:
         if entries and entries[-1] == entry:
             self.odd(name, line, REPEATED, f"the same as the entry before (0x{start:x})", start)
             return False
-        if len(entries) >= MAX_ENTRIES:
-            raise InputError(f"line {line}: more than {MAX_ENTRIES} entries: no map of a machine")
+        if len(entries) >= self._most:
+            raise InputError(f"line {line}: more than {self._most} entries: no map of a machine")
         self._distinct += 1
         if self._distinct > MAX_DISTINCT:
             raise InputError(

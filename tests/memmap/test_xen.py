@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hwpkho.errors import InputError
 from tests.support.mapfiles import named, plain, primary, read_text, rows
 
 if TYPE_CHECKING:
@@ -95,3 +98,10 @@ def test_xen_map_whose_prefix_was_cut_off(read: Reader) -> None:
         (0x9FC00, 0x9FFFF, "reserved"),
         (0x100000000, 0x27FFFFFFF, "usable"),
     ]
+
+
+def test_more_entries_than_xen_can_have_are_no_map(tmp_path: Path) -> None:
+    lines = [f"(XEN)  {n:016x} - {n + 0x800:016x} (usable)" for n in range(0, 5000 << 12, 1 << 12)]
+    text = "\n".join(["(XEN) Xen-e820 RAM map:", *lines, ""])
+    with pytest.raises(InputError, match="line 4098: more than 4096 entries: no map of a machine"):
+        read_text(tmp_path / "log", text)

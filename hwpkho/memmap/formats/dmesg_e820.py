@@ -28,7 +28,7 @@ from hwpkho.memmap.formats.base import (
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.remnants import is_remnant, without_stamps
 from hwpkho.memmap.table import Table
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_E820_ENTRIES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ class DmesgE820(TableForm):
     unfinished = re.compile(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_E820_ENTRIES)
         self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
         self._patience = 0
         self._name = "e820_firmware"  # of the last line

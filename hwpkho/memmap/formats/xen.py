@@ -16,7 +16,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import e820, efi, gaps
 from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, TableForm
 from hwpkho.memmap.remnants import is_remnant
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_E820_ENTRIES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ class Xen(TableForm):
     unfinished = re.compile(rf"{_XEN}{_PART}$")
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_E820_ENTRIES)
         self._headed: set[str] = set()
         self._with_heading: set[int] = set()
         self._name = "xen_e820"

@@ -30,7 +30,7 @@ INCOMPLETE = Code(
 BANK_MISSING = Code(
     "HP533", "map-bank-missing", "warning", "source",
     "U-Boot's list of memory blocks (lmb) has memory that is in none of its DRAM banks.",
-    "Nothing: U-Boot tells it of every bank.",
+    "Nothing: U-Boot passes every bank to it.",
     "Get the whole output of bdinfo; PFNs there are not judged.",
 )
 MISPRINTED = Code(

@@ -18,7 +18,7 @@ VERSION = Code(
     "root-version",
     "warning",
     "source",
-    "The root FDT's compatible is not one of kho-v1 … kho-v4.",
+    "The root FDT's compatible names no KHO version that hwpkho knows.",
     "A kernel takes only its own version. For any other it disables KHO revival.",
     "Check which kernel hands over to which.",
 )

@@ -33,22 +33,20 @@ Exit codes: 0 fine, also where an input names no bad page; 2 wrong usage; 3 not 
 input says that memory is bad and names no page."""
 
 
-class _Form(click.Choice[str]):
-    """A form that is read, at the time of the call."""
+class _Forms:
+    """The forms that are read; those that are only written are in the same registry."""
 
-    def __init__(self) -> None:
-        super().__init__(listing.form_names())
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        self.choices = tuple(listing.form_names())
-        return super().convert(value, param, ctx)
+    names = staticmethod(listing.form_names)
 
 
 @click.command(epilog=EPILOG)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--from", "form", type=_Form(), metavar="FORM", help="Form of the inputs; see hwpkho formats."
+    "--from",
+    "form",
+    type=options.OneOf(_Forms()),
+    metavar="FORM",
+    help="Form of the inputs; see hwpkho formats.",
 )
 @click.option(
     "--kinds",

@@ -181,7 +181,7 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
     if unjudged:
         notes.append(
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
-            "lost or damaged: kept, for nobody can tell what is there"
+            "lost or damaged: kept, because what is there is unknown"
         )
     if pfns.pages() > MAX_PFNS:
         raise InputError(f"the merged list has {pfns.pages()} PFNs; a list has at most {MAX_PFNS}")

@@ -169,8 +169,8 @@ _SAYS = {
     pfnlist.RETIRED.id: "already excluded by the map ({where})",
     pfnlist.DEVICE.id: "in device memory ({where})",
     pfnlist.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
-    IN_GAP.id: "where lines of the map are lost ({where}): nobody can tell what becomes of {them}",
-    pfnlist.SECTION_HOLE.id: "outside RAM, but with a struct page: flagged for nothing",
+    IN_GAP.id: "where lines of the map are lost ({where}): hwpkho cannot judge {them}",
+    pfnlist.SECTION_HOLE.id: "outside RAM, but with a struct page: flagging {them} has no effect",
 }
 
 

@@ -148,12 +148,13 @@ class Hwpoison(MessageReader):
         return bool(found[3]) or whole
 
     def flush(self) -> None:
-        """Report pages of which nothing tells what became of them."""
+        """Report pages of which the log does not say what became."""
         super().flush()
         for pfn, place in self._vague.items():
             if not self.log.knows(pfn, "poisoned"):
                 self.log.unusable(
-                    place, f"Memory failure: 0x{pfn:x}: nothing tells what became of the page"
+                    place,
+                    f"Memory failure: 0x{pfn:x}: the log does not say what became of the page",
                 )
         self._vague.clear()
         self._killed.clear()

@@ -213,9 +213,7 @@ class Timeline:
             if kind is not None:
                 self.addresses(place, address, kind, extent=extent)
             else:
-                self.unusable(
-                    place, "an error with an address, of which nothing tells how bad it is"
-                )
+                self.unusable(place, "an error with an address; the log does not say how bad it is")
         self._unsettled.clear()
         self._settled.clear()
 

@@ -6,6 +6,7 @@ import os
 from array import array
 from typing import TYPE_CHECKING, Any, Unpack
 
+from hwpkho.abi.kho import DEFAULT
 from hwpkho.api import inputs
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
@@ -211,7 +212,7 @@ def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptio
         None if boot is None else str(boot),
         options.get("iomem_of", "running"),
         options.get("next_cmdline"),
-        options.get("consumer_kho", 4),
+        options.get("consumer_kho", DEFAULT.number),
         Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
         inputs.given(options),
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.abi.kho import numbered
+from hwpkho.abi.kho import DEFAULT, numbered
 from hwpkho.api import inputs
 from hwpkho.api.results import plain
 from hwpkho.badpages.model import BadPages
-from hwpkho.base.arch import DEFAULT, first_with
+from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
+from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
@@ -75,7 +76,7 @@ def build(
     ram: Sequence[tuple[int, int]] = (),
     scratch: Sequence[tuple[int, int]] = (),
     arch: str | None = None,
-    kho: int = 4,
+    kho: int = DEFAULT.number,
     revision: str | None = None,
     capacity: int | None = None,
     order: int = 0,
@@ -124,7 +125,7 @@ def build(
     request = Request(
         listed,
         page_size,
-        arch or (usual.name if usual else DEFAULT),
+        arch or (usual.name if usual else DEFAULT_ARCH),
         kho,
         revision,
         capacity,

@@ -407,6 +407,7 @@ def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
     assert len(found[0][0][1]) == len(lines) - 6
 
 
+@pytest.mark.slow  # eight runs over 65 000 lines
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_long_iomem_costs_what_its_lines_do(nested, tmp_path):
     """65 000 lines: flat, or a bus with bridges, functions and drivers."""

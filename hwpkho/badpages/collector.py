@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Distinct pages or runs that are named; nobody has as many bad ones.
 MAX_MENTIONS = 1 << 21
+#: An error larger than this is a damaged number: firmware tells of lines, rows and pages. Bytes.
+MAX_EXTENT = 1 << 30
 #: Problems told one by one; more are counted.
 MAX_PROBLEMS = 16
 

@@ -210,3 +210,29 @@ def test_when(tmp_path, cli) -> None:
     ):  # fmt: skip
         (entry,) = said(cli, tmp_path, text).json["entries"]
         assert (entry["first"], entry["when"]) == (9, when)
+
+
+_POISON = (
+    TASK + "cxl_poison: memdev=mem0 trace_type={} region=r hpa=0x{:x} dpa=0x0 dpa_length=0x{:x}"
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ([("List", 0x9000, 64), ("Clear", 0x9000, 64)], set()),
+        ([("List", 0x9000, 64), ("List", 0x9040, 64), ("Clear", 0x9000, 64)], {9}),
+        ([("List", 0x9000, 64), ("Inject", 0x9FC0, 64), ("Clear", 0x9000, 0x1000)], set()),
+        ([("List", 0x9000, 0x80), ("Clear", 0x9000, 64), ("Clear", 0x9040, 64)], set()),
+        ([("List", 0x9000, 0x80), ("Clear", 0x9040, 64)], {9}),
+    ],
+)
+def test_a_cleared_line_leaves_the_others_of_its_page(events, found) -> None:
+    text = "".join(_POISON.format(*event) + "\n" for event in events)
+    assert kinds("tracepoint", text) == {(pfn, "uncorrected") for pfn in found}
+
+
+def test_an_address_has_64_bits(tmp_path, cli) -> None:
+    text = TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:99999999999999999999 grain:1)"
+    got = said(cli, tmp_path, text + "\n")
+    assert (got.code, "beyond 64 bits" in got.err) == (3, True)

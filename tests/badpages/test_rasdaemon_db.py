@@ -64,6 +64,9 @@ def _signed(number: int) -> int:
         (_MC + f"INSERT INTO mc_event VALUES (1, {_T}, 'Corrected', 12288, 5)", [], None),
         (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0xBD << 56)}, 4096, 140, 0, '')",
          [1], "uncorrected"),
+        # What AMD counts there is no size.
+        (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0xBD << 56)}, 4096, 144, 2, '')",
+         [1], "uncorrected"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0x9D << 56)}, 73728, 0, 0, '')",
          [], None),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'List', 8128, 128)", [1, 2],
@@ -93,6 +96,13 @@ def test_events(script, listed, kind, tmp_path, cli) -> None:
          "without an address"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 0, 2, "
          "'Unified Memory Controller (bank=17)')", "normalized"),
+        (_MC + "INSERT INTO mc_event VALUES (1, '', 'Uncorrected', 4096, 63)", "damaged number"),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 191, 0, '')",
+         "damaged number"),
+        (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 76, 0, '')",
+         "linear address"),
+        (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, '', 'List', 4096, {1 << 40})",
+         "damaged number"),
         (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', -1, 64)", "of a device"),
         (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', 0, 64)", "of a device"),
         ("CREATE TABLE t (id INTEGER)", "without any table of rasdaemon"),

@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.collector import Collector, in_range
+from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.base import garbage
 from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
@@ -40,6 +40,8 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: ([+-]\d\d)(\d\d))?")
 _U64 = (1 << 64) - 1
 #: MCI_STATUS_VAL, _UC, _MISCV, _ADDRV.
 _UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
+#: MCI_MISC_ADDR_*, of Intel: what the address is.
+_LINEAR, _PHYSICAL = 1, 2
 #: X86_VENDOR_AMD and _HYGON: a memory controller of theirs tells its own, normalized address.
 _NORMALIZING = (2, 9)
 _UMC = re.compile(r"unified memory|\bumc\b", re.IGNORECASE)
@@ -112,8 +114,7 @@ def _controller_errors(found: Collector, database: Database) -> None:
             continue
         # What rasdaemon calls grain is the tracepoint's grain_bits.
         bits = grain if isinstance(grain, int) and 0 < grain < 64 else 0
-        start, end = address & -(1 << bits), address | (1 << bits) - 1
-        found.addresses(start, end, kind, when=_when(time), where=where)
+        _around(found, address, bits, kind, _when(time), where)
 
 
 def _machine_checks(found: Collector, database: Database) -> None:
@@ -128,14 +129,23 @@ def _machine_checks(found: Collector, database: Database) -> None:
         elif vendor in _NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
             found.unusable("an address that the memory controller has normalized", where)
         else:
-            low = _low_bits(_number(misc) or 0) if bits & _MISCV else 0
-            start, end = address & -(1 << low), address | (1 << low) - 1
-            found.addresses(start, end, "uncorrected", when=_when(time), where=where)
+            told = _number(misc) or 0 if bits & _MISCV and vendor not in _NORMALIZING else 0
+            if told >> 6 & 7 == _LINEAR:
+                found.unusable("a linear address, which is no physical one", where)
+                continue
+            low = told & 0x3F if told >> 6 & 7 == _PHYSICAL else 0
+            _around(found, address, low, "uncorrected", _when(time), where)
 
 
-def _low_bits(misc: int) -> int:
-    """Return how many bits of an address say nothing (MCI_MISC_ADDR_LSB of a physical one)."""
-    return misc & 0x3F if misc >> 6 & 7 == 2 else 0
+def _around(
+    found: Collector, address: int, bits: int, kind: Kind, when: str | None, where: str
+) -> None:
+    """Name the pages of an address of which the low ``bits`` say nothing."""
+    if 1 << bits <= MAX_EXTENT:
+        start, end = address & -(1 << bits), address | (1 << bits) - 1
+        found.addresses(start, end, kind, when=when, where=where)
+    elif kind == "uncorrected":
+        found.unusable(f"an error of 2^{bits} bytes: a damaged number", where)
 
 
 def _poison(found: Collector, database: Database) -> None:
@@ -149,6 +159,8 @@ def _poison(found: Collector, database: Database) -> None:
                 found.unusable("poison by an address of a device, which is none of the host", where)
         elif not in_range(end := start + (size or 1) - 1):
             found.unusable("poison that ends above 64 bits", where)
+        elif end - start >= MAX_EXTENT and type_ != "Clear":
+            found.unusable(f"poison of {size} bytes: a damaged number", where)
         else:
             events.append((start, end, type_ == "Clear", _when(time), where))
     for start, end, when, where in reversed(list(_left(events))):

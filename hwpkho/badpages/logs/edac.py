@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.collector import MAX_EXTENT
 from hwpkho.badpages.logs.base import Message, MessageReader
-from hwpkho.badpages.logs.timeline import MAX_EXTENT
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind

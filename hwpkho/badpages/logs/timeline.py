@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.badpages.collector import MAX_MENTIONS, Collector, in_range
+from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
 from hwpkho.badpages.logs.when import Place, stamp, when
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
@@ -22,8 +22,6 @@ _Key = tuple[int, int, "Kind"]
 
 #: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
 _SLACK = 1.0
-#: An error larger than this is a damaged number: firmware tells of lines, rows and pages. Bytes.
-MAX_EXTENT = 1 << 30
 #: What is kept of a boot that cannot be used.
 _MAX_UNUSABLE = 1 << 10
 #: Pages whose severity somebody else may tell.
@@ -66,6 +64,8 @@ class Timeline:
         self._told: dict[str, str] = {}
         self._losses: dict[str, None] = {}
         self._units: set[str] = set()
+        #: Of pages with poison of a CXL device: a bit for each line of it.
+        self.cxl_lines: dict[int, int] = {}
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
@@ -159,6 +159,9 @@ class Timeline:
         told: int | None = None,
     ) -> None:
         """Name the pages of ``extent`` bytes, a power of two, around an address."""
+        if not in_range(address):
+            self.unusable(place, "an address beyond 64 bits")
+            return
         if extent > MAX_EXTENT:
             self.unusable(place, f"an error of {extent} bytes: a damaged number")
             return

@@ -52,6 +52,8 @@ _BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
 _MAX_BITS = 63
+#: Poison of a CXL device is told by lines of so many bytes.
+_CXL_LINE = 64
 _NO_HPA = (1 << 64) - 1
 
 
@@ -194,12 +196,29 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
     last = reader.log.around(address + max(length, 1) - 1)[0]
     if clear:
         for pfn in range(first, min(last, first + 1024) + 1):
+            left = reader.log.cxl_lines.get(pfn, 0) & ~_lines(reader, pfn, address, length)
+            if left:  # the page has poison in another line
+                reader.log.cxl_lines[pfn] = left
+                continue
+            reader.log.cxl_lines.pop(pfn, None)
             reader.log.withdraw(pfn, pfn, ("uncorrected",))
-        reader.log.withdraw(first, last, ("uncorrected",))
+        if first != last:
+            reader.log.withdraw(first, last, ("uncorrected",))
     elif length > 1 << 30:
         reader.log.unusable(place, f"cxl_poison: an error of {length} bytes: a damaged number")
     else:
+        if first == last:
+            known = reader.log.cxl_lines.get(first, 0)
+            reader.log.cxl_lines[first] = known | _lines(reader, first, address, length)
         reader.log.pages(place, first, last, "uncorrected")
+
+
+def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
+    """Return the lines of a page that have any of ``length`` bytes, a bit for each."""
+    size = reader.log.page_size
+    start = max(address - pfn * size, 0) // _CXL_LINE
+    end = (min(address + max(length, 1) - pfn * size, size) - 1) // _CXL_LINE
+    return (1 << end + 1) - (1 << start)
 
 
 def _number(found: re.Match[str] | None) -> int | None:

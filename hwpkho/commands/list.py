@@ -100,12 +100,15 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
 
 
 def _mentions(pages: BadPages) -> Iterator[Mention]:
-    """Yield where a list names its pages; a form without such words names each run as it stands."""
-    if pages.mentions:
-        yield from pages.mentions
-        return
+    """Yield where a list names its pages; what no mention names stands for itself.
+
+    That is all of a form without such words, or what somebody added to the PFNs of a document.
+    """
+    yield from pages.mentions
     kind: Kind | None = "poisoned" if pages.origin == "handover" else None
-    for first, last in pages.pfns.runs():
+    named = pfn_set(of_runs((m.first, m.last) for m in pages.mentions))
+    rest = (pfn_set(pages.pfns) - named).listing() if named else pages.pfns
+    for first, last in rest.runs():
         yield Mention(first, last, kind, None, pages.name)
 
 

@@ -121,3 +121,26 @@ def test_formats_are_those_of_the_registry(cli: Cli) -> None:
     report = cli("formats").out
     assert [line.split()[0] for line in report.splitlines()] == sorted(LIST_FORMATS.names())
     assert cli("formats", "--json", "--markdown").code == 2
+
+
+def test_pfns_of_a_document_that_no_entry_names_are_listed(tmp_path: Path, cli: Cli) -> None:
+    entry = {"first": 1, "last": 2, "kind": "poisoned", "when": None, "source": "x", "where": None}
+    path = tmp_path / "list.json"
+    document = {"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[1, 3], 5]}
+    path.write_text(json.dumps(document | {"entries": [entry]}))
+    got = cli("list", "--json", path).json
+    assert got["pfns"] == [[1, 3], 5]
+    assert [(e["first"], e["kind"]) for e in got["entries"]] == [
+        (1, "poisoned"),
+        (3, None),
+        (5, None),
+    ]
+
+
+def test_pfns_are_printed_one_by_one_up_to_a_list_of_usual_length(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "cmdline").write_text("memmap=64P$0x0\n")
+    got = cli("list", "--pfns", tmp_path / "cmdline", "-o", tmp_path / "out")
+    assert (got.code, got.out) == (3, "")
+    assert "--json has them as ranges" in got.err
+    assert not (tmp_path / "out").exists()
+    assert cli("list", "--json", tmp_path / "cmdline").json["pfns"] == [[0, (1 << 44) - 1]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
-from hwpkho.base.listing import parts
+from hwpkho.base.listing import MAX_PFNS, parts
+from hwpkho.errors import InputError
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
@@ -77,6 +78,15 @@ def _there(pfn: int, frames: Frames | None) -> str:
 
 
 def pfns(listed: ListReport) -> Iterator[str]:
-    """Yield one PFN a line, some thousands at a time."""
+    """Yield one PFN a line, some thousands at a time.
+
+    Raises InputError for more than any command reads back, before the first.
+    """
+    count = listed.pages.pfns.count
+    if count > MAX_PFNS:
+        raise InputError(
+            f"{listed.pages.name}: {count} PFNs, more than the {MAX_PFNS} of the longest list; "
+            "--json has them as ranges"
+        )
     for part in parts(listed.pages.pfns):
         yield "".join(f"0x{pfn:x}\n" for pfn in part)

@@ -133,7 +133,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _take_logs(found: Contents, logs: list[Path]) -> None:
-    """Make those logs the list that say something of bad pages."""
+    """Make those logs the list that say something of bad pages; corrected errors are none."""
     for path in logs:
         if _says_nothing(path):
             continue
@@ -149,7 +149,7 @@ def _says_nothing(path: Path) -> bool:
     with FileBytes(str(path), inside=True) as file:
         answers = recognise.of_file(file, {Kind.LIST})
         try:
-            return not lists.reader(answers[0].form).read(file, lists.Asked()).mentions
+            return not lists.reader(answers[0].form).read(file, lists.Asked()).pfns
         except InputError:
             return False  # it says that memory is bad, and whoever reads it hears why
 

@@ -704,3 +704,13 @@ def test_a_text_that_names_pages_among_others_counts_where_nothing_else_does(tex
         assert any("the bad pages of this log are the list" in r for r in got["result"]["rests_on"])
     else:
         assert got["exit"] == 3
+
+
+def test_a_log_of_corrected_errors_alone_is_no_list(tmp_path, cli):
+    folder = machine(tmp_path / "case")
+    (folder / "memory.elf").unlink()
+    (folder / "log").write_text(
+        "[    1.000000] EDAC MC0: 1 CE read on DIMM (channel:0 page:0x50 offset:0x0 grain:32)\n"
+    )
+    got = cli("validate", "--json", "--batch", tmp_path).json["results"][0]
+    assert got["exit"] == 3, got

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.support import neighbours
@@ -72,3 +74,20 @@ def test_a_command_without_the_object_is_said(tmp_path, cli) -> None:
     got = said(cli, tmp_path, "bcdedit /set badmemorylist 0xb7\n" + _SET + "0x1\n")
     assert got.json["pfns"] == [1]
     assert [p["code"] for p in got.json["problems"]] == ["HP620"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a^\n"] * 200_000,
+        ["bcdedit " * 8000 + "\n"] * 4,
+        ["bcdedit" + " /set {" * 9000 + "\n"] * 4,
+        [_SET + "1" + " " * 60_000 + "2\n"] * 4,
+    ],
+    ids=["joined", "commands", "objects", "blanks"],
+)
+def test_long_lines_take_no_longer_than_they_are(lines, tmp_path, cli) -> None:
+    start = time.process_time()
+    got = said(cli, tmp_path, _SET + "0x1\n\n" + "".join(lines))
+    assert got.code == 0, got.err
+    assert time.process_time() - start < 2

@@ -33,7 +33,7 @@ _SIGN = Sign(
 )
 _COMMENT = re.compile(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
 _SET = re.compile(
-    r"bcdedit(?:\.exe)?\b.*?\s[/-]set\s+(?:[\"']?(\{[^}]*\})[\"']?\s+)?badmemorylist\b(.*)",
+    r"\s[/-]set\s+(?:[\"']?(\{[^}]{0,80}\})[\"']?\s+)?badmemorylist\b(.*)",
     re.IGNORECASE,
 )
 _DELETE = re.compile(
@@ -67,17 +67,18 @@ class Bcdedit:
         """Return the list as it is at the end, of kind ``excluded``. Raises InputError."""
         found = Collector(file.shown, self.name, asked)
         store = _Store(found)
-        joined, start = "", 0
+        joined: list[str] = []
+        start = 0
         for number, line in numbered(file):
             start = start if joined else number
-            joined += line.rstrip()
-            if joined.endswith("^"):  # goes on in the next line of a batch file
-                joined = joined[:-1]
-                continue
-            store.line(joined, f"line {start}")
-            joined = ""
+            text = line.rstrip()
+            goes_on = text.endswith("^")  # in the next line of a batch file
+            joined.append(text[:-1] if goes_on else text)
+            if not goes_on:
+                store.line("".join(joined), f"line {start}")
+                joined = []
         if joined:
-            store.line(joined, f"line {start}")
+            store.line("".join(joined), f"line {start}")
         for pfn, where in store.entries:
             found.pages(pfn, pfn, "excluded", where=where)
         return found.finish()
@@ -104,10 +105,10 @@ class _Store:
             self.entries += self._numbers(line, where)
             return
         self._open = False
-        if match := _SET.search(line):
-            self._set(match[1], match[2], where)
-        elif _COMMAND.search(line):
-            if _DELETE.search(line):
+        if command := _COMMAND.search(line):
+            if match := _SET.search(line, command.end()):
+                self._set(match[1], match[2], where)
+            elif _DELETE.search(line):
                 self._before, self.entries = self.entries, []
         elif match := _SHOWN_LIST.match(line.strip()):
             self.entries, self._open = self._numbers(match[1], where), True
@@ -132,7 +133,7 @@ class _Store:
 
     def _numbers(self, text: str, where: str) -> list[_Entry]:
         entries = []
-        for word in re.split(r"\s*[&|>]", text)[0].split():
+        for word in re.split(r"[&|>]", text, maxsplit=1)[0].split():
             match = _NUMBER.fullmatch(word.strip("\"'"))
             pfn = (
                 int(match["hex"], 16)

@@ -177,7 +177,10 @@ def _open(path: str, *, handed: bool, devices: bool) -> int:
     lent_out = _lent.get()
     if lent_out and path in lent_out:
         # Opened anew, so that everybody reads from the beginning.
-        return os.open(f"/proc/self/fd/{lent_out[path]}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.open(f"/proc/self/fd/{lent_out[path]}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _failed(path, error) from error
     if _confined.get() is not None:
         check_inside(path)
         handed = devices = False

@@ -53,6 +53,7 @@ class Collector:
         self._unusable: str | None = None
         self._left_out = False
         self._notes: dict[str, None] = {}
+        self._untold = 0
         self._rounded = 0
         self._good = 0
 
@@ -116,8 +117,12 @@ class Collector:
     def problem(self, code: Code, message: str, where: str | None = None) -> None:
         """Report what a user should know; ``message`` is printable."""
         self._told[code.id, message] += 1
-        if self._told[code.id, message] == 1 and len(self._problems) < MAX_PROBLEMS:
+        if self._told[code.id, message] > 1:
+            return
+        if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(problem(code, _at(where, message)))
+        else:
+            self._untold += 1
 
     def note(self, text: str) -> None:
         """Say something about the whole input, once."""
@@ -137,6 +142,8 @@ class Collector:
         bad = pfn_set(Listing(*runs))
         with garbage.kept():
             mentions = self._mentions(keys)
+        if self._untold:
+            self.note(f"{self._untold} more problems like these are not shown")
         if self._rounded:
             more = "s are" if self._rounded > 1 else " is"
             self.note(f"{self._rounded} range{more} rounded outward to whole pages")

@@ -144,3 +144,32 @@ def test_pfns_are_printed_one_by_one_up_to_a_list_of_usual_length(tmp_path: Path
     assert "--json has them as ranges" in got.err
     assert not (tmp_path / "out").exists()
     assert cli("list", "--json", tmp_path / "cmdline").json["pfns"] == [[0, (1 << 44) - 1]]
+
+
+def test_an_entry_that_the_list_lacks_is_refused(tmp_path: Path, cli: Cli) -> None:
+    document = {
+        "schema": "hwpkho.list/1",
+        "pfns": [1, [4, 6]],
+        "entries": [
+            {"first": 1, "last": 1, "kind": "poisoned"},
+            {"first": 9, "last": 9, "kind": "corrected"},
+            {"first": 5, "last": 7, "kind": "poisoned"},
+        ],
+    }
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(document))
+    for command in (["list", path], ["diff", path, path], ["validate", path]):
+        got = cli(*command)
+        assert (got.code, len(got.err.splitlines())) == (3, 1)
+        assert "0x5 to 0x7 is poisoned, but pfns lacks some of it" in got.err
+    path.write_text(json.dumps({**document, "pfns": [1, [4, 7]]}))
+    assert cli("list", path, "--pfns").out == "0x1\n0x4\n0x5\n0x6\n0x7\n"
+
+
+def test_problems_beyond_the_first_are_counted(tmp_path: Path, cli: Cli) -> None:
+    path = tmp_path / "cmdline"
+    path.write_text("memmap=4K$0x10000\n" + "".join(f"memmap=4K!{n}M\n" for n in range(1, 41)))
+    got = cli("list", "--json", path)
+    assert got.code == 0
+    assert len(got.json["problems"]) == 16
+    assert "24 more problems like these are not shown" in got.err

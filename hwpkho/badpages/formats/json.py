@@ -7,10 +7,11 @@ from array import array
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hwpkho.abi.role import which_counts
-from hwpkho.badpages.model import KINDS, BadPages, Mention
+from hwpkho.badpages.model import BAD, KINDS, BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
     known = arch if isinstance(arch, str) and arch in ARCHES else None
     pfns = _from_items(items, source)
     said = tuple(_mentions(mentions or [], source))
+    _check_named(said, pfns, source)
     return BadPages(source, pfns, page_size, known, "json", mentions=said)
 
 
@@ -74,6 +76,19 @@ def _mentions(entries: Any, source: str) -> Iterator[Mention]:
         if not all(text is None or isinstance(text, str) for text in texts):
             raise InputError(f"{where}: when, source and where must be text or null")
         yield Mention(first, last, kind, *(text and printable(text) for text in texts))
+
+
+def _check_named(mentions: Iterable[Mention], pfns: Listing, source: str) -> None:
+    """Raise InputError where an entry says that pages are bad which the list lacks."""
+    listed = None
+    for m in mentions:
+        if m.kind in BAD:
+            listed = pfn_set(pfns) if listed is None else listed
+            if listed.pages(m.first, m.last) <= m.last - m.first:
+                raise InputError(
+                    f"{source}: an entry says that PFN 0x{m.first:x} to 0x{m.last:x} is "
+                    f"{m.kind}, but pfns lacks some of it"
+                )
 
 
 def _from_items(items: Any, source: str) -> Listing:

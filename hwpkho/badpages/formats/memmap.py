@@ -1,8 +1,9 @@
 """``memmap=nn$ss`` on a kernel command line: memory that somebody keeps the kernel from using.
 
 Read from a command line, ``/proc/cmdline``, a boot loader's configuration with its escapes, or the
-screen of memtest86+. The command line in a kernel log is not read: that file is a kernel log. ``@`` (RAM), ``#`` (ACPI), ``%`` (other type) and sizes alone name
-no bad memory. ``!`` makes persistent memory, which people take for a reservation: it is reported.
+screen of memtest86+. The command line in a kernel log is not read: that file is a kernel log.
+``@`` (RAM), ``#`` (ACPI), ``%`` (other type) and sizes alone name no bad memory. ``!`` makes
+persistent memory, which people take for a reservation: it is reported.
 """
 
 from __future__ import annotations

@@ -1,20 +1,11 @@
-"""``ras-mc-ctl --errors``: rasdaemon's database as text.
-
-What its lines say is read by :mod:`hwpkho.badpages.logs`, as in every log: the lines of several
-programs stand in one.
-"""
+"""``ras-mc-ctl --errors``: rasdaemon's database as text."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
-
-if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
-    from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
     (b" errors.", b" events", b" records", b" summary", b"error: ", b"error(s): "),
@@ -26,27 +17,8 @@ _SIGN = Sign(
     ),
 )
 
-
-class RasMcCtl:
-    """The form, see the module."""
-
-    name = "ras-mc-ctl"
-    about = "`ras-mc-ctl --errors`"
-    extra = None
-    carries: frozenset[Carried] = frozenset(("kind", "when", "where"))
-    options: frozenset[str] = frozenset(("boot",))
-
-    def sniff(self, head: bytes, /) -> bool | Sign:
-        """Tell whether a line is one of this form."""
-        from hwpkho.logs.text import utf16_of
-
-        return False if b"\0" in head and utf16_of(head) is None else _SIGN
-
-    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """See :func:`hwpkho.badpages.logs.reader.read`."""
-        from hwpkho.badpages.logs import reader
-
-        return reader.read(file, asked, self.name)
-
-
-FORM = RasMcCtl()
+FORM = LogForm(
+    "ras-mc-ctl",
+    "`ras-mc-ctl --errors`",
+    _SIGN,
+)

@@ -16,7 +16,7 @@ from hwpkho.logs.text import blocks
 from hwpkho.memmap import read_memmap, registry
 from hwpkho.memmap.boots import PRIMARY_ORDER, rank
 from hwpkho.memmap.formats.base import FileForm, LineForm
-from hwpkho.memmap.tables import MAX_TABLES, Tables
+from hwpkho.memmap.tables import MAX_E820_ENTRIES, MAX_TABLES, Tables
 from tests.support.mapfiles import FIXTURES, named, plain, primary, read_text, rows
 
 SURFACE = str(FIXTURES / "01-dmesg-e820/surface-book.txt")
@@ -364,9 +364,9 @@ def test_a_table_of_repetitions_is_refused_at_once(tmp_path: Path) -> None:
 def test_hostile_logs_hit_a_bound(tmp_path: Path) -> None:
     many = b"".join(
         b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 12, (i << 12) + 1)
-        for i in range(66000)
+        for i in range(MAX_E820_ENTRIES + 1)
     )
-    with pytest.raises(InputError, match="more than 65536 entries"):
+    with pytest.raises(InputError, match=f"more than {MAX_E820_ENTRIES} entries"):
         read_text(tmp_path / "log", many)
     boots = b"Linux version 6.1 #1\nBIOS-e820: [mem 0x0000000000000000-0x0000000000000fff] usable\n"
     with pytest.raises(InputError, match=f"more than {MAX_TABLES} tables"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import string
 from dataclasses import replace
@@ -21,7 +22,7 @@ from hwpkho.base.listing import Listing, of_runs
 from hwpkho.commands import schema as schemas
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
-from hwpkho.images.files import HeldBytes
+from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.report import formats
 from tests.support import FIXTURES
 
@@ -181,3 +182,12 @@ def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> 
         read((None, [1]), (None, [2]))
     with pytest.raises(InputError, match="PFNs are null"):
         read(("in", [1]), ("in", None))
+
+
+def test_a_document_is_bounded_and_has_no_hole(tmp_path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text('{"schema": "hwpkho.list/1", "pfns": []}')
+    for size, says in ((1 << 20, "a NUL byte at offset 39"), ((1 << 29) + 1, "is longer than")):
+        os.truncate(path, size)
+        with FileBytes(str(path)) as file, pytest.raises(InputError, match=says):
+            registry.reader("json").read(file, registry.Asked())

@@ -22,21 +22,6 @@ RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20)
 )
 
 
-@pytest.fixture
-def lists(tmp_path):
-    """Return a function that writes lists and gives their paths."""
-
-    def write(*contents: list[int]) -> list[str]:
-        paths = []
-        for number, pfns in enumerate(contents):
-            path = tmp_path / f"list{number}.txt"
-            path.write_text(build_text(pfns) or "# empty\n")
-            paths.append(str(path))
-        return paths
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [

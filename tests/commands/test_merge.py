@@ -23,21 +23,6 @@ LISTS = st.lists(
 )
 
 
-@pytest.fixture
-def lists(tmp_path):
-    """Return a function that writes lists and gives their paths."""
-
-    def write(*contents: list[int]) -> list[str]:
-        paths = []
-        for number, pfns in enumerate(contents):
-            path = tmp_path / f"list{number}.txt"
-            path.write_text(build_text(pfns) or "# empty\n")
-            paths.append(str(path))
-        return paths
-
-    return write
-
-
 def test_captures_of_two_machines(capture, cli):
     names = ("x86-luo", "x86-structv1-small-post")
     result = cli("merge", "--json", *map(capture, names))

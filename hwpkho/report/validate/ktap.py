@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwpkho.report.validate.base import Context
 
 VERSION = "KTAP version 1"
+#: Words that KTAP reads as a directive behind a "#" (ktap.rst): a name must not hold one.
 _DIRECTIVE = re.compile(r"#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))", re.IGNORECASE)
 
 

@@ -24,7 +24,7 @@ from hwpkho.badpages.sets import describe_history
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
-from hwpkho.commands import diff, memmap
+from hwpkho.commands import diff
 from hwpkho.encode.targets import registry as targets
 from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
@@ -33,6 +33,7 @@ from hwpkho.judging.case_result import FailOn, SuppressedBy
 from hwpkho.judging.result import VERDICTS, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
 from hwpkho.memmap.view.spans import Kind
+from hwpkho.memmap.writers import WRITERS
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "consumer_kho": VERSIONS.names(),
     "to": targets.names(),
     "format_name": REPORTS.names(),
-    "target": get_args(memmap.Target),
+    "target": [*WRITERS.names(), "json"],
     "fail_on": get_args(FailOn),
     "diff fail_on": get_args(diff.FailOn),
     "iomem_of": ("running", "next"),

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwpkho.base import output as outputs
 from hwpkho.cli import options
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
+from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.commands.memmap import MemmapReport, Target
+    from hwpkho.commands.memmap import MemmapReport
     from hwpkho.memmap.model import Gap
 
 EPILOG = """\b
@@ -28,6 +30,12 @@ Examples:
 \b
 Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no such --boot or --map;
 3 no memory map, unreadable or ambiguous."""
+
+
+class _Targets:
+    """The writers of maps, and the document of ``--json``."""
+
+    names = staticmethod(memmap.targets)
 
 
 @click.command(epilog=EPILOG)
@@ -45,7 +53,7 @@ Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no suc
 @click.option(
     "--to",
     "target",
-    type=click.Choice(["e820", "iomem", "json"]),
+    type=options.OneOf(_Targets()),
     help="Write the map in this form.",
 )
 @options.json_flag
@@ -57,7 +65,7 @@ def command(
     boot: str | None,
     arch: str | None,
     next_cmdline: str | None,
-    target: Target | None,
+    target: str | None,
     output: str | None,
     *,
     as_json: bool,
@@ -73,26 +81,36 @@ def command(
         raise UsageError("--json and --to exclude each other")
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    memmap.check(output, files, force=force)
+    path = output or outputs.STDOUT
+    as_json = as_json or target == memmap.JSON
+    writer = None if as_json or target is None else WRITERS[target]
+    if writer and writer.binary and path == outputs.STDOUT and sys.stdout.isatty():
+        raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
+    memmap.check(path, files, force=force)
     shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
-    if as_json or target:
-        from hwpkho.report.memmap import to as memmap_to
-
-        text = memmap_to.as_text(shown, target or "json")
+    if writer:
+        data = memmap.written(shown, writer)
     else:
-        text = _report(shown, output in (None, "-"))
-    told = shown.problems if target in ("e820", "iomem") else [g.problem for g in _gaps(shown)]
-    for p in told:
+        text = _document(shown) if as_json else _report(shown, path == outputs.STDOUT)
+        data = text.encode()
+    for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:
         click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
-    if output in (None, "-"):
-        click.echo(text, nl=False)
+    if path != outputs.STDOUT or (writer and writer.binary):
+        memmap.save(data, path, force=force)
     else:
-        memmap.save(text, output, force=force)
+        click.echo(data.decode(), nl=False)
 
 
 def _gaps(shown: MemmapReport) -> Sequence[Gap]:
     """Return the gaps worth a line where the report itself, which names them, is not seen."""
     return shown.primary.gaps[:3]
+
+
+def _document(shown: MemmapReport) -> str:
+    from hwpkho.report.memmap import json
+    from hwpkho.report.parts import jsondoc
+
+    return jsondoc.dump(json.SCHEMA, json.body(shown))
 
 
 def _report(shown: MemmapReport, on_stdout: bool) -> str:

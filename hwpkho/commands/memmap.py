@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hwpkho.base import output
-from hwpkho.errors import InputError
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import read_memmap
+from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map, MemoryMap
     from hwpkho.memmap.view.regions import Regions
+    from hwpkho.memmap.writers import MapWriter
 
-Target = Literal["e820", "iomem", "json"]
+#: What ``--to`` calls the document of ``--json``.
+JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,36 @@ def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) 
         return None
 
 
-def check(path: str | None, inputs: Sequence[str], *, force: bool) -> None:
+def targets() -> list[str]:
+    """Return every choice of ``--to``."""
+    return [*WRITERS.names(), JSON]
+
+
+def written(report: MemmapReport, writer: MapWriter) -> bytes:
+    """Return the map shown in the form of ``writer``.
+
+    Raises UsageError where the map cannot be written in that form, or where a command line is
+    given: what a kernel makes of a map is no map of the machine. Raises InputError where lines of
+    the map are lost, which these forms cannot express.
+    """
+    if report.primary.gaps:
+        gap = report.primary.gaps[0].problem
+        raise InputError(
+            f"{printable(report.memmap.source)}: written as {writer.name} the map would look "
+            f"whole, and it is not: {gap.message}"
+        )
+    if report.next_cmdline is not None:
+        raise UsageError(f"--to {writer.name} writes the map as it is; --next-cmdline changes none")
+    return writer.write(report.primary, report.memmap.arch)
+
+
+def check(path: str, inputs: Sequence[str], *, force: bool) -> None:
     """Raise UsageError where :func:`save` would not write to ``path``, or it is an input."""
-    if path is not None:
-        output.check_file(path, force=force)
-        output.check_input(path, *inputs)
+    output.check_file(path, force=force)
+    output.check_input(path, *inputs)
 
 
-def save(text: str, path: str, *, force: bool) -> None:
+def save(data: bytes, path: str, *, force: bool) -> None:
     """Write what was made of a map to a file; UsageError where one is in the way."""
     with output.file(path, force=force) as out:
-        out.write(text.encode())
+        out.write(data)

@@ -120,11 +120,12 @@ def test_resource_without_a_name_keeps_its_place(read: Reader) -> None:
 
 def test_resource_without_a_name_survives_json(read: Reader, tmp_path: Path) -> None:
     from hwpkho.commands.memmap import show
-    from hwpkho.report.memmap.to import as_text
+    from hwpkho.report.memmap import json
+    from hwpkho.report.parts import jsondoc
 
     path = tmp_path / "iomem"
     path.write_text("00000000-00000fff : \n00100000-3fffffff : System RAM\n")
-    document = as_text(show([str(path)]), "json")
+    document = jsondoc.dump(json.SCHEMA, json.body(show([str(path)])))
     assert ranges(read(document)) == [(0, 0xFFF, ""), (0x100000, 0x3FFFFFFF, "System RAM")]
 
 

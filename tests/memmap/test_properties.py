@@ -15,9 +15,9 @@ from hwpkho.memmap import e820_names, efi
 from hwpkho.memmap.formats import iomem
 from hwpkho.memmap.formats.memmap_json import MemmapJson
 from hwpkho.memmap.model import Entry, Map, MemoryMap
+from hwpkho.memmap.writers import WRITERS
 from hwpkho.report.memmap import json as memmap_json
 from hwpkho.report.memmap import text as memmap_text
-from hwpkho.report.memmap import to as memmap_to
 from hwpkho.report.parts import jsondoc
 from tests.support.mapfiles import FIXTURES, TRUTH, primary, read_text, rows
 
@@ -185,12 +185,15 @@ def never_more_than_one_line(path: Path, data: bytes) -> None:
         shown = job.show([str(path)], boot="last")
         for entry in (e for m in shown.memmap.maps for e in m.entries):
             assert 0 <= entry.start <= entry.end < 1 << 64
-        texts = [memmap_text.report(shown), memmap_to.as_text(shown, "json")]
+        texts = [
+            memmap_text.report(shown),
+            jsondoc.dump(memmap_json.SCHEMA, memmap_json.body(shown)),
+        ]
         for problem in shown.problems:
             assert "\n" not in problem.message
         assert all(c.isprintable() or c == "\n" for c in texts[0])
-        memmap_to.as_text(shown, "iomem")
-        memmap_to.as_text(shown, "e820")
+        for writer in WRITERS:
+            job.written(shown, writer)
     except HwpkhoError as error:
         refusal = str(error)
     assert not refusal or refusal.isprintable()

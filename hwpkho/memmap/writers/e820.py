@@ -1,0 +1,105 @@
+"""Any map as the e820 table of a kernel log.
+
+Source: drivers/firmware/efi/libstub/x86-stub.c (setup_e820), arch/x86/kernel/e820.c
+(e820_type_to_string).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.arch import known
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+from hwpkho.memmap import e820, e820_names, efi
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.view.common import is_efi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwpkho.memmap.model import Map
+
+_MAPS = frozenset(
+    ("e820_firmware", "e820_setup_data", "e820_user", "e820_modified", "zero_page",
+     "e820_entries", "sysfs_memmap", "grub_mmap", "freebsd_smap", "esxi", "xen_e820",
+     "xen_e820_initial", "xen_efi_ram", "xen_dom0")
+)  # fmt: skip
+
+#: e820 type → name of the resource in /proc/iomem.
+RESOURCES = {
+    "usable": "System RAM",
+    "reserved": "Reserved",
+    "acpi_data": "ACPI Tables",
+    "acpi_nvs": "ACPI Non-volatile Storage",
+    "unusable": "Unusable memory",
+    "pmem": "Persistent Memory",
+    "pram": "Persistent Memory (legacy)",
+    "soft_reserved": "Soft Reserved",
+}
+_TYPES = {name.lower(): type_ for type_, name in RESOURCES.items()}
+
+
+class E820Writer:
+    """``BIOS-e820:`` lines.
+
+    e820 maps are written entry by entry; EFI maps of x86 as the boot stub converts them, sorted and
+    without overlaps; /proc/iomem by the names of its outermost resources.
+    """
+
+    name = "e820"
+    about = "the e820 table as a kernel log prints it"
+    binary = False
+
+    def write(self, map_: Map, arch: str, /) -> bytes:
+        """See :class:`hwpkho.memmap.writers.MapWriter`."""
+        found = entries(map_, arch)
+        if found is None:
+            raise UsageError(
+                f"--to e820: {printable(map_.name)} of {printable(arch)} is no e820 map"
+            )
+        try:
+            return e820_names.write(found).encode()
+        except KeyError as error:
+            raise UsageError(
+                f"--to e820: {map_.name} has entries of type {printable(str(error.args[0]))}, "
+                "which has no e820 number"
+            ) from error
+
+
+def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
+    """Return a map as e820 entries; None where a kernel of ``arch`` makes no e820 table of it."""
+    if map_.name in _MAPS and not is_efi(map_):
+        return map_.entries
+    if map_.name == "iomem":
+        return [
+            Entry(e.start, e.end, type_)
+            for e in map_.entries
+            if (type_ := _type_of_resource(e)) is not None
+        ]
+    row = known(arch)
+    if not (map_.name == "efi_print_2" or is_efi(map_)) or row is None or row.memory != "e820":
+        return None
+    slots = [
+        e820.Slot(e.start, e.end - e.start + 1, number)
+        for e in map_.entries
+        if (number := efi.to_e820(e.type, _attr(e))) is not None
+    ]
+    return [
+        Entry(s.start, s.start + s.size - 1, e820.type_name(s.type)) for s in e820.sanitize(slots)
+    ]
+
+
+def _type_of_resource(entry: Entry) -> str | None:
+    """Return the e820 type of a resource; only the outermost stem from the e820 table."""
+    if entry.attributes.get("depth"):
+        return None
+    return _TYPES.get(entry.type.lower())
+
+
+def _attr(entry: Entry) -> int:
+    attr = entry.attributes.get("attr")
+    return attr if isinstance(attr, int) else efi.WB
+
+
+WRITER = E820Writer()

@@ -1,0 +1,76 @@
+"""Any map as /proc/iomem shows it.
+
+Source: arch/x86/kernel/e820.c (e820_type_to_string), arch/arm64/kernel/setup.c
+(request_standard_resources).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.memmap import resource_names
+from hwpkho.memmap.formats import iomem
+from hwpkho.memmap.model import Entry
+from hwpkho.memmap.view.ownership import kind
+from hwpkho.memmap.writers import e820
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.memmap.model import Map
+
+_UNKNOWN = "Unknown E820 type"
+
+
+class IomemWriter:
+    """/proc/iomem without the resources of the kernel itself and of devices.
+
+    iomem maps are written entry by entry; others ascending, neighbouring RAM joined as the kernel
+    does.
+    """
+
+    name = "iomem"
+    about = "/proc/iomem"
+    binary = False
+
+    def write(self, map_: Map, arch: str, /) -> bytes:
+        """See :class:`hwpkho.memmap.writers.MapWriter`."""
+        if map_.name == "iomem":
+            return _written(map_.entries)
+        found = e820.entries(map_, arch)
+        if found is not None:
+            named = [(e.start, e.end, e820.RESOURCES.get(e.type, _UNKNOWN)) for e in found]
+        else:
+            named = [
+                (e.start, e.end, name)
+                for e in map_.entries
+                if (name := _memblock_resource(map_.name, e, arch)) is not None
+            ]
+        joined: list[Entry] = []
+        for start, end, name in sorted(named):
+            last = joined[-1] if joined else None
+            if last and last.type == name == "System RAM" and last.end + 1 == start:
+                joined[-1] = Entry(last.start, end, name)
+            else:
+                joined.append(Entry(start, end, name))
+        return _written(joined)
+
+
+def _written(entries: Sequence[Entry]) -> bytes:
+    names = resource_names.plain(e.type for e in entries)
+    return iomem.write([e._replace(type=names[e.type]) for e in entries]).encode()
+
+
+def _memblock_resource(map_name: str, entry: Entry, arch: str) -> str | None:
+    """Return what a kernel without an e820 table calls a range, None for what it does not list."""
+    if map_name == "usable_memory_range" or entry.type in ("mmio", "mmio_port"):
+        return None
+    what = kind(map_name, entry.type, entry.attributes, arch)
+    if what == "ram":
+        return "System RAM"
+    if what == "device":
+        return "Soft Reserved"
+    return "reserved"
+
+
+WRITER = IomemWriter()

@@ -9,7 +9,7 @@ from hwpkho.base.ranges import holding, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import RUNTIME_ONLY, SAME_TABLE
 from hwpkho.logs.boot_marks import Mark
-from hwpkho.memmap import efi, extended
+from hwpkho.memmap import efi, extended, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,61 +17,10 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.table import Table
 
-#: The map that describes the machine best comes first: EFI before e820 (an EFI descriptor says
-#: more), the firmware's before the one that the command line changed, Xen's before its dom0's.
-PRIMARY_ORDER = (
-    "xen_efi",
-    "xen_efi_ram",
-    "xen_e820",
-    "xen_e820_initial",
-    "efi",
-    "efi_shell",
-    "grub_efi",
-    "uboot_efi",
-    "freebsd_efi",
-    "e820_firmware",
-    "zero_page",
-    "sysfs_memmap",
-    "grub_mmap",
-    "freebsd_smap",
-    "esxi",
-    "e820_entries",
-    "e820_setup_data",
-    "e820_modified",
-    "e820_user",
-    "devicetree",
-    "uboot_dram",
-    "iomem",
-    "efi_print_2",
-    "efi_runtime",
-    "xen_dom0",
-    "reserved_memory",
-    "memreserve",
-    "usable_memory_range",
-    "lmb_reserved",
-)
-_RANK = {name: rank for rank, name in enumerate(PRIMARY_ORDER)}
-
-#: Maps that a Linux kernel prints while it boots, once for each boot.
-_LINUX = frozenset(
-    ("e820_firmware", "e820_setup_data", "e820_user", "e820_modified", "efi", "efi_print_2",
-     "xen_dom0")
-)  # fmt: skip
-
-#: A boot prints each of these once: a second, equal one belongs to another boot.
-_FIRST = frozenset(("e820_firmware", "efi", "xen_e820"))
-
-#: Forms whose tables a boot prints by itself, once. All others are printed on request, in any order
-#: and perhaps twice.
-_BOOT_LOGS = frozenset(("dmesg-e820", "dmesg-efi", "xen"))
-
-#: U-Boot adds reservations as it runs, so two lists of one boot may differ.
-_CHANGING = "lmb_reserved"
-
 
 def is_listing(table: Table) -> bool:
     """Tell whether a table was printed on request, by firmware, a boot loader or from a file."""
-    return table.form not in _BOOT_LOGS
+    return table.printed_by is None
 
 
 def equal(left: Table, right: Table) -> bool:
@@ -85,11 +34,6 @@ def equal(left: Table, right: Table) -> bool:
 
 def _in_order(table: Table) -> list[tuple[int, int, str, str]]:
     return sorted((e.start, e.end, e.type, repr(e.attributes)) for e in table.entries)
-
-
-def rank(name: str) -> int:
-    """Return the place of a map name in the order of preference, smallest best."""
-    return _RANK.get(name, len(_RANK))
 
 
 @dataclass(slots=True)
@@ -112,7 +56,7 @@ class Boot:
 
     def primary(self) -> Table:
         """Return the map that describes the machine best."""
-        return min(self.maps.values(), key=lambda m: rank(m.name))
+        return min(self.maps.values(), key=lambda m: names.rank(m.name))
 
 
 class _Splitter:
@@ -134,8 +78,8 @@ class _Splitter:
     def table(self, table: Table) -> None:
         if table.name == "efi":
             self._place_efi(table)
-        if table.name == _CHANGING and table.name in self._now.maps:
-            self._now.maps[table.name] = table  # the later list is what U-Boot leaves behind
+        if names.of(table.name).replaces and table.name in self._now.maps:
+            self._now.maps[table.name] = table  # U-Boot reserves more as it runs
             return
         if table.name in self._now.maps and not self._fold(table):
             arch = self._now.arch
@@ -147,8 +91,7 @@ class _Splitter:
         now.maps[table.name] = table
         now.arch = table.arch if table.arch and not now.arch else now.arch
         now.line = now.line or table.line
-        of_linux = table.name in _LINUX and not is_listing(table)
-        self._linux = self._linux or self._marked or of_linux
+        self._linux = self._linux or self._marked or table.printed_by == "Linux"
 
     def _place_efi(self, table: Table) -> None:
         """Give the second print of x86 and what U-Boot showed before Linux names of their own."""
@@ -169,7 +112,7 @@ class _Splitter:
     def _fold(self, table: Table) -> bool:
         """Tell whether a second table of a name is the first once more: shown twice, same boot."""
         first = self._now.maps[table.name]
-        if (table.name in _FIRST and not is_listing(table)) or not equal(first, table):
+        if (names.of(table.name).once and not is_listing(table)) or not equal(first, table):
             return False
         self._now.problems.append(
             problem(SAME_TABLE, f"line {table.line}: {table.name} as at line {first.line}")

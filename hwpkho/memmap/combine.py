@@ -11,7 +11,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import FILES_DISAGREE, SAME_TABLE
 from hwpkho.codes.memmap_gaps import GAP_FILLED
 from hwpkho.errors import InputError
-from hwpkho.memmap import boots, gaps
+from hwpkho.memmap import boots, gaps, names
 from hwpkho.memmap.view.ownership import kind
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
     from hwpkho.memmap.table import Table
-
-#: Maps that follow the command line of the kernel that printed them, or are no map of the machine.
-_ALTERED = frozenset(
-    ("e820_user", "e820_modified", "xen_dom0", "usable_memory_range", "efi_print_2", "efi_runtime",
-     "lmb_reserved", "reserved_memory", "memreserve")
-)  # fmt: skip
 
 #: Smaller differences are ignored, bytes.
 _PAGE = 4096
@@ -93,8 +87,10 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
 
 
 def _comparable(boot: Boot) -> Table | None:
-    tables = [t for t in boot.maps.values() if t.name not in _ALTERED]
-    return min(tables, key=lambda t: boots.rank(t.name)) if tables else None
+    """Return the best map that is the machine's, whatever its kernel's command line says."""
+    rows = ((names.of(t.name), t) for t in boot.maps.values())
+    tables = [t for row, t in rows if not row.no_ram and row.stage != "cmdline"]
+    return min(tables, key=lambda t: names.rank(t.name), default=None)
 
 
 def _ranges(table: Table, arch: str, *, ram: bool) -> list[Range]:
@@ -111,5 +107,9 @@ def _ranges(table: Table, arch: str, *, ram: bool) -> list[Range]:
             continue
         if (kind(table.name, entry.type, entry.attributes, arch) == "ram") == ram:
             ranges.append((max(entry.start, low), entry.end + 1))
-    inside = _ranges(table, arch, ram=True) if not ram and table.name == "iomem" else []
+    inside = (
+        _ranges(table, arch, ram=True)
+        if not ram and names.of(table.name).entries == "resources"
+        else []
+    )
     return list(difference(union(ranges), inside))

@@ -18,6 +18,7 @@ from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.text import Ending, blocks
 from hwpkho.memmap import boots, combine, gaps, mistakes, registry
+from hwpkho.memmap import names as map_names
 from hwpkho.memmap.model import Map, MemoryMap
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.boots import Boot
     from hwpkho.memmap.table import Table
-
-#: If one of these is damaged the boot is refused; other damaged maps are dropped with a warning.
-_ESSENTIAL = frozenset(("efi", "e820_firmware", "e820_user", "e820_modified"))
 
 #: Boots named in a message about several.
 _NAMED_BOOTS = 8
@@ -95,7 +93,7 @@ def read_memmap(
     told, how = _arch([*readings, *without], arch)
     more = [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
     number = next((r.boot.number for r in readings if r.boot.number), 0)
-    primary = min(maps, key=lambda m: boots.rank(m.name))
+    primary = min(maps, key=lambda m: map_names.rank(m.name))
     for reading in readings:
         problems += reading.problems + reading.boot.problems
     for map_ in maps:
@@ -213,7 +211,7 @@ def _of_log(source: Input) -> Reading:
             form.cut_off(log.lines, ending.line)
         for table in form.finish():
             gaps.settle(table)
-            table.form = form.name
+            table.form, table.printed_by = form.name, form.printed_by
             tables.append(table)
 
     found = boots.split((t for t in tables if not t.zeroed), marks.marks)
@@ -249,7 +247,7 @@ def _keep_only(readings: list[Reading], map_name: str) -> None:
         if reading.boots:
             kept.append(reading)
     if not kept:
-        there = ", ".join(sorted(names, key=boots.rank))
+        there = ", ".join(sorted(names, key=map_names.rank))
         raise UsageError(
             f"--map {printable(map_name)}: no such map; the input has {printable(there)}"
         )
@@ -310,7 +308,7 @@ def _drop_damaged(reading: Reading) -> None:
         bad = [p for p in table.problems if p.severity == "error"]
         if not bad:
             continue
-        if name in _ESSENTIAL or table is boot.primary():
+        if map_names.of(name).needed or table is boot.primary():
             raise InputError(f"{reading.shown}: {name}: {bad[0].message}")
         del boot.maps[name]
         reading.problems += [p._replace(severity="warning") for p in bad]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from hwpkho.codes import Problem
@@ -46,6 +46,7 @@ class Table:
         gaps: The memory that they described; filled in by :func:`hwpkho.memmap.gaps.settle`.
         line: Number of the log line where the table starts (from 1), None in a file of its own.
         form: The ``name`` of the form that read it; the reader fills it in.
+        printed_by: That form's :attr:`hwpkho.memmap.formats.base.LineForm.printed_by`.
         zeroed: Whether all addresses are 0, as the kernel prints them for unprivileged readers.
     """
 
@@ -58,4 +59,5 @@ class Table:
     gaps: list[Gap] = field(default_factory=list)
     line: int | None = None
     form: str = ""
+    printed_by: Literal["Linux", "Xen"] | None = None
     zeroed: bool = False

@@ -76,6 +76,28 @@ def test_a_toy_form_of_memory_map(cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("toy_map")
+def test_a_toy_map_beside_others(cli, tmp_path: Path) -> None:
+    """What its row says: its rank, that it is written as e820, and what it fills."""
+    path, log, tree = tmp_path / "toy", tmp_path / "log", tmp_path / "iomem"
+    path.write_text("toy: 0..9ffff usable\ntoy: 100000..7fffffff usable\n")
+    tree.write_text("00000000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n")
+    got = cli("memmap", "--json", tree, path).json
+    assert {m["name"]: m["primary"] for m in got["maps"]} == {"iomem": False, "toy_map": True}
+    assert got["next"]["by"] == ["toy_map", "iomem"]
+    written = cli("memmap", "--to", "e820", path).out
+    assert "[mem 0x0000000000100000-0x000000007fffffff] usable" in written
+    # A line of the log is torn: the toy map says what is there.
+    line = "[    0.000000] BIOS-e820: [mem 0x{:016x}-0x{:016x}] usable\n".format
+    lines = [line(0, 0x9FFFF), line(0x100000, 0x3FFFFFFF)[:60], line(0x40000000, 0x7FFFFFFF)]
+    log.write_text("[    0.000000] BIOS-provided physical RAM map:\n" + "\n".join(lines))
+    got = cli("memmap", "--json", log, path).json
+    assert got["next"]["by"] == ["e820_firmware", "toy_map"]
+    assert "HP523" in [p["code"] for p in got["problems"]]
+    (region,) = [r for r in got["next"]["regions"] if r["start"] <= 0x200000 <= r["end"]]
+    assert region["kind"] == "ram"
+
+
+@pytest.mark.usefixtures("toy_map")
 def test_a_toy_form_reads_a_log_that_lost_messages_and_is_cut_off(cli, tmp_path: Path) -> None:
     """A form has to say its needles, take its lines and return its tables, no more."""
     lines = [f"[    0.0] toy: {i << 16:x}..{(i << 16) + 0xFFFF:x} usable" for i in range(1, 30_000)]

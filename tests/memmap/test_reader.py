@@ -14,8 +14,8 @@ from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs.text import blocks
 from hwpkho.memmap import read_memmap, registry
-from hwpkho.memmap.boots import PRIMARY_ORDER, rank
 from hwpkho.memmap.formats.base import FileForm, LineForm
+from hwpkho.memmap.names import MAP_NAMES, rank
 from hwpkho.memmap.tables import MAX_E820_ENTRIES, MAX_TABLES, Tables
 from tests.support.mapfiles import FIXTURES, named, plain, primary, read_text, rows
 
@@ -348,7 +348,7 @@ def test_order_of_preference() -> None:
     assert rank("xen_efi") < rank("xen_efi_ram")
     assert rank("xen_e820") < rank("xen_e820_initial") < rank("xen_dom0")
     assert rank("grub_efi") < rank("grub_mmap")
-    assert rank("no such map") == len(PRIMARY_ORDER)
+    assert rank("no such map") == len(MAP_NAMES)
 
 
 def test_a_table_of_repetitions_is_refused_at_once(tmp_path: Path) -> None:

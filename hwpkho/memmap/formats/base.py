@@ -8,7 +8,7 @@ reads a whole file or folder (binary, tree, archive). A form is one module here 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hwpkho.logs.scanner import LineReader
 
@@ -68,10 +68,13 @@ class LineForm(LineReader):
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table.
+        printed_by: Who prints its tables while it boots, unasked and once; None where they are
+            listed on request, in any order and perhaps twice.
     """
 
     name: str
     about: str
+    printed_by: Literal["Linux", "Xen"] | None = None
 
     def messages_lost(self, number: int, words: str) -> None:
         """Take note that line ``number`` reports lost messages; ``words`` quotes it."""

@@ -112,6 +112,7 @@ class DmesgE820(TableForm):
 
     name = "dmesg-e820"
     about = "x86 kernel log (dmesg, journal, syslog, serial console): BIOS-e820 lines, 2.2 to 7.x"
+    printed_by = "Linux"
     needles = (
         LONG_RANGE,
         SPACED_RANGE,

@@ -102,6 +102,7 @@ class DmesgEfi(TableForm):
 
     name = "dmesg-efi"
     about = "kernel log with the EFI memory map (efi=debug): x86, arm64, riscv, loongarch, ia64"
+    printed_by = "Linux"
     needles = (
         LONG_RANGE,
         _RANGE,

@@ -63,6 +63,7 @@ class Xen(TableForm):
 
     name = "xen"
     about = "Xen's boot messages (xl dmesg, serial console): e820 and EFI maps, old and new"
+    printed_by = "Xen"
     needles = (
         SPACED_RANGE,
         rb"-[0-9A-Fa-f]{9,16}+ type=",

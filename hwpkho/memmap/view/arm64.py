@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.memmap import cmdline
+from hwpkho.memmap import cmdline, names
 from hwpkho.memmap.view import ownership
 from hwpkho.memmap.view.common import (
-    EFI,
-    NEVER,
     NO_MEMORY,
     NOT_MAPPED,
     IomemOf,
     View,
     add_iomem,
+    any_of,
     efi_spans,
     first_of,
     flattened,
     iomem_spans,
     is_efi,
-    judgeable,
 )
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, keep_ram
 
@@ -44,8 +42,14 @@ def build(
     """See :class:`hwpkho.memmap.view.Kernel`."""
     soft_reserve = line is None or line.soft_reserve
     iomem, tree = maps.get("iomem"), maps.get("devicetree")
-    base = first_of(maps, (*EFI, "devicetree", "iomem", "uboot_dram", *judgeable(maps)))
-    if base is None or base.name in NEVER:
+    base = (
+        first_of(maps, "efi")
+        or first_of(maps, "banks", "firmware")
+        or first_of(maps, "resources")
+        or first_of(maps, "banks")
+        or any_of(maps)
+    )
+    if base is None:
         return None
     if is_efi(base):
         spans = efi_spans(base, "memblock", soft_reserve, problems)
@@ -58,7 +62,7 @@ def build(
     if line is not None and line.limit is not None:
         view.spans = _limited(view.spans, line.limit)
     reserved = _reservations(maps)
-    view.names += [n for n in _RESERVATIONS if n in maps]
+    view.names += [m.name for m in names.reservations(maps)]
     view.spans = combine(view.spans, reserved, _reserve)
     if base.name != "iomem" and iomem is not None:
         resources = add_iomem(view, iomem, "memblock", iomem_of, problems)
@@ -79,17 +83,14 @@ def _plain_spans(map_: Map, problems: list[Problem]) -> list[Span]:
     return flattened(layers, map_.name, problems)
 
 
-_RESERVATIONS = ("reserved_memory", "memreserve", "lmb_reserved")
-
-
 def _reservations(maps: Mapping[str, Map]) -> list[Span]:
     """What a device tree keeps from the allocator; lent-out memory stays RAM.
 
     Of U-Boot's reservations only those that are not to be mapped outlive it.
     """
     layers: list[Layer] = []
-    for name in _RESERVATIONS:
-        for entry in maps[name].entries if name in maps else ():
+    for name, map_ in ((m.name, m) for m in names.reservations(maps)):
+        for entry in map_.entries:
             node = entry.attributes.get("node")
             label = f"{entry.type} {node}" if node else entry.type
             kind: Kind = "in-use"
@@ -137,6 +138,6 @@ def _limited(spans: list[Span], limit: int) -> list[Span]:
 
 
 def _in_memblock(span: Span) -> bool:
-    if span.source in (*EFI, "esxi"):
+    if names.of(span.source).entries in ("efi", "e820 or efi"):
         return not span.label.endswith(NO_MEMORY)
     return span.kind in ("ram", "in-use") or span.label == NOT_MAPPED

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import OVERLAP, RUNNING_KERNEL
-from hwpkho.memmap import efi
+from hwpkho.memmap import efi, names
 from hwpkho.memmap.view import ownership
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
@@ -25,20 +25,6 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.spans import Kind
 
 IomemOf = Literal["running", "next"]
-
-#: EFI maps of the whole machine, best first.
-EFI = ("efi", "xen_efi", "efi_shell", "grub_efi", "freebsd_efi", "uboot_efi")
-
-#: Maps that say nothing about the machine's RAM, and why.
-NEVER = {
-    "xen_dom0": "its addresses are pseudo-physical",
-    "efi_runtime": "it lists only what the firmware needs at run time",
-    "efi_print_2": "it lists only what the kernel maps for the firmware",
-    "reserved_memory": "it lists reservations, not RAM",
-    "memreserve": "it lists reservations, not RAM",
-    "lmb_reserved": "it lists reservations, not RAM",
-    "usable_memory_range": "it is a limit, not a map of RAM",
-}
 
 #: A descriptor without a cacheable attribute, which memblock never sees; and a range of memblock
 #: that is not mapped (NOMAP), as /proc/iomem shows it.
@@ -64,25 +50,28 @@ class View:
 
 def is_efi(map_: Map) -> bool:
     """Tell whether a map has EFI descriptors; ESXi's boot loader logs either those or e820."""
-    return map_.name in EFI or (
-        map_.name == "esxi" and any("attr" in entry.attributes for entry in map_.entries)
+    entries = names.of(map_.name).entries
+    return entries == "efi" or (
+        entries == "e820 or efi" and any("attr" in entry.attributes for entry in map_.entries)
     )
 
 
 def efi_of(maps: Mapping[str, Map]) -> Map | None:
     """Return the best EFI map of the whole machine."""
-    esxi = maps.get("esxi")
-    return first_of(maps, EFI) or (esxi if esxi and is_efi(esxi) else None)
+    described = names.found(maps, ("efi", "e820 or efi"))
+    return next((m for m in described if m.entries and is_efi(m)), None)
 
 
-def first_of(maps: Mapping[str, Map], names: Iterable[str]) -> Map | None:
-    """Return the first of ``names`` that is there and not empty."""
-    return next((maps[name] for name in names if name in maps and maps[name].entries), None)
+def first_of(
+    maps: Mapping[str, Map], entries: names.Entries, stage: names.Stage | None = None
+) -> Map | None:
+    """Return the best map with such ``entries``, and of that ``stage``, that is not empty."""
+    return next((m for m in names.found(maps, (entries,), stage) if m.entries), None)
 
 
-def judgeable(maps: Mapping[str, Map]) -> list[str]:
-    """Return the names of the maps that may be judged by, in order."""
-    return [name for name in maps if name not in NEVER]
+def any_of(maps: Mapping[str, Map]) -> Map | None:
+    """Return the first map that is not empty and says what RAM there is, of whatever kind."""
+    return next((m for m in maps.values() if m.entries and not names.of(m.name).no_ram), None)
 
 
 def flattened(layers: list[Layer], name: str, problems: list[Problem]) -> list[Span]:

@@ -9,31 +9,16 @@ from hwpkho.base.ranges import intersection
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import GAP_FILLED
 from hwpkho.errors import InputError
-from hwpkho.memmap import gaps
-from hwpkho.memmap.view.common import NEVER
+from hwpkho.memmap import gaps, names
 from hwpkho.memmap.view.spans import Span, combine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.common import View
-
-#: Maps that may fill a gap, best first: derived from the map itself, the firmware's map in another
-#: form, what the firmware told a boot loader, the kernel's result.
-_FILLERS = (
-    "e820_setup_data", "e820_firmware", "zero_page", "sysfs_memmap", "efi", "efi_shell",
-    "grub_efi", "uboot_efi", "grub_mmap", "devicetree", "iomem",
-)  # fmt: skip
-
-#: Maps that a command line has changed; only the kernel's result may fill their gaps.
-_ALTERED = frozenset(("e820_user", "e820_modified", "iomem"))
-_FINAL = ("iomem",)
-
-#: Maps that list reservations within the RAM of another one.
-_RESERVING = ("reserved_memory", "memreserve", "lmb_reserved")
 
 
 def fill(
@@ -56,9 +41,9 @@ def fill(
     if nowhere is not None:
         raise InputError(f"{printable(source)}: {base.name}: {nowhere.problem.message}")
     spans, left = built.spans, gaps.known(base.gaps)
-    for name in _FINAL if base.name in _ALTERED else _FILLERS:
-        other = maps.get(name)
-        if not left or other is None or other is base or name in NEVER or not other.entries:
+    for name in _fillers(base.name, maps):
+        other = maps[name]
+        if not left or not other.entries:
             continue
         if gaps.unplaced(other.gaps):
             continue
@@ -82,11 +67,21 @@ def fill(
     return _taken(built, combine(spans, unknown, lambda old, new: new or old), maps, source)
 
 
+def _fillers(base: str, maps: Iterable[str]) -> list[str]:
+    """Return the names of the maps that may fill the gaps of the map ``base``, best first.
+
+    What a command line has changed is filled only from what the kernel made of it.
+    """
+    rows = [row for name in maps if (row := names.of(name)).fills and name != base]
+    if names.of(base).stage in ("cmdline", "kernel"):
+        rows = [row for row in rows if row.stage == "kernel"]
+    return [row.name for row in sorted(rows, key=lambda row: row.fills)]
+
+
 def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str) -> list[Span]:
     """Return ``spans`` with RAM marked as unknown where a lost line may have reserved it."""
-    for name in _RESERVING:
-        other = maps.get(name)
-        if other is None or name not in built.names or not other.gaps:
+    for name, other in ((m.name, m) for m in names.reservations(maps)):
+        if name not in built.names or not other.gaps:
             continue
         nowhere = gaps.unplaced(other.gaps)
         if nowhere is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base.arch import known
-from hwpkho.memmap import efi
+from hwpkho.memmap import efi, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +51,11 @@ def kind_by(map_name: str, type_: str, attributes: Mapping[str, object], memory:
     excludes as unusable; ``device`` is persistent, soft-reserved or specific-purpose memory;
     ``firmware`` is all else that the page allocator does not own; ``none`` is no memory at all.
     """
-    if map_name == "iomem":
+    entries = names.of(map_name).entries
+    if entries == "resources":
         return iomem_kind(type_)
-    if map_name == "usable_memory_range":
-        return "none"  # a limit, not memory
+    if entries == "limit":
+        return "none"
     if type_ in _EFI_RAM:
         attr = attributes.get("attr")
         return efi_kind(type_, attr if isinstance(attr, int) else efi.WB, memory)

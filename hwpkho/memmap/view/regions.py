@@ -22,7 +22,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import cmdline, gaps
+from hwpkho.memmap import cmdline, gaps, names
 from hwpkho.memmap.crashkernel import crash_kernel
 from hwpkho.memmap.view import VIEWS, common, gap_filling
 from hwpkho.memmap.view.spans import Kind, Span, combine, occupy
@@ -213,8 +213,8 @@ def _named(maps: dict[str, Map], name: str) -> Map:
     if name not in maps:
         known = ", ".join(printable(n) for n in maps) or "none"
         raise UsageError(f"--map {printable(name)}: no such map; there are: {known}")
-    if name in common.NEVER:
-        raise UsageError(f"--map {printable(name)}: {common.NEVER[name]}: nothing is judged by it")
+    if why := names.of(name).no_ram:
+        raise UsageError(f"--map {printable(name)}: {why}: nothing is judged by it")
     return maps[name]
 
 

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
-from hwpkho.memmap import cmdline, e820, efi
+from hwpkho.memmap import cmdline, e820, efi, names
 from hwpkho.memmap.formats.sysfs_memmap import TYPES as _RESOURCE_TYPES
 from hwpkho.memmap.view import VIEWS, ownership
 from hwpkho.memmap.view.common import (
-    NEVER,
     IomemOf,
     View,
     add_iomem,
+    any_of,
     attribute,
     efi_of,
     efi_spans,
     first_of,
     flattened,
     is_efi,
-    judgeable,
 )
 from hwpkho.memmap.view.spans import Layer, Span, combine, flatten
 
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.spans import Kind
 
-#: What the kernel ended up with, then what the firmware said, best first.
-_E820_FINAL = ("e820_modified", "e820_user")
-_E820_FIRMWARE = ("e820_firmware", "e820_setup_data", "zero_page", "sysfs_memmap", "xen_e820")
-#: Partial (fw_cfg), or seen by somebody else than Linux.
-_E820_OTHER = (
-    "xen_efi_ram", "xen_e820_initial", "grub_mmap", "freebsd_smap", "e820_entries", "esxi",
-)  # fmt: skip
 _E820_LABELS = {
     e820.RAM: "System RAM",
     e820.RESERVED: "reserved",
@@ -68,15 +60,16 @@ def build(
     problems: list[Problem],
 ) -> View | None:
     """See :class:`hwpkho.memmap.view.Kernel`."""
-    final = () if line is not None and first_of(maps, _E820_FIRMWARE) else _E820_FINAL
+    firmware, final = first_of(maps, "e820", "firmware"), first_of(maps, "e820", "cmdline")
+    if line is not None and firmware is not None:
+        final = None  # kexec passes on the firmware's
     efi_map, iomem = efi_of(maps), maps.get("iomem")
-    base = first_of(maps, (*final, *_E820_FIRMWARE))
-    base = base or efi_map or iomem or first_of(maps, (*_E820_OTHER, *judgeable(maps)))
-    if base is None or base.name in NEVER:
+    base = final or firmware or efi_map or iomem or first_of(maps, "e820") or any_of(maps)
+    if base is None:
         return None
-    if base.name in ("devicetree", "uboot_dram"):
+    if names.of(base.name).entries == "banks":
         return VIEWS["memblock"].build(maps, line, iomem_of, problems)
-    if line is not None and base.name in _E820_FINAL:
+    if line is not None and base is final:
         message = f"the command line is applied to {base.name}, which another one already changed"
         line.problems.append(problem(CMDLINE_NOTE, message))
     soft_reserve = line is None or line.soft_reserve
@@ -92,11 +85,11 @@ def build(
     view = View(_e820_spans(after, base.name), [base.name])
     if efi_map is not None:
         # mem= and the like took RAM away from the final map: the firmware's own is compared.
-        firmware = first_of(maps, _E820_FIRMWARE) or base
-        known = _e820_spans(e820.sanitize(_slots(firmware, soft_reserve)), firmware.name)
+        own = firmware or base
+        known = _e820_spans(e820.sanitize(_slots(own, soft_reserve)), own.name)
         theirs = _refine(view, efi_map, line, problems)
         if efi_map is not base:
-            view.checks.append((firmware.name, known, efi_map.name, theirs))
+            view.checks.append((own.name, known, efi_map.name, theirs))
     if iomem is not None:
         resources = add_iomem(view, iomem, "e820", iomem_of, problems)
         if iomem is not base:

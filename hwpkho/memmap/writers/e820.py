@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
-from hwpkho.memmap import e820, e820_names, efi
+from hwpkho.memmap import e820, e820_names, efi, names
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.view.common import is_efi
 
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.memmap.model import Map
-
-_MAPS = frozenset(
-    ("e820_firmware", "e820_setup_data", "e820_user", "e820_modified", "zero_page",
-     "e820_entries", "sysfs_memmap", "grub_mmap", "freebsd_smap", "esxi", "xen_e820",
-     "xen_e820_initial", "xen_efi_ram", "xen_dom0")
-)  # fmt: skip
 
 #: e820 type → name of the resource in /proc/iomem.
 RESOURCES = {
@@ -69,16 +63,17 @@ class E820Writer:
 
 def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
     """Return a map as e820 entries; None where a kernel of ``arch`` makes no e820 table of it."""
-    if map_.name in _MAPS and not is_efi(map_):
+    kind = names.of(map_.name).entries
+    if kind in ("e820", "e820 or efi") and not is_efi(map_):
         return map_.entries
-    if map_.name == "iomem":
+    if kind == "resources":
         return [
             Entry(e.start, e.end, type_)
             for e in map_.entries
             if (type_ := _type_of_resource(e)) is not None
         ]
     row = known(arch)
-    if not (map_.name == "efi_print_2" or is_efi(map_)) or row is None or row.memory != "e820":
+    if not is_efi(map_) or row is None or row.memory != "e820":
         return None
     slots = [
         e820.Slot(e.start, e.end - e.start + 1, number)

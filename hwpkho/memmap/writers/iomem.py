@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.memmap import resource_names
+from hwpkho.memmap import names, resource_names
 from hwpkho.memmap.formats import iomem
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.view.ownership import kind
@@ -35,7 +35,7 @@ class IomemWriter:
 
     def write(self, map_: Map, arch: str, /) -> bytes:
         """See :class:`hwpkho.memmap.writers.MapWriter`."""
-        if map_.name == "iomem":
+        if names.of(map_.name).entries == "resources":
             return _written(map_.entries)
         found = e820.entries(map_, arch)
         if found is not None:
@@ -57,15 +57,15 @@ class IomemWriter:
 
 
 def _written(entries: Sequence[Entry]) -> bytes:
-    names = resource_names.plain(e.type for e in entries)
-    return iomem.write([e._replace(type=names[e.type]) for e in entries]).encode()
+    written = resource_names.plain(e.type for e in entries)
+    return iomem.write([e._replace(type=written[e.type]) for e in entries]).encode()
 
 
 def _memblock_resource(map_name: str, entry: Entry, arch: str) -> str | None:
     """Return what a kernel without an e820 table calls a range, None for what it does not list."""
-    if map_name == "usable_memory_range" or entry.type in ("mmio", "mmio_port"):
-        return None
     what = kind(map_name, entry.type, entry.attributes, arch)
+    if what == "none" or entry.type in ("mmio", "mmio_port"):
+        return None
     if what == "ram":
         return "System RAM"
     if what == "device":

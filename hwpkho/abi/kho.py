@@ -37,6 +37,8 @@ class Version(NamedTuple):
         data: Name of the subnode property that holds the blob's address.
         sized: Whether the subnode has a ``blob-size``.
         fdts: Whether the blobs are FDTs, whatever the subtree.
+        revision: The revision of the hwpoison subtree that its producer is taken to write, a name
+            of :data:`hwpkho.abi.hwpoison.REVISIONS`.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Version(NamedTuple):
     data: str = "preserved-data"
     sized: bool = True
     fdts: bool = False
+    revision: str = "struct-v1"
 
     @property
     def name(self) -> str:
@@ -57,7 +60,7 @@ class Version(NamedTuple):
         return f"kho-v{self.number}"
 
 
-V1 = Version(1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True)
+V1 = Version(1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True, revision="fdt-v1")
 V2 = Version(2, "7.0", "radix-7.0", sized=False)
 V3 = Version(3, "7.1", "radix")
 V4 = Version(4, "7.2, 7.3", "radix")

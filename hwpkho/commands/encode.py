@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.hwpoison import REVISIONS, default_revision
+from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
@@ -264,7 +264,7 @@ def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request
     if regions is not None and given.pfns:
         runs = verdicts.judge_pfns(pfn_set(given.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
-            revision = options.revision or default_revision(numbered(options.kho))
+            revision = options.revision or numbered(options.kho).revision
             result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, options.kho, options.revision, options.capacity,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
-from hwpkho.abi.hwpoison import REVISIONS, default_revision
+from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, HWPOISON, KEXEC_METADATA, Version, numbered
 from hwpkho.abi.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.base import arch as arches
@@ -86,7 +86,7 @@ class Request:
     @property
     def wanted_revision(self) -> str:
         """The revision, chosen where none was asked for."""
-        return self.revision or default_revision(self.version)
+        return self.revision or self.version.revision
 
     @property
     def wanted_flags(self) -> int:

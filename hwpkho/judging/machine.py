@@ -140,7 +140,7 @@ def next_kernel(
         return NextKernel(page_size, version, told, memory.cmdline, memory)
     if options.next_cmdline is None:
         return NextKernel(page_size, version, arch)
-    from hwpkho.memmap import cmdline  # only where there is one
+    from hwpkho.memmap.view import cmdline  # only where there is one
 
     line = cmdline.parse(options.next_cmdline, arch)
     line.note_unapplied()

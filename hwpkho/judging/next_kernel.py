@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from hwpkho.codes import Problem
-    from hwpkho.memmap.cmdline import Cmdline
+    from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.regions import Frames, Regions
 
 

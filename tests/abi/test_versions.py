@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS, numbered
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.errors import UsageError
@@ -37,6 +38,7 @@ def toy_version() -> Iterator[None]:
 def test_rows_are_whole() -> None:
     assert [v.name for v in VERSIONS] == VERSIONS.names()
     assert all(v.tracker in TRACKERS for v in VERSIONS)
+    assert all(REVISIONS[v.revision].IS_FDT or not v.fdts for v in VERSIONS)
     assert DEFAULT in list(VERSIONS)
     assert [numbered(v.number) for v in VERSIONS] == list(VERSIONS)
     with pytest.raises(UsageError, match="kho-v9 is no known version"):

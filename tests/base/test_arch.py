@@ -125,6 +125,26 @@ def test_a_toy_architecture(cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("toy_arch")
+def test_a_parameter_of_its_own(cli, tmp_path: Path) -> None:
+    """The view says which parameters its kernel has; the others are noted, not applied."""
+    (tmp_path / "iomem").write_text(IOMEM)
+    shown = ["memmap", "--json", "--arch", "toy", tmp_path / "iomem", "--next-cmdline"]
+
+    def regions(line: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = cli(*shown, line).json["next"]["regions"]
+        return found
+
+    def high(line: str) -> str:
+        return str(next(r["kind"] for r in regions(line) if r["start"] == 1 << 31))
+
+    assert (high("quiet"), high("lowmem=4G")) == ("firmware", "ram")
+    noted = cli(*shown, "mem=1G").json
+    assert noted["next"]["regions"] == regions("quiet")
+    assert "mem=: a kernel for toy is not known to act upon it" in str(noted["problems"])
+    assert cli(*shown, "lowmem=1Gx").err == "hwpkho: lowmem=: x is not understood\n"
+
+
+@pytest.mark.usefixtures("toy_arch")
 def test_what_a_toy_architecture_does_not_have(cli, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("0x1\n")
     (tmp_path / "iomem").write_text(IOMEM)

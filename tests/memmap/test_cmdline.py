@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from hwpkho.abi.params import memparse, parameters
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820
-from hwpkho.memmap.cmdline import Cmdline, apply, limit_end, parse
-from hwpkho.memmap.crashkernel import crash_kernel
 from hwpkho.memmap.e820 import Slot, sanitize
+from hwpkho.memmap.view.arm64 import limit_end
+from hwpkho.memmap.view.cmdline import Cmdline, parse
+from hwpkho.memmap.view.crashkernel import crash_kernel
+from hwpkho.memmap.view.e820_cmdline import apply
 from hwpkho.memmap.view.regions import resolve
 from tests.support.mapdata import FIXTURES, GIB, MIB, entries, machine
 

@@ -1,6 +1,7 @@
 """An architecture: 8 KiB pages, 40 bits of physical address, and 2 MiB that its kernel keeps.
 
-Its kernel takes /proc/iomem as arm64 does, and gives no memory above 2 GiB to the page allocator.
+Its kernel takes /proc/iomem as arm64 does, and gives no memory above 2 GiB to the page allocator;
+``lowmem=`` on its command line says where that limit is, ``mem=`` it has not.
 """
 
 from __future__ import annotations
@@ -8,18 +9,31 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.params import memparse
 from hwpkho.base.arch import ARCHES, Arch, LowMemory, PageSize
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
 from hwpkho.memmap.view import VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hwpkho.codes import Problem
-    from hwpkho.memmap.cmdline import Cmdline
     from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view import Parameter
+    from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.common import IomemOf, View
 
 _HIGH = 1 << 31
+
+
+def _lowmem(line: Cmdline, value: str) -> None:
+    line.limit, rest = memparse(value, "lowmem=")
+    if rest:
+        raise UsageError(f"lowmem=: {printable(rest)} is not understood")
+
+
+PARAMETERS: dict[str, Parameter] = {"lowmem": _lowmem}
 
 TOY = Arch(
     name="toy",
@@ -38,10 +52,11 @@ TOY = Arch(
 def build(
     maps: Mapping[str, Map], line: Cmdline | None, iomem_of: IomemOf, problems: list[Problem], /
 ) -> View | None:
-    view = VIEWS["memblock"].build(maps, line, iomem_of, problems)
+    view = VIEWS["memblock"].build(maps, None, iomem_of, problems)
+    limit = line.limit if line and line.limit else _HIGH
     if view is not None:
         view.spans = [
-            s._replace(kind="firmware") if s.start >= _HIGH and s.kind == "ram" else s
+            s._replace(kind="firmware") if s.start >= limit and s.kind == "ram" else s
             for s in view.spans
         ]
     return view

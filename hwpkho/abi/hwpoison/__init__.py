@@ -12,7 +12,6 @@ from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from hwpkho.abi.kho import Version
     from hwpkho.abi.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
 
@@ -95,9 +94,3 @@ def parse(raw: bytes) -> HwpoisonBlob:
     Raises MalformedBlobError where the consumer would refuse it.
     """
     return REVISIONS[revision_of(raw)].parse(raw)
-
-
-def default_revision(version: Version) -> str:
-    """Return the revision that a kernel of KHO version ``version`` is taken to speak."""
-    names = [n for n in REVISIONS.names() if version.fdts == REVISIONS[n].IS_FDT]
-    return names[-1]

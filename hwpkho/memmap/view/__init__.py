@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Protocol
 from hwpkho.base.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hwpkho.codes import Problem
-    from hwpkho.memmap.cmdline import Cmdline
     from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.common import IomemOf, View
+
+    Parameter = Callable[[Cmdline, str], None]
 
 
 class Kernel(Protocol):
-    """How a kernel makes its memory out of the maps that it is given."""
+    """How a kernel makes its memory out of the maps that it is given.
+
+    Attributes:
+        PARAMETERS: What it does upon parameters of its command line that not every kernel has. Each
+            is called with the line read so far and the value, ``""`` for none; it raises UsageError
+            where the kernel would refuse the value.
+    """
+
+    PARAMETERS: Mapping[str, Parameter]
 
     def build(
         self,

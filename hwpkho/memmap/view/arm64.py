@@ -1,14 +1,17 @@
 """The view of a kernel without an e820 table (arm64): memblock, filled from EFI or device tree.
 
 Source: drivers/firmware/efi/efi-init.c, drivers/of/fdt.c, drivers/of/of_reserved_mem.c,
-mm/memblock.c, arch/arm64/mm/init.c, arch/arm64/kernel/setup.c.
+mm/memblock.c (memblock_mem_limit_remove_map), arch/arm64/mm/init.c, arch/arm64/kernel/setup.c.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.memmap import cmdline, names
+from hwpkho.abi.params import memparse
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+from hwpkho.memmap import names
 from hwpkho.memmap.view import ownership
 from hwpkho.memmap.view.common import (
     NO_MEMORY,
@@ -26,16 +29,29 @@ from hwpkho.memmap.view.common import (
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, keep_ram
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Entry, Map
+    from hwpkho.memmap.view import Parameter
+    from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.spans import Kind
+
+
+def _mem(line: Cmdline, value: str) -> None:
+    size, rest = memparse(value, "mem=")
+    if rest or not size:
+        raise UsageError(f"mem=: {printable(value)} is no size above 0")
+    line.limit = size
+
+
+#: See :attr:`hwpkho.memmap.view.Kernel.PARAMETERS`.
+PARAMETERS: dict[str, Parameter] = {"mem": _mem}
 
 
 def build(
     maps: Mapping[str, Map],
-    line: cmdline.Cmdline | None,
+    line: Cmdline | None,
     iomem_of: IomemOf,
     problems: list[Problem],
 ) -> View | None:
@@ -129,11 +145,25 @@ def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
     return combine(spans, flatten(added)[0], fill)
 
 
+def limit_end(backed: Iterable[tuple[int, int]], limit: int) -> int | None:
+    """Return the address at which ``mem=`` cuts off memblock, None where there is less RAM.
+
+    ``backed`` are memblock's ranges ``(start, size)``, ascending and disjoint, those without a
+    mapping included: they count, but stay.
+    """
+    left = limit
+    for start, size in backed:
+        if left <= size:
+            return start + left
+        left -= size
+    return None
+
+
 def _limited(spans: list[Span], limit: int) -> list[Span]:
     """``mem=`` counts all of memblock, mapped or not, and cuts off what is mapped beyond."""
     limit &= ~0xFFF
     counted = [(s.start, s.end - s.start) for s in spans if _in_memblock(s)]
-    end = cmdline.limit_end(counted, limit) if limit else None
+    end = limit_end(counted, limit) if limit else None
     return spans if end is None else keep_ram(spans, [(0, end)])
 
 

@@ -22,9 +22,9 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import cmdline, gaps, names
-from hwpkho.memmap.crashkernel import crash_kernel
-from hwpkho.memmap.view import VIEWS, common, gap_filling
+from hwpkho.memmap import gaps, names
+from hwpkho.memmap.view import VIEWS, cmdline, common, gap_filling
+from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.spans import Kind, Span, combine, occupy
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
-from hwpkho.memmap import cmdline, e820, efi, names
+from hwpkho.memmap import e820, efi, names
 from hwpkho.memmap.formats.sysfs_memmap import TYPES as _RESOURCE_TYPES
 from hwpkho.memmap.view import VIEWS, ownership
 from hwpkho.memmap.view.common import (
@@ -25,6 +25,7 @@ from hwpkho.memmap.view.common import (
     flattened,
     is_efi,
 )
+from hwpkho.memmap.view.e820_cmdline import PARAMETERS, apply
 from hwpkho.memmap.view.spans import Layer, Span, combine, flatten
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.spans import Kind
+
+__all__ = ["PARAMETERS", "build"]
 
 _E820_LABELS = {
     e820.RAM: "System RAM",
@@ -55,7 +59,7 @@ _E820_KINDS: dict[int, Kind] = {
 
 def build(
     maps: Mapping[str, Map],
-    line: cmdline.Cmdline | None,
+    line: Cmdline | None,
     iomem_of: IomemOf,
     problems: list[Problem],
 ) -> View | None:
@@ -81,7 +85,7 @@ def build(
         layers = [Layer(_e820_span(s, base.name), s.type) for s in slots]
         flattened(layers, base.name, problems)
     before = e820.sanitize(slots)
-    after = cmdline.apply(before, line) if line is not None else before
+    after = apply(before, line) if line is not None else before
     view = View(_e820_spans(after, base.name), [base.name])
     if efi_map is not None:
         # mem= and the like took RAM away from the final map: the firmware's own is compared.
@@ -161,9 +165,7 @@ def _e820_spans(slots: Iterable[e820.Slot], source: str) -> list[Span]:
     return [_e820_span(slot, source) for slot in slots]
 
 
-def _refine(
-    view: View, efi_map: Map, line: cmdline.Cmdline | None, problems: list[Problem]
-) -> list[Span]:
+def _refine(view: View, efi_map: Map, line: Cmdline | None, problems: list[Problem]) -> list[Span]:
     """Add what an EFI map knows better: names, specific-purpose memory, what efi=debug keeps.
 
     Returns the EFI map's own view.

@@ -16,7 +16,7 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.memmap.cmdline import Cmdline
+    from hwpkho.memmap.view.cmdline import Cmdline
 
 _CRASH_SUFFIXES = (",high", ",low", ",cma")
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS, bitmap, radix
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.radix import UnlistedPreserved
-from hwpkho.abi.tracker.walked import Span, TrackerWalk
+from hwpkho.abi.tracker.walked import TrackerWalk
 
 PAGE = 4096
 BLOCKS = [(0x4000_0000, 0), (0x4000_1000, 0), (0x8000_0000, 9)]

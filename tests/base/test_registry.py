@@ -126,6 +126,7 @@ def test_a_toy_revision(cli, tmp_path: Path) -> None:
     assert (found["revision"], found["version"], found["pfns"]) == ("toy-v9", 9, [0x1000, 0x80000])
     assert cli("validate", "--json", out).json["outcome"] == "replay"
     assert "toy-v9" in cli("encode", "--help").out
+    assert "544f5939" + " " * 29 + "the toy's own word" in cli("decode", "--annotate", out).out
 
 
 _NOISE = "nothing of interest\n" * 5000

@@ -11,9 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import VERSIONS, Version
+from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.tracker.preserved import Preserved
-from hwpkho.abi.tracker.walked import Defect, Span, TrackerWalk
+from hwpkho.abi.tracker.walked import Defect, TrackerWalk
 from hwpkho.base.addresses import page_shift
 
 if TYPE_CHECKING:

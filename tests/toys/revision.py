@@ -6,6 +6,7 @@ import struct
 import sys
 
 from hwpkho.abi.hwpoison import REVISIONS, HwpoisonBlob, MalformedBlobError
+from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.codes import blob as codes
 
@@ -36,6 +37,10 @@ def parse(raw: bytes) -> HwpoisonBlob:
         raise MalformedBlobError(codes.BLOB_SHORT, f"{len(raw)} bytes, expected {_LAYOUT.size}")
     _, count, first, pages, flags, order = _LAYOUT.unpack_from(raw)
     return HwpoisonBlob(NAME, 9, count, KhoVmalloc(first, pages, flags, order))
+
+
+def spans(raw: bytes) -> list[Span]:
+    return [Span(0, 4, "the toy's own word"), Span(4, len(raw) - 4, "the rest of the toy")]
 
 
 def build(blob: HwpoisonBlob, _page_size: int) -> bytes:

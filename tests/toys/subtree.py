@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.abi.spans import Span
 from hwpkho.codes.root import SUBTREE_ABSENT
 from hwpkho.handover.subtrees.base import SubtreeReader
 from hwpkho.handover.subtrees.registry import SUBTREES
@@ -38,6 +39,9 @@ class ToyReader(SubtreeReader):
             message = f"the word of the toy at 0x{phys:x} is not in the image"
             report.add(SUBTREE_ABSENT, message, phys, "warning")
         return {"at": phys, "word": word.hex() if word else None, "page_size": page_size}
+
+    def spans(self, raw: bytes) -> list[Span]:
+        return [Span(0, 8, "magic"), Span(8, 8, f"a word at 0x{_LAYOUT.unpack(raw)[1]:x}")]
 
     def shown(self, details: Mapping[str, Any]) -> str:
         return f"word {details['word']} at 0x{details['at']:x}"

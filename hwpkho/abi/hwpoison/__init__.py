@@ -12,6 +12,7 @@ from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
+    from hwpkho.abi.spans import Span
     from hwpkho.abi.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
 
@@ -71,6 +72,9 @@ class Revision(Protocol):
 
     def parse(self, raw: bytes) -> HwpoisonBlob:
         """Read the blob; MalformedBlobError where the consumer would refuse it."""
+
+    def spans(self, raw: bytes) -> list[Span]:
+        """Return what the blob's bytes mean; InputError where nothing can be told of them."""
 
     def build(self, blob: HwpoisonBlob, page_size: int) -> bytes:
         """Return the bytes as registered with KHO; ``page_size`` in bytes."""

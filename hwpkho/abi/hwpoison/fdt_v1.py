@@ -7,6 +7,7 @@ sequential writer, which fills the strings block from its end.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
@@ -15,6 +16,9 @@ from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.base.escape import printable
 from hwpkho.codes.blob import BLOB_DAMAGED, BLOB_VERSION
 from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from hwpkho.abi.spans import Span
 
 NAME = "fdt-v1"
 COMPATIBLE = b"hwpoison-v1"
@@ -69,6 +73,22 @@ def _need(root: fdt.Node, name: str, size: int) -> bytes:
         have = "missing" if value is None else f"{len(value)} bytes"
         raise MalformedBlobError(BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes")
     return value
+
+
+def spans(raw: bytes) -> list[Span]:
+    """Return what the bytes of the tree mean; InputError where it is none."""
+    from hwpkho.abi import fdt_spans  # for decode --annotate alone
+
+    def meaning(prop: fdt.Property) -> str:
+        if prop.name != "pfns" or len(prop.value) != VMALLOC_SIZE:
+            return fdt_spans.plain(prop)
+        v = KhoVmalloc.parse(prop.value)
+        return (
+            f"first 0x{v.first:x}, total_pages {v.total_pages}, flags 0x{v.flags:x}, "
+            f"order {v.order}"
+        )
+
+    return fdt_spans.spans(raw, fdt.parse(raw), meaning)
 
 
 def build(blob: HwpoisonBlob, page_size: int) -> bytes:

@@ -10,6 +10,7 @@ import struct
 
 from hwpkho.abi import headers
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
+from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.codes.blob import BLOB_SHORT, BLOB_VERSION
 
@@ -52,6 +53,22 @@ def parse(raw: bytes) -> HwpoisonBlob:
     h = headers.parse(headers.HWPOISON, raw[:SIZE])
     vmalloc = KhoVmalloc(h.pfns.first, h.pfns.total_pages, h.pfns.flags, h.pfns.order)
     return HwpoisonBlob(NAME, version, h.count, vmalloc, h.pad)
+
+
+def spans(raw: bytes) -> list[Span]:
+    """Return what the bytes mean, whatever the version says."""
+    if len(raw) < SIZE:
+        return [Span(0, len(raw), "cut off")]
+    version, pad, count, first, pages, flags, order = struct.unpack_from("<IIQQIHH", raw)
+    return [
+        Span(0, 4, f"version {version}"),
+        Span(4, 4, f"_pad 0x{pad:x}"),
+        Span(8, 8, f"count {count}"),
+        Span(16, 8, f"pfns.first 0x{first:x}"),
+        Span(24, 4, f"pfns.total_pages {pages}"),
+        Span(28, 2, f"pfns.flags 0x{flags:x}"),
+        Span(30, 2, f"pfns.order {order}"),
+    ]
 
 
 def build(blob: HwpoisonBlob, _page_size: int) -> bytes:

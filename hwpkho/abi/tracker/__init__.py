@@ -12,7 +12,8 @@ from hwpkho.base.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from hwpkho.abi.tracker.walked import Memory, Span, TrackerWalk
+    from hwpkho.abi.spans import Span
+    from hwpkho.abi.tracker.walked import Memory, TrackerWalk
 
 
 class Tracker(Protocol):

@@ -10,8 +10,9 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import headers
+from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker.preserved import Preserved
-from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, Span, TrackerWalk
+from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, TrackerWalk
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.arch import phys_bits
 

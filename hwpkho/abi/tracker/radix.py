@@ -14,8 +14,9 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker.preserved import Preserved
-from hwpkho.abi.tracker.walked import Defect, Span, TrackerWalk
+from hwpkho.abi.tracker.walked import Defect, TrackerWalk
 from hwpkho.base.addresses import align_down, page_shift
 from hwpkho.base.arch import linear, phys_bits
 from hwpkho.errors import InputError

@@ -29,14 +29,6 @@ class Memory(Protocol):
         """Return ``size`` bytes at physical address ``phys``, None if any of them is absent."""
 
 
-class Span(NamedTuple):
-    """Bytes of a structure and what they mean; ``offset`` and ``size`` in bytes."""
-
-    offset: int
-    size: int
-    meaning: str
-
-
 class Defect(NamedTuple):
     """What is wrong with a tracker: a message and the physical address concerned."""
 

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from hwpkho.abi.spans import Span
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
@@ -37,6 +38,14 @@ class SubtreeReader(ABC):
         ``page_size`` (bytes) is None where only copies were given. What is wrong goes to
         ``report``. Raises InputError or ValueError for a blob that is none.
         """
+
+    def spans(self, _raw: bytes) -> Sequence[Span] | None:
+        """Return what the bytes of the blob mean; None where that is not known.
+
+        A blob that is an FDT has a meaning without that. Raises InputError or ValueError for a blob
+        that is none.
+        """
+        return None
 
     def shown(self, _details: Mapping[str, Any]) -> str:
         """Return a few words of what :meth:`read` returned, for people; empty for none."""

@@ -11,6 +11,7 @@ from hwpkho.codes.blob import BLOB_SIZE, COUNT_BEYOND, EMPTY, PAD
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
+    from hwpkho.abi.spans import Span
     from hwpkho.codes import Problem
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
@@ -27,6 +28,10 @@ class HwpoisonReader(SubtreeReader):
     ) -> dict[str, Any]:
         """Return nothing: what it says is :class:`hwpkho.handover.model.HwpoisonList`."""
         return {}
+
+    def spans(self, raw: bytes) -> list[Span]:
+        """Return what its revision says."""
+        return blobs.REVISIONS[blobs.revision_of(raw)].spans(raw)
 
 
 READER = HwpoisonReader()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
+from hwpkho.abi.kexec_metadata import (
+    KEXEC_METADATA_SIZE,
+    KEXEC_METADATA_VERSION,
+    KexecMetadata,
+)
 from hwpkho.abi.kho import KEXEC_METADATA
+from hwpkho.abi.spans import Span
 from hwpkho.base.escape import printable
 from hwpkho.handover.subtrees.base import SubtreeReader
 
@@ -30,6 +35,15 @@ class KexecMetadataReader(SubtreeReader):
             "previous_release": printable(metadata.previous_release),
             "kexec_count": metadata.kexec_count,
         }
+
+    def spans(self, raw: bytes) -> list[Span]:
+        """Return its three fields."""
+        metadata = KexecMetadata.parse(raw)
+        return [
+            Span(0, 4, f"version {KEXEC_METADATA_VERSION}"),
+            Span(4, 65, f'previous_release "{printable(metadata.previous_release)}"'),
+            Span(69, 4, f"kexec_count {metadata.kexec_count}"),
+        ]
 
 
 READER = KexecMetadataReader()

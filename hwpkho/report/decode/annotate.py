@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import fdt
-from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE
+from hwpkho.abi import fdt, fdt_spans
 from hwpkho.abi.scratch import SCRATCH_ENTRY
+from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
-from hwpkho.abi.tracker.walked import Span
-from hwpkho.abi.vmalloc import Chunk, KhoVmalloc
+from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
+from hwpkho.handover.subtrees.registry import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,11 +28,6 @@ MAX_SUBTREES = 64
 #: The whole dump: a list of a million PFNs takes three quarters of it.
 MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
-_TOKENS = {1: "FDT_BEGIN_NODE", 2: "FDT_END_NODE", 3: "FDT_PROP", 4: "FDT_NOP", 9: "FDT_END"}
-_HEADER = (
-    "magic", "totalsize", "off_dt_struct", "off_dt_strings", "off_mem_rsvmap", "version",
-    "last_comp_version", "boot_cpuid_phys", "size_dt_strings", "size_dt_struct",
-)  # fmt: skip
 
 
 def lines(handovers: Sequence[Handover], source: Source | None) -> Iterator[str]:
@@ -79,7 +73,7 @@ class _Dump:
         yield from self._array()
         yield from self._tracker()
 
-    def _dump(self, title: str, phys: int, size: int, spans: list[Span]) -> Iterator[str]:
+    def _dump(self, title: str, phys: int, size: int, spans: Sequence[Span]) -> Iterator[str]:
         if phys in self.shown:
             return
         self.shown.add(phys)
@@ -100,7 +94,7 @@ class _Dump:
         size = tree.totalsize - tree.missing
         data = self.source.read(phys, size)
         if data is not None:
-            yield from self._dump(title, phys, size, _fdt_spans(bytes(data), tree))
+            yield from self._dump(title, phys, size, fdt_spans.spans(bytes(data), tree))
 
     def _scratch(self) -> Iterator[str]:
         scratch = self.h.scratch
@@ -116,25 +110,23 @@ class _Dump:
     def _subtree(self, s: Subtree) -> Iterator[str]:
         if s.phys is None or s.phys in self.shown:
             return
-        title = f"subtree {s.name}"
-        if s.kind == "kexec-metadata":
-            yield from self._dump(title, s.phys, KEXEC_METADATA_SIZE, _metadata_spans(self.h))
-            return
+        title, reader = f"subtree {s.name}", reader_of(s.name)
         head = self.source.read(s.phys, 8)
-        total = fdt.totalsize(head) if head is not None else None
-        if total is not None:
-            data = self.source.read(s.phys, min(total, self.page_size))
-            try:
-                yield from self._fdt(title, s.phys, fdt.parse(data or b""))
-            except InputError as error:
-                yield from self._dump(title, s.phys, 8, [Span(0, 8, f"FDT: {error}")])
-            return
-        if s.kind == "hwpoison":
-            raw = self.source.read(s.phys, 32)
-            yield from self._dump(title, s.phys, 32, _struct_spans(bytes(raw or b"")))
-            return
-        size = min(s.size or 32, 256)
-        yield from self._dump(title, s.phys, size, [Span(0, size, "content unknown")])
+        size = fdt.totalsize(head) if head is not None else None
+        if size is not None:
+            size = min(size, self.page_size)
+        else:
+            size = (reader.size if reader else None) or min(s.size or 32, 256)
+        raw = bytes(self.source.read(s.phys, size) or b"")
+        try:
+            spans = reader.spans(raw) if reader else None
+            if spans is None and fdt.totalsize(raw) is not None:
+                tree = fdt.parse(raw)
+                size = tree.totalsize - tree.missing
+                spans = fdt_spans.spans(raw, tree)
+        except (InputError, ValueError) as error:
+            spans = [Span(0, len(raw), f"not readable: {error}")]
+        yield from self._dump(title, s.phys, size, spans or [Span(0, size, "content unknown")])
 
     def _chunks(self) -> Iterator[str]:
         for n, phys in enumerate((self.h.hwpoison and self.h.hwpoison.chunks) or ()):
@@ -185,74 +177,3 @@ class _Dump:
             yield from self._dump(title, node, self.page_size, spans)
             if next(members, None) is not None:
                 yield "  and more"
-
-
-def _fdt_spans(data: bytes, tree: fdt.Tree) -> list[Span]:
-    spans = [Span(4 * i, 4, f"{n} 0x{tree.header[i]:x}") for i, n in enumerate(_HEADER)]
-    off_struct, off_strings, off_reserve = tree.header[2], tree.header[3], tree.header[4]
-    for i, (address, size) in enumerate((*tree.reserve, (0, 0))):
-        meaning = f"reserve 0x{address:x}+0x{size:x}" if address or size else "end of reservations"
-        spans.append(Span(off_reserve + 16 * i, 16, meaning))
-    known: dict[int, Span] = {}
-    for _, node in tree.root.walk():
-        size = 4 + (len(node.name) + 4) // 4 * 4
-        known[node.offset] = Span(node.offset, size, f'node "{printable(node.name)}"')
-        for prop in node.properties:
-            start = prop.offset - 12
-            padded = 12 + -(-len(prop.value) // 4) * 4
-            known[start] = Span(start, padded, f"{printable(prop.name)} = {_value(prop)}")
-    at = off_struct
-    while at < min(off_strings, len(data)):
-        span = known.get(at)
-        if span is None:
-            (token,) = struct.unpack_from(">I", data.ljust(at + 4, b"\0"), at)
-            span = Span(at, 4, _TOKENS.get(token, "(not read)"))
-        spans.append(span)
-        at += span.size
-    strings = data[off_strings : off_strings + tree.header[8]]
-    at = off_strings
-    for name in strings.split(b"\0")[:-1]:
-        spans.append(Span(at, len(name) + 1, f'string "{printable(name)}"'))
-        at += len(name) + 1
-    return spans
-
-
-def _value(prop: fdt.Property) -> str:
-    raw = prop.value
-    if prop.name == "compatible":
-        return f'"{printable(raw.rstrip(bytes(1)))}"'
-    if prop.name == "pfns" and len(raw) == 16:
-        v = KhoVmalloc.parse(raw)
-        return (
-            f"first 0x{v.first:x}, total_pages {v.total_pages}, flags 0x{v.flags:x}, "
-            f"order {v.order}"
-        )
-    if len(raw) == 8:
-        return f"0x{int.from_bytes(raw, 'little'):x} (u64, native endian)"
-    return f"{len(raw)} bytes"
-
-
-def _struct_spans(raw: bytes) -> list[Span]:
-    if len(raw) < 32:
-        return [Span(0, len(raw), "cut off")]
-    version, pad, count, first, pages, flags, order = struct.unpack("<IIQQIHH", raw)
-    return [
-        Span(0, 4, f"version {version}"),
-        Span(4, 4, f"_pad 0x{pad:x}"),
-        Span(8, 8, f"count {count}"),
-        Span(16, 8, f"pfns.first 0x{first:x}"),
-        Span(24, 4, f"pfns.total_pages {pages}"),
-        Span(28, 2, f"pfns.flags 0x{flags:x}"),
-        Span(30, 2, f"pfns.order {order}"),
-    ]
-
-
-def _metadata_spans(h: Handover) -> list[Span]:
-    if h.metadata is None:
-        return [Span(0, KEXEC_METADATA_SIZE, "not readable as kexec-metadata")]
-    release = printable(h.metadata.previous_release)
-    return [
-        Span(0, 4, "version 1"),
-        Span(4, 65, f'previous_release "{release}"'),
-        Span(69, 4, f"kexec_count {h.metadata.kexec_count}"),
-    ]

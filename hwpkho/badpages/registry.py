@@ -113,7 +113,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "page-types": "hwpkho.badpages.formats.page_types:FORM",
         "crash-kmem": "hwpkho.badpages.formats.crash_kmem:FORM",
         "kpageflags": "hwpkho.badpages.formats.kpageflags:FORM",
-        "e820": "hwpkho.inputs.map_list:FORM",  # above this package: it reads memory maps
+        "e820": "hwpkho.badpages.formats.e820:FORM",
         "text": "hwpkho.badpages.formats.text:FORM",
     },
 )
@@ -159,6 +159,11 @@ def writer(name: str) -> ListWriter:
 def of_text(head: bytes) -> ListReader:
     """Return the form as which a text is read that no form claims: its error says what is wrong."""
     return reader("json" if head.lstrip()[:1] == b"{" else "text")
+
+
+def of_map() -> ListReader:
+    """Return the form as which a memory map is read: it has the forms of maps tell what one is."""
+    return reader("e820")
 
 
 def depends_on(pages: BadPages, option: str) -> bool:

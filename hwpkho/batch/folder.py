@@ -20,11 +20,8 @@ from hwpkho.badpages import registry as lists
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
-from hwpkho.handover import debugfs
-from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
-from hwpkho.images.registry import HEAD, format_of
-from hwpkho.inputs import recognise, structures
+from hwpkho.inputs import recognise
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
@@ -62,14 +59,15 @@ def cases(folder: Path) -> list[str]:
 
     Raises InputError where ``folder`` is a case itself: its own files would be passed over.
     """
-    own = debugfs.is_debugfs(folder)
     names: list[str] = []
+    files: list[Path] = []
     for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
         if path.is_dir():
             names.append(path.name)
         elif path.is_file() and not path.is_symlink():
-            own = own or raw.is_segment_name(path.name) or _is_image(path)
-    if own:
+            files.append(path)
+    own = recognise.own_parts(folder, (*names, *(path.name for path in files)))
+    if own or any(recognise.is_image(path) for path in files):
         shown = printable(str(folder))
         raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
     return names
@@ -82,12 +80,10 @@ def read(folder: Path) -> Contents:
     names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
     if len(names) > _MAX_FILES:
         raise InputError(f"{shown}: {len(names)} files are more than a case has")
-    if debugfs.is_debugfs(folder):
+    own = recognise.own_parts(folder, names)
+    if own:
         found.inputs.append(str(folder))
-        names = [n for n in names if n not in ("in", "out")]
-    elif any(raw.is_segment_name(n) for n in names):
-        found.inputs.append(str(folder))
-        names = [n for n in names if not raw.is_segment_name(n) and n != boot_json.HANDOVER_JSON]
+        names = [name for name in names if name not in own]
     logs: list[Path] = []
     for name in names:
         path = folder / name
@@ -128,10 +124,6 @@ def with_boot(options: ValidateOptions, contents: Contents) -> ValidateOptions:
     )
 
 
-def _is_image(path: Path) -> bool:
-    return format_of(opening.small(str(path), HEAD)) is not None
-
-
 def _take_logs(found: Contents, logs: list[Path]) -> None:
     """Make those logs the list that say something of bad pages; corrected errors are none."""
     for path in logs:
@@ -166,21 +158,10 @@ def _role(path: Path) -> tuple[Role, bool]:
         if kinds <= {Kind.MEMMAP, Kind.LIST} and Kind.MEMMAP in kinds:
             return "memmap", log  # a log that is map and list is the map
         return ("unused", True) if log else ("input", False)
-    if not path.is_dir():
-        _refuse_binary(path, shown)
+    why = None if path.is_dir() else recognise.evidence(path)
+    if why is not None:
+        raise InputError(
+            f"{shown}: {why}; take it out of the folder, or use a manifest (raw memory is "
+            "FILE@0xBASE there)"
+        )
     return "unused", False
-
-
-def _refuse_binary(path: Path, shown: str) -> None:
-    """Raise InputError for a binary file of no known kind: it may be evidence."""
-    with FileBytes(str(path), inside=True) as file:
-        head, size = bytes(file.read(0, recognise.HEAD)), file.size
-    if recognise.is_text(head):
-        return
-    what = structures.other_than(head, size)
-    if what is not None:
-        raise InputError(f"{shown}: {what}")
-    raise InputError(
-        f"{shown}: a binary file of no known kind; take it out of the folder, or use a manifest "
-        "(raw memory is FILE@0xBASE there)"
-    )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAX_FILE = 1 << 20
 _MAX_SUBTREES = 4096
 _KHO, _BLOBS = "kho", "sub_fdts"
+#: Its two folders.
+SIDES: tuple[Role, ...] = ("in", "out")
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ def _label(name: str, role: Role | None) -> str:
 
 def is_debugfs(folder: Path) -> bool:
     """Tell whether a folder is a copy of /sys/kernel/debug/kho."""
-    return any((folder / side / what).exists() for side in ("in", "out") for what in (
+    return any((folder / side / what).exists() for side in SIDES for what in (
         "fdt", _BLOBS, "scratch_phys",
     ))  # fmt: skip
 
@@ -96,9 +98,8 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
     ``folder`` is the copy, the folder that ``cp -r`` found there and put it into, or one of its two
     sides. Raises InputError where a file is damaged beyond use.
     """
-    sides: tuple[Role, ...] = ("in", "out")
     if is_debugfs(folder):
-        copies = [_side(folder / side, side) for side in sides if (folder / side).is_dir()]
+        copies = [_side(folder / side, side) for side in SIDES if (folder / side).is_dir()]
     elif is_debugfs(folder / _KHO):
         return read_debugfs(folder / _KHO)
     else:

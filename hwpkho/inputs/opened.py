@@ -118,7 +118,7 @@ def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
         answers = recognise.of_file(beginning, {Kind.MEMMAP})
     if not answers:
         return None
-    found = lists.reader("e820").read(file, asked)
+    found = lists.of_map().read(file, asked)
     if not found.pfns and not asked.maps:
         raise InputError(
             f"{file.shown}: this is a memory map ({answers[0].form}), no list; give it with "

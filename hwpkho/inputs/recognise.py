@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi import fdt
+from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -110,6 +110,34 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
     if text and not sure and (possible or lines):
         found += _in_blocks(_pieces(file), possible, maps=lines)
     return tuple(found)
+
+
+def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
+    """Return the ``names`` in a folder that make the folder itself an input; empty for none.
+
+    They are the sides of a copy of debugfs, or segments of memory with their ``handover.json``.
+    Other files may stand beside them.
+    """
+    if debugfs.is_debugfs(folder):
+        return {name for name in names if name in debugfs.SIDES}
+    names = set(names)
+    segments = {name for name in names if raw.is_segment_name(name)}
+    return segments | (names & {boot_json.HANDOVER_JSON}) if segments else set()
+
+
+def is_image(path: Path) -> bool:
+    """Tell whether a file is a memory image."""
+    with FileBytes(str(path), inside=True) as file:
+        return file.size > 0 and bool(of_file(file, {Kind.IMAGE}))
+
+
+def evidence(path: Path) -> str | None:
+    """Say why a file for which there is no answer must not be passed over; None for text."""
+    with FileBytes(str(path), inside=True) as file:
+        head, size = bytes(file.read(0, HEAD)), file.size
+    if is_text(head):
+        return None
+    return structures.other_than(head, size) or "a binary file of no known kind"
 
 
 def is_text(head: bytes) -> bool:

@@ -1,8 +1,7 @@
 """A memory map as a list: the ranges that it calls unusable itself.
 
-Firmware retires bad memory so (``unusable`` of an e820 map, EFI's EfiUnusableMemory, ``Unusable
-memory`` of /proc/iomem). Reserved ranges are no bad pages. It stands here because it reads maps
-for lists, which know nothing of each other.
+Firmware marks memory that it has retired so: ``unusable`` in an e820 map, EfiUnusableMemory in an
+EFI map, ``Unusable memory`` in /proc/iomem. Reserved ranges are no bad pages.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class MapList:
     options = frozenset(("boot",))
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Tell that the recogniser of memory maps knows it: see :mod:`hwpkho.inputs.opened`."""
+        """Claim nothing: the recogniser asks the forms of memory maps, see ``registry.of_map``."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:

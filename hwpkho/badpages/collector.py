@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from itertools import repeat
-from operator import itemgetter
+from itertools import compress, islice
+from operator import ne
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.model import BAD, BadPages, Loss, Mention
-from hwpkho.base import garbage
+from hwpkho.badpages.mentions import Mentions, Places, in_order
+from hwpkho.badpages.model import BAD, KINDS, BadPages, ListProblem, Loss
 from hwpkho.base.addresses import page_shift
-from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
-from hwpkho.codes import problem
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 from hwpkho.errors import InputError
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.model import Kind, Unit
     from hwpkho.badpages.registry import Asked
-    from hwpkho.codes import Code, Problem
+    from hwpkho.codes import Code
 
 #: Distinct pages or runs that are named; nobody has as many bad ones.
 MAX_MENTIONS = 1 << 21
@@ -47,8 +45,9 @@ class Collector:
         self.arch: str | None = None
         self.page_size = asked.page_size or 4096
         self._shift = page_shift(self.page_size)
-        self._said: dict[tuple[int, int, Kind], tuple[str | None, str | None]] = {}
-        self._problems: list[Problem] = []
+        self._columns = _Columns()
+        self._look = MAX_MENTIONS
+        self._problems: list[ListProblem] = []
         self._told: Counter[tuple[str, str]] = Counter()
         self._unusable: str | None = None
         self._left_out = False
@@ -69,17 +68,43 @@ class Collector:
         *,
         when: str | None = None,
         where: str | None = None,
+        number: int = -1,
     ) -> None:
         """Name PFNs ``first`` to ``last``, inclusive, below 2^64. What was named first stays.
 
-        ``when`` is ISO 8601 or ``boot+SECONDS``, ``where`` a line, row or offset, both printable.
+        ``when`` is ISO 8601 or ``boot+SECONDS``, ``where`` a line, row or offset, both printable;
+        ``number`` stands behind ``where``, unless it is below 0.
         """
         if kind not in self._asked.kinds:
             self._left_out |= kind in BAD
             return
-        self._said.setdefault((first, last, kind), (when, where))
-        if len(self._said) > MAX_MENTIONS:
-            raise InputError(f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has")
+        self._columns.add(first, last, kind, when, where, number)
+        self._bound()
+
+    def table(
+        self,
+        kind: Kind,
+        pfns: Sequence[int],
+        when: Iterable[str | None],
+        where: str,
+        numbers: Iterable[int],
+    ) -> None:
+        """Name single pages as :meth:`pages` does; the columns are of equal length."""
+        if kind not in self._asked.kinds:
+            self._left_out |= kind in BAD
+            return
+        self._columns.extend(pfns, kind, when, where, numbers)
+        self._bound()
+
+    def _bound(self) -> None:
+        """Raise InputError where more is named than any machine has."""
+        if len(self._columns) > self._look:
+            self._columns = self._columns.distinct()
+            self._look = 2 * MAX_MENTIONS
+            if len(self._columns) > MAX_MENTIONS:
+                raise InputError(
+                    f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has"
+                )
 
     def addresses(
         self,
@@ -89,6 +114,7 @@ class Collector:
         *,
         when: str | None = None,
         where: str | None = None,
+        number: int = -1,
         exact: bool = False,
     ) -> None:
         """Name the pages of the bytes ``start`` to ``end``, inclusive: rounded outward.
@@ -98,12 +124,7 @@ class Collector:
         first, last = start >> self._shift, end >> self._shift
         if exact and (start | (end + 1)) & (self.page_size - 1):
             self._rounded += 1
-        self.pages(first, last, kind, when=when, where=where)
-
-    def withdraw(self, first: int, last: int, kinds: Iterable[Kind]) -> None:
-        """Forget that exactly these PFNs were named as one of ``kinds``: they are well again."""
-        for kind in kinds:
-            self._said.pop((first, last, kind), None)
+        self.pages(first, last, kind, when=when, where=where, number=number)
 
     def lost(self, good_pages: int) -> None:
         """Count good pages that the input names among bad ones, as merged patterns do."""
@@ -120,7 +141,8 @@ class Collector:
         if self._told[code.id, message] > 1:
             return
         if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(problem(code, _at(where, message)))
+            found = ListProblem(code.id, code.severity, message, self.name, where)
+            self._problems.append(found)
         else:
             self._untold += 1
 
@@ -133,15 +155,15 @@ class Collector:
 
         Raises InputError where the input says that something is bad and names no page.
         """
-        named = self._left_out or any(kind in BAD for _, _, kind in self._said)
-        if self._unusable is not None and not named:
+        columns = self._columns.distinct()
+        kinds = {KINDS[kind] for kind in set(columns.kind)}
+        if self._unusable is not None and not (self._left_out or kinds & BAD):
             raise InputError(f"{self.name}: {self._unusable}")
-        keys = sorted(self._said)
-        counted = keys if {kind for _, _, kind in keys} <= BAD else [k for k in keys if k[2] in BAD]
-        runs = (array("Q", map(itemgetter(side), counted)) for side in (0, 1))
-        bad = pfn_set(Listing(*runs))
-        with garbage.kept():
-            mentions = self._mentions(keys)
+        mentions = columns.mentions(self.name)
+        counted = mentions.pages()
+        if not kinds <= BAD:
+            bad = [at for at, kind in enumerate(mentions.kind) if kind in BAD]
+            counted = mentions.picked(bad).pages()
         if self._untold:
             self.note(f"{self._untold} more problems like these are not shown")
         if self._rounded:
@@ -149,23 +171,87 @@ class Collector:
             self.note(f"{self._rounded} range{more} rounded outward to whole pages")
         return BadPages(
             self.name,
-            bad.listing(),
+            pfn_set(counted).listing(),
             self._asked.page_size,
             self.arch,
             self._form,
             self._unit,
             mentions,
             Loss(good_pages=self._good) if self._good else None,
-            tuple(self._problems),
+            tuple(map(self._counted, self._problems)),
             tuple(f"{self.name}: {note}" for note in self._notes),
         )
 
-    def _mentions(self, keys: Sequence[tuple[int, int, Kind]]) -> list[Mention]:
-        """Return who named what: there may be a million, so columns are joined."""
-        first, last, kind = (map(itemgetter(n), keys) for n in range(3))
-        said = list(map(self._said.__getitem__, keys))
-        when, where = (map(itemgetter(n), said) for n in range(2))
-        return list(map(Mention._make, zip(first, last, kind, when, repeat(self.name), where)))
+    def _counted(self, found: ListProblem) -> ListProblem:
+        more = self._told[found.code, found.message] - 1
+        return found._replace(message=f"{found.message} (and {more} more)") if more else found
+
+
+class _Columns:
+    """What is named, in the order in which it is."""
+
+    def __init__(self) -> None:
+        self.first, self.last, self.kind = array("Q"), array("Q"), array("B")
+        self.when: list[str | None] = []
+        self.labels: dict[str | None, int] = {}
+        self.where = Places([], array("L"), array("q"))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def add(
+        self, first: int, last: int, kind: Kind, when: str | None, where: str | None, number: int
+    ) -> None:
+        self.first.append(first)
+        self.last.append(last)
+        self.kind.append(KINDS.index(kind))
+        self.when.append(when)
+        self.where.label.append(self._label(where))
+        self.where.number.append(number)
+
+    def extend(
+        self,
+        pfns: Sequence[int],
+        kind: Kind,
+        when: Iterable[str | None],
+        where: str,
+        numbers: Iterable[int],
+    ) -> None:
+        self.first.extend(pfns)
+        self.last.extend(pfns)
+        self.kind.extend([KINDS.index(kind)] * len(pfns))
+        self.when.extend(when)
+        self.where.label.extend([self._label(where)] * len(pfns))
+        self.where.number.extend(numbers)
+
+    def _label(self, where: str | None) -> int:
+        found = self.labels.get(where)
+        if found is None:
+            found = self.labels[where] = len(self.where.labels)
+            self.where.labels.append(where)
+        return found
+
+    def distinct(self) -> _Columns:
+        """Return what is named in ascending order, each once: as it was named first."""
+        order = in_order(self.first, self.last, self.kind)
+        keys = self._keys(order)
+        changes = (map(ne, column, islice(column, 1, None)) for column in keys)
+        kept = order[:1]
+        kept += compress(islice(order, 1, None), map(any, zip(*changes, strict=True)))
+        found = _Columns()
+        found.first, found.last, found.kind = self._keys(kept) if len(kept) < len(order) else keys
+        found.when = list(map(self.when.__getitem__, kept))
+        found.labels, found.where = self.labels, self.where.picked(kept)
+        return found
+
+    def _keys(self, order: Sequence[int]) -> tuple[array[int], array[int], array[int]]:
+        first = array("Q", map(self.first.__getitem__, order))
+        last = array("Q", map(self.last.__getitem__, order))
+        return first, last, array("B", map(self.kind.__getitem__, order))
+
+    def mentions(self, source: str) -> Mentions:
+        kinds = list(map(KINDS.__getitem__, self.kind))
+        return Mentions(self.first, self.last, kinds, self.when, [source] * len(self), self.where)
 
 
 def _at(where: str | None, message: str) -> str:

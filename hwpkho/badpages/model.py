@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.base.listing import Listing
-    from hwpkho.codes import Problem
+    from hwpkho.codes import Severity
 
 #: The page size (bytes) taken for a list that does not record it.
 DEFAULT_PAGE_SIZE = 4096
@@ -52,6 +52,34 @@ class Mention(NamedTuple):
     where: str | None = None
 
 
+class ListProblem(NamedTuple):
+    """What of an input could not be used, or should be known about it.
+
+    Attributes:
+        code: The registered code, ``HP612``.
+        severity: ``error``, ``warning`` or ``note``.
+        message: One line for people, printable.
+        source: The input, printable.
+        where: Line, row or offset in it, printable; None where that is the input as a whole.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    source: str | None = None
+    where: str | None = None
+
+    def __str__(self) -> str:
+        """Return the line for people."""
+        words = (self.severity, self.source, self.placed)
+        return f"{': '.join(word for word in words if word)} ({self.code})"
+
+    @property
+    def placed(self) -> str:
+        """The message, and where in the input it applies."""
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
 class Loss(NamedTuple):
     """What a form of list cannot say exactly.
 
@@ -90,7 +118,7 @@ class BadPages:
     unit: Unit = "pfn"
     mentions: Sequence[Mention] = ()
     loss: Loss | None = None
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ListProblem, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -39,6 +39,8 @@ _MAX_COPY = 1 << 31
 #: what each of its bytes adds. A row takes a dozen steps and some dozen bytes.
 _TICK = 1 << 16
 _STEPS, _STEPS_PER_BYTE = 1 << 22, 4
+#: Rows that are fetched together.
+_ROWS = 1 << 10
 _SAFE = ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0")
 _NAME = re.compile(r"[a-z_0-9]+")
 
@@ -68,7 +70,14 @@ class Database:
     def rows(
         self, table: str, columns: Sequence[str], where: str = "1"
     ) -> Iterator[tuple[object, ...]]:
-        """Yield the values of ``columns``, None for a column that is not there, in their order.
+        """Yield rows one by one; see :meth:`blocks`."""
+        for rows in self.blocks(table, columns, where):
+            yield from rows
+
+    def blocks(
+        self, table: str, columns: Sequence[str], where: str = "1"
+    ) -> Iterator[list[tuple[object, ...]]]:
+        """Yield the values of ``columns``, None for a column that is not there, some rows at once.
 
         ``where`` is a condition of our own, of columns that are there.
         """
@@ -78,8 +87,8 @@ class Database:
         cursor = self._connection.execute(
             " ".join(("SELECT", names, "FROM", table, "WHERE", where))
         )
-        while rows := cursor.fetchmany(1024):
-            yield from rows
+        while rows := cursor.fetchmany(_ROWS):
+            yield rows
 
 
 @contextmanager

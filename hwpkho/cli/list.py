@@ -110,7 +110,7 @@ def command(
     for note in listed.pages.notes:
         click.echo(f"hwpkho: {note}", err=True)
     for p in listed.pages.problems:
-        click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
+        click.echo(f"hwpkho: {p}", err=True)
     if path == outputs.STDOUT:
         for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns):
             sys.stdout.write(piece)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
-from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands import usage
 from hwpkho.errors import UsageError
@@ -20,7 +19,9 @@ from hwpkho.judging.options import ValidateOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.badpages.mentions import Mentions
     from hwpkho.badpages.model import Kind
+    from hwpkho.base.listing import Listing
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Frames
 
@@ -52,22 +53,34 @@ class ListReport:
     inputs: tuple[BadPages, ...]
     frames: Frames | None = None
 
-    def runs(self) -> Iterator[Mention]:
-        """Yield the mentions as runs: neighbours of one kind, time and place are one."""
-        for key, group in groupby(
-            enumerate(self.pages.mentions),
-            key=lambda x: (x[1].first - x[0], x[1].first == x[1].last, *x[1][2:]),
-        ):
-            del key
-            members = [mention for _, mention in group]
-            if members[0].first == members[0].last:
-                yield members[0]._replace(last=members[-1].last)
-            else:
-                yield from members
+    def runs(self) -> Runs:
+        """Return the mentions as runs: neighbours of one kind, time and place are one."""
+        mentions = columns.of(self.pages.mentions)
+        return Runs(mentions, [*mentions.run_starts(), len(mentions)])
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of mentions; each is made when somebody asks for it: there may be a million.
+
+    Attributes:
+        mentions: Ascending.
+        ends: Where each run begins among them, and the end of the last.
+    """
+
+    mentions: Mentions
+    ends: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __iter__(self) -> Iterator[Mention]:
+        for start, end in pairwise(self.ends):
+            yield self.mentions[start]._replace(last=self.mentions[end - 1].last)
 
 
 def kinds(words: Iterable[str]) -> frozenset[Kind]:
-    """Return the kinds that comma separated ``words`` name; UsageError for an unknown one."""
+    """Return the kinds that comma-separated ``words`` name; UsageError for an unknown one."""
     names = [name.strip() for word in words for name in word.split(",")]
     unknown = next((name for name in names if name not in KINDS), None)
     if unknown is not None:
@@ -89,27 +102,32 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)
     lists = [x.converted(size).pages for x in found]
-    mentions = sorted(
-        (m for x in lists for m in _mentions(x) if m.kind is None or m.kind in options.kinds),
-        key=itemgetter(0, 1),
-    )
-    pfns = pfn_set(of_runs((m.first, m.last) for m in mentions)).listing()
+    named = columns.joined([_mentions(x) for x in lists])
+    wanted = {None, *options.kinds}
+    if not wanted.issuperset(named.kind):
+        named = named.picked([at for at, kind in enumerate(named.kind) if kind in wanted])
+    mentions = named.ascending()
+    pfns = pfn_set(mentions.pages()).listing()
     regions = machine.memory(how, machine.of_lists(found))
     frames = regions.frames(size) if regions else None
     return ListReport(_joined(lists, pfns, mentions, size), tuple(lists), frames)
 
 
-def _mentions(pages: BadPages) -> Iterator[Mention]:
-    """Yield where a list names its pages; what no mention names stands for itself.
+def _mentions(pages: BadPages) -> Mentions:
+    """Return where a list names its pages; what no mention names stands for itself.
 
     That is all of a form without such words, or what somebody added to the PFNs of a document.
     """
-    yield from pages.mentions
+    said = columns.of(pages.mentions)
+    named = pfn_set(said.pages())
+    listed = pfn_set(pages.pfns)
+    if (named.first, named.last) == (listed.first, listed.last):
+        return said
+    rest = (listed - named).listing() if named else pages.pfns
     kind: Kind | None = "poisoned" if pages.origin == "handover" else None
-    named = pfn_set(of_runs((m.first, m.last) for m in pages.mentions))
-    rest = (pfn_set(pages.pfns) - named).listing() if named else pages.pfns
-    for first, last in rest.runs():
-        yield Mention(first, last, kind, None, pages.name)
+    return columns.joined(
+        [said, columns.of(Mention(a, b, kind, None, pages.name) for a, b in rest.runs())]
+    )
 
 
 def _joined(

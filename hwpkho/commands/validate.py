@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, told_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import SEVERITIES, registry
+from hwpkho.codes import SEVERITIES, Problem, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage
 from hwpkho.inputs.case import Case, read_case
@@ -60,7 +60,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         size = told_page_size(case.pages, options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
-        findings = [of_problem(p) for p in case.pages.problems]
+        findings = [of_problem(Problem(p.code, p.severity, p.placed)) for p in case.pages.problems]
         rests = (
             [f"page size {DEFAULT_PAGE_SIZE}, assumed: a plain list does not record it"]
             if assumed

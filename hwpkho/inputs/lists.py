@@ -61,8 +61,8 @@ class CaseList(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know, one line each."""
-        return self.pages.notes
+        """What a user should know, one line each: also what of the list could not be used."""
+        return (*self.pages.notes, *map(str, self.pages.problems))
 
     @property
     def kexec_count(self) -> int | None:

@@ -74,4 +74,4 @@ def test_one_error_without_a_place_beside_others(tmp_path, cli) -> None:
     both = [_region({"length": 64}, {"offset": 64, "length": 64})]
     got = said(cli, tmp_path, json.dumps(both))
     assert got.json["pfns"] == [0xF110000]
-    assert "region5 error 0" in got.json["problems"][0]["message"]
+    assert got.json["problems"][0]["where"] == "region5 error 0"

@@ -57,6 +57,48 @@ def test_a_handover_lists_poisoned_pages(cli: Cli) -> None:
     assert "System RAM" in with_map
 
 
+def test_problems_say_of_which_input_and_where(tmp_path: Path, cli: Cli) -> None:
+    paths = [tmp_path / name for name in ("one", "two")]
+    for path, unit in zip(paths, ("K", "M"), strict=True):
+        path.write_text(f"memmap=4K$0x10000\nmemmap=1{unit}!0x500000\n")
+    got = cli("list", "--json", *paths)
+    assert [(p["source"], p["where"]) for p in got.json["problems"]] == [
+        (str(path), "line 2") for path in paths
+    ]
+    jsonschema.validate(got.json, _schema("list"))
+    assert all(f"{path}: line 2: memmap=1" in got.err for path in paths)
+
+
+@pytest.mark.parametrize("command", ["diff", "merge", "encode", "validate"])
+def test_every_command_says_that_a_log_is_a_lower_bound(
+    command: str, tmp_path: Path, cli: Cli
+) -> None:
+    log, other = tmp_path / "log", tmp_path / "other"
+    log.write_text("[1.000000] Memory failure: 0x10: recovery action for dirty LRU page: Failed\n")
+    other.write_text("0x10\n")
+    more = {"diff": [other], "merge": [other], "encode": ["--to", "list"]}
+    got = cli(command, log, *more.get(command, ()))
+    assert got.code == 0, got.err
+    assert "a log is a lower bound" in got.out + got.err
+    assert "(HP614)" in got.err or command == "validate"
+
+
+def test_a_run_is_shown_in_parts_by_the_memory_that_it_lies_in(tmp_path: Path, cli: Cli) -> None:
+    pages, iomem = tmp_path / "pages", tmp_path / "iomem"
+    pages.write_text("0x102-0x403 0x500\n")
+    iomem.write_text(
+        "00100000-001fffff : System RAM\n00200000-002fffff : Reserved\n"
+        "00300000-003fffff : Reserved\n"
+    )
+    lines = [line.split() for line in cli("list", pages, "--memmap", iomem).out.splitlines()[3:]]
+    assert [(line[0], line[1], " ".join(line[3:])) for line in lines] == [
+        ("0x102-0x1ff", "254", "System RAM"),
+        ("0x200-0x3ff", "512", "reserved"),
+        ("0x400-0x403", "4", "none"),
+        ("0x500", "1", "none"),
+    ]
+
+
 @pytest.mark.parametrize("way", [["--json"], ["--pfns"], []])
 def test_output_goes_to_a_file(way: list[str], tmp_path: Path, cli: Cli) -> None:
     plain, out = tmp_path / "plain.txt", tmp_path / "out"

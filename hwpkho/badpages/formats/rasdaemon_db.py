@@ -36,7 +36,13 @@ _OTHERS = (
 )  # fmt: skip
 
 _PFN = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: ([+-]\d\d)(\d\d))?")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: ([+-][0-9]{2})([0-9]{2}))?"
+)
+#: Those of many rows, as rasdaemon writes them.
+_PFNS = re.compile(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
+_WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
+_TIMES = re.compile(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
 #: MCI_STATUS_VAL, _UC, _MISCV, _ADDRV.
 _UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
@@ -78,14 +84,35 @@ class RasdaemonDb:
 
 
 def _memory_failures(found: Collector, database: Database) -> None:
-    columns = ("id", "timestamp", "pfn")
-    for row, time, pfn in database.rows("memory_failure_event", columns):
-        where = _row("memory_failure_event", row)
-        number = _number(pfn, hexadecimal=True)
-        if number is None:
-            found.unusable("a memory failure without a PFN", where)
-        else:
-            found.pages(number, number, "poisoned", when=_when(time), where=where)
+    for block in database.blocks("memory_failure_event", ("id", "timestamp", "pfn")):
+        plain = _plain(block)
+        if plain is not None:
+            found.table("poisoned", *plain)
+            continue
+        for row, time, pfn in block:
+            where = _row("memory_failure_event", row)
+            number = _number(pfn, hexadecimal=True)
+            if number is None:
+                found.unusable("a memory failure without a PFN", where)
+            else:
+                found.pages(number, number, "poisoned", when=_when(time), where=where)
+
+
+def _plain(
+    block: Sequence[tuple[object, ...]],
+) -> tuple[list[int], list[str], str, Sequence[int]] | None:
+    """Return rows as rasdaemon writes them: PFNs, times, and where they stand.
+
+    None where one is otherwise. There may be a million: they are checked and taken together.
+    """
+    rows, times, pfns = zip(*block, strict=True)
+    if set(map(type, rows)) != {int} or set(map(type, times + pfns)) != {str}:
+        return None
+    if not (_PFNS.fullmatch(",".join(pfns)) and _TIMES.fullmatch(",".join(times))):
+        return None
+    numbers = [int(pfn, 16) for pfn in pfns]
+    when = [f"{t[:10]}T{t[11:19]}{t[20:23]}:{t[23:]}" for t in times]
+    return numbers, when, "memory_failure_event row ", rows
 
 
 def _controller_errors(found: Collector, database: Database) -> None:

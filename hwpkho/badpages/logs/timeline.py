@@ -251,8 +251,8 @@ class Timeline:
         lost = "".join(f"; {words}" for words in self._losses)
         found.problem(
             LOG_LOWER_BOUND,
-            f"{self.name}: a log is a lower bound: bad pages that it lost or never named are not "
-            f"in this list{lost}",
+            "a log is a lower bound: bad pages that it lost or never named are not in this list"
+            f"{lost}",
         )
         if self._cut is not None:
             number, at = self._cut

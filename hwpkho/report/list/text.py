@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
@@ -27,7 +29,7 @@ def report(listed: ListReport, paint: Paint | None = None) -> Iterator[str]:
     paint = paint or Paint()
     pages, size = listed.pages, listed.pages.taken_page_size
     count = pages.pfns.count
-    runs = list(listed.runs())
+    runs = listed.runs()
     plural = "" if count == 1 else "s"
     yield (
         paint("head", f"{pages.name}: {count} bad page{plural}, {human_bytes(count * size)}")
@@ -37,26 +39,28 @@ def report(listed: ListReport, paint: Paint | None = None) -> Iterator[str]:
         return
     yield ""
     alone = len(listed.inputs) == 1
-    rows = [_row(run, size, listed.frames, alone) for run in runs[:MAX_RUNS]]
+    parts = chain.from_iterable(_by_memory(run, listed.frames) for run in runs)
+    shown = list(islice(parts, MAX_RUNS))
+    rows = [_row(run, there, size, alone) for run, there in shown]
     heads = ("PFN", "pages", "physical address", "kind", "when", "memory there", "said in")
     used = [i for i in range(len(heads)) if any(row[i] for row in rows)]
     widths = {i: max(len(heads[i]), *(len(row[i]) for row in rows)) for i in used}
     yield "  " + _line([heads[i].ljust(widths[i]) for i in used])
-    for run, row in zip(runs, rows, strict=False):
+    for (run, _), row in zip(shown, rows, strict=True):
         cells = [row[i].rjust(widths[i]) if i == 1 else row[i].ljust(widths[i]) for i in used]
         if run.kind in _STYLES:
             at = used.index(3)
             cells[at] = paint(_STYLES[run.kind], cells[at])
         yield "  " + _line(cells)
-    if len(runs) > MAX_RUNS:
-        yield f"  … and {len(runs) - MAX_RUNS} more runs; --json and --pfns have them all"
+    if next(parts, None) is not None:
+        yield f"  … and more: {len(runs)} runs in all; --json and --pfns have them"
 
 
 def _line(cells: list[str]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _row(run: Mention, size: int, frames: Frames | None, alone: bool) -> tuple[str, ...]:
+def _row(run: Mention, there: str, size: int, alone: bool) -> tuple[str, ...]:
     shift = page_shift(size)
     start, end = run.first << shift, ((run.last + 1) << shift) - 1
     return (
@@ -65,16 +69,38 @@ def _row(run: Mention, size: int, frames: Frames | None, alone: bool) -> tuple[s
         f"0x{start:x}-0x{end:x}",
         run.kind or "",
         run.when or "",
-        _there(run.first, frames),
+        there,
         run.where or "" if alone else " ".join(word for word in (run.source, run.where) if word),
     )
 
 
-def _there(pfn: int, frames: Frames | None) -> str:
+def _by_memory(run: Mention, frames: Frames | None) -> Iterator[tuple[Mention, str]]:
+    """Yield a run in parts, each of which lies in memory of one sort, and what that is."""
     if frames is None:
-        return ""
-    at = frames.find(pfn)
-    return "none" if at is None else frames.label[at] or frames.kind[at]
+        yield run, ""
+        return
+    first, last, there = run.first, run.first - 1, ""
+    for end, sort in _sorts(run, frames):
+        if sort != there and last >= first:
+            yield run._replace(first=first, last=last), there
+            first = last + 1
+        last, there = end, sort
+    yield run._replace(first=first, last=last), there
+
+
+def _sorts(run: Mention, frames: Frames) -> Iterator[tuple[int, str]]:
+    """Yield the last PFN (inclusive) of each stretch of memory in a run, and what it is."""
+    at = bisect_left(frames.last, run.first)
+    here = run.first
+    while here <= run.last:
+        if at == len(frames.first) or frames.first[at] > run.last:
+            yield run.last, "none"
+            return
+        if here < frames.first[at]:
+            yield frames.first[at] - 1, "none"
+        here = min(frames.last[at], run.last)
+        yield here, frames.label[at] or frames.kind[at]
+        here, at = here + 1, at + 1
 
 
 def pfns(listed: ListReport) -> Iterator[str]:

@@ -1,0 +1,184 @@
+"""Who named which pages, as columns: a database of a million events names a million."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import chain, islice, pairwise
+from operator import lt
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from hwpkho.badpages.model import Mention
+from hwpkho.base.listing import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.badpages.model import Kind
+
+T = TypeVar("T")
+
+
+class Places(Sequence["str | None"]):
+    """Where something is said: labels, most of which many places share, and numbers behind them.
+
+    Attributes:
+        labels: ``line ``, ``memory_failure_event row ``, or a place without a number; None where
+            the input does not tell.
+        label: Which of them, for each place, ``array('L')``.
+        number: What follows it, ``array('q')``; below 0 for nothing.
+    """
+
+    __slots__ = ("label", "labels", "number")
+
+    def __init__(self, labels: list[str | None], label: array[int], number: array[int]) -> None:
+        self.labels, self.label, self.number = labels, label, number
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @overload
+    def __getitem__(self, at: int) -> str | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Places: ...
+    def __getitem__(self, at: int | slice) -> str | Places | None:
+        if isinstance(at, slice):
+            return Places(self.labels, self.label[at], self.number[at])
+        label, number = self.labels[self.label[at]], self.number[at]
+        return label if number < 0 else f"{label}{number}"
+
+    def picked(self, order: Sequence[int]) -> Places:
+        """Return the places at ``order``, in that order."""
+        label = array("L", map(self.label.__getitem__, order))
+        return Places(self.labels, label, array("q", map(self.number.__getitem__, order)))
+
+
+class Mentions(Sequence[Mention]):
+    """Mentions as columns of equal length; each is made when somebody asks for it.
+
+    Attributes:
+        first: First PFN of each, ``array('Q')``.
+        last: Last PFN, inclusive, likewise.
+        kind: As :attr:`Mention.kind`, likewise the others.
+        when: See there.
+        source: See there.
+        where: See there.
+    """
+
+    __slots__ = ("first", "kind", "last", "source", "when", "where")
+
+    def __init__(
+        self,
+        first: array[int],
+        last: array[int],
+        kind: Sequence[Kind | None],
+        when: Sequence[str | None],
+        source: Sequence[str | None],
+        where: Sequence[str | None],
+    ) -> None:
+        self.first, self.last = first, last
+        self.kind, self.when, self.source, self.where = kind, when, source, where
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @overload
+    def __getitem__(self, at: int) -> Mention: ...
+    @overload
+    def __getitem__(self, at: slice) -> Mentions: ...
+    def __getitem__(self, at: int | slice) -> Mention | Mentions:
+        if isinstance(at, slice):
+            return Mentions(
+                self.first[at], self.last[at], self.kind[at], self.when[at], self.source[at],
+                self.where[at],
+            )  # fmt: skip
+        return Mention(
+            self.first[at], self.last[at], self.kind[at], self.when[at], self.source[at],
+            self.where[at],
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Mention]:
+        return map(Mention, self.first, self.last, self.kind, self.when, self.source, self.where)
+
+    def pages(self) -> Listing:
+        """Return the PFNs that are named, in this order."""
+        return Listing(self.first, self.last)
+
+    def picked(self, order: Sequence[int]) -> Mentions:
+        """Return the mentions at the places ``order``, in that order."""
+        where = self.where
+        return Mentions(
+            array("Q", map(self.first.__getitem__, order)),
+            array("Q", map(self.last.__getitem__, order)),
+            _picked(self.kind, order),
+            _picked(self.when, order),
+            _picked(self.source, order),
+            where.picked(order) if isinstance(where, Places) else _picked(where, order),
+        )
+
+    def ascending(self) -> Mentions:
+        """Return the mentions by first and last PFN; equal ones stay in their order."""
+        if all(map(lt, self.first, islice(self.first, 1, None))):
+            return self
+        return self.picked(in_order(self.first, self.last))
+
+    def run_starts(self) -> array[int]:
+        """Return where runs begin: single pages that follow each other, all else being equal."""
+        first = self.first
+        starts = array("Q", (0,) if first else ())
+        starts.extend(
+            at
+            for at, (before, here) in enumerate(pairwise(first), 1)
+            if here != before + 1 or not self._goes_on(at)
+        )
+        return starts
+
+    def _goes_on(self, at: int) -> bool:
+        """Tell whether two neighbours are single pages of which the same is said."""
+        before, here = self[at - 1], self[at]
+        return before[2:] == here[2:] and before.first == before.last and here.first == here.last
+
+
+def _picked(column: Sequence[T], order: Sequence[int]) -> list[T]:
+    return list(map(column.__getitem__, order))
+
+
+def of(mentions: Iterable[Mention]) -> Mentions:
+    """Return mentions as columns."""
+    if isinstance(mentions, Mentions):
+        return mentions
+    rows = list(mentions)
+    return Mentions(
+        array("Q", (m.first for m in rows)),
+        array("Q", (m.last for m in rows)),
+        [m.kind for m in rows],
+        [m.when for m in rows],
+        [m.source for m in rows],
+        [m.where for m in rows],
+    )
+
+
+def joined(several: Sequence[Mentions]) -> Mentions:
+    """Return the mentions of several lists, one after the other."""
+    several = [m for m in several if m]
+    if len(several) == 1:
+        return several[0]
+    return Mentions(
+        array("Q", chain.from_iterable(m.first for m in several)),
+        array("Q", chain.from_iterable(m.last for m in several)),
+        list(chain.from_iterable(m.kind for m in several)),
+        list(chain.from_iterable(m.when for m in several)),
+        list(chain.from_iterable(m.source for m in several)),
+        list(chain.from_iterable(m.where for m in several)),
+    )
+
+
+def in_order(first: array[int], last: array[int], kind: Sequence[int] = ()) -> list[int]:
+    """Return the places of ranges by first PFN, last PFN and kind; repeats as they stand."""
+    order = list(range(len(first)))
+    # One column after the other, the least important first: a key of all of them would be an
+    # object more for each range.
+    for column in (kind, () if last == first else last, first):
+        if column:
+            order.sort(key=column.__getitem__)
+    return order

@@ -76,7 +76,7 @@ def test_every_command_says_that_a_log_is_a_lower_bound(
     log, other = tmp_path / "log", tmp_path / "other"
     log.write_text("[1.000000] Memory failure: 0x10: recovery action for dirty LRU page: Failed\n")
     other.write_text("0x10\n")
-    more = {"diff": [other], "merge": [other], "encode": ["--to", "list"]}
+    more: dict[str, list[object]] = {"diff": [other], "merge": [other], "encode": ["--to", "list"]}
     got = cli(command, log, *more.get(command, ()))
     assert got.code == 0, got.err
     assert "a log is a lower bound" in got.out + got.err

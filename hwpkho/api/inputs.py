@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import opening
-from hwpkho.errors import HwpkhoError
+from hwpkho.base.options import of_library
 from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     File = str | os.PathLike[str] | BinaryIO
     #: One file, or several of one machine at one moment.
     Files = File | Sequence[File]
-
-_OPTION = re.compile(r"(?<![\w/.-])--([a-z]+(?:-[a-z]+)*)(?![\w-])")
-#: Options whose parameter has another name.
-_PARAMETERS = {"map": "map_name", "from": "form"}
 
 
 class Reading(TypedDict, total=False):
@@ -141,9 +136,9 @@ def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
 def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
     """Yield for each of ``groups`` the names under which its files can be opened in the block.
 
-    Errors raised in the block name the library's parameters instead of options.
+    Errors that the block raises name parameters, not options.
     """
-    with ExitStack() as stack, _parameters():
+    with ExitStack() as stack, of_library():
         yield [
             tuple(stack.enter_context(_named(file)) for file in _several(group)) for group in groups
         ]
@@ -164,15 +159,3 @@ def _named(file: File) -> Iterator[str]:
         return
     with opening.lent(file) as name:
         yield name
-
-
-@contextmanager
-def _parameters() -> Iterator[None]:
-    try:
-        yield
-    except HwpkhoError as error:
-        text = str(error)
-        told = _OPTION.sub(lambda m: _PARAMETERS.get(m[1], m[1].replace("-", "_")), text)
-        if told != text:
-            error.args = (told, *error.args[1:])
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def told_page_size(pages: BadPages, asked: int | None) -> int | None:
     """
     if pages.page_size and asked and pages.page_size != asked:
         raise InputError(
-            f"{pages.name}: the list says page_size {pages.page_size}, --page-size says {asked}; "
+            f"{pages.name}: the list says page_size {pages.page_size}, "
+            f"{option('page_size')} says {asked}; "
             "PFNs of one are not PFNs of the other"
         )
     return pages.page_size or asked

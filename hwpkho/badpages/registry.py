@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeG
 
 from hwpkho.badpages.model import KINDS
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.base.registry import Registry
 from hwpkho.errors import UsageError
 
@@ -144,7 +145,7 @@ def reader(name: str) -> ListReader:
     form = LIST_FORMATS.get(name)
     if form is None or not is_read(form):
         known = ", ".join(form.name for form in readers())
-        raise UsageError(f"--from {printable(name[:40])} is not one of {known}")
+        raise UsageError(f"{option('form', printable(name[:40]))} is not one of {known}")
     return form
 
 

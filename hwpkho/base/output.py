@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
 
@@ -38,7 +39,7 @@ def check_file(path: str, *, force: bool) -> None:
     if not stat.S_ISREG(kind):
         raise UsageError(f"{printable(path)}: exists and is no regular file")
     if not force:
-        raise UsageError(f"{printable(path)}: exists; give --force to overwrite it")
+        raise UsageError(f"{printable(path)}: exists; give {option('force')} to overwrite it")
 
 
 def check_input(path: str, *inputs: str) -> None:
@@ -99,7 +100,7 @@ def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None
     if foreign is not None:
         raise UsageError(f"{name}: holds {printable(foreign)}, which is none of ours to replace")
     if inside and not force:
-        raise UsageError(f"{name}: exists; give --force to overwrite it")
+        raise UsageError(f"{name}: exists; give {option('force')} to overwrite it")
 
 
 class _Stream(io.BufferedIOBase):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.badpages.sets import Histories, compare, histories
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import of_runs
+from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
@@ -101,7 +102,9 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     found = [x.converted(size) for x in found]
     if len(found) > 2:
         if options.memmaps:
-            raise UsageError("--memmap judges the changes between two lists, not a chain")
+            raise UsageError(
+                f"{option('memmap')} judges the changes between two lists, not a chain"
+            )
         kernel = machine.next_kernel(options, size, None)
         steps = [compare(a.pfns, b.pfns) for a, b in pairwise(found)]
         changes = [

@@ -10,6 +10,7 @@ from hwpkho.badpages.model import BadPages
 from hwpkho.badpages.sets import Histories, first_seen, histories, known_by
 from hwpkho.base import output
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
+from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.commands import encode, usage
 from hwpkho.encode.targets import registry as targets
@@ -134,12 +135,14 @@ def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
 
 
 def _check(options: MergeOptions) -> None:
-    asked = {"--keep-all": options.keep_all, "--replayable-only": options.replayable_only}
+    asked = {"keep_all": options.keep_all, "replayable_only": options.replayable_only}
     if all(asked.values()):
-        raise UsageError("--keep-all and --replayable-only exclude each other")
+        raise UsageError(f"{option('keep_all')} and {option('replayable_only')} exclude each other")
     for name, given in asked.items():
         if given and not options.judging.memmaps:
-            raise UsageError(f"{name} goes with --memmap: without a map nothing is left out")
+            raise UsageError(
+                f"{option(name)} goes with {option('memmap')}: without a map nothing is left out"
+            )
 
 
 def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:

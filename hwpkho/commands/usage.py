@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.badpages.registry import depends_on
 from hwpkho.base.arch import ARCHES, known, page_sizes
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class Facts(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """What must be so for an option to be read, and what to say where it is not."""
+    """What must be so for an option to be read, and what to say where it is not.
+
+    In ``why`` ``{memmap}`` stands for that option.
+    """
 
     needs: Callable[[Facts], bool | None]
     why: str
@@ -69,7 +73,7 @@ def _booted(facts: Facts) -> bool | None:
     return None if None in (facts.memmap, facts.boots) else False
 
 
-_NO_MAP = "there is no --memmap"
+_NO_MAP = "there is no {memmap}"
 _LIST = "a list is written, no handover"
 _PART = "no whole handover is written"
 
@@ -84,7 +88,7 @@ READERS: dict[str, Reader] = {
     "base": Reader(lambda f: f.text, "no input is a list as text"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
     "map_name": Reader(lambda f: f.memmap, _NO_MAP),
-    "boot": Reader(_booted, "there is no --memmap, and no input is a log"),
+    "boot": Reader(_booted, "there is no {memmap}, and no input is a log"),
     "iomem_of": Reader(
         lambda f: False if f.memmap is False else f.iomem,
         "no /proc/iomem is among the memory maps that count",
@@ -107,20 +111,13 @@ READERS: dict[str, Reader] = {
     },
 }  # fmt: skip
 
-#: Options whose name on the command line is not that of their value.
-_FLAGS = {"map_name": "--map", "place_by": "--memmap"}
-
-
-def flag(name: str) -> str:
-    """Return an option as a user writes it."""
-    return _FLAGS.get(name) or f"--{name.replace('_', '-')}"
-
 
 def refuse(given: Collection[str], facts: Facts) -> None:
     """Raise UsageError for the first option among ``given`` that nothing reads."""
     for name, reader in READERS.items():
         if name in given and reader.needs(facts) is False:
-            raise UsageError(f"{flag(name)} has no effect: {reader.why}")
+            why = reader.why.format(memmap=option("memmap"))
+            raise UsageError(f"{option(name)} has no effect: {why}")
 
 
 def of_case(case: Case) -> Facts:
@@ -154,9 +151,11 @@ def check_pair(case: CaseOptions) -> None:
     arch = known(case.arch)
     if arch is None and case.arch is not None:
         known_names = ", ".join(ARCHES.names())
-        raise UsageError(f"--arch {printable(case.arch)} is not one of {known_names}")
+        raise UsageError(f"{option('arch', printable(case.arch))} is not one of {known_names}")
     if case.page_size is not None and case.page_size not in page_sizes():
-        raise UsageError(f"--page-size {case.page_size} is not one of {page_sizes()}")
+        raise UsageError(f"{option('page_size', case.page_size)} is not one of {page_sizes()}")
     if arch is not None and not arch.has_pages(case.page_size):
         sizes = arch.page_sizes()
-        raise UsageError(f"--arch {arch.name} has pages of {sizes} bytes, not {case.page_size}")
+        raise UsageError(
+            f"{option('arch', arch.name)} has pages of {sizes} bytes, not {case.page_size}"
+        )

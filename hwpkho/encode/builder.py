@@ -22,6 +22,7 @@ from hwpkho.abi.scratch import build_scratch
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.base.addresses import align_down, align_up, human_bytes
+from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import difference, holding, union
 from hwpkho.encode.layout import Layout, Piece
@@ -68,14 +69,14 @@ def _free(request: Request) -> list[tuple[int, int]]:
         if request.at < low:
             kept = human_bytes(low)
             raise UsageError(
-                f"--at 0x{request.at:x}: {request.arch} keeps the first {kept} to itself"
+                f"{option('at', hex(request.at))}: {request.arch} keeps the first {kept} to itself"
             )
         low = request.at
     ram = [(-(-a // size), (a + n) // size) for a, n in request.ram]
     if not request.ram:
         ram = [(0, request.phys_end // size)]
     if request.at is not None and not holding(union(ram), low // size):
-        raise UsageError(f"--at 0x{low:x} lies outside the RAM given")
+        raise UsageError(f"{option('at', hex(low))} lies outside the RAM given")
     holes = [(0, low // size), *((a // size, (a + n) // size) for a, n in request.scratch)]
     return list(difference(union(ram), union(holes)))
 

@@ -14,6 +14,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
+from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,12 +160,14 @@ class Request:
     def _check_places(self) -> None:
         if self.at is None and not self.ram:
             raise UsageError(
-                "no place for the handover: give --at PHYS, or --ram START:SIZE to have it placed"
+                f"no place for the handover: give {option('at', 'PHYS')}, or "
+                f"{option('ram', 'START:SIZE')} to have it placed"
             )
         limit, shown = self.phys_end, f"2^{self.machine.phys_bits}"
         if self.at is not None and (self.at % self.page_size or not 0 < self.at < limit):
             raise UsageError(
-                f"--at 0x{self.at:x} is no address of a page of {self.page_size} bytes below "
+                f"{option('at', hex(self.at))} is no address of a page of "
+                f"{self.page_size} bytes below "
                 f"{shown} (and 0 means nowhere)"
             )
         for start, size in self.ram:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.base.arch import page_sizes
+from hwpkho.base.options import option
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
 from hwpkho.codes.root import ROOT_ABSENT
@@ -179,11 +180,12 @@ def search(
 def _check_told(source: Source, options: CaseOptions) -> None:
     """Raise InputError where the user contradicts what the image tells of its machine."""
     if options.arch and source.arch and options.arch != source.arch:
-        raise InputError(f"{source.name} is of {source.arch}, --arch says {options.arch}")
+        raise InputError(f"{source.name} is of {source.arch}, {option('arch')} says {options.arch}")
     told = find_root.told_page_size(source)
     if options.page_size and told and options.page_size != told:
         raise InputError(
-            f"{source.name} has pages of {told} bytes, --page-size says {options.page_size}"
+            f"{source.name} has pages of {told} bytes, {option('page_size')} says "
+            f"{options.page_size}"
         )
 
 
@@ -307,7 +309,8 @@ def _same_scratch(
                 return
             raise InputError(
                 f"{source.name}: beside the root FDT 0x{found.phys:x} the scratch array "
-                f"0x{b.scratch_addr:x}:{b.scratch_size} is handed over, --kho-scratch says "
+                f"0x{b.scratch_addr:x}:{b.scratch_size} is handed over, "
+                f"{option('kho_scratch')} says "
                 f"0x{given[0]:x}:{given[1]}"
             )
 

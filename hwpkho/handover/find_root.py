@@ -15,6 +15,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.base import arch as arches
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.handover import boot_loader
 from hwpkho.images.base import MIN_PAGE
@@ -105,14 +106,14 @@ def search(source: Source) -> Search:
             if len(known) == MAX_CANDIDATES:
                 raise InputError(
                     f"{source.name}: more than {MAX_CANDIDATES} different pages look like a root "
-                    "FDT; choose one with --root-fdt"
+                    f"FDT; choose one with {option('root_fdt')}"
                 )
             known[page] = _judge(source, phys, page)
         judged = known[page]
         if len(found.candidates) + len(found.lookalikes) == MAX_COPIES:
             raise InputError(
                 f"{source.name}: more than {MAX_COPIES} pages look like a root FDT; choose one "
-                "with --root-fdt"
+                f"with {option('root_fdt')}"
             )
         if isinstance(judged, str):
             found.lookalikes.append((phys, judged))
@@ -206,7 +207,7 @@ def page_size_of(
         return registered.pop()  # only the FDT revision registers a whole page
     fits = ", ".join(map(str, proven or aligned)) or "none"
     raise InputError(
-        f"{source.name}: the page size is unknown ({fits} fit); give --page-size BYTES"
+        f"{source.name}: the page size is unknown ({fits} fit); give {option('page_size', 'BYTES')}"
     )
 
 
@@ -324,7 +325,7 @@ def _original(
     if len({read_root_page(source.look, c.phys) for c in copies}) > 1:
         raise InputError(
             f"{source.name}: the root FDTs at {where} name the same tracker, differ, and nothing "
-            "tells the real one; choose it with --root-fdt"
+            f"tells the real one; choose it with {option('root_fdt')}"
         )
     written = [c for c in copies if _has_leftovers(source, c, page_size)]
     if len(written) == 1:

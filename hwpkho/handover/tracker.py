@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.tracker import TRACKERS
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE
 
@@ -39,7 +40,7 @@ class Trackers:
             if self._seen > _PAGES and self._seen > _PAGES + _PAGES_PER_PAGE * self._pages():
                 raise InputError(
                     f"{self._source.name}: the trackers of {len(self._walks) + 1} root FDTs share "
-                    "their pages; choose the real one with --root-fdt"
+                    f"their pages; choose the real one with {option('root_fdt')}"
                 )
             self._walks[key] = found
         return self._walks[key]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.base.ranges import intersection, joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
@@ -131,7 +132,8 @@ class MappedSource(Source):
         endless = next((f for f in self._files if f.endless), None)
         if endless is not None:
             raise InputError(
-                f"{printable(endless.path)}: a device has no end to search to; give --root-fdt PHYS"
+                f"{printable(endless.path)}: a device has no end to search to; give "
+                f"{option('root_fdt', 'PHYS')}"
             )
         shortest = min(map(len, magics))
         groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, told_page_size
 from hwpkho.base.listing import Listing
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import CaseOptions, read_case
@@ -121,7 +122,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
     found = handover.hwpoison
     page_size = handover.page_size
     if page_size is None:
-        raise InputError(f"{name}: the page size is unknown; give --page-size BYTES")
+        raise InputError(f"{name}: the page size is unknown; give {option('page_size', 'BYTES')}")
     if handover.unread:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     if found is None:

@@ -11,6 +11,7 @@ from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.codes import problem
 from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
@@ -122,7 +123,7 @@ def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
     if not found.pfns and not asked.maps:
         raise InputError(
             f"{file.shown}: this is a memory map ({answers[0].form}), no list; give it with "
-            "--memmap"
+            f"{option('memmap')}"
         )
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.role import which_counts
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def which_handover(handovers: Sequence[Handover], role: Role | None = None) -> H
     place = which_counts([(h.role, bool(h.hwpoison or h.unread)) for h in handovers])
     if place is None:
         raise InputError(
-            "several handovers, and nothing shows which one counts; choose with --root-fdt"
+            "several handovers, and nothing shows which one counts; choose with "
+            f"{option('root_fdt')}"
         )
     return handovers[place]
 
@@ -62,5 +64,5 @@ def why_unread(handover: Handover) -> str:
     cause = handover.hwpoison.problem if handover.hwpoison else handover.root_problem
     why = f": {cause.code} {cause.message}" if cause else ""
     if handover.role == "out" and handover.unread:
-        why += "; --role in takes the incoming one"
+        why += f"; {option('role', 'in')} takes the incoming one"
     return why

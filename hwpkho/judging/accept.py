@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.codes import names
 from hwpkho.codes.policy import BASELINE_STALE
 from hwpkho.errors import UsageError
@@ -158,7 +159,8 @@ def write_entries(
     own = path == accepted.baseline_file
     if not own and os.path.lexists(path) and Path(path).is_file():
         raise UsageError(
-            f"{printable(path)}: exists; give --baseline as well to add to it, or another name"
+            f"{printable(path)}: exists; give {option('baseline')} as well to add to it, "
+            "or another name"
         )
     with writing.file(path, force=own) as stream:
         stream.write(baseline.build([*accepted.baseline, *entries]).encode())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base import arch as arches
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.base.reading import Input, is_folder
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
@@ -151,7 +152,7 @@ def _parse_boot(boot: str | None) -> int | None:
         return -1
     number = unsigned(boot) if boot.isdigit() else None
     if number is None:
-        raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
+        raise UsageError(f"{option('boot', printable(boot))}: expected a number from 0, or last")
     return number
 
 
@@ -249,7 +250,8 @@ def _keep_only(readings: list[Reading], map_name: str) -> None:
     if not kept:
         there = ", ".join(sorted(names, key=map_names.rank))
         raise UsageError(
-            f"--map {printable(map_name)}: no such map; the input has {printable(there)}"
+            f"{option('map_name', printable(map_name))}: no such map; the input has "
+            f"{printable(there)}"
         )
     readings[:] = kept
 
@@ -258,11 +260,13 @@ def _choose_boots(readings: list[Reading], wanted: int) -> None:
     """Drop all boots of a log but the wanted one."""
     several = [r for r in readings if len(r.boots) > 1]
     if not several and wanted not in (0, -1):
-        raise UsageError(f"--boot {wanted}: there is one boot, number 0")
+        raise UsageError(f"{option('boot', wanted)}: there is one boot, number 0")
     for reading in several:
         count = len(reading.boots)
         if wanted >= count:
-            raise UsageError(f"--boot {wanted}: {reading.shown} has boots 0 to {count - 1}")
+            raise UsageError(
+                f"{option('boot', wanted)}: {reading.shown} has boots 0 to {count - 1}"
+            )
         reading.boots = [reading.boots[wanted]]
 
 
@@ -283,8 +287,8 @@ def _must_agree(reading: Reading) -> None:
             "tables that differ, of two moments or boots" if listed else "boots whose maps differ"
         )
         raise InputError(
-            f"{reading.shown}: holds {count} {what}: {named}{rest}; choose one with --boot N or "
-            "--boot last"
+            f"{reading.shown}: holds {count} {what}: {named}{rest}; choose one with "
+            f"{option('boot', 'N')} or {option('boot', 'last')}"
         )
     reading.boots.sort(key=lambda b: bool(b.primary().gaps))  # a whole one counts
     reading.problems.append(
@@ -314,7 +318,7 @@ def _drop_damaged(reading: Reading) -> None:
         reading.problems += [p._replace(severity="warning") for p in bad]
 
 
-def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tuple[str, str]:
+def _arch(readings: Sequence[Reading | _MaplessError], wanted: str | None) -> tuple[str, str]:
     """Return the architecture and where it comes from. Raises InputError if the inputs disagree."""
     told = {r.boot.arch for r in readings if r.boot.arch}
     if len(told) > 1:
@@ -323,9 +327,11 @@ def _arch(readings: Sequence[Reading | _MaplessError], option: str | None) -> tu
             + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
         )
     if not told:
-        return (option, "option") if option else (arches.DEFAULT, "default")
+        return (wanted, "option") if wanted else (arches.DEFAULT, "default")
     arch = told.pop()
-    if option and option != arch:
+    if wanted and wanted != arch:
         shown = ", ".join(r.shown for r in readings if r.boot.arch)
-        raise InputError(f"{shown} is of {printable(arch)}, --arch says {printable(option)}")
+        raise InputError(
+            f"{shown} is of {printable(arch)}, {option('arch')} says {printable(wanted)}"
+        )
     return arch, "input"

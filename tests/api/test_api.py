@@ -16,6 +16,7 @@ import pytest
 import hwpkho
 from tests.support import ROOT
 from tests.support.captures import CAPTURES, elf, truth
+from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +207,7 @@ def test_lists(lists: list[Path], cli: Cli) -> None:
     assert again.pfns == read.pfns
     assert hwpkho.read_list(io.BytesIO(b"10"), base=16).pfns == [0x10]
     assert hwpkho.read_list(io.BytesIO(b"10"), form="text").pfns == [10]
-    with pytest.raises(hwpkho.UsageError, match="form nothing is not one of json,"):
+    with pytest.raises(hwpkho.UsageError, match="form=nothing is not one of json,"):
         hwpkho.read_list(io.BytesIO(b"10"), form="nothing")
     assert hwpkho.read_list(IMAGE).pfns == LISTED
 
@@ -277,8 +278,8 @@ def test_an_open_case_reads_memory() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at PHYS"),
-        (lambda: hwpkho.build([1], at=1), "at 0x1 is no address"),
+        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=START:SIZE"),
+        (lambda: hwpkho.build([1], at=1), "at=0x1 is no address"),
         (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
         (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),
         (lambda: hwpkho.merge(IMAGE, keep_all=True), "keep_all goes with memmap"),
@@ -292,6 +293,17 @@ def test_errors_name_parameters(call: Callable[[], object], says: str) -> None:
     text = str(caught.value)
     assert says in text
     assert not re.search(r"(?<!\w)--[a-z]", text)
+
+
+def test_errors_leave_the_names_of_files_alone(tmp_path: Path) -> None:
+    """A file may be called like an option; the command line spells options, before and after."""
+    path = tmp_path / "a --memmap b"
+    path.write_text("00100000-7fffffff : System RAM\n")
+    with pytest.raises(hwpkho.InputError) as caught:
+        hwpkho.validate(path)
+    assert str(caught.value).startswith(f"{path}: this is a memory map")
+    assert str(caught.value).endswith("give it with memmap")
+    assert run_cli("validate", path).err.endswith("give it with --memmap\n")
 
 
 def test_unknown_parameters_are_refused() -> None:

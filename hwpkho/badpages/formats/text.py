@@ -16,6 +16,7 @@ from hwpkho.badpages.model import BadPages
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileText
 
@@ -211,7 +212,8 @@ def _number(word: str, base: int, where: str) -> int:
             and not word.isdigit()
         ):
             raise InputError(
-                f"{where}: '{printable(word)}' is hex without 0x; give --base 16 if all are"
+                f"{where}: '{printable(word)}' is hex without 0x; give "
+                f"{option('base', 16)} if all are"
             ) from error
         raise InputError(
             f"{where}: {quoted(word)} is no PFN (0x… or decimal, or a range A-B)"

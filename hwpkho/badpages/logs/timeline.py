@@ -9,6 +9,7 @@ from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_ra
 from hwpkho.badpages.logs.when import Place, stamp, when
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND
 from hwpkho.errors import InputError, UsageError
 
@@ -241,7 +242,7 @@ class Timeline:
         boots = self._boot + 1
         if self._wanted is not None and self._wanted >= boots:
             there = "one boot, number 0" if boots == 1 else f"boots 0 to {boots - 1}"
-            raise UsageError(f"--boot {self._wanted}: {self.name} has {there}")
+            raise UsageError(f"{option('boot', self._wanted)}: {self.name} has {there}")
         unit: Unit = "address" if self._units == {"address"} else "pfn"
         found = Collector(self.name, self._form, self._asked, unit)
         for (first, last, kind), said in self._state.items():
@@ -264,7 +265,7 @@ class Timeline:
         if boots > 1 and self._wanted is None:
             found.note(
                 f"{boots} boots, of which all count, though poison does not outlive a boot without "
-                "a handover; choose one with --boot N or --boot last"
+                f"a handover; choose one with {option('boot', 'N')} or {option('boot', 'last')}"
             )
         elif boots > 1:
             one = boots - 1 if self._wanted == -1 else self._wanted
@@ -288,5 +289,5 @@ def _wanted(boot: str | None) -> int | None:
     if boot == "last":
         return -1
     if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
-        raise UsageError(f"--boot {printable(boot)}: expected a number from 0, or last")
+        raise UsageError(f"{option('boot', printable(boot))}: expected a number from 0, or last")
     return int(boot)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
@@ -181,7 +182,7 @@ def resolve(
     _compare(built, maps, arch.low_end, problems)
     if not any(span.kind in ("ram", "in-use") for span in spans):
         if line is not None and line.changes_map():
-            raise UsageError("--next-cmdline: leaves the next kernel no RAM")
+            raise UsageError(f"{option('next_cmdline')}: leaves the next kernel no RAM")
         lost = maps[built.names[0]].gaps
         why = f": {lost[0].problem.message}" if lost else ""
         raise InputError(
@@ -205,16 +206,16 @@ def _of_boot(memmap: MemoryMap, boot: int | None) -> dict[str, Map]:
         boot = boots[0] if boots else 0
     elif boot not in boots:
         known = ", ".join(map(str, boots)) or "none"
-        raise UsageError(f"--boot {boot}: no such boot; there are: {known}")
+        raise UsageError(f"{option('boot', boot)}: no such boot; there are: {known}")
     return {m.name: m for m in memmap.maps if m.boot == boot}
 
 
 def _named(maps: dict[str, Map], name: str) -> Map:
     if name not in maps:
         known = ", ".join(printable(n) for n in maps) or "none"
-        raise UsageError(f"--map {printable(name)}: no such map; there are: {known}")
+        raise UsageError(f"{option('map_name', printable(name))}: no such map; there are: {known}")
     if why := names.of(name).no_ram:
-        raise UsageError(f"--map {printable(name)}: {why}: nothing is judged by it")
+        raise UsageError(f"{option('map_name', printable(name))}: {why}: nothing is judged by it")
     return maps[name]
 
 

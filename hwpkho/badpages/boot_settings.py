@@ -1,7 +1,8 @@
 """Bad pages in boot settings: GRUB's badram and cutmem, and memmap= of a kernel command line.
 
 They stand beside each other in one file, such as /etc/default/grub or grub.cfg, so all of them are
-read there. A line that is a comment sets nothing.
+read there. A comment sets nothing, be it a line or the end of one, nor does a variable of
+/etc/default/grub that a later line sets anew.
 
 Source: GRUB's grub-core/mmap/mmap.c (grub_cmd_badram, grub_cmd_cutmem, parsemem);
 arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-parameters.txt.
@@ -10,6 +11,7 @@ arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-para
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.params import memparse
@@ -34,6 +36,12 @@ _ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = re.compile(r"(?<![\w.-])badram=([^\s\"'`]*)")
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
+#: What a shell takes together: a quoted string, or a character behind a backslash.
+_SHELL = re.compile(
+    r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|])#.*)"""
+)
+#: GRUB_CMDLINE_LINUX and its like; one that goes on from its own value, or ``+=``, adds.
+_VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
 
@@ -45,15 +53,19 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     """
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None
-    for number, line in numbered(file):
-        if line.lstrip().startswith("#"):
-            continue
+    memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
+    for number, whole in numbered(file):
+        line = _uncommented(whole)
         where = f"line {number}"
+        variable = _VARIABLE.match(line)
+        name = variable[1] if variable else None
+        if variable and not variable[2] and f"${name}" not in line.replace("{", ""):
+            memmaps[name] = []
         if _RESERVE_MEM.search(line):
             found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
         for match in _MEMMAP.finditer(line):
-            for item in match[1].replace("\\", "").split(","):
-                _memmap(found, item, where)
+            items = match[1].replace("\\", "").split(",")
+            memmaps.setdefault(name, []).extend((item, where) for item in items)
         for match in _ASSIGNED.finditer(line):
             assigned = next((text for text in match.groups() if text is not None), ""), where
         for match in _BADRAM.finditer(line):
@@ -61,9 +73,21 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         for match in _COMMAND.finditer(line):
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
+    for item, where in chain.from_iterable(memmaps.values()):
+        _memmap(found, item, where)
     if assigned is not None and assigned[0].strip():  # the shell keeps the last
         _badram_command(found, assigned[0].strip(), assigned[1])
     return found.finish()
+
+
+def _uncommented(line: str) -> str:
+    """Return a line without the comment at its end: ``#`` begins one where a word begins."""
+    if "#" not in line:
+        return line
+    for match in _SHELL.finditer(line):
+        if match["comment"]:
+            return line[: match.start()]
+    return line
 
 
 def _badram_command(found: Collector, argument: str, where: str) -> None:

@@ -17,6 +17,8 @@ MAX_LINE = 1 << 16
 #: A text is at most this long, bytes.
 MAX_SIZE = 1 << 29
 _PIECE = 1 << 16
+#: What is longer without a line end is cut there, bytes.
+_MAX_UNBROKEN = 1 << 20
 
 
 def numbered(file: FileBytes) -> Iterator[tuple[int, str]]:
@@ -38,3 +40,27 @@ def pieces(file: FileBytes) -> Iterator[bytes]:
     for start, end in file.data_ranges():
         for at in range(start, end, _PIECE):
             yield bytes(file.read(at, min(_PIECE, end - at)))
+
+
+def last_lines_first(file: FileBytes) -> Iterator[bytes]:
+    """Yield the lines of a file, the last one first; holes are left out.
+
+    A line of more than 1 MiB may be cut.
+    """
+    rest = b""  # the line that begins in the piece above
+    whole = False
+    for start, end in reversed(list(file.data_ranges())):
+        for stop in range(end, start, -_PIECE):
+            at = max(start, stop - _PIECE)
+            data = bytes(file.read(at, stop - at))
+            data, whole = data if whole else data.removesuffix(b"\n"), True
+            head, found, lines = data.partition(b"\n")
+            if found:
+                yield b"\n".join(reversed((lines + rest).split(b"\n"))) + b"\n"
+                rest = head
+            elif len(rest) > _MAX_UNBROKEN:
+                yield rest + b"\n"
+                rest = head
+            else:
+                rest = head + rest
+    yield rest + b"\n"

@@ -23,6 +23,9 @@ MAX_LINE = 4096
 #: A reader can look at so many lines above the current one.
 MAX_ABOVE = 3
 
+#: So many bytes above a line may belong to the same entry of a journal.
+MAX_ENTRY = 8192
+
 #: Numbers of cut lines that are kept.
 _MAX_CUT = 8
 
@@ -46,10 +49,13 @@ class LineReader(ABC):
             :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
             carriage returns divide count as lines. The scanner sets it; without a scanner it
             returns nothing.
+        entry_above: Returns the text from the last blank line to the line being fed, at most some
+            thousand characters of it: the fields of journal's export format. Likewise.
     """
 
     needles: tuple[bytes, ...]
     above: Callable[[], Sequence[tuple[int, str]]] = staticmethod(tuple)
+    entry_above: Callable[[], str] = staticmethod(str)
 
     @abstractmethod
     def feed(self, number: int, line: str) -> bool:
@@ -119,7 +125,7 @@ class Scanner:
         self._block, self._before, self._start, self._number = b"", b"", 0, 0
         self._parts: Sequence[str] = ()
         for reader in self._readers:
-            reader.above = self._above
+            reader.above, reader.entry_above = self._above, self._entry_above
 
     def feed(self, block: bytes) -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
@@ -204,6 +210,16 @@ class Scanner:
         while len(above) < MAX_ABOVE and (text := next(lines, None)) is not None:
             above.append((max(1, self._number - 1 - len(above) + len(self._parts)), text))
         return above
+
+    def _entry_above(self) -> str:
+        """See :attr:`LineReader.entry_above`."""
+        begin = max(0, self._start - MAX_ENTRY)
+        blank = self._block.rfind(b"\n\n", begin, self._start)
+        entry = self._block[begin if blank < 0 else blank + 2 : self._start]
+        if blank < 0 and not begin:
+            rest = self._before[-MAX_ENTRY:]
+            entry = rest[rest.rfind(b"\n\n") + 1 :] + entry
+        return entry.decode("utf-8", "replace")
 
     def _lines_above(self) -> Iterator[str]:
         for text, end in ((self._block, self._start), (self._before, len(self._before))):

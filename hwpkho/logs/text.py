@@ -47,6 +47,10 @@ _WEB_TAG = re.compile(
 )
 _WEB_CHARACTER = re.compile(rb"&(?:nbsp|#160|#xa0|lt|gt|amp|quot|#45|#x2d);", re.IGNORECASE)
 _CHARACTERS = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"', b"#45": b"-", b"#x2d": b"-"}
+#: journalctl -o json writes a message as bytes where a character of it cannot be printed.
+_MESSAGE_BYTES = re.compile(
+    rb'"MESSAGE"\s*:\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){0,65535})\s*\]'
+)
 _CR_LF = re.compile(rb"\r+\n")
 
 
@@ -112,6 +116,8 @@ def clean(block: bytes) -> bytes:
     """
     if b"\0" in block:
         block = block.replace(b"\0", b"")
+    if b'"MESSAGE"' in block:
+        block = _MESSAGE_BYTES.sub(_message, block)
     if b"\x1b" in block:
         block = _ESCAPE.sub(b"", _CURSOR.sub(b"\r", block))
     if b"\r" in block:
@@ -122,6 +128,16 @@ def clean(block: bytes) -> bytes:
         block = _WEB_TAG.sub(b"", _WEB_LINE.sub(b"\n", block))
         block = _WEB_CHARACTER.sub(lambda m: _CHARACTERS.get(m[0][1:-1].lower(), b" "), block)
     return block if block.isascii() else _plain(block)
+
+
+def _message(match: re.Match[bytes]) -> bytes:
+    """Return a message of a journal as a string, without escape sequences and line ends."""
+    numbers = [int(word) for word in match[1].split(b",")]
+    if max(numbers) > 255:
+        return match[0]
+    text = _ESCAPE.sub(b"", bytes(numbers)).decode("utf-8", "replace")
+    plain = "".join(c if c.isprintable() and c not in '"\\' else " " for c in text)
+    return b'"MESSAGE":"' + plain.encode() + b'"'
 
 
 def _plain(block: bytes) -> bytes:

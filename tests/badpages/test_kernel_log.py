@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.badpages import lines
 from hwpkho.badpages.formats.kernel_log import FORM
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
@@ -112,6 +113,40 @@ def test_a_number_that_a_terminal_broke() -> None:
             set(),
         ),
         ("Memory failure: 0x9: memory outside kernel control", set()),
+        # 2.6.32 to 3.x.
+        ("MCE 0x9: dirty LRU page recovery: Recovered", {(9, "poisoned")}),
+        ("MCE 0x9: reserved kernel page recovery: Failed", {(9, "poisoned")}),
+        ("MCE 0x9: Memory outside kernel control", set()),
+        (
+            "MCE 0x9: Killing a.out:7 early due to hardware memory corruption",
+            {(9, "poisoned")},
+        ),
+        (
+            "MCE 0x9: dirty LRU page recovery: Recovered\nMCE: Page was already unpoisoned 0x9",
+            set(),
+        ),
+        (
+            "Memory failure: buffer overflow when queuing memory failure at 0x9",
+            {(9, "uncorrected")},
+        ),
+        # The colon is lost, the number is not.
+        ("Memory failure: 0x9 recovery action for dirty LRU page: Recovered", {(9, "poisoned")}),
+        (MF.format(9) + "\nUnpoison: Software-unpoisoned page 0x?", {(9, "poisoned")}),
+        ("mcelog: Offlining page 9000\nUnpoison: Software-unpoisoned page 0x9", set()),
+        (
+            (
+                "Soft offline: 0x9: invalidated\nmcelog: Offlining page 9000\n"
+                "mcelog: Offlining page 9000 failed: Device or resource busy"
+            ),
+            {(9, "soft-offlined")},
+        ),
+        (  # of the processor: what its address register holds is no place in memory
+            (
+                "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 0: be00000000800400\n"
+                "mce: [Hardware Error]: TSC 1 ADDR 9440"
+            ),
+            set(),
+        ),
         ("Soft offline: 0x9: thp split failed", set()),
         ("soft offline: 0x9 page already poisoned", {(9, "soft-offlined")}),
         ("soft_offline: 0x9: invalidated", {(9, "soft-offlined")}),
@@ -206,6 +241,13 @@ def test_what_lines_say(text, found) -> None:
     "text",
     [
         "Memory failure: 0x1a2b",
+        "Memory failure: 0x (",
+        "Memory failure: 0x1a?b: recovery action for dirty LRU page: Recovered",
+        "Memory failure: 0x12345678901234567: recovery action for dirty LRU page: Failed",
+        "Memory failure: : recovery action for dirty LRU page: Recovered",
+        "Memory failure: (nil): already hardware poisoned",
+        "Memory failure: buffer overflow when queuing memory failure at",
+        "Soft offline: 0x (",
         "Memory failure: 0xXXXXX: already poisoned",
         "Memory failure: 0x77001: ",
         "Soft offline: 0x1a2b",
@@ -264,6 +306,81 @@ def test_boots_without_a_first_line() -> None:
     )
     assert kinds(journal, "0") == {(0xA, "poisoned")}
     assert kinds(journal, "last") == {(0xB, "poisoned")}
+
+
+_STAMPS = {
+    "short": "Nov 28 17:20:{:02} host1 kernel: {}",
+    "iso": "2026-11-28T17:20:{:02}+0000 host1 kernel: {}",
+    "monotonic": "[  300.0000{:02}] host1 kernel: {}",
+    "human": "[Sat Nov 28 17:20:{:02} 2026] {}",
+    "json": '{{"__REALTIME_TIMESTAMP":"17644800000000{:02}","MESSAGE":"{}"}}',
+    "export": "__REALTIME_TIMESTAMP=17644800000000{:02}\nPRIORITY=3\nMESSAGE={}\n",
+    "printk": "Nov 28 17:20:03 host1 kernel: [    1.0000{:02}] {}",
+}
+_STEPS = (
+    MF.format(1), "Unpoison: Software-unpoisoned page 0x1", MF.format(1),
+    MF.format(2), "Unpoison: Software-unpoisoned page 0x2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", _STAMPS)
+def test_the_newest_entry_may_stand_first(how) -> None:
+    """journalctl -r: what is last in time counts."""
+    entries = [_STAMPS[how].format(n, step) for n, step in enumerate(_STEPS, 1)]
+    for order in (entries, entries[::-1]):
+        found = read("\n".join(order) + "\n")
+        assert found.pfns.tolist() == [1]
+        place = order.index(entries[2]) if order is not entries else 0
+        lines = entries[0].count("\n") + 1
+        offset = (
+            entries[0].split("\n").index(next(x for x in entries[0].split("\n") if MF[:9] in x))
+        )
+        assert found.mentions[0].where in (
+            f"line {place * lines + offset + 1}",
+            f"line {2 * lines + offset + 1}",
+        )
+        assert not found.notes
+
+
+def test_boots_of_a_journal_whose_newest_entry_stands_first() -> None:
+    entries = [
+        json.dumps(
+            {"__REALTIME_TIMESTAMP": f"176448000000000{n}", "_BOOT_ID": i * 32, "MESSAGE": text}
+        )
+        for n, (i, text) in enumerate(
+            [("a", MF.format(1)), ("a", MF.format(2)), ("b", MF.format(3)), ("b", MF.format(4))]
+        )
+    ]
+    backwards = "\n".join(entries[::-1]) + "\n"
+    assert {p for p, _ in kinds(backwards, "0")} == {1, 2}
+    assert {p for p, _ in kinds(backwards, "last")} == {3, 4}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_lines_from_the_end_on(size, monkeypatch) -> None:
+    monkeypatch.setattr(lines, "_PIECE", size)
+    data = b"one\n\ntwo\nthree\n"
+    with HeldBytes("x", memoryview(data)) as file:
+        assert b"".join(lines.last_lines_first(file)) == b"three\ntwo\n\none\n"
+
+
+def test_a_journal_in_its_export_format() -> None:
+    entry = (
+        "__CURSOR=s=1\n__REALTIME_TIMESTAMP=176732280000000{}\n__MONOTONIC_TIMESTAMP=7\n"
+        "_BOOT_ID={}\nPRIORITY=3\n_TRANSPORT=kernel\nSYSLOG_IDENTIFIER=kernel\nMESSAGE={}\n\n"
+    )
+    text = "".join(entry.format(n, i * 32, MF.format(n)) for n, i in ((1, "a"), (2, "b")))
+    found = read(text)
+    assert [m.when for m in found.mentions] == ["2026-01-02T03:00:00Z"] * 2
+    assert "2 boots" in found.notes[0]
+    assert read(text, "last").pfns.tolist() == [2]
+
+
+def test_a_message_of_a_journal_may_be_bytes() -> None:
+    """journalctl -o json writes it so where it has an escape sequence."""
+    message = list(b"\x1b[1m" + MF.format(9).encode() + b"\x1b[0m")
+    for text in (json.dumps({"MESSAGE": message}), json.dumps({"MESSAGE": message}, indent=1)):
+        assert kinds(f"{text}\n") == {(9, "poisoned")}
 
 
 def test_pieces_of_pstore_in_any_order() -> None:

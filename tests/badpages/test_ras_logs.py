@@ -123,6 +123,38 @@ STATUS {status:x} MCGSTATUS f
             {(9, "soft-offlined"), (10, "corrected")},
         ),
         (
+            "rasdaemon-log",
+            (
+                "rasdaemon: Result of offlining page at 0x9000 of row socket:0 imc:1 channel:0 "
+                f"{'dimm:0 ' * 12}row:77: offlined\n"
+                "rasdaemon: page at 0xa000 is already offlined, ignore"
+            ),
+            {(9, "soft-offlined"), (10, "soft-offlined")},
+        ),
+        (  # what a CXL device clears is not what a memory controller reported
+            "tracepoint",
+            (
+                f"{TASK}mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 "
+                "address:0x00009440 grain:8 syndrome:0x00000000)\n"
+                f"{TASK}cxl_poison: memdev=mem0 trace_type=List region=region5 hpa=0x9000 dpa=0x40 "
+                "dpa_length=0x40 source=Injected\n"
+                f"{TASK}cxl_poison: memdev=mem0 trace_type=Clear region=region5 hpa=0x9000 "
+                "dpa=0x40 dpa_length=0x40 source=Injected"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (  # as in a database
+            "tracepoint",
+            TASK + "mc_event: 1 Deferred error:x on y (mc:0 location:0:0:0 address:0x00009440 "
+            "grain:8 syndrome:0x00000000)",
+            set(),
+        ),
+        (
+            "ras-mc-ctl",
+            f"{ROW}1 Deferred error(s): x at y location: 0:0:0:0, addr 36864, grain 5, syndrome 0 ",
+            set(),
+        ),
+        (
             "ras-mc-ctl",
             f"{ROW}error: pfn=0x9, page_type=unknown page, action_result=Ignored",
             {(9, "poisoned")},
@@ -236,3 +268,22 @@ def test_an_address_has_64_bits(tmp_path, cli) -> None:
     text = TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:99999999999999999999 grain:1)"
     got = said(cli, tmp_path, text + "\n")
     assert (got.code, "beyond 64 bits" in got.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{DAEMON}mc_event: <CRIT> {DATE} 1 Uncorrected error: x on y (mc: 0 address: 0x?440)",
+        "a 77 [001] 2.000001: ras:memory_failure_event: pfn 0x: recovery action for x: Failed",
+        f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x page_type=x action_result=Failed",
+        TASK + "extlog_mem_event: {1} fatal error: unknown physical addr: 00000?9440 (mask lsb: c)",
+        "rasdaemon: <ALERT> Result of offlining page at 0x?000: offlined",
+        f"{ROW}1 Uncorrected error(s): x at y location: 0:0:0:0, addr ?6864, grain 5, syndrome 0 ",
+        f"{ROW}error: type=multi-bit ECC, severity=fatal, address=0x?440, fru_id=0",
+        f"{ROW}error: pfn=0x, page_type=x, action_result=Failed",
+    ],
+)
+def test_a_damaged_number_is_said(text, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n")
+    assert got.code == 3
+    assert "line 1: " in got.err

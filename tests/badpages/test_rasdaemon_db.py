@@ -37,6 +37,7 @@ _MCE = _table(
     "mce_record",
     "status INTEGER, addr INTEGER, misc INTEGER, cpuvendor INTEGER, bank_name TEXT",
 )
+_EXTLOG = _table("extlog_event", "severity INTEGER, address INTEGER")
 _CXL = _table("cxl_poison_event", "trace_type TEXT, hpa INTEGER, dpa_length INTEGER")
 _T = "'2025-03-28 13:28:48 +0800'"
 _ONE = f"INSERT INTO memory_failure_event VALUES (7, {_T}, '0xe53218', 'dax page', 'Failed');"
@@ -75,6 +76,12 @@ def _signed(number: int) -> int:
          f"INSERT INTO cxl_poison_event VALUES (2, {_T}, 'Clear', 4096, 64);", [1], "uncorrected"),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'Inject', 4096, 64);"
          f"INSERT INTO cxl_poison_event VALUES (2, {_T}, 'Clear', 4096, 64);", [], None),
+        # Of the processor itself, as in a log: what its address register holds is no memory.
+        (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed((0xBE << 56) | 0x800400)}, "
+         "4096, 0, 0, '')", [], None),
+        (_EXTLOG + f"INSERT INTO extlog_event VALUES (1, {_T}, 1, 4096);"
+         f"INSERT INTO extlog_event VALUES (2, {_T}, 2, 8192);"
+         f"INSERT INTO extlog_event VALUES (3, {_T}, 3, 12288);", [1], "uncorrected"),
         ("CREATE TABLE aer_event (id INTEGER PRIMARY KEY)", [], None),
     ],
 )  # fmt: skip
@@ -248,3 +255,25 @@ def test_a_million_events(tmp_path, cli) -> None:
     now = os.times()
     assert got.code == 0, got.err
     assert now.user + now.system - took.user - took.system < 15
+
+
+@pytest.mark.parametrize("odd", [None, "'0x?'", "'-1'", "NULL", "'0X1F'", "'0x12345678901234567'"])
+def test_rows_are_the_same_one_by_one_and_together(odd, tmp_path, cli) -> None:
+    """A block of rows as rasdaemon writes them is taken together, others row by row."""
+    rows = "".join(
+        f"INSERT INTO memory_failure_event VALUES ({n}, {_T}, '{n % 7 + 1:#x}', 'x', 'Failed');"
+        for n in range(1, 30)
+    )
+    more = (
+        f"INSERT INTO memory_failure_event VALUES (99, 'x', {odd}, 'x', 'Failed');" if odd else ""
+    )
+    got = cli("list", "--json", _made(tmp_path, _MF + rows + more))
+    assert got.code == 0, got.err
+    entries = [e for e in got.json["entries"] if e["first"] != 0x1F]
+    assert [(e["first"], e["where"]) for e in entries] == [
+        (n % 7 + 1, f"memory_failure_event row {n}") for n in (7, 1, 2, 3, 4, 5, 6)
+    ]
+    assert {e["when"] for e in entries} == {"2025-03-28T13:28:48+08:00"}
+    assert [p["where"] for p in got.json["problems"]] == ["memory_failure_event row 99"] * (
+        odd not in (None, "'0X1F'")
+    )

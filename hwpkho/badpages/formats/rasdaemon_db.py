@@ -1,10 +1,12 @@
 """rasdaemon's database, ``ras-mc_event.db``: what the kernel's RAS events said, a row each.
 
 Of ``memory_failure_event`` the PFN counts, whatever the result; the type of page is wrong on new
-kernels, so nothing is told from it. Of ``mc_event`` (EDAC) and ``mce_record`` the address of an
-error that was not corrected; of ``cxl_poison_event`` the address of the host, until a Clear.
+kernels, so nothing is told from it. Of ``mc_event`` (EDAC), ``mce_record`` and ``extlog_event`` the
+address of an error that was not corrected, unless a machine check's code is not about memory; of
+``cxl_poison_event`` the address of the host, until a Clear.
 
-Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-cxl-handler.c;
+Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-extlog-handler.c
+(err_severity), ras-cxl-handler.c;
 arch/x86/include/asm/mce.h (MCI_STATUS_*, MCI_MISC_ADDR_*).
 """
 
@@ -15,6 +17,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
+from hwpkho.badpages.logs.mce_status import of_memory
 from hwpkho.base import garbage
 from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
@@ -28,10 +31,10 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _MAGIC = b"SQLite format 3\0"
-_TABLES = ("memory_failure_event", "mc_event", "mce_record", "cxl_poison_event")
+_TABLES = ("memory_failure_event", "mc_event", "mce_record", "extlog_event", "cxl_poison_event")
 #: Tables of rasdaemon that hold no memory errors; one of any shows whose database it is.
 _OTHERS = (
-    "aer_event", "arm_event", "extlog_event", "non_standard_event", "devlink_event", "disk_errors",
+    "aer_event", "arm_event", "non_standard_event", "devlink_event", "disk_errors",
     "cxl_overflow_event", "cxl_generic_event", "cxl_general_media_event", "cxl_dram_event",
 )  # fmt: skip
 
@@ -149,7 +152,7 @@ def _machine_checks(found: Collector, database: Database) -> None:
     for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
         where = _row("mce_record", row)
         bits, address = _number(status), _number(addr)
-        if bits is None or not bits & _UC:
+        if bits is None or not bits & _UC or not of_memory(bits & 0xFFFF):
             continue
         if not bits & _ADDRV or not address:
             found.unusable("an uncorrected machine check without an address", where)
@@ -162,6 +165,20 @@ def _machine_checks(found: Collector, database: Database) -> None:
                 continue
             low = told & 0x3F if told >> 6 & 7 == _PHYSICAL else 0
             _around(found, address, low, "uncorrected", _when(time), where)
+
+
+def _extlog(found: Collector, database: Database) -> None:
+    """Errors that firmware reports by eMCA; they are all of memory."""
+    kinds: dict[object, Kind] = {0: "uncorrected", 1: "uncorrected", 2: "corrected"}
+    columns = ("id", "timestamp", "severity", "address")
+    for row, time, severity, value in database.rows("extlog_event", columns):
+        kind, address, where = kinds.get(severity), _number(value), _row("extlog_event", row)
+        if kind is None:
+            continue
+        if address and address != _U64:
+            _around(found, address, 0, kind, _when(time), where)
+        elif kind == "uncorrected":
+            found.unusable("an uncorrected error without an address", where)
 
 
 def _around(
@@ -242,6 +259,7 @@ _READERS = {
     "memory_failure_event": _memory_failures,
     "mc_event": _controller_errors,
     "mce_record": _machine_checks,
+    "extlog_event": _extlog,
     "cxl_poison_event": _poison,
 }
 

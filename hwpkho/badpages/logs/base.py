@@ -78,12 +78,16 @@ class MessageReader(LineReader):
         """See :meth:`LineReader.feed`."""
         held, self._held = self._held, None
         if held is None:
-            return self._look(Place(number, line), line, 0)
+            return self._look(self._place(number, line), line, 0)
         rest = _QUOTED.sub("", line, count=1)
         if not rest or _FRESH.match(rest):
             self._whole(held)
-            return self._look(Place(number, line), line, 0)
+            return self._look(self._place(number, line), line, 0)
         return self._look(held.place, _joined(held.text, rest), held.more + 1)
+
+    def _place(self, number: int, line: str) -> Place:
+        entry = self.entry_above() if line.startswith("MESSAGE=") else ""
+        return Place(self.log.number(number), line, entry=entry)
 
     def _look(self, place: Place, text: str, more: int) -> bool:
         begun = list(self.start.finditer(text))

@@ -1,6 +1,7 @@
 """``Memory failure: 0x1234: …``, ``Soft offline: …`` and ``Unpoison: …``: what the kernel did.
 
-Source: mm/memory-failure.c since 2.6.32. Up to 4.6 the prefix was ``MCE``. memory_failure() sets
+Source: mm/memory-failure.c since 2.6.32. Up to 4.6 the prefix was ``MCE``, up to 3.x the result
+``dirty LRU page recovery: Recovered``. memory_failure() sets
 the page's flag first and asks what it can do then: every result leaves the page poisoned. Before
 the flag it says only ``memory outside kernel control`` and ``unhandlable page``, and for pages
 without struct page ``non struct page pfn``.
@@ -12,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.timeline import Timeline
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
 _PFN = re.compile(r"\s*0x([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\s*0x[0-9a-fA-F]*[^0-9a-fA-F\s:]\w*:")
 _OPEN = re.compile(r"\s*(?:0x?)?$")
+#: A page is announced, and its number is not there.
+_DAMAGED = re.compile(
+    r"\s*(?:0x|:|\(?nil\)?:|recovery action for|already (?:hardware )?poisoned|Sending SIGBUS to"
+    r"|Killing |invalidated)"
+)
+_OVERFLOW = re.compile(
+    r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
+)
 #: What is said of a page after it was flagged.
 _FLAGGED = re.compile(
     r"already (?:hardware )?poisoned"
@@ -31,20 +41,34 @@ _FLAGGED = re.compile(
     r"|Failed to (?:punch|invalidate|erase)|failed to release buffers|Unknown page state"
     r"|[Tt]runcation failed|page still mapped"
 )
-_RESULT = re.compile(r"recovery action for\s+(.{0,80}?)\s*:\s*(?:$|[A-Z])", re.DOTALL)
+_RESULT = re.compile(
+    r"recovery action for\s+(.{0,80}?)\s*:\s*(?:$|[A-Z])"
+    r"|.{0,60}? page recovery:\s*(?:Ignored|Failed|Delayed|Recovered)",
+    re.DOTALL,
+)
 _RESULT_BEGUN = re.compile(r"recovery action for\s+(.{0,80})$", re.DOTALL)
 _NO_STRUCT_PAGE = "non struct page"
 #: Said before the flag is set, or of a page that is not there.
-_NOT_FLAGGED = re.compile(r"memory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter")
+_NOT_FLAGGED = re.compile(
+    r"[Mm]emory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter"
+)
 _WELL = re.compile(
     r"\s*(?:Software-unpoisoned(?: free)? page|Page was already unpoisoned)\s+0x([0-9a-f]{1,16})\b"
     r"|\s*0x([0-9a-f]{1,16}):\s*(?:software-unpoisoned(?: free)? page|page was already unpoisoned)",
     re.IGNORECASE,
 )
+_WELL_DAMAGED = re.compile(
+    r"\s*(?:Software-unpoisoned|Page was already unpoisoned)|\s*0x.{0,30}unpoisoned", re.IGNORECASE
+)
 _WELL_BEGUN = re.compile(
     r"\s*(?:Software-unp[\w ]*|Page was alr[\w ]*|0x[0-9a-f]*:?)?\s*$", re.IGNORECASE
 )
 _SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
+#: What is said of a page even where the colon behind its number is lost.
+_KNOWN = re.compile(
+    "|".join(re.sub(r"\?P<\w+>", "?:", p.pattern) for p in (_FLAGGED, _RESULT, _SOFT_DONE)),
+    re.DOTALL,
+)
 
 _TAKEN_OUT: tuple[Kind, ...] = ("poisoned", "soft-offlined")
 _MAX_KEPT = 1 << 16
@@ -56,14 +80,14 @@ class Hwpoison(MessageReader):
     needles = (
         b"Memory failure:",
         b"MCE 0x",
-        b"MCE: (?:Killing|Software)",
+        b"MCE: (?:Killing|Software|Page was)",
         b"ffline: ",
         b"Unpoison: ",
     )
     #: Alternatives that begin with letters: Python searches for those many times as fast.
     start = re.compile(
         r"Memory failure:|MCE(?= 0x)|Soft[ _]offline:|soft[ _]offline:|Unpoison:"
-        r"|MCE:(?= Software-unpoisoned)"
+        r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned)"
         r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
 
@@ -77,34 +101,62 @@ class Hwpoison(MessageReader):
         place, begun, text, whole = message
         what = begun[0]
         if what in ("Memory failure:", "MCE"):
-            return self._failed(place, text, whole=whole)
+            return self._failed(message)
         if what.endswith("offline:"):
-            return self._soft(place, text, whole=whole)
+            return self._soft(message)
         if what in ("Unpoison:", "MCE:"):
             well = _WELL.match(text)
             if well is None:
-                return whole or not _WELL_BEGUN.match(text)
-            pfn = int(well[1] or well[2], 16)
-            self.log.withdraw(pfn, pfn, _TAKEN_OUT)
+                if _WELL_BEGUN.match(text) and not whole:
+                    return False
+                if _WELL_DAMAGED.match(text):
+                    why = "Unpoison: a damaged number: the page that it cancels stays listed"
+                    self.log.doubt(place, ENTRY_UNUSABLE, why)
+                return True
+            self._well(int(well[1] or well[2], 16))
         else:
             self.log.unusable(
                 place, "a process was killed for an error of memory at an address of its own"
             )
         return True
 
-    def _failed(self, place: Place, text: str, *, whole: bool) -> bool:
-        found = _PFN.match(text)
-        if found is None or not (found[2] or found[3]):
-            if _PLACEHOLDER.match(text):
-                self.log.unusable(place, "Memory failure: a place-holder, and no page")
-            elif found or _OPEN.match(text):
-                if not whole:
-                    return False
+    def _well(self, pfn: int) -> None:
+        """Whoever had the page taken out: mcelog had it done by the kernel."""
+        self.log.withdraw(pfn, pfn, _TAKEN_OUT, "", "mcelog")
+
+    def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
+        """Return the page of a message and what is said of it; None where it names none.
+
+        Then it is reported, unless it is whole and about something else.
+        """
+        found = _PFN.match(message.text)
+        if found and (found[2] or _KNOWN.match(found[3])):
+            return int(found[1], 16), found[3]
+        what = None
+        if _PLACEHOLDER.match(message.text):
+            what = "a place-holder, and no page"
+        elif _OPEN.match(message.text) or (found and not found[3]):
+            what = "the number is cut off" if message.whole else None
+        elif _DAMAGED.match(message.text):
+            what = "the number is damaged"
+        if what is not None:
+            self.log.unusable(message.place, f"{prefix}: {what}")
+        return None
+
+    def _failed(self, message: Message) -> bool:
+        place, _, text, whole = message
+        if lost := _OVERFLOW.match(text):
+            if lost[1]:
+                self.log.pages(place, int(lost[1], 16), int(lost[1], 16), "uncorrected")
+            elif not whole:
+                return False
+            else:
                 self.log.unusable(place, "Memory failure: the number is cut off")
             return True
-        pfn, said = int(found[1], 16), found[3]
-        if not found[2]:
-            return True
+        numbered = self._number(message, "Memory failure")
+        if numbered is None:
+            return whole or not _cut_off(text)
+        pfn, said = numbered
         result = _RESULT.match(said)
         if result is None and (begun := _RESULT_BEGUN.match(said)):
             if not whole:
@@ -112,9 +164,9 @@ class Hwpoison(MessageReader):
             if not _NO_STRUCT_PAGE.startswith(begun[1].rstrip()[: len(_NO_STRUCT_PAGE)]):
                 result = begun
         if result is not None:
-            if result[1].startswith(_NO_STRUCT_PAGE):
+            if (result[1] or "").startswith(_NO_STRUCT_PAGE):
                 if pfn in self._killed:
-                    self.log.withdraw(pfn, pfn, ("poisoned",))
+                    self.log.withdraw(pfn, pfn, ("poisoned",), "")
             else:
                 self._killed.discard(pfn)
                 self.log.pages(place, pfn, pfn, "poisoned")
@@ -124,7 +176,7 @@ class Hwpoison(MessageReader):
                 self._killed.add(pfn)
             self.log.pages(place, pfn, pfn, "poisoned")
         elif said.startswith("just unpoisoned"):
-            self.log.withdraw(pfn, pfn, _TAKEN_OUT)
+            self._well(pfn)
         elif not _NOT_FLAGGED.match(said):
             if not whole and len(said) < 30:
                 return False
@@ -132,20 +184,15 @@ class Hwpoison(MessageReader):
                 self._vague.setdefault(pfn, place)
         return True
 
-    def _soft(self, place: Place, text: str, *, whole: bool) -> bool:
-        found = _PFN.match(text)
-        if found is None or not (found[2] or found[3]):
-            if _PLACEHOLDER.match(text):
-                self.log.unusable(place, "Soft offline: a place-holder, and no page")
-            elif found or _OPEN.match(text):
-                if not whole:
-                    return False
-                self.log.unusable(place, "Soft offline: the number is cut off")
-            return True
-        if _SOFT_DONE.match(found[3]):
-            pfn = int(found[1], 16)
+    def _soft(self, message: Message) -> bool:
+        place, _, text, whole = message
+        numbered = self._number(message, "Soft offline")
+        if numbered is None:
+            return whole or not _cut_off(text)
+        pfn, said = numbered
+        if _SOFT_DONE.match(said):
             self.log.pages(place, pfn, pfn, "soft-offlined")
-        return bool(found[3]) or whole
+        return bool(said) or whole
 
     def flush(self) -> None:
         """Report pages of which the log does not say what became."""
@@ -158,3 +205,9 @@ class Hwpoison(MessageReader):
                 )
         self._vague.clear()
         self._killed.clear()
+
+
+def _cut_off(text: str) -> bool:
+    """Tell whether a text may end within or behind its number: the rest is on the next line."""
+    found = _PFN.match(text)
+    return not found[3] if found else _OPEN.match(text) is not None

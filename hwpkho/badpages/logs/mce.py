@@ -124,9 +124,11 @@ class MachineChecks(MessageReader):
             kind: Kind = "soft-offlined" if begun["state"] == "offline" else "corrected"
             self.log.addresses(place, int(begun["page"], 16), kind)
         elif begun["failed"]:
-            self.log.withdraw(*self.log.around(int(begun["offlining"], 16)), ("soft-offlined",))
+            pages = self.log.around(int(begun["offlining"], 16))
+            self.log.withdraw(*pages, ("soft-offlined",), "mcelog")
         else:
-            self.log.addresses(place, int(begun["offlining"], 16), "soft-offlined")
+            address = int(begun["offlining"], 16)
+            self.log.addresses(place, address, "soft-offlined", reporter="mcelog")
 
     def _end(self) -> None:
         record, self._record = self._record, None

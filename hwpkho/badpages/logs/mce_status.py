@@ -63,7 +63,7 @@ def settle(log: Timeline, record: Record) -> None:
     if status is not None:
         amd = record.vendor == AMD or record.smca or record.ipid is not None
         bad = bool(status & _UC) or (amd and bool(status & _DEFERRED))
-        if not _of_memory(status & 0xFFFF):
+        if not of_memory(status & 0xFFFF):
             return
         if not status & _ADDRV:
             record.addr = None
@@ -91,11 +91,17 @@ def settle(log: Timeline, record: Record) -> None:
         log.addresses(place, record.addr, kind, extent=extent, told=record.time)
 
 
-def _of_memory(code: int) -> bool:
-    """Tell whether an error code is about memory: its controller, a cache, or a bus to memory."""
+def of_memory(code: int) -> bool:
+    """Tell whether an error code can be about memory: its controller, a cache, a bus to memory.
+
+    Others are about the processor or I/O, whatever their address register holds. A code of which
+    that is not known counts.
+    """
+    code &= 0xEFFF  # bit 12 says how errors are counted
     if code & 0x0800:
         return not code >> 2 & 3  # what the bus was used for: memory
-    return (code & 0xEF80) == 0x0080 or (code & 0xEF00) == 0x0100 or (code & 0xEFFC) == 0x000C
+    # 2 to 7: of the processor itself; 0x400 and above likewise; 0x10 to 0x1f: of a TLB.
+    return not (2 <= code <= 7 or 0x0010 <= code <= 0x001F or code & 0x0400)
 
 
 def _extent(record: Record) -> int | None:

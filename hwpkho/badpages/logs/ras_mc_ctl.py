@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.tracing import machine_check, poison
+from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
@@ -24,7 +25,11 @@ _CONTROLLER = re.compile(
 _EXTLOG = re.compile(
     r"error: type=.{0,80}?, severity=(?P<severity>\w+), address=0x(?P<address>[0-9a-f]{1,16})\b"
 )
-_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
+_BAD = frozenset(("uncorrected", "fatal", "recoverable"))
+_SAID = re.compile(
+    r"[0-9]+ (?:Uncorrected|Fatal) error\(s\): "
+    r"|error: type=.{0,80}?, severity=(?:fatal|recoverable)\b"
+)
 _MAX_BITS = 30
 
 
@@ -70,9 +75,15 @@ class RasMcCtl(MessageReader):
             if not whole:
                 return False
             self.log.unusable(place, "ras-mc-ctl: no page, or its number is cut off")
+        elif _SAID.match(text):
+            if not whole:
+                return False
+            self.log.unusable(place, "ras-mc-ctl: an uncorrected error, its address is damaged")
         return True
 
     def _address(self, place: Place, severity: str, address: int, bits: int) -> None:
+        if severity.lower() == "deferred":
+            self.log.doubt(place, DEFERRED, "a deferred error: its page is not listed")
         kind: Kind = "uncorrected" if severity.lower() in _BAD else "corrected"
         if kind == "corrected" and severity.lower() != "corrected":
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.lines import pieces
+from hwpkho.badpages.lines import last_lines_first, pieces
 from hwpkho.badpages.logs.cper import Cper
 from hwpkho.badpages.logs.edac import Edac
 from hwpkho.badpages.logs.hwpoison import Hwpoison
@@ -13,11 +13,12 @@ from hwpkho.badpages.logs.mce import MachineChecks
 from hwpkho.badpages.logs.ras_mc_ctl import RasMcCtl
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.logs.tracing import Traced
+from hwpkho.badpages.model import HEAD
 from hwpkho.errors import InputError
 from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
-from hwpkho.logs.text import blocks
+from hwpkho.logs.text import blocks, utf16_of
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
@@ -68,7 +69,26 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     Raises InputError where it says that memory is bad and names no page, or is no log, and
     UsageError for a boot that is not there.
     """
-    log = Timeline(file.shown, form, asked)
+    try:
+        log, lines = _scanned(file, form, asked)
+        if log.runs_backwards and not utf16_of(bytes(file.read(0, HEAD))):
+            log, _ = _scanned(file, form, asked, lines)
+        return log.finish()
+    except InputError as error:
+        shown = str(error)
+        raise InputError(
+            shown if shown.startswith(file.shown) else f"{file.shown}: {shown}"
+        ) from error
+
+
+def _scanned(
+    file: FileBytes, form: str, asked: Asked, backwards: int | None = None
+) -> tuple[Timeline, int]:
+    """Return what a log says, and how many lines it has.
+
+    ``backwards`` is how many it has where it is to be read from its end on.
+    """
+    log = Timeline(file.shown, form, asked, backwards)
     readers: list[LineReader] = [
         _Boots(log),
         LostMessages([log]),
@@ -80,14 +100,8 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
         RasMcCtl(log),
     ]
     scanner = Scanner(readers, "a log of bad pages")
-    try:
-        for block in blocks(pieces(file)):
-            scanner.feed(block)
-        if scanner.cut:
-            log.cut(scanner.cut[0], MAX_LINE)
-        return log.finish()
-    except InputError as error:
-        shown = str(error)
-        raise InputError(
-            shown if shown.startswith(file.shown) else f"{file.shown}: {shown}"
-        ) from error
+    for block in blocks(pieces(file) if backwards is None else last_lines_first(file)):
+        scanner.feed(block)
+    if scanner.cut:
+        log.cut(log.number(scanner.cut[0]), MAX_LINE)
+    return log, scanner.lines

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
-from hwpkho.badpages.logs.when import Place, stamp, when
+from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, stamp, when
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.model import BadPages, Kind, Unit
     from hwpkho.badpages.registry import Asked
+    from hwpkho.codes import Code
 
-_Key = tuple[int, int, "Kind"]
+#: Who names a page, where that matters: what one takes back stays named by the others.
+Reporter = Literal["", "mcelog", "cxl"]
+_Key = tuple[int, int, "Kind", Reporter]
 
 #: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
 _SLACK = 1.0
@@ -31,7 +34,7 @@ _MAX_UNSETTLED = 1 << 16
 
 class _Said(NamedTuple):
     when: str | None
-    where: str
+    number: int  # of the line
 
 
 @dataclass(slots=True)
@@ -50,10 +53,14 @@ class Timeline:
         name: The input, printable.
         form: The form that reads it.
         asked: What the user says; ``boot`` chooses a boot.
+        lines: How many the log has, where it is read from its end on; None: from its beginning.
     """
 
-    def __init__(self, name: str, form: str, asked: Asked) -> None:
-        self.name, self._form, self._asked = name, form, asked
+    def __init__(self, name: str, form: str, asked: Asked, lines: int | None = None) -> None:
+        self.name, self._form, self._asked, self._lines = name, form, asked, lines
+        # The last time of day, and whether any was later or earlier than the one before.
+        self._clock: tuple[Clock, float | None] | None = None
+        self._rises = self._falls = False
         self._wanted = _wanted(asked.boot)
         self.page_size = asked.page_size or 4096
         self._shift = page_shift(self.page_size)
@@ -63,6 +70,7 @@ class Timeline:
         self._record: str | None = None  # of pstore: the crash whose parts are being read
         self._unusable: dict[str, str] = {}
         self._told: dict[str, str] = {}
+        self._doubts: dict[tuple[str, str], tuple[Code, int]] = {}
         self._losses: dict[str, None] = {}
         self._units: set[str] = set()
         #: Of pages with poison of a CXL device: a bit for each line of it.
@@ -75,6 +83,31 @@ class Timeline:
         self._id: str | None = None
         self._last: float | None = None
         self._cut: tuple[int, int] | None = None
+
+    # Order.
+
+    def number(self, seen: int) -> int:
+        """Return the number of the line that is read as number ``seen``."""
+        return seen if self._lines is None else self._lines + 1 - seen
+
+    @property
+    def runs_backwards(self) -> bool:
+        """Whether the newest entry stands first, as journalctl -r has it."""
+        return self._lines is None and self._falls and not self._rises
+
+    def _compare(self, place: Place) -> None:
+        now, printed = clock(place), stamp(place)
+        before, self._clock = self._clock, (now, printed) if now else self._clock
+        if now is None or before is None or before[0][0] != now[0]:
+            return
+        was = before[0]
+        if was == now and printed is not None and before[1] is not None:
+            self._rises |= printed > before[1]
+            self._falls |= printed < before[1]
+        else:
+            new_year = now.sort == "syslog" and was.time[:2] == "11" and now.time[:2] == "00"
+            self._rises |= now > was or new_year
+            self._falls |= now < was and not new_year
 
     # Boots.
 
@@ -101,7 +134,8 @@ class Timeline:
 
     def see(self, place: Place) -> None:
         """Look at the stamps of a line that says something: they may be those of another boot."""
-        told = _boot_id(place.line)
+        self._compare(place)
+        told = boot_id(place)
         if told is not None:
             if self._id not in (None, told):
                 self._next_boot()
@@ -141,14 +175,21 @@ class Timeline:
     # What is said.
 
     def pages(
-        self, place: Place, first: int, last: int, kind: Kind, *, told: int | None = None
+        self,
+        place: Place,
+        first: int,
+        last: int,
+        kind: Kind,
+        *,
+        told: int | None = None,
+        reporter: Reporter = "",
     ) -> None:
         """Name PFNs ``first`` to ``last``, inclusive."""
         if not (in_range(first) and in_range(last)):
             self.unusable(place, "a page beyond 64 bits")
             return
         self._units.add("pfn")
-        self._name(place, (first, last, kind), told)
+        self._name(place, (first, last, kind, reporter), told)
 
     def addresses(
         self,
@@ -158,6 +199,7 @@ class Timeline:
         *,
         extent: int = 1,
         told: int | None = None,
+        reporter: Reporter = "",
     ) -> None:
         """Name the pages of ``extent`` bytes, a power of two, around an address."""
         if not in_range(address):
@@ -168,7 +210,7 @@ class Timeline:
             return
         first, last = self.around(address, extent)
         self._units.add("address")
-        self._name(place, (first, last, kind), told)
+        self._name(place, (first, last, kind, reporter), told)
 
     def around(self, address: int, extent: int = 1) -> tuple[int, int]:
         """Return the first and last PFN of the ``extent`` bytes around an address."""
@@ -178,28 +220,34 @@ class Timeline:
     def _name(self, place: Place, key: _Key, told: int | None) -> None:
         named = self._segments[-1].named
         if key not in named:
-            named[key] = _Said(when(place, told), f"line {place.number}")
+            named[key] = _Said(when(place, told), place.number)
             if len(named) + len(self._state) > MAX_MENTIONS:
                 raise InputError(f"more than {MAX_MENTIONS} entries, as no machine has")
 
-    def withdraw(self, first: int, last: int, kinds: Iterable[Kind]) -> None:
-        """Hear that exactly these PFNs are well again."""
+    def withdraw(self, first: int, last: int, kinds: Iterable[Kind], *reporters: Reporter) -> None:
+        """Hear that exactly these PFNs are well again, as far as ``reporters`` named them."""
         segment = self._segments[-1]
-        for kind in kinds:
-            key = (first, last, kind)
+        keys: list[_Key] = [(first, last, k, r) for k in kinds for r in reporters]
+        for key in keys:
             segment.named.pop(key, None)
             if len(segment.gone) < MAX_MENTIONS:
                 segment.gone.add(key)
 
     def knows(self, pfn: int, kind: Kind) -> bool:
         """Tell whether a page was named as ``kind``, also where that was cancelled."""
-        key, segment = (pfn, pfn, kind), self._segments[-1]
+        key: _Key = (pfn, pfn, kind, "")
+        segment = self._segments[-1]
         return key in segment.named or key in segment.gone or key in self._state
 
     def unusable(self, place: Place, message: str) -> None:
         """Hear of what says that memory is bad, and names no page; ``message`` is printable."""
         if len(self._unusable) < _MAX_UNUSABLE:
             self._unusable.setdefault(message, f"line {place.number}")
+
+    def doubt(self, place: Place, code: Code, message: str) -> None:
+        """Hear of what should be known, though it does not say that a page is bad."""
+        if len(self._doubts) < _MAX_UNUSABLE:
+            self._doubts.setdefault((code.id, message), (code, place.number))
 
     def severity(self, first: int, kind: Kind) -> None:
         """Hear how bad an error at a page is, for those who tell its address only."""
@@ -245,10 +293,12 @@ class Timeline:
             raise UsageError(f"{option('boot', self._wanted)}: {self.name} has {there}")
         unit: Unit = "address" if self._units == {"address"} else "pfn"
         found = Collector(self.name, self._form, self._asked, unit)
-        for (first, last, kind), said in self._state.items():
-            found.pages(first, last, kind, when=said.when, where=said.where)
+        for (first, last, kind, _), said in self._state.items():
+            found.pages(first, last, kind, when=said.when, where="line ", number=said.number)
         for message, where in self._told.items():
             found.unusable(message, where)
+        for (_, message), (code, number) in self._doubts.items():
+            found.problem(code, message, f"line {number}")
         lost = "".join(f"; {words}" for words in self._losses)
         found.problem(
             LOG_LOWER_BOUND,
@@ -271,15 +321,6 @@ class Timeline:
             one = boots - 1 if self._wanted == -1 else self._wanted
             found.note(f"{boots} boots, of which boot {one} counts")
         return found.finish()
-
-
-def _boot_id(line: str) -> str | None:
-    """Return the boot of a line of journal's JSON."""
-    at = line.find('"_BOOT_ID"')
-    if at < 0:
-        return None
-    value = line[at + 10 : at + 60].lstrip(' :"')[:32]
-    return value if len(value) == 32 and value.isalnum() else None
 
 
 def _wanted(boot: str | None) -> int | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, Record, settle
+from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
@@ -46,9 +47,14 @@ _MISC = re.compile(
 )
 _IPID = re.compile(r"\b(?:IPID: |ipid= ?)([0-9a-f]{1,16})")
 _VENDOR = re.compile(r"(?:vendor: |PROCESSOR: )([0-9]{1,3})")
-_OFFLINING = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\b.{0,80}?: (offlined|offline-failed|online)\b")
+_OFFLINING = re.compile(
+    r"\s*0x([0-9a-fA-F]{1,16})(?:\b.{0,300}?: (offlined|offline-failed|online)\b"
+    r"| is already (offlined), ignore)"
+)
+_OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 
-_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
+_BAD = frozenset(("uncorrected", "fatal", "recoverable"))
+_BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
 _MAX_BITS = 63
@@ -65,10 +71,11 @@ class Traced(MessageReader):
         b"_record: ",
         b"_poison: ",
         b"Result of offlining page at",
+        b"page at [^\n]{0,40} is already offlined",
     )
     start = re.compile(
         r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event|cxl_poison):\s"
-        r"|(?<!\w)(?P<isolation>offlining page at)"
+        r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
     def take(self, message: Message) -> bool:
@@ -77,9 +84,7 @@ class Traced(MessageReader):
         if date := _DATE.match(text):  # rasdaemon's own, which the stamp in front is not
             place = place._replace(at=begun.end() + date.end())
         if begun["isolation"]:
-            if found := _OFFLINING.match(text):
-                kind: Kind = "soft-offlined" if found[2] == "offlined" else "corrected"
-                self.log.addresses(place, int(found[1], 16), kind)
+            self._offlining(place, text)
         elif begun["event"] == "memory_failure_event":
             return self._failure(place, text, whole=whole)
         elif begun["event"] == "mc_event":
@@ -91,6 +96,13 @@ class Traced(MessageReader):
         else:
             poison(self, place, text)
         return True
+
+    def _offlining(self, place: Place, text: str) -> None:
+        if found := _OFFLINING.match(text):
+            kind: Kind = "soft-offlined" if "offlined" in found.groups() else "corrected"
+            self.log.addresses(place, int(found[1], 16), kind)
+        elif _OFFLINED.match(text):
+            self.log.unusable(place, "rasdaemon: a page was taken offline, its address is damaged")
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
         found = _PFN.match(text)
@@ -110,6 +122,10 @@ class Traced(MessageReader):
         kind: Kind | None
         if (severity := _SEVERITY.search(text)) is not None:
             word = severity[1].lower()
+            if word == "deferred":
+                self.log.doubt(
+                    place, DEFERRED, "mc_event: a deferred error: its page is not listed"
+                )
             kind = "uncorrected" if word in _BAD else "corrected" if word == "corrected" else None
         elif (raw := _ERROR_TYPE.search(text)) is not None:
             kind = _RAW.get(raw[1])
@@ -132,6 +148,9 @@ class Traced(MessageReader):
     def _extlog(self, place: Place, text: str) -> None:
         found = _EXTLOG.search(text)
         if found is None:
+            if _BAD_EXTLOG.search(text):
+                message = "extlog_mem_event: an uncorrected error, its address is damaged"
+                self.log.unusable(place, message)
             return
         severity, address = found["severity"].lower(), int(found["address"], 16)
         if severity not in _BAD and severity != "corrected":
@@ -201,16 +220,16 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
                 reader.log.cxl_lines[pfn] = left
                 continue
             reader.log.cxl_lines.pop(pfn, None)
-            reader.log.withdraw(pfn, pfn, ("uncorrected",))
+            reader.log.withdraw(pfn, pfn, ("uncorrected",), "cxl")
         if first != last:
-            reader.log.withdraw(first, last, ("uncorrected",))
+            reader.log.withdraw(first, last, ("uncorrected",), "cxl")
     elif length > 1 << 30:
         reader.log.unusable(place, f"cxl_poison: an error of {length} bytes: a damaged number")
     else:
         if first == last:
             known = reader.log.cxl_lines.get(first, 0)
             reader.log.cxl_lines[first] = known | _lines(reader, first, address, length)
-        reader.log.pages(place, first, last, "uncorrected")
+        reader.log.pages(place, first, last, "uncorrected", reporter="cxl")
 
 
 def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:

@@ -16,14 +16,38 @@ _ISO = re.compile(
 )
 #: ``[Tue May 10 01:40:38 2016]`` of dmesg -T.
 _HUMAN = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) ([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
+    r"([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
 )
+#: journalctl -o short-monotonic: a host behind the stamp.
+_MONOTONIC = re.compile(r"\[ {0,8}[0-9]{1,9}\.[0-9]+\] \S{1,64} kernel: ")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in journal's JSON.
 _JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
+#: The same in its export format.
+_EXPORT = re.compile(r"^__REALTIME_TIMESTAMP=([0-9]{10,17})$", re.MULTILINE)
+_BOOT_ID = re.compile(r'"_BOOT_ID"[ :]+"([0-9a-f]{32})"')
+_EXPORT_BOOT_ID = re.compile(r"^_BOOT_ID=([0-9a-f]{32})$", re.MULTILINE)
+#: ``Nov 28 17:20:03``, as syslog and journalctl have it.
+_SYSLOG = re.compile(
+    r"(?<![\w:])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ 0-9][0-9]) "
+    r"([0-9]{2}:[0-9]{2}:[0-9]{2})"
+)
 #: A stamp stands so near in front of what it is for, characters.
 _NEAR = 512
 _YEAR_10000 = 253402300800
+
+
+class Clock(NamedTuple):
+    """A time of day.
+
+    Attributes:
+        sort: Of what sort the stamp is.
+        time: Text that is greater for a later time of the same sort; syslog tells no year.
+    """
+
+    sort: str
+    time: str
 
 
 class Place(NamedTuple):
@@ -33,11 +57,13 @@ class Place(NamedTuple):
         number: Of the line, from 1.
         line: Its text.
         at: Where in it, characters.
+        entry: What stands above it in journal's export format.
     """
 
     number: int
     line: str
     at: int = 0
+    entry: str = ""
 
 
 def stamp(place: Place) -> float | None:
@@ -60,14 +86,14 @@ def when(place: Place, told: int | None = None) -> str | None:
     if told is not None:
         return of_epoch(told)
     line = place.line
-    if found := _JOURNAL.search(line):
+    if found := _JOURNAL.search(line) or _EXPORT.search(place.entry):
         return of_epoch(int(found[1]) // 1_000_000)
     date = _last(_ISO, line, max(place.at, 64))
     if date:
         zone = (date[3] or "").replace("UTC", "Z")
         zone = f"{zone[:3]}:{zone[3:]}" if len(zone) == 5 else zone
         return f"{date[1]}T{date[2].replace(',', '.')}{zone}"
-    if (human := _HUMAN.search(line)) and human[1] in _MONTHS:
+    if human := _HUMAN.search(line):
         month = _MONTHS.index(human[1]) + 1
         return f"{human[4]}-{month:02}-{int(human[2]):02}T{human[3]}"
     found = _last(STAMP, line, place.at or len(line)) or _TRACED.search(line, 0, place.at)
@@ -79,3 +105,25 @@ def of_epoch(seconds: int) -> str | None:
     if not 0 < seconds < _YEAR_10000:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def boot_id(place: Place) -> str | None:
+    """Return the boot that a journal names for a place, None where it names none."""
+    found = _BOOT_ID.search(place.line) or _EXPORT_BOOT_ID.search(place.entry)
+    return found[1] if found else None
+
+
+def clock(place: Place) -> Clock | None:
+    """Return the time of day of a place, None where its line has none."""
+    if found := _JOURNAL.search(place.line) or _EXPORT.search(place.entry):
+        return Clock("journal", f"{found[1]:0>20}")
+    head = place.line[: place.at or _NEAR]
+    if date := _ISO.search(head):
+        return Clock("iso", f"{date[1]} {date[2]}")
+    if human := _HUMAN.search(head):
+        return Clock("date", f"{human[4]} {_MONTHS.index(human[1]):02} {human[2]} {human[3]}")
+    if day := _SYSLOG.search(head):
+        return Clock("syslog", f"{_MONTHS.index(day[1]):02} {day[2]} {day[3]}")
+    if _MONOTONIC.match(head) and (found := STAMP.search(head)):
+        return Clock("monotonic", f"{found[1]:0>20}")
+    return None

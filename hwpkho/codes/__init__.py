@@ -32,6 +32,7 @@ class Code(NamedTuple):
         meaning: What was found.
         kernel: What the next kernel does with it.
         advice: What to do about it.
+        needs_map: Whether it is looked for only where there is a memory map.
     """
 
     id: str
@@ -41,6 +42,12 @@ class Code(NamedTuple):
     meaning: str
     kernel: str
     advice: str
+    needs_map: bool = False
+
+    @property
+    def about_map(self) -> bool:
+        """Whether it is about the memory map, and not about the handover or list."""
+        return self.id.startswith("HP5")
 
 
 class Problem(NamedTuple):

@@ -22,6 +22,7 @@ NOT_RAM = Code(
     'It logs "non struct page pfn: Ignored" (error -16), does not count the page, and drops it '
     "from the list it hands on.",
     "The list is of another machine or page size, or is damaged. Do not trust it.",
+    needs_map=True,
 )
 HANDOVER_PAGE = Code(
     "HP602",
@@ -31,6 +32,7 @@ HANDOVER_PAGE = Code(
     "These PFNs hold the handover itself: root FDT, blob, array or scratch array.",
     'It must read the bad cell to get the list; then it logs "reserved kernel page: Ignored".',
     "Have the producer move its page (unpublish and publish again), or cold-boot.",
+    needs_map=True,
 )
 IN_USE = Code(
     "HP603",
@@ -42,6 +44,7 @@ IN_USE = Code(
     'It logs "unhandlable page … reserved kernel page: Ignored": the page is flagged and counted, '
     "but stays in use. With vm.panic_on_unrecoverable_memory_failure it may panic.",
     "Move what uses the page, or accept it: sound lists contain such pages.",
+    needs_map=True,
 )
 IN_SCRATCH = Code(
     "HP604",
@@ -52,6 +55,7 @@ IN_SCRATCH = Code(
     "It recovers a page that is still free, but early boot may have used the bad cell before the "
     "replay.",
     "If the page fails on access, place scratch elsewhere (kho_scratch=).",
+    needs_map=True,
 )
 FIRMWARE = Code(
     "HP605",
@@ -62,6 +66,7 @@ FIRMWARE = Code(
     'It does not own the page; if the page has a struct page it logs "reserved kernel page: '
     'Ignored".',
     "The kernel cannot take the page out of use: have the DIMM replaced.",
+    needs_map=True,
 )
 RETIRED = Code(
     "HP606",
@@ -71,6 +76,7 @@ RETIRED = Code(
     "The memory map excludes these PFNs as unusable already.",
     "It never uses them.",
     "None needed.",
+    needs_map=True,
 )
 DEVICE = Code(
     "HP607",
@@ -80,6 +86,7 @@ DEVICE = Code(
     "These PFNs are persistent, soft-reserved or special-purpose memory.",
     "It leaves the page to the device's driver.",
     "Use the device's own list of bad blocks (ndctl, daxctl, cxl).",
+    needs_map=True,
 )
 DUPLICATE = Code(
     "HP608",
@@ -98,6 +105,7 @@ TRANSIENT = Code(
     "These PFNs hold a chunk or tracker page of the handover.",
     "Early boot reads the bad cell. By the time of the replay the page is free and is recovered.",
     "Have the producer move the page.",
+    needs_map=True,
 )
 SECTION_HOLE = Code(
     "HP610",
@@ -107,6 +115,7 @@ SECTION_HOLE = Code(
     "These PFNs are outside RAM, but in a memory section that RAM fills in part.",
     "They have a struct page: it flags and counts them, though there is no memory behind them.",
     "Check whether the list is of another machine.",
+    needs_map=True,
 )
 EARLY_BOOT = Code(
     "HP611",
@@ -119,6 +128,7 @@ EARLY_BOOT = Code(
     "and handed on, but still in use. That happened to 43 of 2,500 random PFNs, all in this "
     "memory.",
     "None needed. After the kexec look for Ignored in the kernel log.",
+    needs_map=True,
 )
 ENTRY_UNUSABLE = Code(
     "HP612",

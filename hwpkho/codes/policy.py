@@ -21,6 +21,7 @@ MAX_FRACTION = Code(
     "The list takes a larger part of RAM than --max-fraction allows.",
     "It replays them all.",
     "Check the machine: replace memory instead of carrying the list on.",
+    needs_map=True,
 )
 MAX_PER_GIB = Code(
     "HP703",

@@ -96,7 +96,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     pfns = Listing(listed or ())
     basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
     judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)
-    judged = replace(judged, doubts=tuple(of_problem(p) for p in doubtful))
+    judged = replace(judged, in_doubt=frozenset().union(*(h.in_doubt for h in case.handovers)))
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
@@ -170,6 +170,7 @@ def _finish(
         else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
         unsure=None if frames is None else low.pfns if low else 0,
         decided_by=None if outcome in ("replay", None) else decision.reason,
+        how=decision.how,
         basis=basis,
     )
 

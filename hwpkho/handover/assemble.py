@@ -14,7 +14,7 @@ from hwpkho.codes.root import ROOT_ABSENT
 from hwpkho.errors import InputError
 from hwpkho.handover import boot_loader, evidence, find_root, generations, joining
 from hwpkho.handover import scratch as scratches
-from hwpkho.handover.model import Handover, Scratch
+from hwpkho.handover.model import Doubt, Handover, Scratch
 from hwpkho.handover.reader import HandoverReader
 from hwpkho.handover.tracker import Trackers
 from hwpkho.images.overlay import PieceSource
@@ -111,15 +111,16 @@ def search(
         raise InputError(_nothing(source, seen))
     page_size = options.page_size or find_root.page_size_of(source, trackers, candidates, missing)
     hurt: list[evidence.Damaged] = []
-    doubts: list[Problem] = []
+    doubts: list[tuple[Doubt, Problem]] = []
     if seen is not None and options.root_fdt is None:
         real, dropped = find_root.choose(source, trackers, candidates, page_size, known, booted)
         damaged = evidence.damaged_roots(source, trackers, seen.lookalikes, page_size)
         hurt, doubtful = evidence.sort(damaged, real)
         real = generations.not_left_over(real, hurt)
-        doubts = [evidence.doubt(d) for d in doubtful]
+        doubts = [("root", evidence.doubt(d)) for d in doubtful]
         at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
-        doubts += evidence.unread_by_boot(source, boots[len(boot) :], at) if real else []
+        unread = evidence.unread_by_boot(source, boots[len(boot) :], at) if real else []
+        doubts += [("root", p) for p in unread]
     else:
         real, dropped = list(candidates), []
     for copy in missing:
@@ -158,7 +159,7 @@ def search(
     if len(found) == 1:
         generations.set_running(found[0], source, trackers, page_size)
     generations.set_consumed(found)
-    doubts += generations.own_missing(found, trackers, page_size)
+    doubts += [("outgoing", p) for p in generations.own_missing(found, trackers, page_size)]
     for f in found:
         told_size = next((b.fdt_size for b in boots if b.fdt_addr == f.phys), None)
         f.size = told_size if options.root_size is None else options.root_size
@@ -169,7 +170,7 @@ def search(
             for phys, why, severity in passed
         ]
     if found:
-        found[-1].problems += doubts
+        found[-1].problems += [p for _, p in doubts]
         found[-1].doubts += doubts
     handovers = [
         _read(f, source, page_size, _scratch(source, f, options, boots), trackers) for f in found
@@ -222,8 +223,9 @@ def _read(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
         scratch, found.consumed, trackers, found.size, found.unread, found.root_problem,
     )  # fmt: skip
-    for p in found.doubts:
+    for _, p in found.doubts:
         reader.doubts.add_problem(p)
+    reader.in_doubt = frozenset(about for about, _ in found.doubts)
     for p in found.problems:
         reader.report.add_problem(p)
     return reader.read()
@@ -265,7 +267,7 @@ def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:
         found.unread = "damaged"
         found.root_problem = behind
         found.problems.append(behind)
-        found.doubts.append(behind)
+        found.doubts.append(("copy", behind))
     return found
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.evidence import Damaged
-    from hwpkho.handover.model import Handover
+    from hwpkho.handover.model import Doubt, Handover
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Source
 
@@ -37,7 +37,7 @@ class Found:
     left: roots.RootFdt | None = None
     root_problem: Problem | None = None
     problems: list[Problem] = field(default_factory=list)
-    doubts: list[Problem] = field(default_factory=list)
+    doubts: list[tuple[Doubt, Problem]] = field(default_factory=list)
 
 
 def not_left_over(
@@ -144,5 +144,9 @@ def published(handovers: list[Handover]) -> list[Handover]:
         if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
             message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
             lost = problem(NOT_PUBLISHED, message, h.root.phys)
-            handovers[i] = h._replace(problems=(*h.problems, lost), doubts=(*h.doubts, lost))
+            handovers[i] = h._replace(
+                problems=(*h.problems, lost),
+                doubts=(*h.doubts, lost),
+                in_doubt=h.in_doubt | {"list"},
+            )
     return handovers

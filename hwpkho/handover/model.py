@@ -140,6 +140,12 @@ class HwpoisonList(NamedTuple):
         return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)
 
 
+#: What leaves open which handover counts: ``root``: which page is the root FDT that the next kernel
+#: reads; ``copy``: the page of which only a copy is good; ``list``: the running kernel has taken a
+#: list and gives none on; ``outgoing``: its own handover was not found.
+Doubt = Literal["root", "copy", "list", "outgoing"]
+
+
 class Handover(NamedTuple):
     """A handover: one root FDT and everything it leads to.
 
@@ -165,6 +171,7 @@ class Handover(NamedTuple):
         no_list: That there is no hwpoison subtree, as it was reported.
         doubts: What leaves open which root FDT the next kernel reads, or says that it cannot, as
             it was reported.
+        in_doubt: What that is about.
     """
 
     source: str
@@ -184,6 +191,7 @@ class Handover(NamedTuple):
     in_scratch: Problem | None = None
     no_list: Problem | None = None
     doubts: tuple[Problem, ...] = ()
+    in_doubt: frozenset[Doubt] = frozenset()
 
     @property
     def unread(self) -> bool:

@@ -37,7 +37,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover import membership, scratch, tracker, vmalloc
 from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
 from hwpkho.handover.membership import Page, Pages
-from hwpkho.handover.model import Handover, HwpoisonList, ListState, Root, Scratch, Subtree
+from hwpkho.handover.model import Doubt, Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
 from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
@@ -100,6 +100,7 @@ class HandoverReader:
     spent: bool = False
     report: Report = field(default_factory=Report)
     doubts: Report = field(default_factory=Report)
+    in_doubt: frozenset[Doubt] = frozenset()
     preserved: Pages = field(default_factory=Pages)
 
     def read(self) -> Handover:
@@ -135,6 +136,7 @@ class HandoverReader:
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
             self.scratch, metadata, hwpoison, report.problems(), walk, self.unread,
             self.root_problem, unmarked, in_scratch, self.no_list, self.doubts.problems(),
+            self.in_doubt,
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:

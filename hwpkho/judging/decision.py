@@ -10,7 +10,7 @@ from hwpkho.judging.result import of_problem
 if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
-    from hwpkho.judging.result import Finding, Outcome
+    from hwpkho.judging.result import Finding, How, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,13 @@ class Decision:
         outcome: None: it cannot be told.
         finding: What the rule found that reading did not report.
         problem: What reading reported, where that alone decides.
+        how: What else is known of the outcome.
     """
 
     outcome: Outcome | None
     finding: Finding | None = None
     problem: Problem | None = None
+    how: How | None = None
 
     @property
     def reason(self) -> Finding | None:

@@ -52,7 +52,7 @@ def _off(_: Handover, kernel: NextKernel) -> Decision | None:
     if not kernel.kho_off:
         return None
     message = "the next kernel is booted with kho=off and ignores any handover"
-    return Decision("absent", finding(OLDER_CONSUMER, message))
+    return Decision("absent", finding(OLDER_CONSUMER, message), how="unheeded")
 
 
 def _root(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -81,7 +81,7 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
     phys = h.root.phys if h.root else None
     if fdt.version and kernel.version.number < fdt.version.number:
         message = f"the next kernel speaks {speaks}, older than the handover's {shown}"
-        return Decision("absent", finding(OLDER_CONSUMER, message, phys=phys))
+        return Decision("absent", finding(OLDER_CONSUMER, message, phys=phys), how="unheeded")
     message = f"the next kernel speaks {speaks}, the handover says {shown}"
     return Decision("refused", finding(OTHER_VERSION, message, phys=phys))
 
@@ -184,7 +184,7 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision(None)
     # RAM that is not preserved: whatever the kernel finds there, it is no blob.
     message = f"the hwpoison blob at 0x{w.phys:x} is not marked preserved"
-    return Decision("dropped", finding(UNMARKED, message, phys=w.phys))
+    return Decision("dropped", finding(UNMARKED, message, phys=w.phys), how="chance")
 
 
 def _blob(h: Handover, _: NextKernel) -> Decision | None:
@@ -231,14 +231,16 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     overwritten = scratch.overwritten(h, kernel)
     if overwritten:
-        return Decision("dropped", problem=overwritten)
+        return Decision("dropped", problem=overwritten, how="chance")
     if h.unmarked:
         # A tracker that the image holds in part may mark it all the same.
         open_ = h.walk is not None and h.walk.absent
-        return Decision(None) if open_ else Decision("dropped", problem=h.unmarked)
+        if open_:
+            return Decision(None)
+        return Decision("dropped", problem=h.unmarked, how="chance")
     if h.tracker == "gone":
         message = "the tracker marks nothing of this handover: what stands there then is chance"
-        return Decision("dropped", finding(UNMARKED, message))
+        return Decision("dropped", finding(UNMARKED, message), how="chance")
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
         if kernel.outside(phys):
             message = f"array page 0x{phys:x} lies outside RAM"
@@ -250,7 +252,7 @@ def _count(h: Handover, kernel: NextKernel) -> Decision | None:
     w = h.hwpoison
     if w is None or not w.beyond(kernel.page_size):
         return None
-    return Decision("crash", problem=w.problem)
+    return Decision("crash", problem=w.problem, how="always")
 
 
 def _tracker_seen(h: Handover, _: NextKernel) -> Decision | None:

@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Certainty, Code, Problem, Severity
+    from hwpkho.handover.model import Doubt
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
     "handover", "in-use", "scratch", "retired", "firmware", "device", "replays", "not-ram"
 ]
+
+Fact = Literal["gap", "idle"]
+
+#: How an outcome comes about: ``chance``: whatever stands where the handover was by then decides,
+#: mostly nothing that the kernel takes; ``always``: measured, on every boot; ``unheeded``: the
+#: kernel does not look at the handover.
+How = Literal["chance", "always", "unheeded"]
 
 #: Where several fit, the first of these counts.
 VERDICTS: tuple[Verdict, ...] = (
@@ -90,11 +98,20 @@ def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What holds for a run: verdict, code of the finding (None: nothing to report), and region."""
+    """What holds for a run.
+
+    Attributes:
+        verdict: None where nothing tells it.
+        code: Of the finding that reports it; None: nothing to report.
+        region: What the map or the handover has there, None where neither has anything.
+        fact: ``gap``: the map's lines about it are lost; ``idle``: no RAM, but with a struct page,
+            so that flagging it has no effect.
+    """
 
     verdict: Verdict | None
     code: str | None
     region: str | None
+    fact: Fact | None = None
 
 
 @dataclass(slots=True)
@@ -169,10 +186,10 @@ class Runs:
         self._last.append(last)
         self._of.append(number)
 
-    def of_code(self, code: str) -> int:
-        """Return how many PFNs have a ruling with ``code``."""
+    def of_fact(self, fact: Fact) -> int:
+        """Return how many PFNs have a ruling with ``fact``."""
         told = zip(self.rulings, self.extents, strict=True)
-        return sum(extent.pfns for ruling, extent in told if ruling.code == code)
+        return sum(extent.pfns for ruling, extent in told if ruling.fact == fact)
 
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
@@ -221,7 +238,8 @@ class Validation:
             without a map.
         decided_by: The finding that decided the outcome; None where the list replays, there is no
             handover, or nothing tells.
-        doubts: What leaves open which handover counts, of all that were found.
+        how: How the outcome comes about; None where there is no more to say.
+        in_doubt: What leaves open which handover counts, of all that were found.
         basis: What beside the inputs decided.
     """
 
@@ -237,7 +255,8 @@ class Validation:
     which_handover: str | None = None
     unsure: int | None = None
     decided_by: Finding | None = None
-    doubts: tuple[Finding, ...] = ()
+    how: How | None = None
+    in_doubt: frozenset[Doubt] = frozenset()
     basis: Basis = field(default_factory=Basis)
 
     def count(self, severity: Severity) -> int:

@@ -15,7 +15,7 @@ from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.base.ranges import paint
 from hwpkho.codes import pfnlist
 from hwpkho.codes.memmap_gaps import IN_GAP
-from hwpkho.judging.result import VERDICTS, Finding, Ruling, Runs, Verdict, finding
+from hwpkho.judging.result import VERDICTS, Fact, Finding, Ruling, Runs, Verdict, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
-_BY_KIND: dict[str, tuple[Verdict | None, Code | None]] = {
-    "ram": ("replays", None),
-    "in-use": ("in-use", pfnlist.IN_USE),
-    "firmware": ("firmware", pfnlist.FIRMWARE),
-    "retired": ("retired", pfnlist.RETIRED),
-    "device": ("device", pfnlist.DEVICE),
-    "unknown": (None, IN_GAP),
+_BY_KIND: dict[str, tuple[Verdict | None, Code | None, Fact | None]] = {
+    "ram": ("replays", None, None),
+    "in-use": ("in-use", pfnlist.IN_USE, None),
+    "firmware": ("firmware", pfnlist.FIRMWARE, None),
+    "retired": ("retired", pfnlist.RETIRED, None),
+    "device": ("device", pfnlist.DEVICE, None),
+    "unknown": (None, IN_GAP, "gap"),
 }
 _NOT_RAM = Ruling("not-ram", pfnlist.NOT_RAM.id, None)
 _UNJUDGED = Ruling(None, None, None)
@@ -83,11 +83,12 @@ def _map_layers(kernel: NextKernel, pfns: PfnSet) -> Iterator[Layer]:
         if at < frames.first[i]:
             at = pfns.following(frames.first[i])
             continue
-        verdict, code = _BY_KIND[frames.kind[i]]
-        ruling = Ruling(verdict, code.id if code else None, printable(frames.label[i]))
+        verdict, code, fact = _BY_KIND[frames.kind[i]]
+        ruling = Ruling(verdict, code.id if code else None, printable(frames.label[i]), fact)
         yield Layer(frames.first[i], frames.last[i], _RANK[verdict or "replays"], ruling)
         at = pfns.following(frames.last[i] + 1)
-    hole = Ruling("firmware", pfnlist.SECTION_HOLE.id, "hole in a section that RAM fills in part")
+    label = "hole in a section that RAM fills in part"
+    hole = Ruling("firmware", pfnlist.SECTION_HOLE.id, label, "idle")
     for first, last in kernel.section_holes():
         yield Layer(first, last, len(VERDICTS), hole)
 

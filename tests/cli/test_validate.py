@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -158,7 +159,8 @@ def test_report_in_colour_says_the_same():
     [
         (_judged(outcome="absent", findings=[Finding("HP105", "note", "source", "")]),
          "there is no list for the next kernel"),
-        (_judged([(1, 2, 0)], [Finding("HP212", "warning", "source", "")], "absent"),
+        (replace(_judged([(1, 2, 0)], [Finding("HP212", "warning", "source", "")], "absent"),
+                 how="unheeded"),
          "the next kernel will not look at the list: all 2 pages will be forgotten"),
         (_judged(outcome=None, handover=False), "the list is empty"),
         (_judged(outcome=None),
@@ -188,7 +190,7 @@ def test_a_hole_beside_ram_is_in_nobodys_use():
     """Not the kernel's, but no firmware sits there either."""
     runs = Runs(pfn_set([1, 5]))
     runs.add(1, 1, Ruling("replays", None, "x"))
-    runs.add(5, 5, Ruling("firmware", "HP610", "hole"))
+    runs.add(5, 5, Ruling("firmware", "HP610", "hole", "idle"))
     v = Validation("case", 4096, "x86_64", None, 2, runs, ())
     assert headline(v) == (
         "warning", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"

@@ -101,6 +101,9 @@ FINDINGS = st.builds(
 )
 
 
+FACTS = st.sampled_from([None, "gap", "idle"])
+
+
 @st.composite
 def validations(draw):
     pfns = draw(st.lists(st.integers(0, (1 << 52) - 1), unique=True, max_size=20).map(sorted))
@@ -109,7 +112,7 @@ def validations(draw):
     for pfn in pfns:
         verdict = draw(st.sampled_from(VERDICTS)) if judged else None
         code = draw(st.none() | st.sampled_from(sorted(registry()))) if judged else None
-        runs.add(pfn, pfn, Ruling(verdict, code, draw(st.none() | TEXT)))
+        runs.add(pfn, pfn, Ruling(verdict, code, draw(st.none() | TEXT), draw(FACTS)))
     return Validation(
         draw(TEXT),
         draw(st.sampled_from([None, 4096, 16384, 65536])),
@@ -121,7 +124,8 @@ def validations(draw):
         tuple(draw(st.lists(TEXT, max_size=2))),
         ((0, 9999, "ram", "System RAM"), (20000, 20005, "firmware", "x")) if judged else None,
         decided_by=draw(st.none() | FINDINGS),
-        doubts=tuple(draw(st.lists(FINDINGS, max_size=2))),
+        how=draw(st.sampled_from([None, "chance", "always", "unheeded"])),
+        in_doubt=frozenset(draw(st.lists(st.sampled_from(["root", "copy", "list", "outgoing"])))),
         basis=Basis(
             draw(st.booleans()), draw(st.sampled_from(["used", "set-aside", "none"])),
             draw(st.booleans()), draw(st.booleans()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.codes import pfnlist, policy, registry
+from hwpkho.codes import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,23 +19,6 @@ if TYPE_CHECKING:
 
 Status = Literal["pass", "fail", "skip"]
 
-#: Checks that need a memory map.
-_NEED_MAP = frozenset(
-    c.id
-    for c in (
-        pfnlist.NOT_RAM,
-        pfnlist.HANDOVER_PAGE,
-        pfnlist.IN_USE,
-        pfnlist.IN_SCRATCH,
-        pfnlist.FIRMWARE,
-        pfnlist.RETIRED,
-        pfnlist.DEVICE,
-        pfnlist.TRANSIENT,
-        pfnlist.SECTION_HOLE,
-        pfnlist.EARLY_BOOT,
-        policy.MAX_FRACTION,
-    )
-)
 #: Why there is no map to check by.
 _NO_MAP = {
     "none": "no memory map was given",
@@ -86,7 +69,7 @@ def checks(result: CaseResult) -> Iterator[Check]:
             status = "fail"
         elif code.id in accepted:
             status, why = "skip", accepted[code.id]
-        elif no_map and code.id in _NEED_MAP:
+        elif no_map and code.needs_map:
             status, why = "skip", no_map
         yield Check(code.id, f"{code.id}-{code.name}", status, why, _messages(here))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import blob, memmap_gaps, pfnlist, root, tracker
+from hwpkho.codes import blob
 
 if TYPE_CHECKING:
+    from hwpkho.handover.model import Doubt
     from hwpkho.judging.result import Validation
 
 #: Verdicts after which the bad cells stay in use, in the order in which they are told.
@@ -32,28 +33,25 @@ def headline(v: Validation) -> tuple[str, str]:
     if v.outcome is None and v.pfns and v.basis.kho_off:
         return "warning", f"{sentence}, but with kho=off the next kernel takes no list"
     if not v.outcome or v.outcome in ("replay", "absent"):
-        for code, words in _DOUBTS:
-            if any(f.code == code for f in v.doubts):
+        for doubt, words in _DOUBTS.items():
+            if doubt in v.in_doubt:
                 style = "warning" if style in ("good", "note") else style
                 sentence = f"{sentence}; {words}"
     return style, sentence
 
 
 #: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
-_DOUBTS = (
-    (root.DOUBTFUL.id, "but a page that may be the root FDT that counts is damaged"),
-    (root.NOT_PUBLISHED.id, "but the running kernel gives no list on"),
-    (root.OUTGOING_MISSING.id, "but the running kernel's own handover was not found"),
-)
-#: Findings after which what stands there by then decides: mostly nothing that the kernel takes.
-_CHANCE = (tracker.UNMARKED.id, tracker.SCRATCH_OVERLAP.id)
+_DOUBTS: dict[Doubt, str] = {
+    "root": "but a page that may be the root FDT that counts is damaged",
+    "list": "but the running kernel gives no list on",
+    "outgoing": "but the running kernel's own handover was not found",
+}
 
 
 def _crash(v: Validation) -> tuple[str, str]:
-    why = v.decided_by
-    if why and why.code == blob.COUNT_BEYOND.id:
+    if v.how == "always":
         return "error", "the next kernel will panic on every boot"
-    if why and why.certainty == "source":
+    if v.decided_by and v.decided_by.certainty == "source":
         return "error", "the next kernel will panic at boot (read from its source, not measured)"
     return "error", "the next kernel will panic at boot"
 
@@ -63,13 +61,12 @@ def _refused(v: Validation) -> tuple[str, str]:
 
 
 def _dropped(v: Validation) -> tuple[str, str]:
-    likely = v.decided_by is not None and v.decided_by.code in _CHANCE
-    how = "will most likely drop" if likely else "will drop"
+    how = "will most likely drop" if v.how == "chance" else "will drop"
     return "error", f"the next kernel {how} the list, often silently: {_forgotten(v)}"
 
 
 def _absent(v: Validation) -> tuple[str, str]:
-    if v.decided_by is not None and v.decided_by.code == root.OLDER_CONSUMER.id:
+    if v.how == "unheeded":
         return "warning", f"the next kernel will not look at the list: {_forgotten(v)}"
     return "note", "there is no list for the next kernel"
 
@@ -109,15 +106,13 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
     counts = v.runs.counts()
     parts: list[str] = []
     lost = counts.get("not-ram", 0)
-    stay = sum(counts.get(verdict, 0) for verdict in _STAY) - v.runs.of_code(
-        pfnlist.SECTION_HOLE.id
-    )
+    stay = sum(counts.get(verdict, 0) for verdict in _STAY) - v.runs.of_fact("idle")
     scratch = counts.get("scratch", 0)
     if lost:
         parts.append(f"{_of(lost, v.pfns)} {will} be forgotten")
     if stay:
         parts.append(f"{_of(stay, v.pfns)} {will} stay in use")
-    unjudged = v.runs.of_code(memmap_gaps.IN_GAP.id)
+    unjudged = v.runs.of_fact("gap")
     if unjudged:
         parts.append(f"{_of(unjudged, v.pfns)} cannot be judged: the map has lost lines")
     if scratch:
@@ -143,7 +138,7 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
 
 
 def _judged(v: Validation) -> bool:
-    return any(ruling.verdict or ruling.code for ruling in v.runs.rulings)
+    return any(ruling.verdict or ruling.fact for ruling in v.runs.rulings)
 
 
 def _pages(n: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hwpkho.base.version import __version__
-from hwpkho.codes import memmap, registry
+from hwpkho.codes import registry
 from hwpkho.images.raw import split_base
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
@@ -32,8 +32,6 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 VERSION = "2.1.0"
-#: Codes about the memory map: their results point at its file.
-_ABOUT_MAP = frozenset(code.id for code in memmap.CODES)
 #: What GitHub shows the severity of an alert by.
 _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 
@@ -137,7 +135,7 @@ def _location(path: str) -> dict[str, Any]:
 def _result(
     f: Finding, result: CaseResult, codes: dict[str, Code], artifacts: _Artifacts
 ) -> dict[str, Any]:
-    files = (result.memmaps if f.code in _ABOUT_MAP else ()) or result.inputs
+    files = (result.memmaps if codes[f.code].about_map else ()) or result.inputs
     place: dict[str, Any] = {
         "artifactLocation": artifacts.location(files[0]),
         "region": {"startLine": 1},

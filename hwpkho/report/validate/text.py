@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.codes import registry
-from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
@@ -141,7 +140,7 @@ def _facts(v: Validation) -> Iterator[str]:
 
 def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
     counts = v.runs.counts()
-    unjudged = v.runs.of_code(IN_GAP.id)
+    unjudged = v.runs.of_fact("gap")
     if not counts and not unjudged:
         return
     will = "what the next kernel does" if v.outcome in ("replay", None) else "if it were replayed"

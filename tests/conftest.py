@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import captures, forked
+from tests.support.examples import PROFILE
 from tests.support.program import Result, run_cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 # Two busy cores: time per example says nothing, and a run must end the same way each time. Few
@@ -24,12 +26,29 @@ _EVERY: Any = {
 settings.register_profile("suite", derandomize=True, max_examples=25, **_EVERY)
 settings.register_profile("thorough", derandomize=True, max_examples=300, **_EVERY)
 settings.register_profile("random", max_examples=300, **_EVERY)
-settings.load_profile(os.environ.get("HWPKHO_PROFILE", "suite"))
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests out of every search for cyclic garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
     """End what tests have started for all of them."""
     forked.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_process() -> Generator[None]:
+    """Judge a batch in the test's own process unless --jobs says otherwise.
+
+    Two processes more take a third of a second to start.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _pid: {0})
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 import textwrap
 import tomllib
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.support import ROOT, certain, replays
+from tests.support import ROOT, certain, forked, replays
 
 WORKFLOW = (ROOT / ".github" / "workflows" / "validate-handovers.yml").read_text()
 PAGE = (ROOT / "docs" / "ci.md").read_text()
@@ -34,9 +33,7 @@ def job(tmp_path):
     """Return a function that runs a script as a CI service would."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    program = bin_ / "hwpkho"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hwpkho "$@"\n')
-    program.chmod(0o755)
+    forked.program(bin_)
 
     def run(script, cases, **variables):
         env = {
@@ -88,14 +85,12 @@ def test_a_job_with_findings_fails(job, cases, tmp_path):
     assert "HP601" in {r["ruleId"] for r in sarif["runs"][0]["results"]}
 
 
-@pytest.mark.slow  # five starts of the program, as above
 def test_a_job_with_accepted_findings_passes(job, cases, tmp_path):
     accepted = tmp_path / "accepted.toml"
     accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "known"\n')
     assert job(_of_page(), cases, OPTIONS=JUDGED, BASELINE=str(accepted)).returncode == 0
 
 
-@pytest.mark.slow
 def test_a_job_that_cannot_judge_all_says_so(job, cases, tmp_path):
     (cases / "arm64-4k-B-good" / "iomem.txt").write_bytes(b"")
     got = job(_of_page(), cases, OPTIONS=JUDGED)

@@ -17,6 +17,7 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import HeldBytes
 from tests.support import neighbours
+from tests.support.examples import much
 from tests.support.neighbours import SAMPLES, pages, said
 
 FOLDERS = ("dmesg-hwpoison", "edac-dmesg", "ghes-cper", "node-problem-detector", "pstore")
@@ -486,7 +487,8 @@ def test_diff_says_first_what_will_be_handed_out_again(tmp_path, cli) -> None:
 @pytest.mark.parametrize("line", ["Panic#1 Part{}", MF.replace("{:x}", "{}"), BANNER])
 def test_long_logs_take_no_longer_for_each_line(line) -> None:
     """Pieces, pages and boots: none is looked for among all that were before."""
-    short, long = ("".join(line.format(n) + "\n" for n in range(size)) for size in (1000, 8000))
+    few = much(250, 1000)
+    short, long = ("".join(line.format(n) + "\n" for n in range(size)) for size in (few, 8 * few))
 
     def taken(text: str) -> float:
         start = time.process_time()

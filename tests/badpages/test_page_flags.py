@@ -121,6 +121,7 @@ def test_a_pagemap_is_no_page_flags(tmp_path, cli) -> None:
 @pytest.mark.skipif(
     not os.access("/proc/kpageflags", os.R_OK), reason="page flags are only for root"
 )
+@pytest.mark.slow  # eight bytes for each page of the machine
 def test_of_the_running_kernel(cli) -> None:
     got = cli("list", "--json", "--from", "kpageflags", "/proc/kpageflags")
     assert got.code == 0, got.err

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hwpkho.base import jsontext
 from hwpkho.errors import InputError
+from tests.support.examples import crossed, times
 
 #: What Python's reader takes and no program can use, or what it fails on in its own ways.
 UNUSABLE = {
@@ -56,8 +57,7 @@ PLACES: dict[str, tuple[str, list[object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNUSABLE)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("place", "name"), crossed(PLACES, UNUSABLE, 2))
 def test_what_nobody_can_use_is_refused_everywhere(place, name, cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "LIST").write_text("0x10\n")
@@ -84,6 +84,7 @@ def test_one_line_says_why(text):
     assert "\n" not in str(error.value)
 
 
+@times(0.5)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(1 << 64), 1 << 64)

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from hwpkho.base import opening
 from hwpkho.base.reading import Input
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.files import FileBytes
-from tests.support import FIXTURES, captures
-from tests.support.examples import some
+from tests.support import FIXTURES, captures, forked
 from tests.support.handovers import Machine
 
 KDUMP = FIXTURES / "kdump"
@@ -161,23 +159,23 @@ def test_a_device_that_shows_no_memory(device, cli):
 
 
 SHELL = [
-    ("h merge <(echo 0x1) <(echo 0x2)", "0x1\n0x2\n"),
-    ("echo 0x4 | h merge /dev/stdin", "0x4\n"),
-    ("echo 0x3 | h merge -", "0x3\n"),
-    ("echo 0x5 | h merge /proc/self/fd/0", "0x5\n"),
+    ("hwpkho merge <(echo 0x1) <(echo 0x2)", "0x1\n0x2\n"),
+    ("echo 0x4 | hwpkho merge /dev/stdin", "0x4\n"),
+    ("echo 0x3 | hwpkho merge -", "0x3\n"),
+    ("echo 0x5 | hwpkho merge /proc/self/fd/0", "0x5\n"),
     (
-        "h memmap --to iomem <(echo '00100000-001fffff : System RAM')",
+        "hwpkho memmap --to iomem <(echo '00100000-001fffff : System RAM')",
         "00100000-001fffff : System RAM\n",
     ),
 ]
 
 
-@pytest.mark.parametrize("row", some(SHELL, 2))
-def test_what_the_shell_hands_over_is_read(row):
-    script, said = row
+@pytest.mark.parametrize(("script", "said"), SHELL)
+def test_what_the_shell_hands_over_is_read(script, said, tmp_path):
+    forked.program(tmp_path)
     got = subprocess.run(
-        ["bash", "-ec", f'h() {{ "$PY" -m hwpkho "$@"; }}\n{script} 2>/dev/null'],
-        env={**os.environ, "PY": sys.executable},
+        ["bash", "-ec", f"{script} 2>/dev/null"],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         check=False,
         text=True,

@@ -86,7 +86,14 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("each", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # A folder and a file is both, and of those that write a file quick tests take a few.
+        pytest.param(n, marks=pytest.mark.slow) if n in ("folder", "two files", "map") else n
+        for n in WRITING
+    ],
+)
 def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, each, tmp_path):
     """For SIGKILL only the parts that it leaves beside may be more.
 

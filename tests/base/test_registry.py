@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.base.registry import Registry
+from tests.support.examples import much
 from tests.toys import list_form, map_form, revision
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def test_a_toy_map_beside_others(cli, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("toy_map")
 def test_a_toy_form_reads_a_log_that_lost_messages_and_is_cut_off(cli, tmp_path: Path) -> None:
     """A form has to say its needles, take its lines and return its tables, no more."""
-    lines = [f"[    0.0] toy: {i << 16:x}..{(i << 16) + 0xFFFF:x} usable" for i in range(1, 30_000)]
+    lines = [
+        f"[    0.0] toy: {i << 16:x}..{(i << 16) + 0xFFFF:x} usable"
+        for i in range(1, much(6000, 30_000))
+    ]
     text = "\n".join([*lines[:-1], "** 5 printk messages dropped **", lines[-1][:-3]])
     path = tmp_path / "log"
     path.write_text(text)

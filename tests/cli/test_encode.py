@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from importlib.resources import files
 from tempfile import TemporaryFile
 
@@ -442,7 +443,24 @@ def test_notes(cli, tmp_path):
     assert "0x60000000 is poisoned or scratch: the root FDT is at 0x60001000" in result.err
 
 
-@pytest.mark.parametrize("strict", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_fdt_package_compiles_here_without_a_word(cli, lst, tmp_path, monkeypatch):
+    """As below; nothing but the package is compiled."""
+    for name in [n for n in sys.modules if n.partition(".")[0] == "fdt"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "compiled"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with warnings.catch_warnings(record=True, action="always") as said:
+        made = cli(
+            "encode", lst, *PLACED, "-o", tmp_path / "a.elf", "--dtb",
+            DTB / "hisilicon-hi6220-hikey.dtb",
+        )  # fmt: skip
+    assert made.code == 0, made.err
+    assert list(tmp_path.glob("compiled/**/fdt/*.pyc"))
+    assert said == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strict", [True, False])
 def test_the_fdt_package_compiles_without_a_word(strict, lst, tmp_path):
     """fdt 0.3.3 has escapes that Python warns of: under -W error they are SyntaxErrors."""
     dtb = DTB / "hisilicon-hi6220-hikey.dtb"

@@ -18,6 +18,7 @@ import pytest
 
 from hwpkho.cli import main
 from tests.support import certain, forked
+from tests.support.examples import crossed
 
 PROGRAM = [sys.executable, "-m", "hwpkho"]
 ENCODINGS = ["ascii", "latin-1", "cp437"]
@@ -92,7 +93,11 @@ def test_messages_and_reports_in_any_encoding(encoding, strange):
 
 
 def test_a_c_locale(strange):
-    for args in (["decode", "--help"], ["validate", "--batch", strange], ["decode", "\u2026"]):
+    for args in (
+        ["decode", "--help"],
+        ["validate", "--batch", strange, "--jobs", 1],
+        ["decode", "\u2026"],
+    ):
         got = run(*args, env=C_LOCALE)
         assert got.returncode == 3 * (args[1] == "\u2026"), got.stderr
         assert (got.stdout + got.stderr).isascii()
@@ -110,7 +115,7 @@ ENDS = [
     (2, ["nothing"]),
     (2, []),
     (3, ["decode", "none"]),
-    (3, ["validate", "--batch", "m.jsonl", "--json"]),
+    (3, ["validate", "--batch", "m.jsonl", "--json", "--jobs", "1"]),
 ]
 
 
@@ -146,8 +151,9 @@ def test_nor_does_what_python_still_has_to_write_at_its_end(code, args, unbuffer
     assert got.returncode == code
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("args", [["--help"], ["merge", "LIST"]])
+@pytest.mark.parametrize(
+    ("unbuffered", "args"), crossed(["", "1"], [["--help"], ["merge", "LIST"]], 2)
+)
 def test_a_full_standard_output_is_an_error(args, unbuffered, tmp_path):
     (tmp_path / "LIST").write_text("0x10\n")
     with FULL.open("wb") as full:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.report.validate.registry import REPORTS
+from tests.support.examples import some
 from tests.toys import report as toy
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_a_toy_binary_report(folder, tmp_path, cli):
     assert "toy-report" in cli("validate", "--help").out
 
 
-@pytest.mark.parametrize("to", [[], ["-o", "-"]])
+@pytest.mark.parametrize("to", some([[], ["-o", "-"]], 2))
 def test_no_binary_report_on_a_terminal(to, folder):
     """Nothing is read before that is refused."""
     program = (

@@ -23,7 +23,7 @@ from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_case
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures
-from tests.support.examples import crossed, times
+from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine, Made, note
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _decoded(cli: Callable[..., Any], *args: object) -> Any:
     return document
 
 
-@pytest.mark.parametrize(("name", "more"), crossed(NAMES, [[], ["--no-scrub"]], 2))
+@pytest.mark.parametrize(("name", "more"), crossed(NAMES, [[], ["--no-scrub"]], 4))
 def test_a_crop_says_what_the_original_says(
     name: str, more: list[str], cli: Any, capture: Any, tmp_path: Path
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_crop_says_what_the_original_says(
     assert plain.json == again.json
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 2))
 def test_with_a_copy_of_debugfs(name: str, cli: Any, capture: Any, tmp_path: Path) -> None:
     debugfs = FIXTURES / "captures" / name / "debugfs-kho"
     if not debugfs.is_dir():
@@ -216,7 +216,7 @@ def _board(made: Made, page_size: int, array: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 2))
 def test_of_a_real_machine_only_its_own_pages_are_kept(
     name: str, cli: Any, capture: Any, tmp_path: Path
 ) -> None:
@@ -256,12 +256,12 @@ def _pages(core: Path, page_size: int) -> set[int]:
     }
 
 
-@pytest.mark.parametrize(("arch", "page_size"), KERNELS)
-@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+@pytest.mark.parametrize(("kernel", "more"), crossed(KERNELS, [[], ["--no-scrub"]], 2))
 def test_of_a_later_generation_only_its_own_pages_are_kept(
-    arch: str, page_size: int, more: list[str], tmp_path: Path, cli: Any
+    kernel: tuple[str, int], more: list[str], tmp_path: Path, cli: Any
 ) -> None:
-    later = _later(arch, page_size)
+    page_size = kernel[1]
+    later = _later(*kernel)
     source, out = later.machine.save(tmp_path), tmp_path / "small.elf"
     plain = ["--page-size", page_size]
     result = cli("capture", source, "-o", out, *plain, *more)

@@ -98,7 +98,6 @@ def requests(draw):
 
 
 @given(request=requests(), to=st.sampled_from(["elf", "elf", "segments"]))
-@times(2)
 def test_what_goes_in_comes_out(request, to, tmp_path):
     layout = build(request)
     handover, source = decoded(layout, tmp_path, to)

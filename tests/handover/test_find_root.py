@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 
 import pytest
 
@@ -13,6 +14,7 @@ from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions, read_case
 from hwpkho.inputs.role import which_handover
 from tests.support import certain
+from tests.support.examples import crossed
 from tests.support.handovers import Machine, note
 
 PFNS = [0x1000, 0x2222, 0x1001]
@@ -26,11 +28,12 @@ def _decode(folder, m, **options):
 # --- page size
 
 
-@pytest.mark.parametrize("page_size", page_sizes())
-@pytest.mark.parametrize("kho", [1, 2, 3, 4])
-@pytest.mark.parametrize("revision", ["fdt-v1", "struct-v1"])
-@pytest.mark.parametrize("order", [0, 3])
-def test_page_size_is_proven(page_size, kho, revision, order, tmp_path):
+@pytest.mark.parametrize(
+    ("page_size", "form"),
+    crossed(page_sizes(), product([1, 2, 3, 4], ["fdt-v1", "struct-v1"], [0, 3]), 3),
+)
+def test_page_size_is_proven(page_size, form, tmp_path):
+    kho, revision, order = form
     m = Machine(page_size)
     made = m.handover(PFNS, kho=kho, revision=revision, order=order, capacity=100_000, stale=0xBAD)
     (h,) = _decode(tmp_path, m)

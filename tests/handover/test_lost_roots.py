@@ -20,6 +20,7 @@ from hwpkho.errors import InputError
 from hwpkho.inputs.case import read_case
 from hwpkho.judging.options import ValidateOptions
 from tests.support import FIXTURES, captures, certain
+from tests.support.examples import crossed
 from tests.support.handovers import Machine, elf
 
 DEFECT = FIXTURES / "defects" / "truth-damaged-outgoing-falls-back.elf.gz"
@@ -246,8 +247,7 @@ def test_an_address_of_no_memory_beside_a_good_copy(name, subtree, code, severit
     assert (severity == "error") == (lists[-1] is None)
 
 
-@pytest.mark.parametrize("name", FIRST)
-@pytest.mark.parametrize("what", ["zeros", "ones", "magic", "half"])
+@pytest.mark.parametrize(("name", "what"), crossed(FIRST, ["zeros", "ones", "magic", "half"], 2))
 def test_the_copy_is_not_believed(name, what, tmp_path, cli):
     root = captures.truth(name)["handovers"][0]["root_phys"]
     pages = _memory(name)

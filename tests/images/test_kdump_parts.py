@@ -290,7 +290,7 @@ def test_bitmap_that_promises_too_much(bits: bytes, tmp_path: Path) -> None:
     assert source.read(6 << 25, 1) is None
 
 
-@times(4)
+@times(2)
 @given(
     st.sampled_from(["memory.kdump-zlib", "memory.kdump-zlib-flat", "memory.kdump-lzo"]),
     st.lists(

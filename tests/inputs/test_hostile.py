@@ -20,7 +20,7 @@ from hwpkho.report.decode import json as decode_json
 from hwpkho.report.decode import text as decode_text
 from hwpkho.report.parts import jsondoc
 from tests.support import FIXTURES, captures, forked, hostile
-from tests.support.examples import some
+from tests.support.examples import much, some
 
 #: Cases whose texts are long or hostile; a report of the others costs as much as their document.
 _TEXTS = {
@@ -190,8 +190,14 @@ RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 
         (["validate", "too-long"], 3),
         (["encode", "many", "--to", "list", "-o", "out"], 0),
         (["encode", "many", "--at", "0x200000000", "--no-scratch", "-o", "out"], 0),
-        (["encode", "many", "--to", "blob", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
-        (["encode", "many", "--to", "segments", "--ram", "0:4T", "--no-scratch", "-o", "out"], 0),
+        *(
+            pytest.param(
+                ["encode", "many", "--to", to, "--ram", "0:4T", "--no-scratch", "-o", "out"],
+                0,
+                marks=pytest.mark.slow,  # of the same array
+            )
+            for to in ("blob", "segments")
+        ),
         (["merge", "many", "--json"], 0),
         (["diff", "many", "empty", "--json"], 1),
     ],
@@ -281,7 +287,7 @@ def test_a_dotted_reason_is_no_dotted_key():
 @pytest.mark.parametrize("line", ["x", "{}", '{"case": 1}', '{"case": "a", "inputs": []}'])
 def test_a_manifest_of_bad_lines_is_one_line(line, tmp_path):
     path = tmp_path / "manifest"
-    path.write_text(f"{line}\n" * (2 << 20))
+    path.write_text(f"{line}\n" * much(1 << 17, 2 << 20))
     cost = forked.run("validate", "--batch", path)
     assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
     assert b"line 1: " in cost.err
@@ -353,7 +359,7 @@ EMPTY = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", some(EMPTY, 4))
+@pytest.mark.parametrize("line", some(EMPTY, 7))
 def test_lines_that_look_like_a_map_and_say_nothing_are_bounded(line, tmp_path, cli):
     """Found by fuzz/run.py: headings without lines, and all else that a form must look at."""
     path = tmp_path / "log"
@@ -371,7 +377,7 @@ def test_a_log_full_of_ranges_that_are_no_map_is_read(tmp_path, cli):
         "[ 1234.567890] resource sanity check: requesting [mem 0x00000000000c0000-"
         "0x00000000000dffff], which spans more than PCI Bus 0000:00 [mem 0x000c0000-0x000cbfff]\n"
     )
-    (tmp_path / "log").write_text(map_ + spam * 30_000)
+    (tmp_path / "log").write_text(map_ + spam * much(5000, 30_000))
     assert cli("memmap", tmp_path / "log").code == 0
 
 
@@ -379,7 +385,7 @@ def test_what_looks_like_a_map_in_one_line_is_looked_at_up_to_its_bound(tmp_path
     path = tmp_path / "log"
     path.write_text("BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable\n")
     with path.open("a") as log:
-        log.write("x" * 4096 + "-0x0 [" * 600_000)
+        log.write("x" * 4096 + "-0x0 [" * much(100_000, 600_000))
     args = ["memmap", "--json", str(path)]
     cost = forked.run(*args)
     assert cost.cpu < MAX_CPU
@@ -388,14 +394,15 @@ def test_what_looks_like_a_map_in_one_line_is_looked_at_up_to_its_bound(tmp_path
 
 def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
     """Lines as the kernel prints them are taken together; quoted ones are not."""
-    lines = ["00001000-0009ffff : System RAM\n"]
-    for i in range(3000):
+    lines, twice = ["00001000-0009ffff : System RAM\n"], 0
+    for i in range(much(600, 3000)):
         low = 0x100000 + i * 0x10000
         lines.append(f"{low:08x}-{low + 0xFFFF - 0x1000 * (i % 2):08x} : System RAM\n")
         name = ("Kernel code", "0000:00:1f.3", "9000000.pl011 pl011@9000000", "Kernel")[i % 4]
         lines.append(f"{'  ' * (1 + i % 70)}{low:08x}-{low + 0xFFF:08x} : {name}\n")
         if i % 500 == 7:
             lines.append(lines[-1])
+            twice += 1
     found = []
     for prefix in ("", "> "):
         path = tmp_path / f"iomem{len(prefix)}"
@@ -404,7 +411,7 @@ def test_a_long_iomem_is_read_in_one_go_as_line_by_line(tmp_path, cli):
         assert result.code == 0, result.err
         found.append([(m["name"], m["entries"]) for m in result.json["maps"]])
     assert found[0] == found[1]
-    assert len(found[0][0][1]) == len(lines) - 6
+    assert len(found[0][0][1]) == len(lines) - twice
 
 
 @pytest.mark.slow  # eight runs over 65 000 lines

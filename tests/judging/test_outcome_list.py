@@ -22,6 +22,7 @@ from hwpkho.handover.membership import Pages
 from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
 from hwpkho.inputs.case import CaseOptions, read_case
 from tests.support import certain
+from tests.support.examples import much
 from tests.support.handovers import Machine
 from tests.support.judged import PFNS, RAM, SCRATCH, set_root, validated
 
@@ -258,7 +259,7 @@ def test_an_array_entry_that_ends_in_scratch(start, words, m, tmp_path):
 def test_array_pages_that_an_image_lacks(m, tmp_path):
     """Few live entries in a large array: a capture need not hold the rest of it."""
     made = m.handover(PFNS)
-    m.array_pages(made, 20_000)
+    m.array_pages(made, much(5000, 20_000))
     ram = f"{RAM}2000000000-2fffffffff : System RAM\n"
     judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
     assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))

@@ -182,7 +182,7 @@ def change(**fields: Any) -> Callable[[dict[str, Any]], None]:
         lambda doc: doc.pop("maps"),
         lambda doc: doc["maps"].append(doc["maps"][0]),
         lambda doc: doc["maps"][0]["entries"][0].pop("end"),
-        lambda doc: doc["maps"][0].update(entries=doc["maps"][0]["entries"] * (MAX_ENTRIES + 1)),
+        lambda doc: doc["maps"][0].update(entries=[{}] * (MAX_ENTRIES + 1)),
         lambda doc: doc.update(x="hwpkho.memmap/1", schema="hwpkho.decode/1"),
     ],
 )

@@ -14,6 +14,7 @@ from hwpkho.abi import fdt
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.devicetree import DeviceTree
 from hwpkho.memmap.formats.dts import DeviceTreeSource
+from tests.support.examples import much
 from tests.support.mapdata import FIXTURES, GIB, TRUTH, read, rows
 
 if TYPE_CHECKING:
@@ -439,16 +440,20 @@ def test_bent_sources(changes: list[tuple[int, int]], cut: int) -> None:
     attempt(DeviceTreeSource(), bytes(data[:cut]))
 
 
+MANY = much(5000, 50_000)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "/ { a = <" + "(" * 50000, "/ { a = <" + "(" * 40 + "1" + ")" * 40 + ">; };",
-        "/ { a = <" + "-" * 50000 + "1>; };", "/" + "*" * 200000, "/ { a = \"" + "\\" * 100001,
-        "# " * 50000, " " * 300000 + "#", "a:" * 100000, "/ {" + "x;" * 100000 + "};",
-        "/ { a = " + "M(" * 30000 + ";", "/ {" + "M(x); " * 30000, "/ { a = <" + "1 " * 100000,
-        "&a { };" * 30000, "/memreserve/ 1 1;" * 30000 + "/ {};",
-        "/ { a = <1 " + "M " * 50000 + ">; };",
-        "/ {" + "a = <M>;\n" * 30000 + "};",
+        "/ { a = <" + "(" * MANY, "/ { a = <" + "(" * 40 + "1" + ")" * 40 + ">; };",
+        "/ { a = <" + "-" * MANY + "1>; };", "/" + "*" * MANY * 4,
+        "/ { a = \"" + "\\" * (MANY * 2 + 1),
+        "# " * MANY, " " * MANY * 6 + "#", "a:" * MANY * 2, "/ {" + "x;" * MANY * 2 + "};",
+        "/ { a = " + "M(" * MANY + ";", "/ {" + "M(x); " * MANY, "/ { a = <" + "1 " * MANY * 2,
+        "&a { };" * MANY, "/memreserve/ 1 1;" * MANY + "/ {};",
+        "/ { a = <1 " + "M " * MANY + ">; };",
+        "/ {" + "a = <M>;\n" * MANY + "};",
     ],
 )  # fmt: skip
 def test_sources_that_aim_at_time_or_memory(text: str) -> None:

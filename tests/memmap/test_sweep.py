@@ -116,7 +116,7 @@ def test_an_undamaged_map_has_no_gap(name: str, tmp_path: Path) -> None:
     assert all(p.severity == "note" for p in memmap.problems)
 
 
-@pytest.mark.parametrize(("name", "how"), crossed(SWEPT, DAMAGE, 3))
+@pytest.mark.parametrize(("name", "how"), crossed(SWEPT, DAMAGE, 5))
 def test_damage_is_noticed_and_nothing_wrong_is_concluded(
     name: str, how: str, tmp_path: Path
 ) -> None:

@@ -152,7 +152,7 @@ HANDLED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "how"), crossed(HANDLED, ENCODINGS, 3))
+@pytest.mark.parametrize(("name", "how"), crossed(HANDLED, ENCODINGS, 5))
 def test_no_handling_of_text_changes_a_map(name: str, how: str, tmp_path: Path) -> None:
     if name == IOMEM and how.startswith("mail"):
         pytest.skip("blanks tell the levels of /proc/iomem")

@@ -22,6 +22,7 @@ from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import ktap
+from tests.support.examples import times
 from tests.support.reporting import written
 
 U64 = st.integers(0, (1 << 64) - 1)
@@ -153,6 +154,7 @@ RESULTS = st.builds(
 )
 
 
+@times(0.5)
 @given(st.lists(RESULTS, min_size=1, max_size=3))
 def test_any_judgement_renders_in_every_format(results):
     for name in REPORTS.names():

@@ -1,10 +1,11 @@
-"""How many examples of a property, and which of many pairs, the quick tests take.
+"""How many examples of a property, which of many pairs, and how much of an input quick tests take.
 
 What is left out here is slow, and make test-thorough has all of it.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,14 +17,26 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 
+#: The hypothesis profile of this run: ``suite`` is the quick one.
+PROFILE = os.environ.get("HWPKHO_PROFILE", "suite")
+
+
+def much(quick: int, thorough: int) -> int:
+    """Return how large an input is: what grows out of all proportion does so for either."""
+    return quick if PROFILE == "suite" else thorough
+
+
 def times(factor: float, **more: Any) -> settings:
     """Return settings with so many times the profile's examples: cheap ones many, dear ones few."""
     return settings(max_examples=max(2, round(settings().max_examples * factor)), **more)
 
 
 def some(values: Iterable[Any], one_in: int) -> list[ParameterSet]:
-    """Return parameters of which one in so many is quick."""
-    return [_unless(number % one_in, value) for number, value in enumerate(values)]
+    """Return parameters of which one in so many is quick; a tuple is a row of several."""
+    return [
+        _unless(number % one_in, *(value if isinstance(value, tuple) else (value,)))
+        for number, value in enumerate(values)
+    ]
 
 
 def crossed(first: Iterable[Any], second: Iterable[Any], one_in: int) -> list[ParameterSet]:

@@ -2,18 +2,22 @@
 
 A small process loads the program once and forks a child for every run: with descriptors, limits,
 environment and signals of its own, which begins in a millisecond instead of a fifth of a second.
+A script of a shell finds a small program ``hwpkho`` that asks the same process.
 What the interpreter itself does before and after the program (locale, buffering, compiled modules)
 is not in it; tests of that start ``python -m hwpkho``.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import marshal
 import os
 import pkgutil
 import pty
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -104,12 +108,18 @@ class _Server:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(_SECONDS)
+        self.path = f"\0hwpkho tests {os.getpid()}"  # in no folder, however deep the checkout is
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(self.path)
+        listener.listen()
+        given = [theirs.fileno(), listener.fileno()]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forked", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-m", "tests.support.forked", *map(str, given)],
+            pass_fds=given,
             cwd=ROOT,
         )
         theirs.close()
+        listener.close()
 
     def ask(self, what: dict[str, Any], descriptors: list[int]) -> None:
         socket.send_fds(self._socket, [json.dumps(what).encode()], descriptors)
@@ -152,6 +162,36 @@ def on_terminal(
     return running.wait().out, seen
 
 
+#: Sends its arguments, environment and descriptors to the server and ends as the run there did.
+#: The modules are those that an interpreter has loaded anyway.
+_CLIENT = """\
+#!{python} -IS
+import _socket, array, marshal, posix, sys
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+server.connect({path!r})
+given = []
+for number in map(int, posix.listdir("/proc/self/fd")):  # bash's <( ) is number 63
+    try:
+        posix.fstat(number)
+    except OSError:
+        continue
+    if number != server.fileno():
+        given.append(number)
+asked = marshal.dumps((sys.argv[1:], posix.getcwd(), posix.environ, given))
+rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", given))
+server.sendmsg([asked], [rights])
+posix._exit(int(server.recv(9) or 99))
+"""
+
+
+def program(folder: Path) -> Path:
+    """Write a program ``hwpkho`` for scripts of a shell; runs of it may wait for one another."""
+    path = folder / "hwpkho"
+    path.write_text(_CLIENT.format(python=sys.executable, path=_server(os.getpid()).path))
+    path.chmod(0o755)
+    return path
+
+
 def close() -> None:
     """End the server of this process, if there is one."""
     if _server.cache_info().currsize:
@@ -162,11 +202,15 @@ def close() -> None:
 # In the server ------------------------------------------------------------------------------------
 
 
-def _serve(asked: socket.socket) -> None:
+def _serve(asked: socket.socket, listener: socket.socket) -> None:
     for module in pkgutil.walk_packages(hwpkho.__path__, "hwpkho."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
+    gc.freeze()  # the runs share it
     while True:
+        if listener in select.select([asked, listener], [], [])[0]:
+            _serve_script(asked, listener)
+            continue
         data, descriptors, _, _ = socket.recv_fds(asked, _MESSAGE, 3)
         if not data:
             return
@@ -176,6 +220,7 @@ def _serve(asked: socket.socket) -> None:
             code = 99
             try:
                 asked.close()
+                listener.close()
                 code = _child(json.loads(data), descriptors)
             except BaseException:  # of the program or of this file: the test shows it
                 with suppress(OSError):
@@ -189,6 +234,34 @@ def _serve(asked: socket.socket) -> None:
         code = os.waitstatus_to_exitcode(status)
         cpu = used.ru_utime + used.ru_stime
         asked.send(json.dumps([code, took, cpu, used.ru_maxrss << 10]).encode())
+
+
+def _serve_script(asked: socket.socket, listener: socket.socket) -> None:
+    """Run what a program in a shell asks for, beside what others ask for."""
+    with suppress(ChildProcessError):  # there may be none
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    connection, _ = listener.accept()
+    if os.fork():
+        connection.close()
+        return
+    code = 99
+    try:
+        asked.close()
+        listener.close()
+        data, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE, 64)
+        args, cwd, env, numbers = marshal.loads(data)
+        decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()}
+        what = {"args": [os.fsencode(a).decode("latin-1") for a in args], "cwd": os.fsdecode(cwd)}
+        limits = {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE}
+        what |= {"env": decoded, "limits": limits, "kill": None}
+        given = dict(zip(numbers, descriptors, strict=True))
+        for number in sorted(given.keys() - {0, 1, 2}, reverse=True):
+            os.dup2(given.pop(number), number)
+        code = _child({**what, "numbers": list(given)}, list(given.values()))
+    finally:
+        connection.send(str(code).encode())
+        os._exit(0)
 
 
 def _child(asked: dict[str, Any], descriptors: list[int]) -> int:
@@ -240,4 +313,4 @@ def _streams(given: dict[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

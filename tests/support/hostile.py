@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt, kho, vmalloc
 from hwpkho.abi.tracker import bitmap, radix
+from tests.support.examples import much
 from tests.support.handovers import Machine, elf
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 LIMIT = 4 << 20
 BASE = 0x4000_0000
 PAGE = 4096
+#: Tables, chunks or chunks of pages.
+MANY = much(250, 1000)
 
 
 def _shared_child() -> bytes:
@@ -30,7 +33,7 @@ def _shared_child() -> bytes:
 
 
 def _tables_all_absent() -> bytes:
-    """A thousand tables whose entries point at half a million pages that are not there."""
+    """Tables whose entries point at pages that are not there, 512 each."""
     m = Machine(gap=0)
     h = m.handover()
     absent = iter(range(1 << 40, 1 << 45, PAGE))
@@ -38,7 +41,7 @@ def _tables_all_absent() -> bytes:
     def table() -> bytes:
         return struct.pack("<512Q", *(next(absent) for _ in range(512)))
 
-    leaves = [m.put(table()) for _ in range(1000)]
+    leaves = [m.put(table()) for _ in range(MANY)]
     tops = [m.put(struct.pack("<512Q", *part.ljust(512))) for part in _parts(leaves)]
     top = m.put(struct.pack("<512Q", *_Padded(tops).ljust(512)))
     m.swap(h.root, struct.pack("<Q", h.tracker), struct.pack("<Q", top))
@@ -56,7 +59,7 @@ def _parts(items: list[int]) -> list[_Padded]:
 
 def _segments_over_the_same_bytes() -> bytes:
     """Tens of thousands of PT_LOADs that all show the same few pages, each with an FDT magic."""
-    n, pages = 30_000, 256
+    n, pages = much(8000, 30_000), 256
     body = (fdt.MAGIC + struct.pack(">I", 65536)).ljust(PAGE, b"\1") * pages
     image = bytearray(elf([(BASE, body)]))
     at = image.index(fdt.MAGIC)
@@ -71,7 +74,7 @@ def _segments_over_the_same_bytes() -> bytes:
 
 def _few_segments_with_many_magics() -> bytes:
     """As many magics behind overlapping segments as are still looked up."""
-    pages, n = 16, 4000
+    pages, n = 16, much(1000, 4000)
     body = (fdt.MAGIC + struct.pack(">I", 65536)).ljust(PAGE, b"\1") * pages
     image = bytearray(elf([(BASE, body)]))
     at = image.index(fdt.MAGIC)
@@ -86,7 +89,7 @@ def _few_segments_with_many_magics() -> bytes:
 
 def _segments_of_a_few_bytes() -> bytes:
     """Pages in 64-byte segments: reading a page joins 64 of them, reading an FDT 1024."""
-    n, step = 60_000, 64
+    n, step = much(15_000, 60_000), 64
     page = (fdt.MAGIC + struct.pack(">I", 65536) + b"kho-v4\0").ljust(PAGE, b"\1")
     image = bytearray(elf([(BASE, page)]))
     at = image.index(fdt.MAGIC)
@@ -100,19 +103,19 @@ def _segments_of_a_few_bytes() -> bytes:
 
 
 def _one_array_page_many_times() -> bytes:
-    """Chunks that name one array page half a million times."""
+    """Chunks that name one array page over and over."""
     m = Machine(gap=0)
     h = m.handover()
     page = h.pages[0]
     following = 0
-    for _ in range(1000):
+    for _ in range(MANY):
         following = m.put(struct.pack("<Q", following) + struct.pack("<Q", page) * 511)
-    m.poke(h.blob + 8, "<QQI", 1 << 40, following, 511_000)
+    m.poke(h.blob + 8, "<QQI", 1 << 40, following, 511 * MANY)
     return m.elf()
 
 
 def _many_array_pages(*, inside: bool = False) -> Callable[[], bytes]:
-    """Chunks that name half a million different pages, and a scratch array of 4096 areas.
+    """Chunks that name many different pages, and a scratch array of 4096 areas.
 
     They lie inside these or beside them.
     """
@@ -121,14 +124,15 @@ def _many_array_pages(*, inside: bool = False) -> Callable[[], bytes]:
         m = Machine(arch="x86_64", gap=0)
         h = m.handover()
         base, following = 1 << 30, 0
-        for i in range(0, 511_000, 511):
+        for i in range(0, 511 * MANY, 511):
             entries = [base + n * PAGE for n in range(i, i + 511)]
             following = m.put(struct.pack("<512Q", following, *entries[::-1]))
         m.put()
-        m.poke(h.blob + 8, "<QQI", 1, following, 511_000)
+        m.poke(h.blob + 8, "<QQI", 1, following, 511 * MANY)
         areas = [((1 << 45) + i * 2 * PAGE, PAGE) for i in range(4096)]
         if inside:
-            areas = [(base + i * 128 * PAGE, 128 * PAGE) for i in range(4096)]
+            size = 511 * MANY // 4096 * PAGE
+            areas = [(base + i * size, size) for i in range(4096)]
         m.at = -(-m.at // 65536) * 65536
         scratch = m.put(b"".join(struct.pack("<QQ", *a) for a in areas), 16)
         m.boot_data(h, [])
@@ -141,16 +145,16 @@ def _many_array_pages(*, inside: bool = False) -> Callable[[], bytes]:
 
 
 def _array_pages_at_odd_addresses() -> bytes:
-    """Half a million entries, each restored as eighteen blocks."""
+    """Entries that are each restored as eighteen blocks."""
     m = Machine(arch="x86_64", gap=0)
     h = m.handover()
     following, order, number = 0, 9, 1 << 20
-    for _ in range(1000):
+    for _ in range(MANY):
         entries = [((number + i << order) + 1) * PAGE for i in range(511)]
         number += 511
         following = m.put(struct.pack("<512Q", following, *entries[::-1]))
     m.put()
-    m.poke(h.blob + 8, "<QQIHH", 1, following, 511_000 << order, 2, order)
+    m.poke(h.blob + 8, "<QQIHH", 1, following, 511 * MANY << order, 2, order)
     return m.elf()
 
 
@@ -173,11 +177,11 @@ def _lookalike_roots(n: int, *, damaged: bool = True) -> Callable[[], bytes]:
 
 
 def _roots_of_many_nodes() -> bytes:
-    """Thirty root FDTs of 64 KiB, each with a thousand memblock subtrees that are one blob."""
+    """Root FDTs of 64 KiB, each with a thousand memblock subtrees that are one blob."""
     m = Machine(page_size=65536, gap=0)
     many = fdt.Node("", children=[fdt.Node("x" * 3) for _ in range(4000)])
     foreign = m.put(fdt.build(many))
-    for _ in range(30):
+    for _ in range(much(8, 30)):
         at = m.put()
         refs = [kho.SubtreeRef("memblock", foreign, 65536) for _ in range(1000)]
         raw = kho.build(kho.VERSIONS["v4"], at + (1 << 40), refs)
@@ -280,11 +284,11 @@ def _boot_params_everywhere() -> bytes:
 
 
 def _bitmap_chunks() -> bytes:
-    """kho-v1 chunks whose elements name a quarter million bitmaps that are not there."""
+    """kho-v1 chunks whose elements name bitmaps that are not there, 255 each."""
     m = Machine(gap=0)
     h = m.handover(kho=1)
     following, at = 0, 1 << 40
-    for n in range(900):
+    for n in range(much(250, 900)):
         elements = [
             ((n * 255 + i) * PAGE * 8 * PAGE & (1 << 52) - 1, at + i * PAGE) for i in range(255)
         ]
@@ -312,10 +316,17 @@ def _device_trees() -> bytes:
     m = Machine(gap=0)
     m.handover()
     tree = fdt.Node("", properties=[fdt.Property("linux,kho-fdt", b"", 0)])
-    tree.children = [fdt.Node("a") for _ in range(170_000)]
-    data = fdt.build(tree).ljust(2 << 20, b"\0")
+    tree.children = [fdt.Node("a")]
+    data = bytearray(fdt.build(tree))
+    node = struct.pack(">I4sI", 1, b"a", 2)
+    nodes = node * 170_000  # fdt.build() would take a second for them
+    at, more = data.index(node), len(nodes) - len(node)
+    for field in (4, 12, 36):  # total size, offset of the strings, size of the structure
+        (value,) = struct.unpack_from(">I", data, field)
+        struct.pack_into(">I", data, field, value + more)
+    data = (data[:at] + nodes + data[at + len(node) :]).ljust(2 << 20, b"\0")
     places = [(0, (BASE << 2) + i * len(data)) for i in range(8)]
-    return _shown_again(m, data, places, len(data))
+    return _shown_again(m, bytes(data), places, len(data))
 
 
 def _shown_again(m: Machine, data: bytes, places: list[tuple[int, int]], size: int) -> bytes:
@@ -339,7 +350,7 @@ def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -
     ``prepare`` makes the structure at an address begin with them; ``odd`` is every second word
     where ``stride`` is two words.
     """
-    n, start = 58_000, 0x2_0000_0000
+    n, start = much(15_000, 58_000), 0x2_0000_0000
     m = Machine(gap=0)
     prepare(m, start)
     words = [start + (i + 1) * PAGE for i in range(n)]
@@ -352,7 +363,7 @@ def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -
 
 
 def _sliding_chunks() -> bytes:
-    """Chunks whose entries are 30 million, from half a megabyte."""
+    """Chunks that overlap in the file, each with a page of entries."""
 
     def prepare(m: Machine, start: int) -> None:
         m.poke(m.handover().blob + 8, "<QQI", 1 << 20, start, 0xFFFFFFFF)
@@ -361,7 +372,7 @@ def _sliding_chunks() -> bytes:
 
 
 def _sliding_bitmap_chunks() -> bytes:
-    """kho-v1 chunks whose elements are 15 million, from a megabyte."""
+    """kho-v1 chunks that overlap in the file, each with a page of elements."""
 
     def prepare(m: Machine, start: int) -> None:
         h = m.handover(kho=1)
@@ -383,9 +394,9 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "magics behind overlapping segments": (_few_segments_with_many_magics, ()),
     "segments of a few bytes": (_segments_of_a_few_bytes, ()),
     "one array page many times": (_one_array_page_many_times, ()),
-    "half a million array pages, 4096 scratch areas": (_many_array_pages(), ()),
-    "half a million array pages in scratch": (_many_array_pages(inside=True), ()),
-    "half a million array entries at odd addresses": (_array_pages_at_odd_addresses, ()),
+    "many array pages, 4096 scratch areas": (_many_array_pages(), ()),
+    "many array pages in scratch": (_many_array_pages(inside=True), ()),
+    "array entries at odd addresses": (_array_pages_at_odd_addresses, ()),
     "30 roots with big trackers": (_lookalike_roots(30), ()),
     "30 roots whose trackers are whole": (_lookalike_roots(30, damaged=False), ()),
     "100 roots with big trackers": (_lookalike_roots(100), ()),

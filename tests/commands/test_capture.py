@@ -310,7 +310,7 @@ def test_the_page_size_is_proven_without_keeping_the_proof(tmp_path: Path, cli: 
 
 
 @given(seed=st.integers(0, 1 << 16), kernel=st.sampled_from(KERNELS))
-@times(0.25)
+@times(0.2)
 def test_whatever_stands_where_a_tracker_was(
     seed: int, kernel: tuple[str, int], tmp_path: Path, cli: Any
 ) -> None:

@@ -60,11 +60,11 @@ def rows(folder: Path) -> list[Row]:
         memory = folder / f"{name}.elf"
         memory.write_bytes(captures.elf(name))
         having = [m for m in MAPS if (captures.CAPTURES / name / m).exists()]
-        sets: list[tuple[str, ...]] = [(m,) for m in having]
-        told = [s for s in sets if not _judge(name, memory, s).refused]
-        together = tuple(m for each in told for m in each)
-        sets += [together] if len(together) > 1 else []
-        found += [_judge(name, memory, s) for s in sets or [()]]
+        alone = [_judge(name, memory, (m,)) for m in having]
+        together = tuple(m for row in alone if not row.refused for m in row.maps)
+        if len(together) > 1 or not having:
+            alone.append(_judge(name, memory, together))
+        found += alone
     return found
 
 

@@ -252,9 +252,13 @@ def _serve_script(asked: socket.socket, listener: socket.socket) -> None:
         data, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE, 64)
         args, cwd, env, numbers = marshal.loads(data)
         decoded = {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()}
-        what = {"args": [os.fsencode(a).decode("latin-1") for a in args], "cwd": os.fsdecode(cwd)}
-        limits = {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE}
-        what |= {"env": decoded, "limits": limits, "kill": None}
+        what: dict[str, Any] = {
+            "args": [os.fsencode(a).decode("latin-1") for a in args],
+            "cwd": os.fsdecode(cwd),
+            "env": decoded,
+            "limits": {"CPU": CPU_SECONDS, "AS": ADDRESS_SPACE},
+            "kill": None,
+        }
         given = dict(zip(numbers, descriptors, strict=True))
         for number in sorted(given.keys() - {0, 1, 2}, reverse=True):
             os.dup2(given.pop(number), number)

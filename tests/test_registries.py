@@ -78,6 +78,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "kho": VERSIONS.names(),
     "consumer_kho": VERSIONS.names(),
     "to": targets.names(),
+    "list to": lists.written_names(),
     "format_name": REPORTS.names(),
     "target": [*WRITERS.names(), "json"],
     "fail_on": get_args(FailOn),
@@ -205,6 +206,24 @@ def test_what_a_user_has_in_the_readme():
     for _, command, form in rows:
         assert " hwpkho list " in f" {command} "
         assert set(re.findall(r"--from (\S+)", command)) <= {form}
+
+
+def test_written_forms_in_the_manual_page_of_list():
+    page = (ROOT / "man" / "hwpkho-list.1").read_text()
+    text = page.partition(".Ss Written forms\n")[2].partition("\n.Sh ")[0]
+    named = re.findall(r"^\.It Cm (\S+)$", text, re.MULTILINE)
+    assert named == sorted(lists.written_names())
+
+
+def test_what_a_user_needs_in_the_readme():
+    """One command for each form that is written, and it names that form."""
+    table = README.read_text().partition("| I need | command | form |\n|---|---|---|\n")[2]
+    rows = re.findall(
+        r"\| [^|]+ \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
+    )
+    assert sorted(form for _, form in rows) == sorted(form.name for form in lists.writers())
+    for command, form in rows:
+        assert f" --to {form}" in command
 
 
 def test_image_formats_in_the_manual_page_of_decode():

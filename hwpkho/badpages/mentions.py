@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from hwpkho.badpages.model import Mention
 from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.badpages.model import Kind
+    from hwpkho.badpages.model import BadPages, Kind
 
 T = TypeVar("T")
 
@@ -156,6 +157,24 @@ def of(mentions: Iterable[Mention]) -> Mentions:
         [m.source for m in rows],
         [m.where for m in rows],
     )
+
+
+def mentioned(pages: BadPages) -> Mentions:
+    """Return where a list names its pages; what no mention names stands for itself.
+
+    That is all of a form without such words, or what somebody added to the PFNs of a document.
+    """
+    said = of(pages.mentions)
+    named = pfn_set(said.pages())
+    listed = pfn_set(pages.pfns)
+    if (named.first, named.last) == (listed.first, listed.last):
+        return said
+    rest = (listed - named).listing() if named else pages.pfns
+    kind: Kind | None = "poisoned" if pages.origin == "handover" else None
+    count = len(rest.first)
+    nothing: list[str | None] = [None] * count
+    found = Mentions(rest.first, rest.last, [kind] * count, nothing, [pages.name] * count, nothing)
+    return joined([said, found])
 
 
 def joined(several: Sequence[Mentions]) -> Mentions:

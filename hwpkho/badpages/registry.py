@@ -43,6 +43,26 @@ class Asked(NamedTuple):
     maps: bool = False
 
 
+class Writing(NamedTuple):
+    """What the user says of a list that is written; a form uses what its ``takes`` names.
+
+    Attributes:
+        max_loss: So many good pages may be taken along where the form cannot hold the list.
+        budget: The most that may be written: bytes or entries, as the form counts. None: as much
+            as its reader takes.
+        table: The machine's e820 table, ``(start, size, type)``, bytes and type number, sorted and
+            without overlaps; None where there is no map.
+    """
+
+    max_loss: int = 0
+    budget: int | None = None
+    table: tuple[tuple[int, int, int], ...] | None = None
+
+
+#: Nothing may be lost but what does not fit.
+AS_IT_IS = Writing()
+
+
 class Searched(Protocol):
     """A pattern of bytes, or what is searched like one."""
 
@@ -88,12 +108,28 @@ class ListReader(ListFormat, Protocol):
 
 
 class ListWriter(ListFormat, Protocol):
-    """A form that is written."""
+    """A form that is written.
 
-    def write(self, pages: BadPages, out: BinaryIO, asked: Asked, /) -> Loss | None:
-        """Write the list, and return what the form could not say of it."""
+    Attributes:
+        takes: Fields of :class:`Writing` that writing depends on, and ``arch`` where the machine's
+            architecture has a say. One that the form does not take is refused.
+        binary: Whether it is no text, and must not go to a terminal.
+        bare: Whether it has PFNs of a page size that it does not record.
+    """
+
+    takes: frozenset[str]
+    binary: bool
+    bare: bool
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """Write the list, and return what the form could not say of it.
+
+        Raises UsageError, before anything is written, where the form cannot say it at all.
+        """
 
 
+#: What ``--to`` calls the form ``text`` as well.
+LIST = "list"
 #: The forms of lists, in the order in which they are tried.
 LIST_FORMATS: Registry[ListFormat] = Registry(
     "list format",
@@ -111,13 +147,24 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "badram": "hwpkho.badpages.formats.badram:FORM",
         "cutmem": "hwpkho.badpages.formats.cutmem:FORM",
         "memmap": "hwpkho.badpages.formats.memmap:FORM",
+        "memmap-grub": "hwpkho.badpages.formats.memmap_grub:FORM",
         "page-types": "hwpkho.badpages.formats.page_types:FORM",
         "crash-kmem": "hwpkho.badpages.formats.crash_kmem:FORM",
         "kpageflags": "hwpkho.badpages.formats.kpageflags:FORM",
         "e820": "hwpkho.badpages.formats.e820:FORM",
+        "e820-entries": "hwpkho.badpages.formats.e820_entries:FORM",
+        "setup-data": "hwpkho.badpages.formats.setup_data:FORM",
         "text": "hwpkho.badpages.formats.text:FORM",
+        "csv": "hwpkho.badpages.formats.csv:FORM",
+        "offline-script": "hwpkho.badpages.formats.offline_script:FORM",
+        "inject-script": "hwpkho.badpages.formats.inject_script:FORM",
     },
 )
+
+#: What people ask for in vain → why, and what to use instead.
+NOT_WRITTEN = {
+    "reserve_mem": "reserve_mem= cannot name an address, the kernel chooses the place; use memmap"
+}
 
 
 def is_read(form: ListFormat) -> TypeGuard[ListReader]:
@@ -151,10 +198,15 @@ def reader(name: str) -> ListReader:
 
 def writer(name: str) -> ListWriter:
     """Return the form called ``name``. Raises KeyError where none that is written is called so."""
-    form = LIST_FORMATS[name]
+    form = LIST_FORMATS["text" if name == LIST else name]
     if not is_written(form):
         raise KeyError(name)
     return form
+
+
+def written_names() -> list[str]:
+    """Return every choice of ``--to`` that is a list: ``list`` is another name of ``text``."""
+    return [LIST, *(form.name for form in writers())]
 
 
 def of_text(head: bytes) -> ListReader:

@@ -22,8 +22,9 @@ Examples:
       --dtb virt.dtb --to segments -o handover/
 
 \b
-Exit codes: 0 fine; 2 wrong usage, or no room, or the output exists; 3 input not readable, or the
-map is of another machine."""
+Exit codes: 0 fine; 1 a list was written without some of the pages, for which there was no room; 2
+wrong usage, or no room, or the output exists; 3 input not readable, or the map is of another
+machine."""
 
 
 @click.command(epilog=EPILOG)
@@ -34,7 +35,10 @@ map is of another machine."""
 )
 @case_options.case
 @options.json_flag
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     given: str,
     *,
     judging: ValidateOptions,
@@ -53,7 +57,9 @@ def command(
         from hwpkho.report.parts import jsondoc
 
         click.echo(jsondoc.dump(encode_json.SCHEMA, encode_json.body(result)), nl=False)
-        return
-    from hwpkho.report.encode import text as encode_text
+    else:
+        from hwpkho.report.encode import text as encode_text
 
-    click.echo(encode_text.report(result), nl=False, err=True)
+        click.echo(encode_text.report(result), nl=False, err=True)
+    if result.loss and result.loss.bad_pages_left:
+        ctx.exit(1)

@@ -8,7 +8,8 @@ import click
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
-from hwpkho.cli import options
+from hwpkho.badpages.registry import Writing
+from hwpkho.cli import list_options, options
 from hwpkho.commands.encode import EncodeOptions
 from hwpkho.encode.targets import registry as targets
 
@@ -42,11 +43,13 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("-f", "--force", is_flag=True, help="Overwrite an existing output."),
         click.option(
             "--to",
-            type=options.OneOf(targets),
+            type=list_options.Written(targets),
             default=default,
             show_default=True,
-            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or a list.",
+            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or a form of "
+            "list; see hwpkho formats.",
         ),
+        list_options.fitting,
         click.option(
             "--at",
             type=options.Number(),
@@ -150,4 +153,5 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         dtb_output=values["dtb_out"],
         json=as_json,
         judging=judging,
+        writing=Writing(values["max_loss"], values["budget"]),
     )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.badpages.model import KINDS
-from hwpkho.badpages.registry import Asked
+from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import options
+from hwpkho.cli import list_options, options
 from hwpkho.commands import list as listing
+from hwpkho.commands.writing import ListOutput, told, untold
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.options import ValidateOptions
@@ -27,10 +28,14 @@ Examples:
   hwpkho list --pfns /var/lib/rasdaemon/ras-mc_event.db > bad-pages.txt
   hwpkho list --from kpageflags /proc/kpageflags
   journalctl -k | hwpkho list - --kinds poisoned,soft-offlined --json
+  hwpkho list dmesg.txt --to memmap
+  hwpkho list screen.txt --to badram --max-loss 64 --budget 20
+  hwpkho list bad.txt --to e820 --memmap dmesg.txt
 
 \b
-Exit codes: 0 fine, also where an input names no bad page; 2 wrong usage; 3 not readable, or an
-input says that memory is bad and names no page."""
+Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
+which there was no room; 2 wrong usage, or the form cannot say it; 3 not readable, or an input says
+that memory is bad and names no page."""
 
 
 class _Forms:
@@ -60,9 +65,13 @@ class _Forms:
 @options.memory_map
 @options.json_flag
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
+@list_options.to
+@list_options.fitting
 @click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     inputs: tuple[str, ...],
     form: str | None,
     kinds: tuple[str, ...],
@@ -77,24 +86,35 @@ def command(
     boot: str | None,
     iomem_of: Any,
     next_cmdline: str | None,
+    to: str | None,
+    max_loss: int,
+    budget: int | None,
     output: str | None,
     *,
     as_json: bool,
     as_pfns: bool,
     force: bool,
 ) -> None:
-    """Show the bad pages that INPUTs name.
+    """Show the bad pages that INPUTs name, or write them in another form.
 
     INPUT is recognised by its content: a kernel log, a database of rasdaemon, page flags, a
     memmap= or badram line, a list, a handover, and more; hwpkho formats lists the forms.
+    With --to it is written as a program reads it: a kernel parameter, GRUB's commands, a script.
     """
     if as_json and as_pfns:
         raise UsageError("--json and --pfns exclude each other")
     if (*inputs, *memmap).count("-") > 1:
         raise UsageError("standard input can be read only once")
     path = output or outputs.STDOUT
+    if to and as_pfns:
+        raise UsageError("--to and --pfns exclude each other")
+    if to and as_json and path == outputs.STDOUT:
+        raise UsageError("--json takes standard output; give -o OUT")
     outputs.check_file(path, force=force)
     outputs.check_input(path, *inputs, *memmap)
+    written = ListOutput(to, path, force, Writing(max_loss, budget)) if to else None
+    if written:
+        written.check()
     judging = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
         Asked(int(base), form, boot=boot),
@@ -106,11 +126,26 @@ def command(
         next_cmdline,
         given=options.given(),
     )
-    listed = listing.list_pages(inputs, listing.ListOptions(judging, listing.kinds(kinds)))
+    wanted = listing.ListOptions(judging, listing.kinds(kinds), written)
+    listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
         click.echo(f"hwpkho: {note}", err=True)
     for p in listed.pages.problems:
         click.echo(f"hwpkho: {p}", err=True)
+    if written:
+        size = listed.pages.taken_page_size
+        for note in (*untold(size, written.form), *told(listed.written, written.to)):
+            click.echo(f"hwpkho: {note}", err=True)
+        path = outputs.STDOUT
+    if as_json or not written:
+        _show(listed, path, force=force, as_json=as_json, as_pfns=as_pfns)
+    if listed.written and listed.written.bad_pages_left:
+        ctx.exit(1)
+
+
+def _show(
+    listed: listing.ListReport, path: str, *, force: bool, as_json: bool, as_pfns: bool
+) -> None:
     if path == outputs.STDOUT:
         for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns):
             sys.stdout.write(piece)

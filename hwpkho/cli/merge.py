@@ -22,8 +22,8 @@ Examples:
   hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
 
 \b
-Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 a list or the map cannot be read, or
-the map is of another machine."""
+Exit codes: 0 fine; 1 written without some of the pages, for which there was no room; 2 wrong usage,
+or the output exists; 3 a list or the map cannot be read, or the map is of another machine."""
 
 
 @click.command(epilog=EPILOG)
@@ -51,7 +51,10 @@ the map is of another machine."""
 @encode_options.add("list")
 @case_options.case
 @options.json_flag
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     cases: tuple[str, ...],
     to_page_size: int | None,
     exclude: tuple[str, ...],
@@ -71,7 +74,7 @@ def command(
     written as a list, or with --to as encode writes it. With --memmap what is no memory or not the
     kernel's (not-ram, firmware, device) is left out, and said; bad RAM that is in use stays.
     """
-    if provenance and values["to"] != "list":
+    if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")
     writes = values["output"] is not None or values["to"] != "list" or not as_json
     writing = encode_options.read(values, judging, as_json=as_json)
@@ -100,6 +103,8 @@ def command(
         body = render.body(merged, values["output"])
         for piece in jsondoc.pieces(render.SCHEMA, body.items()):
             sys.stdout.write(piece)
-        return
-    for line in render.report(merged):
-        click.echo(line, err=True)
+    else:
+        for line in render.report(merged):
+            click.echo(line, err=True)
+    if merged.loss and merged.loss.bad_pages_left:
+        ctx.exit(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.badpages.model import Loss
+from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
@@ -17,6 +18,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 from hwpkho.commands import usage
+from hwpkho.commands import writing as list_writing
 from hwpkho.encode import devicetree
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
@@ -24,7 +26,6 @@ from hwpkho.encode.subtrees import keep
 from hwpkho.encode.targets import registry as targets
 from hwpkho.encode.targets import saving
 from hwpkho.encode.targets.base import ToWrite
-from hwpkho.encode.targets.list import ListTarget
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import read_list
@@ -32,11 +33,7 @@ from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hwpkho.badpages.model import Loss
     from hwpkho.encode.layout import Layout
-    from hwpkho.encode.targets.base import Target
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judging.next_kernel import NextKernel
@@ -76,6 +73,7 @@ class EncodeOptions:
         dtb_output: Where to, None: beside the output.
         json: Whether a document goes to standard output.
         judging: The memory map in whose RAM to place it, if one is given.
+        writing: What the user says of a list that is written as such.
     """
 
     to: str = "elf"
@@ -100,6 +98,7 @@ class EncodeOptions:
     dtb_output: str | None = None
     json: bool = False
     judging: ValidateOptions = field(default_factory=ValidateOptions)
+    writing: Writing = AS_IT_IS
 
 
 @dataclass(slots=True)
@@ -114,6 +113,7 @@ class Result:
         page_size: Bytes.
         dtb_path: The device tree written, None for none.
         notes: What the user should know.
+        loss: What the form of a list could not say exactly, None where a handover was written.
     """
 
     given: CaseList
@@ -123,6 +123,7 @@ class Result:
     page_size: int
     dtb_path: str | None = None
     notes: list[str] = field(default_factory=list)
+    loss: Loss | None = None
 
 
 def make(spec: str, options: EncodeOptions) -> Result:
@@ -134,16 +135,22 @@ def make(spec: str, options: EncodeOptions) -> Result:
     check(options)
     asked = how.given | ({"place_by"} if "memmap" in how.given else set())
     known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
+    known = list_writing.facts(known, targets.list_form(options.to))
     usage.check_pair(how.case)
     usage.refuse(asked, known)
     given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
     facts = usage.of_lists([given])._replace(memmap=known.memmap)
-    usage.refuse(asked, facts._replace(machine=facts.handover or target.placed))
-    return encode(given, options)
+    usage.refuse(
+        asked, facts._replace(machine=facts.handover or target.placed or bool(known.machine))
+    )
+    regions = None if target.placed else machine.memory(how, machine.of_lists([given]))
+    return encode(given, options, regions)
 
 
-def encode(given: CaseList, options: EncodeOptions) -> Result:
+def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = None) -> Result:
     """Make what ``options`` wants of ``given``, and write it.
+
+    ``regions`` is the machine's memory, for a form of list that writes it.
 
     Raises UsageError for options that contradict each other or where something is in the way,
     InputError where an input is malformed or the output cannot be written.
@@ -161,27 +168,24 @@ def encode(given: CaseList, options: EncodeOptions) -> Result:
             dtb_path = _dtb_path(options, path)
             dtb = _edited(options.dtb, result.layout)
             result.dtb_path = dtb_path or saving.dtb_in(target, path)
-    else:
-        result.notes += untold(page_size, target)
-    made = ToWrite(given.pages, result.layout)
+    made = ToWrite(given.pages, result.layout, options.writing)
+    if not target.placed:
+        made = _listed(given, options, regions)
+        result.notes += list_writing.untold(page_size, targets.list_form(options.to))
     loss = saving.save(target, made, path, dtb, dtb_path, force=options.force)
-    result.notes += _lost(loss, options.to)
+    if not target.placed:
+        result.loss = loss or Loss()
+        result.notes += list_writing.told(loss, options.to)
     return result
 
 
-def _lost(loss: Loss | None, to: str) -> Iterator[str]:
-    """Yield what the user must know of a list that its form could not say exactly."""
-    if loss is not None and loss.good_pages:
-        yield f"warning: {loss.good_pages} good pages are excluded too: {to} cannot say it exactly"
-    if loss is not None and loss.bad_pages_left:
-        yield f"warning: {loss.bad_pages_left} bad pages are left out: {to} has no place for them"
-
-
-def untold(page_size: int, target: Target) -> Iterator[str]:
-    """Yield what the reader of a list must be told that has no place for its page size."""
-    carried = target.form.carries if isinstance(target, ListTarget) else frozenset()
-    if page_size != DEFAULT_PAGE_SIZE and "page size" not in carried:
-        yield f"the list does not record its page size: read it with --page-size {page_size}"
+def _listed(given: CaseList, options: EncodeOptions, regions: Regions | None) -> ToWrite:
+    """Return a list with what its form needs of the machine."""
+    wanted = list_writing.ListOutput(options.to, how=options.writing)
+    arches = [given.arch] if given.arch else []
+    how = list_writing.prepared(wanted, options.judging, regions, arches).how
+    arch = list_writing.arch_of(given.pages, options.judging, regions)
+    return ToWrite(replace(given.pages, arch=arch), None, how)
 
 
 def check(options: EncodeOptions) -> str:
@@ -210,6 +214,8 @@ def check(options: EncodeOptions) -> str:
         if options.json or target.bootable:
             raise UsageError(f"no output for the {target.title}: give -o OUT")
         path = output.STDOUT
+    if writer := targets.list_form(options.to):
+        list_writing.check_stream(writer, path)
     if path == output.STDOUT and options.json:
         raise UsageError("--json takes standard output; give another -o OUT")
     saving.check(target, path, _dtb_path(options, path), force=options.force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.commands import usage
+from hwpkho.commands import usage, writing
 from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import read_list
 from hwpkho.judging import machine
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.mentions import Mentions
     from hwpkho.badpages.model import Kind
     from hwpkho.base.listing import Listing
+    from hwpkho.commands.writing import ListOutput
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Frames
 
@@ -33,10 +34,12 @@ class ListOptions:
     Attributes:
         judging: How inputs are read, and the memory map.
         kinds: The kinds of bad pages that are wanted; pages of unknown kind always are.
+        output: What to write the list as, None where it is only shown.
     """
 
     judging: ValidateOptions = field(default_factory=ValidateOptions)
     kinds: frozenset[Kind] = BAD
+    output: ListOutput | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ class ListReport:
         pages: One list: PFNs ascending and distinct, and where which of them is named, ascending.
         inputs: What was read, in the order given.
         frames: The memory map in frames of the list's page size, None without one.
+        written: What was lost where the list was written, None where it was not.
     """
 
     pages: BadPages
     inputs: tuple[BadPages, ...]
     frames: Frames | None = None
+    written: Loss | None = None
 
     def runs(self) -> Runs:
         """Return the mentions as runs: neighbours of one kind, time and place are one."""
@@ -89,20 +94,23 @@ def kinds(words: Iterable[str]) -> frozenset[Kind]:
 
 
 def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -> ListReport:
-    """Read the bad pages that ``specs`` name, each a case of its own.
+    """Read the bad pages that ``specs`` name, each a case of its own, and write them if wanted.
 
-    Raises InputError where one cannot be read, or says that memory is bad and names no page.
+    Raises InputError where one cannot be read, or says that memory is bad and names no page;
+    UsageError where they cannot be written so.
     """
     options = options or ListOptions()
     how = options.judging
     usage.check_pair(how.case)
+    writer = options.output.form if options.output else None
+    usage.refuse(how.given, writing.facts(usage.Facts(), writer))
     asked = how.lists._replace(kinds=options.kinds, maps=True)
     found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = usage.of_lists(found)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)
     lists = [x.converted(size).pages for x in found]
-    named = columns.joined([_mentions(x) for x in lists])
+    named = columns.joined([columns.mentioned(x) for x in lists])
     wanted = {None, *options.kinds}
     if not wanted.issuperset(named.kind):
         named = named.picked([at for at, kind in enumerate(named.kind) if kind in wanted])
@@ -110,24 +118,15 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     pfns = pfn_set(mentions.pages()).listing()
     regions = machine.memory(how, machine.of_lists(found))
     frames = regions.frames(size) if regions else None
-    return ListReport(_joined(lists, pfns, mentions, size), tuple(lists), frames)
-
-
-def _mentions(pages: BadPages) -> Mentions:
-    """Return where a list names its pages; what no mention names stands for itself.
-
-    That is all of a form without such words, or what somebody added to the PFNs of a document.
-    """
-    said = columns.of(pages.mentions)
-    named = pfn_set(said.pages())
-    listed = pfn_set(pages.pfns)
-    if (named.first, named.last) == (listed.first, listed.last):
-        return said
-    rest = (listed - named).listing() if named else pages.pfns
-    kind: Kind | None = "poisoned" if pages.origin == "handover" else None
-    return columns.joined(
-        [said, columns.of(Mention(a, b, kind, None, pages.name) for a, b in rest.runs())]
-    )
+    pages = _joined(lists, pfns, mentions, size)
+    if options.output is None:
+        return ListReport(pages, tuple(lists), frames)
+    arches = [arch for arch in dict.fromkeys(x.arch for x in lists) if arch]
+    output = writing.prepared(options.output, how, regions, arches)
+    pages = replace(pages, arch=writing.arch_of(pages, how, regions))
+    lost = output.write(pages)
+    pages = replace(pages, loss=writing.total(pages.loss, lost))
+    return ListReport(pages, tuple(lists), frames, lost)
 
 
 def _joined(

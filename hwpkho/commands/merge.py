@@ -13,6 +13,7 @@ from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
 from hwpkho.commands import encode, usage
+from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, read_list
@@ -22,6 +23,7 @@ from hwpkho.judging.result import Runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.badpages.model import Loss
     from hwpkho.commands.encode import EncodeOptions
     from hwpkho.encode.layout import Layout
     from hwpkho.inputs.lists import CaseNamed
@@ -78,6 +80,8 @@ class Merged:
         notes: What a user should know, one line each.
         arches: The architectures that the cases tell.
         layout: The handover that was made of the result, None where that is a list.
+        loss: What the form of that list could not say exactly, None where none was written.
+        regions: The machine's memory, None without a map.
     """
 
     cases: tuple[str, ...]
@@ -94,6 +98,8 @@ class Merged:
     notes: tuple[str, ...]
     arches: tuple[str, ...]
     layout: Layout | None = None
+    loss: Loss | None = None
+    regions: Regions | None = None
 
 
 def merge(
@@ -109,6 +115,7 @@ def merge(
     known = usage.Facts(
         memmap=bool(options.judging.memmaps), placed=target.placed, whole=target.bootable
     )
+    known = list_writing.facts(known, targets.list_form("list" if writing is None else writing.to))
     usage.check_pair(options.judging.case)
     usage.refuse(options.judging.given, known)
     if writing is not None:
@@ -118,19 +125,28 @@ def merge(
         return merged
     if merged.histories is not None:
         _write_provenance(merged, writing)
-        return replace(merged, notes=(*merged.notes, *encode.untold(merged.page_size, target)))
+        untold = list_writing.untold(merged.page_size, targets.list_form(writing.to))
+        return replace(merged, notes=(*merged.notes, *untold))
     pages = BadPages(
         "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge"
     )
-    result = encode.encode(CaseList(pages), writing)
-    return replace(merged, notes=(*merged.notes, *result.notes), layout=result.layout)
+    result = encode.encode(CaseList(pages), writing, merged.regions)
+    notes = (*merged.notes, *result.notes)
+    return replace(merged, notes=notes, layout=result.layout, loss=result.loss)
 
 
 def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
     """Return the architecture for what is made; UsageError where the cases tell two."""
-    if len(merged.arches) > 1 and writing.arch is None and targets.target(writing.to).placed:
+    form = targets.list_form(writing.to)
+    if len(merged.arches) > 1 and writing.arch is None:
         told = " and ".join(merged.arches)
-        raise UsageError(f"the cases are of {told}: no handover is of both; merge them into a list")
+        if form is None:
+            raise UsageError(
+                f"the cases are of {told}: no handover is of both; merge them into a list"
+            )
+        if "arch" in form.takes and "architecture" not in form.carries:
+            raise UsageError(f"--to {form.name}: the cases are of {told}")
+        return None
     return next(iter(merged.arches), None)
 
 
@@ -156,7 +172,9 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
     found = [read_list(s, how.case, how.lists, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
     facts = usage.of_lists([*found, *unwanted])
-    facts = facts._replace(machine=facts.handover or known.memmap or known.placed)
+    facts = facts._replace(
+        machine=facts.handover or known.memmap or known.placed or bool(known.machine)
+    )
     usage.refuse(how.given, facts)
     machines = machine.of_lists([*found, *unwanted])
     size = options.page_size or min(x.page_size for x in (*found, *unwanted))
@@ -206,6 +224,7 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
         _known_by(pfns, found) if options.provenance else None,
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(x.arch for x in found if x.arch)),
+        regions=regions,
     )
 
 

@@ -38,6 +38,7 @@ class Facts(NamedTuple):
         placed: A handover is made, or its blob, and placed in memory.
         whole: A whole handover is made.
         boots: Some input is a log, which may be of several boots.
+        takes: What the form takes in which a list is written; nothing where none is.
     """
 
     image: bool | None = None
@@ -51,6 +52,7 @@ class Facts(NamedTuple):
     placed: bool | None = None
     whole: bool | None = None
     boots: bool | None = None
+    takes: frozenset[str] | None = None
 
 
 class Reader(NamedTuple):
@@ -71,6 +73,10 @@ def _booted(facts: Facts) -> bool | None:
     if facts.memmap or facts.boots:
         return True
     return None if None in (facts.memmap, facts.boots) else False
+
+
+def _takes(name: str) -> Callable[[Facts], bool | None]:
+    return lambda facts: None if facts.takes is None else name in facts.takes
 
 
 _NO_MAP = "there is no {memmap}"
@@ -96,7 +102,11 @@ READERS: dict[str, Reader] = {
     "next_cmdline": Reader(lambda f: f.cmdline or f.memmap, _NO_MAP),
     "keep_all": Reader(lambda f: f.memmap, _NO_MAP),
     "replayable_only": Reader(lambda f: f.memmap, _NO_MAP),
-    "place_by": Reader(_placed, _LIST),
+    "place_by": Reader(
+        lambda f: True if f.takes is not None and "table" in f.takes else f.placed, _LIST
+    ),
+    "max_loss": Reader(_takes("max_loss"), "what is written calls no good page bad"),
+    "budget": Reader(_takes("budget"), "what is written has no bound"),
     **{
         name: Reader(_placed, _LIST)
         for name in (

@@ -95,7 +95,7 @@ def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | N
     before = None if options.next_cmdline is None else view(None)
     # A cut or doubtful map makes the verdicts doubtful.
     problems = (*memmap.problems, *regions.problems)
-    return replace(regions, problems=problems, before=before)
+    return replace(regions, problems=problems, before=before, memmap=memmap)
 
 
 def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:

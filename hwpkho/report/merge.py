@@ -36,6 +36,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "provenance": runs_json.histories(m.histories, lambda seen: {"cases": known_by(seen)})
         if m.histories is not None
         else None,
+        "loss": m.loss._asdict() if m.loss else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
         "pfns": jsondoc.numbers(m.pfns),
     }

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages.model import BadPages, Loss, Mention
-from hwpkho.badpages.registry import LIST_FORMATS, Asked, Carried
+from hwpkho.badpages.registry import LIST_FORMATS, Asked, Carried, Writing
 from hwpkho.base.listing import Listing
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ class Toy:
     extra: str | None = None
     carries: frozenset[Carried] = frozenset(("order",))
     options: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+    binary = False
+    bare = False
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
         return _LINE if b"\0" not in head else False
@@ -37,7 +40,7 @@ class Toy:
         pfns = Listing([at >> 12 for _, at in found])
         return BadPages(file.shown, pfns, 4096, None, self.name, "address", said)
 
-    def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> Loss | None:
+    def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> Loss | None:
         low = [pfn for pfn in pages.pfns if pfn >> 52 == 0]
         out.writelines(f"bad page at {pfn << 12:x}\n".encode() for pfn in low)
         left = len(pages.pfns) - len(low)

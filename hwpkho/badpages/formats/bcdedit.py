@@ -10,19 +10,25 @@ Source: bcdedit's own help and output; BcdMemDiag elements (type 0x1700000a), le
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import chain, compress
+from typing import TYPE_CHECKING, BinaryIO
 
+from hwpkho.badpages import packing
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
+from hwpkho.badpages.writing import NOTHING, bounded, physical
+from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
-from hwpkho.base.pfnset import PFN_MAX
+from hwpkho.base.listing import parts
+from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes.pfnlist import NO_BCD_OBJECT
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
 #: The object by its name or, with /v, by its identifier.
@@ -48,6 +54,9 @@ _FAILED = re.compile(r"\s*(?:An error (?:has )?occurred|The parameter is incorre
 _NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
 
 _Entry = tuple[int, str]
+_CALL = "bcdedit /set {badmemory} badmemorylist"
+#: Windows numbers pages of 4 KiB, whatever the kernel that the list is of had.
+_WINDOWS_SHIFT = 12
 
 
 class Bcdedit:
@@ -58,6 +67,9 @@ class Bcdedit:
     extra = None
     carries: frozenset[Carried] = frozenset()
     options: frozenset[str] = frozenset()
+    takes = frozenset(("budget",))
+    binary = False
+    bare = False
 
     def sniff(self, _head: bytes, /) -> Sign:
         """Tell whether a line names the list or its object."""
@@ -82,6 +94,36 @@ class Bcdedit:
         for pfn, where in store.entries:
             found.pages(pfn, pfn, "excluded", where=where)
         return found.finish()
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """Write one call, which replaces the list; the budget is in bytes, by default none.
+
+        A PFN for each page of 4 KiB: there are no ranges, so joining neighbours would save nothing.
+        Raises InputError for more pages than any list has.
+        """
+        bad, shift = physical(pages), page_shift(pages.taken_page_size) - _WINDOWS_SHIFT
+        bounded(pages, bad.pages() << shift, self.name)
+        words = [
+            f" 0x{pfn:x}"
+            for pfn in chain.from_iterable(
+                range(first << shift, last + 1 << shift) for first, last in bad
+            )
+        ]
+        left = pfn_set(pages.pfns).pages() - bad.pages()
+        if how.budget is not None:
+            stays = packing.kept([1] * len(words), [*map(len, words)], how.budget - len(_CALL))
+            # A larger page is left out where any part of it is.
+            left += sum(
+                0 in stays[at : at + (1 << shift)] for at in range(0, len(stays), 1 << shift)
+            )
+            words = list(compress(words, stays))
+        if words:
+            out.write(_CALL.encode())
+            out.writelines("".join(part).encode() for part in parts(words))
+            out.write(b"\n")
+        else:
+            out.write(b"rem " + NOTHING)
+        return Loss(0, left)
 
 
 class _Store:

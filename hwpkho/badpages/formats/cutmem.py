@@ -1,16 +1,25 @@
-"""GRUB's ``cutmem FROM TO``: a range of addresses, TO exclusive, that no kernel is to see."""
+"""GRUB's ``cutmem FROM TO``: a range of addresses, TO exclusive, that no kernel is to see.
+
+Source: grub-core/mmap/mmap.c (grub_cmd_cutmem, parsemem). It reads numbers by grub_strtoul(), which
+has 32 bits in a 32-bit GRUB: from 4 GiB on they are written in KiB, which every GRUB reads.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho.badpages import boot_settings
+from hwpkho.badpages import boot_settings, packing
 from hwpkho.badpages.signs import Sign
+from hwpkho.badpages.writing import NOTHING, physical
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.listing import parts
+from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.base.pfnset import PfnSet
     from hwpkho.images.files import FileBytes
 
 _SIGN = Sign((b"cutmem",), re.compile(rb"(?:^|[\s;{&|>#])cutmem[ \t]+[\"']?[0-9]", re.MULTILINE))
@@ -24,6 +33,9 @@ class Cutmem:
     extra = None
     carries: frozenset[Carried] = frozenset()
     options: frozenset[str] = frozenset()
+    takes = frozenset(("max_loss", "budget"))
+    binary = False
+    bare = False
 
     def sniff(self, _head: bytes, /) -> Sign:
         """Tell whether a line has the command with a number."""
@@ -32,6 +44,30 @@ class Cutmem:
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the ranges, of kind ``excluded``; see :mod:`..boot_settings`."""
         return boot_settings.read(file, self.name, asked)
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """Write a command for each range; the budget is in commands, by default none."""
+        bad, shift = physical(pages), page_shift(pages.taken_page_size)
+        written = bad
+        if how.budget is not None:
+            room = how.budget
+
+            def fits(items: PfnSet) -> bool:
+                return len(items.first) <= room
+
+            items = packing.joined(bad, how.max_loss, fits)
+            sizes = packing.bad_in(items, bad)
+            written = packing.chosen(items, packing.kept(sizes, [1] * len(sizes), room))
+        for part in parts(written):
+            lines = (f"cutmem {_number(a << shift)} {_number(b + 1 << shift)}\n" for a, b in part)
+            out.write("".join(lines).encode())
+        if not written:
+            out.write(b"# " + NOTHING)
+        return packing.loss(pfn_set(pages.pfns), written)
+
+
+def _number(value: int) -> str:
+    return f"0x{value:x}" if value < 1 << 32 else f"0x{value >> 10:x}K"
 
 
 FORM = Cutmem()

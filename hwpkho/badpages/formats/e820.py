@@ -1,14 +1,15 @@
 """A memory map as a list: the ranges that it calls unusable itself.
 
 Firmware marks memory that it has retired so: ``unusable`` in an e820 map, EfiUnusableMemory in an
-EFI map, ``Unusable memory`` in /proc/iomem. Reserved ranges are no bad pages.
+EFI map, ``Unusable memory`` in /proc/iomem. Reserved ranges are no bad pages. Written it is the
+machine's table with the pages of the list unusable: see :mod:`hwpkho.badpages.e820_table`.
 """
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages.collector import Collector
 from hwpkho.base import arch as arches
@@ -17,8 +18,8 @@ from hwpkho.base import opening
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
 _PIECE = 1 << 20
@@ -32,6 +33,9 @@ class MapList:
     extra = None
     carries: frozenset[Carried] = frozenset()
     options = frozenset(("boot",))
+    takes = frozenset(("max_loss", "budget", "table", "arch"))
+    binary = False
+    bare = False
 
     def sniff(self, _head: bytes, /) -> bool:
         """Claim nothing: the recogniser asks the forms of memory maps, see ``registry.of_map``."""
@@ -56,6 +60,21 @@ class MapList:
                     found.addresses(entry.start, entry.end, "excluded", where=part.name, exact=True)
         found.note("a memory map: what it calls unusable is listed, reserved ranges are not")
         return found.finish()
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """Write the machine's table with the pages unusable, as a kernel prints it.
+
+        The budget is in entries, by default those of the zero page. Raises UsageError where the
+        machine has no e820 table, or its table alone is longer than the budget.
+        """
+        from hwpkho.badpages.e820_table import marked
+        from hwpkho.memmap import e820, e820_names
+        from hwpkho.memmap.model import Entry
+
+        slots, lost = marked(pages, how, self.name)
+        table = (Entry(s.start, s.start + s.size - 1, e820.type_name(s.type)) for s in slots)
+        out.write(e820_names.write(table).encode())
+        return lost
 
 
 @contextmanager

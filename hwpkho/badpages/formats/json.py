@@ -18,7 +18,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
 SCHEMA = "hwpkho.list/1"
@@ -174,6 +174,9 @@ class Json:
         ("order", "page size", "architecture", "kind", "when", "where")
     )
     options: frozenset[str] = frozenset()
+    takes = frozenset(("arch",))
+    binary = False
+    bare = False
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
         """Tell whether it is an object; one of ours says so, if not in ``head``, then later."""
@@ -193,7 +196,7 @@ class Json:
                 raise InputError(f"{file.shown}: no JSON document: a NUL byte at offset {at + nul}")
         return parse(file.read(0, file.size), file.shown)
 
-    def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> None:
+    def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
         """Write a ``hwpkho.list/1``: ranges stay ranges, nothing is lost."""
         out.writelines(part.encode("ascii") for part in build(pages))
 

@@ -4,24 +4,37 @@ Read from a command line, ``/proc/cmdline``, a boot loader's configuration with 
 screen of memtest86+. The command line in a kernel log is not read: that file is a kernel log.
 ``@`` (RAM), ``#`` (ACPI), ``%`` (other type) and sizes alone name no bad memory. ``!`` makes
 persistent memory, which people take for a reservation: it is reported.
+
+Written as one parameter. Source: arch/x86/kernel/e820.c (parse_memmap_opt, parse_memmap_one).
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho.badpages import boot_settings
+from hwpkho.abi.params import MAX_LENGTH
+from hwpkho.badpages import boot_settings, packing
 from hwpkho.badpages.signs import Sign
+from hwpkho.badpages.writing import NOTHING, need_e820, physical
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.listing import parts
+from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from collections.abc import Iterator
+
+    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.base.pfnset import PfnSet
     from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
     (b"memmap=", b"reserve_mem="), re.compile(rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=)")
 )
+_NAME = b"memmap="
+#: No item is shorter, its comma included.
+_SHORTEST = len("4K$0x0,")
 
 
 class Memmap:
@@ -32,6 +45,9 @@ class Memmap:
     extra = None
     carries: frozenset[Carried] = frozenset()
     options: frozenset[str] = frozenset()
+    takes = frozenset(("max_loss", "budget", "arch"))
+    binary = False
+    bare = False
 
     def sniff(self, _head: bytes, /) -> Sign:
         """Tell whether a line has ``memmap=`` with a size, or ``reserve_mem=``."""
@@ -40,6 +56,46 @@ class Memmap:
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the ranges behind ``$``, of kind ``excluded``; see :mod:`..boot_settings`."""
         return boot_settings.read(file, self.name, asked)
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """See :func:`write`."""
+        return write(pages, out, how, self.name, "$")
+
+
+def write(pages: BadPages, out: BinaryIO, how: Writing, form: str, dollar: str) -> Loss | None:
+    """Write one parameter, in which ``dollar`` stands for ``$``.
+
+    The budget is in bytes as the kernel reads them, by default what fits into its command line.
+    Raises UsageError where the kernel does not know the parameter.
+    """
+    need_e820(pages, form, "kernels for {arch} have no memmap=")
+    bad, shift = physical(pages), page_shift(pages.taken_page_size)
+    room = how.budget if how.budget is not None else MAX_LENGTH - 1
+    room -= len(_NAME) - 1  # no comma before the first item
+
+    def fits(items: PfnSet) -> bool:
+        count = len(items.first)
+        return count * _SHORTEST <= room and sum(map(_cost, _texts(items, shift))) <= room
+
+    items = packing.joined(bad, how.max_loss, fits)
+    costs = list(map(_cost, _texts(items, shift)))
+    stays = packing.kept(packing.bad_in(items, bad), costs, room)
+    written = packing.chosen(items, stays)
+    before = _NAME
+    for part in parts(_texts(written, shift)):
+        out.write(before + ",".join(part).replace("$", dollar).encode())
+        before = b","
+    out.write(b"\n" if written else b"# " + NOTHING)
+    return packing.loss(pfn_set(pages.pfns), written)
+
+
+def _texts(items: PfnSet, shift: int) -> Iterator[str]:
+    kib = 1 << (shift - 10)
+    return (f"{(last - first + 1) * kib}K$0x{first << shift:x}" for first, last in items)
+
+
+def _cost(text: str) -> int:
+    return len(text) + 1
 
 
 FORM = Memmap()

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwpkho.badpages.model import BadPages
+from hwpkho.badpages.writing import bounded
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
@@ -23,7 +24,7 @@ from hwpkho.images.files import FileText
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
 _COMMENT = re.compile("#[^\n]*")
@@ -228,6 +229,9 @@ class PlainText:
     extra = None
     carries: frozenset[Carried] = frozenset(("order",))
     options = frozenset(("base",))
+    takes: frozenset[str] = frozenset()
+    binary = False
+    bare = True
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether nothing but numbers, ranges and comments stands at the beginning."""
@@ -246,8 +250,12 @@ class PlainText:
             )
         return parse(FileText(file), file.shown, asked.base)
 
-    def write(self, pages: BadPages, out: BinaryIO, _asked: Asked, /) -> None:
-        """Write one PFN a line. No page is lost, nor is their order."""
+    def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
+        """Write one PFN a line. No page is lost, nor is their order.
+
+        Raises InputError for more pages than any list has.
+        """
+        bounded(pages, pages.pfns.count, self.name)
         out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
         if not pages.pfns:
             out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from hwpkho.abi.boot_json import BootJson
+from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToWrite:
-    """The list, and the handover made of it; ``layout`` is None for a target that places none."""
+    """What was made.
+
+    Attributes:
+        pages: The list.
+        layout: The handover made of it, None for a target that places none.
+        how: What the user says of a list that is written as such.
+    """
 
     pages: BadPages
     layout: Layout | None
+    how: Writing = AS_IT_IS
 
     @property
     def handover(self) -> Layout:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.registry import Asked
 from hwpkho.encode.targets.base import FileTarget, ToWrite
 
 if TYPE_CHECKING:
@@ -30,4 +29,4 @@ class ListTarget(FileTarget):
 
     def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:
         """Write the list."""
-        return self.form.write(what.pages, out, Asked())
+        return self.form.write(what.pages, out, what.how)

@@ -24,17 +24,20 @@ TARGETS: Registry[Target] = Registry(
         "blob": "hwpkho.encode.targets.blob:TARGET",
     },
 )
-#: The form that ``--to list`` writes.
-LIST = "text"
 
 
 def names() -> list[str]:
     """Return every choice of ``--to``."""
-    return [*TARGETS.names(), "list", *(f.name for f in lists.writers() if f.name != LIST)]
+    return [*TARGETS.names(), *lists.written_names()]
 
 
 def target(name: str) -> Target:
     """Return what the choice ``name`` stands for; KeyError where there is none."""
     if name in TARGETS:
         return TARGETS[name]
-    return ListTarget(lists.writer(LIST if name == "list" else name))
+    return ListTarget(lists.writer(name))
+
+
+def list_form(name: str) -> lists.ListWriter | None:
+    """Return the form of list that the choice ``name`` stands for, None for a handover."""
+    return None if name in TARGETS else lists.writer(name)

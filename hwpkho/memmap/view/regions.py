@@ -97,6 +97,7 @@ class Regions:
         problems: Disagreements, overlaps, and what cannot be known in advance.
         arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
         before: The machine's memory before the next command line changes it, None without one.
+        memmap: The maps that it was worked out from, of one boot; None where nobody needs them.
     """
 
     regions: tuple[Region, ...]
@@ -107,6 +108,7 @@ class Regions:
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
     before: Regions | None = None
+    memmap: MemoryMap | None = field(default=None, repr=False, compare=False)
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def at(self, phys: int) -> Region | None:

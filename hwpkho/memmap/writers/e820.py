@@ -18,7 +18,7 @@ from hwpkho.memmap.view.common import is_efi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwpkho.memmap.model import Map
+    from hwpkho.memmap.model import Map, MemoryMap
 
 #: e820 type → name of the resource in /proc/iomem.
 RESOURCES = {
@@ -83,6 +83,31 @@ def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
     return [
         Entry(s.start, s.start + s.size - 1, e820.type_name(s.type)) for s in e820.sanitize(slots)
     ]
+
+
+def table(memmap: MemoryMap, map_name: str | None = None) -> tuple[Map, list[e820.Slot]] | None:
+    """Return the machine's e820 table, sorted and without overlaps, and the map that it is from.
+
+    That is the table of the firmware where there is one, with what did not fit into the zero page;
+    else what :func:`entries` makes of the map called ``map_name``, or of the primary one. None where
+    the machine has none, or one with types that have no number.
+    """
+    by_name = {m.name: m for m in memmap.maps}
+    primary = next(m for m in memmap.maps if m.primary)
+    map_ = by_name.get("e820_firmware" if map_name is None else map_name, primary)
+    row = known(memmap.arch)
+    found = entries(map_, memmap.arch) if row is not None and row.memory == "e820" else None
+    if found is None:
+        return None
+    more = by_name["e820_setup_data"].entries if "e820_setup_data" in by_name else ()
+    everything = [*found, *(() if map_.name == "e820_setup_data" or map_name else more)]
+    slots = []
+    for entry in everything:
+        number = e820.type_number(entry.type)
+        if number is None:
+            return None
+        slots.append(e820.Slot(entry.start, entry.end - entry.start + 1, number))
+    return map_, e820.sanitize(slots)
 
 
 def _type_of_resource(entry: Entry) -> str | None:

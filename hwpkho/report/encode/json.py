@@ -27,6 +27,7 @@ def body(result: Result) -> dict[str, Any]:
         "page_size": result.page_size,
         "count": len(given.pfns),
         "handover": handover(result.layout) if result.layout else None,
+        "loss": result.loss._asdict() if result.loss else None,
         "notes": [printable(note) for note in result.notes],
     }
 

@@ -1,0 +1,34 @@
+r"""``memmap=nn\\\$ss``: the parameter as it stands inside the quotes of /etc/default/grub.
+
+The shell that reads that file makes ``\$`` of it for grub.cfg, and GRUB's own shell ``$``. It is
+read as ``memmap``, which knows the escapes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from hwpkho.badpages.formats import memmap
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.registry import Carried, Writing
+
+
+class MemmapGrub:
+    """The form, see the module."""
+
+    name = "memmap-grub"
+    about = r"`memmap=nn\\\$ss` as it stands inside the double quotes of /etc/default/grub"
+    extra = None
+    carries: frozenset[Carried] = frozenset()
+    takes = memmap.Memmap.takes
+    binary = False
+    bare = False
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        r"""See :func:`.memmap.write`. The escapes do not count: the kernel sees ``$``."""
+        return memmap.write(pages, out, how, self.name, r"\\\$")
+
+
+FORM = MemmapGrub()

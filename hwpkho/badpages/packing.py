@@ -1,0 +1,101 @@
+"""Fits a list into a form that holds only so many items.
+
+Neighbours are joined first, over the smallest gaps, as long as the good pages between them stay
+within what the user allows; then the smallest items are left out. Both are greedy: the loss is
+small, not always the smallest there is. O(n log n).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from itertools import accumulate, compress, islice, repeat
+from operator import add, sub
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.model import Loss
+from hwpkho.base.pfnset import PfnSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def joined(
+    bad: PfnSet, max_loss: int, fits: Callable[[PfnSet], bool], within: PfnSet | None = None
+) -> PfnSet:
+    """Join neighbours of ``bad`` until they fit, or no further gap is allowed.
+
+    Args:
+        bad: The pages.
+        max_loss: So many good pages may be taken along.
+        fits: Whether the form holds such a set; cheap where it has far too many runs.
+        within: Where good pages may be taken along; None: everywhere.
+    """
+    if not max_loss or fits(bad):
+        return bad
+    sizes = array("Q", map(sub, islice(bad.first, 1, None), map(add, bad.last, repeat(1))))
+    gaps: Sequence[int] = range(len(sizes))
+    if within is not None:
+        gaps = [i for i in gaps if within.pages(bad.last[i] + 1, bad.first[i + 1] - 1) == sizes[i]]
+    order = sorted(gaps, key=sizes.__getitem__)
+    allowed = bisect_right(list(accumulate(map(sizes.__getitem__, order))), max_loss)
+
+    def closed(count: int) -> PfnSet:
+        kept = bytearray(b"\1") * (len(sizes) + 2)  # the ends of the list are not closed
+        for i in order[:count]:
+            kept[i + 1] = 0
+        return PfnSet(
+            array("Q", compress(bad.first, kept)),
+            array("Q", compress(bad.last, islice(kept, 1, None))),
+        )
+
+    low, high = 0, allowed
+    best = closed(high)
+    if not fits(best):
+        return best
+    while high - low > 1:  # closed(low) does not fit, closed(high) does
+        middle = (low + high) // 2
+        tried = closed(middle)
+        if fits(tried):
+            high, best = middle, tried
+        else:
+            low = middle
+    return best
+
+
+def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
+    """Return a byte for each item: whether it stays, so that the costs of those fit into ``room``.
+
+    Those of the fewest bad pages (``sizes``) go first, of these the dearest, of these the last. An
+    item that costs nothing stays.
+    """
+    stays = bytearray(b"\1") * len(sizes)
+    over = sum(costs) - room
+    if over <= 0:
+        return stays
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i], -costs[i], -i))
+    for i in order:
+        if costs[i] > 0:
+            stays[i] = 0
+            over -= costs[i]
+            if over <= 0:
+                break
+    return stays
+
+
+def chosen(items: PfnSet, stays: bytearray) -> PfnSet:
+    """Return the runs of ``items`` whose byte is set."""
+    return PfnSet(array("Q", compress(items.first, stays)), array("Q", compress(items.last, stays)))
+
+
+def bad_in(items: PfnSet, bad: PfnSet) -> array[int]:
+    """Return how many pages of ``bad`` each run of ``items`` holds: every run of it lies in one."""
+    if len(items.first) == len(bad.first):
+        return array("Q", map(add, map(sub, items.last, items.first), repeat(1)))
+    return array("Q", map(bad.pages, items.first, items.last))
+
+
+def loss(bad: PfnSet, written: PfnSet) -> Loss:
+    """Return what was lost where ``written`` stands for ``bad``."""
+    common = (bad & written).pages()
+    return Loss(written.pages() - common, bad.pages() - common)

@@ -1,0 +1,59 @@
+"""Scripts that write each page of a list into a file of the running kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+from hwpkho.badpages.model import Loss
+from hwpkho.badpages.writing import NOTHING, bounded, physical
+from hwpkho.base.addresses import page_shift
+from hwpkho.base.listing import parts
+from hwpkho.base.pfnset import pfn_set
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Carried, Writing
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptForm:
+    """A form that is a shell script with a line for each page.
+
+    Attributes:
+        name: See :class:`hwpkho.badpages.registry.ListFormat`, as of the next one.
+        about: Likewise.
+        file: Where the kernel takes a page.
+        addresses: Whether it takes addresses in bytes; else PFNs.
+    """
+
+    name: str
+    about: str
+    file: str
+    addresses: bool
+    extra: None = None
+    carries: frozenset[Carried] = frozenset()
+    takes: frozenset[str] = frozenset()
+    binary: bool = False
+
+    @property
+    def bare(self) -> bool:
+        """Whether it has PFNs, of the list's page size."""
+        return not self.addresses
+
+    def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> Loss | None:
+        """Write the script; the kernel that runs it must have pages of the list's size.
+
+        Raises InputError for more pages than any list has.
+        """
+        bad = physical(pages)
+        bounded(pages, bad.pages(), self.name)
+        shift = page_shift(pages.taken_page_size) if self.addresses else 0
+        out.write(b"#!/bin/sh\n")
+        for part in parts(chain.from_iterable(range(a, b + 1) for a, b in bad)):
+            lines = (f"echo 0x{pfn << shift:x} > {self.file}\n" for pfn in part)
+            out.write("".join(lines).encode())
+        if not bad:
+            out.write(b"# " + NOTHING)
+        return Loss(0, pfn_set(pages.pfns).pages() - bad.pages())

@@ -1,0 +1,49 @@
+"""What several forms of lists have in common where they are written."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from hwpkho.base import arch as arches
+from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.listing import MAX_PFNS
+from hwpkho.base.options import option
+from hwpkho.base.pfnset import PfnSet, pfn_set
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.model import BadPages
+
+#: What stands alone in the output where no page is written.
+NOTHING = b"no bad pages\n"
+
+
+def physical(pages: BadPages) -> PfnSet:
+    """Return the pages that have addresses of 64 bits, and end below the last of them."""
+    bad, end = pfn_set(pages.pfns), (PHYS_END >> page_shift(pages.taken_page_size)) - 1
+    if not bad or bad.last[-1] < end:
+        return bad
+    return bad & PfnSet(array("Q", [0]), array("Q", [end - 1]))
+
+
+def need_e820(pages: BadPages, form: str, why: str) -> None:
+    """Raise UsageError where the machine of a list has no e820 table; ``why`` ends the message."""
+    arch = arches.known(pages.arch) or arches.by_page_size(pages.page_size)
+    if arch is not None and arch.memory == "e820":
+        return
+    name = arch.name if arch else pages.arch
+    if name is not None:
+        raise UsageError(
+            f"{option('to', form)}: {why.format(arch=name)}; badram and cutmem work on what GRUB "
+            "hands over, offline-script after boot"
+        )
+
+
+def bounded(pages: BadPages, count: int, form: str) -> None:
+    """Raise InputError where a form without ranges would have more than the longest list."""
+    if count > MAX_PFNS:
+        raise InputError(
+            f"{pages.name}: {count} pages; {form} has an entry for each, at most {MAX_PFNS}: use a "
+            "form with ranges, such as json or cutmem"
+        )

@@ -1,0 +1,60 @@
+"""The options of everything that writes a list: list, encode and merge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hwpkho.badpages import registry
+from hwpkho.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Forms:
+    """The forms that are written; those that are only read are in the same registry."""
+
+    names = staticmethod(registry.written_names)
+
+
+class Written(options.OneOf):
+    """The names of forms that are written; of some others it says why they are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        if value in registry.NOT_WRITTEN:
+            self.fail(registry.NOT_WRITTEN[value], param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def to(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --to for a command that writes lists only."""
+    return click.option(
+        "--to",
+        type=Written(_Forms()),
+        metavar="FORM",
+        help="Write the list in this form; see hwpkho formats.",
+    )(command)
+
+
+def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what to do where a form has no room for the list."""
+    return options.add(
+        command,
+        click.option(
+            "--max-loss",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="PAGES",
+            help="Good pages that may be excluded too, to make a list fit. Default: 0.",
+        ),
+        click.option(
+            "--budget",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="The most that may be written: bytes of memmap or bcdedit, entries of others. "
+            "Default: 2048 for memmap, 128 for e820.",
+        ),
+    )

@@ -1,0 +1,149 @@
+"""Writes a list of bad pages in one of the forms, and says what that cost."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages import registry
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, Loss
+from hwpkho.badpages.registry import AS_IT_IS, Writing
+from hwpkho.base import output
+from hwpkho.base.escape import printable
+from hwpkho.base.options import option
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import ListWriter
+    from hwpkho.commands.usage import Facts
+    from hwpkho.judging.options import ValidateOptions
+    from hwpkho.memmap.view.regions import Regions
+
+
+@dataclass(frozen=True, slots=True)
+class ListOutput:
+    """What is to be written, and where.
+
+    Attributes:
+        to: A name of :func:`hwpkho.badpages.registry.written_names`.
+        path: ``-`` is standard output.
+        force: Whether to overwrite.
+        how: What the user says of it.
+    """
+
+    to: str
+    path: str = output.STDOUT
+    force: bool = False
+    how: Writing = AS_IT_IS
+
+    @property
+    def form(self) -> ListWriter:
+        """The form; UsageError where there is none of that name."""
+        return form(self.to)
+
+    def check(self, inputs: Sequence[str] = ()) -> None:
+        """Raise UsageError where it cannot be written there, before any work is done."""
+        check_stream(self.form, self.path)
+        output.check_file(self.path, force=self.force)
+        output.check_input(self.path, *inputs)
+
+    def write(self, pages: BadPages) -> Loss:
+        """Write the list whole or not at all; return what was lost."""
+        writer = self.form
+        with output.file(self.path, force=self.force) as out:
+            return writer.write(pages, out, self.how) or Loss()
+
+
+def form(name: str) -> ListWriter:
+    """Return the form called ``name``; UsageError where none that is written is called so."""
+    if name in registry.NOT_WRITTEN:
+        raise UsageError(f"{option('to', name)}: {registry.NOT_WRITTEN[name]}")
+    if name not in registry.written_names():
+        raise UsageError(
+            f"{option('to')} '{name}' is not one of {', '.join(registry.written_names())}"
+        )
+    return registry.writer(name)
+
+
+def check_stream(writer: ListWriter, path: str) -> None:
+    """Raise UsageError where bytes that are no text would go to a terminal."""
+    if writer.binary and path == output.STDOUT and sys.stdout.isatty():
+        raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
+
+
+def facts(known: Facts, writer: ListWriter | None) -> Facts:
+    """Add what the form of the output takes; None where no list is written."""
+    takes = frozenset[str]() if writer is None else writer.takes
+    return known._replace(takes=takes, machine=True if "arch" in takes else known.machine)
+
+
+def prepared(
+    wanted: ListOutput, how: ValidateOptions, regions: Regions | None, arches: Sequence[str]
+) -> ListOutput:
+    """Return the output with the machine's table, where its form takes one.
+
+    Raises UsageError where the form needs a map and there is none, or depends on the architecture
+    and the inputs are of two; InputError where lines of the map are lost.
+    """
+    takes = wanted.form.takes
+    if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
+        raise UsageError(f"{option('to', wanted.to)}: the inputs are of {' and '.join(arches)}")
+    if "table" not in takes:
+        return wanted
+    if regions is None or regions.memmap is None:
+        raise UsageError(
+            f"{option('to', wanted.to)} writes the machine's memory map: give {option('memmap')}"
+        )
+    if how.next_cmdline is not None:
+        raise UsageError(
+            f"--to {wanted.to} writes the machine's own map; --next-cmdline changes none"
+        )
+    from hwpkho.memmap.writers import e820
+
+    found = e820.table(regions.memmap, how.map_name)
+    if found is None:
+        raise UsageError(
+            f"{option('to', wanted.to)}: {printable(regions.memmap.source)} gives no e820 table; "
+            "offline-script takes the pages out of use after boot"
+        )
+    map_, slots = found
+    if map_.gaps:
+        raise InputError(
+            f"{regions.memmap.source}: written as {wanted.to} the map would look whole, and it is "
+            f"not: {map_.gaps[0].problem.message}"
+        )
+    table = tuple((s.start, s.size, s.type) for s in slots)
+    return replace(wanted, how=wanted.how._replace(table=table))
+
+
+def untold(page_size: int, writer: ListWriter | None) -> Iterator[str]:
+    """Yield what the reader of a list must be told that has no place for its page size."""
+    if page_size != DEFAULT_PAGE_SIZE and writer is not None and writer.bare:
+        yield f"the list does not record its page size: read it with --page-size {page_size}"
+
+
+def arch_of(pages: BadPages, how: ValidateOptions, regions: Regions | None) -> str | None:
+    """Return the architecture of a list: as it says, as the user says, as the map says."""
+    told = pages.arch or how.case.arch
+    if told is None and regions is not None and regions.arch_from == "input":
+        told = regions.arch
+    return told
+
+
+def told(loss: Loss | None, to: str) -> Iterator[str]:
+    """Yield what the user must know of a list that its form could not say exactly."""
+    if loss is not None and loss.good_pages:
+        yield f"warning: {loss.good_pages} good pages are excluded too: {to} cannot say it exactly"
+    if loss is not None and loss.bad_pages_left:
+        yield f"warning: {loss.bad_pages_left} bad pages are left out: {to} has no place for them"
+
+
+def total(*losses: Loss | None) -> Loss | None:
+    """Return what was lost in all, None for nothing."""
+    good = sum(loss.good_pages for loss in losses if loss)
+    left = sum(loss.bad_pages_left for loss in losses if loss)
+    return Loss(good, left) if good or left else None

@@ -100,9 +100,10 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
             f"{option('to', form)}: the machine's own table has {len(table.slots)} entries, more than "
             f"a budget of {len(table.slots) + room}; give a larger {option('budget')}"
         )
-    everything = physical(pages)
+    everything, left = physical(pages)
     ram, retired = table.frames(e820.RAM), table.frames(e820.UNUSABLE)
     bad = everything & ram
+    left += (everything - ram - retired).pages()
 
     def fits(items: PfnSet) -> bool:
         # Only a run at an edge of RAM adds fewer than two entries.
@@ -113,12 +114,9 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
     # What is only RAM may be taken along.
     whole = ram - _others(table)
     items = packing.joined(bad, how.max_loss, fits, whole)
-    if not fits(items):
-        costs = _costs(table, items)
-        stays = packing.kept(packing.bad_in(items, bad), costs, room)
-        items = packing.chosen(items, stays)
-    written = items | (retired & everything)
-    return table.marked(items), packing.loss(pfn_set(pages.pfns), written)
+    sizes = packing.bad_in(items, bad)
+    stays = packing.kept(sizes, _costs(table, items), room)
+    return table.marked(packing.chosen(items, stays)), packing.lost(items, sizes, stays, left)
 
 
 def _others(table: _Table) -> PfnSet:

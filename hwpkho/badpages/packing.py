@@ -95,7 +95,10 @@ def bad_in(items: PfnSet, bad: PfnSet) -> array[int]:
     return array("Q", map(bad.pages, items.first, items.last))
 
 
-def loss(bad: PfnSet, written: PfnSet) -> Loss:
-    """Return what was lost where ``written`` stands for ``bad``."""
-    common = (bad & written).pages()
-    return Loss(written.pages() - common, bad.pages() - common)
+def lost(items: PfnSet, sizes: Sequence[int], stays: bytearray, left: int = 0) -> Loss:
+    """Return what it cost that only those of ``items`` are written that stay.
+
+    ``sizes`` are their bad pages, ``left`` how many others are not written.
+    """
+    written, held = chosen(items, stays).pages(), sum(compress(sizes, stays))
+    return Loss(written - held, left + sum(sizes) - held)

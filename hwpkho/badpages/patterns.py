@@ -8,7 +8,9 @@ Source: GRUB's grub-core/mmap/mmap.c (fill_mask, badram_iter); memtest86+'s app/
 
 from __future__ import annotations
 
+from array import array
 from functools import reduce
+from itertools import repeat
 from operator import and_, or_
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,64 +81,69 @@ def pattern(address: int, mask: int, shift: int) -> Pattern:
     return Pattern(first, run, holes, width if width < _LINES else None)
 
 
-class Block(NamedTuple):
-    """Pages whose numbers agree but for some bits, of which every combination is among them.
+def block_runs(first: int, free: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(first, last)``, inclusive, of a block as :func:`blocks` has it, ascending."""
+    run = (free + 1) & ~free
+    holes, bits = free & -run, 0
+    while True:
+        yield first | bits, first | bits | run - 1
+        bits = (bits - holes) & holes
+        if not bits:
+            return
 
-    Attributes:
-        first: The lowest PFN; its free bits are 0.
-        free: The bits of a PFN that may have either value.
+
+def blocks(pages: PfnSet) -> dict[int, int]:
+    """Return disjoint blocks that hold exactly ``pages``: the first PFN of each → its free bits.
+
+    A block's pages agree but for the free bits, of which every combination is among them. They
+    begin as the aligned blocks of sizes that are powers of two; then, bit by bit from the lowest,
+    two are joined that have the same free bits and differ in that one. No two are left that could
+    be joined, unless that made more than :data:`MAX_HOLES` holes. Ascending. O(n log n), as n
+    blocks differ in few bits.
     """
-
-    first: int
-    free: int
-
-    def runs(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, last)``, inclusive, ascending."""
-        run = (self.free + 1) & ~self.free
-        holes, bits = self.free & -run, 0
-        while True:
-            yield self.first | bits, self.first | bits | run - 1
-            bits = (bits - holes) & holes
-            if not bits:
-                return
-
-
-def blocks(pages: PfnSet) -> list[Block]:
-    """Return disjoint blocks that hold exactly ``pages``, ascending.
-
-    The aligned blocks of sizes that are powers of two, joined where two have the same free bits and
-    differ in one other: bit by bit from the lowest, so no two are left that could be joined.
-    O(n log n), as n blocks have few bits in which they differ.
-    """
-    found: dict[int, set[int]] = {}
-    for first, size in _aligned(pages):
-        found.setdefault(size - 1, set()).add(first)
+    found = {free: set(column) for free, column in _aligned(pages).items()}
     if not found:
-        return []
-    everything = [reduce(how, (reduce(how, x) for x in found.values())) for how in (or_, and_)]
-    varying = everything[0] ^ everything[1]
+        return {}
+    varying = reduce(or_, map(reduce, repeat(or_), found.values()))
+    varying &= ~reduce(and_, map(reduce, repeat(and_), found.values()))
+    # A set is gone through faster as an array in its own order; what is stale does no harm.
+    columns = {free: array("Q", held) for free, held in found.items()}
     for place in range(varying.bit_length()):
         bit = 1 << place
         if not varying & bit:
             continue
         for free in list(found):
-            held = found[free]
-            if free & bit or len(held) < 2:
+            held, column = found[free], columns[free]
+            if free & bit or len(held) < 2 or _holes(free | bit) > MAX_HOLES:
                 continue
-            pairs = held.intersection(map(bit.__xor__, held))
-            if pairs:
-                held -= pairs
-                low = {first for first in pairs if not first & bit}
-                found.setdefault(free | bit, set()).update(low)
-    return sorted(Block(first, free) for free, held in found.items() for first in held)
+            partners = held.intersection(map(bit.__xor__, column))
+            low = {first for first in partners if not first & bit and first | bit in held}
+            if not low:
+                continue
+            held -= low
+            held.difference_update(map(bit.__or__, low))
+            if 2 * len(held) < len(column):
+                columns[free] = array("Q", held)
+            found.setdefault(free | bit, set()).update(low)
+            columns[free | bit] = array("Q", found[free | bit])
+    every = {first: free for free, held in found.items() for first in held}
+    return {first: every[first] for first in sorted(every)}
 
 
-def _aligned(pages: PfnSet) -> Iterator[tuple[int, int]]:
-    """Yield ``(first, size)`` of the largest blocks that begin at a multiple of their size."""
+def _holes(free: int) -> int:
+    return (free & ~(free ^ (free + 1))).bit_count()
+
+
+def _aligned(pages: PfnSet) -> dict[int, array[int]]:
+    """Return the largest blocks that begin at a multiple of their size: size - 1 → first PFNs."""
+    if pages.last is pages.first:
+        return {0: pages.first} if pages else {}
+    found: dict[int, array[int]] = {}
     for first, last in pages:
         at = first
         while at <= last:
             room = last - at + 1
             size = min(at & -at or room, 1 << room.bit_length() - 1)
-            yield at, size
+            found.setdefault(size - 1, array("Q")).append(at)
             at += size
+    return found

@@ -10,7 +10,6 @@ from hwpkho.badpages.model import Loss
 from hwpkho.badpages.writing import NOTHING, bounded, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import parts
-from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
@@ -47,7 +46,7 @@ class ScriptForm:
 
         Raises InputError for more pages than any list has.
         """
-        bad = physical(pages)
+        bad, left = physical(pages)
         bounded(pages, bad.pages(), self.name)
         shift = page_shift(pages.taken_page_size) if self.addresses else 0
         out.write(b"#!/bin/sh\n")
@@ -56,4 +55,4 @@ class ScriptForm:
             out.write("".join(lines).encode())
         if not bad:
             out.write(b"# " + NOTHING)
-        return Loss(0, pfn_set(pages.pfns).pages() - bad.pages())
+        return Loss(0, left)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 NOTHING = b"no bad pages\n"
 
 
-def physical(pages: BadPages) -> PfnSet:
-    """Return the pages that have addresses of 64 bits, and end below the last of them."""
+def physical(pages: BadPages) -> tuple[PfnSet, int]:
+    """Return the pages that end below the last address of 64 bits, and how many do not."""
     bad, end = pfn_set(pages.pfns), (PHYS_END >> page_shift(pages.taken_page_size)) - 1
     if not bad or bad.last[-1] < end:
-        return bad
-    return bad & PfnSet(array("Q", [0]), array("Q", [end - 1]))
+        return bad, 0
+    return bad & PfnSet(array("Q", [0]), array("Q", [end - 1])), bad.pages(end)
 
 
 def need_e820(pages: BadPages, form: str, why: str) -> None:

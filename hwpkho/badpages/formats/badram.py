@@ -10,20 +10,20 @@ Source: grub-core/mmap/mmap.c (fill_mask, badram_iter).
 from __future__ import annotations
 
 import re
+from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import boot_settings, packing, patterns
+from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
-from hwpkho.base.listing import of_runs, parts
-from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.badpages.model import BadPages, Loss
-    from hwpkho.badpages.patterns import Block
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.images.files import FileBytes
@@ -61,8 +61,8 @@ class Badram:
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write one command; the budget is in pairs of address and mask, by default none."""
-        bad, shift = physical(pages), page_shift(pages.taken_page_size)
-        items, blocks = bad, patterns.blocks(bad)
+        (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
+        blocks, loss = patterns.blocks(bad), Loss(0, left)
         if how.budget is not None and len(blocks) > how.budget:
             room = how.budget
 
@@ -71,25 +71,27 @@ class Badram:
 
             items = packing.joined(bad, how.max_loss, fits)
             blocks = patterns.blocks(items)
-            sizes = [_bad(block, bad) for block in blocks]
+            sizes = [_bad(block, bad) for block in blocks.items()]
             stays = packing.kept(sizes, [1] * len(blocks), room)
-            blocks = [block for block, byte in zip(blocks, stays, strict=True) if byte]
-            items = pfn_set(of_runs(run for block in blocks for run in block.runs()))
+            blocks, held = dict(compress(blocks.items(), stays)), sum(compress(sizes, stays))
+            written = sum(1 << free.bit_count() for free in blocks.values())
+            loss = Loss(written - held, left + sum(sizes) - held)
         before = "badram "
         for part in parts(_texts(blocks, shift)):
             out.write((before + ",".join(part)).encode())
             before = ","
         out.write(b"\n" if blocks else b"# " + NOTHING)
-        return packing.loss(pfn_set(pages.pfns), items)
+        return loss
 
 
-def _bad(block: Block, bad: PfnSet) -> int:
-    return sum(bad.pages(first, last) for first, last in block.runs())
+def _bad(block: tuple[int, int], bad: PfnSet) -> int:
+    return sum(bad.pages(first, last) for first, last in patterns.block_runs(*block))
 
 
-def _texts(blocks: list[Block], shift: int) -> Iterator[str]:
-    masks = {free: f"0x{-(free + 1 << shift) % PHYS_END:x}" for free in {b.free for b in blocks}}
-    return (f"0x{block.first << shift:x},{masks[block.free]}" for block in blocks)
+def _texts(blocks: dict[int, int], shift: int) -> Iterator[str]:
+    page = (1 << shift) - 1
+    masks = {x: f"0x{PHYS_END - 1 & ~(x << shift | page):x}" for x in set(blocks.values())}
+    return (f"0x{first << shift:x},{masks[free]}" for first, free in blocks.items())
 
 
 FORM = Badram()

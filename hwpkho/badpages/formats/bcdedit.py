@@ -22,7 +22,7 @@ from hwpkho.badpages.writing import NOTHING, bounded, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import parts
-from hwpkho.base.pfnset import PFN_MAX, pfn_set
+from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.codes.pfnlist import NO_BCD_OBJECT
 from hwpkho.errors import InputError
 
@@ -101,7 +101,7 @@ class Bcdedit:
         A PFN for each page of 4 KiB: there are no ranges, so joining neighbours would save nothing.
         Raises InputError for more pages than any list has.
         """
-        bad, shift = physical(pages), page_shift(pages.taken_page_size) - _WINDOWS_SHIFT
+        (bad, left), shift = physical(pages), page_shift(pages.taken_page_size) - _WINDOWS_SHIFT
         bounded(pages, bad.pages() << shift, self.name)
         words = [
             f" 0x{pfn:x}"
@@ -109,7 +109,6 @@ class Bcdedit:
                 range(first << shift, last + 1 << shift) for first, last in bad
             )
         ]
-        left = pfn_set(pages.pfns).pages() - bad.pages()
         if how.budget is not None:
             stays = packing.kept([1] * len(words), [*map(len, words)], how.budget - len(_CALL))
             # A larger page is left out where any part of it is.

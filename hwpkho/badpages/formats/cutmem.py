@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import boot_settings, packing
+from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import parts
-from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.images.files import FileBytes
@@ -47,8 +47,8 @@ class Cutmem:
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write a command for each range; the budget is in commands, by default none."""
-        bad, shift = physical(pages), page_shift(pages.taken_page_size)
-        written = bad
+        (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
+        written, loss = bad, Loss(0, left)
         if how.budget is not None:
             room = how.budget
 
@@ -57,13 +57,14 @@ class Cutmem:
 
             items = packing.joined(bad, how.max_loss, fits)
             sizes = packing.bad_in(items, bad)
-            written = packing.chosen(items, packing.kept(sizes, [1] * len(sizes), room))
+            stays = packing.kept(sizes, [1] * len(sizes), room)
+            written, loss = packing.chosen(items, stays), packing.lost(items, sizes, stays, left)
         for part in parts(written):
             lines = (f"cutmem {_number(a << shift)} {_number(b + 1 << shift)}\n" for a, b in part)
             out.write("".join(lines).encode())
         if not written:
             out.write(b"# " + NOTHING)
-        return packing.loss(pfn_set(pages.pfns), written)
+        return loss
 
 
 def _number(value: int) -> str:

@@ -11,6 +11,7 @@ Written as one parameter. Source: arch/x86/kernel/e820.c (parse_memmap_opt, pars
 from __future__ import annotations
 
 import re
+from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.abi.params import MAX_LENGTH
@@ -19,7 +20,6 @@ from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_e820, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import parts
-from hwpkho.base.pfnset import pfn_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def write(pages: BadPages, out: BinaryIO, how: Writing, form: str, dollar: str) 
     Raises UsageError where the kernel does not know the parameter.
     """
     need_e820(pages, form, "kernels for {arch} have no memmap=")
-    bad, shift = physical(pages), page_shift(pages.taken_page_size)
+    (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
     room = how.budget if how.budget is not None else MAX_LENGTH - 1
     room -= len(_NAME) - 1  # no comma before the first item
 
@@ -78,15 +78,14 @@ def write(pages: BadPages, out: BinaryIO, how: Writing, form: str, dollar: str) 
         return count * _SHORTEST <= room and sum(map(_cost, _texts(items, shift))) <= room
 
     items = packing.joined(bad, how.max_loss, fits)
-    costs = list(map(_cost, _texts(items, shift)))
-    stays = packing.kept(packing.bad_in(items, bad), costs, room)
-    written = packing.chosen(items, stays)
+    texts, sizes = list(_texts(items, shift)), packing.bad_in(items, bad)
+    stays = packing.kept(sizes, list(map(_cost, texts)), room)
     before = _NAME
-    for part in parts(_texts(written, shift)):
+    for part in parts(compress(texts, stays)):
         out.write(before + ",".join(part).replace("$", dollar).encode())
         before = b","
-    out.write(b"\n" if written else b"# " + NOTHING)
-    return packing.loss(pfn_set(pages.pfns), written)
+    out.write(b"\n" if any(stays) else b"# " + NOTHING)
+    return packing.lost(items, sizes, stays, left)
 
 
 def _texts(items: PfnSet, shift: int) -> Iterator[str]:

@@ -97,7 +97,7 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
     room = (MAX_ENTRIES if how.budget is None else how.budget) - len(table.slots)
     if room < 0:
         raise UsageError(
-            f"{option('to', form)}: the machine's own table has {len(table.slots)} entries, more than "
+            f"{option('to', form)}: the machine's own table has {len(table.slots)} entries, over "
             f"a budget of {len(table.slots) + room}; give a larger {option('budget')}"
         )
     everything, left = physical(pages)

@@ -31,7 +31,12 @@ def need_e820(pages: BadPages, form: str, why: str) -> None:
     """Raise UsageError where the machine of a list has no e820 table; ``why`` ends the message."""
     arch = arches.known(pages.arch) or arches.by_page_size(pages.page_size)
     if arch is not None and arch.memory == "e820":
-        return
+        if arch.has_pages(pages.page_size):
+            return
+        raise UsageError(
+            f"{option('to', form)}: the list has pages of {pages.page_size} bytes, {arch.name} has "
+            f"{arch.page_sizes()}"
+        )
     name = arch.name if arch else pages.arch
     if name is not None:
         raise UsageError(

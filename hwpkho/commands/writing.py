@@ -63,9 +63,8 @@ def form(name: str) -> ListWriter:
     if name in registry.NOT_WRITTEN:
         raise UsageError(f"{option('to', name)}: {registry.NOT_WRITTEN[name]}")
     if name not in registry.written_names():
-        raise UsageError(
-            f"{option('to')} '{name}' is not one of {', '.join(registry.written_names())}"
-        )
+        known = ", ".join(registry.written_names())
+        raise UsageError(f"{option('to')} '{printable(name[:40])}' is not one of {known}")
     return registry.writer(name)
 
 
@@ -89,32 +88,30 @@ def prepared(
     Raises UsageError where the form needs a map and there is none, or depends on the architecture
     and the inputs are of two; InputError where lines of the map are lost.
     """
-    takes = wanted.form.takes
+    takes, to = wanted.form.takes, option("to", wanted.to)
     if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
-        raise UsageError(f"{option('to', wanted.to)}: the inputs are of {' and '.join(arches)}")
+        raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}")
     if "table" not in takes:
         return wanted
     if regions is None or regions.memmap is None:
-        raise UsageError(
-            f"{option('to', wanted.to)} writes the machine's memory map: give {option('memmap')}"
-        )
+        raise UsageError(f"{to} writes the machine's memory map: give {option('memmap')}")
     if how.next_cmdline is not None:
         raise UsageError(
-            f"--to {wanted.to} writes the machine's own map; --next-cmdline changes none"
+            f"{to} writes the machine's own map; {option('next_cmdline')} changes none"
         )
     from hwpkho.memmap.writers import e820
 
     found = e820.table(regions.memmap, how.map_name)
     if found is None:
         raise UsageError(
-            f"{option('to', wanted.to)}: {printable(regions.memmap.source)} gives no e820 table; "
+            f"{to}: {printable(regions.memmap.source)} gives no e820 table; "
             "offline-script takes the pages out of use after boot"
         )
     map_, slots = found
     if map_.gaps:
         raise InputError(
-            f"{regions.memmap.source}: written as {wanted.to} the map would look whole, and it is "
-            f"not: {map_.gaps[0].problem.message}"
+            f"{printable(regions.memmap.source)}: written as {wanted.to} the map would look whole, "
+            f"and it is not: {map_.gaps[0].problem.message}"
         )
     table = tuple((s.start, s.size, s.type) for s in slots)
     return replace(wanted, how=wanted.how._replace(table=table))

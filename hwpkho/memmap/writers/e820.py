@@ -89,8 +89,8 @@ def table(memmap: MemoryMap, map_name: str | None = None) -> tuple[Map, list[e82
     """Return the machine's e820 table, sorted and without overlaps, and the map that it is from.
 
     That is the table of the firmware where there is one, with what did not fit into the zero page;
-    else what :func:`entries` makes of the map called ``map_name``, or of the primary one. None where
-    the machine has none, or one with types that have no number.
+    else what :func:`entries` makes of the map called ``map_name``, or of the primary one. None
+    where the machine has none, or one with types that have no number.
     """
     by_name = {m.name: m for m in memmap.maps}
     primary = next(m for m in memmap.maps if m.primary)

@@ -1,7 +1,8 @@
 """The fixed-size headers of the handover, declared once.
 
-Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h and the
-proposed include/linux/kho/abi/hwpoison.h. All integers are native endian of the machine that made
+Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h, the
+proposed include/linux/kho/abi/hwpoison.h, include/linux/efi.h and its posted forms with
+LINUX_EFI_POISONED_MEMORY. All integers are native endian of the machine that made
 them; both architectures that have KHO are little endian.
 
 Conversion between bytes and :class:`construct.Container` happens here and nowhere else.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from construct import Bytes, Int16ul, Int32ul, Int64ul, Struct
+from construct import Bytes, Int16ul, Int32sl, Int32ul, Int64ul, Struct
 
 if TYPE_CHECKING:
     from construct import Construct, Container
@@ -37,6 +38,20 @@ SETUP_DATA = Struct("next" / Int64ul, "type" / Int32ul, "len" / Int32ul)
 
 #: Head of a chunk of bitmaps of the kho-v1 tracker, 16 bytes.
 BITMAP_CHUNK = Struct("next" / Int64ul, "order" / Int32ul, "num_elms" / Int32ul)
+
+#: ``struct linux_efi_poisoned_memory`` of layout ``list``: a node without its entries, 16 bytes.
+EFI_POISONED_NODE = Struct("size" / Int32sl, "count" / Int32sl, "next" / Int64ul)
+
+#: The same of layout ``bitmap``, 16 bytes; the bitmap follows.
+EFI_POISONED_BITMAP = Struct("version" / Int32ul, "unit_size" / Int32ul, "size" / Int64ul)
+
+#: The same of layout ``bitmap-base``, 24 bytes; the bitmap follows.
+EFI_POISONED_BITMAP_BASE = Struct(
+    "version" / Int32ul, "unit_size" / Int32ul, "phys_base" / Int64ul, "size" / Int64ul
+)
+
+#: ``efi_config_table_64_t``, 24 bytes.
+EFI_CONFIG_ENTRY = Struct("guid" / Bytes(16), "table" / Int64ul)
 
 
 def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any]:

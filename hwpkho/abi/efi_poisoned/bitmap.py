@@ -1,0 +1,44 @@
+"""Layout ``bitmap``: a bitmap whose first unit is at address 0, in whole 64-bit words.
+
+Generation c. The order of bits is that of :mod:`hwpkho.abi.efi_poisoned.bitmap_base`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import headers
+from hwpkho.abi.efi_poisoned import Header, common_flaw
+
+if TYPE_CHECKING:
+    from construct import Container
+
+ABOUT = "a bitmap of units from address 0 on (generation c)"
+HEAD = 16
+
+
+def parse(raw: bytes) -> Header:
+    """Read the header from its 16 bytes; ValueError for another length."""
+    h: Container[int] = headers.parse(headers.EFI_POISONED_BITMAP, raw)
+    return Header(h.version, h.unit_size, 0, h.size)
+
+
+def build(header: Header) -> bytes:
+    """Return the 16 bytes of the header; ValueError for one with a base, which has no place."""
+    if header.phys_base:
+        raise ValueError(f"phys_base 0x{header.phys_base:x} has no place in layout bitmap")
+    fields = {"version": header.version, "unit_size": header.unit_size, "size": header.size}
+    return headers.build(headers.EFI_POISONED_BITMAP, **fields)
+
+
+def flaw(header: Header) -> str | None:
+    """Return why a table with this header is none that a stub wrote, None where it may be.
+
+    The first posting (c1) took any number of bytes; its stub wrote whole words as the second did.
+    """
+    found = common_flaw(header)
+    if found is None and header.size % 8:
+        return f"{header.size} bytes of bitmap are no whole 64-bit words"
+    if found is None and header.end > 1 << 64:
+        return f"{header.size} bytes of bitmap reach past 2^64"
+    return found

@@ -1,0 +1,38 @@
+"""Layout ``bitmap-base``: a bitmap whose first unit is at ``phys_base``.
+
+Generation b writes 0 for the base, and any number of bytes; d the lowest address of the firmware's
+map, and whole words. Linux ``unsigned long`` bitmap: on little endian machines unit N is bit N % 8
+of byte N / 8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import headers
+from hwpkho.abi.efi_poisoned import Header, common_flaw
+
+if TYPE_CHECKING:
+    from construct import Container
+
+ABOUT = "a bitmap of units from phys_base on (generations b and d)"
+HEAD = 24
+
+
+def parse(raw: bytes) -> Header:
+    """Read the header from its 24 bytes; ValueError for another length."""
+    h: Container[int] = headers.parse(headers.EFI_POISONED_BITMAP_BASE, raw)
+    return Header(h.version, h.unit_size, h.phys_base, h.size)
+
+
+def build(header: Header) -> bytes:
+    """Return the 24 bytes of the header."""
+    return headers.build(headers.EFI_POISONED_BITMAP_BASE, **header._asdict())
+
+
+def flaw(header: Header) -> str | None:
+    """Return why no kernel takes a table with this header, None where one does."""
+    found = common_flaw(header)
+    if found is None and header.phys_base % header.unit_size:
+        return f"phys_base 0x{header.phys_base:x} is no multiple of unit_size {header.unit_size}"
+    return found

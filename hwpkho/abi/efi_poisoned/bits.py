@@ -1,0 +1,116 @@
+"""Bits of a bitmap as ranges of units, both ways, without an object for each bit.
+
+The ranges are columns of an ``array('Q')``, ends exclusive. A bitmap is gone through in blocks;
+what is empty, full or has few edges costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from itertools import chain, compress, islice
+from operator import lt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: Bytes of bitmap taken at once: a number with so many bits is shifted in a processor's cache.
+_BLOCK = 1 << 15
+#: With fewer edges than one in so many units each is searched for.
+_SPARSE = 64
+_MARKS = bytes.maketrans(b"01", b"\0\1")
+
+
+def count(bitmap: bytes | memoryview) -> int:
+    """Return how many bits are set."""
+    return int.from_bytes(bitmap, "little").bit_count()
+
+
+def run_count(bitmap: bytes | memoryview) -> int:
+    """Return how many runs of set bits there are."""
+    bits = int.from_bytes(bitmap, "little")
+    return (bits & ~(bits << 1)).bit_count()
+
+
+def edges(bitmap: bytes | memoryview) -> Iterator[array[int]]:
+    """Yield, block by block, the units where runs begin and end in turn: ascending, ends exclusive.
+
+    A run that goes on to the last bit ends behind it.
+    """
+    before = 0  # the last bit of the block before
+    for start in range(0, len(bitmap), _BLOCK):
+        block = bitmap[start : start + _BLOCK]
+        bits = int.from_bytes(block, "little")
+        size = len(block) * 8
+        changes = bits ^ ((bits << 1 | before) & ((1 << size) - 1))
+        before = bits >> (size - 1)
+        if changes:
+            yield _positions(changes, start * 8, size)
+    if before:
+        yield array("Q", [len(bitmap) * 8])
+
+
+def _positions(bits: int, base: int, size: int) -> array[int]:
+    """Return ``base`` plus the number of each bit that is set, of ``size`` bits."""
+    text = format(bits, f"0{size}b").encode()[::-1]
+    if bits.bit_count() * _SPARSE > size:
+        return array("Q", compress(range(base, base + size), text.translate(_MARKS)))
+    found = array("Q")
+    at = text.find(b"1")
+    while at >= 0:
+        found.append(base + at)
+        at = text.find(b"1", at + 1)
+    return found
+
+
+def ranges(bitmap: bytes | memoryview) -> Iterator[tuple[int, int]]:
+    """Yield the runs of set bits, ``(first, end)``, end exclusive, ascending; one at a time."""
+    each = chain.from_iterable(edges(bitmap))
+    return zip(each, each, strict=True)
+
+
+def columns(bitmap: bytes | memoryview) -> tuple[array[int], array[int]]:
+    """Return first units and ends (exclusive) of all runs, ascending."""
+    every = array("Q")
+    for part in edges(bitmap):
+        every.extend(part)
+    return every[::2], every[1::2]
+
+
+def build(runs: Iterable[tuple[int, int]], size: int) -> bytes:
+    """Return a bitmap of ``size`` bytes in which the units of ``runs`` are set.
+
+    ``runs`` are ``(first, end)``, end exclusive, ascending, none touching the next, all inside the
+    bitmap; ValueError where they are not.
+    """
+    every = array("Q", chain.from_iterable(runs))
+    if not all(map(lt, every, islice(every, 1, None))):
+        raise ValueError("the runs are not ascending, or touch one another")
+    if every and every[-1] > size * 8:
+        raise ValueError(f"unit {every[-1] - 1} is outside a bitmap of {size} bytes")
+    return b"".join(_blocks(every, size))
+
+
+def _blocks(every: array[int], size: int) -> Iterator[bytes]:
+    at, inside = 0, False
+    for start in range(0, size, _BLOCK):
+        length = min(_BLOCK, size - start)
+        first, end = start * 8, (start + length) * 8
+        upto = bisect_left(every, end, at)
+        if upto == at:
+            yield (b"\xff" if inside else b"\0") * length
+            continue
+        marks = bytearray(b"0") * (length * 8)
+        for edge in every[at:upto]:
+            marks[edge - first] = 49  # "1"
+        bits = int(marks[::-1], 2)
+        step = 1
+        while step < length * 8:  # each bit becomes whether an odd number of edges is up to it
+            bits ^= bits << step
+            step *= 2
+        if inside:
+            bits = ~bits
+        yield (bits & ((1 << length * 8) - 1)).to_bytes(length, "little")
+        inside ^= bool((upto - at) % 2)
+        at = upto

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 import pytest
 
+from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.abi.role import Role
@@ -68,6 +69,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "entries/kind": KINDS,
     "carries": get_args(Carried),
     "regions/kind": get_args(Kind),
+    "layout": LAYOUTS.names(),
 }
 
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.
@@ -86,6 +88,8 @@ CHOICES: dict[str, Iterable[str]] = {
     "iomem_of": ("running", "next"),
     "base": ("10", "16"),
     "form": [form.name for form in readers()],
+    "decode form": ["efi-table"],
+    "layout": LAYOUTS.names(),
 }
 
 #: Where a form of memory map stands in the manual page of memmap.

@@ -31,7 +31,7 @@ class Case:
 
     def decode(self) -> Decoded:
         """Return the handovers."""
-        return Decoded(self._case.name, self._case.handovers)
+        return Decoded(self._case.name, self._case.handovers, self._case.tables)
 
     def read(self, phys: int, size: int) -> bytes | None:
         """Return ``size`` bytes at physical address ``phys``, None where any of them is absent.
@@ -89,7 +89,7 @@ def decode(files: Files, **options: Unpack[Reading]) -> Decoded:
     inputs.check(options, Reading)
     with inputs.named(files) as (names,):
         case = command.decode(names, CaseOptions(**options), inputs.given(options))
-    return Decoded(case.name, case.handovers)
+    return Decoded(case.name, case.handovers, case.tables)
 
 
 def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:

@@ -33,12 +33,16 @@ class Reading(TypedDict, total=False):
         root_fdt: Physical address of the root FDT; default found by a search.
         kho_scratch: Physical address and length (bytes) of the scratch array, or ``"none"``.
         arch: ``x86_64`` or ``arm64``, if the input does not record it.
+        efi_table: Physical address of the EFI table of poisoned memory; default found by a search.
+        layout: ``list``, ``bitmap`` or ``bitmap-base``, where the table's bytes do not tell.
     """
 
     page_size: int | None
     root_fdt: int | None
     kho_scratch: tuple[int, int] | Literal["none"] | None
     arch: str | None
+    efi_table: int | None
+    layout: str | None
 
 
 class Choosing(Reading, total=False):
@@ -128,7 +132,12 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
 def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
-    asked = Asked(options.get("base", 10), options.get("form"), boot=options.get("boot"))
+    asked = Asked(
+        options.get("base", 10),
+        options.get("form"),
+        boot=options.get("boot"),
+        layout=options.get("layout"),
+    )
     return CaseOptions(**reading), asked, options.get("role")
 
 

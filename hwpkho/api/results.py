@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.badpages.formats.json import build
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
     from hwpkho.commands.memmap import MemmapReport
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judging.case_result import Suppressed
@@ -104,15 +106,17 @@ def plain(value: Mapping[str, object]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The handovers of one case; ``hwpkho.decode/1``.
+    """The handovers and EFI tables of one case; ``hwpkho.decode/1``.
 
     Attributes:
         name: The inputs, printable.
         handovers: Oldest generation first.
+        tables: EFI tables of poisoned memory.
     """
 
     name: str
     handovers: tuple[Handover, ...]
+    tables: tuple[PoisonTable, ...] = ()
 
     def handover(self, role: Role | None = None) -> Handover:
         """Return the handover that the next kernel reads, or that of ``role``.
@@ -133,12 +137,14 @@ class Decoded:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems of all handovers."""
-        return tuple(p for h in self.handovers for p in h.problems)
+        """The problems of all handovers and tables."""
+        return tuple(
+            chain(*(h.problems for h in self.handovers), *(t.problems for t in self.tables))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho decode --json``."""
-        return document(decode_json.SCHEMA, decode_json.body(self.handovers))
+        return document(decode_json.SCHEMA, decode_json.body(self.handovers, self.tables))
 
 
 @dataclass(frozen=True, slots=True)

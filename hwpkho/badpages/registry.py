@@ -32,6 +32,7 @@ class Asked(NamedTuple):
         page_size: Bytes that a PFN stands for, None where the user does not say.
         boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
         kinds: The kinds of bad pages that are wanted; others need not be gathered.
+        layout: Of an EFI table of poisoned memory, where its bytes do not tell; None: told.
         maps: Whether a memory map that calls nothing unusable is an empty list, and no mistake.
     """
 
@@ -41,6 +42,7 @@ class Asked(NamedTuple):
     boot: str | None = None
     kinds: frozenset[Kind] = frozenset(KINDS)
     maps: bool = False
+    layout: str | None = None
 
 
 class Writing(NamedTuple):
@@ -151,6 +153,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
         "page-types": "hwpkho.badpages.formats.page_types:FORM",
         "crash-kmem": "hwpkho.badpages.formats.crash_kmem:FORM",
         "kpageflags": "hwpkho.badpages.formats.kpageflags:FORM",
+        "efi-table": "hwpkho.badpages.formats.efi_table:FORM",
         "e820": "hwpkho.badpages.formats.e820:FORM",
         "e820-entries": "hwpkho.badpages.formats.e820_entries:FORM",
         "setup-data": "hwpkho.badpages.formats.setup_data:FORM",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwpkho.base.listing import parts
 from hwpkho.cli import options
 from hwpkho.commands import decode
 from hwpkho.errors import UsageError
@@ -14,11 +15,11 @@ from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import doubts, of_role, which_of_several
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.abi.role import Role
     from hwpkho.handover.model import Handover
-
-#: A list is written in parts: as text it takes ten times the memory.
-_PFNS_AT_ONCE = 1 << 13
+    from hwpkho.inputs.case import Case
 
 EPILOG = """\b
 Examples:
@@ -27,6 +28,7 @@ Examples:
   hwpkho decode --pfns memory.kdump > bad-pages.txt
   hwpkho decode debugfs-kho/ memory.elf
   hwpkho decode ram.bin@0x40000000 --annotate | less
+  hwpkho decode --from efi-table poisoned.bin
 
 \b
 Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
@@ -36,6 +38,14 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @options.handover
 @options.role
+@options.efi_table
+@options.layout
+@click.option(
+    "--from",
+    "form",
+    type=click.Choice(["efi-table"]),
+    help="The INPUTs are files that each hold an EFI table of poisoned memory.",
+)
 @options.json_flag
 @click.option("--pfns", is_flag=True, help="Print only the list's PFNs, one 0x… a line.")
 @click.option(
@@ -50,12 +60,15 @@ def command(
     kho_scratch: tuple[int, int] | str | None,
     arch: str | None,
     role: Role | None,
+    efi_table: int | None,
+    layout: str | None,
+    form: str | None,
     *,
     as_json: bool,
     pfns: bool,
     annotate: bool,
 ) -> None:
-    """Decode a KHO handover.
+    """Decode a KHO handover, and the EFI table of poisoned memory.
 
     INPUT is recognised by its content: an ELF core, a kdump file, raw memory as FILE@0xBASE, a
     folder of 0xADDR.bin segments, a copy of /sys/kernel/debug/kho, a root FDT, or a hwpoison blob.
@@ -64,38 +77,48 @@ def command(
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")
     case = decode.decode(
-        inputs, CaseOptions(page_size, root_fdt, kho_scratch, arch), options.given()
+        inputs,
+        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
+        options.given(),
+        tables=form is not None,
     )
     handovers = of_role(case.handovers, role)
     if pfns or annotate:
         for p in doubts(handovers):
             click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
     if pfns:
-        _print_pfns(handovers, case.handovers)
+        _print_pfns(case, handovers, page_size)
     elif as_json:
         from hwpkho.report.decode import json as decode_json
         from hwpkho.report.parts import jsondoc
 
-        click.echo(jsondoc.dump(decode_json.SCHEMA, decode_json.body(handovers)), nl=False)
+        fields = decode_json.body(handovers, case.tables).items()
+        for piece in jsondoc.pieces(decode_json.SCHEMA, fields):
+            click.echo(piece, nl=False)
     elif annotate:
         from hwpkho.report.decode import annotate as notes
 
-        for line in notes.lines(handovers, case.source):
+        for line in notes.lines(handovers, case.source, case.tables):
             click.echo(line)
     else:
         from hwpkho.report.decode import text as decode_text
         from hwpkho.report.parts.paint import for_stream
 
-        click.echo(decode_text.report(handovers, for_stream(sys.stdout)), nl=False)
-    ctx.exit(decode.exit_code(handovers))
+        text = decode_text.report(handovers, for_stream(sys.stdout), case.tables, page_size)
+        click.echo(text, nl=False)
+    ctx.exit(decode.exit_code(handovers, case.tables))
 
 
-def _print_pfns(handovers: tuple[Handover, ...], among: tuple[Handover, ...]) -> None:
+def _print_pfns(case: Case, handovers: tuple[Handover, ...], page_size: int | None) -> None:
     from hwpkho.badpages.formats import text
 
-    handover, found = decode.pfns(handovers)
-    choice = which_of_several(among, handover)
-    if choice:
-        click.echo(f"hwpkho: {choice}", err=True)
-    for at in range(0, len(found), _PFNS_AT_ONCE):
-        click.echo(text.build(found[at : at + _PFNS_AT_ONCE]), nl=False)
+    found: Iterable[int]
+    if handovers or not case.tables:
+        handover, found = decode.pfns(handovers)
+        choice = which_of_several(case.handovers, handover)
+        if choice:
+            click.echo(f"hwpkho: {choice}", err=True)
+    else:
+        found = decode.table_pfns(case.tables, page_size)
+    for part in parts(found):
+        click.echo(text.build(part), nl=False)

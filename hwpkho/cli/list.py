@@ -61,6 +61,8 @@ class _Forms:
 )
 @options.handover
 @options.role
+@options.efi_table
+@options.layout
 @options.base
 @options.memory_map
 @options.json_flag
@@ -80,6 +82,8 @@ def command(
     kho_scratch: Any,
     arch: str | None,
     role: Role | None,
+    efi_table: int | None,
+    layout: str | None,
     base: str,
     memmap: tuple[str, ...],
     map_name: str | None,
@@ -116,8 +120,8 @@ def command(
     if written:
         written.check()
     judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch),
-        Asked(int(base), form, boot=boot),
+        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
+        Asked(int(base), form, boot=boot, layout=layout),
         role,
         memmap,
         map_name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
@@ -142,6 +143,25 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return page_size(command)
+
+
+def efi_table(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --efi-table."""
+    return click.option(
+        "--efi-table",
+        type=Number(),
+        metavar="PHYS",
+        help="Address of the EFI table of poisoned memory. Default: search.",
+    )(command)
+
+
+def layout(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --layout."""
+    return click.option(
+        "--layout",
+        type=OneOf(LAYOUTS),
+        help="Layout of the EFI table of poisoned memory, where its bytes do not tell.",
+    )(command)
 
 
 def arch(command: Callable[..., Any]) -> Callable[..., Any]:

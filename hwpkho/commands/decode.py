@@ -1,18 +1,25 @@
-"""decode: what a handover says."""
+"""decode: what a handover, or an EFI table of poisoned memory, says."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.commands import usage
+from hwpkho.efi.reader import read_file
 from hwpkho.errors import InputError
+from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import Case, CaseOptions, read_case
 from hwpkho.inputs.role import which_handover, why_unread
+from hwpkho.inputs.tables import which_table
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
+    from hwpkho.base.listing import Listing
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
 
 
@@ -20,22 +27,33 @@ def decode(
     specs: Sequence[str],
     options: CaseOptions | None = None,
     given: frozenset[str] = frozenset(),
+    *,
+    tables: bool = False,
 ) -> Case:
-    """Read the handovers in ``specs``.
+    """Read the handovers in ``specs``, and EFI tables of poisoned memory beside them.
 
+    With ``tables`` each of ``specs`` is a file that is such a table.
     Raises InputError for a list of PFNs, which is no handover; UsageError where nothing reads an
     option among ``given``.
     """
     if options is not None:
         usage.check_pair(options)
-    case = read_case(specs, options, plain=False)
+    case = _of_files(specs, options) if tables else read_case(specs, options, plain=False)
     usage.refuse(given, usage.of_case(case))
     return case
 
 
-def exit_code(handovers: Sequence[Handover]) -> int:
-    """Return 1 where a handover has errors, else 0."""
-    return int(any(p.severity == "error" for h in handovers for p in h.problems))
+def _of_files(specs: Sequence[str], options: CaseOptions | None) -> Case:
+    """Read files that are EFI tables. Raises InputError where one is none."""
+    layout = options.layout if options else None
+    found = tuple(read_file(FileBytes(spec), layout) for spec in specs)
+    return Case(", ".join(t.source for t in found), (), None, None, found)
+
+
+def exit_code(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> int:
+    """Return 1 where a handover or a table has errors, else 0."""
+    problems = chain(*(h.problems for h in handovers), *(t.problems for t in tables))
+    return int(any(p.severity == "error" for p in problems))
 
 
 def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
@@ -49,3 +67,11 @@ def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
             f"{handover.source}: the list of {handover} cannot be read{why_unread(handover)}"
         )
     return handover, where.pfns
+
+
+def table_pfns(tables: Sequence[PoisonTable], page_size: int | None) -> Listing:
+    """Return the pages of the table that counts; InputError where it cannot be read."""
+    table = which_table(tables)
+    if table is None or not table.readable:
+        raise InputError("the EFI table of poisoned memory cannot be read, see decode")
+    return table.pages(page_size or DEFAULT_PAGE_SIZE)

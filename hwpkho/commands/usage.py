@@ -39,6 +39,7 @@ class Facts(NamedTuple):
         whole: A whole handover is made.
         boots: Some input is a log, which may be of several boots.
         takes: What the form takes in which a list is written; nothing where none is.
+        table: Some input is, or holds, an EFI table of poisoned memory.
     """
 
     image: bool | None = None
@@ -53,6 +54,7 @@ class Facts(NamedTuple):
     whole: bool | None = None
     boots: bool | None = None
     takes: frozenset[str] | None = None
+    table: bool | None = None
 
 
 class Reader(NamedTuple):
@@ -91,6 +93,8 @@ READERS: dict[str, Reader] = {
         lambda f: False if f.chooses is False else f.handover, "there is no handover to choose"
     ),
     "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
+    "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
+    "layout": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "base": Reader(lambda f: f.text, "no input is a list as text"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
     "map_name": Reader(lambda f: f.memmap, _NO_MAP),
@@ -135,7 +139,9 @@ def of_case(case: Case) -> Facts:
     plain = case.pages
     text = plain is not None and depends_on(plain, "base")
     boots = plain is not None and depends_on(plain, "boot")
-    return Facts(case.source is not None, plain is None, text, boots=boots)
+    table = bool(case.tables) or (plain is not None and depends_on(plain, "layout"))
+    handover = plain is None and (bool(case.handovers) or not case.tables)
+    return Facts(case.source is not None, handover, text, boots=boots, table=table)
 
 
 def of_lists(lists: Iterable[CaseList]) -> Facts:
@@ -146,6 +152,7 @@ def of_lists(lists: Iterable[CaseList]) -> Facts:
         any(x.handover is not None for x in found),
         any(depends_on(x.pages, "base") for x in found),
         boots=any(depends_on(x.pages, "boot") for x in found),
+        table=any(depends_on(x.pages, "layout") for x in found),
     )
 
 

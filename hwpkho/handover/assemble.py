@@ -36,6 +36,9 @@ class CaseOptions(NamedTuple):
             handed over; None: found.
         arch: A name of ``ARCHES``; None: from the image.
         root_size: Bytes that the boot loader passes on for the root FDT; None: found.
+        efi_table: Physical address of the EFI table of poisoned memory; None: found.
+        layout: The layout of that table, a name in :data:`hwpkho.abi.efi_poisoned.LAYOUTS`; None:
+            told by its bytes.
     """
 
     page_size: int | None = None
@@ -43,6 +46,12 @@ class CaseOptions(NamedTuple):
     kho_scratch: tuple[int, int] | str | None = None
     arch: str | None = None
     root_size: int | None = None
+    efi_table: int | None = None
+    layout: str | None = None
+
+
+class NoHandoverError(InputError):
+    """Memory was searched, and nothing in it is a handover."""
 
 
 class Noted(NamedTuple):
@@ -108,7 +117,7 @@ def search(
     booted = {b.fdt_addr for b in boots[len(boot) :] if b.booted}
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
-        raise InputError(_nothing(source, seen))
+        raise NoHandoverError(_nothing(source, seen))
     page_size = options.page_size or find_root.page_size_of(source, trackers, candidates, missing)
     hurt: list[evidence.Damaged] = []
     doubts: list[tuple[Doubt, Problem]] = []

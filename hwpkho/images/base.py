@@ -9,6 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.addresses import align_up
+from hwpkho.images.words import WORD, words_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Smallest alignment of a page on any kernel with KHO, bytes.
 MIN_PAGE = 4096
+_CHUNK = 1 << 20
 
 
 class ImageFormat(NamedTuple):
@@ -96,6 +100,19 @@ class Source(ABC):
         Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
         does not touch its holes. Each of ``magics`` is 4 to 8 bytes.
         """
+
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """Yield each physical address, a multiple of 8, of whose 8 bytes ``word`` is made.
+
+        Ascending and distinct; as :meth:`find_pages` in what it costs. Nothing is found on a
+        device that has no end.
+        """
+        for start, size in self.extents():
+            begin = align_up(start, WORD)
+            for at in range(begin, start + size, _CHUNK):
+                data = self.peek(at, min(_CHUNK, start + size - at))
+                for offset in words_in(bytes(data or b""), word):
+                    yield at + offset
 
     @abstractmethod
     def extents(self) -> Iterator[tuple[int, int]]:

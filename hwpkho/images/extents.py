@@ -15,11 +15,15 @@ from hwpkho.base.options import option
 from hwpkho.base.ranges import intersection, joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
+from hwpkho.images.words import WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.images.files import FileBytes
+
+    #: Yields offset and size of what is looked for in ranges of a file, at offsets of a phase.
+    _Scan = Callable[[FileBytes, Iterable[tuple[int, int]], int], Iterator[tuple[int, int]]]
 
 
 #: How often offsets may be turned into addresses in one search; only thousands of segments over
@@ -135,17 +139,38 @@ class MappedSource(Source):
                 f"{printable(endless.path)}: a device has no end to search to; give "
                 f"{option('root_fdt', 'PHYS')}"
             )
-        shortest = min(map(len, magics))
+
+        def scan(
+            file: FileBytes, ranges: Iterable[tuple[int, int]], phase: int
+        ) -> Iterator[tuple[int, int]]:
+            return file.scan(ranges, phase, MIN_PAGE, magics)
+
+        return self._search(scan, MIN_PAGE, min(map(len, magics)))
+
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_words`."""
+        if any(f.endless for f in self._files):
+            return iter(())
+
+        def scan(
+            file: FileBytes, ranges: Iterable[tuple[int, int]], phase: int
+        ) -> Iterator[tuple[int, int]]:
+            return file.scan_words(ranges, phase, word)
+
+        return self._search(scan, WORD, WORD)
+
+    def _search(self, scan: _Scan, step: int, shortest: int) -> Iterator[int]:
+        """Yield the physical addresses, multiples of ``step``, of what ``scan`` finds in files."""
         groups: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
         for phys, size, offset, file in zip(
             self._phys, self._size, self._offset, self._file, strict=True
         ):
             if size >= shortest:
-                phase = (offset - phys) % MIN_PAGE
+                phase = (offset - phys) % step
                 groups.setdefault((file, phase), []).append((offset, offset + size, phys))
         ranges = {f: list(self._files[f].data_ranges()) for f, _ in groups}
         found = [
-            self._in_group(self._files[f], phase, sorted(pieces), ranges[f], magics)
+            self._in_group(self._files[f], phase, sorted(pieces), ranges[f], scan)
             for (f, phase), pieces in groups.items()
         ]
         last = -1
@@ -160,14 +185,14 @@ class MappedSource(Source):
         phase: int,
         pieces: list[tuple[int, int, int]],
         data: list[tuple[int, int]],
-        magics: Sequence[bytes],
+        scan: _Scan,
     ) -> list[int]:
         found: list[int] = []
         longest = max(end - start for start, end, _ in pieces)
         starts = [p[0] for p in pieces]
         budget = MAX_LOOKUPS
         covered = joined((start, end) for start, end, _ in pieces)
-        for hit, size in file.scan(intersection(covered, data), phase, MIN_PAGE, magics):
+        for hit, size in scan(file, intersection(covered, data), phase):
             i = bisect_right(starts, hit) - 1
             while i >= 0 and starts[i] + longest > hit:
                 if hit + size <= pieces[i][1]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, ReadError
+from hwpkho.images.words import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -181,6 +182,18 @@ class FileBytes:
                         if offset + len(magic) <= end and self.read(offset, len(magic)) == magic:
                             yield offset, len(magic)
                         hit = heads.find(magic[0], hit + 1)
+
+    def scan_words(
+        self, ranges: Iterable[tuple[int, int]], phase: int, word: bytes
+    ) -> Iterator[tuple[int, int]]:
+        """Yield ``(offset, 8)`` of each ``word`` of 8 bytes in ``ranges``, ``phase`` modulo 8."""
+        size = len(word)
+        for start, end in ranges:
+            begin = start + (phase - start) % size
+            for window in range(begin, end, WINDOW):
+                data = bytes(self.read(window, min(WINDOW, end - window)))
+                for hit in words_in(data, word):
+                    yield window + hit, size
 
 
 class FileText:

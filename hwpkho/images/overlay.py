@@ -10,7 +10,7 @@ from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class CombinedSource(Source):
@@ -68,11 +68,11 @@ class CombinedSource(Source):
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`."""
-        last = -1
-        for phys in heapq.merge(*(s.find_pages(*magics) for s in self._sources)):
-            if phys != last:
-                yield phys
-            last = phys
+        return _distinct(s.find_pages(*magics) for s in self._sources)
+
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_words`."""
+        return _distinct(s.find_words(word) for s in self._sources)
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`."""
@@ -84,6 +84,14 @@ class CombinedSource(Source):
         """Close all of them."""
         for source in self._sources:
             source.close()
+
+
+def _distinct(found: Iterable[Iterator[int]]) -> Iterator[int]:
+    last = -1
+    for phys in heapq.merge(*found):
+        if phys != last:
+            yield phys
+        last = phys
 
 
 class PieceSource(Source):

@@ -75,6 +75,10 @@ class Recorder(Source):
         """See :meth:`Source.find_pages`."""
         return self.inner.find_pages(*magics)
 
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_words`."""
+        return self.inner.find_words(word)
+
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`."""
         return self.inner.extents()

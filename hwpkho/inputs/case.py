@@ -9,12 +9,14 @@ from hwpkho.errors import InputError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
 from hwpkho.images.overlay import CombinedSource
+from hwpkho.inputs import tables
 from hwpkho.inputs.opened import Memory, open_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.badpages.model import BadPages
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
@@ -30,12 +32,14 @@ class Case(NamedTuple):
         handovers: Oldest generation first; empty for a plain list.
         pages: The plain list, None for handovers.
         source: The memory that the handovers were read from, None where there is none.
+        tables: EFI tables of poisoned memory in that memory, or given as a file.
     """
 
     name: str
     handovers: tuple[Handover, ...]
     pages: BadPages | None
     source: Source | None = None
+    tables: tuple[PoisonTable, ...] = ()
 
 
 def read_case(
@@ -82,8 +86,17 @@ def read_case(
         (m.page_size for m in images if m.page_size), source.page_size_hint
     )
     boot = [m.boot for m in images if m.boot]
-    handovers = assemble.from_memory(source, copies, options, boot, noted(images))
-    return Case(name, tuple(handovers), None, source)
+    try:
+        handovers = assemble.from_memory(source, copies, options, boot, noted(images))
+    except assemble.NoHandoverError:
+        found_tables = tables.of_memory(source, options)
+        if not found_tables:
+            raise
+        return Case(name, (), None, source, found_tables)
+    page_size = next((h.page_size for h in handovers if h.page_size), None)
+    found_tables = tables.of_memory(source, options._replace(page_size=page_size))
+    found_tables = tables.beside_handovers(found_tables, handovers)
+    return Case(name, tuple(handovers), None, source, found_tables)
 
 
 def noted(images: Sequence[Memory]) -> assemble.Noted:

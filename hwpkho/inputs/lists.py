@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.convert import convert
+from hwpkho.badpages.formats.efi_table import of_table
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, told_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import Case, CaseOptions, read_case
 from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unread
+from hwpkho.inputs.tables import which_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.role import Role
     from hwpkho.badpages.registry import Asked
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
@@ -95,6 +98,9 @@ def read_list(
         return spec
     options = options or CaseOptions()
     case = read_case(plus.pieces(spec), options, asked)
+    table = which_table(case.tables) if case.pages is None else None
+    if table is not None and (options.efi_table is not None or not _listed(case.handovers)):
+        return _of_table(table, case, options)
     if case.pages is None:
         handover = which_handover(case.handovers, role)
         if handover.hwpoison is None and not handover.unread and not empty_ok:
@@ -110,6 +116,26 @@ def read_list(
     taken = () if size or case.pages.unit == "address" else (f"{case.name}: {assumed}",)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
     return CaseList(pages)
+
+
+def _listed(handovers: Sequence[Handover]) -> bool:
+    """Tell whether a handover has a list, or may have one."""
+    return any(h.hwpoison is not None or h.unread for h in handovers)
+
+
+def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
+    """Return the list of an EFI table. Raises InputError where it cannot be read."""
+    page_size = next((h.page_size for h in case.handovers if h.page_size), options.page_size)
+    arch = options.arch or (case.source.arch if case.source else None)
+    if not table.readable:
+        why = next((f"{p.code} {p.message}" for p in table.problems if p.severity == "error"), "")
+        raise InputError(f"{case.name}: the EFI table of poisoned memory cannot be read: {why}")
+    pages = of_table(table, page_size, arch)
+    told = f"{case.name}: the list is that of the EFI table at 0x{table.phys or 0:x}"
+    notes = [told] if case.handovers else []
+    if page_size is None:
+        notes.append(f"{case.name}: page size {DEFAULT_PAGE_SIZE} assumed: a table does not tell")
+    return CaseList(replace(pages, notes=(*pages.notes, *notes)), None, case.source)
 
 
 def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -> BadPages:

@@ -79,4 +79,4 @@ def other_than(head: bytes, size: int) -> str | None:
     if table is None:
         return None
     this = "this may be" if " or " in table else "this is"
-    return f"{this} {table}; this version of hwpkho does not read it"
+    return f"{this} {table}; hwpkho list --from efi-table reads one of poisoned memory"

@@ -30,6 +30,7 @@ FAMILIES = {
     "HP5": "The memory map",
     "HP6": "The list against itself and against the map",
     "HP7": "Limits and choices of the user",
+    "HP8": "The EFI table of poisoned memory",
 }
 
 

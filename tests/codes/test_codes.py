@@ -8,17 +8,20 @@ import pytest
 
 from hwpkho.codes import registry
 from hwpkho.codes.examples import EXAMPLES
-from tests.support import ROOT, captures, provoking, provoking_decode, replays
+from tests.support import ROOT, captures, provoking, provoking_decode, provoking_efi, replays
 from tests.support.examples import some
+
+CASES = {**provoking.CASES, **provoking_efi.VALIDATE}
 
 
 def test_no_code_is_left_out():
-    assert set(registry()) == set(provoking_decode.CASES) | set(provoking.CASES)
+    decode = {*provoking_decode.CASES, *provoking_efi.DECODE}
+    assert set(registry()) == decode | set(CASES)
 
 
-@pytest.mark.parametrize("code", sorted(provoking.CASES))
+@pytest.mark.parametrize("code", sorted(CASES))
 def test_is_reported(code, tmp_path, cli):
-    got = cli("validate", "--json", *provoking.CASES[code](tmp_path))
+    got = cli("validate", "--json", *CASES[code](tmp_path))
     assert got.code in (0, 1), got.err
     found = [f for f in got.json["findings"] if f["code"] == code]
     assert found, got.json["findings"]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 import hwpkho
-from hwpkho.codes import blob, image, registry, tracker
+from hwpkho.codes import blob, efi, image, registry, tracker
 from hwpkho.codes import root as root_codes
 from hwpkho.inputs.case import read_case
-from tests.support import captures
+from tests.support import captures, provoking_decode, provoking_efi
 from tests.support.handovers import Machine
-from tests.support.provoking_decode import CASES
 
 #: Parts of the program that decode runs; codes that none of them names are for validate.
-_DECODE = ("handover", "images", "abi", "inputs", "badpages")
+_DECODE = ("handover", "efi", "images", "abi", "inputs", "badpages")
+CASES = {**provoking_decode.CASES, **provoking_efi.DECODE}
 
 
 def _named_by_decode():
@@ -24,7 +25,7 @@ def _named_by_decode():
     files = [f for part in _DECODE for f in (folder / part).rglob("*.py")]
     assert len(files) > 40
     words = {w for f in files for w in re.findall(r"\b[A-Z][A-Z_]+\b", f.read_text())}
-    modules = (image, root_codes, blob, tracker)
+    modules = (image, root_codes, blob, tracker, efi)
     return {
         code.id
         for module in modules
@@ -43,7 +44,8 @@ def test_no_code_is_left_out():
 def test_is_reported(code, tmp_path):
     inputs, options = CASES[code](tmp_path)
     case = read_case(inputs, options)
-    found = {p.code: p for h in case.handovers for p in h.problems}
+    told = [*(h.problems for h in case.handovers), *(t.problems for t in case.tables)]
+    found = {p.code: p for p in chain.from_iterable(told)}
     assert code in found
     assert found[code].message == " ".join(found[code].message.split())
 
@@ -56,7 +58,8 @@ def test_errors_and_exit_codes_agree(tmp_path, cli):
         args = ["--page-size", options.page_size] if options.page_size else []
         args += ["--root-fdt", options.root_fdt] if options.root_fdt else []
         got = cli("decode", "--json", *inputs, *args)
-        severities = {p["severity"] for h in got.json["handovers"] for p in h["problems"]}
+        read = [*got.json["handovers"], *(got.json["efi_poisoned_memory"] or ())]
+        severities = {p["severity"] for x in read for p in x["problems"]}
         assert got.code == ("error" in severities), (code, got.err)
 
 

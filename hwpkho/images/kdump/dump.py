@@ -18,7 +18,7 @@ from hwpkho.images.base import Source
 from hwpkho.images.kdump import flattened
 from hwpkho.images.kdump.header import MAGIC, OLD_MAGIC, read_header
 from hwpkho.images.kdump.pages import Pages
-from hwpkho.images.kdump.search import search
+from hwpkho.images.kdump.search import search, search_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,3 +138,7 @@ class KdumpSource(Source):
         over with a problem.
         """
         return search(self._pages, magics)
+
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_words`; every page is decompressed, damaged ones hold nothing."""
+        return search_words(self._pages, word)

@@ -16,6 +16,7 @@ from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.kdump import decompress
 from hwpkho.images.kdump.decompress import DamagedPageError
 from hwpkho.images.kdump.header import DESC, columns
+from hwpkho.images.words import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,15 @@ def search(pages: Pages, magics: tuple[bytes, ...]) -> Iterator[int]:
     return _Search(pages, magics).run()
 
 
+def search_words(pages: Pages, word: bytes) -> Iterator[int]:
+    """Yield the physical addresses, multiples of 8, where ``word`` stands.
+
+    Raises as :func:`search` does. Damaged pages are passed over without a word: the search for
+    page starts tells of them.
+    """
+    return _WordSearch(pages, word).run()
+
+
 class _Search:
     def __init__(self, pages: Pages, magics: tuple[bytes, ...]) -> None:
         self.pages = pages
@@ -67,10 +77,14 @@ class _Search:
             for i, (offset, word) in enumerate(zip(offsets, words, strict=True)):
                 for start in self.look(offset, word):
                     yield pages.bitmap.select(first + i) * pages.block_size + start
+        self.report()
+
+    def report(self) -> None:
+        """Tell of damaged pages."""
         if self.first_damaged is not None:
             more = f", as were {self.damaged - 1} more" if self.damaged > 1 else ""
             message = f"{self.first_damaged}; it was passed over{more}"
-            pages.problems.append(problem(PAGE_DAMAGED, message))
+            self.pages.problems.append(problem(PAGE_DAMAGED, message))
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(index of the first, raw descriptors)`` of what the file has of the table."""
@@ -133,19 +147,41 @@ class _Search:
             self.first_damaged = error
 
     def compare(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
-        magics, block = self.magics, self.pages.block_size
         if len(self.starts) == 1:
             head = decompress.head(flags, data, self.length)
             if head is not None:
-                return (0,) if head.startswith(magics) else _NONE
+                return (0,) if head.startswith(self.magics) else _NONE
+        return self.expanded(offset, data, flags)
+
+    def expanded(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
+        """Decompress the whole page; small contents are remembered."""
         key = (flags, bytes(data)) if len(data) <= _SMALL else None
         if key is not None and key in self.small:
             return self.small[key]
+        block = self.pages.block_size
         self.spend(decompress.cost(flags, data, block), offset)
-        page = decompress.expand(flags, data, block)
-        hits = tuple(s for s in self.starts if bytes(page[s : s + self.length]).startswith(magics))
+        hits = tuple(self.in_page(decompress.expand(flags, data, block)))
         if key is not None:
             if len(self.small) >= _MEMO:
                 self.small.clear()
             self.small[key] = hits
         return hits
+
+    def in_page(self, page: memoryview) -> Iterator[int]:
+        """Yield where in a page something stands that is looked for."""
+        size = self.length
+        return (s for s in self.starts if bytes(page[s : s + size]).startswith(self.magics))
+
+
+class _WordSearch(_Search):
+    def __init__(self, pages: Pages, word: bytes) -> None:
+        super().__init__(pages, (word,))
+
+    def report(self) -> None:
+        """Leave it to the search for page starts."""
+
+    def compare(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
+        return self.expanded(offset, data, flags)
+
+    def in_page(self, page: memoryview) -> Iterator[int]:
+        return words_in(bytes(page), self.magics[0])

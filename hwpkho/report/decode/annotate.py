@@ -14,10 +14,12 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover.subtrees.registry import reader_of
+from hwpkho.report.decode import table_annotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover, Subtree
     from hwpkho.images.base import Source
 
@@ -30,15 +32,20 @@ MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
 
 
-def lines(handovers: Sequence[Handover], source: Source | None) -> Iterator[str]:
-    """Yield the annotated dump of all structures of all handovers.
+def lines(
+    handovers: Sequence[Handover], source: Source | None, tables: Sequence[PoisonTable] = ()
+) -> Iterator[str]:
+    """Yield the annotated dump of all structures of all handovers and EFI tables.
 
     Raises InputError where no memory was given.
     """
     if source is None:
         raise InputError("--annotate shows memory; give the memory image as well")
     shown: set[int] = set()
-    every = chain.from_iterable(_of_one(h, source, shown) for h in handovers)
+    every = chain(
+        chain.from_iterable(_of_one(h, source, shown) for h in handovers),
+        chain.from_iterable(_of_table(t, source) for t in tables),
+    )
     yield from islice(every, MAX_LINES)
     if next(every, None) is not None:
         yield f"# cut after {MAX_LINES} lines; choose one handover with --root-fdt"
@@ -47,6 +54,27 @@ def lines(handovers: Sequence[Handover], source: Source | None) -> Iterator[str]
 def _of_one(handover: Handover, source: Source, shown: set[int]) -> Iterator[str]:
     yield f"# {printable(str(handover))} in {handover.source}"
     yield from _Dump(handover, source, shown).lines()
+
+
+def _of_table(table: PoisonTable, source: Source) -> Iterator[str]:
+    yield f"# EFI table of poisoned memory in {table.source}"
+    for title, phys, size, spans in table_annotate.parts(table):
+        yield from _rows(source, title, phys, size, spans)
+
+
+def _rows(source: Source, title: str, phys: int, size: int, spans: Sequence[Span]) -> Iterator[str]:
+    data = source.read(phys, size)
+    yield ""
+    yield f"{title} at 0x{phys:x}, {size} bytes"
+    if data is None:
+        yield "  not in the image"
+        return
+    for span in spans:
+        raw = bytes(data[span.offset : span.offset + span.size])
+        for i in range(0, max(len(raw), 1), _BYTES_PER_LINE):
+            text = raw[i : i + _BYTES_PER_LINE].hex(" ", -4)
+            meaning = span.meaning if not i else ""
+            yield f"  0x{phys + span.offset + i:012x}  {text:<35}  {meaning}".rstrip()
 
 
 class _Dump:
@@ -77,18 +105,7 @@ class _Dump:
         if phys in self.shown:
             return
         self.shown.add(phys)
-        data = self.source.read(phys, size)
-        yield ""
-        yield f"{title} at 0x{phys:x}, {size} bytes"
-        if data is None:
-            yield "  not in the image"
-            return
-        for span in spans:
-            raw = bytes(data[span.offset : span.offset + span.size])
-            for i in range(0, max(len(raw), 1), _BYTES_PER_LINE):
-                text = raw[i : i + _BYTES_PER_LINE].hex(" ", -4)
-                meaning = span.meaning if not i else ""
-                yield f"  0x{phys + span.offset + i:012x}  {text:<35}  {meaning}".rstrip()
+        yield from _rows(self.source, title, phys, size, spans)
 
     def _fdt(self, title: str, phys: int, tree: fdt.Tree) -> Iterator[str]:
         size = tree.totalsize - tree.missing

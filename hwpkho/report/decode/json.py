@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
+from hwpkho.report.decode import table_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover, HwpoisonList, Root, Scratch
 
 SCHEMA = "hwpkho.decode/1"
 
 
-def body(handovers: Sequence[Handover]) -> dict[str, Any]:
-    """Return the document's fields; unknown ones are null, never left out."""
-    return {"handovers": [_handover(h) for h in handovers]}
+def body(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> dict[str, Any]:
+    """Return the document's fields for :func:`jsondoc.pieces`; unknown ones are null."""
+    return {
+        "handovers": [_handover(h) for h in handovers],
+        "efi_poisoned_memory": table_json.field(tables),
+    }
 
 
 def _handover(h: Handover) -> dict[str, Any]:

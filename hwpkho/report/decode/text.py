@@ -11,12 +11,14 @@ from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
 from hwpkho.handover.subtrees.registry import reader_of
+from hwpkho.report.decode import table_text
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.abi.vmalloc import KhoVmalloc
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover, HwpoisonList, Root, Scratch, Subtree
 
 #: Longer lists of runs, chunks or pages are cut: --pfns and --json print them whole.
@@ -28,10 +30,20 @@ _FLAGS = {VM_ALLOC: "VM_ALLOC", VM_ALLOW_HUGE_VMAP: "VM_ALLOW_HUGE_VMAP"}
 _LABEL = 10
 
 
-def report(handovers: Sequence[Handover], paint: Paint | None = None) -> str:
-    """Return the report on all handovers of a case."""
+def report(
+    handovers: Sequence[Handover],
+    paint: Paint | None = None,
+    tables: Sequence[PoisonTable] = (),
+    page_size: int | None = None,
+) -> str:
+    """Return the report on all handovers and EFI tables of a case.
+
+    ``page_size`` (bytes) is the user's, for tables where no handover tells it.
+    """
     paint = paint or Paint()
     blocks = ["\n".join(_handover(h, paint)) for h in handovers]
+    size = next((h.page_size for h in handovers if h.page_size), page_size)
+    blocks += ["\n".join(table_text.lines(t, paint, size)) for t in tables]
     return "\n\n".join(blocks) + "\n"
 
 

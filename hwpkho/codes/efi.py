@@ -1,0 +1,153 @@
+"""HP80x and HP81x: the EFI table of poisoned memory, LINUX_EFI_POISONED_MEMORY, as it is read.
+
+What a next kernel makes of it is :mod:`hwpkho.codes.efi_kernel`. The kernels measured are those of
+all published layouts on Linux 7.3.4, x86-64 and arm64.
+"""
+
+from __future__ import annotations
+
+from hwpkho.codes import Code
+
+ABSENT = Code(
+    "HP801",
+    "efi-table-absent",
+    "error",
+    "source",
+    "An EFI configuration table entry names a table of poisoned memory that the image lacks.",
+    "It reads what is there.",
+    "Capture the firmware's memory, too: the table is ACPI data or loader data, not System RAM.",
+)
+VERSION = Code(
+    "HP802",
+    "efi-table-version",
+    "error",
+    "measured",
+    "The table of poisoned memory has no version that is known, and is no node of a list.",
+    'It says "Ignoring poisoned-memory table with version", reads nothing and writes nothing into '
+    "it for the whole boot: the errors of this kernel are missing from it later. The first "
+    "generation, whose table has no version, reads past its page and dies.",
+    "Boot a kernel that writes this layout, or reboot through the firmware, which starts empty.",
+)
+MALFORMED = Code(
+    "HP803",
+    "efi-table-malformed",
+    "error",
+    "measured",
+    "The header of the table of poisoned memory has values that every reader refuses.",
+    'It says "Ignoring malformed poisoned-memory table", reads nothing and writes nothing into it '
+    "for the whole boot.",
+    "Carry the list on in another form: hwpkho list --to efi-table writes a sound table.",
+)
+CUT = Code(
+    "HP804",
+    "efi-table-cut",
+    "error",
+    "source",
+    "The bitmap of the table is larger than what the image holds of it, or than any stub makes it.",
+    "It reads so many bytes, whatever they are.",
+    "Capture the firmware's memory whole. If the size is damaged, do not kexec with this table.",
+)
+ALLOCATION = Code(
+    "HP805",
+    "efi-table-beyond-pool",
+    "error",
+    "measured",
+    "The header says more bytes than the firmware's pool gave out for the table.",
+    "It takes what stands behind the table for bits: memory is lost or the kernel dies early. A "
+    "new error sets a bit in foreign memory.",
+    "Do not kexec with this table: its size is damaged.",
+)
+CHAIN = Code(
+    "HP806",
+    "efi-list-incomplete",
+    "error",
+    "source",
+    "A node of the table's list is not in the image, or more nodes follow than are read.",
+    "It reads what is there.",
+    "Give all of the memory: nodes are ordinary pages of RAM. Nothing keeps another kernel from "
+    "using them.",
+)
+LOOP = Code(
+    "HP807",
+    "efi-list-loops",
+    "error",
+    "measured",
+    "The nodes of the table's list form a loop.",
+    "It follows them for ever: it hangs in early boot without a word.",
+    "Do not kexec with this table.",
+)
+NODE = Code(
+    "HP808",
+    "efi-node-damaged",
+    "error",
+    "measured",
+    "A node of the table's list counts more entries than it has room for, or reaches past its "
+    "page.",
+    "It maps one page for each node: inside the page it reads what stands there as entries, behind "
+    "it the first read faults in early boot. A negative count is an empty node, a negative size "
+    "reserves all memory from the node on.",
+    "Do not kexec with this table.",
+)
+OVERLAP = Code(
+    "HP809",
+    "efi-nodes-overlap",
+    "warning",
+    "source",
+    "Two nodes of the table's list share bytes.",
+    "It reads both.",
+    "Check what made the table: the kernel gives each node a page of its own.",
+)
+LAYOUT = Code(
+    "HP810",
+    "efi-layout-likely",
+    "note",
+    "source",
+    "Nothing but plausible numbers tells which layout the table has.",
+    "It reads the table in the layout of its own generation, whatever wrote it.",
+    "Give --layout if you know which kernel wrote the table.",
+)
+SEVERAL = Code(
+    "HP811",
+    "efi-tables-several",
+    "warning",
+    "source",
+    "Configuration table entries of the image name several tables of poisoned memory.",
+    "It reads the one that its own EFI system table names.",
+    "Choose with --efi-table; an entry among others of the firmware's is the likelier one.",
+)
+WRAPS = Code(
+    "HP812",
+    "efi-range-wraps",
+    "warning",
+    "measured",
+    "Units or entries of the table reach past 2^64.",
+    "It has no memory there.",
+    "Check what made the table: base, unit or size is damaged.",
+)
+DISAGREE = Code(
+    "HP813",
+    "efi-and-kho-differ",
+    "warning",
+    "measured",
+    "The KHO list names pages whose bit in the EFI table is not set.",
+    "Soft-offlined pages set no bit; pages poisoned before the table was writable are missing. A "
+    "kernel that takes the table alone hands these pages out again. Where it takes the KHO list as "
+    "well, the replay sets their bits.",
+    "Carry on both, or write a table from the list: hwpkho list --to efi-table.",
+)
+
+UNLISTED = Code(
+    "HP814",
+    "efi-units-unlisted",
+    "note",
+    "measured",
+    "Set units, or entries, of the EFI table hold no page that the list calls bad.",
+    "It keeps them out of use all the same. An unpoisoned page keeps its unit, and so does one "
+    "whose handling failed or was ignored; bits are never cleared before a cold boot.",
+    "Nothing, if the list is younger than the table or was unpoisoned since.",
+)
+
+CODES = (
+    ABSENT, VERSION, MALFORMED, CUT, ALLOCATION, CHAIN, LOOP, NODE, OVERLAP, LAYOUT, SEVERAL,
+    WRAPS, DISAGREE, UNLISTED,
+)  # fmt: skip

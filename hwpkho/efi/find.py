@@ -1,0 +1,82 @@
+"""Finds configuration table entries with the GUID of the table of poisoned memory in an image.
+
+Following the EFI system table would not do: its pointer to the entries is virtual once the kernel
+has called SetVirtualAddressMap(). Every kernel that knows the table has the GUID in its own image,
+too, where the address of a variable follows it; that is no entry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import efi_config
+from hwpkho.abi.efi_poisoned import GUID
+from hwpkho.abi.efi_poisoned.tell import HEAD, tell
+from hwpkho.efi.model import Entry
+from hwpkho.images.words import WORD
+
+if TYPE_CHECKING:
+    from hwpkho.images.base import Source
+
+#: Entries with the GUID that are looked at; a machine has one, and copies of it.
+MAX_ENTRIES = 1 << 12
+#: So many entries before and behind are looked at for tables of the firmware.
+_BESIDE = 16
+#: No processor has larger physical addresses, bits.
+_PHYS_BITS = 52
+
+
+def entries(source: Source) -> list[Entry]:
+    """Return the entries that name a table, one for each distinct table, ascending by entry.
+
+    Of several with the same table the one that stands among others of the firmware's is taken.
+    An entry that stands alone counts where it names what a kernel would take for a table.
+    """
+    found: dict[int, Entry] = {}
+    for number, at in enumerate(source.find_words(GUID[:WORD])):
+        if number == MAX_ENTRIES:
+            break
+        entry = _entry(source, at)
+        if entry is None:
+            continue
+        known = found.get(entry.table)
+        if known is None or len(entry.beside) > len(known.beside):
+            found[entry.table] = entry
+    return sorted(e for e in found.values() if e.beside or _is_table(source, e.table))
+
+
+def _entry(source: Source, at: int) -> Entry | None:
+    raw = source.look(at, efi_config.ENTRY)
+    if raw is None:
+        return None
+    guid, table = efi_config.entry(raw)
+    if guid != GUID or not table or table >> _PHYS_BITS:
+        return None
+    return Entry(at, table, (*_beside(source, at, -1), *_beside(source, at, 1)))
+
+
+def _beside(source: Source, at: int, way: int) -> list[str]:
+    """Return the names of the firmware's tables before (-1) or behind (1) an entry."""
+    names = []
+    for step in range(1, _BESIDE + 1):
+        phys = at + way * step * efi_config.ENTRY
+        raw = source.look(phys, efi_config.ENTRY) if phys >= 0 else None
+        if raw is None:
+            break
+        guid, table = efi_config.entry(raw)
+        if table >> _PHYS_BITS:
+            break
+        if guid in efi_config.KNOWN:
+            names.append(efi_config.KNOWN[guid])
+    return names
+
+
+def _is_table(source: Source, phys: int) -> bool:
+    """Tell whether something stands at ``phys`` that a reader takes, or two would."""
+    if phys % WORD:
+        return False
+    head = source.look(phys, HEAD) or source.look(phys, 16)
+    if head is None:
+        return False
+    told = tell(bytes(head))
+    return told.layout is not None or bool(told.between)

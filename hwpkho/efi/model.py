@@ -1,0 +1,161 @@
+"""A table of poisoned memory as it was read."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from itertools import repeat
+from operator import add, mul
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi.efi_poisoned import bits
+from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.listing import Listing
+from hwpkho.base.ranges import union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.abi.efi_poisoned import Header
+    from hwpkho.abi.efi_poisoned.tell import Told
+    from hwpkho.codes import Problem
+
+
+class Entry(NamedTuple):
+    """An entry of an EFI configuration table that names a table of poisoned memory.
+
+    Attributes:
+        phys: Physical address of the entry, bytes.
+        table: Physical address that it names.
+        beside: Names of the firmware's tables whose entries stand beside it.
+    """
+
+    phys: int
+    table: int
+    beside: tuple[str, ...] = ()
+
+
+class NodeRead(NamedTuple):
+    """A node of a list.
+
+    Attributes:
+        phys: Physical address, None where only a file was given.
+        room: Entries that it says it has room for.
+        used: Entries that it says are used.
+        next: Physical address of the next node, 0 for the last.
+        read: Entries that were read, those taken back included.
+    """
+
+    phys: int | None
+    room: int
+    used: int
+    next: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonTable:
+    """A table of poisoned memory.
+
+    Attributes:
+        source: What it was read from, printable.
+        phys: Physical address, None for a file of its own.
+        told: The layout, and what shows it.
+        entry: The configuration table entry that names it, None where nobody looked.
+        header: Of a layout with a bitmap, and of a version nobody knows; None for a list.
+        bitmap: Its bytes, None where they are refused or not all there.
+        nodes: Of a list, in the order of the chain, the root first; None for a bitmap.
+        entries: ``(base, size)`` of a list's entries in the order of the chain, those that were
+            taken back included.
+        slack: Bytes between the table's end and that of its allocation or file, None where that
+            is not known.
+        problems: In the order they were met.
+    """
+
+    source: str
+    phys: int | None
+    told: Told
+    entry: Entry | None = None
+    header: Header | None = None
+    bitmap: bytes | None = None
+    nodes: tuple[NodeRead, ...] | None = None
+    entries: array[int] = field(default_factory=lambda: array("Q"))
+    slack: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def layout(self) -> str | None:
+        """A name in ``LAYOUTS``, None where no layout fits."""
+        return self.told.layout
+
+    @property
+    def readable(self) -> bool:
+        """Whether its pages are known."""
+        return self.bitmap is not None or self.nodes is not None
+
+    def units(self) -> int | None:
+        """Return how many bits are set, or entries count; None where that is not known."""
+        if self.bitmap is not None:
+            return bits.count(self.bitmap)
+        return None if self.nodes is None else sum(map(bool, self.entries[1::2]))
+
+    def set_units(self) -> Iterator[tuple[int, int]]:
+        """Yield runs of set units, ``(first, end)``, end exclusive, ascending."""
+        return bits.ranges(self.bitmap or b"")
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield the bytes that are called bad: ``(start, end)``, end exclusive, ascending, joined.
+
+        What reaches past 2^64 is cut there.
+        """
+        if self.header is None or self.bitmap is None:
+            pairs = zip(self.entries[::2], self.entries[1::2], strict=True)
+            yield from union((a, min(a + n, PHYS_END)) for a, n in pairs)
+            return
+        base, unit = self.header.phys_base, self.header.unit_size
+        for first, end in self.set_units():
+            start = base + first * unit
+            if start >= PHYS_END:
+                return
+            yield start, min(base + end * unit, PHYS_END)
+
+    @property
+    def _whole(self) -> Header | None:
+        """The header of a bitmap that was read, and of which no unit passes 2^64."""
+        header = None if self.bitmap is None else self.header
+        return header if header is not None and header.end <= PHYS_END else None
+
+    def bad_bytes(self) -> int:
+        """Return how many bytes are called bad, each counted once."""
+        if self._whole is not None:
+            return bits.count(self.bitmap or b"") * self._whole.unit_size
+        return sum(end - start for start, end in self.ranges())
+
+    def run_count(self) -> int:
+        """Return how many ranges there are; see :meth:`ranges`."""
+        if self._whole is not None:
+            return bits.run_count(self.bitmap or b"")
+        return sum(1 for _ in self.ranges())
+
+    def pages(self, page_size: int) -> Listing:
+        """Return the PFNs of all pages of ``page_size`` bytes that a range touches, ascending."""
+        shift, header = page_shift(page_size), self._whole
+        if header is not None and not (header.unit_size | header.phys_base) % page_size:
+            first, end = bits.columns(self.bitmap or b"")
+            per, base = header.unit_size >> shift, header.phys_base >> shift
+            low = array("Q", map(add, map(mul, first, repeat(per)), repeat(base)))
+            high = map(add, map(mul, end, repeat(per)), repeat(base - 1))
+            return Listing(low, array("Q", high))
+        return _touching((start >> shift, end - 1 >> shift) for start, end in self.ranges())
+
+
+def _touching(runs: Iterable[tuple[int, int]]) -> Listing:
+    """Join runs, ascending, whose rounding made them share a page or touch."""
+    low, high = array("Q"), array("Q")
+    for a, b in runs:
+        if high and a <= high[-1] + 1:
+            high[-1] = max(high[-1], b)
+        else:
+            low.append(a)
+            high.append(b)
+    return Listing(low, high)

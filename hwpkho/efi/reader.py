@@ -1,0 +1,265 @@
+"""Reads a table of poisoned memory: out of memory, or from a file of its own.
+
+Every number is checked before it sizes anything: a bitmap is read up to ``MAX_BITMAP`` bytes and
+as far as the image goes, nodes of a list once each, and entries up to a bound.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right, insort
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import efi_poisoned, efi_pool
+from hwpkho.abi.efi_poisoned import MAX_BITMAP, bitmap_base, linked_list
+from hwpkho.abi.efi_poisoned.tell import HEAD, Told, tell
+from hwpkho.base.addresses import PHYS_END, align_up
+from hwpkho.codes import efi, problem
+from hwpkho.efi.model import NodeRead, PoisonTable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwpkho.abi.efi_poisoned import Header
+    from hwpkho.codes import Code, Problem
+    from hwpkho.efi.model import Entry
+    from hwpkho.images.base import Source
+    from hwpkho.images.files import FileBytes
+
+#: Nodes that are followed, and entries that are read of all together; each is a page that failed.
+MAX_NODES = 1 << 14
+MAX_ENTRIES = 1 << 21
+#: How far behind the head the end of the firmware's allocation is looked for, bytes.
+_POOL = 8 << 20
+_PAGE = 4096
+_CHOOSE = "give --layout list, bitmap or bitmap-base"
+
+
+def read_at(
+    source: Source,
+    phys: int,
+    *,
+    layout: str | None = None,
+    entry: Entry | None = None,
+    page_size: int | None = None,
+    top: int | None = None,
+) -> PoisonTable:
+    """Read the table at physical address ``phys``.
+
+    ``layout`` is what the user says it has; ``page_size`` is the kernel's, bytes, None where
+    nobody tells; ``top`` is one past the highest address of the memory, None: that of the image.
+    Raises InputError where two layouts fit and nothing tells which it is.
+    """
+    head = source.read(phys, HEAD) or source.read(phys, linked_list.HEAD)
+    if head is None:
+        missing = problem(efi.ABSENT, f"nothing of the image is at 0x{phys:x}, the table", phys)
+        return PoisonTable(
+            source.name, phys, Told(None, missing.message), entry, problems=(missing,)
+        )
+    length = _pool(source, phys)
+    if top is None:
+        top = max((start + size for start, size in source.extents()), default=0)
+    told = Told(layout, "--layout says so") if layout else tell(bytes(head), length, top)
+    where = f"{source.name}: the table at 0x{phys:x}"
+    _decided(told, where)
+    reader = _Reader(source.read, phys, source.name, told, entry, length)
+    return reader.read(bytes(head), page_size or _PAGE)
+
+
+def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
+    """Read a file that is a table: a header and its bitmap, or one node of a list.
+
+    Raises InputError where no layout fits, two do, or the header is one that every reader refuses.
+    """
+    head = bytes(file.read(0, HEAD))
+    told = Told(layout, "--layout says so") if layout else tell(head, file.size)
+    _decided(told, file.shown)
+    if told.layout is None:
+        raise InputError(f"{file.shown}: no table of poisoned memory: {told.why}")
+
+    def read(at: int, size: int) -> memoryview | None:
+        data = file.read(at, size)
+        return data if len(data) == size else None
+
+    table = _Reader(read, None, file.shown, told, None, file.size).read(head, _PAGE)
+    refused = next((p for p in table.problems if p.severity == "error"), None)
+    if not table.readable and refused is not None:
+        raise InputError(f"{file.shown}: {refused.message} ({refused.code})")
+    return table
+
+
+def _decided(told: Told, where: str) -> None:
+    if told.between:
+        raise InputError(f"{where}: {told.why} ({' and '.join(told.between)}); {_CHOOSE}")
+
+
+def _pool(source: Source, phys: int) -> int | None:
+    """Return how many bytes EDK2's pool gave out at ``phys``, rounded up to 8; None if unknown."""
+    at = phys
+    while at < phys + _POOL:
+        size = _PAGE - at % _PAGE
+        data = source.peek(at, size)
+        if data is None:
+            return None
+        raw, found = bytes(data), -1
+        while (found := raw.find(b"ptal", found + 1)) >= 0:
+            length = at + found - phys
+            tail = source.peek(phys + length, efi_pool.TAIL) if length % 8 == 0 else None
+            if length >= linked_list.HEAD and tail is not None and efi_pool.is_tail(tail, length):
+                source.read(phys + length, efi_pool.TAIL)  # a capture must keep it
+                return length
+        at += size
+    return None
+
+
+class _Reader:
+    """Reads one table; problems are gathered as they are met."""
+
+    def __init__(
+        self,
+        read: Callable[[int, int], memoryview | None],
+        phys: int | None,
+        name: str,
+        told: Told,
+        entry: Entry | None,
+        length: int | None,
+    ) -> None:
+        self._read, self._phys, self._name = read, phys, name
+        self._told, self._entry, self._length = told, entry, length
+        self.problems: list[Problem] = []
+
+    def read(self, head: bytes, page_size: int) -> PoisonTable:
+        if self._told.layout == "list":
+            return self._chain(page_size)
+        if self._told.layout is None:
+            return self._unknown(head)
+        return self._bitmap(head)
+
+    def _say(self, code: Code, message: str, phys: int | None = None) -> None:
+        self.problems.append(problem(code, message, self._phys if phys is None else phys))
+
+    def _unknown(self, head: bytes) -> PoisonTable:
+        version = int.from_bytes(head[:4], "little")
+        known = version == efi_poisoned.VERSION
+        self._say(efi.MALFORMED if known else efi.VERSION, f"the table: {self._told.why}")
+        wide = bitmap_base.parse(head) if len(head) == HEAD else None
+        return self._table(header=wide)
+
+    def _table(
+        self,
+        *,
+        header: Header | None = None,
+        bitmap: bytes | None = None,
+        nodes: tuple[NodeRead, ...] | None = None,
+        entries: array[int] | None = None,
+        slack: int | None = None,
+    ) -> PoisonTable:
+        entries = array("Q") if entries is None else entries
+        return PoisonTable(
+            self._name, self._phys, self._told, self._entry, header, bitmap, nodes, entries, slack,
+            tuple(self.problems),
+        )  # fmt: skip
+
+    def _bitmap(self, head: bytes) -> PoisonTable:
+        layout = efi_poisoned.bitmap_layout(self._told.layout or "")
+        if len(head) < layout.HEAD:
+            why = f"{len(head)} bytes, the header has {layout.HEAD}"
+            self._say(efi.CUT, why)
+            return self._table()
+        header = layout.parse(head[: layout.HEAD])
+        flaw = layout.flaw(header)
+        if flaw is not None:
+            code = efi.MALFORMED if header.version == efi_poisoned.VERSION else efi.VERSION
+            self._say(code, f"the table: {flaw}")
+            return self._table(header=header)
+        if not self._told.sure:
+            self._say(efi.LAYOUT, f"layout {self._told.layout}: {self._told.why}")
+        whole = layout.HEAD + header.size
+        slack = None if self._length is None else self._length - whole
+        if slack is not None and slack < 0 and align_up(whole, 8) > self._length_of():
+            if self._phys is None:
+                self._say(efi.CUT, f"{self._length} bytes, its header says {whole}")
+                return self._table(header=header)
+            self._say(
+                efi.ALLOCATION,
+                f"its header says {whole} bytes, the firmware's pool gave out {self._length}",
+            )
+        if header.size > MAX_BITMAP:
+            what = f"{header.size} bytes of bitmap, more than any stub makes ({MAX_BITMAP})"
+            self._say(efi.CUT, what)
+            return self._table(header=header)
+        data = self._read((self._phys or 0) + layout.HEAD, header.size)
+        if data is None:
+            self._say(efi.CUT, f"the {header.size} bytes of bitmap are not all in the image")
+            return self._table(header=header)
+        if header.end > PHYS_END:
+            self._say(efi.WRAPS, f"{header.units} units of {header.unit_size} bytes pass 2^64")
+        slack = None if slack is None or slack < 0 else slack
+        return self._table(header=header, bitmap=bytes(data), slack=slack)
+
+    def _length_of(self) -> int:
+        return self._length or 0
+
+    def _chain(self, page_size: int) -> PoisonTable:
+        nodes: list[NodeRead] = []
+        entries = array("Q")
+        seen: set[int] = set()
+        taken: list[tuple[int, int]] = []
+        at = self._phys or 0
+        while True:
+            if at in seen:
+                self._say(efi.LOOP, f"node 0x{at:x} comes again after {len(nodes)} nodes", at)
+                break
+            if len(nodes) == MAX_NODES or len(entries) // 2 > MAX_ENTRIES:
+                self._say(
+                    efi.CHAIN, f"more than {len(nodes)} nodes, which is as far as is read", at
+                )
+                break
+            seen.add(at)
+            raw = self._read(at, linked_list.HEAD)
+            if raw is None:
+                self._say(efi.CHAIN, f"node 0x{at:x} is not in the image", at)
+                break
+            node = linked_list.parse(raw)
+            read = self._entries(at, node, page_size, entries)
+            shown = at if self._phys is not None else None
+            nodes.append(NodeRead(shown, node.room, node.used, node.next, read))
+            self._apart(at, at + linked_list.HEAD + linked_list.ENTRY * read, taken)
+            if not node.next:
+                break
+            if self._phys is None:
+                self._say(efi.CHAIN, f"the next node, 0x{node.next:x}, is not in the file")
+                break
+            at = node.next
+        if any(a + n > PHYS_END for a, n in zip(entries[::2], entries[1::2], strict=True)):
+            self._say(efi.WRAPS, "an entry passes 2^64")
+        return self._table(nodes=tuple(nodes) or None, entries=entries)
+
+    def _entries(self, at: int, node: linked_list.Node, page_size: int, entries: array[int]) -> int:
+        """Read what a node counts, as far as its page goes; return how many that is."""
+        fit = max(0, (page_size - at % page_size - linked_list.HEAD) // linked_list.ENTRY)
+        if node.used > node.room or min(node.used, node.room) < 0 or node.used > fit:
+            self._say(
+                efi.NODE,
+                f"node 0x{at:x}: {node.used} entries used, room for {node.room}, its page has "
+                f"place for {fit}",
+                at,
+            )
+        for count in (min(max(node.used, 0), fit), 0):
+            raw = self._read(at + linked_list.HEAD, count * linked_list.ENTRY)
+            if raw is not None:
+                break
+            self._say(efi.CHAIN, f"the entries of node 0x{at:x} are not all in the image", at)
+        for base, size in linked_list.entries(raw or b""):
+            entries.append(base)
+            entries.append(size)
+        return count
+
+    def _apart(self, start: int, end: int, taken: list[tuple[int, int]]) -> None:
+        """Report a node that shares bytes with another, once."""
+        i = bisect_right(taken, (start, PHYS_END))
+        shares = (i and taken[i - 1][1] > start) or (i < len(taken) and taken[i][0] < end)
+        if shares and all(p.code != efi.OVERLAP.id for p in self.problems):
+            self._say(efi.OVERLAP, f"node 0x{start:x} shares bytes with another", start)
+        insort(taken, (start, end))

@@ -1,0 +1,96 @@
+"""EFI tables of poisoned memory of a case: those in its memory, and which of them counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import efi, problem
+from hwpkho.efi import compare, find, reader
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.codes import Problem
+    from hwpkho.efi.model import PoisonTable
+    from hwpkho.handover.assemble import CaseOptions
+    from hwpkho.handover.model import Handover
+    from hwpkho.images.base import Source
+
+#: Tables of one image that are read; a machine has one.
+MAX_TABLES = 16
+
+
+def of_memory(source: Source, options: CaseOptions) -> tuple[PoisonTable, ...]:
+    """Return the tables in a memory image, those that other entries of the firmware's stand beside
+    first; or the one that ``options`` name.
+
+    Raises InputError where two layouts fit a table and the user names none.
+    """
+    layout, page_size = options.layout, options.page_size
+    if options.efi_table is not None:
+        return (reader.read_at(source, options.efi_table, layout=layout, page_size=page_size),)
+    found = sorted(find.entries(source), key=lambda e: not e.beside)
+    tables = tuple(
+        reader.read_at(source, e.table, layout=layout, entry=e, page_size=page_size)
+        for e in found[:MAX_TABLES]
+    )
+    if len(found) > 1:
+        where = ", ".join(f"0x{e.table:x} (entry 0x{e.phys:x})" for e in found[:MAX_TABLES])
+        several = problem(efi.SEVERAL, f"{len(found)} tables: {where}", found[0].table)
+        tables = (
+            replace(tables[0], problems=(*tables[0].problems, several)),
+            *tables[1:],
+        )
+    return tables
+
+
+def beside_handovers(
+    tables: Sequence[PoisonTable], handovers: Sequence[Handover]
+) -> tuple[PoisonTable, ...]:
+    """Return the tables with what the KHO lists beside them contradict, as problems."""
+    told = []
+    for table in tables:
+        problems = list(table.problems)
+        for h in handovers if table.readable else ():
+            if h.hwpoison is not None and h.hwpoison.pfns is not None and h.page_size:
+                problems += _differences(table, h, pfn_set(h.hwpoison.pfns), h.page_size)
+        told.append(replace(table, problems=tuple(problems)))
+    return tuple(told)
+
+
+def _differences(
+    table: PoisonTable, handover: Handover, listed: PfnSet, page_size: int
+) -> Iterator[Problem]:
+    found = compare.against(table, listed, page_size)
+    n = found.uncovered.pages()
+    if n:
+        first = found.uncovered.first[0]
+        message = f"{n} of the PFNs that {handover} lists have no bit in the table: 0x{first:x}"
+        more = " and more" if n > 1 else ""
+        yield problem(efi.DISAGREE, message + more, first * page_size)
+    if found.unlisted:
+        what = "entries" if table.header is None else "set units"
+        message = f"{found.unlisted} {what} of the table hold no PFN that {handover} lists"
+        yield problem(efi.UNLISTED, message, found.first)
+
+
+def which_table(tables: Sequence[PoisonTable]) -> PoisonTable | None:
+    """Return the table that counts, None where there is none.
+
+    Of several it is the only one whose entry stands among others of the firmware's. Raises
+    InputError where that does not tell.
+    """
+    if len(tables) <= 1:
+        return next(iter(tables), None)
+    likely = [t for t in tables if t.entry is not None and t.entry.beside]
+    if len(likely) == 1:
+        return likely[0]
+    where = ", ".join(f"0x{t.phys or 0:x}" for t in tables)
+    raise InputError(
+        f"{tables[0].source}: several EFI tables of poisoned memory ({where}); choose with "
+        "--efi-table"
+    )

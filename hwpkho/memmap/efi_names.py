@@ -66,6 +66,12 @@ def type_of(name: str) -> str | None:
     return _TYPES.get(_NOT_ALNUM.sub("", name).lower())
 
 
+def begins_type(word: str) -> bool:
+    """Tell whether a word is a type name without its end, too long to be anything else."""
+    plain = _NOT_ALNUM.sub("", word).lower()
+    return len(plain) > 4 and any(name.startswith(plain) for name in _TYPES)
+
+
 def attributes_of(words: list[str]) -> int | None:
     """Return the attribute word that columns or words spell, None where one is unknown.
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 
 
+def mixed_case(number: str) -> bool:
+    """Tell whether a hex number has digits of either case, as nobody prints it: one was misread."""
+    return number not in (number.lower(), number.upper())
+
+
 def begun(text: str) -> str:
     """Return an expression that matches every non-empty prefix of ``text``."""
     pattern = ""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes.memmap_gaps import HEAD_LOST
 from hwpkho.memmap import e820, efi, gaps, listings
-from hwpkho.memmap.efi_names import attributes_of, type_of
+from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import TableForm
-from hwpkho.memmap.patterns import begun
+from hwpkho.memmap.patterns import begun, mixed_case
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ _EFI = re.compile(
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
 _EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
-#: What was a line of the EFI table: a type and the beginning of a number.
-_EFI_LIKE = re.compile(r"^[>|\s]*(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]")
+#: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
+_EFI_LIKE = re.compile(
+    r"^[>|\s]*(?:(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]|(?P<part>[A-Za-z]+)\s*$)"
+)
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: A table has ended after so many other lines.
 _PATIENCE = 3
-_BASE_MEMORY = 640 << 10
 _EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
@@ -52,7 +53,7 @@ class FreeBsd(TableForm):
 
     unfinished = re.compile(
         rf"^[>|\s]*(?:{begun('SMAP type=')}(?:[0-9].{{0,60}})?"
-        r"|[A-Z][A-Za-z]{1,30}(?:\s+[0-9a-fx ]*)?)\s*$"
+        r"|[A-Z][A-Za-z]{0,30}(?:\s+[0-9a-fx ]*)?)\s*$"
     )
 
     def __init__(self) -> None:
@@ -112,7 +113,8 @@ class FreeBsd(TableForm):
 
     def _smap(self, number: int, match: re.Match[str]) -> None:
         start = int(match["base"], 16)
-        if len(match["len"]) < len(match["base"]) == 16:
+        cut = len(match["len"]) < len(match["base"]) == 16
+        if cut or mixed_case(match["base"]) or mixed_case(match["len"]):
             self._damaged_smap(number, match.string)
             return
         attributes: dict[str, object] = {}
@@ -149,12 +151,14 @@ class FreeBsd(TableForm):
 
 
 def _lose_head(table: Table) -> None:
-    """Every BIOS lists the memory below 640 KiB."""
-    if table.entries and min(e.start for e in table.entries) >= _BASE_MEMORY:
+    """Every BIOS lists the first pages."""
+    if table.entries and min(e.start for e in table.entries) > gaps.LOWEST:
         message = f"line {table.line}: the map begins at 0x{table.entries[0].start:x}"
         gaps.lose(table, HEAD_LOST, message, at=0)
 
 
 def _is_like(line: str) -> bool:
     match = _EFI_LIKE.search(line)
-    return match is not None and type_of(match["type"]) is not None
+    if match is None:
+        return False
+    return begins_type(match["part"]) if match["part"] else type_of(match["type"]) is not None

@@ -14,7 +14,7 @@ from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.codes.memmap import DAMAGED, PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, gaps, listings
-from hwpkho.memmap.efi_names import attributes_of, type_of
+from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
@@ -69,7 +69,7 @@ class Grub(TableForm):
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
     needles = (FULL_RANGE, rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", rb"Pages(?<=#Pages)")
     unfinished = re.compile(
-        rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{1,10}}|{begun('base_addr = 0x')}"
+        rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{0,10}}|{begun('base_addr = 0x')}"
         rf"|base_addr = 0x{_HEX}{{1,16}},?[a-z =0]*)\s*$"
     )
 
@@ -131,7 +131,9 @@ class Grub(TableForm):
     def _is_like(self, line: str) -> bool:
         """Tell whether a line below one of lsefimmap is a damaged one."""
         match = _EFI_LIKE.search(line)
-        return match is not None and (not match["type"] or type_of(match["type"]) is not None)
+        if match is None or not match["type"]:
+            return match is not None
+        return type_of(match["type"]) is not None or begins_type(match["type"])
 
     def _damaged(self, name: str, number: int, line: str) -> None:
         efi_map = name == "grub_efi"

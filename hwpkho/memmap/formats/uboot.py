@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.memmap import efi, listings
-from hwpkho.memmap.efi_names import attributes_of, type_of
+from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.formats.uboot_banks import Banks
-from hwpkho.memmap.patterns import begun
+from hwpkho.memmap.patterns import begun, mixed_case
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class UBoot(TableForm):
         self._patience = _PATIENCE
         if found := self._fragments.row(number):
             self._damaged(*found)
-        if type_ is None or attr is None:
+        if type_ is None or attr is None or mixed_case(match["a"]) or mixed_case(match["b"]):
             self._damaged(number, line)
             return
         start, past = int(match["a"], 16), int(match["b"], 16)
@@ -121,7 +121,9 @@ class UBoot(TableForm):
     def _is_like(self, line: str) -> bool:
         """Tell whether a line below one of the table is a damaged one."""
         match = _LIKE.search(line)
-        return match is not None and (not match["type"] or match["type"] in _EFI_NAMES)
+        if match is None or not match["type"]:
+            return match is not None
+        return match["type"] in _EFI_NAMES or begins_type(match["type"])
 
     def _damaged(self, number: int, line: str) -> None:
         self._patience = _PATIENCE

@@ -335,6 +335,8 @@ class Banks:
         for what in list(self._open):
             self._end(what)
         covered: list[Table] = []
+        # A heading alone may be Linux's; it is lmb's if banks or another of its lists are there.
+        lmb = any(now.table is not None for _, now, _ in self._done)
         for what, now, dram in self._done:
             where = f"line {now.line}: "
             if what == "memory" and dram is not None and now.regions:
@@ -346,7 +348,7 @@ class Banks:
                         f"{where}lmb's list of memory has {len(now.numbers)}{of} entries whole"
                     )
                     dram.problems.append(problem(COUNT_DIFFERS, message))
-            elif now.table is None and now.count and dram is not None:
+            elif now.table is None and now.count and (dram is not None or lmb):
                 self._tables.begin(_NAMES[what])
                 message = f"{what}.count = {now.count}: none of them is there"
                 self._tables.lose(_NAMES[what], now.line, COUNT_DIFFERS, message)

@@ -63,8 +63,8 @@ def describe(head: bytes, size: int) -> str | None:
     known = [_NAMES[name] for name in _NAMES if name in names]
     if not known:
         known = ["an EFI poisoned-memory or unaccepted-memory table that is cut off or damaged"]
-    told = " or ".join(known)
-    return told if version == 1 else f"{told}, of version {version}; 1 is known"
+    tables = " or ".join(known)
+    return tables if version == 1 else f"{tables}, of version {version}; 1 is known"
 
 
 _NAMES = {

@@ -273,5 +273,5 @@ def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
 
 def _cut_version(body: bytes) -> Version:
     match = _COMPATIBLE.search(body)
-    told = (v for v in VERSIONS if match and v.compatible.encode() == match[0])
-    return next(told, DEFAULT)
+    named = (v for v in VERSIONS if match and v.compatible.encode() == match[0])
+    return next(named, DEFAULT)

@@ -9,7 +9,7 @@ from hwpkho.api import inputs
 from hwpkho.api.inputs import Choosing, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
 from hwpkho.inputs import lists
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
     """
     inputs.check(options, Reading)
     with inputs.named(files) as (names,):
-        case = Case(read_case(names, CaseOptions(**options)), options)
+        case = Case(read_inputs(names, CaseOptions(**options)), options)
         try:
             yield case
         finally:

@@ -110,13 +110,13 @@ def _are_files(memmap: object) -> bool:
 
 
 def _regions(memmap: Any, arch: str | None, next_cmdline: str | None) -> Regions:
-    from hwpkho.memmap.view.regions import resolve
+    from hwpkho.memmap.view.regions import view_of
 
     if isinstance(memmap, MemoryMap):
         maps: Maps = memmap.shown.memmap
     else:
         maps = _rows(memmap, arch)
-    return resolve(maps, next_cmdline=next_cmdline)
+    return view_of(maps, next_cmdline=next_cmdline)
 
 
 def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:

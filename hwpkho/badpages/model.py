@@ -128,7 +128,7 @@ class BadPages:
         return self.page_size or DEFAULT_PAGE_SIZE
 
 
-def told_page_size(pages: BadPages, asked: int | None) -> int | None:
+def recorded_page_size(pages: BadPages, asked: int | None) -> int | None:
     """Return the page size (bytes) of a list, None where neither it nor the user tells.
 
     Raises InputError where the two contradict each other.

@@ -46,8 +46,8 @@ def lent(file: BinaryIO) -> Iterator[str]:
     It is read from its beginning, and its position stays; of what is no file on a disk the rest is
     copied to an unnamed temporary file first. Raises InputError where it cannot be read.
     """
-    told = getattr(file, "name", None)
-    shown = told if told and isinstance(told, str) else type(file).__name__
+    own = getattr(file, "name", None)
+    shown = own if own and isinstance(own, str) else type(file).__name__
     others = _lent.get() or {}
     name = f"<{shown}>"
     while name in others:

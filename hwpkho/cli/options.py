@@ -109,8 +109,8 @@ class OneOf(click.Choice[str]):
 def given() -> frozenset[str]:
     """Return the names of the parameters that the user gave on the command line."""
     ctx = click.get_current_context()
-    told = click.core.ParameterSource.COMMANDLINE
-    return frozenset(n for n in ctx.params if ctx.get_parameter_source(n) is told)
+    typed = click.core.ParameterSource.COMMANDLINE
+    return frozenset(n for n in ctx.params if ctx.get_parameter_source(n) is typed)
 
 
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
-from hwpkho.inputs.case import CaseOptions, noted, read_case
+from hwpkho.inputs.case import CaseOptions, noted, read_inputs
 from hwpkho.inputs.opened import Memory, open_input
 from hwpkho.judging.decision import spent
 
@@ -94,13 +94,13 @@ def crop(
     if not images:
         raise InputError(f"{copies[0].name}: a copy of debugfs holds no memory to capture")
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
-    told = next((m.page_size for m in images if m.page_size), source.page_size_hint)
-    source.page_size_hint = told
+    recorded = next((m.page_size for m in images if m.page_size), source.page_size_hint)
+    source.page_size_hint = recorded
     boot = [m.boot for m in images if m.boot]
     if len(boot) > 1:
         raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
     output.check_input(path, *specs)
-    machine = _Machine(source, copies, boot, options.page_size or told, noted=noted(images))
+    machine = _Machine(source, copies, boot, options.page_size or recorded, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
 
 
@@ -236,7 +236,7 @@ def _alike(
     What is wrong with the original as a file, ``own``, is no longer so in the capture.
     """
     try:
-        again = read_case([path], options)
+        again = read_inputs([path], options)
     except InputError:
         return False
     return [_facts(h, own) for h in handovers] == [_facts(h, []) for h in again.handovers]

@@ -10,7 +10,7 @@ from hwpkho.commands import usage
 from hwpkho.efi.reader import read_file
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs.case import Case, CaseOptions, read_case
+from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
 from hwpkho.inputs.tables import which_table
 
@@ -38,7 +38,7 @@ def decode(
     """
     if options is not None:
         usage.check_pair(options)
-    case = _of_files(specs, options) if tables else read_case(specs, options, plain=False)
+    case = _of_files(specs, options) if tables else read_inputs(specs, options, plain=False)
     usage.refuse(given, usage.of_case(case))
     return case
 

@@ -14,7 +14,7 @@ from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.lists import CaseList, of_handover, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
@@ -151,7 +151,7 @@ def _added(
 def _both_sides(spec: CaseNamed, options: ValidateOptions) -> list[CaseList]:
     case = None
     if not isinstance(spec, CaseList):
-        case = read_case(plus.pieces(spec), options.case, options.lists)
+        case = read_inputs(plus.pieces(spec), options.case, options.lists)
     if case is None or case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}

@@ -69,7 +69,7 @@ def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) 
     from hwpkho.memmap.view import regions
 
     try:
-        return regions.resolve(memmap, map_name=map_name, next_cmdline=next_cmdline)
+        return regions.view_of(memmap, map_name=map_name, next_cmdline=next_cmdline)
     except InputError:
         if next_cmdline is not None:
             raise

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, told_page_size
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, recorded_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, Problem, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage
-from hwpkho.inputs.case import Case, read_case
+from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, verdicts, wrong_map
 from hwpkho.judging.accept import Acceptance, apply, with_stale
@@ -38,7 +38,7 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     options = options or ValidateOptions()
     usage.check_pair(options.case)
     usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-    return of_case(read_case(specs, options.case, options.lists), options)
+    return of_case(read_inputs(specs, options.case, options.lists), options)
 
 
 def of_case(case: Case, options: ValidateOptions) -> Validation:
@@ -57,7 +57,7 @@ def of_case(case: Case, options: ValidateOptions) -> Validation:
 def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case by a view of memory, None where there is no map."""
     if case.pages is not None:
-        size = told_page_size(case.pages, options.case.page_size)
+        size = recorded_page_size(case.pages, options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
         findings = [of_problem(Problem(p.code, p.severity, p.placed)) for p in case.pages.problems]

@@ -63,8 +63,8 @@ def _same(raw: bytes, tree: codec.Tree) -> bool:
         again = codec.parse(raw, codec.DTB_LIMITS)
     except InputError:
         return False
-    told = (again.error, again.reserve, again.boot_cpuid)
-    return told == (None, tree.reserve, tree.boot_cpuid) and _plain(again.root) == _plain(tree.root)
+    kept = (again.error, again.reserve, again.boot_cpuid)
+    return kept == (None, tree.reserve, tree.boot_cpuid) and _plain(again.root) == _plain(tree.root)
 
 
 def _check_size(tree: codec.Tree, source: str) -> None:

@@ -92,7 +92,7 @@ def search(
     loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
     found, the page size is not proven, or the copies contradict the memory.
     """
-    _check_told(source, options)
+    _check_recorded(source, options)
     if options.arch:
         source.arch = options.arch
     trackers = Trackers(source)
@@ -170,8 +170,8 @@ def search(
     generations.set_consumed(found)
     doubts += [("outgoing", p) for p in generations.own_missing(found, trackers, page_size)]
     for f in found:
-        told_size = next((b.fdt_size for b in boots if b.fdt_addr == f.phys), None)
-        f.size = told_size if options.root_size is None else options.root_size
+        passed_size = next((b.fdt_size for b in boots if b.fdt_addr == f.phys), None)
+        f.size = passed_size if options.root_size is None else options.root_size
     passed = tuple(dict.fromkeys((*noted.passed, *dropped)))
     if found and passed:
         found[-1].problems += [
@@ -187,14 +187,14 @@ def search(
     return generations.published(handovers), Noted(tuple(dict.fromkeys(boots[len(boot) :])), passed)
 
 
-def _check_told(source: Source, options: CaseOptions) -> None:
+def _check_recorded(source: Source, options: CaseOptions) -> None:
     """Raise InputError where the user contradicts what the image tells of its machine."""
     if options.arch and source.arch and options.arch != source.arch:
         raise InputError(f"{source.name} is of {source.arch}, {option('arch')} says {options.arch}")
-    told = find_root.told_page_size(source)
-    if options.page_size and told and options.page_size != told:
+    recorded = find_root.recorded_page_size(source)
+    if options.page_size and recorded and options.page_size != recorded:
         raise InputError(
-            f"{source.name} has pages of {told} bytes, {option('page_size')} says "
+            f"{source.name} has pages of {recorded} bytes, {option('page_size')} says "
             f"{options.page_size}"
         )
 
@@ -310,19 +310,19 @@ def _page_size_of_copy(copy: DebugfsCopy) -> int | None:
 def _same_scratch(
     source: Source,
     found: generations.Found,
-    given: tuple[int, int],
+    stated: tuple[int, int],
     boots: Sequence[boot_loader.BootHandover],
 ) -> None:
     """Raise InputError where a boot loader passed on another array beside this root FDT."""
     for b in boots:
         if found.phys is not None and b.fdt_addr == found.phys:
-            if given == (b.scratch_addr, b.scratch_size):
+            if stated == (b.scratch_addr, b.scratch_size):
                 return
             raise InputError(
                 f"{source.name}: beside the root FDT 0x{found.phys:x} the scratch array "
                 f"0x{b.scratch_addr:x}:{b.scratch_size} is handed over, "
                 f"{option('kho_scratch')} says "
-                f"0x{given[0]:x}:{given[1]}"
+                f"0x{stated[0]:x}:{stated[1]}"
             )
 
 
@@ -332,12 +332,12 @@ def _scratch(
     options: CaseOptions,
     boots: Sequence[boot_loader.BootHandover],
 ) -> Scratch | None:
-    given = options.kho_scratch
-    if isinstance(given, str):
+    stated = options.kho_scratch
+    if isinstance(stated, str):
         return Scratch(None, 0, ())
-    if given is not None:
-        _same_scratch(source, found, given, boots)
-        return scratches.read(source.read, *given)
+    if stated is not None:
+        _same_scratch(source, found, stated, boots)
+        return scratches.read(source.read, *stated)
     areas = found.copy.scratch if found.copy else None
     for b in boots:
         if found.role != "in" or b.fdt_addr == found.phys:

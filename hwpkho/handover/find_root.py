@@ -160,14 +160,14 @@ def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
         return None
 
 
-def told_page_size(source: Source) -> int | None:
+def recorded_page_size(source: Source) -> int | None:
     """Return the page size (bytes) that the image states, None where it has to be proven."""
     arch = arches.known(source.arch)
     if arch is not None and len(arch.pages) == 1:
         return next(iter(arch.pages))
     hint = re.search(rb"^PAGESIZE=([0-9]{1,6})$", source.vmcoreinfo, re.MULTILINE)
-    told = int(hint[1]) if hint else source.page_size_hint
-    return told if told in arches.page_sizes() else None
+    recorded = int(hint[1]) if hint else source.page_size_hint
+    return recorded if recorded in arches.page_sizes() else None
 
 
 def page_size_of(
@@ -181,9 +181,9 @@ def page_size_of(
     ``copies`` are of handovers whose root FDT is none of the ``candidates``. Raises InputError
     where two sizes fit.
     """
-    told = told_page_size(source)
-    if told is not None:
-        return told
+    recorded = recorded_page_size(source)
+    if recorded is not None:
+        return recorded
     sizes = arches.page_sizes()
     aligned = [size for size in sizes if _aligned(candidates, size)]
     # The addresses of whole pages can rule a size out, but never prove the larger one.

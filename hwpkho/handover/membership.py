@@ -22,6 +22,7 @@ from hwpkho.codes.tracker import (
     UNLISTED,
     UNMARKED,
 )
+from hwpkho.handover.model import Unmarked
 from hwpkho.handover.vmalloc import restored_as
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.base.ranges import Range
-    from hwpkho.codes import Problem
     from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
 
@@ -109,7 +109,7 @@ def state(
     report: Report,
     *,
     consumed: bool = False,
-) -> tuple[TrackerState | None, Problem | None]:
+) -> tuple[TrackerState | None, Unmarked | None]:
     """Say how much of the tracker there is, and the first page that it leaves unmarked.
 
     The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
@@ -178,9 +178,9 @@ def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
             yield page
 
 
-def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Problem | None:
+def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Unmarked | None:
     preserved, unmarked = walk.preserved, 0
-    first: Problem | None = None
+    first: Unmarked | None = None
     for what, phys, order, restored in _blocks(pages, preserved.page_shift):
         if preserved.has(phys, order):
             continue
@@ -196,20 +196,20 @@ def _check_marked(walk: TrackerWalk, pages: Pages, report: Report) -> Problem | 
         if around is not None and not restored:
             continue
         if around is None:
-            told = report.add(
+            found = report.add(
                 UNMARKED,
                 f"{what} 0x{phys:x} is not marked preserved",
                 phys,
                 "warning" if walk.absent else None,
             )
         else:
-            told = report.add(
+            found = report.add(
                 MERGED,
                 f"{what} 0x{phys:x} lies inside the preserved block of order {around[1]} "
                 f"at 0x{around[0]:x}",
                 phys,
             )
-        first = first or told
+        first = first or Unmarked(found, around is None)
         unmarked += 1
         if unmarked >= MAX_FOUND:
             break

@@ -140,6 +140,18 @@ class HwpoisonList(NamedTuple):
         return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)
 
 
+class Unmarked(NamedTuple):
+    """A page of the handover that the tracker does not mark as it must.
+
+    Attributes:
+        problem: That, as it was reported.
+        free: Whether nothing marks the page, so that the kernel may reuse it before it reads it.
+    """
+
+    problem: Problem
+    free: bool
+
+
 #: What leaves open which handover counts: ``root``: which page is the root FDT that the next kernel
 #: reads; ``copy``: the page of which only a copy is good; ``list``: the running kernel has taken a
 #: list and gives none on; ``outgoing``: its own handover was not found.
@@ -165,9 +177,10 @@ class Handover(NamedTuple):
             where it was read, or nobody looked.
         root_problem: What keeps the kernel from reading the root FDT, to its end at least, as it
             was reported; None where nothing does.
-        unmarked: That the tracker does not mark a page of the handover as it must, as it was
-            reported of the first; None where it marks all of them.
-        in_scratch: That a page of the handover lies in scratch, in part at least, likewise.
+        unmarked: The first page of the handover that the tracker does not mark as it must; None
+            where it marks all of them.
+        in_scratch: That a page of the handover lies in scratch, in part at least, as it was
+            reported.
         no_list: That there is no hwpoison subtree, as it was reported.
         doubts: What leaves open which root FDT the next kernel reads, or says that it cannot, as
             it was reported.
@@ -187,7 +200,7 @@ class Handover(NamedTuple):
     walk: TrackerWalk | None = None
     root_unread: Literal["damaged", "absent"] | None = None
     root_problem: Problem | None = None
-    unmarked: Problem | None = None
+    unmarked: Unmarked | None = None
     in_scratch: Problem | None = None
     no_list: Problem | None = None
     doubts: tuple[Problem, ...] = ()

@@ -148,8 +148,8 @@ class HandoverReader:
             read = roots.parse_cut if cut else roots.parse
             root = self.root or read(self.page)
         except InputError as error:
-            told = report.add(DAMAGED, str(error), at)
-            self.root_problem = self.root_problem or told
+            noted = report.add(DAMAGED, str(error), at)
+            self.root_problem = self.root_problem or noted
             self.unread = self.unread or "damaged"
             return None
         if at is not None:
@@ -157,17 +157,17 @@ class HandoverReader:
         if self.copy is not None and cut:
             report.add_problem(cut_problem(self.copy))
         elif root.tree.error:
-            told = report.add(DAMAGED, root.tree.error, at)
-            self.root_problem = self.root_problem or told
+            noted = report.add(DAMAGED, root.tree.error, at)
+            self.root_problem = self.root_problem or noted
         elif root.tree.missing:
             there = root.totalsize - root.tree.missing
             message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
             report.add(DAMAGED, message, at, "warning")
         if at is not None and at % fdt.ALIGNMENT:
             message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
-            told = report.add(DAMAGED, message, at)
+            noted = report.add(DAMAGED, message, at)
             if self.unread is None:  # libfdt looks at this first
-                self.root_problem = told
+                self.root_problem = noted
         if root.version is None:
             shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
             report.add(VERSION, f"compatible is {shown or 'missing'}", at)
@@ -185,7 +185,7 @@ class HandoverReader:
         return root
 
     def _unread_root(self) -> Root | None:
-        """Return where a root FDT is that cannot be read, None where that is not told."""
+        """Return where a root FDT is that cannot be read, None where nothing shows it."""
         if self.unread != "damaged" or self.phys is None:
             return None
         return Root(self.phys, None, None, None, (), None, self.size)
@@ -258,8 +258,8 @@ class HandoverReader:
             end = max((start + size for start, size in self.source.extents()), default=0)
             if phys >= end:
                 message = f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}"
-                told = self.report.add(SUBTREE_NOWHERE, message, phys)
-                return "nowhere", told
+                noted = self.report.add(SUBTREE_NOWHERE, message, phys)
+                return "nowhere", noted
         message = f"the blob of {name} at 0x{phys:x} is not in the image"
         message += "; its copy is read" if copied is not None else ""
         return "absent", self.report.add(SUBTREE_ABSENT, message, phys, severity)
@@ -293,8 +293,8 @@ class HandoverReader:
             self.no_list = self.report.add(NO_HANDOVER, message, self.phys)
             return None
         if ref.defect:
-            told = as_problem(BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys)
-            return HwpoisonList(ref.phys, ref.size, None, state="refused", problem=told)
+            noted = as_problem(BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys)
+            return HwpoisonList(ref.phys, ref.size, None, state="refused", problem=noted)
         if ref.phys is not None:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))
         raw = None
@@ -304,20 +304,20 @@ class HandoverReader:
             raw = self._copied(ref.name)
         if raw is None:
             raw = copied if self.memory else None
-            state, told = self._subtree_missing(ref, "warning" if raw else "error", raw)
+            state, noted = self._subtree_missing(ref, "warning" if raw else "error", raw)
             if raw is None or state == "nowhere":
-                return HwpoisonList(ref.phys, ref.size, None, state=state, problem=told)
+                return HwpoisonList(ref.phys, ref.size, None, state=state, problem=noted)
         if ref.phys is not None:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = blobs.revision_of(raw)
         try:
             blob = blobs.parse(raw)
         except blobs.MalformedBlobError as error:
-            told = self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
+            noted = self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
             version = blobs.REVISIONS[revision].version(raw)
             return HwpoisonList(
                 ref.phys, ref.size, None, revision=revision, version=version, state="malformed",
-                problem=told,
+                problem=noted,
             )  # fmt: skip
         beyond = hwpoison.check(
             blob, ref.phys, ref.size, self.page_size, self.report, consumed=self.consumed
@@ -334,31 +334,31 @@ class HandoverReader:
             ref.phys, ref.size, blob, revision=blob.revision, version=blob.version
         )
         if not self.memory or page_size is None:
-            told = self.report.add(
+            noted = self.report.add(
                 LIST_UNREACHED,
                 f"the array's first chunk lies at 0x{area.first:x}, in memory that was not given",
                 area.first,
             )
-            return unread._replace(state="not-given", problem=told)
+            return unread._replace(state="not-given", problem=noted)
         if self.consumed:
             # What the freed pages hold says nothing, so they are not even looked at.
-            told = self.report.add(
+            noted = self.report.add(
                 CONSUMED,
                 "the list was replayed by this kernel and its pages freed; the outgoing "
                 "handover has the list that counts",
                 ref.phys,
             )
-            return unread._replace(state="consumed", problem=told)
+            return unread._replace(state="consumed", problem=noted)
         report, met = self.report, Report()
         found = vmalloc.walk(self.source, area, page_size, met)
         if self.spent and not found.sound:
-            # Whether the list was replayed already is not told; these pages were freed like it.
-            told = report.add(
+            # Whether the list was replayed already is unknown; these pages were freed like it.
+            noted = report.add(
                 CONSUMED,
                 "the running kernel has freed the list's pages; what they hold says nothing",
                 ref.phys,
             )
-            return unread._replace(state="consumed", problem=told)
+            return unread._replace(state="consumed", problem=noted)
         for p in met.problems():
             report.add_problem(p)
         order = area.effective_order % SHIFT_BITS

@@ -84,8 +84,8 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
         # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
         replays = area.effective_order < SHIFT_BITS
-        told = report.add(ORDER, message, severity="warning" if replays else None)
-        too_large = None if replays else told
+        noted = report.add(ORDER, message, severity="warning" if replays else None)
+        too_large = None if replays else noted
     found = VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
     if area.first == 0:
         found.problem = report.add(FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
@@ -116,13 +116,13 @@ def _follow(
     at, lengths = area.first, []
     bits = phys_bits(source.arch)
     while at:
-        told, at = at, linear(at, source.arch)
+        written, at = at, linear(at, source.arch)
         if at >> bits:
             message = f"chunk address 0x{at:x} is not a physical address"
             return Chain("nowhere", at), report.add(CHUNK_NOWHERE, message, at)
-        if told != at or at % page_size:
+        if written != at or at % page_size:
             what = "page aligned" if at % page_size else "a physical address"
-            message = f"chunk address 0x{told:x} is not {what}: 0x{at:x} is read"
+            message = f"chunk address 0x{written:x} is not {what}: 0x{at:x} is read"
             report.add(CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
             message = f"the chain comes back to chunk 0x{at:x}"

@@ -54,7 +54,7 @@ class FileBytes:
                 status = os.fstat(self._fd)
             self.size = status.st_size
             if stat.S_ISREG(status.st_mode) and not self.size:
-                self.size = _told_by_reading(self._fd)
+                self.size = _size_by_reading(self._fd)
             # Files of /proc have no blocks; nor have those of one hole, of which no read fails.
             self._gaps = not stat.S_ISREG(status.st_mode) or not status.st_blocks
             if stat.S_ISBLK(status.st_mode):
@@ -219,7 +219,7 @@ class HeldBytes(FileBytes):
         self._fd, self._gaps, self._data = -1, False, data
 
 
-def _told_by_reading(fd: int) -> int:
+def _size_by_reading(fd: int) -> int:
     """Return the size of a file that says it is empty, bytes: those of /proc say so.
 
     It is searched for, as /proc/kpageflags has 2 GiB for 1 TiB of memory; reads are aligned, as

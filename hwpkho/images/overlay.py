@@ -25,13 +25,13 @@ class CombinedSource(Source):
         self._sources = sources
         self.name = ", ".join(s.name for s in sources)
         for attribute in ("arch", "page_size_hint"):
-            told = {v for s in sources if (v := getattr(s, attribute)) is not None}
-            if len(told) > 1:
+            values = {v for s in sources if (v := getattr(s, attribute)) is not None}
+            if len(values) > 1:
                 raise InputError(
                     f"{self.name}: the images state different {attribute}: "
-                    f"{', '.join(map(str, sorted(told)))}"
+                    f"{', '.join(map(str, sorted(values)))}"
                 )
-            setattr(self, attribute, next(iter(told), None))
+            setattr(self, attribute, next(iter(values), None))
         self.vmcoreinfo = next((s.vmcoreinfo for s in sources if s.vmcoreinfo), b"")
         self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]

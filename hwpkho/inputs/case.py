@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
-__all__ = ["Case", "CaseOptions", "read_case"]
+__all__ = ["Case", "CaseOptions", "read_inputs"]
 
 
 class Case(NamedTuple):
@@ -42,7 +42,7 @@ class Case(NamedTuple):
     tables: tuple[PoisonTable, ...] = ()
 
 
-def read_case(
+def read_inputs(
     specs: Sequence[str],
     options: CaseOptions | None = None,
     asked: Asked | None = None,

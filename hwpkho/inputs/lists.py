@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.formats.efi_table import of_table
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, told_page_size
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, recorded_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.inputs import plus
-from hwpkho.inputs.case import Case, CaseOptions, read_case
+from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unread
 from hwpkho.inputs.tables import which_table
 
@@ -97,7 +97,7 @@ def read_list(
     if isinstance(spec, CaseList):
         return spec
     options = options or CaseOptions()
-    case = read_case(plus.pieces(spec), options, asked)
+    case = read_inputs(plus.pieces(spec), options, asked)
     table = which_table(case.tables) if case.pages is None else None
     if table is not None and (options.efi_table is not None or not _listed(case.handovers)):
         return _of_table(table, case, options)
@@ -111,7 +111,7 @@ def read_list(
         pages = of_handover(case.name, handover, case.handovers)
         pages = replace(pages, notes=(*pages.notes, *doubtful))
         return CaseList(pages, handover, case.source)
-    size = told_page_size(case.pages, options.page_size)
+    size = recorded_page_size(case.pages, options.page_size)
     assumed = f"page size {DEFAULT_PAGE_SIZE} assumed: a plain list does not record it"
     taken = () if size or case.pages.unit == "address" else (f"{case.name}: {assumed}",)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))

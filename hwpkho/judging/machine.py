@@ -42,7 +42,7 @@ class Machine(NamedTuple):
     handover: bool = True
 
     @property
-    def told_arch(self) -> str | None:
+    def known_arch(self) -> str | None:
         """The architecture, also where only one has pages of this size."""
         only = arches.by_page_size(self.page_size)
         return self.arch or (only.name if only else None)
@@ -65,7 +65,7 @@ def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
 
 
 def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
-    """Read and resolve the memory maps, None where none was given.
+    """Return what the next kernel makes of the memory maps; None where none was given.
 
     Raises InputError where a map is of another architecture than one of ``machines``, or cannot
     be read; UsageError for an unknown map or boot, and for a command line that the kernel refuses.
@@ -73,17 +73,17 @@ def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | N
     if not options.memmaps:
         return None
     from hwpkho.memmap import read_memmap  # a map costs a third of the start-up: only on demand
-    from hwpkho.memmap.view.regions import resolve
+    from hwpkho.memmap.view.regions import view_of
 
-    told = next((m.told_arch for m in machines if m.told_arch), None)
+    arch = next((m.known_arch for m in machines if m.known_arch), None)
     memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
     _same_arch(memmap, machines)
-    if memmap.arch_from == "default" and told is not None:
-        memmap = replace(memmap, arch=told, arch_from="option")
+    if memmap.arch_from == "default" and arch is not None:
+        memmap = replace(memmap, arch=arch, arch_from="option")
     boot = memmap.maps[0].boot if memmap.maps else None
 
     def view(next_cmdline: str | None) -> Regions:
-        return resolve(
+        return view_of(
             memmap,
             map_name=options.map_name,
             boot=boot,
@@ -103,18 +103,18 @@ def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
     shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
     first: Machine | None = None
     for m in machines:
-        if m.told_arch is None or not (m.handover or m.arch):
+        if m.known_arch is None or not (m.handover or m.arch):
             continue
         pages = "" if m.arch else f" (pages of {m.page_size} bytes)"
-        if arch is not None and m.told_arch != arch:
+        if arch is not None and m.known_arch != arch:
             raise InputError(
-                f"{m.name} is of {m.told_arch}{pages}, the memory map {shown} is of "
+                f"{m.name} is of {m.known_arch}{pages}, the memory map {shown} is of "
                 f"{printable(arch)}: not one machine"
             )
-        if first is not None and m.told_arch != first.told_arch:
+        if first is not None and m.known_arch != first.known_arch:
             raise InputError(
-                f"{first.name} is of {first.told_arch}, {m.name} of {m.told_arch}: {shown} cannot "
-                "be the memory map of both"
+                f"{first.name} is of {first.known_arch}, {m.name} of {m.known_arch}: {shown} "
+                "cannot be the memory map of both"
             )
         first = first or m
         row = arches.known(arch)
@@ -136,8 +136,8 @@ def next_kernel(
     version = numbered(options.consumer)
     arch = options.case.arch or arch
     if memory is not None:
-        told = memory.arch if memory.arch_from != "default" else arch
-        return NextKernel(page_size, version, told, memory.cmdline, memory)
+        known = memory.arch if memory.arch_from != "default" else arch
+        return NextKernel(page_size, version, known, memory.cmdline, memory)
     if options.next_cmdline is None:
         return NextKernel(page_size, version, arch)
     from hwpkho.memmap.view import cmdline  # only where there is one

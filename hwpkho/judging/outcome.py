@@ -27,7 +27,7 @@ from hwpkho.codes.root import (
 from hwpkho.codes.tracker import BLOCK_OUTSIDE, DAMAGED, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
 from hwpkho.judging import scratch
 from hwpkho.judging.decision import Decision, spent
-from hwpkho.judging.result import Finding, Outcome, finding, of_problem
+from hwpkho.judging.result import Finding, How, Outcome, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,8 +197,8 @@ def _blob(h: Handover, _: NextKernel) -> Decision | None:
 
 def _reach(h: Handover, _: NextKernel) -> Decision | None:
     """Without its memory, or consumed, the list cannot be judged any further."""
-    told = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
-    return None if told else Decision(None)
+    known = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
+    return None if known else Decision(None)
 
 
 def _area(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -237,7 +237,8 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         open_ = h.walk is not None and h.walk.absent
         if open_:
             return Decision(None)
-        return Decision("dropped", problem=h.unmarked, how="chance")
+        how: How | None = "chance" if h.unmarked.free else None
+        return Decision("dropped", problem=h.unmarked.problem, how=how)
     if h.tracker == "gone":
         message = "the tracker marks nothing of this handover: what stands there then is chance"
         return Decision("dropped", finding(UNMARKED, message), how="chance")

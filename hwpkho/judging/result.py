@@ -188,15 +188,15 @@ class Runs:
 
     def of_fact(self, fact: Fact) -> int:
         """Return how many PFNs have a ruling with ``fact``."""
-        told = zip(self.rulings, self.extents, strict=True)
-        return sum(extent.pfns for ruling, extent in told if ruling.fact == fact)
+        pairs = zip(self.rulings, self.extents, strict=True)
+        return sum(extent.pfns for ruling, extent in pairs if ruling.fact == fact)
 
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
         found: dict[str, int] = {}
         for verdict in VERDICTS:
-            told = zip(self.rulings, self.extents, strict=True)
-            n = sum(extent.pfns for ruling, extent in told if ruling.verdict == verdict)
+            pairs = zip(self.rulings, self.extents, strict=True)
+            n = sum(extent.pfns for ruling, extent in pairs if ruling.verdict == verdict)
             if n:
                 found[verdict] = n
         return found

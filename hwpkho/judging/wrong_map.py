@@ -61,7 +61,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     if kernel.frames is None:
         return None
     read = captured(source)
-    places = list(_read(h) if source is not None else _told(h))
+    places = list(_read(h) if source is not None else _stated(h))
     outside = [p for p in places if any(kernel.outside(at) for at in p.at)]
     areas = [
         (a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not kernel.removes(a)
@@ -202,7 +202,7 @@ def _read(h: Handover) -> Iterator[Place]:
         yield Place("scratch array", (h.scratch.array,))
 
 
-def _told(h: Handover) -> Iterator[Place]:
+def _stated(h: Handover) -> Iterator[Place]:
     """Yield the places that a copy's root FDT names: nothing of them was read."""
     fdt = h.root.fdt if h.root else None
     if fdt is None:

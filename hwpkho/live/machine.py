@@ -127,11 +127,11 @@ class Live:
         folder = self._root / "sys/kernel/boot_params/setup_data"
         for entry in sorted(folder.glob("*")):
             try:
-                told = opening.small(str(entry / "type"), _MAX_TEXT).decode("ascii", "replace")
+                text = opening.small(str(entry / "type"), _MAX_TEXT).decode("ascii", "replace")
                 data = opening.small(str(entry / "data"), _MAX_TEXT)
             except InputError:
                 continue
-            if unsigned(told.strip()) == SETUP_KEXEC_KHO and len(data) >= KHO_DATA_SIZE:
+            if unsigned(text.strip()) == SETUP_KEXEC_KHO and len(data) >= KHO_DATA_SIZE:
                 handed = KhoData.parse(data)
                 return BootHandover(handed.fdt_addr, handed.scratch_addr, handed.scratch_size)
         return None

@@ -65,8 +65,8 @@ class BootMarks(LineReader):
 
     def _arch(self, banner: str) -> str | None:
         """Return the architecture that a kernel's first line names, None where it names none."""
-        told = self._machines.search(banner)
-        return by_machine(told[1]) if told else None
+        match = self._machines.search(banner)
+        return by_machine(match[1]) if match else None
 
     @cached_property
     def _machines(self) -> re.Pattern[str]:

@@ -31,10 +31,10 @@ def compare(firmware: Table | None, extended: Table | None) -> None:
     """
     if firmware is None or extended is None or len(firmware.entries) >= _MOST:
         return
-    told = gaps.known([*firmware.gaps, *extended.gaps])
+    open_ = gaps.known([*firmware.gaps, *extended.gaps])
     for one, other in ((firmware, extended), (extended, firmware)):
         for start, end in _differing(other, one):
-            if any(intersection([(start, end)], told)):
+            if any(intersection([(start, end)], open_)):
                 continue
             place = start, end - 1
             message = (

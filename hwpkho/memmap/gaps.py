@@ -51,7 +51,7 @@ def lose(
     span: Place | None = None,
     replaced: int = 0,
     depth: int = 0,
-    told: Place | None = None,
+    named: Place | None = None,
 ) -> None:
     """Record that a line of ``table`` is lost or damaged.
 
@@ -68,7 +68,7 @@ def lose(
     if len(table.lost_lines) < MAX_GAPS:
         where = len(table.entries) if at is None else at
         found = problem(code, message, severity="warning")
-        table.lost_lines.append(LostLine(where, found, span, replaced, depth, told))
+        table.lost_lines.append(LostLine(where, found, span, replaced, depth, named))
     else:  # what lies between is doubtful as well
         last, now = table.lost_lines[-1], len(table.entries) if at is None else at
         table.lost_lines[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
@@ -80,7 +80,7 @@ def places(table: Table) -> list[Place]:
     disorder = _disorder(table.entries) if table.lost_lines else False
     for loss in table.lost_lines:
         place = loss.span or _place(table.entries, loss, disorder=disorder) or (0, TOP)
-        out.append(_hull(place, loss.told) if loss.told else place)
+        out.append(_hull(place, loss.named) if loss.named else place)
     return [(a, b) for a, b in out if a <= b]
 
 
@@ -97,8 +97,8 @@ def settle(table: Table) -> None:
     disorder = _disorder(table.entries) if table.lost_lines else False
     for loss in table.lost_lines:
         place = loss.span or _place(table.entries, loss, disorder=disorder)
-        if loss.told and place:
-            place = _hull(place, loss.told)
+        if loss.named and place:
+            place = _hull(place, loss.named)
         found = loss.problem
         if place is None:
             message = f"{found.message}; the map is in no order that tells where that is"
@@ -113,11 +113,11 @@ def settle(table: Table) -> None:
     table.lost_lines.clear()
 
 
-def _hull(room: Place, told: Place) -> Place:
+def _hull(room: Place, named: Place) -> Place:
     """Return ``room``, extended by what a line says that does not fit into it."""
     if room[0] > room[1]:
-        return told
-    return min(room[0], told[0]), max(room[1], told[1])
+        return named
+    return min(room[0], named[0]), max(room[1], named[1])
 
 
 def shown(place: Place) -> str:
@@ -210,16 +210,16 @@ def check_head(table: Table) -> None:
         lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 
 
-def check_between(table: Table, told: Sequence[Place]) -> None:
+def check_between(table: Table, named: Sequence[Place]) -> None:
     """Record addresses that neither a range nor a ``[gap ...]`` line covers.
 
     ``told`` are the ranges of the gap lines (first and last byte). Kernels that print them at all
     (e820__print_table() since 7.0) print a line for every address below the last range.
     """
-    if not told or any(a.start >= b.start for a, b in pairwise(table.entries)):
+    if not named or any(a.start >= b.start for a, b in pairwise(table.entries)):
         return
     lost = union((first, last + 1) for first, last in places(table))
-    spoken = union((a, b + 1) for a, b in [*((e.start, e.end) for e in table.entries), *told])
+    spoken = union((a, b + 1) for a, b in [*((e.start, e.end) for e in table.entries), *named])
     end = spoken[-1][1]
     holes = list(difference([(spoken[0][0], end)], spoken))
     if end > max(e.end for e in table.entries) + 1:

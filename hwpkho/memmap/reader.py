@@ -91,7 +91,7 @@ def read_memmap(
     for reading in readings:
         _drop_damaged(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
-    told, how = _arch([*readings, *without], arch)
+    arch_name, how = _arch([*readings, *without], arch)
     more = [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
     number = next((r.boot.number for r in readings if r.boot.number), 0)
     primary = min(maps, key=lambda m: map_names.rank(m.name))
@@ -103,7 +103,7 @@ def read_memmap(
     return MemoryMap(
         source=" + ".join(paths),
         form=primary.form,
-        arch=told,
+        arch=arch_name,
         arch_from=how,
         maps=tuple(
             Map(m.name, number, tuple(m.entries), m is primary, tuple(m.gaps)) for m in maps
@@ -320,15 +320,15 @@ def _drop_damaged(reading: Reading) -> None:
 
 def _arch(readings: Sequence[Reading | _MaplessError], wanted: str | None) -> tuple[str, str]:
     """Return the architecture and where it comes from. Raises InputError if the inputs disagree."""
-    told = {r.boot.arch for r in readings if r.boot.arch}
-    if len(told) > 1:
+    found = {r.boot.arch for r in readings if r.boot.arch}
+    if len(found) > 1:
         raise InputError(
             "the inputs are of different architectures: "
             + ", ".join(f"{r.shown} {r.boot.arch}" for r in readings if r.boot.arch)
         )
-    if not told:
+    if not found:
         return (wanted, "option") if wanted else (arches.DEFAULT, "default")
-    arch = told.pop()
+    arch = found.pop()
     if wanted and wanted != arch:
         shown = ", ".join(r.shown for r in readings if r.boot.arch)
         raise InputError(

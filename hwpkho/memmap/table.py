@@ -27,7 +27,7 @@ class LostLine(NamedTuple):
     span: tuple[int, int] | None = None
     replaced: int = 0
     depth: int = 0
-    told: tuple[int, int] | None = None
+    named: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

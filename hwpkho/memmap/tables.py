@@ -238,7 +238,7 @@ class Tables:
         *,
         replaced: int = 0,
         depth: int = 0,
-        told: tuple[int, int] | None = None,
+        named: tuple[int, int] | None = None,
     ) -> None:
         """Record a lost or damaged line of the open table ``name``, behind its last entry.
 
@@ -249,7 +249,7 @@ class Tables:
         self._count_odd(name, line)
         self.taken += 1
         at, shown = len(table.entries) - replaced, f"line {line}: {message}"
-        gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, told=told)
+        gaps.lose(table, code, shown, at=at, replaced=replaced, depth=depth, named=named)
         self._lines[name] = line
 
     def _count_odd(self, name: str, line: int) -> None:
@@ -268,13 +268,13 @@ class Tables:
         expected: str,
         *,
         depth: int = 0,
-        told: tuple[int, int] | None = None,
+        named: tuple[int, int] | None = None,
     ) -> None:
         """Record a line of the open table ``name`` that cannot be read."""
         shown = printable(" ".join(text.split())[-100:])[-100:]
         message = f'"{shown}": expected {expected}'
-        told = told if told and told[0] <= told[1] < PHYS_END else None
-        self.lose(name, line, DAMAGED, message, depth=depth, told=told)
+        named = named if named and named[0] <= named[1] < PHYS_END else None
+        self.lose(name, line, DAMAGED, message, depth=depth, named=named)
 
     def suspect(self, name: str, line: int, text: str, expected: str, *, depth: int = 0) -> None:
         """Note a line that may be a damaged one of table ``name``: it is if the table goes on."""

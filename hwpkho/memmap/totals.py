@@ -39,19 +39,19 @@ def check(table: Table, totals: Mapping[str, int], line: int) -> None:
             pages = (entry.end - entry.start + 1) // efi.PAGE
             unsure[entry.type] = unsure.get(entry.type, 0) + pages
     lacking, shown = 0, []
-    for type_, told in totals.items():
+    for type_, total in totals.items():
         found = sums.get(type_, 0)
-        if found == told or (
+        if found == total or (
             type_ == "conventional"
             and not totals.get("persistent")
-            and found + sums.get("persistent", 0) == told
+            and found + sums.get("persistent", 0) == total
         ):
             continue
-        shown.append(f"0x{told:x} pages of {type_} where the lines have 0x{found:x}")
-        if found < told:
-            lacking += told - found
-        elif found - told > unsure.get(type_, 0):
-            _doubt(table, type_, found - told, f"line {line}: {shown[-1]}")
+        shown.append(f"0x{total:x} pages of {type_} where the lines have 0x{found:x}")
+        if found < total:
+            lacking += total - found
+        elif found - total > unsure.get(type_, 0):
+            _doubt(table, type_, found - total, f"line {line}: {shown[-1]}")
     room = sum(b - a + 1 for a, b in gaps.places(table)) // efi.PAGE
     if lacking > room:
         message = f"line {line}: the totals say {', '.join(shown[:3])}"

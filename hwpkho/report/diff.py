@@ -157,9 +157,9 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
     for history in histories:
         name = names[history.seen]
         fates[name] = fates.get(name, 0) + history.last - history.first + 1
-    told = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
+    parts = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
     bad = not _MISSING.isdisjoint(fates)
-    yield paint("error" if bad else "good", ", ".join(told) or "no PFNs at all")
+    yield paint("error" if bad else "good", ", ".join(parts) or "no PFNs at all")
     ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
     ordered = sorted((x for x in histories if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
     for shown, history in enumerate(ordered):

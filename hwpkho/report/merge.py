@@ -70,8 +70,8 @@ def _told(what: str, runs: Runs) -> Iterator[str]:
     if not runs.rulings:
         return
     counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
-    told = zip(runs.rulings, runs.extents, strict=True)
-    unknown = sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
+    pairs = zip(runs.rulings, runs.extents, strict=True)
+    unknown = sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)
     if unknown:
         counts.append(f"{unknown} of which the map does not tell")
     yield f"{what}: {', '.join(counts)}"

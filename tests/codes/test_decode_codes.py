@@ -11,7 +11,7 @@ import pytest
 import hwpkho
 from hwpkho.codes import blob, efi, image, registry, tracker
 from hwpkho.codes import root as root_codes
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from tests.support import captures, provoking_decode, provoking_efi
 from tests.support.handovers import Machine
 
@@ -43,7 +43,7 @@ def test_no_code_is_left_out():
 @pytest.mark.parametrize("code", sorted(CASES))
 def test_is_reported(code, tmp_path):
     inputs, options = CASES[code](tmp_path)
-    case = read_case(inputs, options)
+    case = read_inputs(inputs, options)
     told = [*(h.problems for h in case.handovers), *(t.problems for t in case.tables)]
     found = {p.code: p for p in chain.from_iterable(told)}
     assert code in found
@@ -66,7 +66,7 @@ def test_errors_and_exit_codes_agree(tmp_path, cli):
 def test_a_sound_handover_has_no_problem_but_unknown_scratch(tmp_path):
     m = Machine()
     m.handover()
-    (h,) = read_case([str(m.save(tmp_path))]).handovers
+    (h,) = read_inputs([str(m.save(tmp_path))]).handovers
     assert [p.code for p in h.problems] == [tracker.SCRATCH_UNKNOWN.id]
     assert h.tracker == "complete"
 

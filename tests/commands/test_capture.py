@@ -20,7 +20,7 @@ from hwpkho.commands import capture
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.recorder import Recorder
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures
 from tests.support.examples import crossed, some, times
@@ -235,7 +235,7 @@ def test_of_a_real_machine_only_its_own_pages_are_kept(
         if any(p["code"] == "HP205" for p in h["problems"]):
             own.add(max(start + len(d) for start, d in captures.segments(captures.elf(name))) - 1)
     nodes = {
-        at for h in read_case([str(source)]).handovers if h.walk and h.tracker != "gone"
+        at for h in read_inputs([str(source)]).handovers if h.walk and h.tracker != "gone"
         for at in h.walk.nodes
     }  # fmt: skip
     allowed = {at & -size for at in (*own, *nodes) if at is not None}

@@ -15,7 +15,7 @@ from hwpkho.abi.tracker import TRACKERS, radix
 from hwpkho.commands.encode import EncodeOptions, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.inputs.lists import read_list
 from tests.support import FIXTURES, captures, certain
 
@@ -36,7 +36,7 @@ def pairs(chosen):
 def real(request, capture):
     """Return ``(source, handover)`` of one handover of a capture."""
     name, index = request.param
-    case = read_case([str(capture(name))])
+    case = read_inputs([str(capture(name))])
     return case.source, case.handovers[index]
 
 
@@ -114,7 +114,7 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
         output=str(out), at=0x6000_0000, scratch=((0x5000_0000, 64 << 20),), keep_subtrees=True
     )
     encode(given, options)
-    (made,) = read_case([str(out)]).handovers
+    (made,) = read_inputs([str(out)]).handovers
     assert certain(made.hwpoison).pfns == given.pfns.array()
     assert (made.arch, made.page_size) == (given.arch, given.page_size)
     assert made.tracker == "complete"
@@ -153,7 +153,7 @@ def test_replayed_handovers_are_made_again(replayed):
     folder, passed, outcome = replayed
     size, at = passed["page_size"], passed["kho_fdt"][0]
     options = CaseOptions(size, at, tuple(passed["kho_scratch"]), "arm64")
-    case = read_case([str(folder)], options)
+    case = read_inputs([str(folder)], options)
     (real,) = case.handovers
     found = real.hwpoison
     assert outcome["outcome"] == "replay"

@@ -21,7 +21,7 @@ from hwpkho.encode.targets import elf as elf_target
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.encode.targets.registry import TARGETS
 from hwpkho.encode.targets.saving import save
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from tests.support.examples import times
 
 AT = 0x6000_0000
@@ -39,7 +39,7 @@ def decoded(layout, tmp_path, to: str = "elf"):
     target = TARGETS[to]
     made = ToWrite(NOTHING, layout)
     save(target, made, str(path), None, None, force=True)
-    case = read_case([str(path)])
+    case = read_inputs([str(path)])
     (handover,) = case.handovers
     return handover, case.source
 

@@ -102,10 +102,10 @@ def test_no_error_on_what_a_kernel_made(pair):
     "name", [n for n in captures.NAMES if "preserved_blocks" in captures.truth(n)]
 )
 def test_preserved_blocks(name, capture):
-    from hwpkho.inputs.case import read_case
+    from hwpkho.inputs.case import read_inputs
 
     truth = captures.truth(name)
-    handover = read_case([str(capture(name))]).handovers[-1]
+    handover = read_inputs([str(capture(name))]).handovers[-1]
     preserved = certain(handover.walk).preserved
     for phys, order in truth["preserved_blocks"]:
         assert preserved.has(phys, order)

@@ -6,7 +6,7 @@ import pytest
 
 from hwpkho.abi import fdt
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from tests.support import certain
 from tests.support.handovers import Machine
 
@@ -28,7 +28,7 @@ def test_a_copy_cut_anywhere_is_joined_with_its_memory(cut, tmp_path):
     m = Machine()
     made = m.handover(PFNS, kexec_count=1)
     copy = _debugfs(tmp_path, m, made, cut)
-    (h,) = read_case([copy, str(m.save(tmp_path))]).handovers
+    (h,) = read_inputs([copy, str(m.save(tmp_path))]).handovers
     assert (h.role, certain(h.root).phys) == ("out", made.root)
     assert list(certain(certain(h.hwpoison).pfns)) == PFNS
 
@@ -39,7 +39,7 @@ def test_a_copy_of_another_machine_of_the_same_generation(tmp_path):
     m = Machine()
     m.handover(PFNS, kexec_count=1)
     with pytest.raises(InputError, match="after 1 kexecs: not one machine"):
-        read_case([copy, str(m.save(tmp_path))])
+        read_inputs([copy, str(m.save(tmp_path))])
 
 
 def test_a_copy_whose_blob_is_something_else_in_memory(tmp_path):
@@ -49,8 +49,8 @@ def test_a_copy_whose_blob_is_something_else_in_memory(tmp_path):
     copy = _debugfs(tmp_path, m, newer)
     for phys in (newer.root, newer.metadata):
         del m.memory[phys]
-    assert len(read_case([copy, str(m.save(tmp_path))]).handovers) == 2
+    assert len(read_inputs([copy, str(m.save(tmp_path))]).handovers) == 2
     m.poke(newer.blob + 8, "<Q", 2)
     with pytest.raises(InputError, match="hwpoison differs from what is at its address"):
-        read_case([copy, str(m.save(tmp_path))])
+        read_inputs([copy, str(m.save(tmp_path))])
     assert older.root != newer.root

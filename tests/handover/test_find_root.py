@@ -11,7 +11,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover
 from tests.support import certain
 from tests.support.examples import crossed
@@ -22,7 +22,7 @@ PFNS = [0x1000, 0x2222, 0x1001]
 
 def _decode(folder, m, **options):
     notes = options.pop("notes", b"")
-    return read_case([str(m.save(folder, notes=notes))], CaseOptions(**options)).handovers
+    return read_inputs([str(m.save(folder, notes=notes))], CaseOptions(**options)).handovers
 
 
 # --- page size
@@ -447,7 +447,7 @@ def test_an_empty_scratch_area_is_normal(tmp_path):
     m.handover(PFNS)
     array = m.put(build_scratch([(m.at + (1 << 24), 0), *AREAS]))
     options = CaseOptions(kho_scratch=(array, 16 * (1 + len(AREAS))))
-    (h,) = read_case([str(m.save(tmp_path))], options).handovers
+    (h,) = read_inputs([str(m.save(tmp_path))], options).handovers
     assert certain(certain(h.scratch).areas)[1:] == tuple(AREAS)
     assert h.problems == ()
 
@@ -458,9 +458,9 @@ def test_trailing_and_zero_scratch(tmp_path):
     array = m.put(build_scratch(AREAS))
     path = str(m.save(tmp_path))
     for length, codes in ((0, {"HP411", "HP413"}), (15, {"HP411", "HP413"}), (40, {"HP414"})):
-        (h,) = read_case([path], CaseOptions(kho_scratch=(array, length))).handovers
+        (h,) = read_inputs([path], CaseOptions(kho_scratch=(array, length))).handovers
         assert {p.code for p in h.problems} == codes
-    (h,) = read_case([path], CaseOptions(kho_scratch=(array, 1 << 63))).handovers
+    (h,) = read_inputs([path], CaseOptions(kho_scratch=(array, 1 << 63))).handovers
     assert "HP413" in {p.code for p in h.problems}
     assert made.root == certain(h.root).phys
 

@@ -17,7 +17,7 @@ from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands.capture import crop
 from hwpkho.commands.validate import validate
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from hwpkho.judging.options import ValidateOptions
 from tests.support import FIXTURES, captures, certain
 from tests.support.examples import crossed
@@ -103,7 +103,7 @@ def test_no_command_falls_back_in_silence(args, defect, cli, tmp_path):
 def test_a_capture_of_it_says_the_same(defect, tmp_path):
     out = str(tmp_path / "captured.elf")
     crop([defect], out)
-    before, after = (read_case([p]).handovers for p in (defect, out))
+    before, after = (read_inputs([p]).handovers for p in (defect, out))
     assert [h.problems for h in before] == [h.problems for h in after]
 
 
@@ -121,7 +121,7 @@ def test_no_damaged_byte_of_the_outgoing_root_is_passed_over(tmp_path, at, flip)
     _poked(pages, phys, bytes([old ^ flip]))
     path = _image(tmp_path / "memory.elf", pages, name)
     try:
-        handovers = read_case([path]).handovers
+        handovers = read_inputs([path]).handovers
         judged = validate([path])
     except InputError:
         return
@@ -137,7 +137,7 @@ def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli):
     name, pages, outgoing = _second_boot()
     pages[outgoing["root_phys"]] = bytes(4096)
     path = _image(tmp_path / "memory.elf", pages, name)
-    (h,) = read_case([path]).handovers
+    (h,) = read_inputs([path]).handovers
     assert h.role == "in"
     assert "HP217" in {p.code for p in _bad([h], "warning")}
     assert "was not found" in cli("validate", "--json", path).json["headline"]
@@ -156,7 +156,7 @@ def test_an_outgoing_root_whose_tracker_is_overwritten_is_missed(name, tmp_path)
     """Its page is whole, but nothing marks it, as what an older chain of kernels left over."""
     pages, outgoing = _memory(name), captures.truth(name)["handovers"][1]
     pages[outgoing["memory_map"]] = bytes(4096)
-    bad = _bad(read_case([_image(tmp_path / "memory.elf", pages, name)]).handovers, "warning")
+    bad = _bad(read_inputs([_image(tmp_path / "memory.elf", pages, name)]).handovers, "warning")
     assert outgoing["root_phys"] in {p.phys for p in bad if p.code == "HP104"}
     assert "HP217" in {p.code for p in bad}
 
@@ -165,7 +165,7 @@ def test_an_outgoing_root_whose_tracker_is_overwritten_is_missed(name, tmp_path)
 def test_copies_and_leftovers_are_no_damaged_roots(name, capture):
     """Second and third boots hold page-cache copies that debugfs cut, and older roots."""
     doubts = {"HP215", "HP216", "HP217"}
-    found = {p.code for h in read_case([str(capture(name))]).handovers for p in h.problems}
+    found = {p.code for h in read_inputs([str(capture(name))]).handovers for p in h.problems}
     assert found & doubts == ({"HP217"} if name == "luo-small-in-late" else set())
 
 
@@ -178,7 +178,7 @@ def test_a_page_that_may_be_the_root_is_doubtful(tmp_path, cli):
     good = m.memory[second.root]
     m.poke(second.root + 12, ">I", 0x10B09101)
     path = str(m.save(tmp_path))
-    (h,) = read_case([path]).handovers
+    (h,) = read_inputs([path]).handovers
     assert [p.phys for p in h.problems if p.code == "HP216"] == [second.root]
     assert "HP216" in cli("merge", "-o", "-", path).err
     m.memory[second.root] = good[:233].ljust(4096, b"\0")  # as debugfs cuts it
@@ -186,7 +186,7 @@ def test_a_page_that_may_be_the_root_is_doubtful(tmp_path, cli):
 
 
 def _decode(folder, m, *more):
-    return read_case([str(m.save(folder)), *map(str, more)]).handovers
+    return read_inputs([str(m.save(folder)), *map(str, more)]).handovers
 
 
 @pytest.mark.parametrize(("offset", "value"), [(0, 0), (4, 8), (8, 7), (12, 9), (0x4C, 0x6B686F)])
@@ -215,7 +215,7 @@ def test_a_second_boot_has_no_copy_of_its_root(name, tmp_path, cli):
     assert "HP217" not in cli("decode", "--json", good, _debugfs(name)).out
     pages[outgoing["root_phys"]] = bytes(4096)
     path = _image(tmp_path / "memory.elf", pages, name)
-    found = read_case([path, _debugfs(name)]).handovers
+    found = read_inputs([path, _debugfs(name)]).handovers
     assert "HP217" in {p.code for p in _bad(found, "warning")}
     judged = cli("validate", "--json", path, _debugfs(name))
     assert "was not found" in judged.json["headline"]
@@ -240,7 +240,7 @@ def test_an_address_of_no_memory_beside_a_good_copy(name, subtree, code, severit
     at = pages[root].index(struct.pack("<Q", phys)) + 7
     _poked(pages, root + at, b"\x10")
     path = _image(tmp_path / "memory.elf", pages, name)
-    found = read_case([path, _debugfs(name)]).handovers
+    found = read_inputs([path, _debugfs(name)]).handovers
     assert code in {p.code for p in _bad(found, severity)}
     lists = [h.hwpoison.pfns for h in found if h.role == "out" and h.hwpoison]
     assert lists
@@ -277,7 +277,7 @@ def test_no_damaged_byte_of_a_root_is_hidden_by_its_copy(tmp_path, at, flip):
     _poked(pages, phys, bytes([captures.memory(name, phys, 1)[0] ^ flip]))
     path = _image(tmp_path / "memory.elf", pages, name)
     try:
-        handovers = read_case([path, _debugfs(name)]).handovers
+        handovers = read_inputs([path, _debugfs(name)]).handovers
     except InputError:
         return
     if _bad(handovers):
@@ -295,7 +295,7 @@ def test_what_the_image_lacks_is_not_destroyed(name, tmp_path):
     for at in range(0, want["page_size"], 4096):
         pages.pop(want["handovers"][0]["root_phys"] + at, None)
     path = _image(tmp_path / "memory.elf", pages, name)
-    (h,) = read_case([path, _debugfs(name)]).handovers
+    (h,) = read_inputs([path, _debugfs(name)]).handovers
     assert not _bad([h])
     assert certain(certain(h.hwpoison).pfns).tolist() == want["handovers"][0]["pfns"]
 
@@ -310,7 +310,7 @@ def test_what_the_image_lacks_is_not_destroyed(name, tmp_path):
 def test_other_pages_destroyed_beside_a_copy(what, data, tmp_path):
     name = FIRST[0]
     want = captures.truth(name)["handovers"][0]
-    h = read_case([_image(tmp_path / "good.elf", _memory(name), name)]).handovers[0]
+    h = read_inputs([_image(tmp_path / "good.elf", _memory(name), name)]).handovers[0]
     phys = {
         "blob": next(s["phys"] for s in want["subtrees"] if s["name"] == "hwpoison"),
         "chunk": want["chunks"][0],
@@ -322,7 +322,7 @@ def test_other_pages_destroyed_beside_a_copy(what, data, tmp_path):
     pages[phys & -4096] = data
     path = _image(tmp_path / "memory.elf", pages, name)
     try:
-        found = read_case([path, _debugfs(name)]).handovers
+        found = read_inputs([path, _debugfs(name)]).handovers
     except InputError:
         return
     if what == "array":  # any words are PFNs; no copy holds the list
@@ -341,7 +341,7 @@ def test_a_capture_of_image_and_copy_says_the_same(tmp_path):
         path = _image(tmp_path / "memory.elf", pages, name)
         out = str(tmp_path / "captured.elf")
         crop([path, _debugfs(name)], out, force=True)
-        assert [p.code for p in _bad(read_case([out]).handovers)] == ["HP215"]
+        assert [p.code for p in _bad(read_inputs([out]).handovers)] == ["HP215"]
 
 
 # --- what a boot loader named
@@ -393,7 +393,7 @@ def test_setup_data_of_an_older_boot_says_nothing(tmp_path):
 def test_a_reused_tracker_is_no_predicted_panic(capture):
     """Real: stopped at hwpoison_kho_init, when the tracker's root page holds something else."""
     path = str(capture("luo-small-in-late"))
-    (h,) = read_case([path]).handovers
+    (h,) = read_inputs([path]).handovers
     assert (h.role, h.tracker) == ("in", "gone")
     assert [p.severity for p in h.problems if p.code == "HP401"] == ["note"]
     judged = validate([path])
@@ -448,14 +448,14 @@ def test_an_out_whose_names_are_another_kernels_joins_nothing(capture, tmp_path)
     folder = tmp_path / "kho"
     shutil.copytree(_debugfs(name), folder)
     (folder / "out" / "sub_fdts" / "memblock").write_bytes(b"")
-    found = read_case([str(capture(name)), str(folder)]).handovers
+    found = read_inputs([str(capture(name)), str(folder)]).handovers
     assert [h.role for h in found] == ["in", "out", "out"]
 
 
 def test_luo_is_copied_before_it_is_serialized(capture):
     """Real: the image was taken inside reboot(KEXEC), the copy before."""
     name = "luo-huge"
-    (h,) = read_case([str(capture(name)), _debugfs(name)]).handovers
+    (h,) = read_inputs([str(capture(name)), _debugfs(name)]).handovers
     assert h.role == "out"
     assert [p.severity for p in h.problems if p.code == "HP108"] == ["note"]
     (true,) = (t["pfns"] for t in captures.truth(name)["handovers"][:1])
@@ -469,7 +469,7 @@ def test_luo_that_differs_otherwise_is_of_another_machine(capture, tmp_path):
     path = folder / "out" / "sub_fdts" / "LUO"
     path.write_bytes(path.read_bytes()[:8] + b"\x07" + path.read_bytes()[9:])
     with pytest.raises(InputError, match="not one machine at one moment"):
-        read_case([str(capture(name)), str(folder)])
+        read_inputs([str(capture(name)), str(folder)])
 
 
 def test_magic_of_a_root_is_what_fdt_has():

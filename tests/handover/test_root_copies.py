@@ -6,7 +6,7 @@ import pytest
 
 from hwpkho.abi import fdt
 from hwpkho.errors import InputError
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from tests.support import certain
 from tests.support.handovers import Machine
 
@@ -14,7 +14,7 @@ PFNS = [0x1000, 0x2222, 0x1001]
 
 
 def _decode(folder, m):
-    return read_case([str(m.save(folder))], CaseOptions(page_size=m.page_size)).handovers
+    return read_inputs([str(m.save(folder))], CaseOptions(page_size=m.page_size)).handovers
 
 
 def _second_boot(page_size):
@@ -88,6 +88,6 @@ def test_the_page_size_under_which_more_is_marked(page_size, tmp_path):
     m = Machine(page_size, at=0x8000_0000)
     made = m.handover(PFNS, kho=1, revision="fdt-v1")
     assert made.root == 0x8000_0000
-    (h,) = read_case([str(m.save(tmp_path))]).handovers
+    (h,) = read_inputs([str(m.save(tmp_path))]).handovers
     assert (h.page_size, h.tracker) == (page_size, "complete")
     assert list(certain(certain(h.hwpoison).pfns)) == PFNS

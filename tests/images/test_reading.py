@@ -16,7 +16,7 @@ from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
 from hwpkho.images.overlay import CombinedSource, PieceSource
 from hwpkho.images.raw import open_raw
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from tests.support import certain
 from tests.support.handovers import Machine, elf, note
 
@@ -154,7 +154,7 @@ def test_a_pipe_that_was_handed_over_is_spooled():
     out, into = os.pipe()
     feeder = threading.Thread(target=_feed, args=(into, m.elf()))
     feeder.start()
-    (h,) = read_case([f"/dev/fd/{out}"]).handovers
+    (h,) = read_inputs([f"/dev/fd/{out}"]).handovers
     feeder.join()
     os.close(out)
     assert certain(certain(h.hwpoison).pfns).tolist() == [0x1000, 0x2222, 0x1001]
@@ -164,7 +164,7 @@ def test_a_file_is_read_where_it_is_asked_for(tmp_path):
     m = Machine(arch="x86_64")
     m.handover()
     path = m.save(tmp_path)
-    (h,) = read_case([str(path)]).handovers
+    (h,) = read_inputs([str(path)]).handovers
     assert certain(certain(h.hwpoison).pfns).tolist() == [0x1000, 0x2222, 0x1001]
     with FileBytes(str(path)) as file:
         assert bytes(file.read(1, 3)) == b"ELF"
@@ -206,7 +206,7 @@ def test_a_file_system_without_holes(tmp_path, monkeypatch):
     m.handover()
     path = m.save(tmp_path)
     monkeypatch.setattr("hwpkho.images.files.os.lseek", refuse)
-    (h,) = read_case([str(path)]).handovers
+    (h,) = read_inputs([str(path)]).handovers
     assert h.tracker == "complete"
 
 
@@ -251,5 +251,5 @@ def test_boot_params_of_a_large_image(told, tmp_path):
     path.write_bytes(patched)
     with path.open("r+b") as file:
         file.truncate(len(patched) + filler)
-    (h,) = read_case([str(path)]).handovers
+    (h,) = read_inputs([str(path)]).handovers
     assert (h.role, h.scratch is None) == (("in", False) if told else (None, True))

@@ -10,7 +10,7 @@ import pytest
 from hwpkho.errors import InputError
 from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from tests.support import captures, certain
 from tests.support.handovers import Machine, elf, note
 
@@ -30,7 +30,7 @@ def _judge(handovers, name=NAME):
 
 
 def _decode(path, **options):
-    return read_case([str(path)], CaseOptions(**options)).handovers
+    return read_inputs([str(path)], CaseOptions(**options)).handovers
 
 
 def _load():
@@ -265,10 +265,12 @@ def test_memory_in_several_files(tmp_path):
     for i, part in enumerate(parts):
         paths.append(str(tmp_path / f"part{i}"))
         (tmp_path / f"part{i}").write_bytes(elf(part))
-    (got,) = read_case(paths).handovers
+    (got,) = read_inputs(paths).handovers
     assert certain(certain(got.hwpoison).pfns).tolist() == [0x1000, 0x2222, 0x1001]
     assert got.tracker == "complete"
-    assert certain(read_case(paths[::-1]).handovers[0].hwpoison).pfns == certain(got.hwpoison).pfns
+    assert (
+        certain(read_inputs(paths[::-1]).handovers[0].hwpoison).pfns == certain(got.hwpoison).pfns
+    )
 
 
 def test_memory_files_that_conflict(tmp_path):
@@ -278,10 +280,10 @@ def test_memory_files_that_conflict(tmp_path):
     m.poke(h.blob + 8, "<Q", 2)
     second = m.save(tmp_path, "second")
     with pytest.raises(InputError, match="different bytes"):
-        read_case([str(first), str(second)])
+        read_inputs([str(first), str(second)])
     m.arch = "x86_64"
     with pytest.raises(InputError, match="arch"):
-        read_case([str(first), str(m.save(tmp_path, "third"))])
+        read_inputs([str(first), str(m.save(tmp_path, "third"))])
 
 
 def test_a_sparse_image_costs_its_data(tmp_path):
@@ -293,7 +295,7 @@ def test_a_sparse_image_costs_its_data(tmp_path):
         for phys, data in m.memory.items():
             file.seek(phys)
             file.write(data)
-    case = read_case([f"{path}@0x0"])
+    case = read_inputs([f"{path}@0x0"])
     assert certain(certain(case.handovers[0].hwpoison).pfns).tolist() == [0x1000, 0x2222, 0x1001]
     certain(case.source).close()
 
@@ -344,10 +346,10 @@ def test_a_list_is_a_case_of_its_own(tmp_path):
     m.handover()
     (tmp_path / "list").write_text("0x1\n")
     with pytest.raises(InputError, match="case of its own"):
-        read_case([str(m.save(tmp_path)), str(tmp_path / "list")])
+        read_inputs([str(m.save(tmp_path)), str(tmp_path / "list")])
     with pytest.raises(InputError, match="case of its own"):
-        read_case([str(tmp_path / "list")] * 2)
-    assert certain(read_case([str(tmp_path / "list")]).pages).pfns.tolist() == [1]
+        read_inputs([str(tmp_path / "list")] * 2)
+    assert certain(read_inputs([str(tmp_path / "list")]).pages).pfns.tolist() == [1]
 
 
 # --- copies of /sys/kernel/debug/kho

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hwpkho.batch import manifest
 from hwpkho.errors import HwpkhoError
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.judging import baseline
 from hwpkho.report.decode import annotate
 from hwpkho.report.decode import json as decode_json
@@ -87,7 +87,7 @@ def _decode(path):
 
 
 def _all_of_it(path):
-    case = read_case([str(path)], CaseOptions())
+    case = read_inputs([str(path)], CaseOptions())
     jsondoc.dump(decode_json.SCHEMA, decode_json.body(case.handovers))
     decode_text.report(case.handovers)
     if case.source:

@@ -81,3 +81,13 @@ def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli):
     assert got["outcome"] == "dropped"
     assert made.pages[28] < got["decided_by"]["phys"] <= page
     assert got["decided_by"] in got["findings"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("HP403", "will most likely drop the list"), ("HP404", "will drop the list")],
+)
+def test_chance_decides_only_what_nothing_marks(code, words, tmp_path, cli):
+    """A page inside a larger preserved block is not reused: the kernel refuses it for certain."""
+    got = cli("validate", *_arguments(code, tmp_path))
+    assert words in got.out.splitlines()[0]

@@ -14,7 +14,7 @@ from hwpkho.judging import machine
 from hwpkho.judging.next_kernel import NextKernel
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.memmap.model import Entry, Map, MemoryMap
-from hwpkho.memmap.view.regions import Regions, resolve
+from hwpkho.memmap.view.regions import Regions, view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def memory(arch_from: str = "input", next_cmdline: str | None = None) -> Regions
     entries = (Entry(0, 0x9FFFF, "usable"), Entry(MIB, 1024 * MIB - 1, "usable"))
     maps = (Map("e820_firmware", 0, entries, primary=True),)
     found = MemoryMap("log", "kernel log", "x86_64", arch_from, maps)
-    return resolve(found, next_cmdline=next_cmdline)
+    return view_of(found, next_cmdline=next_cmdline)
 
 
 def test_without_a_map() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
 from tests.support import captures, certain
 from tests.support.handovers import Machine, elf
@@ -39,7 +39,7 @@ def test_any_number_of_foreign_blobs_hides_none_of_ours(foreign, tmp_path):
             del m.memory[certain(ref.phys)]
     set_root(m, made, "preserved-data", struct.pack("<Q", 1 << 45), "hwpoison")
     path = str(m.save(tmp_path))
-    handovers = read_case([path]).handovers
+    handovers = read_inputs([path]).handovers
     assert validate([path]).outcome == "crash"
     assert decoding.exit_code(handovers) == 1
     assert [p.severity for p in handovers[0].problems if p.code == "HP205"] == ["error"]
@@ -57,11 +57,11 @@ def test_a_page_that_the_missing_part_of_the_tracker_may_mark(tmp_path):
     """What the image lacks may mark it: nothing says that the list is dropped."""
     m = Machine(arch="x86_64", gap=1 << 15)  # each page under a bitmap of its own
     made = m.handover(PFNS)
-    whole = read_case([str(m.save(tmp_path))]).handovers[0]
+    whole = read_inputs([str(m.save(tmp_path))]).handovers[0]
     assert whole.tracker == "complete"
     leaves = [n for n, (level, _) in certain(whole.walk).places.items() if level == 0]
     del m.memory[leaves[-1]]
-    (h,) = read_case([str(m.save(tmp_path))]).handovers
+    (h,) = read_inputs([str(m.save(tmp_path))]).handovers
     assert h.unmarked
     assert "HP403" in {p.code for p in h.problems if p.severity == "warning"}
     assert validate([str(m.save(tmp_path))]).outcome is None
@@ -73,4 +73,4 @@ def test_why_a_list_is_unread_is_said_of_the_list(tmp_path):
     made = m.handover(PFNS, subtrees=[("other", b"x")])
     set_root(m, made, "preserved-data", b"1234567", "other")
     m.poke(made.blob, "<I", 2)
-    assert "HP302" in why_unread(read_case([str(m.save(tmp_path))]).handovers[0])
+    assert "HP302" in why_unread(read_inputs([str(m.save(tmp_path))]).handovers[0])

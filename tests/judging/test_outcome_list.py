@@ -20,7 +20,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc as vmalloc_walker
 from hwpkho.handover.membership import Pages
 from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
-from hwpkho.inputs.case import CaseOptions, read_case
+from hwpkho.inputs.case import CaseOptions, read_inputs
 from tests.support import certain
 from tests.support.examples import much
 from tests.support.handovers import Machine
@@ -178,7 +178,9 @@ def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
     words = (word for i in range(steps) for word in (at + 16 * (i + 1), 0))
     m.write(at, struct.pack(f"<{2 * steps}Q", *words))
     m.poke(made.blob + 16, "<Q", at)
-    handover = read_case([str(m.save(tmp_path))], CaseOptions(m.page_size, made.root)).handovers[0]
+    handover = read_inputs([str(m.save(tmp_path))], CaseOptions(m.page_size, made.root)).handovers[
+        0
+    ]
     assert len(certain(certain(handover.hwpoison).chunks)) < 1000
     assert outcome(m, made, tmp_path) == "dropped"
 
@@ -242,7 +244,7 @@ def test_a_chunk_that_is_a_later_block_of_an_entry(m, tmp_path):
     m.memory[base] = bytes(16 * page)
     m.write(chunk, vmalloc.Chunk(0, array("Q", [base + page, base + 5 * page])).build(page))
     m.poke(made.blob + 16, "<QIHH", chunk, 8, 2, 2)
-    handover = read_case([str(m.save(tmp_path))], CaseOptions(page, made.root)).handovers[0]
+    handover = read_inputs([str(m.save(tmp_path))], CaseOptions(page, made.root)).handovers[0]
     told = [p.message for p in handover.problems if p.code == "HP314"]
     assert told == [f"chunk 0x{chunk:x} is an array page as well"]
 

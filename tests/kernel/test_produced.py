@@ -14,7 +14,7 @@ from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.codes import Problem
 from hwpkho.handover import vmalloc
 from hwpkho.handover.problems import Report
-from hwpkho.inputs.case import read_case
+from hwpkho.inputs.case import read_inputs
 from tests.kernel import rig
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def test_the_kernels_own_test_handover(
     guest.args += " test_kho.max_mem=8388608"
     (before, _), run = go_through(guest, 2)
     assert "KHO restore succeeded" in run.log
-    case = read_case([str(before)])
+    case = read_inputs([str(before)])
     (handover,) = case.handovers
     assert case.source
     assert handover.root

@@ -17,7 +17,7 @@ from hwpkho.memmap.view.arm64 import limit_end
 from hwpkho.memmap.view.cmdline import Cmdline, parse
 from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.e820_cmdline import apply
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.mapdata import FIXTURES, GIB, MIB, entries, machine
 
 _WORDS = {
@@ -247,7 +247,7 @@ def test_mem_on_arm64_keeps_what_is_not_mapped() -> None:
         (4 * GIB, 5 * GIB, "mmio", {"attr": 1}),
         (5 * GIB, 6 * GIB, "reserved", {"attr": 8}),
     )
-    regions = resolve(machine("arm64", efi=found), next_cmdline="mem=2560M")
+    regions = view_of(machine("arm64", efi=found), next_cmdline="mem=2560M")
     assert [(r.start, r.end + 1, r.kind) for r in regions.regions] == [
         (GIB, 2 * GIB, "ram"), (2 * GIB, 3 * GIB, "firmware"), (3 * GIB, 7 * GIB // 2, "ram"),
         (4 * GIB, 5 * GIB, "firmware"), (5 * GIB, 6 * GIB, "firmware"),

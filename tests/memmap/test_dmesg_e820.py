@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.errors import InputError
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.mapfiles import named, plain, primary, read_text, rows
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ def test_e820_entries_past_the_128th(text: str, count: int, times: int, log: Pat
     assert [m.name for m in memmap.maps] == ["e820_firmware", "e820_setup_data"]
     assert len(named(memmap, "e820_setup_data").entries) == count
     assert primary(memmap).name == "e820_firmware"
-    region = resolve(memmap).at(8 * GIB)
+    region = view_of(memmap).at(8 * GIB)
     assert region is not None
     assert region.kind == "ram"
 

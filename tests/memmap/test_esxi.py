@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import is_ram
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.mapfiles import plain, primary, read_text, rows
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_esxi_mmap_lines_are_efi_descriptors(times: str, log: Path) -> None:
     ram = [is_ram("esxi", e.type, e.attributes, "x86_64") for e in table.entries]
     assert ram == [True, True, False, False, True, False]
     assert not memmap.problems
-    view = resolve(memmap)
+    view = view_of(memmap)
     found = [(view.at(at) or view.regions[0]).kind for at in (2 * MIB, 0x40000000, 4 * GIB)]
     assert found == ["ram", "firmware", "ram"]
     assert [m.name for m in memmap.maps] == ["esxi"]

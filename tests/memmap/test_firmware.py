@@ -383,7 +383,7 @@ def test_a_reserved_region_that_is_lost_is_a_gap(index: int, tmp_path: Path) -> 
 
 def test_what_a_lost_reservation_may_have_taken_is_not_judged(tmp_path: Path) -> None:
     memmap = read_text(tmp_path / "log", without(LMB, "reserved[2]"), arch="arm64")
-    resolved = regions.resolve(memmap)
+    resolved = regions.view_of(memmap)
     kinds = {(r.start, r.end): r.kind for r in resolved.regions}
     assert kinds[(0x4F0000000, 0x4FFFFFFFF)] == "unknown"
     assert kinds[(0x200000, 0xEFFFFFFF)] == "ram"
@@ -394,7 +394,7 @@ def test_regions_of_which_2025_04_tells_nothing_are_not_judged(tmp_path: Path) -
     memmap = read_text(tmp_path / "log", text, arch="arm64")
     (gap,) = named(memmap, "lmb_reserved").gaps
     assert (gap.start, gap.end, gap.problem.code) == (0x4F0000000, 0x4FFFFFFFF, "HP534")
-    kinds = {r.start: r.kind for r in regions.resolve(memmap).regions}
+    kinds = {r.start: r.kind for r in regions.view_of(memmap).regions}
     assert kinds[0x4F0000000] == "unknown"
 
 
@@ -490,4 +490,4 @@ def test_a_gap_without_a_place_comes_back(tmp_path: Path) -> None:
     memmap = read_text(tmp_path / "map", json.dumps(document))
     assert [p.severity for p in memmap.problems if p.code == "HP501"] == ["error"]
     with pytest.raises(InputError, match="lines of esxi are lost"):
-        regions.resolve(memmap)
+        regions.view_of(memmap)

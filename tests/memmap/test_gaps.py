@@ -18,7 +18,7 @@ from hwpkho.memmap import gaps, read_memmap
 from hwpkho.memmap.gaps import TOP
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.table import LostLine, Table
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.handovers import Machine
 from tests.support.mapfiles import FIXTURES, primary, read_text
 
@@ -82,8 +82,8 @@ LIST = ((0, 0xFFF), (0x2000, 0x2FFF), (0x8000, 0x8FFF))
     [
         (loss(1), (0x1000, 0x1FFF)),
         (loss(3), (0x9000, TOP)),
-        (loss(2, told=(0x4000, 0x4FFF)), (0x3000, 0x7FFF)),
-        (loss(2, told=(0x10000, 0x10FFF)), (0x3000, 0x10FFF)),
+        (loss(2, named=(0x4000, 0x4FFF)), (0x3000, 0x7FFF)),
+        (loss(2, named=(0x10000, 0x10FFF)), (0x3000, 0x10FFF)),
         (loss(1, replaced=1), (0x1000, 0x7FFF)),
         (loss(0, span=(5, 7)), (5, 7)),
     ],
@@ -197,7 +197,7 @@ def test_a_gap_whose_place_is_not_known_is_not_judged(cli: Cli, tmp_path: Path) 
     memmap = read_text(tmp_path / "log", "".join(lines))
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(None, None)]
     with pytest.raises(InputError, match=r"mem02.*in no order"):
-        resolve(memmap)
+        view_of(memmap)
     (tmp_path / "pfns").write_text("1\n")
     result = cli("validate", "--json", tmp_path / "pfns", "--memmap", tmp_path / "log")
     assert (result.code, result.out, len(result.err.splitlines())) == (3, "", 1)
@@ -219,7 +219,7 @@ def test_the_firmware_s_map_does_not_fill_what_the_command_line_changed(tmp_path
     user = [line.replace("BIOS-e820", "user") for line in THREE]
     lost = user[1].replace("0x0000000000100000", "0x00000000001OOOOO")
     text = "".join([*THREE, "user-defined physical RAM map:\n", user[0], lost, user[2]])
-    regions = resolve(read_text(tmp_path / "log", text))
+    regions = view_of(read_text(tmp_path / "log", text))
     region = regions.at(0x200000)
     assert region is not None
     assert (region.kind, region.source) == ("unknown", "e820_user")
@@ -485,7 +485,7 @@ def test_iomem_without_ram_is_told_and_not_judged(tmp_path: Path) -> None:
     memmap = read_memmap([str(FOLDER / "iomem-grep-one-driver.txt")])
     assert "HP521" in {p.code for p in memmap.problems}
     with pytest.raises(InputError, match="no RAM"):
-        resolve(memmap)
+        view_of(memmap)
 
 
 @pytest.mark.parametrize("name", ["", "Sys", "System R", "Kernel cod"])
@@ -660,7 +660,7 @@ def test_a_line_that_only_the_extended_map_has(tmp_path: Path) -> None:
     memmap = read_text(log, "".join([THREE[0], THREE[2], *extended]))
     assert "HP522" in {p.code for p in memmap.problems}
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x100000, 0x7FFFFFFF)]
-    regions = resolve(memmap)
+    regions = view_of(memmap)
     region = regions.at(0x200000)
     assert region is not None
     assert (region.kind, region.source) == ("ram", "e820_setup_data")

@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.memmap.view.ownership import is_ram
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support import certain
 from tests.support.mapfiles import primary, read_text
 
@@ -141,7 +141,7 @@ def test_memory_handed_over_to_the_kernel_is_ram(read: Reader, outer: str) -> No
         "500000000-5ffffffff : Unknown E820 type\n"
         "  500000000-50fffffff : System RAM (virtio_mem)\n"
     )
-    view = resolve(memmap)
+    view = view_of(memmap)
     kinds = {at: certain(view.at(at)).kind for at in (0x480000000, 0x490000000)}
     assert kinds == {0x480000000: "device", 0x490000000: "ram"}
     assert [certain(view.at(at)).kind for at in (0x50FFFFFFF, 0x510000000)] == ["ram", "firmware"]

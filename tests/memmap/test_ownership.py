@@ -7,7 +7,7 @@ import pytest
 from hwpkho.memmap import efi
 from hwpkho.memmap.formats.efi_descriptors import EfiDescriptors
 from hwpkho.memmap.view.ownership import is_ram, kind
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.mapdata import FIXTURES, TRUTH, machine, read
 
 WB, SP = efi.WB, efi.SP
@@ -17,7 +17,7 @@ def test_page_flags_of_a_real_kernel() -> None:
     """Every frame that the kernel owned is RAM here, and nothing of what it never may own."""
     data = (FIXTURES / "e61nd-efi-memory-map.bin").read_bytes()
     (found,) = read(EfiDescriptors(), data)
-    frames = resolve(machine(efi=found.entries)).frames(4096)
+    frames = view_of(machine(efi=found.entries)).frames(4096)
     usable = [(e.start >> 12, e.end >> 12) for e in found.entries if e.type in efi.USABLE]
     owned = 0
     for first, last, state in TRUTH["pfn_runs"]:

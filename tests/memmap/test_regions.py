@@ -14,7 +14,7 @@ from hwpkho.memmap import efi as uefi
 from hwpkho.memmap.formats.devicetree import DeviceTree
 from hwpkho.memmap.formats.zero_page import ZeroPage
 from hwpkho.memmap.model import Entry, MemoryMap
-from hwpkho.memmap.view.regions import Regions, resolve
+from hwpkho.memmap.view.regions import Regions, view_of
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
 from tests.support import certain
 from tests.support.examples import much
@@ -54,7 +54,7 @@ def iomem(*found: tuple[int, int, int, str]) -> list[Entry]:
 
 
 def test_the_final_map_of_x86_counts_and_its_own_types_fill_holes() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             e820_firmware=e820((GIB, 2 * GIB, "usable")),
             e820_user=e820((2 * GIB, 3 * GIB, "pram")),
@@ -84,19 +84,19 @@ def test_the_final_map_of_x86_counts_and_its_own_types_fill_holes() -> None:
 )
 def test_order_of_x86_maps(names: tuple[str, ...], base: str) -> None:
     found = {name: e820() for name in names}
-    assert resolve(machine(**found)).base == base
+    assert view_of(machine(**found)).base == base
 
 
 def test_the_next_kernel_gets_the_firmware_map_and_its_own_command_line() -> None:
     both = machine(e820_firmware=e820((GIB, 2 * GIB, "usable")), e820_user=e820())
-    assert resolve(both, next_cmdline="quiet").ram_bytes() == 640 * K + 2 * GIB - MIB
-    assert resolve(both, next_cmdline="mem=1536M").ram_bytes() == 640 * K + 1536 * MIB - MIB
-    alone = resolve(machine(e820_user=e820()), next_cmdline="quiet")
+    assert view_of(both, next_cmdline="quiet").ram_bytes() == 640 * K + 2 * GIB - MIB
+    assert view_of(both, next_cmdline="mem=1536M").ram_bytes() == 640 * K + 1536 * MIB - MIB
+    alone = view_of(machine(e820_user=e820()), next_cmdline="quiet")
     assert codes(alone) == ["HP559"]
 
 
 def test_zero_page_and_its_overflow_are_one_table() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(zero_page=e820(), e820_setup_data=entries((2 * GIB, 3 * GIB, "usable")))
     )
     assert regions.maps[0] == "zero_page"
@@ -111,42 +111,42 @@ def test_map_and_boot_may_be_chosen() -> None:
         machine(e820_firmware=e820()).maps
         + machine(boot=1, e820_firmware=e820((GIB, 2 * GIB, "usable")), e820_user=e820()).maps,
     )  # fmt: skip
-    assert resolve(boots).ram_bytes() == 640 * K + GIB - MIB
-    assert resolve(boots, boot=1).base == "e820_user"
-    assert resolve(boots, boot=1, map_name="e820_firmware").ram_bytes() == 640 * K + 2 * GIB - MIB
+    assert view_of(boots).ram_bytes() == 640 * K + GIB - MIB
+    assert view_of(boots, boot=1).base == "e820_user"
+    assert view_of(boots, boot=1, map_name="e820_firmware").ram_bytes() == 640 * K + 2 * GIB - MIB
     with pytest.raises(UsageError, match="--boot 2: no such boot; there are: 0, 1"):
-        resolve(boots, boot=2)
+        view_of(boots, boot=2)
     with pytest.raises(UsageError, match="--map efi: no such map; there are: e820_firmware"):
-        resolve(boots, map_name="efi")
+        view_of(boots, map_name="efi")
     with pytest.raises(UsageError, match="--map xen_dom0: its addresses are pseudo-physical"):
-        resolve(machine(xen_dom0=e820()), map_name="xen_dom0")
+        view_of(machine(xen_dom0=e820()), map_name="xen_dom0")
 
 
 @pytest.mark.parametrize("name", ["xen_dom0", "efi_runtime", "efi_print_2", "lmb_reserved"])
 def test_maps_that_nothing_is_judged_by(name: str) -> None:
     for arch in ("x86_64", "arm64"):
         with pytest.raises(InputError, match=f"no map to judge by: the maps found .{name}."):
-            resolve(machine(arch, **{name: e820()}))
+            view_of(machine(arch, **{name: e820()}))
 
 
 def test_other_architectures_are_refused() -> None:
     with pytest.raises(InputError, match="a memory map of riscv64: only x86_64 and arm64"):
-        resolve(machine("riscv64", devicetree=entries((GIB, 2 * GIB, "memory"))))
+        view_of(machine("riscv64", devicetree=entries((GIB, 2 * GIB, "memory"))))
 
 
 def test_no_ram_is_refused() -> None:
     nothing = machine(e820_firmware=entries((MIB, GIB, "reserved")))
     with pytest.raises(InputError, match="leaves the next kernel no RAM"):
-        resolve(nothing)
+        view_of(nothing)
     with pytest.raises(UsageError, match="--next-cmdline: leaves the next kernel no RAM"):
-        resolve(machine(e820_firmware=e820()), next_cmdline="memmap=0")
+        view_of(machine(e820_firmware=e820()), next_cmdline="memmap=0")
 
 
 # x86 details
 
 
 def test_e820_kinds_and_overlaps() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             e820_firmware=e820(
                 (512 * MIB, 513 * MIB, "reserved"),
@@ -183,7 +183,7 @@ def test_boot_services_memory_with_and_without_efi_debug() -> None:
             (5 * GIB, 6 * GIB, "type_1879048192", WB),
         )
     )
-    free = resolve(found)
+    free = view_of(found)
     assert shown(free) == [
         (MIB, GIB, "ram", "System RAM"),
         (GIB, 2 * GIB, "ram", "EFI boot_services_data"),
@@ -193,13 +193,13 @@ def test_boot_services_memory_with_and_without_efi_debug() -> None:
         (5 * GIB, 6 * GIB, "firmware", "EFI type_1879048192"),
     ]
     assert codes(free) == ["HP563"]
-    kept = resolve(found, next_cmdline="efi=debug")
+    kept = view_of(found, next_cmdline="efi=debug")
     assert shown(kept)[1] == (GIB, 2 * GIB, "in-use", "EFI boot_services_data")
-    assert certain(resolve(found, next_cmdline="efi=nosoftreserve").at(3 * GIB)).kind == "ram"
+    assert certain(view_of(found, next_cmdline="efi=nosoftreserve").at(3 * GIB)).kind == "ram"
 
 
 def test_specific_purpose_memory_is_a_devices_whatever_e820_says() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             e820_firmware=e820((GIB, 2 * GIB, "usable")),
             efi=entries((MIB, GIB, "conventional", WB), (GIB, 2 * GIB, "conventional", SP)),
@@ -210,7 +210,7 @@ def test_specific_purpose_memory_is_a_devices_whatever_e820_says() -> None:
 
 
 def test_maps_that_disagree_are_told() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             e820_firmware=e820(),
             efi=entries((MIB, GIB // 2, "conventional", WB), (GIB // 2, GIB, "reserved", WB)),
@@ -239,7 +239,7 @@ RESOURCES = iomem(
 
 
 def test_iomem_of_the_running_kernel() -> None:
-    regions = resolve(machine(iomem=RESOURCES))
+    regions = view_of(machine(iomem=RESOURCES))
     assert shown(regions) == [
         (0, 4 * K, "firmware", "reserved"),
         (4 * K, 640 * K, "in-use", "first MiB, kept by the kernel"),
@@ -253,7 +253,7 @@ def test_iomem_of_the_running_kernel() -> None:
 
 
 def test_iomem_of_the_next_kernel() -> None:
-    regions = resolve(machine(iomem=RESOURCES), iomem_of="next")
+    regions = view_of(machine(iomem=RESOURCES), iomem_of="next")
     assert shown(regions)[3:8] == [
         (MIB, 16 * MIB, "ram", "System RAM"),
         (16 * MIB, 20 * MIB, "in-use", "Kernel code"),
@@ -262,13 +262,13 @@ def test_iomem_of_the_next_kernel() -> None:
         (200 * MIB, GIB, "ram", "System RAM"),
     ]
     assert codes(regions) == []
-    with_e820 = resolve(machine(e820_firmware=e820(), iomem=RESOURCES), iomem_of="next")
+    with_e820 = view_of(machine(e820_firmware=e820(), iomem=RESOURCES), iomem_of="next")
     assert certain(with_e820.at(16 * MIB)).kind == "in-use"
     assert certain(with_e820.at(3 * GIB)).kind == "device"
 
 
 def test_iomem_and_a_command_line() -> None:
-    regions = resolve(machine(iomem=RESOURCES), next_cmdline="mem=512M crashkernel=64M@256M")
+    regions = view_of(machine(iomem=RESOURCES), next_cmdline="mem=512M crashkernel=64M@256M")
     assert kinds(regions)[3:6] == [
         (MIB, 256 * MIB, "ram"), (256 * MIB, 320 * MIB, "in-use"), (320 * MIB, 512 * MIB, "ram"),
     ]  # fmt: skip
@@ -280,9 +280,9 @@ def test_reserved_in_iomem_of_arm64() -> None:
         (0, GIB, 2 * GIB, "System RAM"), (1, GIB, GIB + MIB, "reserved"),
         (0, 2 * GIB, 2 * GIB + MIB, "reserved"),
     )  # fmt: skip
-    running = resolve(machine("arm64", iomem=found))
+    running = view_of(machine("arm64", iomem=found))
     assert kinds(running) == [(GIB, 2 * GIB, "ram"), (2 * GIB, 2 * GIB + MIB, "firmware")]
-    later = resolve(machine("arm64", iomem=found), iomem_of="next")
+    later = view_of(machine("arm64", iomem=found), iomem_of="next")
     assert kinds(later)[0] == (GIB, GIB + MIB, "in-use")
 
 
@@ -290,7 +290,7 @@ def test_reserved_in_iomem_of_arm64() -> None:
 
 
 def test_arm64_takes_the_efi_map_and_keeps_the_reservations_of_the_tree() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             "arm64",
             devicetree=entries((0, 8 * GIB, "memory")),
@@ -321,7 +321,7 @@ def test_arm64_takes_the_efi_map_and_keeps_the_reservations_of_the_tree() -> Non
 
 
 def test_unmapped_stays_unmapped_where_efi_descriptors_overlap() -> None:
-    regions = resolve(
+    regions = view_of(
         machine(
             "arm64",
             efi=entries(
@@ -340,13 +340,13 @@ def test_usable_memory_range() -> None:
         "devicetree": entries((GIB, 4 * GIB, "memory")),
         "usable_memory_range": entries((3 * GIB, 4 * GIB, "memory"), (GIB, GIB + MIB, "memory")),
     }
-    regions = resolve(machine("arm64", **found))
+    regions = view_of(machine("arm64", **found))
     assert kinds(regions) == [(GIB, GIB + MIB, "ram"), (3 * GIB, 4 * GIB, "ram")]
 
 
 def test_board_tree() -> None:
     maps = read(DeviceTree(), (FIXTURES / "hisilicon-hi6220-hikey.dtb").read_bytes())
-    regions = resolve(machine("arm64", **{m.name: m.entries for m in maps}))
+    regions = view_of(machine("arm64", **{m.name: m.entries for m in maps}))
     assert len(maps[0].entries) == 6
     assert [r.label for r in regions.regions if r.kind != "ram"] == [
         "reserved_memory ramoops@21f00000"
@@ -363,7 +363,7 @@ def test_u_boot() -> None:
         ),
     }
     for arch in ("arm64", "x86_64"):
-        assert kinds(resolve(machine(arch, **found))) == [
+        assert kinds(view_of(machine(arch, **found))) == [
             (GIB, GIB + MIB, "ram"), (GIB + MIB, GIB + 2 * MIB, "firmware"),
             (GIB + 2 * MIB, 2 * GIB, "ram"),
         ]  # fmt: skip
@@ -374,7 +374,7 @@ def test_u_boot() -> None:
 
 def test_frames_of_all_sizes() -> None:
     (page,) = read(ZeroPage(), (FIXTURES / "boot_params-b73.bin").read_bytes())
-    regions = resolve(machine(zero_page=page.entries))
+    regions = view_of(machine(zero_page=page.entries))
     for size in (4096, 16384, 65536):
         frames = regions.frames(size)
         assert frames.first[0] == 0
@@ -399,7 +399,7 @@ def test_frames_of_all_sizes() -> None:
     ],
 )  # fmt: skip
 def test_shared_pages(parts: list[tuple[int, int, str]], expected: list[str | None]) -> None:
-    regions = resolve(machine("arm64", devicetree=entries(*parts, (GIB, 2 * GIB, "memory"))))
+    regions = view_of(machine("arm64", devicetree=entries(*parts, (GIB, 2 * GIB, "memory"))))
     frames = regions.frames(4096)
     found = [frames.find(pfn) for pfn in (1, 2)]
     assert [frames.kind[i] if i is not None else None for i in found] == expected
@@ -407,7 +407,7 @@ def test_shared_pages(parts: list[tuple[int, int, str]], expected: list[str | No
 
 def test_page_that_a_reservation_touches_is_in_use() -> None:
     found = iomem((0, GIB, 2 * GIB, "System RAM"), (1, GIB + 100, GIB + 200, "reserved"))
-    frames = resolve(machine("arm64", iomem=found), iomem_of="next").frames(4096)
+    frames = view_of(machine("arm64", iomem=found), iomem_of="next").frames(4096)
     assert [(a, b, k) for a, b, k in zip(frames.first, frames.last, frames.kind, strict=True)] == [
         (GIB >> 12, GIB >> 12, "in-use"), ((GIB >> 12) + 1, (2 * GIB >> 12) - 1, "ram"),
     ]  # fmt: skip
@@ -415,7 +415,7 @@ def test_page_that_a_reservation_touches_is_in_use() -> None:
 
 def test_top_of_the_address_space() -> None:
     last = (1 << 64) - 1
-    regions = resolve(machine(e820_firmware=[*e820(), Entry(last - 4095, last, "reserved")]))
+    regions = view_of(machine(e820_firmware=[*e820(), Entry(last - 4095, last, "reserved")]))
     assert certain(regions.at(last)).kind == "firmware"
     assert regions.frames(4096).last[-1] == (1 << 52) - 1
 
@@ -438,10 +438,10 @@ def table(found: list[tuple[int, int, str]], unit: int) -> list[Entry]:
 def test_disjoint_sorted_and_the_same_in_any_order(
     found: list[tuple[int, int, str]], unit: int, size: int
 ) -> None:
-    regions = resolve(machine(e820_firmware=table(found, unit)))
+    regions = view_of(machine(e820_firmware=table(found, unit)))
     assert all(a.end < b.start for a, b in pairwise(regions.regions))
     assert all(r.start <= r.end for r in regions.regions)
-    again = resolve(machine(e820_firmware=table(found[::-1], unit)))
+    again = view_of(machine(e820_firmware=table(found[::-1], unit)))
     assert again.regions == regions.regions
     frames = regions.frames(size)
     runs = list(zip(frames.first, frames.last, frames.kind, frames.label, strict=True))
@@ -517,7 +517,7 @@ def test_any_maps(
     found: dict[str, list[Entry]], arch: str, whose: Literal["running", "next"], line: str | None
 ) -> None:
     try:
-        regions = resolve(machine(arch, **found), iomem_of=whose, next_cmdline=line)
+        regions = view_of(machine(arch, **found), iomem_of=whose, next_cmdline=line)
     except (InputError, UsageError) as error:
         one_line(error)
         return
@@ -535,7 +535,7 @@ def test_thousands_of_entries() -> None:
     count = much(3000, 10_000)
     many = [Entry(i << 20, (i << 20) + (3 << 19), "usable" if i % 3 else "reserved")
             for i in range(count)]  # fmt: skip
-    regions = resolve(machine(e820_firmware=many, iomem=[
+    regions = view_of(machine(e820_firmware=many, iomem=[
         Entry(e.start, e.end, "System RAM", {"depth": 0}) for e in many]))  # fmt: skip
     assert len(regions.regions) > count // 2
     assert len(regions.frames(4096).first) > count // 2

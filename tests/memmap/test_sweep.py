@@ -9,7 +9,7 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import read_memmap
-from hwpkho.memmap.view.regions import resolve
+from hwpkho.memmap.view.regions import view_of
 from tests.support.examples import crossed
 from tests.support.mapfiles import FIXTURES, READABLE, primary, read_text
 
@@ -89,7 +89,7 @@ def table(name: str) -> tuple[Lines, list[int]]:
 
 def kind(memmap: MemoryMap, phys: int) -> str | None:
     try:
-        region = resolve(memmap).at(phys)
+        region = view_of(memmap).at(phys)
     except InputError:  # no RAM is known any more: nothing is concluded
         return "unknown"
     return region.kind if region else None

@@ -182,15 +182,15 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
     again = 0
     stack = [(start, shape.levels - 1, 0)]
     while stack and not found.enough:
-        told, level, prefix = stack.pop()
-        node = linear(told, memory.arch)
+        address, level, prefix = stack.pop()
+        node = linear(address, memory.arch)
         if node >> bits:
             message = f"node address 0x{node:x} is not a physical address"
             found.damaged.append(Defect(message, node))
             continue
-        if node != told or node % size:
+        if node != address or node % size:
             what = "page aligned" if node % size else "a physical address"
-            found.note_odd(f"node address 0x{told:x} is not {what}: 0x{node:x} is read", node)
+            found.note_odd(f"node address 0x{address:x} is not {what}: 0x{node:x} is read", node)
         if node in visited:
             again += 1
             found.note_odd(f"node 0x{node:x} is reached twice", node)

@@ -91,7 +91,7 @@ class Memtest86Plus:
         screen = _Screen(found)
         for number, line in _joined(numbered(file)):
             screen.line(line, f"line {number}")
-        if screen.counted is not None and not screen.told:
+        if screen.counted is not None and not screen.about_errors:
             found.unusable("errors are counted, and none has its address", screen.counted)
         return found.finish()
 
@@ -122,25 +122,25 @@ class _Screen:
     def __init__(self, found: Collector) -> None:
         self._found = found
         self.counted: str | None = None
-        self.told = False
+        self.about_errors = False
 
     def line(self, line: str, where: str) -> None:
         """Take a line."""
         found = self._found
         if match := _ERROR.search(line):
-            self.told = True
+            self.about_errors = True
             self._error(match, where)
         elif _LIMIT.search(line):
-            self.told = True
+            self.about_errors = True
             found.unusable("the lowest and the highest address are only limits", where)
         elif match := _BADRAM.search(line):
-            self.told = True
+            self.about_errors = True
             badram(found, _value(match[1]), where, "uncorrected")
         elif match := _MEMMAP.search(line):
-            self.told = True
+            self.about_errors = True
             self._regions(_value(match[1]), where)
         elif match := _PAGES.fullmatch(line):
-            self.told = True
+            self.about_errors = True
             self._pages(_value(match[1]), where)
         elif _COUNTED.search(line):
             self.counted = self.counted or where

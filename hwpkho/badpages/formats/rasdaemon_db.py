@@ -159,11 +159,11 @@ def _machine_checks(found: Collector, database: Database) -> None:
         elif vendor in _NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
             found.unusable("an address that the memory controller has normalized", where)
         else:
-            told = _number(misc) or 0 if bits & _MISCV and vendor not in _NORMALIZING else 0
-            if told >> 6 & 7 == _LINEAR:
+            value = _number(misc) or 0 if bits & _MISCV and vendor not in _NORMALIZING else 0
+            if value >> 6 & 7 == _LINEAR:
                 found.unusable("a linear address, which is no physical one", where)
                 continue
-            low = told & 0x3F if told >> 6 & 7 == _PHYSICAL else 0
+            low = value & 0x3F if value >> 6 & 7 == _PHYSICAL else 0
             _around(found, address, low, "uncorrected", _when(time), where)
 
 

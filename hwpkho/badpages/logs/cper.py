@@ -89,8 +89,8 @@ class Cper(MessageReader):
             event.severity = _SEVERITIES.get(severity)
         elif said["section"] or said["section_old"]:
             self._end_section(event)
-            told = _SEVERITIES.get(said["section"] or said["section_old"])
-            event.section = _Section(place, told)
+            of_section = said["section"] or said["section_old"]
+            event.section = _Section(place, _SEVERITIES.get(of_section))
         elif not said["begins"]:
             self._detail(event, place, said)
         return True

@@ -88,7 +88,7 @@ def settle(log: Timeline, record: Record) -> None:
         log.unsettled(place, record.addr, extent)
     else:
         kind: Kind = "uncorrected" if bad else "corrected"
-        log.addresses(place, record.addr, kind, extent=extent, told=record.time)
+        log.addresses(place, record.addr, kind, extent=extent, epoch=record.time)
 
 
 def of_memory(code: int) -> bool:

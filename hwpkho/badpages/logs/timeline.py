@@ -69,7 +69,7 @@ class Timeline:
         self._parts: set[int] = set()
         self._record: str | None = None  # of pstore: the crash whose parts are being read
         self._unusable: dict[str, str] = {}
-        self._told: dict[str, str] = {}
+        self._said_of: dict[str, str] = {}
         self._doubts: dict[tuple[str, str], tuple[Code, int]] = {}
         self._losses: dict[str, None] = {}
         self._units: set[str] = set()
@@ -135,11 +135,11 @@ class Timeline:
     def see(self, place: Place) -> None:
         """Look at the stamps of a line that says something: they may be those of another boot."""
         self._compare(place)
-        told = boot_id(place)
-        if told is not None:
-            if self._id not in (None, told):
+        found = boot_id(place)
+        if found is not None:
+            if self._id not in (None, found):
                 self._next_boot()
-            self._id = told
+            self._id = found
         else:
             now = stamp(place)
             if now is not None:
@@ -160,7 +160,7 @@ class Timeline:
         self._settle()
         if self._wanted == -1:
             self._state.clear()
-            self._told.clear()
+            self._said_of.clear()
         counts = self._wanted is None or self._wanted in (-1, self._boot)
         for segment in sorted(self._segments, key=lambda s: -s.part) if counts else ():
             for key in segment.gone:
@@ -168,7 +168,7 @@ class Timeline:
             for key, said in segment.named.items():
                 self._state.setdefault(key, said)
         if counts:
-            self._told.update(self._unusable)
+            self._said_of.update(self._unusable)
         self._segments, self._unusable = [_Segment()], {}
         self._parts.clear()
 
@@ -181,7 +181,7 @@ class Timeline:
         last: int,
         kind: Kind,
         *,
-        told: int | None = None,
+        epoch: int | None = None,
         reporter: Reporter = "",
     ) -> None:
         """Name PFNs ``first`` to ``last``, inclusive."""
@@ -189,7 +189,7 @@ class Timeline:
             self.unusable(place, "a page beyond 64 bits")
             return
         self._units.add("pfn")
-        self._name(place, (first, last, kind, reporter), told)
+        self._name(place, (first, last, kind, reporter), epoch)
 
     def addresses(
         self,
@@ -198,7 +198,7 @@ class Timeline:
         kind: Kind,
         *,
         extent: int = 1,
-        told: int | None = None,
+        epoch: int | None = None,
         reporter: Reporter = "",
     ) -> None:
         """Name the pages of ``extent`` bytes, a power of two, around an address."""
@@ -210,17 +210,17 @@ class Timeline:
             return
         first, last = self.around(address, extent)
         self._units.add("address")
-        self._name(place, (first, last, kind, reporter), told)
+        self._name(place, (first, last, kind, reporter), epoch)
 
     def around(self, address: int, extent: int = 1) -> tuple[int, int]:
         """Return the first and last PFN of the ``extent`` bytes around an address."""
         start = address - address % max(extent, 1)
         return start >> self._shift, (start + max(extent, 1) - 1) >> self._shift
 
-    def _name(self, place: Place, key: _Key, told: int | None) -> None:
+    def _name(self, place: Place, key: _Key, epoch: int | None) -> None:
         named = self._segments[-1].named
         if key not in named:
-            named[key] = _Said(when(place, told), place.number)
+            named[key] = _Said(when(place, epoch), place.number)
             if len(named) + len(self._state) > MAX_MENTIONS:
                 raise InputError(f"more than {MAX_MENTIONS} entries, as no machine has")
 
@@ -295,7 +295,7 @@ class Timeline:
         found = Collector(self.name, self._form, self._asked, unit)
         for (first, last, kind, _), said in self._state.items():
             found.pages(first, last, kind, when=said.when, where="line ", number=said.number)
-        for message, where in self._told.items():
+        for message, where in self._said_of.items():
             found.unusable(message, where)
         for (_, message), (code, number) in self._doubts.items():
             found.problem(code, message, f"line {number}")

@@ -78,13 +78,13 @@ def _last(pattern: re.Pattern[str], line: str, end: int) -> re.Match[str] | None
     return matches[-1] if matches else None
 
 
-def when(place: Place, told: int | None = None) -> str | None:
+def when(place: Place, epoch: int | None = None) -> str | None:
     """Return when a place was written, None where its line does not tell.
 
     ``told`` are seconds since 1970 that the message itself gives.
     """
-    if told is not None:
-        return of_epoch(told)
+    if epoch is not None:
+        return of_epoch(epoch)
     line = place.line
     if found := _JOURNAL.search(line) or _EXPORT.search(place.entry):
         return of_epoch(int(found[1]) // 1_000_000)

@@ -245,7 +245,7 @@ class DmesgE820(TableForm):
             if any(word.startswith(rest.lower().lstrip("(")) for word in e820_names.STARTS):
                 self._break(number, name, line)
             else:
-                self._tables.damaged(name, number, line, _EXPECTED, told=_bounds(match))
+                self._tables.damaged(name, number, line, _EXPECTED, named=_bounds(match))
             return
         start, end = _bounds(match)
         if match["what"] and self._digits_lost(name, number, match):

@@ -254,7 +254,7 @@ class DmesgEfi(TableForm):
             raise InputError(f"line {number}: {UPSIDE_DOWN}")
         unread = type_ is None or (attr is None and not named_only)
         if unread:
-            self._tables.damaged("efi", number, line, _EXPECTED, told=(start, end))
+            self._tables.damaged("efi", number, line, _EXPECTED, named=(start, end))
         if index > before + 1:
             first, last = f"mem{before + 1:02}", f"mem{index - 1:02}"
             named = f"{first} is" if first == last else f"{first} to {last} are"

@@ -134,8 +134,8 @@ class EfiShell(TableForm):
 
     def _damaged(self, number: int, line: str) -> None:
         start = _START.search(line)
-        told = (int(start[1], 16), int(start[1], 16)) if start else None
-        self._tables.damaged("efi_shell", number, line, _EXPECTED, told=told)
+        named = (int(start[1], 16), int(start[1], 16)) if start else None
+        self._tables.damaged("efi_shell", number, line, _EXPECTED, named=named)
 
     def _total(self, number: int, match: re.Match[str]) -> None:
         """Take the total of a type; other tables than the last one have none to come."""
@@ -153,8 +153,8 @@ class EfiShell(TableForm):
         values = [int(value.strip('" ')) for value in text.split(",")]
         more = next((m for m in _SUMMED_MORE if len(values) == 1 + len(_SUMMED) + len(m)), None)
         if table is not None and more is not None:
-            told = zip((*_SUMMED, *more), values[1:], strict=True)
-            self._totals.append((table, number, {t: v // efi.PAGE for t, v in told}))
+            pairs = zip((*_SUMMED, *more), values[1:], strict=True)
+            self._totals.append((table, number, {t: v // efi.PAGE for t, v in pairs}))
 
     def _keep(self, number: int, line: str) -> None:
         self._begun = (number, line.strip("> \t\r"))
@@ -195,8 +195,8 @@ class EfiShell(TableForm):
             end - start + 1 != pages * efi.PAGE
         ):
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
-            told = (start, max(end, min(start + pages * efi.PAGE, PHYS_END) - 1))
-            self._tables.lose("efi_shell", number, PAGES_MISMATCH, message, replaced=1, told=told)
+            named = (start, max(end, min(start + pages * efi.PAGE, PHYS_END) - 1))
+            self._tables.lose("efi_shell", number, PAGES_MISMATCH, message, replaced=1, named=named)
 
     def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""

@@ -88,16 +88,16 @@ class Esxi(TableForm):
             self._unreadable.add(index)
         elif end - start + 1 not in _lengths(match["len"]):
             message = f"0x{start:x}-0x{end:x} are not {match['len']} bytes"
-            told = (start, max(end, min(PHYS_END, start + max(_lengths(match["len"]))) - 1))
-            self._tables.lose("esxi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+            named = (start, max(end, min(PHYS_END, start + max(_lengths(match["len"]))) - 1))
+            self._tables.lose("esxi", number, PAGES_MISMATCH, message, replaced=1, named=named)
         return True
 
     def _damaged(
-        self, number: int, line: str, index: int, told: tuple[int, int] | None = None
+        self, number: int, line: str, index: int, named: tuple[int, int] | None = None
     ) -> None:
         if index not in self._seen:  # the line's second copy is of no use, but does no harm
             self._unreadable.add(index)
-            self._tables.damaged("esxi", number, line, _EXPECTED, told=told)
+            self._tables.damaged("esxi", number, line, _EXPECTED, named=named)
 
     def _tells_attributes(self) -> bool:
         last = self._tables.last("esxi")

@@ -107,8 +107,8 @@ class FreeBsd(TableForm):
 
     def _damaged_smap(self, number: int, line: str) -> None:
         base = _SMAP_BASE.search(line)
-        told = (int(base[1], 16), int(base[1], 16)) if base else None
-        self._tables.damaged("freebsd_smap", number, line, "type, base and len", told=told)
+        named = (int(base[1], 16), int(base[1], 16)) if base else None
+        self._tables.damaged("freebsd_smap", number, line, "type, base and len", named=named)
         self._smap_follows = _PATIENCE
 
     def _smap(self, number: int, match: re.Match[str]) -> None:

@@ -138,9 +138,9 @@ class Grub(TableForm):
     def _damaged(self, name: str, number: int, line: str) -> None:
         efi_map = name == "grub_efi"
         start = (_EFI_START if efi_map else _MMAP_START).search(line)
-        told = (int(start[1], 16), int(start[1], 16)) if start else None
+        named = (int(start[1], 16), int(start[1], 16)) if start else None
         expected = _EFI_EXPECTED if efi_map else _MMAP_EXPECTED
-        self._tables.damaged(name, number, line, expected, told=told)
+        self._tables.damaged(name, number, line, expected, named=named)
         self._last = name
 
     def _completed(self, line: str) -> bool:
@@ -170,13 +170,13 @@ class Grub(TableForm):
         if not self._tables.add("grub_efi", number, start, end, type_, attributes):
             return
         pages, size = int(match["pages"], 16), int(match["size"]) * _UNITS[match["unit"]]
-        told = (start, max(end, min(start + max(pages * efi.PAGE, size), PHYS_END) - 1))
+        named = (start, max(end, min(start + max(pages * efi.PAGE, size), PHYS_END) - 1))
         if end - start + 1 != pages * efi.PAGE:
             message = f"0x{start:x}-0x{end:x} are not 0x{pages:x} pages"
-            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, named=named)
         elif size != pages * efi.PAGE:
             message = f"0x{pages:x} pages are not {match['size']}{match['unit']}"
-            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, told=told)
+            self._tables.lose("grub_efi", number, PAGES_MISMATCH, message, replaced=1, named=named)
 
     def _mmap(self, number: int, line: str, match: re.Match[str]) -> None:
         if match["number"]:

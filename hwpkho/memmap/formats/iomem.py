@@ -118,7 +118,7 @@ class Iomem(TableForm):
         start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
         if _padded(match["a"]) or _padded(match["b"]):
             depth = self._depth_of(match["indent"])
-            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=(start, end))
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=(start, end))
             return False
         return self._take(number, len(match["indent"].expandtabs()), start, end, name)
 
@@ -174,8 +174,8 @@ class Iomem(TableForm):
             self._like = number
             depth = self._depth_of(like["indent"])
             numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
-            told = (min(numbers), max(numbers)) if numbers else None
-            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, told=told)
+            named = (min(numbers), max(numbers)) if numbers else None
+            self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=named)
         elif is_remnant(line) or _REST.search(line):
             self._tables.suspect("iomem", number, line, _EXPECTED)
 

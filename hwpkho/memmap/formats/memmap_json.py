@@ -54,9 +54,9 @@ class MemmapJson(FileForm):
             if document["schema"] != SCHEMA:
                 raise InputError(f"{shown}: schema is not {SCHEMA}")
             arch = document.get("arch")
-            told = arch if isinstance(arch, str) else None
+            named_arch = arch if isinstance(arch, str) else None
             said = _said(document)
-            found = [_map(m, told, said) for m in document["maps"]]
+            found = [_map(m, named_arch, said) for m in document["maps"]]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(
                 f"{shown}: not as hwpkho.memmap/1 says: {type(error).__name__} "

@@ -195,8 +195,8 @@ def _incomplete(
         if damaged == "range":
             what = ": no range of memory"
     ends = [x for x in (start, end) if x is not None and x < PHYS_END]
-    told = (min(ends), max(ends)) if ends else None
-    gaps.lose(table, INCOMPLETE, f"{at}{what}: the copy is not complete", told=told)
+    named = (min(ends), max(ends)) if ends else None
+    gaps.lose(table, INCOMPLETE, f"{at}{what}: the copy is not complete", named=named)
 
 
 def split_path(path: str) -> tuple[str, int, str] | None:

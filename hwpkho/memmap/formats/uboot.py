@@ -128,8 +128,8 @@ class UBoot(TableForm):
     def _damaged(self, number: int, line: str) -> None:
         self._patience = _PATIENCE
         start = _START.search(line)
-        told = (int(start[1], 16), int(start[1], 16)) if start else None
-        self._tables.damaged("efi", number, line, _EXPECTED, told=told)
+        named = (int(start[1], 16), int(start[1], 16)) if start else None
+        self._tables.damaged("efi", number, line, _EXPECTED, named=named)
 
     def cut_off(self, number: int, line: str) -> None:
         """See :meth:`LineForm.cut_off`."""

@@ -217,10 +217,10 @@ class Banks:
         elif bank.start is not None and bank.size is not None:
             damaged = bank.start if start is None else bank.size
             what = f'"{printable(damaged[:40])}" is no number of {width} digits'
-        named = "" if bank.index is None else f" 0x{bank.index:x}"
-        told = None if start is None else (start, start)
-        message = f"DRAM bank{named}: {what}"
-        self._tables.lose("uboot_dram", bank.line, INCOMPLETE, message, told=told)
+        which = "" if bank.index is None else f" 0x{bank.index:x}"
+        named = None if start is None else (start, start)
+        message = f"DRAM bank{which}: {what}"
+        self._tables.lose("uboot_dram", bank.line, INCOMPLETE, message, named=named)
 
     # lmb's lists
 
@@ -259,9 +259,9 @@ class Banks:
         now = self._open[what]
         if now.table is not None and index in now.numbers and end - start + 1 != size:
             message = f"line {number}: 0x{start:x}-0x{end:x} are not 0x{size:x} bytes"
-            told = (start, max(end, min(start + size, PHYS_END) - 1))
+            named = (start, max(end, min(start + size, PHYS_END) - 1))
             at = len(now.table.entries) - 1
-            gaps.lose(now.table, PAGES_MISMATCH, message, at=at, replaced=1, told=told)
+            gaps.lose(now.table, PAGES_MISMATCH, message, at=at, replaced=1, named=named)
 
     def _region(
         self, number: int, what: str, index: int, place: tuple[int, int], flags: str | None
@@ -293,8 +293,8 @@ class Banks:
         now.unreadable.add(index)
         if self._own(now, what):
             start = _START.search(line)
-            told = (int(start[1], 16), int(start[1], 16)) if start else None
-            self._tables.damaged(_NAMES[what], number, line, _EXPECTED, told=told)
+            named = (int(start[1], 16), int(start[1], 16)) if start else None
+            self._tables.damaged(_NAMES[what], number, line, _EXPECTED, named=named)
             now.table = self._tables.open(_NAMES[what])
 
     def _half(self, old: tuple[int, str, int, int]) -> None:
@@ -303,7 +303,7 @@ class Banks:
         now.unreadable.add(index)
         if self._own(now, what):
             message = f"{what}.reg[0x{index:x}]: a base without a size"
-            self._tables.lose(_NAMES[what], number, INCOMPLETE, message, told=(start, start))
+            self._tables.lose(_NAMES[what], number, INCOMPLETE, message, named=(start, start))
             now.table = self._tables.open(_NAMES[what])
 
     def _kind(self, what: str, flags: str | None) -> tuple[str, dict[str, object]]:
@@ -382,7 +382,7 @@ def _lacking(dram: Table, now: _List, where: str) -> None:
                 continue
             place = start, end - 1
             loss = next(
-                (x for x in dram.lost_lines if x.told and place[0] <= x.told[0] <= place[1]), None
+                (x for x in dram.lost_lines if x.named and place[0] <= x.named[0] <= place[1]), None
             )
             if loss is not None:
                 dram.lost_lines[dram.lost_lines.index(loss)] = loss._replace(span=place)

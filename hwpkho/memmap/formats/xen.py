@@ -123,10 +123,10 @@ class Xen(TableForm):
 
     def _range(self, number: int, line: str, match: re.Match[str]) -> None:
         name = self._name
-        told = _TYPE.match(match["type"])
+        kind = _TYPE.match(match["type"])
         number_ = None
-        if told:
-            number_ = int(told["number"]) if told["number"] else _TYPES.get(told["word"])
+        if kind:
+            number_ = int(kind["number"]) if kind["number"] else _TYPES.get(kind["word"])
         a, b = match["a"] or match["c"], match["b"] or match["d"]
         if self._tables.last(name) is None:
             self._digits[name] = len(a)

@@ -131,7 +131,7 @@ class Regions:
         return _frames(self.regions, page_size)
 
 
-def resolve(
+def view_of(
     memmap: MemoryMap,
     *,
     map_name: str | None = None,

@@ -78,7 +78,7 @@ class _Writer(TextWriter):
         )
 
     def finish(self, notes: Sequence[Finding]) -> None:
-        told = [
+        more = [
             {"level": note.severity, "message": _text(f"{note.code}: {note.message}")}
             for note in notes
         ]
@@ -94,7 +94,7 @@ class _Writer(TextWriter):
                 {
                     "executionSuccessful": self._worst < 2,
                     "exitCode": self._worst,
-                    "toolExecutionNotifications": self._notifications + told,
+                    "toolExecutionNotifications": self._notifications + more,
                 }
             ],
             "artifacts": self._artifacts.all,

@@ -109,6 +109,7 @@ class BadPages:
         loss: What reading cost, such as good pages of a merged pattern; None for nothing.
         problems: What of the input could not be used.
         notes: What a user should know, one line each.
+        elsewhere: The form as which the input names other pages that are bad, None for none.
     """
 
     name: str
@@ -121,6 +122,7 @@ class BadPages:
     loss: Loss | None = None
     problems: tuple[ListProblem, ...] = ()
     notes: tuple[str, ...] = ()
+    elsewhere: str | None = None
 
     @property
     def taken_page_size(self) -> int:

@@ -214,7 +214,7 @@ def written_names() -> list[str]:
 
 def of_text(head: bytes) -> ListReader:
     """Return the form as which a text is read that no form claims: its error says what is wrong."""
-    return reader("json" if head.lstrip()[:1] == b"{" else "text")
+    return reader("json" if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else "text")
 
 
 def of_map() -> ListReader:

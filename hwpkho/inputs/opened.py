@@ -90,10 +90,18 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
             )
         return _unknown_text(file, head, asked or lists.Asked())
     if kind is Kind.LIST:
-        return lists.reader(answers[0].form).read(file, asked or lists.Asked())
+        return _list(file, answers[0].form, asked or lists.Asked())
     if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
         return found
     return [structures.read(head, file.size, file.shown)]
+
+
+def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:
+    """Read a list of a form; a log that names no bad page as what else it is."""
+    found = lists.reader(form).read(file, asked)
+    if found.elsewhere is None or found.pfns or found.mentions:
+        return found
+    return lists.reader(found.elsewhere).read(file, asked)
 
 
 def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:

@@ -471,6 +471,34 @@ def test_millions_of_pages_are_no_log(monkeypatch) -> None:
         read(out.getvalue())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Injecting memory failure for pfn 0x9 at process virtual address 0x7f0000000000",
+        "Soft offlining pfn 0x9 at process virtual address 0x7f0000000000",
+        "RAS: Soft-offlining pfn: 0x9",
+    ],
+)
+def test_what_was_asked_for_is_no_page_but_a_log(text, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n")
+    assert (got.code, got.json["form"], got.json["pfns"]) == (0, "kernel-log", [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mce: Uncorrected hardware memory error in user-access at 9440",
+        (
+            "CPU 4: Machine Check Exception:                5 Bank 7: be00000001010090\n"
+            "TSC 1234 ADDR 9440 MISC 86"
+        ),
+    ],
+)
+def test_machine_checks_alone_are_a_log(text, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n")
+    assert (got.code, got.json["form"], got.json["pfns"]) == (0, "kernel-log", [9])
+
+
 def test_diff_says_first_what_will_be_handed_out_again(tmp_path, cli) -> None:
     log, listed, handover = (tmp_path / name for name in ("dmesg", "list", "handover"))
     log.write_text(f"{MF.format(9)}\n{MF.format(0x19)}\n")

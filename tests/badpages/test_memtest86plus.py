@@ -83,3 +83,11 @@ def test_merged_patterns_hold_good_pages(tmp_path, cli) -> None:
     got = said(cli, tmp_path, "badram=0x1000,0xffffffffffffc000\n")
     assert got.json["loss"] == {"good_pages": 2, "bad_pages_left": 0}
     assert said(cli, tmp_path, "badram=0x1000,0xffffffffffffe000\n").json["loss"] is None
+
+
+def test_an_error_whose_address_is_damaged_is_said(tmp_path, cli) -> None:
+    row = "  3      0     5   00027{}a9eed0 (9.82GB)  ffffffffffffffff  fffffffffffffeff\n"
+    assert said(cli, tmp_path, row.format("?"), "--from", "memtest86plus").code == 3
+    got = said(cli, tmp_path, row.format("4") + row.format("?"))
+    assert (got.code, got.json["pfns"]) == (0, [0x274A9E])
+    assert got.json["problems"][0]["where"] == "line 2"

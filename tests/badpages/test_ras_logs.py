@@ -287,3 +287,10 @@ def test_a_damaged_number_is_said(text, tmp_path, cli) -> None:
     got = said(cli, tmp_path, text + "\n")
     assert got.code == 3
     assert "line 1: " in got.err
+
+
+def test_a_client_of_mcelog_without_a_table_of_pages(tmp_path, cli) -> None:
+    text = "Memory errors\nSOCKET 0 CHANNEL 1 DIMM any\ncorrected memory errors:\n\t3 total\n"
+    got = said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t0 total\n")
+    assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
+    assert said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t1 total\n").code == 3

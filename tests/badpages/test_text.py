@@ -201,3 +201,12 @@ def test_random_lists(data):
             assert found.name == "x"
             continue
         assert complaint.isprintable()
+
+
+@pytest.mark.parametrize(
+    "text", ["0x9\n", "# a comment\n9\n", '{"schema":"hwpkho.list/1","pfns":[9]}']
+)
+def test_a_byte_order_mark_is_no_part_of_a_list(text, tmp_path, cli) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert cli("list", "--pfns", path).out == "0x9\n"

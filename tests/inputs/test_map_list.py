@@ -47,3 +47,23 @@ def test_out_of_a_pipe(tmp_path, cli, monkeypatch) -> None:
     with (tmp_path / "map").open() as file:
         monkeypatch.setattr("sys.stdin", file)
         assert cli("list", "--pfns", "-").out == "0x80000\n0x80001\n"
+
+
+_LOG = """\
+[    0.000000] Linux version 6.1.0 (a@b) #1 SMP
+[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000003fffffff] usable
+[    0.000000] BIOS-e820: [mem 0x0000000040000000-0x0000000040001fff] unusable
+"""
+
+
+def test_a_log_that_names_no_bad_page_is_its_map(tmp_path, cli) -> None:
+    log = tmp_path / "dmesg"
+    log.write_text(_LOG)
+    got = cli("list", "--json", log)
+    assert (got.json["form"], got.json["pfns"]) == ("e820", [[0x40000, 0x40001]])
+    assert {e["kind"] for e in got.json["entries"]} == {"excluded"}
+    log.write_text(f"{_LOG}[    5.000000] Memory failure: 0x9: already hardware poisoned\n")
+    got = cli("list", "--json", log)
+    assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
+    assert "--from e820 lists it" in got.err
+    assert cli("list", "--json", "--from", "e820", log).json["pfns"] == [[0x40000, 0x40001]]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _OBJECT = r"\{(?:badmemory|5189b25c-5558-4bf2-bca4-289b11bd29e2)\}"
 _SIGN = Sign(
     (b"badmemory", b"BadMemory", b"BADMEMORY"),
-    re.compile(rb"badmemorylist|\{badmemory\}", re.IGNORECASE),
+    re.compile(rb"badmemory(?:list|access)|\{badmemory\}", re.IGNORECASE),
 )
 _COMMENT = re.compile(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
 _SET = re.compile(

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hwpkho.abi.role import which_counts
+from hwpkho.badpages.formats.text import BOM
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
@@ -180,7 +181,7 @@ class Json:
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
         """Tell whether it is an object; one of ours says so, if not in ``head``, then later."""
-        if head.lstrip()[:1] != b"{":
+        if head.removeprefix(BOM).lstrip()[:1] != b"{":
             return False
         return True if _OURS.search(head) else _OURS
 

@@ -22,10 +22,17 @@ _SIGN = Sign(
         b">[",
         b"kernel: ",
         b"_TRANSPORT",
+        b"Uncorrected hardware memory error",
+        b"Machine ",
+        b"Injecting ",
+        b"offlining p",
     ),
     re.compile(
         rb"Memory failure: *0x|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
         rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline: 0x|Unpoison: "
+        rb"|Uncorrected hardware memory error in user-access"
+        rb"|Injecting (?:memory failure|MCE) |Soft[ -]offlining p(?:fn|age)"
+        rb"|Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-f]+ Bank \d"
         rb"|Linux version \d+\.\d+\S* ?\(|\[ {0,8}\d{1,9}\.\d{6}\][ \[]|(?m:^)<\d{1,3}>\["
         rb"|\d\d:\d\d(?::\d\d)?\S{0,20} (?:\S{1,64} )?kernel: |\"_TRANSPORT\"\s*:\s*\"kernel\""
     ),

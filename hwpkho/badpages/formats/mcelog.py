@@ -12,6 +12,7 @@ _SIGN = Sign(
         b"Hardware event.",
         b"HARDWARE ERROR.",
         b"Per page corrected",
+        b"corrected memory errors:",
         b" total ",
         b"BANK ",
         b"mcelog",
@@ -19,7 +20,7 @@ _SIGN = Sign(
     ),
     re.compile(
         rb"Hardware event\. This is not a software error|HARDWARE ERROR\. This is \*NOT\*"
-        rb"|Per page corrected memory statistics"
+        rb"|Per page corrected memory statistics|(?m:^)(?:un)?corrected memory errors:"
         rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+[ \n](?:\d+ )?BANK \d"
         rb"|mcelog(?:\[\d{1,10}\])?: |Offlining page [0-9a-f]"
     ),

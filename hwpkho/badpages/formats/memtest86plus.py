@@ -46,6 +46,11 @@ _TABLE = (
 #: Versions up to 5: test, pass, address, megabytes.
 _OLD = r"^[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
 _ERROR = re.compile("|".join((_SINGLE, _TABLE, _OLD)))
+#: The same without a number where the address stands.
+_DAMAGED = re.compile(
+    rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
+    rf"|\S{{6,20}} {{0,4}}{_SIZE},? {{1,8}}[Tt]est[ #]{{1,4}}[0-9]"
+)
 _LIMIT = re.compile(r"(?:Lowest|Highest) Error Address: *[0-9a-fA-F]")
 _COUNTED = re.compile(r"(?:Errors|Err): *(?P<count>[1-9][0-9]{0,11})\b|Status: Failed!")
 _BADRAM = re.compile(r"(?<![\w.-])badram=(.*)")
@@ -130,6 +135,9 @@ class _Screen:
         if match := _ERROR.search(line):
             self.about_errors = True
             self._error(match, where)
+        elif _DAMAGED.search(line):
+            self.told = True
+            found.unusable("the address of an error is damaged", where)
         elif _LIMIT.search(line):
             self.about_errors = True
             found.unusable("the lowest and the highest address are only limits", where)

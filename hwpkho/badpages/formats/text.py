@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
+#: What Windows' editors write in front of a text.
+BOM = b"\xef\xbb\xbf"
 _COMMENT = re.compile("#[^\n]*")
 #: Bytes of a text that are read at once.
 _BLOCK = 1 << 20
@@ -78,7 +80,7 @@ def parse(data: Text, source: str, base: int = 10) -> BadPages:
 
 def _blocks(data: Text, source: str) -> Iterator[str]:
     """Yield the text in blocks that cut no word and no comment."""
-    at, number = 0, 1
+    at, number = len(BOM) if data[: len(BOM)] == BOM else 0, 1
     while at < len(data):
         block = bytes(data[at : at + _BLOCK])
         size = len(block)
@@ -237,7 +239,7 @@ class PlainText:
         """Tell whether nothing but numbers, ranges and comments stands at the beginning."""
         if b"\0" in head:
             return False
-        part = head[:_LOOKED_AT]
+        part = head.removeprefix(BOM)[:_LOOKED_AT]
         found = _LIST.match(part)
         rest = part[found.end() :] if found else part
         return not rest or (len(part) == _LOOKED_AT and _CUT.fullmatch(rest) is not None)

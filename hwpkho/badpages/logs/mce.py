@@ -42,7 +42,8 @@ class MachineChecks(MessageReader):
         b"\t[0-9]{1,18} total\n",
     )
     start = re.compile(
-        rf"(?P<begins>Machine [Cc]heck[\w ]{{0,20}}: (?:0x)?[0-9a-fA-F]+ Bank [0-9]+: {_HEX})"
+        r"(?P<begins>Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
+        rf"Bank [0-9]+: {_HEX})"
         r"|(?P<amd>CPU:[0-9]+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
         r"|(?P<text>Hardware event\. This is not|^\s*MCE [0-9]+$"

@@ -63,6 +63,25 @@ class _Boots(LineReader):
         return self._taken
 
 
+class _Unusable(LineReader):
+    """Ranges of an e820 map that firmware calls unusable: they are another form's list."""
+
+    needles = (rb"BIOS-e820: [^\n]{1,80}\bunusable",)
+
+    def __init__(self, log: Timeline) -> None:
+        self._log, self._taken = log, 0
+
+    def feed(self, _number: int, _line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
+        self._taken += 1
+        self._log.unusable_ranges = True
+        return False
+
+    def taken(self) -> int:
+        """See :meth:`LineReader.taken`."""
+        return self._taken
+
+
 def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     """Return the bad pages of a log.
 
@@ -98,6 +117,7 @@ def _scanned(
         MachineChecks(log),
         Traced(log),
         RasMcCtl(log),
+        _Unusable(log),
     ]
     scanner = Scanner(readers, "a log of bad pages")
     for block in blocks(pieces(file) if backwards is None else last_lines_first(file)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
@@ -75,6 +75,8 @@ class Timeline:
         self._units: set[str] = set()
         #: Of pages with poison of a CXL device: a bit for each line of it.
         self.cxl_lines: dict[int, int] = {}
+        #: Whether a memory map in the log calls ranges unusable.
+        self.unusable_ranges = False
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
@@ -312,6 +314,11 @@ class Timeline:
                 f"longer than {at} characters; the rest was not looked at",
                 f"line {number}",
             )
+        if self.unusable_ranges:
+            found.note(
+                "a memory map in it calls memory unusable, which is not listed here: --from e820 "
+                "lists it"
+            )
         if boots > 1 and self._wanted is None:
             found.note(
                 f"{boots} boots, of which all count, though poison does not outlive a boot without "
@@ -320,7 +327,8 @@ class Timeline:
         elif boots > 1:
             one = boots - 1 if self._wanted == -1 else self._wanted
             found.note(f"{boots} boots, of which boot {one} counts")
-        return found.finish()
+        listed = found.finish()
+        return replace(listed, elsewhere="e820") if self.unusable_ranges else listed
 
 
 def _wanted(boot: str | None) -> int | None:

@@ -35,11 +35,19 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
     from hwpkho.base.version import __version__
     from hwpkho.codes import Code, Problem
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
+    from hwpkho.judging.case_result import Suppressed
     from hwpkho.judging.result import Finding, Validation
+    from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.regions import Region
 
 _WHERE = {
+    "hwpkho.efi.model": ("PoisonTable",),
+    "hwpkho.judging.case_result": ("Suppressed",),
+    "hwpkho.memmap.view.regions": ("Region",),
+    "hwpkho.memmap.model": ("Map",),
     "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
     "hwpkho.api.judging": ("diff", "judge", "merge", "validate"),
     "hwpkho.api.making": ("Layout", "build"),
@@ -78,12 +86,16 @@ __all__ = [
     "Judged",
     "JudgedRow",
     "Layout",
+    "Map",
     "MemoryMap",
     "Merged",
     "PageList",
     "PageRow",
+    "PoisonTable",
     "Problem",
     "RangeRow",
+    "Region",
+    "Suppressed",
     "UsageError",
     "Validation",
     "__version__",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, numbered
 from hwpkho.api import inputs
-from hwpkho.api.results import plain
+from hwpkho.api.results import PageRow, document, page_rows
 from hwpkho.badpages.model import BadPages
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
+from hwpkho.commands.encode import remarks
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
 from hwpkho.encode.targets import elf, saving
@@ -28,18 +29,22 @@ if TYPE_CHECKING:
 
     from hwpkho.encode import layout
 
+_SOURCE = "pfns"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A handover that was made; ``handover`` of ``hwpkho.encode/1``.
+    """A handover that was made; ``hwpkho.encode/1``.
 
     Attributes:
         layout: What stands where, and the bytes of its pages.
         pfns: The list.
+        notes: What is allowed but will not do in a real boot, one line each.
     """
 
     layout: layout.Layout
     pfns: array[int]
+    notes: tuple[str, ...] = ()
 
     def write_elf(self, out: str | os.PathLike[str] | BinaryIO, *, force: bool = False) -> None:
         """Write an ELF core, as ``hwpkho encode --to elf``.
@@ -61,11 +66,16 @@ class Layout:
             saving.save(TARGETS[to], self._made(), os.fspath(out), None, None, force=force)
 
     def _made(self) -> ToWrite:
-        return ToWrite(BadPages("pfns", Listing(self.pfns)), self.layout)
+        return ToWrite(BadPages(_SOURCE, Listing(self.pfns)), self.layout)
+
+    def rows(self) -> list[PageRow]:
+        """Return the list as runs, in its order."""
+        return page_rows(Listing(self.pfns))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``hwpkho encode --json`` says of the handover."""
-        return plain(encode_json.handover(self.layout))
+        """Return the document of ``hwpkho encode --json``, as of an ELF core on standard output."""
+        body = encode_json.of_layout(self.layout, _SOURCE, self.notes)
+        return document(encode_json.SCHEMA, body)
 
 
 def build(
@@ -138,4 +148,5 @@ def build(
         tuple(scratch),
     )
     with inputs.named():
-        return Layout(place(request), listed)
+        made = place(request)
+        return Layout(made, listed, tuple(remarks(Listing(listed), request, made)))

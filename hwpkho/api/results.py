@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.badpages.formats.json import build
 from hwpkho.badpages.sets import describe_history
+from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.role import which_handover
 from hwpkho.report import diff as diff_report
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.role import Role
     from hwpkho.badpages.model import BadPages
-    from hwpkho.base.listing import Listing
     from hwpkho.codes import Problem
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
@@ -99,11 +99,6 @@ def document(schema: str, body: Mapping[str, object]) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads("".join(jsondoc.pieces(schema, body.items()))))
 
 
-def plain(value: Mapping[str, object]) -> dict[str, Any]:
-    """Return a part of a document as it reads from its text."""
-    return cast("dict[str, Any]", json.loads(jsondoc.text(value)))
-
-
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """The handovers and EFI tables of one case; ``hwpkho.decode/1``.
@@ -141,6 +136,12 @@ class Decoded:
         return tuple(
             chain(*(h.problems for h in self.handovers), *(t.problems for t in self.tables))
         )
+
+    def rows(self) -> list[PageRow]:
+        """Return the list of :attr:`pfns` as runs, in its order; raises as that does."""
+        from hwpkho.commands import decode
+
+        return page_rows(Listing(decode.pfns(self.handovers)[1]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho decode --json``."""

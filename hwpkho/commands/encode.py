@@ -33,6 +33,9 @@ from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.base.listing import Listing
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
@@ -163,7 +166,7 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     if target.placed:
         request = _request(given, options, result)
         result.layout = build(request)
-        _remarks(result, request)
+        result.notes += remarks(given.pfns, request, result.layout)
         if options.dtb is not None:
             dtb_path = _dtb_path(options, path)
             dtb = _edited(options.dtb, result.layout)
@@ -346,34 +349,32 @@ def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadat
     return metadata
 
 
-def _remarks(result: Result, request: Request) -> None:
-    """Note what is allowed but will not do in a real boot."""
-    layout, options = result.layout, result.options
-    if layout is None:
-        return
+def remarks(pfns: Listing, request: Request, layout: Layout) -> Iterator[str]:
+    """Yield what is allowed but will not do in a real boot, one line each.
+
+    ``layout`` was made of ``request``, and that of the list ``pfns``.
+    """
     beyond = request.beyond()
     if beyond is not None:
-        result.notes.append(
+        yield (
             f"entry {beyond} of the list, 0x{request.pfns[beyond]:x}, lies beyond every physical "
             "address: an address instead of a PFN?"
         )
-    repeats = len(request.pfns) - pfn_set(result.given.pfns).pages()
+    repeats = len(request.pfns) - pfn_set(pfns).pages()
     if repeats:
-        result.notes.append(f"{repeats} of the PFNs repeat another: kept as they are")
+        yield f"{repeats} of the PFNs repeat another: kept as they are"
     if not layout.blob.count:
-        result.notes.append(_empty("the list is empty", layout.blob.revision))
+        yield _empty("the list is empty", layout.blob.revision)
     scratch = sum(size for _, size in layout.scratch)
     if not scratch:
-        result.notes.append("without scratch the next kernel ignores the whole handover")
+        yield "without scratch the next kernel ignores the whole handover"
     elif scratch < _ENOUGH_SCRATCH:
-        result.notes.append(
+        yield (
             f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed "
             f"{human_bytes(_ENOUGH_SCRATCH)} to boot"
         )
-    if options.at is not None and layout.root != options.at:
-        result.notes.append(
-            f"0x{options.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
-        )
+    if request.at is not None and layout.root != request.at:
+        yield f"0x{request.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
 
 
 def _empty(why: str, revision: str) -> str:

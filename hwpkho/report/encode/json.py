@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
+from hwpkho.base.output import STDOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.commands.encode import Result
     from hwpkho.encode.layout import Layout
 
@@ -29,6 +32,26 @@ def body(result: Result) -> dict[str, Any]:
         "handover": handover(result.layout) if result.layout else None,
         "loss": result.loss._asdict() if result.loss else None,
         "notes": [printable(note) for note in result.notes],
+    }
+
+
+def of_layout(layout: Layout, source: str, notes: Iterable[str]) -> dict[str, Any]:
+    """Return the fields for a handover that was made of a bare list and not written yet.
+
+    They are those of an ELF core on standard output.
+    """
+    return {
+        "source": source,
+        "source_root": None,
+        "source_role": None,
+        "to": "elf",
+        "output": STDOUT,
+        "dtb": None,
+        "page_size": layout.page_size,
+        "count": layout.blob.count,
+        "handover": handover(layout),
+        "loss": None,
+        "notes": list(notes),
     }
 
 

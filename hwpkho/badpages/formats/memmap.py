@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
-    (b"memmap=", b"reserve_mem="), re.compile(rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=)")
+    (b"memmap=", b"reserve_mem=", b"BOOT_IMAGE=", b"GRUB_CMDLINE", b"root="),
+    re.compile(
+        rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=|BOOT_IMAGE=|GRUB_CMDLINE_LINUX"
+        rb"|root=(?:/dev/|[A-Z]+=))"
+    ),
 )
 _NAME = b"memmap="
 #: No item is shorter, its comma included.
@@ -50,7 +54,7 @@ class Memmap:
     bare = False
 
     def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line has ``memmap=`` with a size, or ``reserve_mem=``."""
+        """Tell whether a line has ``memmap=`` with a size, or is a command line without it."""
         return _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:

@@ -11,12 +11,13 @@ arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-para
 from __future__ import annotations
 
 import re
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.params import memparse
+from hwpkho.badpages import plain_settings
 from hwpkho.badpages.collector import Collector
-from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.lines import MAX_SIZE, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
@@ -54,7 +55,10 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None
     memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
-    for number, whole in numbered(file):
+    cuts = _Cuts(found)
+    for number, whole in numbered(file, MAX_SIZE):
+        if cuts.line(whole, number):
+            continue
         line = _uncommented(whole)
         where = f"line {number}"
         variable = _VARIABLE.match(line)
@@ -64,8 +68,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         if _RESERVE_MEM.search(line):
             found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
         for match in _MEMMAP.finditer(line):
-            items = match[1].replace("\\", "").split(",")
-            memmaps.setdefault(name, []).extend((item, where) for item in items)
+            memmaps.setdefault(name, []).append((match[1].replace("\\", ""), where))
         for match in _ASSIGNED.finditer(line):
             assigned = next((text for text in match.groups() if text is not None), ""), where
         for match in _BADRAM.finditer(line):
@@ -73,11 +76,47 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         for match in _COMMAND.finditer(line):
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
-    for item, where in chain.from_iterable(memmaps.values()):
-        _memmap(found, item, where)
+    cuts.finish()
+    for value, where in chain.from_iterable(memmaps.values()):
+        if columns := plain_settings.memmap(value, page_shift(found.page_size)):
+            found.ranges("excluded", *columns, where, repeat(-1, len(columns.first)))
+            continue
+        for item in value.split(","):
+            _memmap(found, item, where)
     if assigned is not None and assigned[0].strip():  # the shell keeps the last
         _badram_command(found, assigned[0].strip(), assigned[1])
     return found.finish()
+
+
+class _Cuts:
+    """The lines that are nothing but ``cutmem FROM TO``."""
+
+    def __init__(self, found: Collector) -> None:
+        self._found = found
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._numbers: list[int] = []
+
+    def line(self, line: str, number: int) -> bool:
+        """Take a line, or tell that it is none of these."""
+        ends = plain_settings.cutmem(line)
+        if ends is None:
+            return False
+        self._starts.append(ends[0])
+        self._ends.append(ends[1])
+        self._numbers.append(number)
+        return True
+
+    def finish(self) -> None:
+        """Name what they cut."""
+        shift = page_shift(self._found.page_size)
+        columns = plain_settings.pages(self._starts, self._ends, shift)
+        if columns:
+            self._found.ranges("excluded", *columns, "line ", self._numbers)
+            return
+        for start, end, number in zip(self._starts, self._ends, self._numbers, strict=True):
+            where = f"line {number}"
+            self._found.addresses(start, end - 1, "excluded", where=where, exact=True)
 
 
 def _uncommented(line: str) -> str:
@@ -107,6 +146,10 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
 
     Raises InputError where that is damaged or matches everything.
     """
+    columns = plain_settings.badram(value, page_shift(found.page_size))
+    if columns and kind == "excluded":
+        found.ranges(kind, *columns, where, repeat(-1, len(columns.first)))
+        return
     words = value.rstrip(",").split(",")
     numbers = [_HEX.fullmatch(word.strip()) for word in words]
     for word, number in zip(words, numbers, strict=True):

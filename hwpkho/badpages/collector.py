@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from itertools import compress, islice
+from itertools import compress, islice, repeat
 from operator import ne
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,21 @@ class Collector:
             self._left_out |= kind in BAD
             return
         self._columns.extend(pfns, kind, when, where, numbers)
+        self._bound()
+
+    def ranges(
+        self,
+        kind: Kind,
+        first: Sequence[int],
+        last: Sequence[int],
+        where: str,
+        numbers: Iterable[int],
+    ) -> None:
+        """Name ranges as :meth:`pages` does; the columns are of equal length."""
+        if kind not in self._asked.kinds:
+            self._left_out |= kind in BAD
+            return
+        self._columns.extend(first, kind, repeat(None, len(first)), where, numbers, last)
         self._bound()
 
     def _bound(self) -> None:
@@ -216,9 +231,10 @@ class _Columns:
         when: Iterable[str | None],
         where: str,
         numbers: Iterable[int],
+        last: Sequence[int] | None = None,
     ) -> None:
         self.first.extend(pfns)
-        self.last.extend(pfns)
+        self.last.extend(pfns if last is None else last)
         self.kind.extend([KINDS.index(kind)] * len(pfns))
         self.when.extend(when)
         self.where.label.extend([self._label(where)] * len(pfns))

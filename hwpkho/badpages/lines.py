@@ -21,18 +21,26 @@ _PIECE = 1 << 16
 _MAX_UNBROKEN = 1 << 20
 
 
-def numbered(file: FileBytes) -> Iterator[tuple[int, str]]:
+def numbered(file: FileBytes, longest: int = MAX_LINE) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
-    Holes of a sparse file are left out. Raises InputError for a file of more than 512 MiB.
+    A line is cut after ``longest`` characters. Holes of a sparse file are left out. Raises
+    InputError for a file of more than 512 MiB.
     """
     if file.size > MAX_SIZE:
         raise InputError(f"{file.shown}: {file.size} bytes are more than {MAX_SIZE}")
-    number = 0
+    number = 1
+    begun: list[str] = []  # a line that goes on in the next block
     for block in blocks(pieces(file)):
-        for line in block.decode("utf-8", "replace").split("\n")[:-1]:
+        *lines, rest = block.decode("utf-8", "replace").split("\n")
+        if lines:
+            lines[0] = "".join((*begun, lines[0]))
+            begun = []
+        if sum(map(len, begun)) < longest:
+            begun.append(rest)
+        for line in lines:
+            yield number, line[:longest]
             number += 1
-            yield number, line[:MAX_LINE]
 
 
 def pieces(file: FileBytes) -> Iterator[bytes]:

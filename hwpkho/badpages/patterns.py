@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from array import array
 from functools import reduce
-from itertools import repeat
-from operator import and_, or_
+from itertools import compress, repeat
+from operator import and_, eq, or_
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -136,10 +136,10 @@ def _holes(free: int) -> int:
 
 def _aligned(pages: PfnSet) -> dict[int, array[int]]:
     """Return the largest blocks that begin at a multiple of their size: size - 1 → first PFNs."""
-    if pages.last is pages.first:
-        return {0: pages.first} if pages else {}
-    found: dict[int, array[int]] = {}
-    for first, last in pages:
+    single = bytes(map(eq, pages.first, pages.last))
+    found = {0: array("Q", compress(pages.first, single))} if any(single) else {}
+    longer = compress(pages, single.translate(bytes((1, 0)) + bytes(254)))
+    for first, last in longer:
         at = first
         while at <= last:
             room = last - at + 1

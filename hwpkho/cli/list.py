@@ -130,7 +130,8 @@ def command(
         next_cmdline,
         given=options.given(),
     )
-    wanted = listing.ListOptions(judging, listing.kinds(kinds), written)
+    entries = as_json or not written or "kind" in written.form.carries
+    wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries)
     listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
         click.echo(f"hwpkho: {note}", err=True)

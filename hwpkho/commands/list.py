@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
-from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
 from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import read_list
@@ -35,11 +35,13 @@ class ListOptions:
         judging: How inputs are read, and the memory map.
         kinds: The kinds of bad pages that are wanted; pages of unknown kind always are.
         output: What to write the list as, None where it is only shown.
+        entries: Whether it matters who named which pages; it costs where there are a million.
     """
 
     judging: ValidateOptions = field(default_factory=ValidateOptions)
     kinds: frozenset[Kind] = BAD
     output: ListOutput | None = None
+    entries: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,11 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)
     lists = [x.converted(size).pages for x in found]
-    named = columns.joined([columns.mentioned(x) for x in lists])
-    wanted = {None, *options.kinds}
-    if not wanted.issuperset(named.kind):
-        named = named.picked([at for at, kind in enumerate(named.kind) if kind in wanted])
-    mentions = named.ascending()
-    pfns = pfn_set(mentions.pages()).listing()
+    if options.output and not options.entries and not any(x.mentions for x in lists):
+        mentions, pfns = columns.of(()), union(x.pfns for x in lists).listing()
+    else:
+        mentions = _wanted(lists, options.kinds).ascending()
+        pfns = pfn_set(mentions.pages()).listing()
     regions = machine.memory(how, machine.of_lists(found))
     frames = regions.frames(size) if regions else None
     pages = _joined(lists, pfns, mentions, size)
@@ -127,6 +128,15 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     lost = output.write(pages)
     pages = replace(pages, loss=writing.total(pages.loss, lost))
     return ListReport(pages, tuple(lists), frames, lost)
+
+
+def _wanted(lists: Sequence[BadPages], kinds: frozenset[Kind]) -> Mentions:
+    """Return where the lists name pages of some kinds, or of a kind that is not known."""
+    named = columns.joined([columns.mentioned(x) for x in lists])
+    wanted = {None, *kinds}
+    if wanted.issuperset(named.kind):
+        return named
+    return named.picked([at for at, kind in enumerate(named.kind) if kind in wanted])
 
 
 def _joined(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import packing
 from hwpkho.badpages.collector import Collector
-from hwpkho.badpages.lines import numbered
+from hwpkho.badpages.lines import MAX_SIZE, numbered
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, bounded, physical
@@ -81,7 +81,7 @@ class Bcdedit:
         store = _Store(found)
         joined: list[str] = []
         start = 0
-        for number, line in numbered(file):
+        for number, line in numbered(file, MAX_SIZE):
             start = start if joined else number
             text = line.rstrip()
             goes_on = text.endswith("^")  # in the next line of a batch file

@@ -1,0 +1,90 @@
+"""Boot settings in their plainest spelling, as columns: a file of ours may have a million.
+
+Numbers are hex with ``0x``, ranges whole pages. What is spelled otherwise is None here, and read
+word by word in :mod:`hwpkho.badpages.boot_settings`, which knows all of it.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from functools import reduce
+from itertools import repeat
+from operator import add, and_, lshift, or_, rshift, sub
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.badpages.patterns import PatternError, pattern
+from hwpkho.base.addresses import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Ranges of patterns; more of them are counted one by one.
+_MOST = 1 << 21
+_ITEM = r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}"
+_MEMMAP = re.compile(rf"(?:{_ITEM},)*{_ITEM}")
+_HEX = r"(?:0[xX])?[0-9a-fA-F]{1,16}"
+_BADRAM = re.compile(rf"(?:{_HEX},{_HEX},)*{_HEX},{_HEX}")
+_CUTMEM = re.compile(r"cutmem 0x([0-9a-f]{1,16})(K?) 0x([0-9a-f]{1,16})(K?)")
+
+
+class Columns(NamedTuple):
+    """First and last PFN, inclusive, of several ranges."""
+
+    first: array[int]
+    last: array[int]
+
+
+def memmap(value: str, shift: int) -> Columns | None:
+    """Return the ranges of ``SIZEK$0xADDR,…`` in pages of ``1 << shift`` bytes."""
+    if not _MEMMAP.fullmatch(value):
+        return None
+    words = value.replace("$", ",").split(",")
+    kib = map(int, map(str.rstrip, words[::2], repeat("K")))
+    size = list(map(lshift, kib, repeat(10)))
+    start = list(map(int, words[1::2], repeat(16)))
+    return pages(start, list(map(add, start, size)), shift)
+
+
+def cutmem(line: str) -> tuple[int, int] | None:
+    """Return start and exclusive end, bytes, of a line that is nothing but the command."""
+    match = _CUTMEM.fullmatch(line)
+    if match is None:
+        return None
+    start, in_kib, end, end_in_kib = match.groups()
+    low = int(start, 16) << (10 if in_kib else 0)
+    past = int(end, 16) << (10 if end_in_kib else 0)
+    return (low, past) if low < past <= PHYS_END else None
+
+
+def pages(start: Sequence[int], end: Sequence[int], shift: int) -> Columns | None:
+    """Return the pages of ranges of bytes, ends exclusive; None where one cuts a page."""
+    unaligned = (reduce(or_, start, 0) | reduce(or_, end, 0)) & ((1 << shift) - 1)
+    if unaligned or max(end, default=0) > PHYS_END:
+        return None
+    first = array("Q", map(rshift, start, repeat(shift)))
+    return Columns(first, array("Q", map(sub, map(rshift, end, repeat(shift)), repeat(1))))
+
+
+def badram(value: str, shift: int) -> Columns | None:
+    """Return what patterns match of which every mask has all its high bits."""
+    if not _BADRAM.fullmatch(value):
+        return None
+    numbers = list(map(int, value.split(","), repeat(16)))
+    found = Columns(array("Q"), array("Q"))
+    by_mask: dict[int, list[int]] = {}
+    for address, mask in zip(numbers[::2], numbers[1::2], strict=True):
+        by_mask.setdefault(mask, []).append(address)
+    for mask, addresses in by_mask.items():
+        try:
+            shape = pattern(0, mask, shift)
+        except PatternError:
+            return None
+        more = len(addresses) << shape.holes.bit_count()
+        if shape.below is not None or len(found.first) + more > _MOST:
+            return None
+        base = list(map(and_, map(rshift, addresses, repeat(shift)), repeat(mask >> shift)))
+        for first, last in shape.runs():
+            found.first.extend(map(add, base, repeat(first)))
+            found.last.extend(map(add, base, repeat(last)))
+    return found

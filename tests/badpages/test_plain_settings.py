@@ -1,0 +1,98 @@
+"""Boot settings as columns: they say what the same settings say word by word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.badpages import plain_settings, registry
+from hwpkho.badpages.registry import Asked
+from hwpkho.base.listing import Listing
+from hwpkho.images.files import HeldBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hwpkho.badpages.model import BadPages
+    from tests.support.program import Result
+
+    Cli = Callable[..., Result]
+
+ITEMS = st.lists(st.tuples(st.integers(1, 64), st.integers(0, 1 << 30)), min_size=1, max_size=9)
+SIZES = st.sampled_from([4096, 16384, 65536])
+
+
+def said(form: str, text: str, page_size: int) -> BadPages:
+    file = HeldBytes("x", memoryview(text.encode()))
+    return registry.reader(form).read(file, Asked(page_size=page_size))
+
+
+def same(form: str, plain: str, worded: str, page_size: int) -> None:
+    one, other = said(form, plain, page_size), said(form, worded, page_size)
+    assert list(one.pfns.runs()) == list(other.pfns.runs())
+    assert list(one.mentions) == list(other.mentions)
+    assert one.notes == other.notes
+
+
+@given(ITEMS, SIZES)
+def test_memmap(items, size) -> None:
+    plain = ",".join(f"{kib}K$0x{at << 10:x}" for kib, at in items)
+    same("memmap", f"memmap={plain}", f"memmap={plain.replace('0x', '0X')}", size)
+
+
+@given(ITEMS, SIZES)
+def test_cutmem(items, size) -> None:
+    plain = "\n".join(f"cutmem 0x{at:x}K 0x{at + kib << 10:x}" for kib, at in items)
+    same("cutmem", plain, plain.replace("cutmem", "cutmem "), size)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, (1 << 64) - 1), st.sampled_from([12, 13, 14, 16, 20])),
+        min_size=1,
+        max_size=9,
+    ),
+    SIZES,
+)
+def test_badram(pairs, size) -> None:
+    words = [f"0x{a:x},0x{(1 << 64) - (1 << bits):x}" for a, bits in pairs]
+    # A mask that ends early is no plain one; what it adds is in neither.
+    odd = "0x0,0xfffffffff000"
+    both = said("badram", f"badram {','.join([*words, odd])}", size)
+    plain = said("badram", f"badram {','.join(words)}", size)
+    assert set(both.pfns.runs()) | {(0, 0)} >= set(plain.pfns.runs()) - {(0, 0)}
+    assert Listing(plain.pfns.first, plain.pfns.last).count <= both.pfns.count
+
+
+def test_what_is_not_plain_is_left_to_the_reader_of_words() -> None:
+    for value in ("4K$0x1000,1M!0x0", "0K$0x1000", "4K$0x", "4k$0x1000", "4K$0xffffffffffffffff"):
+        assert plain_settings.memmap(value, 12) is None
+    for value in ("0x1000", "0x1000,0", "0x1000,0x400", "0x1000,0xfffff000", "x,y"):
+        assert plain_settings.badram(value, 12) is None
+    holes = (1 << 64) - (1 << 28) | 1 << 12
+    assert plain_settings.badram(",".join([f"0x1000,0x{holes:x}"] * 40), 12) is None
+    for line in (
+        "cutmem 0x2000 0x1000",
+        "cutmem 0x1000 0x2000 #",
+        "cutmem 0x1 0x10000000000000000",
+    ):
+        assert plain_settings.cutmem(line) is None
+
+
+@pytest.mark.parametrize("form", ["memmap", "badram", "bcdedit"])
+def test_a_long_line_is_read_to_its_end(form: str, tmp_path: Path, cli: Cli) -> None:
+    """One of 100 KiB, and one of more than the MiB at which logs are cut."""
+    for count in (9_000, 130_000):
+        listed = "\n".join(hex(0x100000 + 3 * n) for n in range(count))
+        (tmp_path / "list").write_text(listed)
+        how = ["--budget", 1 << 30] if form == "memmap" else []
+        out = tmp_path / f"out{count}"
+        assert cli("list", tmp_path / "list", "--to", form, *how, "-o", out).code == 0
+        assert max(map(len, out.read_text().splitlines())) > (
+            1 << 20 if count > 10_000 else 1 << 16
+        )
+        assert cli("list", "--pfns", out).out.split() == listed.split()

@@ -187,7 +187,7 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             options = replace(options, **{attribute: found})
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
-    options = replace(options, given=frozenset("map_name" if n == "map" else n for n in names))
+    options = replace(options, given=frozenset(_GIVEN.get(n, n) for n in names))
     if line.memmaps:
         options = replace(options, memmaps=line.memmaps)
     return options
@@ -251,6 +251,8 @@ def _boot(value: Any) -> str:
     return str(value) if type(value) is int else _text(value)
 
 
+#: Options whose values have another name.
+_GIVEN = {"map": "map_name", "from": "form"}
 #: Name → (part of ValidateOptions or None, attribute, how the value is read).
 _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "page_size": ("case", "page_size", _page_size),
@@ -258,6 +260,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "kho_scratch": ("case", "kho_scratch", _scratch),
     "arch": ("case", "arch", _arch),
     "base": ("lists", "base", _base),
+    "from": ("lists", "form", _text),
     "role": (None, "role", _one_of("in", "out")),
     "map": (None, "map_name", _text),
     "boot": (None, "boot", _boot),

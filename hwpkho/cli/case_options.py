@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add how cases are read and judged: handover, role, memory map and --base.
+    """Add how cases are read and judged: handover, role, memory map, --base and --from.
 
     The command gets them together, as ``judging``.
     """
@@ -26,7 +26,7 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
         boot = values.pop("boot")
         judging = ValidateOptions(
             CaseOptions(**{name: values.pop(name) for name in reading}),
-            Asked(int(values.pop("base")), boot=boot),
+            Asked(int(values.pop("base")), values.pop("form"), boot=boot),
             values.pop("role"),
             values.pop("memmap"),
             values.pop("map_name"),
@@ -37,4 +37,5 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         return command(*args, judging=judging, **values)
 
-    return options.add(packed, options.handover, options.role, options.memory_map, options.base)
+    added = (options.handover, options.role, options.memory_map, options.base, options.form)
+    return options.add(packed, *added)

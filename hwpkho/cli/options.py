@@ -227,6 +227,16 @@ def base(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def form(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --from: any form that is read; the name is looked up when a list is."""
+    return click.option(
+        "--from",
+        "form",
+        metavar="FORM",
+        help="Form of the inputs that are lists, where content does not tell; see hwpkho formats.",
+    )(command)
+
+
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a judgement rests on."""
     return add(
@@ -258,6 +268,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Report an error above N pages in one GiB: a failing DIMM.",
         ),
         base,
+        form,
         click.option(
             "--fail-on",
             type=click.Choice(["error", "warning", "note", "never"]),

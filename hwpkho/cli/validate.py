@@ -102,6 +102,7 @@ def command(
     max_fraction: float | None,
     max_per_gib: int | None,
     base: str,
+    form: str | None,
     fail_on: FailOn,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -138,7 +139,7 @@ def command(
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
     judging = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch),
-        Asked(int(base), boot=boot),
+        Asked(int(base), form, boot=boot),
         role,
         memmap,
         map_name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.badpages.registry import depends_on
+from hwpkho.badpages.registry import LIST_FORMATS, depends_on
 from hwpkho.base.arch import ARCHES, known, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
@@ -30,6 +30,7 @@ class Facts(NamedTuple):
         image: Some input is a memory image.
         handover: Some input is a handover of any form.
         text: Some input is a list as text, whose numbers have a base.
+        plain: Some input is a list of any form, and no handover.
         memmap: A memory map is given.
         iomem: A /proc/iomem has a say in what memory is.
         chooses: One of several handovers is chosen.
@@ -45,6 +46,7 @@ class Facts(NamedTuple):
     image: bool | None = None
     handover: bool | None = None
     text: bool | None = None
+    plain: bool | None = None
     memmap: bool | None = None
     iomem: bool | None = None
     chooses: bool | None = None
@@ -96,6 +98,7 @@ READERS: dict[str, Reader] = {
     "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
     "layout": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "base": Reader(lambda f: f.text, "no input is a list as text"),
+    "form": Reader(lambda f: f.plain, "every input is a memory image or a copy of debugfs"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
     "map_name": Reader(lambda f: f.memmap, _NO_MAP),
     "boot": Reader(_booted, "there is no {memmap}, and no input is a log"),
@@ -141,7 +144,9 @@ def of_case(case: Case) -> Facts:
     boots = plain is not None and depends_on(plain, "boot")
     table = bool(case.tables) or (plain is not None and depends_on(plain, "layout"))
     handover = plain is None and (bool(case.handovers) or not case.tables)
-    return Facts(case.source is not None, handover, text, boots=boots, table=table)
+    return Facts(
+        case.source is not None, handover, text, plain is not None, boots=boots, table=table
+    )
 
 
 def of_lists(lists: Iterable[CaseList]) -> Facts:
@@ -151,6 +156,7 @@ def of_lists(lists: Iterable[CaseList]) -> Facts:
         any(x.source is not None for x in found),
         any(x.handover is not None for x in found),
         any(depends_on(x.pages, "base") for x in found),
+        any(x.pages.origin in LIST_FORMATS for x in found),
         boots=any(depends_on(x.pages, "boot") for x in found),
         table=any(depends_on(x.pages, "layout") for x in found),
     )

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi import boot_json
+from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening
@@ -22,7 +22,7 @@ from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.handover.find_root import Rejected
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes, HeldBytes
-from hwpkho.images.registry import open_image
+from hwpkho.images.registry import format_of, open_image
 from hwpkho.inputs import recognise, structures
 from hwpkho.inputs.recognise import Kind
 
@@ -71,7 +71,7 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     file = FileBytes(spec)
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
-    if plain and asked is not None and asked.form is not None:
+    if plain and asked is not None and asked.form is not None and not _tells_itself(file):
         return lists.reader(asked.form).read(file, asked)
     kinds = recognise.INPUTS if plain else recognise.INPUTS - {Kind.LIST}
     answers = recognise.of_file(file, kinds)
@@ -94,6 +94,12 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
         return found
     return [structures.read(head, file.size, file.shown)]
+
+
+def _tells_itself(file: FileBytes) -> bool:
+    """Tell whether a file is a memory image or a root FDT beyond doubt: no form names it."""
+    head = bytes(file.read(0, recognise.HEAD))
+    return format_of(head) is not None or head.startswith(fdt.MAGIC)
 
 
 def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:

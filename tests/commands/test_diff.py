@@ -240,3 +240,18 @@ def test_fates(seen, name):
 
 def test_a_fate_over_four_generations():
     assert describe_history(0b0101, 4) == "came back and lost"
+
+
+def test_a_live_scan_against_a_handover(tmp_path, cli) -> None:
+    """--from names the form of lists; a handover is told by its content."""
+    scan, listed, handover = (tmp_path / name for name in ("kpageflags", "list", "handover"))
+    scan.write_bytes(
+        b"".join((1 << 19 if n in (3, 9) else 0).to_bytes(8, "little") for n in range(16))
+    )
+    listed.write_text("0x3\n")
+    made = cli("encode", listed, "-o", handover, "--at", "0x60000000", "--no-scratch")
+    assert made.code == 0, made.err
+    got = cli("diff", "--from", "kpageflags", scan, handover)
+    assert got.code == 1
+    assert got.out.startswith("1 page is known bad and not in the handover")
+    assert cli("diff", "--from", "kpageflags", handover, handover).code == 2

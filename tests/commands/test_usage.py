@@ -55,18 +55,19 @@ READING = {
     "list": {
         "--page-size 4096": 0, "--page-size 16384": 0, "--arch arm64": 0, "--base 10": 0,
         "--root-fdt 0x1000": 2, "--kho-scratch none": 2, "--kho-scratch 0x1000:48": 2,
-        "--role out": 2, "--role in": 2,
+        "--role out": 2, "--role in": 2, "--from text": 0, "--from json": 3, "--from none": 2,
     },
     "json": {"--page-size 4096": 0, "--page-size 16384": 3, "--base 16": 2, "--role out": 2},
     "image": {
         "--page-size 4096": 0, "--page-size 16384": 3, "--arch x86_64": 0, "--arch arm64": 3,
         "--base 16": 2, f"--root-fdt {ROOT}": 0, "--kho-scratch 0x1000:48": 0, "--role out": 0,
+        "--from text": 2,
     },
     "arm64": {"--page-size 4096": 0, "--arch arm64": 0, "--arch x86_64": 3},
     "segments": {"--arch arm64": 0, "--base 10": 2, "--role out": 0},
     "copy": {
         "--page-size 4096": 0, "--arch x86_64": 0, "--arch arm64": 0, "--root-fdt 0x1000": 2,
-        "--kho-scratch none": 0, "--role out": 0, "--base 16": 2, "--role in": 3,
+        "--kho-scratch none": 0, "--role out": 0, "--base 16": 2, "--role in": 3, "--from text": 2,
     },
     "two": {"--role in": 0, "--role out": 0, "--base 16": 2},
 }  # fmt: skip

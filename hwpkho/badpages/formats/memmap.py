@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
-    (b"memmap=", b"reserve_mem=", b"BOOT_IMAGE=", b"GRUB_CMDLINE", b"root=", b"console=", b"panic="),
+    (
+        b"memmap=",
+        b"reserve_mem=",
+        b"BOOT_IMAGE=",
+        b"GRUB_CMDLINE",
+        b"root=",
+        b"console=",
+        b"panic=",
+    ),
     re.compile(
         rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=|BOOT_IMAGE=|GRUB_CMDLINE_LINUX"
         rb"|root=(?:/dev/|[A-Z]+=)|console=(?:tty|hvc|uart)|panic=-?[0-9])"

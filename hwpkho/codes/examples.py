@@ -149,6 +149,8 @@ EXAMPLES: dict[str, str] = {
     "HP612": "Constructed: memmap=4K$0x500000,1M!0x600000: what stands behind ! is not reserved.",
     "HP613": "Constructed: 0x500000 where RAM ends at PFN 0x7ffff.",
     "HP614": "Constructed: a kernel log of one line, Memory failure: 0x5000: already poisoned.",
+    "HP615": "Constructed: a kernel log with Memory failure: 0x5000, and EDAC's CE of page 0x5000.",
+    "HP616": "Constructed: a kernel log with Memory failure: 0x5000, and EDAC's UE of page 0x5000.",
     "HP619": "Constructed: GRUB_BADRAM=0x7ddf0000,0xffffc000, as MemTest86 prints it.",
     "HP620": "Constructed: bcdedit /set badmemorylist 0xb7, which succeeds and sets nothing.",
     "HP621": "Constructed: a row Deferred in mc_event of rasdaemon's database.",

@@ -159,6 +159,26 @@ LOG_LOWER_BOUND = Code(
     "Nothing: this is about the input.",
     "Compare with the running kernel, if it still runs: list --from kpageflags /proc/kpageflags.",
 )
+SOURCES_DISAGREE = Code(
+    "HP615",
+    "sources-disagree",
+    "warning",
+    "policy",
+    "One source calls memory bad of which another reports corrected errors only, so that it works.",
+    "Nothing: this is about the inputs.",
+    "Look at the times: corrected errors often come before an uncorrected one. If the source that "
+    "calls the memory bad is the older one, ask whether the DIMM was replaced.",
+)
+KINDS_DIFFER = Code(
+    "HP616",
+    "kinds-differ",
+    "note",
+    "policy",
+    "Sources give pages different kinds: one saw an error, another that the page was taken out of "
+    "use, or they saw it taken out in different ways.",
+    "Nothing: this is about the inputs.",
+    "None needed: the page is in the list once. merge --provenance shows who said what.",
+)
 MASK_SHORT = Code(
     "HP619",
     "mask-short",
@@ -204,6 +224,8 @@ CODES = (
     ENTRY_UNUSABLE,
     LIKE_ADDRESSES,
     LOG_LOWER_BOUND,
+    SOURCES_DISAGREE,
+    KINDS_DIFFER,
     MASK_SHORT,
     NO_BCD_OBJECT,
     DEFERRED,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages import provenance
 from hwpkho.badpages.formats import text
 from hwpkho.badpages.model import BadPages
-from hwpkho.badpages.sets import Histories, first_seen, histories, known_by
+from hwpkho.badpages.sets import Histories, first_seen, histories
 from hwpkho.base import output
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
@@ -21,9 +22,10 @@ from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.result import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from hwpkho.badpages.model import Loss
+    from hwpkho.badpages.model import ListProblem, Loss
+    from hwpkho.badpages.provenance import Entries
     from hwpkho.commands.encode import EncodeOptions
     from hwpkho.encode.layout import Layout
     from hwpkho.inputs.lists import CaseNamed
@@ -82,6 +84,8 @@ class Merged:
         layout: The handover that was made of the result, None where that is a list.
         loss: What the form of that list could not say exactly, None where none was written.
         regions: The machine's memory, None without a map.
+        entries: Where the cases name the pages, where that was asked for or is written.
+        problems: What of the cases could not be used, and where they disagree.
     """
 
     cases: tuple[str, ...]
@@ -100,6 +104,8 @@ class Merged:
     layout: Layout | None = None
     loss: Loss | None = None
     regions: Regions | None = None
+    entries: Entries | None = None
+    problems: tuple[ListProblem, ...] = ()
 
 
 def merge(
@@ -115,12 +121,14 @@ def merge(
     known = usage.Facts(
         memmap=bool(options.judging.memmaps), placed=target.placed, whole=target.bootable
     )
-    known = list_writing.facts(known, targets.list_form("list" if writing is None else writing.to))
+    form = targets.list_form("list" if writing is None else writing.to)
+    known = list_writing.facts(known, form)
     usage.check_pair(options.judging.case)
     usage.refuse(options.judging.given, known)
     if writing is not None:
         encode.check(writing)
-    merged = _merge(specs, options, known)
+    entries = options.provenance or (form is not None and "kind" in form.carries)
+    merged = _merge(specs, options, known, entries=entries)
     if writing is None:
         return merged
     if merged.histories is not None:
@@ -128,10 +136,11 @@ def merge(
         untold = list_writing.untold(merged.page_size, targets.list_form(writing.to))
         return replace(merged, notes=(*merged.notes, *untold))
     pages = BadPages(
-        "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge"
-    )
+        "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge",
+        mentions=merged.entries.mentions if merged.entries else (), problems=merged.problems,
+    )  # fmt: skip
     result = encode.encode(CaseList(pages), writing, merged.regions)
-    notes = (*merged.notes, *result.notes)
+    notes = tuple(dict.fromkeys((*merged.notes, *result.notes)))
     return replace(merged, notes=notes, layout=result.layout, loss=result.loss)
 
 
@@ -162,12 +171,16 @@ def _check(options: MergeOptions) -> None:
 
 
 def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:
-    runs = ((x.first, x.last, " ".join(map(str, known_by(x.seen)))) for x in merged.histories or ())
+    runs: Iterable[tuple[int, int, str]] = ()
+    if merged.histories is not None and merged.entries is not None:
+        runs = provenance.commented(merged.histories, merged.entries)
     with output.file(writing.output or output.STDOUT, force=writing.force) as file:
         file.writelines(text.build_runs(part).encode() for part in parts(runs))
 
 
-def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts) -> Merged:
+def _merge(
+    specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts, *, entries: bool
+) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.lists, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
@@ -206,6 +219,8 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
         )
     if pfns.pages() > MAX_PFNS:
         raise InputError(f"the merged list has {pfns.pages()} PFNs; a list has at most {MAX_PFNS}")
+    disagreements = provenance.disagreements([x.pages for x in found])
+    notes += map(str, disagreements)
     merged = pfns.listing()
     if options.in_order:
         merged = first_seen([x.pfns for x in found])
@@ -225,6 +240,11 @@ def _merge(specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(x.arch for x in found if x.arch)),
         regions=regions,
+        entries=provenance.entries([x.pages for x in found], pfns) if entries else None,
+        problems=(
+            *(p for x in (*found, *unwanted) for p in x.pages.problems),
+            *disagreements,
+        ),
     )
 
 

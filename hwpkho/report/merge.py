@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import known_by
+from hwpkho.base.listing import parts
 from hwpkho.judging.result import Runs
 from hwpkho.report.encode import json as encode_json
 from hwpkho.report.parts import jsondoc, runs_json
@@ -12,6 +14,7 @@ from hwpkho.report.parts import jsondoc, runs_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.badpages.provenance import Entries
     from hwpkho.commands.merge import Merged
 
 SCHEMA = "hwpkho.merge/1"
@@ -36,10 +39,27 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "provenance": runs_json.histories(m.histories, lambda seen: {"cases": known_by(seen)})
         if m.histories is not None
         else None,
+        "entries": jsondoc.Array(_entries(m.entries))
+        if m.histories is not None and m.entries
+        else None,
+        "problems": [p._asdict() for p in m.problems],
         "loss": m.loss._asdict() if m.loss else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
         "pfns": jsondoc.numbers(m.pfns),
     }
+
+
+def _entries(known: Entries) -> Iterator[str]:
+    """Yield the entries in pieces: what many of them share becomes text once."""
+    text = lru_cache(maxsize=1 << 12)(jsondoc.text)
+    before = ""
+    for part in parts(zip(known.case, known.mentions, strict=True)):
+        yield before + ",".join(
+            f'{{"case":{case},"first":{m.first},"last":{m.last},"kind":{text(m.kind)},'
+            f'"when":{text(m.when)},"source":{text(m.source)},"where":{text(m.where)}}}'
+            for case, m in part
+        )
+        before = ","
 
 
 def report(m: Merged) -> Iterator[str]:

@@ -16,7 +16,16 @@ CASES = {**provoking.CASES, **provoking_efi.VALIDATE}
 
 def test_no_code_is_left_out():
     decode = {*provoking_decode.CASES, *provoking_efi.DECODE}
-    assert set(registry()) == decode | set(CASES)
+    assert set(registry()) == decode | set(CASES) | set(provoking.MERGED)
+
+
+@pytest.mark.parametrize("code", sorted(provoking.MERGED))
+def test_is_reported_by_merge(code, tmp_path, cli):
+    got = cli("merge", "--json", *provoking.MERGED[code](tmp_path))
+    assert got.code == 0, got.err
+    found = [p for p in got.json["problems"] if p["code"] == code]
+    assert found, got.json["problems"]
+    assert f"({code})" in got.err
 
 
 @pytest.mark.parametrize("code", sorted(CASES))

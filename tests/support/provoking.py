@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Case = list[object]
 Make = Callable[["Path"], Case]
 CASES: dict[str, Make] = {}
+#: Codes that are about several lists: files for ``hwpkho merge``.
+MERGED: dict[str, Make] = {}
 
 IOMEM = "00000000-00000fff : Reserved\n00100000-7fffffff : System RAM\n"
 E820 = """\
@@ -429,3 +431,23 @@ def _baseline_stale(folder: Path) -> Case:
     accepted = folder / "accepted.toml"
     accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "the DIMM was taken out"\n')
     return listed(folder, E820, "--baseline", accepted)
+
+
+def _two_logs(edac: str) -> Make:
+    """Return what writes a log in which the kernel takes a page out, and one of EDAC about it."""
+
+    def make(folder: Path) -> Case:
+        (folder / "kernel.log").write_text(
+            "[   12.500000] Memory failure: 0x5000: recovery action for dirty LRU page: Recovered\n"
+        )
+        (folder / "edac.log").write_text(
+            f"[    3.000000] EDAC MC0: 1 {edac} memory read error on DIMM_A1 (channel:0 slot:0 "
+            "page:0x5000 offset:0x0 grain:32 syndrome:0x0)\n"
+        )
+        return [folder / "kernel.log", folder / "edac.log"]
+
+    return make
+
+
+MERGED[pfnlist.SOURCES_DISAGREE.id] = _two_logs("CE")
+MERGED[pfnlist.KINDS_DIFFER.id] = _two_logs("UE")

@@ -1,0 +1,155 @@
+"""Who knew what of the pages of several lists: what kind they are of, when, and who disagrees."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from dataclasses import dataclass
+from itertools import chain, combinations
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages import mentions as columns
+from hwpkho.badpages.model import BAD, ListProblem
+from hwpkho.badpages.sets import known_by
+from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
+from hwpkho.base.ranges import paint
+from hwpkho.codes.pfnlist import KINDS_DIFFER, SOURCES_DISAGREE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.badpages.mentions import Mentions
+    from hwpkho.badpages.model import BadPages, Kind, Mention
+    from hwpkho.badpages.sets import Histories
+    from hwpkho.codes import Code
+
+#: Kinds of which a page has one: who says another one knows less, or of another time.
+_STATES: tuple[Kind, ...] = ("poisoned", "soft-offlined", "uncorrected")
+#: Ranges of all lists together.
+_MANY = 1 << 21
+#: PFNs that a message names.
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Where the cases name the pages of a list.
+
+    Attributes:
+        mentions: Case by case.
+        case: The number of the case of each, from 0.
+    """
+
+    mentions: Mentions
+    case: array[int]
+
+
+def entries(cases: Sequence[BadPages], pfns: PfnSet) -> Entries:
+    """Return where the cases name pages of ``pfns``: what is left out is not among them.
+
+    A plain list says nothing of its pages but that it has them; where there are too many, that is
+    not repeated here.
+    """
+    many = sum(len(x.pfns.first) for x in cases) > _MANY
+    found = [_within(columns.of(x.mentions) if many else columns.mentioned(x), pfns) for x in cases]
+    numbers = chain.from_iterable([n] * len(m) for n, m in enumerate(found))
+    return Entries(columns.joined(found), array("L", numbers))
+
+
+def _within(mentions: Mentions, pfns: PfnSet) -> Mentions:
+    order: list[int] = []
+    first, last = array("Q"), array("Q")
+    for at, (low, high) in enumerate(mentions.pages().runs()):
+        for a, b in pfns.runs(low, high):
+            order.append(at)
+            first.append(a)
+            last.append(b)
+    found = mentions.picked(order)
+    found.first, found.last = first, last
+    return found
+
+
+def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, str]]:
+    """Yield ``(first, last, comment)``, ascending: the numbers of the cases that list the pages.
+
+    Where a case tells kind or time, they follow: ``0 1; 0 poisoned boot+12.5``. Of several that one
+    case tells of a page the last counts.
+    """
+    following = iter(heapq.merge(*_by_case(known)))
+    entry = next(following, None)
+    active: list[tuple[int, int, str]] = []  # last, case, words
+    for run in histories:
+        numbers = " ".join(map(str, known_by(run.seen)))
+        at = run.first
+        while at <= run.last:
+            while entry is not None and entry[0] <= at:
+                active.append(entry[1:])
+                entry = next(following, None)
+            active = [x for x in active if x[0] >= at]
+            ends = [x[0] for x in active] + ([entry[0] - 1] if entry else [])
+            end = min(run.last, *ends) if ends else run.last
+            told = [f"; {words}" for _, _, words in sorted(active, key=lambda x: x[1])]
+            yield at, end, numbers + "".join(told)
+            at = end + 1
+
+
+def _by_case(known: Entries) -> Iterator[Iterator[tuple[int, int, int, str]]]:
+    """Yield for each case ``(first, last, case, words)``, ascending and disjoint."""
+    rows: dict[int, list[Mention]] = {}
+    for case, mention in zip(known.case, known.mentions, strict=True):
+        if mention.kind is not None or mention.when is not None:
+            rows.setdefault(case, []).append(mention)
+    for case, said in rows.items():
+        yield _painted(case, said)
+
+
+def _painted(case: int, said: Sequence[Mention]) -> Iterator[tuple[int, int, int, str]]:
+    for start, end, number in paint([(m.first, m.last + 1, 0) for m in said]):
+        words = (said[number].kind, said[number].when)
+        yield start, end - 1, case, " ".join([str(case), *(word for word in words if word)])
+
+
+def disagreements(cases: Sequence[BadPages]) -> tuple[ListProblem, ...]:
+    """Return where cases tell different things of a page."""
+    told = [x for x in cases if x.mentions]
+    if len(told) < 2:
+        return ()
+    kinds = [_by_kind(columns.of(x.mentions)) for x in told]
+    found = []
+    works = PfnSet()
+    for n, case in enumerate(kinds):
+        others = _union(k[kind] for m, k in enumerate(kinds) if m != n for kind in k if kind in BAD)
+        works |= case.get("corrected", PfnSet()) & others
+    if works:
+        say = "one source calls the memory of {} bad, another only reports corrected errors there"
+        found.append(_problem(SOURCES_DISAGREE, say, works))
+    several = in_at_least(2, [_union(k.get(state, PfnSet()) for state in _STATES) for k in kinds])
+    differ = PfnSet()
+    for one, other in combinations(_STATES, 2):
+        differ |= _union(k.get(one, PfnSet()) for k in kinds) & _union(
+            k.get(other, PfnSet()) for k in kinds
+        )
+    if differ := differ & several:
+        say = "sources give {} different kinds; the entries have them all"
+        found.append(_problem(KINDS_DIFFER, say, differ))
+    return tuple(found)
+
+
+def _by_kind(mentions: Mentions) -> dict[Kind, PfnSet]:
+    found: dict[Kind, list[int]] = {}
+    for at, kind in enumerate(mentions.kind):
+        if kind is not None:
+            found.setdefault(kind, []).append(at)
+    return {kind: pfn_set(mentions.picked(at).pages()) for kind, at in found.items()}
+
+
+def _union(sets: Iterator[PfnSet]) -> PfnSet:
+    return in_at_least(1, list(sets))
+
+
+def _problem(code: Code, say: str, pages: PfnSet) -> ListProblem:
+    count, runs = pages.pages(), list(zip(pages.first, pages.last, strict=True))
+    shown = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b in runs[:_SHOWN]]
+    more = ", …" if len(runs) > _SHOWN else ""
+    what = f"{count} page{'s' * (count != 1)}"
+    return ListProblem(code.id, code.severity, f"{say.format(what)}: {', '.join(shown)}{more}")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from hwpkho.abi import headers
-
 #: Bytes of an entry: GUID, u64 address.
 ENTRY = 24
 #: GUIDs that firmware and the EFI stub install, by the name in the kernel's log.
@@ -32,10 +30,14 @@ KNOWN = {
 
 def entry(raw: bytes | memoryview) -> tuple[bytes, int]:
     """Return GUID and address of an entry of 24 bytes; ValueError for another length."""
+    from hwpkho.abi import headers
+
     found = headers.parse(headers.EFI_CONFIG_ENTRY, raw)
     return found.guid, found.table
 
 
 def build(guid: bytes, phys: int) -> bytes:
     """Return an entry for the table at physical address ``phys``."""
+    from hwpkho.abi import headers
+
     return headers.build(headers.EFI_CONFIG_ENTRY, guid=guid, table=phys)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwpkho.abi import headers
-
 KEXEC_METADATA_SIZE = 73
 KEXEC_METADATA_VERSION = 1
 
@@ -22,6 +20,8 @@ class KexecMetadata(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> KexecMetadata:
         """Read at least 73 bytes; ValueError for fewer, another version or an endless release."""
+        from hwpkho.abi import headers
+
         if len(raw) < KEXEC_METADATA_SIZE:
             raise ValueError(f"{len(raw)} bytes, the structure has {KEXEC_METADATA_SIZE}")
         h = headers.parse(headers.KEXEC_METADATA, raw[:KEXEC_METADATA_SIZE])
@@ -34,6 +34,8 @@ class KexecMetadata(NamedTuple):
 
     def build(self) -> bytes:
         """Return the 73 bytes; ValueError for a release of more than 64 bytes."""
+        from hwpkho.abi import headers
+
         release = self.previous_release.encode("ascii")
         if len(release) > 64 or b"\0" in release:
             raise ValueError("a kernel release has at most 64 characters")

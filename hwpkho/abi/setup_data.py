@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwpkho.abi import headers
-
 #: Bytes of a member's head: next, type, length.
 SETUP_DATA_SIZE = 16
 SETUP_KEXEC_KHO = 10
@@ -29,11 +27,15 @@ class KhoData(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> KhoData:
         """Read 32 bytes; ValueError for any other length."""
+        from hwpkho.abi import headers
+
         h = headers.parse(headers.KHO_DATA, raw)
         return cls(h.fdt_addr, h.fdt_size, h.scratch_addr, h.scratch_size)
 
     def build(self) -> bytes:
         """Return the 32 bytes."""
+        from hwpkho.abi import headers
+
         return headers.build(
             headers.KHO_DATA,
             fdt_addr=self.fdt_addr,

@@ -10,8 +10,6 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi import headers
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,11 +45,15 @@ class KhoVmalloc(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> KhoVmalloc:
         """Read it from 16 bytes; ValueError for any other length."""
+        from hwpkho.abi import headers
+
         h = headers.parse(headers.KHO_VMALLOC, raw)
         return cls(h.first, h.total_pages, h.flags, h.order)
 
     def build(self) -> bytes:
         """Return its 16 bytes."""
+        from hwpkho.abi import headers
+
         return headers.build(
             headers.KHO_VMALLOC,
             first=self.first,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hwpkho.base.arch import ARCHES, by_machine
+from hwpkho.base.late import late
 from hwpkho.logs.scanner import LineReader
 
 #: The first line of a boot. A table that Linux prints once per boot ends there.
@@ -15,11 +16,11 @@ LINUX_STARTS = "Linux version "
 #: At most so many marks are kept for a log.
 _MAX_MARKS = 1 << 16
 
-_BANNER = re.compile(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
+_BANNER = late(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 #: arch/arm64/kernel/{setup,cpuinfo}.c: tells arm64 where the banner is cut off or broken.
-_ARM64 = re.compile(
+_ARM64 = late(
     r"\bCPU[0-9]*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
 )
 

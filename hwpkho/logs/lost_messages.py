@@ -8,10 +8,10 @@ tools/syslogd.c.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Protocol
 
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.logs.scanner import LineReader
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LostMessages(LineReader):
 
     needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
 
-    _SAID = re.compile(
+    _SAID = late(
         r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
         r"|\bMissed\s+[0-9]+\s+kernel\s+messages?"
         r"|\b[0-9]+\s+(?:kernel\s+)?messages?\s+suppressed\b"

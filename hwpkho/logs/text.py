@@ -11,6 +11,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.base.late import late
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -25,13 +27,13 @@ _BOMS = (
 
 #: Cursor positioning begins a new piece of a line; every other escape sequence is dropped
 #: (ECMA-48: CSI, OSC up to BEL or ST, two-character escapes).
-_CURSOR = re.compile(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
-_ESCAPE = re.compile(
+_CURSOR = late(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
+_ESCAPE = late(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
 )
 #: Blanks and hyphens of web pages and word processors, in UTF-8: U+00A0, U+2000 to U+200A, U+202F,
 #: U+205F, U+3000; U+2010 to U+2014, U+2212; and what is invisible: U+200B, U+2060, U+FEFF.
-_FANCY = re.compile(
+_FANCY = late(
     rb"[\xc2\xe2\xe3\xef](?:(?<=\xc2)\xa0|(?<=\xe2)(?:\x80[\x80-\x8b\x90-\x94\xaf]|\x81[\x9f\xa0]"
     rb"|\x88\x92)|(?<=\xe3)\x80\x80|(?<=\xef)\xbb\xbf)"
 )
@@ -39,20 +41,16 @@ _INVISIBLE = frozenset((b"\xe2\x80\x8b", b"\xe2\x81\xa0", b"\xef\xbb\xbf"))
 #: A web page saved as it is: tags that end a line, those that only colour it, and characters.
 _WEB_TAGS = (b"<br", b"<BR", b"</")
 _WEB_CHARACTERS = (b"&nbsp;", b"&#160;", b"&#xa0;", b"&gt;", b"&lt;")
-_WEB_LINE = re.compile(
-    rb"</?(?:br|p|div|pre|li|tr|table|blockquote)\b[^<>\n]{0,400}>", re.IGNORECASE
-)
-_WEB_TAG = re.compile(
+_WEB_LINE = late(rb"</?(?:br|p|div|pre|li|tr|table|blockquote)\b[^<>\n]{0,400}>", re.IGNORECASE)
+_WEB_TAG = late(
     rb"</?(?:span|font|b|i|u|em|strong|code|tt|samp|small|a|td|mark)\b[^<>\n]{0,400}>",
     re.IGNORECASE,
 )
-_WEB_CHARACTER = re.compile(rb"&(?:nbsp|#160|#xa0|lt|gt|amp|quot|#45|#x2d);", re.IGNORECASE)
+_WEB_CHARACTER = late(rb"&(?:nbsp|#160|#xa0|lt|gt|amp|quot|#45|#x2d);", re.IGNORECASE)
 _CHARACTERS = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"', b"#45": b"-", b"#x2d": b"-"}
 #: journalctl -o json writes a message as bytes where a character of it cannot be printed.
-_MESSAGE_BYTES = re.compile(
-    rb'"MESSAGE"\s*:\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){0,65535})\s*\]'
-)
-_CR_LF = re.compile(rb"\r+\n")
+_MESSAGE_BYTES = late(rb'"MESSAGE"\s*:\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){0,65535})\s*\]')
+_CR_LF = late(rb"\r+\n")
 
 
 def utf16_of(head: bytes) -> str | None:

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from hwpkho.base.late import late
 from hwpkho.memmap import e820
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _WORDS = {
     "soft reserved": e820.SOFT_RESERVED,
 }
 _SIZE = r"(?:[0-9]+(?:\.[0-9]+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
-_TYPE = re.compile(
+_TYPE = late(
     rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
     r"|(?:persistent(?:\s+RAM)?\s+\()?type\s+(?P<number>[0-9]{1,10}))(?!\w)",
     re.IGNORECASE,

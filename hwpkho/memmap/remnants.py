@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 
+from hwpkho.base.late import late
+
 #: Time stamps and prefixes of loggers, whose digits are no addresses.
-_STAMP = re.compile(
+_STAMP = late(
     r"\[\s*[0-9]{1,10}\.[0-9]{3,9}\]|\[\s*[TC][0-9]{1,10}\]|\[[A-Z][a-z]{2} [^\]]{10,30}\]"
     r"|<[0-9]{1,3}>|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{8,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
     r"|[0-9:]{5,8}[.,][0-9]{1,9}"
 )
 #: Digits of an address, or its ``0x``.
-_DIGITS = re.compile(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
+_DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: A line that holds only the start of a range.
-_BEGUN = re.compile(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
+_BEGUN = late(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
 #: Somebody left lines out: ``...``, ``[snip]``.
-_ELISION = re.compile(
+_ELISION = late(
     r"^[\s>|]*(?:[\[(<{]?\s*(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
     r"[\s.]*$",
     re.IGNORECASE,

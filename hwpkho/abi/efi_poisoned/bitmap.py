@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import headers
 from hwpkho.abi.efi_poisoned import Header, common_flaw
 
 if TYPE_CHECKING:
@@ -19,12 +18,16 @@ HEAD = 16
 
 def parse(raw: bytes) -> Header:
     """Read the header from its 16 bytes; ValueError for another length."""
+    from hwpkho.abi import headers
+
     h: Container[int] = headers.parse(headers.EFI_POISONED_BITMAP, raw)
     return Header(h.version, h.unit_size, 0, h.size)
 
 
 def build(header: Header) -> bytes:
     """Return the 16 bytes of the header; ValueError for one with a base, which has no place."""
+    from hwpkho.abi import headers
+
     if header.phys_base:
         raise ValueError(f"phys_base 0x{header.phys_base:x} has no place in layout bitmap")
     fields = {"version": header.version, "unit_size": header.unit_size, "size": header.size}

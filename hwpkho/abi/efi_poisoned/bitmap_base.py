@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import headers
 from hwpkho.abi.efi_poisoned import Header, common_flaw
 
 if TYPE_CHECKING:
@@ -21,12 +20,16 @@ HEAD = 24
 
 def parse(raw: bytes) -> Header:
     """Read the header from its 24 bytes; ValueError for another length."""
+    from hwpkho.abi import headers
+
     h: Container[int] = headers.parse(headers.EFI_POISONED_BITMAP_BASE, raw)
     return Header(h.version, h.unit_size, h.phys_base, h.size)
 
 
 def build(header: Header) -> bytes:
     """Return the 24 bytes of the header."""
+    from hwpkho.abi import headers
+
     return headers.build(headers.EFI_POISONED_BITMAP_BASE, **header._asdict())
 
 

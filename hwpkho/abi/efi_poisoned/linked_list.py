@@ -10,8 +10,6 @@ import struct
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi import headers
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -41,12 +39,16 @@ class Node(NamedTuple):
 
 def parse(raw: bytes | memoryview) -> Node:
     """Read the header of a node from its 16 bytes; ValueError for another length."""
+    from hwpkho.abi import headers
+
     h: Container[int] = headers.parse(headers.EFI_POISONED_NODE, raw)
     return Node(h.size, h.count, h.next)
 
 
 def build(node: Node) -> bytes:
     """Return the 16 bytes of a node's header."""
+    from hwpkho.abi import headers
+
     fields = {"size": node.room, "count": node.used, "next": node.next}
     return headers.build(headers.EFI_POISONED_NODE, **fields)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 
-from hwpkho.abi import headers
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import KhoVmalloc
@@ -43,6 +42,8 @@ def version(raw: bytes) -> int | None:
 
 def parse(raw: bytes) -> HwpoisonBlob:
     """Read the blob, which may be longer than the structure."""
+    from hwpkho.abi import headers
+
     if len(raw) < 4:
         raise MalformedBlobError(BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
     (version,) = struct.unpack_from("<I", raw)
@@ -73,6 +74,8 @@ def spans(raw: bytes) -> list[Span]:
 
 def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
     """Return the 32 bytes."""
+    from hwpkho.abi import headers
+
     v = blob.vmalloc
     return headers.build(
         headers.HWPOISON,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi import headers
 from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, TrackerWalk
@@ -46,6 +45,8 @@ class Chunk(NamedTuple):
     @classmethod
     def parse(cls, page: bytes | memoryview) -> Chunk:
         """Read one page; no more elements than it holds."""
+        from hwpkho.abi import headers
+
         h = headers.parse(headers.BITMAP_CHUNK, page[:HEAD])
         n = min(h.num_elms, elements_per_chunk(len(page)))
         body = bytes(page[HEAD : HEAD + n * ELEMENT])
@@ -53,6 +54,8 @@ class Chunk(NamedTuple):
 
     def build(self, page_size: int) -> bytes:
         """Return the page of ``page_size`` bytes."""
+        from hwpkho.abi import headers
+
         head = headers.build(
             headers.BITMAP_CHUNK, next=self.next, order=self.order, num_elms=len(self.elements)
         )

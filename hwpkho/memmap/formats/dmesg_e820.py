@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, OUT_OF_ORDER
 from hwpkho.errors import InputError
@@ -49,38 +50,36 @@ _ALL_MAPS = ("e820_firmware", *_MAPS.values())
 _WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|(?:reserve )?setup_data|extended|Xen)"
 
 #: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
-_LINE = re.compile(
+_LINE = late(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
     r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
     r"\s*(?P<rest>.{0,120})"
 )
 #: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
-_BEGUN = re.compile(
+_BEGUN = late(
     rf"(?<![\w.-]){_WHO}:\s*"
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
 #: A line that begins like one of a table; the rest may be damaged.
-_LIKE = re.compile(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+_LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
 #: A prefix that nothing else prints; another message may stand in front of it.
-_SPOKEN = re.compile(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
+_SPOKEN = late(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
     r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
     r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
-_TAIL = re.compile(
+_TAIL = late(
     r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
 )
 #: Another message about a range.
-_OTHER = re.compile(
-    r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]"
-)
+_OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: The word in front of a range, which may be a damaged prefix.
-_SPEAKER = re.compile(r"(\S{5,14})\s+\[(?:mem|gap) ")
+_SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
 #: In front of a line of a table: the start of another line.
-_TORN = re.compile(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
-_HEADER = re.compile(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
+_HEADER = late(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
     "user-defined": ("e820_user",),
@@ -119,7 +118,7 @@ class DmesgE820(TableForm):
         rb"-(?:e8[20][01]|88|provided|defined)[: ]",
         LINUX_STARTS.encode(),
     )
-    unfinished = re.compile(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
+    unfinished = late(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
 
     def __init__(self) -> None:
         self._tables = Tables(MAX_E820_ENTRIES)

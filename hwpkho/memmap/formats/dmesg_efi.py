@@ -8,12 +8,12 @@ list twice with efi=debug, the second time after SetVirtualAddressMap.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.errors import InputError
@@ -26,6 +26,7 @@ from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.model import Entry
@@ -35,7 +36,7 @@ _HEX = r"0x(?P<{}>[0-9A-Fa-f]{{1,16}})"
 _A, _B = _HEX.format("a"), _HEX.format("b")
 
 #: ``mem07: [Name|RUN|...|UC] range=[A-B] (7MB)``, ``mem07: type=7, attr=0xf, range=[A-B) (7MB)``.
-_X86 = re.compile(
+_X86 = late(
     r"(?<![\w.])mem(?P<index>[0-9]{1,6}):\s*"
     r"(?:type=\s*(?P<number>[0-9]{1,10}),\s*attr=0x(?P<attr>[0-9A-Fa-f]{1,16}),|\[(?P<body>[^\]]{1,200})\])"
     rf"\s*range=\[{_A}\s*-\s*{_B}(?P<end>[\])])"
@@ -43,31 +44,31 @@ _X86 = re.compile(
 )
 #: ``efi:   0xA-0xB [Name|RUN|...|UC]``, older kernels with ``*`` behind what they reserve. Not
 #: ``efi: memattr:  0xA-0xB [...]``, which is the memory attributes table.
-_ARM64 = re.compile(
+_ARM64 = late(
     rf"(?:(?P<prefix>\befi:)\s*|(?:^|[\]>:])\s+){_A}\s*-\s*{_B}\s+\[(?P<body>[^\]]{{1,200}})\]"
 )
 _NOT_THE_MAP = "memattr"
 
 #: The first and the second half of an x86 line that a mail program broke at a blank.
-_X86_HEAD = re.compile(r"\bmem[0-9]{1,6}:\s*(?:type=|\[)")
-_X86_REST = re.compile(r"^(?!.*\bmem[0-9]).*\brange=\[0x")
-_QUOTE = re.compile(r"(?:^|(?<=\s))>\s?")
-_ARM64_BEGUN = re.compile(
+_X86_HEAD = late(r"\bmem[0-9]{1,6}:\s*(?:type=|\[)")
+_X86_REST = late(r"^(?!.*\bmem[0-9]).*\brange=\[0x")
+_QUOTE = late(r"(?:^|(?<=\s))>\s?")
+_ARM64_BEGUN = late(
     r"(?:(?<!\w)efi:|[\]>:])\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}"
     r"\s+\[[A-Za-z][^\]]*+$"
     r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]{9,16}\s*-\s*0x[0-9A-Fa-f]{9,16}\s*+$"
 )
 #: A whole line of either list with something unreadable in it.
-_LIKE = re.compile(
+_LIKE = late(
     r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
 #: In front of a line of arm64's list: the beginning of another.
-_TORN = re.compile(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
+_TORN = late(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: Attribute columns of a damaged line.
-_COLUMNS = re.compile(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
+_COLUMNS = late(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
 _HEADING = "Processing EFI memory map"
-_NUMBERED = re.compile(r"type=([0-9]{1,10})")
-_ATTR = re.compile(r"attr=0x([0-9A-Fa-f]{1,16})")
+_NUMBERED = late(r"type=([0-9]{1,10})")
+_ATTR = late(r"attr=0x([0-9A-Fa-f]{1,16})")
 #: Above x86's second print, since 7.0.
 _X86_SECOND = "EFI runtime memory map:"
 #: Words of a list's lines, headings and separators.
@@ -110,7 +111,7 @@ class DmesgEfi(TableForm):
         rb"memory map(?<=Processing EFI memory map)",
         LINUX_STARTS.encode(),
     )
-    unfinished = re.compile(
+    unfinished = late(
         rf"(?:efi|EFI): (?:{begun('mem')}|mem[0-9]{{1,6}}:?(?!.*\brange=\[0x\w+-0x\w+[\])]).*)$"
         r"|(?<!\w)efi:\s+0x[0-9A-Fa-f]*(?:-(?:0x?[0-9A-Fa-f]*)?)?(?:\s+\[[^\]]*)?$"
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import DTS_SKIPPED
 from hwpkho.errors import InputError
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.table import Table
 
-_TAG = re.compile(rb"/dts-v1/")  # twice as fast as to look for the bytes
-_VERSION = re.compile(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
+_TAG = late(rb"/dts-v1/")  # twice as fast as to look for the bytes
+_VERSION = late(rb"^[ \t]*/dts-v1/[ \t]*;", re.MULTILINE)
 
-_SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_DIRECTIVE = re.compile(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
+_SKIP = late(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_DIRECTIVE = late(r"#[ \t]*([a-z]+|[0-9]+)(?![\w,.+?#-])((?:\\\r?\n|[^\n])*)")
 _CONDITIONALS = frozenset(("if", "ifdef", "ifndef", "else", "elif", "endif"))
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
-_NAME = re.compile(r"\\?[A-Za-z0-9,._+*#?@-]+")
-_REFERENCE = re.compile(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
-_KEYWORD = re.compile(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
+_LABEL = late(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
+_NAME = late(r"\\?[A-Za-z0-9,._+*#?@-]+")
+_REFERENCE = late(r"&([A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
+_KEYWORD = late(r"/(dts-v1|plugin|memreserve|include|delete-node|delete-property"
                       r"|omit-if-no-ref)/")  # fmt: skip
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
-_QUOTED = re.compile(r'"([^"\n]*)"')
-_TO_SEMICOLON = re.compile(r"[^;{}]*;")
+_NUMBER = late(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_QUOTED = late(r'"([^"\n]*)"')
+_TO_SEMICOLON = late(r"[^;{}]*;")
 
 
 @dataclass(slots=True)

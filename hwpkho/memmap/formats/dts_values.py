@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.memmap.formats.devicetree import Unresolved
 
 if TYPE_CHECKING:
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
 
     from hwpkho.errors import InputError
 
-_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
-_REFERENCE = re.compile(r"&(?:[A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_BITS = re.compile(r"/bits/\s*(8|16|32|64)(?![0-9])")
-_INCBIN = re.compile(r"/incbin/\s*\([^)]*\)")
-_BYTES = re.compile(r"\[([^\]]*)\]")
-_TOKEN = re.compile(
+_BLANK = late(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_LABEL = late(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*:(?!:)")
+_REFERENCE = late(r"&(?:[A-Za-z_][A-Za-z0-9_]*|\{[^}\n]*\})")
+_STRING = late(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BITS = late(r"/bits/\s*(8|16|32|64)(?![0-9])")
+_INCBIN = late(r"/incbin/\s*\([^)]*\)")
+_BYTES = late(r"\[([^\]]*)\]")
+_TOKEN = late(
     r"(?P<number>0[xX][0-9a-fA-F]+(?:[uU]?[lL]{0,2})|[0-9]+(?:[uU]?[lL]{0,2}))(?![A-Za-z0-9_])"
     r"|(?P<char>'(?:[^'\\\n]|\\[^\n]{1,3})')"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<op><<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^~!<>?:(),])"
 )
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPE = late(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 
 _U64 = (1 << 64) - 1

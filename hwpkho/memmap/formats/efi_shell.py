@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
@@ -23,37 +24,33 @@ if TYPE_CHECKING:
     from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = re.compile(
+_LINE = late(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{1,16}})\s+(?P<attr>{_HEX}{{16}})"
     rf"(?!{_HEX})"
 )
 #: ``MemoryMap,"Available","0","9FFFF","A0","F"``
-_SFO = re.compile(
+_SFO = late(
     r'\bMemoryMap,\s*"(?P<type>[^"]{1,40})",\s*'
     + r",\s*".join(rf'"(?P<{k}>{_HEX}{{1,16}})"' for k in ("a", "b", "pages", "attr"))
 )
 
-_BEGUN = re.compile(
+_BEGUN = late(
     rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?)\s+{_HEX}{{16}}-{_HEX}{{16}}"
     rf"(?:\s+{_HEX}{{1,16}})?\s*$"
 )
 
 #: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
-_UBOOT = re.compile(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
+_UBOOT = late(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
 #: The old EFI toolkit writes ``#pages``.
-_HEADING = re.compile(
-    r'\bEnd\s+# ?[Pp]ages\b|# ?[Pp]ages\s+Attributes\b|\bShellCommand,\s*"memmap"'
-)
+_HEADING = late(r'\bEnd\s+# ?[Pp]ages\b|# ?[Pp]ages\s+Attributes\b|\bShellCommand,\s*"memmap"')
 #: ``  BS_Code   :          1,141 Pages (4,673,536 Bytes)``
-_TOTAL = re.compile(
+_TOTAL = late(
     rf"^[>|\s]*(?P<type>[A-Za-z_]{{4,12}}|{_HEX}{{8}})\s*:\s*(?P<pages>[0-9][0-9,]{{0,20}}) Pages\b"
 )
 #: ``MemoryMapSummary,"17112137728","229376",...``: bytes, first those of all.
-_SUMMARY = re.compile(
-    r'\bMemoryMapSummary,\s*(?P<values>"[0-9]{1,20}"(?:,\s*"[0-9]{1,20}"){13,20})'
-)
+_SUMMARY = late(r'\bMemoryMapSummary,\s*(?P<values>"[0-9]{1,20}"(?:,\s*"[0-9]{1,20}"){13,20})')
 _SUMMED = (
     "reserved", "boot_services_code", "boot_services_data", "runtime_services_code",
     "runtime_services_data", "loader_code", "loader_data", "conventional", "mmio", "mmio_port",
@@ -63,12 +60,12 @@ _SUMMED = (
 _SUMMED_MORE: tuple[tuple[str, ...], ...] = ((), ("persistent",), ("unaccepted", "persistent"))
 
 #: A damaged line of the table: a type and the start of a number, or a range.
-_LIKE = re.compile(
+_LIKE = late(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)|(?<!\S){_HEX}{{16}}\s+{_HEX}{{16}}\s*$"
     r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Z][A-Za-z_]{3,10})\s*$)"
 )
-_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
+_START = late(rf"(?<!\S)({_HEX}{{16}})-")
 #: A table has ended after so many other lines.
 _PATIENCE = 2
 
@@ -88,7 +85,7 @@ class EfiShell(TableForm):
         rb'memmap"',
     )
 
-    unfinished = re.compile(r'^[>|\s]*(?:[A-Z][A-Za-z_]{0,15}\s*|M[emoryMap]{0,8},?"?[A-Za-z]*)$')
+    unfinished = late(r'^[>|\s]*(?:[A-Z][A-Za-z_]{0,15}\s*|M[emoryMap]{0,8},?"?[A-Za-z]*)$')
 
     def __init__(self) -> None:
         self._tables = Tables()

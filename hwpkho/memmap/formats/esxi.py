@@ -8,10 +8,10 @@ without.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.codes.memmap import PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, listings, numbered_entries
 from hwpkho.memmap.formats.base import TableForm
@@ -20,18 +20,19 @@ from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Sequence
 
     from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
-_LINE = re.compile(
+_LINE = late(
     rf"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>[0-9]{{1,5}})\]:?\s*(?:0x)?(?P<a>{_HEX}{{1,16}})\s*-"
     rf"\s*(?:0x)?(?P<b>{_HEX}{{1,16}})[,\s(]+len\s*=\s*(?P<len>(?:0x)?{_HEX}{{1,16}})[,\s)]*"
     r"type\s*=\s*(?P<type>0x[0-9A-Fa-f]{1,8}|[0-9]{1,10})"
     r"(?:[,\s]*attr\s*=\s*(?P<attr>0x[0-9A-Fa-f]{1,16}|[0-9A-Fa-f]{1,16}))?"
 )
-_BEGUN = re.compile(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>[0-9]{0,5})")
+_BEGUN = late(r"(?<!\w)(?P<kind>MMap|e820)\[\s*(?P<index>[0-9]{0,5})")
 _EXPECTED = "range, len, type and attr"
 
 #: Extended attributes of an e820 entry that is to be used (ACPI specification, 15.1).
@@ -49,7 +50,7 @@ class Esxi(TableForm):
     name = "esxi"
     about = "VMware ESXi's boot log (boot loader, serial console): MMap lines, e820 of a BIOS"
     needles = (rb"- 0x", rb"-0x[0-9A-Fa-f]{1,16}+,? +len")
-    unfinished = re.compile(
+    unfinished = late(
         rf"(?<!\w)(?:{begun('MMap[')}|{begun('e820[')}|(?:MMap|e820)\[\s*[0-9]{{0,5}}\]?:?\s*"
         rf"(?:(?:0x)?{_HEX}{{0,16}}\s*-?\s*)?)$"
     )

@@ -7,9 +7,9 @@ machdep.efi_map). Ranges are given by start and length or number of 4 KiB pages.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from hwpkho.base.late import late
 from hwpkho.codes.memmap_gaps import HEAD_LOST
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
@@ -18,30 +18,31 @@ from hwpkho.memmap.patterns import begun, mixed_case
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
-_SMAP = re.compile(
+_SMAP = late(
     rf"\bSMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
     rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
 )
-_SMAP_BEGUN = re.compile(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
-_SMAP_BASE = re.compile(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
-_EFI = re.compile(
+_SMAP_BEGUN = late(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
+_SMAP_BASE = late(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
+_EFI = late(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
 )
-_EFI_BEGUN = re.compile(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+_EFI_BEGUN = late(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
 #: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
-_EFI_LIKE = re.compile(
+_EFI_LIKE = late(
     r"^[>|\s]*(?:(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]|(?P<part>[A-Za-z]+)\s*$)"
 )
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: A table has ended after so many other lines.
 _PATIENCE = 3
-_EFI_HEADER = re.compile(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
+_EFI_HEADER = late(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
 class FreeBsd(TableForm):
@@ -51,7 +52,7 @@ class FreeBsd(TableForm):
     about = "FreeBSD's dmesg of a verbose boot (SMAP, EFI table), sysctl machdep.smap, .efi_map"
     needles = (rb"=(?<= base=|xattr=)", rb"Pages(?<=#Pages)")
 
-    unfinished = re.compile(
+    unfinished = late(
         rf"^[>|\s]*(?:{begun('SMAP type=')}(?:[0-9].{{0,60}})?"
         r"|[A-Z][A-Za-z]{0,30}(?:\s+[0-9a-fx ]*)?)\s*$"
     )

@@ -7,11 +7,11 @@ boot services folded into available RAM already.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.codes.memmap import DAMAGED, PAGES_MISMATCH
 from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
@@ -20,30 +20,31 @@ from hwpkho.memmap.patterns import begun
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.table import Table
 
 _HEX = r"[0-9A-Fa-f]"
-_EFI = re.compile(
+_EFI = late(
     rf"(?<![\w.-])(?P<type>[A-Za-z][A-Za-z-]{{2,11}}|Unk {_HEX}{{2,8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{8,16}})\s+"
     r"(?P<size>[0-9]{1,12})\s?(?P<unit>[KMGTPE]iB|B)(?P<words>(?:\s+[A-Za-z]{2,3}\b)*)"
 )
-_MMAP = re.compile(
+_MMAP = late(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
-_HALF_WORD = re.compile(r"\s+[A-Z]\s*$")
-_EFI_HEADING = re.compile(r"\bend\s+#Pages\b|#Pages\s+Size\b")
-_MMAP_BEGUN = re.compile(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
+_HALF_WORD = late(r"\s+[A-Z]\s*$")
+_EFI_HEADING = late(r"\bend\s+#Pages\b|#Pages\s+Size\b")
+_MMAP_BEGUN = late(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: A damaged line of lsefimmap: a type and the start of a number, or a range.
-_EFI_LIKE = re.compile(
+_EFI_LIKE = late(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
 )
-_EFI_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
-_MMAP_START = re.compile(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
+_EFI_START = late(rf"(?<!\S)({_HEX}{{16}})-")
+_MMAP_START = late(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
 _UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
 _EFI_EXPECTED = "type, range, pages, size and attributes"
 _MMAP_EXPECTED = "base_addr, length and type"
@@ -68,7 +69,7 @@ class Grub(TableForm):
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
     needles = (FULL_RANGE, rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", rb"Pages(?<=#Pages)")
-    unfinished = re.compile(
+    unfinished = late(
         rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{0,10}}|{begun('base_addr = 0x')}"
         rf"|base_addr = 0x{_HEX}{{1,16}},?[a-z =0]*)\s*$"
     )

@@ -6,20 +6,21 @@ each line, head(1) and tail(1) put ``==> NAME <==`` on a line of its own above i
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from hwpkho.base.late import late
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.formats.sysfs_memmap import FIELDS, Values
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.table import Table
 
 _PLACE = rf"(?P<folder>(?:\S*/)?)(?P<number>[0-9]{{1,6}})/(?P<field>{'|'.join(sorted(FIELDS))})"
-_LINE = re.compile(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
-_HEADING = re.compile(rf"==> {_PLACE} <==\s*$")
+_LINE = late(rf"(?:^|(?<=\s)){_PLACE}:(?:1:)?(?P<value>.*)$")  # grep -n counts lines
+_HEADING = late(rf"==> {_PLACE} <==\s*$")
 
 
 class SysfsGrep(LineForm):

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.memmap import efi, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
 #: Names in capitals or in full, no page count: by that it is told from the EFI shell's.
-_EFI = re.compile(
+_EFI = late(
     r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|[A-Z][A-Za-z]{6,22}|\(unknown\))\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
     rf"(?:[ \t]+(?P<words>{_WORD}(?:\|{_WORD})*))?\s*$"
@@ -44,15 +45,15 @@ _EFI_NAMES = frozenset(
 #: Where the attribute word holds the instruction set architecture's own bits.
 _ISA_SHIFT = (efi.ISA_MASK & -efi.ISA_MASK).bit_length() - 1
 #: Below ``Type  Start  End  Attributes``; since 2026.10 the first column is wider.
-_HEADING = re.compile(r"={16} ={16} ={16} ={10}")
-_BANNER = re.compile(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20[0-9][0-9]\.[0-9][0-9])\b")
+_HEADING = late(r"={16} ={16} ={16} ={10}")
+_BANNER = late(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20[0-9][0-9]\.[0-9][0-9])\b")
 #: A damaged line of the table: a type and the start of a number, or a range.
-_LIKE = re.compile(
+_LIKE = late(
     rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))",
     re.IGNORECASE,
 )
-_START = re.compile(rf"(?<!\S)({_HEX}{{16}})-")
+_START = late(rf"(?<!\S)({_HEX}{{16}})-")
 #: A table has ended after so many other lines.
 _PATIENCE = 2
 _EXPECTED = "type, range and attributes of efidebug memmap"
@@ -71,7 +72,7 @@ class UBoot(TableForm):
         rb"= ={16} ={16} ={10}",
         rb"-Boot (?:[A-Z]{3} )?20[0-9][0-9]\.[0-9]",
     )
-    unfinished = re.compile(
+    unfinished = late(
         rf"^[>|\s]*(?:[A-Z][A-Z ]{{0,15}}|[A-Z][A-Za-z]{{3,22}}|{begun('DRAM bank   = 0x')})$"
     )
 

@@ -7,13 +7,13 @@ gets its memory from the banks, so it has none that they have not.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import LOST_LINES, PAGES_MISMATCH
@@ -21,36 +21,38 @@ from hwpkho.codes.memmap_forms import BANK_MISSING, COUNT_DIFFERS, INCOMPLETE, M
 from hwpkho.memmap import gaps, numbered_entries
 
 if TYPE_CHECKING:
+    import re
+
     from hwpkho.memmap.table import Table
     from hwpkho.memmap.tables import Tables
 
 _HEX = r"[0-9A-Fa-f]"
-_BANK = re.compile(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\s*$")
-_FIELD = re.compile(r"->\s(?P<what>start|size)\s*=\s*(?P<value>\S*)")
-_HEX_NUMBER = re.compile(rf"0x({_HEX}{{1,16}})")
-_COUNT = re.compile(
+_BANK = late(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\s*$")
+_FIELD = late(r"->\s(?P<what>start|size)\s*=\s*(?P<value>\S*)")
+_HEX_NUMBER = late(rf"0x({_HEX}{{1,16}})")
+_COUNT = late(
     rf"^[>|\s]*(?P<what>memory|reserved)\.(?:cnt|count)\s*=\s*(?P<count>(?:0x)?{_HEX}{{1,8}})"
     r"(?:\s*/\s*max\b|\s*$)"
 )
 #: Not Linux's (memblock=debug), which writes all digits of a range.
-_REGION = re.compile(
+_REGION = late(
     rf"\b(?P<what>memory|reserved)\[(?P<index>[0-9]{{1,6}})\]\s*"
     rf"\[0x(?!0{_HEX})(?P<a>{_HEX}{{1,16}})-0x(?P<b>{_HEX}{{1,16}})\],"
     rf"\s*0x(?P<size>{_HEX}{{1,16}})\s+bytes"
     r"(?:,?\s*flags:\s*(?P<flags>[^\r\n]{1,60}))?"
 )
-_OLD_BASE = re.compile(
+_OLD_BASE = late(
     rf"\b(?P<what>memory|reserved)\.reg\[0x(?P<index>{_HEX}{{1,6}})\]\.base\s*=\s*"
     rf"0x(?P<a>{_HEX}{{1,16}})\s*$"
 )
-_OLD_SIZE = re.compile(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
+_OLD_SIZE = late(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
 #: A damaged line of a list.
-_LIKE = re.compile(
+_LIKE = late(
     r"\b(?P<what>memory|reserved)(?:(?P<old>\.reg)\[0x|\[)(?P<index>[0-9A-Fa-f]{1,6})\b"
     r"(?!.*\[0x00)"
 )
-_START = re.compile(rf"\[0x({_HEX}{{1,16}})-")
-_NUMBER = re.compile(rf"{_HEX}{{1,8}}")
+_START = late(rf"\[0x({_HEX}{{1,16}})-")
+_NUMBER = late(rf"{_HEX}{{1,8}}")
 
 #: Digits of numbers on 64-bit machines since 2021; before, and on others, at least eight.
 _FULL, _SHORT = 16, 8

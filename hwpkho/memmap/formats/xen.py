@@ -8,10 +8,10 @@ pseudo-physical and no map of the machine.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.memmap import e820, efi, gaps
 from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, TableForm
@@ -19,6 +19,7 @@ from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import MAX_E820_ENTRIES, Tables
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from hwpkho.memmap.table import Table
@@ -26,22 +27,22 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: Xen's prefix, with a time stamp or without; or the beginning of a line that has lost it.
 _XEN = r"(?:\(XEN\)(?:\s*\[[^\]]{1,40}\](?=\s))?\s+|^[>|\s]*+)"
-_HEADER = re.compile(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
-_E820 = re.compile(
+_HEADER = late(rf"{_XEN}(?P<initial>Initial )?(?P<who>[\w-]{{1,20}}) RAM map:")
+_E820 = late(
     rf"{_XEN}(?:\[(?P<a>{_HEX}{{13,16}}), (?P<b>{_HEX}{{13,16}})\]"
     rf"|(?P<c>{_HEX}{{16}}) - (?P<d>{_HEX}{{16}}))\s*(?P<type>.{{0,60}})"
 )
-_EFI = re.compile(
+_EFI = late(
     rf"{_XEN}(?P<a>{_HEX}{{9,16}})-(?P<b>{_HEX}{{9,16}}) type=(?P<type>[0-9]{{1,10}}) "
     rf"attr=(?P<attr>{_HEX}{{16}})"
 )
-_BEGUN = re.compile(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
+_BEGUN = late(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{13}} )")
 #: A line of a list with a wrong digit or sign, or the start of one at the end of the input.
-_LIKE = re.compile(
+_LIKE = late(
     rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
     r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
 )
-_MORE = re.compile(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
+_MORE = late(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
 _PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
 _TYPES = {
     "usable": e820.RAM,
@@ -50,7 +51,7 @@ _TYPES = {
     "ACPI NVS": e820.NVS,
     "unusable": e820.UNUSABLE,
 }
-_TYPE = re.compile(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
+_TYPE = late(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
 #: A table has ended after so many other lines.
 _PATIENCE = 3
@@ -72,7 +73,7 @@ class Xen(TableForm):
         rb"XEN\) {1,2}\[[0-9A-Fa-f]{13,16}, ",
     )
 
-    unfinished = re.compile(rf"{_XEN}{_PART}$")
+    unfinished = late(rf"{_XEN}{_PART}$")
 
     def __init__(self) -> None:
         self._tables = Tables(MAX_E820_ENTRIES)

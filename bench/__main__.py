@@ -12,9 +12,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import decode, maps, merge, validate
+from bench import decode, lists, maps, merge, validate
 
-_SUBJECTS = {"decode": decode, "maps": maps, "merge": merge, "validate": validate}
+_SUBJECTS = {
+    "decode": decode,
+    "lists": lists,
+    "maps": maps,
+    "merge": merge,
+    "validate": validate,
+}
 
 
 def main() -> None:

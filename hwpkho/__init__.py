@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         PageRow,
         RangeRow,
     )
-    from hwpkho.badpages.model import BadPages
+    from hwpkho.api.writing import write_list
+    from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.base.version import __version__
     from hwpkho.codes import Code, Problem
     from hwpkho.efi.model import PoisonTable
@@ -63,7 +64,8 @@ _WHERE = {
         "PageRow",
         "RangeRow",
     ),
-    "hwpkho.badpages.model": ("BadPages",),
+    "hwpkho.api.writing": ("write_list",),
+    "hwpkho.badpages.model": ("BadPages", "Loss"),
     "hwpkho.base.version": ("__version__",),
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
@@ -86,6 +88,7 @@ __all__ = [
     "Judged",
     "JudgedRow",
     "Layout",
+    "Loss",
     "Map",
     "MemoryMap",
     "Merged",
@@ -108,6 +111,7 @@ __all__ = [
     "read_list",
     "read_memmap",
     "validate",
+    "write_list",
 ]
 
 

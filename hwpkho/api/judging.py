@@ -47,7 +47,7 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
     """
     inputs.check(options, Judging)
     with inputs.named(files, options.get("memmap")) as (names, maps):
-        how, accepted = _judging(options, maps), _accepting(options)
+        how, accepted = options_of(options, maps), _accepting(options)
         return _counted(validating.validate(names, how), accepted)
 
 
@@ -55,7 +55,7 @@ def of_case(case: Case, options: Mapping[str, Any]) -> Judged:
     """Judge a case that is open; ``options`` as for :func:`validate`."""
     inputs.check(options, Judging)
     with inputs.named(options.get("memmap")) as (maps,):
-        how, accepted = _judging(options, maps), _accepting(options)
+        how, accepted = options_of(options, maps), _accepting(options)
         return _counted(validating.of_case(case, how), accepted)
 
 
@@ -99,7 +99,7 @@ def judge(
         return of_case(case, {**options, "memmap": memmap})
     with inputs.named():
         regions = _regions(memmap, arch, next_cmdline)
-        judged = validating.judge_case(case, _judging(options, ()), regions)
+        judged = validating.judge_case(case, options_of(options, ()), regions)
         return _counted(judged, accept.Acceptance())
 
 
@@ -142,9 +142,9 @@ def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
     Raises InputError where a list cannot be read, UsageError for an option that has no effect.
     """
     inputs.check(options, Comparing)
-    with inputs.named(options.get("memmap"), *map(_files, cases)) as (maps, *names):
-        found = [_listed(case, pieces) for case, pieces in zip(cases, names, strict=True)]
-        return Compared(differing.diff(found, _judging(options, maps)))
+    with inputs.named(options.get("memmap"), *map(files_of, cases)) as (maps, *names):
+        found = [listed(case, pieces) for case, pieces in zip(cases, names, strict=True)]
+        return Compared(differing.diff(found, options_of(options, maps)))
 
 
 def merge(
@@ -175,11 +175,11 @@ def merge(
     Raises InputError where a list cannot be read, or cannot be converted without loss.
     """
     inputs.check(options, Comparing)
-    groups = map(_files, (*cases, *exclude))
+    groups = map(files_of, (*cases, *exclude))
     with inputs.named(options.get("memmap"), *groups) as (maps, *names):
-        found = [_listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
+        found = [listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
         how = merging.MergeOptions(
-            _judging(options, maps),
+            options_of(options, maps),
             first_seen,
             intersect,
             tuple(found[len(cases) :]),
@@ -191,16 +191,20 @@ def merge(
         return Merged(merging.merge(found[: len(cases)], how))
 
 
-def _files(case: ListNamed) -> Files | None:
+def files_of(case: ListNamed) -> Files | None:
+    """Return the files of a list, None for one that was read already."""
     return None if isinstance(case, PageList) else case
 
 
-def _listed(case: ListNamed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
+def listed(case: ListNamed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
+    """Return a list as the commands take it; ``pieces`` are the names of its files."""
     return case.case if isinstance(case, PageList) else pieces
 
 
-def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptions:
-    """Return the options as the commands take them."""
+def options_of(
+    options: Mapping[str, Any], maps: tuple[str, ...], more: frozenset[str] = frozenset()
+) -> ValidateOptions:
+    """Return the options as the commands take them; ``more`` are given besides."""
     how, asked, role = inputs.choosing(options)
     boot = options.get("boot")
     return ValidateOptions(
@@ -214,7 +218,7 @@ def _judging(options: Mapping[str, Any], maps: tuple[str, ...]) -> ValidateOptio
         options.get("next_cmdline"),
         options.get("consumer_kho", DEFAULT.number),
         Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
-        inputs.given(options),
+        inputs.given(options) | more,
     )
 
 

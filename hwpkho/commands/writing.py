@@ -16,6 +16,7 @@ from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import ListWriter
@@ -33,12 +34,14 @@ class ListOutput:
         path: ``-`` is standard output.
         force: Whether to overwrite.
         how: What the user says of it.
+        stream: Where it goes instead of ``path``; it need not be seekable.
     """
 
     to: str
     path: str = output.STDOUT
     force: bool = False
     how: Writing = AS_IT_IS
+    stream: BinaryIO | None = None
 
     @property
     def form(self) -> ListWriter:
@@ -54,6 +57,8 @@ class ListOutput:
     def write(self, pages: BadPages) -> Loss:
         """Write the list whole or not at all; return what was lost."""
         writer = self.form
+        if self.stream is not None:
+            return writer.write(pages, self.stream, self.how) or Loss()
         with output.file(self.path, force=self.force) as out:
             return writer.write(pages, out, self.how) or Loss()
 

@@ -238,6 +238,38 @@ def test_lists(lists: list[Path], cli: Cli) -> None:
     assert hwpkho.diff(read, read).same
 
 
+def test_a_list_is_written_as_the_command_line_writes_it(tmp_path: Path, cli: Cli) -> None:
+    image, iomem = SMALL / "memory.elf", SMALL / "iomem.txt"
+    for to, maps in (("memmap", None), ("badram", None), ("csv", None), ("setup-data", iomem)):
+        out = io.BytesIO()
+        given: dict[str, Any] = {"memmap": maps} if maps else {}
+        lost = hwpkho.write_list(image, out, to=to, **given)
+        assert lost == hwpkho.Loss(0, 0)
+        args = ["--memmap", maps] if maps else []
+        made = cli("list", image, "--to", to, *args, "-o", tmp_path / to)
+        assert made.code == 0, made.err
+        if to != "csv":  # which names the file
+            assert out.getvalue() == (tmp_path / to).read_bytes()
+    listed = hwpkho.read_list(image)
+    lost = hwpkho.write_list(listed, tmp_path / "some", to="cutmem", budget=30, max_loss=400)
+    assert 0 < lost.good_pages <= 400
+    assert (tmp_path / "some").read_text().count("cutmem") == 30
+    with pytest.raises(hwpkho.UsageError, match="exists"):
+        hwpkho.write_list(listed, tmp_path / "some", to="cutmem")
+    hwpkho.write_list(listed, tmp_path / "some", to="text", force=True)
+    assert hwpkho.read_list(tmp_path / "some").pfns == sorted(listed.pfns)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"to": "kernel-log"}, "to 'kernel-log' is not one of"),
+        ({"to": "text", "budget": 9}, "budget has no effect"),
+        ({"to": "memmap", "budget": 0}, "budget 1 or more"),
+        ({"to": "e820"}, "give memmap"),
+        ({"to": "memmap", "arch": "arm64"}, "have no memmap="),
+    ]
+    for options, says in wrong:
+        with pytest.raises(hwpkho.UsageError, match=says):
+            hwpkho.write_list([tmp_path / "some"], io.BytesIO(), **options)
+
+
 def test_one_capture_is_compared_with_itself(tmp_path: Path) -> None:
     image = tmp_path / "memory.elf"
     image.write_bytes(elf(POST))

@@ -1,0 +1,31 @@
+"""The figures of lists that are written and read back: a million pages without any order."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from bench import figures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def measure(folder: Path) -> None:
+    """Run and print."""
+    pfns = random.Random(1).sample(range(1 << 28), 1 << 20)
+    listed = folder / "million.txt"
+    listed.write_text("\n".join(map(hex, pfns)) + "\n")
+    for form, how in (("memmap", ["--budget", 1 << 30]), ("badram", []), ("cutmem", [])):
+        out = folder / form
+        to = figures.hwpkho(folder, "list", listed, "--to", form, *how, "-o", out, "-f")
+        back = figures.hwpkho(folder, "list", out, "--to", "text", "-o", folder / "back", "-f")
+        figures.together([to, back], 2)
+        _line(f"1 Mi PFNs to {form}, {out.stat().st_size >> 20} MiB", to.seconds)
+        _line("  and back", back.seconds)
+        same = figures.hwpkho(folder, "diff", listed, folder / "back", "--summary")
+        same.once()  # ends the run where they differ
+
+
+def _line(what: str, seconds: float) -> None:
+    figures.line(what, f"{seconds:.1f} s", "<= 5 s", met=seconds <= 5)

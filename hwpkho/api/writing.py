@@ -1,0 +1,71 @@
+"""Writing lists of bad pages in the forms that other programs read."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Unpack
+
+from hwpkho.api import inputs
+from hwpkho.api.inputs import Comparing
+from hwpkho.api.judging import files_of, listed, options_of
+from hwpkho.badpages.model import BAD, Loss
+from hwpkho.badpages.registry import Writing
+from hwpkho.commands import list as listing
+from hwpkho.commands.writing import ListOutput
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import BinaryIO
+
+    from hwpkho.api.judging import ListNamed
+    from hwpkho.badpages.model import Kind
+
+
+def write_list(
+    pages: ListNamed,
+    out: str | os.PathLike[str] | BinaryIO,
+    *,
+    to: str = "text",
+    max_loss: int = 0,
+    budget: int | None = None,
+    kinds: Iterable[Kind] = BAD,
+    force: bool = False,
+    **options: Unpack[Comparing],
+) -> Loss:
+    """Write bad pages in a form that another program reads, and return what that form cannot say.
+
+    Example::
+
+        lost = hwpkho.write_list("kern.log", "memmap.txt", to="memmap", max_loss=64)
+        print(lost.good_pages, lost.bad_pages_left)
+
+    Args:
+        pages: Files of one machine, or what :func:`hwpkho.read_list` returned.
+        out: A path, or a file open for writing bytes.
+        to: The form, see ``hwpkho formats``.
+        max_loss: Good pages that may be excluded too, where the form has no room for the list.
+        budget: The most that may be written, bytes or entries; default what its reader takes.
+        kinds: Kinds of bad pages that are wanted; pages of unknown kind always are.
+        force: Overwrite a file.
+        options: How the list is read, and the memory map of the forms that write one.
+
+    Raises InputError where the list cannot be read; UsageError where the form cannot say it, or
+    ``out`` exists.
+    """
+    inputs.check(options, Comparing)
+    if max_loss < 0 or (budget is not None and budget < 1):
+        raise UsageError("max_loss is 0 or more, budget 1 or more")
+    how = Writing(max_loss, budget)
+    if isinstance(out, (str, os.PathLike)):
+        output = ListOutput(to, os.fspath(out), force, how)
+    else:
+        output = ListOutput(to, how=how, stream=out)
+    with inputs.named(options.get("memmap"), files_of(pages)) as (maps, names):
+        if output.stream is None:
+            output.check((*maps, *names))
+        carried = "kind" in output.form.carries
+        given = {name for name, value in (("max_loss", max_loss), ("budget", budget)) if value}
+        judging = options_of(options, maps, frozenset(given))
+        wanted = listing.ListOptions(judging, frozenset(kinds), output, carried)
+        return listing.list_pages([listed(pages, names)], wanted).written or Loss()

@@ -58,6 +58,9 @@ def test_errors_of_regions(document, listed, tmp_path, cli) -> None:
         ([_region({"offset": -64, "length": 64})], "no offset"),
         ([_region({"offset": True, "length": 64})], "no offset"),
         ([_region(7)], "error 0 is no object"),
+        ([_region({"offset": [], "length": 64})], "no offset"),
+        ([_region({"offset": "x", "length": 64})], "no offset"),
+        ([{"dev": "pmem0", "badblocks": [{"offset": 1, "length": 1}]}], "bad blocks of ndctl"),
         ([_region(media_errors={})], "media_errors is no list"),
         ([_region({"length": 1}, region="\x1b[2J")], "\\x1b[2J"),
         ('[{"media_errors":[1,' + "[" * 100_000, "no JSON document"),
@@ -75,3 +78,16 @@ def test_one_error_without_a_place_beside_others(tmp_path, cli) -> None:
     got = said(cli, tmp_path, json.dumps(both))
     assert got.json["pfns"] == [0xF110000]
     assert got.json["problems"][0]["where"] == "region5 error 0"
+
+
+def test_a_full_list_of_a_device_is_said(tmp_path, cli) -> None:
+    full = [_region({"offset": 0, "length": 64, "flags": "Overflow,"})]
+    got = said(cli, tmp_path, json.dumps(full))
+    assert (got.code, got.json["pfns"]) == (0, [0xF110000])
+    assert "the device's list of errors is full" in got.out + got.err
+
+
+def test_no_bad_blocks_is_an_empty_list(tmp_path, cli) -> None:
+    text = json.dumps([{"badblock_count": 0}, _region()])
+    got = said(cli, tmp_path, text)
+    assert (got.code, got.json["pfns"]) == (0, [])

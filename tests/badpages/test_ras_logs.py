@@ -294,3 +294,86 @@ def test_a_client_of_mcelog_without_a_table_of_pages(tmp_path, cli) -> None:
     got = said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t0 total\n")
     assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
     assert said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t1 total\n").code == 3
+
+
+_EXTLOG = TASK + "extlog_mem_event: {{1}} {} error: unknown physical addr: {:016x}{} FRU: 0-0"
+_MCE = TASK + "mce_record: CPU: 0, MCGc/s: f000c14/5, MC7: {:016x}, IPID: {:016x}, {}: {}, "
+#: Valid and uncorrected, with ADDRV and MISCV; code 0x90 is one of a memory controller.
+_UC = 0xBD80_0000_0010_0090
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (_EXTLOG.format("recoverable", 0x9440, " (mask lsb: d)"), {8, 9}),
+        (_EXTLOG.format("fatal", 0x9440, " mask: 0xffffffffffffe000"), {8, 9}),
+        (_EXTLOG.format("fatal", 0x9440, " (mask lsb: ff)"), {9}),
+        (_EXTLOG.format("informational", 0x9440, ""), set()),
+        (TASK + "mc_event: error_type=1 address=0x9440 grain_bits=13", {8, 9}),
+        (TASK + "mc_event: error_type=1 address=0x9440 grain_bits=99", {9}),
+        (TASK + "mc_event: error_type=1 address=0x9440", {9}),
+        (TASK + "mc_event: 1 Fatal error:x on y (mc:0 address:0x00009440 grain:3)", {9}),
+        (TASK + "mc_event: 1 Info error:x on y (mc:0 address:0x00009440 grain:8)", set()),
+        (_POISON.format("List", 0x9000, 0), {9}),
+        (_POISON.format("Clear", 0, 64), set()),
+        (TASK + "cxl_poison: trace_type=List hpa=0x9000 dpa=0x0", {9}),
+        (_MCE.format(_UC, 0, "ADDR", "9440, MISC: 8d"), {8, 9}),
+        (_MCE.format(_UC, 0, "ADDR/MISC/SYND", "9440/8d/0"), {8, 9}),
+        (_MCE.format(_UC & ~(1 << 59), 0, "ADDR", "9440, MISC: 8d"), {9}),  # MISC is not valid
+        (_MCE.format(_UC, 0, "ADDR", "9440, MISC: cc"), {9}),  # an address of no known kind
+        (_MCE.format(_UC + 0xE0B - 0x90, 0, "ADDR", "9440"), set()),  # a bus to I/O
+        (_MCE.format(_UC + 0x5 - 0x90, 0, "ADDR", "9440"), set()),  # the processor's own
+        (_MCE.format(_UC + 0x14 - 0x90, 0, "ADDR", "9440"), set()),  # a TLB
+        (_MCE.format(_UC ^ 1 << 61 | 1 << 44, 0, "ADDR", "9440, vendor: 2"), {9}),  # deferred
+        (_MCE.format(_UC ^ 1 << 61, 0x9600000000, "ADDR", "9440, vendor: 2"), set()),
+        ("rasdaemon: Result of offlining page at a row of no known address", set()),
+    ],
+)
+def test_what_events_name(text, found) -> None:
+    named = kinds("rasdaemon-log" if text.startswith("rasdaemon") else "tracepoint", text + "\n")
+    assert named == {(pfn, "uncorrected") for pfn in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "said_"),
+    [
+        (_EXTLOG.format("fatal", 0, ""), "extlog_mem_event: an uncorrected error without an"),
+        (TASK + "mc_event: error_type=3 address=0x9440", "error_type 3 is another one in each"),
+        (TASK + "cxl_poison: memdev=mem0 dpa=0x40 dpa_length=0x40", "no address of the host"),
+        (TASK + "cxl_poison: hpa=0x9zz0 dpa=0x40 dpa_length=0x40", "a damaged number"),
+        (_POISON.format("List", 0x9000, (1 << 30) + 64), f"an error of {(1 << 30) + 64} bytes"),
+        (_MCE.format(_UC & ~(1 << 58), 0, "ADDR", "9440"), "without a physical address"),
+        (_MCE.format(_UC, 0, "ADDR", "9440, MISC: 4c"), "without a physical address"),  # linear
+        (_MCE.format(_UC, 0, "ADDR", "9440, MISC: bf"), "without a physical address"),  # LSB 63
+        (_MCE.format(_UC, 0x9600000000, "ADDR", "9440, vendor: 2"), "of the memory channel"),
+    ],
+)
+def test_why_an_event_names_no_page(text, said_, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n")
+    assert (got.code, got.err.count("\n")) == (3, 1)
+    assert "line 1: " in got.err
+    assert said_ in got.err
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("memory_failure_event: pfn\n0x9: recovery action for huge page: Ignored", "poisoned"),
+        ("memory_failure_event: pfn 0x9:\nrecovery action for huge page: Ignored", "poisoned"),
+        (
+            "mc_event: 1 Uncorrected error:x on y (mc:0\naddress:0x00009440 grain:8 syndrome:0x0)",
+            "uncorrected",
+        ),
+    ],
+)
+def test_an_event_that_a_mail_program_broke(text, found) -> None:
+    assert kinds("tracepoint", TASK + text + "\n") == {(9, found)}
+
+
+@pytest.mark.parametrize(
+    ("length", "left"), [(64, {9, 10, 11}), (0x2000, {9, 10, 11}), (0x3000, set())]
+)
+def test_poison_of_several_pages_stays_until_all_of_it_is_cleared(length, left) -> None:
+    events = [("List", 0x9000, 0x3000), ("List", 0xD000, 64), ("Clear", 0x9000, length)]
+    text = "".join(_POISON.format(*event) + "\n" for event in events)
+    assert kinds("tracepoint", text) == {(pfn, "uncorrected") for pfn in left | {13}}

@@ -193,6 +193,35 @@ def test_nothing_is_written_beside_it(mode, tmp_path, cli) -> None:
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in copy.iterdir()} == before
 
 
+def test_a_database_whose_log_is_gone_is_read_without_one(tmp_path, cli) -> None:
+    """Copied alone out of a machine: SQLite itself would put a new log beside it."""
+    path = _made(tmp_path, _MF + _ONE)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+    copy = tmp_path / "copy" / "ras.db"
+    copy.parent.mkdir()
+    copy.write_bytes(path.read_bytes())
+    assert copy.read_bytes()[18:20] == b"\2\2"
+    assert cli("list", "--pfns", copy).out == "0xe53218\n"
+    assert [p.name for p in copy.parent.iterdir()] == ["ras.db"]
+
+
+def test_a_text_that_is_no_utf_8_is_one_line(tmp_path, cli) -> None:
+    bad = f"INSERT INTO memory_failure_event VALUES (1, {_T}, CAST(x'30ff' AS TEXT), '', '');"
+    got = cli("list", _made(tmp_path, _MF + bad))
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    assert "ras-mc_event.db" in got.err
+
+
+def test_a_copy_is_made_of_no_more_than_anybody_has(tmp_path, cli, monkeypatch) -> None:
+    monkeypatch.setattr(sqlite, "_MAX_COPY", 1000)
+    with _made(tmp_path, _MF + _ONE).open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        got = cli("list", "-")
+    assert (got.code, got.err.count("\n")) == (3, 1)
+    assert "too many to read a copy" in got.err
+
+
 def test_from_standard_input(tmp_path, cli, monkeypatch) -> None:
     with _made(tmp_path, _MF + _ONE).open() as file:
         monkeypatch.setattr("sys.stdin", file)

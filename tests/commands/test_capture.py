@@ -474,6 +474,40 @@ def test_a_damaged_note_is_refused_or_read(made: CaptureNote, data: st.DataObjec
     assert CaptureNote.parse(read.build()) == read
 
 
+_COPY = {"name": "x", "role": "in", "fdt": None, "subtrees": {}, "scratch": None,
+         "unusable": [], "unreadable": []}  # fmt: skip
+_WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "booted": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"schema": "x"}, "its schema is not"),
+        ({"page_size": 5}, "page_size, release or iomem makes no sense"),
+        ({"iomem": 7}, "page_size, release or iomem makes no sense"),
+        ({"handed": [1, 2, 1 << 64]}, "no integer below 2^64"),
+        ({"handed": [1, 2]}, "malformed: ValueError"),
+        ({"copies": [_COPY] * 1000}, "1000 copies of debugfs"),
+        ({"copies": [{**_COPY, "role": "x"}]}, "neither in nor out"),
+        ({"copies": [{**_COPY, "fdt": "?"}]}, "a copy is no base64"),
+        ({"copies": [{**_COPY, "unusable": [1]}]}, "no text"),
+        ({"boot": [_WORDS] * 10_000}, "10000 words of boot loaders"),
+        ({"boot": [{**_WORDS, "booted": 1}]}, "is not told"),
+        ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over is not told"),
+    ],
+)
+def test_what_makes_a_note_unusable(
+    change: dict[str, Any], says: str, tmp_path: Path, cli: Any
+) -> None:
+    m = Machine(arch="arm64")
+    m.handover(PFNS)
+    document = {**json.loads(CaptureNote(page_size=4096).build()), **change}
+    path = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", json.dumps(document).encode()))
+    result = cli("decode", path)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert says in result.err
+
+
 def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:
     m = Machine(arch="arm64")
     m.handover(PFNS)

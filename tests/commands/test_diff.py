@@ -255,3 +255,51 @@ def test_a_live_scan_against_a_handover(tmp_path, cli) -> None:
     assert got.code == 1
     assert got.out.startswith("1 page is known bad and not in the handover")
     assert cli("diff", "--from", "kpageflags", handover, handover).code == 2
+
+
+def _report(cli, paths):
+    got = cli("diff", *paths)
+    return got.code, got.out.splitlines()
+
+
+def test_a_chain_says_what_became_of_each_page(lists, cli):
+    """All that can happen over four kernels; the worst stands first."""
+    chain = ([1, 2, 4, 9], [1, 3, 4, 5], [1, 2, 5, 6], [1, 6, 7, 8])
+    code, lines = _report(cli, lists(*chain))
+    assert code == 1
+    heads, sentence, table = lines[:4], lines[4], [x.split() for x in lines[5:]]
+    assert [x.split(": ")[1] for x in heads] == [
+        "4 PFNs", "4 PFNs  -2 +2", "4 PFNs  -2 +2", "4 PFNs  -2 +2",
+    ]  # fmt: skip
+    assert sentence == "2 lost, 1 came back and lost, 2 appeared and lost, 3 appeared, 1 kept"
+    assert [(row[4], " ".join(row[:4]), " ".join(row[5:])) for row in table] == [
+        ("0x4", "x x . .", "lost"),
+        ("0x9", "x . . .", "lost"),
+        ("0x2", "x . x .", "came back and lost"),
+        ("0x3", ". x . .", "appeared and lost"),
+        ("0x5", ". x x .", "appeared and lost"),
+        ("0x6", ". . x x", "appeared"),
+        ("0x7-0x8", ". . . x", "appeared"),
+    ]
+
+
+def test_a_chain_that_gets_a_page_back(lists, cli):
+    code, lines = _report(cli, lists([1, 2], [1], [1, 2]))
+    assert code == 1
+    assert lines[3] == "1 came back, 1 kept"
+    assert lines[4].split() == ["x", ".", "x", "0x2", "came", "back"]
+
+
+def test_a_chain_in_which_nothing_changes(lists, cli):
+    code, lines = _report(cli, lists([1, 2], [1, 2], [2, 1]))
+    assert (code, lines[3:]) == (0, ["2 kept"])
+    assert _report(cli, lists([], [], []))[1][3:] == ["no PFNs at all"]
+
+
+def test_a_long_table_of_a_chain_is_cut(lists, cli):
+    many = list(range(0, 400, 2))
+    code, lines = _report(cli, lists(many, [], []))
+    assert code == 1
+    shown = [x for x in lines if x.endswith("lost")][1:]
+    assert lines[-1] == f"  … and {len(many) - len(shown)} more runs; --json has them all"
+    assert 0 < len(shown) < len(many)

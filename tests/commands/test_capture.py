@@ -474,7 +474,7 @@ def test_a_damaged_note_is_refused_or_read(made: CaptureNote, data: st.DataObjec
     assert CaptureNote.parse(read.build()) == read
 
 
-_COPY = {"name": "x", "role": "in", "fdt": None, "subtrees": {}, "scratch": None,
+_COPY: dict[str, Any] = {"name": "x", "role": "in", "fdt": None, "subtrees": {}, "scratch": None,
          "unusable": [], "unreadable": []}  # fmt: skip
 _WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "booted": True}
 

@@ -1,4 +1,4 @@
-"""What a caller names: paths and open files, one or several, and words of the library."""
+"""What a caller names: paths and open files, one or several, and the parameters of calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reading(TypedDict, total=False):
         kho_scratch: Physical address and length (bytes) of the scratch array, or ``"none"``.
         arch: ``x86_64`` or ``arm64``, if the input does not record it.
         efi_table: Physical address of the EFI table of poisoned memory; default found by a search.
-        layout: ``list``, ``bitmap`` or ``bitmap-base``, where the table's bytes do not tell.
+        layout: ``list``, ``bitmap`` or ``bitmap-base``, if the table's bytes do not show it.
     """
 
     page_size: int | None
@@ -51,7 +51,7 @@ class Choosing(Reading, total=False):
     Attributes:
         role: ``in`` or ``out``: the handover to use; default the outgoing one if it has a list.
         base: Number base for entries of a text list without ``0x``: 10 or 16.
-        form: Form of the list, where content cannot tell; see ``hwpkho formats``.
+        form: Form of the list, if its content does not show it; see ``hwpkho formats``.
     """
 
     role: Role | None
@@ -110,7 +110,7 @@ class Accepting(TypedDict, total=False):
 
 
 class Comparing(Choosing, Memory, total=False):
-    """How lists are read, and the memory map that they are held against."""
+    """How lists are read, and the memory map that they are judged by."""
 
 
 class Judging(Comparing, Limiting, Accepting, total=False):

@@ -52,7 +52,7 @@ class JudgedRow(NamedTuple):
         first: First PFN.
         last: Last PFN, inclusive.
         pages: How many.
-        verdict: None where the map does not tell, or there is none.
+        verdict: None where the map does not show it, or there is no map.
         code: Of the finding, None where there is nothing to report.
         region: The memory there, as the map names it.
     """
@@ -344,7 +344,7 @@ class MemoryMap:
 
     @property
     def maps(self) -> tuple[Map, ...]:
-        """Every map of the input, in its own words."""
+        """Every map, as the input gives it."""
         return self.shown.memmap.maps
 
     @property

@@ -1,13 +1,13 @@
 """A folder that holds one case: which of its files are inputs, which are memory maps.
 
-Told by content. Memory images, folders of segments, copies of /sys/kernel/debug/kho, root FDTs,
+Content decides. Memory images, folders of segments, copies of /sys/kernel/debug/kho, root FDTs,
 blobs and lists of bad pages are inputs; memory maps of any form, copies of /sys/firmware/memmap
 included, are maps. A log is a map where it has one; the bad pages that it names are the list only
 where the folder has no other list and no handover, and that is said. Other text (notes,
 /proc/meminfo, JSON documents of other programs) and other folders are left alone and named in the
-report. What is empty, cannot be told, or is a binary file of no known kind is refused: a case must
-not pass because its evidence was overlooked. Hidden files do not count. A ``handover.json`` beside
-the segments says what the boot loader passes on.
+report. What is empty, ambiguous, or a binary file of no known kind is refused: a case must not pass
+because its evidence was overlooked. Hidden files do not count. A ``handover.json`` beside the
+segments says what the boot loader passes on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Contents:
         inputs: Paths, in the order of their names.
         memmaps: Paths, in the order of their names.
         unused: Names of what is neither.
-        said: What of the choice a report says.
+        said: Lines for the report, on how the files were chosen.
         boot: The ``handover.json`` beside a folder of segments, None where there is none.
     """
 
@@ -125,7 +125,7 @@ def with_boot(options: ValidateOptions, contents: Contents) -> ValidateOptions:
 
 
 def _take_logs(found: Contents, logs: list[Path]) -> None:
-    """Make those logs the list that say something of bad pages; corrected errors are none."""
+    """Make those logs the list that name bad pages; corrected errors are none."""
     for path in logs:
         if _says_nothing(path):
             continue

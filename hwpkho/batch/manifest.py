@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 20
 #: More than any case has; each is looked at wherever it leads.
 MAX_PATHS = 1000
-#: Lines that are no cases and are told one by one; there may be millions in a file of another kind.
+#: Lines that are no cases and are reported one by one; there may be millions in a file of another
+#: kind.
 MAX_BAD = 20
 #: So many from the beginning on are no manifest; the rest of the file is not read.
 _NO_MANIFEST = 1000
@@ -45,11 +46,11 @@ class Line:
     """A line of the manifest.
 
     Attributes:
-        case: The name; ``line N`` where the line tells none.
+        case: The name; ``line N`` where the line has none.
         number: Of the line, from 1.
         inputs: Paths of the inputs.
         memmaps: Paths of the memory maps.
-        options: What the line says of options, not checked yet.
+        options: The options of the line, not checked yet.
         error: Why the line cannot be read, None where it can.
     """
 
@@ -64,8 +65,8 @@ class Line:
 def read(path: str) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
-    Of lines that are no cases the first ``MAX_BAD`` are told one by one, the others in one line at
-    the end; where they are many times the cases reading ends there. Raises InputError where the
+    Of lines that are no cases the first ``MAX_BAD`` are reported one by one, the others in one line
+    at the end; where they are many times the cases reading ends there. Raises InputError where the
     file cannot be read, is binary, or begins with a thousand lines of which none is a case.
     """
     good = bad = last = 0

@@ -61,7 +61,9 @@ class Job:
     def prepare(
         self, options: ValidateOptions
     ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
-        """Return the inputs, the options of this case, and what of the choice a report says."""
+        """Return the inputs, the options of this case, and lines for the report, on how the files
+        were chosen.
+        """
         if self.folder is not None:
             opening.check_tree(self.folder)
             found = casefolder.read(Path(self.folder))

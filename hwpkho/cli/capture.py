@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Save the pages needed to decode a handover into a small ELF core.
 
-    INPUT is a memory image, with what belongs to it, as decode reads it; without one it is the
-    running kernel. The file decodes and validates as the original does.
+    INPUT is a memory image with the copies that belong to it, as decode reads them; without INPUT
+    the running kernel is captured. The file decodes and validates as the original does.
     """
     path = capture.check(output)
     reading = CaseOptions(page_size, root_fdt, kho_scratch, arch)

@@ -54,9 +54,8 @@ def command(
 ) -> None:
     """Compare lists: what was lost, what was added.
 
-    Two CASEs are compared; one that holds an incoming and an outgoing handover is compared with
-    itself; of more, the life of every PFN over the generations is shown. Pieces of one case are
-    joined with +.
+    Compare two CASEs, or the incoming with the outgoing handover of one. Of more CASEs, show the
+    history of every PFN. Pieces of one case are joined with +.
     """
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")

@@ -1,4 +1,4 @@
-"""Being told to end: what was begun is tidied up, one line is said, and the exit code tells why."""
+"""Signals that end the program: it tidies up, prints one line, and its exit code says why."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SAID = {signal.SIGINT: "interrupted"}
 
 
 class EndedError(BaseException):
-    """A signal told the program to end; nothing but the command line catches it.
+    """A signal ended the program; only the command line catches this.
 
     Attributes:
-        code: What to exit with, as a shell tells of the signal.
+        code: The exit code, as a shell reports the signal.
         said: What to say.
     """
 
@@ -32,7 +32,7 @@ class EndedError(BaseException):
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Raise EndedError in the block for the first signal that asks to end, and heed no second.
+    """Raise EndedError in the block for the first signal that asks to end, and ignore later ones.
 
     A signal that was ignored from the start (nohup) stays so.
     """

@@ -12,7 +12,7 @@ from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
 from hwpkho.cli import list_options, options
 from hwpkho.commands import list as listing
-from hwpkho.commands.writing import ListOutput, told, untold
+from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.options import ValidateOptions
@@ -139,7 +139,7 @@ def command(
         click.echo(f"hwpkho: {p}", err=True)
     if written:
         size = listed.pages.taken_page_size
-        for note in (*untold(size, written.form), *told(listed.written, written.to)):
+        for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
             click.echo(f"hwpkho: {note}", err=True)
         path = outputs.STDOUT
     if as_json or not written:

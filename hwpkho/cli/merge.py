@@ -71,8 +71,8 @@ def command(
     """Merge lists.
 
     Each CASE is a list, a capture or a copy of debugfs; its pieces are joined with +. The union is
-    written as a list, or with --to as encode writes it. With --memmap what is no memory or not the
-    kernel's (not-ram, firmware, device) is left out, and said; bad RAM that is in use stays.
+    written as a list, or with --to as encode writes it. With --memmap, pages that are no RAM or not
+    the kernel's (not-ram, firmware, device) are left out and reported; bad RAM in use stays.
     """
     if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")

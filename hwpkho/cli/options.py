@@ -160,7 +160,7 @@ def layout(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--layout",
         type=OneOf(LAYOUTS),
-        help="Layout of the EFI table of poisoned memory, where its bytes do not tell.",
+        help="Layout of the EFI table of poisoned memory, if its bytes do not show it.",
     )(command)
 
 

@@ -1,8 +1,8 @@
-"""Standard output and standard error: what they cannot show is escaped, what is full is no error.
+"""Standard output and standard error: what they cannot show is escaped.
 
 A report may hold any character, and a terminal any encoding: a character it lacks is written as
-``\\uNNNN``. What goes to standard error is for whoever looks; if nobody can, the result stays the
-same. A full standard output is an error: its reader would miss something.
+``\\uNNNN``. An error of standard error changes no result and is ignored. One of standard output
+ends the program: its reader would miss something.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _plain(name: str) -> codecs.CodecInfo | None:
 
 
 class _Unheard(io.RawIOBase):
-    """Passes on what can be written, and says that the rest was."""
+    """Writes what can be written, and drops the rest."""
 
     def __init__(self, out: io.RawIOBase) -> None:
         self._out = out

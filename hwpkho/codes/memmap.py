@@ -86,7 +86,7 @@ IOMEM_ZEROS = Code(
     "warning",
     "source",
     "/proc/iomem was read without CAP_SYS_ADMIN: every address is 0.",
-    "It hides addresses from everybody else.",
+    "It hides addresses from unprivileged readers.",
     "Read it as root.",
 )
 SAME_BOOTS = Code(

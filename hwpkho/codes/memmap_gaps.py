@@ -52,7 +52,7 @@ GAP_FILLED = Code(
 IN_GAP = Code(
     "HP524", "pfn-in-map-gap", "error", "source",
     "The map's lines for these PFNs are lost or damaged.",
-    "Unknown: this map does not tell what the memory is.",
+    "Unknown: this map does not show what the memory is.",
     "Get the map again to judge these PFNs. This says nothing against the list.",
 )
 LINE_MISSING = Code(

@@ -66,7 +66,7 @@ DTS_SKIPPED = Code(
 CMDLINE_NOTE = Code(
     "HP559", "next-cmdline", "note", "source",
     "The next kernel's command line does something that the next kernel ignores, or whose place is "
-    "not known beforehand.",
+    "chosen at boot.",
     "As the message says.",
     "None needed.",
 )
@@ -84,7 +84,7 @@ KHO_OFF = Code(
 )
 RUNNING_KERNEL = Code(
     "HP562", "running-kernel-image", "note", "source",
-    "/proc/iomem shows where the kernel that printed it sits.",
+    "/proc/iomem shows the image and reservations of the kernel that printed it.",
     "Nothing: the next kernel is loaded elsewhere, into scratch.",
     "If the map is the next kernel's own, say --iomem-of next.",
 )

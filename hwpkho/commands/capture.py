@@ -98,7 +98,7 @@ def crop(
     source.page_size_hint = recorded
     boot = [m.boot for m in images if m.boot]
     if len(boot) > 1:
-        raise InputError(f"{source.name}: two of the images tell what a boot loader passed on")
+        raise InputError(f"{source.name}: two of the images record what a boot loader passed on")
     output.check_input(path, *specs)
     machine = _Machine(source, copies, boot, options.page_size or recorded, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)
@@ -112,7 +112,7 @@ def running(
     scrub: bool = True,
     force: bool = False,
 ) -> Captured:
-    """Write what tells of the running kernel's handovers to an ELF core at ``path``.
+    """Write the pages of the running kernel's handovers to an ELF core at ``path``.
 
     Raises InputError with the reason where it cannot be read, and as :func:`crop`.
     """
@@ -162,8 +162,7 @@ def _capture(
             pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
             if not _alike(where, handovers, options, own):
                 raise InputError(
-                    "the capture does not decode as the original does: give the original itself "
-                    "to whoever is to look at it"
+                    "the capture would not decode as the original does: use the original instead"
                 )
         return pages
 
@@ -209,7 +208,7 @@ def _write(
 
 
 def _noted(copy: DebugfsCopy) -> NotedCopy:
-    """Return a copy as it goes into the note: its folder is the affair of this machine alone."""
+    """Return a copy as it goes into the note: without its folder on this machine."""
     return NotedCopy(
         copy.label,
         copy.role,
@@ -222,7 +221,7 @@ def _noted(copy: DebugfsCopy) -> NotedCopy:
 
 
 def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
-    """A list beyond memory is told by where memory ends: then its last bytes are kept as well."""
+    """A list beyond memory is recognised by where memory ends: its last bytes are kept, too."""
     if any(h.hwpoison and h.hwpoison.state == "nowhere" for h in handovers):
         end = max(start + size for start, size in recorder.extents())
         recorder.hold(end - 8, 8)

@@ -59,7 +59,7 @@ class EncodeOptions:
         force: Whether to overwrite.
         kho: Number of the KHO version.
         revision: None: the default of the version.
-        arch: None: as the list's source tells, else by page size.
+        arch: None: as the list's source records it, else by page size.
         capacity: Entries; None: as a producer.
         order: Of the vmalloc's entries.
         flags: Of the vmalloc; None: as a producer.
@@ -174,11 +174,11 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     made = ToWrite(given.pages, result.layout, options.writing)
     if not target.placed:
         made = _listed(given, options, regions)
-        result.notes += list_writing.untold(page_size, targets.list_form(options.to))
+        result.notes += list_writing.unrecorded(page_size, targets.list_form(options.to))
     loss = saving.save(target, made, path, dtb, dtb_path, force=options.force)
     if not target.placed:
         result.loss = loss or Loss()
-        result.notes += list_writing.told(loss, options.to)
+        result.notes += list_writing.losses(loss, options.to)
     return result
 
 
@@ -296,8 +296,8 @@ def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], .
                 raise UsageError(f"{what} 0x{start:x}:0x{size:x} lies outside the map's RAM")
             if kernel.in_gap(start, max(size, 1)):
                 raise UsageError(
-                    f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: nobody "
-                    "can tell whether that is RAM"
+                    f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: it is "
+                    "unknown whether that is RAM"
                 )
     owned = [
         (first * page_size, (last - first + 1) * page_size)
@@ -317,12 +317,12 @@ def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], .
 
 
 def _arch(given: CaseList, options: EncodeOptions, page_size: int, regions: Regions | None) -> str:
-    """Return the architecture that is told, else the first with such pages and a device tree."""
-    told = options.arch or given.arch
-    if told is None and regions is not None and regions.arch_from == "input":
-        told = regions.arch
-    if told is not None:
-        return told
+    """Return the architecture that is stated, else the first with such pages and a device tree."""
+    arch = options.arch or given.arch
+    if arch is None and regions is not None and regions.arch_from == "input":
+        arch = regions.arch
+    if arch is not None:
+        return arch
     first = first_with(page_size, device_tree=options.dtb is not None)
     return first.name if first else DEFAULT_ARCH
 
@@ -378,7 +378,7 @@ def remarks(pfns: Listing, request: Request, layout: Layout) -> Iterator[str]:
 
 
 def _empty(why: str, revision: str) -> str:
-    """Say what a list does to the next kernel of which it carries nothing on."""
+    """Say what an empty list does to the next kernel."""
     if REVISIONS[revision].EMPTY_PANICS:
         return f"warning: {why}: the next kernel panics at boot ({NOTHING_LEFT.id})"
     return f"warning: {why}: a debugfs read in the next kernel oopses ({EMPTY.id})"

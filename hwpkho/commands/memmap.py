@@ -30,7 +30,7 @@ class MemmapReport:
     Attributes:
         memmap: What was read.
         primary: The map shown.
-        regions: The next kernel's view; None where the maps do not tell (other architectures,
+        regions: The next kernel's view; None where the maps do not show it (other architectures,
             reservations without memory).
         next_cmdline: The command line that the view is for, None where none was given.
         problems: Of the map and of the view.

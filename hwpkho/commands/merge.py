@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Regions
 
 #: What no kernel of this machine can take out of use: no memory, or memory of somebody else.
-#: Known-bad RAM stays, also where somebody sits on it today: the next generation may free it.
+#: Known-bad RAM stays, also where it is in use today: the next generation may free it.
 NOT_OURS: frozenset[Verdict | None] = frozenset(("not-ram", "firmware", "device"))
 
 
@@ -49,7 +49,7 @@ class MergeOptions:
         exclude: Cases whose PFNs are left out.
         keep_all: Leave nothing out by the memory map.
         replayable_only: Keep only what replays by the memory map.
-        provenance: Tell which case knew which PFN.
+        provenance: Record which case lists which PFN.
         page_size: Of the result, bytes; None: the smallest among the cases.
     """
 
@@ -74,13 +74,13 @@ class Merged:
         page_size: Bytes.
         duplicates: PFNs, in pages of the result, that stood in the lists before.
         excluded: PFNs left out because ``exclude`` names them.
-        not_replaying: Runs that do not replay by the memory map, or of which it does not tell.
+        not_replaying: Runs that do not replay by the memory map, or that it does not judge.
         left_out: Those of them that were left out.
         judged: Whether there was a map.
         kept_all: Whether nothing was to be left out.
         histories: Which case knew which PFN, where that was asked for.
         notes: What a user should know, one line each.
-        arches: The architectures that the cases tell.
+        arches: The architectures that the cases record.
         layout: The handover that was made of the result, None where that is a list.
         loss: What the form of that list could not say exactly, None where none was written.
         regions: The machine's memory, None without a map.
@@ -133,8 +133,8 @@ def merge(
         return merged
     if merged.histories is not None:
         _write_provenance(merged, writing)
-        untold = list_writing.untold(merged.page_size, targets.list_form(writing.to))
-        return replace(merged, notes=(*merged.notes, *untold))
+        unrecorded = list_writing.unrecorded(merged.page_size, targets.list_form(writing.to))
+        return replace(merged, notes=(*merged.notes, *unrecorded))
     pages = BadPages(
         "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge",
         mentions=merged.entries.mentions if merged.entries else (), problems=merged.problems,
@@ -145,16 +145,16 @@ def merge(
 
 
 def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
-    """Return the architecture for what is made; UsageError where the cases tell two."""
+    """Return the architecture for what is made; UsageError where the cases are of two."""
     form = targets.list_form(writing.to)
     if len(merged.arches) > 1 and writing.arch is None:
-        told = " and ".join(merged.arches)
+        named = " and ".join(merged.arches)
         if form is None:
             raise UsageError(
-                f"the cases are of {told}: no handover is of both; merge them into a list"
+                f"the cases are of {named}: no handover is of both; merge them into a list"
             )
         if "arch" in form.takes and "architecture" not in form.carries:
-            raise UsageError(f"--to {form.name}: the cases are of {told}")
+            raise UsageError(f"--to {form.name}: the cases are of {named}")
         return None
     return next(iter(merged.arches), None)
 
@@ -253,8 +253,8 @@ def _by_map(
 ) -> tuple[PfnSet, Runs, Runs]:
     """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
-    The map alone judges: the result is no handover yet. Where the map does not tell, a page is kept
-    unless only what replays is wanted.
+    The map alone judges: the result is no handover yet. A page that the map does not judge is kept,
+        unless only what replays is wanted.
     """
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
@@ -275,9 +275,9 @@ def _by_map(
 
 
 def _unjudged(runs: Runs) -> int:
-    """Return how many PFNs lie where the map does not tell."""
-    told = zip(runs.rulings, runs.extents, strict=True)
-    return sum(extent.pfns for ruling, extent in told if ruling.verdict is None)
+    """Return how many PFNs the map does not judge."""
+    pairs = zip(runs.rulings, runs.extents, strict=True)
+    return sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)
 
 
 def _known_by(pfns: PfnSet, found: Sequence[CaseList]) -> Histories:

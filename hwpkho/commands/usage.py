@@ -32,7 +32,7 @@ class Facts(NamedTuple):
         text: Some input is a list as text, whose numbers have a base.
         plain: Some input is a list of any form, and no handover.
         memmap: A memory map is given.
-        iomem: A /proc/iomem has a say in what memory is.
+        iomem: A /proc/iomem is among the maps that count.
         chooses: One of several handovers is chosen.
         cmdline: The next kernel's command line counts, with a map or without.
         machine: Something is asked for that depends on the architecture.

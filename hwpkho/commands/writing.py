@@ -122,22 +122,22 @@ def prepared(
     return replace(wanted, how=wanted.how._replace(table=table))
 
 
-def untold(page_size: int, writer: ListWriter | None) -> Iterator[str]:
-    """Yield what the reader of a list must be told that has no place for its page size."""
+def unrecorded(page_size: int, writer: ListWriter | None) -> Iterator[str]:
+    """Yield a note where the form has no place for the page size."""
     if page_size != DEFAULT_PAGE_SIZE and writer is not None and writer.bare:
         yield f"the list does not record its page size: read it with --page-size {page_size}"
 
 
 def arch_of(pages: BadPages, how: ValidateOptions, regions: Regions | None) -> str | None:
     """Return the architecture of a list: as it says, as the user says, as the map says."""
-    told = pages.arch or how.case.arch
-    if told is None and regions is not None and regions.arch_from == "input":
-        told = regions.arch
-    return told
+    arch = pages.arch or how.case.arch
+    if arch is None and regions is not None and regions.arch_from == "input":
+        arch = regions.arch
+    return arch
 
 
-def told(loss: Loss | None, to: str) -> Iterator[str]:
-    """Yield what the user must know of a list that its form could not say exactly."""
+def losses(loss: Loss | None, to: str) -> Iterator[str]:
+    """Yield a note for each kind of loss."""
     if loss is not None and loss.good_pages:
         yield f"warning: {loss.good_pages} good pages are excluded too: {to} cannot say it exactly"
     if loss is not None and loss.bad_pages_left:

@@ -55,8 +55,8 @@ def build(request: Request) -> Layout:
             wanted = error.wanted
     total = sum(end - first for first, end in free) * request.page_size
     raise UsageError(
-        f"no room: of {human_bytes(total)} outside scratch no "
-        f"{human_bytes(wanted * request.page_size)} in one piece are left that are not poisoned; "
+        f"no room: of {human_bytes(total)} outside scratch no contiguous "
+        f"{human_bytes(wanted * request.page_size)} are left that are not poisoned; "
         f"the array alone takes {human_bytes(request.total_pages * request.page_size)}"
     )
 

@@ -19,7 +19,7 @@ Piece = tuple[int, bytes | memoryview]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A handover on paper, ready to be written.
+    """A handover placed in memory, ready to be written.
 
     Attributes:
         page_size: Bytes.

@@ -192,9 +192,9 @@ class Request:
         for name, blob in self.subtrees:
             shown = printable(name[:80])
             if not NODE_NAME.fullmatch(name):
-                raise UsageError(f"subtree '{shown}': no name of a device-tree node")
+                raise UsageError(f"subtree '{shown}': is no name of a device-tree node")
             if name in taken or name.split("@", 1)[0] in (HWPOISON, *taken & {KEXEC_METADATA}):
-                raise UsageError(f"subtree '{shown}': there is one of that name already")
+                raise UsageError(f"subtree '{shown}': a subtree of that name is there already")
             taken.add(name)
             total += len(blob)
             if not blob or len(blob) > MAX_SUBTREE or total > MAX_SUBTREES:

@@ -29,7 +29,7 @@ def keep(
     kept: list[tuple[str, bytes]] = []
     left_out: list[str] = []
     if root is None:
-        return kept, ["the root FDT is not there to take subtrees from"]
+        return kept, ["the root FDT was not given, so its subtrees are unknown"]
     names = {HWPOISON}
     total = 0
     for ref in root.subtrees:
@@ -59,7 +59,7 @@ def _blob(ref: SubtreeRef, source: Source, room: int) -> bytes | str:
         return ref.defect or "its address is unknown"
     size = next(_sizes(ref, source), None)
     if size is None:
-        return "its size is not known"
+        return "its size is unknown"
     if not 0 < size <= min(MAX_SUBTREE, room):
         return f"{size} bytes; a blob has 1 to {MAX_SUBTREE}, all together {MAX_SUBTREES}"
     data = source.read(ref.phys, size)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CaseOptions(NamedTuple):
-    """What the user states about a case instead of having it found.
+    """What the user states about a case, so that hwpkho need not find it.
 
     Attributes:
         page_size: Bytes; None: inferred and proven.
@@ -38,7 +38,7 @@ class CaseOptions(NamedTuple):
         root_size: Bytes that the boot loader passes on for the root FDT; None: found.
         efi_table: Physical address of the EFI table of poisoned memory; None: found.
         layout: The layout of that table, a name in :data:`hwpkho.abi.efi_poisoned.LAYOUTS`; None:
-            told by its bytes.
+            inferred from its bytes.
     """
 
     page_size: int | None = None
@@ -55,13 +55,13 @@ class NoHandoverError(InputError):
 
 
 class Noted(NamedTuple):
-    """What a search of the whole image found that no handover's own pages tell.
+    """What only a search of the whole image shows.
 
-    A capture has no more than those pages, and carries this as a note.
+    A capture holds only the pages of handovers, and carries this as a note.
 
     Attributes:
-        boot: What boot loaders said, as far as memory shows it.
-        passed: Pages that look like a root FDT and count for nothing.
+        boot: What boot loaders passed on, as far as memory shows it.
+        passed: Pages that look like a root FDT and are ignored.
     """
 
     boot: tuple[boot_loader.BootHandover, ...] = ()
@@ -88,9 +88,9 @@ def search(
 ) -> tuple[list[Handover], Noted]:
     """Return the handovers in a memory image, oldest generation first, and what led to them.
 
-    ``copies`` belong to the same machine and moment; ``boot`` is what is known of the boot
-    loader's words, ``noted`` what a note of the image says. Raises InputError where no root FDT is
-    found, the page size is not proven, or the copies contradict the memory.
+    ``copies`` belong to the same machine and moment; ``boot`` is what the boot loader passed on,
+    ``noted`` what a note of the image says. Raises InputError where no root FDT is found, the page
+    size is not proven, or the copies contradict the memory.
     """
     _check_recorded(source, options)
     if options.arch:
@@ -144,7 +144,10 @@ def search(
         page = source.read(options.root_fdt, fdt.HEADER_SIZE)
         found = [generations.Found(options.root_fdt, bytes(page or b""), None)]
         if page is None:
-            message = f"nothing of the image is at 0x{options.root_fdt:x}, the root FDT"
+            message = (
+                f"the image holds nothing at 0x{options.root_fdt:x}, the address "
+                "given for the root FDT"
+            )
             found[0].root_problem = problem(ROOT_ABSENT, message, options.root_fdt)
             found[0].problems.append(found[0].root_problem)
             found[0].unread = "absent"
@@ -188,7 +191,7 @@ def search(
 
 
 def _check_recorded(source: Source, options: CaseOptions) -> None:
-    """Raise InputError where the user contradicts what the image tells of its machine."""
+    """Raise InputError where the user contradicts what the image records of its machine."""
     if options.arch and source.arch and options.arch != source.arch:
         raise InputError(f"{source.name} is of {source.arch}, {option('arch')} says {options.arch}")
     recorded = find_root.recorded_page_size(source)
@@ -200,7 +203,7 @@ def _check_recorded(source: Source, options: CaseOptions) -> None:
 
 
 def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Handover]:
-    """Return what copies tell without the memory they point into."""
+    """Return the handovers of copies alone, without the memory they point into."""
     joined = joining.join(copies)
     handovers = []
     for copy in joined:
@@ -245,7 +248,7 @@ def _is_given(
     candidates: Sequence[find_root.Candidate],
     copies: Sequence[DebugfsCopy],
 ) -> bool:
-    """Tell whether the boot loader's word alone says which page is the root FDT."""
+    """Tell whether only the boot loader shows which page is the root FDT."""
     if boot.booted:
         return not candidates and not copies
     return all(c.phys != boot.fdt_addr for c in candidates)
@@ -270,7 +273,7 @@ def _nothing(source: Source, seen: find_root.Search | None) -> str:
 
 
 def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:
-    """Return what a copy alone tells, and that the page it was made of is damaged."""
+    """Return the handover of a copy alone; ``behind``: the page that was copied is damaged."""
     found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
     if behind is not None:
         found.unread = "damaged"

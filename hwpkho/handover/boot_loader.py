@@ -1,4 +1,4 @@
-"""Where a boot loader told the running kernel of a handover, as far as its memory still shows.
+"""What a boot loader passed to the running kernel, as far as its memory still shows that.
 
 x86: setup_data of type 10, in the list that starts in the zero page (boot_params.hdr.setup_data,
 Documentation/arch/x86/boot.rst). Device-tree machines: /chosen linux,kho-fdt and
@@ -48,8 +48,8 @@ _MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
 class BootHandover(NamedTuple):
     """What the boot loader handed over: physical addresses and sizes, bytes.
 
-    ``fdt_size`` is None where it is not told. ``booted`` is False for what may be meant for the
-    next kernel: what kexec has loaded, and not yet jumped into.
+    ``fdt_size`` is None where it is unknown. ``booted`` is False for what may be meant for the next
+    kernel: what kexec has loaded, and not yet jumped into.
     """
 
     fdt_addr: int
@@ -99,7 +99,7 @@ def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, 
 
 
 def _kernel_at(vmcoreinfo: bytes) -> int | None:
-    """Return the physical address of _stext, None where that is not told."""
+    """Return the physical address of _stext, None where it is unknown."""
     stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", vmcoreinfo, re.MULTILINE)
     base = re.search(rb"^NUMBER\(phys_base\)=(-?[0-9]{1,20})$", vmcoreinfo, re.MULTILINE)
     if stext is None or base is None:
@@ -152,8 +152,8 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
     """Return what /chosen of the device trees at ``magics`` (address, totalsize: bytes) says.
 
     kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
-    jumps: before, it stands in pages that are none of scratch's. One that another boot loader made
-    is known by being the only one; else it is not told whether its kernel runs.
+    jumps: before, it stands in pages that are none of scratch's. A tree of another boot loader is
+        recognised only where it is the only one; else it is unknown whether its kernel runs.
     """
     budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
     seen: set[bytes] = set()

@@ -39,7 +39,7 @@ class DebugfsCopy:
 
     Attributes:
         name: Where it comes from, printable.
-        role: ``in`` or ``out`` by the debugfs folder, None where nothing tells.
+        role: ``in`` or ``out`` by the debugfs folder, None where unknown.
         fdt: The root FDT, possibly cut off; None where not copied.
         subtrees: Blobs by node name.
         scratch: The areas ``(start, size)``, bytes; None where not copied.
@@ -57,7 +57,7 @@ class DebugfsCopy:
 
     @property
     def label(self) -> str:
-        """What problems call it, which go into documents: no folder of the user's machine."""
+        """Its name in problems: without the folders of the user's machine."""
         return _label(self.name, self.role)
 
     @property
@@ -114,7 +114,7 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
 
 
 def _role_of(side: Path) -> Role | None:
-    """Only the outgoing side tells of scratch; without that, what the kernel calls it."""
+    """Only the outgoing side has scratch files; else the folder's name decides."""
     if (side / "scratch_phys").exists():
         return "out"
     name = side.resolve().name

@@ -1,9 +1,9 @@
-"""Roots that should be there, and what stands in their place.
+"""Root FDTs that should be in memory, and what is there instead.
 
-The kernel reads a root FDT in memory, at the address that it is given. That there is one is told by
-the boot loader's words, by a copy of it in debugfs, by a tracker that marks the page, and by what
-is left of the page itself. Where none of the pages read is that root, the page was damaged; a page
-that the image does not hold says nothing.
+The kernel reads the root FDT in memory, at the address that it is given. Four things show that
+there is one: what the boot loader passed on, a copy of it in debugfs, a tracker that marks the
+page, and what is left of the page itself. Where none of the pages read is that root, the page was
+damaged; a page that the image does not hold proves nothing.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _ALIKE = 3 / 4
 
 
 class Damaged(NamedTuple):
-    """A page that was a root FDT, and that no kernel takes for one.
+    """A page that was a root FDT, and that the kernel would refuse.
 
     Attributes:
         phys: Physical address, bytes.
         page: Its bytes.
-        why: What libfdt or the kernel says of it.
-        root: What can still be told of it, None where nothing can.
-        kexec_count: From kexec-metadata, None where that cannot be told.
+        why: Why libfdt or the kernel refuses it.
+        root: What can still be read of it, None for nothing.
+        kexec_count: From kexec-metadata, None where unknown.
         marked: Whether the tracker that it names marks this very page: then it is no copy.
         cut: Whether it ends in zeros where the names should be, as copies of the debugfs file do.
     """
@@ -58,7 +58,7 @@ class Damaged(NamedTuple):
 def damaged_roots(
     source: Source, trackers: Trackers, lookalikes: Iterable[tuple[int, str]], page_size: int
 ) -> list[Damaged]:
-    """Return the pages that only begin like a root FDT, with what can be told of them."""
+    """Return the pages that only begin like a root FDT, with what can be read of them."""
     found: list[Damaged] = []
     known: dict[bytes, tuple[roots.RootFdt | None, int | None]] = {}
     for phys, why in lookalikes:
@@ -125,7 +125,7 @@ def unread_by_boot(
     if any(phys in roots_at for phys in named):
         return []
     return [
-        problem(DOUBTFUL, f"0x{phys:x} was handed over as the root FDT, and is none", phys)
+        problem(DOUBTFUL, f"0x{phys:x} was handed over as the root FDT, but is not one", phys)
         for phys in named
         if source.read(phys, len(fdt.MAGIC)) is not None
     ]

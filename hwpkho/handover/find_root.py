@@ -2,7 +2,7 @@
 
 A root FDT stands at the start of a page. What looks like one may be a page-cache copy of the
 debugfs file, or a leftover of an older kernel: the real one is marked in the tracker that it
-names itself. Generations are ordered by kexec-metadata; see spec "what captures show".
+names itself. Generations are ordered by kexec-metadata.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Read, Source
 
-#: No real machine has more different pages that say of themselves that they are a root FDT.
+#: More different pages that claim to be a root FDT than any real machine has.
 MAX_CANDIDATES = 32
-#: Copies of them are as many as somebody read the debugfs file: each reading fills a page of cache.
+#: Copies of them: each read of the debugfs file leaves one in the page cache.
 MAX_COPIES = 4096
 
 
 class Candidate(NamedTuple):
-    """A page that is a root FDT by what it says.
+    """A page whose content is a root FDT.
 
     Attributes:
         phys: Physical address, bytes.
@@ -61,7 +61,7 @@ class Rejected(NamedTuple):
 
 @dataclass(slots=True)
 class Search:
-    """What a search of an image brought.
+    """The result of a search of an image.
 
     Attributes:
         candidates: Pages that are a root FDT, ascending.
@@ -100,7 +100,7 @@ def search(source: Source) -> Search:
         if not roots.looks_like_root(page):
             if head is None:
                 continue
-            # A totalsize that lies cuts off what makes it a root.
+            # A wrong totalsize cuts off what makes it a root.
             page = bytes(source.look(phys, MIN_PAGE) or head)
         if page not in known:
             if len(known) == MAX_CANDIDATES:
@@ -141,13 +141,13 @@ def read_root_page(read: Read, phys: int) -> bytes:
         return bytes(head or b"")
     data = read(phys, min(max(total, fdt.HEADER_SIZE), arches.page_sizes()[-1]))
     if data is None:
-        # A totalsize that lies: there is the page, or what it holds from here on.
+        # The totalsize is wrong: take the page, or what it holds from here on.
         data = read(phys, MIN_PAGE - phys % MIN_PAGE)
     return bytes(data if data is not None else head)
 
 
 def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
-    """Return the generation that kexec-metadata tells, None where it cannot be read."""
+    """Return the generation by kexec-metadata, None where that cannot be read."""
     ref = root.find(roots.KEXEC_METADATA)
     if ref is None or ref.phys is None:
         return None
@@ -324,8 +324,8 @@ def _original(
     where = ", ".join(f"0x{c.phys:x}" for c in copies)
     if len({read_root_page(source.look, c.phys) for c in copies}) > 1:
         raise InputError(
-            f"{source.name}: the root FDTs at {where} name the same tracker, differ, and nothing "
-            f"tells the real one; choose it with {option('root_fdt')}"
+            f"{source.name}: the root FDTs at {where} name the same tracker but differ, and "
+            f"nothing shows which one is real; choose it with {option('root_fdt')}"
         )
     written = [c for c in copies if _has_leftovers(source, c, page_size)]
     if len(written) == 1:

@@ -1,4 +1,4 @@
-"""Which of the root FDTs of a case is incoming and which outgoing, and what that says of them."""
+"""Decides which root FDT of a case is incoming and which outgoing, and what follows from that."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def not_left_over(
 
 
 def set_roles(found: list[Found], booted: set[int]) -> None:
-    """Tell incoming from outgoing: by the boot loader's word, else by generation."""
+    """Tell incoming from outgoing: by what the boot loader passed on, else by generation."""
     counts = [f.kexec_count for f in found]
     for f in found:
         if f.phys in booted:
@@ -74,9 +74,9 @@ def set_roles(found: list[Found], booted: set[int]) -> None:
 
 
 def set_running(found: Found, source: Source, trackers: Trackers, page_size: int) -> None:
-    """Tell the incoming handover of a running kernel by what only that kernel has freed.
+    """Recognise the incoming handover of a running kernel: only that kernel has freed its pages.
 
-    Its tracker, and the blobs of subtrees that are done with at boot, hold something else.
+    The tracker, and blobs that the kernel frees at boot, hold something else by then.
     """
     root, phys = found.root, found.phys
     if found.role is not None or root is None or phys is None:
@@ -110,14 +110,14 @@ def _has_blob(copy: DebugfsCopy) -> bool:
 def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
     """Yield a warning where a running kernel's own root FDT is in none of the pages read.
 
-    It makes one before it reuses the pages of the tracker that it was handed. The next kernel goes
-    by it, not by what a copy tells of it.
+    The kernel makes its own before it reuses the pages of the incoming tracker. The next kernel
+    reads that one, and no copy.
     """
     for f in found:
         if f.phys is None and f.role == "out" and f.copy and not f.unread and len(found) > 1:
             message = (
-                f"{f.copy.label}: the root FDT of this handover is not in the image, or damaged; "
-                "what is shown is read by the copy"
+                f"{f.copy.label}: the root FDT of this handover is damaged or not in the "
+                "image; what is shown comes from the copy"
             )
             yield problem(OUTGOING_MISSING, message)
     if len(found) != 1 or found[0].role != "in" or found[0].unread:
@@ -128,21 +128,24 @@ def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> I
     walk = trackers.walk(root.memory_map, page_size, root.version)
     if walk.nodes and not find_root.marked(trackers, phys, root, page_size):
         message = (
-            "the kernel that was handed this one runs; its own root FDT is not in the image, or "
-            "damaged"
+            "the kernel that took this handover is running; its own root FDT is damaged or not "
+            "in the image"
         )
         yield problem(OUTGOING_MISSING, message, phys)
 
 
 def published(handovers: list[Handover]) -> list[Handover]:
-    """Add a warning where a list was taken from the kernel before and not given on.
+    """Add a warning where the running kernel took a list and passes none on.
 
     Preserved pages that nobody restores stay reserved: freed ones were restored.
     """
     taken = any(h.role == "in" and h.hwpoison and h.hwpoison.state == "consumed" for h in handovers)
     for i, h in enumerate(handovers):
         if taken and h.role == "out" and h.hwpoison is None and not h.unread and h.root:
-            message = "the incoming list was taken, but there is no hwpoison subtree to give it on"
+            message = (
+                "the running kernel took the incoming list, but its own handover "
+                "has no hwpoison subtree"
+            )
             lost = problem(NOT_PUBLISHED, message, h.root.phys)
             handovers[i] = h._replace(
                 problems=(*h.problems, lost),

@@ -71,7 +71,7 @@ def by_role(copy: DebugfsCopy, root: roots.RootFdt, role: Role | None) -> bool:
 def compare(
     copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source, phys: int | None
 ) -> list[Problem]:
-    """Return what is to be said where copy and memory differ, and may.
+    """Return a note where copy and memory differ for a known reason.
 
     InputError where bytes conflict.
     """
@@ -99,7 +99,7 @@ def compare(
 
 
 def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: Source) -> None:
-    """InputError where a copy that is of no root FDT in memory cannot be of this machine now."""
+    """Raise InputError where a copy of no root FDT in memory cannot be of this machine now."""
     root = copy.root()
     for name, raw in copy.subtrees.items():
         there = _in_memory(name, raw, root, source) if root else None

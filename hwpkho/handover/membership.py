@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
 
-#: Pages that lack in a tracker, or lie in scratch, are looked for until so many were found.
+#: The search for pages that no block marks, or that lie in scratch, ends after so many.
 MAX_FOUND = 1000
 
 
@@ -115,7 +115,7 @@ def state(
     The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
     tracker that marks none of it is the incoming one of a running kernel, reused since. Where the
     list was ``consumed`` its pages are free in any case: it is there as a whole, or it is gone;
-    what stands in them instead says nothing.
+    what they hold by then proves nothing.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -127,7 +127,7 @@ def state(
         return None, None
     some = islice(pages, MAX_FOUND)
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
-    # Pages that only lack in the image say nothing of what stands in them.
+    # Pages that are only absent from the image prove nothing.
     reused = bool(walk.damaged or walk.odd) or not walk.absent
     if consumed:
         lost = not walk.intact or any(preserved.block_around(p.phys) is None for p in pages)
@@ -143,7 +143,7 @@ def state(
     for phys in walk.absent:
         report.add(NODE_ABSENT, f"tracker page 0x{phys:x} is not in the image", phys)
     if not walk.listed:
-        report.add(UNLISTED, "this tracker can be asked for a block, not listed")
+        report.add(UNLISTED, "this tracker cannot be listed, only asked for single blocks")
     unmarked = _check_marked(walk, pages, report)
     return "partial" if unmarked or not walk.intact else "complete", unmarked
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
 
 TrackerState = Literal["complete", "partial", "gone"]
-#: How a blob and the list behind it were met: ``read``; ``consumed`` by the running kernel;
+#: How the blob and its list were found: ``read``; ``consumed`` by the running kernel;
 #: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the
-#: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the node is none that the
-#: kernel takes; ``malformed``: the blob is none; ``array-absent``: the image lacks a page of the
-#: array, and nothing else is wrong.
+#: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the kernel refuses the
+#: node; ``malformed``: it is no valid blob; ``array-absent``: the image lacks a page of the array,
+#: and nothing else is wrong.
 ListState = Literal[
     "read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed", "array-absent"
 ]
@@ -35,8 +35,8 @@ class Subtree(NamedTuple):
 
     Attributes:
         name: The node's name.
-        phys: Physical address of its blob (bytes), None where not told.
-        size: Registered size (bytes), None where not told.
+        phys: Physical address of its blob (bytes), None where unknown.
+        size: Registered size (bytes), None where unknown.
         kind: ``hwpoison``, ``kexec-metadata``, ``memblock``, ``luo``, None for an unknown one.
         details: What is known of its content, ready for JSON.
     """
@@ -116,9 +116,10 @@ class HwpoisonList(NamedTuple):
             the memory was not given.
         pages: Physical address of each vmalloc entry, array('Q'); None likewise.
         pfns: The list in array order, array('Q'); None where not sound or not reachable.
-        revision: ``fdt-v1`` or ``struct-v1`` as far as told, also of a blob with another version.
-        version: Of the blob, known or not; None where it tells none.
-        state: How the blob and the list were met.
+        revision: ``fdt-v1`` or ``struct-v1``, also of a blob with another version; None where
+            unknown.
+        version: Of the blob, supported or not; None where it has none.
+        state: How the blob and the list were found.
         chain: What the chunks say, None where they were not read.
         problem: What keeps the list from being read, as it was reported; None where nothing does.
     """
@@ -163,9 +164,9 @@ class Handover(NamedTuple):
 
     Attributes:
         source: The input it was read from, as the user named it, printable.
-        page_size: Bytes, None where nothing tells.
+        page_size: Bytes, None where unknown.
         arch: A name of ``ARCHES`` or None.
-        role: ``in``: from the kernel before; ``out``: for the next; None where nothing tells.
+        role: ``in``: from the kernel before; ``out``: for the next; None where unknown.
         root: None where only a blob was given.
         tracker: Whether the tracker marks everything it must; None where there is no memory.
         walk: What the walk over the tracker found, None where there was none.
@@ -182,8 +183,8 @@ class Handover(NamedTuple):
         in_scratch: That a page of the handover lies in scratch, in part at least, as it was
             reported.
         no_list: That there is no hwpoison subtree, as it was reported.
-        doubts: What leaves open which root FDT the next kernel reads, or says that it cannot, as
-            it was reported.
+        doubts: Problems that leave open which root FDT the next kernel reads, or show that it
+            cannot read it.
         in_doubt: What that is about.
     """
 
@@ -208,7 +209,7 @@ class Handover(NamedTuple):
 
     @property
     def unread(self) -> bool:
-        """Whether damage to the root FDT hides if there is a hwpoison subtree."""
+        """Whether damage to the root FDT hides whether there is a hwpoison subtree."""
         fdt = self.root.fdt if self.root else None
         damaged = self.root_unread is not None or (fdt is not None and fdt.tree.error is not None)
         return damaged and self.hwpoison is None

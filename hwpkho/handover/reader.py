@@ -76,10 +76,10 @@ class HandoverReader:
         consumed: Whether a later handover shows that the list was replayed already.
         trackers: Walks over trackers, shared with the search for the root.
         size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
-        unread: Why the root FDT in memory cannot be read, None where nothing tells.
+        unread: Why the root FDT in memory cannot be read, None where it can or nothing shows it.
         root_problem: What was reported of that.
         no_list: What was reported of a missing hwpoison subtree.
-        spent: Whether the kernel that was handed this one runs, and has reused its tracker.
+        spent: Whether the kernel that took this handover is running and has reused its tracker.
     """
 
     source: Source
@@ -355,7 +355,7 @@ class HandoverReader:
             # Whether the list was replayed already is unknown; these pages were freed like it.
             noted = report.add(
                 CONSUMED,
-                "the running kernel has freed the list's pages; what they hold says nothing",
+                "the running kernel has freed the list's pages; they no longer hold the list",
                 ref.phys,
             )
             return unread._replace(state="consumed", problem=noted)

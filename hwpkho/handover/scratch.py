@@ -55,7 +55,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
     Return what is reported of the first of these.
     """
     if scratch is None:
-        report.add(SCRATCH_UNKNOWN, "the input does not tell where scratch is")
+        report.add(SCRATCH_UNKNOWN, "the input does not show where scratch is")
         return None
     short = too_short(scratch)
     if short is not None:

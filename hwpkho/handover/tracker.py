@@ -46,12 +46,12 @@ class Trackers:
         return self._walks[key]
 
     def keep(self, found: TrackerWalk) -> None:
-        """Say that what ``found`` was read from is a tracker: until then it was only looked at."""
+        """Mark the pages of ``found`` as read: until then they were only looked at."""
         for phys, size in found.looks:
             self._source.keep(phys, size)
 
     def hold(self, found: TrackerWalk) -> None:
-        """Say that it is none: what stands where it was belongs to somebody else."""
+        """Mark them as not read: by now they belong to something else."""
         for phys, size in found.looks[:1]:
             self._source.hold(phys, size)
 

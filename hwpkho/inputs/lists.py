@@ -55,12 +55,12 @@ class CaseList(NamedTuple):
 
     @property
     def page_size(self) -> int:
-        """Bytes; 4096 where the case does not tell."""
+        """Bytes; 4096 where the case does not record it."""
         return self.pages.taken_page_size
 
     @property
     def arch(self) -> str | None:
-        """The architecture, None where the case does not tell."""
+        """The architecture, None where the case does not record it."""
         return self.pages.arch
 
     @property
@@ -70,7 +70,7 @@ class CaseList(NamedTuple):
 
     @property
     def kexec_count(self) -> int | None:
-        """The generation of the handover, None where it does not tell."""
+        """The generation of the handover, None where it does not record it."""
         metadata = self.handover.metadata if self.handover else None
         return metadata.kexec_count if metadata else None
 
@@ -131,10 +131,12 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
         why = next((f"{p.code} {p.message}" for p in table.problems if p.severity == "error"), "")
         raise InputError(f"{case.name}: the EFI table of poisoned memory cannot be read: {why}")
     pages = of_table(table, page_size, arch)
-    told = f"{case.name}: the list is that of the EFI table at 0x{table.phys or 0:x}"
-    notes = [told] if case.handovers else []
+    note = f"{case.name}: the list is that of the EFI table at 0x{table.phys or 0:x}"
+    notes = [note] if case.handovers else []
     if page_size is None:
-        notes.append(f"{case.name}: page size {DEFAULT_PAGE_SIZE} assumed: a table does not tell")
+        notes.append(
+            f"{case.name}: page size {DEFAULT_PAGE_SIZE} assumed: the table does not record it"
+        )
     return CaseList(replace(pages, notes=(*pages.notes, *notes)), None, case.source)
 
 

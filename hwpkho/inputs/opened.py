@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from hwpkho.images import capture_note
     from hwpkho.images.base import Source
 
-#: What nobody knows is read as a list if so many bytes have no NUL: the error names the line.
+#: An unknown file is read as a list if its first bytes, so many, have no NUL: the error names the
+#: line.
 _TEXT = 4096
 
 
@@ -127,7 +128,7 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
 def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
     """Return what a memory map calls unusable, None where it is none.
 
-    Raises InputError where it calls nothing so: most likely it was to be given with --memmap.
+    Raises InputError where it calls nothing unusable: it was probably meant for --memmap.
     """
     with HeldBytes(file.path, memoryview(head)) as beginning:
         answers = recognise.of_file(beginning, {Kind.MEMMAP})

@@ -1,4 +1,4 @@
-"""Which of a case's handovers counts, what makes that doubtful, and why its list is not read."""
+"""Which of a case's handovers counts, what makes that doubtful, and why its list cannot be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def which_handover(handovers: Sequence[Handover], role: Role | None = None) -> Handover:
     """Return the handover that counts: the outgoing one if it has a hwpoison subtree, else the
-    incoming; ``role`` chooses instead, and is taken for a single one that does not tell its own.
+    incoming; ``role`` chooses instead, and is taken as that of a single one whose role is unknown.
     An outgoing one whose root FDT is damaged counts as well. Raises InputError where there is none.
     """
     if role:
@@ -55,7 +55,7 @@ def which_of_several(handovers: Sequence[Handover], chosen: Handover) -> str | N
 
 
 def doubts(handovers: Sequence[Handover]) -> tuple[Problem, ...]:
-    """Return what says that another root FDT may count, or that the one that counts is damaged."""
+    """Return the problems that leave open which root FDT counts, or say that it is damaged."""
     return tuple(p for h in handovers for p in h.doubts)
 
 

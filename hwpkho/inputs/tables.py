@@ -52,14 +52,14 @@ def beside_handovers(
     tables: Sequence[PoisonTable], handovers: Sequence[Handover]
 ) -> tuple[PoisonTable, ...]:
     """Return the tables with what the KHO lists beside them contradict, as problems."""
-    told = []
+    found = []
     for table in tables:
         problems = list(table.problems)
         for h in handovers if table.readable else ():
             if h.hwpoison is not None and h.hwpoison.pfns is not None and h.page_size:
                 problems += _differences(table, h, pfn_set(h.hwpoison.pfns), h.page_size)
-        told.append(replace(table, problems=tuple(problems)))
-    return tuple(told)
+        found.append(replace(table, problems=tuple(problems)))
+    return tuple(found)
 
 
 def _differences(

@@ -1,4 +1,4 @@
-"""The machine that a call asks about: its memory maps, held against what the inputs tell of it.
+"""The machine that a call is about: its memory maps, checked against what the inputs record.
 
 Every command that takes a handover or a list, and a map, gets its view of memory here, so that a
 map of another architecture, or of another machine, is noticed in all of them alike.
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class Machine(NamedTuple):
-    """What one input tells of its machine.
+    """What one input records of its machine.
 
     Attributes:
         name: The input, printable.
-        arch: None where it does not tell.
-        page_size: Bytes, None where it does not tell.
+        arch: None where it does not record it.
+        page_size: Bytes, None where it does not record it.
         handover: Whether it is one. A bare list was counted on its machine, but may be meant for
             any: it contradicts nothing.
     """
@@ -60,7 +60,7 @@ def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
 
 
 def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
-    """Return what cases tell that were read as lists."""
+    """Return what cases record that were read as lists."""
     return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
 
 
@@ -99,7 +99,7 @@ def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | N
 
 
 def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:
-    """InputError where the map tells another architecture than a machine, or one than another."""
+    """Raise InputError where the map and the machines are not of one architecture."""
     shown, arch = printable(memmap.source), memmap.arch if memmap.arch_from == "input" else None
     first: Machine | None = None
     for m in machines:
@@ -130,8 +130,8 @@ def next_kernel(
 ) -> NextKernel:
     """Return the next kernel as far as it is known, with a memory map or without.
 
-    ``arch`` is what the handover or list tells; a map that tells it, too, has been held against
-    that. Raises UsageError for a command line that the kernel would refuse.
+    ``arch`` is that of the handover or list; a map of another one has been refused. Raises
+    UsageError for a command line that the kernel would refuse.
     """
     version = numbered(options.consumer)
     arch = options.case.arch or arch

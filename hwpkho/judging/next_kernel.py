@@ -30,7 +30,7 @@ class NextKernel:
     Attributes:
         page_size: Bytes.
         version: KHO version that it speaks.
-        arch: A name of ``ARCHES``, None where nothing tells.
+        arch: A name of ``ARCHES``, None where unknown.
         cmdline: Its command line, None where that is not known.
         memory: What its memory is, None where no map was given.
         frames: Its memory in page frames, None likewise.
@@ -67,7 +67,7 @@ class NextKernel:
 
     @property
     def early_scratch(self) -> int:
-        """Bytes of scratch that are too few whatever else its memory is."""
+        """Bytes of scratch that are too few with any memory."""
         return arches.pages(self.arch, self.page_size).early_scratch
 
     @property
@@ -86,7 +86,7 @@ class NextKernel:
         return replace(self, cmdline=None, memory=memory)
 
     def without_memory(self) -> NextKernel:
-        """Return the kernel of which only the handover tells."""
+        """Return the kernel as far as the handover alone shows it."""
         return replace(self, cmdline=None, memory=None)
 
     @property

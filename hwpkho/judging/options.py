@@ -21,7 +21,7 @@ class ValidateOptions:
     Attributes:
         case: How the inputs are read.
         lists: What the user says of lists: the base of numbers without ``0x``.
-        role: Which handover counts; of a single one that tells none, its role.
+        role: Which handover counts, or the role of a single one whose role is unknown.
         memmaps: Files with the machine's memory map, in any form.
         map_name: Judge by this map alone.
         boot: Which boot of a log; a number or ``last``.

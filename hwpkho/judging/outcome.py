@@ -240,7 +240,7 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         how: How | None = "chance" if h.unmarked.free else None
         return Decision("dropped", problem=h.unmarked.problem, how=how)
     if h.tracker == "gone":
-        message = "the tracker marks nothing of this handover: what stands there then is chance"
+        message = "the tracker marks no page of this handover: the next kernel may reuse them first"
         return Decision("dropped", finding(UNMARKED, message), how="chance")
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
         if kernel.outside(phys):

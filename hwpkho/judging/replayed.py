@@ -49,7 +49,7 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
     else:
         return None
     if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
-        message = f"{why}; it panics when it publishes that"
+        message = f"{why}; the next kernel panics when it publishes that"
         return Decision("crash", finding(NOTHING_LEFT, message, phys=w.phys))
     # Of a list that is empty itself the reader says so already.
     return Decision("replay", finding(EMPTY, why) if w.pfns else None)

@@ -22,9 +22,9 @@ Verdict = Literal[
 
 Fact = Literal["gap", "idle"]
 
-#: How an outcome comes about: ``chance``: whatever stands where the handover was by then decides,
-#: mostly nothing that the kernel takes; ``always``: measured, on every boot; ``unheeded``: the
-#: kernel does not look at the handover.
+#: How an outcome comes about: ``chance``: what the pages hold by then decides, mostly nothing that
+#: the kernel accepts; ``always``: measured, on every boot; ``unheeded``: the kernel does not look
+#: at the handover.
 How = Literal["chance", "always", "unheeded"]
 
 #: Where several fit, the first of these counts.
@@ -101,7 +101,7 @@ class Ruling:
     """What holds for a run.
 
     Attributes:
-        verdict: None where nothing tells it.
+        verdict: None where it is unknown.
         code: Of the finding that reports it; None: nothing to report.
         region: What the map or the handover has there, None where neither has anything.
         fact: ``gap``: the map's lines about it are lost; ``idle``: no RAM, but with a struct page,
@@ -226,7 +226,7 @@ class Validation:
     Attributes:
         name: The case, printable.
         page_size: Bytes.
-        arch: What was taken for it.
+        arch: As recorded or assumed; None where unknown.
         outcome: Of the handover; None for a bare list, or where the input does not tell.
         pfns: Distinct PFNs judged.
         runs: Sorted, disjoint, covering exactly the distinct PFNs.

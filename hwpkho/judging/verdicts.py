@@ -197,5 +197,5 @@ def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
     """Yield a finding where PFNs repeat."""
     if listed != distinct:
         n = listed - distinct
-        message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} one that stands before"
+        message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} an earlier one"
         yield finding(pfnlist.DUPLICATE, message)

@@ -1,4 +1,4 @@
-"""The running kernel, as capture reads it: debugfs, memory, /proc/iomem, the boot loader's words.
+"""The running kernel, as capture reads it: debugfs, memory, /proc/iomem, the boot loader.
 
 Source: kernel/liveupdate/kexec_handover_debugfs.c, fs/proc/kcore.c, drivers/char/mem.c,
 arch/x86/kernel/ksysfs.c (Linux 7.3.4).
@@ -119,7 +119,7 @@ class Live:
         return MappedSource(printable(path), [FileBytes(path)], starts, sizes, starts)
 
     def boot(self) -> list[BootHandover]:
-        """Return what the boot loader told this kernel of a handover; empty on a first boot."""
+        """Return what the boot loader passed to this kernel; empty on a first boot."""
         found = self._setup_data() or self._device_tree()
         return [found] if found else []
 

@@ -1,4 +1,4 @@
-"""Sorts the tables of a log into boots, and says which map of a boot describes the machine best."""
+"""Sorts the tables of a log into boots."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class _Splitter:
         self._linux = self._linux or self._marked or table.printed_by == "Linux"
 
     def _place_efi(self, table: Table) -> None:
-        """Give the second print of x86 and what U-Boot showed before Linux names of their own."""
+        """Rename x86's second EFI list, and the list that U-Boot printed before Linux started."""
         first = self._now.maps.get("efi")
         if first is None:
             return
@@ -110,12 +110,15 @@ class _Splitter:
             table.name = "efi_print_2"
 
     def _fold(self, table: Table) -> bool:
-        """Tell whether a second table of a name is the first once more: shown twice, same boot."""
+        """Tell whether a second table of one name only repeats the first, within one boot."""
         first = self._now.maps[table.name]
         if (names.of(table.name).once and not is_listing(table)) or not equal(first, table):
             return False
         self._now.problems.append(
-            problem(SAME_TABLE, f"line {table.line}: {table.name} as at line {first.line}")
+            problem(
+                SAME_TABLE,
+                f"line {table.line}: {table.name} repeats the table at line {first.line}",
+            )
         )
         return True
 

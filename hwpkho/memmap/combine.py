@@ -1,4 +1,4 @@
-"""Maps of several files of one machine: put together, and compared."""
+"""Combines and compares the maps of several files of one machine."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[Table], list[Proble
             if other is None:
                 maps[name] = (shown, table)
             elif bool(other[1].gaps) == bool(table.gaps) and boots.equal(other[1], table):
-                problems.append(problem(SAME_TABLE, f"{shown}: {name} as in {other[0]}"))
+                problems.append(
+                    problem(SAME_TABLE, f"{shown}: the {name} map equals that of {other[0]}")
+                )
             elif gaps.agree(other[1], table):
                 whole, lost = ((shown, table), other) if other[1].gaps else (other, (shown, table))
                 maps[name] = whole
-                message = f"{lost[0]}: {name} as in {whole[0]}, which has the lines that are lost"
+                message = f"{lost[0]}: lines of {name} are lost; the map of {whole[0]} has them"
                 problems.append(problem(GAP_FILLED, message))
                 problems += [gap.problem for gap in lost[1].gaps]
             else:

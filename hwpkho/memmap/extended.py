@@ -38,8 +38,8 @@ def compare(firmware: Table | None, extended: Table | None) -> None:
                 continue
             place = start, end - 1
             message = (
-                f"line {one.line}: {one.name} does not have {gaps.shown(place)} as "
-                f"{other.name} at line {other.line} has it: lines of one of them are lost"
+                f"line {one.line}: {one.name} and {other.name} (line {other.line}) differ at "
+                f"{gaps.shown(place)}: one of them has lost lines"
             )
             gaps.lose(one, FIRMWARE_DISAGREES, message, span=place)
     for table in (firmware, extended):

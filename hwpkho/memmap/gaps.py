@@ -63,7 +63,7 @@ def lose(
         span: First and last byte concerned, if known without the entries around it.
         replaced: How many entries from ``at`` on are themselves doubtful.
         depth: Of a tree of resources: the level of the line.
-        told: First and last byte that the damaged line still names.
+        named: First and last byte that the damaged line still names.
     """
     if len(table.lost_lines) < MAX_GAPS:
         where = len(table.entries) if at is None else at
@@ -101,14 +101,14 @@ def settle(table: Table) -> None:
             place = _hull(place, loss.named)
         found = loss.problem
         if place is None:
-            message = f"{found.message}; the map is in no order that tells where that is"
+            message = f"{found.message}; the map is not in ascending order, so the place is unknown"
             found = found._replace(message=message, severity="error")
             table.gaps.append(Gap(None, None, found))
         elif place[0] > place[1]:
             message = f"{found.message}; the lines around it leave no room for anything else"
             table.problems.append(found._replace(message=message, phys=place[0]))
         else:
-            message = f"{found.message}; what is at {shown(place)} is not known"
+            message = f"{found.message}; what is at {shown(place)} is unknown"
             table.gaps.append(Gap(*place, found._replace(message=message, phys=place[0])))
     table.lost_lines.clear()
 
@@ -204,8 +204,8 @@ def check_head(table: Table) -> None:
     lowest = min((e.start for e in table.entries), default=0)
     if lowest > LOWEST:
         message = (
-            f"line {table.line}: {table.name} begins at 0x{lowest:x} and without its heading: "
-            "the lines before are lost"
+            f"line {table.line}: {table.name} begins at 0x{lowest:x} without its heading: "
+            "the lines before it are lost"
         )
         lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 
@@ -213,7 +213,7 @@ def check_head(table: Table) -> None:
 def check_between(table: Table, named: Sequence[Place]) -> None:
     """Record addresses that neither a range nor a ``[gap ...]`` line covers.
 
-    ``told`` are the ranges of the gap lines (first and last byte). Kernels that print them at all
+    ``named`` are the ranges of the gap lines (first and last byte). Kernels that print them at all
     (e820__print_table() since 7.0) print a line for every address below the last range.
     """
     if not named or any(a.start >= b.start for a, b in pairwise(table.entries)):

@@ -1,4 +1,4 @@
-"""A machine's memory map: what stood in the input."""
+"""A machine's memory map, as the input gives it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MemoryMap:
         source: The input as the user named it.
         form: The form that was recognised, ``dmesg``, ``iomem``, ``devicetree``, …
         arch: A name of ``ARCHES``, or that of another architecture.
-        arch_from: ``input``, ``option`` or ``default``: what told the architecture.
+        arch_from: ``input``, ``option`` or ``default``: where the architecture comes from.
         maps: One per name and boot.
         problems: What is odd about the input; all 5xx codes.
     """

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Entries = Literal[
     "e820", "efi", "e820 or efi", "banks", "resources", "reservations", "limit", "other"
 ]
-#: Who made a map of it: the firmware for this kernel; the kernel, as its command line asked; the
-#: kernel for all that it knows; or somebody else, or it is a part.
+#: Whose view of memory a map is: ``firmware`` hands it to Linux; ``cmdline``: that map as the
+#: command line changed it; ``kernel``: the result, of all that the kernel knows; ``other``: another
+#: program printed it, or it is a part.
 Stage = Literal["firmware", "cmdline", "kernel", "other"]
 
 
@@ -95,7 +96,7 @@ for _row in _ROWS:
 
 
 def of(name: str) -> MapName:
-    """Return the row of a name; that of a name from elsewhere says nothing."""
+    """Return the row of a name; an unknown name gets a row of defaults."""
     return MAP_NAMES.get(name) or MapName(name)
 
 

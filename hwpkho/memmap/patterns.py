@@ -6,7 +6,8 @@ import re
 
 
 def mixed_case(number: str) -> bool:
-    """Tell whether a hex number has digits of either case, as nobody prints it: one was misread."""
+    """Tell whether a hex number mixes upper and lower case: no program does, a digit was "
+    "misread."""
     return number not in (number.lower(), number.upper())
 
 

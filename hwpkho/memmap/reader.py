@@ -70,7 +70,7 @@ def read_memmap(
         paths: Files or folders of any form; ``-`` is standard input.
         boot: Which boot of a log of several: a number from 0, or ``last``.
         map_name: Keep only the map of this name and make it primary.
-        arch: A name of ``ARCHES``, for inputs that do not tell.
+        arch: A name of ``ARCHES``, for inputs that do not record it.
 
     Raises InputError where an input is no memory map, is damaged or ambiguous, and UsageError for a
     boot or map that does not exist.

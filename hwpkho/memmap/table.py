@@ -17,7 +17,7 @@ class LostLine(NamedTuple):
         at: How many entries of the table stand before it.
         problem: What happened, and to which line.
         span: First and last byte concerned, if known; None: between the entries before and after.
-        told: First and last byte that the damaged line still names; added to the place.
+        named: First and last byte that the damaged line still names; added to the place.
         replaced: How many entries from ``at`` on are themselves doubtful.
         depth: Of a tree of resources: the level of the line.
     """

@@ -75,7 +75,7 @@ class Tables:
         self.taken = 0
         #: Of each open table the number of its last line.
         self._lines: dict[str, int] = {}
-        #: Lines at which messages were lost, and by whom that is said: (line, words).
+        #: Lines that report lost messages, and their text: (line, words).
         self._lost: list[tuple[int, str]] = []
         #: Lines among those of a table that may be damaged ones: (line, text, expected, depth).
         self._suspects: dict[str, list[tuple[int, str, str, int]]] = {}
@@ -242,7 +242,7 @@ class Tables:
     ) -> None:
         """Record a lost or damaged line of the open table ``name``, behind its last entry.
 
-        ``replaced`` says how many of the last entries are doubtful themselves, ``told`` are the
+        ``replaced`` says how many of the last entries are doubtful themselves, ``named`` are the
         first and last byte that the line names.
         """
         table = self.table(name, line)

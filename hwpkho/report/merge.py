@@ -63,7 +63,7 @@ def _entries(known: Entries) -> Iterator[str]:
 
 
 def report(m: Merged) -> Iterator[str]:
-    """Yield what there is to say beside the list itself."""
+    """Yield the lines of the report."""
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
         yield f"case {number}: {name}, {size} entries"
     excluded = f", {m.excluded} excluded" if m.excluded else ""
@@ -73,7 +73,7 @@ def report(m: Merged) -> Iterator[str]:
 
 
 def left_out(m: Merged) -> Iterator[str]:
-    """Yield what the memory map made merge leave out: never in silence."""
+    """Yield the lines about what merge left out by the memory map."""
     yield from _told("left out by the memory map", m.left_out)
 
 
@@ -93,7 +93,7 @@ def _told(what: str, runs: Runs) -> Iterator[str]:
     pairs = zip(runs.rulings, runs.extents, strict=True)
     unknown = sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)
     if unknown:
-        counts.append(f"{unknown} of which the map does not tell")
+        counts.append(f"{unknown} not judged by the map")
     yield f"{what}: {', '.join(counts)}"
     for n, (first, last, ruling) in enumerate(runs):
         if n == MAX_RUNS:

@@ -140,7 +140,7 @@ def test_a_parameter_of_its_own(cli, tmp_path: Path) -> None:
     assert (high("quiet"), high("lowmem=4G")) == ("firmware", "ram")
     noted = cli(*shown, "mem=1G").json
     assert noted["next"]["regions"] == regions("quiet")
-    assert "mem=: a kernel for toy is not known to act upon it" in str(noted["problems"])
+    assert "mem=: hwpkho knows no such parameter of toy kernels" in str(noted["problems"])
     assert cli(*shown, "lowmem=1Gx").err == "hwpkho: lowmem=: x is not understood\n"
 
 

@@ -214,7 +214,7 @@ def test_keep_subtrees(cli, capture, tmp_path):
     )
     names = [s["name"] for s in result.json["handover"]["root"]["subtrees"]]
     assert names == ["hwpoison", "memblock", "kexec-metadata"]
-    assert "subtree LUO is left out: its size is not known" in result.json["notes"]
+    assert "subtree LUO is left out: its size is unknown" in result.json["notes"]
     assert result.json["handover"]["kexec_metadata"]["previous_release"].startswith("7.3.4")
 
 
@@ -238,7 +238,7 @@ def test_subtrees_from_files(cli, lst, tmp_path):
     for bad, code, words in (
         (f"LUO={tmp_path / 'none'}", 3, "No such file"),
         (f"LUO={tmp_path / 'empty'}", 3, "0 bytes"),
-        (f"hwpoison={blob}", 2, "of that name already"),
+        (f"hwpoison={blob}", 2, "of that name is there already"),
         ("LUO", 2, "not NAME=FILE"),
     ):
         result = cli("encode", lst, *PLACED, "-o", tmp_path / "x", "--subtree", bad)

@@ -150,7 +150,7 @@ def test_report_of_what_cannot_be_judged(tmp_path: Path, cli: Callable[..., Resu
     result = cli("memmap", log)
     assert result.code == 0
     assert "by this map alone" in result.out
-    assert "riscv64 (told by the input)" in result.out
+    assert "riscv64 (from the input)" in result.out
     assert cli("memmap", "--json", log).json["next"] is None
 
 

@@ -167,10 +167,10 @@ def test_what_the_map_does_not_tell_is_kept_and_said(lists, e820, cli):
     assert _verdicts(result.json["left_out"]) == {0x999999: "not-ram"}
     assert "1 PFN lies where lines of the map are lost or damaged: kept" in result.err
     told = cli("merge", a, "--memmap", e820).err
-    assert "kept though not replaying: 1 of which the map does not tell" in told
+    assert "kept though not replaying: 1 not judged by the map" in told
     only = cli("merge", a, "--memmap", e820, "--json", "--replayable-only")
     assert only.json["pfns"] == [0x200]
-    assert "1 not-ram, 1 of which the map does not tell" in only.err
+    assert "1 not-ram, 1 not judged by the map" in only.err
 
 
 def test_entries_are_those_of_the_source_list(lists, tmp_path, e820, cli):

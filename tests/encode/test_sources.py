@@ -63,7 +63,7 @@ def test_a_hostile_subtree_is_left_out(keep, change, words):
 def test_a_subtree_without_a_size(keep):
     names, notes = keep(lambda s: s, kho=2)
     assert names == ["hwpoison", "kexec-metadata"]
-    assert "subtree LUO is left out: its size is not known" in notes
+    assert "subtree LUO is left out: its size is unknown" in notes
     names, _ = keep(lambda s: s, kho=2, data=FDT + bytes(2000))
     assert names == ["hwpoison", "LUO", "kexec-metadata"]
 
@@ -113,7 +113,7 @@ def test_kexec_metadata_from_a_file(cli, tmp_path):
     args = ("encode", tmp_path / "list", *PLACED, "-o", tmp_path / "out", "--subtree", given)
     result = cli(*args, "--kexec-count", "1")
     assert result.code == 2
-    assert "of that name already" in result.err
+    assert "of that name is there already" in result.err
     document = cli(*args).json
     assert document["handover"]["kexec_metadata"] == {"previous_release": "6.6.6", "kexec_count": 7}
 

@@ -200,9 +200,9 @@ def test_crash_kernel_at_a_stated_address(value: str, expected: tuple[int, int])
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        ("crashkernel=256M", "not known beforehand"),
-        ("crashkernel=1G,high crashkernel=128M,low", "not known beforehand"),
-        ("crashkernel=1-2G:128M@1G", "nothing is reserved with 8 GiB"),
+        ("crashkernel=256M", "the kernel chooses at boot"),
+        ("crashkernel=1G,high crashkernel=128M,low", "the kernel chooses at boot"),
+        ("crashkernel=1-2G:128M@1G", "reserves nothing on a machine with 8 GiB"),
         ("crashkernel=8G@1G", "more than the 8 GiB"),
         ("crashkernel=256M@1025M", "not aligned"),
         ("crashkernel=256M@5G", "not all of that is RAM"),

@@ -196,7 +196,7 @@ def test_a_gap_whose_place_is_not_known_is_not_judged(cli: Cli, tmp_path: Path) 
     del lines[2]
     memmap = read_text(tmp_path / "log", "".join(lines))
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(None, None)]
-    with pytest.raises(InputError, match=r"mem02.*in no order"):
+    with pytest.raises(InputError, match=r"mem02.*not in ascending order"):
         view_of(memmap)
     (tmp_path / "pfns").write_text("1\n")
     result = cli("validate", "--json", tmp_path / "pfns", "--memmap", tmp_path / "log")

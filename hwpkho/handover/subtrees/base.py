@@ -42,8 +42,7 @@ class SubtreeReader(ABC):
     def spans(self, _raw: bytes) -> Sequence[Span] | None:
         """Return what the bytes of the blob mean; None where that is not known.
 
-        A blob that is an FDT has a meaning without that. Raises InputError or ValueError for a blob
-        that is none.
+        An FDT is annotated without this. Raises InputError or ValueError for a blob that is none.
         """
         return None
 

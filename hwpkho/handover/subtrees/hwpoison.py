@@ -40,7 +40,7 @@ READER = HwpoisonReader()
 def blob(source: Source, phys: int, registered: int | None, page_size: int | None) -> bytes | None:
     """Return the blob, as much of it as the consumer of its revision reads; None where absent.
 
-    ``registered`` and ``page_size`` are bytes, None where not told.
+    ``registered`` and ``page_size`` are bytes, None where unknown.
     """
     limit = blobs.HEAD if registered is None else min(registered, blobs.HEAD)
     head = source.read(phys, blobs.HEAD)
@@ -54,7 +54,7 @@ def blob(source: Source, phys: int, registered: int | None, page_size: int | Non
     if length <= len(head):
         return bytes(head[:length])
     whole = source.read(phys, length)
-    if whole is None:  # a length that lies: there is what its page holds
+    if whole is None:  # a wrong length: take what its page holds
         whole = source.read(phys, page - phys % page)
     return bytes(whole if whole is not None else head)
 

@@ -21,9 +21,9 @@ class Kernel(Protocol):
     """How a kernel makes its memory out of the maps that it is given.
 
     Attributes:
-        PARAMETERS: What it does upon parameters of its command line that not every kernel has. Each
-            is called with the line read so far and the value, ``""`` for none; it raises UsageError
-            where the kernel would refuse the value.
+        PARAMETERS: The command line parameters that only this kernel has, and a function for each.
+            It is called with the line read so far and the value, ``""`` for none, and raises
+            UsageError where the kernel would refuse the value.
     """
 
     PARAMETERS: Mapping[str, Parameter]
@@ -36,14 +36,14 @@ class Kernel(Protocol):
         problems: list[Problem],
         /,
     ) -> View | None:
-        """Return what memory is to it; None where no map tells of RAM.
+        """Return memory as this kernel sees it; None where no map says what RAM there is.
 
         ``line`` is its command line, None where that is not known; what is odd is added to
         ``problems``.
         """
 
 
-#: By what the kernel builds its memory from: :attr:`hwpkho.base.arch.Arch.memory`.
+#: Named by what the kernel builds its memory from: :attr:`hwpkho.base.arch.Arch.memory`.
 VIEWS: Registry[Kernel] = Registry(
     "view of memory",
     {"e820": "hwpkho.memmap.view.x86", "memblock": "hwpkho.memmap.view.arm64"},

@@ -100,9 +100,9 @@ def _plain_spans(map_: Map, problems: list[Problem]) -> list[Span]:
 
 
 def _reservations(maps: Mapping[str, Map]) -> list[Span]:
-    """What a device tree keeps from the allocator; lent-out memory stays RAM.
+    """Return what a device tree withholds from the page allocator; CMA areas stay RAM.
 
-    Of U-Boot's reservations only those that are not to be mapped outlive it.
+    Of U-Boot's reservations only those with no-map outlast U-Boot.
     """
     layers: list[Layer] = []
     for name, map_ in ((m.name, m) for m in names.reservations(maps)):
@@ -129,7 +129,7 @@ def _is_cma(entry: Entry) -> bool:
 
 def _reserve(below: Span | None, above: Span | None) -> Span | None:
     if below is None:
-        # Reserved, but no RAM: the map says that somebody else has it.
+        # Reserved, and not RAM: it belongs to firmware or a device.
         return above._replace(kind="firmware") if above is not None else None
     return above if above is not None and below.kind == "ram" else below
 

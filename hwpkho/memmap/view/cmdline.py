@@ -44,7 +44,7 @@ class Cmdline:
 
     Attributes:
         steps: What it does to the e820 table of x86, in order.
-        limit: ``mem=`` of a kernel without one, bytes; None where it is absent.
+        limit: ``mem=`` of a kernel without an e820 table, bytes; None where it is absent.
         efi_debug: ``efi=debug``: x86 keeps boot services memory reserved.
         soft_reserve: False with ``efi=nosoftreserve``.
         crashkernel: The values of all ``crashkernel=``, in order.
@@ -66,16 +66,16 @@ class Cmdline:
         return bool(self.steps) or self.limit is not None
 
     def note_unapplied(self) -> None:
-        """Note that the command line has no effect on the map: it has no e820 table."""
+        """Note that its memory parameters have no effect: there is no memory map."""
         if self.changes_map() or self.crashkernel or self.efi_debug or not self.soft_reserve:
-            self.note("what it makes of memory is not applied: there is no memory map")
+            self.note("its memory parameters are not applied: there is no memory map")
 
     def note(self, message: str) -> None:
         """Add a note."""
         self.problems.append(problem(CMDLINE_NOTE, message))
 
     def switch_kho(self, on: bool, message: str) -> None:
-        """Note what the last kho= says; the ones before it count for nothing."""
+        """Record the last kho=; it overrides those before it."""
         self.kho = on
         if self._off is not None:
             self.problems.remove(self._off)
@@ -84,7 +84,7 @@ class Cmdline:
             self.problems.append(self._off)
 
     def warn(self, message: str) -> None:
-        """Add a warning: the parameter does what its author hardly wants."""
+        """Add a warning: the parameter hardly does what was meant."""
         self.problems.append(problem(CMDLINE_WARNING, message))
 
 
@@ -102,7 +102,7 @@ def parse(text: str, arch: str | None) -> Cmdline:
             handler(line, value or "")
         elif name in ("memmap", "mem"):
             line.note(
-                f"{name}=: a kernel for {printable(arch)} is not known to act upon it"
+                f"{name}=: hwpkho knows no such parameter of {printable(arch)} kernels"
                 if arch
                 else f"{name}=: not applied, the architecture is not known"
             )
@@ -129,8 +129,8 @@ def _kho(line: Cmdline, value: str) -> None:
 
 def _kho_scratch(line: Cmdline, value: str) -> None:
     line.note(
-        f"kho_scratch={printable(value)}: how large the next kernel's own scratch is; it is placed "
-        "at boot unless it takes over the one that was handed over"
+        f"kho_scratch={printable(value)}: sets the size of the next kernel's own scratch, which it "
+        "allocates at boot unless it takes over that of the handover"
     )
 
 
@@ -140,8 +140,8 @@ def _reserve_mem(line: Cmdline, value: str) -> None:
         raise UsageError(f"reserve_mem=: {printable(value)}: expected SIZE:ALIGN:NAME")
     size, _ = memparse(parts[0], "reserve_mem=")
     line.note(
-        f"reserve_mem={printable(value)}: reserves {human_bytes(size)} at an address that is not "
-        "known beforehand"
+        f"reserve_mem={printable(value)}: reserves {human_bytes(size)} at an address that the "
+        "kernel chooses at boot"
     )
 
 

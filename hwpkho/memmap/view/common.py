@@ -167,7 +167,7 @@ def _is_image(name: str) -> bool:
 def add_iomem(
     view: View, iomem: Map, memory: str, iomem_of: IomemOf, problems: list[Problem]
 ) -> list[Span]:
-    """Add to the view who uses RAM, and what it does not cover; return the spans of /proc/iomem."""
+    """Add to the view the users of RAM and the ranges it lacks; return the spans of iomem."""
     spans = iomem_spans(iomem, memory, iomem_of, problems)
     taken = [s for s in spans if s.kind == "in-use"]
     described = [s for s in spans if s.kind not in ("ram", "in-use")]

@@ -1,4 +1,4 @@
-"""Where ``crashkernel=`` reserves memory, as far as that can be known beforehand.
+"""Where ``crashkernel=`` reserves memory, as far as the command line alone decides it.
 
 Source: kernel/crash_reserve.c (parse_crashkernel, reserve_crashkernel_generic).
 """
@@ -43,15 +43,17 @@ def crash_kernel(
     value, size, base = found
     shown = f"crashkernel={printable(value)}"
     if not size:
-        line.note(f"{shown}: nothing is reserved with {human_bytes(system_ram)} of memory")
+        line.note(
+            f"{shown}: reserves nothing on a machine with {human_bytes(system_ram)} of memory"
+        )
         return None
     if size >= system_ram:
         line.warn(f"{shown}: more than the {human_bytes(system_ram)} of memory: not reserved")
         return None
     if not base:
         line.note(
-            f"{shown}: reserves {human_bytes(size)} at an address that is not known "
-            "beforehand: some frames taken for RAM are in use"
+            f"{shown}: reserves {human_bytes(size)} at an address that the "
+            "kernel chooses at boot: some frames shown as RAM will be in use"
         )
         return None
     size = align_up(size, 4096)

@@ -49,7 +49,7 @@ def fill(
             continue
         view = alone({name: other})
         if view is None or not any(span.kind == "ram" for span in view.spans):
-            continue  # no map of the machine: what is left of one
+            continue  # no map of the machine, but the rest of one
         open_ = gaps.known(other.gaps)
         closed = [g for g in left if not any(intersection([g], open_))]
         if not closed:
@@ -60,7 +60,7 @@ def fill(
             built.names.append(name)
         shown = ", ".join(_shown(g) for g in closed[:3])
         more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
-        message = f"{shown}{more}: lines of {base.name} are lost, {name} is taken there"
+        message = f"{shown}{more}: lines of {base.name} are lost; {name} is used there"
         problems.append(problem(GAP_FILLED, message, closed[0][0]))
     label = f"lost lines of {base.name}"
     unknown = [Span(a, b, "unknown", f"{label}, {_shown((a, b))}", base.name) for a, b in left]

@@ -46,7 +46,7 @@ class Region:
     Attributes:
         start: First byte.
         end: Last byte, inclusive.
-        kind: ``ram`` (the page allocator may own it), ``in-use`` (RAM that somebody sits on),
+        kind: ``ram`` (the page allocator may own it), ``in-use`` (RAM that is in use),
             ``firmware``, ``retired`` (unusable by the map itself), ``device``, or ``unknown``: the
             map's lines about it are lost.
         label: What the map calls it: ``System RAM``, ``EFI boot_services_data``, ``Kernel code``.
@@ -97,7 +97,7 @@ class Regions:
         problems: Disagreements, overlaps, and what cannot be known in advance.
         arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
         before: The machine's memory before the next command line changes it, None without one.
-        memmap: The maps that it was worked out from, of one boot; None where nobody needs them.
+        memmap: The maps that it was made from, of one boot; None where they are not needed.
     """
 
     regions: tuple[Region, ...]
@@ -150,7 +150,7 @@ def view_of(
 
     Raises UsageError for an unknown map or boot and for a command line that the kernel refuses;
     InputError where the maps give no RAM to judge by, are of another architecture, or have lost
-    lines of which nobody knows where they belong.
+    lines whose place is unknown.
     """
     arch = arches.known(memmap.arch)
     if arch is None:
@@ -168,8 +168,8 @@ def view_of(
     if built is None:
         names = ", ".join(printable(name) for name in maps) or "none"
         raise InputError(
-            f"{printable(memmap.source)}: no map to judge by: the maps found ({names}) do not "
-            "tell where the machine's RAM is"
+            f"{printable(memmap.source)}: no map to judge by: none of those found ({names}) "
+            "says where the machine's RAM is"
         )
     spans = gap_filling.fill(
         built, maps, lambda one: kernel.build(one, line, iomem_of, []), memmap.source, problems

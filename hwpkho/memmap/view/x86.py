@@ -74,14 +74,17 @@ def build(
     if names.of(base.name).entries == "banks":
         return VIEWS["memblock"].build(maps, line, iomem_of, problems)
     if line is not None and base is final:
-        message = f"the command line is applied to {base.name}, which another one already changed"
+        message = (
+            f"the command line is applied to {base.name}, which the command line of "
+            "the running kernel has changed already"
+        )
         line.problems.append(problem(CMDLINE_NOTE, message))
     soft_reserve = line is None or line.soft_reserve
     slots = _slots(base, soft_reserve)
     if base.name in ("zero_page", "e820_firmware") and "e820_setup_data" in maps:
         # The zero page ends after 128 entries.
         slots += _slots(maps["e820_setup_data"], soft_reserve)
-    if not e820.disjoint(slots):  # only what overlaps is told here
+    if not e820.disjoint(slots):  # only overlaps are reported here
         layers = [Layer(_e820_span(s, base.name), s.type) for s in slots]
         flattened(layers, base.name, problems)
     before = e820.sanitize(slots)

@@ -27,7 +27,7 @@ _WORDS = (
     (efi.MORE_RELIABLE, "more-reliable"),
     (efi.HOT_PLUGGABLE, "hot-pluggable"),
 )
-_ARCH_FROM = {"input": "told by the input", "option": "by --arch", "default": "taken by default"}
+_ARCH_FROM = {"input": "from the input", "option": "by --arch", "default": "by default"}
 
 
 def report(shown: MemmapReport, paint: Paint | None = None, *, blocks: bool = True) -> str:

@@ -24,7 +24,7 @@ _NO_MAP = {
     "none": "no memory map was given",
     "set-aside": "the memory map is not this machine's",
 }
-#: Findings told in full for one check; more are counted.
+#: Findings shown for one check; more are counted.
 MAX_MESSAGES = 16
 
 

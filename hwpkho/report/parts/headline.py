@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Doubt
     from hwpkho.judging.result import Validation
 
-#: Verdicts after which the bad cells stay in use, in the order in which they are told.
+#: Verdicts after which the bad cells stay in use, in the order in which they are named.
 _STAY = ("in-use", "handover", "firmware")
 
 
@@ -43,7 +43,7 @@ def headline(v: Validation) -> tuple[str, str]:
 #: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
 _DOUBTS: dict[Doubt, str] = {
     "root": "but a page that may be the root FDT that counts is damaged",
-    "list": "but the running kernel gives no list on",
+    "list": "but the running kernel passes no list on",
     "outgoing": "but the running kernel's own handover was not found",
 }
 
@@ -102,7 +102,7 @@ def _replay(v: Validation) -> tuple[str, str]:
 
 
 def _verdicts(v: Validation, will: str) -> tuple[str, str]:
-    """Tell what is lost first; what is well only where nothing is."""
+    """Say what is lost first; what goes well only where nothing is lost."""
     counts = v.runs.counts()
     parts: list[str] = []
     lost = counts.get("not-ram", 0)

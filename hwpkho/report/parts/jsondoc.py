@@ -40,7 +40,7 @@ def begin(schema: str) -> str:
 def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
     """Yield the document as :func:`dump` returns it; the value of a field may be an ``Array``.
 
-    ``fields`` are taken one by one, so one may tell of an array that was written before it.
+    ``fields`` are taken one by one, so a field may depend on an array written before it.
     """
     before = "{"
     for name, value in chain(_head(schema).items(), fields):

@@ -37,7 +37,7 @@ class Writer(Protocol):
         """Take the result of the next case; no result should be kept as a whole."""
 
     def finish(self, notes: Sequence[Finding], /) -> None:
-        """Write what is left, with what there is to say of all cases together. Called once."""
+        """Write what is left, and ``notes`` on all cases together. Called once."""
 
 
 class Report(Protocol):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Longer lists of runs and findings are cut; --json has them whole.
 MAX_RUNS = 40
 MAX_FINDINGS = 40
-#: Findings told under a case of a batch.
+#: Findings shown under a case of a batch.
 MAX_OF_A_CASE = 8
 
 _OUTCOMES = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -112,12 +114,15 @@ def command(
     path = output or outputs.STDOUT
     if to and as_pfns:
         raise UsageError("--to and --pfns exclude each other")
-    if to and as_json and path == outputs.STDOUT:
-        raise UsageError("--json takes standard output; give -o OUT")
     outputs.check_file(path, force=force)
     outputs.check_input(path, *inputs, *memmap)
     written = ListOutput(to, path, force, Writing(max_loss, budget)) if to else None
-    if written:
+    stream = io.BytesIO()
+    if written and as_json and path == outputs.STDOUT:
+        if written.form.binary:
+            raise UsageError(f"--json takes standard output, and {to} is binary: give -o OUT")
+        written = replace(written, stream=stream)
+    elif written:
         written.check()
     judging = ValidateOptions(
         CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
@@ -141,8 +146,12 @@ def command(
         size = listed.pages.taken_page_size
         for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
             click.echo(f"hwpkho: {note}", err=True)
-        path = outputs.STDOUT
-    if as_json or not written:
+    if as_json and written:
+        from hwpkho.badpages.formats.json import build
+
+        for piece in build(listed.pages, stream.getvalue().decode() or None):
+            sys.stdout.write(piece)
+    elif not written:
         _show(listed, path, force=force, as_json=as_json, as_pfns=as_pfns)
     if listed.written and listed.written.bad_pages_left:
         ctx.exit(1)

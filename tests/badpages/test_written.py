@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.badpages import patterns, registry
+from hwpkho.badpages import blocks, registry
 from hwpkho.badpages.model import BadPages, Loss, Mention
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base.listing import Listing, of_runs
@@ -144,10 +144,26 @@ def _aligned(pages: set[int]) -> list[tuple[int, int]]:
 @times(2)
 def test_no_two_blocks_are_left_that_differ_in_one_bit(runs) -> None:
     bad = pfn_set(of_runs((a, a + n) for a, n in runs))
-    found = list(patterns.blocks(bad).items())
+    found = list(blocks.blocks(bad).items())
     for at, (first, free) in enumerate(found):
         for other, same in found[at + 1 :]:
             assert free != same or (first ^ other).bit_count() > 1
+
+
+@pytest.mark.parametrize(
+    ("pages", "pairs"),
+    [
+        ([0, 2, 8, 18], 2),  # 0 and 2 joined would leave the others alone
+        ([1, 3], 1),
+        ([1, 2], 2),
+        ([*range(16, 31)], 4),
+        ([n for n in range(64) if n.bit_count() <= 1], 6),
+        ([0, 1, 2, 3, 8, 9, 10, 11], 1),
+        ([5, 7, 13, 15, 21, 23, 29, 31], 1),
+    ],
+)
+def test_blocks_are_few(pages: list[int], pairs: int) -> None:
+    assert len(blocks.blocks(pfn_set(pages))) == pairs
 
 
 def test_a_pattern_has_no_more_holes_than_are_read() -> None:
@@ -305,6 +321,21 @@ def test_what_is_lost_is_said_and_counted(command: str, cli: Cli, tmp_path: Path
     assert boot_readers.pages(boot_readers.parameters(whole.out)) == listed
 
 
+def test_one_document_has_the_text_and_the_loss(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("0x100 0x102\n")
+    got = cli("list", tmp_path / "list", "--to", "badram", "--json")
+    assert got.code == 0
+    plain = cli("list", tmp_path / "list", "--to", "badram").out
+    assert (got.json["written"], got.json["loss"]) == (
+        plain,
+        {"good_pages": 0, "bad_pages_left": 0},
+    )
+    assert got.json["pfns"] == [0x100, 0x102]
+    binary = ("--to", "setup-data", "--json", "--memmap", tmp_path / "list")
+    assert cli("list", tmp_path / "list", *binary).code == 2
+    assert cli("list", tmp_path / "list", "--json").json["written"] is None
+
+
 def test_options_that_a_form_does_not_read_are_refused(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("0x100\n")
@@ -316,7 +347,6 @@ def test_options_that_a_form_does_not_read_are_refused(cli: Cli, tmp_path: Path)
         ["--to", "csv", "--max-loss", "9"],
         ["--to", "e820"],
         ["--to", "memmap", "--pfns"],
-        ["--to", "memmap", "--json"],
         ["--to", "kernel-log"],
     ):
         got = cli("list", path, *args)

@@ -13,7 +13,8 @@ import re
 from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho.badpages import boot_settings, packing, patterns
+from hwpkho.badpages import blocks as pattern_blocks
+from hwpkho.badpages import boot_settings, packing
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, physical
@@ -62,15 +63,15 @@ class Badram:
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write one command; the budget is in pairs of address and mask, by default none."""
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
-        blocks, loss = patterns.blocks(bad), Loss(0, left)
+        blocks, loss = pattern_blocks.blocks(bad), Loss(0, left)
         if how.budget is not None and len(blocks) > how.budget:
             room = how.budget
 
             def fits(items: PfnSet) -> bool:
-                return len(patterns.blocks(items)) <= room
+                return len(pattern_blocks.blocks(items)) <= room
 
             items = packing.joined(bad, how.max_loss, fits)
-            blocks = patterns.blocks(items)
+            blocks = pattern_blocks.blocks(items)
             sizes = [_bad(block, bad) for block in blocks.items()]
             stays = packing.kept(sizes, [1] * len(blocks), room)
             blocks, held = dict(compress(blocks.items(), stays)), sum(compress(sizes, stays))
@@ -85,7 +86,7 @@ class Badram:
 
 
 def _bad(block: tuple[int, int], bad: PfnSet) -> int:
-    return sum(bad.pages(first, last) for first, last in patterns.block_runs(*block))
+    return sum(bad.pages(first, last) for first, last in pattern_blocks.block_runs(*block))
 
 
 def _texts(blocks: dict[int, int], shift: int) -> Iterator[str]:

@@ -202,8 +202,8 @@ class Json:
         out.writelines(part.encode("ascii") for part in build(pages))
 
 
-def build(pages: BadPages) -> Iterator[str]:
-    """Yield the ``hwpkho.list/1`` of a list in parts."""
+def build(pages: BadPages, written: str | None = None) -> Iterator[str]:
+    """Yield the ``hwpkho.list/1`` of a list in parts; ``written`` is the list in another form."""
     import json
 
     from hwpkho.base.version import __version__
@@ -220,6 +220,7 @@ def build(pages: BadPages) -> Iterator[str]:
         "form": pages.origin,
         "problems": [{**p._asdict(), "phys": None} for p in pages.problems],
         "loss": loss,
+        "written": written,
     }
     yield text(head)[:-1] + ',"entries":['
     yield from _joined(_entries(pages.mentions))

@@ -1,0 +1,131 @@
+"""A set of pages as few patterns of an address and a mask.
+
+It begins with the aligned blocks whose sizes are powers of two. Two that have the same free bits,
+and differ in one other bit, are one: that bit is free, too. Which of several partners a block is
+joined with decides how many are left, so short lists are tried in three ways. No two are left that
+could be joined, unless that made more holes than are read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from functools import reduce
+from itertools import compress, repeat
+from operator import and_, eq, or_
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.patterns import MAX_HOLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.base.pfnset import PfnSet
+
+#: Of so many blocks the best of three ways is taken; a longer list takes the fastest.
+_FEW = 1 << 12
+#: Blocks by their free bits: the first PFN of each.
+_Found = dict[int, set[int]]
+
+
+def block_runs(first: int, free: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(first, last)``, inclusive, of a block as :func:`blocks` has it, ascending."""
+    run = (free + 1) & ~free
+    holes, bits = free & -run, 0
+    while True:
+        yield first | bits, first | bits | run - 1
+        bits = (bits - holes) & holes
+        if not bits:
+            return
+
+
+def blocks(pages: PfnSet) -> dict[int, int]:
+    """Return disjoint blocks that hold exactly ``pages``: the first PFN of each → its free bits.
+
+    A block's pages agree but for the free bits, of which every combination is among them.
+    Ascending; never more than aligned blocks. O(n log n), as n blocks differ in few bits.
+    """
+    aligned = _aligned(pages)
+    if not aligned:
+        return {}
+    varying = reduce(or_, map(reduce, repeat(or_), aligned.values()))
+    varying &= ~reduce(and_, map(reduce, repeat(and_), aligned.values()))
+    bits = [1 << place for place in range(varying.bit_length()) if varying >> place & 1]
+    found = _bit_by_bit(aligned, bits)
+    if sum(map(len, aligned.values())) <= _FEW:
+        others = (_bit_by_bit(aligned, bits[::-1]), _fewest_partners_first(aligned, bits))
+        found = min((found, *others), key=lambda x: sum(map(len, x.values())))
+    every = {first: free for free, held in found.items() for first in held}
+    return {first: every[first] for first in sorted(every)}
+
+
+def _bit_by_bit(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
+    """Join all that differ in one bit, then in the next, until nothing can be joined."""
+    found = {free: set(column) for free, column in aligned.items()}
+    # A set is gone through faster as an array in its own order; what is stale does no harm.
+    columns = {free: array("Q", held) for free, held in found.items()}
+    bits = list(bits)
+    joined = True
+    while joined:
+        joined = False
+        for bit in bits:
+            for free in list(found):
+                held, column = found[free], columns[free]
+                if free & bit or len(held) < 2 or _holes(free | bit) > MAX_HOLES:
+                    continue
+                partners = held.intersection(map(bit.__xor__, column))
+                low = {first for first in partners if not first & bit and first | bit in held}
+                if not low:
+                    continue
+                held -= low
+                held.difference_update(map(bit.__or__, low))
+                if 2 * len(held) < len(column):
+                    columns[free] = array("Q", held)
+                found.setdefault(free | bit, set()).update(low)
+                columns[free | bit] = array("Q", found[free | bit])
+                joined = True
+        # From the lowest bit on nothing comes back: what differs in a bit was joined in its turn.
+        joined = joined and bits[0] > bits[-1]
+    return found
+
+
+def _fewest_partners_first(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
+    """Join what has the fewest partners first, in rounds: so the fewest stay alone."""
+    found = {free: set(column) for free, column in aligned.items()}
+    bits = list(bits)
+    joined = True
+    while joined:
+        joined = False
+        for free in sorted(found):
+            held = found[free]
+            usable = [b for b in bits if not free & b and _holes(free | b) <= MAX_HOLES]
+            partners = {x: [b for b in usable if x ^ b in held] for x in held}
+            for first in sorted(held, key=lambda x: (len(partners[x]), x)):
+                if first not in held:
+                    continue
+                left = [b for b in partners[first] if first ^ b in held]
+                if not left:
+                    continue
+                bit = min(left, key=lambda b: (len(partners[first ^ b]), b))
+                held -= {first, first ^ bit}
+                found.setdefault(free | bit, set()).add(first & ~bit)
+                joined = True
+    return found
+
+
+def _holes(free: int) -> int:
+    return (free & ~(free ^ (free + 1))).bit_count()
+
+
+def _aligned(pages: PfnSet) -> dict[int, array[int]]:
+    """Return the largest blocks that begin at a multiple of their size: size - 1 → first PFNs."""
+    single = bytes(map(eq, pages.first, pages.last))
+    found = {0: array("Q", compress(pages.first, single))} if any(single) else {}
+    longer = compress(pages, single.translate(bytes((1, 0)) + bytes(254)))
+    for first, last in longer:
+        at = first
+        while at <= last:
+            room = last - at + 1
+            size = min(at & -at or room, 1 << room.bit_length() - 1)
+            found.setdefault(size - 1, array("Q")).append(at)
+            at += size
+    return found

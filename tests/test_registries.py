@@ -31,6 +31,8 @@ from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
 from hwpkho.judging.case_result import FailOn, SuppressedBy
+from hwpkho.judging.efi_table.generations import Consumers
+from hwpkho.judging.efi_table.model import EfiOutcome
 from hwpkho.judging.result import VERDICTS, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
 from hwpkho.memmap.view.spans import Kind
@@ -69,6 +71,8 @@ ENUMS: dict[str, Iterable[object]] = {
     "entries/kind": KINDS,
     "carries": get_args(Carried),
     "regions/kind": get_args(Kind),
+    "consumer": Consumers.names(),
+    "efi/outcome": get_args(EfiOutcome),
     "layout": LAYOUTS.names(),
 }
 
@@ -89,6 +93,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "base": ("10", "16"),
     "form": [form.name for form in readers()],
     "decode form": ["efi-table"],
+    "consumer_efi": Consumers.names(),
     "layout": LAYOUTS.names(),
 }
 

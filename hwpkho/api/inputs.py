@@ -82,12 +82,15 @@ class Limiting(TypedDict, total=False):
 
     Attributes:
         consumer_kho: KHO version of the next kernel, 4 for kho-v4.
+        consumer_efi: Generation of its reader of the EFI table of poisoned memory, ``a`` to
+            ``d2``, or ``none``.
         max_pages: Most distinct PFNs.
         max_fraction: Largest part of RAM, 0 to 1.
         max_per_gib: Most PFNs in one GiB.
     """
 
     consumer_kho: int
+    consumer_efi: str
     max_pages: int | None
     max_fraction: float | None
     max_per_gib: int | None

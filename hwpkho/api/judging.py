@@ -18,6 +18,7 @@ from hwpkho.commands import merge as merging
 from hwpkho.commands import validate as validating
 from hwpkho.inputs.case import Case
 from hwpkho.judging import accept
+from hwpkho.judging.efi_table import generations
 from hwpkho.judging.limits import Limits
 from hwpkho.judging.options import ValidateOptions
 
@@ -217,6 +218,7 @@ def options_of(
         options.get("iomem_of", "running"),
         options.get("next_cmdline"),
         options.get("consumer_kho", DEFAULT.number),
+        options.get("consumer_efi", generations.DEFAULT),
         Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
         inputs.given(options) | more,
     )

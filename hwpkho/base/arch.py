@@ -65,6 +65,10 @@ class Arch(NamedTuple):
         whole_pages: Whether memory that ends inside a page is not mapped there (map_mem()).
         low: None where the kernel keeps nothing to itself.
         page_struct: sizeof(struct page), bytes.
+        places: Separate ranges that memblock can reserve beside the kernel's own before it may
+            grow its table. x86: 112 boot, 121 do not; arm64: 128 + NR_CPUS + 1 less about 16, for
+            NR_CPUS 512; 151 boot, more was not measured.
+        trampoline: Whether the kernel needs RAM in the first MiB, to start further processors.
     """
 
     name: str
@@ -80,6 +84,8 @@ class Arch(NamedTuple):
     whole_pages: bool = False
     low: LowMemory | None = None
     page_struct: int = 64
+    places: int = 625
+    trampoline: bool = False
 
     @property
     def low_end(self) -> int:
@@ -118,6 +124,8 @@ X86_64 = Arch(
     memory="e820",
     crash_align=16 << 20,
     low=LowMemory(1 << 20, "first MiB, kept by the kernel"),  # arch/x86/realmode/init.c
+    places=115,
+    trampoline=True,
 )
 
 ARM64 = Arch(

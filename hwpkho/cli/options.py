@@ -11,6 +11,8 @@ from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
+from hwpkho.judging.efi_table import generations
+from hwpkho.judging.efi_table.generations import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,6 +250,13 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             default=DEFAULT.name,
             show_default=True,
             help="KHO version of the next kernel.",
+        ),
+        click.option(
+            "--consumer-efi",
+            type=OneOf(Consumers()),
+            default=generations.DEFAULT,
+            show_default=True,
+            help="Generation of the next kernel's reader of the EFI table of poisoned memory.",
         ),
         click.option(
             "--max-pages",

@@ -41,6 +41,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @options.handover
 @options.role
+@options.efi_table
 @options.judging
 @click.option(
     "--select",
@@ -92,12 +93,14 @@ def command(
     kho_scratch: tuple[int, int] | str | None,
     arch: str | None,
     role: Role | None,
+    efi_table: int | None,
     memmap: tuple[str, ...],
     map_name: str | None,
     boot: str | None,
     iomem_of: Literal["running", "next"],
     next_cmdline: str | None,
     consumer_kho: str,
+    consumer_efi: str,
     max_pages: int | None,
     max_fraction: float | None,
     max_per_gib: int | None,
@@ -138,7 +141,7 @@ def command(
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
     judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch),
+        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table),
         Asked(int(base), form, boot=boot),
         role,
         memmap,
@@ -147,6 +150,7 @@ def command(
         iomem_of,
         next_cmdline,
         VERSIONS[consumer_kho].number,
+        consumer_efi,
         Limits(max_pages, max_fraction, max_per_gib),
         options.given(),
     )

@@ -18,7 +18,7 @@ Certainty = Literal["measured", "source", "policy"]
 #: From worst to mildest.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-_FAMILIES = ("image", "root", "blob", "tracker", "memmap", "pfnlist", "policy", "efi")
+_FAMILIES = ("image", "root", "blob", "tracker", "memmap", "pfnlist", "policy", "efi", "efi_kernel")
 
 
 class Code(NamedTuple):

@@ -147,7 +147,17 @@ UNLISTED = Code(
     "Nothing, if the list is younger than the table or was unpoisoned since.",
 )
 
+AMBIGUOUS = Code(
+    "HP815",
+    "efi-layout-ambiguous",
+    "error",
+    "source",
+    "Two layouts fit the table of poisoned memory equally well.",
+    "It reads the table in the layout of its own generation.",
+    "Give --layout, if you know which kernel wrote the table.",
+)
+
 CODES = (
     ABSENT, VERSION, MALFORMED, CUT, ALLOCATION, CHAIN, LOOP, NODE, OVERLAP, LAYOUT, SEVERAL,
-    WRAPS, DISAGREE, UNLISTED,
+    WRAPS, DISAGREE, UNLISTED, AMBIGUOUS,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
-from hwpkho.inputs.tables import which_table
+from hwpkho.inputs.tables import refuse_ambiguous, which_table
 
 if TYPE_CHECKING:
     from array import array
@@ -40,6 +40,7 @@ def decode(
         usage.check_pair(options)
     case = _of_files(specs, options) if tables else read_inputs(specs, options, plain=False)
     usage.refuse(given, usage.of_case(case))
+    refuse_ambiguous(case.tables)
     return case
 
 

@@ -96,6 +96,7 @@ READERS: dict[str, Reader] = {
     ),
     "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
     "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
+    "consumer_efi": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "layout": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "base": Reader(lambda f: f.text, "no input is a list as text"),
     "form": Reader(lambda f: f.plain, "every input is a memory image or a copy of debugfs"),

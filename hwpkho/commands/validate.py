@@ -10,7 +10,7 @@ from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, Problem, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
-from hwpkho.commands import usage
+from hwpkho.commands import usage, validate_table
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, verdicts, wrong_map
@@ -70,6 +70,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         return _finish(
             case, options, kernel, None, alone, case.pages.pfns, findings, rests, Basis()
         )
+    if not case.handovers and case.tables:
+        return validate_table.alone(case, options, regions)
     handover = which_handover(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
     kernel = machine.next_kernel(options, page_size, regions, handover.arch)
@@ -93,10 +95,14 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         findings.insert(0, wrong_map.decides(doubted, machine.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {kernel.page_size}, assumed: the input does not record it")
+    efi = validate_table.beside(case, kernel, options)
+    findings += efi.findings if efi else ()
     pfns = Listing(listed or ())
     basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
     judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)
-    judged = replace(judged, in_doubt=frozenset().union(*(h.in_doubt for h in case.handovers)))
+    judged = replace(
+        judged, efi=efi, in_doubt=frozenset().union(*(h.in_doubt for h in case.handovers))
+    )
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)

@@ -49,7 +49,7 @@ def read_at(
 
     ``layout`` is what the user says it has; ``page_size`` is the kernel's, bytes, None where
     nobody tells; ``top`` is one past the highest address of the memory, None: that of the image.
-    Raises InputError where two layouts fit and nothing tells which it is.
+    Where two layouts fit and nothing tells which it is, the table has none.
     """
     head = source.read(phys, HEAD) or source.read(phys, linked_list.HEAD)
     if head is None:
@@ -61,8 +61,6 @@ def read_at(
     if top is None:
         top = max((start + size for start, size in source.extents()), default=0)
     told = Told(layout, "--layout says so") if layout else tell(bytes(head), length, top)
-    where = f"{source.name}: the table at 0x{phys:x}"
-    _decided(told, where)
     reader = _Reader(source.read, phys, source.name, told, entry, length)
     return reader.read(bytes(head), page_size or _PAGE)
 
@@ -74,7 +72,8 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     """
     head = bytes(file.read(0, HEAD))
     told = Told(layout, "--layout says so") if layout else tell(head, file.size)
-    _decided(told, file.shown)
+    if told.between:
+        raise InputError(f"{file.shown}: {choose(told)}")
     if told.layout is None:
         raise InputError(f"{file.shown}: no table of poisoned memory: {told.why}")
 
@@ -89,9 +88,9 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     return table
 
 
-def _decided(told: Told, where: str) -> None:
-    if told.between:
-        raise InputError(f"{where}: {told.why} ({' and '.join(told.between)}); {_CHOOSE}")
+def choose(told: Told) -> str:
+    """Say that two layouts fit, and what chooses."""
+    return f"{told.why} ({' and '.join(told.between)}); {_CHOOSE}"
 
 
 def _pool(source: Source, phys: int) -> int | None:
@@ -140,6 +139,9 @@ class _Reader:
         self.problems.append(problem(code, message, self._phys if phys is None else phys))
 
     def _unknown(self, head: bytes) -> PoisonTable:
+        if self._told.between:
+            self._say(efi.AMBIGUOUS, f"the table: {choose(self._told)}")
+            return self._table()
         version = int.from_bytes(head[:4], "little")
         known = version == efi_poisoned.VERSION
         self._say(efi.MALFORMED if known else efi.VERSION, f"the table: {self._told.why}")

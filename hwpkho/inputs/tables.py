@@ -27,8 +27,6 @@ MAX_TABLES = 16
 def of_memory(source: Source, options: CaseOptions) -> tuple[PoisonTable, ...]:
     """Return the tables in a memory image, those that other entries of the firmware's stand beside
     first; or the one that ``options`` name.
-
-    Raises InputError where two layouts fit a table and the user names none.
     """
     layout, page_size = options.layout, options.page_size
     if options.efi_table is not None:
@@ -76,6 +74,14 @@ def _differences(
         what = "entries" if table.header is None else "set units"
         message = f"{found.unlisted} {what} of the table hold no PFN that {handover} lists"
         yield problem(efi.UNLISTED, message, found.first)
+
+
+def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
+    """Raise InputError for a table that two layouts fit: nothing is guessed."""
+    for table in tables:
+        if table.told.between:
+            where = f"the table at 0x{table.phys or 0:x}"
+            raise InputError(f"{table.source}: {where}: {reader.choose(table.told)}")
 
 
 def which_table(tables: Sequence[PoisonTable]) -> PoisonTable | None:

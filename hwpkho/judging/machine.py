@@ -56,6 +56,8 @@ def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
     plain = case.pages
     if plain is not None:
         return [Machine(case.name, plain.arch, plain.page_size or page_size, handover=False)]
+    if not case.handovers and case.source is not None:
+        return [Machine(case.name, case.source.arch, page_size)]
     return [Machine(case.name, h.arch, h.page_size) for h in case.handovers]
 
 

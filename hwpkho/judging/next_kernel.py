@@ -111,6 +111,12 @@ class NextKernel:
         """Return how many frames may be RAM: also those of which the map's lines are lost."""
         return sum(b - a + 1 for a, b in zip(*self._possible, strict=True))
 
+    @property
+    def struct_page(self) -> int:
+        """Bytes of a struct page."""
+        row = arches.known(self.arch)
+        return row.page_struct if row else arches.ARCHES[arches.DEFAULT].page_struct
+
     def page_structs(self) -> int:
         """Return how many bytes of struct page the next kernel allocates before all else.
 

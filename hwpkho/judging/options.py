@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import Asked
 from hwpkho.inputs.case import CaseOptions
+from hwpkho.judging.efi_table import generations
 from hwpkho.judging.limits import Limits
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class ValidateOptions:
         iomem_of: Whose /proc/iomem was given.
         next_cmdline: The next kernel's command line.
         consumer: KHO version that the next kernel speaks.
+        consumer_efi: The generation of readers of the EFI table of poisoned memory that it has, a
+            name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
         given: Names of the options that the user gave: one that nothing reads is refused.
     """
@@ -41,5 +44,6 @@ class ValidateOptions:
     iomem_of: Literal["running", "next"] = "running"
     next_cmdline: str | None = None
     consumer: int = DEFAULT.number
+    consumer_efi: str = generations.DEFAULT
     limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()

@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Certainty, Code, Problem, Severity
     from hwpkho.handover.model import Doubt
+    from hwpkho.judging.efi_table.model import EfiJudged
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
-    "handover", "in-use", "scratch", "retired", "firmware", "device", "replays", "not-ram"
+    "handover",
+    "in-use",
+    "scratch",
+    "retired",
+    "firmware",
+    "device",
+    "replays",
+    "reserved",
+    "not-ram",
 ]
 
 Fact = Literal["gap", "idle"]
@@ -36,6 +45,7 @@ VERDICTS: tuple[Verdict, ...] = (
     "firmware",
     "device",
     "replays",
+    "reserved",
     "not-ram",
 )
 
@@ -241,6 +251,8 @@ class Validation:
         how: How the outcome comes about; None where there is no more to say.
         in_doubt: What leaves open which handover counts, of all that were found.
         basis: What beside the inputs decided.
+        efi: The judgement on the EFI table of poisoned memory, None where there is none. Where
+            there is no handover beside it, the PFNs are those that it calls bad.
     """
 
     name: str
@@ -258,6 +270,7 @@ class Validation:
     how: How | None = None
     in_doubt: frozenset[Doubt] = frozenset()
     basis: Basis = field(default_factory=Basis)
+    efi: EfiJudged | None = None
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have this severity."""

@@ -22,6 +22,8 @@ NAMES = sorted(p.name for p in (EFI / "captures").iterdir())
 UNIT = 2 << 20
 #: Where made images have the table and the entry that names it.
 TABLE, ENTRY = 0x1FB74018, 0x1F9ECDB8
+#: Where they have the first node of a list.
+NODE = 0xF000000
 _NEIGHBOUR = bytes.fromhex("302d9deb882dd3119a160090273fc14d") + struct.pack("<Q", 0x1FB7E000)
 
 

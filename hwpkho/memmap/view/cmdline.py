@@ -47,6 +47,7 @@ class Cmdline:
         limit: ``mem=`` of a kernel without an e820 table, bytes; None where it is absent.
         efi_debug: ``efi=debug``: x86 keeps boot services memory reserved.
         soft_reserve: False with ``efi=nosoftreserve``.
+        efi_runtime: False with ``efi=noruntime``: x86 hands no EFI table over to the next kernel.
         crashkernel: The values of all ``crashkernel=``, in order.
         kho: What ``kho=`` says, None where it is absent.
         problems: Effects that the map does not show, and doubtful parameters.
@@ -56,6 +57,7 @@ class Cmdline:
     limit: int | None = None
     efi_debug: bool = False
     soft_reserve: bool = True
+    efi_runtime: bool = True
     crashkernel: list[str] = field(default_factory=list)
     kho: bool | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -113,6 +115,7 @@ def _efi(line: Cmdline, value: str) -> None:
     for word in value.split(","):
         line.efi_debug |= word == "debug"
         line.soft_reserve &= word != "nosoftreserve"
+        line.efi_runtime &= word != "noruntime"
 
 
 def _crashkernel(line: Cmdline, value: str) -> None:

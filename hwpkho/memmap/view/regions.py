@@ -97,6 +97,7 @@ class Regions:
         problems: Disagreements, overlaps, and what cannot be known in advance.
         arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
         before: The machine's memory before the next command line changes it, None without one.
+        images: Where a /proc/iomem has the kernel that printed it: ``Kernel code`` and its like.
         memmap: The maps that it was made from, of one boot; None where they are not needed.
     """
 
@@ -108,6 +109,7 @@ class Regions:
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
     before: Regions | None = None
+    images: tuple[Region, ...] = ()
     memmap: MemoryMap | None = field(default=None, repr=False, compare=False)
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
@@ -199,6 +201,13 @@ def view_of(
         line,
         tuple(problems),
         memmap.arch_from,
+        images=tuple(
+            Region(e.start, e.end, "in-use", e.type, name)
+            for name, one in maps.items()
+            if name == "iomem"
+            for e in one.entries
+            if e.type.startswith("Kernel ")
+        ),
     )
 
 

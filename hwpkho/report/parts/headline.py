@@ -8,6 +8,7 @@ from hwpkho.codes import blob
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Doubt
+    from hwpkho.judging.efi_table.model import EfiJudged
     from hwpkho.judging.result import Validation
 
 #: Verdicts after which the bad cells stay in use, in the order in which they are named.
@@ -16,6 +17,8 @@ _STAY = ("in-use", "handover", "firmware")
 
 def headline(v: Validation) -> tuple[str, str]:
     """Return how bad it is (error, warning, note or good) and the sentence, without a full stop."""
+    if v.efi is not None and not v.basis.handover:
+        return _table(v, v.efi)
     teller = {
         "crash": _crash,
         "refused": _refused,
@@ -46,6 +49,28 @@ _DOUBTS: dict[Doubt, str] = {
     "list": "but the running kernel passes no list on",
     "outgoing": "but the running kernel's own handover was not found",
 }
+
+
+def _table(v: Validation, efi: EfiJudged) -> tuple[str, str]:
+    """Tell what becomes of an EFI table of poisoned memory that stands alone."""
+    if efi.outcome == "crash":
+        return "error", "the next kernel will die in early boot on the EFI table of poisoned memory"
+    if efi.outcome == "hang":
+        return "error", "the next kernel will hang in early boot on the EFI table"
+    if efi.outcome == "ignored" or efi.consumer == "none":
+        how = "ignore the EFI table" if efi.outcome else "not know the EFI table"
+        return "error" if efi.outcome else "warning", f"the next kernel will {how}: {_forgotten(v)}"
+    if efi.outcome is None:
+        return "warning", "what the next kernel does with the EFI table cannot be told"
+    if not v.pfns:
+        return "good", "the next kernel will take the EFI table, which calls nothing bad"
+    counts = v.runs.counts()
+    stay = counts.get("in-use", 0)
+    taken = counts.get("reserved", 0) + counts.get("replays", 0)
+    kept = f"{_of(taken, v.pfns)} of the EFI table will be kept out of use"
+    if stay:
+        return "warning", f"{kept}, {stay} will stay in use"
+    return "good", kept
 
 
 def _crash(v: Validation) -> tuple[str, str]:

@@ -39,6 +39,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
             "may_stay_in_use": v.unsure,
         },
         "rests_on": list(v.rests_on),
+        "efi": v.efi.to_json() if v.efi else None,
         "findings": [f.to_json() for f in v.findings],
         "suppressed": [{**s.finding.to_json(), "by": s.by, "reason": s.reason} for s in suppressed],
         "runs": runs_json.judged(v.runs),

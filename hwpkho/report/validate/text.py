@@ -45,6 +45,7 @@ _VERDICTS = {
     "device": ("note", "left to the device's driver"),
     "retired": ("note", "the map excludes it already"),
     "replays": ("good", "taken out of use"),
+    "reserved": ("good", "kept out of use, the rest of its unit with it"),
 }
 #: How they are marked on the picture; of several in a cell the first is seen.
 _MARKS = (
@@ -52,6 +53,7 @@ _MARKS = (
     (("handover", "in-use", "firmware"), picture.Glyphs("!", "!", "error", "bad, stays in use")),
     (("scratch",), picture.Glyphs("s", "s", "warning", "bad, in scratch")),
     (("replays",), picture.Glyphs("*", "*", "good", "bad, replays")),
+    (("reserved",), picture.Glyphs("*", "*", "good", "bad, kept out of use")),
     (("device", "retired"), picture.Glyphs("o", "o", "note", "bad, not the kernel's")),
 )
 _LABEL = 10
@@ -130,6 +132,9 @@ def _facts(v: Validation) -> Iterator[str]:
     if v.decided_by:
         f = v.decided_by
         yield _row("because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
+    if v.efi:
+        says = f"{v.efi.outcome or 'not known'}: {v.efi.reason}"
+        yield _row("efi table", f"0x{v.efi.phys:x}, read by {v.efi.consumer}: {says}")
     size = human_bytes(v.page_size) if v.page_size else "unknown"
     yield _row("machine", f"{v.arch or 'architecture unknown'}, {size} pages")
     label = "rests on"
@@ -163,7 +168,7 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
     everything = count <= MAX_RUNS
     shown: list[tuple[int, int, Ruling]] = []
     for start, end, r in v.runs.stretches():
-        if everything or r.code or r.verdict != "replays":
+        if everything or r.code or r.verdict not in ("replays", "reserved"):
             part = v.runs.pfns.runs(start, end)
             shown += [(a, b, r) for a, b in islice(part, MAX_RUNS - len(shown))]
             if len(shown) == MAX_RUNS:

@@ -1,0 +1,38 @@
+"""The generations of kernels that know the table, and the consumer that knows none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.registry import Registry
+
+if TYPE_CHECKING:
+    from hwpkho.judging.efi_table.model import Generation
+
+_HERE = "hwpkho.judging.efi_table"
+
+#: By name, oldest first.
+GENERATIONS: Registry[Generation] = Registry(
+    "generation of kernels with the EFI table of poisoned memory",
+    {
+        "a": f"{_HERE}.linked_list:A",
+        "b": f"{_HERE}.bitmaps:B",
+        "c1": f"{_HERE}.bitmaps:C1",
+        "c2": f"{_HERE}.bitmaps:C2",
+        "d1": f"{_HERE}.bitmaps:D1",
+        "d2": f"{_HERE}.bitmaps:D2",
+    },
+)
+
+#: A kernel without the feature.
+NONE = "none"
+DEFAULT = "d2"
+
+
+class Consumers:
+    """What ``--consumer-efi`` takes."""
+
+    @staticmethod
+    def names() -> list[str]:
+        """Return the names, ``none`` last."""
+        return [*GENERATIONS.names(), NONE]

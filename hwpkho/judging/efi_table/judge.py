@@ -1,0 +1,113 @@
+"""Judges an EFI table of poisoned memory: what the next kernel does with it, and its pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hwpkho.base import arch as arches
+from hwpkho.base.ranges import intersection
+from hwpkho.codes import efi_kernel
+from hwpkho.judging.efi_table import effects, rules
+from hwpkho.judging.efi_table.generations import GENERATIONS, NONE
+from hwpkho.judging.efi_table.memory import AbsentError, EarlyMemory, FaultError
+from hwpkho.judging.efi_table.model import EfiJudged, Reading
+from hwpkho.judging.result import finding, of_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.efi.model import PoisonTable
+    from hwpkho.images.base import Source
+    from hwpkho.judging.efi_table.model import Generation
+    from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Finding
+
+
+def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str) -> EfiJudged:
+    """Judge the table at ``table.phys`` for a next kernel of generation ``consumer``.
+
+    The table as decode reads it is for the findings alone: a kernel reads as its generation does.
+    """
+    phys = table.phys or 0
+    if consumer == NONE:
+        seen = _as_written(table)
+        generation = GENERATIONS[_WRITER.get(table.layout or "", "d2")]
+        reading = replace(seen, outcome=None, reason="kernel without the feature")
+        reading = replace(reading, code=efi_kernel.NO_FEATURE)
+    else:
+        generation = GENERATIONS[consumer]
+        reading = _read(phys, EarlyMemory(source, kernel), kernel, generation)
+        if reading.outcome == "accepted":
+            reading = rules.after(reading, generation, kernel)
+        arch = arches.known(kernel.arch)
+        lost = kernel.cmdline is not None and not kernel.cmdline.efi_runtime
+        if lost and arch is not None and arch.boot == "setup_data":
+            why = "efi=noruntime: no EFI table is handed over"
+            reading = replace(reading, outcome="ignored", reason=why, code=efi_kernel.NO_RUNTIME)
+    pages = None
+    if kernel.frames is not None:
+        outward = _pages(reading, kernel.page_size)
+        pages = sum(b - a for a, b in intersection(outward, rules.ram(kernel))) // kernel.page_size
+    told = tuple(_findings(table, reading, generation, kernel, consumer))
+    return EfiJudged(
+        phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
+        generation.fate, reading.bad, told,
+    )  # fmt: skip
+
+
+_WRITER = {"list": "a", "bitmap-base": "d2", "bitmap": "c2"}
+
+
+def _as_written(table: PoisonTable) -> Reading:
+    """Return what the table says in its own layout."""
+    covers = None if table.header is None else (table.header.phys_base, table.header.end)
+    return Reading(None, "", units=table.units() or 0, bad=table.ranges, covers=covers)
+
+
+def _read(phys: int, memory: EarlyMemory, kernel: NextKernel, generation: Generation) -> Reading:
+    try:
+        memory.check(phys)
+        return generation.read(phys, memory, kernel)
+    except FaultError as error:
+        return Reading("crash", f"early fault: {error}", efi_kernel.POINTER)
+    except AbsentError as error:
+        return Reading(None, str(error), efi_kernel.UNDECIDED)
+
+
+def _pages(reading: Reading, size: int) -> Iterator[tuple[int, int]]:
+    """Yield the bytes that are bad, rounded outward to pages: ascending, disjoint."""
+    end = 0
+    for a, b in reading.bad():
+        start, past = max(a // size * size, end), -(-b // size) * size
+        if start < past:
+            yield start, past
+            end = past
+
+
+def _findings(
+    table: PoisonTable,
+    reading: Reading,
+    generation: Generation,
+    kernel: NextKernel,
+    consumer: str,
+) -> Iterator[Finding]:
+    if reading.code is not None:
+        reader = "the next kernel" if consumer == NONE else f"a kernel of generation {consumer}"
+        says = reading.outcome or "cannot be told"
+        yield finding(
+            reading.code, f"{reader}, table 0x{table.phys or 0:x}: {says}: {reading.reason}",
+            phys=table.phys,
+        )  # fmt: skip
+    misread = reading.outcome == "accepted" and table.layout not in (None, generation.layout)
+    if misread:
+        message = (
+            f"a kernel of generation {consumer} takes the table of layout {table.layout} for "
+            f"{generation.layout}: {reading.units} units that nobody reported"
+        )
+        yield finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)
+    yield from effects.findings(table, reading, kernel)
+    # What is an error in a table that nothing can be told of need not be one to this kernel.
+    mild = reading.outcome in ("accepted", None)
+    for p in table.problems:
+        yield of_problem(p, "warning" if mild and p.severity == "error" else None)

@@ -1,0 +1,82 @@
+"""Generation a: efi_config_parse_tables() walks the list and reserves each entry in memblock.
+
+It maps one page for each node, follows ``next`` without a guard, and checks nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.efi_poisoned import linked_list
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.ranges import union
+from hwpkho.codes import efi_kernel
+from hwpkho.judging.efi_table.memory import AbsentError
+from hwpkho.judging.efi_table.model import Reading
+
+if TYPE_CHECKING:
+    from hwpkho.base.ranges import Range
+    from hwpkho.codes import Code
+    from hwpkho.judging.efi_table.memory import EarlyMemory
+    from hwpkho.judging.efi_table.model import EfiOutcome, Fate
+    from hwpkho.judging.next_kernel import NextKernel
+
+#: Nodes that are followed; so many pages fail on no machine.
+MAX_NODES = 1 << 14
+
+
+class ListGeneration:
+    """The generation, see the module."""
+
+    about = "the first posting: a list of pages"
+    layout = "list"
+    fate: Fate = "reserved"
+    early = True
+
+    def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
+        """See :meth:`.model.Generation.read`."""
+        entries: list[Range] = []
+        own: list[Range] = []
+        seen: set[int] = set()
+        at, page, head = phys, kernel.page_size, linked_list.HEAD
+        while at:
+            if at in seen:
+                words = f"no message; loops at node 0x{at:x}"
+                return self._taken("hang", words, entries, own, efi_kernel.HANGS)
+            if len(seen) == MAX_NODES:
+                raise AbsentError(at, head)
+            seen.add(at)
+            memory.check(at)
+            left = page - at % page
+            if left < head:
+                return self._fault(at, "its header", entries, own)
+            node = linked_list.parse(memory.read(at, head))
+            size = head + linked_list.ENTRY * node.room
+            own.append((at, PHYS_END if node.room < 0 else min(at + size, PHYS_END)))
+            used = max(node.used, 0)
+            if used > (left - head) // linked_list.ENTRY:
+                return self._fault(at, f"the {used} entries it counts", entries, own)
+            raw = memory.read(at + head, used * linked_list.ENTRY) if used else b""
+            entries += [(a, min(a + n, PHYS_END)) for a, n in linked_list.entries(raw) if n]
+            at = node.next
+        n = len(entries)
+        words = f"efi: reserved {n} hardware-poisoned frame(s) inherited across kexec"
+        return self._taken("accepted", words if n else "no message", entries, own)
+
+    def _taken(
+        self,
+        outcome: EfiOutcome,
+        reason: str,
+        entries: list[Range],
+        own: list[Range],
+        code: Code | None = None,
+    ) -> Reading:
+        bad = union(entries)
+        return Reading(outcome, reason, code, len(entries), lambda: iter(bad), own)
+
+    def _fault(self, at: int, what: str, entries: list[Range], own: list[Range]) -> Reading:
+        words = f"early fault in efi_reserve_poisoned_memory: {what} of node 0x{at:x} pass its page"
+        return self._taken("crash", words, entries, own, efi_kernel.FAULT)
+
+
+A = ListGeneration()

@@ -1,0 +1,58 @@
+"""The pages that an EFI table of poisoned memory calls bad, and what becomes of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.base.listing import of_runs
+from hwpkho.base.pfnset import PFN_MAX, pfn_set
+from hwpkho.codes import efi_kernel
+from hwpkho.codes.memmap_gaps import IN_GAP
+from hwpkho.judging.result import Ruling, Runs
+
+if TYPE_CHECKING:
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.judging.efi_table.model import EfiJudged, Fate
+    from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Verdict
+
+_TAKEN: dict[Fate, Verdict] = {"reserved": "reserved", "flagged": "replays"}
+
+
+def listed(judged: EfiJudged, page_size: int) -> PfnSet:
+    """Return the pages that the table calls bad, each that a range touches."""
+    return pfn_set(of_runs((a // page_size, (b - 1) // page_size) for a, b in judged.bad()))
+
+
+def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
+    """Return ``pfns`` cut where it changes what becomes of them.
+
+    A table that is not read leaves them all in use; what a kernel that dies on it would have done
+    is told as for a list that is not replayed. Without a memory map every verdict is None.
+    """
+    found = Runs(pfns)
+    frames = kernel.frames
+    if frames is None:
+        found.add(0, PFN_MAX, Ruling(None, None, None))
+        return found
+    nowhere = Ruling("not-ram", efi_kernel.OUTSIDE.id, None)
+    unread = judged.outcome == "ignored" or judged.consumer == "none"
+    above = 0
+    for first, last, kind, label in zip(
+        frames.first, frames.last, frames.kind, frames.label, strict=True
+    ):
+        found.add(above, first - 1, nowhere)
+        where, above = printable(label), last + 1
+        if kind == "unknown":
+            ruling = Ruling(None, IN_GAP.id, where, "gap")
+        elif kind == "ram" and not unread:
+            ruling = Ruling(_TAKEN[judged.fate], None, where)
+        elif kind in ("ram", "in-use"):
+            code = efi_kernel.OVER_KERNEL.id if label.startswith("Kernel ") else None
+            ruling = Ruling("in-use", code, where)
+        else:
+            ruling = Ruling("not-ram", efi_kernel.OUTSIDE.id, where)
+        found.add(first, last, ruling)
+    found.add(above, PFN_MAX, nowhere)
+    return found

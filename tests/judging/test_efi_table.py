@@ -1,0 +1,232 @@
+"""What a next kernel makes of an EFI table of poisoned memory, as real kernels did."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.base.arch import ARCHES
+from hwpkho.judging.efi_table.generations import GENERATIONS
+from tests.support import efi
+from tests.support.efi import EFI, NODE, TABLE, UNIT, node, saved, table
+from tests.support.efi_matrix import BLOCK, DOCUMENT, ROWS, judged, matrix, measured
+from tests.support.examples import some, times
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAP = ("--memmap", EFI / "iomem-x86-512m.txt")
+
+
+def _case(case: dict[str, Any], folder: Path) -> list[object]:
+    """The arguments that tell of a table what was fed to a real kernel."""
+    args: list[object] = ["--arch", case["arch"], "--page-size", case["page_size"]]
+    if "capture" in case:
+        name = case["capture"]
+        iomem = EFI / "captures" / name / "iomem.txt"
+        return [*args, efi.unpack(name, folder), "--memmap", iomem]
+    pieces = {int(at, 16): bytes.fromhex(raw) for at, raw in case["segments"].items()}
+    path = saved(folder, pieces or {0x100000: b"x"}, arch=case["arch"], entries=())
+    return [*args, path, "--efi-table", case["table"], "--memmap", EFI / case["memmap"]]
+
+
+@pytest.mark.parametrize("number", some(range(len(efi.outcomes())), 3))
+def test_outcomes_of_real_kernels(number: int, tmp_path: Path, cli):
+    case = efi.outcomes()[number]
+    got = cli("validate", "--json", "--consumer-efi", case["consumer"], *_case(case, tmp_path))
+    assert got.code in (0, 1), got.err
+    found = got.json["efi"]
+    assert found["outcome"] == case["outcome"], (case["case"], found["reason"])
+    assert got.code == (found["outcome"] != "accepted")
+    said = case["kernel_says"]
+    if found["outcome"] == "ignored" or re.match("efi: (reserved|poisoned)", said):
+        told = found["reason"].replace(" (2048K each)", "")
+        assert said.replace(" (2048K each)", "").startswith(told.partition(";")[0]), case["case"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_the_matrix_is_what_real_kernels_did(row):
+    for name in GENERATIONS.names():
+        seen = measured().get((row.case, name))
+        assert seen is None or judged(row, name) == seen, name
+
+
+def test_the_matrix_of_the_document():
+    """``python -m tests.support.efi_matrix`` writes it."""
+    (block,) = BLOCK.findall(DOCUMENT.read_text("utf-8"))
+    assert block[1] == matrix()
+
+
+def _judge(cli, tmp_path: Path, pieces: dict[int, bytes], *options: object, map_=MAP) -> Any:
+    got = cli("validate", "--json", saved(tmp_path, pieces), *map_, *options)
+    assert got.code in (0, 1), got.err
+    return got.json
+
+
+@pytest.mark.parametrize(
+    ("consumer", "verdict"),
+    [("a", "reserved"), ("b", "reserved"), ("c2", "replays"), ("d2", "reserved")],
+)
+def test_what_becomes_of_the_pages(consumer: str, verdict: str, cli, tmp_path: Path):
+    layout = GENERATIONS[consumer].layout
+    pieces = (
+        {TABLE: table([(11, 13), (100, 101)], layout)}
+        if layout != "list"
+        else {
+            TABLE: node(following=NODE, room=0),
+            NODE: node([(11 * UNIT, 2 * UNIT), (100 * UNIT, UNIT)]),
+        }
+    )
+    doc = _judge(cli, tmp_path, pieces, "--consumer-efi", consumer)
+    counts = doc["summary"]["by_verdict"]
+    assert counts == {verdict: 3 * 512}
+    assert doc["efi"]["pages_lost"] == 3 * 512
+    assert doc["outcome"] is None
+    assert "HP832" in {f["code"] for f in doc["findings"]}
+    doc = _judge(cli, tmp_path, pieces, "--consumer-efi", consumer, "--iomem-of", "next")
+    assert doc["summary"]["by_verdict"]["in-use"] == 0x18C3 - 0x1600
+
+
+def test_ignored_pages_stay_in_use(cli, tmp_path: Path):
+    doc = _judge(cli, tmp_path, {TABLE: table([(100, 101)])}, "--consumer-efi", "c2")
+    assert doc["efi"]["outcome"] == "ignored"
+    assert doc["efi"]["pages_lost"] == 0
+
+
+def test_a_kernel_without_the_feature(cli, tmp_path: Path):
+    doc = _judge(cli, tmp_path, {TABLE: table([(100, 101)])}, "--consumer-efi", "none")
+    assert (doc["efi"]["outcome"], doc["efi"]["reason"]) == (None, "kernel without the feature")
+    assert doc["summary"]["by_verdict"] == {"in-use": 512}
+
+
+@pytest.mark.parametrize("at", [0, 1 << 46, 0x30000000])
+@pytest.mark.parametrize("consumer", GENERATIONS.names())
+def test_pointers(at: int, consumer: str, cli, tmp_path: Path):
+    options = ("--consumer-efi", consumer, "--efi-table", hex(at))
+    found = _judge(cli, tmp_path, {TABLE: table()}, *options)["efi"]
+    if at >> 46:
+        assert found["outcome"] == "crash"
+    else:
+        assert found["outcome"] == ("accepted" if consumer == "a" else "ignored")
+
+
+def test_bytes_that_the_image_lacks_decide_nothing(cli, tmp_path: Path):
+    lacks = ("--efi-table", "0x3000000")
+    assert _judge(cli, tmp_path, {TABLE: table()}, *lacks)["efi"]["outcome"] is None
+    grown = {TABLE: table(says=1 << 13)}
+    for consumer, outcome in (("b", None), ("d2", "accepted"), ("c2", "ignored")):
+        doc = _judge(cli, tmp_path, grown, "--consumer-efi", consumer)
+        assert doc["efi"]["outcome"] == outcome, consumer
+
+
+def test_without_a_map_only_the_checks_are_judged(cli, tmp_path: Path):
+    sound, broken = {TABLE: table()}, {TABLE: table(version=9)}
+    assert _judge(cli, tmp_path, sound, map_=())["efi"]["outcome"] is None
+    assert _judge(cli, tmp_path, broken, map_=())["efi"]["outcome"] == "ignored"
+    assert _judge(cli, tmp_path, {TABLE: table(())}, map_=())["efi"]["outcome"] == "accepted"
+
+
+@pytest.mark.parametrize(("count", "outcome"), [(114, "accepted"), (115, "crash")])
+def test_places_are_counted_with_the_tables_own(count: int, outcome: str, cli, tmp_path: Path):
+    units = [(n, n + 1) for n in range(1, 2 * count, 2)]
+    doc = _judge(cli, tmp_path, {TABLE: table(units, size=64)}, "--consumer-efi", "b")
+    assert doc["efi"]["outcome"] == outcome
+    assert ARCHES["x86_64"].places == 115
+
+
+def test_arm64_has_room_for_more(cli, tmp_path: Path):
+    units = [(512 + n, 513 + n) for n in range(0, 256, 2)]
+    path = saved(tmp_path, {0x5A7C0018: table(units, size=96)}, arch="arm64",
+                 entries=(efi.entry(0x5A7C0018),))  # fmt: skip
+    got = cli("validate", "--json", "--consumer-efi", "b", path, "--memmap",
+              EFI / "iomem-arm64-4k.txt")  # fmt: skip
+    assert got.json["efi"]["outcome"] == "accepted"
+
+
+def test_pages_of_16_kib_refuse_a_smaller_unit(cli, tmp_path: Path):
+    pieces = {0x5A7C0018: table((), unit=8192, base=0x4000000)}
+    path = saved(tmp_path, pieces, arch="arm64", entries=(efi.entry(0x5A7C0018),))
+    for size, outcome in ((4096, "accepted"), (16384, "ignored")):
+        got = cli("validate", "--json", path, "--page-size", size, "--memmap",
+                  EFI / f"iomem-arm64-{size >> 10}k.txt")  # fmt: skip
+        assert got.json["efi"]["outcome"] == outcome
+
+
+def test_noruntime_is_of_x86(cli, tmp_path: Path):
+    found = _judge(cli, tmp_path, {TABLE: table()}, "--next-cmdline", "efi=debug,noruntime")
+    assert found["efi"]["outcome"] == "ignored"
+    name = "arm64-d-gen1"
+    got = cli("validate", "--json", efi.unpack(name, tmp_path), "--memmap",
+              EFI / "captures" / name / "iomem.txt", "--next-cmdline", "efi=noruntime")  # fmt: skip
+    assert got.json["efi"]["outcome"] == "accepted"
+
+
+def test_a_handover_and_a_table_are_both_judged(cli, tmp_path: Path):
+    name = "b-kho-gen1"
+    path, iomem = efi.unpack(name, tmp_path), EFI / "captures" / name / "iomem.txt"
+    got = cli("validate", "--json", path, "--memmap", iomem, "--consumer-efi", "b")
+    assert got.json["outcome"] == "replay"
+    assert got.json["efi"]["outcome"] == "accepted"
+    assert got.json["summary"]["pfns"] == 17
+    assert {"HP813", "HP814", "HP833", "HP835"} & {f["code"] for f in got.json["findings"]}
+    text = cli("validate", path, "--memmap", iomem, "--consumer-efi", "b").out
+    assert "efi table" in text
+    assert "reserved 14 poisoned unit(s)" in text
+
+
+def test_the_report_on_a_table_alone(cli, tmp_path: Path):
+    path = efi.unpack("b-many-gen1", tmp_path)
+    iomem = EFI / "captures" / "b-many-gen1" / "iomem.txt"
+    dies = cli("validate", path, "--memmap", iomem, "--consumer-efi", "b")
+    assert "the next kernel will die in early boot" in dies.out
+    assert "HP821" in dies.out
+    lives = cli("validate", path, "--memmap", iomem)
+    assert lives.code == 0
+    assert "of the EFI table will be kept out of use" in lives.out
+
+
+def test_options_that_nothing_reads(cli, tmp_path: Path):
+    (tmp_path / "list").write_text("0x5000\n")
+    got = cli("validate", tmp_path / "list", "--consumer-efi", "b")
+    assert (got.code, "has no effect" in got.err) == (2, True)
+
+
+@given(
+    st.sampled_from(GENERATIONS.names()),
+    st.binary(min_size=0, max_size=96),
+    st.sampled_from([b"", b"\1\0\0\0\0\0\x20\0", b"\xff\0\0\0\1\0\0\0"]),
+)
+@times(3)
+def test_any_bytes_are_judged(consumer: str, raw: bytes, head: bytes):
+    from hwpkho.efi.reader import read_at
+    from hwpkho.images.elf import open_elf
+    from hwpkho.images.files import HeldBytes
+    from hwpkho.judging.efi_table.judge import judge
+    from hwpkho.judging.next_kernel import NextKernel
+    from tests.support.efi_matrix import regions
+
+    source = open_elf(HeldBytes("m", memoryview(efi.image({TABLE: head + raw + b"x"}, entries=()))))
+    kernel = NextKernel(4096, arch="x86_64", memory=regions())
+    start = time.process_time()
+    found = judge(read_at(source, TABLE), source, kernel, consumer)
+    assert found.reason
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("consumer", GENERATIONS.names())
+@pytest.mark.parametrize(
+    "size", [8 << 10, 1 << 20, 1 << 30, 1 << 36, 1 << 48, 1 << 57, (1 << 64) - 8]
+)
+@pytest.mark.parametrize("unit", [4096, UNIT, 1 << 31])
+def test_sizes_up_to_2_64_take_no_time(consumer: str, size: int, unit: int, cli, tmp_path: Path):
+    layout = GENERATIONS[consumer].layout
+    raw = table(says=size, unit=unit, layout="bitmap-base" if layout == "list" else layout)
+    start = time.process_time()
+    doc = _judge(cli, tmp_path, {TABLE: raw}, "--consumer-efi", consumer)
+    assert doc["efi"]["reason"]
+    assert time.process_time() - start < 1

@@ -145,9 +145,8 @@ def of_case(case: Case) -> Facts:
     boots = plain is not None and depends_on(plain, "boot")
     table = bool(case.tables) or (plain is not None and depends_on(plain, "layout"))
     handover = plain is None and (bool(case.handovers) or not case.tables)
-    return Facts(
-        case.source is not None, handover, text, plain is not None, boots=boots, table=table
-    )
+    listed = plain is not None or (bool(case.tables) and case.source is None)  # files of tables
+    return Facts(case.source is not None, handover, text, listed, boots=boots, table=table)
 
 
 def of_lists(lists: Iterable[CaseList]) -> Facts:

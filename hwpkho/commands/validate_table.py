@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.options import option
 from hwpkho.codes import SEVERITIES
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.errors import InputError
@@ -52,7 +53,7 @@ def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if options.case.page_size is None:
         rests.append(f"page size {page_size}, assumed: a table does not record it")
     if regions is None:
-        findings.append(finding(NO_MEMMAP, "no --memmap: the table alone was judged"))
+        findings.append(finding(NO_MEMMAP, f"no {option('memmap')}: the table alone was judged"))
     else:
         taken = ", assumed: the inputs do not record it" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
 
 #: Entries with the GUID that are looked at; a machine has one, and copies of it.
-MAX_ENTRIES = 1 << 12
+MAX_ENTRIES = 1 << 10
 #: So many entries before and behind are looked at for tables of the firmware.
 _BESIDE = 16
 #: No processor has larger physical addresses, bits.

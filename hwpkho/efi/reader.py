@@ -14,6 +14,7 @@ from hwpkho.abi import efi_poisoned, efi_pool
 from hwpkho.abi.efi_poisoned import MAX_BITMAP, bitmap_base, linked_list
 from hwpkho.abi.efi_poisoned.tell import HEAD, Told, tell
 from hwpkho.base.addresses import PHYS_END, align_up
+from hwpkho.base.options import option
 from hwpkho.codes import efi, problem
 from hwpkho.efi.model import NodeRead, PoisonTable
 from hwpkho.errors import InputError
@@ -33,7 +34,6 @@ MAX_ENTRIES = 1 << 21
 #: How far behind the head the end of the firmware's allocation is looked for, bytes.
 _POOL = 8 << 20
 _PAGE = 4096
-_CHOOSE = "give --layout list, bitmap or bitmap-base"
 
 
 def read_at(
@@ -60,7 +60,7 @@ def read_at(
     length = _pool(source, phys)
     if top is None:
         top = max((start + size for start, size in source.extents()), default=0)
-    told = Told(layout, "--layout says so") if layout else tell(bytes(head), length, top)
+    told = _stated(layout) or tell(bytes(head), length, top)
     reader = _Reader(source.read, phys, source.name, told, entry, length)
     return reader.read(bytes(head), page_size or _PAGE)
 
@@ -71,7 +71,7 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     Raises InputError where no layout fits, two do, or the header is one that every reader refuses.
     """
     head = bytes(file.read(0, HEAD))
-    told = Told(layout, "--layout says so") if layout else tell(head, file.size)
+    told = _stated(layout) or tell(head, file.size)
     if told.between:
         raise InputError(f"{file.shown}: {choose(told)}")
     if told.layout is None:
@@ -88,9 +88,14 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     return table
 
 
+def _stated(layout: str | None) -> Told | None:
+    return Told(layout, f"{option('layout', layout)} says so") if layout else None
+
+
 def choose(told: Told) -> str:
     """Say that two layouts fit, and what chooses."""
-    return f"{told.why} ({' and '.join(told.between)}); {_CHOOSE}"
+    names = " or ".join(told.between)
+    return f"{told.why} ({' and '.join(told.between)}); give {option('layout')} {names}"
 
 
 def _pool(source: Source, phys: int) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import efi, problem
 from hwpkho.efi import compare, find, reader
@@ -98,5 +99,5 @@ def which_table(tables: Sequence[PoisonTable]) -> PoisonTable | None:
     where = ", ".join(f"0x{t.phys or 0:x}" for t in tables)
     raise InputError(
         f"{tables[0].source}: several EFI tables of poisoned memory ({where}); choose with "
-        "--efi-table"
+        f"{option('efi_table')}"
     )

@@ -129,9 +129,7 @@ def test_tables_as_files(path: Path, cli):
 
 def test_where_both_layouts_fit_the_user_chooses(cli):
     file = efi.EFI / "tables" / "22.bin"
-    assert (
-        "give --layout list, bitmap or bitmap-base" in cli("list", "--from", "efi-table", file).err
-    )
+    assert "give --layout bitmap-base or bitmap" in cli("list", "--from", "efi-table", file).err
     for layout in ("bitmap", "bitmap-base"):
         assert cli("list", "--from", "efi-table", "--layout", layout, file).code == 0
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
+from hwpkho.base.options import option
 from hwpkho.base.ranges import difference, intersection, joined, union
 from hwpkho.codes import efi_kernel
 
@@ -109,7 +110,7 @@ def _seen(reading: Reading, generation: Generation, _: NextKernel) -> Reading | 
 
 def _mapped(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if kernel.frames is None and (reading.units or reading.blind or len(reading.own) > 1):
-        return _open(reading, "no --memmap: whether enough RAM is left is not known")
+        return _open(reading, f"no {option('memmap')}: whether enough RAM is left is not known")
     del generation
     return None
 

@@ -32,8 +32,7 @@ from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
 from hwpkho.judging.case_result import FailOn, SuppressedBy
 from hwpkho.judging.efi_table.generations import Consumers
-from hwpkho.judging.efi_table.model import EfiOutcome
-from hwpkho.judging.result import VERDICTS, Outcome
+from hwpkho.judging.result import VERDICTS, EfiOutcome, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS

@@ -16,9 +16,9 @@ from hwpkho.judging.result import Basis, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from hwpkho.inputs.case import Case
-    from hwpkho.judging.efi_table.model import EfiJudged
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import EfiJudged
     from hwpkho.memmap.view.regions import Regions
 
 

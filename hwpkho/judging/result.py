@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.codes import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.base.pfnset import PfnSet
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Certainty, Code, Problem, Severity
     from hwpkho.handover.model import Doubt
-    from hwpkho.judging.efi_table.model import EfiJudged
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
@@ -28,6 +28,11 @@ Verdict = Literal[
     "reserved",
     "not-ram",
 ]
+
+EfiOutcome = Literal["accepted", "ignored", "crash", "hang"]
+#: What becomes of the pages under a set unit: memblock keeps them out of the allocator's hands,
+#: or the allocator takes them out one by one and flags them.
+Fate = Literal["reserved", "flagged"]
 
 Fact = Literal["gap", "idle"]
 
@@ -210,6 +215,47 @@ class Runs:
             if n:
                 found[verdict] = n
         return found
+
+
+class EfiJudged(NamedTuple):
+    """The judgement on a table; ``efi`` of ``hwpkho.validate/1``.
+
+    Attributes:
+        phys: Physical address of the table.
+        layout: Its layout, a name in ``LAYOUTS``; None where no layout fits, or several do.
+        consumer: The generation of the next kernel, or ``none``.
+        outcome: None: it cannot be told, or the kernel does not know the table.
+        reason: The kernel's own words, or why nothing can be told.
+        units: Bits that it sees set, or entries with a size.
+        pages_lost: Pages of RAM under them; None without a memory map.
+        fate: What becomes of pages under a set unit.
+        bad: Yields the bytes called bad, ``(start, end)``, end exclusive, ascending and disjoint;
+            again at each call.
+        findings: What to know.
+    """
+
+    phys: int
+    layout: str | None
+    consumer: str
+    outcome: EfiOutcome | None
+    reason: str
+    units: int
+    pages_lost: int | None
+    fate: Fate
+    bad: Callable[[], Iterator[Range]]
+    findings: tuple[Finding, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as it stands in the document."""
+        return {
+            "phys": self.phys,
+            "layout": self.layout,
+            "consumer": self.consumer,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "units": self.units,
+            "pages_lost": self.pages_lost,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from hwpkho.abi.efi_poisoned import Header
     from hwpkho.base.ranges import Range
     from hwpkho.judging.efi_table.memory import EarlyMemory, Pieces
-    from hwpkho.judging.efi_table.model import Fate
     from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Fate
 
 _MALFORMED = "efi: Ignoring malformed poisoned-memory table"
 

@@ -11,8 +11,8 @@ from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table import effects, rules
 from hwpkho.judging.efi_table.generations import GENERATIONS, NONE
 from hwpkho.judging.efi_table.memory import AbsentError, EarlyMemory, FaultError
-from hwpkho.judging.efi_table.model import EfiJudged, Reading
-from hwpkho.judging.result import finding, of_problem
+from hwpkho.judging.efi_table.model import Reading
+from hwpkho.judging.result import EfiJudged, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

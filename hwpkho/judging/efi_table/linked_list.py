@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Code
     from hwpkho.judging.efi_table.memory import EarlyMemory
-    from hwpkho.judging.efi_table.model import EfiOutcome, Fate
     from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import EfiOutcome, Fate
 
 #: Nodes that are followed; so many pages fail on no machine.
 MAX_NODES = 1 << 14

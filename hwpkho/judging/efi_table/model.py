@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.judging.efi_table.memory import EarlyMemory
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import Finding
-
-EfiOutcome = Literal["accepted", "ignored", "crash", "hang"]
-#: What becomes of the pages under a set unit: memblock keeps them out of the allocator's hands,
-#: or the allocator takes them out one by one and flags them.
-Fate = Literal["reserved", "flagged"]
+    from hwpkho.judging.result import EfiOutcome, Fate
 
 
 @dataclass(slots=True)
@@ -68,43 +63,3 @@ class Generation(Protocol):
 
         Raises FaultError where a read faults, AbsentError where the image lacks what decides.
         """
-
-
-class EfiJudged(NamedTuple):
-    """The judgement on a table; ``efi`` of ``hwpkho.validate/1``.
-
-    Attributes:
-        phys: Physical address of the table.
-        layout: Its layout, a name in ``LAYOUTS``; None where no layout fits, or several do.
-        consumer: The generation of the next kernel, or ``none``.
-        outcome: None: it cannot be told, or the kernel does not know the table.
-        reason: The kernel's own words, or why nothing can be told.
-        units: Bits that it sees set, or entries with a size.
-        pages_lost: Pages of RAM under them; None without a memory map.
-        fate: What becomes of pages under a set unit.
-        bad: As :attr:`Reading.bad`.
-        findings: What to know.
-    """
-
-    phys: int
-    layout: str | None
-    consumer: str
-    outcome: EfiOutcome | None
-    reason: str
-    units: int
-    pages_lost: int | None
-    fate: Fate
-    bad: Callable[[], Iterator[Range]]
-    findings: tuple[Finding, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as it stands in the document."""
-        return {
-            "phys": self.phys,
-            "layout": self.layout,
-            "consumer": self.consumer,
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "units": self.units,
-            "pages_lost": self.pages_lost,
-        }

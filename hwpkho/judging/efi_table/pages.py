@@ -13,9 +13,8 @@ from hwpkho.judging.result import Ruling, Runs
 
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.judging.efi_table.model import EfiJudged, Fate
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import Verdict
+    from hwpkho.judging.result import EfiJudged, Fate, Verdict
 
 _TAKEN: dict[Fate, Verdict] = {"reserved": "reserved", "flagged": "replays"}
 

@@ -8,8 +8,7 @@ from hwpkho.codes import blob
 
 if TYPE_CHECKING:
     from hwpkho.handover.model import Doubt
-    from hwpkho.judging.efi_table.model import EfiJudged
-    from hwpkho.judging.result import Validation
+    from hwpkho.judging.result import EfiJudged, Validation
 
 #: Verdicts after which the bad cells stay in use, in the order in which they are named.
 _STAY = ("in-use", "handover", "firmware")

@@ -8,7 +8,7 @@ from itertools import compress, islice, repeat
 from operator import ne
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.mentions import Mentions, Places, in_order
+from hwpkho.badpages.mentions import Mentions, Places, gathered, in_order, is_constant
 from hwpkho.badpages.model import BAD, KINDS, BadPages, ListProblem, Loss
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_MENTIONS = 1 << 21
 #: An error larger than this is a damaged number: firmware tells of lines, rows and pages. Bytes.
 MAX_EXTENT = 1 << 30
+_PLACE = {kind: place for place, kind in enumerate(KINDS)}
 #: Problems told one by one; more are counted.
 MAX_PROBLEMS = 16
 
@@ -219,7 +220,7 @@ class _Columns:
     ) -> None:
         self.first.append(first)
         self.last.append(last)
-        self.kind.append(KINDS.index(kind))
+        self.kind.append(_PLACE[kind])
         self.when.append(when)
         self.where.label.append(self._label(where))
         self.where.number.append(number)
@@ -235,7 +236,7 @@ class _Columns:
     ) -> None:
         self.first.extend(pfns)
         self.last.extend(pfns if last is None else last)
-        self.kind.extend([KINDS.index(kind)] * len(pfns))
+        self.kind.extend([_PLACE[kind]] * len(pfns))
         self.when.extend(when)
         self.where.label.extend([self._label(where)] * len(pfns))
         self.where.number.extend(numbers)
@@ -249,21 +250,26 @@ class _Columns:
 
     def distinct(self) -> _Columns:
         """Return what is named in ascending order, each once: as it was named first."""
-        order = in_order(self.first, self.last, self.kind)
-        keys = self._keys(order)
-        changes = (map(ne, column, islice(column, 1, None)) for column in keys)
-        kept = order[:1]
-        kept += compress(islice(order, 1, None), map(any, zip(*changes, strict=True)))
         found = _Columns()
-        found.first, found.last, found.kind = self._keys(kept) if len(kept) < len(order) else keys
-        found.when = list(map(self.when.__getitem__, kept))
-        found.labels, found.where = self.labels, self.where.picked(kept)
+        order = in_order(self.first, self.last, self.kind)
+        found.first = gathered(self.first, order)
+        found.last = found.first if self.last == self.first else gathered(self.last, order)
+        found.kind = gathered(self.kind, order)
+        keys = [found.first] if found.last is found.first else [found.first, found.last]
+        if not is_constant(found.kind):
+            keys.append(found.kind)
+        changes = [map(ne, column, islice(column, 1, None)) for column in keys]
+        other = changes[0] if len(changes) == 1 else map(any, zip(*changes, strict=True))
+        kept = [True, *other] if order else []
+        if not all(kept):
+            single = found.last is found.first
+            found.first = array("Q", compress(found.first, kept))
+            found.last = found.first if single else array("Q", compress(found.last, kept))
+            found.kind = array("B", compress(found.kind, kept))
+            order = list(compress(order, kept))
+        found.when = list(map(self.when.__getitem__, order))
+        found.labels, found.where = self.labels, self.where.picked(order)
         return found
-
-    def _keys(self, order: Sequence[int]) -> tuple[array[int], array[int], array[int]]:
-        first = array("Q", map(self.first.__getitem__, order))
-        last = array("Q", map(self.last.__getitem__, order))
-        return first, last, array("B", map(self.kind.__getitem__, order))
 
     def mentions(self, source: str) -> Mentions:
         kinds = list(map(KINDS.__getitem__, self.kind))

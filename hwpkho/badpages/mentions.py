@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import chain, islice, pairwise
-from operator import lt
+from operator import le
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from hwpkho.badpages.model import Mention
@@ -50,8 +50,7 @@ class Places(Sequence["str | None"]):
 
     def picked(self, order: Sequence[int]) -> Places:
         """Return the places at ``order``, in that order."""
-        label = array("L", map(self.label.__getitem__, order))
-        return Places(self.labels, label, array("q", map(self.number.__getitem__, order)))
+        return Places(self.labels, gathered(self.label, order), gathered(self.number, order))
 
 
 class Mentions(Sequence[Mention]):
@@ -109,8 +108,8 @@ class Mentions(Sequence[Mention]):
         """Return the mentions at the places ``order``, in that order."""
         where = self.where
         return Mentions(
-            array("Q", map(self.first.__getitem__, order)),
-            array("Q", map(self.last.__getitem__, order)),
+            gathered(self.first, order),
+            gathered(self.last, order),
             _picked(self.kind, order),
             _picked(self.when, order),
             _picked(self.source, order),
@@ -119,7 +118,8 @@ class Mentions(Sequence[Mention]):
 
     def ascending(self) -> Mentions:
         """Return the mentions by first and last PFN; equal ones stay in their order."""
-        if all(map(lt, self.first, islice(self.first, 1, None))):
+        ranges = (zip(self.first, self.last, strict=True) for _ in range(2))
+        if all(map(le, next(ranges), islice(next(ranges), 1, None))):
             return self
         return self.picked(in_order(self.first, self.last))
 
@@ -138,6 +138,18 @@ class Mentions(Sequence[Mention]):
         """Tell whether two neighbours are single pages of which the same is said."""
         before, here = self[at - 1], self[at]
         return before[2:] == here[2:] and before.first == before.last and here.first == here.last
+
+
+def is_constant(column: array[int]) -> bool:
+    """Tell whether all items are the same."""
+    return not column or column.count(column[0]) == len(column)
+
+
+def gathered(column: array[int], order: Sequence[int]) -> array[int]:
+    """Return the items at the places ``order``."""
+    if is_constant(column):
+        return array(column.typecode, column[:1] * len(order))
+    return array(column.typecode, map(column.__getitem__, order))
 
 
 def _picked(column: Sequence[T], order: Sequence[int]) -> list[T]:

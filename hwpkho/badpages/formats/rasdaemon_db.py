@@ -39,9 +39,7 @@ _OTHERS = (
 )  # fmt: skip
 
 _PFN = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(?: ([+-][0-9]{2})([0-9]{2}))?"
-)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?: [+-][0-9]{4})?")
 #: Those of many rows, as rasdaemon writes them.
 _PFNS = re.compile(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
@@ -137,23 +135,23 @@ def _controller_errors(found: Collector, database: Database) -> None:
                     DEFERRED, "a deferred error: its page is not listed", _row("mc_event", row)
                 )
             continue
-        where = _row("mc_event", row)
         if not address:
             if kind == "uncorrected":
+                where = _row("mc_event", row)
                 found.unusable("an uncorrected error without an address", where)
             continue
         # What rasdaemon calls grain is the tracepoint's grain_bits.
         bits = grain if isinstance(grain, int) and 0 < grain < 64 else 0
-        _around(found, address, bits, kind, _when(time), where)
+        _around(found, address, bits, kind, _when(time), "mc_event", row)
 
 
 def _machine_checks(found: Collector, database: Database) -> None:
     columns = ("id", "timestamp", "status", "addr", "misc", "cpuvendor", "bank_name")
     for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
-        where = _row("mce_record", row)
         bits, address = _number(status), _number(addr)
         if bits is None or not bits & _UC or not of_memory(bits & 0xFFFF):
             continue
+        where = _row("mce_record", row)
         if not bits & _ADDRV or not address:
             found.unusable("an uncorrected machine check without an address", where)
         elif vendor in _NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
@@ -164,7 +162,7 @@ def _machine_checks(found: Collector, database: Database) -> None:
                 found.unusable("a linear address, which is no physical one", where)
                 continue
             low = value & 0x3F if value >> 6 & 7 == _PHYSICAL else 0
-            _around(found, address, low, "uncorrected", _when(time), where)
+            _around(found, address, low, "uncorrected", _when(time), "mce_record", row)
 
 
 def _extlog(found: Collector, database: Database) -> None:
@@ -176,20 +174,28 @@ def _extlog(found: Collector, database: Database) -> None:
         if kind is None:
             continue
         if address and address != _U64:
-            _around(found, address, 0, kind, _when(time), where)
+            _around(found, address, 0, kind, _when(time), "extlog_event", row)
         elif kind == "uncorrected":
             found.unusable("an uncorrected error without an address", where)
 
 
 def _around(
-    found: Collector, address: int, bits: int, kind: Kind, when: str | None, where: str
+    found: Collector,
+    address: int,
+    bits: int,
+    kind: Kind,
+    when: str | None,
+    table: str,
+    row: object,
 ) -> None:
     """Name the pages of an address of which the low ``bits`` say nothing."""
     if 1 << bits <= MAX_EXTENT:
         start, end = address & -(1 << bits), address | (1 << bits) - 1
-        found.addresses(start, end, kind, when=when, where=where)
+        number = row if isinstance(row, int) else 0
+        found.addresses(start, end, kind, when=when, where=f"{table} row ", number=number)
     elif kind == "uncorrected":
-        found.unusable(f"an error of 2^{bits} bytes: a damaged number", where)
+        message = f"an error of 2^{bits} bytes: a damaged number"
+        found.unusable(message, _row(table, row))
 
 
 def _poison(found: Collector, database: Database) -> None:
@@ -248,11 +254,10 @@ def _number(value: object, *, hexadecimal: bool = False) -> int | None:
 
 def _when(value: object) -> str | None:
     """Return ``2025-03-28 13:28:48 +0800`` as ISO 8601 has it."""
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
-    day, time, hours, minutes = match.groups()
-    return f"{day}T{time}{hours}:{minutes}" if hours else f"{day}T{time}"
+    zone = f"{value[20:23]}:{value[23:]}" if len(value) > 19 else ""
+    return f"{value[:10]}T{value[11:19]}{zone}"
 
 
 _READERS = {

@@ -26,7 +26,7 @@ class BootJson(NamedTuple):
         kho_fdt: Physical address and size of the root FDT, bytes.
         kho_scratch: Physical address and length of the scratch array, bytes.
         page_size: Bytes.
-        arch: A name of ``ARCHES``, None where it does not tell.
+        arch: A name of ``ARCHES``, None where it records none.
     """
 
     kho_fdt: tuple[int, int]

@@ -1,4 +1,4 @@
-"""kexec-metadata: the subtree in which a kernel tells of the one before it.
+"""kexec-metadata: the subtree in which a kernel records the one before it.
 
 Source: include/linux/kho/abi/kexec_handover.h (struct kho_kexec_metadata).
 """

@@ -37,7 +37,7 @@ class Version(NamedTuple):
         data: Name of the subnode property that holds the blob's address.
         sized: Whether the subnode has a ``blob-size``.
         fdts: Whether the blobs are FDTs, whatever the subtree.
-        revision: The revision of the hwpoison subtree that its producer is taken to write, a name
+        revision: The revision of the hwpoison subtree that its producer is assumed to write, a name
             of :data:`hwpkho.abi.hwpoison.REVISIONS`.
     """
 
@@ -69,8 +69,8 @@ V4 = Version(4, "7.2, 7.3", "radix")
 VERSIONS: Registry[Version] = Registry(
     "KHO version", {f"v{n}": f"{__name__}:V{n}" for n in range(1, 5)}
 )
-#: What is made, what the next kernel is taken to speak, and what a root FDT is taken for that lost
-#: its own word on it.
+#: The version that encode makes, that the next kernel is assumed to speak, and that a root FDT
+#: whose own is unreadable is assumed to have.
 DEFAULT = V4
 
 
@@ -134,7 +134,7 @@ class RootFdt(NamedTuple):
 def looks_like_root(page: bytes | memoryview) -> bool:
     """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT.
 
-    One of its two own words is enough, the other may be damaged: the name of its second property
+    One of its two own strings is enough, the other may be damaged: the name of its second property
     is looked for where its names begin.
     """
     data = bytes(page)
@@ -163,7 +163,7 @@ def parse(raw: bytes | memoryview) -> RootFdt:
 
 
 def is_root(root: RootFdt) -> bool:
-    """Tell whether the tree says of itself that it is a handover, of a known version or not."""
+    """Tell whether the tree's compatible names a KHO version, known to hwpkho or not."""
     return any(_COMPATIBLE.fullmatch(s.encode("latin-1")) for s in root.compatible)
 
 

@@ -50,7 +50,7 @@ _SHOWN = 60
 def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     """Return the ranges that a text of boot settings excludes; ``form`` is what it was taken for.
 
-    Raises InputError for a damaged value, and where nothing names memory that something calls bad.
+    Raises InputError for a damaged value, and where memory is called bad but no page is named.
     """
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None

@@ -1,4 +1,4 @@
-"""What a reader gathers: which pages an input names, as what, and where; and what it cannot use."""
+"""Collects what the reader of a list finds: pages, their kinds and places, and unusable entries."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 
-#: Distinct pages or runs that are named; nobody has as many bad ones.
+#: Distinct pages or runs that an input may name; no machine has as many bad ones.
 MAX_MENTIONS = 1 << 21
-#: An error larger than this is a damaged number: firmware tells of lines, rows and pages. Bytes.
+#: An error larger than this is a damaged number: firmware reports lines, rows and pages. Bytes.
 MAX_EXTENT = 1 << 30
 _PLACE = {kind: place for place, kind in enumerate(KINDS)}
-#: Problems told one by one; more are counted.
+#: Problems listed one by one; more are counted.
 MAX_PROBLEMS = 16
 
 
@@ -58,7 +58,7 @@ class Collector:
         self._good = 0
 
     def wants(self, kind: Kind) -> bool:
-        """Tell whether pages of a kind are gathered: the user may not ask for them."""
+        """Tell whether the user wants pages of this kind."""
         return kind in self._asked.kinds
 
     def pages(
@@ -147,7 +147,9 @@ class Collector:
         self._good += good_pages
 
     def unusable(self, message: str, where: str | None = None) -> None:
-        """Report what says that something is bad and names no page. Alone it is an error."""
+        """Report an entry that says memory is bad but names no page. Without any page it is an
+        error.
+        """
         self._unusable = self._unusable or _at(where, message)
         self.problem(ENTRY_UNUSABLE, message, where)
 

@@ -21,7 +21,7 @@ class LogForm:
     Attributes:
         name: See :class:`hwpkho.badpages.registry.ListFormat`, as of the next three.
         about: Likewise.
-        sign: What tells a log of this form.
+        sign: What shows that a log has this form.
     """
 
     name: str

@@ -22,8 +22,8 @@ HEAD = 1 << 16
 
 #: What is known about a bad page. ``poisoned``: the kernel took it out of use, with whatever
 #: result; ``soft-offlined``: taken out before it failed; ``uncorrected``: an error was reported,
-#: nothing tells that the page was taken out; ``excluded``: somebody keeps it from use;
-#: ``corrected``: it works.
+#: nothing shows that the page was taken out; ``excluded``: a setting or firmware keeps it from use;
+#: ``corrected``: the page works.
 Kind = Literal["poisoned", "soft-offlined", "uncorrected", "excluded", "corrected"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: The kinds that make a page bad, unless the user asks for others.
@@ -39,8 +39,8 @@ class Mention(NamedTuple):
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
-        kind: What is known about them, None where the input does not tell.
-        when: ISO 8601, or ``boot+SECONDS``; None where the input does not tell.
+        kind: What is known about them, None where the input does not record it.
+        when: ISO 8601, or ``boot+SECONDS``; None where the input does not record it.
         source: The input, printable.
         where: Line, row or offset in it, printable.
     """
@@ -54,7 +54,7 @@ class Mention(NamedTuple):
 
 
 class ListProblem(NamedTuple):
-    """What of an input could not be used, or should be known about it.
+    """A part of an input that could not be used, or a note about the input.
 
     Attributes:
         code: The registered code, ``HP612``.
@@ -100,14 +100,14 @@ class BadPages:
     Attributes:
         name: What they were read from, printable.
         pfns: In the order of the input, repeats kept.
-        page_size: Bytes that a PFN stands for, None where the input does not tell.
-        arch: ``x86_64`` or ``arm64``, None where the input does not tell.
+        page_size: Bytes that a PFN stands for, None where the input does not record it.
+        arch: ``x86_64`` or ``arm64``, None where the input does not record it.
         origin: The form they were read from, a name in
             :data:`hwpkho.badpages.registry.LIST_FORMATS`; ``handover`` or ``merge``.
         unit: Whether the input has PFNs or addresses. Addresses are rounded outward to pages.
-        mentions: Where the input names which of them; empty where the form has nothing to tell.
+        mentions: Where the input names which of them; empty where the form names pages and no more.
         loss: What reading cost, such as good pages of a merged pattern; None for nothing.
-        problems: What of the input could not be used.
+        problems: Parts of the input that could not be used.
         notes: What a user should know, one line each.
         elsewhere: The form as which the input names other pages that are bad, None for none.
     """
@@ -126,12 +126,12 @@ class BadPages:
 
     @property
     def taken_page_size(self) -> int:
-        """The page size (bytes); 4096 where the input does not tell."""
+        """The page size (bytes); 4096 where the input does not record it."""
         return self.page_size or DEFAULT_PAGE_SIZE
 
 
 def recorded_page_size(pages: BadPages, asked: int | None) -> int | None:
-    """Return the page size (bytes) of a list, None where neither it nor the user tells.
+    """Return the page size (bytes) of a list, None where neither it nor the user states it.
 
     Raises InputError where the two contradict each other.
     """

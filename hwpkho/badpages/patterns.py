@@ -22,7 +22,7 @@ MAX_HOLES = 16
 
 
 class PatternError(ValueError):
-    """A pattern that names no pages, or as many as nobody means."""
+    """A pattern that names no pages, or implausibly many."""
 
 
 class Pattern(NamedTuple):

@@ -1,4 +1,4 @@
-"""Who knew what of the pages of several lists: what kind they are of, when, and who disagrees."""
+"""Which list names which pages, as what kind and when, and where the lists disagree."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _within(mentions: Mentions, pfns: PfnSet) -> Mentions:
 def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, str]]:
     """Yield ``(first, last, comment)``, ascending: the numbers of the cases that list the pages.
 
-    Where a case tells kind or time, they follow: ``0 1; 0 poisoned boot+12.5``. Of several that one
-    case tells of a page the last counts.
+    Where a case records kind or time, they follow: ``0 1; 0 poisoned boot+12.5``. Of several that
+    one case records of a page the last counts.
     """
     following = iter(heapq.merge(*_by_case(known)))
     entry = next(following, None)
@@ -110,7 +110,7 @@ def _painted(case: int, said: Sequence[Mention]) -> Iterator[tuple[int, int, int
 
 
 def disagreements(cases: Sequence[BadPages]) -> tuple[ListProblem, ...]:
-    """Return where cases tell different things of a page."""
+    """Return where cases disagree about a page."""
     told = [x for x in cases if x.mentions]
     if len(told) < 2:
         return ()

@@ -24,15 +24,15 @@ Carried = Literal["order", "page size", "architecture", "kind", "when", "where"]
 
 
 class Asked(NamedTuple):
-    """What the user says of lists; a form uses what its ``options`` name.
+    """The user's options for reading lists; a form uses those that its ``options`` name.
 
     Attributes:
         base: Of numbers without ``0x`` in a text list, 10 or 16.
-        form: The form of the inputs, where content does not tell; None: recognised.
+        form: The form of the inputs, if their content does not show it; None: recognised.
         page_size: Bytes that a PFN stands for, None where the user does not say.
         boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
         kinds: The kinds of bad pages that are wanted; others need not be gathered.
-        layout: Of an EFI table of poisoned memory, where its bytes do not tell; None: told.
+        layout: Of an EFI table of poisoned memory, if its bytes do not show it; None: inferred.
         maps: Whether a memory map that calls nothing unusable is an empty list, and no mistake.
     """
 
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
 
 
 class Writing(NamedTuple):
-    """What the user says of a list that is written; a form uses what its ``takes`` names.
+    """The user's options for writing a list; a form uses those that its ``takes`` names.
 
     Attributes:
         max_loss: So many good pages may be taken along where the form cannot hold the list.
@@ -114,7 +114,7 @@ class ListWriter(ListFormat, Protocol):
 
     Attributes:
         takes: Fields of :class:`Writing` that writing depends on, and ``arch`` where the machine's
-            architecture has a say. One that the form does not take is refused.
+            architecture matters. One that the form does not take is refused.
         binary: Whether it is no text, and must not go to a terminal.
         bare: Whether it has PFNs of a page size that it does not record.
     """
@@ -164,7 +164,7 @@ LIST_FORMATS: Registry[ListFormat] = Registry(
     },
 )
 
-#: What people ask for in vain → why, and what to use instead.
+#: Forms that cannot be written → why, and what to use instead.
 NOT_WRITTEN = {
     "reserve_mem": "reserve_mem= cannot name an address, the kernel chooses the place; use memmap"
 }
@@ -218,12 +218,12 @@ def of_text(head: bytes) -> ListReader:
 
 
 def of_map() -> ListReader:
-    """Return the form as which a memory map is read: it has the forms of maps tell what one is."""
+    """Return the form that reads a memory map as a list; the forms of maps recognise one."""
     return reader("e820")
 
 
 def depends_on(pages: BadPages, option: str) -> bool:
-    """Tell whether ``option``, a field of :class:`Asked`, had a say in how a list was read."""
+    """Tell whether ``option``, a field of :class:`Asked`, affected how a list was read."""
     if pages.origin not in LIST_FORMATS:
         return False
     form = LIST_FORMATS[pages.origin]

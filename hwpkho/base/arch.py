@@ -13,7 +13,7 @@ from hwpkho.base.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Assumed where neither the input nor ``--arch`` tells.
+#: Assumed where neither the input nor ``--arch`` states one.
 DEFAULT = "x86_64"
 
 

@@ -40,7 +40,7 @@ class HwpoisonBlob:
 
 
 class MalformedBlobError(InputError):
-    """The blob is none that the proposed consumer would take; ``code`` says why."""
+    """The proposed consumer would refuse the blob; ``code`` says why."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -68,13 +68,13 @@ class Revision(Protocol):
         """Return the bytes that the producer registers with KHO; ``page_size`` in bytes."""
 
     def version(self, raw: bytes) -> int | None:
-        """Return the version of a blob that may be unreadable else, None where it does not tell."""
+        """Return the version of a blob that may be damaged otherwise; None where it has none."""
 
     def parse(self, raw: bytes) -> HwpoisonBlob:
         """Read the blob; MalformedBlobError where the consumer would refuse it."""
 
     def spans(self, raw: bytes) -> list[Span]:
-        """Return what the blob's bytes mean; InputError where nothing can be told of them."""
+        """Return what the blob's bytes mean; InputError where they make no sense."""
 
     def build(self, blob: HwpoisonBlob, page_size: int) -> bytes:
         """Return the bytes as registered with KHO; ``page_size`` in bytes."""

@@ -45,7 +45,7 @@ def registered_size(page_size: int) -> int:
 
 
 def version(_raw: bytes) -> None:
-    """Of a tree that cannot be read nothing tells the version."""
+    """Return None: a tree that cannot be read shows no version."""
 
 
 def parse(raw: bytes) -> HwpoisonBlob:

@@ -3,8 +3,8 @@
 Patterns match bits, they are no ranges; see :mod:`hwpkho.badpages.patterns`. A line that sets
 ``GRUB_BADRAM`` replaces the one before it.
 
-Written as one command, with masks of 64 bits: GRUB takes what a shorter one does not say for free.
-Source: grub-core/mmap/mmap.c (fill_mask, badram_iter).
+Written as one command, with masks of 64 bits: GRUB treats the bits that a shorter mask lacks as
+free. Source: grub-core/mmap/mmap.c (fill_mask, badram_iter).
 """
 
 from __future__ import annotations

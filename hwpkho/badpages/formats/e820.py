@@ -44,7 +44,7 @@ class MapList:
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the unusable ranges, of kind ``excluded``.
 
-        Raises InputError where it is no memory map, and UsageError for a boot that it has not.
+        Raises InputError where it is no memory map, and UsageError for an unknown boot.
         """
         from hwpkho.memmap import reader
         from hwpkho.memmap.view import ownership

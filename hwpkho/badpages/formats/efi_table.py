@@ -36,7 +36,7 @@ class EfiTable:
     options: frozenset[str] = frozenset({"layout"})
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Tell that content never shows it."""
+        """Claim nothing: content never shows this form."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:

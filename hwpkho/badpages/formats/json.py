@@ -149,7 +149,7 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _of_validate(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Its arch may be the one that was taken because nothing told any: it tells none."""
+    """Its arch may be the default, so it counts as unknown."""
     return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size"), None
 
 

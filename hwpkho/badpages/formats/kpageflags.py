@@ -44,7 +44,7 @@ class Kpageflags:
     options: frozenset[str] = frozenset()
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Tell that content never shows it."""
+        """Claim nothing: content never shows this form."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:

@@ -1,4 +1,4 @@
-"""``memmap=nn$ss`` on a kernel command line: memory that somebody keeps the kernel from using.
+"""``memmap=nn$ss`` on a kernel command line: memory that the kernel is kept from using.
 
 Read from a command line, ``/proc/cmdline``, a boot loader's configuration with its escapes, or the
 screen of memtest86+. The command line in a kernel log is not read: that file is a kernel log.

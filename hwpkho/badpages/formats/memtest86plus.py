@@ -121,7 +121,7 @@ class _Screen:
 
     Attributes:
         counted: Where errors are counted.
-        told: Whether a line was about single errors or a list of them.
+        about_errors: Whether a line was about single errors or a list of them.
     """
 
     def __init__(self, found: Collector) -> None:

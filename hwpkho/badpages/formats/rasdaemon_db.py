@@ -1,8 +1,8 @@
 """rasdaemon's database, ``ras-mc_event.db``: what the kernel's RAS events said, a row each.
 
 Of ``memory_failure_event`` the PFN counts, whatever the result; the type of page is wrong on new
-kernels, so nothing is told from it. Of ``mc_event`` (EDAC), ``mce_record`` and ``extlog_event`` the
-address of an error that was not corrected, unless a machine check's code is not about memory; of
+kernels, so it is not used. Of ``mc_event`` (EDAC), ``mce_record`` and ``extlog_event`` the address
+of an error that was not corrected, unless a machine check's code is not about memory; of
 ``cxl_poison_event`` the address of the host, until a Clear.
 
 Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-extlog-handler.c

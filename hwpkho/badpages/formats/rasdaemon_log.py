@@ -1,4 +1,4 @@
-"""What rasdaemon prints, and the journal has of it."""
+"""What rasdaemon prints, on a terminal or in the journal."""
 
 from __future__ import annotations
 

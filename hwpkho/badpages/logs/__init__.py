@@ -1,1 +1,1 @@
-"""What logs say of bad pages: readers of lines, and one order of time for all of them."""
+"""Bad pages in logs: readers of messages, and one order of time for all of them."""

@@ -1,4 +1,4 @@
-"""What a machine check's registers tell of an address.
+"""What a machine check's registers say about an address.
 
 Source: Intel SDM volume 3, 17.3 (MCi_STATUS, MCi_MISC) and 17.9 (error codes); AMD PPR, MCA;
 arch/x86/kernel/cpu/mce/core.c (mce_is_memory_error, mce_usable_address),
@@ -57,7 +57,7 @@ class Record:
 
 
 def settle(log: Timeline, record: Record) -> None:
-    """Tell the log what a machine check names."""
+    """Add what a machine check names to the log's list."""
     status, place = record.status, record.place
     bad = record.uncorrected
     if status is not None:

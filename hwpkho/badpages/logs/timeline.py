@@ -1,4 +1,4 @@
-"""What a log says of bad pages in the order of time: boots, pieces of pstore, what cancels."""
+"""The bad pages of a log in order of time: boots, pieces of pstore, messages that cancel others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 
-#: Who names a page, where that matters: what one takes back stays named by the others.
+#: Who reports a page, where that matters: what one withdraws the others still name.
 Reporter = Literal["", "mcelog", "cxl"]
 _Key = tuple[int, int, "Kind", Reporter]
 
@@ -118,14 +118,14 @@ class Timeline:
         self._flush.append(flush)
 
     def boot_begins(self, *, banner: bool) -> None:
-        """Hear of a kernel's first line, or of a mark that a logger sets between boots."""
+        """Note a kernel's first line, or of a mark that a logger sets between boots."""
         if self._banner or self._events or (self._marked and not banner):
             self._next_boot()
         self._banner, self._marked = self._banner or banner, True
         self._last = None
 
     def part_begins(self, record: str, part: int) -> None:
-        """Hear of a piece of pstore: part 1 is the newest of a crash, and stands first."""
+        """Note a piece of pstore: part 1 is the newest of a crash, and stands first."""
         if self._record is not None and (record != self._record or part in self._parts):
             self._next_boot()
         self._parts.add(part)
@@ -227,7 +227,7 @@ class Timeline:
                 raise InputError(f"more than {MAX_MENTIONS} entries, as no machine has")
 
     def withdraw(self, first: int, last: int, kinds: Iterable[Kind], *reporters: Reporter) -> None:
-        """Hear that exactly these PFNs are well again, as far as ``reporters`` named them."""
+        """Note that exactly these PFNs are well again, as far as ``reporters`` named them."""
         segment = self._segments[-1]
         keys: list[_Key] = [(first, last, k, r) for k in kinds for r in reporters]
         for key in keys:
@@ -242,22 +242,22 @@ class Timeline:
         return key in segment.named or key in segment.gone or key in self._state
 
     def unusable(self, place: Place, message: str) -> None:
-        """Hear of what says that memory is bad, and names no page; ``message`` is printable."""
+        """Note a message that memory is bad, but that names no page; ``message`` is printable."""
         if len(self._unusable) < _MAX_UNUSABLE:
             self._unusable.setdefault(message, f"line {place.number}")
 
     def doubt(self, place: Place, code: Code, message: str) -> None:
-        """Hear of what should be known, though it does not say that a page is bad."""
+        """Note what the user should know, though no page is called bad."""
         if len(self._doubts) < _MAX_UNUSABLE:
             self._doubts.setdefault((code.id, message), (code, place.number))
 
     def severity(self, first: int, kind: Kind) -> None:
-        """Hear how bad an error at a page is, for those who tell its address only."""
+        """Note how bad an error at a page is, for those who tell its address only."""
         if len(self._settled) < _MAX_UNSETTLED:
             self._settled.setdefault(first, kind)
 
     def unsettled(self, place: Place, address: int, extent: int = 1) -> None:
-        """Hear of an error at an address, without a word about how bad it is."""
+        """Note an error at an address, without a word about how bad it is."""
         if len(self._unsettled) < _MAX_UNSETTLED:
             self._unsettled.append((place, address, extent))
 
@@ -272,12 +272,12 @@ class Timeline:
         self._settled.clear()
 
     def messages_lost(self, _number: int, words: str) -> None:
-        """Hear that the log says itself that messages are missing."""
+        """Note that the log says itself that messages are missing."""
         if len(self._losses) < 4:
             self._losses[words] = None
 
     def cut(self, number: int, at: int) -> None:
-        """Hear that line ``number`` was looked at up to character ``at`` only."""
+        """Note that line ``number`` was looked at up to character ``at`` only."""
         self._cut = (number, at)
 
     # The end.

@@ -79,9 +79,9 @@ def _last(pattern: re.Pattern[str], line: str, end: int) -> re.Match[str] | None
 
 
 def when(place: Place, epoch: int | None = None) -> str | None:
-    """Return when a place was written, None where its line does not tell.
+    """Return when a place was written, None where its line has no stamp.
 
-    ``told`` are seconds since 1970 that the message itself gives.
+    ``epoch`` are seconds since 1970 that the message itself gives.
     """
     if epoch is not None:
         return of_epoch(epoch)

@@ -33,10 +33,10 @@ def test_root(version, memory_map, refs):
     assert (found.find("LUO") is None) == (first is None)
 
 
-def test_root_that_cannot_be_written():
-    for ref in (kho.SubtreeRef("x", None, 1), kho.SubtreeRef("x", 1, None)):
-        with pytest.raises(ValueError, match="lacks"):
-            kho.build(kho.VERSIONS["v4"], 1, [ref])
+@pytest.mark.parametrize("ref", [kho.SubtreeRef("x", None, 1), kho.SubtreeRef("x", 1, None)])
+def test_root_that_cannot_be_written(ref):
+    with pytest.raises(ValueError, match="lacks"):
+        kho.build(kho.VERSIONS["v4"], 1, [ref])
 
 
 def _root(properties, sub=()):

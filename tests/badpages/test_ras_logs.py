@@ -231,17 +231,24 @@ def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     assert said(cli, tmp_path, text + "\n").code == 3
 
 
-def test_when(tmp_path, cli) -> None:
-    for text, when in (
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
         (f"{ROW}error: pfn=0x9, page_type=x, action_result=Failed\n", "2025-03-28T13:28:48+08:00"),
-        (RECORD.format(misc=0x8C, words="Uncorrected", status=0xBD80000000100090),
-         "2016-05-10T01:40:38Z"),
-        (f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=x action_result=y\n",
-         "2025-03-28T13:28:48+08:00"),
+        (
+            RECORD.format(misc=0x8C, words="Uncorrected", status=0xBD80000000100090),
+            "2016-05-10T01:40:38Z",
+        ),
+        (
+            f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=x action_result=y\n",
+            "2025-03-28T13:28:48+08:00",
+        ),
         (f"{TASK}memory_failure_event: pfn=0x9 type=1 result=2\n", "boot+22.000001"),
-    ):  # fmt: skip
-        (entry,) = said(cli, tmp_path, text).json["entries"]
-        assert (entry["first"], entry["when"]) == (9, when)
+    ],
+)
+def test_when(text, when, tmp_path, cli) -> None:
+    (entry,) = said(cli, tmp_path, text).json["entries"]
+    assert (entry["first"], entry["when"]) == (9, when)
 
 
 _POISON = (

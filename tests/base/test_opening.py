@@ -117,10 +117,10 @@ def fine(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_folders_are_fine_without(fine, cli):
-    for place, args in PLACES.items():
-        if "/" in place:
-            assert cli(*args).code in (0, 1), place
+@pytest.mark.parametrize(("place", "args"), PLACES.items())
+def test_the_folders_are_fine_without(place, args, fine, cli):
+    if "/" in place:
+        assert cli(*args).code in (0, 1), place
 
 
 #: A device that a user names as an input may be one that shows memory.

@@ -53,14 +53,14 @@ def test_documents_of_copies_are_as_the_schema_says(name, cli, validator):
     validator.validate(got.json)
 
 
-def test_documents_of_broken_handovers_are_as_the_schema_says(tmp_path, cli, validator):
-    for code, make in CASES.items():
-        folder = tmp_path / code
-        folder.mkdir()
-        inputs, options = make(folder)
-        args = ["--page-size", options.page_size] if options.page_size else []
-        args += ["--root-fdt", options.root_fdt] if options.root_fdt else []
-        validator.validate(cli("decode", "--json", *inputs, *args).json)
+@pytest.mark.parametrize(("code", "make"), CASES.items())
+def test_documents_of_broken_handovers_are_as_the_schema_says(code, make, tmp_path, cli, validator):
+    folder = tmp_path / code
+    folder.mkdir()
+    inputs, options = make(folder)
+    args = ["--page-size", options.page_size] if options.page_size else []
+    args += ["--root-fdt", options.root_fdt] if options.root_fdt else []
+    validator.validate(cli("decode", "--json", *inputs, *args).json)
 
 
 def test_schema_refuses_what_is_none(validator, decoded):

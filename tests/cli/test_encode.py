@@ -247,15 +247,17 @@ def test_subtrees_from_files(cli, lst, tmp_path):
         assert not (tmp_path / "x").exists()
 
 
-def test_kho_versions(cli, lst, tmp_path):
-    for kho, revision in (("v1", "fdt-v1"), ("v2", "struct-v1"), ("v3", "fdt-v1")):
-        out = tmp_path / kho
-        more = [] if kho == "v1" else ["--revision", revision]
-        assert cli("encode", lst, *PLACED, "-o", out, "--kho", kho, *more).code == 0
-        (found,) = cli("decode", "--json", out).json["handovers"]
-        assert found["root"]["compatible"] == f"kho-{kho}"
-        assert found["hwpoison"]["revision"] == revision
-        assert found["hwpoison"]["pfns"] == LIST
+@pytest.mark.parametrize(
+    ("kho", "revision"), [("v1", "fdt-v1"), ("v2", "struct-v1"), ("v3", "fdt-v1")]
+)
+def test_kho_versions(kho, revision, cli, lst, tmp_path):
+    out = tmp_path / kho
+    more = [] if kho == "v1" else ["--revision", revision]
+    assert cli("encode", lst, *PLACED, "-o", out, "--kho", kho, *more).code == 0
+    (found,) = cli("decode", "--json", out).json["handovers"]
+    assert found["root"]["compatible"] == f"kho-{kho}"
+    assert found["hwpoison"]["revision"] == revision
+    assert found["hwpoison"]["pfns"] == LIST
 
 
 def test_array_options(cli, lst, tmp_path):

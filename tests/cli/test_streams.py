@@ -103,10 +103,10 @@ def test_a_c_locale(strange):
         assert (got.stdout + got.stderr).isascii()
 
 
-def test_what_an_encoding_lacks_is_escaped():
-    for encoding, there in (("ascii", b"\\u2026"), ("utf-8", b"\xe2\x80\xa6")):
-        got = run("decode", "--help", env={"PYTHONIOENCODING": encoding})
-        assert b"one 0x" + there + b" a line" in got.stdout
+@pytest.mark.parametrize(("encoding", "there"), [("ascii", b"\\u2026"), ("utf-8", b"\xe2\x80\xa6")])
+def test_what_an_encoding_lacks_is_escaped(encoding, there):
+    got = run("decode", "--help", env={"PYTHONIOENCODING": encoding})
+    assert b"one 0x" + there + b" a line" in got.stdout
 
 
 ENDS = [

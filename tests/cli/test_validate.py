@@ -233,14 +233,17 @@ def test_unknown_codes(option, code, replay):
     assert len(got.err.splitlines()) == 1
 
 
-def test_fail_on(replay):
-    for name, codes in (
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
         ("arm64-4k-B-good", {"error": 0, "warning": 0, "note": 1, "never": 0}),
         ("arm64-4k-B-h-kernel-text", {"error": 0, "warning": 1, "note": 1, "never": 0}),
         (LOST, {"error": 1, "warning": 1, "note": 1, "never": 0}),
-    ):
-        for level, code in codes.items():
-            assert replay(name, "--fail-on", level).code == code
+    ],
+)
+def test_fail_on(name, codes, replay):
+    for level, code in codes.items():
+        assert replay(name, "--fail-on", level).code == code
 
 
 # Baselines

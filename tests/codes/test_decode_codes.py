@@ -50,20 +50,20 @@ def test_is_reported(code, tmp_path):
     assert found[code].message == " ".join(found[code].message.split())
 
 
-def test_errors_and_exit_codes_agree(tmp_path, cli):
-    for code, make in CASES.items():
-        folder = tmp_path / code
-        folder.mkdir()
-        inputs, options = make(folder)
-        args = ["--page-size", options.page_size] if options.page_size else []
-        args += ["--root-fdt", options.root_fdt] if options.root_fdt else []
-        got = cli("decode", "--json", *inputs, *args)
-        if code == efi.AMBIGUOUS.id:
-            assert (got.code, "give --layout" in got.err) == (3, True)
-            continue
-        read = [*got.json["handovers"], *(got.json["efi_poisoned_memory"] or ())]
-        severities = {p["severity"] for x in read for p in x["problems"]}
-        assert got.code == ("error" in severities), (code, got.err)
+@pytest.mark.parametrize(("code", "make"), CASES.items())
+def test_errors_and_exit_codes_agree(code, make, tmp_path, cli):
+    folder = tmp_path / code
+    folder.mkdir()
+    inputs, options = make(folder)
+    args = ["--page-size", options.page_size] if options.page_size else []
+    args += ["--root-fdt", options.root_fdt] if options.root_fdt else []
+    got = cli("decode", "--json", *inputs, *args)
+    if code == efi.AMBIGUOUS.id:
+        assert (got.code, "give --layout" in got.err) == (3, True)
+        return
+    read = [*got.json["handovers"], *(got.json["efi_poisoned_memory"] or ())]
+    severities = {p["severity"] for x in read for p in x["problems"]}
+    assert got.code == ("error" in severities), (code, got.err)
 
 
 def test_a_sound_handover_has_no_problem_but_unknown_scratch(tmp_path):

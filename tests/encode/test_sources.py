@@ -152,15 +152,18 @@ def test_a_place_in_the_maps_ram(mapped):
         assert any(a <= start and start + size - 1 <= b for a, b in ram)
 
 
-def test_what_lies_outside_the_maps_ram(mapped):
-    for args, words in (
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
         (("--no-scratch", "--ram", "0x1000:0x1000"), "--ram 0x1000:0x1000 lies outside"),
         (("--scratch", "0x1000:0x1000"), "--scratch 0x1000:0x1000 lies outside"),
         (("--no-scratch", "--at", "0x1000"), "lies outside the RAM given"),
-    ):
-        result = mapped(*args)
-        assert (result.code, result.out) == (2, "")
-        assert words in result.err
+    ],
+)
+def test_what_lies_outside_the_maps_ram(args, words, mapped):
+    result = mapped(*args)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
 
 
 def test_low_memory_of_x86_is_not_used(mapped):

@@ -498,15 +498,17 @@ def without(drop):
     return lambda blocks: [block for i, block in enumerate(blocks) if i != drop]
 
 
-def test_what_is_unmarked_is_named(tmp_path):
-    for drop, word in ((0, "root FDT"), (2, "hwpoison blob"), (3, "chunk"), (4, "array page")):
-        m = Machine(arch="x86_64")
-        made = m.handover(PFNS, mark=without(drop))
-        (h,) = _decode(tmp_path, m)
-        found = [p for p in h.problems if p.code == "HP403"]
-        assert (h.tracker, len(found)) == ("partial", 1)
-        assert word in found[0].message
-        assert found[0].phys == (made.root, 0, made.blob, made.chunks[0], made.pages[0])[drop]
+@pytest.mark.parametrize(
+    ("drop", "word"), [(0, "root FDT"), (2, "hwpoison blob"), (3, "chunk"), (4, "array page")]
+)
+def test_what_is_unmarked_is_named(drop, word, tmp_path):
+    m = Machine(arch="x86_64")
+    made = m.handover(PFNS, mark=without(drop))
+    (h,) = _decode(tmp_path, m)
+    found = [p for p in h.problems if p.code == "HP403"]
+    assert (h.tracker, len(found)) == ("partial", 1)
+    assert word in found[0].message
+    assert found[0].phys == (made.root, 0, made.blob, made.chunks[0], made.pages[0])[drop]
 
 
 def test_bitmap_tracker_with_small_bitmaps(tmp_path):

@@ -258,10 +258,10 @@ def test_names(format_: int, prefix: str) -> None:
     assert len(found.entries) == 1
 
 
-def test_long_and_foreign_names() -> None:
-    for format_ in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        (found,) = read(SysfsTar(), archive(tree("x" * 300 + "/ünï/0"), format_))
-        assert len(found.entries) == 1
+@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_and_foreign_names(format_) -> None:
+    (found,) = read(SysfsTar(), archive(tree("x" * 300 + "/ünï/0"), format_))
+    assert len(found.entries) == 1
 
 
 def test_links_devices_and_huge_members_are_harmless(tmp_path: Path) -> None:
@@ -300,19 +300,16 @@ def test_archive_that_is_cut_off_or_bent() -> None:
         read(SysfsTar(), packed[:-6] + b"\0\0" + packed[-4:])
 
 
-def test_negative_and_enormous_sizes_end() -> None:
-    for field in (
-        b"\xff" * 12,
-        b"\x80" + b"\0" * 3 + b"\xff" * 8,
-        b"77777777777\0",
-        b"no number!!!",
-    ):
-        data = bytearray(archive([("memmap/0/start", b"0x0")]))
-        data[124:136] = field
-        data[148:156] = b" " * 8
-        data[148:156] = b"%06o\0 " % sum(data[:512])
-        with pytest.raises(InputError, match="at offset 0x0 reaches past the end"):
-            read(SysfsTar(), bytes(data))
+@pytest.mark.parametrize(
+    "field", [b"\xff" * 12, b"\x80" + b"\0" * 3 + b"\xff" * 8, b"77777777777\0", b"no number!!!"]
+)
+def test_negative_and_enormous_sizes_end(field) -> None:
+    data = bytearray(archive([("memmap/0/start", b"0x0")]))
+    data[124:136] = field
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    with pytest.raises(InputError, match="at offset 0x0 reaches past the end"):
+        read(SysfsTar(), bytes(data))
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

@@ -65,6 +65,6 @@ def test_the_toy_writer_is_gone_again(cli, tmp_path: Path) -> None:
     assert cli("memmap", "--to", "toy-map", tmp_path / "map").code == 2
 
 
-def test_names_are_those_of_the_registry() -> None:
-    for name in WRITERS.names():
-        assert WRITERS[name].name == name
+@pytest.mark.parametrize("name", WRITERS.names())
+def test_names_are_those_of_the_registry(name) -> None:
+    assert WRITERS[name].name == name

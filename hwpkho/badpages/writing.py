@@ -14,6 +14,7 @@ from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Writing
 
 #: What stands alone in the output where no page is written.
 NOTHING = b"no bad pages\n"
@@ -42,6 +43,15 @@ def need_e820(pages: BadPages, form: str, why: str) -> None:
         raise UsageError(
             f"{option('to', form)}: {why.format(arch=name)}; badram and cutmem work on what GRUB "
             "hands over, offline-script after boot"
+        )
+
+
+def need_budget(how: Writing, form: str) -> None:
+    """Raise UsageError for good pages that may be lost where there is room for any list."""
+    if how.max_loss and how.budget is None:
+        raise UsageError(
+            f"{option('max_loss')} has no effect: without {option('budget')} {form} has room for "
+            "any list"
         )
 
 

@@ -139,9 +139,13 @@ def arch_of(pages: BadPages, how: ValidateOptions, regions: Regions | None) -> s
 def losses(loss: Loss | None, to: str) -> Iterator[str]:
     """Yield a note for each kind of loss."""
     if loss is not None and loss.good_pages:
-        yield f"warning: {loss.good_pages} good pages are excluded too: {to} cannot say it exactly"
+        yield f"warning: {_pages(loss.good_pages, 'good')} excluded too: {to} cannot say it exactly"
     if loss is not None and loss.bad_pages_left:
-        yield f"warning: {loss.bad_pages_left} bad pages are left out: {to} has no place for them"
+        yield f"warning: {_pages(loss.bad_pages_left, 'bad')} left out: {to} has no place for that"
+
+
+def _pages(count: int, kind: str) -> str:
+    return f"{count} {kind} page{'s are' if count != 1 else ' is'}"
 
 
 def total(*losses: Loss | None) -> Loss | None:

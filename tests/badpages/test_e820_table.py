@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from hwpkho.badpages import registry
 from hwpkho.badpages.model import BadPages, Loss
-from hwpkho.badpages.registry import Writing
+from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base.listing import of_runs
+from hwpkho.images.files import HeldBytes
 from hwpkho.memmap import e820
 from tests.support import FIXTURES
 from tests.support.captures import CAPTURES
@@ -102,6 +103,23 @@ def test_only_ram_changes_and_what_is_lost_is_stated(parts, spans, max_loss, mor
         assert bad - marked == {p for p in bad if not {k >> 2 for k in ram | unusable} & {p}}
     elif loss.bad_pages_left and bad & {k >> 2 for k in ram} - marked:
         assert len(got) >= budget - 1, "no room for another run"
+
+
+@given(TABLES, st.lists(st.tuples(st.integers(0, 120), st.integers(0, 3)), min_size=1, max_size=9))
+@times(0.5)
+def test_a_written_table_is_read_back(parts, spans) -> None:
+    table = table_of(parts)
+    runs = [(a, a + n) for a, n in spans]
+    bad = {p for a, b in runs for p in range(a, b + 1)}
+    out = io.BytesIO()
+    pages = BadPages("x", of_runs(runs), 4096, "x86_64")
+    loss = registry.writer("e820").write(pages, out, Writing(0, None, table))
+    found = registry.reader("e820").read(
+        HeldBytes("x", memoryview(out.getvalue())), Asked(page_size=4096, maps=True)
+    )
+    before = {k >> 2 for k in bytes_of(table, e820.UNUSABLE)}
+    assert set(found.pfns) - before <= bad
+    assert len(bad - set(found.pfns)) == (loss or Loss()).bad_pages_left
 
 
 def test_forms_say_the_same(cli: Cli, tmp_path: Path) -> None:

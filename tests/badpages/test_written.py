@@ -188,7 +188,8 @@ def test_a_budget_of_pairs_is_filled(runs, budget, max_loss) -> None:
 def test_cutmem_as_grub_of_either_width_reads_it(runs, budget, max_loss) -> None:
     pfns = of_runs((a, a + n) for a, n in runs)
     bad = set(pfns)
-    text, (good, left) = written("cutmem", pfns, Writing(max_loss, budget))
+    how = Writing(max_loss if budget else 0, budget)
+    text, (good, left) = written("cutmem", pfns, how)
     for bits in (32, 64):
         taken = boot_readers.pages(boot_readers.cutmem(text, bits=bits))
         assert (len(taken - bad), len(bad - taken)) == (good, left)
@@ -345,6 +346,8 @@ def test_options_that_a_form_does_not_read_are_refused(cli: Cli, tmp_path: Path)
         ["--to", "text", "--budget", "9"],
         ["--to", "bcdedit", "--max-loss", "9"],
         ["--to", "csv", "--max-loss", "9"],
+        ["--to", "badram", "--max-loss", "9"],
+        ["--to", "cutmem", "--max-loss", "9"],
         ["--to", "e820"],
         ["--to", "memmap", "--pfns"],
         ["--to", "kernel-log"],
@@ -375,6 +378,9 @@ def test_a_list_of_nothing(cli: Cli, tmp_path: Path) -> None:
             continue
         lines = got.out.splitlines()
         assert all(line.startswith(("#", "rem ")) for line in lines)
+        (tmp_path / name).write_text(got.out)
+        if name not in ("offline-script", "inject-script"):
+            assert cli("list", "--json", tmp_path / name).json["pfns"] == []
 
 
 def test_text_is_called_list_as_well(cli: Cli, tmp_path: Path) -> None:

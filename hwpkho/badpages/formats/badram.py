@@ -17,7 +17,7 @@ from hwpkho.badpages import blocks as pattern_blocks
 from hwpkho.badpages import boot_settings, packing
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
-from hwpkho.badpages.writing import NOTHING, physical
+from hwpkho.badpages.writing import NOTHING, need_budget, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.listing import parts
 
@@ -62,6 +62,7 @@ class Badram:
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write one command; the budget is in pairs of address and mask, by default none."""
+        need_budget(how, self.name)
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
         blocks, loss = pattern_blocks.blocks(bad), Loss(0, left)
         if how.budget is not None and len(blocks) > how.budget:

@@ -121,7 +121,7 @@ class Bcdedit:
             out.writelines("".join(part).encode() for part in parts(words))
             out.write(b"\n")
         else:
-            out.write(b"rem " + NOTHING)
+            out.write(b"rem {badmemory}: " + NOTHING)
         return Loss(0, left)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho.badpages import boot_settings, packing
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
-from hwpkho.badpages.writing import NOTHING, physical
+from hwpkho.badpages.writing import NOTHING, need_budget, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import parts
 
@@ -47,6 +47,7 @@ class Cutmem:
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write a command for each range; the budget is in commands, by default none."""
+        need_budget(how, self.name)
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
         written, loss = bad, Loss(0, left)
         if how.budget is not None:

@@ -29,7 +29,7 @@ class MapList:
     """The form, see the module."""
 
     name = "e820"
-    about = "a memory map of any form: the ranges that it calls unusable itself"
+    about = "a memory map of any form: what it calls unusable; written: the machine's e820 table"
     extra = None
     carries: frozenset[Carried] = frozenset()
     options = frozenset(("boot",))

@@ -67,3 +67,11 @@ def test_a_log_that_names_no_bad_page_is_its_map(tmp_path, cli) -> None:
     assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
     assert "--from e820 lists it" in got.err
     assert cli("list", "--json", "--from", "e820", log).json["pfns"] == [[0x40000, 0x40001]]
+
+
+def test_a_map_is_no_command_line(tmp_path, cli) -> None:
+    """Boot loaders print command lines beside their maps."""
+    text = "console=ttyS0 root=/dev/sda1\n00100000-3fffffff : System RAM\n"
+    path = tmp_path / "iomem"
+    path.write_text(text)
+    assert cli("validate", path).code == 3

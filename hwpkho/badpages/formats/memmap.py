@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
-    (
-        b"memmap=",
-        b"reserve_mem=",
-        b"BOOT_IMAGE=",
-        b"GRUB_CMDLINE",
-        b"root=",
-        b"console=",
-        b"panic=",
-    ),
+    (b"memmap=", b"reserve_mem=", b"GRUB_CMDLINE"),
     re.compile(
-        rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=|BOOT_IMAGE=|GRUB_CMDLINE_LINUX"
-        rb"|root=(?:/dev/|[A-Z]+=)|console=(?:tty|hvc|uart)|panic=-?[0-9])"
+        rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=)|^[ \t]*GRUB_CMDLINE_LINUX\w*\+?=",
+        re.MULTILINE,
+    ),
+)
+#: A command line that names no bad memory; only where it is all there is, as in /proc/cmdline.
+_COMMAND_LINE = Sign(
+    (b"memmap=", b"reserve_mem=", b"BOOT_IMAGE=", b"root=", b"console=", b"panic="),
+    re.compile(
+        rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=|BOOT_IMAGE=|root=(?:/dev/|[A-Z]+=)"
+        rb"|console=(?:tty|hvc|uart)|panic=-?[0-9])"
     ),
 )
 _NAME = b"memmap="
@@ -61,9 +61,9 @@ class Memmap:
     binary = False
     bare = False
 
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line has ``memmap=`` with a size, or is a command line without it."""
-        return _SIGN
+    def sniff(self, head: bytes, /) -> Sign:
+        """Tell whether a line has ``memmap=`` with a size, or all is a command line without it."""
+        return _SIGN if b"\n" in head.strip() else _COMMAND_LINE
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the ranges behind ``$``, of kind ``excluded``; see :mod:`..boot_settings`."""

@@ -4,15 +4,17 @@ tracker) and at random ones, cut and spliced.
 
 from __future__ import annotations
 
+import gzip
 import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.images.kdump.decompress import LZO, ZLIB
-from tests.support import captures, kdump_writer
+from tests.support import FIXTURES, captures, kdump_writer
 
 if TYPE_CHECKING:
     import random
 
+FDT = b"\xd0\x0d\xfe\xed"
 WORDS = [
     struct.pack(order + size, value)
     for order in "<>"
@@ -50,6 +52,14 @@ def seeds() -> list[tuple[bytes, list[int]]]:
                 found.append((dump, [*range(0, 600, 4), *range(4096, 4300, 4)]))
                 flat = kdump_writer.flatten(dump)
                 found.append((flat, [*range(0, 64, 4), *range(4096, 4200, 8)]))
+    for path in sorted((FIXTURES / "defects").glob("*.elf.gz")):
+        image = gzip.decompress(path.read_bytes())
+        places = [*range(0, 400, 4)]
+        at = image.find(FDT)
+        while at >= 0:
+            places += range(at, at + 360, 4)
+            at = image.find(FDT, at + 1)
+        found.append((image, places))
     return found
 
 

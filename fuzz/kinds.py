@@ -6,29 +6,16 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fuzz import images, values
+from fuzz import images, lists, values
 from fuzz.files import Case, Content, Sparse, Special
+from fuzz.lists import TEXT as LIST
 from tests.support import FIXTURES, captures
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIST = b"0x10 0x200-0x2ff\n0x100000 # far\n4096\n"
 IOMEM = b"00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n"
-LISTS = [
-    LIST,
-    b"0-0xfffffe",
-    b"1,2,3\t4 5-9",
-    b'{"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [1, [2, 9], [0, 16777214]]}',
-    b'{"schema": "hwpkho.list/1", "page_size": 65536, "pfns": [1, 1, [2, 2]]}',
-    b'{"schema": "hwpkho.validate/1", "page_size": 4096, "runs": [{"first": 1, "last": 3}]}',
-    b'{"schema": "hwpkho.merge/1", "page_size": 16384, "pfns": [7, 5]}',
-    (
-        b'{"schema": "hwpkho.decode/1", "handovers": [{"role": "out", "page_size": 4096, '
-        b'"hwpoison": {"pfns": [1, 2]}}]}'
-    ),
-]
 MANIFESTS = [
     (
         b'{"case": "a", "inputs": ["list"], "memmap": ["iomem"]}\n'
@@ -65,6 +52,13 @@ OPTIONS = {
     "merge": ("--json", "--first-seen", "--intersect", "--provenance", "--keep-all", "--base=16",
               "--to-page-size=16384", "--page-size=4096"),
     "diff": ("--json", "--plain", "--summary", "--fail-on=added", "--base=16"),
+    "list": ("--json", "--pfns", "--kinds=poisoned,corrected", "--kinds=excluded,uncorrected",
+             "--from=kernel-log", "--from=text", "--from=e820", "--from=kpageflags",
+             "--from=rasdaemon-db", "--base=16", "--page-size=4096", "--page-size=64K",
+             "--boot=last", "--boot=0", "--memmap=iomem", "--map=iomem", "--arch=arm64",
+             "--role=in", "--next-cmdline=memmap=4K$1G"),
+    "capture": ("--no-scrub", "--page-size=4096", "--root-fdt=0x1000", "--arch=arm64",
+                "--kho-scratch=none", "--kho-scratch=0x1000:16"),
     "memmap": ("--json", "--to=iomem", "--to=json", "--to=e820", "--boot=last", "--map=efi",
                "--arch=arm64", "--next-cmdline=mem=64M memmap=1M$2M"),
     "encode": ("--json", "--to=list", "--to=blob", "--kho=2", "--revision=fdt-v1", "--order=3",
@@ -159,27 +153,38 @@ def _text(rng: random.Random, seeds: list[bytes]) -> bytes:
 def image(rng: random.Random) -> Case:
     """A memory image or a kdump."""
     data, places = rng.choice(pictures())
-    command = rng.choice(("decode", "decode", "decode", "validate", "merge"))
-    args = [command, "image", *_options(rng, command, 0.1)]
-    return {"image": images.mutate(rng, data, places)}, args
+    command = rng.choice(("decode", "decode", "decode", "validate", "merge", "list", "capture"))
+    args = [command, "image", *(["-o", "out"] if command == "capture" else [])]
+    return {"image": images.mutate(rng, data, places)}, [*args, *_options(rng, command, 0.1)]
 
 
 def memmap(rng: random.Random) -> Case:
     """A memory map, shown or judged by."""
     data = _text(rng, maps())
-    if rng.random() < 0.5:
+    kind = rng.random()
+    if kind < 0.5:
         return {"map": data}, ["memmap", "map", *_options(rng, "memmap")]
+    if kind < 0.6:  # as a list: what the map calls unusable, or messages about bad pages in it
+        args = rng.choice((["list", "map"], ["list", "--from=e820", "map"], ["validate", "map"]))
+        return {"map": data, "iomem": IOMEM}, [*args, *_options(rng, args[0], 0.1)]
     args = ["validate", "list", "--memmap", "map", *_options(rng, "validate", 0.1)]
     return {"map": data, "list": LIST}, args
 
 
 def listed(rng: random.Random) -> Case:
-    """Lists, in every command that takes them."""
-    files = {"list": _text(rng, LISTS), "other": _text(rng, LISTS), "iomem": IOMEM}
-    command = rng.choice(("validate", "merge", "diff", "encode", "decode"))
+    """Lists of any form, in every command that takes them."""
+    seed = rng.choice(lists.seeds())
+    one, two = lists.mutate(rng, seed), lists.mutate(rng, rng.choice(lists.seeds()))
+    files = {"list": one.data, "other": two.data, "iomem": IOMEM}
+    files |= {f"list{name}": data for name, data in one.beside}
+    command = rng.choice(("list", "list", "list", "validate", "merge", "diff", "encode", "decode"))
     args = [command, "list"]
     if command in ("merge", "diff"):
         args += ["other"] * rng.choice((1, 1, 2))
+        args += ["-o", rng.choice(("out", "other"))] if command == "merge" else []
+    if command == "list":
+        args += [f"--from={one.form}"] if rng.random() < 0.6 else []
+        args += ["other"] if rng.random() < 0.1 else []
     if command in ("validate", "merge", "diff") and rng.random() < 0.5:
         args += ["--memmap", "iomem"]
     if command == "encode":
@@ -208,6 +213,7 @@ def document(rng: random.Random) -> Case:
         ["memmap", "document"], ["merge", "document", "list"], ["diff", "document", "list"],
         ["validate", "document"], ["validate", "list", "--memmap", "document"],
         ["encode", "document", "--to=list", "-o", "out"], ["decode", "document"],
+        ["list", "document"], ["list", "--from=json", "document", "list"],
     ))  # fmt: skip
     return files, [*args, *_options(rng, args[0], 0.05)]
 
@@ -216,8 +222,10 @@ def options(rng: random.Random) -> Case:
     """Options as strings, on inputs that are right."""
     command = rng.choice(list(OPTIONS))
     files = {"list": LIST, "iomem": IOMEM, "image": pictures()[0][0]}
-    subject = {"memmap": "iomem", "encode": "list", "diff": "image"}.get(command, "image")
+    subject = {"memmap": "iomem", "encode": "list", "list": "list"}.get(command, "image")
     args = [command, subject] + (["list"] if command in ("merge", "diff") else [])
+    if command == "capture":
+        args += ["-o", "out"]
     if command in ("validate", "merge", "diff") and rng.random() < 0.7:
         args += ["--memmap", "iomem"]
     if command == "encode":
@@ -239,12 +247,21 @@ def _placed(rng: random.Random, file: str) -> list[str]:
         ["encode", "list", "--at=0x60000000", "--no-scratch", "--dtb", file, "-o", "out"],
         ["merge", "list", "--exclude", file], ["validate", "list", "--ignore", file],
         ["encode", "list", "--at=1G", "--no-scratch", "--subtree", f"x={file}", "-o", "out"],
+        ["list", file], ["list", f"--from={rng.choice(lists.seeds()).form}", file],
+        ["list", "list", "--memmap", file, "--pfns"], ["capture", file, "-o", "out"],
     ))  # fmt: skip
 
 
 def sparse(rng: random.Random) -> Case:
     """A file of holes, up to 8 TiB, with pieces of what a command reads."""
-    seeds = [*LISTS, *MANIFESTS[:2], *BASELINES[:3], *maps(), pictures()[0][0], documents()[0]]
+    seeds = [
+        *(s.data for s in lists.seeds()),
+        *MANIFESTS[:2],
+        *BASELINES[:3],
+        *maps(),
+        pictures()[0][0],
+        documents()[0],
+    ]
     size = 1 << rng.randrange(12, 43)
     pieces = []
     for _ in range(rng.choice((1, 1, 2, 3))):
@@ -264,9 +281,9 @@ def memory(rng: random.Random) -> Case:
             data = images.mutate(rng, data, [*range(0, 400, 4)])
         pieces.append((phys, data))
     size = max(pages) + 4096 + (0 if rng.random() < 0.5 else 1 << rng.randrange(20, 43))
-    command = rng.choice(("decode", "validate"))
-    args = [command, "memory@0x0", *_options(rng, command, 0.1)]
-    return {"memory": Sparse(size, tuple(pieces))}, args
+    command = rng.choice(("decode", "validate", "capture"))
+    args = [command, "memory@0x0", *(["-o", "out"] if command == "capture" else [])]
+    return {"memory": Sparse(size, tuple(pieces))}, [*args, *_options(rng, command, 0.1)]
 
 
 def special(rng: random.Random) -> Case:
@@ -296,14 +313,17 @@ def folder(rng: random.Random) -> Case:
         return files, ["memmap", "copy", *_options(rng, "memmap", 0.1)]
     files["image"] = image
     args = rng.choice(
-        (["decode", "copy", "image"], ["decode", "copy"], ["validate", "copy", "image"])
-    )
+        (
+            ["decode", "copy", "image"], ["decode", "copy"], ["validate", "copy", "image"],
+            ["list", "copy", "image"], ["capture", "copy", "image", "-o", "out"],
+        )
+    )  # fmt: skip
     return files, [*args, *_options(rng, args[0], 0.1)]
 
 
 #: Each kind and how often it comes.
 KINDS: dict[Callable[[random.Random], Case], int] = {
-    image: 3, memmap: 6, listed: 4, manifest: 2, baseline: 2, document: 2, options: 2,
+    image: 3, memmap: 6, listed: 8, manifest: 2, baseline: 2, document: 2, options: 2,
     sparse: 1, memory: 1, special: 1, folder: 2,
 }  # fmt: skip
 

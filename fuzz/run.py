@@ -22,7 +22,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from fuzz import files, kinds
+from fuzz import files, kinds, lists
 from hwpkho.cli import main as program
 
 #: What one case may take: processor seconds, and bytes beyond what the child had before it.
@@ -65,6 +65,7 @@ def _call(args: list[str], folder: Path) -> tuple[int, float, int]:
             stream.close()
     took, used = time.process_time() - start, _peak() - before
     gc.collect()
+    gc.freeze()  # so that the next case's search is not through all modules again
     return int(str(code)), took, used
 
 
@@ -138,7 +139,13 @@ def main() -> int:
         failure = check(kinds.make(asked.seed, asked.case), keep / "case")
         print(f"fuzz: {keep / 'case'}: {failure or 'nothing wrong'}")
         return int(failure is not None)
-    kinds.maps(), kinds.pictures(), kinds.documents(), kinds.folders()  # once, before the children
+    (
+        lists.seeds(),
+        kinds.maps(),
+        kinds.pictures(),
+        kinds.documents(),
+        kinds.folders(),
+    )  # once, before the children
     gc.freeze()
     until, start = time.monotonic() + asked.seconds, time.monotonic()
     number, failures = asked.first, Counter[str]()

@@ -102,7 +102,7 @@ def text(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
         else:
             part = lines[at : at + rng.choice((1, 1, 3))]
             size = sum(map(len, part)) + 1
-            top = LIMIT if rng.random() < 0.05 else 1 << 14
+            top = LIMIT if rng.random() < 0.02 else 1 << 14
             lines[at:at] = part * (rng.randrange(top) // size)
         data = b"\n".join(lines)[:LIMIT]
     return data

@@ -15,6 +15,7 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.escape import printable
+from hwpkho.base.listing import MAX_PFNS
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 from hwpkho.commands import usage
@@ -161,6 +162,8 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     path = check(options)
     target = targets.target(options.to)
     page_size = given.page_size
+    if given.pfns.count > MAX_PFNS:
+        raise InputError(f"{given.name}: {given.pfns.count} PFNs; a list has at most {MAX_PFNS}")
     result = Result(given, options, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
     if target.placed:

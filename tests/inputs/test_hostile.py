@@ -198,6 +198,9 @@ RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 
             )
             for to in ("blob", "segments")
         ),
+        (["encode", "huge", "--to", "list", "-o", "out"], 3),
+        (["encode", "huge", "--at", "0x200000000", "--no-scratch", "-o", "out"], 3),
+        (["list", "huge", "--pfns"], 3),
         (["merge", "many", "--json"], 0),
         (["diff", "many", "empty", "--json"], 1),
     ],
@@ -213,6 +216,7 @@ def test_ranges_stay_ranges(args, code, tmp_path):
         "odd": " ".join(f"{i}-{i + 5}" for i in range(0, 9000, 9)),
         "other": "0x900000-0xffffff, 5-0x2aaaaa # c\n0x10",
         "too-long": "0-0xffffffffffffffff",
+        "huge": "cutmem 3G 4T",
         "iomem": "00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n",
     }
     for name, text in files.items():

@@ -75,6 +75,7 @@ def check(case: files.Case, folder: Path) -> str | None:
     folder.mkdir()
     args = files.save(case, folder)
     for attempt in range(AGAIN + 1):
+        signal.setitimer(signal.ITIMER_PROF, HANG)
         try:
             code, took, used = _call([*args, *(["-f"] if "-o" in args else [])], folder)
         except BaseException:  # whatever it is, it is what this looks for
@@ -113,7 +114,7 @@ def child(seed: int, numbers: range, until: float, told: int, folder: Path) -> N
         if time.monotonic() > until:
             break
         os.write(told, f"{number}\n".encode())
-        signal.setitimer(signal.ITIMER_PROF, HANG)
+        signal.setitimer(signal.ITIMER_PROF, HANG)  # check() begins anew
         failure = check(kinds.make(seed, number), folder)
         signal.setitimer(signal.ITIMER_PROF, 0)
         if failure:

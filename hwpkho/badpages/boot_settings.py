@@ -35,6 +35,8 @@ _RESERVE_MEM = re.compile(r"(?<![\w.-])reserve_mem=")
 _COMMAND = re.compile(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = re.compile(r"(?<![\w.-])badram=([^\s\"'`]*)")
+#: One of them stands in each line that sets anything.
+_WANTED = re.compile(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: What a shell takes together: a quoted string, or a character behind a backslash.
@@ -56,7 +58,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     assigned: tuple[str, str] | None = None
     memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
     cuts = _Cuts(found)
-    for number, whole in numbered(file, MAX_SIZE):
+    for number, whole in numbered(file, _WANTED, MAX_SIZE):
         if cuts.line(whole, number):
             continue
         line = _uncommented(whole)

@@ -8,6 +8,7 @@ from hwpkho.errors import InputError
 from hwpkho.logs.text import blocks
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from hwpkho.images.files import FileBytes
@@ -21,26 +22,31 @@ _PIECE = 1 << 16
 _MAX_UNBROKEN = 1 << 20
 
 
-def numbered(file: FileBytes, longest: int = MAX_LINE) -> Iterator[tuple[int, str]]:
+def numbered(
+    file: FileBytes, wanted: re.Pattern[str], longest: int = MAX_LINE
+) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
-    A line is cut after ``longest`` characters. Holes of a sparse file are left out. Raises
-    InputError for a file of more than 512 MiB.
+    A line is cut after ``longest`` characters. Blocks in which ``wanted`` matches nowhere are passed
+    over, but for their first line: it ends what goes on in the next line. Holes of a sparse file are
+    left out. Raises InputError for a file of more than 512 MiB.
     """
     if file.size > MAX_SIZE:
         raise InputError(f"{file.shown}: {file.size} bytes are more than {MAX_SIZE}")
     number = 1
     begun: list[str] = []  # a line that goes on in the next block
     for block in blocks(pieces(file)):
-        *lines, rest = block.decode("utf-8", "replace").split("\n")
+        text = block.decode("utf-8", "replace")
+        *lines, rest = text.split("\n")
         if lines:
             lines[0] = "".join((*begun, lines[0]))
             begun = []
         if sum(map(len, begun)) < longest:
             begun.append(rest)
-        for line in lines:
-            yield number, line[:longest]
-            number += 1
+        concerned = wanted.search(text) is not None
+        for line_number, line in enumerate(lines if concerned else lines[:1], number):
+            yield line_number, line[:longest]
+        number += len(lines)
 
 
 def pieces(file: FileBytes) -> Iterator[bytes]:

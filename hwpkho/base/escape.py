@@ -9,6 +9,8 @@ from unicodedata import category
 #: (bidi overrides), surrogates, private use, unassigned, line and paragraph separators.
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
+_NOT_PLAIN = re.compile(r"[^ -~]")
+
 #: A number, or a range of two, as long as they get, with at most one letter that no number has.
 _NUMBER = re.compile(
     r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
@@ -24,7 +26,7 @@ def printable(text: str | bytes) -> str:
         text = text.decode("ascii", "backslashreplace")
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escape(c) for c in text)
+    return _NOT_PLAIN.sub(lambda match: _escape(match[0]), text)
 
 
 def quoted(word: str) -> str:

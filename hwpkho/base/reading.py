@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening
+from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, ReadError
 
@@ -20,6 +21,8 @@ HEAD = 1 << 16
 
 #: A log is read in pieces of so many bytes.
 PIECE = 1 << 16
+
+_STEP = 1 << 20
 
 #: Largest input that is read whole (for a form that is a whole file), bytes.
 MAX_WHOLE = 256 << 20
@@ -66,19 +69,23 @@ class Input:
             os.close(self._fd)
             self._fd = -1
 
-    def whole(self, enough: int | None = None) -> memoryview:
+    def whole(self, enough: int | None = None, most: int = MAX_WHOLE) -> memoryview:
         """Return all bytes, or the first ``enough``.
 
-        Raises InputError where all are more than 256 MiB.
+        Raises InputError where all are more than ``most``, before they are read where the file
+        system tells.
         """
         if len(self.head) < HEAD:
             return memoryview(self.head)
-        most = MAX_WHOLE if enough is None else min(enough, MAX_WHOLE)
-        rest = opening.read_all(self._fd, most - HEAD) if self._size <= most or enough else b""
+        data = bytearray(self.head)
+        end = enough if enough is not None else most + 1
+        if enough is not None or self._size <= most:
+            while len(data) < end and (piece := os.read(self._fd, min(_STEP, end - len(data)))):
+                data += piece
         self._check_size()
-        if enough is None and (self._size > most or len(rest) == most - HEAD):
-            raise InputError(f"{self.shown}: more than {most >> 20} MiB are no memory map")
-        return memoryview(self.head + rest)
+        if enough is None and max(self._size, len(data)) > most:
+            raise InputError(f"{self.shown}: more than {human_bytes(most)} are no memory map")
+        return memoryview(data)
 
     def _check_size(self) -> None:
         size = os.fstat(self._fd).st_size

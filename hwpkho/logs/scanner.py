@@ -65,6 +65,14 @@ class LineReader(ABC):
         table's header, or the rest of a line that a mail program broke.
         """
 
+    def feed_all(self, _number: int, _block: bytes, /) -> bool:
+        """Take a block of lines, from ``_number`` on, in which no other reader has a needle.
+
+        Return True where all of them were taken as :meth:`feed` takes them, and the next line is
+        wanted; False to get them one by one. :attr:`above` is about the first of them.
+        """
+        return False
+
     def taken(self) -> int | None:
         """Return how many lines this reader could use so far; None: all that it got.
 
@@ -137,7 +145,12 @@ class Scanner:
             block += b"\n"
         self._block = block
         self._bytes += len(block)
-        concerned = self._concerned(block)
+        groups = [group for group in self._groups if group.any.search(block)]
+        only = _only(groups, block)
+        if only is not None and self._take_all(only, block):
+            self._remember(block, self.lines + block.count(b"\n"))
+            return
+        concerned = _concerned(groups, block)
         places = iter(sorted(concerned))
         place = next(places, -1)
         start = counted = 0
@@ -153,23 +166,27 @@ class Scanner:
                 place = next(places, -1)
             self._show(readers, number + 1, start, end)
             start = end + 1
-        before, self.lines = self.lines, number + block.count(b"\n", counted)
+        self._remember(block, number + block.count(b"\n", counted))
+
+    def _remember(self, block: bytes, lines: int) -> None:
+        """Keep the end of a block that was read, up to line ``lines``, for those below it."""
+        before, self.lines = self.lines, lines
         few = self.lines - before < MAX_ABOVE  # a pipe may give line by line
         self._before = _last_lines(self._before + block) if few else block
 
-    def _concerned(self, block: bytes) -> dict[int, list[int]]:
-        """Return the offsets of the lines in ``block`` with a needle, and the readers of each."""
-        found: dict[int, list[int]] = {}
-        for group in self._groups:
-            if not group.any.search(block):
-                continue
-            for needle, readers in group.each:
-                match = needle.search(block)
-                while match and match.start() < len(block):
-                    start = block.rfind(b"\n", 0, match.start()) + 1
-                    found.setdefault(start, []).extend(readers)
-                    match = needle.search(block, block.find(b"\n", match.start()) + 1)
-        return found
+    def _take_all(self, position: int, block: bytes) -> bool:
+        """Offer a block to the only reader that it concerns; tell whether it took all lines."""
+        count = block.count(b"\n")
+        asked = any(other != position for other in self._asking)
+        if asked or self._shown + count > self._may_show:
+            return False
+        self._start, self._number, self._parts = 0, self.lines + 1, ()
+        if not self._readers[position].feed_all(self.lines + 1, block):
+            return False
+        self._shown += count
+        self._got[position] += count
+        self._asking = [position]
+        return True
 
     def _show(self, readers: Sequence[int], number: int, start: int, end: int) -> None:
         """Show a line, or the parts that carriage returns divide it into."""
@@ -227,6 +244,31 @@ class Scanner:
                 begin = text.rfind(b"\n", 0, end - 1) + 1
                 yield _text(text, begin, end - 1)
                 end = begin
+
+
+def _only(groups: Sequence[_Needles], block: bytes) -> int | None:
+    """Return the only reader with needles in ``block``, None where there are several or none."""
+    there = {
+        reader
+        for group in groups
+        for needle, readers in group.each
+        if needle.search(block)
+        for reader in readers
+    }
+    return there.pop() if len(there) == 1 else None
+
+
+def _concerned(groups: Sequence[_Needles], block: bytes) -> dict[int, list[int]]:
+    """Return the offsets of the lines in ``block`` with a needle, and the readers of each."""
+    found: dict[int, list[int]] = {}
+    for group in groups:
+        for needle, readers in group.each:
+            match = needle.search(block)
+            while match and match.start() < len(block):
+                start = block.rfind(b"\n", 0, match.start()) + 1
+                found.setdefault(start, []).extend(readers)
+                match = needle.search(block, block.find(b"\n", match.start()) + 1)
+    return found
 
 
 def _last_lines(text: bytes) -> bytes:

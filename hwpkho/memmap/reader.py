@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
+from hwpkho.base import garbage
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
@@ -57,6 +58,7 @@ class Reading:
         return self.boots[0]
 
 
+@garbage.kept()
 def read_memmap(
     paths: Sequence[str],
     *,
@@ -168,7 +170,9 @@ def _read(path: str) -> Reading:
         form = registry.file_form(Path(path), source.head)
         if form is None:
             return _read_log(source)
-        return _of_file(source.shown, form.name, form.read(Path(path), source.whole(form.enough)))
+        return _of_file(
+            source.shown, form.name, form.read(Path(path), source.whole(form.enough, form.most))
+        )
 
 
 def _of_file(shown: str, form: str, tables: Sequence[Table]) -> Reading:

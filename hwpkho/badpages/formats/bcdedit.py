@@ -37,6 +37,12 @@ _SIGN = Sign(
     (b"badmemory", b"BadMemory", b"BADMEMORY"),
     re.compile(rb"badmemory(?:list|access)|\{badmemory\}", re.IGNORECASE),
 )
+#: The list, its object, commands, what came of them, and lines that leave the list open.
+_WANTED = re.compile(
+    r"badmemory|5189b25c-|bcdedit|an error |the parameter is|\^[ \t\r]*$"
+    r"|^[ \t]*(?:[0-9]|#|::|@?rem\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _COMMENT = re.compile(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
 _SET = re.compile(
     r"\s[/-]set\s+(?:[\"']?(\{[^}]{0,80}\})[\"']?\s+)?badmemorylist\b(.*)",
@@ -81,7 +87,7 @@ class Bcdedit:
         store = _Store(found)
         joined: list[str] = []
         start = 0
-        for number, line in numbered(file, MAX_SIZE):
+        for number, line in numbered(file, _WANTED, MAX_SIZE):
             start = start if joined else number
             text = line.rstrip()
             goes_on = text.endswith("^")  # in the next line of a batch file

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.reading import HEAD
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _SIGN = Sign(
     (b"PHYSICAL",), re.compile(rb"^[ \t]*PAGE[ \t]+PHYSICAL[ \t].*FLAGS[ \t]*$", re.MULTILINE)
 )
 _OTHER_HEADING = re.compile(r"\s*PAGE\s+(?!PHYSICAL\b)\S")
+_WANTED = re.compile(r"PAGE[ \t]+\S|hwpoison")
 #: struct page, physical address; then mapping, index, count; flags in hex and by name.
 _LINE = re.compile(r"\s*[0-9a-fA-F]{8,16}\s+([0-9a-fA-F]{1,16})\s+(?:\S+\s+){0,6}?(\S*)\s*")
 
@@ -44,7 +46,7 @@ class CrashKmem:
         """Return the pages with the flag, of kind ``poisoned``. Raises InputError."""
         found = Collector(file.shown, self.name, asked, "address")
         known = False
-        for number, line in numbered(file):
+        for number, line in numbered(file, _WANTED):
             if _HEADING.fullmatch(line):
                 known = True
             elif _OTHER_HEADING.match(line):
@@ -52,7 +54,6 @@ class CrashKmem:
                     f"{file.shown}: line {number}: no column PHYSICAL; give kmem -p without -m"
                 )
             elif match := _LINE.fullmatch(line):
-                known = True
                 if "hwpoison" in match[2].split(","):
                     address = int(match[1], 16)
                     found.addresses(address, address, "poisoned", where=f"line {number}")
@@ -60,7 +61,8 @@ class CrashKmem:
                 known = True
                 if not line.lstrip().startswith("crash>"):
                     found.unusable("hwpoison in a line without an address", f"line {number}")
-        if not known:
+        head = bytes(file.read(0, min(HEAD, file.size))).decode("utf-8", "replace")
+        if not known and not any(map(_LINE.fullmatch, head.splitlines())):
             raise InputError(f"{file.shown}: no line of kmem -p")
         return found.finish()
 

@@ -60,6 +60,12 @@ _NUMBER = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
 
 #: Lists that go on in the next line, if a comma ends the line.
 _LISTED = re.compile(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
+#: What is read here, and lines that go on in the next one.
+_WANTED = re.compile(
+    r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address:|Err(?:ors)?:|Status:"
+    r"|,[ |]*$",
+    re.MULTILINE,
+)
 _LISTS = (
     r"(?:BadRAM Patterns|Linux memmap|Bad pages) \(excludes test",
     r"^[ |>]*badram=",
@@ -94,7 +100,7 @@ class Memtest86Plus:
         """Return the pages, of kind ``uncorrected``. Raises InputError for a damaged list."""
         found = Collector(file.shown, self.name, asked, "address")
         screen = _Screen(found)
-        for number, line in _joined(numbered(file)):
+        for number, line in _joined(numbered(file, _WANTED)):
             screen.line(line, f"line {number}")
         if screen.counted is not None and not screen.about_errors:
             found.unusable("errors are counted, and none has its address", screen.counted)
@@ -102,18 +108,26 @@ class Memtest86Plus:
 
 
 def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Yield lines with those that follow a comma at their end."""
-    start, text = 0, ""
+    """Yield lines with those directly below them that follow a comma at their end."""
+    parts: list[str] = []  # of the list that is open
+    start = last = size = 0
     for number, line in lines:
-        if not text:
-            start = number
-        text = text.rstrip(" |") + line.lstrip(" |") if text else line
-        open_ = text.rstrip(" |").endswith(",") and _LISTED.search(text)
-        if not open_ or len(text) > _MAX_VALUE:
-            yield start, text
-            text = ""
-    if text:
-        yield start, text
+        if parts and number != last + 1:
+            yield start, "".join(parts)
+            parts = []
+        if parts:
+            parts[-1] = parts[-1].rstrip(" |")
+            parts.append(line.lstrip(" |"))
+        else:
+            parts, start, size = [line], number, 0
+        last, size = number, size + len(line)
+        end = parts[-1].rstrip(" |")
+        ended = not end.endswith(",") if end or len(parts) == 1 else False
+        if ended or size > _MAX_VALUE or not _LISTED.search(parts[0]):
+            yield start, "".join(parts)
+            parts = []
+    if parts:
+        yield start, "".join(parts)
 
 
 class _Screen:

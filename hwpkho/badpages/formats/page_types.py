@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.collector import Collector, in_range
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.reading import HEAD
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ _SIGN = Sign(
     ),
 )
 _FLAGS = re.compile(r"(?=.*_)[A-Za-z0-9_]{20,64}")
+#: Headings, lines of the summary, those with the letter of hwpoison, and those without any flags.
+_WANTED = re.compile(
+    r"offset|page-count|^[ \t]*0x[0-9a-fA-F]+[ \t]+[0-9]|_[A-Za-z0-9_]*X|X[A-Za-z0-9_]*_"
+    r"|^[ \t]*@?[0-9a-fA-F]{1,16}(?:[ \t]+@?[0-9a-fA-F]{1,16}){0,2}[ \t\r]*$",
+    re.MULTILINE,
+)
+#: A copy is cut in a few lines.
+_MAX_CUT = 1 << 12
 _COLUMN = re.compile(r"@?[0-9a-fA-F]{1,16}")
 _SUMMARY = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
 _SUMMARY_HEADING = re.compile(r"\s*flags\s+page-count\s+MB")
@@ -56,9 +65,9 @@ class PageTypes:
         """Return the pages, of kind ``poisoned``. Raises InputError for a mere summary."""
         found = Collector(file.shown, self.name, asked)
         columns: list[str] | None = None
-        listed = summed = 0
+        listed = summed = cut = 0
         where = known = None
-        for number, line in numbered(file):
+        for number, line in numbered(file, _WANTED):
             if _HEADING.fullmatch(line):
                 columns, known = line.split(), number
             elif match := _SUMMARY.match(line):
@@ -72,12 +81,21 @@ class PageTypes:
                 if "X" in words[-1]:
                     listed += _of_line(found, words, columns, f"line {number}")
             elif known and columns and _cut(words):
+                cut += 1
+                if cut > _MAX_CUT:
+                    raise InputError(f"{file.shown}: line {number}: more than {_MAX_CUT} cut lines")
                 found.unusable("the line is cut: no flags", f"line {number}")
-        if known is None:
+        if known is None and not _any_flags(file):
             raise InputError(f"{file.shown}: no line of page-types")
         if summed > listed:
             found.unusable(f"the summary counts {summed} pages, {listed} are listed", where)
         return found.finish()
+
+
+def _any_flags(file: FileBytes) -> bool:
+    """Tell whether lines of pages without the flag come first."""
+    head = bytes(file.read(0, min(HEAD, file.size))).decode("utf-8", "replace")
+    return any(_FLAGS.fullmatch(line.split()[-1]) for line in head.splitlines() if line.strip())
 
 
 def _cut(words: list[str]) -> bool:

@@ -41,21 +41,24 @@ class MachineChecks(MessageReader):
         b'" (?:online|offline)',
         b"\t[0-9]{1,18} total\n",
     )
+    # Each branch begins with a character, then comes what must not stand in front of it, and any
+    # group: a search is three times as fast.
     start = re.compile(
-        r"(?P<begins>Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
+        r"Machine (?P<begins>[Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
         rf"Bank [0-9]+: {_HEX})"
-        r"|(?P<amd>CPU:[0-9]+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
+        r"|CPU:(?P<amd>[0-9]+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
-        r"|(?P<text>Hardware event\. This is not|^\s*MCE [0-9]+$"
-        r"|\bCPU [0-9]+ (?:[0-9]+ )?BANK [0-9]+|^\s*CPU [0-9]+$)"
-        rf"|(?<![\w_])ADDR {_HEX}|(?<![\w_])MISC {_HEX}|(?<![\w_])IPID:? {_HEX}"
-        rf"|(?<![\w_])STATUS {_HEX}"
-        rf"|(?P<error_addr>Error Addr(?:ess)?: |MC[0-9]+_ADDR: ){_HEX}"
-        r"|(?<![\w_])PROCESSOR (?P<vendor>[0-9]{1,3}):|(?<![\w_])TIME (?P<time>[0-9]{9,12})\b"
-        r"|(?P<words>(?:^\s*|: )(?:Unc|C)orrected error\b)"
-        rf"|(?P<access>Uncorrected hardware memory error in user-access at {_HEX})"
-        r"|(?<!\w)Offlining page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
-        r"|(?<![0-9a-zA-Z])(?P<page>[0-9a-f]{1,16}): total [0-9]+ seen \".{0,40}?\" "
+        r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"
+        r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
+        rf"|ADDR(?<!\wADDR) {_HEX}|MISC(?<!\wMISC) {_HEX}|IPID(?<!\wIPID):? {_HEX}"
+        rf"|STATUS(?<!\wSTATUS) {_HEX}"
+        rf"|Error (?P<error_addr>Addr(?:ess)?: ){_HEX}|MC(?P<mc_addr>[0-9]+_ADDR: ){_HEX}"
+        r"|PROCESSOR(?<!\wPROCESSOR) (?P<vendor>[0-9]{1,3}):"
+        r"|TIME(?<!\wTIME) (?P<time>[0-9]{9,12})\b"
+        r"|(?:^\s*|: )(?P<words>(?:Unc|C)orrected error\b)"
+        rf"|Uncorrected (?P<access>hardware memory error in user-access at {_HEX})"
+        r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
+        r"|(?P<page>[0-9a-f](?<![0-9a-zA-Z].)[0-9a-f]{0,15}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
         r"|^\t(?P<total>[0-9]{1,18}) total$"
     )
@@ -79,9 +82,11 @@ class MachineChecks(MessageReader):
             self._pages(place, begun)
             return True
         numbers = [group for group in _numbers(begun) if group]
-        if begun["begins"] or begun["amd"] or begun["text"]:
+        text = begun["text"] or begun["record"] or begun["bank"]
+        if begun["begins"] or begun["amd"] or text:
             self._patience = _PATIENCE
-            if not (begun["text"] and self._record and self._record.empty):
+            self._taken -= bool(text)  # any program may write such a line: what it begins counts
+            if not (text and self._record and self._record.empty):
                 self._end()
                 self._record = Record(place)
             if begun["begins"]:
@@ -92,7 +97,7 @@ class MachineChecks(MessageReader):
             return True
         record = self._record = self._record or Record(place)
         word = begun[0].lstrip()[:4]
-        if word == "ADDR" or begun["error_addr"]:
+        if word == "ADDR" or begun["error_addr"] or begun["mc_addr"]:
             if record.addr is not None and record.status is None:
                 self._end()
                 record = self._record = Record(place)
@@ -109,7 +114,7 @@ class MachineChecks(MessageReader):
         elif begun["time"]:
             record.time = int(begun["time"])
         elif begun["words"]:
-            record.uncorrected = begun["words"].lstrip(" :\t").startswith("Unc")
+            record.uncorrected = begun["words"].startswith("Unc")
         return True
 
     def _pages(self, place: Place, begun: re.Match[str]) -> None:

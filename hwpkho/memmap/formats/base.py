@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.base.reading import MAX_WHOLE
 from hwpkho.logs.scanner import LineReader
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ class FileForm(ABC):
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the README's table: what it is and where to find it.
         enough: How many bytes from the start :meth:`read` needs; None: all.
+        most: An input of more bytes has not this form, and is not read.
     """
 
     name: str
     about: str
     enough: int | None = None
+    most: int = MAX_WHOLE
 
     @abstractmethod
     def sniff(self, path: Path, head: bytes) -> bool:

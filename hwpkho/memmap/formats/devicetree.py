@@ -331,6 +331,7 @@ class DeviceTree(FileForm):
 
     name = "devicetree"
     about = "a device tree blob: /sys/firmware/fdt, a board's .dtb, QEMU's -machine dumpdtb="
+    enough = MAX_SIZE
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""

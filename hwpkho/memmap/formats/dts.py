@@ -282,6 +282,7 @@ class DeviceTreeSource(FileForm):
 
     name = "devicetree-source"
     about = "device tree source (.dts), best as dtc prints it: dtc -I fs /proc/device-tree"
+    most = MAX_SIZE
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""

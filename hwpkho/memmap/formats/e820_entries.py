@@ -87,6 +87,7 @@ class E820Entries(FileForm):
 
     name = "e820-entries"
     about = "packed 20-byte e820 entries, e.g. /sys/firmware/qemu_fw_cfg/by_name/etc/e820/raw"
+    most = 2 * MAX_ENTRIES * ENTRY_SIZE
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`; a cut-off array of two or more entries is one, too."""

@@ -116,6 +116,7 @@ class EfiDescriptors(FileForm):
 
     name = "efi-descriptors"
     about = "EFI memory descriptors as bytes (GetMemoryMap, linux,uefi-mmap-start), any stride"
+    most = MAX_BYTES
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`; the head of a longer array looks like a cut-off one."""

@@ -36,10 +36,12 @@ _LINE = re.compile(
 )
 
 #: A line as the kernel prints it.
-_PLAIN_LINE = re.compile(
-    r"( *)([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
+_PLAIN = (
+    r"( {0,200})([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
     r" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})"
 )
+_PLAIN_LINE = re.compile(_PLAIN)
+_PLAIN_LINES = re.compile(rf"^{_PLAIN}$", re.MULTILINE)
 #: A line of the tree whose line end is lost: another one follows in its name.
 _NEXT = re.compile(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
 #: The whole numbers of a damaged line: in front of its hyphen or its colon.
@@ -106,6 +108,20 @@ class Iomem(TableForm):
         if begins:
             self._look_above()
         return self._patience > 0
+
+    def feed_all(self, number: int, block: bytes, /) -> bool:
+        """See :meth:`LineReader.feed_all`: takes nothing but lines as the kernel prints them."""
+        count = block.count(b"\n")
+        if block.count(b" : ") != count or not block.isascii():
+            return False
+        rows = _PLAIN_LINES.findall(block.decode())
+        if len(rows) != count:
+            return False
+        for line, (indent, low, high, name) in enumerate(rows, number):
+            begins = self._take(line, len(indent), int(low, 16), int(high, 16), name.rstrip())
+            if begins and line == number:  # above the others stands a line of the tree
+                self._look_above()
+        return True
 
     def _part(self, number: int, line: str) -> bool:
         """Take one line; tell whether a tree begins with it."""

@@ -37,6 +37,7 @@ class MemmapJson(FileForm):
 
     name = "json"
     about = "hwpkho's own memmap document (--json, --to json)"
+    most = MAX_SIZE
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""

@@ -32,6 +32,7 @@ class SetupDataE820(FileForm):
 
     name = "setup-data-e820"
     about = "a SETUP_E820_EXT setup_data node, header included (e820 entries past the 128th)"
+    enough = _NODE.size + MAX_ENTRIES * ENTRY_SIZE
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
@@ -47,13 +48,13 @@ class SetupDataE820(FileForm):
         """See :meth:`FileForm.read`; bytes past the announced length are not looked at."""
         shown = printable(str(path))
         _, _, size = _NODE.unpack_from(data)
+        if size > MAX_ENTRIES * ENTRY_SIZE:
+            raise InputError(f"{shown}: setup_data: {size // ENTRY_SIZE} e820 entries are too many")
         if size > len(data) - _NODE.size:
             raise InputError(
                 f"{shown}: setup_data: {size} bytes of entries are announced at offset 12, "
                 f"{len(data) - _NODE.size} are there"
             )
-        if size > MAX_ENTRIES * ENTRY_SIZE:
-            raise InputError(f"{shown}: setup_data: {size // ENTRY_SIZE} e820 entries are too many")
         found = read_entries(data, _NODE.size, size // ENTRY_SIZE, "e820_setup_data")
         if not found.entries:
             raise InputError(f"{shown}: setup_data: every e820 entry has size 0")

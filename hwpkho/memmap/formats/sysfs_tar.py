@@ -165,6 +165,7 @@ class SysfsTar(FileForm):
 
     name = "sysfs-memmap-tar"
     about = "/sys/firmware/memmap packed with tar (plain, gzip, bzip2 or xz)"
+    most = MAX_UNPACKED
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""

@@ -29,6 +29,7 @@ class ZeroPage(FileForm):
 
     name = "zero-page"
     about = "/sys/kernel/boot_params/data (the x86 zero page, 4096 bytes)"
+    most = 1 << 20
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`.

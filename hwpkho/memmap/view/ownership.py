@@ -14,7 +14,9 @@ from hwpkho.base.arch import known
 from hwpkho.memmap import efi, names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hwpkho.memmap.model import Entry
 
 Kind = Literal["ram", "firmware", "retired", "device", "none"]
 
@@ -36,6 +38,14 @@ def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: st
     alone: memory that the kernel keeps to itself counts as its type says.
     """
     return kind(map_name, type_, attributes, arch) == "ram"
+
+
+def each_is_ram(map_name: str, entries: Sequence[Entry], arch: str) -> Iterator[bool]:
+    """Yield for each entry of a map what :func:`is_ram` says of it."""
+    if map_name == "iomem":  # by the name alone, and few names stand in many lines
+        ram = {name for name in {entry.type for entry in entries} if iomem_kind(name) == "ram"}
+        return (entry.type in ram for entry in entries)
+    return (is_ram(map_name, entry.type, entry.attributes, arch) for entry in entries)
 
 
 def kind(map_name: str, type_: str, attributes: Mapping[str, object], arch: str) -> Kind:

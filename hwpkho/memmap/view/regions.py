@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base import arch as arches
+from hwpkho.base import garbage
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes import problem
@@ -133,6 +134,7 @@ class Regions:
         return _frames(self.regions, page_size)
 
 
+@garbage.kept()
 def view_of(
     memmap: MemoryMap,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.memmap.view.ownership import is_ram
+from hwpkho.memmap.view.ownership import each_is_ram
 
 if TYPE_CHECKING:
     from hwpkho.commands.memmap import MemmapReport
@@ -29,6 +29,7 @@ def body(shown: MemmapReport) -> dict[str, Any]:
 
 
 def _map(map_: Map, arch: str) -> dict[str, Any]:
+    is_ram = each_is_ram(map_.name, map_.entries, arch)
     return {
         "name": map_.name,
         "boot": map_.boot,
@@ -39,9 +40,9 @@ def _map(map_: Map, arch: str) -> dict[str, Any]:
                 "end": e.end,
                 "type": e.type,
                 "attributes": dict(e.attributes),
-                "ram": is_ram(map_.name, e.type, e.attributes, arch),
+                "ram": ram,
             }
-            for e in map_.entries
+            for e, ram in zip(map_.entries, is_ram, strict=True)
         ],
         "gaps": [{"start": g.start, "end": g.end, "code": g.problem.code} for g in map_.gaps],
     }

@@ -9,15 +9,15 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.memmap import efi
-from hwpkho.memmap.view.ownership import is_ram, kind
+from hwpkho.memmap.view.ownership import each_is_ram, kind
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hwpkho.commands.memmap import MemmapReport
-    from hwpkho.memmap.model import Entry, Map, MemoryMap
+    from hwpkho.memmap.model import Map, MemoryMap
 
 #: EFI attributes worth a word in the table, by bit.
 _WORDS = (
@@ -62,27 +62,26 @@ def _head(shown: MemmapReport, paint: Paint) -> Iterator[str]:
 def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
     entries = map_.entries
     width = max(8, len(f"{max((e.end for e in entries), default=0):x}"))
-    for entry in entries:
-        size = human_bytes(entry.end - entry.start + 1)
-        text = f"  0x{entry.start:0{width}x}-0x{entry.end:0{width}x} {size:>10}  {_type(entry)}"
-        ram = is_ram(map_.name, entry.type, entry.attributes, arch)
+    names = {name: printable(name) for name in {entry.type for entry in entries}}
+    is_ram = each_is_ram(map_.name, entries, arch)
+    for (start, end, type_, attributes), ram in zip(entries, is_ram, strict=True):
+        depth = attributes.get("depth")
+        indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
+        more = _more(attributes) if len(attributes) > isinstance(depth, int) else ""
+        size = human_bytes(end - start + 1)
+        text = f"  0x{start:0{width}x}-0x{end:0{width}x} {size:>10}  {indent}{names[type_]}{more}"
         yield paint("good", f"{text}  [RAM]") if ram else text
 
 
-def _type(entry: Entry) -> str:
-    depth = entry.attributes.get("depth")
-    indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
-    if len(entry.attributes) == isinstance(depth, int):
-        return f"{indent}{printable(entry.type)}"
-    attr = entry.attributes.get("attr")
+def _more(attributes: Mapping[str, object]) -> str:
+    attr = attributes.get("attr")
     words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
     for key in ("node", "no-map", "reusable", "flags"):
-        value = entry.attributes.get(key)
+        value = attributes.get(key)
         word = key if value is True else printable(str(value))
         if value and word not in words:
             words.append(word)
-    more = f" ({', '.join(words)})" if words else ""
-    return f"{indent}{printable(entry.type)}{more}"
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _summary(shown: MemmapReport, runs: Sequence[picture.Run], paint: Paint) -> Iterator[str]:

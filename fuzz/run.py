@@ -28,7 +28,7 @@ from hwpkho.cli import main as program
 #: What one case may take: processor seconds, and bytes beyond what the child had before it.
 MAX_SECONDS, MAX_BYTES = 1.0, 200 << 20
 #: encode makes 128 MiB of a list of ten bytes: what a case writes counts beside what it reads.
-WRITTEN_IN_A_SECOND = 32 << 20
+WRITTEN_IN_A_SECOND = 16 << 20
 #: Cases of a child; a child that takes so many seconds for one is ended.
 PER_CHILD, HANG = 1000, 20
 #: A busy machine makes the same work take longer: what was too slow is run again, so often.
@@ -69,18 +69,23 @@ def _call(args: list[str], folder: Path) -> tuple[int, float, int]:
     return int(str(code)), took, used
 
 
+def _bytes_in(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+
+
 def check(case: files.Case, folder: Path) -> str | None:
     """Run a case; return what is wrong with what it did, None where nothing is."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    args = files.save(case, folder)
     for attempt in range(AGAIN + 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        args = files.save(case, folder)
+        there = _bytes_in(folder)
         signal.setitimer(signal.ITIMER_PROF, HANG)
         try:
             code, took, used = _call([*args, *(["-f"] if "-o" in args else [])], folder)
         except BaseException:  # whatever it is, it is what this looks for
             return traceback.format_exc()
-        written = sum(p.stat().st_size for p in folder.rglob("*out*") if p.is_file())
+        written = max(0, _bytes_in(folder) - there)
         seconds = MAX_SECONDS + written / WRITTEN_IN_A_SECOND
         if took <= seconds or attempt == AGAIN:
             break

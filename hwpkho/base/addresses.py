@@ -44,10 +44,11 @@ def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
 def human_bytes(size: int) -> str:
     """Return a size in bytes as the kernel would say it, e.g. ``16 MiB`` or ``353 B``."""
-    for unit, shift in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
-        if size >> shift:
-            value = size / (1 << shift)
-            return f"{value:.0f} {unit}" if value == int(value) else f"{value:.1f} {unit}"
-    return f"{size} B"
+    step = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    value = size / (1 << 10 * step)
+    return f"{value:.0f} {_UNITS[step]}" if value.is_integer() else f"{value:.1f} {_UNITS[step]}"

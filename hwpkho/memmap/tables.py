@@ -182,7 +182,7 @@ class Tables:
         A range that ends before it starts or lies beyond 2^64 is recorded as a damaged line. An
         empty one (``end == start - 1``) and a repetition of the last entry are only noted.
         """
-        table = self.table(name, line)
+        table = self._open.get(name) or self.table(name, line)
         entries = table.entries
         if self._lost:
             self._before_entry(table, line)

@@ -451,3 +451,40 @@ def test_a_type_with_zeros_before_it_is_a_number(tmp_path, cli):
     for text in changed:
         path.write_text(text)
         assert cli("memmap", path).code in (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("form", "first", "line"),
+    [
+        ("badram", "badram 0x1000,0xfffff000\n", "\n"),
+        ("badram", "badram 0x1000,0xfffff000\n", "x\n"),
+        ("cutmem", "cutmem 1G 2G\n", "memmap=\n"),
+        ("bcdedit", "bcdedit /set {badmemory} badmemorylist 0x1\n", "\n"),
+        ("memtest86plus", "badram=0x7DDF0000,0xffffc000\n", "x\n"),
+        ("memtest86plus", "badram=0x7DDF0000,0xffffc000\n", "0x1,\n"),
+        ("crash-kmem", "PAGE PHYSICAL MAPPING FLAGS\n", "00000000 0\n"),
+        ("page-types", "offset\tlen\tflags\n", "0\n"),
+        ("page-types", "offset\tlen\tflags\n", "X\n"),
+        ("kernel-log", "Memory failure: 0x1: recovery action for x: Recovered\n", "MCE 1\n"),
+        ("text", "0x1\n", "1\n"),
+    ],
+)
+def test_short_lines_that_say_nothing_are_passed_over(form, first, line, tmp_path):
+    """Found by make fuzz: five seconds of a megabyte of blank lines."""
+    path = tmp_path / "list"
+    path.write_text(first + line * ((1 << 20) // len(line)))
+    cost = forked.run("list", "--from", form, path)
+    assert cost.code in (0, 3), cost.err
+    assert cost.cpu < 1
+    assert cost.peak < 120 << 20
+
+
+def test_what_is_larger_than_its_form_can_be_is_not_read(tmp_path):
+    """Found by make fuzz: a file with a hole of 128 MiB in it took twice as much memory."""
+    path = tmp_path / "efi"
+    path.write_bytes((FIXTURES / "memmaps-binary" / "e61nd-efi-memory-map.bin").read_bytes())
+    os.truncate(path, 128 << 20)
+    cost = forked.run("memmap", path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert b"more than 4 MiB are no memory map" in cost.err
+    assert cost.peak < MAX_PEAK

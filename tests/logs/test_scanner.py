@@ -153,3 +153,33 @@ def test_lines_that_say_nothing_are_bounded() -> None:
         InputError, match=r"line \d+: \d+ lines look like those of a toy and are none"
     ):
         Scanner([Vain()], "a toy").feed(log)
+
+
+class Whole(Collector):
+    """Takes whole blocks, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks: list[tuple[int, bytes, list[tuple[int, str]]]] = []
+
+    def feed_all(self, number: int, block: bytes, /) -> bool:
+        if b"one by one" in block:
+            return False
+        self.blocks.append((number, block, list(self.above())))
+        return True
+
+
+def test_a_block_is_offered_to_the_only_reader_that_it_concerns() -> None:
+    whole, other = Whole(), Collector()
+    other.needles = (b"/other",)
+    scanner = Scanner([whole, other])
+    given = [b"a\n=knot\n", b"b\none by one=knot\n", b"=knot\n/other\n", b"c\n=knot\n", b"d\ne\n"]
+    for block in given:
+        scanner.feed(block)
+    assert whole.blocks == [
+        (1, given[0], []),
+        (7, given[3], [(6, "/other"), (5, "=knot"), (4, "one by one=knot")]),
+    ]
+    assert whole.seen == [(3, "b"), (4, "one by one=knot"), (5, "=knot"), (9, "d")]
+    assert other.seen == [(6, "/other")]
+    assert scanner.lines == 10

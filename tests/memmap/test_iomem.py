@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
+from hwpkho.logs.scanner import Scanner
+from hwpkho.logs.text import blocks
+from hwpkho.memmap import registry
+from hwpkho.memmap.formats.iomem import Iomem
 from hwpkho.memmap.view.ownership import is_ram
 from hwpkho.memmap.view.regions import view_of
-from tests.support import certain
+from tests.support import certain, forked
+from tests.support.examples import times
 from tests.support.mapfiles import primary, read_text
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import MemoryMap
+    from hwpkho.memmap.table import Table
     from tests.support.mapfiles import Reader
 
 
@@ -178,3 +186,73 @@ def test_iomem_out_of_web_pages_and_lists(line: str, page: str, log: Path) -> No
     assert [(e.attributes["depth"], e.start, e.type) for e in table.entries] == [
         (depth, int(text.split("-")[0], 16), text.split(" : ")[1]) for depth, text in IOMEM
     ]
+
+
+class LineByLine(Iomem):
+    """The form without :meth:`Iomem.feed_all`."""
+
+    def feed_all(self, _number: int, _block: bytes, /) -> bool:
+        return False
+
+
+def _scanned(form: Iomem, text: bytes, size: int) -> tuple[list[Table], int]:
+    """Return the tables of ``form`` among all others, read in pieces of ``size`` bytes."""
+    others = [other for other in registry.line_forms() if other.name != "iomem"]
+    scanner = Scanner([form, *others])
+    for block in blocks(text[i : i + size] for i in range(0, len(text), size)):
+        scanner.feed(block)
+    return list(form.finish()), scanner.lines
+
+
+_RESOURCE = st.builds(
+    "{}{:08x}-{:08x} : {}\n".format,
+    st.sampled_from(["", "", "", "  ", "  ", "    ", "      ", " ", "\t"]),
+    st.integers(0, 40).map(lambda page: page << 12),
+    st.integers(0, 40).map(lambda page: (page << 12) + 0xFFF),
+    st.sampled_from(
+        ["System RAM", "System RAM", "Reserved", "reserved", "Kernel code", "PCI Bus 0000:00",
+         "0000:00:1f.0", "fee00000.serial", "System R", "Local APIC", "nvme ", "a : b", "Linux é"]
+    ),
+)  # fmt: skip
+_OTHER = st.sampled_from(
+    ["\n", "00001000-0009ffff : \n", "0000100-0009ffff : System RAM\n", "x\n", " : \n",
+     "-0009ffff : System RAM\n", "[    0.0] BIOS-e820: [mem 0x0-0xfff] usable\n",
+     "[    0.0] Linux version 6.1\n", "00001000-0009ffff : A00100000-001fffff : B\n",
+     "00001000-0009ffff : System RAM\r\n", "> 00001000-0009ffff : System RAM\n",
+     " " * 300 + "00001000-0009ffff : System RAM\n", "** 5 printk messages dropped **\n"]
+)  # fmt: skip
+
+
+@times(2)
+@given(
+    st.lists(st.lists(_RESOURCE, max_size=12).map(sorted), max_size=4),
+    st.lists(_OTHER, max_size=3),
+    st.sampled_from([1, 40, 150, 1 << 16]),
+)
+def test_a_block_of_nothing_but_resources_is_read_as_its_lines(trees, others, size) -> None:
+    pieces = ["".join(tree) for tree in trees]
+    for place, other in enumerate(others):
+        pieces.insert(2 * place + 1, other)
+    text = "".join(pieces).encode()
+    assert _scanned(Iomem(), text, size) == _scanned(LineByLine(), text, size)
+
+
+def test_a_block_of_nothing_but_resources_is_taken_at_once() -> None:
+    class AtOnce(Iomem):
+        def feed(self, _number: int, _line: str) -> bool:
+            raise AssertionError("line by line")
+
+    text = b"00000000-00000fff : Reserved\n" + b"".join(
+        b"%08x-%08x : System RAM\n" % (at << 12, (at << 12) + 0xFFF) for at in range(1, 5000)
+    )
+    ((table,), lines) = _scanned(AtOnce(), text, 1 << 16)
+    assert len(table.entries) == lines == 5000
+
+
+@pytest.mark.slow  # a second and a half of an idle core before
+def test_a_long_tree_takes_less_than_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "iomem"
+    rows = (f"{at << 20:08x}-{(at << 20) + 0xFFFFF:08x} : {'System RAM' if at % 2 else 'Reserved'}"
+            for at in range(65_000))  # fmt: skip
+    path.write_text("\n".join(rows) + "\n")
+    assert min(forked.run("memmap", path).cpu for _ in range(5)) < 1

@@ -7,6 +7,7 @@ Source: kernel/resource.c, r_show(): two blanks for each level, first and last b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -148,13 +149,13 @@ class Iomem(TableForm):
         if depth < _MAX_DEPTH:
             self._open.append(indent)
         if depth == 0 and (start or end):
-            first = self._tables.first("iomem")
-            if start < self._top_start and first is not None and start > first.start:
-                text = f"{start:08x}-{end:08x} : {name}"
-                self._tables.damaged("iomem", number, text, "an address above those before it")
-                return False
-            if start < self._top_start:  # the tree is sorted: this is another copy of the file
-                self._tables.begin("iomem")
+            if start < self._top_start:
+                first = self._tables.first("iomem")
+                if first is not None and start > first.start:
+                    text = f"{start:08x}-{end:08x} : {name}"
+                    self._tables.damaged("iomem", number, text, "an address above those before it")
+                    return False
+                self._tables.begin("iomem")  # the tree is sorted: this is another copy of the file
             self._top_start = start
         attributes = self._attributes.setdefault(depth, {"depth": depth})
         added = self._tables.add("iomem", number, start, end, name, attributes)
@@ -163,13 +164,14 @@ class Iomem(TableForm):
                 "iomem", number, DAMAGED, f'the name "{name}" is cut off', replaced=1, depth=depth
             )
         table, outermost = self._outermost
-        if table is not self._tables.open("iomem"):
-            self._outermost = (self._tables.open("iomem"), indent)
+        now = self._tables.open("iomem")
+        if table is not now:
+            self._outermost = (now, indent)
         elif indent < outermost and table is not None:
             self._outermost = (table, 0)
             message = f"line {table.line}: the tree begins within a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
-        return self._tables.open("iomem") is not before
+        return now is not before
 
     def _look_above(self) -> None:
         """Record the line above a tree as damaged if it looks like one of it."""
@@ -302,7 +304,8 @@ def _check(table: Table) -> None:
     if table.arch == "x86_64" and first.start:  # since 2.6.12 at the latest it begins at 0
         message = f"line {table.line}: the tree begins at 0x{first.start:x}: its head is lost"
         gaps.lose(table, HEAD_LOST, message, span=(0, first.start - 1))
-    ram = sum(e.type.lower().startswith("system ram") for e in table.entries)
+    names = Counter(entry.type for entry in table.entries)
+    ram = sum(count for name, count in names.items() if name.lower().startswith("system ram"))
     if ram in (0, len(table.entries)):
         only = "nothing but System RAM" if ram else "no System RAM"
         message = f"line {table.line}: {only} is among the {len(table.entries)} resources"

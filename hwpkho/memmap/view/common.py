@@ -14,7 +14,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import OVERLAP, RUNNING_KERNEL
 from hwpkho.memmap import efi, names
 from hwpkho.memmap.view import ownership
-from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
+from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,11 +127,11 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
     Inside RAM only the kernel image, memblock's reservations and a crash kernel count, and only in
     the /proc/iomem of the kernel that is judged.
     """
-    layers: list[Layer] = []
+    spans: list[Span] = []
     parents: list[tuple[int, int, Kind]] = []
     images = 0
     kinds: dict[str, Kind] = {}  # of each name
-    for number, (start, end, name, attributes) in enumerate(map_.entries):
+    for start, end, name, attributes in map_.entries:
         depth = attributes.get("depth")
         del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
         outer = parents[-1] if parents else None
@@ -153,11 +153,11 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
         elif kind == "firmware" and name == "reserved" and memory == "memblock":
             label = NOT_MAPPED
         parents.append((start, end, kind))
-        layers.append(Layer(Span(start, end + 1, kind, label, "iomem"), number))
+        spans.append(Span(start, end + 1, kind, label, "iomem"))
     if images and iomem_of == "running":
         message = f"{images} ranges in use by the running kernel are RAM for the next one"
         problems.append(problem(RUNNING_KERNEL, message))
-    return flatten(layers)[0]
+    return stacked(spans)
 
 
 def _is_image(name: str) -> bool:

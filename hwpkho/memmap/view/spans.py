@@ -40,11 +40,9 @@ def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]
     Of equal priorities the one given last is seen. At most 16 overlaps are returned.
     """
     order = [layer for layer in layers if layer.span.start < layer.span.end]
-    if all(a.span.end <= b.span.start for a, b in pairwise(order)):  # as nearly all maps are
-        disjoint: list[Span] = []
-        for layer in order:
-            append(disjoint, layer.span)
-        return disjoint, []
+    spans = [layer.span for layer in order]
+    if _disjoint(spans):
+        return _joined(spans), []
     out: list[Span] = []
     overlaps: dict[tuple[int, int], tuple[Span, Span]] = {}
 
@@ -55,6 +53,30 @@ def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]
     for start, end, number in paint(list(painted), met):
         append(out, Span(start, end, *order[number].span[2:]))
     return out, list(overlaps.values())
+
+
+def stacked(spans: Iterable[Span]) -> list[Span]:
+    """Return ascending disjoint spans of such as lie each above those before it."""
+    order = [span for span in spans if span.start < span.end]
+    if _disjoint(order):
+        return _joined(order)
+    out: list[Span] = []
+    for start, end, number in paint([(s.start, s.end, n) for n, s in enumerate(order)]):
+        _, _, kind, label, source = order[number]
+        append(out, Span(start, end, kind, label, source))
+    return out
+
+
+def _disjoint(spans: Sequence[Span]) -> bool:
+    """Tell whether spans ascend without overlaps, as those of nearly all maps do."""
+    return all(a.end <= b.start for a, b in pairwise(spans))
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    out: list[Span] = []
+    for span in spans:
+        append(out, span)
+    return out
 
 
 def _note_overlap(

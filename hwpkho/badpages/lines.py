@@ -27,9 +27,9 @@ def numbered(
 ) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
-    A line is cut after ``longest`` characters. Blocks in which ``wanted`` matches nowhere are passed
-    over, but for their first line: it ends what goes on in the next line. Holes of a sparse file are
-    left out. Raises InputError for a file of more than 512 MiB.
+    A line is cut after ``longest`` characters. Blocks in which ``wanted`` matches nowhere are
+    passed over, but for their first line: it ends what goes on in the next line. Holes of a sparse
+    file are left out. Raises InputError for a file of more than 512 MiB.
     """
     if file.size > MAX_SIZE:
         raise InputError(f"{file.shown}: {file.size} bytes are more than {MAX_SIZE}")

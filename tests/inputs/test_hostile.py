@@ -461,7 +461,6 @@ def test_a_type_with_zeros_before_it_is_a_number(tmp_path, cli):
         ("cutmem", "cutmem 1G 2G\n", "memmap=\n"),
         ("bcdedit", "bcdedit /set {badmemory} badmemorylist 0x1\n", "\n"),
         ("memtest86plus", "badram=0x7DDF0000,0xffffc000\n", "x\n"),
-        ("memtest86plus", "badram=0x7DDF0000,0xffffc000\n", "0x1,\n"),
         ("crash-kmem", "PAGE PHYSICAL MAPPING FLAGS\n", "00000000 0\n"),
         ("page-types", "offset\tlen\tflags\n", "0\n"),
         ("page-types", "offset\tlen\tflags\n", "X\n"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,12 @@ settings.register_profile("suite", derandomize=True, max_examples=25, **_EVERY)
 settings.register_profile("thorough", derandomize=True, max_examples=300, **_EVERY)
 settings.register_profile("random", max_examples=300, **_EVERY)
 settings.load_profile(PROFILE)
+
+
+def pytest_configure() -> None:
+    """Let SIGINT end what tests start: a script's background jobs ignore it, and all they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -41,7 +41,7 @@ def bitmaps(draw: st.DrawFn) -> bytes:
 
 
 @given(bitmaps())
-@times(2)
+@times(0.5)
 def test_bits_and_ranges_are_one(bitmap: bytes):
     runs = list(bits.ranges(bitmap))
     first, end = bits.columns(bitmap)

@@ -20,7 +20,7 @@ from hwpkho.images.elf import open_elf
 from hwpkho.images.files import HeldBytes
 from tests.support import efi
 from tests.support.efi import ENTRY, TABLE, UNIT, entry, image, node, table
-from tests.support.examples import some, times
+from tests.support.examples import much, some, times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -219,7 +219,8 @@ def test_copies_of_an_entry_name_one_table():
 
 
 def test_memory_full_of_entries_is_bounded():
-    full = {at: entry(0x1000 + at, beside=False) * 170 for at in range(0x100000, 0x140000, 4096)}
+    end = much(0x110000, 0x140000)
+    full = {at: entry(0x1000 + at, beside=False) * 170 for at in range(0x100000, end, 4096)}
     start = time.process_time()
     find.entries(_source(full, entries=()))
     assert time.process_time() - start < 3

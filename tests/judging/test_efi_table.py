@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,11 +219,17 @@ def test_any_bytes_are_judged(consumer: str, raw: bytes, head: bytes):
     assert time.process_time() - start < 2
 
 
-@pytest.mark.parametrize("consumer", GENERATIONS.names())
 @pytest.mark.parametrize(
-    "size", [8 << 10, 1 << 20, 1 << 30, 1 << 36, 1 << 48, 1 << 57, (1 << 64) - 8]
+    ("consumer", "size", "unit"),
+    some(
+        product(
+            GENERATIONS.names(),
+            [8 << 10, 1 << 20, 1 << 30, 1 << 36, 1 << 48, 1 << 57, (1 << 64) - 8],
+            [4096, UNIT, 1 << 31],
+        ),
+        4,
+    ),
 )
-@pytest.mark.parametrize("unit", [4096, UNIT, 1 << 31])
 def test_sizes_up_to_2_64_take_no_time(consumer: str, size: int, unit: int, cli, tmp_path: Path):
     layout = GENERATIONS[consumer].layout
     raw = table(says=size, unit=unit, layout="bitmap-base" if layout == "list" else layout)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.params import memparse
 from hwpkho.badpages import plain_settings
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import MAX_SIZE, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
@@ -47,6 +48,16 @@ _SHELL = re.compile(
 _VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
+
+
+class BootSetting(TextForm):
+    """A form that stands among boot settings; all of them are read, whichever it is."""
+
+    name: str
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """See :func:`read`."""
+        return read(file, self.name, asked)
 
 
 def read(file: FileBytes, form: str, asked: Asked) -> BadPages:

@@ -132,6 +132,7 @@ class _Reader:
         self._read, self._phys, self._name = read, phys, name
         self._told, self._entry, self._length = told, entry, length
         self.problems: list[Problem] = []
+        self._overlap = False  # whether nodes that share bytes were reported
 
     def read(self, head: bytes, page_size: int) -> PoisonTable:
         if self._told.layout == "list":
@@ -267,6 +268,7 @@ class _Reader:
         """Report a node that shares bytes with another, once."""
         i = bisect_right(taken, (start, PHYS_END))
         shares = (i and taken[i - 1][1] > start) or (i < len(taken) and taken[i][0] < end)
-        if shares and all(p.code != efi.OVERLAP.id for p in self.problems):
+        if shares and not self._overlap:
+            self._overlap = True
             self._say(efi.OVERLAP, f"node 0x{start:x} shares bytes with another", start)
         insort(taken, (start, end))

@@ -14,7 +14,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import blocks as pattern_blocks
-from hwpkho.badpages import boot_settings, packing
+from hwpkho.badpages import packing
+from hwpkho.badpages.boot_settings import BootSetting
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_budget, physical
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.images.files import FileBytes
 
 #: Also where a line is a comment, as GRUB_BADRAM is in /etc/default/grub: that is an empty list.
 _SIGN = Sign(
@@ -40,25 +40,13 @@ _SIGN = Sign(
 )
 
 
-class Badram:
+class Badram(BootSetting):
     """The form, see the module."""
 
     name = "badram"
     about = "`badram ADDR,MASK,…` of GRUB, or `GRUB_BADRAM=` in /etc/default/grub"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
     takes = frozenset(("max_loss", "budget"))
-    binary = False
-    bare = False
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line has the command with a pattern, or sets ``GRUB_BADRAM``."""
-        return _SIGN
-
-    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the pages that match, of kind ``excluded``; see :mod:`..boot_settings`."""
-        return boot_settings.read(file, self.name, asked)
+    sign = _SIGN
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write one command; the budget is in pairs of address and mask, by default none."""

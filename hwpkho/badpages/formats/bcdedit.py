@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import packing
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import MAX_SIZE, numbered
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
@@ -28,7 +29,7 @@ from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.badpages.registry import Asked, Writing
     from hwpkho.images.files import FileBytes
 
 #: The object by its name or, with /v, by its identifier.
@@ -65,21 +66,13 @@ _CALL = "bcdedit /set {badmemory} badmemorylist"
 _WINDOWS_SHIFT = 12
 
 
-class Bcdedit:
+class Bcdedit(TextForm):
     """The form, see the module."""
 
     name = "bcdedit"
     about = "Windows: `bcdedit /set {badmemory} badmemorylist …`, or what `/enum` prints"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
     takes = frozenset(("budget",))
-    binary = False
-    bare = False
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line names the list or its object."""
-        return _SIGN
+    sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the list as it is at the end, of kind ``excluded``. Raises InputError."""

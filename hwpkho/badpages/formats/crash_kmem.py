@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.reading import HEAD
@@ -16,7 +17,7 @@ from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
 _HEADING = re.compile(r"\s*PAGE\s+PHYSICAL\b.*\bFLAGS\s*")
@@ -29,18 +30,12 @@ _WANTED = re.compile(r"PAGE[ \t]+\S|hwpoison")
 _LINE = re.compile(r"\s*[0-9a-fA-F]{8,16}\s+([0-9a-fA-F]{1,16})\s+(?:\S+\s+){0,6}?(\S*)\s*")
 
 
-class CrashKmem:
+class CrashKmem(TextForm):
     """The form, see the module."""
 
     name = "crash-kmem"
     about = "`kmem -p` of crash, whole or searched for hwpoison"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line is its heading; without one it must be named."""
-        return _SIGN
+    sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages with the flag, of kind ``poisoned``. Raises InputError."""

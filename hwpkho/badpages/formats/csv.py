@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
+from hwpkho.badpages.form import Form
 from hwpkho.badpages.mentions import mentioned
 from hwpkho.badpages.model import Mention
 from hwpkho.base.listing import parts
@@ -18,15 +19,12 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Carried, Writing
 
 
-class Csv:
+class Csv(Form):
     """The form, see the module."""
 
     name = "csv"
     about = "a table: first and last PFN, kind, when, source, where"
-    extra = None
     carries: frozenset[Carried] = frozenset(("kind", "when", "where"))
-    takes: frozenset[str] = frozenset()
-    binary = False
     bare = True
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:

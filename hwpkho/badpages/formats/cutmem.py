@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho.badpages import boot_settings, packing
+from hwpkho.badpages import packing
+from hwpkho.badpages.boot_settings import BootSetting
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_budget, physical
@@ -18,32 +19,19 @@ from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.images.files import FileBytes
 
 _SIGN = Sign((b"cutmem",), re.compile(rb"(?:^|[\s;{&|>#])cutmem[ \t]+[\"']?[0-9]", re.MULTILINE))
 
 
-class Cutmem:
+class Cutmem(BootSetting):
     """The form, see the module."""
 
     name = "cutmem"
     about = "`cutmem FROM TO` of GRUB, TO exclusive, with K, M, G or T"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
     takes = frozenset(("max_loss", "budget"))
-    binary = False
-    bare = False
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line has the command with a number."""
-        return _SIGN
-
-    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the ranges, of kind ``excluded``; see :mod:`..boot_settings`."""
-        return boot_settings.read(file, self.name, asked)
+    sign = _SIGN
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write a command for each range; the budget is in commands, by default none."""

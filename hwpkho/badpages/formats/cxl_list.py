@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import Form
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
 #: Documents are at most this long, bytes: a region has few errors.
@@ -38,14 +39,11 @@ _ROUNDED = re.compile(r"([0-9]{1,9})\.([0-9]{2}) ([KMGTP])iB(?: \(.{1,20}\))?")
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 
-class CxlList:
+class CxlList(Form):
     """The form, see the module."""
 
     name = "cxl-list"
     about = "`cxl list -r REGION --media-errors`, with or without `-u`"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
 
     def sniff(self, head: bytes, /) -> bool | Sign:
         """Tell whether it is JSON with ``media_errors``; ``badblocks`` are ndctl's, and refused."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import Form
 from hwpkho.base import arch as arches
 from hwpkho.base import opening
 
@@ -19,23 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages, Loss
-    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.badpages.registry import Asked, Writing
     from hwpkho.images.files import FileBytes
 
 _PIECE = 1 << 20
 
 
-class MapList:
+class MapList(Form):
     """The form, see the module."""
 
     name = "e820"
     about = "a memory map of any form: what it calls unusable; written: the machine's e820 table"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
     options = frozenset(("boot",))
     takes = frozenset(("max_loss", "budget", "table", "arch"))
-    binary = False
-    bare = False
 
     def sniff(self, _head: bytes, /) -> bool:
         """Claim nothing: the recogniser asks the forms of memory maps, see ``registry.of_map``."""

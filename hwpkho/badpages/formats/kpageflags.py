@@ -12,13 +12,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import Form
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
 _WORD = 8
@@ -34,14 +35,11 @@ _LOOKED_AT = 16
 _BLOCK = 1 << 20
 
 
-class Kpageflags:
+class Kpageflags(Form):
     """The form, see the module."""
 
     name = "kpageflags"
     about = "`/proc/kpageflags` itself (as root) or a copy of it, sparse or not"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
 
     def sniff(self, _head: bytes, /) -> bool:
         """Claim nothing: content never shows this form."""

@@ -15,7 +15,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.abi.params import MAX_LENGTH
-from hwpkho.badpages import boot_settings, packing
+from hwpkho.badpages import packing
+from hwpkho.badpages.boot_settings import BootSetting
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_e820, physical
 from hwpkho.base.addresses import page_shift
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages, Loss
-    from hwpkho.badpages.registry import Asked, Carried, Writing
+    from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.images.files import FileBytes
 
 _SIGN = Sign(
     (b"memmap=", b"reserve_mem=", b"GRUB_CMDLINE"),
@@ -49,25 +49,17 @@ _NAME = b"memmap="
 _SHORTEST = len("4K$0x0,")
 
 
-class Memmap:
+class Memmap(BootSetting):
     """The form, see the module."""
 
     name = "memmap"
     about = "`memmap=nn$ss` on a command line, in GRUB's configuration or on memtest86+'s screen"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
     takes = frozenset(("max_loss", "budget", "arch"))
-    binary = False
-    bare = False
+    sign = _SIGN
 
     def sniff(self, head: bytes, /) -> Sign:
         """Tell whether a line has ``memmap=`` with a size, or all is a command line without it."""
         return _SIGN if b"\n" in head.strip() else _COMMAND_LINE
-
-    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the ranges behind ``$``, of kind ``excluded``; see :mod:`..boot_settings`."""
-        return boot_settings.read(file, self.name, asked)
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """See :func:`write`."""

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from hwpkho.badpages.form import Form
 from hwpkho.badpages.formats import memmap
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages, Loss
-    from hwpkho.badpages.registry import Carried, Writing
+    from hwpkho.badpages.registry import Writing
 
 
-class MemmapGrub:
+class MemmapGrub(Form):
     """The form, see the module."""
 
     name = "memmap-grub"
     about = r"`memmap=nn\\\$ss` as it stands inside the double quotes of /etc/default/grub"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
     takes = memmap.Memmap.takes
-    binary = False
-    bare = False
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         r"""See :func:`.memmap.write`. The escapes do not count: the kernel sees ``$``."""

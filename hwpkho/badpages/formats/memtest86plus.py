@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.boot_settings import badram
 from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.badpages.model import BadPages, Kind
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
 _INEXACT = frozenset((0, 7))
@@ -83,18 +84,12 @@ _SIGN = Sign(
 )
 
 
-class Memtest86Plus:
+class Memtest86Plus(TextForm):
     """The form, see the module."""
 
     name = "memtest86plus"
     about = "a screen of memtest86+: single errors, BadRAM patterns, memmap regions, bad pages"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line is one of its screens'."""
-        return _SIGN
+    sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages, of kind ``uncorrected``. Raises InputError for a damaged list."""

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import Collector, in_range
+from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.reading import HEAD
@@ -20,7 +21,7 @@ from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
 _HWPOISON = 1 << 19
@@ -48,18 +49,12 @@ _SUMMARY = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
 _SUMMARY_HEADING = re.compile(r"\s*flags\s+page-count\s+MB")
 
 
-class PageTypes:
+class PageTypes(TextForm):
     """The form, see the module."""
 
     name = "page-types"
     about = "`page-types -b hwpoison -l` (or `-L`) of the kernel's tools/mm"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
-
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Tell whether a line is its heading; without one it must be named."""
-        return _SIGN
+    sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages, of kind ``poisoned``. Raises InputError for a mere summary."""

@@ -17,6 +17,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
+from hwpkho.badpages.form import Form
 from hwpkho.badpages.logs.mce_status import of_memory
 from hwpkho.base import garbage
 from hwpkho.codes.pfnlist import DEFERRED
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.badpages.model import BadPages, Kind
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.badpages.sqlite import Database
     from hwpkho.images.files import FileBytes
 
@@ -54,14 +55,11 @@ _NORMALIZING = (2, 9)
 _UMC = re.compile(r"unified memory|\bumc\b", re.IGNORECASE)
 
 
-class RasdaemonDb:
+class RasdaemonDb(Form):
     """The form, see the module."""
 
     name = "rasdaemon-db"
     about = "rasdaemon's database, `/var/lib/rasdaemon/ras-mc_event.db`"
-    extra = None
-    carries: frozenset[Carried] = frozenset()
-    options: frozenset[str] = frozenset()
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether it is a database of SQLite."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Writing
 
 #: What stands alone in the output where no page is written.
-NOTHING = b"no bad pages\n"
+NOTHING = b"no pages\n"
 
 
 def physical(pages: BadPages) -> tuple[PfnSet, int]:

@@ -229,7 +229,7 @@ def test_scripts_name_every_page_once(runs, page_size) -> None:
         first, *lines = text.splitlines()
         assert first == "#!/bin/sh"
         if not pfns:
-            assert lines == ["# no bad pages"]
+            assert lines == ["# no pages"]
             continue
         assert lines == [f"echo 0x{p * unit:x} > {target}" for p in sorted(set(pfns))]
 

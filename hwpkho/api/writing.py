@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Unpack
 from hwpkho.api import inputs
 from hwpkho.api.inputs import Comparing
 from hwpkho.api.judging import files_of, listed, options_of
+from hwpkho.api.results import Merged, PageList
 from hwpkho.badpages.model import BAD, Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
 from hwpkho.errors import UsageError
+from hwpkho.inputs.lists import CaseList
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def write_list(
-    pages: ListNamed,
+    pages: ListNamed | Merged,
     out: str | os.PathLike[str] | BinaryIO,
     *,
     to: str = "text",
@@ -41,7 +43,8 @@ def write_list(
         print(lost.good_pages, lost.bad_pages_left)
 
     Args:
-        pages: Files of one machine, or what :func:`hwpkho.read_list` returned.
+        pages: Files of one machine, or what :func:`hwpkho.read_list` or :func:`hwpkho.merge`
+            returned.
         out: A path, or a file open for writing bytes.
         to: The form, see ``hwpkho formats``.
         max_loss: Good pages that may be excluded too, where the form has no room for the list.
@@ -54,6 +57,8 @@ def write_list(
     ``out`` exists.
     """
     inputs.check(options, Comparing)
+    if isinstance(pages, Merged):
+        pages = PageList(CaseList(pages.result.pages))
     if max_loss < 0 or (budget is not None and budget < 1):
         raise UsageError("max_loss is 0 or more, budget 1 or more")
     how = Writing(max_loss, budget)

@@ -18,6 +18,7 @@ Examples:
   hwpkho encode bad-pages.txt --memmap iomem.txt --scratch 0x48000000:64M -o handover.elf
   hwpkho encode vmcore --at 0x60000000 --no-scratch --to segments -o handover/
   hwpkho decode --pfns vmcore | hwpkho encode - --at 0x60000000 --no-scratch --to blob > blob
+  hwpkho encode vmcore --to badram
   hwpkho encode list.txt --page-size 64K --ram 0x60000000:1G --scratch 0x40000000:512M \\
       --dtb virt.dtb --to segments -o handover/
 

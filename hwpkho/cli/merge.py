@@ -19,6 +19,7 @@ Examples:
   hwpkho merge gen1.elf gen2.elf -o known-bad.txt
   hwpkho merge fleet/*.txt --memmap iomem.txt
   hwpkho merge a.txt b.txt --exclude replaced-dimm.txt --provenance
+  hwpkho merge kern.log ras-mc_event.db --to memmap-grub
   hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
 
 \b

@@ -107,6 +107,19 @@ class Merged:
     entries: Entries | None = None
     problems: tuple[ListProblem, ...] = ()
 
+    @property
+    def pages(self) -> BadPages:
+        """The merged list, with who named which page where that is known."""
+        return BadPages(
+            "the merged list",
+            self.pfns,
+            self.page_size,
+            self.arches[0] if len(self.arches) == 1 else None,
+            "merge",
+            mentions=self.entries.mentions if self.entries else (),
+            problems=self.problems,
+        )
+
 
 def merge(
     specs: Sequence[CaseNamed], options: MergeOptions, writing: EncodeOptions | None = None
@@ -135,10 +148,7 @@ def merge(
         _write_provenance(merged, writing)
         unrecorded = list_writing.unrecorded(merged.page_size, targets.list_form(writing.to))
         return replace(merged, notes=(*merged.notes, *unrecorded))
-    pages = BadPages(
-        "the merged list", merged.pfns, merged.page_size, _arch(merged, writing), origin="merge",
-        mentions=merged.entries.mentions if merged.entries else (), problems=merged.problems,
-    )  # fmt: skip
+    pages = replace(merged.pages, arch=_arch(merged, writing))
     result = encode.encode(CaseList(pages), writing, merged.regions)
     notes = tuple(dict.fromkeys((*merged.notes, *result.notes)))
     return replace(merged, notes=notes, layout=result.layout, loss=result.loss)

@@ -258,6 +258,9 @@ def test_a_list_is_written_as_the_command_line_writes_it(tmp_path: Path, cli: Cl
         hwpkho.write_list(listed, tmp_path / "some", to="cutmem")
     hwpkho.write_list(listed, tmp_path / "some", to="text", force=True)
     assert hwpkho.read_list(tmp_path / "some").pfns == sorted(listed.pfns)
+    merged = hwpkho.merge(listed, tmp_path / "some", provenance=True)
+    hwpkho.write_list(merged, tmp_path / "merged.csv", to="csv")
+    assert f"{listed.pfns[0]},{listed.pfns[0]},poisoned," in (tmp_path / "merged.csv").read_text()
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"to": "kernel-log"}, "to 'kernel-log' is not one of"),
         ({"to": "text", "budget": 9}, "budget has no effect"),

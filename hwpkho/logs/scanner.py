@@ -24,7 +24,7 @@ MAX_LINE = 4096
 MAX_ABOVE = 3
 
 #: So many bytes above a line may belong to the same entry of a journal.
-MAX_ENTRY = 8192
+MAX_ENTRY = 4096
 
 #: Numbers of cut lines that are kept.
 _MAX_CUT = 8
@@ -236,7 +236,8 @@ class Scanner:
         if blank < 0 and not begin:
             rest = self._before[-MAX_ENTRY:]
             entry = rest[rest.rfind(b"\n\n") + 1 :] + entry
-        return entry.decode("utf-8", "replace")
+        # Most lines have no such entry above them, in a file that is made to cost much none has.
+        return entry.decode("utf-8", "replace") if b"__REALTIME_TIMESTAMP=" in entry else ""
 
     def _lines_above(self) -> Iterator[str]:
         for text, end in ((self._block, self._start), (self._before, len(self._before))):

@@ -28,7 +28,7 @@ _SIGN = Sign(
         b"offlining p",
     ),
     re.compile(
-        rb"Memory failure: *0x|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
+        rb"Memory failure: *(?:0x|buffer overflow)|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
         rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline: 0x|Unpoison: "
         rb"|Uncorrected hardware memory error in user-access"
         rb"|Injecting (?:memory failure|MCE) |Soft[ -]offlining p(?:fn|age)"

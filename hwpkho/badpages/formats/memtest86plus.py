@@ -144,7 +144,7 @@ class _Screen:
         if match := _ERROR.search(line):
             self.about_errors = True
             self._error(match, where)
-        elif _DAMAGED.search(line):
+        elif "B)" in line and _DAMAGED.search(line):
             self.told = True
             found.unusable("the address of an error is damaged", where)
         elif _LIMIT.search(line):

@@ -57,7 +57,8 @@ def check_input(path: str, *inputs: str) -> None:
     for other in inputs:
         based = other.rpartition("@")[0]
         for named in (other, based) if based else (other,):
-            if any(_same(target, file) for file in _files(Path(named), 4)):
+            place = Path(named)
+            if any(_same(target, file) for file in (place, *_files(place, 4))):
                 raise UsageError(f"{printable(path)}: is what is read; give another output")
 
 

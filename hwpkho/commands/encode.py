@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS
@@ -29,17 +30,17 @@ from hwpkho.encode.targets import saving
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs.lists import read_list
+from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.base.listing import Listing
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
-    from hwpkho.inputs.lists import CaseList
+    from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.memmap.view.regions import Regions
 
@@ -136,7 +137,7 @@ def make(spec: str, options: EncodeOptions) -> Result:
     Raises as :func:`encode` does, and UsageError for an option that nothing reads.
     """
     how, target = options.judging, targets.target(options.to)
-    check(options)
+    check(options, [spec])
     asked = how.given | ({"place_by"} if "memmap" in how.given else set())
     known = usage.Facts(memmap=bool(how.memmaps), placed=target.placed, whole=target.bootable)
     known = list_writing.facts(known, targets.list_form(options.to))
@@ -194,11 +195,11 @@ def _listed(given: CaseList, options: EncodeOptions, regions: Regions | None) ->
     return ToWrite(replace(given.pages, arch=arch), None, how)
 
 
-def check(options: EncodeOptions) -> str:
-    """Return the path to write to.
+def check(options: EncodeOptions, specs: Iterable[CaseNamed] = ()) -> str:
+    """Return the path to write to; ``specs`` are the cases that are read.
 
-    Raises UsageError for options that contradict each other and for outputs that are in the way,
-    before any work is done.
+    Raises UsageError for options that contradict each other, for outputs that are in the way and
+    for such as are read, before any work is done.
     """
     target = targets.target(options.to)
     if target.placed and options.at is None and not options.ram and not options.judging.memmaps:
@@ -224,8 +225,21 @@ def check(options: EncodeOptions) -> str:
         list_writing.check_stream(writer, path)
     if path == output.STDOUT and options.json:
         raise UsageError("--json takes standard output; give another -o OUT")
-    saving.check(target, path, _dtb_path(options, path), force=options.force)
+    dtb_path = _dtb_path(options, path)
+    saving.check(target, path, dtb_path, force=options.force)
+    inputs = [*chain.from_iterable(map(_named, specs)), *options.judging.memmaps]
+    inputs += [file for _, file in options.subtrees]
+    for out in (path, dtb_path):
+        if out is not None:
+            output.check_input(out, *inputs, *([] if options.dtb is None else [options.dtb]))
     return path
+
+
+def _named(spec: CaseNamed) -> Sequence[str]:
+    """Return what a case names on the disk."""
+    if isinstance(spec, CaseList):
+        return ()
+    return (spec, *spec.split("+")) if isinstance(spec, str) else spec
 
 
 def _dtb_path(options: EncodeOptions, path: str) -> str | None:

@@ -139,7 +139,7 @@ def merge(
     usage.check_pair(options.judging.case)
     usage.refuse(options.judging.given, known)
     if writing is not None:
-        encode.check(writing)
+        encode.check(writing, [*specs, *options.exclude])
     entries = options.provenance or (form is not None and "kind" in form.carries)
     merged = _merge(specs, options, known, entries=entries)
     if writing is None:

@@ -70,6 +70,8 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     if spec != "-" and Path(spec).is_dir():
         return _folder(Path(spec))
     file = FileBytes(spec)
+    if file.endless:
+        raise InputError(f"{file.shown}: is a device; raw memory is given as FILE@0xBASE")
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
     if plain and asked is not None and asked.form is not None and not _tells_itself(file):

@@ -286,3 +286,39 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
     assert (got.code, got.out) == (3, "")
     assert re.fullmatch(r"hwpkho: (out|out\.dtb|dir): No space left on device\n", got.err)
     assert _state(tmp_path, outputs) == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["encode", "list", *PLACED, "-o", "list"],
+        ["encode", "list", "--to", "text", "-o", "list"],
+        ["encode", "list2", *PLACED, "--memmap", "map", "-o", "map"],
+        ["encode", "list2", *PLACED, "--subtree", "a=list", "-o", "list"],
+        ["encode", "list", *PLACED, "--arch", "arm64", "--dtb", "tree", "-o", "tree"],
+        ["encode", "list", *PLACED, "--dtb", "tree", "--dtb-out", "list", "-o", "out"],
+        ["encode", "dir", *PLACED, "--to", "segments", "-o", "dir"],
+        ["merge", "list", "list2", "-o", "list2"],
+        ["merge", "list", "list2", "-o", "link"],
+        ["merge", "list", "--exclude", "list2", "-o", "list2"],
+        ["merge", "list", "image+map", "--provenance", "-o", "map"],
+        ["merge", "list", "--memmap", "map", "-o", "map"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_read_is_not_replaced(args, tmp_path, cli):
+    _inputs(tmp_path)
+    (tmp_path / "link").symlink_to("list2")
+    assert cli("encode", tmp_path / "list", *PLACED, "--to", "segments", "-o",
+               tmp_path / "dir").code == 0  # fmt: skip
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    named = {p.name for p in tmp_path.iterdir()} | {"out"}
+    placed = []
+    for arg in args:
+        label, equal, name = arg.rpartition("=")
+        paths = "+".join(str(tmp_path / part) for part in name.split("+"))
+        placed.append(label + equal + paths if name.split("+")[0] in named else arg)
+    result = cli(*placed, "-f")
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1), result.err
+    assert "is what is read" in result.err or "not overwritten by its copy" in result.err
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before

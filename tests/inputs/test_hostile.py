@@ -487,3 +487,12 @@ def test_what_is_larger_than_its_form_can_be_is_not_read(tmp_path):
     assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
     assert b"more than 4 MiB are no memory map" in cost.err
     assert cost.peak < MAX_PEAK
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/full"])
+@pytest.mark.parametrize("args", [["validate"], ["list"], ["list", "--from", "kpageflags"],
+                                  ["merge"], ["decode"], ["capture", "-o", "out"]])  # fmt: skip
+def test_a_device_is_no_list(args, device, cli):
+    result = cli(*args, device)
+    assert (result.code, result.out) == (3, "")
+    assert result.err == f"hwpkho: {device}: is a device; raw memory is given as FILE@0xBASE\n"

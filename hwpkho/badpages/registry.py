@@ -54,11 +54,22 @@ class Writing(NamedTuple):
             as its reader takes.
         table: The machine's e820 table, ``(start, size, type)``, bytes and type number, sorted and
             without overlaps; None where there is no map.
+        layout: Of an EFI table of poisoned memory.
+        unit: Bytes of physical space for each of its bits.
+        phys_base: The address of its first unit.
+        at: Where it stands: a memory image is written, with an entry that names it.
+        memory: The machine's memory, ``(start, end, whether it is RAM)``, end exclusive, ascending;
+            None where there is no map.
     """
 
     max_loss: int = 0
     budget: int | None = None
     table: tuple[tuple[int, int, int], ...] | None = None
+    layout: str | None = None
+    unit: int | None = None
+    phys_base: int | None = None
+    at: int | None = None
+    memory: tuple[tuple[int, int, bool], ...] | None = None
 
 
 #: Nothing may be lost but what does not fit.

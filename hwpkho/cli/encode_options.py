@@ -50,11 +50,13 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             "list; see hwpkho formats.",
         ),
         list_options.fitting,
+        options.layout,
+        list_options.table,
         click.option(
             "--at",
             type=options.Number(),
             metavar="PHYS",
-            help="Place the handover from this address on.",
+            help="Place the handover, or an EFI table, from this address on.",
         ),
         click.option(
             "--ram",
@@ -153,5 +155,12 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         dtb_output=values["dtb_out"],
         json=as_json,
         judging=judging,
-        writing=Writing(values["max_loss"], values["budget"]),
+        writing=Writing(
+            values["max_loss"],
+            values["budget"],
+            layout=values["layout"],
+            unit=values["unit"],
+            phys_base=values["phys_base"],
+            at=values["at"],
+        ),
     )

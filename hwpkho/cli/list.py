@@ -71,6 +71,8 @@ class _Forms:
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
 @list_options.to
 @list_options.fitting
+@list_options.table
+@list_options.at
 @click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
 @click.pass_context
@@ -95,6 +97,9 @@ def command(
     to: str | None,
     max_loss: int,
     budget: int | None,
+    unit: int | None,
+    phys_base: int | None,
+    at: int | None,
     output: str | None,
     *,
     as_json: bool,
@@ -116,7 +121,10 @@ def command(
         raise UsageError("--to and --pfns exclude each other")
     outputs.check_file(path, force=force)
     outputs.check_input(path, *inputs, *memmap)
-    written = ListOutput(to, path, force, Writing(max_loss, budget)) if to else None
+    how = Writing(max_loss, budget, unit=unit, phys_base=phys_base, at=at)
+    written = ListOutput(to, path, force, how) if to else None
+    if written and "layout" in written.form.takes:  # of the table that is written
+        written, layout = replace(written, how=how._replace(layout=layout)), None
     stream = io.BytesIO()
     if written and as_json and path == outputs.STDOUT:
         if written.form.binary:

@@ -39,6 +39,35 @@ def to(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def table(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what an EFI table of poisoned memory is to be like."""
+    return options.add(
+        command,
+        click.option(
+            "--unit",
+            type=options.Number(),
+            metavar="BYTES",
+            help="Physical space for a bit of an EFI table. Default: 2M.",
+        ),
+        click.option(
+            "--phys-base",
+            type=options.Number(),
+            metavar="PHYS",
+            help="Address of the first unit of an EFI table. Default: as the EFI stub has it.",
+        ),
+    )
+
+
+def at(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --at for a command that writes lists only."""
+    return click.option(
+        "--at",
+        type=options.Number(),
+        metavar="PHYS",
+        help="Write an ELF core with the EFI table at this address.",
+    )(command)
+
+
 def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what to do where a form has no room for the list."""
     return options.add(

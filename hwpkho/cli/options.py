@@ -162,7 +162,7 @@ def layout(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--layout",
         type=OneOf(LAYOUTS),
-        help="Layout of the EFI table of poisoned memory, if its bytes do not show it.",
+        help="Layout of the EFI table of poisoned memory: to write, or if bytes do not show it.",
     )(command)
 
 

@@ -144,7 +144,9 @@ def make(spec: str, options: EncodeOptions) -> Result:
     usage.check_pair(how.case)
     usage.refuse(asked, known)
     given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
-    facts = usage.of_lists([given])._replace(memmap=known.memmap)
+    facts = usage.of_lists([given])._replace(
+        memmap=known.memmap, placed=known.placed, takes=known.takes
+    )
     usage.refuse(
         asked, facts._replace(machine=facts.handover or target.placed or bool(known.machine))
     )

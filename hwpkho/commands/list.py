@@ -108,7 +108,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     usage.refuse(how.given, writing.facts(usage.Facts(), writer))
     asked = how.lists._replace(kinds=options.kinds, maps=True)
     found = [read_list(spec, how.case, asked, how.role) for spec in specs]
-    facts = usage.of_lists(found)
+    facts = writing.facts(usage.of_lists(found), writer)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)
     lists = [x.converted(size).pages for x in found]

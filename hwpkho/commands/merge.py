@@ -196,7 +196,9 @@ def _merge(
     unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
     facts = usage.of_lists([*found, *unwanted])
     facts = facts._replace(
-        machine=facts.handover or known.memmap or known.placed or bool(known.machine)
+        machine=facts.handover or known.memmap or known.placed or bool(known.machine),
+        takes=known.takes,
+        placed=known.placed,
     )
     usage.refuse(how.given, facts)
     machines = machine.of_lists([*found, *unwanted])

@@ -83,8 +83,16 @@ def _takes(name: str) -> Callable[[Facts], bool | None]:
     return lambda facts: None if facts.takes is None else name in facts.takes
 
 
+def _located(facts: Facts) -> bool | None:
+    """A table is put at an address as a handover is; what writes lists only makes no handover."""
+    if _takes("at")(facts):
+        return True
+    return False if facts.placed is None and facts.takes is not None else facts.placed
+
+
 _NO_MAP = "there is no {memmap}"
 _LIST = "a list is written, no handover"
+_NO_TABLE = "no EFI table of poisoned memory is written"
 _PART = "no whole handover is written"
 
 #: Name of the option's value → who reads it. Options that every call reads are not here.
@@ -97,7 +105,12 @@ READERS: dict[str, Reader] = {
     "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
     "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
     "consumer_efi": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
-    "layout": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
+    "layout": Reader(
+        lambda f: True if _takes("layout")(f) else f.table,
+        "no input has an EFI table of poisoned memory, and none is written",
+    ),
+    "unit": Reader(_takes("unit"), _NO_TABLE),
+    "phys_base": Reader(_takes("phys_base"), _NO_TABLE),
     "base": Reader(lambda f: f.text, "no input is a list as text"),
     "form": Reader(lambda f: f.plain, "every input is a memory image or a copy of debugfs"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
@@ -111,14 +124,15 @@ READERS: dict[str, Reader] = {
     "keep_all": Reader(lambda f: f.memmap, _NO_MAP),
     "replayable_only": Reader(lambda f: f.memmap, _NO_MAP),
     "place_by": Reader(
-        lambda f: True if f.takes is not None and "table" in f.takes else f.placed, _LIST
+        lambda f: True if _takes("table")(f) or _takes("memory")(f) else f.placed, _LIST
     ),
+    "at": Reader(_located, _LIST),
     "max_loss": Reader(_takes("max_loss"), "what is written calls no good page bad"),
     "budget": Reader(_takes("budget"), "what is written has no bound"),
     **{
         name: Reader(_placed, _LIST)
         for name in (
-            "at", "ram", "scratch", "no_scratch", "kho", "revision", "capacity", "order", "flags",
+            "ram", "scratch", "no_scratch", "kho", "revision", "capacity", "order", "flags",
         )
     },
     **{

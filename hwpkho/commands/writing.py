@@ -96,6 +96,8 @@ def prepared(
     takes, to = wanted.form.takes, option("to", wanted.to)
     if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
         raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}")
+    if "memory" in takes and regions is not None:
+        return replace(wanted, how=wanted.how._replace(memory=_memory(regions)))
     if "table" not in takes:
         return wanted
     if regions is None or regions.memmap is None:
@@ -120,6 +122,19 @@ def prepared(
         )
     table = tuple((s.start, s.size, s.type) for s in slots)
     return replace(wanted, how=wanted.how._replace(table=table))
+
+
+#: How maps call memory that is not RAM to the kernel, and no device or window either.
+_MEMORY = ("reserved", "acpi", "efi ", "unusable", "persistent", "soft reserved")
+
+
+def _memory(regions: Regions) -> tuple[tuple[int, int, bool], ...]:
+    """Return what the firmware describes as memory: no windows of buses, no devices' registers."""
+    return tuple(
+        (r.start, r.end + 1, r.kind in ("ram", "in-use"))
+        for r in regions.regions
+        if r.kind in ("ram", "in-use", "retired") or r.label.lower().startswith(_MEMORY)
+    )
 
 
 def unrecorded(page_size: int, writer: ListWriter | None) -> Iterator[str]:

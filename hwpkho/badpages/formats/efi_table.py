@@ -8,22 +8,30 @@ must be named.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from hwpkho.badpages.model import BadPages, ListProblem, Mention
-from hwpkho.base.addresses import page_shift
-from hwpkho.efi import reader
+from hwpkho.abi import efi_pool
+from hwpkho.abi.efi_poisoned import linked_list
+from hwpkho.badpages.model import BadPages, ListProblem, Loss, Mention
+from hwpkho.badpages.writing import bounded, physical
+from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.options import option
+from hwpkho.efi import reader, write
+from hwpkho.errors import UsageError
+from hwpkho.images import elf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.efi.model import PoisonTable
     from hwpkho.images.files import FileBytes
 
 _NAME = "efi-table"
 #: Runs that are named one by one; of more only the pages are kept.
 MAX_NAMED = 1 << 16
+#: The layout that is written unless the user asks for another.
+DEFAULT = "bitmap-base"
 
 
 class EfiTable:
@@ -34,6 +42,9 @@ class EfiTable:
     extra = None
     carries: frozenset[Carried] = frozenset()
     options: frozenset[str] = frozenset({"layout"})
+    takes = frozenset(("layout", "unit", "phys_base", "at", "memory", "arch"))
+    binary = True
+    bare = False
 
     def sniff(self, _head: bytes, /) -> bool:
         """Claim nothing: content never shows this form."""
@@ -42,6 +53,46 @@ class EfiTable:
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages of set units or of entries; see :func:`hwpkho.efi.reader.read_file`."""
         return of_table(reader.read_file(file, asked.layout), asked.page_size)
+
+    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
+        """Write the table; with an address, an ELF core that holds it and an entry that names it.
+
+        There the firmware's pool tail stands behind a bitmap, which proves its length to decode.
+        Of the layout ``list`` without an address it is one node: nodes name each other by address.
+        Raises UsageError for a geometry that no kernel takes.
+        """
+        (bad, past), size = physical(pages), pages.taken_page_size
+        wish = write.Wish(how.layout or DEFAULT, how.unit, how.phys_base, how.memory)
+        listed = wish.layout == "list"
+        if listed and (how.unit, how.phys_base) != (None, None):
+            raise UsageError(f"{option('layout', 'list')} has no units: it names single pages")
+        if how.at is not None and how.at % 8:
+            raise UsageError(f"{option('at', how.at)} is no multiple of 8")
+        if listed and how.at is not None and how.at % size > size - linked_list.HEAD:
+            raise UsageError(f"{option('at', how.at)}: the root would lie across two pages")
+        if listed and how.at is not None:
+            bounded(pages, bad.pages(), self.name)
+            self._core(write.memory_of_list(bad, how.at, size), pages, out, how.at)
+            return Loss(0, past) if past else None
+        if listed:
+            made = write.one_node(bad, size)
+        else:
+            made = write.bitmap(bad, write.geometry(wish, bad, size), wish.layout, size)
+        if how.at is None:
+            out.write(made.raw)
+        else:
+            tail = bytes(-len(made.raw) % 8) + efi_pool.build_tail(len(made.raw))
+            self._core([(how.at, made.raw + tail)], pages, out, how.at)
+        left = made.left + past
+        return Loss(made.good_pages, left) if made.good_pages or left else None
+
+    @staticmethod
+    def _core(pieces: Iterable[tuple[int, bytes]], pages: BadPages, out: BinaryIO, at: int) -> None:
+        size = pages.taken_page_size
+        extents = write.with_entry(pieces, at, size)
+        if extents[-1][0] + size * len(extents[-1][1]) > PHYS_END:
+            raise UsageError(f"{option('at', at)}: the table passes the end of memory")
+        elf.write_core(out, extents, page_size=size, arch=pages.arch, note=b"")
 
 
 def of_table(table: PoisonTable, page_size: int | None, arch: str | None = None) -> BadPages:

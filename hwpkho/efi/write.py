@@ -1,0 +1,190 @@
+"""Makes a table of poisoned memory from a list of bad pages, as a stub and a kernel would have.
+
+Geometry: the stub of generation d starts at the lowest address of the firmware's map and ends at
+its highest, whatever is there; that of b and c starts at 0, ends at the highest RAM, and doubles
+the unit while the bitmap would exceed 1 MiB. Without a map the bitmap starts at 0 and is as small
+as it can be. Source: install_poisoned_memory_table() in drivers/firmware/efi/libstub.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi import efi_config
+from hwpkho.abi.efi_poisoned import (
+    GUID,
+    MAX_BITMAP,
+    MIN_UNIT,
+    UNIT,
+    VERSION,
+    Header,
+    bitmap_layout,
+    bits,
+    linked_list,
+)
+from hwpkho.base.addresses import PHYS_END, align_down, align_up, page_shift
+from hwpkho.base.options import option
+from hwpkho.base.ranges import intersection, joined
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+
+#: Bytes: above this the stub of generations b and c doubles the unit, up to the largest.
+_CAP, _LARGEST = 1 << 20, 1 << 30
+#: A piece of memory: first byte, end (exclusive), and whether it is RAM.
+Span = tuple[int, int, bool]
+
+
+class Wish(NamedTuple):
+    """What the user says of the table.
+
+    Attributes:
+        layout: A name in ``LAYOUTS``.
+        unit: Bytes of a unit; None: 2 MiB, and what a stub makes of it.
+        phys_base: Address of the first unit; None: as a stub has it.
+        memory: The machine's memory, ascending; None where there is no map.
+    """
+
+    layout: str = "bitmap-base"
+    unit: int | None = None
+    phys_base: int | None = None
+    memory: Sequence[Span] | None = None
+
+
+class MadeTable(NamedTuple):
+    """A table, and what it costs.
+
+    Attributes:
+        raw: Header and bitmap.
+        good_pages: Good pages under set units.
+        left: Bad pages outside the bitmap.
+    """
+
+    raw: bytes
+    good_pages: int
+    left: int
+
+
+def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
+    """Return the header of a bitmap for ``bad``, PFNs of ``page_size`` bytes.
+
+    Raises UsageError for a unit or base that no kernel with such pages takes, and for a bitmap
+    larger than any stub makes.
+    """
+    unit = wish.unit or max(UNIT, page_size)
+    if unit & (unit - 1) or not max(MIN_UNIT, page_size) <= unit < 1 << 32:
+        raise UsageError(
+            f"{option('unit', unit)}: a kernel with pages of {page_size} bytes takes a power of "
+            f"two from {max(MIN_UNIT, page_size)} to {1 << 31}"
+        )
+    base, end = _span(wish, unit)
+    if wish.phys_base is not None:
+        base = wish.phys_base
+    if base % unit:
+        raise UsageError(f"{option('phys_base', base)} is no multiple of the unit, {unit}")
+    if wish.layout == "bitmap" and base:
+        raise UsageError(f"{option('phys_base', base)}: layout bitmap begins at address 0")
+    if end is None:
+        shift = page_shift(page_size)
+        end = (bad.last[-1] + 1) << shift if bad else base + 1
+    size = _bytes(base, end, unit)
+    if wish.layout == "bitmap" and wish.unit is None:
+        while size > _CAP and unit < _LARGEST:
+            unit *= 2
+            size = _bytes(base, end, unit)
+    if size > MAX_BITMAP:
+        raise UsageError(
+            f"units of {unit} bytes from 0x{base:x} to 0x{end - 1:x} need {size} bytes of bitmap, "
+            f"more than any stub makes ({MAX_BITMAP}); give {option('unit')}"
+        )
+    return Header(VERSION, unit, base, size)
+
+
+def _span(wish: Wish, unit: int) -> tuple[int, int | None]:
+    """Return where the stub of a layout begins and ends; the end is None without a map."""
+    if not wish.memory:
+        return 0, None
+    if wish.layout == "bitmap":
+        return 0, max((end for _, end, is_ram in wish.memory if is_ram), default=None)
+    lowest = min(start for start, _, _ in wish.memory)
+    return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wish.memory)
+
+
+def _bytes(base: int, end: int, unit: int) -> int:
+    """Return the bytes of bitmap up to ``end``, whole words, one at least."""
+    units = max(1, -(-(end - base) // unit))
+    return align_up(-(-units // 8), 8)
+
+
+def bitmap(bad: PfnSet, header: Header, layout: str, page_size: int) -> MadeTable:
+    """Return the table of ``bad``, PFNs of ``page_size`` bytes; what is outside is left out."""
+    shift = page_shift(page_size)
+    base, unit, end = header.phys_base, header.unit_size, min(header.end, PHYS_END)
+    per = unit >> shift
+    pages = ((a, b + 1) for a, b in bad)
+    inside = list(intersection(pages, [(base >> shift, end >> shift)]))
+    first = base >> shift
+    units = list(joined(((a - first) // per, -(-(b - first) // per)) for a, b in inside))
+    held = sum(b - a for a, b in inside)
+    made = bitmap_layout(layout)
+    raw = made.build(header) + bits.build(units, header.size)
+    return MadeTable(raw, sum(b - a for a, b in units) * per - held, bad.pages() - held)
+
+
+def one_node(bad: PfnSet, page_size: int) -> MadeTable:
+    """Return one node of a list, with an entry for each of the first 255 pages of ``bad``."""
+    shift = page_shift(page_size)
+    first = [pfn << shift for pfn in _first(bad, linked_list.CAPACITY)]
+    node = linked_list.Node(linked_list.CAPACITY, len(first), 0)
+    entries = linked_list.build_entries((base, page_size) for base in first)
+    return MadeTable(linked_list.build(node) + entries, 0, bad.pages() - len(first))
+
+
+def _first(bad: PfnSet, count: int) -> Iterator[int]:
+    for a, b in bad:
+        for pfn in range(a, b + 1):
+            if not count:
+                return
+            count -= 1
+            yield pfn
+
+
+def memory_of_list(bad: PfnSet, at: int, page_size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(phys, bytes)`` of a root at ``at`` and its nodes, in the pages behind it."""
+    shift = page_shift(page_size)
+    entries = ((pfn << shift, page_size) for a, b in bad for pfn in range(a, b + 1))
+    nodes = align_down(at, page_size) + page_size
+    yield from linked_list.build_chain(entries, at, nodes, page_size)
+
+
+def with_entry(
+    pieces: Iterable[tuple[int, bytes]], at: int, page_size: int
+) -> list[tuple[int, list[bytes]]]:
+    """Return whole pages that hold ``pieces``, and behind them a configuration table entry.
+
+    The entry names the table at ``at``. Neighbouring pages are joined, ascending.
+    """
+    memory: dict[int, bytearray] = {}
+    end = at
+    for phys, raw in pieces:
+        end = max(end, phys + len(raw))
+        for page in range(align_down(phys, page_size), phys + len(raw), page_size):
+            held = memory.setdefault(page, bytearray(page_size))
+            skip = max(page - phys, 0)
+            part = raw[skip : page + page_size - phys]
+            to = max(phys - page, 0)
+            held[to : to + len(part)] = part
+    entry = align_up(end, page_size)
+    memory[entry] = bytearray(efi_config.build(GUID, at).ljust(page_size, b"\0"))
+    extents: list[tuple[int, list[bytes]]] = []
+    following = -1
+    for phys in sorted(memory):
+        if phys == following:
+            extents[-1][1].append(bytes(memory[phys]))
+        else:
+            extents.append((phys, [bytes(memory[phys])]))
+        following = phys + page_size
+    return extents

@@ -1,0 +1,191 @@
+"""EFI tables of poisoned memory that are written, read again."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.base.listing import of_runs
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.efi import reader, write
+from hwpkho.errors import UsageError
+from hwpkho.images.files import HeldBytes
+from tests.support import efi
+from tests.support.examples import some, times
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNIT = 2 << 20
+
+
+@pytest.mark.parametrize("path", sorted((efi.EFI / "tables").glob("*.out.json")))
+def test_what_is_expected_of_single_tables(path: Path, cli, tmp_path: Path):
+    out = json.loads(path.read_text())
+    (tmp_path / "list").write_text("".join(f"{a:#x}-{b:#x}\n" for a, b in out["pfns"]))
+    unit = ["--unit", out["unit"]] if "unit" in out else []
+    for command in ("list", "encode"):
+        got = cli(command, tmp_path / "list", "--to", "efi-table", "--layout", out["layout"], *unit,
+                  "--page-size", out["page_size"], "-f", "-o", tmp_path / "t")  # fmt: skip
+        assert got.code == 0, got.err
+        assert (tmp_path / "t").read_bytes().hex() == out["expect"]
+        if "good_pages_lost" in out:
+            assert f"{out['good_pages_lost']} good pages" in got.err
+
+
+@pytest.mark.parametrize("name", some([n for n in efi.NAMES if not n.startswith("a")], 3))
+def test_a_real_table_is_written_again(name: str, cli, tmp_path: Path):
+    """decode → list → write gives the bytes that a real kernel had, by the same geometry."""
+    truth = efi.truth(name)
+    if truth["size"] % 8:
+        pytest.skip("generation b writes odd sizes; what is written today are whole words")
+    path, size = efi.unpack(name, tmp_path), truth["page_size"]
+    layout = {"B": "bitmap-base", "D": "bitmap-base", "C": "bitmap"}[truth["layout"][0]]
+    covered = truth["phys_base"] if layout == "bitmap-base" else 0
+    pages = truth["size"] * 8 * truth["unit_size"] // size
+    last = covered // size + pages - 1
+    pfns = cli("list", "--pfns", "--page-size", size, path).out
+    base = ["--phys-base", hex(covered)] if covered else []
+    (tmp_path / "list").write_text(f"{pfns}{last:#x}\n")  # so that the bitmap is as long
+    got = cli("list", tmp_path / "list", "--to", "efi-table", "--layout", layout, *base,
+              "--page-size", size, "-o", tmp_path / "t")  # fmt: skip
+    assert got.code == 0, got.err
+    raw = bytearray((tmp_path / "t").read_bytes())
+    if (truth["size"] * 8 - 1) not in truth["units"]:
+        raw[-1] &= 0x7F
+    assert raw.hex() == truth["table_hex"][: 2 * len(raw)]
+
+
+@pytest.mark.parametrize(
+    ("iomem", "arch", "layout", "base", "size"),
+    [
+        ("iomem-x86-512m.txt", "x86_64", "bitmap-base", 0, 192),
+        ("iomem-x86-512m.txt", "x86_64", "bitmap", 0, 32),
+        ("iomem-x86-2816m.txt", "x86_64", "bitmap-base", 0, 304),
+        ("iomem-x86-2816m.txt", "x86_64", "bitmap", 0, 304),
+        ("iomem-arm64-4k.txt", "arm64", "bitmap-base", 0x4000000, 96),
+        ("iomem-arm64-4k.txt", "arm64", "bitmap", 0, 96),
+    ],
+)
+def test_the_geometry_is_that_of_the_real_stubs(iomem, arch, layout, base, size, cli, tmp_path):
+    (tmp_path / "list").write_text("0x5000\n")
+    args = ["--memmap", efi.EFI / iomem, "--arch", arch, "--layout", layout, "-o", tmp_path / "t"]
+    assert cli("list", tmp_path / "list", "--to", "efi-table", *args).code in (0, 1)
+    shown = cli("decode", "--json", "--from", "efi-table", "--layout", layout, tmp_path / "t").json
+    (found,) = shown["efi_poisoned_memory"]
+    assert (found["phys_base"] or 0, found["size"], found["unit_size"]) == (base, size, UNIT)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1 << 12), st.integers(0, 600)), max_size=10),
+    st.sampled_from(["bitmap", "bitmap-base"]),
+    st.sampled_from([None, 1 << 16, 1 << 21, 1 << 30]),
+    st.sampled_from([4096, 16384, 65536]),
+    st.integers(0, 8),
+)
+@times(4)
+def test_decode_reads_what_was_written(steps, layout, unit, page_size, base):
+    runs, at = [], 0
+    for gap, length in steps:
+        runs.append((at + gap, at + gap + length))
+        at += gap + length + 2
+    bad = pfn_set(of_runs(runs))
+    size = unit or UNIT
+    start = base * size if layout == "bitmap-base" else 0
+    wish = write.Wish(layout, unit, start)
+    header = write.geometry(wish, bad, page_size)
+    made = write.bitmap(bad, header, layout, page_size)
+    found = reader.read_file(HeldBytes("t", memoryview(made.raw)), layout)
+    assert found.header == header
+    per, first = size // page_size, start // page_size
+    inside = {p for a, b in runs for p in range(a, b + 1) if p >= first}
+    units = {(p - first) // per for p in inside}
+    assert {u for a, b in found.set_units() for u in range(a, b)} == units
+    assert made.left == bad.pages() - len(inside)
+    assert made.good_pages == len(units) * per - len(inside)
+    assert header.size % 8 == 0
+
+
+@given(st.sets(st.integers(0, 1 << 36), max_size=300), st.sampled_from([4096, 16384, 65536]))
+def test_a_node_is_read_as_written(pfns: set[int], page_size: int):
+    bad = pfn_set(array("Q", pfns))
+    made = write.one_node(bad, page_size)
+    found = reader.read_file(HeldBytes("t", memoryview(made.raw)))
+    assert list(found.pages(page_size)) == sorted(pfns)[:255]
+    assert (made.left, made.good_pages) == (max(0, len(pfns) - 255), 0)
+
+
+@pytest.mark.parametrize("layout", ["list", "bitmap", "bitmap-base"])
+@pytest.mark.parametrize("at", [0x7FB74018, 0x1000, 0x7FFFFFF0])
+def test_an_image_is_found_again_in(layout: str, at: int, cli, tmp_path: Path):
+    pfns = [0x5001, *range(0x6000, 0x6000 + 600, 2)]
+    (tmp_path / "list").write_text("".join(f"{p:#x}\n" for p in pfns))
+    got = cli("list", tmp_path / "list", "--to", "efi-table", "--layout", layout, "--at", hex(at),
+              "-o", tmp_path / "t.elf")  # fmt: skip
+    assert got.code == 0, got.err
+    shown = cli("decode", "--json", tmp_path / "t.elf")
+    (found,) = shown.json["efi_poisoned_memory"]
+    assert (found["phys"], found["layout"], found["layout_sure"]) == (at, layout, True)
+    assert shown.code == 0
+    listed = [int(x, 16) for x in cli("list", "--pfns", tmp_path / "t.elf").out.split()]
+    assert set(pfns) <= set(listed)
+    assert layout != "list" or listed == pfns
+    nodes = found["nodes"]
+    assert nodes is None or [n["count"] for n in nodes] == [0, 46, 255]
+
+
+def test_what_lies_outside_is_left_out(cli, tmp_path: Path):
+    (tmp_path / "list").write_text("0x10 0x50001 0x99999999\n")
+    args = ["--memmap", efi.EFI / "iomem-arm64-4k.txt", "--arch", "arm64"]
+    got = cli("list", tmp_path / "list", "--to", "efi-table", *args, "-o", tmp_path / "t")
+    assert got.code == 1
+    assert "2 bad pages are left out" in got.err
+    assert cli("list", "--pfns", "--from", "efi-table", tmp_path / "t").out.startswith("0x50000\n")
+
+
+def test_a_table_cannot_be_larger_than_any_stub_makes():
+    bad = pfn_set(array("Q", [1 << 51]))
+    with pytest.raises(UsageError, match="give --unit"):
+        write.geometry(write.Wish(unit=4096), bad, 4096)
+
+
+def test_the_unit_of_a_large_machine_doubles():
+    memory = [(0, 64 << 40, True)]
+    header = write.geometry(write.Wish("bitmap", memory=memory), pfn_set(()), 4096)
+    assert (header.unit_size, header.size) == (8 << 20, 1 << 20)
+    header = write.geometry(write.Wish(memory=memory), pfn_set(()), 4096)
+    assert (header.unit_size, header.size) == (UNIT, 4 << 20)
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--unit", "3M"], "takes a power of two"),
+        (["--unit", "2048"], "takes a power of two"),
+        (["--unit", "4096", "--page-size", "16384"], "takes a power of two"),
+        (["--phys-base", "0x1000"], "no multiple of the unit"),
+        (["--layout", "bitmap", "--phys-base", "2M"], "begins at address 0"),
+        (["--layout", "list", "--unit", "2M"], "has no units"),
+        (["--at", "0x1001"], "no multiple of 8"),
+        (["--at", "0x1ff8", "--layout", "list"], "across two pages"),
+        (["--at", "0xfffffffffffff000"], "passes the end"),
+    ],
+)
+def test_what_no_kernel_takes_is_not_written(args, why, cli, tmp_path: Path):
+    (tmp_path / "list").write_text("0x5000\n")
+    got = cli("list", tmp_path / "list", "--to", "efi-table", *args, "-o", tmp_path / "t")
+    assert (got.code, why in got.err) == (2, True), got.err
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("command", ["list", "encode"])
+@pytest.mark.parametrize("args", [["--unit", "2M"], ["--phys-base", "0"], ["--layout", "list"]])
+def test_options_of_the_table_are_for_it_alone(command, args, cli, tmp_path: Path):
+    (tmp_path / "list").write_text("0x5000\n")
+    got = cli(command, tmp_path / "list", "--to", "json", *args, "-o", tmp_path / "t")
+    assert (got.code, "has no effect" in got.err) == (2, True)

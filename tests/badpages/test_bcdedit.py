@@ -91,3 +91,10 @@ def test_long_lines_take_no_longer_than_they_are(lines, tmp_path, cli) -> None:
     got = said(cli, tmp_path, _SET + "0x1\n\n" + "".join(lines))
     assert got.code == 0, got.err
     assert time.process_time() - start < 2
+
+
+def test_its_pages_are_of_4_kib_whatever_those_of_the_kernel_are(tmp_path, cli) -> None:
+    path = tmp_path / "bcd"
+    path.write_text("bcdedit /set {badmemory} badmemorylist 0x20 0x2f 0x31\n")
+    assert cli("list", "--pfns", "--page-size", 65536, path).out == "0x2\n0x3\n"
+    assert cli("list", "--pfns", "--page-size", 4096, path).out == "0x20\n0x2f\n0x31\n"

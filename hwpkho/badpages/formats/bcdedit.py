@@ -60,6 +60,9 @@ _MORE = re.compile(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[
 _FAILED = re.compile(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
 
+#: Windows' pages, whatever those of the kernel are, as a power of two.
+_PAGE = 12
+
 _Entry = tuple[int, str]
 _CALL = "bcdedit /set {badmemory} badmemorylist"
 #: Windows numbers pages of 4 KiB, whatever the kernel that the list is of had.
@@ -91,7 +94,8 @@ class Bcdedit(TextForm):
         if joined:
             store.line("".join(joined), f"line {start}")
         for pfn, where in store.entries:
-            found.pages(pfn, pfn, "excluded", where=where)
+            start = pfn << _PAGE
+            found.addresses(start, start + (1 << _PAGE) - 1, "excluded", where=where)
         return found.finish()
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:

@@ -17,6 +17,7 @@ from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
+from hwpkho.inputs import tables
 from hwpkho.inputs.case import CaseOptions, noted, read_inputs
 from hwpkho.inputs.opened import Memory, open_input
 from hwpkho.judging.decision import spent
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hwpkho.codes import Problem
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.boot_loader import BootHandover
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.model import Handover
@@ -129,11 +131,17 @@ def _capture(
     recorder = Recorder(machine.source)
     if options.page_size is None and machine.page_size:
         recorder.page_size_hint = machine.page_size
-    handovers, found = assemble.search(
-        recorder, machine.copies, options, machine.boot, machine.noted
-    )
-    if not handovers:
-        raise InputError(f"{machine.source.name}: no handover to capture")
+    try:
+        handovers, found = assemble.search(
+            recorder, machine.copies, options, machine.boot, machine.noted
+        )
+    except assemble.NoHandoverError as error:
+        handovers, found, nothing = [], assemble.Noted(), error
+    else:
+        nothing = assemble.NoHandoverError(f"{machine.source.name}: no handover to capture")
+    held = tables.of_memory(recorder, options)
+    if not handovers and not held:
+        raise nothing
     _keep_the_end(recorder, handovers)
     page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
     note = CaptureNote(
@@ -155,12 +163,12 @@ def _capture(
         nonlocal note
         where = f"/proc/self/fd/{core.fileno()}"
         pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
-        if not _alike(where, handovers, options, own):
+        if not _alike(where, handovers, held, options, own):
             # What was only looked at in passing matters here: then it is kept as well.
             recorder.keep_all()
             note = replace(note, boot=(), passed=())
             pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
-            if not _alike(where, handovers, options, own):
+            if not _alike(where, handovers, held, options, own):
                 raise InputError(
                     "the capture would not decode as the original does: use the original instead"
                 )
@@ -228,7 +236,11 @@ def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
 
 
 def _alike(
-    path: str, handovers: Sequence[Handover], options: CaseOptions, own: list[Problem]
+    path: str,
+    handovers: Sequence[Handover],
+    held: Sequence[PoisonTable],
+    options: CaseOptions,
+    own: list[Problem],
 ) -> bool:
     """Decode the core again, and tell whether the facts are the same.
 
@@ -238,7 +250,14 @@ def _alike(
         again = read_inputs([path], options)
     except InputError:
         return False
+    if list(map(_table, held)) != list(map(_table, again.tables)):
+        return False
     return [_facts(h, own) for h in handovers] == [_facts(h, []) for h in again.handovers]
+
+
+def _table(t: PoisonTable) -> tuple[object, ...]:
+    """Return an EFI table as it compares: without its file."""
+    return t.phys, t.layout, t.entry, t.header, t.bitmap, t.nodes, t.entries, t.slack
 
 
 def _facts(h: Handover, without: list[Problem]) -> Handover:

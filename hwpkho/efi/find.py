@@ -42,7 +42,19 @@ def entries(source: Source) -> list[Entry]:
         known = found.get(entry.table)
         if known is None or len(entry.beside) > len(known.beside):
             found[entry.table] = entry
-    return sorted(e for e in found.values() if e.beside or _is_table(source, e.table))
+    taken = sorted(e for e in found.values() if e.beside or _is_table(source, e.table))
+    for entry in taken:
+        _keep(source, entry)
+    return taken
+
+
+def _keep(source: Source, entry: Entry) -> None:
+    """Say that an entry counts, and those of the firmware's tables beside it."""
+    for step in range(-_BESIDE, _BESIDE + 1):
+        phys = entry.phys + step * efi_config.ENTRY
+        raw = source.look(phys, efi_config.ENTRY) if phys >= 0 else None
+        if raw is not None and efi_config.entry(raw)[0] in (GUID, *efi_config.KNOWN):
+            source.keep(phys, efi_config.ENTRY)
 
 
 def _entry(source: Source, at: int) -> Entry | None:

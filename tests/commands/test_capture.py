@@ -22,7 +22,7 @@ from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, Passed
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_inputs
 from hwpkho.live.machine import Live
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, efi
 from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine, Made, note
 
@@ -54,6 +54,22 @@ def test_a_crop_says_what_the_original_says(
     again = cli("validate", "--json", out)
     assert plain.code == again.code
     assert plain.json == again.json
+
+
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+@pytest.mark.parametrize("name", some(efi.NAMES, 4))
+def test_an_efi_table_and_its_entry_are_kept(
+    name: str, more: list[str], cli: Any, tmp_path: Path
+) -> None:
+    source, out = efi.unpack(name, tmp_path), tmp_path / "small.elf"
+    got = cli("capture", "--page-size", efi.truth(name)["page_size"], source, "-o", out, *more)
+    assert got.code == 0, got.err
+    shown = [_decoded(cli, path) for path in (source, out)]
+    for document in shown:
+        (table,) = document["efi_poisoned_memory"]
+        del table["source"]
+    assert shown[0] == shown[1]
+    assert out.stat().st_size < source.stat().st_size
 
 
 @pytest.mark.parametrize("name", some(NAMES, 2))

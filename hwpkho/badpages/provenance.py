@@ -88,8 +88,8 @@ def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, 
             active = [x for x in active if x[0] >= at]
             ends = [x[0] for x in active] + ([entry[0] - 1] if entry else [])
             end = min(run.last, *ends) if ends else run.last
-            told = [f"; {words}" for _, _, words in sorted(active, key=lambda x: x[1])]
-            yield at, end, numbers + "".join(told)
+            shown = [f"; {words}" for _, _, words in sorted(active, key=lambda x: x[1])]
+            yield at, end, numbers + "".join(shown)
             at = end + 1
 
 
@@ -111,10 +111,10 @@ def _painted(case: int, said: Sequence[Mention]) -> Iterator[tuple[int, int, int
 
 def disagreements(cases: Sequence[BadPages]) -> tuple[ListProblem, ...]:
     """Return where cases disagree about a page."""
-    told = [x for x in cases if x.mentions]
-    if len(told) < 2:
+    recorded = [x for x in cases if x.mentions]
+    if len(recorded) < 2:
         return ()
-    kinds = [_by_kind(columns.of(x.mentions)) for x in told]
+    kinds = [_by_kind(columns.of(x.mentions)) for x in recorded]
     found = []
     works = PfnSet()
     for n, case in enumerate(kinds):

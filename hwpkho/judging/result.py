@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hwpkho.codes import registry
 
@@ -42,17 +42,7 @@ Fact = Literal["gap", "idle"]
 How = Literal["chance", "always", "unheeded"]
 
 #: Where several fit, the first of these counts.
-VERDICTS: tuple[Verdict, ...] = (
-    "handover",
-    "in-use",
-    "scratch",
-    "retired",
-    "firmware",
-    "device",
-    "replays",
-    "reserved",
-    "not-ram",
-)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class _Screen:
             self.about_errors = True
             self._error(match, where)
         elif "B)" in line and _DAMAGED.search(line):
-            self.told = True
+            self.about_errors = True
             found.unusable("the address of an error is damaged", where)
         elif _LIMIT.search(line):
             self.about_errors = True

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from tests.support import captures, certain
+from tests.support.examples import some
 
 CASES = [(n, i) for n in captures.NAMES for i in range(len(captures.truth(n)["handovers"]))]
 
@@ -190,7 +191,7 @@ def test_debugfs_one_side_or_one_folder_deeper(cli, capture, tmp_path):
     assert [decoded(tmp_path / n)[0]["role"] for n in ("elsewhere", "renamed")] == [None, "out"]
 
 
-@pytest.mark.parametrize("name", captures.NAMES)
+@pytest.mark.parametrize("name", some(captures.NAMES, 2))
 def test_report_and_annotation_and_pfns(name, cli, capture, decoded):
     path = capture(name)
     report = cli("decode", path)

@@ -27,7 +27,7 @@ def _arguments(code, folder):
     return [*specs, *(x for k, v in options.items() if v is not None for x in (k, v))]
 
 
-@pytest.mark.parametrize("code", some(sorted({*provoking.CASES, *provoking_decode.CASES}), 3))
+@pytest.mark.parametrize("code", some(sorted({*provoking.CASES, *provoking_decode.CASES}), 5))
 def test_every_fatal_outcome_says_what_decided(code, tmp_path, cli):
     got = cli("validate", "--json", *_arguments(code, tmp_path))
     if got.code == 3:

@@ -17,7 +17,7 @@ LIMIT = 4 << 20
 BASE = 0x4000_0000
 PAGE = 4096
 #: Tables, chunks or chunks of pages.
-MANY = much(250, 1000)
+MANY = much(120, 1000)
 
 
 def _shared_child() -> bytes:
@@ -59,7 +59,7 @@ def _parts(items: list[int]) -> list[_Padded]:
 
 def _segments_over_the_same_bytes() -> bytes:
     """Tens of thousands of PT_LOADs that all show the same few pages, each with an FDT magic."""
-    n, pages = much(8000, 30_000), 256
+    n, pages = much(4000, 30_000), 256
     body = (fdt.MAGIC + struct.pack(">I", 65536)).ljust(PAGE, b"\1") * pages
     image = bytearray(elf([(BASE, body)]))
     at = image.index(fdt.MAGIC)
@@ -89,7 +89,7 @@ def _few_segments_with_many_magics() -> bytes:
 
 def _segments_of_a_few_bytes() -> bytes:
     """Pages in 64-byte segments: reading a page joins 64 of them, reading an FDT 1024."""
-    n, step = much(15_000, 60_000), 64
+    n, step = much(8000, 60_000), 64
     page = (fdt.MAGIC + struct.pack(">I", 65536) + b"kho-v4\0").ljust(PAGE, b"\1")
     image = bytearray(elf([(BASE, page)]))
     at = image.index(fdt.MAGIC)
@@ -181,7 +181,7 @@ def _roots_of_many_nodes() -> bytes:
     m = Machine(page_size=65536, gap=0)
     many = fdt.Node("", children=[fdt.Node("x" * 3) for _ in range(4000)])
     foreign = m.put(fdt.build(many))
-    for _ in range(much(8, 30)):
+    for _ in range(much(4, 30)):
         at = m.put()
         refs = [kho.SubtreeRef("memblock", foreign, 65536) for _ in range(1000)]
         raw = kho.build(kho.VERSIONS["v4"], at + (1 << 40), refs)
@@ -288,7 +288,7 @@ def _bitmap_chunks() -> bytes:
     m = Machine(gap=0)
     h = m.handover(kho=1)
     following, at = 0, 1 << 40
-    for n in range(much(250, 900)):
+    for n in range(much(120, 900)):
         elements = [
             ((n * 255 + i) * PAGE * 8 * PAGE & (1 << 52) - 1, at + i * PAGE) for i in range(255)
         ]
@@ -350,7 +350,7 @@ def _sliding(prepare: Callable[[Machine, int], object], stride: int, odd: int) -
     ``prepare`` makes the structure at an address begin with them; ``odd`` is every second word
     where ``stride`` is two words.
     """
-    n, start = much(15_000, 58_000), 0x2_0000_0000
+    n, start = much(8000, 58_000), 0x2_0000_0000
     m = Machine(gap=0)
     prepare(m, start)
     words = [start + (i + 1) * PAGE for i in range(n)]

@@ -44,6 +44,12 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @options.efi_table
 @options.judging
 @click.option(
+    "--against",
+    multiple=True,
+    metavar="LIST",
+    help="Bad pages of the same machine that its EFI table should have a bit for (repeatable).",
+)
+@click.option(
     "--select",
     multiple=True,
     metavar="CODES",
@@ -101,6 +107,7 @@ def command(
     next_cmdline: str | None,
     consumer_kho: str,
     consumer_efi: str,
+    against: tuple[str, ...],
     max_pages: int | None,
     max_fraction: float | None,
     max_per_gib: int | None,
@@ -153,6 +160,7 @@ def command(
         consumer_efi,
         Limits(max_pages, max_fraction, max_per_gib),
         options.given(),
+        against,
     )
     report = REPORTS[format_name or ("json" if as_json else "text")]
     to = ReportFile(report, outputs.STDOUT if output is None else output, force)

@@ -104,6 +104,7 @@ READERS: dict[str, Reader] = {
     ),
     "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
     "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
+    "against": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "consumer_efi": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "layout": Reader(
         lambda f: True if _takes("layout")(f) else f.table,

@@ -32,6 +32,7 @@ class ValidateOptions:
         consumer_efi: The generation of readers of the EFI table of poisoned memory that it has, a
             name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
+        against: Lists of bad pages that an EFI table of poisoned memory is held against.
         given: Names of the options that the user gave: one that nothing reads is refused.
     """
 
@@ -47,3 +48,4 @@ class ValidateOptions:
     consumer_efi: str = generations.DEFAULT
     limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()
+    against: tuple[str, ...] = ()

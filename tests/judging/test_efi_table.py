@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import time
 from itertools import product
@@ -178,6 +179,22 @@ def test_a_handover_and_a_table_are_both_judged(cli, tmp_path: Path):
     text = cli("validate", path, "--memmap", iomem, "--consumer-efi", "b").out
     assert "efi table" in text
     assert "reserved 14 poisoned unit(s)" in text
+
+
+def test_a_table_is_held_against_a_log(cli, tmp_path: Path):
+    """The kernel's own log of b-gen1: its soft-offlined page has no bit, the unpoisoned one has."""
+    log = tmp_path / "dmesg"
+    packed = EFI / "captures" / "b-gen1" / "dmesg.txt.gz"
+    log.write_bytes(gzip.decompress(packed.read_bytes()))
+    path, iomem = efi.unpack("b-gen1", tmp_path), EFI / "captures" / "b-gen1" / "iomem.txt"
+    doc = cli("validate", "--json", path, "--memmap", iomem, "--against", log).json
+    said = {f["code"]: f for f in doc["findings"]}
+    assert said["HP814"]["phys"] == 72 * UNIT
+    soft = tmp_path / "soft"
+    soft.write_text("0x1fdf9 0x18f0 0x7777\n")
+    got = cli("validate", "--json", path, "--memmap", iomem, "--against", soft)
+    said = {f["code"]: f for f in got.json["findings"]}
+    assert (got.code, said["HP813"]["severity"], said["HP813"]["first"]) == (1, "error", 0x7777)
 
 
 def test_the_report_on_a_table_alone(cli, tmp_path: Path):

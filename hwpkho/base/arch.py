@@ -53,13 +53,13 @@ class Arch(NamedTuple):
         machine: As ``uname -m`` says it; also in kdump headers and in a kernel's first log line.
         prstatus: Bytes of its struct elf_prstatus.
         pages: Page size in bytes → what depends on it. Its first one is the usual.
-        boot: How a boot loader tells the kernel of a handover: in a list of setup_data, or in
+        boot: How a boot loader passes a handover to the kernel: in a list of setup_data, or in
             /chosen of the device tree.
         memory: What the kernel builds its memory from: ``e820``, or ``memblock`` filled from the
             EFI map or device tree. A name of :data:`hwpkho.memmap.view.VIEWS`.
         crash_align: Bytes; crashkernel= takes addresses that are multiples of it only.
         phys_bits: Bits of the largest physical address.
-        linear_bits: Of a physical address that it is told, a kernel looks at so many bits: its
+        linear_bits: Of a physical address that it is given, a kernel looks at so many bits: its
             __phys_to_virt() ORs the page offset in. Memory beyond is removed at boot. None: it
             looks at all.
         whole_pages: Whether memory that ends inside a page is not mapped there (map_mem()).
@@ -102,7 +102,7 @@ class Arch(NamedTuple):
         return f"{', '.join(others)} or {last}" if others else last
 
     def linear(self, phys: int) -> int:
-        """Return the physical address that a kernel reads when it is told ``phys``.
+        """Return the physical address that a kernel reads when it is given ``phys``.
 
         All three kernels of the rig were seen to read through addresses with bits set above; one
         built for 48 bits of virtual address forgets four bits more.
@@ -203,7 +203,7 @@ def phys_bits(name: str | None) -> int:
 
 
 def linear(phys: int, name: str | None) -> int:
-    """Return the physical address that a kernel reads when it is told ``phys``.
+    """Return the physical address that a kernel reads when it is given ``phys``.
 
     That of an architecture that is not known looks at all of it.
     """

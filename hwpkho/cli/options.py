@@ -235,7 +235,8 @@ def form(command: Callable[..., Any]) -> Callable[..., Any]:
         "--from",
         "form",
         metavar="FORM",
-        help="Form of the inputs that are lists, where content does not tell; see hwpkho formats.",
+        help="Form of the inputs that are lists, if their content does not show it; see "
+        "hwpkho formats.",
     )(command)
 
 

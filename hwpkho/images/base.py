@@ -47,7 +47,7 @@ class Source(ABC):
 
     Attributes:
         name: The image as the user named it, for messages.
-        arch: A name of ``ARCHES`` where the image tells, else None.
+        arch: A name of ``ARCHES`` where the image records it, else None.
         vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
         page_size_hint: The page size (bytes) that the image states, None where it states none.
         handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty

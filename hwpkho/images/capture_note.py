@@ -78,7 +78,7 @@ class CaptureNote:
         page_size: Bytes; None where it is not known.
         release: The running kernel's release, None for a cropped image.
         handed: ``(root FDT, scratch array, length of that)`` that a boot loader passed on, bytes.
-        handed_fdt_size: Likewise of the root FDT, None where it is not told.
+        handed_fdt_size: Likewise of the root FDT, None where it is unknown.
         boot: What the image's memory showed of boot loaders' words.
         passed: Pages of the image that were passed over.
         copies: Of debugfs.
@@ -182,7 +182,7 @@ def _three(values: Any) -> tuple[int, int, int]:
 
 def _words(value: Any) -> BootWords:
     if type(value["booted"]) is not bool:
-        raise InputError("whether a boot loader's words were for the running kernel is not told")
+        raise InputError("a boot loader's words lack whether they were for the running kernel")
     size = value["fdt_size"]
     return BootWords(
         _number(value["fdt"]),
@@ -195,7 +195,7 @@ def _words(value: Any) -> BootWords:
 
 def _passed(value: Any) -> PassedPage:
     if value["severity"] not in SEVERITIES or not isinstance(value["why"], str):
-        raise InputError("why a page was passed over is not told")
+        raise InputError("a page that was passed over has no reason")
     return PassedPage(_number(value["phys"]), value["why"], value["severity"])
 
 

@@ -1,7 +1,7 @@
 """A source that remembers what was read of another one: what a capture has to keep.
 
 What a reader only looks at (:meth:`Source.look`) is kept where it turns out to count: pages that
-were freed and hold something else by now are nobody's business.
+were freed and hold something else by now are left out.
 """
 
 from __future__ import annotations

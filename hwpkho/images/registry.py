@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hwpkho.images.base import ImageFormat, Source
     from hwpkho.images.files import FileBytes
 
-#: Bytes of a file that tell its format.
+#: Bytes of a file that show its format.
 HEAD = 16
 
 #: In the order in which they are tried.

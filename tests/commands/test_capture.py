@@ -508,8 +508,8 @@ _WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "boote
         ({"copies": [{**_COPY, "fdt": "?"}]}, "a copy is no base64"),
         ({"copies": [{**_COPY, "unusable": [1]}]}, "no text"),
         ({"boot": [_WORDS] * 10_000}, "10000 words of boot loaders"),
-        ({"boot": [{**_WORDS, "booted": 1}]}, "is not told"),
-        ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over is not told"),
+        ({"boot": [{**_WORDS, "booted": 1}]}, "for the running kernel"),
+        ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over has no reason"),
     ],
 )
 def test_what_makes_a_note_unusable(

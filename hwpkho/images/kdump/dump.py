@@ -65,7 +65,7 @@ class KdumpSource(Source):
     ``problems`` may grow while the image is read: what is cut off shows only then.
 
     Attributes:
-        page_size_hint: The kernel's page size in bytes where the image tells it, else None.
+        page_size_hint: The kernel's page size in bytes where the image records it, else None.
     """
 
     def __init__(self, file: FileBytes) -> None:

@@ -66,7 +66,7 @@ class KdumpHeader:
         end_pfn: One past the last such.
         arch: As :class:`hwpkho.images.base.Source` has it.
         vmcoreinfo: Text of the VMCOREINFO note, empty where there is none.
-        page_size: The kernel's page size if the image tells: see :func:`read_header`.
+        page_size: The kernel's page size if the image records it: see :func:`read_header`.
         incomplete: The writer ran out of space and says so.
     """
 

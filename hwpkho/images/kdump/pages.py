@@ -33,7 +33,7 @@ class Pages:
     Attributes:
         name: The file's name, printable.
         block_size: Bytes of a page of the dump; QEMU's may hold several pages of the kernel.
-        page_size_hint: The kernel's page size in bytes where the image tells it, else None.
+        page_size_hint: The kernel's page size in bytes where the image records it, else None.
         bitmap: Which page frames (of ``block_size`` bytes) the dump has.
         table: File offset of the first descriptor.
         count: Descriptors that the file has room for.

@@ -48,8 +48,8 @@ def search(pages: Pages, magics: tuple[bytes, ...]) -> Iterator[int]:
 def search_words(pages: Pages, word: bytes) -> Iterator[int]:
     """Yield the physical addresses, multiples of 8, where ``word`` stands.
 
-    Raises as :func:`search` does. Damaged pages are passed over without a word: the search for
-    page starts tells of them.
+    Raises as :func:`search` does. Damaged pages are passed over without a word: the search for page
+    starts reports them.
     """
     return _WordSearch(pages, word).run()
 

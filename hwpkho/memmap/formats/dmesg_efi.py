@@ -318,7 +318,7 @@ class DmesgEfi(TableForm):
         for table in found:
             gaps.lose_overlaps(table, gaps.overlapping(table.entries))
             if any(e.attributes["attr"] is None for e in table.entries):
-                message = f"line {table.line}: the EFI map tells no attributes"
+                message = f"line {table.line}: the EFI map has no attributes"
                 table.problems.append(problem(PAGE_COUNT_ONLY, message))
         return found
 

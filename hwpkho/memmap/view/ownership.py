@@ -22,7 +22,7 @@ Kind = Literal["ram", "firmware", "retired", "device", "none"]
 
 #: Usable whatever the form: e820 type 1, U-Boot's banks, memory nodes.
 _RAM = frozenset(("usable", "memory", "dram_bank"))
-#: EFI types that may be: their attributes and the architecture tell.
+#: EFI types that may be: their attributes and the architecture decide.
 _EFI_RAM = efi.USABLE | {"persistent", "unaccepted"}
 _DEVICE = frozenset(("pmem", "pram", "soft_reserved"))
 

@@ -38,7 +38,7 @@ def report(
 ) -> str:
     """Return the report on all handovers and EFI tables of a case.
 
-    ``page_size`` (bytes) is the user's, for tables where no handover tells it.
+    ``page_size`` (bytes) is the user's, for tables where no handover records it.
     """
     paint = paint or Paint()
     blocks = ["\n".join(_handover(h, paint)) for h in handovers]

@@ -343,6 +343,14 @@ def test_the_newest_entry_may_stand_first(how) -> None:
         assert not found.notes
 
 
+def test_a_clock_that_was_set_back_is_no_order() -> None:
+    log = (
+        f"Nov 28 17:20:03 host1 kernel: [    1.000000] {MF.format(1)}\n"
+        "Nov 28 09:20:03 host1 kernel: [    9.000000] Unpoison: Software-unpoisoned page 0x1\n"
+    )
+    assert kinds(log) == set()
+
+
 def test_boots_of_a_journal_whose_newest_entry_stands_first() -> None:
     entries = [
         json.dumps(

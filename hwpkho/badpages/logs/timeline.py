@@ -103,13 +103,13 @@ class Timeline:
         if now is None or before is None or before[0][0] != now[0]:
             return
         was = before[0]
-        if was == now and printed is not None and before[1] is not None:
+        new_year = now.sort == "syslog" and was.time[:2] == "11" and now.time[:2] == "00"
+        self._rises |= now > was or new_year
+        self._falls |= now < was and not new_year
+        if printed is not None and before[1] is not None:
+            # printk's own clock goes on where somebody sets the time of day back.
             self._rises |= printed > before[1]
-            self._falls |= printed < before[1]
-        else:
-            new_year = now.sort == "syslog" and was.time[:2] == "11" and now.time[:2] == "00"
-            self._rises |= now > was or new_year
-            self._falls |= now < was and not new_year
+            self._falls |= printed < before[1] and was == now
 
     # Boots.
 

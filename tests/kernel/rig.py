@@ -258,6 +258,7 @@ class Guest:
         args: More of the kernel's command line.
         loads: ``(file, physical address)`` of what stands in memory before the kernel runs.
         dtb: A device tree in place of QEMU's own.
+        image: A kernel in place of that of the cache.
     """
 
     kernel: Kernel
@@ -268,6 +269,7 @@ class Guest:
     args: str = ""
     loads: list[tuple[Path, int]] = field(default_factory=list)
     dtb: Path | None = None
+    image: Path | None = None
 
     @property
     def command_line(self) -> str:
@@ -316,7 +318,7 @@ class Started:
             *guest.machine(),
             "-serial", f"file:{self.log_file}",
             "-qmp", "stdio",
-            "-kernel", str(guest.kernel.image),
+            "-kernel", str(guest.image or guest.kernel.image),
             "-initrd", str(initrd),
             "-append", guest.command_line,
             "-drive", f"file={out},format=raw,if=none,id=out",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.commands import usage
-from hwpkho.efi.reader import read_file
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
@@ -46,6 +45,8 @@ def decode(
 
 def _of_files(specs: Sequence[str], options: CaseOptions | None) -> Case:
     """Read files that are EFI tables. Raises InputError where one is none."""
+    from hwpkho.efi.reader import read_file  # for the few files that are tables
+
     layout = options.layout if options else None
     found = tuple(read_file(FileBytes(spec), layout) for spec in specs)
     return Case(", ".join(t.source for t in found), (), None, None, found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import efi, problem
-from hwpkho.efi import compare, find, reader
+from hwpkho.efi import find
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,9 +30,14 @@ def of_memory(source: Source, options: CaseOptions) -> tuple[PoisonTable, ...]:
     first; or the one that ``options`` name.
     """
     layout, page_size = options.layout, options.page_size
+    found = [] if options.efi_table is not None else list(find.entries(source))
+    if options.efi_table is None and not found:
+        return ()
+    found.sort(key=lambda e: not e.beside)
+    from hwpkho.efi import reader  # for the few images with a table
+
     if options.efi_table is not None:
         return (reader.read_at(source, options.efi_table, layout=layout, page_size=page_size),)
-    found = sorted(find.entries(source), key=lambda e: not e.beside)
     tables = tuple(
         reader.read_at(source, e.table, layout=layout, entry=e, page_size=page_size)
         for e in found[:MAX_TABLES]
@@ -64,6 +69,8 @@ def beside_handovers(
 def _differences(
     table: PoisonTable, handover: Handover, listed: PfnSet, page_size: int
 ) -> Iterator[Problem]:
+    from hwpkho.efi import compare
+
     found = compare.against(table, listed, page_size)
     n = found.uncovered.pages()
     if n:
@@ -81,6 +88,8 @@ def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
     """Raise InputError for a table that two layouts fit: nothing is guessed."""
     for table in tables:
         if table.told.between:
+            from hwpkho.efi import reader
+
             where = f"the table at 0x{table.phys or 0:x}"
             raise InputError(f"{table.source}: {where}: {reader.choose(table.told)}")
 

@@ -136,6 +136,7 @@ def _changed(rng: random.Random, data: bytes) -> bytes:
             db.deserialize(data)
         with suppress(sqlite3.Error):
             db.execute("PRAGMA writable_schema=ON")
+            db.execute("PRAGMA max_page_count=4096")  # thousands of rows, each with a large blob
         for _ in range(rng.choice((1, 2, 4, 8))):
             with suppress(sqlite3.Error):
                 _change(rng, db)

@@ -62,7 +62,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
         findings = [of_problem(Problem(p.code, p.severity, p.placed)) for p in case.pages.problems]
         rests = (
-            [f"page size {DEFAULT_PAGE_SIZE}, assumed: a plain list does not record it"]
+            [f"page size {DEFAULT_PAGE_SIZE}, assumed: the list does not record it"]
             if assumed
             else []
         )

@@ -112,7 +112,7 @@ def read_list(
         pages = replace(pages, notes=(*pages.notes, *doubtful))
         return CaseList(pages, handover, case.source)
     size = recorded_page_size(case.pages, options.page_size)
-    assumed = f"page size {DEFAULT_PAGE_SIZE} assumed: a plain list does not record it"
+    assumed = f"page size {DEFAULT_PAGE_SIZE} assumed: the list does not record it"
     taken = () if size or case.pages.unit == "address" else (f"{case.name}: {assumed}",)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
     return CaseList(pages)

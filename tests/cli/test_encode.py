@@ -434,7 +434,7 @@ def test_notes(cli, tmp_path):
     out = tmp_path / "out"
     result = cli("encode", path, *AT, "--no-scratch", "-o", out, "--json")
     assert result.json["notes"] == [
-        f"{path}: page size 4096 assumed: a plain list does not record it",
+        f"{path}: page size 4096 assumed: the list does not record it",
         "warning: the list is empty: a debugfs read in the next kernel oopses (HP318)",
         "without scratch the next kernel ignores the whole handover",
     ]

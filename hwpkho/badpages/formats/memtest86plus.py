@@ -59,6 +59,9 @@ _MEMMAP = re.compile(r"(?<![\w.-])memmap=(.*)")
 _PAGES = re.compile(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
 _NUMBER = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
 
+#: A screen has one list, a serial console one more with each new error; a machine is given up
+#: before it has shown so many.
+MAX_LISTS = 1 << 15
 #: Lists that go on in the next line, if a comma ends the line.
 _LISTED = re.compile(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
 #: What is read here, and lines that go on in the next one.
@@ -137,6 +140,7 @@ class _Screen:
         self._found = found
         self.counted: str | None = None
         self.about_errors = False
+        self._lists = 0
 
     def line(self, line: str, where: str) -> None:
         """Take a line."""
@@ -151,16 +155,22 @@ class _Screen:
             self.about_errors = True
             found.unusable("the lowest and the highest address are only limits", where)
         elif match := _BADRAM.search(line):
-            self.about_errors = True
+            self._list(where)
             badram(found, _value(match[1]), where, "uncorrected")
         elif match := _MEMMAP.search(line):
-            self.about_errors = True
+            self._list(where)
             self._regions(_value(match[1]), where)
         elif match := _PAGES.fullmatch(line):
-            self.about_errors = True
+            self._list(where)
             self._pages(_value(match[1]), where)
         elif _COUNTED.search(line):
             self.counted = self.counted or where
+
+    def _list(self, where: str) -> None:
+        self.about_errors = True
+        self._lists += 1
+        if self._lists > MAX_LISTS:
+            raise self._damaged(f"more than {MAX_LISTS} lists; a screen has one", where)
 
     def _error(self, match: re.Match[str], where: str) -> None:
         test = int(match["by"] or match["test"] or match["oldtest"])

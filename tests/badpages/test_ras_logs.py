@@ -231,6 +231,14 @@ def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     assert said(cli, tmp_path, text + "\n").code == 3
 
 
+def test_a_summary_that_goes_on_and_on_is_given_up(tmp_path, cli) -> None:
+    got = said(cli, tmp_path, "Memory failure summary:\n" + "\tFailed errors: 1\n" * 40_000)
+    assert got.code == 3
+    assert "no log of a machine" in got.err
+    row = f"{ROW}error: pfn=0x9, page_type=x, action_result=Failed\n"
+    assert said(cli, tmp_path, "\tFailed errors: 1\n" * 9 + row).json["pfns"] == [9]
+
+
 @pytest.mark.parametrize(
     ("text", "when"),
     [

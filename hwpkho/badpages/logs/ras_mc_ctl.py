@@ -31,6 +31,12 @@ _SAID = re.compile(
     r"|error: type=.{0,80}?, severity=(?:fatal|recoverable)\b"
 )
 _MAX_BITS = 30
+_SUMMARY = (
+    r"^\t(?P<summary>(?:Uncorrected|Fatal|Deferred) on DIMM Label"
+    r"|(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
+    r"|[0-9]+ .{1,60} (?:recoverable|fatal) errors$)"
+)
+_COUNTS = re.compile(_SUMMARY)
 
 
 class RasMcCtl(MessageReader):
@@ -47,17 +53,22 @@ class RasMcCtl(MessageReader):
         b"\t[0-9]{1,18} [^\n]{1,80} (?:recoverable|fatal) errors\n",
     )
     start = re.compile(
-        r"^\s*(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) "
-        r"|^\t(?P<summary>(?:Uncorrected|Fatal|Deferred) on DIMM Label"
-        r"|(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
-        r"|[0-9]+ .{1,60} (?:recoverable|fatal) errors$)"
+        r"^\s*(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |" + _SUMMARY
     )
+    _summary_said = False
+
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`. A summary is worth one problem, however long it is."""
+        if self._summary_said and self._held is None and _COUNTS.match(line):
+            return False
+        return super().feed(number, line)
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
         place = place._replace(at=max(place.at, len(begun[0])))
         if begun["summary"]:
+            self._summary_said = True
             self.log.unusable(
                 place, "ras-mc-ctl --summary counts errors and names no page; use --errors"
             )

@@ -140,9 +140,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=None, help="folder for what failed")
     asked = parser.parse_args()
     keep = asked.keep or Path(tempfile.mkdtemp(prefix="hwpkho-fuzz-"))
-    keep.mkdir(parents=True, exist_ok=True)
+    # A folder of its own: a link to the folder above must not find the cases that are kept.
+    (keep / "now").mkdir(parents=True, exist_ok=True)
     if asked.case is not None:
-        failure = check(kinds.make(asked.seed, asked.case), keep / "case")
+        failure = check(kinds.make(asked.seed, asked.case), keep / "now" / "case")
         print(f"fuzz: {keep / 'case'}: {failure or 'nothing wrong'}")
         return int(failure is not None)
     (
@@ -162,7 +163,7 @@ def main() -> int:
         pid = os.fork()
         if not pid:
             os.close(source)
-            child(asked.seed, numbers, until, told, keep / "case")
+            child(asked.seed, numbers, until, told, keep / "now" / "case")
             os._exit(0)
         os.close(told)
         with os.fdopen(source) as lines:
@@ -172,11 +173,11 @@ def main() -> int:
             number = int(last[0]) + 1 if len(last) > 1 else numbers.stop
             continue
         number = int(last[0] if last[-1] == "failed" else last[-1])
-        why = (keep / "case" / "failure.txt").read_text() if last[-1] == "failed" else (
+        why = (keep / "now" / "case" / "failure.txt").read_text() if last[-1] == "failed" else (
             f"the process died: {os.waitstatus_to_exitcode(status)}"
         )  # fmt: skip
-        if (keep / "case").exists():  # else it could not even be made
-            (keep / "case").rename(keep / f"case-{asked.seed}-{number}")
+        if (keep / "now" / "case").exists():  # else it could not even be made
+            (keep / "now" / "case").rename(keep / f"case-{asked.seed}-{number}")
         failures[why.strip().splitlines()[-1][:100]] += 1
         print(f"fuzz: case {number}: {why.strip()[-1500:]}")
         print(f"fuzz: repeat: {sys.executable} -m fuzz.run --seed {asked.seed} --case {number}")

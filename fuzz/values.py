@@ -130,7 +130,8 @@ def document(rng: random.Random, data: bytes) -> bytes:
             del holder[key]
         elif isinstance(holder, list):
             top = 4000 if rng.random() < 0.9 else 200_000
-            holder[key:key] = [holder[key]] * rng.randrange(top // (1 + len(str(holder[key])) // 8))
+            most = top // (1 + len(str(holder[key])) // 8)
+            holder[key:key] = [holder[key]] * rng.randrange(most + 1)
         else:
             holder[rng.choice(TEXTS)] = holder[key]
     return json.dumps(root.get("")).encode()[:LIMIT]

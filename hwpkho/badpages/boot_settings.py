@@ -48,6 +48,8 @@ _SHELL = re.compile(
 _VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
+#: So many ranges in columns take no longer than one by itself.
+_IN_COLUMNS = 8
 
 
 class BootSetting(TextForm):
@@ -161,6 +163,7 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
     """
     columns = plain_settings.badram(value, page_shift(found.page_size))
     if columns and kind == "excluded":
+        found.expand(len(columns.first) // _IN_COLUMNS)
         found.ranges(kind, *columns, where, repeat(-1, len(columns.first)))
         return
     words = value.rstrip(",").split(",")
@@ -188,6 +191,7 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
                 f"below {_size(matched.below)}; GRUB takes the same places out above it, too",
                 where,
             )
+        found.expand(1 << matched.holes.bit_count())
         for first, last in matched.runs():
             found.pages(first, last, kind, where=where)
         if kind == "uncorrected" and matched.pages > 2:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Distinct pages or runs that an input may name; no machine has as many bad ones.
 MAX_MENTIONS = 1 << 21
+#: Ranges that patterns stand for, beyond those that are read in columns.
+MAX_EXPANDED = 1 << 18
 #: An error larger than this is a damaged number: firmware reports lines, rows and pages. Bytes.
 MAX_EXTENT = 1 << 30
 _PLACE = {kind: place for place, kind in enumerate(KINDS)}
@@ -56,6 +58,7 @@ class Collector:
         self._untold = 0
         self._rounded = 0
         self._good = 0
+        self._expanded = 0
 
     def wants(self, kind: Kind) -> bool:
         """Tell whether the user wants pages of this kind."""
@@ -111,6 +114,15 @@ class Collector:
             return
         self._columns.extend(first, kind, repeat(None, len(first)), where, numbers, last)
         self._bound()
+
+    def expand(self, ranges: int) -> None:
+        """Count ranges that a few bytes stand for: what they cost must not grow without end."""
+        self._expanded += ranges
+        if self._expanded > MAX_EXPANDED:
+            raise InputError(
+                f"{self.name}: its patterns stand for more than {MAX_EXPANDED} ranges, "
+                "as no machine has"
+            )
 
     def _bound(self) -> None:
         """Raise InputError where more is named than any machine has."""

@@ -27,6 +27,8 @@ MAX_DISTINCT = 1 << 17
 MAX_TABLES = 1 << 13
 #: Entries that a kernel (E820_MAX_ENTRIES, 3200 with 1024 NUMA nodes) or Xen (1024) can have.
 MAX_E820_ENTRIES = 1 << 12
+#: Descriptors of a listing that firmware or a boot loader prints: some hundreds in real ones.
+MAX_EFI_ENTRIES = 1 << 13
 #: Problems kept for each table.
 MAX_PROBLEMS = 16
 #: Repeated, empty or damaged lines in one table; with more it is no map.

@@ -106,3 +106,11 @@ def test_work_is_bounded_by_the_holes_of_a_mask(mask) -> None:
         return
     assert matched.holes.bit_count() <= MAX_HOLES
     assert sum(1 for _ in matched.runs()) == 1 << matched.holes.bit_count()
+
+
+@pytest.mark.parametrize("mask", ["0x1e400", "0xffffffffe0001000"])
+def test_patterns_of_many_ranges_are_bounded_together(mask, tmp_path, cli) -> None:
+    text = "".join(f"badram 0x{i:x}000,{mask}\n" for i in range(370))
+    got = said(cli, tmp_path, text)
+    assert (got.code, got.out) == (3, "")
+    assert "more than 262144 ranges" in got.err

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hwpkho.errors import InputError
 from hwpkho.memmap import efi
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES
 from tests.support.mapfiles import named, plain, primary, read_text, rows
 
 if TYPE_CHECKING:
@@ -64,3 +68,11 @@ def test_grub_sizes_beyond_tib(log: Path) -> None:
         [1 << 50, (1 << 51) - 1, "mmio", {"attr": efi.UC}],
         [0, 0x9FFFF, "conventional", {"attr": efi.WB}],
     ]
+
+
+def test_a_listing_longer_than_any_is_refused(log: Path) -> None:
+    row = "BS-data   {:016x}-{:016x} 00000001      4KiB UC WC WT WB\n"
+    rows = (row.format(at, at + 0xFFF) for at in range(0, (MAX_EFI_ENTRIES + 1) << 13, 1 << 13))
+    head = "Type      Physical start  - end             #Pages        Size Attributes\n"
+    with pytest.raises(InputError, match=f"more than {MAX_EFI_ENTRIES} entries"):
+        read_text(log, head + "".join(rows))

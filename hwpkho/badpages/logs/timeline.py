@@ -26,6 +26,8 @@ _Key = tuple[int, int, "Kind", Reporter]
 
 #: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
 _SLACK = 1.0
+#: Boots of a log: more than years of them.
+MAX_BOOTS = 1 << 14
 #: What is kept of a boot that cannot be used.
 _MAX_UNUSABLE = 1 << 10
 #: Pages whose severity somebody else may tell.
@@ -153,6 +155,8 @@ class Timeline:
     def _next_boot(self) -> None:
         self._end_boot()
         self._boot += 1
+        if self._boot > MAX_BOOTS:
+            raise InputError(f"more than {MAX_BOOTS} boots: no log of a machine")
         self._banner = self._marked = self._events = False
         self._last = self._id = self._record = None
 

@@ -16,7 +16,7 @@ from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ class EfiShell(TableForm):
     unfinished = late(r'^[>|\s]*(?:[A-Z][A-Za-z_]{0,15}\s*|M[emoryMap]{0,8},?"?[A-Za-z]*)$')
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_EFI_ENTRIES)
         self._attributes: dict[int, dict[str, object]] = {}
         self._begun: tuple[int, str] | None = None  # number and text of a line broken off
         self._patience = 0

@@ -15,7 +15,7 @@ from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.patterns import begun, mixed_case
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
     import re
@@ -58,7 +58,7 @@ class FreeBsd(TableForm):
     )
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_EFI_ENTRIES)
         self._patience = 0
         self._smap_follows = 0
         self._fragments = listings.Fragments(self.unfinished)

@@ -17,7 +17,7 @@ from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.patterns import begun
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
     import re
@@ -75,7 +75,7 @@ class Grub(TableForm):
     )
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_EFI_ENTRIES)
         self._attributes: dict[int, dict[str, object]] = {}
         self._words = False  # whether the line before is an entry whose attributes may go on
         self._patience = 0

@@ -18,7 +18,7 @@ from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.formats.uboot_banks import Banks
 from hwpkho.memmap.patterns import begun, mixed_case
-from hwpkho.memmap.tables import Tables
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class UBoot(TableForm):
     )
 
     def __init__(self) -> None:
-        self._tables = Tables()
+        self._tables = Tables(MAX_EFI_ENTRIES)
         self._banks = Banks(self._tables)
         self._patience = 0
         self._fragments = listings.Fragments(self.unfinished)

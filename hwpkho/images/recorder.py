@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.images.base import Source
+from hwpkho.images.base import MIN_PAGE, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,8 @@ class Recorder(Source):
         joined.
 
         With ``scrub`` the bytes of a page that nobody read are zeros; those that are only held are
-        so in any case. Of a page that is not there whole, only what was read or held is kept. The
+        so in any case. Of a page that is not there whole, the 4 KiB that are whole are kept like
+        pages, of others only what was read or held. The
         bytes are those of the reads, also where the memory of a running machine has changed since.
         """
         pages: dict[int, list[_Piece]] = {}
@@ -122,6 +123,17 @@ class Recorder(Source):
             out[start - page : start - page + len(data)] = data
         if whole is not None:
             yield page, bytes(out)
+            return
+        if page_size > MIN_PAGE:
+            for small in range(page, page + page_size, MIN_PAGE):
+                end = small + MIN_PAGE
+                inside = [
+                    (max(start, small), data[max(small - start, 0) : end - start])
+                    for start, data in pieces
+                    if start < end and start + len(data) > small
+                ]
+                if inside:
+                    yield from self._page(small, MIN_PAGE, inside, scrub=scrub)
             return
         at = end = 0
         for start, data in sorted(pieces, key=lambda p: p[0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -210,3 +211,12 @@ def test_a_byte_order_mark_is_no_part_of_a_list(text, tmp_path, cli) -> None:
     path = tmp_path / "list"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert cli("list", "--pfns", path).out == "0x9\n"
+
+
+def test_a_file_longer_than_any_list_is_not_read(tmp_path, cli) -> None:
+    path = tmp_path / "list"
+    path.write_text("0x10\n")
+    os.truncate(path, (512 << 20) + 1)
+    got = cli("list", "--from", "text", path)
+    assert (got.code, got.out) == (3, "")
+    assert "a list of 536870913 bytes is longer than 536870912" in got.err

@@ -15,7 +15,7 @@ from hwpkho.badpages.model import BadPages
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
-from hwpkho.commands.encode import remarks
+from hwpkho.commands import encode_remarks
 from hwpkho.encode.builder import build as place
 from hwpkho.encode.request import Request
 from hwpkho.encode.targets import elf, saving
@@ -149,4 +149,4 @@ def build(
     )
     with inputs.named():
         made = place(request)
-        return Layout(made, listed, tuple(remarks(Listing(listed), request, made)))
+        return Layout(made, listed, tuple(encode_remarks.of_layout(Listing(listed), request, made)))

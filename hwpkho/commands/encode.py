@@ -6,19 +6,17 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
-from hwpkho.base.addresses import human_bytes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
+from hwpkho.commands import encode_remarks as remarks
 from hwpkho.commands import usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode import devicetree
@@ -35,9 +33,8 @@ from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from hwpkho.base.listing import Listing
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseNamed
@@ -46,9 +43,6 @@ if TYPE_CHECKING:
 
 #: What kexec-metadata says where nothing else is asked for: the first kexec, made by no kernel.
 DEFAULT_METADATA = KexecMetadata("hwpkho", 1)
-
-#: Scratch that a 4 KiB kernel with 1 GiB of RAM was seen to need, bytes.
-_ENOUGH_SCRATCH = 24 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +166,7 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     if target.placed:
         request = _request(given, options, result)
         result.layout = build(request)
-        result.notes += remarks(given.pfns, request, result.layout)
+        result.notes += remarks.of_layout(given.pfns, request, result.layout)
         if options.dtb is not None:
             dtb_path = _dtb_path(options, path)
             dtb = _edited(options.dtb, result.layout)
@@ -293,7 +287,7 @@ def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request
         runs = verdicts.judge_pfns(pfn_set(given.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
             revision = options.revision or numbered(options.kho).revision
-            result.notes.append(_empty("no PFN of the list is RAM of the map", revision))
+            result.notes.append(remarks.empty("no PFN of the list is RAM of the map", revision))
     return Request(
         given.pfns.array(), page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,
@@ -366,41 +360,6 @@ def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadat
             "--previous-release"
         ) from error
     return metadata
-
-
-def remarks(pfns: Listing, request: Request, layout: Layout) -> Iterator[str]:
-    """Yield what is allowed but will not do in a real boot, one line each.
-
-    ``layout`` was made of ``request``, and that of the list ``pfns``.
-    """
-    beyond = request.beyond()
-    if beyond is not None:
-        yield (
-            f"entry {beyond} of the list, 0x{request.pfns[beyond]:x}, lies beyond every physical "
-            "address: an address instead of a PFN?"
-        )
-    repeats = len(request.pfns) - pfn_set(pfns).pages()
-    if repeats:
-        yield f"{repeats} of the PFNs repeat another: kept as they are"
-    if not layout.blob.count:
-        yield _empty("the list is empty", layout.blob.revision)
-    scratch = sum(size for _, size in layout.scratch)
-    if not scratch:
-        yield "without scratch the next kernel ignores the whole handover"
-    elif scratch < _ENOUGH_SCRATCH:
-        yield (
-            f"{scratch >> 10} KiB of scratch: a kernel with 1 GiB of RAM needed "
-            f"{human_bytes(_ENOUGH_SCRATCH)} to boot"
-        )
-    if request.at is not None and layout.root != request.at:
-        yield f"0x{request.at:x} is poisoned or scratch: the root FDT is at 0x{layout.root:x}"
-
-
-def _empty(why: str, revision: str) -> str:
-    """Say what an empty list does to the next kernel."""
-    if REVISIONS[revision].EMPTY_PANICS:
-        return f"warning: {why}: the next kernel panics at boot ({NOTHING_LEFT.id})"
-    return f"warning: {why}: a debugfs read in the next kernel oopses ({EMPTY.id})"
 
 
 def _edited(path: str, layout: Layout) -> bytes:

@@ -171,9 +171,7 @@ def _finish(
         runs,
         tuple(findings),
         tuple(rests),
-        None
-        if frames is None
-        else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
+        None if frames is None else tuple(frames.runs()),
         unsure=None if frames is None else low.pfns if low else 0,
         decided_by=None if outcome in ("replay", None) else decision.reason,
         how=decision.how,

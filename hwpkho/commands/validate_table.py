@@ -100,9 +100,7 @@ def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
         runs,
         tuple(findings),
         tuple(rests),
-        None
-        if frames is None
-        else tuple(zip(frames.first, frames.last, frames.kind, frames.label, strict=True)),
+        None if frames is None else tuple(frames.runs()),
         basis=Basis(memmap="used" if regions else "none", kho_off=kernel.kho_off),
         efi=judged,
     )

@@ -38,9 +38,7 @@ def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
     nowhere = Ruling("not-ram", efi_kernel.OUTSIDE.id, None)
     unread = judged.outcome == "ignored" or judged.consumer == "none"
     above = 0
-    for first, last, kind, label in zip(
-        frames.first, frames.last, frames.kind, frames.label, strict=True
-    ):
+    for first, last, kind, label in frames.runs():
         found.add(above, first - 1, nowhere)
         where, above = printable(label), last + 1
         if kind == "unknown":

@@ -30,7 +30,7 @@ from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.spans import Kind, Span, combine, occupy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map, MemoryMap
@@ -78,6 +78,10 @@ class Frames:
     kind: list[Kind]
     label: list[str]
     source: list[str]
+
+    def runs(self) -> Iterator[tuple[int, int, Kind, str]]:
+        """Yield first and last PFN, kind and label of each run."""
+        return zip(self.first, self.last, self.kind, self.label, strict=True)
 
     def find(self, pfn: int) -> int | None:
         """Return the index of the run that holds ``pfn``, None where nothing does."""

@@ -27,7 +27,9 @@ from hwpkho.cli import main as program
 
 #: What one case may take: processor seconds, and bytes beyond what the child had before it.
 MAX_SECONDS, MAX_BYTES = 1.0, 200 << 20
-#: encode makes 128 MiB of a list of ten bytes: what a case writes counts beside what it reads.
+#: What a case writes counts beside what it reads: a list of ten bytes may mean an array of 128 MiB.
+#: Each byte that is there afterwards and was not before, in files and in both streams, allows a
+#: byte of memory more, and so many of them a second more.
 WRITTEN_IN_A_SECOND = 16 << 20
 #: Cases of a child; a child that takes so many seconds for one is ended.
 PER_CHILD, HANG = 1000, 20

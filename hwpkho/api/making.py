@@ -133,7 +133,7 @@ def build(
         )
     usual = first_with(page_size)
     request = Request(
-        listed,
+        Listing(listed),
         page_size,
         arch or (usual.name if usual else DEFAULT_ARCH),
         kho,
@@ -149,4 +149,4 @@ def build(
     )
     with inputs.named():
         made = place(request)
-        return Layout(made, listed, tuple(encode_remarks.of_layout(Listing(listed), request, made)))
+        return Layout(made, listed, tuple(encode_remarks.of_layout(request, made)))

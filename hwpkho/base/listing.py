@@ -59,7 +59,12 @@ class Listing:
 
     def array(self) -> array[int]:
         """Return every PFN, 8 bytes each."""
-        return self.first if self.last is self.first else array("Q", self)
+        if self.last is self.first:
+            return self.first
+        words = array("Q")
+        for low, high in self.runs():
+            words.extend(range(low, high + 1))
+        return words
 
     def tolist(self) -> list[int]:
         """Return every PFN."""

@@ -166,7 +166,7 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     if target.placed:
         request = _request(given, options, result)
         result.layout = build(request)
-        result.notes += remarks.of_layout(given.pfns, request, result.layout)
+        result.notes += remarks.of_layout(request, result.layout)
         if options.dtb is not None:
             dtb_path = _dtb_path(options, path)
             dtb = _edited(options.dtb, result.layout)
@@ -289,7 +289,7 @@ def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request
             revision = options.revision or numbered(options.kho).revision
             result.notes.append(remarks.empty("no PFN of the list is RAM of the map", revision))
     return Request(
-        given.pfns.array(), page_size, arch, options.kho, options.revision, options.capacity,
+        given.pfns, page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,
         _ram(options, kernel), options.scratch,
     )  # fmt: skip

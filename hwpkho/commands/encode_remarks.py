@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS
@@ -12,7 +13,6 @@ from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.base.listing import Listing
     from hwpkho.encode.layout import Layout
     from hwpkho.encode.request import Request
 
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 _ENOUGH_SCRATCH = 24 << 20
 
 
-def of_layout(pfns: Listing, request: Request, layout: Layout) -> Iterator[str]:
+def of_layout(request: Request, layout: Layout) -> Iterator[str]:
     """Yield what is allowed but will not do in a real boot, one line each.
 
-    ``layout`` was made of ``request``, and that of the list ``pfns``.
+    ``layout`` was made of ``request``.
     """
     beyond = request.beyond()
     if beyond is not None:
+        pfn = next(islice(request.pfns, beyond, None))
         yield (
-            f"entry {beyond} of the list, 0x{request.pfns[beyond]:x}, lies beyond every physical "
+            f"entry {beyond} of the list, 0x{pfn:x}, lies beyond every physical "
             "address: an address instead of a PFN?"
         )
-    repeats = len(request.pfns) - pfn_set(pfns).pages()
+    repeats = request.pfns.count - pfn_set(request.pfns).pages()
     if repeats:
         yield f"{repeats} of the PFNs repeat another: kept as they are"
     if not layout.blob.count:

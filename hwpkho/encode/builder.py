@@ -8,7 +8,6 @@ real kernels did with made handovers.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from dataclasses import dataclass, field
 from itertools import count
@@ -117,7 +116,7 @@ class _Builder:
         chunks = self._chunks(places)
         area = KhoVmalloc(chunks[0], request.total_pages, request.wanted_flags, request.order)
         revision = request.wanted_revision
-        blob = HwpoisonBlob(revision, 1, len(request.pfns), area)
+        blob = HwpoisonBlob(revision, 1, request.pfns.count, area)
         raw_blob = blobs.REVISIONS[revision].build(blob, size)
         self._put(blob_phys, raw_blob)
         subtrees = [roots.SubtreeRef(roots.HWPOISON, blob_phys, len(raw_blob))]
@@ -134,11 +133,11 @@ class _Builder:
         if len(raw_root) > size:
             raise UsageError(f"{len(subtrees)} subtrees do not fit into one page of root FDT")
         self._put(root, raw_root)
-        self.pieces.sort(key=lambda piece: piece[0])
         return Layout(
             size, request.arch, request.version, root, len(raw_root), tuple(subtrees),
             self._metadata(), blob, blob_phys, raw_blob, chunks, places, tracker, memory_map,
-            len(self.blocks), scratch_array, scratch, self.pieces,
+            len(self.blocks), scratch_array, scratch, request.pfns,
+            size << request.order, self.pieces,
         )  # fmt: skip
 
     def _metadata(self) -> KexecMetadata | None:
@@ -167,18 +166,6 @@ class _Builder:
             taken = self.space.singles(entries)
         places = array("Q", (pfn * size for pfn in taken))
         self.blocks += [(phys, order) for phys in places]
-        words = request.pfns
-        if sys.byteorder == "big":
-            words = words[:]
-            words.byteswap()
-        data, block = memoryview(words).cast("B"), size << order
-        empty = bytes(block)
-        for index, phys in enumerate(places):
-            part = data[index * block : (index + 1) * block]
-            if len(part) == block:
-                self.pieces.append((phys, part))
-            else:
-                self.pieces.append((phys, bytes(part) + empty[len(part) :] if part else empty))
         return places
 
     def _chunks(self, places: array[int]) -> list[int]:

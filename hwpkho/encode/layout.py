@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.hwpoison import HwpoisonBlob
     from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.abi.kho import SubtreeRef, Version
+    from hwpkho.base.listing import Listing
 
 #: ``(physical address, bytes)``; the bytes are a whole number of pages.
 Piece = tuple[int, bytes | memoryview]
@@ -39,7 +42,9 @@ class Layout:
         blocks: Preserved blocks that the tracker marks.
         scratch_array: Physical address of the scratch array, None without scratch.
         scratch: Scratch areas ``(start, size)``, bytes.
-        pieces: All pages, ascending and disjoint.
+        pfns: What the array holds; its words are made where they are written.
+        block: Bytes of a vmalloc entry.
+        others: All pages but those of the array, disjoint.
     """
 
     page_size: int
@@ -59,7 +64,9 @@ class Layout:
     blocks: int
     scratch_array: int | None
     scratch: tuple[tuple[int, int], ...]
-    pieces: list[Piece] = field(repr=False)
+    pfns: Listing = field(repr=False)
+    block: int
+    others: list[Piece] = field(repr=False)
 
     @property
     def kho_fdt(self) -> tuple[int, int]:
@@ -73,7 +80,32 @@ class Layout:
 
     def extents(self) -> list[tuple[int, int]]:
         """Return ``(phys, size)`` of everything, pages that touch joined."""
-        return [(phys, sum(len(p) for p in parts)) for phys, parts in joined(self.pieces)]
+        sizes = [(phys, self.block) for phys in self.array]
+        sizes += [(phys, len(data)) for phys, data in self.others]
+        found: list[tuple[int, int]] = []
+        for phys, size in sorted(sizes):
+            if found and sum(found[-1]) == phys:
+                found[-1] = found[-1][0], found[-1][1] + size
+            else:
+                found.append((phys, size))
+        return found
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Return all pages, ascending and disjoint; of 16 Mi PFNs they take 128 MiB."""
+        words = self.pfns.array()
+        if sys.byteorder == "big":
+            words = words[:]
+            words.byteswap()
+        data, empty = memoryview(words).cast("B"), bytes(self.block)
+        found = list(self.others)
+        part: bytes | memoryview
+        for index, phys in enumerate(self.array):
+            part = data[index * self.block : (index + 1) * self.block]
+            if len(part) < self.block:
+                part = bytes(part) + empty[len(part) :] if part else empty
+            found.append((phys, part))
+        return sorted(found, key=itemgetter(0))
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[tuple[int, list[bytes | memoryview]]]:

@@ -18,10 +18,9 @@ from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from array import array
-
     from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.base.arch import Arch
+    from hwpkho.base.listing import Listing
 
 #: Entries of the producer's first array; it doubles from there.
 FIRST_CAPACITY = 512
@@ -55,7 +54,7 @@ class Request:
         scratch: Scratch areas, ``(start, size)`` in bytes.
     """
 
-    pfns: array[int]
+    pfns: Listing
     page_size: int = 4096
     arch: str = arches.DEFAULT
     kho: int = DEFAULT.number
@@ -102,7 +101,7 @@ class Request:
         capacity = self.capacity
         if capacity is None:
             capacity = FIRST_CAPACITY
-            while capacity < len(self.pfns):
+            while capacity < self.pfns.count:
                 capacity *= 2
         return align_up(-(-capacity * 8 // self.page_size), 1 << self.order)
 
@@ -125,9 +124,14 @@ class Request:
         Such a list is made all the same: a kernel takes it, and that is worth trying.
         """
         limit = self.phys_end >> page_shift(self.page_size)
-        if not self.pfns or max(self.pfns) < limit:
+        if not self.pfns or max(self.pfns.last) < limit:
             return None
-        return next(i for i, pfn in enumerate(self.pfns) if pfn >= limit)
+        before = 0
+        for first, last in self.pfns.runs():
+            if last >= limit:
+                return before + max(0, limit - first)
+            before += last - first + 1
+        return None
 
     def _check_format(self) -> None:
         if self.arch not in arches.ARCHES:
@@ -150,12 +154,12 @@ class Request:
             raise UsageError(f"order {self.order} is not from 0 to {MAX_ORDER}")
         if not 0 <= self.wanted_flags < 1 << 16:
             raise UsageError(f"flags 0x{self.wanted_flags:x} do not fit into 16 bits")
-        if len(self.pfns) > MAX_PFNS:
-            raise UsageError(f"a list of {len(self.pfns)} PFNs is longer than {MAX_PFNS}")
+        if self.pfns.count > MAX_PFNS:
+            raise UsageError(f"a list of {self.pfns.count} PFNs is longer than {MAX_PFNS}")
         if self.capacity is not None and not 0 < self.capacity <= MAX_CAPACITY:
             raise UsageError(f"capacity {self.capacity} is not from 1 to {MAX_CAPACITY} entries")
-        if self.total_pages * self.page_size // 8 < len(self.pfns):
-            raise UsageError(f"{len(self.pfns)} PFNs do not fit into {self.capacity} entries")
+        if self.total_pages * self.page_size // 8 < self.pfns.count:
+            raise UsageError(f"{self.pfns.count} PFNs do not fit into {self.capacity} entries")
 
     def _check_places(self) -> None:
         if self.at is None and not self.ram:

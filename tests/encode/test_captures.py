@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from hwpkho.abi import fdt, hwpoison, kexec_metadata, kho, vmalloc
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.tracker import TRACKERS, radix
+from hwpkho.base.listing import Listing
 from hwpkho.commands.encode import EncodeOptions, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
@@ -160,7 +160,7 @@ def test_replayed_handovers_are_made_again(replayed):
     assert list(certain(certain(found).pfns)) == outcome["pfns"]
     layout = build(
         Request(
-            array("Q", outcome["pfns"]),
+            Listing(outcome["pfns"]),
             size,
             "arm64",
             revision=certain(found).revision,

@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import subprocess
-from array import array
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not i
 def handover(kho: int = 4, revision=None, size: int = 4096):
     return build(
         Request(
-            array("Q", [7, 9]),
+            Listing([7, 9]),
             size,
             "arm64",
             kho,
@@ -296,7 +295,7 @@ def test_pyelftools_reads_the_core(size):
 def test_readelf_does_not_complain(tmp_path):
     path = tmp_path / "core"
     first = 0x6000_0000 >> 12
-    scattered = Request(array("Q", range(first, first + 400, 2)), capacity=99 * 512, at=first << 12)
+    scattered = Request(Listing(range(first, first + 400, 2)), capacity=99 * 512, at=first << 12)
     save(
         TARGETS["elf"],
         ToWrite(BadPages("none", Listing()), build(scattered)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from array import array
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,17 @@ from hypothesis import strategies as st
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.base import output, renaming
+from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
 from hwpkho.encode.builder import build
+from hwpkho.encode.layout import joined
 from hwpkho.encode.request import Request
 from hwpkho.encode.space import NoRoomError, Space, stretches
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 
-ONE = array("Q", [1])
+ONE = Listing([1])
 PHYS_LIMIT = 1 << 52
 
 
@@ -97,7 +98,7 @@ def test_leftovers_are_limited():
         ({"flags": 1 << 16}, "16 bits"),
         ({"capacity": 0}, "capacity 0"),
         ({"capacity": (1 << 27) + 1}, "capacity"),
-        ({"pfns": array("Q", range(600)), "capacity": 512}, "600 PFNs do not fit"),
+        ({"pfns": Listing(range(600)), "capacity": 512}, "600 PFNs do not fit"),
         ({"at": None}, "no place for the handover"),
         ({"at": 0x6000_0800}, "no address of a page"),
         ({"at": 0}, "no address of a page"),
@@ -138,17 +139,15 @@ def test_what_a_request_may_not_ask(changes, words):
 @pytest.mark.parametrize(("size", "arch"), [(4096, "x86_64"), (65536, "arm64")])
 def test_pfns_beyond_every_address_are_kept_and_told(size, arch):
     last = PHYS_LIMIT // size - 1
-    assert Request(array("Q", [last]), size, arch).beyond() is None
-    request = Request(array("Q", [last, last + 1, 2**64 - 1]), size, arch, at=0x6000_0000)
+    assert Request(Listing([last]), size, arch).beyond() is None
+    request = Request(Listing([last, last + 1, 2**64 - 1]), size, arch, at=0x6000_0000)
     assert request.beyond() == 1
     assert build(request).blob.count == 3
 
 
 def test_poison_and_scratch_push_the_handover_on():
     first = 0x6000_0000 >> 12
-    request = Request(
-        array("Q", [first, first + 2]), at=0x6000_0000, scratch=((0x6000_1000, 4096),)
-    )
+    request = Request(Listing([first, first + 2]), at=0x6000_0000, scratch=((0x6000_1000, 4096),))
     layout = build(request)
     assert layout.root == 0x6000_3000
     assert layout.extents() == [(0x6000_3000, len(layout.pieces) * 4096)]
@@ -351,3 +350,26 @@ def test_pieces(argument, there, want, tmp_path, monkeypatch):
 def test_empty_pieces():
     with pytest.raises(UsageError, match="is empty"):
         plus.split("a++b")
+
+
+@given(
+    runs=st.lists(st.tuples(st.integers(0, PHYS_LIMIT // 2048), st.integers(0, 3)), max_size=6),
+    size=st.sampled_from([4096, 65536]),
+)
+def test_the_first_entry_beyond_every_address_is_found_in_ranges(runs, size):
+    listing = of_runs((first, first + more) for first, more in runs)
+    request = Request(listing, size, "x86_64" if size == 4096 else "arm64", at=0x6000_0000)
+    beyond = [at for at, pfn in enumerate(listing) if pfn >= PHYS_LIMIT // size]
+    assert request.beyond() == (beyond[0] if beyond else None)
+
+
+@given(runs=st.lists(st.tuples(st.integers(1, 1 << 20), st.integers(0, 900)), max_size=5))
+def test_pages_of_ranges_are_those_of_their_pfns(runs):
+    ranges = of_runs((first, first + more) for first, more in runs)
+    made, single = (
+        build(Request(listing, at=0x6_0000_0000)) for listing in (ranges, Listing(list(ranges)))
+    )
+    assert [(phys, bytes(data)) for phys, data in made.pieces] == [
+        (phys, bytes(data)) for phys, data in single.pieces
+    ]
+    assert made.extents() == [(phys, sum(map(len, parts))) for phys, parts in joined(made.pieces)]

@@ -81,7 +81,7 @@ def requests(draw):
     areas = tuple((AT + k * 2 * size, size) for k in scratch)
     where = draw(st.sampled_from(["at", "ram", "both"]))
     return Request(
-        pfns,
+        Listing(pfns),
         size,
         arch,
         kho,
@@ -102,7 +102,7 @@ def test_what_goes_in_comes_out(request, to, tmp_path):
     layout = build(request)
     handover, source = decoded(layout, tmp_path, to)
     found = handover.hwpoison
-    assert found.pfns == request.pfns
+    assert found.pfns == request.pfns.array()
     assert found.blob == layout.blob
     assert found.revision == request.wanted_revision
     assert found.blob.vmalloc.flags == request.wanted_flags
@@ -205,7 +205,7 @@ def check_tracker(preserved, layout, request):
 def big(pages: int, size: int, order: int = 0) -> Request:
     """An array of so many entries of ``1 << order`` pages, of which three PFNs are used."""
     return Request(
-        array("Q", [5, 5, 4]),
+        Listing([5, 5, 4]),
         size,
         "arm64",
         capacity=pages * (size << order) // 8,
@@ -237,7 +237,7 @@ def test_a_full_last_chunk_is_followed_by_an_empty_one(size, pages, chunks, tmp_
 def test_a_long_list_fills_three_chunks(tmp_path):
     pfns = array("Q", range(0x100_0000, 0x100_0000 + 2 * 511 * 512 + 3))
     pfns[7] = pfns[8]
-    request = Request(pfns, at=AT, scratch=((0x5000_0000, 1 << 26),), kho=1)
+    request = Request(Listing(pfns), at=AT, scratch=((0x5000_0000, 1 << 26),), kho=1)
     layout = build(request)
     assert layout.blob.vmalloc.total_pages == 1024  # 512 entries, doubled
     assert len(layout.chunks) == 3
@@ -254,12 +254,12 @@ def test_a_long_list_fills_three_chunks(tmp_path):
     ],
 )  # fmt: skip
 def test_capacity_doubles_as_the_producer_has_it(size, count, pages):
-    request = Request(array("Q", range(count)), size, "arm64", at=AT)
+    request = Request(Listing(range(count)), size, "arm64", at=AT)
     assert build(request).blob.vmalloc.total_pages == pages
 
 
 def test_huge_entries_are_whole_blocks():
-    request = Request(array("Q", [1]), capacity=1, order=9, at=AT)
+    request = Request(Listing([1]), capacity=1, order=9, at=AT)
     layout = build(request)
     assert layout.blob.vmalloc.total_pages == 512
     assert layout.blob.vmalloc.flags == 3
@@ -285,7 +285,7 @@ def test_more_segments_than_an_elf_header_counts(tmp_path):
     """Every other frame is poisoned and 70 000 pieces are needed: PN_XNUM."""
     first = AT >> 12
     pfns = array("Q", range(first + 1, first + 160_000, 2))
-    layout = build(Request(pfns, capacity=70_000 * 512, at=AT))
+    layout = build(Request(Listing(pfns), capacity=70_000 * 512, at=AT))
     assert len(layout.extents()) > 0xFFFF
     handover, _ = decoded(layout, tmp_path)
     assert handover.hwpoison.pfns == pfns

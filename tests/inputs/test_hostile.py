@@ -170,6 +170,7 @@ def test_random_files(tmp_path_factory, data, magic):
 
 #: 16 Mi PFNs in ten bytes.
 BOMB = "0-0xfffffe"
+AT = ("--at", "0x200000000", "--no-scratch")
 RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 0xFFFFFE]]})
 
 
@@ -189,7 +190,7 @@ RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 
         (["merge", "bomb", "high"], 3),
         (["validate", "too-long"], 3),
         (["encode", "many", "--to", "list", "-o", "out"], 0),
-        (["encode", "many", "--at", "0x200000000", "--no-scratch", "-o", "out"], 0),
+        (["encode", "many", *AT, "-o", "out"], 0),
         *(
             pytest.param(
                 ["encode", "many", "--to", to, "--ram", "0:4T", "--no-scratch", "-o", "out"],
@@ -198,8 +199,9 @@ RANGES = json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[0, 
             )
             for to in ("blob", "segments")
         ),
+        (["encode", "bomb", "--to", "blob", *AT, "-o", "out"], 0),
         (["encode", "huge", "--to", "list", "-o", "out"], 3),
-        (["encode", "huge", "--at", "0x200000000", "--no-scratch", "-o", "out"], 3),
+        (["encode", "huge", *AT, "-o", "out"], 3),
         (["list", "huge", "--pfns"], 3),
         (["merge", "many", "--json"], 0),
         (["diff", "many", "empty", "--json"], 1),

@@ -115,26 +115,30 @@ def build_tree(
 
     ``allocate`` returns the physical address of a fresh page; the root is allocated first.
     """
-    top = shape.levels - 1
+    top, shift, bits = shape.levels - 1, shape.shift, shape.bitmap_bits
     root = allocate()
     tables: dict[int, array[int]] = {}
     bitmaps: dict[int, bytearray] = {}
+    known: dict[int, bytearray] = {}  # the same by what their keys have in common
     empty = array("Q", bytes(shape.page_size))
     tables[root] = empty[:]
     for phys, order in blocks:
-        key = encode_key(phys, order, shape.shift)
-        node = root
-        for level in range(top, 0, -1):
-            table, index = tables[node], shape.slot(key, level)
-            if not table[index]:
-                table[index] = child = allocate()
-                if level == 1:
-                    bitmaps[child] = bytearray(shape.page_size)
-                else:
-                    tables[child] = empty[:]
-            node = table[index]
-        bit = key & ((1 << shape.bitmap_bits) - 1)
-        bitmaps[node][bit >> 3] |= 1 << (bit & 7)
+        key = encode_key(phys, order, shift)
+        bitmap = known.get(key >> bits)
+        if bitmap is None:
+            node = root
+            for level in range(top, 0, -1):
+                table, index = tables[node], shape.slot(key, level)
+                if not table[index]:
+                    table[index] = child = allocate()
+                    if level == 1:
+                        bitmaps[child] = bytearray(shape.page_size)
+                    else:
+                        tables[child] = empty[:]
+                node = table[index]
+            bitmap = known[key >> bits] = bitmaps[node]
+        bit = key & ((1 << bits) - 1)
+        bitmap[bit >> 3] |= 1 << (bit & 7)
     pages = {phys: bytes(bitmap) for phys, bitmap in bitmaps.items()}
     for phys, table in tables.items():
         if sys.byteorder == "big":

@@ -36,6 +36,9 @@ _BYTES_FOR_ONE = 256
 _VAIN = 1 << 14
 _VAIN_FOR_TAKEN = 4
 
+#: A needle that begins with its first character and nothing else, in every match.
+_PLAIN = re.compile(rb"[\w\t #](?![?*{])[^|]*")
+
 
 class LineReader(ABC):
     """Reads its lines out of a log; one instance for each log.
@@ -85,11 +88,14 @@ class _Needles:
     """The needles of several readers that begin with the same character.
 
     Attributes:
+        first: That character; empty where one of them may begin otherwise.
         any: Finds all of them in one pass.
         each: Those of the same readers, and the positions of these.
     """
 
     def __init__(self, readers_of: dict[bytes, list[int]]) -> None:
+        plain = all(map(_PLAIN.fullmatch, readers_of))
+        self.first = next(iter(readers_of))[:1] if plain else b""
         self.any = re.compile(b"|".join(readers_of))
         needles_of: dict[tuple[int, ...], list[bytes]] = {}
         for needle, readers in readers_of.items():
@@ -145,7 +151,9 @@ class Scanner:
             block += b"\n"
         self._block = block
         self._bytes += len(block)
-        groups = [group for group in self._groups if group.any.search(block)]
+        # That a character is nowhere in a block is found out many times faster than of a needle.
+        there = [group for group in self._groups if group.first in block]
+        groups = [group for group in there if group.any.search(block)]
         only = _only(groups, block)
         if only is not None and self._take_all(only, block):
             self._remember(block, self.lines + block.count(b"\n"))

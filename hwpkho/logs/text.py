@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.late import late
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 #: A block without any line end is taken for a line when it reaches this size, bytes.
 _MAX_UNBROKEN = 1 << 20
@@ -39,8 +39,8 @@ _FANCY = late(
 )
 _INVISIBLE = frozenset((b"\xe2\x80\x8b", b"\xe2\x81\xa0", b"\xef\xbb\xbf"))
 #: A web page saved as it is: tags that end a line, those that only colour it, and characters.
-_WEB_TAGS = (b"<br", b"<BR", b"</")
-_WEB_CHARACTERS = (b"&nbsp;", b"&#160;", b"&#xa0;", b"&gt;", b"&lt;")
+_WEB_TAGS = late(rb"<(?:br|BR|/)")
+_WEB_CHARACTERS = late(rb"&(?:nbsp|#160|#xa0|gt|lt);")
 _WEB_LINE = late(rb"</?(?:br|p|div|pre|li|tr|table|blockquote)\b[^<>\n]{0,400}>", re.IGNORECASE)
 _WEB_TAG = late(
     rb"</?(?:span|font|b|i|u|em|strong|code|tt|samp|small|a|td|mark)\b[^<>\n]{0,400}>",
@@ -123,15 +123,12 @@ def clean(block: bytes) -> bytes:
         block = block.replace(b"\r\n", b"\n")
         if b"\r\n" in block:
             block = _CR_LF.sub(b"\n", block)
-    if _has(block, b"<", _WEB_TAGS) or _has(block, b"&", _WEB_CHARACTERS):
+    if (b"<" in block and _WEB_TAGS.search(block)) or (
+        b"&" in block and _WEB_CHARACTERS.search(block)
+    ):
         block = _WEB_TAG.sub(b"", _WEB_LINE.sub(b"\n", block))
         block = _WEB_CHARACTER.sub(lambda m: _CHARACTERS.get(m[0][1:-1].lower(), b" "), block)
     return block if block.isascii() else _plain(block)
-
-
-def _has(block: bytes, begins: bytes, words: Sequence[bytes]) -> bool:
-    """Tell whether one of ``words``, which begin with a rare character, is in a block."""
-    return begins in block and any(word in block for word in words)
 
 
 def _message(match: re.Match[bytes]) -> bytes:

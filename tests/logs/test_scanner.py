@@ -78,10 +78,10 @@ def test_carriage_returns_divide_a_line() -> None:
 def test_a_needle_is_any_regular_expression() -> None:
     """How it begins makes a difference to the time a search takes, and to nothing else."""
     reader = Collector()
-    reader.needles = (rb"[Nn]eed.e", rb"(?i:knot)", rb"y\n|zz")
+    reader.needles = (rb"[Nn]eed.e", rb"(?i:knot)", rb"y\n|zz", rb"#?pound", rb"q[0-9]")
     scanner = Scanner([reader])
-    scanner.feed(b"a Needle\nneedle\nKNOT\nz\ny\nyz\nzz\n")
-    assert [number for number, _ in reader.seen] == [1, 2, 3, 5, 7]
+    scanner.feed(b"a Needle\nneedle\nKNOT\nz\ny\nyz\nzz\npound\nq\nq1\n")
+    assert [number for number, _ in reader.seen] == [1, 2, 3, 5, 7, 8, 10]
 
 
 def test_a_needle_that_matches_anything_gets_every_line() -> None:

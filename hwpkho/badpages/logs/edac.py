@@ -28,7 +28,7 @@ _DECODED = re.compile(r"\bSystemAddress:0x([0-9a-fA-F]{1,16})\b")
 class Edac(MessageReader):
     """The reader, see the module."""
 
-    needles = (b"EDAC ", b"UE (?<=syncing: UE )")
+    needles = (b"MC[0-9]{1,4}: ", b"UE (?<=syncing: UE )")
     start = re.compile(
         r"EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?:CE|UE)\b|not syncing: UE(?= )"
     )

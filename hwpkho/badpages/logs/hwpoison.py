@@ -81,7 +81,7 @@ class Hwpoison(MessageReader):
         b"Memory failure:",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was)",
-        b"ffline: ",
+        b"ffline: ",  # begins as those of others do, see LineReader.needles
         b"Unpoison: ",
     )
     #: Alternatives that begin with letters: Python searches for those many times as fast.

@@ -31,14 +31,14 @@ class MachineChecks(MessageReader):
     needles = (
         rb"Hardware Error\]:",
         rb"Hardware event\. This",
-        b"EDAC ",
+        b"MC[0-9]{1,4}: ",
         b"Machine [Cc]heck",
         b"MCE [0-9]{1,9}\n",
-        rb"CPU [0-9]{1,5} (?:[0-9]{1,4} )?BANK [0-9]",
-        b"CPU [0-9]{1,5}\n",
+        rb"U(?<=CPU) [0-9]{1,5}(?:\n| (?:[0-9]{1,4} )?BANK [0-9])",
         b"Uncorrected hardware memory error",
-        b"Offlining page [0-9a-f]",
-        b'" (?:online|offline)',
+        b"fflining(?<=Offlining) page [0-9a-f]",
+        b'ffline(?<=" offline)',
+        b'" online',
         b"\t[0-9]{1,18} total\n",
     )
     # Each branch begins with a character, then comes what must not stand in front of it, and any

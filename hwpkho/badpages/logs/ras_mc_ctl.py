@@ -46,11 +46,11 @@ class RasMcCtl(MessageReader):
         rb"\(s\): ",
         b"_type=",
         b"_length=0x",
-        b"=[a-z]{1,16}, address=0x",
-        b"=0x[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
-        b"\t(?:Uncorrected|Fatal|Deferred) on DIMM",
-        b"\t(?:Recovered|Failed|Ignored|Delayed) errors: ",
-        b"\t[0-9]{1,18} [^\n]{1,80} (?:recoverable|fatal) errors\n",
+        b"x(?<=, address=0x)",
+        b"x(?<==0x)[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
+        b"\t[UFD][a-z]{4,10} on DIMM",
+        b"\t[RFID][a-z]{5,8} errors: ",
+        b"\t[0-9]{1,18} [^\n]{1,80} errors\n",
     )
     start = re.compile(
         r"^\s*(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |" + _SUMMARY

@@ -15,7 +15,6 @@ from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.logs.tracing import Traced
 from hwpkho.badpages.model import HEAD
 from hwpkho.errors import InputError
-from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
 from hwpkho.logs.text import blocks, utf16_of
@@ -36,10 +35,10 @@ class _Boots(LineReader):
     """The lines at which another boot begins, or another piece of pstore."""
 
     needles = (
-        LINUX_STARTS.encode(),
-        b"Reboot --\n",
-        b"Boot [0-9a-f]{32} --\n",
-        b"Part[0-9]",
+        b"x(?<=Linux) version ",  # with x, as other needles: a pass for each first character
+        b"-- Reboot --\n",
+        b"-- Boot [0-9a-f]{32} --\n",
+        b"#[0-9]{1,9} Part[0-9]",
     )
 
     def __init__(self, log: Timeline) -> None:
@@ -66,15 +65,16 @@ class _Boots(LineReader):
 class _Unusable(LineReader):
     """Ranges of an e820 map that firmware calls unusable: they are another form's list."""
 
-    needles = (rb"BIOS-e820: [^\n]{1,80}\bunusable",)
+    needles = (rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable", rb"\(unusable\)")
 
     def __init__(self, log: Timeline) -> None:
         self._log, self._taken = log, 0
 
-    def feed(self, _number: int, _line: str) -> bool:
+    def feed(self, _number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
-        self._taken += 1
-        self._log.unusable_ranges = True
+        if "BIOS-e820: " in line:
+            self._taken += 1
+            self._log.unusable_ranges = True
         return False
 
     def taken(self) -> int:

@@ -70,8 +70,8 @@ class Traced(MessageReader):
         b"_event: ",
         b"_record: ",
         b"_poison: ",
-        b"Result of offlining page at",
-        b"page at [^\n]{0,40} is already offlined",
+        b"fflining page at",
+        b"fflined(?<=is already offlined)",
     )
     start = re.compile(
         r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event|cxl_poison):\s"

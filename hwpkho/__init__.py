@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
     from hwpkho.judging.case_result import Suppressed
-    from hwpkho.judging.result import Finding, Validation
+    from hwpkho.judging.result import EfiJudged, Finding, HeldAgainst, Validation
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.regions import Region
 
@@ -70,7 +70,7 @@ _WHERE = {
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),
-    "hwpkho.judging.result": ("Finding", "Validation"),
+    "hwpkho.judging.result": ("EfiJudged", "Finding", "HeldAgainst", "Validation"),
 }
 
 __all__ = [
@@ -80,8 +80,10 @@ __all__ = [
     "Code",
     "Compared",
     "Decoded",
+    "EfiJudged",
     "Finding",
     "Handover",
+    "HeldAgainst",
     "HwpkhoError",
     "HwpoisonList",
     "InputError",

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hwpkho.abi.role import Role
+    from hwpkho.api.results import PageList
     from hwpkho.judging.case_result import FailOn
 
     #: A path, or a file open for reading bytes, which is read from its beginning.
     File = str | os.PathLike[str] | BinaryIO
     #: One file, or several of one machine at one moment.
     Files = File | Sequence[File]
+    #: A list to compare, merge or hold a table against: its files, or one that was read already.
+    ListNamed = Files | PageList
 
 
 class Reading(TypedDict, total=False):
@@ -117,7 +120,14 @@ class Comparing(Choosing, Memory, total=False):
 
 
 class Judging(Comparing, Limiting, Accepting, total=False):
-    """All that a validation rests on."""
+    """All that a validation rests on.
+
+    Attributes:
+        against: Lists of bad pages of the same machine that its EFI table of poisoned memory should
+            have a bit for: each is files of one case, or what :func:`hwpkho.read_list` returned.
+    """
+
+    against: Sequence[ListNamed]
 
 
 def check(options: Mapping[str, Any], kind: type) -> None:

@@ -25,14 +25,11 @@ from hwpkho.judging.options import ValidateOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from hwpkho.api.inputs import Files
-    from hwpkho.inputs.lists import CaseList
+    from hwpkho.api.inputs import Files, ListNamed
+    from hwpkho.inputs.lists import CaseList, CaseNamed
     from hwpkho.judging.result import Validation
     from hwpkho.memmap.model import MemoryMap as Maps
     from hwpkho.memmap.view.regions import Regions
-
-    #: A list to compare or merge: its files, or one that was read already.
-    ListNamed = Files | PageList
 
 
 def validate(files: Files, **options: Unpack[Judging]) -> Judged:
@@ -47,17 +44,27 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
     or code, and for an option that has no effect on this call.
     """
     inputs.check(options, Judging)
-    with inputs.named(files, options.get("memmap")) as (names, maps):
-        how, accepted = options_of(options, maps), _accepting(options)
+    against = options.get("against", ())
+    with inputs.named(files, options.get("memmap"), *map(files_of, against)) as (
+        names,
+        maps,
+        *held,
+    ):
+        how, accepted = options_of(options, maps, held=_held(against, held)), _accepting(options)
         return _counted(validating.validate(names, how), accepted)
 
 
 def of_case(case: Case, options: Mapping[str, Any]) -> Judged:
     """Judge a case that is open; ``options`` as for :func:`validate`."""
     inputs.check(options, Judging)
-    with inputs.named(options.get("memmap")) as (maps,):
-        how, accepted = options_of(options, maps), _accepting(options)
+    against = options.get("against", ())
+    with inputs.named(options.get("memmap"), *map(files_of, against)) as (maps, *held):
+        how, accepted = options_of(options, maps, held=_held(against, held)), _accepting(options)
         return _counted(validating.of_case(case, how), accepted)
+
+
+def _held(against: Sequence[ListNamed], names: Sequence[tuple[str, ...]]) -> tuple[CaseNamed, ...]:
+    return tuple(listed(x, pieces) for x, pieces in zip(against, names, strict=True))
 
 
 def _counted(validation: Validation, accepted: accept.Acceptance) -> Judged:
@@ -203,9 +210,15 @@ def listed(case: ListNamed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ..
 
 
 def options_of(
-    options: Mapping[str, Any], maps: tuple[str, ...], more: frozenset[str] = frozenset()
+    options: Mapping[str, Any],
+    maps: tuple[str, ...],
+    more: frozenset[str] = frozenset(),
+    held: tuple[CaseNamed, ...] = (),
 ) -> ValidateOptions:
-    """Return the options as the commands take them; ``more`` are given besides."""
+    """Return the options as the commands take them.
+
+    ``more`` are given besides; ``held`` are the lists that an EFI table is held against.
+    """
     how, asked, role = inputs.choosing(options)
     boot = options.get("boot")
     return ValidateOptions(
@@ -221,6 +234,7 @@ def options_of(
         options.get("consumer_efi", generations.DEFAULT),
         Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
         inputs.given(options) | more,
+        held,
     )
 
 

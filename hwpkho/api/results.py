@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judging.case_result import Suppressed
-    from hwpkho.judging.result import Finding, Outcome, Runs, Validation, Verdict
+    from hwpkho.judging.result import EfiJudged, Finding, Outcome, Runs, Validation, Verdict
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.regions import Region
 
@@ -166,6 +166,11 @@ class Judged:
     def outcome(self) -> Outcome | None:
         """What becomes of the handover as a whole; None for a list, or where nothing shows it."""
         return self.validation.outcome
+
+    @property
+    def efi(self) -> EfiJudged | None:
+        """The judgement on the EFI table of poisoned memory, None where there is none."""
+        return self.validation.efi
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO
 
-    from hwpkho.api.judging import ListNamed
+    from hwpkho.api.inputs import ListNamed
     from hwpkho.badpages.model import Kind
 
 

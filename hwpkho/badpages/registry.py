@@ -218,6 +218,11 @@ def writer(name: str) -> ListWriter:
     return form
 
 
+def takes(name: str, to: str | None) -> bool:
+    """Tell whether the form that ``--to`` calls ``to`` takes the field ``name`` of ``Writing``."""
+    return to in written_names() and name in writer(to).takes
+
+
 def written_names() -> list[str]:
     """Return every choice of ``--to`` that is a list: ``list`` is another name of ``text``."""
     return [LIST, *(form.name for form in writers())]

@@ -1,8 +1,8 @@
 """A manifest of cases: a JSON object a line.
 
 ``{"case": NAME, "inputs": [...], "memmap": [...], "options": {...}}``; paths are relative to the
-manifest. Options are those of ``hwpkho validate`` without the dashes, with ``_`` or ``-`` between
-words; they count before those of the command line.
+manifest, those of the option ``against`` as well. Options are those of ``hwpkho validate`` without
+the dashes, with ``_`` or ``-`` between words; they count before those of the command line.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
+from hwpkho.judging.efi_table.generations import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,8 @@ class Line:
         number: Of the line, from 1.
         inputs: Paths of the inputs.
         memmaps: Paths of the memory maps.
-        options: The options of the line, not checked yet.
+        against: Paths of the lists that an EFI table is held against, of the options.
+        options: The other options of the line, not checked yet.
         error: Why the line cannot be read, None where it can.
     """
 
@@ -58,6 +60,7 @@ class Line:
     number: int
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     options: dict[str, Any] | None = None
     error: str | None = None
 
@@ -145,9 +148,9 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
         options = item.get("options", {})
         if not isinstance(options, dict):
             raise InputError(f"{where}: options must be an object")
-        return Line(
-            name, number, inputs, _paths(item.get("memmap", []), "memmap", base, where), options
-        )
+        against = _paths(options.pop("against", []), "against", base, where)
+        memmaps = _paths(item.get("memmap", []), "memmap", base, where)
+        return Line(name, number, inputs, memmaps, against, options)
     except InputError as error:
         return Line(name, number, error=str(error))
 
@@ -189,6 +192,8 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
     options = replace(options, given=frozenset(_GIVEN.get(n, n) for n in names))
+    if line.against:
+        options = replace(options, against=line.against, given=options.given | {"against"})
     if line.memmaps:
         options = replace(options, memmaps=line.memmaps)
     return options
@@ -248,6 +253,10 @@ def _consumer(value: Any) -> int:
     return VERSIONS[_one_of(*VERSIONS.names())(value)].number
 
 
+def _consumer_efi(value: Any) -> str:
+    return _one_of(*Consumers().names())(value)
+
+
 def _boot(value: Any) -> str:
     return str(value) if type(value) is int else _text(value)
 
@@ -260,6 +269,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "root_fdt": ("case", "root_fdt", _number),
     "kho_scratch": ("case", "kho_scratch", _scratch),
     "arch": ("case", "arch", _arch),
+    "efi_table": ("case", "efi_table", _number),
     "base": ("lists", "base", _base),
     "from": ("lists", "form", _text),
     "role": (None, "role", _one_of("in", "out")),
@@ -268,6 +278,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "iomem_of": (None, "iomem_of", _one_of("running", "next")),
     "next_cmdline": (None, "next_cmdline", _text),
     "consumer_kho": (None, "consumer", _consumer),
+    "consumer_efi": (None, "consumer_efi", _consumer_efi),
     "max_pages": ("limits", "pages", _number),
     "max_fraction": ("limits", "fraction", _fraction),
     "max_per_gib": ("limits", "per_gib", _number),

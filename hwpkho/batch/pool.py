@@ -20,6 +20,7 @@ from hwpkho.batch import folder as casefolder
 from hwpkho.batch import manifest
 from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
+from hwpkho.inputs.plus import split
 from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
 
@@ -55,7 +56,7 @@ class Job:
     def reads(self) -> tuple[str, ...]:
         """The files and folders that the case is read from."""
         if self.line is not None:
-            return (*self.line.inputs, *self.line.memmaps)
+            return (*self.line.inputs, *self.line.memmaps, *self.line.against)
         return (self.folder,) if self.folder is not None else ()
 
     def prepare(
@@ -78,7 +79,7 @@ class Job:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:
             raise InputError(self.line.error)
-        for spec in (*self.line.inputs, *self.line.memmaps):
+        for spec in self.reads:
             for path in {spec, spec.rpartition("@")[0] or spec}:
                 opening.check_tree(path)
         return self.line.inputs, manifest.with_options(options, self.line), []
@@ -113,7 +114,8 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
     # What the command line names is the user's own choice, wherever it lies.
-    within = None if job.within is None else (job.within, *options.memmaps)
+    against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
+    within = None if job.within is None else (job.within, *options.memmaps, *against)
     try:
         with opening.confined(within):
             inputs, case_options, said = job.prepare(options)

@@ -35,6 +35,8 @@ Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no h
     help="Keep whole pages, with old kernel memory around the bytes that decode reads.",
 )
 @options.handover
+@options.efi_table
+@options.layout
 def command(
     inputs: tuple[str, ...],
     output: str | None,
@@ -44,14 +46,18 @@ def command(
     root_fdt: int | None,
     kho_scratch: tuple[int, int] | str | None,
     arch: str | None,
+    efi_table: int | None,
+    layout: str | None,
 ) -> None:
-    """Save the pages needed to decode a handover into a small ELF core.
+    """Save the pages needed to decode a handover, or an EFI table, into a small ELF core.
 
     INPUT is a memory image with the copies that belong to it, as decode reads them; without INPUT
     the running kernel is captured. The file decodes and validates as the original does.
     """
     path = capture.check(output)
-    reading = CaseOptions(page_size, root_fdt, kho_scratch, arch)
+    reading = CaseOptions(
+        page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout
+    )
     if inputs:
         made = capture.crop(inputs, path, reading, scrub=not no_scrub, force=force)
     else:

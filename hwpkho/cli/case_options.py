@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.badpages.registry import Asked
+from hwpkho.badpages.registry import Asked, takes
 from hwpkho.cli import options
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.options import ValidateOptions
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 
 
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add how cases are read and judged: handover, role, memory map, --base and --from.
+    """Add how cases are read and judged: handover, EFI table, role, memory map, --base and --from.
 
-    The command gets them together, as ``judging``.
+    The command gets them together, as ``judging``. Of a command that may write an EFI table, too,
+    --layout is that of the table written where one is; see :mod:`hwpkho.cli.encode_options`.
     """
 
     @wraps(command)
     def packed(*args: Any, **values: Any) -> Any:
-        reading = ("page_size", "root_fdt", "kho_scratch", "arch")
-        boot = values.pop("boot")
+        reading = ("page_size", "root_fdt", "kho_scratch", "arch", "efi_table")
+        boot, layout = values.pop("boot"), None
+        if not takes("layout", values.get("to")):
+            layout = values.pop("layout")
         judging = ValidateOptions(
-            CaseOptions(**{name: values.pop(name) for name in reading}),
-            Asked(int(values.pop("base")), values.pop("form"), boot=boot),
+            CaseOptions(**{name: values.pop(name) for name in reading}, layout=layout),
+            Asked(int(values.pop("base")), values.pop("form"), boot=boot, layout=layout),
             values.pop("role"),
             values.pop("memmap"),
             values.pop("map_name"),
@@ -37,5 +40,8 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         return command(*args, judging=judging, **values)
 
-    added = (options.handover, options.role, options.memory_map, options.base, options.form)
+    added = (
+        options.handover, options.role, options.efi_table, options.layout, options.memory_map,
+        options.base, options.form,
+    )  # fmt: skip
     return options.add(packed, *added)

@@ -50,7 +50,6 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             "list; see hwpkho formats.",
         ),
         list_options.fitting,
-        options.layout,
         list_options.table,
         click.option(
             "--at",
@@ -158,7 +157,7 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         writing=Writing(
             values["max_loss"],
             values["budget"],
-            layout=values["layout"],
+            layout=values.get("layout"),
             unit=values["unit"],
             phys_base=values["phys_base"],
             at=values["at"],

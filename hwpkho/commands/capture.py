@@ -142,7 +142,8 @@ def _capture(
     held = tables.of_memory(recorder, options)
     if not handovers and not held:
         raise nothing
-    _keep_the_end(recorder, handovers)
+    _keep_both_readings(recorder, held, options)
+    _keep_the_end(recorder, handovers, held)
     page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
     note = CaptureNote(
         page_size,
@@ -228,9 +229,23 @@ def _noted(copy: DebugfsCopy) -> NotedCopy:
     )
 
 
-def _keep_the_end(recorder: Recorder, handovers: Sequence[Handover]) -> None:
-    """A list beyond memory is recognised by where memory ends: its last bytes are kept, too."""
-    if any(h.hwpoison and h.hwpoison.state == "nowhere" for h in handovers):
+def _keep_both_readings(
+    recorder: Recorder, held: Sequence[PoisonTable], options: CaseOptions
+) -> None:
+    """Keep what a table of unknown layout holds in each that fits: the user chooses later."""
+    for table in held:
+        for layout in table.told.between:
+            tables.of_memory(recorder, options._replace(efi_table=table.phys, layout=layout))
+
+
+def _keep_the_end(
+    recorder: Recorder, handovers: Sequence[Handover], held: Sequence[PoisonTable]
+) -> None:
+    """A list beyond memory is recognised by where memory ends, and so may the layout of a table
+    be: its last bytes are kept, too.
+    """
+    nowhere = any(h.hwpoison and h.hwpoison.state == "nowhere" for h in handovers)
+    if nowhere or any(not t.told.sure for t in held):
         end = max(start + size for start, size in recorder.extents())
         recorder.hold(end - 8, 8)
 

@@ -74,6 +74,6 @@ def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
 def table_pfns(tables: Sequence[PoisonTable], page_size: int | None) -> Listing:
     """Return the pages of the table that counts; InputError where it cannot be read."""
     table = which_table(tables)
-    if table is None or not table.readable:
+    if not table.readable:
         raise InputError("the EFI table of poisoned memory cannot be read, see decode")
     return table.pages(page_size or DEFAULT_PAGE_SIZE)

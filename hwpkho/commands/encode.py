@@ -137,7 +137,8 @@ def make(spec: str, options: EncodeOptions) -> Result:
     known = list_writing.facts(known, targets.list_form(options.to))
     usage.check_pair(how.case)
     usage.refuse(asked, known)
-    given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
+    with list_writing.reading(targets.list_form(options.to)):
+        given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
     facts = usage.of_lists([given])._replace(
         memmap=known.memmap, placed=known.placed, takes=known.takes
     )

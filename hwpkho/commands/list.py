@@ -107,7 +107,8 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     writer = options.output.form if options.output else None
     usage.refuse(how.given, writing.facts(usage.Facts(), writer))
     asked = how.lists._replace(kinds=options.kinds, maps=True)
-    found = [read_list(spec, how.case, asked, how.role) for spec in specs]
+    with writing.reading(writer):
+        found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = writing.facts(usage.of_lists(found), writer)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
     size = min(x.page_size for x in found)

@@ -141,7 +141,8 @@ def merge(
     if writing is not None:
         encode.check(writing, [*specs, *options.exclude])
     entries = options.provenance or (form is not None and "kind" in form.carries)
-    merged = _merge(specs, options, known, entries=entries)
+    with list_writing.reading(form):
+        merged = _merge(specs, options, known, entries=entries)
     if writing is None:
         return merged
     if merged.histories is not None:

@@ -95,8 +95,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         findings.insert(0, wrong_map.decides(doubted, machine.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {kernel.page_size}, assumed: the input does not record it")
-    efi = validate_table.beside(case, kernel, options)
-    findings += efi.findings if efi else ()
+    efi, said = validate_table.beside(case, kernel, options)
+    findings += said
     pfns = Listing(listed or ())
     basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
     judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)

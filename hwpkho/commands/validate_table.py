@@ -16,52 +16,71 @@ from hwpkho.inputs.lists import read_list
 from hwpkho.inputs.tables import which_table
 from hwpkho.judging import limits, machine
 from hwpkho.judging.efi_table import judge, pages
-from hwpkho.judging.result import Basis, Validation, finding, of_problem
+from hwpkho.judging.result import Basis, HeldAgainst, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.efi.model import PoisonTable
+    from hwpkho.images.base import Source
     from hwpkho.inputs.case import Case
+    from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.options import ValidateOptions
     from hwpkho.judging.result import EfiJudged, Finding
     from hwpkho.memmap.view.regions import Regions
 
 
-def beside(case: Case, kernel: NextKernel, options: ValidateOptions) -> EfiJudged | None:
-    """Judge the table of a case, None where there is none, or several and nobody chose."""
+def beside(
+    case: Case, kernel: NextKernel, options: ValidateOptions
+) -> tuple[EfiJudged | None, tuple[Finding, ...]]:
+    """Judge the table beside a handover, and return what to know of it.
+
+    The judgement is None where there is no table, or several and nobody chose, which is said.
+    """
+    if not case.tables or case.source is None:
+        return None, ()
     try:
         table = which_table(case.tables)
-    except InputError:
-        return None
-    if table is None or case.source is None:
-        return None
-    judged = judge.judge(table, case.source, kernel, options.consumer_efi)
-    told = [f for spec in options.against for f in _against(table, spec, kernel, options)]
-    return judged._replace(findings=(*judged.findings, *told))
+    except InputError as error:
+        return None, (finding(efi.SEVERAL, f"no table is judged: {error}"),)
+    judged = _judged(table, case.source, kernel, options)
+    return judged, judged.findings
+
+
+def _judged(
+    table: PoisonTable, source: Source, kernel: NextKernel, options: ValidateOptions
+) -> EfiJudged:
+    judged = judge.judge(table, source, kernel, options.consumer_efi)
+    held = tuple(_against(table, spec, kernel, options) for spec in options.against)
+    told = [f for x in held if x.held for f in _told(table, x)]
+    return judged._replace(findings=(*judged.findings, *told), against=held)
 
 
 def _against(
-    table: PoisonTable, spec: str, kernel: NextKernel, options: ValidateOptions
-) -> Iterator[Finding]:
-    """Yield what a list of bad pages, of the same machine, and the table contradict.
+    table: PoisonTable, spec: CaseNamed, kernel: NextKernel, options: ValidateOptions
+) -> HeldAgainst:
+    """Hold the table against a list of bad pages of the same machine.
 
     Raises InputError where the list cannot be read.
     """
     how = CaseOptions(page_size=options.case.page_size)
     bad = read_list(spec, how, options.lists).converted(kernel.page_size)
-    if not table.readable:
-        return
-    found = compare.against(table, pfn_set(bad.pfns), kernel.page_size)
-    n = found.uncovered.pages()
-    if n:
+    listed = pfn_set(bad.pfns)
+    found = compare.against(table, listed, kernel.page_size) if table.readable else None
+    return HeldAgainst(bad.name, listed.pages(), found)
+
+
+def _told(table: PoisonTable, against: HeldAgainst) -> Iterator[Finding]:
+    """Yield what the list and the table contradict."""
+    found, name = against.held, against.name
+    if found is not None and (n := found.uncovered.pages()):
         first, last = found.uncovered.first[0], found.uncovered.last[-1]
-        message = f"{n} of the bad pages in {bad.name} have no bit: they will be handed out again"
+        message = f"{n} of the bad pages in {name} have no bit: they will be handed out again"
         yield finding(efi.DISAGREE, message, pfns=(first, last), severity="error")
-    if found.unlisted:
+    if found is not None and found.unlisted:
         what = "entries" if table.header is None else "set units"
-        message = f"{found.unlisted} {what} hold no page that {bad.name} calls bad"
+        message = f"{found.unlisted} {what} hold no page that {name} calls bad"
         yield finding(efi.UNLISTED, message, phys=found.first)
 
 
@@ -70,13 +89,13 @@ def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
 
     Raises InputError where there are several and nobody chose.
     """
-    which_table(case.tables)
-    page_size = options.case.page_size or DEFAULT_PAGE_SIZE
-    arch = options.case.arch or (case.source.arch if case.source else None)
-    kernel = machine.next_kernel(options, page_size, regions, arch)
-    judged = beside(case, kernel, options)
-    if judged is None:
+    table = which_table(case.tables)
+    if case.source is None:
         raise InputError(f"{case.name}: an EFI table of poisoned memory, and no memory around it")
+    page_size = options.case.page_size or DEFAULT_PAGE_SIZE
+    arch = options.case.arch or case.source.arch
+    kernel = machine.next_kernel(options, page_size, regions, arch)
+    judged = _judged(table, case.source, kernel, options)
     listed = pages.listed(judged, page_size)
     runs = pages.runs(judged, listed, kernel)
     findings = [*judged.findings, *limits.check(listed, options.limits, kernel, unread=False)]

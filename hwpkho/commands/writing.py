@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
+from hwpkho.efi import reader
 from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +79,20 @@ def check_stream(writer: ListWriter, path: str) -> None:
     """Raise UsageError where bytes that are no text would go to a terminal."""
     if writer.binary and path == output.STDOUT and sys.stdout.isatty():
         raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
+
+
+@contextmanager
+def reading(writer: ListWriter | None) -> Iterator[None]:
+    """Read inputs in the block: the error for an EFI table of unknown layout fits the output."""
+    try:
+        yield
+    except reader.AmbiguousLayoutError as error:
+        if writer is None or "layout" not in writer.takes:
+            raise
+        raise InputError(
+            f"{error.said}; {option('layout')} is that of the table written: make a list of this "
+            "one first (hwpkho list --json)"
+        ) from error
 
 
 def facts(known: Facts, writer: ListWriter | None) -> Facts:

@@ -73,7 +73,7 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     head = bytes(file.read(0, HEAD))
     told = _stated(layout) or tell(head, file.size)
     if told.between:
-        raise InputError(f"{file.shown}: {choose(told)}")
+        raise AmbiguousLayoutError(file.shown, told)
     if told.layout is None:
         raise InputError(f"{file.shown}: no table of poisoned memory: {told.why}")
 
@@ -115,6 +115,18 @@ def _pool(source: Source, phys: int) -> int | None:
                 return length
         at += size
     return None
+
+
+class AmbiguousLayoutError(InputError):
+    """Two layouts fit a table, and nothing is guessed.
+
+    Attributes:
+        said: Which table, and why, without a way out.
+    """
+
+    def __init__(self, where: str, told: Told) -> None:
+        super().__init__(f"{where}: {choose(told)}")
+        self.said = f"{where}: {told.why} ({' and '.join(told.between)})"
 
 
 class _Reader:

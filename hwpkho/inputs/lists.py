@@ -91,16 +91,16 @@ def read_list(
     a list that was read before.
 
     Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
-    handover without the subtree has an empty list, unless ``empty_ok`` is not set. Raises
+    handover without the subtree has an empty list, unless ``empty_ok`` is not set. The EFI table
+    of an image counts where no handover has a list, and where ``options`` name it. Raises
     InputError where a list cannot be read, or states another page size than ``options``.
     """
     if isinstance(spec, CaseList):
         return spec
     options = options or CaseOptions()
     case = read_inputs(plus.pieces(spec), options, asked)
-    table = which_table(case.tables) if case.pages is None else None
-    if table is not None and (options.efi_table is not None or not _listed(case.handovers)):
-        return _of_table(table, case, options)
+    if case.tables and (options.efi_table is not None or not _listed(case.handovers)):
+        return _of_table(which_table(case.tables), case, options)
     if case.pages is None:
         handover = which_handover(case.handovers, role)
         if handover.hwpoison is None and not handover.unread and not empty_ok:

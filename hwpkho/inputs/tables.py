@@ -90,18 +90,18 @@ def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
         if table.told.between:
             from hwpkho.efi import reader
 
-            where = f"the table at 0x{table.phys or 0:x}"
-            raise InputError(f"{table.source}: {where}: {reader.choose(table.told)}")
+            where = f"{table.source}: the table at 0x{table.phys or 0:x}"
+            raise reader.AmbiguousLayoutError(where, table.told)
 
 
-def which_table(tables: Sequence[PoisonTable]) -> PoisonTable | None:
-    """Return the table that counts, None where there is none.
+def which_table(tables: Sequence[PoisonTable]) -> PoisonTable:
+    """Return the table that counts of those of a case, which has one at least.
 
     Of several it is the only one whose entry stands among others of the firmware's. Raises
     InputError where that does not tell.
     """
-    if len(tables) <= 1:
-        return next(iter(tables), None)
+    if len(tables) == 1:
+        return tables[0]
     likely = [t for t in tables if t.entry is not None and t.entry.beside]
     if len(likely) == 1:
         return likely[0]

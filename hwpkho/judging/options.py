@@ -13,6 +13,7 @@ from hwpkho.judging.limits import Limits
 
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
+    from hwpkho.inputs.lists import CaseNamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +49,4 @@ class ValidateOptions:
     consumer_efi: str = generations.DEFAULT
     limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()
-    against: tuple[str, ...] = ()
+    against: tuple[CaseNamed, ...] = ()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Certainty, Code, Problem, Severity
+    from hwpkho.efi.compare import Comparison
     from hwpkho.handover.model import Doubt
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
@@ -207,6 +208,33 @@ class Runs:
         return found
 
 
+class HeldAgainst(NamedTuple):
+    """A table of poisoned memory held against a list of bad pages of the same machine.
+
+    Attributes:
+        name: The list, printable.
+        pages: Distinct pages of it.
+        held: Which of them no set unit covers, and how many units hold none of them; None where
+            the table cannot be read.
+    """
+
+    name: str
+    pages: int
+    held: Comparison | None
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as it stands in the document."""
+        held = self.held
+        return {
+            "name": self.name,
+            "pages": self.pages,
+            "uncovered": None
+            if held is None
+            else [a if a == b else [a, b] for a, b in held.uncovered],
+            "unlisted": None if held is None else held.unlisted,
+        }
+
+
 class EfiJudged(NamedTuple):
     """The judgement on a table; ``efi`` of ``hwpkho.validate/1``.
 
@@ -222,6 +250,7 @@ class EfiJudged(NamedTuple):
         bad: Yields the bytes called bad, ``(start, end)``, end exclusive, ascending and disjoint;
             again at each call.
         findings: What to know.
+        against: Lists of bad pages that it was held against, in the order given.
     """
 
     phys: int
@@ -234,6 +263,7 @@ class EfiJudged(NamedTuple):
     fate: Fate
     bad: Callable[[], Iterator[Range]]
     findings: tuple[Finding, ...] = ()
+    against: tuple[HeldAgainst, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return it as it stands in the document."""
@@ -245,6 +275,7 @@ class EfiJudged(NamedTuple):
             "reason": self.reason,
             "units": self.units,
             "pages_lost": self.pages_lost,
+            "against": [x.to_json() for x in self.against],
         }
 
 

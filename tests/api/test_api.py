@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import pytest
 
 import hwpkho
-from tests.support import ROOT
+from tests.support import ROOT, efi
 from tests.support.captures import CAPTURES, elf, truth
 from tests.support.program import run_cli
 
@@ -379,3 +379,28 @@ def test_what_no_registry_knows(capture) -> None:
     ):
         with pytest.raises(hwpkho.UsageError, match=words):
             call()
+
+
+def test_a_table_is_held_against_lists(tmp_path: Path, cli: Cli) -> None:
+    """``against`` takes files, open files, and what was read; ``efi`` is what --json has."""
+    image = efi.unpack("b-gen1", tmp_path)
+    iomem = efi.EFI / "captures" / "b-gen1" / "iomem.txt"
+    known, soft = tmp_path / "known.txt", tmp_path / "soft.txt"
+    known.write_text("0x9000\n")
+    soft.write_text("0x1fdf9 0x18f0 0x7777-0x7779\n")
+    expected = cli("validate", "--json", image, "--memmap", iomem, "--against", known,
+                   "--against", soft)  # fmt: skip
+    judged = hwpkho.validate(image, memmap=iomem, against=[known, hwpkho.read_list(soft)])
+    assert judged.to_dict() == expected.json
+    assert judged.ok == (expected.code == 0)
+    assert isinstance(judged.efi, hwpkho.EfiJudged)
+    held = judged.efi.against[1]
+    assert isinstance(held, hwpkho.HeldAgainst)
+    assert (held.name, held.pages) == (str(soft), 5)
+    assert held.to_json()["uncovered"] == [[0x7777, 0x7779]]
+    with hwpkho.open_case(image) as case, soft.open("rb") as file:
+        again = case.validate(memmap=iomem, against=[known, file])
+    assert again.efi is not None
+    assert again.efi.against[1].to_json() == {**held.to_json(), "name": again.efi.against[1].name}
+    with pytest.raises(hwpkho.UsageError, match="against has no effect"):
+        hwpkho.validate(soft, against=[known])

@@ -19,7 +19,7 @@ from hwpkho.judging import baseline
 from hwpkho.judging.accept import Acceptance
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
-from tests.support import FIXTURES, captures, provoking, replays
+from tests.support import FIXTURES, captures, efi, provoking, replays
 from tests.support.deadly import Deadly
 from tests.support.examples import much, some
 from tests.support.forked import on_terminal
@@ -395,6 +395,35 @@ def test_more_options_of_a_manifest(cases, cli):
     assert {"HP702", "HP703"} <= codes
 
 
+def test_a_table_in_a_manifest(tmp_path, cli):
+    (tmp_path / "fleet").mkdir()
+    folder = tmp_path / "fleet"
+    pieces = {efi.TABLE: efi.table([(5, 6)]), efi.NODE: efi.table([(7, 8)])}
+    efi.saved(folder, pieces, entries=(efi.entry(), bytes(24), efi.entry(efi.NODE)))
+    (folder / "bad").write_text("0xa00 0xe00\n")
+    (tmp_path / "elsewhere").write_text("0xe00\n")
+    base = {"inputs": ["efi.elf"]}
+    chosen = {"efi_table": hex(efi.NODE), "consumer_efi": "b"}
+    lines = [
+        {"case": "undecided", **base},
+        {"case": "held", **base, "options": {**chosen, "against": "bad"}},
+        {"case": "outside", **base, "options": {**chosen, "against": ["../elsewhere"]}},
+        {"case": "unread", "inputs": ["bad"], "options": {"against": "bad"}},
+    ]
+    got = judged(cli("validate", "--json", "--batch", manifest(folder, *lines)))
+    names = ("undecided", "held", "outside", "unread")
+    assert [got[name]["exit"] for name in names] == [3, 1, 3, 2]
+    found = got["held"]["result"]["efi"]
+    assert (found["phys"], found["consumer"]) == (efi.NODE, "b")
+    assert found["against"][0]["uncovered"] == [0xA00]
+    assert "lies outside" in got["outside"]["error"]
+    # What the command line names may lie anywhere, and is for the cases that read it.
+    path = manifest(folder, {"case": "x", **base, "options": chosen})
+    named = tmp_path / "elsewhere"
+    got = judged(cli("validate", "--json", "--batch", path, "--against", named))
+    assert got["x"]["result"]["efi"]["against"][0]["uncovered"] == []
+
+
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
@@ -426,6 +455,14 @@ def test_more_options_of_a_manifest(cases, cli):
         ({"case": "x", "inputs": ["a"], "options": {"base": None}}, 2, "base cannot be null"),
         ({"case": "x", "inputs": ["a"], "options": {"consumer_kho": 4}}, 2, "consumer_kho cannot"),
         ({"case": "x", "inputs": ["a"], "options": {"max_pages": True}}, 2, "max_pages cannot be"),
+        ({"case": "x", "inputs": ["a"], "options": {"efi_table": -1}}, 2, "efi_table cannot be -1"),
+        (
+            {"case": "x", "inputs": ["a"], "options": {"consumer-efi": "d"}},
+            2,
+            "consumer-efi cannot",
+        ),
+        ({"case": "x", "inputs": ["a"], "options": {"against": [1]}}, 3, "against must be paths"),
+        ({"case": "x", "inputs": ["a"], "options": {"layout": "list"}}, 2, "unknown option layout"),
     ],
 )
 def test_bad_lines(line, code, says, cases, cli):

@@ -201,21 +201,34 @@ class Scanner:
         if end - start > MAX_LINE and len(self.cut) < _MAX_CUT:
             self.cut.append(number)
         line = _text(self._block, start, end)
-        self._shown += 1 + line.count("\r")
+        divided = line.split("\r") if "\r" in line else None
+        self._shown += len(divided) if divided else 1
         if self._shown > self._may_show:
             self._allow_more(number)
-        self._start, self._number = start, number
-        self._asking = []
+        self._start, self._number, self._parts = start, number, ()
+        asking = []
         for position in readers:
-            parts: list[str] = []
-            for part in line.split("\r"):
-                self._parts = parts[: -MAX_ABOVE - 1 : -1]
+            reader = self._readers[position]
+            if divided is None:
                 self._got[position] += 1
-                asks = self._readers[position].feed(number, part)
-                if part.strip():
-                    parts.append(part)
+                asks = reader.feed(number, line)
+            else:
+                self._got[position] += len(divided)
+                asks = self._show_parts(reader, number, divided)
             if asks:
-                self._asking.append(position)
+                asking.append(position)
+        self._asking = asking
+
+    def _show_parts(self, reader: LineReader, number: int, divided: Sequence[str]) -> bool:
+        """Show a reader the parts of a line; tell whether it asks for the next line."""
+        asks = False
+        parts: list[str] = []
+        for part in divided:
+            self._parts = parts[: -MAX_ABOVE - 1 : -1]
+            asks = reader.feed(number, part)
+            if part.strip():
+                parts.append(part)
+        return asks
 
     def _allow_more(self, number: int) -> None:
         """Raise InputError at line ``number`` where too many lines were shown in vain."""

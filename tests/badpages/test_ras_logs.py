@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hwpkho.badpages.formats import mcelog, ras_mc_ctl, rasdaemon_log, tracepoint
+from hwpkho.badpages.logs.mce import MachineChecks
 from hwpkho.badpages.registry import Asked
 from hwpkho.badpages.signs import Sign
 from hwpkho.images.files import HeldBytes
-from tests.support import neighbours
+from tests.support import FIXTURES, neighbours
 from tests.support.neighbours import said
 
 FORMS = {f.name: f for f in (tracepoint.FORM, rasdaemon_log.FORM, ras_mc_ctl.FORM, mcelog.FORM)}
@@ -392,3 +395,20 @@ def test_poison_of_several_pages_stays_until_all_of_it_is_cleared(length, left) 
     events = [("List", 0x9000, 0x3000), ("List", 0xD000, 64), ("Clear", 0x9000, length)]
     text = "".join(_POISON.format(*event) + "\n" for event in events)
     assert kinds("tracepoint", text) == {(pfn, "uncorrected") for pfn in left | {13}}
+
+
+def test_machine_checks_are_found_by_their_signs_and_needles() -> None:
+    """Both stand for an expression that takes longer; they must leave out no line that it finds."""
+    needles = re.compile(b"|".join(MachineChecks.needles))
+    found: set[str] = set()
+    folders = (FIXTURES / "neighbours", FIXTURES / "captures")
+    for path in (p for folder in folders for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes()
+        lines = [line.decode("latin-1") for line in data.split(b"\n") if len(line) < 4096]
+        for line in lines:
+            if match := MachineChecks.start.search(line):
+                found.add(match[0][:4])
+                assert any(sign in line for sign in MachineChecks.signs), line
+                if "Hardware Error]: " in line:
+                    assert needles.search(f"{line}\n".encode("latin-1")), line
+    assert {"ADDR", "Mach", "Hard", "PROC"} <= found, found

@@ -480,6 +480,33 @@ def test_short_lines_that_say_nothing_are_passed_over(form, first, line, tmp_pat
     assert cost.peak < 120 << 20
 
 
+SHELL = "{}    000000007F089000-000000007F08BFFF 0000000000000003 000000000000000F"
+CPER = "[    2.611493] {{1}}[Hardware Error]:   {}"
+
+
+@pytest.mark.slow  # four megabytes of each
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("list", CPER.format("section_type: memory error")),
+        ("list", CPER.format("physical_address: 0x000000089c033400")),
+        ("list", "[   66.732256] Memory failure: 0x128ee0: recovery action for x: Recovered"),
+        ("memmap", "[    0.000000] reserve setup_data: [0x100fff 0x00000000bff80000-0x00000000b]"),
+        (
+            "memmap",
+            "\n".join(SHELL.format(type_) for type_ in ("BS_Data", "BS_Code", "B0xfff_Code")),
+        ),
+    ],
+)
+def test_lines_that_a_reader_takes_cost_little(command, line, tmp_path):
+    """Found by make fuzz: cases 44731, 50499 and 177015 of seed 1 took 1.0 to 1.6 s."""
+    path = tmp_path / "log"
+    path.write_text(f"{line}\n" * ((4 << 20) // (len(line) + 1)))
+    cost = min((forked.run(command, path) for _ in range(2)), key=lambda c: c.cpu)
+    assert cost.code in (0, 3), cost.err
+    assert cost.cpu < 1.4  # at most 0.9 on an idle core
+
+
 def test_what_is_larger_than_its_form_can_be_is_not_read(tmp_path):
     """Found by make fuzz: a file with a hole of 128 MiB in it took twice as much memory."""
     path = tmp_path / "efi"

@@ -29,7 +29,7 @@ class MachineChecks(MessageReader):
     """The reader, see the module: registers gathered from lines, until the next machine check."""
 
     needles = (
-        rb"Hardware Error\]:",
+        rb"Hardware Error\]:[ \t]*[A-Z]",
         rb"Hardware event\. This",
         b"MC[0-9]{1,4}: ",
         b"Machine [Cc]heck",
@@ -41,6 +41,10 @@ class MachineChecks(MessageReader):
         b'" online',
         b"\t[0-9]{1,18} total\n",
     )
+    signs = (
+        "Machine ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr", "PROCESSOR",
+        "TIME ", "orrected ", "Offlining page ", " total", "Hardware event. ",
+    )  # fmt: skip
     # Each branch begins with a character, then comes what must not stand in front of it, and any
     # group: a search is three times as fast.
     start = re.compile(

@@ -99,8 +99,8 @@ class Timeline:
         """Whether the newest entry stands first, as journalctl -r has it."""
         return self._lines is None and self._falls and not self._rises
 
-    def _compare(self, place: Place) -> None:
-        now, printed = clock(place), stamp(place)
+    def _compare(self, place: Place, printed: float | None) -> None:
+        now = clock(place)
         before, self._clock = self._clock, (now, printed) if now else self._clock
         if now is None or before is None or before[0][0] != now[0]:
             return
@@ -138,18 +138,17 @@ class Timeline:
 
     def see(self, place: Place) -> None:
         """Look at the stamps of a line that says something: they may be those of another boot."""
-        self._compare(place)
+        now = stamp(place)
+        self._compare(place, now)
         found = boot_id(place)
         if found is not None:
             if self._id not in (None, found):
                 self._next_boot()
             self._id = found
-        else:
-            now = stamp(place)
-            if now is not None:
-                if self._last is not None and now < self._last - _SLACK and self._events:
-                    self._next_boot()
-                self._last = max(now, self._last or now)
+        elif now is not None:
+            if self._last is not None and now < self._last - _SLACK and self._events:
+                self._next_boot()
+            self._last = max(now, self._last or now)
         self._events = True
 
     def _next_boot(self) -> None:

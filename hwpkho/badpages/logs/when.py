@@ -33,6 +33,8 @@ _SYSLOG = re.compile(
     r"(?<![\w:])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ 0-9][0-9]) "
     r"([0-9]{2}:[0-9]{2}:[0-9]{2})"
 )
+#: What times of day have in common.
+_MINUTES = re.compile(r":[0-9]{2}:[0-9]{2}")
 #: A stamp stands so near in front of what it is for, characters.
 _NEAR = 512
 _YEAR_10000 = 253402300800
@@ -86,7 +88,7 @@ def when(place: Place, epoch: int | None = None) -> str | None:
     if epoch is not None:
         return of_epoch(epoch)
     line = place.line
-    if found := _JOURNAL.search(line) or _EXPORT.search(place.entry):
+    if found := _journal(place):
         return of_epoch(int(found[1]) // 1_000_000)
     date = _last(_ISO, line, max(place.at, 64))
     if date:
@@ -109,21 +111,30 @@ def of_epoch(seconds: int) -> str | None:
 
 def boot_id(place: Place) -> str | None:
     """Return the boot that a journal names for a place, None where it names none."""
-    found = _BOOT_ID.search(place.line) or _EXPORT_BOOT_ID.search(place.entry)
+    found = _BOOT_ID.search(place.line) if '"_BOOT_ID"' in place.line else None
+    if place.entry and not found:
+        found = _EXPORT_BOOT_ID.search(place.entry)
     return found[1] if found else None
+
+
+def _journal(place: Place) -> re.Match[str] | None:
+    """Return microseconds since 1970 as a journal has them, in group 1."""
+    found = _JOURNAL.search(place.line) if "REALTIME_" in place.line else None
+    return found or (_EXPORT.search(place.entry) if place.entry else None)
 
 
 def clock(place: Place) -> Clock | None:
     """Return the time of day of a place, None where its line has none."""
-    if found := _JOURNAL.search(place.line) or _EXPORT.search(place.entry):
+    if found := _journal(place):
         return Clock("journal", f"{found[1]:0>20}")
     head = place.line[: place.at or _NEAR]
-    if date := _ISO.search(head):
-        return Clock("iso", f"{date[1]} {date[2]}")
-    if human := _HUMAN.search(head):
-        return Clock("date", f"{human[4]} {_MONTHS.index(human[1]):02} {human[2]} {human[3]}")
-    if day := _SYSLOG.search(head):
-        return Clock("syslog", f"{_MONTHS.index(day[1]):02} {day[2]} {day[3]}")
+    if _MINUTES.search(head):
+        if date := _ISO.search(head):
+            return Clock("iso", f"{date[1]} {date[2]}")
+        if human := _HUMAN.search(head):
+            return Clock("date", f"{human[4]} {_MONTHS.index(human[1]):02} {human[2]} {human[3]}")
+        if day := _SYSLOG.search(head):
+            return Clock("syslog", f"{_MONTHS.index(day[1]):02} {day[2]} {day[3]}")
     if _MONOTONIC.match(head) and (found := STAMP.search(head)):
         return Clock("monotonic", f"{found[1]:0>20}")
     return None

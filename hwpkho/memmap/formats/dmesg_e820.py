@@ -143,7 +143,7 @@ class DmesgE820(TableForm):
             return False
         elif match := _LINE.search(line):
             self._entries(number, line, match)
-        elif header := _HEADER.search(line):
+        elif "RAM map:" in line and (header := _HEADER.search(line)):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
                 self._headed.add(name)

@@ -173,7 +173,7 @@ class DmesgEfi(TableForm):
             self._starts(number, line)
         elif joined and _X86_HEAD.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
-        elif _X86_REST.search(line):
+        elif "range=[0x" in line and _X86_REST.search(line):
             self._headless = True
         elif self._following and _NOT_THE_MAP not in line:
             self._beside(number, line)
@@ -216,7 +216,8 @@ class DmesgEfi(TableForm):
         taken = False
         if "0x" not in line:
             return taken
-        for match in _X86.finditer(line):  # more than one where a copy has lost its line ends
+        # More than one where a copy has lost its line ends.
+        for match in _X86.finditer(line) if "range=[" in line else ():
             self._x86(number, line, match)
             taken = True
         if taken or _NOT_THE_MAP in line:

@@ -101,17 +101,17 @@ class EfiShell(TableForm):
         following = self._patience > 0
         if begun and self._completed(begun, line):
             self._patience = _PATIENCE
-        elif match := _LINE.search(line) or _SFO.search(line):
+        elif match := _LINE.search(line) or ("MemoryMap," in line and _SFO.search(line)):
             self._take(number, line, match)
             self._patience = _PATIENCE
         elif _is_begun(line):
             self._keep(number, line)
-        elif _HEADING.search(line):
+        elif ("ages" in line or "ShellCommand" in line) and _HEADING.search(line):
             self._tables.begin("efi_shell", headed=True)
             self._patience = _PATIENCE
-        elif match := _SUMMARY.search(line):
+        elif "MemoryMapSummary" in line and (match := _SUMMARY.search(line)):
             self._summary(number, match["values"])
-        elif following and (match := _TOTAL.search(line)):
+        elif following and " Pages" in line and (match := _TOTAL.search(line)):
             self._total(number, match)
             self._patience = _PATIENCE
         elif following and self._is_like(line):

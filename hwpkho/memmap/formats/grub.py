@@ -93,13 +93,13 @@ class Grub(TableForm):
         if match := _EFI.search(line):
             self._above(number)
             self._efi(number, line, match)
-        elif match := _MMAP.search(line):
+        elif "base_addr" in line and (match := _MMAP.search(line)):
             self._above(number)
             self._mmap(number, line, match)
-        elif _EFI_HEADING.search(line):
+        elif "#Pages" in line and _EFI_HEADING.search(line):
             self._tables.begin("grub_efi", headed=True)
             self._last = "grub_efi"
-        elif _MMAP_BEGUN.search(line):
+        elif ("base_addr" in line or "length" in line) and _MMAP_BEGUN.search(line):
             self._damaged("grub_mmap", number, line)
         elif following and self._last == "grub_efi" and self._is_like(line):
             self._damaged("grub_efi", number, line)

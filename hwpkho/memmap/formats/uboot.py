@@ -90,7 +90,7 @@ class UBoot(TableForm):
         elif _HEADING.search(line):
             self._tables.begin("efi", headed=True)
             self._patience = _PATIENCE
-        elif match := _BANNER.search(line):
+        elif "U-Boot" in line and (match := _BANNER.search(line)):
             self._banks.version = match["version"]
         elif following and self._is_like(line):
             self._damaged(number, line)

@@ -130,11 +130,11 @@ class Banks:
             self._field(number, match)
         elif "bytes" in line and (match := _REGION.search(line)):
             self._sized_region(number, match)
-        elif match := _OLD_BASE.search(line):
+        elif ".base" in line and (match := _OLD_BASE.search(line)):
             what, index = match["what"], int(match["index"], 16)
             self._list(number, what, index)
             self._old = (number, what, index, int(match["a"], 16))
-        elif match := _BANK.search(line):
+        elif "DRAM" in line and (match := _BANK.search(line)):
             self._bank(number, match["index"])
         elif match := _COUNT.search(line):
             now, count = self._open.get(match["what"]), int(match["count"], 16)

@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are half of a quick start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint kernel-test clean
+.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint kernel-test uefi-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -34,6 +34,7 @@ help:
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
+	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
 	@echo 'make clean      removes what the others made'
 
 venv: $(VENV)/installed
@@ -98,11 +99,17 @@ man-lint:
 
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
+TESTS ?= tests/kernel
 export LINUX_SRC CONFIG KERNEL MODULE
+export EFI_GENERATION
 kernel-test: venv
 	tests/kernel/prepare.sh $(KINDS)
 	HWPKHO_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \
-	  $(BIN)/pytest -m kernel -n auto --dist worksteal -rs --durations=5 $(HANGS) $(PYTEST) tests/kernel
+	  $(BIN)/pytest -m kernel -n auto --dist worksteal -rs --durations=5 $(HANGS) $(PYTEST) $(TESTS)
+
+# EFI_GENERATION names the generation whose reader the tree LINUX_SRC= has.
+uefi-test:
+	$(MAKE) kernel-test KINDS=x86_64-uefi TESTS=tests/kernel/test_efi_table.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kernel import kconfig, own
+from tests.kernel import kconfig, own, test_efi_table
+from tests.kernel.uefi import pe
 from tests.support import ROOT, certain
 
 RIG = ROOT / "tests" / "kernel"
@@ -116,6 +118,7 @@ def test_a_tree_without_a_series_has_none(tree):
             "NEW", 'bool "x"', "depends on (MEMORY_FAILURE && KEXEC_HANDOVER) || "
             "(KEXEC_HANDOVER && HWPOISON_INJECT)",
         ),
+        "the other road": option("NEW", 'bool "x"', "depends on EFI_STUB && MEMORY_FAILURE"),
     }.items(),
     ids=lambda pair: pair[0],
 )  # fmt: skip
@@ -532,3 +535,28 @@ def test_the_page_quotes_what_is_said():
     quoted = re.findall(r"^\| `([^`…]*)…?` \|", section, re.MULTILINE)
     assert len(quoted) >= 6
     assert [q for q in quoted if q.strip(" :") not in said] == []
+
+
+# --- Through UEFI firmware ------------------------------------------------------------------------
+
+
+def test_the_code_is_an_efi_application():
+    """What firmware looks at (UEFI 2.10, 2.1.1): machine, subsystem, entry, and one section."""
+    code = bytes(range(256)) * 20
+    raw = pe.application(code)
+    at = int.from_bytes(raw[60:64], "little")
+    assert raw[at : at + 6] == b"PE\0\0\x64\x86"
+    (options,) = struct.unpack_from("<H", raw, at + 20)
+    magic, entry, whole = (struct.unpack_from("<I", raw, at + 24 + n)[0] for n in (0, 16, 56))
+    assert (magic & 0xFFFF, struct.unpack_from("<H", raw, at + 92)[0]) == (0x20B, 10)
+    size, rva, _, offset = struct.unpack_from("<IIII", raw, at + 24 + options + 8)
+    assert (rva, rva + size, offset + size) == (entry, whole, len(raw))
+    assert raw[offset : offset + len(code)] == code
+
+
+def test_a_guest_prints_its_memory_map_among_other_lines():
+    log = "[    1.0] a : b\r\n00001000-0009ffff : System RAM\n  00002000-3 : Kernel code\nhwpkho: x"
+    assert test_efi_table.iomem(log).splitlines() == [
+        "00001000-0009ffff : System RAM",
+        "  00002000-3 : Kernel code",
+    ]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: What a series that hands poison over cannot do without.
-BOTH = {"MEMORY_FAILURE", "KEXEC_HANDOVER"}
+#: What a series that hands poison over cannot do without, on either road.
+ROADS = ({"MEMORY_FAILURE", "KEXEC_HANDOVER"}, {"MEMORY_FAILURE", "EFI_STUB"})
 #: Options that say it by name, whatever they depend on: MEMORY_FAILURE_KHO, KHO_HWPOISON, ...
 _POISON = re.compile(r"(^|_)(MEMORY_FAILURE|HW_?POISON)(_|$)")
 _HANDOVER = re.compile(r"(^|_)(KHO|KEXEC_HANDOVER|LUO|LIVEUPDATE)(_|$)")
@@ -239,15 +239,18 @@ class Tree:
     def handover(self) -> list[str]:
         """Return the options that a user may set and that carry poison over a kexec, by name.
 
-        Those that need MEMORY_FAILURE and KEXEC_HANDOVER, whatever they are called, and those that
-        are called so.
+        Those that need MEMORY_FAILURE and KEXEC_HANDOVER, or EFI_STUB, whatever their name, and
+        those that are called so.
         """
         return sorted(
             name
             for name, option in self.options.items()
             if option.prompt
             and option.kind in ("bool", "tristate")
-            and (self.needs(name) >= BOTH or (_POISON.search(name) and _HANDOVER.search(name)))
+            and (
+                any(self.needs(name) >= road for road in ROADS)
+                or (_POISON.search(name) and _HANDOVER.search(name))
+            )
         )
 
     def state(self, name: str, values: dict[str, str]) -> str:

@@ -1,9 +1,12 @@
 #!/bin/bash
 # Fetches and builds what the kernel tests need; prints where each piece is.
 #
-#   prepare.sh [--check] KIND...     arm64-4k arm64-16k arm64-64k x86_64
+#   prepare.sh [--check] KIND...     arm64-4k arm64-16k arm64-64k x86_64 x86_64-uefi
 #
 # Exits with 3 where this machine cannot have it (no root, no archive), with 1 where a build fails.
+#
+# x86_64-uefi boots through Debian's ovmf: Debian's own kernel as it is, or, with LINUX_SRC= or
+# KERNEL=, that of x86_64 with an EFI stub.
 #
 # --check   only say whether the cache holds everything (exit 1 if not, and why)
 # LINUX_SRC=DIR   a kernel source tree to build instead of Debian's linux-source; what it has to
@@ -70,6 +73,7 @@ check_build() {  # KIND FOLDER
   local arch image kind_is=CONFIG_X86_64=y
   arch="$(arch_of "$1")"
   [ "$arch" = x86_64 ] || kind_is="$(cat "$here/configs/$1.config")"
+  [ "$1" != x86_64-uefi ] || kind_is=CONFIG_EFI_STUB=y
   image="arch/$(srcarch_of "$arch")/boot/$(image_of "$arch")"
   [ -f "$2/.config" ] || die "KERNEL=$KERNEL: no build folder (no .config there); LINUX_SRC= builds one"
   grep -qxF "$kind_is" "$2/.config" || die "KERNEL=$KERNEL: its .config is not one of $1; KINDS= names its kind"
@@ -157,7 +161,7 @@ find_source() {
 
 # --- Kernels ------------------------------------------------------------------------------------
 
-arch_of() { case $1 in x86_64) echo x86_64 ;; *) echo arm64 ;; esac; }
+arch_of() { case $1 in x86_64*) echo x86_64 ;; *) echo arm64 ;; esac; }
 srcarch_of() { case $1 in arm64) echo arm64 ;; *) echo x86 ;; esac; }
 cross_of() { case $1 in arm64) echo aarch64-linux-gnu- ;; *) echo "" ;; esac; }
 image_of() { case $1 in arm64) echo Image ;; *) echo bzImage ;; esac; }
@@ -169,6 +173,7 @@ kmake() {  # ARCH ARGS...
 fragments_of() {
   local parts=("$here/configs/common.config")
   [ "$(arch_of "$1")" = arm64 ] && parts+=("$here/configs/arm64.config")
+  [ "$1" = x86_64-uefi ] && parts+=("$here/configs/x86_64.config")
   parts+=("$here/configs/$1.config")
   printf '%s\n' "${parts[@]}"
 }
@@ -179,8 +184,8 @@ note_handover() {
   if [ -s "$folder/handover" ]; then
     say "$1: $(paste -sd ';' "$folder/handover" | sed 's/;/; /g')"
   elif [ -n "${LINUX_SRC:-}${KERNEL:-}" ]; then
-    say "$1: no option of this tree needs MEMORY_FAILURE and KEXEC_HANDOVER, or is called after" \
-      "both; if the series has one, CONFIG=FILE (with KERNEL=: its own .config) switches it on"
+    say "$1: no option of this tree needs MEMORY_FAILURE and KEXEC_HANDOVER (or EFI_STUB), or is called" \
+      "so; if the series has one, CONFIG=FILE (with KERNEL=: its own .config) switches it on"
   fi
 }
 
@@ -239,6 +244,60 @@ own_kernel() {  # KIND: KERNEL=DIR as it is
   lacking="$(python3 "$here/kconfig.py" check "$tree" "$srcarch" "$folder/config" "$folder/configs")" \
     || say "$kind: what needs these may fail:"$'\n'"$lacking"
   note_handover "$kind" "$tree" "$folder/config"
+}
+
+# Whether a kind's kernel is Debian's own, which only has to be fetched.
+stock() { [ "$1" = x86_64-uefi ] && [ -z "${LINUX_SRC:-}${KERNEL:-}${CONFIG:-}" ]; }
+
+# Whether a kernel is built from Debian's source.
+from_debian() {
+  local kind
+  [ -z "${LINUX_SRC:-}${KERNEL:-}" ] || return 1
+  for kind in "${kinds[@]}"; do stock "$kind" || return 0; done
+  return 1
+}
+
+# --- A machine with UEFI firmware ----------------------------------------------------------------
+
+# Debian's kernel for virtual machines, of $suite → $folder with bzImage
+stock_kernel() {
+  local name=linux-image-cloud-amd64 deb version step
+  folder="$cache/kernel-stock-$suite-x86_64"
+  [ ! -s "$folder/bzImage" ] || return 0
+  [ -z "$check" ] || lacks "Debian's kernel (linux-image-cloud-amd64 of $suite)"
+  mkdir -p "$folder"
+  private_apt
+  # The package of that name only depends on the one of a version, and that, of late, on its binary.
+  for step in image binary; do
+    version="$(apt-cache depends -t "$suite" "$name" \
+      | sed -n "s/^ *Depends: \(linux-$step-[0-9].*-cloud-amd64\)$/\1/p" | head -n 1)"
+    [ -z "$version" ] || name="$version"
+  done
+  deb="$(download "$name:amd64")"
+  dpkg-deb --fsys-tarfile "$deb" > "$folder/all.tar"
+  tar -xO -f "$folder/all.tar" --wildcards '*/vmlinuz*' > "$folder/bzImage.new" || cannot "no kernel in $name"
+  rm "$folder/all.tar"
+  echo "Debian's own kernel: $name" > "$folder/handover"
+  mv "$folder/bzImage.new" "$folder/bzImage"
+}
+
+# The firmware, and our application that puts a table into memory → $folder
+firmware() {
+  local deb stamp
+  stamp="$(hash_of "$here"/uefi/*)"
+  [ -s "$folder/vars.fd" ] && [ "$(cat "$folder/uefi.stamp" 2>/dev/null)" = "$stamp" ] && return
+  [ -z "$check" ] || lacks "the firmware (ovmf) and the application for it"
+  deb="$(download ovmf)"
+  dpkg-deb --fsys-tarfile "$deb" > "$folder/ovmf.tar"
+  tar -xO -f "$folder/ovmf.tar" ./usr/share/OVMF/OVMF_CODE_4M.fd > "$folder/code.fd"
+  tar -xO -f "$folder/ovmf.tar" ./usr/share/OVMF/OVMF_VARS_4M.fd > "$folder/vars.fd"
+  rm "$folder/ovmf.tar"
+  gcc -std=gnu11 -Wall -Wextra -Werror -O1 -ffreestanding -fshort-wchar -fpie -mno-red-zone -mno-sse \
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
+    -c -o "$folder/place.o" "$here/uefi/place.c"
+  ld -T "$here/uefi/place.ld" --oformat binary -o "$folder/place.bin" "$folder/place.o"
+  python3 "$here/uefi/pe.py" "$folder/place.bin" > "$folder/place.efi"
+  echo "$stamp" > "$folder/uefi.stamp"
 }
 
 # KIND → $consumer: ours, built in $folder/module.ko, none where the kernel has its own, or a file
@@ -338,7 +397,7 @@ kinds=()
 for word in "$@"; do
   case $word in
     --check) check=yes ;;
-    arm64-4k | arm64-16k | arm64-64k | x86_64) kinds+=("$word") ;;
+    arm64-4k | arm64-16k | arm64-64k | x86_64 | x86_64-uefi) kinds+=("$word") ;;
     *) die "unknown: $word" ;;
   esac
 done
@@ -348,17 +407,19 @@ mkdir -p "$cache"
 
 if [ -n "$check" ]; then
   for tool in qemu-system-aarch64 qemu-system-x86_64; do command -v $tool >/dev/null || lacks "$tool"; done
-  [ -n "${KERNEL:-}" ] || [ -n "${LINUX_SRC:-}" ] || [ -s "$cache/src/linux-source-$release/.unpacked" ] || lacks "linux-source-$release"
+  ! from_debian || [ -s "$cache/src/linux-source-$release/.unpacked" ] || lacks "linux-source-$release"
 else
   # One at a time: what two would build is the same.
   exec 9> "$cache/lock"
   flock -n 9 || { say "waiting for another prepare.sh to end"; flock 9; }
   install_tools
 fi
-[ -n "${KERNEL:-}" ] || find_source
+[ -z "${LINUX_SRC:-}" ] && ! from_debian || find_source
 for kind in "${kinds[@]}"; do
-  if [ -n "${KERNEL:-}" ]; then own_kernel "$kind"; else build_kernel "$kind"; fi
-  choose_consumer "$kind"
+  if [ -n "${KERNEL:-}" ]; then own_kernel "$kind"; elif stock "$kind"; then stock_kernel
+  else build_kernel "$kind"; fi
+  if stock "$kind"; then consumer=none; else choose_consumer "$kind"; fi
+  [ "$kind" != x86_64-uefi ] || firmware
   build_guest "$(arch_of "$kind")"
   printf '%s %s %s %s\n' "$kind" "$folder" "$guest" "$consumer"
 done

@@ -66,7 +66,12 @@ class Kernel:
     @property
     def arch(self) -> str:
         """As hwpkho calls it."""
-        return "x86_64" if self.kind == "x86_64" else "arm64"
+        return "x86_64" if self.kind.startswith("x86_64") else "arm64"
+
+    @property
+    def uefi(self) -> bool:
+        """Whether it is started by UEFI firmware, and not by QEMU itself."""
+        return self.kind.endswith("-uefi")
 
     @property
     def image(self) -> Path:
@@ -208,12 +213,12 @@ class Run:
     @property
     def crashed(self) -> bool:
         """Whether the kernel gave up, before its user space or in the consumer."""
-        return bool(_CRASH.search(self.log)) or "hwpkho: user space" not in self.log
+        return bool(CRASH.search(self.log)) or "hwpkho: user space" not in self.log
 
     @property
     def crash(self) -> str:
         """What the kernel said when it gave up; empty where it went silent."""
-        return next((x for x in self.log.splitlines() if _CRASH.search(x)), "")
+        return next((x for x in self.log.splitlines() if CRASH.search(x)), "")
 
     @property
     def found(self) -> bool:
@@ -240,7 +245,7 @@ class Run:
         return int(match[1])
 
 
-_CRASH = re.compile(r"Kernel panic|Unable to handle kernel|Internal error: |BUG: |Oops: ")
+CRASH = re.compile(r"Kernel panic|Unable to handle kernel|Internal error: |BUG: |Oops: ")
 #: After these a kernel that cannot reset the machine says nothing more.
 _OVER = ("---[ end Kernel panic", "Reboot failed")
 
@@ -259,6 +264,7 @@ class Guest:
         loads: ``(file, physical address)`` of what stands in memory before the kernel runs.
         dtb: A device tree in place of QEMU's own.
         image: A kernel in place of that of the cache.
+        place: With UEFI, what our application puts into memory: see ``uefi/place.c``.
     """
 
     kernel: Kernel
@@ -270,6 +276,7 @@ class Guest:
     loads: list[tuple[Path, int]] = field(default_factory=list)
     dtb: Path | None = None
     image: Path | None = None
+    place: bytes = b""
 
     @property
     def command_line(self) -> str:
@@ -300,6 +307,32 @@ class Guest:
             return started.finish(bound)
 
 
+def _direct(guest: Guest, initrd: Path) -> list[str]:
+    """Return QEMU's options for a kernel that it starts itself."""
+    image = guest.image or guest.kernel.image
+    return ["-kernel", str(image), "-initrd", str(initrd), "-append", guest.command_line]
+
+
+def _firmware(guest: Guest, initrd: Path) -> list[str]:
+    """Return QEMU's options for firmware that finds our application on a disk."""
+    disk, folder = guest.work / "disk", guest.kernel.folder
+    boot = disk / "EFI" / "BOOT"
+    boot.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / "place.efi", boot / "BOOTX64.EFI")
+    shutil.copyfile(guest.image or guest.kernel.image, disk / "kernel")
+    shutil.move(initrd, disk / "initrd")
+    (disk / "options").write_bytes(f"{guest.command_line} initrd=initrd\0".encode("utf-16-le"))
+    (disk / "place").write_bytes(guest.place)
+    shutil.copyfile(folder / "vars.fd", guest.work / "vars.fd")
+    flash = "if=pflash,format=raw"
+    return [
+        "-drive", f"{flash},unit=0,readonly=on,file={folder / 'code.fd'}",
+        "-drive", f"{flash},unit=1,file={guest.work / 'vars.fd'}",
+        "-drive", f"file=fat:{disk},format=raw,readonly=on,if=none,id=boot",
+        "-device", "virtio-blk-pci,drive=boot,bootindex=0",
+    ]  # fmt: skip
+
+
 class Started:
     """A running guest; leaving the context ends it."""
 
@@ -318,9 +351,7 @@ class Started:
             *guest.machine(),
             "-serial", f"file:{self.log_file}",
             "-qmp", "stdio",
-            "-kernel", str(guest.image or guest.kernel.image),
-            "-initrd", str(initrd),
-            "-append", guest.command_line,
+            *(_firmware(guest, initrd) if guest.kernel.uefi else _direct(guest, initrd)),
             "-drive", f"file={out},format=raw,if=none,id=out",
             "-device", f"{bus},drive=out",
         ]  # fmt: skip
@@ -411,7 +442,7 @@ class Started:
             except subprocess.TimeoutExpired:
                 now = time.monotonic()
                 log = self.log()
-                if not died and _CRASH.search(log):
+                if not died and CRASH.search(log):
                     died = now
                 over = any(words in log for words in _OVER)
                 if now - self.start <= bound and not (over or (died and now - died > _LAST_WORDS)):

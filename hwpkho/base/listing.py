@@ -17,7 +17,7 @@ T = TypeVar("T")
 MAX_PFNS = 1 << 24
 
 #: PFNs handed out at once where a list is written.
-_PART = 1 << 16
+_PART = 1 << 14
 
 
 class Listing:

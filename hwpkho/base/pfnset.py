@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, chain, compress, islice, repeat
-from operator import add, ge, gt, le, sub
+from operator import add, ge, gt, le, ne, sub
 from typing import TYPE_CHECKING
 
 from hwpkho.base.listing import Listing, of_runs
@@ -140,10 +140,13 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
     A :class:`Listing` costs what its ranges do.
     """
     listing = pfns if isinstance(pfns, Listing) else Listing(pfns)
-    if listing.last is listing.first:
-        ordered = _distinct(listing.first)
+    first, last = listing.first, listing.last
+    if last is first:
+        first, last = _counted_up(first)
+    if last is first:
+        ordered = _distinct(first)
         return _joined(ordered, ordered)
-    return _joined(_ascending(listing.first), _ascending(listing.last))
+    return _joined(_ascending(first), _ascending(last))
 
 
 def union(listings: Iterable[Listing]) -> PfnSet:
@@ -190,6 +193,18 @@ def _joined(first: array[int], last: array[int]) -> PfnSet:
     return PfnSet(
         array("Q", compress(first, b"\1" + gaps)), array("Q", compress(last, gaps + b"\1"))
     )
+
+
+def _counted_up(column: array[int]) -> tuple[array[int], array[int]]:
+    """Return the columns of the runs in which each PFN is one more than that before it.
+
+    Where most PFNs are runs of their own, the column is both: sorting its runs would save nothing.
+    """
+    begins = b"\1" + bytes(map(ne, islice(column, 1, None), map(add, column, repeat(1))))
+    if 2 * begins.count(1) > len(column):
+        return column, column
+    ends = begins[1:] + b"\1"
+    return array("Q", compress(column, begins)), array("Q", compress(column, ends))
 
 
 def _ascending(column: array[int]) -> array[int]:

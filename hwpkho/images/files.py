@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: So many bytes are searched at once: they fit into a processor's cache.
 WINDOW = 1 << 20
 #: A file up to so many bytes is read once: a call for each of its structures costs more.
-SMALL = 16 << 20
+SMALL = 4 << 20
 
 
 class FileBytes:

@@ -57,6 +57,11 @@ def test_sets(pfns):
         assert bool(made) == bool(pfns)
 
 
+def test_runs_in_any_order():
+    for pfns in ([5, 6, 7, 1, 2, 3], [5, 6, 7, 5, 6, 7, 6, 7, 8], [PFN_MAX - 1, PFN_MAX, 0, 1, 2]):
+        assert list(pfn_set(pfns)) == list(runs(sorted(pfns)))
+
+
 @given(listings())
 def test_sets_of_ranges(listing):
     made = pfn_set(listing)

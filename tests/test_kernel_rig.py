@@ -7,6 +7,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,7 @@ def prepare(tmp_path):
     for tool in TOOLS:
         (stubs / tool).write_text("#!/bin/sh\nexit 0\n")
         (stubs / tool).chmod(0o755)
+    (stubs / "python3").symlink_to(sys.executable)
     cache = tmp_path / "cache"
     parts = [*sorted((RIG / "guest").iterdir()), RIG / "prepare.sh"]
     stamp = hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()[:12]

@@ -108,7 +108,11 @@ def test_work_is_bounded_by_the_holes_of_a_mask(mask) -> None:
     assert sum(1 for _ in matched.runs()) == 1 << matched.holes.bit_count()
 
 
-@pytest.mark.parametrize("mask", ["0x1e400", "0xffffffffe0001000"])
+@pytest.mark.parametrize(
+    # Of the slow one each pattern stands for 65 536 ranges, which are read in columns.
+    "mask",
+    ["0x1e400", pytest.param("0xffffffffe0001000", marks=pytest.mark.slow)],
+)
 def test_patterns_of_many_ranges_are_bounded_together(mask, tmp_path, cli) -> None:
     text = "".join(f"badram 0x{i:x}000,{mask}\n" for i in range(370))
     got = said(cli, tmp_path, text)

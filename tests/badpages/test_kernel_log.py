@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hwpkho.badpages import lines
 from hwpkho.badpages.formats.kernel_log import FORM
-from hwpkho.badpages.logs.timeline import MAX_BOOTS
+from hwpkho.badpages.logs import timeline
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import HeldBytes
@@ -536,8 +536,10 @@ def test_long_logs_take_no_longer_for_each_line(line) -> None:
     assert min(taken(long) for _ in range(2)) < 8 * 4 * min(taken(short) for _ in range(3))
 
 
-def test_more_boots_than_a_machine_has_are_refused(tmp_path, cli) -> None:
+def test_more_boots_than_a_machine_has_are_refused(tmp_path, cli, monkeypatch) -> None:
+    most = much(1 << 10, timeline.MAX_BOOTS)
+    monkeypatch.setattr(timeline, "MAX_BOOTS", most)
     piece = "Panic#{} Part1\n<3>[  300.000000] Memory failure: 0x77003: recovery action\n"
-    got = said(cli, tmp_path, "".join(piece.format(i % 2) for i in range(MAX_BOOTS + 2)))
+    got = said(cli, tmp_path, "".join(piece.format(i % 2) for i in range(most + 2)))
     assert (got.code, got.out) == (3, "")
-    assert f"more than {MAX_BOOTS} boots" in got.err
+    assert f"more than {most} boots" in got.err

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwpkho.badpages.formats.memtest86plus import MAX_LISTS
+from hwpkho.badpages.formats import memtest86plus
 from tests.support import neighbours
+from tests.support.examples import much
 from tests.support.neighbours import pages, said
 
 
@@ -80,10 +81,12 @@ def test_what_is_refused(text, says, tmp_path, cli) -> None:
     assert "\x1b" not in got.err
 
 
-def test_more_lists_than_a_machine_shows_are_refused(tmp_path, cli) -> None:
-    got = said(cli, tmp_path, "badram=0x1000,0xfffff000\n" + "0x20,0x30..0x32\n" * MAX_LISTS)
+def test_more_lists_than_a_machine_shows_are_refused(tmp_path, cli, monkeypatch) -> None:
+    most = much(1 << 11, memtest86plus.MAX_LISTS)
+    monkeypatch.setattr(memtest86plus, "MAX_LISTS", most)
+    got = said(cli, tmp_path, "badram=0x1000,0xfffff000\n" + "0x20,0x30..0x32\n" * most)
     assert (got.code, got.out) == (3, "")
-    assert f"line {MAX_LISTS + 1}: more than {MAX_LISTS} lists" in got.err
+    assert f"line {most + 1}: more than {most} lists" in got.err
 
 
 def test_merged_patterns_hold_good_pages(tmp_path, cli) -> None:

@@ -20,6 +20,8 @@ from tests.support.handovers import Machine
 
 PLACED = ["--at", "0x60000000", "--no-scratch"]
 
+#: Those of which quick tests end the writing: a file, one piece by piece, a folder and a file.
+_QUICK = ("file", "capture", "folder and file")
 #: Name → what is called, and what it writes.
 WRITING = {
     "file": (["merge", "list", "list2", "-f", "-o", "out"], ["out"]),
@@ -88,11 +90,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 @pytest.mark.parametrize("each", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "name",
-    [
-        # A folder and a file is both, and of those that write a file quick tests take a few.
-        pytest.param(n, marks=pytest.mark.slow) if n in ("folder", "two files", "map") else n
-        for n in WRITING
-    ],
+    [pytest.param(n, marks=[] if n in _QUICK else pytest.mark.slow) for n in WRITING],
 )
 def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, each, tmp_path):
     """For SIGKILL only the parts that it leaves beside may be more.

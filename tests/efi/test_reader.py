@@ -219,11 +219,11 @@ def test_copies_of_an_entry_name_one_table():
 
 
 def test_memory_full_of_entries_is_bounded():
-    end = much(0x110000, 0x140000)
+    end = much(0x104000, 0x140000)
     full = {at: entry(0x1000 + at, beside=False) * 170 for at in range(0x100000, end, 4096)}
     start = time.process_time()
     find.entries(_source(full, entries=()))
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < much(1, 3)
 
 
 # Hostile numbers
@@ -255,11 +255,13 @@ def test_loops_and_chains_end():
 
 
 def test_a_chain_through_every_byte_of_an_image_is_bounded():
-    page = b"".join(struct.pack("<iiQ", 255, 255, NODE + at + 16) for at in range(0, 65536, 16))
+    page = b"".join(
+        struct.pack("<iiQ", 255, 255, NODE + at + 16) for at in range(0, much(16384, 65536), 16)
+    )
     start = time.process_time()
     found = _read({TABLE: node(following=NODE, room=0), NODE: page})
     assert {"HP806", "HP808", "HP809"} >= {p.code for p in found.problems} > {"HP809"}
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < much(1, 5)
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_any_judgement_renders_in_every_format(results):
                 written(name, [result], batch=False)
 
 
+@times(0.5)
 @given(validations())
 def test_any_judgement_has_a_sentence(v):
     style, sentence = headline(v)

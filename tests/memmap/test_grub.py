@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import efi
-from hwpkho.memmap.formats import grub
+from hwpkho.memmap.tables import MAX_EFI_ENTRIES
 from tests.support.examples import much
 from tests.support.mapfiles import named, plain, primary, read_text, rows
 
@@ -72,8 +72,8 @@ def test_grub_sizes_beyond_tib(log: Path) -> None:
 
 
 def test_a_listing_longer_than_any_is_refused(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    most = much(1 << 10, grub.MAX_EFI_ENTRIES)
-    monkeypatch.setattr(grub, "MAX_EFI_ENTRIES", most)
+    most = much(1 << 10, MAX_EFI_ENTRIES)
+    monkeypatch.setattr("hwpkho.memmap.formats.grub.MAX_EFI_ENTRIES", most)
     row = "BS-data   {:016x}-{:016x} 00000001      4KiB UC WC WT WB\n"
     rows = (row.format(at, at + 0xFFF) for at in range(0, (most + 1) << 13, 1 << 13))
     head = "Type      Physical start  - end             #Pages        Size Attributes\n"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.badpages import mentions
+from hwpkho.badpages import entries_text, mentions
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.model import KINDS, Mention
 from hwpkho.badpages.registry import Asked
@@ -61,3 +64,33 @@ def test_runs_are_single_pages_of_which_the_same_is_said(rows) -> None:
         joined = other.first == one.first + 1 and one.kind == other.kind
         joined = joined and one.first == one.last and other.first == other.last
         assert (here in starts) != joined
+
+
+_TEXT = st.none() | st.text(max_size=3)
+_NAMED = st.builds(
+    Mention,
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, (1 << 64) - 1),
+    st.sampled_from([None, *KINDS]),
+    _TEXT,
+    _TEXT,
+    _TEXT,
+)
+
+
+@given(st.lists(_NAMED, max_size=6), st.integers(1, 6))
+def test_entries_are_what_json_makes_of_them(rows, piece) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(entries_text, "_PIECE", piece)
+        text = "".join(entries_text.entries_text(rows))
+    assert json.loads(f"[{text}]") == [row._asdict() for row in rows]
+
+
+@given(st.lists(_SAID, max_size=6))
+def test_entries_with_numbered_places_are_what_json_makes_of_them(said) -> None:
+    found = Collector("x", "text", Asked())
+    for pfn, more, kind, when, where, number in said:
+        found.pages(pfn, pfn + more, kind, when=when, where=where, number=number if where else -1)
+    named = found.finish().mentions
+    text = "".join(entries_text.entries_text(named))
+    assert json.loads(f"[{text}]") == [row._asdict() for row in named]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hwpkho.abi.role import which_counts
@@ -206,6 +205,7 @@ def build(pages: BadPages, written: str | None = None) -> Iterator[str]:
     """Yield the ``hwpkho.list/1`` of a list in parts; ``written`` is the list in another form."""
     import json
 
+    from hwpkho.badpages.entries_text import entries_text
     from hwpkho.base.version import __version__
 
     def text(value: object) -> str:
@@ -223,29 +223,11 @@ def build(pages: BadPages, written: str | None = None) -> Iterator[str]:
         "written": written,
     }
     yield text(head)[:-1] + ',"entries":['
-    yield from _joined(_entries(pages.mentions))
+    yield from entries_text(pages.mentions)
     yield '],"pfns":['
     runs = pages.pfns.runs()
     yield from _joined(str(a) if a == b else f"[{a},{b}]" for a, b in runs)
     yield "]}\n"
-
-
-def _entries(mentions: Iterable[Mention]) -> Iterator[str]:
-    """Yield what ``json.dumps`` makes of each, in a third of the time: there may be a million."""
-    from json.encoder import encode_basestring_ascii
-
-    @lru_cache(maxsize=64)  # of kinds and sources there are few
-    def short(word: str | None) -> str:
-        return quoted(word)
-
-    def quoted(word: str | None) -> str:
-        return "null" if word is None else encode_basestring_ascii(word)
-
-    for first, last, kind, when, source, where in mentions:
-        yield (
-            f'{{"first":{first},"last":{last},"kind":{short(kind)},"when":{quoted(when)},'
-            f'"source":{short(source)},"where":{quoted(where)}}}'
-        )
 
 
 def _joined(items: Iterable[str]) -> Iterator[str]:

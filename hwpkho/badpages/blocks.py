@@ -2,8 +2,8 @@
 
 It begins with the aligned blocks whose sizes are powers of two. Two that have the same free bits,
 and differ in one other bit, are one: that bit is free, too. Which of several partners a block is
-joined with decides how many are left, so short lists are tried in three ways. No two are left that
-could be joined, unless that made more holes than are read.
+joined with decides how many are left, so short lists are tried from the lowest bit up and from the
+highest down. No two are left that could be joined, unless that made more holes than are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
 
-#: Of so many blocks the best of three ways is taken; a longer list takes the fastest.
+#: Of so many blocks the better of two ways is taken; a longer list takes the faster.
 _FEW = 1 << 12
 #: Blocks by their free bits: the first PFN of each.
 _Found = dict[int, set[int]]
@@ -38,8 +38,8 @@ def block_runs(first: int, free: int) -> Iterator[tuple[int, int]]:
             return
 
 
-def blocks(pages: PfnSet) -> dict[int, int]:
-    """Return disjoint blocks that hold exactly ``pages``: the first PFN of each → its free bits.
+def blocks(pages: PfnSet) -> dict[int, list[int]]:
+    """Return disjoint blocks that hold exactly ``pages``: free bits → the first PFN of each.
 
     A block's pages agree but for the free bits, of which every combination is among them.
     Ascending; never more than aligned blocks. O(n log n), as n blocks differ in few bits.
@@ -52,10 +52,9 @@ def blocks(pages: PfnSet) -> dict[int, int]:
     bits = [1 << place for place in range(varying.bit_length()) if varying >> place & 1]
     found = _bit_by_bit(aligned, bits)
     if sum(map(len, aligned.values())) <= _FEW:
-        others = (_bit_by_bit(aligned, bits[::-1]), _fewest_partners_first(aligned, bits))
-        found = min((found, *others), key=lambda x: sum(map(len, x.values())))
-    every = {first: free for free, held in found.items() for first in held}
-    return {first: every[first] for first in sorted(every)}
+        other = _bit_by_bit(aligned, bits[::-1])
+        found = min(found, other, key=lambda x: sum(map(len, x.values())))
+    return {free: sorted(found[free]) for free in sorted(found) if found[free]}
 
 
 def _bit_by_bit(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
@@ -85,30 +84,6 @@ def _bit_by_bit(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
                 joined = True
         # From the lowest bit on nothing comes back: what differs in a bit was joined in its turn.
         joined = joined and bits[0] > bits[-1]
-    return found
-
-
-def _fewest_partners_first(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
-    """Join what has the fewest partners first, in rounds: so the fewest stay alone."""
-    found = {free: set(column) for free, column in aligned.items()}
-    bits = list(bits)
-    joined = True
-    while joined:
-        joined = False
-        for free in sorted(found):
-            held = found[free]
-            usable = [b for b in bits if not free & b and _holes(free | b) <= MAX_HOLES]
-            partners = {x: [b for b in usable if x ^ b in held] for x in held}
-            for first in sorted(held, key=lambda x: (len(partners[x]), x)):
-                if first not in held:
-                    continue
-                left = [b for b in partners[first] if first ^ b in held]
-                if not left:
-                    continue
-                bit = min(left, key=lambda b: (len(partners[first ^ b]), b))
-                held -= {first, first ^ bit}
-                found.setdefault(free | bit, set()).add(first & ~bit)
-                joined = True
     return found
 
 

@@ -80,13 +80,14 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         name = variable[1] if variable else None
         if variable and not variable[2] and f"${name}" not in line.replace("{", ""):
             memmaps[name] = []
-        if _RESERVE_MEM.search(line):
+        if "reserve_mem=" in line and _RESERVE_MEM.search(line):
             found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
-        for match in _MEMMAP.finditer(line):
+        # A line may have a million items; to search it for a word is fastest.
+        for match in _MEMMAP.finditer(line) if "memmap=" in line else ():
             memmaps.setdefault(name, []).append((match[1].replace("\\", ""), where))
-        for match in _ASSIGNED.finditer(line):
+        for match in _ASSIGNED.finditer(line) if "GRUB_BADRAM=" in line else ():
             assigned = next((text for text in match.groups() if text is not None), ""), where
-        for match in _BADRAM.finditer(line):
+        for match in _BADRAM.finditer(line) if "badram=" in line else ():
             badram(found, match[1], where, "excluded")
         for match in _COMMAND.finditer(line):
             command = _badram_command if match[1] == "badram" else _cutmem

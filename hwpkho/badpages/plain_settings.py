@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import defaultdict
 from functools import reduce
 from itertools import repeat
 from operator import add, and_, lshift, or_, rshift, sub
@@ -70,12 +71,13 @@ def badram(value: str, shift: int) -> Columns | None:
     """Return what patterns match of which every mask has all its high bits."""
     if not _BADRAM.fullmatch(value):
         return None
-    numbers = list(map(int, value.split(","), repeat(16)))
+    words = value.split(",")
     found = Columns(array("Q"), array("Q"))
-    by_mask: dict[int, list[int]] = {}
-    for address, mask in zip(numbers[::2], numbers[1::2], strict=True):
-        by_mask.setdefault(mask, []).append(address)
-    for mask, addresses in by_mask.items():
+    by_mask: dict[str, list[str]] = defaultdict(list)
+    for address, word in zip(words[::2], words[1::2], strict=True):
+        by_mask[word].append(address)
+    for word, addresses in by_mask.items():
+        mask = int(word, 16)
         try:
             shape = pattern(0, mask, shift)
         except PatternError:
@@ -83,7 +85,8 @@ def badram(value: str, shift: int) -> Columns | None:
         more = len(addresses) << shape.holes.bit_count()
         if shape.below is not None or len(found.first) + more > _MOST:
             return None
-        base = list(map(and_, map(rshift, addresses, repeat(shift)), repeat(mask >> shift)))
+        numbers = map(rshift, map(int, addresses, repeat(16)), repeat(shift))
+        base = list(map(and_, numbers, repeat(mask >> shift)))
         for first, last in shape.runs():
             found.first.extend(map(add, base, repeat(first)))
             found.last.extend(map(add, base, repeat(last)))

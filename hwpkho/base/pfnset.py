@@ -151,6 +151,9 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
 
 def union(listings: Iterable[Listing]) -> PfnSet:
     """Return the PFNs that are in any of ``listings``."""
+    listings = tuple(listings)
+    if len(listings) == 1:
+        return pfn_set(listings[0])
     whole = PfnSet()
     single: set[int] = set()
     for listing in listings:

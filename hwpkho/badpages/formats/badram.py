@@ -23,8 +23,6 @@ from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
@@ -53,35 +51,38 @@ class Badram(BootSetting):
         need_budget(how, self.name)
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
         blocks, loss = pattern_blocks.blocks(bad), Loss(0, left)
-        if how.budget is not None and len(blocks) > how.budget:
-            room = how.budget
-
-            def fits(items: PfnSet) -> bool:
-                return len(pattern_blocks.blocks(items)) <= room
-
-            items = packing.joined(bad, how.max_loss, fits)
-            blocks = pattern_blocks.blocks(items)
-            sizes = [_bad(block, bad) for block in blocks.items()]
-            stays = packing.kept(sizes, [1] * len(blocks), room)
-            blocks, held = dict(compress(blocks.items(), stays)), sum(compress(sizes, stays))
-            written = sum(1 << free.bit_count() for free in blocks.values())
-            loss = Loss(written - held, left + sum(sizes) - held)
+        if how.budget is not None and _count(blocks) > how.budget:
+            blocks, loss = _fitted(bad, how.max_loss, how.budget)
+            loss = loss._replace(bad_pages_left=loss.bad_pages_left + left)
         before = "badram "
-        for part in parts(_texts(blocks, shift)):
-            out.write((before + ",".join(part)).encode())
-            before = ","
+        for free, firsts in blocks.items():
+            mask = f"0x{PHYS_END - 1 & ~(free << shift | (1 << shift) - 1):x}"
+            for part in parts(firsts):
+                texts = [f"0x{first << shift:x},{mask}" for first in part]
+                out.write((before + ",".join(texts)).encode())
+                before = ","
         out.write(b"\n" if blocks else b"# " + NOTHING)
         return loss
 
 
-def _bad(block: tuple[int, int], bad: PfnSet) -> int:
-    return sum(bad.pages(first, last) for first, last in pattern_blocks.block_runs(*block))
+def _count(blocks: dict[int, list[int]]) -> int:
+    return sum(map(len, blocks.values()))
 
 
-def _texts(blocks: dict[int, int], shift: int) -> Iterator[str]:
-    page = (1 << shift) - 1
-    masks = {x: f"0x{PHYS_END - 1 & ~(x << shift | page):x}" for x in set(blocks.values())}
-    return (f"0x{first << shift:x},{masks[free]}" for first, free in blocks.items())
+def _fitted(bad: PfnSet, max_loss: int, room: int) -> tuple[dict[int, list[int]], Loss]:
+    """Return blocks for which there is room, and what that costs."""
+    items = packing.joined(bad, max_loss, lambda x: _count(pattern_blocks.blocks(x)) <= room)
+    every = [(x, free) for free, held in pattern_blocks.blocks(items).items() for x in held]
+    every.sort()
+    runs = (pattern_blocks.block_runs(*block) for block in every)
+    sizes = [sum(bad.pages(first, last) for first, last in block) for block in runs]
+    stays = packing.kept(sizes, [1] * len(every), room)
+    blocks: dict[int, list[int]] = {}
+    for first, free in compress(every, stays):
+        blocks.setdefault(free, []).append(first)
+    written = sum(len(held) << free.bit_count() for free, held in blocks.items())
+    held_bad = sum(compress(sizes, stays))
+    return blocks, Loss(written - held_bad, sum(sizes) - held_bad)
 
 
 FORM = Badram()

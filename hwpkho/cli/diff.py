@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwpkho.badpages import said
 from hwpkho.cli import case_options, options
 from hwpkho.commands import diff
 from hwpkho.errors import UsageError
@@ -64,7 +65,7 @@ def command(
     from hwpkho.report.parts import jsondoc
     from hwpkho.report.parts.paint import for_stream
 
-    for note in dict.fromkeys(note for x in result.cases for note in x.notes):
+    for note in said.of_lists([x.pages for x in result.cases]):
         click.echo(f"hwpkho: {note}", err=True)
     pieces: Iterable[str]
     colours = for_stream(sys.stdout)

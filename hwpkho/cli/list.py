@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
@@ -148,8 +149,8 @@ def command(
     listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
         click.echo(f"hwpkho: {note}", err=True)
-    for p in listed.pages.problems:
-        click.echo(f"hwpkho: {p}", err=True)
+    for line in said.problems(listed.pages.problems):
+        click.echo(f"hwpkho: {line}", err=True)
     if written:
         size = listed.pages.taken_page_size
         for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
-from hwpkho.badpages import registry
+from hwpkho.badpages import registry, said
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
@@ -159,7 +159,7 @@ def _joined(
         if losses
         else None,
         tuple(p for x in lists for p in x.problems),
-        tuple(dict.fromkeys(note for x in lists for note in x.notes)),
+        tuple(said.notes(lists)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages import provenance
+from hwpkho.badpages import provenance, said
 from hwpkho.badpages.formats import text
 from hwpkho.badpages.model import BadPages
 from hwpkho.badpages.sets import Histories, first_seen, histories
@@ -204,12 +204,12 @@ def _merge(
     usage.refuse(how.given, facts)
     machines = machine.of_lists([*found, *unwanted])
     size = options.page_size or min(x.page_size for x in (*found, *unwanted))
-    notes = [note for x in (*found, *unwanted) for note in x.notes]
-    notes += [
-        f"{x.name}: converted from pages of {x.page_size} bytes to {size}"
+    notes = said.of_lists([x.pages for x in (*found, *unwanted)])
+    notes += said.of_names(
+        (x.name, f"converted from pages of {x.page_size} bytes to {size}")
         for x in (*found, *unwanted)
         if x.page_size != size
-    ]
+    )
     sizes = tuple(len(x.pfns) for x in found)
     found = [x.converted(size) for x in found]
     if options.intersect:

@@ -262,12 +262,34 @@ def test_a_table_says_what_is_known(tmp_path: Path, cli: Cli) -> None:
     rows = list(csv.DictReader(io.StringIO(out.getvalue().decode())))
     assert [list(row.values()) for row in rows] == [
         ["1", "2", "poisoned", "boot+3.5", "a,b", 'line "7"'],
-        ["9", "9", "excluded", "", "=x", ""],
+        ["9", "9", "excluded", "", "\\x3dx", ""],
         ["12", "12", "", "", "x", ""],
     ]
     (tmp_path / "cmdline").write_text("memmap=8K$0x5000")
     got = cli("list", tmp_path / "cmdline", "--to", "csv")
     assert got.out.splitlines()[1] == f"5,6,excluded,,{tmp_path}/cmdline,line 1"
+
+
+_CELL = st.text("=+-@; \"',a1\uff1d", max_size=6)
+
+
+@given(st.lists(st.builds(Mention, st.just(1), st.just(2), st.none(), _CELL, _CELL, _CELL)))
+def test_no_cell_of_a_table_is_a_formula(said: list[Mention]) -> None:
+    pages = BadPages("x", of_runs([(1, 2)]), 4096, mentions=said or [Mention(1, 2)])
+    out = io.BytesIO()
+    registry.writer("csv").write(pages, out, registry.AS_IT_IS)
+    text = out.getvalue().decode()
+    _, *rows = csv.reader(io.StringIO(text))
+    for row in rows:
+        for cell in ";".join(row).split(";"):
+            assert not cell.lstrip().startswith(tuple("=+-@\uff1d")), text
+    escape = re.compile(r"\\(?:x..|u....)")
+    shown = [[escape.sub(_unescaped, cell) for cell in row[3:]] for row in rows]
+    assert shown == [[m.when, m.source, m.where] for m in said] or not said
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[0][2:], 16))
 
 
 @pytest.mark.parametrize("form", ["memmap", "memmap-grub"])

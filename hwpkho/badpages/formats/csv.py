@@ -1,12 +1,15 @@
 """A table of what is known of each run of bad pages: comma separated values with a heading.
 
 Columns are those of ``entries`` in ``hwpkho.list/1``; numbers are decimal, as spreadsheets and
-pandas read them.
+pandas read them. A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a
+formula, and one that takes ``;`` for the end of a cell does so behind it: that character is written
+as an escape, ``\\x3d``, as what a terminal could act upon is everywhere.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages.form import Form
@@ -17,6 +20,12 @@ from hwpkho.base.listing import parts
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Carried, Writing
+
+
+#: The same characters in full width count as well, where the spreadsheet is Chinese or Japanese.
+_FORMULA = re.compile(r"(?:^|(?<=;))(\s*)([=+@\uff0b\uff0d\uff1d\uff20-])", re.MULTILINE)
+#: Such a cell in rows that are written: it may stand in quotes.
+_LIKELY = re.compile(r"[,;\"]\s*[=+@\uff0b\uff0d\uff1d\uff20-]")
 
 
 class Csv(Form):
@@ -34,8 +43,21 @@ class Csv(Form):
         out.write((",".join(Mention._fields) + "\n").encode())
         for part in parts(mentioned(pages)):
             text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(part)
+            rows = csv.writer(text, lineterminator="\n")
+            rows.writerows(part)
+            if _LIKELY.search(text.getvalue()):
+                text.seek(text.truncate(0))
+                rows.writerows(map(_plain, part))
             out.write(text.getvalue().encode())
+
+
+def _plain(mention: Mention) -> list[int | str | None]:
+    return [_FORMULA.sub(_escape, x) if isinstance(x, str) else x for x in mention]
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[2])
+    return found[1] + (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")
 
 
 FORM = Csv()

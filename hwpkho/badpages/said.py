@@ -1,0 +1,52 @@
+"""What is said of several inputs alike is said once: a hundred lists need no hundred lines."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.badpages.model import BadPages, ListProblem
+
+
+def of_lists(lists: Sequence[BadPages]) -> list[str]:
+    """Return the notes and problems of ``lists``, a line each, in order."""
+    return [*notes(lists), *problems(chain.from_iterable(x.problems for x in lists))]
+
+
+def notes(lists: Iterable[BadPages]) -> list[str]:
+    """Return the notes of ``lists``."""
+    return of_names(_named(lists))
+
+
+def _named(lists: Iterable[BadPages]) -> Iterator[tuple[str, str]]:
+    for pages in lists:
+        for note in pages.notes:
+            text = note.removeprefix(f"{pages.name}: ")
+            yield pages.name if text != note else "", text
+
+
+def of_names(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each text: the first of the names that it comes with, and their count."""
+    names_of: dict[str, dict[str, None]] = {}
+    for name, text in said:
+        names_of.setdefault(text, {})[name] = None
+    lines = ((_joined(names), text) for text, names in names_of.items())
+    return [f"{names}: {text}" if names else text for names, text in lines]
+
+
+def problems(found: Iterable[ListProblem]) -> list[str]:
+    """Return the lines of problems likewise."""
+    names_of: dict[ListProblem, dict[str, None]] = {}
+    for problem in found:
+        names_of.setdefault(problem._replace(source=None), {})[problem.source or ""] = None
+    return [str(p._replace(source=_joined(names))) for p, names in names_of.items()]
+
+
+def _joined(names: Iterable[str]) -> str:
+    named = [name for name in names if name]
+    if len(named) < 2:
+        return "".join(named)
+    return f"{named[0]} and {'another' if len(named) == 2 else f'{len(named) - 1} others'}"

@@ -151,7 +151,8 @@ def merge(
         return replace(merged, notes=(*merged.notes, *unrecorded))
     pages = replace(merged.pages, arch=_arch(merged, writing))
     result = encode.encode(CaseList(pages), writing, merged.regions)
-    notes = tuple(dict.fromkeys((*merged.notes, *result.notes)))
+    told = set(map(str, pages.problems))  # of the cases, see merged.notes
+    notes = tuple(dict.fromkeys((*merged.notes, *(n for n in result.notes if n not in told))))
     return replace(merged, notes=notes, layout=result.layout, loss=result.loss)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.base.registry import Registry
 from tests.support.examples import much
-from tests.toys import list_form, map_form, revision
+from tests.toys import list_form, log_message, map_form, revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,13 @@ def toy_list() -> Iterator[None]:
     list_form.register()
     yield
     list_form.unregister()
+
+
+@pytest.fixture
+def toy_message() -> Iterator[None]:
+    log_message.register()
+    yield
+    log_message.unregister()
 
 
 @pytest.fixture
@@ -188,3 +195,34 @@ def test_the_toy_list_is_gone_again(cli, tmp_path: Path) -> None:
     (tmp_path / "toy").write_text(_TOY_LIST)
     assert cli("validate", tmp_path / "toy").code == 3
     assert cli("encode", tmp_path / "toy", "--to", "toy-list").code == 2
+
+
+@pytest.mark.usefixtures("toy_message")
+def test_a_toy_message_of_a_log(cli, tmp_path: Path) -> None:
+    """Beside the kernel's own, of an earlier boot as well, and where a mail broke its line."""
+    path = tmp_path / "log"
+    path.write_text(
+        "[    0.000000] Linux version 6.1.0 (x) #1\n"
+        "[   10.000000] toy: bad frame 0x70, struck\n"
+        "[   11.000000] toy: bad frame 0x71, struck\n"
+        "[   12.000000] toy: bad frame 0x70, healed\n"
+        "[    0.000000] Linux version 6.1.0 (x) #1\n"
+        "[   10.000000] Memory failure: 0x90: recovery action for dirty LRU page: Recovered\n"
+        "> [   11.000000] toy: bad frame\n"
+        "> 0x72, struck\n"
+    )
+    read = cli("list", "--json", path)
+    assert (read.code, read.json["form"]) == (0, "kernel-log")
+    assert read.json["pfns"] == [[0x71, 0x72], 0x90]
+    assert [e["where"] for e in read.json["entries"]] == ["line 3", "line 7", "line 6"]
+    assert cli("merge", path).out == "0x71\n0x72\n0x90\n"
+    judged = cli("validate", "--json", path)
+    assert (judged.code, judged.json["summary"]["pfns"]) == (0, 3)
+    out = tmp_path / "x.elf"
+    made = cli("encode", path, "--at", "1G", "--no-scratch", "-o", out)
+    assert made.code == 0, made.err
+    assert cli("decode", "--pfns", out).out == "0x71\n0x72\n0x90\n"
+    path.write_text("[   11.000000] toy: bad frame gone\n")
+    lost = cli("list", path)
+    assert (lost.code, lost.err.count("\n")) == (3, 1)
+    assert "line 1: a bad frame without a number" in lost.err

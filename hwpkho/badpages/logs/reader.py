@@ -6,13 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import last_lines_first, pieces
-from hwpkho.badpages.logs.cper import Cper
-from hwpkho.badpages.logs.edac import Edac
-from hwpkho.badpages.logs.hwpoison import Hwpoison
-from hwpkho.badpages.logs.mce import MachineChecks
-from hwpkho.badpages.logs.ras_mc_ctl import RasMcCtl
+from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
-from hwpkho.badpages.logs.tracing import Traced
 from hwpkho.badpages.model import HEAD
 from hwpkho.errors import InputError
 from hwpkho.logs.lost_messages import LostMessages
@@ -111,12 +106,7 @@ def _scanned(
     readers: list[LineReader] = [
         _Boots(log),
         LostMessages([log]),
-        Hwpoison(log),
-        Edac(log),
-        Cper(log),
-        MachineChecks(log),
-        Traced(log),
-        RasMcCtl(log),
+        *(message(log) for message in MESSAGES),
         _Unusable(log),
     ]
     scanner = Scanner(readers, "a log of bad pages")

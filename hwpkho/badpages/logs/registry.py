@@ -1,0 +1,23 @@
+"""The messages of logs that name bad pages: a module each, and a line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.registry import Registry
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.base import MessageReader
+
+#: By what prints them. All look at every log, in this order within a line.
+MESSAGES: Registry[type[MessageReader]] = Registry(
+    "message of a log",
+    {
+        "hwpoison": "hwpkho.badpages.logs.hwpoison:Hwpoison",
+        "edac": "hwpkho.badpages.logs.edac:Edac",
+        "cper": "hwpkho.badpages.logs.cper:Cper",
+        "mce": "hwpkho.badpages.logs.mce:MachineChecks",
+        "tracing": "hwpkho.badpages.logs.tracing:Traced",
+        "ras-mc-ctl": "hwpkho.badpages.logs.ras_mc_ctl:RasMcCtl",
+    },
+)

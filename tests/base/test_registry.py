@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.base.registry import Registry
+from tests.support import efi
 from tests.support.examples import much
-from tests.toys import list_form, log_message, map_form, revision
+from tests.toys import efi_table, list_form, log_message, map_form, revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,13 @@ def toy_message() -> Iterator[None]:
     log_message.register()
     yield
     log_message.unregister()
+
+
+@pytest.fixture
+def toy_table() -> Iterator[None]:
+    efi_table.register()
+    yield
+    efi_table.unregister()
 
 
 @pytest.fixture
@@ -226,3 +234,28 @@ def test_a_toy_message_of_a_log(cli, tmp_path: Path) -> None:
     lost = cli("list", path)
     assert (lost.code, lost.err.count("\n")) == (3, 1)
     assert "line 1: a bad frame without a number" in lost.err
+
+
+@pytest.mark.usefixtures("toy_table")
+def test_a_toy_layout_of_the_efi_table_and_its_kernels(cli, tmp_path: Path) -> None:
+    """Written, read where the user says so, and judged for each kernel."""
+    toy = ("--layout", efi_table.NAME)
+    (tmp_path / "list").write_text("0xa00 0xa01 0x1000")
+    out = tmp_path / "table"
+    made = cli(
+        "encode", tmp_path / "list", "--to", "efi-table", *toy, "--phys-base", "2M", "-o", out
+    )
+    assert made.code == 0, made.err
+    raw = out.read_bytes()
+    assert raw.startswith(b"TOYB")
+    shown = cli("decode", "--json", "--from", "efi-table", *toy, out).json["efi_poisoned_memory"][0]
+    assert (shown["layout"], shown["units"]) == (efi_table.NAME, [4, 7])
+    assert cli("list", "--pfns", "--from", "efi-table", *toy, out).out.startswith("0xa00\n0xa01\n")
+
+    image = efi.saved(tmp_path, {efi.TABLE: raw})
+    (tmp_path / "iomem").write_text("00001000-3fffffff : System RAM\n")
+    rest = (image, "--memmap", tmp_path / "iomem", "--iomem-of", "next")
+    for consumer, outcome, units in (("toy", "accepted", 2), ("d2", "ignored", 0)):
+        judged = cli("validate", "--json", "--consumer-efi", consumer, *rest).json["efi"]
+        assert (judged["consumer"], judged["outcome"]) == (consumer, outcome)
+        assert judged["units"] == units

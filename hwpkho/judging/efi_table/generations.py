@@ -29,6 +29,12 @@ NONE = "none"
 DEFAULT = "d2"
 
 
+def latest(layout: str | None) -> Generation:
+    """Return the latest generation that reads ``layout``; without a layout, that of ``DEFAULT``."""
+    of_layout = [generation for generation in GENERATIONS if generation.layout == layout]
+    return of_layout[-1] if of_layout else GENERATIONS[DEFAULT]
+
+
 class Consumers:
     """What ``--consumer-efi`` takes."""
 

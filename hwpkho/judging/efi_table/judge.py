@@ -9,7 +9,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base.ranges import intersection
 from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table import effects, rules
-from hwpkho.judging.efi_table.generations import GENERATIONS, NONE
+from hwpkho.judging.efi_table.generations import GENERATIONS, NONE, latest
 from hwpkho.judging.efi_table.memory import AbsentError, EarlyMemory, FaultError
 from hwpkho.judging.efi_table.model import Reading
 from hwpkho.judging.result import EfiJudged, finding, of_problem
@@ -32,7 +32,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
     phys = table.phys or 0
     if consumer == NONE:
         seen = _as_written(table)
-        generation = GENERATIONS[_WRITER.get(table.layout or "", "d2")]
+        generation = latest(table.layout)
         reading = replace(seen, outcome=None, reason="kernel without the feature")
         reading = replace(reading, code=efi_kernel.NO_FEATURE)
     else:
@@ -54,9 +54,6 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
         generation.fate, reading.bad, told,
     )  # fmt: skip
-
-
-_WRITER = {"list": "a", "bitmap-base": "d2", "bitmap": "c2"}
 
 
 def _as_written(table: PoisonTable) -> Reading:

@@ -44,19 +44,23 @@ class Reading:
 
 
 class Generation(Protocol):
-    """What the module of a generation offers.
+    """What the module of a generation offers."""
 
-    Attributes:
-        about: What it is, in a few words.
-        layout: The layout that it reads and writes, a name in ``LAYOUTS``.
-        fate: What becomes of pages under a set unit.
-        early: Whether it reserves each place in memblock before that may grow.
-    """
+    @property
+    def about(self) -> str:
+        """What it is, in a few words."""
 
-    about: str
-    layout: str
-    fate: Fate
-    early: bool
+    @property
+    def layout(self) -> str:
+        """The layout that it reads and writes, a name in ``LAYOUTS``."""
+
+    @property
+    def fate(self) -> Fate:
+        """What becomes of pages under a set unit."""
+
+    @property
+    def early(self) -> bool:
+        """Whether it reserves each place in memblock before that may grow."""
 
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
         """Do its checks, and read what the table at ``phys`` says.

@@ -9,7 +9,7 @@ import pytest
 from hwpkho.base.registry import Registry
 from tests.support import efi
 from tests.support.examples import much
-from tests.toys import efi_table, list_form, log_message, map_form, revision
+from tests.toys import efi_table, list_form, log_message, map_file, map_form, revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,13 @@ def toy_message() -> Iterator[None]:
     log_message.register()
     yield
     log_message.unregister()
+
+
+@pytest.fixture
+def toy_file() -> Iterator[None]:
+    map_file.register()
+    yield
+    map_file.unregister()
 
 
 @pytest.fixture
@@ -259,3 +266,19 @@ def test_a_toy_layout_of_the_efi_table_and_its_kernels(cli, tmp_path: Path) -> N
         judged = cli("validate", "--json", "--consumer-efi", consumer, *rest).json["efi"]
         assert (judged["consumer"], judged["outcome"]) == (consumer, outcome)
         assert judged["units"] == units
+
+
+@pytest.mark.usefixtures("toy_file")
+def test_a_toy_file_that_is_a_memory_map(cli, tmp_path: Path) -> None:
+    """Alone, and in the folder of a batch, where its content tells what it is."""
+    case = tmp_path / "case"
+    case.mkdir()
+    path = case / "map"
+    path.write_bytes(map_file.raw((0x100000, 0x7FFFFFFF)))
+    (case / "list").write_text("0x1000\n0x80000\n")
+    assert cli("memmap", "--json", path).json["form"] == "toy-file"
+    (judged,) = cli("validate", "--json", "--batch", tmp_path).json["results"]
+    assert [r["verdict"] for r in judged["result"]["runs"]] == ["replays", "not-ram"]
+    path.write_bytes(map_file.raw((0x100000, 0x7FFFFFFF))[:-1])
+    cut = cli("memmap", path)
+    assert (cut.code, cut.err) == (3, f"hwpkho: {path}: 23 bytes are no whole toy map\n")

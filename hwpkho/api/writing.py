@@ -9,6 +9,7 @@ from hwpkho.api import inputs
 from hwpkho.api.inputs import Comparing
 from hwpkho.api.judging import files_of, listed, options_of
 from hwpkho.api.results import Merged, PageList
+from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
@@ -31,6 +32,9 @@ def write_list(
     to: str = "text",
     max_loss: int = 0,
     budget: int | None = None,
+    unit: int | None = None,
+    phys_base: int | None = None,
+    at: int | None = None,
     kinds: Iterable[Kind] = BAD,
     force: bool = False,
     **options: Unpack[Comparing],
@@ -49,9 +53,13 @@ def write_list(
         to: The form, see ``hwpkho formats``.
         max_loss: Good pages that may be excluded too, where the form has no room for the list.
         budget: The most that may be written, bytes or entries; default what its reader takes.
+        unit: Of an EFI table of poisoned memory: bytes of physical space that a bit stands for.
+        phys_base: The address of its first unit; default as the EFI stub has it.
+        at: Write an ELF core with the table at this physical address.
         kinds: Kinds of bad pages that are wanted; pages of unknown kind always are.
         force: Overwrite a file.
-        options: How the list is read, and the memory map of the forms that write one.
+        options: How the list is read, and the memory map of the forms that write one. ``layout`` is
+            that of an EFI table that is written, where one is.
 
     Raises InputError where the list cannot be read; UsageError where the form cannot say it, or
     ``out`` exists.
@@ -61,7 +69,10 @@ def write_list(
         pages = PageList(CaseList(pages.result.pages))
     if max_loss < 0 or (budget is not None and budget < 1):
         raise UsageError("max_loss is 0 or more, budget 1 or more")
-    how = Writing(max_loss, budget)
+    layout = None
+    if registry.takes("layout", to):  # of the table that is written
+        layout, options = options.get("layout"), {**options, "layout": None}
+    how = Writing(max_loss, budget, layout=layout, unit=unit, phys_base=phys_base, at=at)
     if isinstance(out, (str, os.PathLike)):
         output = ListOutput(to, os.fspath(out), force, how)
     else:
@@ -71,6 +82,8 @@ def write_list(
             output.check((*maps, *names))
         carried = "kind" in output.form.carries
         given = {name for name, value in (("max_loss", max_loss), ("budget", budget)) if value}
+        table = {"unit": unit, "phys_base": phys_base, "at": at, "layout": layout}
+        given |= {name for name, value in table.items() if value is not None}
         judging = options_of(options, maps, frozenset(given))
         wanted = listing.ListOptions(judging, frozenset(kinds), output, carried)
         return listing.list_pages([listed(pages, names)], wanted).written or Loss()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.listing import Listing
     from hwpkho.codes import Severity
+    from hwpkho.efi.model import PoisonTable
 
 #: The page size (bytes) taken for a list that does not record it.
 DEFAULT_PAGE_SIZE = 4096
@@ -110,6 +111,8 @@ class BadPages:
         problems: Parts of the input that could not be used.
         notes: What a user should know, one line each.
         elsewhere: The form as which the input names other pages that are bad, None for none.
+        tables: The EFI tables of poisoned memory that name some of them: a table that is written
+            keeps their grid.
     """
 
     name: str
@@ -123,6 +126,7 @@ class BadPages:
     problems: tuple[ListProblem, ...] = ()
     notes: tuple[str, ...] = ()
     elsewhere: str | None = None
+    tables: tuple[PoisonTable, ...] = ()
 
     @property
     def taken_page_size(self) -> int:

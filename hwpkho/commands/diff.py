@@ -15,7 +15,7 @@ from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_inputs
-from hwpkho.inputs.lists import CaseList, of_handover, read_list
+from hwpkho.inputs.lists import CaseList, common_page_size, of_handover, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.judging.result import Runs
@@ -98,7 +98,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
     machines = machine.of_lists(found)
-    size = min(x.page_size for x in found)
+    size = common_page_size(found)
     found = [x.converted(size) for x in found]
     if len(found) > 2:
         if options.memmaps:

@@ -113,6 +113,7 @@ class Result:
         dtb_path: The device tree written, None for none.
         notes: What the user should know.
         loss: What the form of a list could not say exactly, None where a handover was written.
+        table: What the EFI table is like that was written, None where none was.
     """
 
     given: CaseList
@@ -123,6 +124,7 @@ class Result:
     dtb_path: str | None = None
     notes: list[str] = field(default_factory=list)
     loss: Loss | None = None
+    table: list_writing.WrittenTable | None = None
 
 
 def make(spec: str, options: EncodeOptions) -> Result:
@@ -160,7 +162,7 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     path = check(options)
     target = targets.target(options.to)
     page_size = given.page_size
-    if given.pfns.count > MAX_PFNS:
+    if given.pfns.count > MAX_PFNS and not list_writing.is_bitmap(options.to, options.writing):
         raise InputError(f"{given.name}: {given.pfns.count} PFNs; a list has at most {MAX_PFNS}")
     result = Result(given, options, path, None, page_size, notes=list(given.notes))
     dtb_path, dtb = None, None
@@ -176,7 +178,9 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     if not target.placed:
         made = _listed(given, options, regions)
         result.notes += list_writing.unrecorded(page_size, targets.list_form(options.to))
+    table = list_writing.planned(options.to, made.pages, made.how)
     loss = saving.save(target, made, path, dtb, dtb_path, force=options.force)
+    result.table = table._replace(units=table.plan.units(made.pages, loss)) if table else None
     if not target.placed:
         result.loss = loss or Loss()
         result.notes += list_writing.losses(loss, options.to)

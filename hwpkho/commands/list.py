@@ -12,7 +12,7 @@ from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
 from hwpkho.errors import UsageError
-from hwpkho.inputs.lists import read_list
+from hwpkho.inputs.lists import common_page_size, read_list
 from hwpkho.judging import machine
 from hwpkho.judging.options import ValidateOptions
 
@@ -111,7 +111,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
         found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = writing.facts(usage.of_lists(found), writer)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
-    size = min(x.page_size for x in found)
+    size = common_page_size(found)
     lists = [x.converted(size).pages for x in found]
     if options.output and not options.entries and not any(x.mentions for x in lists):
         mentions, pfns = columns.of(()), union(x.pfns for x in lists).listing()
@@ -160,6 +160,7 @@ def _joined(
         else None,
         tuple(p for x in lists for p in x.problems),
         tuple(said.notes(lists)),
+        tables=tuple(t for x in lists for t in x.tables),
     )
 
 

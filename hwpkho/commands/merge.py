@@ -10,6 +10,7 @@ from hwpkho.badpages.formats import text
 from hwpkho.badpages.model import BadPages
 from hwpkho.badpages.sets import Histories, first_seen, histories
 from hwpkho.base import output
+from hwpkho.base.addresses import human_bytes
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
@@ -17,16 +18,17 @@ from hwpkho.commands import encode, usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
-from hwpkho.inputs.lists import CaseList, read_list
+from hwpkho.inputs.lists import CaseList, common_page_size, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.result import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.badpages.model import ListProblem, Loss
     from hwpkho.badpages.provenance import Entries
     from hwpkho.commands.encode import EncodeOptions
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.encode.layout import Layout
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judging.options import ValidateOptions
@@ -85,6 +87,8 @@ class Merged:
         loss: What the form of that list could not say exactly, None where none was written.
         regions: The machine's memory, None without a map.
         entries: Where the cases name the pages, where that was asked for or is written.
+        tables: Of each case the EFI table of poisoned memory that it is, None for another list.
+        table: What the EFI table is like that was written, None where none was.
         problems: What of the cases could not be used, and where they disagree.
     """
 
@@ -106,6 +110,8 @@ class Merged:
     regions: Regions | None = None
     entries: Entries | None = None
     problems: tuple[ListProblem, ...] = ()
+    tables: tuple[PoisonTable | None, ...] = ()
+    table: list_writing.WrittenTable | None = None
 
     @property
     def pages(self) -> BadPages:
@@ -118,6 +124,7 @@ class Merged:
             "merge",
             mentions=self.entries.mentions if self.entries else (),
             problems=self.problems,
+            tables=tuple(t for t in self.tables if t is not None),
         )
 
 
@@ -140,9 +147,15 @@ def merge(
     usage.refuse(options.judging.given, known)
     if writing is not None:
         encode.check(writing, [*specs, *options.exclude])
+    # A bitmap has a bit for any page; nor is the list spelled out, unless a document has it.
+    whole = (
+        writing is not None
+        and list_writing.is_bitmap(writing.to, writing.writing)
+        and not writing.json
+    )
     entries = options.provenance or (form is not None and "kind" in form.carries)
     with list_writing.reading(form):
-        merged = _merge(specs, options, known, entries=entries)
+        merged = _merge(specs, options, known, entries=entries, whole=whole)
     if writing is None:
         return merged
     if merged.histories is not None:
@@ -152,8 +165,21 @@ def merge(
     pages = replace(merged.pages, arch=_arch(merged, writing))
     result = encode.encode(CaseList(pages), writing, merged.regions)
     told = set(map(str, pages.problems))  # of the cases, see merged.notes
-    notes = tuple(dict.fromkeys((*merged.notes, *(n for n in result.notes if n not in told))))
-    return replace(merged, notes=notes, layout=result.layout, loss=result.loss)
+    notes = [*merged.notes, *(n for n in result.notes if n not in told)]
+    notes = list(dict.fromkeys((*notes, *said.of_names(_coarser(merged, result.table)))))
+    return replace(
+        merged, notes=tuple(notes), layout=result.layout, loss=result.loss, table=result.table
+    )
+
+
+def _coarser(merged: Merged, made: list_writing.WrittenTable | None) -> Iterator[tuple[str, str]]:
+    """Yield a note on each case whose units became larger."""
+    header = made.plan.header if made else None
+    for name, table in zip(merged.cases, merged.tables, strict=True):
+        unit = table.header.unit_size if table and table.header else 0
+        if header is not None and 0 < unit < header.unit_size:
+            sizes = f"{human_bytes(unit)} become units of {human_bytes(header.unit_size)}"
+            yield name, f"units of {sizes}; {option('unit', unit)} keeps them"
 
 
 def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
@@ -191,7 +217,12 @@ def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:
 
 
 def _merge(
-    specs: Sequence[CaseNamed], options: MergeOptions, known: usage.Facts, *, entries: bool
+    specs: Sequence[CaseNamed],
+    options: MergeOptions,
+    known: usage.Facts,
+    *,
+    entries: bool,
+    whole: bool,
 ) -> Merged:
     how = options.judging
     found = [read_list(s, how.case, how.lists, how.role) for s in specs]
@@ -204,22 +235,22 @@ def _merge(
     )
     usage.refuse(how.given, facts)
     machines = machine.of_lists([*found, *unwanted])
-    size = options.page_size or min(x.page_size for x in (*found, *unwanted))
-    notes = said.of_lists([x.pages for x in (*found, *unwanted)])
-    notes += said.of_names(
+    size = options.page_size or common_page_size((*found, *unwanted))
+    resized = [
         (x.name, f"converted from pages of {x.page_size} bytes to {size}")
         for x in (*found, *unwanted)
-        if x.page_size != size
-    )
-    sizes = tuple(len(x.pfns) for x in found)
-    found = [x.converted(size) for x in found]
+        if x.page_size != size and x.table is None
+    ]
+    sizes = tuple(x.pfns.count for x in found)
+    found, unwanted = [[x.converted(size) for x in xs] for xs in (found, unwanted)]
+    notes = said.of_lists([x.pages for x in (*found, *unwanted)]) + said.of_names(resized)
     if options.intersect:
         pfns = in_at_least(len(found), [pfn_set(x.pfns) for x in found])
     else:
         pfns = union(x.pfns for x in found)
     before = pfns.pages()
-    duplicates = 0 if options.intersect else sum(len(x.pfns) for x in found) - before
-    pfns -= union(x.converted(size).pfns for x in unwanted)
+    duplicates = 0 if options.intersect else sum(x.pfns.count for x in found) - before
+    pfns -= union(x.pfns for x in unwanted)
     excluded = before - pfns.pages()
     regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
@@ -231,7 +262,7 @@ def _merge(
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
             "lost or damaged: kept, because what is there is unknown"
         )
-    if pfns.pages() > MAX_PFNS:
+    if pfns.pages() > MAX_PFNS and not whole:
         raise InputError(f"the merged list has {pfns.pages()} PFNs; a list has at most {MAX_PFNS}")
     disagreements = provenance.disagreements([x.pages for x in found])
     notes += map(str, disagreements)
@@ -259,6 +290,7 @@ def _merge(
             *(p for x in (*found, *unwanted) for p in x.pages.problems),
             *disagreements,
         ),
+        tables=tuple(x.table for x in found),
     )
 
 

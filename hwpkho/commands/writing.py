@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry
+from hwpkho.badpages.formats import efi_table
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
@@ -63,6 +64,33 @@ class ListOutput:
             return writer.write(pages, self.stream, self.how) or Loss()
         with output.file(self.path, force=self.force) as out:
             return writer.write(pages, out, self.how) or Loss()
+
+
+class WrittenTable(NamedTuple):
+    """An EFI table of poisoned memory that is written.
+
+    Attributes:
+        plan: Its geometry.
+        units: How many units it sets, or entries it has; 0 before it is written.
+    """
+
+    plan: efi_table.Plan
+    units: int = 0
+
+
+def planned(to: str, pages: BadPages, how: Writing) -> WrittenTable | None:
+    """Return what the EFI table will be like, None where another form is written.
+
+    Raises UsageError for a geometry that no kernel takes.
+    """
+    if not registry.takes("unit", to):
+        return None
+    return WrittenTable(efi_table.plan(pages, how))
+
+
+def is_bitmap(to: str, how: Writing) -> bool:
+    """Tell whether an EFI table with a bitmap is written, which has a bit for any page."""
+    return registry.takes("unit", to) and how.layout != "list"
 
 
 def form(name: str) -> ListWriter:

@@ -4,6 +4,11 @@ Geometry: the stub of generation d starts at the lowest address of the firmware'
 its highest, whatever is there; that of b and c starts at 0, ends at the highest RAM, and doubles
 the unit while the bitmap would exceed 1 MiB. Without a map the bitmap starts at 0 and is as small
 as it can be. Source: install_poisoned_memory_table() in drivers/firmware/efi/libstub.
+
+Where the pages come out of tables their grids are brought to one: the coarsest unit, from the
+lowest base on, to the highest end. Units are powers of two and every base is a multiple of its
+unit, so that the finer grids fit into the coarsest one wherever they begin, once the lowest base is
+rounded down to its unit.
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Bytes: above this the stub of generations b and c doubles the unit, up to the largest.
 _CAP, _LARGEST = 1 << 20, 1 << 30
+#: The grid where no table says another.
+_DEFAULT = Header(VERSION, UNIT, 0, 8)
 #: A piece of memory: first byte, end (exclusive), and whether it is RAM.
 Span = tuple[int, int, bool]
 
@@ -46,12 +53,14 @@ class Wish(NamedTuple):
         unit: Bytes of a unit; None: 2 MiB, and what a stub makes of it.
         phys_base: Address of the first unit; None: as a stub has it.
         memory: The machine's memory, ascending; None where there is no map.
+        grids: Of the tables that the pages come out of.
     """
 
     layout: str = "bitmap-base"
     unit: int | None = None
     phys_base: int | None = None
     memory: Sequence[Span] | None = None
+    grids: Sequence[Header] = ()
 
 
 class MadeTable(NamedTuple):
@@ -74,22 +83,19 @@ def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
     Raises UsageError for a unit or base that no kernel with such pages takes, and for a bitmap
     larger than any stub makes.
     """
-    unit = wish.unit or max(UNIT, page_size)
+    unit = wish.unit or max(page_size, *(g.unit_size for g in wish.grids or (_DEFAULT,)))
     if unit & (unit - 1) or not max(MIN_UNIT, page_size) <= unit < 1 << 32:
         raise UsageError(
             f"{option('unit', unit)}: a kernel with pages of {page_size} bytes takes a power of "
             f"two from {max(MIN_UNIT, page_size)} to {1 << 31}"
         )
-    base, end = _span(wish, unit)
+    base, end = _span(wish, bad, unit, page_size)
     if wish.phys_base is not None:
         base = wish.phys_base
     if base % unit:
         raise UsageError(f"{option('phys_base', base)} is no multiple of the unit, {unit}")
     if wish.layout == "bitmap" and base:
         raise UsageError(f"{option('phys_base', base)}: layout bitmap begins at address 0")
-    if end is None:
-        shift = page_shift(page_size)
-        end = (bad.last[-1] + 1) << shift if bad else base + 1
     size = _bytes(base, end, unit)
     if wish.layout == "bitmap" and wish.unit is None:
         while size > _CAP and unit < _LARGEST:
@@ -103,14 +109,23 @@ def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
     return Header(VERSION, unit, base, size)
 
 
-def _span(wish: Wish, unit: int) -> tuple[int, int | None]:
-    """Return where the stub of a layout begins and ends; the end is None without a map."""
-    if not wish.memory:
-        return 0, None
-    if wish.layout == "bitmap":
-        return 0, max((end for _, end, is_ram in wish.memory if is_ram), default=None)
-    lowest = min(start for start, _, _ in wish.memory)
-    return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wish.memory)
+def _span(wish: Wish, bad: PfnSet, unit: int, page_size: int) -> tuple[int, int]:
+    """Return where the bitmap begins and ends: by the map as the stub of a layout has it, without
+    one from 0, or from where the tables begin that the pages come out of.
+    """
+    shift = page_shift(page_size)
+    last = (bad.last[-1] + 1) << shift if bad else 0
+    ram = [end for _, end, is_ram in wish.memory or () if is_ram]
+    if wish.memory and (wish.layout != "bitmap" or ram):
+        if wish.layout == "bitmap":
+            return 0, max(ram)
+        lowest = min(start for start, _, _ in wish.memory)
+        return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wish.memory)
+    end = max([last, *(min(g.end, PHYS_END) for g in wish.grids)])
+    if wish.layout == "bitmap" or not wish.grids:
+        return 0, end
+    lowest = min([*(g.phys_base for g in wish.grids), *(a << shift for a in bad.first[:1])])
+    return align_down(lowest, unit), end
 
 
 def _bytes(base: int, end: int, unit: int) -> int:
@@ -119,19 +134,42 @@ def _bytes(base: int, end: int, unit: int) -> int:
     return align_up(-(-units // 8), 8)
 
 
-def bitmap(bad: PfnSet, header: Header, layout: str, page_size: int) -> MadeTable:
-    """Return the table of ``bad``, PFNs of ``page_size`` bytes; what is outside is left out."""
+def units_of(bad: PfnSet, header: Header, page_size: int) -> Iterator[tuple[int, int]]:
+    """Yield the units that ``bad``, PFNs of ``page_size`` bytes, sets: ``(first, end)``, end
+    exclusive, ascending. What is outside the bitmap sets none.
+    """
     shift = page_shift(page_size)
-    base, unit, end = header.phys_base, header.unit_size, min(header.end, PHYS_END)
-    per = unit >> shift
-    pages = ((a, b + 1) for a, b in bad)
-    inside = list(intersection(pages, [(base >> shift, end >> shift)]))
-    first = base >> shift
-    units = list(joined(((a - first) // per, -(-(b - first) // per)) for a, b in inside))
-    held = sum(b - a for a, b in inside)
-    made = bitmap_layout(layout)
-    raw = made.build(header) + bits.build(units, header.size)
-    return MadeTable(raw, sum(b - a for a, b in units) * per - held, bad.pages() - held)
+    base, end = header.phys_base >> shift, min(header.end, PHYS_END) >> shift
+    per = header.unit_size >> shift
+    inside = (
+        (max(a, base) - base, min(b, end - 1) - base) for a, b in bad if b >= base and a < end
+    )
+    yield from joined((a // per, b // per + 1) for a, b in inside)
+
+
+def bitmap(
+    bad: PfnSet,
+    header: Header,
+    layout: str,
+    page_size: int,
+    memory: Sequence[Span] | None = None,
+) -> MadeTable:
+    """Return the table of ``bad``, PFNs of ``page_size`` bytes; what is outside is left out.
+
+    Pages that are no RAM by ``memory`` are no good ones; without it all are RAM.
+    """
+    shift = page_shift(page_size)
+    units = list(units_of(bad, header, page_size))
+    first, end = header.phys_base >> shift, min(header.end, PHYS_END) >> shift
+    held = bad.pages(first, end - 1)
+    per = header.unit_size >> shift
+    good = sum(b - a for a, b in units) * per - held
+    if memory is not None:
+        ram = [(a + page_size - 1 >> shift, b >> shift) for a, b, is_ram in memory if is_ram]
+        under = ((first + a * per, first + b * per) for a, b in units)
+        good = sum(b - a - bad.pages(a, b - 1) for a, b in intersection(under, joined(ram)))
+    raw = bitmap_layout(layout).build(header) + bits.build(units, header.size)
+    return MadeTable(raw, good, bad.pages() - held)
 
 
 def one_node(bad: PfnSet, page_size: int) -> MadeTable:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.convert import convert
-from hwpkho.badpages.formats.efi_table import of_table
+from hwpkho.badpages.formats.efi_table import NAME, of_table
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, recorded_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
@@ -74,9 +74,40 @@ class CaseList(NamedTuple):
         metadata = self.handover.metadata if self.handover else None
         return metadata.kexec_count if metadata else None
 
+    @property
+    def table(self) -> PoisonTable | None:
+        """The EFI table of poisoned memory that it is, None for another list."""
+        tables = self.pages.tables
+        return tables[0] if len(tables) == 1 and self.pages.origin == NAME else None
+
     def converted(self, page_size: int) -> CaseList:
-        """Return the list in frames of ``page_size`` bytes; see :func:`convert`."""
-        return self._replace(pages=convert(self.pages, page_size))
+        """Return the list in frames of ``page_size`` bytes; see :func:`convert`.
+
+        A table names bytes, and is rounded outward whatever page size was taken for it.
+        """
+        if self.table is None or page_size == self.page_size:
+            return self._replace(pages=convert(self.pages, page_size))
+        pages = of_table(self.table, page_size, self.arch)
+        note = _assumed(self.name)
+        notes = tuple(n for n in self.pages.notes if n != note)
+        more = pages.pfns.count * page_size - self.table.bad_bytes()
+        if more > 0:
+            rounded = f"rounded out to pages of {page_size} bytes: {more} bytes more are bad"
+            notes = (*notes, f"{self.name}: {rounded}")
+        return self._replace(pages=replace(pages, name=self.name, notes=notes))
+
+
+def common_page_size(found: Sequence[CaseList]) -> int:
+    """Return the page size (bytes) in which lists are brought together: the smallest.
+
+    A table that does not record its own says nothing, if another list does.
+    """
+    says = [x for x in found if x.table is None or x.pages.page_size is not None]
+    return min(x.page_size for x in says or found)
+
+
+def _assumed(name: str) -> str:
+    return f"{name}: page size {DEFAULT_PAGE_SIZE} assumed: the table does not record it"
 
 
 def read_list(
@@ -135,9 +166,7 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     note = f"{case.name}: the list is that of the EFI table at 0x{table.phys or 0:x}"
     notes = [note] if case.handovers else []
     if page_size is None:
-        notes.append(
-            f"{case.name}: page size {DEFAULT_PAGE_SIZE} assumed: the table does not record it"
-        )
+        notes.append(_assumed(case.name))
     return CaseList(replace(pages, notes=(*pages.notes, *notes)), None, case.source)
 
 

@@ -74,7 +74,12 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         raise InputError(f"{file.shown}: is a device; raw memory is given as FILE@0xBASE")
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
-    if plain and asked is not None and asked.form is not None and not _tells_itself(file):
+    if (
+        plain
+        and asked is not None
+        and asked.form is not None
+        and not _tells_itself(file, asked.form)
+    ):
         return lists.reader(asked.form).read(file, asked)
     kinds = recognise.INPUTS if plain else recognise.INPUTS - {Kind.LIST}
     answers = recognise.of_file(file, kinds)
@@ -99,10 +104,16 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     return [structures.read(head, file.size, file.shown)]
 
 
-def _tells_itself(file: FileBytes) -> bool:
-    """Tell whether a file is a memory image or a root FDT beyond doubt: no form names it."""
+def _tells_itself(file: FileBytes, form: str) -> bool:
+    """Tell whether a file is a memory image or a root FDT beyond doubt: no form names it.
+
+    Nor does a form that is binary name a text: a table may be merged with a log.
+    """
     head = bytes(file.read(0, recognise.HEAD))
-    return format_of(head) is not None or head.startswith(fdt.MAGIC)
+    if format_of(head) is not None or head.startswith(fdt.MAGIC):
+        return True
+    asked = lists.reader(form)
+    return lists.is_written(asked) and asked.binary and recognise.is_text(head)
 
 
 def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:

@@ -9,7 +9,7 @@ from hwpkho.badpages.sets import known_by
 from hwpkho.base.listing import parts
 from hwpkho.judging.result import Runs
 from hwpkho.report.encode import json as encode_json
-from hwpkho.report.parts import jsondoc, runs_json
+from hwpkho.report.parts import efi_table, jsondoc, runs_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,8 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "page_size": m.page_size,
         "arch": m.arches[0] if len(m.arches) == 1 else None,
         "cases": [
-            {"name": name, "entries": size} for name, size in zip(m.cases, m.sizes, strict=True)
+            {"name": name, "entries": size, "efi_table": efi_table.read(table)}
+            for name, size, table in zip(m.cases, m.sizes, m.tables, strict=True)
         ],
         "output": output,
         "duplicates": m.duplicates,
@@ -45,6 +46,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "problems": [p._asdict() for p in m.problems],
         "loss": m.loss._asdict() if m.loss else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
+        "efi_table": efi_table.written(m.table),
         "pfns": jsondoc.numbers(m.pfns),
     }
 
@@ -67,7 +69,9 @@ def report(m: Merged) -> Iterator[str]:
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
         yield f"case {number}: {name}, {size} entries"
     excluded = f", {m.excluded} excluded" if m.excluded else ""
-    yield f"{len(m.pfns)} PFNs, {m.duplicates} duplicates dropped{excluded}"
+    yield f"{m.pfns.count} PFNs, {m.duplicates} duplicates dropped{excluded}"
+    if m.table:
+        yield f"EFI table: {efi_table.described(m.table)}"
     yield from left_out(m)
     yield from _told("kept though not replaying", _without(m.not_replaying, m.left_out))
 

@@ -404,3 +404,18 @@ def test_a_table_is_held_against_lists(tmp_path: Path, cli: Cli) -> None:
     assert again.efi.against[1].to_json() == {**held.to_json(), "name": again.efi.against[1].name}
     with pytest.raises(hwpkho.UsageError, match="against has no effect"):
         hwpkho.validate(soft, against=[known])
+
+
+def test_a_table_is_written_as_the_command_line_does(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "list").write_text("0x50001\n0x5\n")
+    args = ["list", tmp_path / "list", "--to", "efi-table", "-o", tmp_path / "t"]
+    assert cli(*args, "--layout", "bitmap-base", "--unit", "64K", "--phys-base", "0x50000000").code
+    out = io.BytesIO()
+    lost = hwpkho.write_list(tmp_path / "list", out, to="efi-table", layout="bitmap-base",
+                             unit=65536, phys_base=0x50000000)  # fmt: skip
+    assert (out.getvalue(), lost) == ((tmp_path / "t").read_bytes(), hwpkho.Loss(15, 1))
+    image = tmp_path / "image.elf"
+    hwpkho.write_list(tmp_path / "list", image, to="efi-table", layout="list", at=0x1000)
+    assert hwpkho.decode(image).tables[0].phys == 0x1000
+    with pytest.raises(hwpkho.UsageError, match="unit has no effect"):
+        hwpkho.write_list(tmp_path / "list", out, to="csv", unit=65536)

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from hwpkho.badpages.formats.text import build as build_text
 from hwpkho.commands.merge import MergeOptions, merge
 from hwpkho.judging.options import ValidateOptions
-from tests.support import captures
+from tests.support import captures, efi
 
 LISTS = st.lists(
     st.lists(st.integers(0, 99) | st.integers(0, 2**52), max_size=40).map(lambda x: array("Q", x)),
@@ -296,3 +296,148 @@ def test_first_seen_keeps_the_order_and_loses_nothing(tmp_path_factory, lists):
     shared = merge(paths, replace(how, intersect=True)).pfns.tolist()
     assert set(shared) == set.intersection(*(set(x) for x in lists))
     assert shared == sorted(shared, key=flat.index)
+
+
+# EFI tables of poisoned memory
+
+GIB, MIB2 = 1 << 30, 2 << 20
+
+
+def _table(path, *args, **more):
+    path.write_bytes(efi.table(*args, **more))
+    return path
+
+
+def _ranges(cli, *args):
+    (found,) = cli("decode", "--json", *args).json["efi_poisoned_memory"]
+    return found
+
+
+def test_tables_of_every_layout_become_one(cli, tmp_path):
+    """A fleet goes on with generation d: nothing is lost, and what it costs is said."""
+    b = _table(tmp_path / "b", [(5, 7), (300, 301)], size=38)  # as b's stub writes them, odd
+    c = _table(tmp_path / "c", [(5, 6), (77, 78)], "bitmap")
+    d = _table(tmp_path / "d", [(0, 1), (9, 10)], base=0x40200000, size=16)
+    a = tmp_path / "a"
+    a.write_bytes(efi.node([(0x12345000, 4096), (0, 0), (0x12349000, 4096)]))
+    log = tmp_path / "log"
+    log.write_text("Memory failure: 0x50001: recovery action for free buddy page: Recovered\n")
+    out = tmp_path / "out"
+    tables = [b, c, d, a]
+    for n, path in enumerate(tables):
+        (tmp_path / f"{n}.json").write_text(cli("list", "--json", "--from", "efi-table", path).out)
+    args = ["merge", "--json", "--from", "efi-table", *tables, log, "--to", "efi-table"]
+    got = cli(*args, "-o", out)
+    assert got.code == 0, got.err
+    assert got.json["efi_table"] == {
+        "layout": "bitmap-base", "phys": None, "unit_size": MIB2, "phys_base": 0, "size": 88,
+        "units": 8,
+    }  # fmt: skip
+    *known, plain = [c["efi_table"] for c in got.json["cases"]]
+    assert plain is None
+    assert [t["units"] for t in known] == [3, 2, 2, 2]
+    assert [t["layout"] for t in known] == [
+        "bitmap-base", "bitmap", "bitmap-base", "list",
+    ]  # fmt: skip
+    assert got.json["loss"] == {"good_pages": 1021, "bad_pages_left": 0}
+    assert "1021 good pages are excluded too" in got.err
+    found = _ranges(cli, "--from", "efi-table", out)
+    starts = [n * MIB2 for n in (5, 77, 145, 300, 513, 522, 640)]
+    assert [a for a, _ in found["ranges"]] == starts
+    # The same through lists, which know no grid: one more reason to merge the tables.
+    lists = [tmp_path / f"{n}.json" for n in range(4)]
+    assert cli("merge", *lists, log, "--to", "efi-table", "-f", "-o", out).code == 0
+    assert [a for a, _ in _ranges(cli, "--from", "efi-table", out)["ranges"]] == starts
+
+
+def test_the_coarser_unit_wins_unless_the_user_says_otherwise(cli, tmp_path):
+    fine = _table(tmp_path / "fine", [(5, 6)], base=0x40200000, size=16)
+    coarse = _table(tmp_path / "coarse", [(3, 4)], unit=GIB, size=8, base=2 * GIB)
+    args = ["merge", "--from", "efi-table", fine, coarse, "--to", "efi-table", "-f"]
+    got = cli(*args, "-o", tmp_path / "t")
+    assert got.code == 0
+    assert f"{fine}: units of 2 MiB become units of 1 GiB; --unit 2097152 keeps them" in got.err
+    assert f"{(1 << 18) - 512} good pages are excluded too" in got.err
+    assert "2 units of 1 GiB set, of 128 from 0x40000000 on (16 bytes)" in got.err
+    found = _ranges(cli, "--from", "efi-table", tmp_path / "t", "--layout", "bitmap-base")
+    # The base of the fine one is no multiple of 1 GiB: it is rounded down.
+    assert (found["unit_size"], found["phys_base"]) == (GIB, GIB)
+    assert found["ranges"] == [[GIB, 2 * GIB - 1], [5 * GIB, 6 * GIB - 1]]
+    got = cli(*args, "--unit", "2M", "-o", tmp_path / "t")
+    assert "good pages" not in got.err
+    found = _ranges(cli, "--from", "efi-table", tmp_path / "t", "--layout", "bitmap-base")
+    first = 0x40200000 + 5 * MIB2
+    assert found["ranges"] == [[first, first + MIB2 - 1], [5 * GIB, 6 * GIB - 1]]
+    assert found["phys_base"] == 0x40200000
+
+
+def test_what_the_bitmap_has_no_place_for_is_counted(cli, tmp_path):
+    table = _table(tmp_path / "t", [(0, 1), (200, 201)], base=0x40000000)
+    out = tmp_path / "out"
+    args = ["merge", "--from", "efi-table", table, "--to", "efi-table"]
+    got = cli(*args, "--phys-base", "0x50000000", "-o", out)
+    assert got.code == 1
+    assert "512 bad pages are left out" in got.err
+    iomem = efi.EFI / "iomem-arm64-4k.txt"  # RAM from 0x40000000 to 0x5fffffff
+    got = cli(*args, "--memmap", iomem, "--arch", "arm64", "--json", "-f", "-o", out)
+    assert got.json["left_out"] == got.json["not_replaying"][-len(got.json["left_out"]) :]
+    made = got.json["efi_table"]
+    assert (made["phys_base"], made["size"]) == (0x4000000, 96)  # as d's stub has it there
+
+
+def test_a_table_and_a_handover_and_a_log(cli, tmp_path):
+    """The image's handover counts, its table where it is named; all that is bad has a bit."""
+    image = efi.unpack("b-kho-gen1", tmp_path)
+    truth = efi.truth("b-kho-gen1")
+    out = tmp_path / "out.elf"
+    doc = cli("merge", "--json", "--provenance", image).json
+    assert doc["cases"][0]["efi_table"] is None
+    got = cli("merge", image, "--efi-table", truth["table_phys"], "--to", "efi-table", "--at",
+              "0x1fb74018", "-o", out)  # fmt: skip
+    assert got.code == 0, got.err
+    found = _ranges(cli, out)
+    assert (found["phys"], found["layout_sure"], found["slack"]) == (0x1FB74018, True, 0)
+    runs = [u if isinstance(u, list) else [u, u] for u in found["units"]]
+    assert [n for a, b in runs for n in range(a, b + 1)] == truth["units"]
+    # Table and list of one image are two cases.
+    (tmp_path / "l.json").write_text(cli("list", "--json", image).out)
+    got = cli("merge", out, tmp_path / "l.json", "--to", "efi-table", "-o", tmp_path / "t")
+    (soft,) = truth["soft_offlined_pfns"]
+    pfns = cli("list", "--pfns", "--from", "efi-table", tmp_path / "t").out.split()
+    assert hex(soft) in pfns
+    assert f"{len(truth['units']) + 1} units of 2 MiB set" in got.err
+
+
+def test_who_knew_a_unit(cli, tmp_path):
+    one = _table(tmp_path / "one", [(5, 6)])
+    two = _table(tmp_path / "two", [(5, 7)])
+    got = cli("merge", "--from", "efi-table", "--provenance", one, two)
+    assert got.out == "0xa00-0xbff  # 0 1; 0 excluded; 1 excluded\n0xc00-0xdff  # 1; 1 excluded\n"
+    doc = cli("merge", "--json", "--from", "efi-table", "--provenance", one, two).json
+    assert [(e["case"], e["where"]) for e in doc["entries"]] == [(0, "unit 5"), (1, "units 5-6")]
+
+
+def test_a_table_takes_the_page_size_of_the_others(cli, tmp_path):
+    """It records none itself; 4096 would make a handover of pages that the kernel does not have."""
+    table = _table(tmp_path / "t", [(5, 6)])
+    other = tmp_path / "l.json"
+    other.write_text('{"schema": "hwpkho.list/1", "page_size": 65536, "pfns": [1]}')
+    doc = cli("merge", "--json", "--from", "efi-table", table, other).json
+    assert (doc["page_size"], doc["pfns"]) == (65536, [1, *range(0xA0, 0xC0)])
+    small = _table(tmp_path / "s", [(1, 3)], unit=4096, size=8)
+    got = cli("merge", "--json", "--from", "efi-table", small, other)
+    assert got.json["pfns"] == [0, 1]
+    assert "rounded out to pages of 65536 bytes: 57344 bytes more are bad" in got.err
+
+
+def test_a_table_is_no_longer_than_a_list_may_be(cli, tmp_path):
+    """A list has 2^24 PFNs at most; a bitmap has a bit for any of them."""
+    full = _table(tmp_path / "full", [(0, 64 * 8)], unit=GIB, size=64)
+    args = ["merge", "--from", "efi-table", full]
+    got = cli(*args)
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    got = cli(*args, "--to", "efi-table", "-o", tmp_path / "t")
+    assert got.code == 0, got.err
+    assert (tmp_path / "t").read_bytes() == full.read_bytes()
+    got = cli(*args, "--json", "--to", "efi-table", "-f", "-o", tmp_path / "t")
+    assert (got.code, got.out) == (3, "")

@@ -8,7 +8,7 @@ must be named.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from hwpkho.abi import efi_pool
 from hwpkho.abi.efi_poisoned import linked_list
@@ -16,6 +16,7 @@ from hwpkho.badpages.model import BadPages, ListProblem, Loss, Mention
 from hwpkho.badpages.writing import bounded, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.options import option
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.efi import reader, write
 from hwpkho.errors import UsageError
 from hwpkho.images import elf
@@ -23,21 +24,63 @@ from hwpkho.images import elf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hwpkho.abi.efi_poisoned import Header
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.efi.model import PoisonTable
     from hwpkho.images.files import FileBytes
 
-_NAME = "efi-table"
+NAME = "efi-table"
 #: Runs that are named one by one; of more only the pages are kept.
 MAX_NAMED = 1 << 16
 #: The layout that is written unless the user asks for another.
 DEFAULT = "bitmap-base"
 
 
+class Plan(NamedTuple):
+    """What a table that is written is like.
+
+    Attributes:
+        layout: A name in ``LAYOUTS``.
+        phys: Its physical address, None for a file of its own.
+        header: Of a bitmap, None for a list.
+    """
+
+    layout: str
+    phys: int | None
+    header: Header | None
+
+    def units(self, pages: BadPages, loss: Loss | None) -> int:
+        """Return how many units it sets, or entries it has, for ``pages`` with that loss."""
+        bad, _ = physical(pages)
+        if self.header is None:
+            return pfn_set(pages.pfns).pages() - (loss.bad_pages_left if loss else 0)
+        return sum(b - a for a, b in write.units_of(bad, self.header, pages.taken_page_size))
+
+
+def plan(pages: BadPages, how: Writing) -> Plan:
+    """Return what the table of ``pages`` is to be like.
+
+    Raises UsageError for a geometry that no kernel takes, and for options that contradict it.
+    """
+    bad, _ = physical(pages)
+    size, layout = pages.taken_page_size, how.layout or DEFAULT
+    if how.at is not None and how.at % 8:
+        raise UsageError(f"{option('at', how.at)} is no multiple of 8")
+    if layout != "list":
+        grids = tuple(t.header for t in pages.tables if t.header is not None and t.readable)
+        wish = write.Wish(layout, how.unit, how.phys_base, how.memory, grids)
+        return Plan(layout, how.at, write.geometry(wish, bad, size))
+    if (how.unit, how.phys_base) != (None, None):
+        raise UsageError(f"{option('layout', 'list')} has no units: it names single pages")
+    if how.at is not None and how.at % size > size - linked_list.HEAD:
+        raise UsageError(f"{option('at', how.at)}: the root would lie across two pages")
+    return Plan(layout, how.at, None)
+
+
 class EfiTable:
     """The form, see the module."""
 
-    name = _NAME
+    name = NAME
     about = "a copy of the EFI table LINUX_EFI_POISONED_MEMORY, of any layout"
     extra = None
     carries: frozenset[Carried] = frozenset()
@@ -62,22 +105,15 @@ class EfiTable:
         Raises UsageError for a geometry that no kernel takes.
         """
         (bad, past), size = physical(pages), pages.taken_page_size
-        wish = write.Wish(how.layout or DEFAULT, how.unit, how.phys_base, how.memory)
-        listed = wish.layout == "list"
-        if listed and (how.unit, how.phys_base) != (None, None):
-            raise UsageError(f"{option('layout', 'list')} has no units: it names single pages")
-        if how.at is not None and how.at % 8:
-            raise UsageError(f"{option('at', how.at)} is no multiple of 8")
-        if listed and how.at is not None and how.at % size > size - linked_list.HEAD:
-            raise UsageError(f"{option('at', how.at)}: the root would lie across two pages")
-        if listed and how.at is not None:
+        planned = plan(pages, how)
+        if planned.header is None and how.at is not None:
             bounded(pages, bad.pages(), self.name)
             self._core(write.memory_of_list(bad, how.at, size), pages, out, how.at)
             return Loss(0, past) if past else None
-        if listed:
+        if planned.header is None:
             made = write.one_node(bad, size)
         else:
-            made = write.bitmap(bad, write.geometry(wish, bad, size), wish.layout, size)
+            made = write.bitmap(bad, planned.header, planned.layout, size, how.memory)
         if how.at is None:
             out.write(made.raw)
         else:
@@ -107,8 +143,9 @@ def of_table(table: PoisonTable, page_size: int | None, arch: str | None = None)
         for p in table.problems
     )
     return BadPages(
-        table.source, pfns, page_size, arch, _NAME, "address", named, None, told_of, (note,)
-    )
+        table.source, pfns, page_size, arch, NAME, "address", named, None, told_of, (note,),
+        tables=(table,),
+    )  # fmt: skip
 
 
 def _address(phys: int | None) -> str | None:

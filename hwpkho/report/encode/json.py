@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
 from hwpkho.base.output import STDOUT
+from hwpkho.report.parts import efi_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,10 @@ def body(result: Result) -> dict[str, Any]:
         "output": printable(result.path),
         "dtb": printable(result.dtb_path) if result.dtb_path is not None else None,
         "page_size": result.page_size,
-        "count": len(given.pfns),
+        "count": given.pfns.count,
         "handover": handover(result.layout) if result.layout else None,
         "loss": result.loss._asdict() if result.loss else None,
+        "efi_table": efi_table.written(result.table),
         "notes": [printable(note) for note in result.notes],
     }
 
@@ -51,6 +53,7 @@ def of_layout(layout: Layout, source: str, notes: Iterable[str]) -> dict[str, An
         "count": layout.blob.count,
         "handover": handover(layout),
         "loss": None,
+        "efi_table": None,
         "notes": list(notes),
     }
 

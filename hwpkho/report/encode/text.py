@@ -8,6 +8,7 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.encode.targets.registry import target
 from hwpkho.encode.targets.saving import shown
+from hwpkho.report.parts import efi_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +26,13 @@ def report(result: Result) -> str:
 
 def _lines(result: Result) -> Iterator[str]:
     title = target(result.options.to).title
-    count = len(result.given.pfns)
+    count = result.given.pfns.count
     pages = human_bytes(result.page_size)
     yield f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"
     if result.layout:
         yield from _layout(result.layout)
+    if result.table:
+        yield _row("EFI table", efi_table.described(result.table))
     if result.dtb_path is not None:
         yield _row("dtb", shown(result.dtb_path))
     for note in result.notes:

@@ -1,0 +1,51 @@
+"""EFI tables of poisoned memory in the reports of commands that read or write them as lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+
+if TYPE_CHECKING:
+    from hwpkho.abi.efi_poisoned import Header
+    from hwpkho.commands.writing import WrittenTable
+    from hwpkho.efi.model import PoisonTable
+
+
+def read(table: PoisonTable | None) -> dict[str, object] | None:
+    """Return a table that is the list of a case as it stands in a document."""
+    if table is None:
+        return None
+    return _fields(table.layout, table.phys, table.header, table.units())
+
+
+def written(made: WrittenTable | None) -> dict[str, object] | None:
+    """Return a table that was written as it stands in a document."""
+    if made is None:
+        return None
+    return _fields(made.plan.layout, made.plan.phys, made.plan.header, made.units)
+
+
+def _fields(
+    layout: str | None, phys: int | None, header: Header | None, units: int | None
+) -> dict[str, object]:
+    return {
+        "layout": layout,
+        "phys": phys,
+        "unit_size": header.unit_size if header else None,
+        "phys_base": header.phys_base if header else None,
+        "size": header.size if header else None,
+        "units": units,
+    }
+
+
+def described(made: WrittenTable) -> str:
+    """Return what a table that was written is like, for people."""
+    header, n = made.plan.header, made.units
+    if header is None:
+        return f"layout list, {n} entr{'y' if n == 1 else 'ies'}"
+    units = f"{n} unit{'s' * (n != 1)} of {human_bytes(header.unit_size)}"
+    return (
+        f"layout {made.plan.layout}, {units} set, of {header.units} from 0x{header.phys_base:x} on "
+        f"({header.size} bytes)"
+    )

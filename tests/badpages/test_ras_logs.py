@@ -412,3 +412,64 @@ def test_machine_checks_are_found_by_their_signs_and_needles() -> None:
                 if "Hardware Error]: " in line:
                     assert needles.search(f"{line}\n".encode("latin-1")), line
     assert {"ADDR", "Mach", "Hard", "PROC"} <= found, found
+
+
+_HEADER = "memdev=mem0 host=0000:0d:00.0 serial=0 log=Fatal : time=0 uuid=0 len=128 flags='' : "
+_MEDIA = (
+    TASK + "cxl_{}: " + _HEADER + "dpa=1e0040 dpa_flags='VOLATILE' descriptor='{}' type='{}' "
+    "sub_type='Not Reported' transaction_type='Host Read' channel=0 rank=0 comp_id=00 "
+    "hpa={} region=region0 region_uuid=0 cme_count=0"
+)
+_DAEMON_MEDIA = (
+    f"{DAEMON}cxl_dram: <ERR> {DATE} memdev:mem0 host:0000:0d:00.0 serial:0x0 log type:Fatal "
+    "hdr_handle:0x1 dpa:0x1e0040 dpa_flags:'VOLATILE' descriptor:{} memory_event_type:{} "
+    "memory_event_sub_type:Not Reported transaction_type:Host Read hpa:0x{:x} hpa_alias0:0x7000 "
+)
+_ROW_MEDIA = (
+    f"{ROW}error: memdev=mem0, host=0000:0d:00.0, serial=0x0, log=Fatal, hdr_flags=0x0 , "
+    "dpa=0x1e0040, dpa_flags: 'VOLATILE' , descriptor_flags: {}, memory event type: {}, "
+    "transaction_type: Host Read, channel=0, hpa=0x{:x}, region=region0, hpa_alias0=0x7000, "
+)
+_UNCORRECTABLE = "UNCORRECTABLE_EVENT"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (_MEDIA.format("general_media", _UNCORRECTABLE, "ECC Error", "9440"), "uncorrected"),
+        (_MEDIA.format("dram", f"{_UNCORRECTABLE}|THRESHOLD_EVENT", "ECC Error", "9440"),
+         "uncorrected"),
+        (_MEDIA.format("dram", "THRESHOLD_EVENT", "Scrub Media ECC Error", "9440"), "corrected"),
+        (_MEDIA.format("dram", _UNCORRECTABLE, "Invalid Address", "9440"), None),
+        (_MEDIA.format("dram", "", "ECC Error", "ffffffffffffffff"), None),
+        (TASK + "cxl_dram: memdev=mem0 dpa=0x40 descriptor=0x1 type=0x0 hpa=0x9440", "uncorrected"),
+        (TASK + "cxl_dram: memdev=mem0 dpa=0x40 descriptor=0x2 type=0x0 hpa=0x9440", "corrected"),
+        (_DAEMON_MEDIA.format("'UNCORRECTABLE EVENT' 'THRESHOLD EVENT' ", "ECC Error", 0x9440),
+         "uncorrected"),
+        (_DAEMON_MEDIA.format("'THRESHOLD EVENT' ", "Media ECC Error", 0x9440), "corrected"),
+        (_DAEMON_MEDIA.format("'UNCORRECTABLE EVENT' ", "CKID Violation", 0x9440), None),
+        (_ROW_MEDIA.format("'UNCORRECTABLE EVENT' ", "ECC Error", 0x9440), "uncorrected"),
+        (_ROW_MEDIA.format("'THRESHOLD EVENT' ", "Media ECC Error", 0x9440), "corrected"),
+    ],
+)  # fmt: skip
+def test_media_errors_of_cxl(text, found, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n", "--kinds", "uncorrected,corrected")
+    assert got.code == 0, got.err
+    named = {(e["first"], e["last"], e["kind"]) for e in got.json["entries"]}
+    assert named == ({(9, 9, found)} if found else set())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _MEDIA.format("dram", _UNCORRECTABLE, "ECC Error", "ffffffffffffffff"),
+        _MEDIA.format("dram", _UNCORRECTABLE, "ECC Error", "9440").replace("hpa=9440 ", ""),
+        _DAEMON_MEDIA.format("'UNCORRECTABLE EVENT' ", "ECC Error", 0),
+        _ROW_MEDIA.format("'UNCORRECTABLE EVENT' ", "ECC Error", (1 << 64) - 1),
+        _MEDIA.format("dram", _UNCORRECTABLE, "ECC Error", "94?0"),
+    ],
+)
+def test_a_media_error_by_an_address_of_the_device(text, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text + "\n")
+    assert got.code == 3
+    assert "no address of the host" in got.err or "damaged" in got.err

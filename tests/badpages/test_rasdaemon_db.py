@@ -39,6 +39,7 @@ _MCE = _table(
 )
 _EXTLOG = _table("extlog_event", "severity INTEGER, address INTEGER")
 _CXL = _table("cxl_poison_event", "trace_type TEXT, hpa INTEGER, dpa_length INTEGER")
+_DRAM = _table("cxl_dram_event", "descriptor INTEGER, type INTEGER, hpa INTEGER")
 _T = "'2025-03-28 13:28:48 +0800'"
 _ONE = f"INSERT INTO memory_failure_event VALUES (7, {_T}, '0xe53218', 'dax page', 'Failed');"
 
@@ -70,6 +71,14 @@ def _signed(number: int) -> int:
          [1], "uncorrected"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, {_T}, {_signed(0x9D << 56)}, 73728, 0, 0, '')",
          [], None),
+        (_DRAM + f"INSERT INTO cxl_dram_event VALUES (1, {_T}, 3, 0, 37952);"
+         f"INSERT INTO cxl_dram_event VALUES (2, {_T}, 2, 0, 4096);"
+         f"INSERT INTO cxl_dram_event VALUES (3, {_T}, 1, 2, 8192);", [9], "uncorrected"),
+        (_DRAM.replace("dram", "general_media")
+         + f"INSERT INTO cxl_general_media_event VALUES (1, {_T}, 1, 2, 37952)", [9],
+         "uncorrected"),
+        (_DRAM.replace(", hpa INTEGER", "")
+         + f"INSERT INTO cxl_dram_event VALUES (1, {_T}, 2, 0)", [], None),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'List', 8128, 128)", [1, 2],
          "uncorrected"),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, {_T}, 'List', 4096, 128);"
@@ -110,6 +119,7 @@ def test_events(script, listed, kind, tmp_path, cli) -> None:
          "linear address"),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, '', 'List', 4096, {1 << 40})",
          "damaged number"),
+        (_DRAM + "INSERT INTO cxl_dram_event VALUES (1, '', 1, 0, -1)", "of a device"),
         (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', -1, 64)", "of a device"),
         (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', 0, 64)", "of a device"),
         ("CREATE TABLE t (id INTEGER)", "without any table of rasdaemon"),

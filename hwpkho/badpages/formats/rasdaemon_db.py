@@ -3,7 +3,8 @@
 Of ``memory_failure_event`` the PFN counts, whatever the result; the type of page is wrong on new
 kernels, so it is not used. Of ``mc_event`` (EDAC), ``mce_record`` and ``extlog_event`` the address
 of an error that was not corrected, unless a machine check's code is not about memory; of
-``cxl_poison_event`` the address of the host, until a Clear.
+``cxl_poison_event`` the address of the host, until a Clear, of ``cxl_general_media_event`` and
+``cxl_dram_event`` that of an uncorrectable error of the memory itself.
 
 Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-extlog-handler.c
 (err_severity), ras-cxl-handler.c;
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _MAGIC = b"SQLite format 3\0"
-_TABLES = ("memory_failure_event", "mc_event", "mce_record", "extlog_event", "cxl_poison_event")
+_TABLES = (
+    "memory_failure_event", "mc_event", "mce_record", "extlog_event", "cxl_poison_event",
+    "cxl_general_media_event", "cxl_dram_event",
+)  # fmt: skip
 #: Tables of rasdaemon that hold no memory errors; one of any shows whose database it is.
 _OTHERS = (
     "aer_event", "arm_event", "non_standard_event", "devlink_event", "disk_errors",
-    "cxl_overflow_event", "cxl_generic_event", "cxl_general_media_event", "cxl_dram_event",
+    "cxl_overflow_event", "cxl_generic_event", "cxl_memory_module_event", "cxl_aer_ue_event",
+    "cxl_aer_ce_event", "signal_event", "reri_event",
 )  # fmt: skip
 
 _PFN = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
@@ -52,6 +57,10 @@ _UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
 _LINEAR, _PHYSICAL = 1, 2
 #: X86_VENDOR_AMD and _HYGON: a memory controller of theirs tells its own, normalized address.
 _NORMALIZING = (2, 9)
+#: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor, and types of errors of whoever
+#: asked: an invalid address, TE state and CKID violations.
+_UNCORRECTABLE = 1
+_GENERAL_MEDIA_OTHERS, _DRAM_OTHERS = (1, 3, 6), (2, 4, 6)
 _UMC = re.compile(r"unified memory|\bumc\b", re.IGNORECASE)
 
 
@@ -237,6 +246,31 @@ def _left(
             yield at, end, when, where
 
 
+def _general_media(found: Collector, database: Database) -> None:
+    _media(found, database, "cxl_general_media_event", _GENERAL_MEDIA_OTHERS)
+
+
+def _dram(found: Collector, database: Database) -> None:
+    _media(found, database, "cxl_dram_event", _DRAM_OTHERS)
+
+
+def _media(found: Collector, database: Database, table: str, others: tuple[int, ...]) -> None:
+    """Errors that a CXL device reports; ``others`` are types that are about no memory."""
+    columns = ("id", "timestamp", "descriptor", "type", "hpa")
+    for row, time, descriptor, type_, hpa in database.rows(table, columns):
+        if type_ in others:
+            continue
+        bad = isinstance(descriptor, int) and bool(descriptor & _UNCORRECTABLE)
+        kind: Kind = "uncorrected" if bad else "corrected"
+        address = _number(hpa)
+        if address and address != _U64:
+            _around(found, address, 0, kind, _when(time), table, row)
+        elif bad:
+            found.unusable(
+                "an error by an address of a device, which is none of the host", _row(table, row)
+            )
+
+
 def _row(table: str, row: object) -> str:
     return f"{table} row {row if isinstance(row, int) else '?'}"
 
@@ -264,6 +298,8 @@ _READERS = {
     "mce_record": _machine_checks,
     "extlog_event": _extlog,
     "cxl_poison_event": _poison,
+    "cxl_general_media_event": _general_media,
+    "cxl_dram_event": _dram,
 }
 
 FORM = RasdaemonDb()

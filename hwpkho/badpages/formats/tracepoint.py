@@ -8,9 +8,10 @@ from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
 
 _SIGN = Sign(
-    (b"_event: ", b"_record: ", b"_poison: "),
+    (b"_event: ", b"_record: ", b"_poison: ", b"_media: ", b"_dram: "),
     re.compile(
-        rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event|cxl_poison):\s+"
+        rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
+        rb"|cxl_(?:poison|general_media|dram)):\s+"
         rb"(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S"
     ),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
-from hwpkho.badpages.logs.tracing import machine_check, poison
+from hwpkho.badpages.logs.tracing import machine_check
 from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class RasMcCtl(MessageReader):
         rb"\(s\): ",
         b"_type=",
         b"_length=0x",
+        b"x(?<=, dpa=0x)",
         b"x(?<=, address=0x)",
         b"x(?<==0x)[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
         b"\t[UFD][a-z]{4,10} on DIMM",
@@ -79,7 +81,9 @@ class RasMcCtl(MessageReader):
         elif found := _EXTLOG.match(text):
             self._address(place, found["severity"], int(found["address"], 16), 0)
         elif text.startswith("error: memdev=") and "dpa_length=" in text:
-            poison(self, place, text)
+            cxl.poison(self, place, text)
+        elif text.startswith("error: memdev=") and ", dpa=" in text:
+            cxl.media_error(self, place, text)
         elif text.startswith("error: ") and "status=0x" in text:
             machine_check(self, place, text)
         elif text.startswith("error: pfn="):

@@ -2,8 +2,8 @@
 
 Source: include/trace/events/memory-failure.h (up to 6.x include/ras/ras_event.h),
 include/ras/ras_event.h (mc_event, extlog_mem_event), include/trace/events/mce.h,
-drivers/cxl/core/trace.h (cxl_poison); rasdaemon's ras-memory-failure-handler.c, ras-mc-handler.c,
-ras-extlog-handler.c, ras-mce-handler.c, ras-cxl-handler.c and ras-page-isolation.c. The numbers of
+rasdaemon's ras-memory-failure-handler.c, ras-mc-handler.c,
+ras-extlog-handler.c, ras-mce-handler.c and ras-page-isolation.c. The numbers of
 types and results change between kernels and are not used, nor is rasdaemon's page_type.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, Record, settle
 from hwpkho.codes.pfnlist import DEFERRED
@@ -35,10 +36,6 @@ _EXTLOG = re.compile(
     r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
     re.IGNORECASE,
 )
-_CXL = {
-    name: re.compile(rf"\b{name}[=:](?:0x)?([0-9a-zA-Z]{{1,20}})\b")
-    for name in ("trace_type", "hpa", "dpa_length")
-}
 _STATUS = re.compile(r"\bMC[0-9]+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
 _ADDR = re.compile(r"\bADDR(?:/MISC(?:/SYND)?)?: ([0-9a-f]{1,16})|\baddr= ?(?:0x)?([0-9a-f]{1,16})")
 _MISC = re.compile(
@@ -58,9 +55,7 @@ _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
 _MAX_BITS = 63
-#: Poison of a CXL device is told by lines of so many bytes.
-_CXL_LINE = 64
-_NO_HPA = (1 << 64) - 1
+_NO_ADDRESS = (1 << 64) - 1
 
 
 class Traced(MessageReader):
@@ -70,11 +65,14 @@ class Traced(MessageReader):
         b"_event: ",
         b"_record: ",
         b"_poison: ",
+        b"_media: ",
+        b"_dram: ",
         b"fflining page at",
         b"fflined(?<=is already offlined)",
     )
     start = re.compile(
-        r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event|cxl_poison):\s"
+        r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
+        r"|cxl_(?:poison|general_media|dram)):\s"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
@@ -93,8 +91,10 @@ class Traced(MessageReader):
             self._extlog(place, text)
         elif begun["event"] == "mce_record":
             machine_check(self, place, text)
+        elif begun["event"] == "cxl_poison":
+            cxl.poison(self, place, text)
         else:
-            poison(self, place, text)
+            cxl.media_error(self, place, text)
         return True
 
     def _offlining(self, place: Place, text: str) -> None:
@@ -159,7 +159,7 @@ class Traced(MessageReader):
         mask = int(found["mask"] or "0", 16)
         lsb = int(found["lsb"] or "0", 16)
         extent = mask & -mask if mask else 1 << lsb if lsb <= _MAX_BITS else 1
-        if 0 < address < _NO_HPA:
+        if 0 < address < _NO_ADDRESS:
             self.log.addresses(place, address, kind, extent=extent)
         elif kind == "uncorrected":
             self.log.unusable(place, "extlog_mem_event: an uncorrected error without an address")
@@ -189,55 +189,6 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
         AMD if amd else None,
     )
     settle(reader.log, record)
-
-
-def poison(reader: MessageReader, place: Place, text: str) -> None:
-    """Take an event of a CXL device's poison list."""
-    found = {name: pattern.search(text) for name, pattern in _CXL.items()}
-    hpa = found["hpa"]
-    if hpa is None:
-        reader.log.unusable(place, "cxl_poison: a device's own address is no address of the host")
-        return
-    try:
-        address = int(hpa[1], 16)
-        length = int(found["dpa_length"][1], 16) if found["dpa_length"] else 1
-    except ValueError:
-        reader.log.unusable(place, "cxl_poison: a damaged number")
-        return
-    clear = found["trace_type"] is not None and found["trace_type"][1].lower() == "clear"
-    if address in (0, _NO_HPA):
-        if not clear:
-            reader.log.unusable(
-                place, "cxl_poison: a device's own address is no address of the host"
-            )
-        return
-    first = reader.log.around(address)[0]
-    last = reader.log.around(address + max(length, 1) - 1)[0]
-    if clear:
-        for pfn in range(first, min(last, first + 1024) + 1):
-            left = reader.log.cxl_lines.get(pfn, 0) & ~_lines(reader, pfn, address, length)
-            if left:  # the page has poison in another line
-                reader.log.cxl_lines[pfn] = left
-                continue
-            reader.log.cxl_lines.pop(pfn, None)
-            reader.log.withdraw(pfn, pfn, ("uncorrected",), "cxl")
-        if first != last:
-            reader.log.withdraw(first, last, ("uncorrected",), "cxl")
-    elif length > 1 << 30:
-        reader.log.unusable(place, f"cxl_poison: an error of {length} bytes: a damaged number")
-    else:
-        if first == last:
-            known = reader.log.cxl_lines.get(first, 0)
-            reader.log.cxl_lines[first] = known | _lines(reader, first, address, length)
-        reader.log.pages(place, first, last, "uncorrected", reporter="cxl")
-
-
-def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
-    """Return the lines of a page that have any of ``length`` bytes, a bit for each."""
-    size = reader.log.page_size
-    start = max(address - pfn * size, 0) // _CXL_LINE
-    end = (min(address + max(length, 1) - pfn * size, size) - 1) // _CXL_LINE
-    return (1 << end + 1) - (1 << start)
 
 
 def _number(found: re.Match[str] | None) -> int | None:

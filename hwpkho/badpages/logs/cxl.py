@@ -1,0 +1,100 @@
+"""Events of CXL memory devices in logs: the poison list, and errors of media and DRAM.
+
+A device tells its own address (DPA); the kernel adds that of the host (HPA) where it can: 0 and
+all ones mean that it could not, and kernels up to 6.9 do not say it of media errors. Only that of
+the host names a page. ``hpa_alias0`` is other memory, a cache in front of the device.
+
+Source: drivers/cxl/core/trace.h (cxl_poison, cxl_general_media, cxl_dram); rasdaemon's
+ras-cxl-handler.c and util/ras-mc-ctl.in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.logs.base import MessageReader
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Kind
+
+_CXL = {
+    name: re.compile(rf"\b{name}[=:](?:0x)?([0-9a-zA-Z]{{1,20}})(?=[\s,]|$)")
+    for name in ("trace_type", "hpa", "dpa_length", "descriptor")
+}
+_UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _]EVENT")
+#: Errors of whoever asked, which are about no cell of the memory.
+_NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
+#: Poison is told by lines of so many bytes.
+_LINE = 64
+_NO_HPA = (1 << 64) - 1
+_NO_HOST = "a device's own address is no address of the host"
+
+
+def poison(reader: MessageReader, place: Place, text: str) -> None:
+    """Take an event of a CXL device's poison list."""
+    found = {name: pattern.search(text) for name, pattern in _CXL.items()}
+    hpa = found["hpa"]
+    if hpa is None:
+        reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
+        return
+    try:
+        address = int(hpa[1], 16)
+        length = int(found["dpa_length"][1], 16) if found["dpa_length"] else 1
+    except ValueError:
+        reader.log.unusable(place, "cxl_poison: a damaged number")
+        return
+    clear = found["trace_type"] is not None and found["trace_type"][1].lower() == "clear"
+    if address in (0, _NO_HPA):
+        if not clear:
+            reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
+        return
+    first = reader.log.around(address)[0]
+    last = reader.log.around(address + max(length, 1) - 1)[0]
+    if clear:
+        for pfn in range(first, min(last, first + 1024) + 1):
+            left = reader.log.cxl_lines.get(pfn, 0) & ~_lines(reader, pfn, address, length)
+            if left:  # the page has poison in another line
+                reader.log.cxl_lines[pfn] = left
+                continue
+            reader.log.cxl_lines.pop(pfn, None)
+            reader.log.withdraw(pfn, pfn, ("uncorrected",), "cxl")
+        if first != last:
+            reader.log.withdraw(first, last, ("uncorrected",), "cxl")
+    elif length > 1 << 30:
+        reader.log.unusable(place, f"cxl_poison: an error of {length} bytes: a damaged number")
+    else:
+        if first == last:
+            known = reader.log.cxl_lines.get(first, 0)
+            reader.log.cxl_lines[first] = known | _lines(reader, first, address, length)
+        reader.log.pages(place, first, last, "uncorrected", reporter="cxl")
+
+
+def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
+    """Return the lines of a page that have any of ``length`` bytes, a bit for each."""
+    size = reader.log.page_size
+    start = max(address - pfn * size, 0) // _LINE
+    end = (min(address + max(length, 1) - pfn * size, size) - 1) // _LINE
+    return (1 << end + 1) - (1 << start)
+
+
+def media_error(reader: MessageReader, place: Place, text: str) -> None:
+    """Take an error that a device reports of its media or DRAM."""
+    if _NO_MEDIA.search(text):
+        return
+    raw = _CXL["descriptor"].search(text)
+    bad = _UNCORRECTABLE.search(text) is not None or (
+        raw is not None and raw[1].isdigit() and bool(int(raw[1], 16) & 1)
+    )
+    hpa = _CXL["hpa"].search(text)
+    try:
+        address = int(hpa[1], 16) if hpa else 0
+    except ValueError:
+        if bad:
+            reader.log.unusable(place, "CXL: a damaged number")
+        return
+    kind: Kind = "uncorrected" if bad else "corrected"
+    if address not in (0, _NO_HPA):
+        reader.log.addresses(place, address, kind)
+    elif bad:
+        reader.log.unusable(place, f"CXL: {_NO_HOST}")

@@ -34,6 +34,8 @@ class Code(NamedTuple):
         kernel: What the next kernel does with it.
         advice: What to do about it.
         needs_map: Whether it is looked for only where there is a memory map.
+        pfns_are: What a finding about PFNs says after "5 PFNs are", with ``{where}``, ``{them}``
+            and ``{cells}``; empty for a code that is about something else.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Code(NamedTuple):
     kernel: str
     advice: str
     needs_map: bool = False
+    pfns_are: str = ""
 
     @property
     def about_map(self) -> bool:

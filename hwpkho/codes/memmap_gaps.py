@@ -54,6 +54,7 @@ IN_GAP = Code(
     "The map's lines for these PFNs are lost or damaged.",
     "Unknown: this map does not show what the memory is.",
     "Get the map again to judge these PFNs. This says nothing against the list.",
+    pfns_are="where lines of the map are lost ({where}): hwpkho cannot judge {them}",
 )
 LINE_MISSING = Code(
     "HP569", "map-line-missing", "warning", "source",

@@ -23,6 +23,7 @@ NOT_RAM = Code(
     "from the list it hands on.",
     "The list is of another machine or page size, or is damaged. Do not trust it.",
     needs_map=True,
+    pfns_are="in no range of the memory map; the next kernel forgets {them}",
 )
 HANDOVER_PAGE = Code(
     "HP602",
@@ -33,6 +34,7 @@ HANDOVER_PAGE = Code(
     'It must read the bad cell to get the list; then it logs "reserved kernel page: Ignored".',
     "Have the producer move its page (unpublish and publish again), or cold-boot.",
     needs_map=True,
+    pfns_are="on a page of the handover itself ({where})",
 )
 IN_USE = Code(
     "HP603",
@@ -45,6 +47,7 @@ IN_USE = Code(
     "but stays in use. With vm.panic_on_unrecoverable_memory_failure it may panic.",
     "Move what uses the page, or accept it: sound lists contain such pages.",
     needs_map=True,
+    pfns_are="in use ({where}): the bad {cells} in use",
 )
 IN_SCRATCH = Code(
     "HP604",
@@ -56,6 +59,7 @@ IN_SCRATCH = Code(
     "replay.",
     "If the page fails on access, place scratch elsewhere (kho_scratch=).",
     needs_map=True,
+    pfns_are="inside scratch: early boot may use {them} before the replay",
 )
 FIRMWARE = Code(
     "HP605",
@@ -67,6 +71,7 @@ FIRMWARE = Code(
     'Ignored".',
     "The kernel cannot take the page out of use: have the DIMM replaced.",
     needs_map=True,
+    pfns_are="in firmware memory ({where})",
 )
 RETIRED = Code(
     "HP606",
@@ -77,6 +82,7 @@ RETIRED = Code(
     "It never uses them.",
     "None needed.",
     needs_map=True,
+    pfns_are="already excluded by the map ({where})",
 )
 DEVICE = Code(
     "HP607",
@@ -87,6 +93,7 @@ DEVICE = Code(
     "It leaves the page to the device's driver.",
     "Use the device's own list of bad blocks (ndctl, daxctl, cxl).",
     needs_map=True,
+    pfns_are="in device memory ({where})",
 )
 DUPLICATE = Code(
     "HP608",
@@ -106,6 +113,7 @@ TRANSIENT = Code(
     "Early boot reads the bad cell. By the time of the replay the page is free and is recovered.",
     "Have the producer move the page.",
     needs_map=True,
+    pfns_are="on a {where} page of the handover: early boot reads the bad cell",
 )
 SECTION_HOLE = Code(
     "HP610",
@@ -116,6 +124,7 @@ SECTION_HOLE = Code(
     "They have a struct page: it flags and counts them, though there is no memory behind them.",
     "Check whether the list is of another machine.",
     needs_map=True,
+    pfns_are="outside RAM, but with a struct page: flagging {them} has no effect",
 )
 EARLY_BOOT = Code(
     "HP611",

@@ -160,27 +160,13 @@ def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
         yield at, end - 1, ordered[number].ruling
 
 
-#: How the findings name the PFNs of a code.
-_SAYS = {
-    pfnlist.NOT_RAM.id: "in no range of the memory map; the next kernel forgets {them}",
-    pfnlist.HANDOVER_PAGE.id: "on a page of the handover itself ({where})",
-    pfnlist.IN_USE.id: "in use ({where}): the bad {cells} in use",
-    pfnlist.IN_SCRATCH.id: "inside scratch: early boot may use {them} before the replay",
-    pfnlist.FIRMWARE.id: "in firmware memory ({where})",
-    pfnlist.RETIRED.id: "already excluded by the map ({where})",
-    pfnlist.DEVICE.id: "in device memory ({where})",
-    pfnlist.TRANSIENT.id: "on a {where} page of the handover: early boot reads the bad cell",
-    IN_GAP.id: "where lines of the map are lost ({where}): hwpkho cannot judge {them}",
-    pfnlist.SECTION_HOLE.id: "outside RAM, but with a struct page: flagging {them} has no effect",
-}
-
-
 def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Finding]:
     """Yield one finding for each code and region that a run has."""
     for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
             continue
-        says = _SAYS[ruling.code].format(
+        code = by_id[ruling.code]
+        says = code.pfns_are.format(
             where=ruling.region or "?",
             them="it" if extent.pfns == 1 else "them",
             cells="cell stays" if extent.pfns == 1 else "cells stay",
@@ -190,7 +176,7 @@ def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Fin
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
         message = f"{extent.pfns} {are} {says}: {span}"
         phys = first * page_size if ruling.verdict is None else None
-        yield finding(by_id[ruling.code], message, pfns=(first, last), phys=phys)
+        yield finding(code, message, pfns=(first, last), phys=phys)
 
 
 def duplicates(listed: int, distinct: int) -> Iterator[Finding]:

@@ -105,7 +105,7 @@ class Result:
     """What was made and written.
 
     Attributes:
-        given: The list.
+        case: The list, and the handover that has it.
         options: What was asked for.
         path: Where it went, ``-`` for standard output.
         layout: The handover, None where only the list was written.
@@ -116,7 +116,7 @@ class Result:
         table: What the EFI table is like that was written, None where none was.
     """
 
-    given: CaseList
+    case: CaseList
     options: EncodeOptions
     path: str
     layout: Layout | None
@@ -140,19 +140,19 @@ def make(spec: str, options: EncodeOptions) -> Result:
     usage.check_pair(how.case)
     usage.refuse(asked, known)
     with list_writing.reading(targets.list_form(options.to)):
-        given = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
-    facts = usage.of_lists([given])._replace(
+        case = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
+    facts = usage.of_lists([case])._replace(
         memmap=known.memmap, placed=known.placed, takes=known.takes
     )
     usage.refuse(
         asked, facts._replace(machine=facts.handover or target.placed or bool(known.machine))
     )
-    regions = None if target.placed else machine.memory(how, machine.of_lists([given]))
-    return encode(given, options, regions)
+    regions = None if target.placed else machine.memory(how, machine.of_lists([case]))
+    return encode(case, options, regions)
 
 
-def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = None) -> Result:
-    """Make what ``options`` wants of ``given``, and write it.
+def encode(case: CaseList, options: EncodeOptions, regions: Regions | None = None) -> Result:
+    """Make what ``options`` wants of ``case``, and write it.
 
     ``regions`` is the machine's memory, for a form of list that writes it.
 
@@ -161,22 +161,22 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     """
     path = check(options)
     target = targets.target(options.to)
-    page_size = given.page_size
-    if given.pfns.count > MAX_PFNS and not list_writing.is_bitmap(options.to, options.writing):
-        raise InputError(f"{given.name}: {given.pfns.count} PFNs; a list has at most {MAX_PFNS}")
-    result = Result(given, options, path, None, page_size, notes=list(given.notes))
+    page_size = case.page_size
+    if case.pfns.count > MAX_PFNS and not list_writing.is_bitmap(options.to, options.writing):
+        raise InputError(f"{case.name}: {case.pfns.count} PFNs; a list has at most {MAX_PFNS}")
+    result = Result(case, options, path, None, page_size, notes=list(case.notes))
     dtb_path, dtb = None, None
     if target.placed:
-        request = _request(given, options, result)
+        request = _request(case, options, result)
         result.layout = build(request)
         result.notes += remarks.of_layout(request, result.layout)
         if options.dtb is not None:
             dtb_path = _dtb_path(options, path)
             dtb = _edited(options.dtb, result.layout)
             result.dtb_path = dtb_path or saving.dtb_in(target, path)
-    made = ToWrite(given.pages, result.layout, options.writing)
+    made = ToWrite(case.pages, result.layout, options.writing)
     if not target.placed:
-        made = _listed(given, options, regions)
+        made = _listed(case, options, regions)
         result.notes += list_writing.unrecorded(page_size, targets.list_form(options.to))
     table = list_writing.planned(options.to, made.pages, made.how)
     loss = saving.save(target, made, path, dtb, dtb_path, force=options.force)
@@ -187,13 +187,13 @@ def encode(given: CaseList, options: EncodeOptions, regions: Regions | None = No
     return result
 
 
-def _listed(given: CaseList, options: EncodeOptions, regions: Regions | None) -> ToWrite:
+def _listed(case: CaseList, options: EncodeOptions, regions: Regions | None) -> ToWrite:
     """Return a list with what its form needs of the machine."""
     wanted = list_writing.ListOutput(options.to, how=options.writing)
-    arches = [given.arch] if given.arch else []
+    arches = [case.arch] if case.arch else []
     how = list_writing.prepared(wanted, options.judging, regions, arches).how
-    arch = list_writing.arch_of(given.pages, options.judging, regions)
-    return ToWrite(replace(given.pages, arch=arch), None, how)
+    arch = list_writing.arch_of(case.pages, options.judging, regions)
+    return ToWrite(replace(case.pages, arch=arch), None, how)
 
 
 def check(options: EncodeOptions, specs: Iterable[CaseNamed] = ()) -> str:
@@ -260,13 +260,13 @@ def _dtb_path(options: EncodeOptions, path: str) -> str | None:
     return dtb_out
 
 
-def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request:
+def _request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     page_size = result.page_size
     subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in options.subtrees]
     if options.keep_subtrees:
-        if given.handover is None or given.source is None:
-            raise UsageError(f"--keep-subtrees: {given.name} is no handover with its memory")
-        kept, left_out = keep(given.handover, given.source, numbered(options.kho))
+        if case.handover is None or case.source is None:
+            raise UsageError(f"--keep-subtrees: {case.name} is no handover with its memory")
+        kept, left_out = keep(case.handover, case.source, numbered(options.kho))
         replaced = {name for name, _ in subtrees}
         if _asked(options) or not options.metadata:
             replaced.add(KEXEC_METADATA)
@@ -282,19 +282,19 @@ def _request(given: CaseList, options: EncodeOptions, result: Result) -> Request
     metadata = None
     usual = not numbered(options.kho).fdts and KEXEC_METADATA not in dict(subtrees)
     if options.metadata and (_asked(options) or usual):
-        metadata = _metadata(options, given.handover)
-    regions = machine.memory(options.judging, machine.of_lists([given]))
+        metadata = _metadata(options, case.handover)
+    regions = machine.memory(options.judging, machine.of_lists([case]))
     usage.refuse(options.judging.given, usage.with_map(usage.Facts(), regions))
-    wrong_map.must_fit(options.judging, regions, [(given.handover, given.source)])
-    arch = _arch(given, options, page_size, regions)
+    wrong_map.must_fit(options.judging, regions, [(case.handover, case.source)])
+    arch = _arch(case, options, page_size, regions)
     kernel = machine.next_kernel(options.judging, page_size, regions, arch)
-    if regions is not None and given.pfns:
-        runs = verdicts.judge_pfns(pfn_set(given.pfns), kernel, None)
+    if regions is not None and case.pfns:
+        runs = verdicts.judge_pfns(pfn_set(case.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
             revision = options.revision or numbered(options.kho).revision
             result.notes.append(remarks.empty("no PFN of the list is RAM of the map", revision))
     return Request(
-        given.pfns, page_size, arch, options.kho, options.revision, options.capacity,
+        case.pfns, page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,
         _ram(options, kernel), options.scratch,
     )  # fmt: skip
@@ -334,9 +334,9 @@ def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], .
     return tuple(owned)
 
 
-def _arch(given: CaseList, options: EncodeOptions, page_size: int, regions: Regions | None) -> str:
+def _arch(case: CaseList, options: EncodeOptions, page_size: int, regions: Regions | None) -> str:
     """Return the architecture that is stated, else the first with such pages and a device tree."""
-    arch = options.arch or given.arch
+    arch = options.arch or case.arch
     if arch is None and regions is not None and regions.arch_from == "input":
         arch = regions.arch
     if arch is not None:

@@ -120,11 +120,15 @@ def _groups(needles: tuple[tuple[bytes, ...], ...]) -> list[_Needles]:
 class Scanner:
     """Shows each reader the lines of a log that concern it.
 
-    ``what`` names what the readers look for; the InputError of :meth:`feed` says it.
+    ``what`` names what the readers look for, ``name`` the log (printable; empty where the caller
+    adds it); the InputError of :meth:`feed` says both.
     """
 
-    def __init__(self, readers: Iterable[LineReader], what: str = "a memory map") -> None:
+    def __init__(
+        self, readers: Iterable[LineReader], what: str = "a memory map", name: str = ""
+    ) -> None:
         self._readers, self._what = list(readers), what
+        self._name = f"{name}: " if name else ""
         self._groups = _groups(tuple(reader.needles for reader in self._readers))
         #: Positions of the readers that want the next line whatever it is.
         self._asking: list[int] = []
@@ -237,8 +241,8 @@ class Scanner:
         self._may_show = _VAIN + self._bytes // _BYTES_FOR_ONE + taken * _VAIN_FOR_TAKEN
         if self._shown > self._may_show:
             raise InputError(
-                f"line {number}: {self._shown - taken} lines look like those of {self._what} "
-                "and are none: no log of a machine"
+                f"{self._name}line {number}: {self._shown - taken} lines look like those of "
+                f"{self._what} and are none: no log of a machine"
             )
 
     def _above(self) -> list[tuple[int, str]]:

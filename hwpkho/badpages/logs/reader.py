@@ -9,7 +9,6 @@ from hwpkho.badpages.lines import last_lines_first, pieces
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
-from hwpkho.errors import InputError
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
 from hwpkho.logs.text import blocks, utf16_of
@@ -83,16 +82,10 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     Raises InputError where it says that memory is bad and names no page, or is no log, and
     UsageError for a boot that is not there.
     """
-    try:
-        log, lines = _scanned(file, form, asked)
-        if log.runs_backwards and not utf16_of(bytes(file.read(0, HEAD))):
-            log, _ = _scanned(file, form, asked, lines)
-        return log.finish()
-    except InputError as error:
-        shown = str(error)
-        raise InputError(
-            shown if shown.startswith(file.shown) else f"{file.shown}: {shown}"
-        ) from error
+    log, lines = _scanned(file, form, asked)
+    if log.runs_backwards and not utf16_of(bytes(file.read(0, HEAD))):
+        log, _ = _scanned(file, form, asked, lines)
+    return log.finish()
 
 
 def _scanned(
@@ -109,7 +102,7 @@ def _scanned(
         *(message(log) for message in MESSAGES),
         _Unusable(log),
     ]
-    scanner = Scanner(readers, "a log of bad pages")
+    scanner = Scanner(readers, "a log of bad pages", file.shown)
     for block in blocks(pieces(file) if backwards is None else last_lines_first(file)):
         scanner.feed(block)
     if scanner.cut:

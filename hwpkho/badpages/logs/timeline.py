@@ -155,7 +155,7 @@ class Timeline:
         self._end_boot()
         self._boot += 1
         if self._boot > MAX_BOOTS:
-            raise InputError(f"more than {MAX_BOOTS} boots: no log of a machine")
+            raise InputError(f"{self.name}: more than {MAX_BOOTS} boots: no log of a machine")
         self._banner = self._marked = self._events = False
         self._last = self._id = self._record = None
 
@@ -227,7 +227,9 @@ class Timeline:
         if key not in named:
             named[key] = _Said(when(place, epoch), place.number)
             if len(named) + len(self._state) > MAX_MENTIONS:
-                raise InputError(f"more than {MAX_MENTIONS} entries, as no machine has")
+                raise InputError(
+                    f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has"
+                )
 
     def withdraw(self, first: int, last: int, kinds: Iterable[Kind], *reporters: Reporter) -> None:
         """Note that exactly these PFNs are well again, as far as ``reporters`` named them."""

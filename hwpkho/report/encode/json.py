@@ -19,17 +19,17 @@ SCHEMA = "hwpkho.encode/1"
 
 def body(result: Result) -> dict[str, Any]:
     """Return the document's fields; what does not apply is null, never left out."""
-    given = result.given
-    source = given.handover
+    case = result.case
+    source = case.handover
     return {
-        "source": given.name,
+        "source": case.name,
         "source_root": source.root.phys if source and source.root else None,
         "source_role": source.role if source else None,
         "to": result.options.to,
         "output": printable(result.path),
         "dtb": printable(result.dtb_path) if result.dtb_path is not None else None,
         "page_size": result.page_size,
-        "count": given.pfns.count,
+        "count": case.pfns.count,
         "handover": handover(result.layout) if result.layout else None,
         "loss": result.loss._asdict() if result.loss else None,
         "efi_table": efi_table.written(result.table),

@@ -26,7 +26,7 @@ def report(result: Result) -> str:
 
 def _lines(result: Result) -> Iterator[str]:
     title = target(result.options.to).title
-    count = result.given.pfns.count
+    count = result.case.pfns.count
     pages = human_bytes(result.page_size)
     yield f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"
     if result.layout:

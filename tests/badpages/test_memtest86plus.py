@@ -101,3 +101,62 @@ def test_an_error_whose_address_is_damaged_is_said(tmp_path, cli) -> None:
     got = said(cli, tmp_path, row.format("4") + row.format("?"))
     assert (got.code, got.json["pfns"]) == (0, [0x274A9E])
     assert got.json["problems"][0]["where"] == "line 2"
+
+
+_PASSMARK = (
+    "2018-01-27 07:19:35 - [MEM ERROR - Data] Test: {}, CPU: 1, Address: {}, Expected: 0, Actual: 1"
+)
+_ECC = (
+    "2018-09-25 16:59:04 - [MEM ERROR - ECC] Test: 3, Address: 9440, ECC Corrected: {}, Syndrome: 1"
+)
+_REPORT = """\
+<tr><td class="value">Lowest Error Address</td>
+<td class="altvalue">0x9440 (0MB)</td></tr>
+<tr><td class="header">Last 10 Errors</td></tr>
+<tr><td class="value">2020-04-23 08:25:21 - [Data Error] Test: 7, CPU: 0, Address: 9440, Expected: \
+00000008, Actual: 00002008</td></tr>
+"""
+_MTLOG = "MTLOG ts=63.4 ev=error type={} test={} cpu=2 addr=0x0000009440 expect=0x0 actual=0x400"
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        (_PASSMARK.format(5, "225A8C108"), {(0x225A8C, "uncorrected")}),
+        (_PASSMARK.format(5, "9440") + " " + _PASSMARK.format(7, "a440"),
+         {(9, "uncorrected"), (10, "uncorrected")}),
+        (_PASSMARK.format(6, "a440") + "\r\n" + _PASSMARK.format(13, "9440"), {(9, "uncorrected")}),
+        (_ECC.format("yes"), {(9, "corrected")}),
+        (_ECC.format("no"), {(9, "uncorrected")}),
+        (_REPORT, {(9, "uncorrected")}),
+        ("MtSupportRunAllTests - Test time: 8 (Test 3 cumulative error count: 0)", set()),
+        (_MTLOG.format("data", 5) + "\r\nMTLOG ts=70.1 ev=done passes=1 status=fail\r\n",
+         {(9, "uncorrected")}),
+        ("MTLOG ts=0.0 ev=start version=9.00\r\nMTLOG ts=70.1 ev=done status=pass\r\n", set()),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_logs_and_reports(text, listed, encoding, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, f"{text}\n".encode(encoding), "--kinds", "uncorrected,corrected")
+    assert got.code == 0, got.err
+    assert got.json["form"] == "memtest86plus"
+    assert {(e["first"], e["kind"]) for e in got.json["entries"]} == listed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _PASSMARK.format(6, "9440"),
+        _PASSMARK.format(5, "94?0"),
+        _PASSMARK.format(5, "9440").split(": 9440")[0],
+        _REPORT.split('<tr><td class="header">')[0],
+        "Lowest Error Address  : 0x1BCF1E250  (7119 MB)",
+        "MtSupportRunAllTests - Test execution time: 84.8 (Test 3 cumulative error count: 2)",
+        _MTLOG.format("data", 7),
+        _MTLOG.format("sort", 5),
+        _MTLOG.format("data", 5).split("0009440")[0],
+        "MTLOG ts=70.1 ev=done passes=1 status=fail",
+    ],
+)
+def test_errors_without_a_page_are_refused(text, tmp_path, cli) -> None:
+    assert said(cli, tmp_path, text + "\n").code == 3

@@ -2,9 +2,12 @@
 
 Of the walking-ones test (0) and the block move (7) the address is not exact: their errors name no
 page. The lowest and the highest address are limits, and errors that are only counted name none.
-Patterns and regions that were merged hold good memory, too.
+Patterns and regions that were merged hold good memory, too. Lines of PassMark's MemTest86 are read
+here as well; there the block move is test 6.
 
-Source: memtest86+'s app/error.c (common_err) and app/badram.c (badram_display), README.md.
+Source: memtest86+'s app/error.c (common_err), app/badram.c (badram_display) and app/reports.c
+(serial_log_error), README.md. Of MemTest86 there is no source: logs and reports that people show,
+and memtest86.com, tech_individual-test-descr.html.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-_INEXACT = frozenset((0, 7))
+_INEXACT, _INEXACT_PASSMARK = frozenset((0, 7)), frozenset((0, 6))
 _PAGE = 12
 #: It makes no more patterns than that without merging some.
 _PATTERNS = 20
@@ -52,8 +55,27 @@ _DAMAGED = re.compile(
     rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
     rf"|\S{{6,20}} {{0,4}}{_SIZE},? {{1,8}}[Tt]est[ #]{{1,4}}[0-9]"
 )
-_LIMIT = re.compile(r"(?:Lowest|Highest) Error Address: *[0-9a-fA-F]")
-_COUNTED = re.compile(r"(?:Errors|Err): *(?P<count>[1-9][0-9]{0,11})\b|Status: Failed!")
+#: The serial log of memtest86+ 9: it has the first error of each test.
+_LOGGED = re.compile(
+    r"\bMTLOG ts=[0-9.]{1,20} ev=error type=(?P<type>\w{1,20}) test=(?P<test>[0-9]{1,2}) .{0,40}?"
+    r"\baddr=0x(?P<address>[0-9a-f]{1,16}) "
+)
+_LOGGED_DAMAGED = re.compile(r"\bMTLOG .{0,30}\bev=error\b")
+#: MemTest86's log, and the last errors in its report.
+_PASSMARK = re.compile(
+    r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: (?P<test>[0-9]{1,2}), "
+    r"(?:CPU: [0-9]{1,5}, )?Address: (?P<address>(?:0x)?[0-9a-fA-F]{1,16})(?=[,\s])"
+    r"(?P<rest>(?:(?!\[MEM ERROR).){0,200})"
+)
+_PASSMARK_DAMAGED = re.compile(r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: ")
+_LIMIT = re.compile(r"(?:Lowest|Highest) Error Address[ :|]*(?:0[xX])?0*[1-9a-fA-F]")
+#: In a report the number is on the next line.
+_LIMIT_BEGUN = re.compile(r"(?:Lowest|Highest) Error Address[ :|]*$")
+_LIMIT_NUMBER = re.compile(r"[ |]*0[xX]0*[1-9a-fA-F]")
+_COUNTED = re.compile(
+    r"(?:Errors|Err): *[1-9][0-9]{0,11}\b|Status: Failed!|Final Result: FAIL"
+    r"|\bMTLOG .{0,200}\b(?:status=fail|errors=[1-9])|cumulative error count: [1-9]"
+)
 _BADRAM = re.compile(r"(?<![\w.-])badram=(.*)")
 _MEMMAP = re.compile(r"(?<![\w.-])memmap=(.*)")
 _PAGES = re.compile(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
@@ -66,7 +88,8 @@ MAX_LISTS = 1 << 15
 _LISTED = re.compile(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
 #: What is read here, and lines that go on in the next one.
 _WANTED = re.compile(
-    r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address:|Err(?:ors)?:|Status:"
+    r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address|Err(?:ors)?:|Status:"
+    r"|MTLOG |cumulative error count: |\] Test: |Final Result:"
     r"|,[ |]*$",
     re.MULTILINE,
 )
@@ -75,13 +98,27 @@ _LISTS = (
     r"^[ |>]*badram=",
     r"^ *Memtest86\+ v?[0-9]",
     r"0[xX][0-9a-fA-F]{1,16}\.\.0[xX][0-9a-fA-F]",
-    r"(?:Lowest|Highest) Error Address:",
+    r"(?:Lowest|Highest) Error Address",
+    r"\bMTLOG ts=[0-9.]{1,20} ev=",
+    _PASSMARK_DAMAGED.pattern,
+    r"\bMtSupportRunAllTests - ",
     r"memmap=(?:0x[0-9a-f]{1,16}\$0x[0-9a-f]{1,16},){1,20}0x[0-9a-f]{1,16},0x",
 )
 _ERRORS = tuple(re.sub(r"\?P<\w+>", "?:", text) for text in (_SINGLE, _TABLE, _OLD))
 _SIGN = Sign(
-    tuple(
-        b"badram=|(excludes test|emtest86+|..0|Error Address:|memmap=0x|B) |B), |MB ".split(b"|")
+    (
+        b"badram=",
+        b"(excludes test",
+        b"emtest86+",
+        b"..0",
+        b"Error Address",
+        b"memmap=0x",
+        b"B) ",
+        b"B), ",
+        b"MB ",
+        b"MTLOG ",
+        b"] Test: ",
+        b"MtSupport",
     ),
     re.compile("|".join(_LISTS + _ERRORS).encode(), re.MULTILINE),
 )
@@ -91,7 +128,7 @@ class Memtest86Plus(TextForm):
     """The form, see the module."""
 
     name = "memtest86plus"
-    about = "a screen of memtest86+: single errors, BadRAM patterns, memmap regions, bad pages"
+    about = "a screen or serial log of memtest86+; a log or report of MemTest86 (PassMark)"
     sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
@@ -141,17 +178,25 @@ class _Screen:
         self.counted: str | None = None
         self.about_errors = False
         self._lists = 0
+        self._limit = False
 
     def line(self, line: str, where: str) -> None:
         """Take a line."""
         found = self._found
-        if match := _ERROR.search(line):
+        limit, self._limit = self._limit, _LIMIT_BEGUN.search(line) is not None
+        if "] Test: " in line and _PASSMARK_DAMAGED.search(line):
+            self.about_errors = True
+            self._passmark(line, where)
+        elif "ev=error" in line and _LOGGED_DAMAGED.search(line):
+            self.about_errors = True
+            self._logged(_LOGGED.search(line), where)
+        elif match := _ERROR.search(line):
             self.about_errors = True
             self._error(match, where)
         elif "B)" in line and _DAMAGED.search(line):
             self.about_errors = True
             found.unusable("the address of an error is damaged", where)
-        elif _LIMIT.search(line):
+        elif _LIMIT.search(line) or (limit and _LIMIT_NUMBER.match(line)):
             self.about_errors = True
             found.unusable("the lowest and the highest address are only limits", where)
         elif match := _BADRAM.search(line):
@@ -171,6 +216,31 @@ class _Screen:
         self._lists += 1
         if self._lists > MAX_LISTS:
             raise self._damaged(f"more than {MAX_LISTS} lists; a screen has one", where)
+
+    def _passmark(self, line: str, where: str) -> None:
+        """A line may have several: so they are pasted."""
+        named = list(_PASSMARK.finditer(line))
+        if len(named) < len(_PASSMARK_DAMAGED.findall(line)):
+            self._found.unusable("the address of an error is damaged", where)
+        for match in named:
+            test, address = int(match["test"]), int(match["address"], 16)
+            if test in _INEXACT_PASSMARK:
+                self._found.unusable(f"test {test} does not tell the exact address", where)
+            else:
+                corrected = "ECC Corrected: yes" in match["rest"]
+                kind: Kind = "corrected" if corrected else "uncorrected"
+                self._found.addresses(address, address, kind, where=where)
+
+    def _logged(self, match: re.Match[str] | None, where: str) -> None:
+        if match is None:
+            self._found.unusable("the address of an error is damaged", where)
+        elif int(match["test"]) in _INEXACT:
+            self._found.unusable(f"test {match['test']} does not tell the exact address", where)
+        elif match["type"].lower() in ("addr", "address", "data"):
+            address = int(match["address"], 16)
+            self._found.addresses(address, address, "uncorrected", where=where)
+        else:
+            self._found.unusable(f"an error of type {match['type']}, which is not known", where)
 
     def _error(self, match: re.Match[str], where: str) -> None:
         test = int(match["by"] or match["test"] or match["oldtest"])

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.listing import MAX_PFNS
 from hwpkho.commands import usage
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
@@ -76,4 +77,9 @@ def table_pfns(tables: Sequence[PoisonTable], page_size: int | None) -> Listing:
     table = which_table(tables)
     if not table.readable:
         raise InputError("the EFI table of poisoned memory cannot be read, see decode")
-    return table.pages(page_size or DEFAULT_PAGE_SIZE)
+    found = table.pages(page_size or DEFAULT_PAGE_SIZE)
+    if found.count > MAX_PFNS:
+        raise InputError(
+            f"{table.source}: {found.count} PFNs, more than the {MAX_PFNS} of the longest list"
+        )
+    return found

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.badpages.sets import Histories, compare, histories
+from hwpkho.badpages.sets import Difference, Histories, compare, histories
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.listing import of_runs
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.commands import usage
+from hwpkho.efi import compare as tables
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_inputs
@@ -23,6 +24,7 @@ from hwpkho.judging.result import Runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.efi.compare import Units
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Regions
@@ -59,10 +61,14 @@ class Comparison:
     Attributes:
         cases: The lists in the order given, all in one page size.
         changes: What changed from each to the next: one fewer than there are lists.
+        units: Of two lists of which one at least is an EFI table with a bitmap, what changed by
+            unit. Between a table and another list good pages of a unit with a bad page are no
+            change: the table has no other way to say that.
     """
 
     cases: tuple[CaseList, ...]
     changes: tuple[Change, ...]
+    units: Units | None = None
 
     @property
     def page_size(self) -> int:
@@ -71,6 +77,8 @@ class Comparison:
 
     def distinct(self) -> list[int]:
         """Return how many distinct PFNs each list has."""
+        if self.units is not None and self.units.good is not None:
+            return [pfn_set(x.pfns).pages() for x in self.cases]
         first = self.changes[0].common + self.changes[0].removed.pfns.pages()
         return [first, *(c.common + c.added.pfns.pages() for c in self.changes)]
 
@@ -117,7 +125,8 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
         ]
         return Comparison(tuple(found), tuple(changes))
     before, after = found
-    change = compare(before.pfns, after.pfns)
+    units = _units(before, after)
+    change = _by_unit(before, units) or compare(before.pfns, after.pfns)
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
     regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
@@ -125,7 +134,31 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     kernel = machine.next_kernel(options, size, regions)
     removed = verdicts.judge_pfns(change.removed, kernel, None)
     added = _added(change.added, after, size, options, regions)
-    return Comparison((before, after), (Change(removed, added, change.common),))
+    return Comparison((before, after), (Change(removed, added, change.common),), units)
+
+
+def _units(before: CaseList, after: CaseList) -> Units | None:
+    """Compare by unit, None where neither list is a table that has some."""
+    old, new = ((x.table if tables.has_units(x.table) else None) for x in (before, after))
+    if old is not None and new is not None:
+        return tables.by_unit(old, new)
+    if old is not None:
+        return tables.by_page(old, pfn_set(after.pfns), after.page_size, first=True)
+    if new is not None:
+        return tables.by_page(new, pfn_set(before.pfns), before.page_size, first=False)
+    return None
+
+
+def _by_unit(before: CaseList, units: Units | None) -> Difference | None:
+    """Return what changed between a table and another list; None between others."""
+    if units is None or units.uncovered is None or units.bare is None:
+        return None
+    first = tables.has_units(before.table)
+    known = pfn_set(before.pfns).pages()
+    if first:
+        common = known - units.bare.pages() - (units.good or 0)
+        return Difference(units.bare, units.uncovered, common)
+    return Difference(units.uncovered, units.bare, known - units.uncovered.pages())
 
 
 def _added(

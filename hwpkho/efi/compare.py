@@ -1,19 +1,25 @@
-"""A table of poisoned memory held against a list of bad pages of the same machine.
+"""A table of poisoned memory held against a list of bad pages of the same machine, or another.
 
 The table cannot be exact: a unit of a bitmap is larger than a page. What can be told is which
 listed pages no set unit covers, and which set units hold no listed page.
+
+Two tables are compared by unit, on one grid: the coarser unit, from the lower base on, which is
+rounded down to it. See :mod:`hwpkho.efi.write` for why the finer grid fits into that.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base.addresses import page_shift
-from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.addresses import PHYS_END, align_down, page_shift
+from hwpkho.base.listing import of_runs
+from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.ranges import difference, intersection, joined
 
 if TYPE_CHECKING:
-    from hwpkho.base.pfnset import PfnSet
+    from collections.abc import Iterable
+
+    from hwpkho.base.ranges import Range
     from hwpkho.efi.model import PoisonTable
 
 
@@ -29,6 +35,83 @@ class Comparison(NamedTuple):
     uncovered: PfnSet
     unlisted: int
     first: int | None
+
+
+class Units(NamedTuple):
+    """What two sides, of which one at least is a table with a bitmap, have in units.
+
+    Attributes:
+        unit_size: Bytes.
+        phys_base: Address of unit 0 of the grid.
+        removed: Units that are set on the first side alone; or, where that is the table and the
+            other a list, that hold no page of the list.
+        added: The same of the second side.
+        common: How many are set on both; that hold a page of the list.
+        uncovered: PFNs of the list that no set unit covers, None between two tables.
+        bare: PFNs under the units that hold no page of the list, likewise.
+        good: Pages under the units that hold one, without those that are listed, likewise.
+    """
+
+    unit_size: int
+    phys_base: int
+    removed: PfnSet
+    added: PfnSet
+    common: int
+    uncovered: PfnSet | None = None
+    bare: PfnSet | None = None
+    good: int | None = None
+
+
+def has_units(table: PoisonTable | None) -> bool:
+    """Tell whether it is a table with a bitmap that was read; a list of pages is none."""
+    return table is not None and table.header is not None and table.readable
+
+
+def by_unit(before: PoisonTable, after: PoisonTable) -> Units:
+    """Compare two tables with bitmaps on one grid."""
+    headers = [t.header for t in (before, after) if t.header is not None]
+    unit = max(h.unit_size for h in headers)
+    base = align_down(min(h.phys_base for h in headers), unit)
+    old, new = (_on_grid(t.ranges(), base, unit) for t in (before, after))
+    return Units(unit, base, old - new, new - old, (old & new).pages())
+
+
+def by_page(table: PoisonTable, listed: PfnSet, page_size: int, *, first: bool) -> Units:
+    """Compare a table with a bitmap and a list, PFNs of ``page_size`` bytes.
+
+    ``first`` tells that the table is the first of the two.
+    """
+    if table.header is None:
+        raise ValueError("a table without units")
+    base, unit, shift = table.header.phys_base, table.header.unit_size, page_shift(page_size)
+    known = ((a << shift, b + 1 << shift) for a, b in listed)
+    held = _on_grid(((max(a, base), b) for a, b in known if b > base), base, unit)
+    every = pfn_set(of_runs((a, b - 1) for a, b in table.set_units()))
+    bare = every - held
+    pages, under = pfn_set(table.pages(page_size)), _pages(bare, base, unit, shift)
+    covered = (listed & pages).pages()
+    alone, none = under - listed, PfnSet()
+    return Units(
+        unit,
+        base,
+        bare if first else none,
+        none if first else bare,
+        (every & held).pages(),
+        listed - pages,
+        alone,
+        pages.pages() - alone.pages() - covered,
+    )
+
+
+def _on_grid(ranges: Iterable[Range], base: int, unit: int) -> PfnSet:
+    """Return the units that ranges of bytes touch; none of them lies below ``base``."""
+    return pfn_set(of_runs(((a - base) // unit, (b - base - 1) // unit) for a, b in ranges))
+
+
+def _pages(units: PfnSet, base: int, unit: int, shift: int) -> PfnSet:
+    """Return the PFNs of the pages that units touch."""
+    ends = ((base + a * unit, min(base + (b + 1) * unit, PHYS_END)) for a, b in units)
+    return pfn_set(of_runs((a >> shift, b - 1 >> shift) for a, b in ends if a < b))
 
 
 def against(table: PoisonTable, listed: PfnSet, page_size: int) -> Comparison:

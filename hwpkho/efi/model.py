@@ -12,6 +12,7 @@ from hwpkho.abi.efi_poisoned import bits
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.listing import Listing
 from hwpkho.base.ranges import union
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from hwpkho.abi.efi_poisoned import Header
     from hwpkho.abi.efi_poisoned.tell import Told
     from hwpkho.codes import Problem
+
+
+#: Ranges of one table that are kept at once: a bitmap of 4 MiB, for 64 TiB, has no more.
+MAX_RUNS = 1 << 24
 
 
 class Entry(NamedTuple):
@@ -138,7 +143,12 @@ class PoisonTable:
         return sum(1 for _ in self.ranges())
 
     def pages(self, page_size: int) -> Listing:
-        """Return the PFNs of all pages of ``page_size`` bytes that a range touches, ascending."""
+        """Return the PFNs of all pages of ``page_size`` bytes that a range touches, ascending.
+
+        Raises InputError for more ranges than any table of a real machine has.
+        """
+        if self.bitmap is not None and (n := bits.run_count(self.bitmap)) > MAX_RUNS:
+            raise InputError(f"{self.source}: {n} separate ranges, more than {MAX_RUNS}")
         shift, header = page_shift(page_size), self._whole
         if header is not None and not (header.unit_size | header.phys_base) % page_size:
             first, end = bits.columns(self.bitmap or b"")

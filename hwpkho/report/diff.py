@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.report import diff_units
 from hwpkho.report.parts import jsondoc, runs_json
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
@@ -51,16 +52,21 @@ def body(d: Comparison) -> dict[str, Any]:
         "common": change.common,
         "added_runs": runs_json.judged(change.added),
         "removed_runs": runs_json.judged(change.removed),
+        "efi": diff_units.field(d),
     }
 
 
 def chain_body(c: Comparison) -> dict[str, Any]:
     """Return the fields of ``hwpkho.diff-chain/1``."""
     n = len(c.cases)
+    steps = [
+        (jsondoc.numbers(x.added.pfns.listing()), jsondoc.numbers(x.removed.pfns.listing()))
+        for x in c.changes
+    ]
     return {
         "page_size": c.page_size,
         "cases": list(map(_case, c.cases, c.distinct())),
-        "steps": jsondoc.Array(_steps(c)),
+        "steps": jsondoc.Array(_steps(c, steps)),
         "lives": runs_json.histories(
             c.histories(),
             lambda seen: {
@@ -71,13 +77,13 @@ def chain_body(c: Comparison) -> dict[str, Any]:
     }
 
 
-def _steps(c: Comparison) -> Iterator[str]:
+def _steps(c: Comparison, steps: Sequence[tuple[jsondoc.Array, jsondoc.Array]]) -> Iterator[str]:
     before = ""
-    for change in c.changes:
+    for change, (added, removed) in zip(c.changes, steps, strict=True):
         yield f'{before}{{"added":['
-        yield from jsondoc.numbers(change.added.pfns.listing()).pieces
+        yield from added.pieces
         yield '],"removed":['
-        yield from jsondoc.numbers(change.removed.pfns.listing()).pieces
+        yield from removed.pieces
         yield f'],"common":{change.common}}}'
         before = ","
 
@@ -85,6 +91,8 @@ def _steps(c: Comparison) -> Iterator[str]:
 def summary(d: Comparison) -> str:
     """Return the one line that says it all."""
     (c,) = d.changes
+    if d.units is not None:
+        return diff_units.summary(d, d.units)
     if c.empty:
         return f"no difference: {c.common} PFNs in both"
     return f"{c.removed.pfns.pages()} removed, {c.added.pfns.pages()} added, {c.common} kept"
@@ -114,10 +122,13 @@ def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
     if missed := handed_out_again(d):
         pages = "1 page is" if missed == 1 else f"{missed} pages are"
         yield paint("error", f"{pages} known bad and not in the handover: will be handed out again")
+    style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
+    if d.units is not None:
+        yield paint(style, summary(d))
     for label, x, pfns in zip(("before", "after "), d.cases, d.distinct(), strict=True):
         yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
-    style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
-    yield paint(style, summary(d))
+    if d.units is None:
+        yield paint(style, summary(d))
     shift = page_shift(d.page_size)
     for word, style, runs, meaning in (
         ("removed", "error", change.removed, _REMOVED),
@@ -130,6 +141,10 @@ def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
             span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
             size = human_bytes((last - first + 1) << shift)
             says = meaning.get(ruling.verdict) or ruling.verdict or "newly listed"
+            of_table = diff_units.meaning(d, word)
+            if of_table is not None:
+                says = of_table if ruling.verdict in (None, "replays") else f"{of_table}; {says}"
+            says += diff_units.units_of(d, word, first, last)
             where = f" [{ruling.region}]" if ruling.region else ""
             yield f"  {paint(style, f'{word:<7}')}  {span:<24}  {size:>8}  {says}{where}"
 

@@ -14,7 +14,7 @@ from hwpkho.badpages.formats.text import build as build_text
 from hwpkho.badpages.sets import compare, describe_history, histories
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
-from tests.support import captures
+from tests.support import captures, efi
 
 PFNS = st.lists(st.integers(0, 200) | st.integers(0, 2**40), max_size=60)
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), max_size=20).map(
@@ -303,3 +303,111 @@ def test_a_long_table_of_a_chain_is_cut(lists, cli):
     shown = [x for x in lines if x.endswith("lost")][1:]
     assert lines[-1] == f"  … and {len(many) - len(shown)} more runs; --json has them all"
     assert 0 < len(shown) < len(many)
+
+
+# EFI tables of poisoned memory
+
+
+def test_a_real_table_over_a_kexec(cli, tmp_path):
+    """What the second kernel's own errors added, by unit and by page."""
+    before, after = efi.unpack("d-gen1", tmp_path), efi.unpack("d-gen2", tmp_path)
+    old, new = (set(efi.truth(n)["units"]) for n in ("d-gen1", "d-gen2"))
+    got = cli("diff", "--json", before, after)
+    assert got.code == int(old != new)
+    doc = got.json
+    assert (doc["efi"]["unit_size"], doc["efi"]["phys_base"]) == (efi.UNIT, 0)
+    added = {u for x in doc["efi"]["added_units"] for u in _span(x)}
+    assert (added, doc["efi"]["removed_units"]) == (new - old, [])
+    assert doc["efi"]["common_units"] == len(old & new)
+    assert doc["added"] == [p for u in sorted(new - old) for p in range(u * 512, u * 512 + 512)]
+    assert (doc["efi"]["without_bit"], doc["efi"]["good_pages"]) == (None, None)
+    text = cli("diff", before, after).out.splitlines()
+    assert text[0].startswith(f"0 units removed, {len(new - old)} added, {len(old & new)} kept (of")
+    assert text[0] == cli("diff", "--summary", before, after).out.strip()
+    assert f"[unit {min(new - old)}" in "\n".join(text[3:])
+    assert cli("diff", "--fail-on", "removed", before, after).code == 0
+
+
+def _span(run):
+    return range(run[0], run[1] + 1) if isinstance(run, list) else (run,)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_real_table_and_what_the_kernel_said(turned, cli, tmp_path):
+    """Soft-offlined pages set no bit; an unpoisoned one keeps its unit."""
+    name = "b-kho-gen1"
+    table, truth = efi.unpack(name, tmp_path), efi.truth(name)
+    known = tmp_path / "known"
+    known.write_text("".join(f"{p:#x}\n" for p in truth["hwpoison_pfns"]))
+    (soft,) = truth["soft_offlined_pfns"]
+    args = [known, table] if not turned else [table, known]
+    args += ["--efi-table", truth["table_phys"]]  # else its handover's list counts
+    got = cli("diff", "--json", *args)
+    assert got.code == 1
+    without, bare = ("removed", "added") if not turned else ("added", "removed")
+    assert got.json[without] == [soft]
+    assert got.json[bare] == list(range(72 * 512, 73 * 512))
+    found = got.json["efi"]
+    assert (found[f"{bare}_units"], found[f"{without}_units"]) == ([72], [])
+    assert found["without_bit"] == 1
+    assert got.json["common"] == len(truth["hwpoison_pfns"]) - 1
+    assert found["common_units"] == len(truth["units"]) - 1
+    assert found["good_pages"] == found["common_units"] * 512 - got.json["common"]
+    names = [got.json[side]["pfns"] for side in ("before", "after")]
+    assert sorted(names) == sorted([len(truth["hwpoison_pfns"]), len(truth["units"]) * 512])
+    text = cli("diff", *args).out.splitlines()
+    assert text[0].startswith("1 bad page has no bit and will be handed out again, 1 unit holds no")
+    assert "no bit: will be handed out again" in "\n".join(text)
+    assert cli("diff", "--fail-on", without, *args).code == 1
+    # Without these two there is no difference: good pages of a unit are none.
+    known.write_text("".join(f"{p:#x}\n" for p in truth["hwpoison_pfns"] if p != soft) + "0x9000\n")
+    got = cli("diff", *args)
+    assert (got.code, got.out.startswith("no difference: ")) == (0, True)
+    assert got.out.count("\n") == 3
+
+
+def test_tables_of_two_generations(cli, tmp_path):
+    """The grids do not begin at the same place, and have units of two sizes."""
+    (tmp_path / "b").write_bytes(efi.table([(513, 514), (700, 701)], size=96))
+    (tmp_path / "d").write_bytes(efi.table([(1, 2)], base=0x40000000, size=96))
+    (tmp_path / "g").write_bytes(efi.table([(1, 2)], unit=1 << 30, size=8))
+    (tmp_path / "a").write_bytes(efi.node([(0x40201000, 4096)]))
+    args = ["diff", "--from", "efi-table", "--layout", "bitmap-base"]
+    b, d, g, a = (tmp_path / name for name in "bdga")
+    doc = cli(*args, "--json", b, d).json["efi"]
+    assert (doc["common_units"], doc["removed_units"], doc["added_units"]) == (1, [700], [])
+    got = cli(*args, "--json", d, g)
+    doc = got.json["efi"]
+    assert (doc["unit_size"], doc["phys_base"]) == (1 << 30, 0)
+    assert (doc["common_units"], doc["removed_units"], doc["added_units"]) == (1, [], [])
+    assert (got.code, len(got.json["added"])) == (1, (1 << 18) - 512)  # good pages are taken along
+    assert cli(*args, "--fail-on", "removed", d, g).code == 0
+    listed = ["diff", "--from", "efi-table", "--json"]
+    (tmp_path / "b").write_bytes(efi.table([(513, 514)], size=96))
+    got = cli(*listed, a, b)  # layout list names pages: it is a list
+    assert (got.code, got.json["efi"]["common_units"], got.json["efi"]["good_pages"]) == (0, 1, 511)
+    doc = cli(*listed, a, a).json["efi"]
+    assert (doc["before"]["layout"], doc["unit_size"], doc["added_units"]) == ("list", None, None)
+
+
+def test_a_map_judges_what_changed_between_tables(cli, tmp_path):
+    (tmp_path / "t").write_bytes(efi.table([(100, 101), (3000, 3001)], size=512))
+    (tmp_path / "l").write_text("0x9001\n0x7000\n")
+    got = cli("diff", "--from", "efi-table", tmp_path / "l", tmp_path / "t", "--memmap",
+              efi.EFI / "iomem-x86-512m.txt")  # fmt: skip
+    assert "no bit: will be handed out again" in got.out
+    assert "no known bad page in the unit; not-ram [unit 3000]" in got.out
+
+
+def test_what_is_too_long_to_spell_out_is_refused(cli, tmp_path):
+    for name, units in (("one", [(0, 300)]), ("two", [(400, 401)])):
+        (tmp_path / name).write_bytes(efi.table(units, unit=1 << 31, size=64))
+    args = ["diff", "--from", "efi-table", tmp_path / "one", tmp_path / "two"]
+    assert cli(*args).code == 1
+    got = cli(*args, "--json")
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 2)
+    assert "too many to name one by one" in got.err
+    got = cli(*args, tmp_path / "one", "--json")
+    assert (got.code, got.out) == (3, "")
+    got = cli("decode", "--pfns", "--from", "efi-table", tmp_path / "one")
+    assert (got.code, got.out) == (3, "")

@@ -10,8 +10,9 @@ from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwpkho.base.listing import parts
+from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.base.version import __version__
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -55,8 +56,21 @@ def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
 
 
 def numbers(pfns: Iterable[int]) -> Array:
-    """Return integers as an array that is never there whole."""
+    """Return integers as an array that is never there whole.
+
+    Raises InputError for a list that is too long to spell out, as the pages under an EFI table's
+    units may be.
+    """
+    spelled_out(pfns)
     return Array(_numbers(pfns))
+
+
+def spelled_out(pfns: Iterable[int]) -> None:
+    """Raise InputError for a list of more PFNs than any list may have."""
+    if isinstance(pfns, Listing) and pfns.count > MAX_PFNS:
+        raise InputError(
+            f"{pfns.count} PFNs are too many to name one by one; at most {MAX_PFNS} are"
+        )
 
 
 def _numbers(pfns: Iterable[int]) -> Iterator[str]:

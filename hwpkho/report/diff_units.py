@@ -1,0 +1,81 @@
+"""diff of EFI tables of poisoned memory: by unit, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.report.parts import efi_table
+
+if TYPE_CHECKING:
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.commands.diff import Comparison
+    from hwpkho.efi.compare import Units
+
+
+def field(d: Comparison) -> dict[str, Any] | None:
+    """Return ``efi`` of ``hwpkho.diff/1``; None where no case is a table."""
+    before, after = d.cases
+    if before.table is None and after.table is None:
+        return None
+    u = d.units
+    return {
+        "before": efi_table.read(before.table),
+        "after": efi_table.read(after.table),
+        "unit_size": u.unit_size if u else None,
+        "phys_base": u.phys_base if u else None,
+        "removed_units": _runs(u.removed) if u else None,
+        "added_units": _runs(u.added) if u else None,
+        "common_units": u.common if u else None,
+        "without_bit": u.uncovered.pages() if u and u.uncovered is not None else None,
+        "good_pages": u.good if u else None,
+    }
+
+
+def _runs(units: PfnSet) -> list[int | list[int]]:
+    return [a if a == b else [a, b] for a, b in units]
+
+
+def summary(d: Comparison, units: Units) -> str:
+    """Return the one line that says it all."""
+    (change,) = d.changes
+    size = human_bytes(units.unit_size)
+    if units.uncovered is None or units.bare is None:
+        if change.empty:
+            return f"no difference: {units.common} units of {size}, {change.common} PFNs in both"
+        removed = units.removed.pages()
+        return (
+            f"{removed} unit{'s' * (removed != 1)} removed, {units.added.pages()} added, "
+            f"{units.common} kept (of {size}); {change.removed.pfns.pages()} PFNs removed, "
+            f"{change.added.pfns.pages()} added, {change.common} kept"
+        )
+    rest = (
+        f"{change.common} bad page{'s' * (change.common != 1)} in {units.common} "
+        f"unit{'s' * (units.common != 1)} of {size}, with {units.good} good pages"
+    )
+    if change.empty:
+        return f"no difference: {rest}"
+    without, bare = units.uncovered.pages(), (units.removed | units.added).pages()
+    one = f"{without} bad pages have" if without != 1 else "1 bad page has"
+    other = f"{bare} units hold" if bare != 1 else "1 unit holds"
+    return f"{one} no bit and will be handed out again, {other} no known bad page; {rest}"
+
+
+def meaning(d: Comparison, word: str) -> str | None:
+    """Return what it means that a page was ``removed`` or ``added``, None for the usual words."""
+    if d.units is None or d.units.uncovered is None:
+        return None
+    side = d.cases[0] if word == "removed" else d.cases[1]
+    if side.table is not None and side.table.header is not None:
+        return "no known bad page in the unit"
+    return "no bit: will be handed out again"
+
+
+def units_of(d: Comparison, word: str, first: int, last: int) -> str:
+    """Return which units the PFNs ``first`` to ``last`` of one side are, as words in brackets."""
+    side = d.cases[0] if word == "removed" else d.cases[1]
+    if side.table is None or side.table.header is None:
+        return ""
+    shift = page_shift(d.page_size)
+    one, two = (side.table.header.unit_of(p) for p in (first << shift, (last + 1 << shift) - 1))
+    return f" [unit {one}]" if one == two else f" [units {one}-{two}]"

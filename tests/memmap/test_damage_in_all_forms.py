@@ -1,4 +1,4 @@
-"""A sweep of damage over good maps: it is noticed, and nothing wrong is concluded from the rest."""
+"""Damage of every kind in good maps of every form: it is noticed, and nothing is invented."""
 
 from __future__ import annotations
 

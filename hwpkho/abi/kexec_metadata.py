@@ -36,6 +36,8 @@ class KexecMetadata(NamedTuple):
         """Return the 73 bytes; ValueError for a release of more than 64 bytes."""
         from hwpkho.abi import headers
 
+        if not self.previous_release.isascii():
+            raise ValueError("a kernel release is ASCII")
         release = self.previous_release.encode("ascii")
         if len(release) > 64 or b"\0" in release:
             raise ValueError("a kernel release has at most 64 characters")

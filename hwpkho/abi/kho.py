@@ -82,6 +82,11 @@ def numbered(number: int) -> Version:
     return VERSIONS[name]
 
 
+def numbers() -> list[int]:
+    """Return the numbers of all versions."""
+    return [version.number for version in VERSIONS]
+
+
 BLOB_SIZE = "blob-size"
 #: Where the structure block of a tree without reservations begins, bytes.
 _CUT_STRUCT = fdt.HEADER_SIZE + 16

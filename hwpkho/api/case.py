@@ -9,7 +9,7 @@ from hwpkho.api import inputs
 from hwpkho.api.inputs import Choosing, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
 from hwpkho.inputs import lists
-from hwpkho.inputs.case import CaseOptions, read_inputs
+from hwpkho.inputs.case import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,9 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
     Raises InputError where a file cannot be read, or two of them conflict.
     """
     inputs.check(options, Reading)
+    how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
-        case = Case(read_inputs(names, CaseOptions(**options)), options)
+        case = Case(read_inputs(names, how), options)
         try:
             yield case
         finally:
@@ -87,8 +88,9 @@ def decode(files: Files, **options: Unpack[Reading]) -> Decoded:
     from hwpkho.commands import decode as command
 
     inputs.check(options, Reading)
+    how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
-        case = command.decode(names, CaseOptions(**options), inputs.given(options))
+        case = command.decode(names, how, inputs.given(options))
     return Decoded(case.name, case.handovers, case.tables)
 
 

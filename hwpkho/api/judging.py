@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from array import array
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
-from hwpkho.abi.kho import DEFAULT
+from hwpkho.abi.kho import DEFAULT, numbers
 from hwpkho.api import inputs
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
@@ -16,11 +16,14 @@ from hwpkho.base.listing import Listing
 from hwpkho.commands import diff as differing
 from hwpkho.commands import merge as merging
 from hwpkho.commands import validate as validating
+from hwpkho.errors import UsageError
 from hwpkho.inputs.case import Case
 from hwpkho.judging import accept
+from hwpkho.judging.case_result import FailOn
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.limits import Limits
 from hwpkho.judging.options import ValidateOptions
+from hwpkho.memmap.view.common import IomemOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -97,6 +100,8 @@ def judge(
     Raises InputError where the map cannot be read or judged by, ValueError for a PFN that is none.
     """
     inputs.check(limits, Limiting)
+    inputs.one_of("page_size", page_size, arches.page_sizes())
+    inputs.one_of("arch", arch, (None, *arches.ARCHES.names()))
     try:
         listing = Listing(array("Q", pfns))
     except OverflowError as error:
@@ -183,6 +188,9 @@ def merge(
     Raises InputError where a list cannot be read, or cannot be converted without loss.
     """
     inputs.check(options, Comparing)
+    if not cases:
+        raise UsageError("merge needs a list")
+    inputs.one_of("to_page_size", to_page_size, (None, *arches.page_sizes()))
     groups = map(files_of, (*cases, *exclude))
     with inputs.named(options.get("memmap"), *groups) as (maps, *names):
         found = [listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
@@ -220,6 +228,13 @@ def options_of(
     ``more`` are given besides; ``held`` are the lists that an EFI table is held against.
     """
     how, asked, role = inputs.choosing(options)
+    inputs.one_of("iomem_of", options.get("iomem_of", "running"), get_args(IomemOf))
+    kho = options.get("consumer_kho", DEFAULT.number)
+    inputs.one_of("consumer_kho", kho, numbers())
+    efi = options.get("consumer_efi", generations.DEFAULT)
+    inputs.one_of("consumer_efi", efi, generations.Consumers.names())
+    for name, most in (("max_pages", None), ("max_fraction", 1), ("max_per_gib", None)):
+        inputs.within(name, options.get(name), 0, most)
     boot = options.get("boot")
     return ValidateOptions(
         how,
@@ -230,8 +245,8 @@ def options_of(
         None if boot is None else str(boot),
         options.get("iomem_of", "running"),
         options.get("next_cmdline"),
-        options.get("consumer_kho", DEFAULT.number),
-        options.get("consumer_efi", generations.DEFAULT),
+        kho,
+        efi,
         Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
         inputs.given(options) | more,
         held,
@@ -240,6 +255,7 @@ def options_of(
 
 def _accepting(options: Mapping[str, Any]) -> accept.Acceptance:
     baseline = options.get("baseline")
+    inputs.one_of("fail_on", options.get("fail_on", "error"), get_args(FailOn))
     return accept.acceptance(
         options.get("select", ()),
         options.get("ignore", ()),

@@ -7,13 +7,14 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.abi.kho import DEFAULT, numbered
+from hwpkho.abi.kho import DEFAULT, numbered, numbers
 from hwpkho.api import inputs
 from hwpkho.api.results import PageRow, document, page_rows
 from hwpkho.badpages.model import BadPages
+from hwpkho.base.arch import ARCHES, first_with, page_sizes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
-from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
 from hwpkho.commands import encode_remarks
 from hwpkho.encode.builder import build as place
@@ -21,6 +22,7 @@ from hwpkho.encode.request import Request
 from hwpkho.encode.targets import elf, saving
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.errors import UsageError
 from hwpkho.report.encode import json as encode_json
 
 if TYPE_CHECKING:
@@ -121,6 +123,11 @@ def build(
 
     Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
     """
+    inputs.one_of("page_size", page_size, page_sizes())
+    inputs.one_of("arch", arch, (None, *ARCHES.names()))
+    inputs.one_of("kho", kho, numbers())
+    inputs.one_of("revision", revision, (None, *REVISIONS.names()))
+    inputs.within("kexec_count", kexec_count, 0, (1 << 32) - 1)
     try:
         listed = array("Q", pfns)
     except OverflowError as error:
@@ -131,6 +138,10 @@ def build(
             "hwpkho" if previous_release is None else previous_release,
             1 if kexec_count is None else kexec_count,
         )
+        try:
+            metadata.build()
+        except ValueError as error:
+            raise UsageError(f"previous_release: {error}") from error
     usual = first_with(page_size)
     request = Request(
         Listing(listed),

@@ -10,11 +10,10 @@ from hwpkho.api.inputs import Comparing
 from hwpkho.api.judging import files_of, listed, options_of
 from hwpkho.api.results import Merged, PageList
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import BAD, Loss
+from hwpkho.badpages.model import BAD, KINDS, Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
-from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import CaseList
 
 if TYPE_CHECKING:
@@ -67,8 +66,11 @@ def write_list(
     inputs.check(options, Comparing)
     if isinstance(pages, Merged):
         pages = PageList(CaseList(pages.result.pages))
-    if max_loss < 0 or (budget is not None and budget < 1):
-        raise UsageError("max_loss is 0 or more, budget 1 or more")
+    inputs.within("max_loss", max_loss, 0)
+    inputs.within("budget", budget, 1)
+    kinds = frozenset(kinds)
+    for kind in kinds:
+        inputs.one_of("kinds", kind, KINDS)
     layout = None
     if registry.takes("layout", to):  # of the table that is written
         layout, options = options.get("layout"), {**options, "layout": None}
@@ -85,5 +87,5 @@ def write_list(
         table = {"unit": unit, "phys_base": phys_base, "at": at, "layout": layout}
         given |= {name for name, value in table.items() if value is not None}
         judging = options_of(options, maps, frozenset(given))
-        wanted = listing.ListOptions(judging, frozenset(kinds), output, carried)
+        wanted = listing.ListOptions(judging, kinds, output, carried)
         return listing.list_pages([listed(pages, names)], wanted).written or Loss()

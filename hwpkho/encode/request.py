@@ -140,7 +140,8 @@ class Request:
             )
         if not self.machine.has_pages(self.page_size):
             sizes = self.machine.page_sizes()
-            raise UsageError(f"{self.arch} has pages of {sizes} bytes, not {self.page_size}")
+            size = option("page_size", self.page_size)
+            raise UsageError(f"{size}: {self.arch} has pages of {sizes} bytes")
         revision = self.wanted_revision
         if self.version.fdts:
             version = self.version.compatible
@@ -151,13 +152,14 @@ class Request:
                     f"kexec-metadata cannot go with {version}, whose subtrees are FDTs"
                 )
         if not 0 <= self.order <= MAX_ORDER:
-            raise UsageError(f"order {self.order} is not from 0 to {MAX_ORDER}")
+            raise UsageError(f"{option('order', self.order)} is not from 0 to {MAX_ORDER}")
         if not 0 <= self.wanted_flags < 1 << 16:
-            raise UsageError(f"flags 0x{self.wanted_flags:x} do not fit into 16 bits")
+            raise UsageError(f"{option('flags', hex(self.wanted_flags))} does not fit into 16 bits")
         if self.pfns.count > MAX_PFNS:
             raise UsageError(f"a list of {self.pfns.count} PFNs is longer than {MAX_PFNS}")
         if self.capacity is not None and not 0 < self.capacity <= MAX_CAPACITY:
-            raise UsageError(f"capacity {self.capacity} is not from 1 to {MAX_CAPACITY} entries")
+            capacity = option("capacity", self.capacity)
+            raise UsageError(f"{capacity} is not from 1 to {MAX_CAPACITY} entries")
         if self.total_pages * self.page_size // 8 < self.pfns.count:
             raise UsageError(f"{self.pfns.count} PFNs do not fit into {self.capacity} entries")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.registry import Asked
-from hwpkho.errors import InputError
+from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
 from hwpkho.images.overlay import CombinedSource
@@ -54,8 +54,10 @@ def read_inputs(
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
     /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
     ``asked`` is what the user says of lists; without ``plain`` a list is no case.
-    Raises InputError where one cannot be read or two of them conflict.
+    Raises InputError where one cannot be read or two of them conflict, UsageError without any.
     """
+    if not specs:
+        raise UsageError("no input is named")
     options = options or CaseOptions()
     asked = (asked or Asked())._replace(page_size=options.page_size)
     images: list[Memory] = []

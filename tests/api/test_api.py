@@ -264,7 +264,7 @@ def test_a_list_is_written_as_the_command_line_writes_it(tmp_path: Path, cli: Cl
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"to": "kernel-log"}, "to 'kernel-log' is not one of"),
         ({"to": "text", "budget": 9}, "budget has no effect"),
-        ({"to": "memmap", "budget": 0}, "budget 1 or more"),
+        ({"to": "memmap", "budget": 0}, "budget=0 is not 1 or more"),
         ({"to": "e820"}, "give memmap"),
         ({"to": "memmap", "arch": "arm64"}, "have no memmap="),
     ]
@@ -367,13 +367,84 @@ def test_the_example_of_the_readme_is_typed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("function", "parameters", "words"),
+    [
+        ("read_list", {"base": 7}, "base=7 is not one of 10, 16"),
+        ("validate", {"role": "x"}, "role=x is not one of None, in, out"),
+        ("validate", {"iomem_of": "z"}, "iomem_of=z is not one of running"),
+        ("validate", {"fail_on": "z"}, "fail_on=z is not one of error"),
+        ("validate", {"consumer_efi": "z"}, "consumer_efi=z is not one of a, b"),
+        ("validate", {"max_fraction": 3}, "max_fraction=3 is not from 0 to 1"),
+        ("validate", {"max_pages": -1}, "max_pages=-1 is not 0 or more"),
+        ("decode", {"root_fdt": -4}, "root_fdt=-4 is not from 0"),
+        ("decode", {"kho_scratch": "z"}, 'kho_scratch is .address, bytes. or "none"'),
+        ("merge", {"to_page_size": 5}, "to_page_size=5 is not one of None, 4096"),
+        ("write_list", {"out": "x", "kinds": ["z"]}, "kinds=z is not one of poisoned"),
+        ("write_list", {"out": "x", "max_loss": -1}, "max_loss=-1 is not 0 or more"),
+    ],
+)
+def test_what_a_parameter_takes(
+    function: str, parameters: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "list"
+    path.write_text("0x10\n")
+    with pytest.raises(hwpkho.UsageError, match=words):
+        getattr(hwpkho, function)(path, **parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"revision": "z"}, "revision=z is not one of None"),
+        ({"order": 99}, "order=99 is not from 0 to"),
+        ({"capacity": 0}, "capacity=0 is not from 1 to"),
+        ({"kexec_count": -1}, "kexec_count=-1 is not from 0"),
+        ({"previous_release": "x" * 65}, "previous_release: a kernel release has at most 64"),
+        ({"previous_release": "\u2026"}, "previous_release: a kernel release is ASCII"),
+    ],
+)
+def test_what_build_takes(parameters: dict[str, Any], words: str) -> None:
+    with pytest.raises(hwpkho.UsageError, match=words):
+        hwpkho.build([1], at=1 << 30, **parameters)
+
+
+def test_what_judge_takes() -> None:
+    with pytest.raises(hwpkho.UsageError, match="page_size=5 is not one of 4096"):
+        hwpkho.judge([1], page_size=5)
+    with pytest.raises(hwpkho.UsageError, match="arch=z is not one of None, x86_64"):
+        hwpkho.judge([1], arch="z")
+
+
+def test_something_must_be_named() -> None:
+    with pytest.raises(hwpkho.UsageError, match="no input is named"):
+        hwpkho.decode([])
+    with pytest.raises(hwpkho.UsageError, match="merge needs a list"):
+        hwpkho.merge()
+
+
+def test_what_is_no_file_of_bytes_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("0x10\n")
+    wrong: Any
+    with path.open() as wrong, pytest.raises(TypeError, match="not a file open for text"):
+        hwpkho.read_list(wrong)
+    wrong = 3
+    with pytest.raises(TypeError, match="a file open for reading bytes, not int"):
+        hwpkho.validate(wrong)
+
+
 def test_what_no_registry_knows(capture) -> None:
     image = str(capture("x86-structv1-small"))
     for call, words in (
-        (lambda: hwpkho.validate(image, consumer_kho=9), "kho-v9 is no known version"),
-        (lambda: hwpkho.build([1], at=1 << 30, kho=9), "kho-v9 is no known version"),
-        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "sparc is not one of x86_64, arm64"),
-        (lambda: hwpkho.build([1], at=1 << 30, page_size=8192), "has pages of 4096 bytes"),
+        (lambda: hwpkho.validate(image, consumer_kho=9), "consumer_kho=9 is not one of 1, 2"),
+        (lambda: hwpkho.build([1], at=1 << 30, kho=9), "kho=9 is not one of 1, 2"),
+        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "arch=sparc is not one of"),
+        (lambda: hwpkho.build([1], at=1 << 30, page_size=8192), "page_size=8192 is not one of"),
+        (
+            lambda: hwpkho.build([1], at=1 << 30, page_size=16384, arch="x86_64"),
+            "page_size=16384: x86_64 has pages of 4096 bytes",
+        ),
         (lambda: hwpkho.validate(image, arch="sparc"), "sparc is not one of x86_64, arm64"),
         (lambda: hwpkho.validate(image, page_size=8192), "8192 is not one of"),
     ):

@@ -1,9 +1,9 @@
 """The fixed-size headers of the handover, declared once.
 
 Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h, the
-proposed include/linux/kho/abi/hwpoison.h, include/linux/efi.h and its posted forms with
-LINUX_EFI_POISONED_MEMORY. All integers are native endian of the machine that made
-them; both architectures that have KHO are little endian.
+proposed include/linux/kho/abi/hwpoison.h, include/linux/kho/abi/{luo,block,memfd}.h,
+include/linux/efi.h and its posted forms with LINUX_EFI_POISONED_MEMORY. All integers are native
+endian of the machine that made them; both architectures that have KHO are little endian.
 
 Conversion between bytes and :class:`construct.Container` happens here and nowhere else.
 """
@@ -48,6 +48,23 @@ EFI_POISONED_BITMAP = Struct("version" / Int32ul, "unit_size" / Int32ul, "size" 
 #: The same of layout ``bitmap-base``, 24 bytes; the bitmap follows.
 EFI_POISONED_BITMAP_BASE = Struct(
     "version" / Int32ul, "unit_size" / Int32ul, "phys_base" / Int64ul, "size" / Int64ul
+)
+
+#: What follows the compatible string in ``struct luo_ser``, 24 bytes.
+LUO_FIELDS = Struct("liveupdate_num" / Int64ul, "sessions_pa" / Int64ul, "flbs_pa" / Int64ul)
+
+#: Head of a block of sessions, of a block of files (``next``, ``count``) and of the page of FLBs
+#: (``pgcnt``, ``count``), 16 bytes.
+LUO_HEAD = Struct("first" / Int64ul, "count" / Int64ul)
+
+#: ``struct memfd_luo_ser``, 48 bytes, packed.
+MEMFD_LUO = Struct(
+    "pos" / Int64ul,
+    "size" / Int64ul,
+    "seals" / Int32ul,
+    "flags" / Int32ul,
+    "nr_folios" / Int64ul,
+    "folios" / KHO_VMALLOC,
 )
 
 #: ``efi_config_table_64_t``, 24 bytes.

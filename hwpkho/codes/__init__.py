@@ -2,7 +2,7 @@
 
 A code is ``HP`` and three digits, never reused: 1xx image, 2xx root, 3xx blob and vmalloc,
 4xx tracker and scratch, 5xx memory map, 6xx list, 7xx policy, 8xx the EFI
-table of poisoned memory. Each hundred is a module of this
+table of poisoned memory, 9xx what else is preserved. Each hundred is a module of this
 package whose ``CODES`` tuple declares them; nothing else is needed to add one.
 """
 
@@ -18,7 +18,18 @@ Certainty = Literal["measured", "source", "policy"]
 #: From worst to mildest.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-_FAMILIES = ("image", "root", "blob", "tracker", "memmap", "pfnlist", "policy", "efi", "efi_kernel")
+_FAMILIES = (
+    "image",
+    "root",
+    "blob",
+    "tracker",
+    "memmap",
+    "pfnlist",
+    "policy",
+    "efi",
+    "efi_kernel",
+    "preserved",
+)
 
 
 class Code(NamedTuple):

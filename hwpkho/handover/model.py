@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.codes import Problem
+    from hwpkho.handover.luo.model import LuoTree
+    from hwpkho.handover.owners import Account, Owner
 
 TrackerState = Literal["complete", "partial", "gone"]
 #: How the blob and its list were found: ``read``; ``consumed`` by the running kernel;
@@ -39,6 +41,7 @@ class Subtree(NamedTuple):
         size: Registered size (bytes), None where unknown.
         kind: ``hwpoison``, ``kexec-metadata``, ``memblock``, ``luo``, None for an unknown one.
         details: What is known of its content, ready for JSON.
+        content: What it leads to, None where it is its blob and no more, or nobody knows.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Subtree(NamedTuple):
     size: int | None
     kind: str | None = None
     details: Mapping[str, Any] | None = None
+    content: Owner | None = None
 
 
 class Root(NamedTuple):
@@ -186,6 +190,7 @@ class Handover(NamedTuple):
         doubts: Problems that leave open which root FDT the next kernel reads, or show that it
             cannot read it.
         in_doubt: What that is about.
+        account: Who owns what the tracker marks; None where the tracker is not there.
     """
 
     source: str
@@ -206,6 +211,15 @@ class Handover(NamedTuple):
     no_list: Problem | None = None
     doubts: tuple[Problem, ...] = ()
     in_doubt: frozenset[Doubt] = frozenset()
+    account: Account | None = None
+
+    @property
+    def luo(self) -> LuoTree | None:
+        """What LUO leads to, None where there is no such subtree, or nothing of it was given."""
+        from hwpkho.handover.luo.model import LuoTree  # the other way round it imports this
+
+        found = (s.content for s in (self.root.subtrees if self.root else ()))
+        return next((content for content in found if isinstance(content, LuoTree)), None)
 
     @property
     def unread(self) -> bool:

@@ -34,11 +34,12 @@ from hwpkho.codes.root import (
     VERSION,
 )
 from hwpkho.errors import InputError
-from hwpkho.handover import membership, scratch, tracker, vmalloc
+from hwpkho.handover import accounting, membership, owners, scratch, tracker, vmalloc
 from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
 from hwpkho.handover.membership import Page, Pages
 from hwpkho.handover.model import Doubt, Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
+from hwpkho.handover.reach import Reach
 from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
 
@@ -120,7 +121,8 @@ class HandoverReader:
             and bool(walk.nodes)
             and walk.preserved.block_around(self.phys) is None
         )
-        root = self._describe(root_fdt) if root_fdt else self._unread_root()
+        reach = Reach(self.source, self.page_size, report, walk, self.role == "in", self.spent)
+        root = self._describe(root_fdt, reach) if root_fdt else self._unread_root()
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
@@ -129,6 +131,10 @@ class HandoverReader:
             )
             settle = trackers.hold if state == "gone" else trackers.keep
             settle(walk)
+        account = None
+        if walk and root and state not in (None, "gone"):
+            account = owners.account(accounting.claims(root, hwpoison, walk), walk.preserved)
+            accounting.report(account, walk, report)
         in_scratch = scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)
@@ -136,7 +142,7 @@ class HandoverReader:
             self.source.name, self.page_size, self.source.arch, self.role, root, state,
             self.scratch, metadata, hwpoison, report.problems(), walk, self.unread,
             self.root_problem, unmarked, in_scratch, self.no_list, self.doubts.problems(),
-            self.in_doubt,
+            self.in_doubt, account,
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:
@@ -190,7 +196,7 @@ class HandoverReader:
             return None
         return Root(self.phys, None, None, None, (), None, self.size)
 
-    def _describe(self, root: roots.RootFdt) -> Root:
+    def _describe(self, root: roots.RootFdt, reach: Reach) -> Root:
         found = []
         ours = root.find(roots.HWPOISON)
         seen: set[str] = set()
@@ -203,24 +209,32 @@ class HandoverReader:
                 raw = self._foreign_blob(ref)
             base = ref.name.split("@", 1)[0]
             # Of two nodes of a name the kernel sees the first.
-            found.append(self._subtree(base, name, ref, None if base in seen else raw))
+            raw = None if base in seen else raw
+            found.append(self._subtree(base, name, ref, raw, reach))
             seen.add(base)
         listed = {ref.name for ref in root.subtrees}
         for copied, raw in self.copy.subtrees.items() if self.copy else ():
             if copied not in listed:  # behind the cut of the root FDT's copy
                 ref = roots.SubtreeRef(copied, None, len(raw))
-                found.append(self._subtree(copied, _name(copied), ref, raw))
+                found.append(self._subtree(copied, _name(copied), ref, raw, reach))
         compatible = _name(root.compatible[0]) if root.compatible else None
         return Root(
             self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root, self.size
         )
 
     def _subtree(
-        self, node: str, name: str, ref: roots.SubtreeRef, raw: bytes | memoryview | None
+        self,
+        node: str,
+        name: str,
+        ref: roots.SubtreeRef,
+        raw: bytes | memoryview | None,
+        reach: Reach,
     ) -> Subtree:
         reader = subtrees.reader_of(node)
         details = subtrees.read(reader, raw, self.source, self.page_size, self.report)
-        return Subtree(name, ref.phys, ref.size, reader.kind if reader else None, details)
+        content = subtrees.follow(reader, raw, ref.phys, reach)
+        kind = reader.kind if reader else None
+        return Subtree(name, ref.phys, ref.size, kind, details, content)
 
     def _copied(self, name: str) -> bytes | None:
         return self.copy.subtrees.get(name) if self.copy else None

@@ -35,7 +35,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover.model import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from hwpkho.codes import Problem
     from hwpkho.handover.problems import Report
@@ -74,8 +74,17 @@ class VmallocWalk:
         return self.chain.restorable and self.order < SHIFT_BITS
 
 
-def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> VmallocWalk:
-    """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``."""
+def walk(
+    source: Source,
+    area: KhoVmalloc,
+    page_size: int,
+    report: Report,
+    others: Container[int] = frozenset(),
+) -> VmallocWalk:
+    """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``.
+
+    ``others`` are the addresses of chunks that other areas have: the chain ends there.
+    """
     order = area.effective_order % SHIFT_BITS
     if area.flags & ~KNOWN_FLAGS:
         report.add(FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
@@ -90,7 +99,7 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
     if area.first == 0:
         found.problem = report.add(FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
         return found
-    found.chain, ends = _follow(source, area, page_size, report, found)
+    found.chain, ends = _follow(source, area, page_size, report, found, others)
     pages, whole = len(found.pages) << order, found.chain.end == "whole"
     adds_up, differs = pages == area.total_pages if whole else pages <= area.total_pages, None
     if not adds_up:
@@ -107,7 +116,12 @@ def walk(source: Source, area: KhoVmalloc, page_size: int, report: Report) -> Vm
 
 
 def _follow(
-    source: Source, area: KhoVmalloc, page_size: int, report: Report, found: VmallocWalk
+    source: Source,
+    area: KhoVmalloc,
+    page_size: int,
+    report: Report,
+    found: VmallocWalk,
+    others: Container[int],
 ) -> tuple[Chain, Problem | None]:
     """Read the chain; return how it ends, and what was reported of that."""
     visited: set[int] = set()
@@ -126,6 +140,9 @@ def _follow(
             report.add(CHUNK_NOWHERE, message, at, "warning")
         if at in visited:
             message = f"the chain comes back to chunk 0x{at:x}"
+            return Chain("cycle", at), report.add(CHAIN_CYCLE, message, at)
+        if at in others:
+            message = f"the chain comes to chunk 0x{at:x} of another area"
             return Chain("cycle", at), report.add(CHAIN_CYCLE, message, at)
         visited.add(at)
         chunk = _chunk(source, at, page_size)

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hwpkho.abi.spans import Span
+    from hwpkho.handover.owners import Owner
     from hwpkho.handover.problems import Report
+    from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
 
 
@@ -38,6 +40,13 @@ class SubtreeReader(ABC):
         ``page_size`` (bytes) is None where only copies were given. What is wrong goes to
         ``report``. Raises InputError or ValueError for a blob that is none.
         """
+
+    def follow(self, _raw: bytes, _phys: int | None, _reach: Reach) -> Owner | None:
+        """Return what the subtree leads to, None where it is its blob and no more.
+
+        ``phys`` is the blob's address, None where only a copy of it was given.
+        """
+        return None
 
     def spans(self, _raw: bytes) -> Sequence[Span] | None:
         """Return what the bytes of the blob mean; None where that is not known.

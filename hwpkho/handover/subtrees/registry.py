@@ -10,7 +10,9 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hwpkho.handover.owners import Owner
     from hwpkho.handover.problems import Report
+    from hwpkho.handover.reach import Reach
     from hwpkho.handover.subtrees.base import SubtreeReader
     from hwpkho.images.base import Source
 
@@ -43,5 +45,17 @@ def read(
         return None
     try:
         return reader.read(bytes(raw), source, page_size, report) or None
+    except (InputError, ValueError):
+        return None
+
+
+def follow(
+    reader: SubtreeReader | None, raw: bytes | memoryview | None, phys: int | None, reach: Reach
+) -> Owner | None:
+    """Return what a blob leads to; None without a reader or a blob, and where it is all."""
+    if reader is None or raw is None:
+        return None
+    try:
+        return reader.follow(bytes(raw), phys, reach)
     except (InputError, ValueError):
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
-from hwpkho.report.decode import table_json
+from hwpkho.report.decode import luo_json, table_json
+from hwpkho.report.parts import jsondoc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover, HwpoisonList, Root, Scratch
@@ -19,9 +20,16 @@ SCHEMA = "hwpkho.decode/1"
 def body(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> dict[str, Any]:
     """Return the document's fields for :func:`jsondoc.pieces`; unknown ones are null."""
     return {
-        "handovers": [_handover(h) for h in handovers],
+        "handovers": jsondoc.Array(_handovers(handovers)),
         "efi_poisoned_memory": table_json.field(tables),
     }
+
+
+def _handovers(handovers: Sequence[Handover]) -> Iterator[str]:
+    for number, h in enumerate(handovers):
+        yield f"{',' if number else ''}{jsondoc.text(_handover(h))[:-1]}"
+        yield from luo_json.fields(h)
+        yield "}"
 
 
 def _handover(h: Handover) -> dict[str, Any]:

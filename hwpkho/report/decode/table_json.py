@@ -8,11 +8,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.base.listing import parts
 from hwpkho.report.parts import jsondoc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.efi.model import PoisonTable
 
@@ -33,18 +32,11 @@ def _table(table: PoisonTable, number: int) -> Iterator[str]:
     else:
         yield "["
         runs = ((a, b - 1) for a, b in table.set_units())
-        yield from _joined(f"{a}" if a == b else f"[{a},{b}]" for a, b in runs)
+        yield from jsondoc.joined(f"{a}" if a == b else f"[{a},{b}]" for a, b in runs)
         yield "]"
     yield ',"ranges":['
-    yield from _joined(f"[{a},{b - 1}]" for a, b in table.ranges())
+    yield from jsondoc.joined(f"[{a},{b - 1}]" for a, b in table.ranges())
     yield f'],"problems":{jsondoc.text([p.to_json() for p in table.problems])}}}'
-
-
-def _joined(items: Iterable[str]) -> Iterator[str]:
-    before = ""
-    for part in parts(items):
-        yield before + ",".join(part)
-        before = ","
 
 
 def _head(table: PoisonTable) -> dict[str, Any]:

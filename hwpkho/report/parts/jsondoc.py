@@ -74,9 +74,14 @@ def spelled_out(pfns: Iterable[int]) -> None:
 
 
 def _numbers(pfns: Iterable[int]) -> Iterator[str]:
+    return joined(map(str, pfns))
+
+
+def joined(items: Iterable[str]) -> Iterator[str]:
+    """Yield items that are JSON text, comma separated, many at once."""
     before = ""
-    for part in parts(pfns):
-        yield before + ",".join(map(str, part))
+    for part in parts(items):
+        yield before + ",".join(part)
         before = ","
 
 

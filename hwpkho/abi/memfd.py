@@ -1,0 +1,118 @@
+"""A memfd that LUO preserves: ``struct memfd_luo_ser``, and the array of its folios.
+
+The array is a preserved vmalloc area of 16 bytes a folio, with no room to spare. It does not hold
+the orders of the folios: only the tracker does.
+
+Source: include/linux/kho/abi/memfd.h and mm/memfd_luo.c (Linux 7.3.4).
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.abi.spans import Span
+from hwpkho.abi.vmalloc import KhoVmalloc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COMPATIBLE = "memfd-v2"
+#: Bytes of the structure, and of a folio in the array.
+SIZE, FOLIO = 48, 16
+#: A folio's word: its PFN in the low bits, flags above; the kernel always sets the first two.
+PFN_BITS = 52
+DIRTY, UPTODATE = 1, 2
+#: The seals there are (F_SEAL_SEAL to F_SEAL_EXEC); the kernel refuses others.
+SEALS = 0x3F
+#: Pages of a file at most.
+MAX_PAGES = (1 << 32) - 1
+
+_FIELDS = 32
+
+
+class MemfdSer(NamedTuple):
+    """``struct memfd_luo_ser``.
+
+    Attributes:
+        pos: The file's position, bytes.
+        size: Of the file, bytes.
+        seals: F_SEAL_*, bits.
+        flags: 0.
+        nr_folios: Entries of the array.
+        folios: The array.
+    """
+
+    pos: int
+    size: int
+    seals: int
+    flags: int
+    nr_folios: int
+    folios: KhoVmalloc
+
+    @classmethod
+    def parse(cls, raw: bytes | memoryview) -> MemfdSer:
+        """Read it from 48 bytes; ValueError for any other length."""
+        from hwpkho.abi import headers
+
+        h = headers.parse(headers.MEMFD_LUO, raw)
+        v = h.folios
+        area = KhoVmalloc(v.first, v.total_pages, v.flags, v.order)
+        return cls(h.pos, h.size, h.seals, h.flags, h.nr_folios, area)
+
+    def build(self) -> bytes:
+        """Return its 48 bytes."""
+        from hwpkho.abi import headers
+
+        return headers.build(
+            headers.MEMFD_LUO,
+            pos=self.pos,
+            size=self.size,
+            seals=self.seals,
+            flags=self.flags,
+            nr_folios=self.nr_folios,
+            folios=self.folios._asdict(),
+        )
+
+    def capacity(self, page_size: int) -> int:
+        """Return how many folios the array has room for; ``page_size`` in bytes."""
+        return self.folios.total_pages * page_size // FOLIO
+
+    def flaw(self, page_size: int) -> str | None:
+        """Return why the kernel refuses such a file, None where it does not."""
+        if self.seals & ~SEALS:
+            return f"seals 0x{self.seals:x}, known are 0x{SEALS:x}"
+        if -(-self.size // page_size) > MAX_PAGES:
+            return f"size {self.size} bytes is more than {MAX_PAGES} pages"
+        return None
+
+    def spans(self) -> list[Span]:
+        """Return what its bytes mean."""
+        v = self.folios
+        return [
+            Span(0, 8, f"pos {self.pos}"),
+            Span(8, 8, f"size {self.size}"),
+            Span(16, 4, f"seals 0x{self.seals:x}"),
+            Span(20, 4, f"flags 0x{self.flags:x}"),
+            Span(24, 8, f"nr_folios {self.nr_folios}"),
+            Span(_FIELDS, 8, f"folios.first 0x{v.first:x}"),
+            Span(_FIELDS + 8, 4, f"folios.total_pages {v.total_pages}"),
+            Span(_FIELDS + 12, 2, f"folios.flags 0x{v.flags:x}"),
+            Span(_FIELDS + 14, 2, f"folios.order {v.order}"),
+        ]
+
+
+def split_word(word: int) -> tuple[int, int]:
+    """Return PFN and flags of a folio's word."""
+    return word & (1 << PFN_BITS) - 1, word >> PFN_BITS
+
+
+def build_folios(folios: Iterable[tuple[int, int, int]]) -> bytes:
+    """Return the array of folios ``(pfn, index, flags)``; ``index`` is in pages of the file."""
+    words = array("Q")
+    for pfn, index, flags in folios:
+        words.extend((pfn | flags << PFN_BITS, index))
+    if sys.byteorder == "big":
+        words.byteswap()
+    return words.tobytes()

@@ -1,0 +1,50 @@
+"""The owners of one handover: the handover itself, and what its subtrees lead to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.codes.preserved import NOBODY_KNOWN, OWNED_TWICE
+from hwpkho.handover.owners import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.abi.tracker.walked import TrackerWalk
+    from hwpkho.handover.model import HwpoisonList, Root
+    from hwpkho.handover.owners import Account, Block
+    from hwpkho.handover.problems import Report
+
+
+def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iterator[Claim]:
+    """Yield what the handover itself has, and each of its subtrees."""
+    shift = walk.preserved.page_shift
+    if root.phys is not None:
+        yield Claim("root-fdt", "root FDT", [(root.phys >> shift, 0, 1)])
+    for subtree in root.subtrees:
+        if subtree.phys is None:
+            continue
+        blocks: list[Block] = [(subtree.phys >> shift, 0, 1)]
+        if subtree.kind == "hwpoison" and hwpoison is not None:
+            order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
+            blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
+            blocks += [(page >> shift, order, 1) for page in hwpoison.pages or ()]
+        yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)
+        if subtree.content is not None:
+            yield from subtree.content.claims(shift)
+
+
+def report(account: Account, walk: TrackerWalk, problems: Report) -> None:
+    """Report what two owners have, and what nobody has, of the whole tracker."""
+    shift, twice = walk.preserved.page_shift, account.twice
+    if twice:
+        pages = twice.pages()
+        message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN"
+        problems.add(OWNED_TWICE, f"{message} 0x{twice.first[0]:x}", twice.first[0] << shift)
+    unknown = next((x for x in account.owned if x.kind == "unknown"), None)
+    if unknown is not None and walk.intact:
+        pages = unknown.pages.pages() + unknown.more
+        at = unknown.pages.first[0] << shift
+        message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on, are nobody's"
+        problems.add(NOBODY_KNOWN, f"{message} that hwpkho knows", at)

@@ -1,0 +1,30 @@
+"""The handlers of files whose memory LUO preserves: a module each, and a line here.
+
+A handler that only has a line in ``KNOWN`` was posted and keeps what hwpkho does not read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from hwpkho.base.registry import Registry
+
+if TYPE_CHECKING:
+    from hwpkho.abi.luo import File
+    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.model import LuoFile
+
+
+class FileHandler(Protocol):
+    """Reads what a handler keeps of a file."""
+
+    def read(self, file: File, name: str, ground: Ground, /) -> LuoFile:
+        """Return the file; what is wrong with it is reported. ``name`` is for messages."""
+
+
+#: By the name in the file's entry.
+HANDLERS: Registry[FileHandler] = Registry(
+    "handler of files that LUO preserves", {"memfd-v2": "hwpkho.handover.luo.memfd"}
+)
+#: Handlers that patches on the list bring, and some kernels have.
+POSTED = frozenset(("huge-memfd-v1", "guest_memfd_luo_v1", "kvm_vm_luo_v1"))

@@ -1,0 +1,108 @@
+"""What a walk through LUO rests on: the memory, the tracker, and what was read so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.codes.preserved import LUO_ABSENT, LUO_UNMARKED, OWNED_TWICE
+from hwpkho.handover.luo.model import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hwpkho.abi.tracker.preserved import Preserved
+    from hwpkho.codes import Code, Problem
+    from hwpkho.handover.reach import Reach
+
+
+class Ground:
+    """The memory, and which of its pages LUO's structures take.
+
+    Each page is read for one thing only, so a walk costs what the distinct pages of the image do.
+
+    Attributes:
+        source: The memory.
+        page_size: Bytes.
+        shift: Log2 of it.
+        report: Where problems go.
+        pages: What was read.
+    """
+
+    def __init__(self, reach: Reach, page_size: int) -> None:
+        self.source, self.report = reach.source, reach.report
+        self.page_size, self.shift = page_size, page_shift(page_size)
+        self.pages: list[Page] = []
+        self.chunks: set[int] = set()
+        self._taken: dict[int, str] = {}
+        walk = reach.walk
+        self._preserved = walk.preserved if walk and walk.nodes else None
+        # Where the image lacks a part of the tracker, that part may mark anything.
+        self._whole = walk is not None and not walk.absent
+        self.orders = Orders(self._preserved) if self._preserved else None
+
+    def note(self, code: Code, message: str, phys: int | None = None) -> Problem:
+        """Report a problem."""
+        return self.report.add(code, message, phys)
+
+    def take(self, what: str, phys: int, order: int = 0) -> bool:
+        """Take the page at ``phys`` for ``what``; tell whether nothing else has it.
+
+        That it is not marked preserved is reported.
+        """
+        at = align_down(phys, self.page_size)
+        other = self._taken.get(at)
+        if other is not None:
+            self.note(OWNED_TWICE, f"{what} 0x{phys:x} is {other} as well", phys)
+            return False
+        self._taken[at] = f"{what} 0x{at:x}"
+        self.pages.append(Page(what, at, order))
+        marked = self._preserved is None or self._preserved.block_around(at) is not None
+        if not marked and self._whole:
+            self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
+        return True
+
+    def taken(self, addresses: Iterable[int]) -> bool:
+        """Tell whether the page of any of ``addresses`` was taken."""
+        return any(align_down(phys, self.page_size) in self._taken for phys in addresses)
+
+    def read(self, what: str, phys: int, size: int, of: str = "LUO") -> memoryview | None:
+        """Take the page of ``what`` and return ``size`` bytes from ``phys`` on.
+
+        None, reported, where the image lacks them, or the page is something else already.
+        """
+        if not self.take(what, phys):
+            return None
+        data = self.source.read(phys, size)
+        if data is None:
+            self.note(LUO_ABSENT, f"{of}: {what} 0x{phys:x} is not in the image", phys)
+        return data
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the whole tracker is there, so that what it does not mark is not preserved."""
+        return self._preserved is not None and self._whole
+
+
+class Orders:
+    """Of which order the preserved block is that starts at a frame."""
+
+    def __init__(self, preserved: Preserved) -> None:
+        self._bits = preserved.bits
+        leaves: dict[int, dict[int, bytes | memoryview]] = {}
+        for (order, number), leaf in preserved.leaves.items():
+            leaves.setdefault(order, {})[number] = leaf
+        self._leaves = sorted(leaves.items())
+
+    def at(self, pfn: int) -> int | None:
+        """Return the order of the smallest block that starts at ``pfn``, None where none does."""
+        for order, leaves in self._leaves:
+            block = pfn >> order
+            if block << order != pfn:
+                return None
+            leaf = leaves.get(block // self._bits)
+            if leaf is not None:
+                bit = block % self._bits
+                if leaf[bit >> 3] >> (bit & 7) & 1:
+                    return order
+        return None

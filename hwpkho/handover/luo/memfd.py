@@ -1,0 +1,126 @@
+"""Files of the handler ``memfd-v2``: memfds, such as a guest's memory.
+
+Source: mm/memfd_luo.c, kho_restore_vmalloc() and kho_restore_folio() in
+kernel/liveupdate/kexec_handover.c (Linux 7.3.4).
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import memfd as abi
+from hwpkho.abi.vmalloc import SHIFT_BITS
+from hwpkho.base.escape import printable
+from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_ABSENT, OWNED_TWICE
+from hwpkho.errors import InputError
+from hwpkho.handover import vmalloc
+from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios, LuoFile
+from hwpkho.handover.problems import Report
+
+if TYPE_CHECKING:
+    from hwpkho.abi.luo import File
+    from hwpkho.handover.luo.ground import Ground
+
+_STRUCTURE, _CHUNK, _ARRAY = "memfd structure", "chunk of folios", "array of folios"
+#: The largest order that is taken from the place of the next folio in the file: 1 GiB.
+_MAX_INFERRED = 18
+
+
+def read(file: File, name: str, ground: Ground, /) -> LuoFile:
+    """Return a memfd and its folios; ``name`` is for messages."""
+    found = LuoFile(printable(file.compatible), file.token, file.data)
+    raw = ground.read(_STRUCTURE, file.data, abi.SIZE, name)
+    if raw is None:
+        return found
+    ser = abi.MemfdSer.parse(raw)
+    found = found._replace(memfd=ser)
+    if flaw := ser.flaw(ground.page_size):
+        ground.note(FILE_BROKEN, f"{name}: {flaw}", file.data)
+    if not ser.nr_folios:
+        if ser.size:
+            message = f"{name}: {ser.size} bytes without a folio"
+            ground.note(FILE_BROKEN, message, file.data)
+        return found._replace(folios=Folios())
+    if ser.nr_folios > ser.capacity(ground.page_size):
+        message = (
+            f"{name}: nr_folios {ser.nr_folios} is beyond the array's "
+            f"{ser.capacity(ground.page_size)} entries ({ser.folios.total_pages} pages)"
+        )
+        ground.note(FILE_BROKEN, message, file.data)
+        return found
+    return _with_folios(found, ser, name, ground)
+
+
+def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -> LuoFile:
+    met = Report()
+    try:
+        walk = vmalloc.walk(ground.source, ser.folios, ground.page_size, met, ground.chunks)
+    except InputError as error:
+        ground.note(FILE_BROKEN, f"{name}: {error}", found.data)
+        return found
+    ground.chunks.update(walk.chunks)
+    order = walk.order % SHIFT_BITS
+    found = found._replace(chunks=tuple(walk.chunks), pages=tuple(walk.pages))
+    if not walk.sound:
+        why = walk.problem.message if walk.problem else "the array is not whole"
+        code = LUO_ABSENT if walk.chain.end == "absent" else FILE_BROKEN
+        ground.note(code, f"{name}: {why}", found.data)
+        return found
+    if ground.taken(walk.pages):
+        message = f"{name}: a page of its array is another page of LUO's as well"
+        ground.note(OWNED_TWICE, message, found.data)
+        return found
+    for chunk in walk.chunks:
+        ground.take(_CHUNK, chunk)
+    for page in walk.pages:
+        ground.take(_ARRAY, page, order)
+    words = vmalloc.read_array(ground.source, walk, order, 2 * ser.nr_folios, ground.page_size, met)
+    if not isinstance(words, array):
+        ground.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
+        return found
+    return found._replace(folios=_folios(words, name, found.data, ground))
+
+
+def _folios(words: array[int], name: str, phys: int, ground: Ground) -> Folios:
+    """Return the folios of an array, up to one that stands before another in the file."""
+    found, orders = Folios(), ground.orders
+    unmarked, odd = array("Q"), array("Q")
+    before = -1
+    for at in range(0, len(words), 2):
+        (pfn, flags), index = abi.split_word(words[at]), words[at + 1]
+        if index <= before:
+            message = f"{name}: page {index} of the file comes after page {before}"
+            ground.note(FOLIO_ODD, message, phys)
+            break
+        before = index
+        if not pfn:  # the kernel passes over it
+            continue
+        step = words[at + 3] - index if at + 2 < len(words) else 0
+        order = orders.at(pfn) if orders else None
+        if order is None:
+            if ground.tracked:
+                unmarked.append(pfn)
+            order = _inferred(pfn, step)
+        elif step and step != 1 << order:
+            odd.append(pfn)
+        found.add(index, pfn, order, flags)
+    if unmarked:
+        message = f"{name}: {_folio(unmarked)} where no preserved block starts"
+        ground.note(FOLIO_UNMARKED, message, unmarked[0] << ground.shift)
+    if odd:
+        message = f"{name}: {_folio(odd)} of another order than the next one's place in the file"
+        ground.note(FOLIO_ODD, message, odd[0] << ground.shift)
+    return found
+
+
+def _inferred(pfn: int, step: int) -> int:
+    """Return the order of a folio by how far the next one stands behind it in the file."""
+    order = step.bit_length() - 1
+    fits = step > 0 and step == 1 << order and order <= _MAX_INFERRED and not pfn % step
+    return order if fits else UNKNOWN_ORDER
+
+
+def _folio(pfns: array[int]) -> str:
+    n = len(pfns)
+    return f"{n} folio{'s' * (n != 1)}, the first at PFN 0x{pfns[0]:x},"

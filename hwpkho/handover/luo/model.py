@@ -1,0 +1,172 @@
+"""What was read of LUO."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from hwpkho.handover.owners import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.abi.memfd import MemfdSer
+    from hwpkho.codes import Problem
+
+#: ``serialized``: the blob leads to the sessions; ``not-serialized``: LUO writes them inside
+#: reboot(KEXEC), and has not yet; ``released``: the running kernel has taken the blob and freed it.
+State = Literal["serialized", "not-serialized", "released"]
+
+#: An order that nothing tells.
+UNKNOWN_ORDER = -1
+
+
+class Run(NamedTuple):
+    """Folios of one order and the same flags, one after the other in memory and in the file.
+
+    Attributes:
+        page: Of the file, from 0, at which the first begins.
+        pfn: First PFN.
+        folios: How many.
+        order: Log2 of the pages of each, ``UNKNOWN_ORDER`` where nothing tells.
+        flags: 1 dirty, 2 uptodate.
+    """
+
+    page: int
+    pfn: int
+    folios: int
+    order: int
+    flags: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages they have, as far as is known: of a folio of unknown order one."""
+        return self.folios << max(self.order, 0)
+
+
+class Folios:
+    """The folios of a file in the order of its array, as columns of runs; see :class:`Run`."""
+
+    __slots__ = ("flags", "folios", "order", "page", "pfn")
+
+    def __init__(self) -> None:
+        self.page, self.pfn, self.folios = array("Q"), array("Q"), array("Q")
+        self.order, self.flags = array("b"), array("H")
+
+    def __len__(self) -> int:
+        return len(self.page)
+
+    def __iter__(self) -> Iterator[Run]:
+        return map(Run, self.page, self.pfn, self.folios, self.order, self.flags)
+
+    def add(self, page: int, pfn: int, order: int, flags: int) -> None:
+        """Add a folio behind the others; see :class:`Run`."""
+        if self.order and order == self.order[-1] != UNKNOWN_ORDER and flags == self.flags[-1]:
+            pages = self.folios[-1] << order
+            if pfn == self.pfn[-1] + pages and page == self.page[-1] + pages:
+                self.folios[-1] += 1
+                return
+        self.page.append(page)
+        self.pfn.append(pfn)
+        self.folios.append(1)
+        self.order.append(order)
+        self.flags.append(flags)
+
+    def blocks(self) -> Iterator[tuple[int, int, int]]:
+        """Yield PFN, order and number of folios of each run; an unknown order is 0."""
+        return zip(self.pfn, (max(order, 0) for order in self.order), self.folios, strict=True)
+
+
+class Page(NamedTuple):
+    """A page of LUO's own.
+
+    Attributes:
+        what: For messages and documents: ``session block``.
+        phys: Its physical address, bytes.
+        order: Log2 of how many pages it is.
+    """
+
+    what: str
+    phys: int
+    order: int = 0
+
+
+class LuoFile(NamedTuple):
+    """A preserved file.
+
+    Attributes:
+        compatible: Its handler and version, printable.
+        token: Its name in its session.
+        data: What the handler keeps; for a memfd the address of its structure.
+        memfd: That structure; None for another handler, and where it cannot be read.
+        folios: Its memory; None where that cannot be read.
+        chunks: Physical addresses of the chunks of its array, as far as they were read.
+        pages: Of the array's pages.
+    """
+
+    compatible: str
+    token: int
+    data: int
+    memfd: MemfdSer | None = None
+    folios: Folios | None = None
+    chunks: tuple[int, ...] = ()
+    pages: tuple[int, ...] = ()
+
+
+class LuoSession(NamedTuple):
+    """A session: its name, printable, and its files as far as they could be read."""
+
+    name: str
+    files: tuple[LuoFile, ...] = ()
+
+
+class LuoFlb(NamedTuple):
+    """What several files share: name, printable; its data; how many files depend on it."""
+
+    name: str
+    data: int
+    users: int
+
+
+@dataclass(slots=True)
+class LuoTree:
+    """All that the subtree LUO leads to.
+
+    Attributes:
+        state: How far LUO was; None where the blob cannot be read.
+        phys: Physical address of the blob (bytes), None where only a copy was given.
+        compatible: Its name, printable; None where the blob cannot be read.
+        liveupdate_num: See :class:`hwpkho.abi.luo.Luo`; None likewise.
+        features: Likewise.
+        sessions: In the order of creation; None where they cannot be read.
+        flbs: None where their page cannot be read.
+        pages: LUO's own pages, as far as they are known: blocks, the FLBs, files' structures and
+            arrays.
+        fatal: What makes the next kernel panic, as it was reported; None for nothing.
+    """
+
+    state: State | None
+    phys: int | None = None
+    compatible: str | None = None
+    liveupdate_num: int | None = None
+    features: tuple[int, int, int] | None = None
+    sessions: tuple[LuoSession, ...] | None = None
+    flbs: tuple[LuoFlb, ...] | None = None
+    pages: list[Page] = field(default_factory=list)
+    fatal: Problem | None = None
+
+    def files(self) -> Iterator[tuple[LuoSession, LuoFile]]:
+        """Yield every file and its session."""
+        for session in self.sessions or ():
+            for file in session.files:
+                yield session, file
+
+    def claims(self, page_shift: int) -> Iterator[Claim]:
+        """Yield what LUO owns: its own pages, then the memory of each file."""
+        own = [(page.phys >> page_shift, page.order, 1) for page in self.pages]
+        yield Claim("luo", "LUO's own pages", own)
+        for session, file in self.files():
+            if file.folios is not None:
+                name = f'session "{session.name}", token {file.token}'
+                yield Claim(file.compatible, name, file.folios.blocks, session.name, file.token)

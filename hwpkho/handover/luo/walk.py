@@ -1,0 +1,175 @@
+"""Follows LUO from its blob through sessions and files to the memory of each.
+
+Source: luo_session_deserialize(), luo_file_deserialize() and luo_flb_setup_incoming() in
+kernel/liveupdate/ (Linux 7.3.4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import luo as abi
+from hwpkho.base.escape import printable
+from hwpkho.codes.preserved import (
+    FILE_BLOCK,
+    LUO_REFUSED,
+    LUO_RELEASED,
+    NOT_SERIALIZED,
+    OTHER_ABI,
+    SESSION_BLOCK,
+    UNKNOWN_FILE,
+)
+from hwpkho.handover.luo.files import HANDLERS
+from hwpkho.handover.luo.ground import Ground
+from hwpkho.handover.luo.model import LuoFile, LuoFlb, LuoSession, LuoTree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.codes import Code, Problem
+    from hwpkho.handover.reach import Reach
+
+
+def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
+    """Return what the blob of LUO leads to; ``phys`` is its address, None for a copy."""
+    report = reach.report
+    gone = reach.incoming and not abi.looks_like(raw)
+    if reach.spent or gone:
+        message = "the running kernel has freed the blob of LUO; its sessions cannot be found"
+        report.add(LUO_RELEASED, message, phys)
+        return LuoTree("released", phys, sessions=())
+    try:
+        blob = abi.Luo.parse(raw)
+    except ValueError as error:
+        noted = report.add(LUO_REFUSED, f"LUO: {error}", phys)
+        return LuoTree(None, phys, fatal=noted)
+    tree = LuoTree(
+        "serialized", phys, printable(blob.compatible), blob.liveupdate_num, blob.features
+    )
+    if blob.features is not None or len(blob.parts) > 1:
+        report.add(OTHER_ABI, f"LUO: {_named(blob)}", phys)
+    elif blob.compatible != abi.COMPATIBLE:
+        message = f"LUO: {blob.compatible}, known is {abi.COMPATIBLE}"
+        tree.fatal = report.add(LUO_REFUSED, message, phys)
+        return tree
+    if not blob.sessions_pa and not reach.incoming:
+        tree.state, tree.sessions = "not-serialized", ()
+        report.add(NOT_SERIALIZED, "LUO has not written its sessions yet", phys)
+    if reach.page_size is None or phys is None:
+        return tree
+    _Walk(tree, Ground(reach, reach.page_size)).run(blob)
+    return tree
+
+
+def _named(blob: abi.Luo) -> str:
+    if blob.features is not None:
+        supported, required, active = blob.features
+        return f"features supported 0x{supported:x}, required 0x{required:x}, active 0x{active:x}"
+    version, *parts = blob.parts
+    return f"version {version}, with {', '.join(parts)}"
+
+
+class _Walk:
+    """One walk; see the module."""
+
+    def __init__(self, tree: LuoTree, ground: Ground) -> None:
+        self._tree, self._ground = tree, ground
+
+    def run(self, blob: abi.Luo) -> None:
+        """Fill the tree."""
+        tree, ground = self._tree, self._ground
+        tree.flbs = self._flbs(blob.flbs_pa)
+        if tree.sessions is None:
+            tree.sessions = self._sessions(blob.sessions_pa)
+        tree.pages = ground.pages
+
+    def _flbs(self, phys: int) -> tuple[LuoFlb, ...] | None:
+        ground = self._ground
+        what, size = "page of FLBs", ground.page_size
+        if not phys:
+            return ()
+        page = ground.read(what, phys, size)
+        if page is None:
+            return None
+        entries, room = abi.Head.parse(page).entries, abi.room(size, abi.FLB)
+        if entries > room:
+            message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
+            ground.note(FILE_BLOCK, message, phys)
+            return None
+        return tuple(LuoFlb(name(f.name), f.data, f.users) for f in abi.flbs(page, entries))
+
+    def _sessions(self, phys: int) -> tuple[LuoSession, ...] | None:
+        blocks = _Chain(self._ground, "session block", abi.SESSION, SESSION_BLOCK, "LUO")
+        found: list[LuoSession] = []
+        for page, n in blocks.follow(phys):
+            found += [self._session(session) for session in abi.sessions(page, n)]
+        self._tree.fatal = blocks.broken
+        return tuple(found) if found or blocks.whole or blocks.broken else None
+
+    def _session(self, session: abi.Session) -> LuoSession:
+        shown = name(session.name)
+        where = f'session "{shown}"'
+        blocks = _Chain(self._ground, "file block", abi.FILE, FILE_BLOCK, where)
+        found: list[LuoFile] = []
+        for page, n in blocks.follow(session.files):
+            found += [self._file(file, where) for file in abi.files(page, n)]
+        if blocks.whole and len(found) != session.total:
+            message = f"{where}: {session.total} files, its blocks have {len(found)}"
+            self._ground.note(FILE_BLOCK, message, session.files or None)
+        return LuoSession(shown, tuple(found))
+
+    def _file(self, file: abi.File, where: str) -> LuoFile:
+        compatible = name(file.compatible)
+        where = f"{where}, token {file.token}"
+        handler = HANDLERS.get(compatible)
+        if handler is not None:
+            return handler.read(file, where, self._ground)
+        self._ground.note(UNKNOWN_FILE, f"{where}: {compatible} is not known")
+        return LuoFile(compatible, file.token, file.data)
+
+
+class _Chain:
+    """A chain of blocks.
+
+    Attributes:
+        whole: Whether it was followed to its end.
+        broken: What keeps the kernel from following it, as it was reported.
+    """
+
+    def __init__(self, ground: Ground, what: str, entry: int, code: Code, where: str) -> None:
+        self._ground, self._what, self._code, self._where = ground, what, code, where
+        self._room = abi.room(ground.page_size, entry)
+        self.whole = False
+        self.broken: Problem | None = None
+
+    def follow(self, phys: int) -> Iterator[tuple[memoryview, int]]:
+        """Yield each block and how many entries it has."""
+        ground, seen = self._ground, set[int]()
+        at = phys
+        while at:
+            if at in seen:
+                self._break(f"the chain comes back to {self._what} 0x{at:x}", at)
+                return
+            if len(seen) == abi.MAX_BLOCKS:
+                self._break(f"more than {abi.MAX_BLOCKS} blocks", at)
+                return
+            seen.add(at)
+            page = ground.read(self._what, at, ground.page_size, self._where)
+            if page is None:
+                return
+            head = abi.Head.parse(page)
+            if not 0 < head.entries <= self._room:
+                expected = f"{head.entries} entries, expected 1 to {self._room}"
+                self._break(f"{self._what} 0x{at:x} has {expected}", at)
+                return
+            yield page, head.entries
+            at = head.first
+        self.whole = True
+
+    def _break(self, why: str, phys: int) -> None:
+        self.broken = self._ground.note(self._code, f"{self._where}: {why}", phys)
+
+
+def name(raw: bytes) -> str:
+    """Return a name from LUO's structures, printable."""
+    return printable(raw.decode("utf-8", "backslashreplace"))

@@ -1,0 +1,169 @@
+"""Who owns what the tracker marks: every preserved block has an owner, or nobody is known.
+
+An owner that restores its memory does so block by block, as it preserved it, so blocks are crossed
+off by their place and order; what covers a range of memory takes all blocks inside.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hwpkho.abi.tracker.preserved import Preserved
+
+#: Blocks: first PFN, order, how many one after the other.
+Block = tuple[int, int, int]
+#: So many runs of blocks without an owner are listed; the others are counted.
+MAX_UNKNOWN = 1 << 14
+_ONES = re.compile(b"1+")
+
+
+class Claim(NamedTuple):
+    """What one owner has.
+
+    Attributes:
+        kind: ``root-fdt``, ``hwpoison``, ``luo``, the handler of a file such as ``memfd-v2``,
+            ``reserve-mem``, or the name of a subtree.
+        name: For people, printable.
+        blocks: The preserved blocks that it restores, or what yields them, each time anew.
+        session: Of a file.
+        token: Of a file.
+        areas: Frames, inclusive, all blocks in which are its.
+    """
+
+    kind: str
+    name: str
+    blocks: Sequence[Block] | Callable[[], Iterable[Block]] = ()
+    session: str | None = None
+    token: int | None = None
+    areas: Sequence[tuple[int, int]] = ()
+
+    def each(self) -> Iterable[Block]:
+        """Return the blocks."""
+        return self.blocks() if callable(self.blocks) else self.blocks
+
+
+class Owner(Protocol):
+    """What a subtree leads to."""
+
+    def claims(self, page_shift: int, /) -> Iterable[Claim]:
+        """Yield what it owns beside its blob; ``page_shift`` is log2 of the page size."""
+
+
+class Owned(NamedTuple):
+    """What one owner has, as page frames.
+
+    Attributes:
+        kind: See :class:`Claim`; ``unknown`` where nobody is known.
+        name: For people, printable.
+        pages: The frames.
+        session: Of a file.
+        token: Of a file.
+        more: Pages beyond those that are listed; only of what nobody owns.
+    """
+
+    kind: str
+    name: str
+    pages: PfnSet
+    session: str | None = None
+    token: int | None = None
+    more: int = 0
+
+
+class Account(NamedTuple):
+    """The whole of it.
+
+    Attributes:
+        owned: An entry for each owner, and one for what nobody owns.
+        twice: Frames that two owners have.
+    """
+
+    owned: tuple[Owned, ...]
+    twice: PfnSet
+
+
+def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
+    """Cross off what is owned from what the tracker marks."""
+    left = {key: bytearray(leaf) for key, leaf in preserved.leaves.items()}
+    owned, twice = [], PfnSet()
+    for claim in claims:
+        first, last = array("Q"), array("Q")
+        for pfn, order, count in claim.each():
+            first.append(pfn)
+            last.append(pfn + (count << order) - 1)
+            _cross_off(left, preserved.bits, pfn >> order, order, count)
+        for low, high in claim.areas:
+            first.append(low)
+            last.append(high)
+            for order in preserved.orders:
+                begin, end = -(-low >> order), high + 1 >> order
+                if begin < end:
+                    _cross_off(left, preserved.bits, begin, order, end - begin)
+        if first:
+            pages = pfn_set(Listing(first, last))
+            if pages.pages() != sum(last) - sum(first) + len(first):
+                twice |= _repeated(first, last)
+            owned.append(Owned(claim.kind, claim.name, pages, claim.session, claim.token))
+    twice |= in_at_least(2, [x.pages for x in owned])
+    if unknown := _unknown(left, preserved):
+        owned.append(unknown)
+    return Account(tuple(owned), twice)
+
+
+def _repeated(first: array[int], last: array[int]) -> PfnSet:
+    """Return what several of the ranges have; they stand in any order."""
+    order = sorted(range(len(first)), key=first.__getitem__)
+    found_first, found_last, end = array("Q"), array("Q"), -1
+    for i in order:
+        if first[i] <= end:
+            found_first.append(first[i])
+            found_last.append(min(end, last[i]))
+        end = max(end, last[i])
+    return pfn_set(Listing(found_first, found_last))
+
+
+def _cross_off(
+    left: dict[tuple[int, int], bytearray], bits: int, block: int, order: int, count: int
+) -> None:
+    end = block + count
+    while block < end:
+        number, bit = divmod(block, bits)
+        leaf = left.get((order, number))
+        here = min(end - block, bits - bit)
+        block += here
+        if leaf is None:
+            continue
+        if here == 1:
+            leaf[bit >> 3] &= ~(1 << (bit & 7))
+            continue
+        mask = int.from_bytes(leaf, "little") & ~((1 << here) - 1 << bit)
+        leaf[:] = mask.to_bytes(len(leaf), "little")
+
+
+def _unknown(left: dict[tuple[int, int], bytearray], preserved: Preserved) -> Owned | None:
+    first, last, more = array("Q"), array("Q"), 0
+    for (order, number), leaf in sorted(left.items()):
+        if not any(leaf):
+            continue
+        mask = int.from_bytes(leaf, "little")
+        if len(first) >= MAX_UNKNOWN:
+            more += mask.bit_count() << order
+            continue
+        base = number * preserved.bits
+        text = format(mask, "b").encode()[::-1]
+        for run in _ONES.finditer(text):
+            if len(first) >= MAX_UNKNOWN:
+                more += (mask >> run.start()).bit_count() << order
+                break
+            first.append(base + run.start() << order)
+            last.append((base + run.end() << order) - 1)
+    if not first:
+        return None
+    return Owned("unknown", "nobody known", pfn_set(Listing(first, last)), more=more)

@@ -1,0 +1,30 @@
+"""What whoever follows a subtree's pointers may go by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from hwpkho.abi.tracker.walked import TrackerWalk
+    from hwpkho.handover.problems import Report
+    from hwpkho.images.base import Source
+
+
+class Reach(NamedTuple):
+    """What there is beside a subtree's blob.
+
+    Attributes:
+        source: The memory.
+        page_size: Bytes; None where only copies were given.
+        report: Where problems go.
+        walk: The walk over the tracker; None where the image does not hold it, or it is gone.
+        incoming: Whether the handover is known to be the incoming one.
+        spent: Whether the kernel that took this handover is running and has reused its tracker.
+    """
+
+    source: Source
+    page_size: int | None
+    report: Report
+    walk: TrackerWalk | None = None
+    incoming: bool = False
+    spent: bool = False

@@ -30,6 +30,8 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
             order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
             blocks += [(page >> shift, order, 1) for page in hwpoison.pages or ()]
+        if subtree.content is not None:
+            blocks += subtree.content.blocks(shift)
         yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)
         if subtree.content is not None:
             yield from subtree.content.claims(shift)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.codes import Problem
-    from hwpkho.handover.luo.model import LuoTree
     from hwpkho.handover.owners import Account, Owner
 
 TrackerState = Literal["complete", "partial", "gone"]
@@ -212,14 +211,6 @@ class Handover(NamedTuple):
     doubts: tuple[Problem, ...] = ()
     in_doubt: frozenset[Doubt] = frozenset()
     account: Account | None = None
-
-    @property
-    def luo(self) -> LuoTree | None:
-        """What LUO leads to, None where there is no such subtree, or nothing of it was given."""
-        from hwpkho.handover.luo.model import LuoTree  # the other way round it imports this
-
-        found = (s.content for s in (self.root.subtrees if self.root else ()))
-        return next((content for content in found if isinstance(content, LuoTree)), None)
 
     @property
     def unread(self) -> bool:

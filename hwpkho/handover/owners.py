@@ -53,8 +53,14 @@ class Claim(NamedTuple):
 class Owner(Protocol):
     """What a subtree leads to."""
 
+    def blocks(self, page_shift: int, /) -> Iterable[Block]:
+        """Yield the pages beside the blob in which it is written.
+
+        ``page_shift`` is log2 of the page size, here and below.
+        """
+
     def claims(self, page_shift: int, /) -> Iterable[Claim]:
-        """Yield what it owns beside its blob; ``page_shift`` is log2 of the page size."""
+        """Yield what is preserved by it."""
 
 
 class Owned(NamedTuple):

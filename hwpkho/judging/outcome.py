@@ -25,6 +25,7 @@ from hwpkho.codes.root import (
     SUBTREE_REFUSED,
 )
 from hwpkho.codes.tracker import BLOCK_OUTSIDE, DAMAGED, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
+from hwpkho.handover.luo import luo_of
 from hwpkho.judging import scratch
 from hwpkho.judging.decision import Decision, spent
 from hwpkho.judging.result import Finding, How, Outcome, finding, of_problem
@@ -141,6 +142,14 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     message = f"kexec-metadata at 0x{ref.phys:x} lies outside RAM"
     return Decision("crash", finding(SUBTREE_NOWHERE, message, phys=ref.phys))
+
+
+def _luo(h: Handover, _: NextKernel) -> Decision | None:
+    """LUO comes up long before the list is replayed, and panics where it cannot."""
+    tree = luo_of(h)
+    if tree is None or tree.fatal is None or spent(h):
+        return None
+    return Decision("crash", problem=tree.fatal)
 
 
 def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -269,6 +278,7 @@ RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
     scratch.judge_scratch,
     _tracker,
     _metadata,
+    _luo,
     _subtree,
     _blob,
     _reach,

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from hwpkho.codes import Certainty, Code, Problem, Severity
     from hwpkho.efi.compare import Comparison
     from hwpkho.handover.model import Doubt
+    from hwpkho.judging.file_memory import FileMemory
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
 Verdict = Literal[
     "handover",
+    "preserved",
     "in-use",
     "scratch",
     "retired",
@@ -112,12 +114,14 @@ class Ruling:
         region: What the map or the handover has there, None where neither has anything.
         fact: ``gap``: the map's lines about it are lost; ``idle``: no RAM, but with a struct page,
             so that flagging it has no effect.
+        owner: The file that is preserved there, None for anything else.
     """
 
     verdict: Verdict | None
     code: str | None
     region: str | None
     fact: Fact | None = None
+    owner: FileMemory | None = None
 
 
 @dataclass(slots=True)

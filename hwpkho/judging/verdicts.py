@@ -13,8 +13,10 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.base.ranges import paint
-from hwpkho.codes import pfnlist
+from hwpkho.codes import pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
+from hwpkho.handover.luo import luo_of
+from hwpkho.judging.preserved import of_luo
 from hwpkho.judging.result import VERDICTS, Fact, Finding, Ruling, Runs, Verdict, finding
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ def judge_pfns(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> R
     layers = list(_map_layers(kernel, pfns))
     if handover is not None:
         layers += _handover_layers(handover, kernel.page_size)
+        layers += _luo_layers(handover, pfns, kernel.page_size)
         layers += _preserved_layers(handover, pfns, kernel.page_size)
     at = pfns.following(0)
     for first, last, ruling in _flatten(layers):
@@ -133,22 +136,36 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
             yield "array", phys, page_size << min(w.blob.vmalloc.effective_order, 32)
 
 
+def _luo_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
+    """Yield what LUO has of the list: files, their memory, and the pages that lead to both."""
+    tree = luo_of(h)
+    if tree is None or tree.state != "serialized":
+        return
+    for first, last, ruling in of_luo(tree, pfns, page_size):
+        # Its blob is free again by the time of the replay, as a chunk is.
+        held = ruling.verdict if ruling.verdict in ("handover", "preserved") else "device"
+        yield Layer(first, last, _RANK[held], ruling)
+
+
 def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
     """Yield the preserved blocks of other subtrees that hold PFNs of the list."""
     if h.walk is None or h.tracker == "gone":
         return
-    shift, preserved = page_shift(page_size), h.walk.preserved
+    shift, marked = page_shift(page_size), h.walk.preserved
     own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
     own.update((h.hwpoison and h.hwpoison.chunks) or ())
+    tree = luo_of(h)
+    if tree is not None and tree.state == "serialized" and tree.phys is not None:
+        own.add(tree.phys - tree.phys % page_size)  # freed before the replay
     ruling = Ruling("in-use", pfnlist.IN_USE.id, "preserved for another subtree")
-    for begin, end, order in preserved.spans():
+    for begin, end, order in marked.spans():
         at = 0
         for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
             at = max(at, first)
             while at <= last:
                 start = at >> order << order
                 at = start + (1 << order)
-                if start << shift not in own and preserved.has(start << shift, order):
+                if start << shift not in own and marked.has(start << shift, order):
                     yield Layer(start, at - 1, _RANK["in-use"], ruling)
 
 

@@ -26,6 +26,7 @@ _REMOVED = {
     None: "known-bad memory, back in circulation",
     "replays": "LOST: known-bad memory, back in circulation",
     "scratch": "LOST: known-bad memory, back in circulation (scratch)",
+    "preserved": "LOST: known-bad memory of a preserved file",
     "in-use": "lost; something occupies it either way",
     "handover": "LOST: a page of the handover",
     "firmware": "not the kernel's memory: nothing lost",

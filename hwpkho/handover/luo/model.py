@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.memfd import MemfdSer
     from hwpkho.codes import Problem
+    from hwpkho.handover.owners import Block
 
 #: ``serialized``: the blob leads to the sessions; ``not-serialized``: LUO writes them inside
 #: reboot(KEXEC), and has not yet; ``released``: the running kernel has taken the blob and freed it.
@@ -143,6 +144,7 @@ class LuoTree:
         flbs: None where their page cannot be read.
         pages: LUO's own pages, as far as they are known: blocks, the FLBs, files' structures and
             arrays.
+        apart: Files whose sessions are not written yet, found by what preserved pages hold.
         fatal: What makes the next kernel panic, as it was reported; None for nothing.
     """
 
@@ -154,6 +156,7 @@ class LuoTree:
     sessions: tuple[LuoSession, ...] | None = None
     flbs: tuple[LuoFlb, ...] | None = None
     pages: list[Page] = field(default_factory=list)
+    apart: tuple[LuoFile, ...] = ()
     fatal: Problem | None = None
 
     def files(self) -> Iterator[tuple[LuoSession, LuoFile]]:
@@ -162,11 +165,18 @@ class LuoTree:
             for file in session.files:
                 yield session, file
 
-    def claims(self, page_shift: int) -> Iterator[Claim]:
-        """Yield what LUO owns: its own pages, then the memory of each file."""
-        own = [(page.phys >> page_shift, page.order, 1) for page in self.pages]
-        yield Claim("luo", "LUO's own pages", own)
+    def blocks(self, page_shift: int) -> Iterator[Block]:
+        """Yield LUO's own pages."""
+        for page in self.pages:
+            yield page.phys >> page_shift, page.order, 1
+
+    def claims(self, _page_shift: int) -> Iterator[Claim]:
+        """Yield the memory of each file."""
         for session, file in self.files():
             if file.folios is not None:
                 name = f'session "{session.name}", token {file.token}'
                 yield Claim(file.compatible, name, file.folios.blocks, session.name, file.token)
+        for file in self.apart:
+            if file.folios is not None:
+                name = f"file of a session not written yet, at 0x{file.data:x}"
+                yield Claim(file.compatible, name, file.folios.blocks)

@@ -19,6 +19,7 @@ from hwpkho.codes.preserved import (
     SESSION_BLOCK,
     UNKNOWN_FILE,
 )
+from hwpkho.handover.luo import apart
 from hwpkho.handover.luo.files import HANDLERS
 from hwpkho.handover.luo.ground import Ground
 from hwpkho.handover.luo.model import LuoFile, LuoFlb, LuoSession, LuoTree
@@ -57,7 +58,10 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
         report.add(NOT_SERIALIZED, "LUO has not written its sessions yet", phys)
     if reach.page_size is None or phys is None:
         return tree
-    _Walk(tree, Ground(reach, reach.page_size)).run(blob)
+    ground = Ground(reach, reach.page_size)
+    _Walk(tree, ground).run(blob)
+    if tree.state == "not-serialized":
+        tree.apart = tuple(apart.search(reach, ground))
     return tree
 
 

@@ -14,6 +14,7 @@ from hwpkho.handover.subtrees.base import SubtreeReader
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from hwpkho.handover.owners import Block
     from hwpkho.handover.problems import Report
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
@@ -42,6 +43,10 @@ class Areas(NamedTuple):
     """All of them."""
 
     areas: tuple[Area, ...]
+
+    def blocks(self, _page_shift: int) -> tuple[Block, ...]:
+        """Return nothing: they are all in the blob."""
+        return ()
 
     def claims(self, page_shift: int) -> Iterator[Claim]:
         """Yield each."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from hwpkho.handover.luo import luo_of
 from hwpkho.handover.luo.model import UNKNOWN_ORDER
 from hwpkho.report.parts import jsondoc
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def fields(h: Handover) -> Iterator[str]:
     """Yield both fields of a handover, a comma before each."""
     yield ',"luo":'
-    yield from _luo(h.luo) if h.luo else ("null",)
+    tree = luo_of(h)
+    yield from _luo(tree) if tree else ("null",)
     yield ',"preserved":'
     if h.account is None or h.page_size is None:
         yield "null"

@@ -11,7 +11,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
 from hwpkho.handover.subtrees.registry import reader_of
-from hwpkho.report.decode import table_text
+from hwpkho.report.decode import luo_text, table_text
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _handover(h: Handover, paint: Paint) -> Iterator[str]:
         yield from _hwpoison(h.hwpoison, h.page_size, paint)
     elif h.root:
         yield _row("hwpoison", "no subtree")
+    for label, text in luo_text.rows(h):
+        yield _row(label, text)
     yield from _problems(h, paint)
 
 

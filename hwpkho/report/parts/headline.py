@@ -131,12 +131,14 @@ def _verdicts(v: Validation, will: str) -> tuple[str, str]:
     parts: list[str] = []
     lost = counts.get("not-ram", 0)
     stay = sum(counts.get(verdict, 0) for verdict in _STAY) - v.runs.of_fact("idle")
-    scratch = counts.get("scratch", 0)
+    scratch, files = counts.get("scratch", 0), counts.get("preserved", 0)
     if lost:
         parts.append(f"{_of(lost, v.pfns)} {will} be forgotten")
     if stay:
         parts.append(f"{_of(stay, v.pfns)} {will} stay in use")
     unjudged = v.runs.of_fact("gap")
+    if files:
+        parts.append(f"{_of(files, v.pfns)} {will} stay in preserved files")
     if unjudged:
         parts.append(f"{_of(unjudged, v.pfns)} cannot be judged: the map has lost lines")
     if scratch:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hwpkho.badpages.sets import Histories
+    from hwpkho.judging.file_memory import FileMemory
     from hwpkho.judging.result import Ruling, Runs
 
 #: Histories written at once: their text should stay in the processor's cache.
@@ -20,7 +21,7 @@ _PIECE = 2048
 
 
 def judged(runs: Runs) -> jsondoc.Array:
-    """Return the runs with ``verdict``, ``code`` and ``region``, as in ``hwpkho.validate/1``."""
+    """Return the runs as in ``hwpkho.validate/1``: ``verdict``, ``code``, ``region``, ``owner``."""
     return jsondoc.Array(_judged(runs))
 
 
@@ -28,6 +29,11 @@ def _judged(runs: Runs) -> Iterator[str]:
     ends = {ruling: _end(_fields(ruling)) for ruling in runs.rulings}
     before = ""
     for start, stop, ruling in runs.stretches():
+        if ruling.owner is not None:
+            for item in _owned(runs, start, stop, ruling, ruling.owner):
+                yield before + item
+                before = ","
+            continue
         end = ends[ruling]
         for low, high in runs.pfns.cuts(start, stop):
             columns = zip(*runs.pfns.columns(low, high), strict=True)
@@ -35,8 +41,33 @@ def _judged(runs: Runs) -> Iterator[str]:
             before = ","
 
 
+def _owned(runs: Runs, start: int, stop: int, ruling: Ruling, owner: FileMemory) -> Iterator[str]:
+    """Yield the runs of a file's memory, cut where its pages do not follow each other."""
+    for first, last in runs.pfns.runs(start, stop):
+        for place in owner.places(first, last):
+            fields = {
+                "first": place.first,
+                "last": place.last,
+                **_fields(ruling),
+                "owner": {
+                    "session": owner.session,
+                    "token": owner.file.token,
+                    "compatible": owner.file.compatible,
+                    "index": place.page,
+                    "order": place.order,
+                    "beyond_end": place.beyond_end,
+                },
+            }
+            yield jsondoc.text(fields)
+
+
 def _fields(ruling: Ruling) -> dict[str, object]:
-    return {"verdict": ruling.verdict, "code": ruling.code, "region": ruling.region}
+    return {
+        "verdict": ruling.verdict,
+        "code": ruling.code,
+        "region": ruling.region,
+        "owner": None,
+    }
 
 
 def histories(found: Histories, fields: Callable[[int], Mapping[str, object]]) -> jsondoc.Array:

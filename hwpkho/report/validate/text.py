@@ -39,6 +39,7 @@ _OUTCOMES = {
 _VERDICTS = {
     "not-ram": ("error", "no memory there: ignored and forgotten"),
     "handover": ("error", "a page of the handover itself: read, and stays in use"),
+    "preserved": ("warning", "a guest's memory or another file's: flagged, and stays with it"),
     "in-use": ("warning", "something occupies it: the bad page stays in use"),
     "scratch": ("warning", "early boot may use it before the replay"),
     "firmware": ("warning", "firmware memory, or beside RAM: the kernel cannot take it out of use"),
@@ -50,7 +51,10 @@ _VERDICTS = {
 #: How they are marked on the picture; of several in a cell the first is seen.
 _MARKS = (
     (("not-ram",), picture.Glyphs("?", "?", "error", "forgotten")),
-    (("handover", "in-use", "firmware"), picture.Glyphs("!", "!", "error", "bad, stays in use")),
+    (
+        ("handover", "preserved", "in-use", "firmware"),
+        picture.Glyphs("!", "!", "error", "bad, stays in use"),
+    ),
     (("scratch",), picture.Glyphs("s", "s", "warning", "bad, in scratch")),
     (("replays",), picture.Glyphs("*", "*", "good", "bad, replays")),
     (("reserved",), picture.Glyphs("*", "*", "good", "bad, kept out of use")),
@@ -176,17 +180,27 @@ def _runs(v: Validation, paint: Paint) -> Iterator[str]:
     shift = page_shift(v.page_size)
     texts = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b, _ in shown]
     width = max([3, *map(len, texts)])
-    yield f"  {'PFN':<{width}}  {'pages':>6}  {'verdict':<8}  memory there"
+    words = max([8, *(len(r.verdict or "") for _, _, r in shown)])
+    yield f"  {'PFN':<{width}}  {'pages':>6}  {'verdict':<{words}}  memory there"
     for text, (a, b, r) in zip(texts, shown, strict=True):
         style = _VERDICTS[r.verdict][0] if r.verdict else "dim"
-        word = paint(style, f"{r.verdict or '-':<8}")
-        where = f"{r.region or '-'}{f' ({r.code})' if r.code else ''}"
+        word = paint(style, f"{r.verdict or '-':<{words}}")
+        where = f"{r.region or '-'}{_in_file(r, a)}{f' ({r.code})' if r.code else ''}"
         phys = paint("dim", f"at 0x{a << shift:x}")
         yield f"  {text:<{width}}  {b - a + 1:>6}  {word}  {where}  {phys}"
     rest = count - len(shown)
     if rest:
         kinds = "" if everything or len(shown) == MAX_RUNS else " that replay"
         yield f"  and {rest} more run{'s' * (rest != 1)}{kinds}; --json has all"
+
+
+def _in_file(ruling: Ruling, pfn: int) -> str:
+    """Return where in a preserved file a page is."""
+    if ruling.owner is None:
+        return ""
+    place = next(ruling.owner.places(pfn, pfn))
+    order = "unknown order" if place.order is None else f"order {place.order}"
+    return f", offset 0x{place.page * ruling.owner.page_size:x}, folio of {order}"
 
 
 def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:

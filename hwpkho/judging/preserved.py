@@ -1,0 +1,56 @@
+"""Bad pages in what LUO preserves: whose they are, and what the next kernel makes of them.
+
+Measured on Linux 7.3.4: a page that is a folio of its own stays fenced off; one in a larger folio
+is handed back to its owner, and with the folio to the allocator when the file is closed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import luo as abi
+from hwpkho.base.addresses import page_shift
+from hwpkho.codes import preserved as codes
+from hwpkho.judging.file_memory import FileMemory
+from hwpkho.judging.result import Ruling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.handover.luo.model import LuoTree
+
+#: What covers a page, and the ruling on it: first and last PFN, inclusive.
+Covered = tuple[int, int, Ruling]
+
+
+def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
+    """Yield what LUO owns of ``pfns``: its own pages first, then those of its files."""
+    shift = page_shift(page_size)
+    if tree.phys is not None and tree.phys >> shift in pfns:
+        blob = tree.phys >> shift
+        yield blob, blob, Ruling("replays", codes.LUO_BLOB_POISONED.id, f"{abi.NAME} blob")
+    for page in tree.pages:
+        first = page.phys >> shift
+        if pfns.following(first) is not None:
+            ruling = Ruling("handover", codes.LUO_POISONED.id, f"{abi.NAME}: {page.what}")
+            yield first, first + (1 << page.order) - 1, ruling
+    for session, file in tree.files():
+        memory = FileMemory(session, file, page_size)
+        for pfn, order, count in file.folios.blocks() if file.folios else ():
+            i = bisect_left(pfns.last, pfn)
+            last = pfn + (count << order) - 1
+            if i < len(pfns.first) and pfns.first[i] <= last:
+                yield from _in_file(memory, pfn, last)
+
+
+def _in_file(memory: FileMemory, first: int, last: int) -> Iterator[Covered]:
+    for place in memory.places(first, last):
+        if place.beyond_end:
+            code = codes.BEYOND_END
+        elif place.order == 0:
+            code = codes.CONTAINED
+        else:
+            code = codes.REACHABLE
+        yield place.first, place.last, Ruling("preserved", code.id, memory.name, owner=memory)

@@ -1,0 +1,102 @@
+"""decode for people: LUO's sessions and files, and who owns what is preserved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.handover.luo import luo_of
+from hwpkho.handover.luo.model import UNKNOWN_ORDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.handover.luo.model import Folios, LuoFile, LuoSession, LuoTree
+    from hwpkho.handover.model import Handover
+    from hwpkho.handover.owners import Account
+
+#: Lines for sessions and files, and runs of memory that nobody owns; --json has all.
+MAX_ROWS = 40
+MAX_UNKNOWN = 8
+
+
+def rows(h: Handover) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each line."""
+    tree = luo_of(h)
+    if tree is not None and tree.state is not None:
+        yield from _luo(tree)
+    if h.account is not None and h.page_size is not None:
+        yield from _preserved(h.account, h.page_size)
+
+
+def _luo(tree: LuoTree) -> Iterator[tuple[str, str]]:
+    facts = [tree.state or "", f"live update {tree.liveupdate_num}"]
+    if tree.state == "released":
+        yield "LUO", "released: the running kernel has taken it"
+        return
+    if tree.sessions is not None and tree.state == "serialized":
+        files = sum(len(session.files) for session in tree.sessions)
+        facts += [_count(len(tree.sessions), "session"), _count(files, "file")]
+    yield "LUO", f"{tree.compatible or 'named by features'}  {', '.join(facts)}"
+    lines = list(chain.from_iterable(map(_session, tree.sessions or ())))
+    for line in lines[:MAX_ROWS]:
+        yield "", line
+    if len(lines) > MAX_ROWS:
+        yield "", f"and {len(lines) - MAX_ROWS} more lines; --json has all"
+    for file in tree.apart[:MAX_ROWS]:
+        yield "", f"{file.compatible} at 0x{file.data:x}  {_memory(file)}; its session is not told"
+    for flb in tree.flbs or ():
+        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}"
+
+
+def _session(session: LuoSession) -> Iterator[str]:
+    yield f'session "{session.name}"  {_count(len(session.files), "file")}'
+    for file in session.files:
+        yield f"  token {file.token}  {file.compatible}  {_memory(file)}"
+
+
+def _memory(file: LuoFile) -> str:
+    if file.memfd is None:
+        return f"data 0x{file.data:x}"
+    size = f"{human_bytes(file.memfd.size)}"
+    if file.folios is None:
+        return f"{size}, its memory cannot be read"
+    return f"{size}{_orders(file.folios)}"
+
+
+def _orders(folios: Folios) -> str:
+    counts: Counter[int] = Counter()
+    for run in folios:
+        counts[run.order] += run.folios
+    words = [
+        f"{n} of order {'unknown' if order == UNKNOWN_ORDER else order}"
+        for order, n in sorted(counts.items())
+    ]
+    return f", folios: {', '.join(words)}" if words else ""
+
+
+def _preserved(account: Account, page_size: int) -> Iterator[tuple[str, str]]:
+    sizes: Counter[str] = Counter()
+    unknown = None
+    for owned in account.owned:
+        if owned.kind == "unknown":
+            unknown = owned
+        else:
+            sizes[owned.kind] += owned.pages.pages() * page_size
+    words = [f"{human_bytes(n)} {kind}" for kind, n in sizes.most_common()]
+    if unknown is None:
+        yield "preserved", f"{', '.join(words)}; all of it has an owner"
+        return
+    yield "preserved", ", ".join(words)
+    size = human_bytes((unknown.pages.pages() + unknown.more) * page_size)
+    runs = [
+        f"0x{first * page_size:x}-0x{(last + 1) * page_size - 1:x}" for first, last in unknown.pages
+    ]
+    more = f" and {len(runs) - MAX_UNKNOWN} more" if len(runs) > MAX_UNKNOWN else ""
+    yield "", f"{size} of nobody known: {' '.join(runs[:MAX_UNKNOWN])}{more}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"

@@ -8,6 +8,7 @@ Source: include/linux/kho/abi/memfd.h and mm/memfd_luo.c (Linux 7.3.4).
 
 from __future__ import annotations
 
+import struct
 import sys
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import KhoVmalloc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 COMPATIBLE = "memfd-v2"
 #: Bytes of the structure, and of a folio in the array.
@@ -106,6 +107,14 @@ class MemfdSer(NamedTuple):
 def split_word(word: int) -> tuple[int, int]:
     """Return PFN and flags of a folio's word."""
     return word & (1 << PFN_BITS) - 1, word >> PFN_BITS
+
+
+def folios(page: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the two words of each folio in a page of the array, up to the first of zeros."""
+    for word, index in struct.iter_unpack("<2Q", page[: len(page) // FOLIO * FOLIO]):
+        if not word:
+            return
+        yield word, index
 
 
 def build_folios(folios: Iterable[tuple[int, int, int]]) -> bytes:

@@ -55,8 +55,8 @@ class Ground:
         if other is not None:
             self.note(OWNED_TWICE, f"{what} 0x{phys:x} is {other} as well", phys)
             return False
-        self._taken[at] = f"{what} 0x{at:x}"
-        self.pages.append(Page(what, at, order))
+        self._taken[at] = f"{what} 0x{phys:x}"
+        self.pages.append(Page(what, phys, order))
         marked = self._preserved is None or self._preserved.block_around(at) is not None
         if not marked and self._whole:
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)

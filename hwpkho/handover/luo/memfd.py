@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
 from hwpkho.abi.vmalloc import SHIFT_BITS
+from hwpkho.base.addresses import align_down
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_ABSENT, OWNED_TWICE
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc
-from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios, LuoFile
+from hwpkho.handover.luo.model import ARRAY, CHUNK, MEMFD, UNKNOWN_ORDER, Folios, LuoFile
 from hwpkho.handover.problems import Report
 
 if TYPE_CHECKING:
     from hwpkho.abi.luo import File
     from hwpkho.handover.luo.ground import Ground
 
-_STRUCTURE, _CHUNK, _ARRAY = "memfd structure", "chunk of folios", "array of folios"
 #: The largest order that is taken from the place of the next folio in the file: 1 GiB.
 _MAX_INFERRED = 18
 
@@ -30,7 +30,7 @@ _MAX_INFERRED = 18
 def read(file: File, name: str, ground: Ground, /) -> LuoFile:
     """Return a memfd and its folios; ``name`` is for messages."""
     found = LuoFile(printable(file.compatible), file.token, file.data)
-    raw = ground.read(_STRUCTURE, file.data, abi.SIZE, name)
+    raw = ground.read(MEMFD, file.data, abi.SIZE, name)
     if raw is None:
         return found
     ser = abi.MemfdSer.parse(raw)
@@ -72,9 +72,9 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -
         ground.note(OWNED_TWICE, message, found.data)
         return found
     for chunk in walk.chunks:
-        ground.take(_CHUNK, chunk)
+        ground.take(CHUNK, chunk)
     for page in walk.pages:
-        ground.take(_ARRAY, page, order)
+        ground.take(ARRAY, align_down(page, ground.page_size), order)
     words = vmalloc.read_array(ground.source, walk, order, 2 * ser.nr_folios, ground.page_size, met)
     if not isinstance(words, array):
         ground.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)

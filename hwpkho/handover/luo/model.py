@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hwpkho.base.escape import printable
 from hwpkho.handover.owners import Claim
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ State = Literal["serialized", "not-serialized", "released"]
 
 #: An order that nothing tells.
 UNKNOWN_ORDER = -1
+
+#: What LUO's own pages are.
+FLBS, SESSIONS, FILES = "page of FLBs", "session block", "file block"
+MEMFD, CHUNK, ARRAY = "memfd structure", "chunk of folios", "array of folios"
+
+
+def shown(name: bytes) -> str:
+    """Return a name from LUO's structures, printable."""
+    return printable(name.decode("utf-8", "backslashreplace"))
 
 
 class Run(NamedTuple):
@@ -83,7 +93,7 @@ class Page(NamedTuple):
     """A page of LUO's own.
 
     Attributes:
-        what: For messages and documents: ``session block``.
+        what: ``session block`` or another of the names above.
         phys: Its physical address, bytes.
         order: Log2 of how many pages it is.
     """

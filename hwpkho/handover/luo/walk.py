@@ -22,7 +22,16 @@ from hwpkho.codes.preserved import (
 from hwpkho.handover.luo import apart
 from hwpkho.handover.luo.files import HANDLERS
 from hwpkho.handover.luo.ground import Ground
-from hwpkho.handover.luo.model import LuoFile, LuoFlb, LuoSession, LuoTree
+from hwpkho.handover.luo.model import (
+    FILES,
+    FLBS,
+    SESSIONS,
+    LuoFile,
+    LuoFlb,
+    LuoSession,
+    LuoTree,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +98,7 @@ class _Walk:
 
     def _flbs(self, phys: int) -> tuple[LuoFlb, ...] | None:
         ground = self._ground
-        what, size = "page of FLBs", ground.page_size
+        what, size = FLBS, ground.page_size
         if not phys:
             return ()
         page = ground.read(what, phys, size)
@@ -100,10 +109,10 @@ class _Walk:
             message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
             ground.note(FILE_BLOCK, message, phys)
             return None
-        return tuple(LuoFlb(name(f.name), f.data, f.users) for f in abi.flbs(page, entries))
+        return tuple(LuoFlb(shown(f.name), f.data, f.users) for f in abi.flbs(page, entries))
 
     def _sessions(self, phys: int) -> tuple[LuoSession, ...] | None:
-        blocks = _Chain(self._ground, "session block", abi.SESSION, SESSION_BLOCK, "LUO")
+        blocks = _Chain(self._ground, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
         found: list[LuoSession] = []
         for page, n in blocks.follow(phys):
             found += [self._session(session) for session in abi.sessions(page, n)]
@@ -111,19 +120,19 @@ class _Walk:
         return tuple(found) if found or blocks.whole or blocks.broken else None
 
     def _session(self, session: abi.Session) -> LuoSession:
-        shown = name(session.name)
-        where = f'session "{shown}"'
-        blocks = _Chain(self._ground, "file block", abi.FILE, FILE_BLOCK, where)
+        title = shown(session.name)
+        where = f'session "{title}"'
+        blocks = _Chain(self._ground, FILES, abi.FILE, FILE_BLOCK, where)
         found: list[LuoFile] = []
         for page, n in blocks.follow(session.files):
             found += [self._file(file, where) for file in abi.files(page, n)]
         if blocks.whole and len(found) != session.total:
             message = f"{where}: {session.total} files, its blocks have {len(found)}"
             self._ground.note(FILE_BLOCK, message, session.files or None)
-        return LuoSession(shown, tuple(found))
+        return LuoSession(title, tuple(found))
 
     def _file(self, file: abi.File, where: str) -> LuoFile:
-        compatible = name(file.compatible)
+        compatible = shown(file.compatible)
         where = f"{where}, token {file.token}"
         handler = HANDLERS.get(compatible)
         if handler is not None:
@@ -172,8 +181,3 @@ class _Chain:
 
     def _break(self, why: str, phys: int) -> None:
         self.broken = self._ground.note(self._code, f"{self._where}: {why}", phys)
-
-
-def name(raw: bytes) -> str:
-    """Return a name from LUO's structures, printable."""
-    return printable(raw.decode("utf-8", "backslashreplace"))

@@ -13,8 +13,9 @@ from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
+from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
-from hwpkho.report.decode import table_annotate
+from hwpkho.report.decode import luo_annotate, table_annotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,6 +98,10 @@ class _Dump:
             yield from self._subtree(subtree)
         if len(subtrees) > MAX_SUBTREES:
             yield f"and {len(subtrees) - MAX_SUBTREES} more subtrees"
+        tree = luo_of(self.h)
+        if tree is not None:
+            for part in luo_annotate.parts(tree, self.source, self.page_size):
+                yield from self._dump(*part)
         yield from self._chunks()
         yield from self._array()
         yield from self._tracker()

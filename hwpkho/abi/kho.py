@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 HWPOISON = "hwpoison"
 KEXEC_METADATA = "kexec-metadata"
 MEMORY_MAP = "preserved-memory-map"
-_COMPATIBLE = re.compile(rb"kho-v([0-9]{1,3})")
+#: Patches on the list name the versions of its parts behind its own: ``kho-v4;radix-v1``.
+_COMPATIBLE = re.compile(rb"kho-v[0-9]{1,3}(?:;[a-z0-9._-]{1,32}){0,8}")
 #: So many bytes hold the names of all properties of a root FDT.
 _NAMES = 128
 
@@ -39,6 +40,8 @@ class Version(NamedTuple):
         fdts: Whether the blobs are FDTs, whatever the subtree.
         revision: The revision of the hwpoison subtree that its producer is assumed to write, a name
             of :data:`hwpkho.abi.hwpoison.REVISIONS`.
+        parts: What else the compatible string names, as patches on the list have it:
+            ``radix-v1``. A kernel with them takes no handover without, and the other way round.
     """
 
     number: int
@@ -48,6 +51,7 @@ class Version(NamedTuple):
     sized: bool = True
     fdts: bool = False
     revision: str = "struct-v1"
+    parts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,7 +61,7 @@ class Version(NamedTuple):
     @property
     def compatible(self) -> str:
         """The root node's compatible string: ``kho-v4``."""
-        return f"kho-v{self.number}"
+        return ";".join((f"kho-v{self.number}", *self.parts))
 
 
 V1 = Version(1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True, revision="fdt-v1")
@@ -85,6 +89,27 @@ def numbered(number: int) -> Version:
 def numbers() -> list[int]:
     """Return the numbers of all versions."""
     return [version.number for version in VERSIONS]
+
+
+def named(name: str | int) -> Version:
+    """Return the version that a user names: ``v4``, 4, or its whole compatible string.
+
+    Raises UsageError for an unknown one.
+    """
+    if isinstance(name, int):
+        return numbered(name)
+    found = _of_string(name) if _COMPATIBLE.fullmatch(name.encode("ascii", "replace")) else None
+    if found is None:
+        number = name.removeprefix("v")
+        return numbered(int(number) if number.isascii() and number.isdigit() else -1)
+    return found
+
+
+def _of_string(compatible: str) -> Version | None:
+    """Return the version that a compatible string names, None for an unknown one."""
+    own, *parts = compatible.split(";")
+    found = next((v for v in VERSIONS if v.compatible == own), None)
+    return found and found._replace(parts=tuple(parts))
 
 
 BLOB_SIZE = "blob-size"
@@ -158,7 +183,7 @@ def parse(raw: bytes | memoryview) -> RootFdt:
     root = tree.root
     # The last string needs no NUL of its own: libfdt finds one in the padding or the next token.
     strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0") if s)
-    known = [v for v in VERSIONS if v.compatible in strings]
+    known = [v for v in map(_of_string, strings) if v is not None]
     version = max(known, key=lambda v: v.number, default=None)
     address, defect = _u64(root.get(MEMORY_MAP), MEMORY_MAP)
     if address == 0:
@@ -278,5 +303,4 @@ def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
 
 def _cut_version(body: bytes) -> Version:
     match = _COMPATIBLE.search(body)
-    named = (v for v in VERSIONS if match and v.compatible.encode() == match[0])
-    return next(named, DEFAULT)
+    return (match and _of_string(match[0].decode())) or DEFAULT

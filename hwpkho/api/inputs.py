@@ -88,7 +88,7 @@ class Limiting(TypedDict, total=False):
     """The next kernel's KHO version, and limits of the caller.
 
     Attributes:
-        consumer_kho: KHO version of the next kernel, 4 for kho-v4.
+        consumer_kho: KHO version of the next kernel: 4 for kho-v4, or its whole compatible string.
         consumer_efi: Generation of its reader of the EFI table of poisoned memory, ``a`` to
             ``d2``, or ``none``.
         max_pages: Most distinct PFNs.
@@ -96,7 +96,7 @@ class Limiting(TypedDict, total=False):
         max_per_gib: Most PFNs in one GiB.
     """
 
-    consumer_kho: int
+    consumer_kho: int | str
     consumer_efi: str
     max_pages: int | None
     max_fraction: float | None

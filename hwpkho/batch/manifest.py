@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.abi.kho import VERSIONS
+from hwpkho.abi import kho
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
@@ -249,8 +249,12 @@ def _arch(value: Any) -> str:
     return _one_of(*ARCHES.names())(value)
 
 
-def _consumer(value: Any) -> int:
-    return VERSIONS[_one_of(*VERSIONS.names())(value)].number
+def _consumer(value: Any) -> str:
+    try:
+        kho.named(_text(value))
+    except UsageError as error:
+        raise ValueError("no KHO version") from error
+    return _text(value)
 
 
 def _consumer_efi(value: Any) -> str:

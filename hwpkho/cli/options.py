@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
-from hwpkho.abi.kho import DEFAULT, VERSIONS
+from hwpkho.abi.kho import DEFAULT, VERSIONS, named
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
 from hwpkho.judging.efi_table import generations
@@ -106,6 +106,20 @@ class OneOf(click.Choice[str]):
         """Return the names for ``--help``."""
         self.choices = tuple(self._registry.names())
         return super().get_metavar(param, ctx)
+
+
+class Consumer(OneOf):
+    """The KHO version that a kernel speaks: a name, or the whole compatible string."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it, known to be a version."""
+        if not value.startswith("kho-"):
+            return super().convert(value, param, ctx)
+        try:
+            named(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 def given() -> frozenset[str]:
@@ -247,10 +261,11 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         memory_map,
         click.option(
             "--consumer-kho",
-            type=OneOf(VERSIONS),
+            type=Consumer(VERSIONS),
             default=DEFAULT.name,
             show_default=True,
-            help="KHO version of the next kernel.",
+            help="KHO version of the next kernel, or its compatible string, such as "
+            "'kho-v4;radix-v1;vmalloc-v1'.",
         ),
         click.option(
             "--consumer-efi",

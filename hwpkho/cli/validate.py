@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hwpkho.abi.kho import VERSIONS
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
 from hwpkho.cli import options
@@ -156,7 +155,7 @@ def command(
         boot,
         iomem_of,
         next_cmdline,
-        VERSIONS[consumer_kho].number,
+        consumer_kho,
         consumer_efi,
         Limits(max_pages, max_fraction, max_per_gib),
         options.given(),

@@ -137,6 +137,15 @@ UNKNOWN_FILE = Code(
     "Without that handler it cannot list the session: opening /dev/liveupdate fails with EIO.",
     "Check that the next kernel has the handler, in the same version.",
 )
+LUO_FDT = Code(
+    "HP915",
+    "luo-fdt",
+    "note",
+    "source",
+    "The blob of LUO is a device tree, as kernels before luo-v5 wrote it.",
+    "A kernel of that version reads it. Linux 7.3 panics at boot.",
+    "hwpkho reads luo-v5 only.",
+)
 CONTAINED = Code(
     "HP920",
     "preserved-contained",
@@ -204,6 +213,7 @@ CODES = (
     LUO_UNMARKED,
     OTHER_ABI,
     UNKNOWN_FILE,
+    LUO_FDT,
     CONTAINED,
     REACHABLE,
     BEYOND_END,

@@ -175,6 +175,17 @@ NOT_PUBLISHED = Code(
     "Look at the names of the outgoing subtrees, and at the running kernel's log.",
 )
 
+POSTED_FORM = Code(
+    "HP219",
+    "posted-form",
+    "note",
+    "source",
+    "The root FDT names the versions of its parts, too, as patches on the list do.",
+    'Linux 7.3 compares the whole string with "kho-v4" and refuses any other. A kernel with those '
+    "patches refuses a handover without.",
+    "State what the next kernel speaks: --consumer-kho 'kho-v4;radix-v1;vmalloc-v1'.",
+)
+
 CODES = (
     DAMAGED,
     VERSION,
@@ -194,4 +205,5 @@ CODES = (
     DOUBTFUL,
     OUTGOING_MISSING,
     NOT_PUBLISHED,
+    POSTED_FORM,
 )

@@ -29,6 +29,7 @@ from hwpkho.codes.root import (
     METADATA,
     NO_MAP,
     ODD_PROPERTY,
+    POSTED_FORM,
     SUBTREE_ABSENT,
     SUBTREE_NOWHERE,
     VERSION,
@@ -177,6 +178,9 @@ class HandoverReader:
         if root.version is None:
             shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
             report.add(VERSION, f"compatible is {shown or 'missing'}", at)
+        elif root.version.parts:
+            parts = ", ".join(root.version.parts)
+            report.add(POSTED_FORM, f"kho-v{root.version.number} with {parts}", at)
         if root.memory_map_defect:
             report.add(NO_MAP, root.memory_map_defect, at)
         if root.tree.reserve:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi.kho import numbered
+from hwpkho.abi import kho
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -135,7 +135,7 @@ def next_kernel(
     ``arch`` is that of the handover or list; a map of another one has been refused. Raises
     UsageError for a command line that the kernel would refuse.
     """
-    version = numbered(options.consumer)
+    version = kho.named(options.consumer)
     arch = options.case.arch or arch
     if memory is not None:
         known = memory.arch if memory.arch_from != "default" else arch

@@ -29,7 +29,7 @@ class ValidateOptions:
         boot: Which boot of a log; a number or ``last``.
         iomem_of: Whose /proc/iomem was given.
         next_cmdline: The next kernel's command line.
-        consumer: KHO version that the next kernel speaks.
+        consumer: KHO version that the next kernel speaks, as :func:`hwpkho.abi.kho.named` takes it.
         consumer_efi: The generation of readers of the EFI table of poisoned memory that it has, a
             name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
@@ -45,7 +45,7 @@ class ValidateOptions:
     boot: str | None = None
     iomem_of: Literal["running", "next"] = "running"
     next_cmdline: str | None = None
-    consumer: int = DEFAULT.number
+    consumer: int | str = DEFAULT.number
     consumer_efi: str = generations.DEFAULT
     limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()

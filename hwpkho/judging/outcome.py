@@ -16,6 +16,7 @@ from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.blob import ARRAY_OUTSIDE, BLOB_SHORT, CHUNK_OUTSIDE, TOTAL_PAGES
+from hwpkho.codes.preserved import LUO_REFUSED
 from hwpkho.codes.root import (
     NO_MAP,
     OLDER_CONSUMER,
@@ -144,12 +145,18 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
     return Decision("crash", finding(SUBTREE_NOWHERE, message, phys=ref.phys))
 
 
-def _luo(h: Handover, _: NextKernel) -> Decision | None:
+def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     """LUO comes up long before the list is replayed, and panics where it cannot."""
     tree = luo_of(h)
-    if tree is None or tree.fatal is None or spent(h):
+    if tree is None or spent(h):
         return None
-    return Decision("crash", problem=tree.fatal)
+    if tree.compatible is not None and tree.fatal is None:
+        parts = ";" in tree.compatible
+        if tree.features is not None or parts != bool(kernel.version.parts):
+            says = tree.compatible or "a header of features"
+            message = f"LUO says {says}, the next kernel takes another form"
+            return Decision("crash", finding(LUO_REFUSED, message, phys=tree.phys))
+    return Decision("crash", problem=tree.fatal) if tree.fatal else None
 
 
 def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:

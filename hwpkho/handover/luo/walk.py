@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.abi import fdt
 from hwpkho.abi import luo as abi
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import (
     FILE_BLOCK,
+    LUO_FDT,
     LUO_REFUSED,
     LUO_RELEASED,
     NOT_SERIALIZED,
@@ -48,6 +50,9 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
         message = "the running kernel has freed the blob of LUO; its sessions cannot be found"
         report.add(LUO_RELEASED, message, phys)
         return LuoTree("released", phys, sessions=())
+    if raw[: len(fdt.MAGIC)] == fdt.MAGIC:
+        report.add(LUO_FDT, "LUO: a device tree, which is not read", phys)
+        return LuoTree(None, phys)
     try:
         blob = abi.Luo.parse(raw)
     except ValueError as error:

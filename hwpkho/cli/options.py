@@ -11,6 +11,7 @@ from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.kho import DEFAULT, VERSIONS, named
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
+from hwpkho.errors import UsageError
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
 

@@ -7,7 +7,6 @@ structure that leads to them is sound.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,29 +17,32 @@ from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.addresses import align_down
 from hwpkho.base.arch import linear, page_sizes
-from hwpkho.base.escape import printable
 from hwpkho.codes import problem as as_problem
 from hwpkho.codes.blob import CONSUMED, LIST_UNREACHED
 from hwpkho.codes.image import NO_HANDOVER, NO_MEMORY
 from hwpkho.codes.root import (
     BROKEN_SUBTREE,
     DAMAGED,
-    DUPLICATE_NODE,
     METADATA,
-    NO_MAP,
-    ODD_PROPERTY,
-    POSTED_FORM,
     SUBTREE_ABSENT,
     SUBTREE_NOWHERE,
-    VERSION,
 )
 from hwpkho.errors import InputError
-from hwpkho.handover import accounting, membership, owners, scratch, tracker, vmalloc
+from hwpkho.handover import (
+    accounting,
+    membership,
+    owners,
+    root_oddities,
+    scratch,
+    tracker,
+    vmalloc,
+)
 from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
 from hwpkho.handover.membership import Page, Pages
 from hwpkho.handover.model import Doubt, Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
 from hwpkho.handover.reach import Reach
+from hwpkho.handover.root_oddities import node_name
 from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
 
@@ -51,14 +53,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a foreign subtree's blob that are read to say what is known of it.
 MAX_FOREIGN_BLOB = 1 << 16
-#: Names are shown up to so many characters (the specification allows 31), and so many of a list.
-_MAX_NAME = 200
-_MAX_STRINGS = 8
-
-
-def _name(text: str) -> str:
-    """Return a name from the input, printable and of a sensible length."""
-    return printable(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
 
 
 @dataclass(slots=True)
@@ -175,23 +169,7 @@ class HandoverReader:
             noted = report.add(DAMAGED, message, at)
             if self.unread is None:  # libfdt looks at this first
                 self.root_problem = noted
-        if root.version is None:
-            shown = ", ".join(f'"{_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
-            report.add(VERSION, f"compatible is {shown or 'missing'}", at)
-        elif root.version.parts:
-            parts = ", ".join(root.version.parts)
-            report.add(POSTED_FORM, f"kho-v{root.version.number} with {parts}", at)
-        if root.memory_map_defect:
-            report.add(NO_MAP, root.memory_map_defect, at)
-        if root.tree.reserve:
-            report.add(
-                ODD_PROPERTY,
-                f"{len(root.tree.reserve)} memory reservations in the root FDT",
-                at,
-            )
-        names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)
-        for name in sorted(n for n in names if names[n] > 1):
-            report.add(DUPLICATE_NODE, f"two subtrees {_name(name)}", at)
+        root_oddities.report(root, at, report)
         return root
 
     def _unread_root(self) -> Root | None:
@@ -205,7 +183,7 @@ class HandoverReader:
         ours = root.find(roots.HWPOISON)
         seen: set[str] = set()
         for ref in root.subtrees:
-            name = _name(ref.name)
+            name = node_name(ref.name)
             raw: bytes | memoryview | None = None
             if ref.defect:
                 self.report.add(BROKEN_SUBTREE, f"{name}: {ref.defect}", self.phys)
@@ -220,8 +198,8 @@ class HandoverReader:
         for copied, raw in self.copy.subtrees.items() if self.copy else ():
             if copied not in listed:  # behind the cut of the root FDT's copy
                 ref = roots.SubtreeRef(copied, None, len(raw))
-                found.append(self._subtree(copied, _name(copied), ref, raw, reach))
-        compatible = _name(root.compatible[0]) if root.compatible else None
+                found.append(self._subtree(copied, node_name(copied), ref, raw, reach))
+        compatible = node_name(root.compatible[0]) if root.compatible else None
         return Root(
             self.phys, compatible, root.totalsize, root.memory_map, tuple(found), root, self.size
         )
@@ -268,7 +246,7 @@ class HandoverReader:
 
         A copy of it is read instead, but the next kernel goes by what the root FDT says.
         """
-        phys, name = ref.phys or 0, _name(ref.name)
+        phys, name = ref.phys or 0, node_name(ref.name)
         if not self.memory:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
             return "not-given", self.report.add(NO_MEMORY, message, phys)
@@ -311,7 +289,7 @@ class HandoverReader:
             self.no_list = self.report.add(NO_HANDOVER, message, self.phys)
             return None
         if ref.defect:
-            noted = as_problem(BROKEN_SUBTREE, f"{_name(ref.name)}: {ref.defect}", self.phys)
+            noted = as_problem(BROKEN_SUBTREE, f"{node_name(ref.name)}: {ref.defect}", self.phys)
             return HwpoisonList(ref.phys, ref.size, None, state="refused", problem=noted)
         if ref.phys is not None:
             ref = ref._replace(phys=linear(ref.phys, self.source.arch))

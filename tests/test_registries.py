@@ -27,6 +27,7 @@ from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff
 from hwpkho.encode.targets import registry as targets
+from hwpkho.handover.luo.model import State
 from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
@@ -73,6 +74,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "consumer": Consumers.names(),
     "efi/outcome": get_args(EfiOutcome),
     "layout": LAYOUTS.names(),
+    "luo/state": get_args(State),
 }
 
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.

@@ -55,6 +55,9 @@ class JudgedRow(NamedTuple):
         verdict: None where the map does not show it, or there is no map.
         code: Of the finding, None where there is nothing to report.
         region: The memory there, as the map names it.
+        session: Of the preserved file there, None for other memory, here and below.
+        token: Of that file.
+        file_page: Of that file, from 0, at ``first``.
     """
 
     first: int
@@ -63,6 +66,9 @@ class JudgedRow(NamedTuple):
     verdict: Verdict | None
     code: str | None
     region: str | None
+    session: str | None = None
+    token: int | None = None
+    file_page: int | None = None
 
 
 class ChangeRow(NamedTuple):
@@ -194,7 +200,13 @@ class Judged:
 
 def _judged(runs: Runs) -> Iterator[JudgedRow]:
     for first, last, ruling in runs:
-        yield JudgedRow(first, last, last - first + 1, ruling.verdict, ruling.code, ruling.region)
+        said, owner = (ruling.verdict, ruling.code, ruling.region), ruling.owner
+        if owner is None:
+            yield JudgedRow(first, last, last - first + 1, *said)
+            continue
+        for place in owner.places(first, last):
+            a, b = place.first, place.last
+            yield JudgedRow(a, b, b - a + 1, *said, owner.session, owner.file.token, place.page)
 
 
 @dataclass(frozen=True, slots=True)

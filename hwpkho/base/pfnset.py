@@ -46,6 +46,11 @@ class PfnSet:
     def __bool__(self) -> bool:
         return bool(self.first)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PfnSet) and (self.first, self.last) == (other.first, other.last)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return zip(self.first, self.last, strict=True)
 

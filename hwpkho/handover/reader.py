@@ -127,7 +127,7 @@ class HandoverReader:
             settle = trackers.hold if state == "gone" else trackers.keep
             settle(walk)
         account = None
-        if walk and root and state not in (None, "gone"):
+        if walk and walk.listed and root and state not in (None, "gone"):
             account = owners.account(accounting.claims(root, hwpoison, walk), walk.preserved)
             accounting.report(account, walk, report)
         in_scratch = scratch.check(self.scratch, self.preserved, report)

@@ -31,6 +31,7 @@ FAMILIES = {
     "HP6": "The list against itself and against the map",
     "HP7": "Limits and choices of the user",
     "HP8": "The EFI table of poisoned memory",
+    "HP9": "What else is preserved: LUO, its files, and who owns a page",
 }
 
 

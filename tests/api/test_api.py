@@ -121,7 +121,7 @@ def test_validate_is_the_document_of_the_command_line(
     assert judged.counts == expected.json["summary"]["by_verdict"]
     assert [f.code for f in judged.findings] == [f["code"] for f in expected.json["findings"]]
     rows = [(r.first, r.last, r.verdict, r.code, r.region) for r in judged.rows()]
-    assert rows == [tuple(r.values()) for r in expected.json["runs"]]
+    assert rows == [tuple(r.values())[:5] for r in expected.json["runs"]]
     with hwpkho.open_case(image) as case:
         assert case.validate(memmap=iomem).to_dict() == expected.json
 

@@ -226,7 +226,7 @@ def test_select_and_ignore(replay):
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-@pytest.mark.parametrize("code", ["HP999", "nonsense", "HP601,HPX", "HP9"])
+@pytest.mark.parametrize("code", ["HP999", "nonsense", "HP601,HPX", "HP99"])
 def test_unknown_codes(option, code, replay):
     got = replay(LOST, option, code)
     assert (got.code, got.out) == (2, "")

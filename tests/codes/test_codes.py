@@ -8,14 +8,22 @@ import pytest
 
 from hwpkho.codes import registry
 from hwpkho.codes.examples import EXAMPLES
-from tests.support import ROOT, captures, provoking, provoking_decode, provoking_efi, replays
+from tests.support import (
+    ROOT,
+    captures,
+    provoking,
+    provoking_decode,
+    provoking_efi,
+    provoking_luo,
+    replays,
+)
 from tests.support.examples import some
 
-CASES = {**provoking.CASES, **provoking_efi.VALIDATE}
+CASES = {**provoking.CASES, **provoking_efi.VALIDATE, **provoking_luo.VALIDATE}
 
 
 def test_no_code_is_left_out():
-    decode = {*provoking_decode.CASES, *provoking_efi.DECODE}
+    decode = {*provoking_decode.CASES, *provoking_efi.DECODE, *provoking_luo.DECODE}
     assert set(registry()) == decode | set(CASES) | set(provoking.MERGED)
 
 
@@ -53,7 +61,9 @@ _NAMED = [
     (code, name)
     for code, example in EXAMPLES.items()
     if example.startswith("Real: ")
-    for name in sorted({*replays.NAMES, *captures.NAMES}, key=lambda n: (len(n), n))
+    for name in sorted(
+        {*replays.NAMES, *captures.NAMES, *captures.LUO_NAMES}, key=lambda n: (len(n), n)
+    )
     if re.search(rf"\b{re.escape(name)}(?![\w-])", example)
 ]
 
@@ -64,10 +74,10 @@ def test_real_cases_show_their_codes(code, name, tmp_path, cli, capture):
         case = replays.unpack(name, tmp_path)
         args = [case / "memory", "--memmap", case / "iomem.txt", *replays.arguments(name)]
     elif "debugfs-kho" in EXAMPLES[code]:
-        args = [captures.CAPTURES / name / "debugfs-kho"]
+        args = [captures.folder(name) / "debugfs-kho"]
     else:
         args = [capture(name)]
-        maps = captures.CAPTURES / name / "iomem.txt"
+        maps = captures.folder(name) / "iomem.txt"
         args += ["--memmap", maps] if maps.exists() else []
     codes = set()
     for role in ([], ["--role", "in"], ["--role", "out"]):

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 import hwpkho
-from hwpkho.codes import blob, efi, image, registry, tracker
+from hwpkho.codes import blob, efi, image, preserved, registry, tracker
 from hwpkho.codes import root as root_codes
 from hwpkho.inputs.case import read_inputs
-from tests.support import captures, provoking_decode, provoking_efi
+from tests.support import captures, provoking_decode, provoking_efi, provoking_luo
 from tests.support.examples import some
 from tests.support.handovers import Machine
 
 #: Parts of the program that decode runs; codes that none of them names are for validate.
 _DECODE = ("handover", "efi", "images", "abi", "inputs", "badpages")
-CASES = {**provoking_decode.CASES, **provoking_efi.DECODE}
+CASES = {**provoking_decode.CASES, **provoking_efi.DECODE, **provoking_luo.DECODE}
 
 
 def _named_by_decode():
@@ -26,7 +26,7 @@ def _named_by_decode():
     files = [f for part in _DECODE for f in (folder / part).rglob("*.py")]
     assert len(files) > 40
     words = {w for f in files for w in re.findall(r"\b[A-Z][A-Z_]+\b", f.read_text())}
-    modules = (image, root_codes, blob, tracker, efi)
+    modules = (image, root_codes, blob, tracker, efi, preserved)
     return {
         code.id
         for module in modules

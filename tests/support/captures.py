@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 CAPTURES = FIXTURES / "captures"
 NAMES = sorted(p.name for p in CAPTURES.iterdir() if p.is_dir())
+#: With sessions of LUO; what holds for every capture is not run on each of them as well.
+LUO = FIXTURES / "luo"
+LUO_NAMES = sorted(p.name for p in LUO.iterdir() if p.is_dir())
 #: Those with a copy of /sys/kernel/debug/kho.
 DEBUGFS = [n for n in NAMES if (CAPTURES / n / "debugfs-kho").is_dir()]
 
@@ -24,17 +27,22 @@ def _bytes(path: Path) -> bytes:
     return gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
 
 
+def folder(name: str) -> Path:
+    """Where a capture is."""
+    return (LUO if name in LUO_NAMES else CAPTURES) / name
+
+
 @cache
 def truth(name: str) -> dict[str, Any]:
     """What the kernel said of itself."""
-    found: dict[str, Any] = json.loads(_bytes(CAPTURES / name / "truth.json"))
+    found: dict[str, Any] = json.loads(_bytes(folder(name) / "truth.json"))
     return found
 
 
 @cache
 def elf(name: str) -> bytes:
     """The bytes of memory.elf."""
-    return _bytes(CAPTURES / name / "memory.elf")
+    return _bytes(folder(name) / "memory.elf")
 
 
 def segments(image: bytes) -> list[tuple[int, bytes]]:

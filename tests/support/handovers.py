@@ -74,12 +74,14 @@ class Machine:
         subtrees: Sequence[tuple[str, bytes]] = (),
         mark: Callable[[Blocks], Blocks] = lambda blocks: blocks,
         stale: int = 0,
+        named: tuple[str, ...] = (),
     ) -> Made:
         """Make a handover; ``pfns`` None leaves the hwpoison subtree out.
 
-        ``mark`` may change what the tracker marks; ``stale`` fills the array past count.
+        ``mark`` may change what the tracker marks; ``stale`` fills the array past count; ``named``
+        stands behind the KHO version.
         """
-        version, size = root.numbered(kho), self.page_size
+        version, size = root.numbered(kho)._replace(parts=named), self.page_size
         made = Made(0, 0, 0, [], [], [], 0, [], [])
         refs: list[root.SubtreeRef] = []
         made.root = self.put()

@@ -498,3 +498,15 @@ def _scratch_trailing(folder: Path) -> Inputs:
     m = Machine(arch="x86_64")
     m.boot_data(m.handover(), [(1 << 32, 1 << 24)], length=17)
     return _saved(folder, m)
+
+
+@provokes(root_codes.POSTED_FORM)
+def _composite(folder: Path) -> Inputs:
+    m = Machine()
+    h = m.handover()
+    _rebuilt_root(m, h, lambda root: _compatible(root, b"kho-v4;radix-v1;vmalloc-v1\0"))
+    return _saved(folder, m)
+
+
+def _compatible(root: fdt.Node, value: bytes) -> None:
+    root.properties[0] = fdt.Property("compatible", value, 0)

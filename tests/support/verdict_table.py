@@ -25,7 +25,7 @@ _ACTION = re.compile(r"Memory failure: 0x([0-9a-f]+): recovery action for (.*): 
 #: Verdicts that a result in the log supports.
 _SUPPORTS = {
     "Recovered": {"replays", "scratch"},
-    "Ignored": {"in-use", "handover", "firmware", "scratch"},
+    "Ignored": {"in-use", "handover", "preserved", "firmware", "scratch"},
 }
 
 

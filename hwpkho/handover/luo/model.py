@@ -56,14 +56,15 @@ class Run(NamedTuple):
         return self.folios << max(self.order, 0)
 
 
+@dataclass(slots=True)
 class Folios:
     """The folios of a file in the order of its array, as columns of runs; see :class:`Run`."""
 
-    __slots__ = ("flags", "folios", "order", "page", "pfn")
-
-    def __init__(self) -> None:
-        self.page, self.pfn, self.folios = array("Q"), array("Q"), array("Q")
-        self.order, self.flags = array("b"), array("H")
+    page: array[int] = field(default_factory=lambda: array("Q"))
+    pfn: array[int] = field(default_factory=lambda: array("Q"))
+    folios: array[int] = field(default_factory=lambda: array("Q"))
+    order: array[int] = field(default_factory=lambda: array("b"))
+    flags: array[int] = field(default_factory=lambda: array("H"))
 
     def __len__(self) -> int:
         return len(self.page)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hwpkho.handover.luo.model import LuoTree
     from hwpkho.images.base import Source
 
-#: Entries of a page that are shown.
-MAX_ROWS = 32
+#: Entries of a page that are shown: all of a block of 4 KiB.
+MAX_ROWS = 64
 
 Part = tuple[str, int, int, list[Span]]
 

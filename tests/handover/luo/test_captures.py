@@ -1,0 +1,131 @@
+"""What LUO preserves in the real captures, against the guests' own page maps."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import captures
+
+SERIALIZED = [n for n in captures.LUO_NAMES if captures.truth(n)["luo"]["state"] == "serialized"]
+#: Folios as the truth has them: page of the file, PFN, order, flags.
+Folio = tuple[int, int, int, int]
+
+
+def _folios(runs) -> list[Folio]:
+    found = []
+    for page, pfn, count, order, flags in runs:
+        found += [(page + (i << order), pfn + (i << order), order, flags) for i in range(count)]
+    return found
+
+
+def _handover(doc, role):
+    return next((h for h in doc["handovers"] if h["role"] == role), doc["handovers"][0])
+
+
+@pytest.mark.parametrize("name", SERIALIZED)
+def test_sessions_files_and_folios(name, cli, capture):
+    truth = captures.truth(name)["luo"]
+    h = _handover(cli("decode", "--json", capture(name)).json, truth["role"])
+    luo = h["luo"]
+    assert luo["state"] == "serialized"
+    assert luo["compatible"], luo["liveupdate_num"] == (
+        truth["compatible"],
+        truth["liveupdate_num"],
+    )
+    assert luo["flbs"] == truth["flbs"]
+    assert [s["name"] for s in luo["sessions"]] == [s["name"] for s in truth["sessions"]]
+    for session, wanted in zip(luo["sessions"], truth["sessions"], strict=True):
+        for file, known in zip(session["files"], wanted["files"], strict=True):
+            for field in ("compatible", "token", "data", "size", "nr_folios"):
+                assert file[field] == known[field]
+            assert _folios(r.values() for r in file["runs"]) == _folios(known["runs"])
+
+
+@pytest.mark.parametrize("name", SERIALIZED)
+def test_everything_that_is_marked_has_an_owner(name, cli, capture):
+    h = _handover(cli("decode", "--json", capture(name)).json, captures.truth(name)["luo"]["role"])
+    assert "unknown" not in [owned["kind"] for owned in h["preserved"]]
+    files = {(s["name"], f["token"]) for s in h["luo"]["sessions"] for f in s["files"] if f["runs"]}
+    kept = {(o["session"], o["token"]) for o in h["preserved"] if o["session"] is not None}
+    assert kept == files
+
+
+def test_memfds_before_their_sessions_are_written(cli, capture):
+    doc = cli("decode", "--json", capture("luo-small-unserialised")).json
+    (h,) = doc["handovers"]
+    assert (h["luo"]["state"], h["luo"]["sessions"]) == ("not-serialized", [])
+    sizes = sorted(o["bytes"] for o in h["preserved"] if o["kind"] == "memfd-v2")
+    later = captures.truth("luo-small")["luo"]["sessions"]
+    pages = sorted(-(-f["size"] // 4096) * 4096 for s in later for f in s["files"] if f["size"])
+    assert sizes == pages
+
+
+def test_a_running_kernel_has_released_it(cli, capture):
+    (h,) = cli("decode", "--json", capture("luo-small-in-late")).json["handovers"]
+    assert (h["luo"]["state"], h["luo"]["sessions"]) == ("released", [])
+    assert h["preserved"] is None
+
+
+def test_for_people(cli, capture):
+    out = cli("decode", capture("luo-small")).out
+    assert "LUO       luo-v5  serialized, live update 1, 3 sessions, 7 files" in out
+    assert "token 17  memfd-v2  1 MiB, folios: 256 of order 0" in out
+    assert "all of it has an owner" in out
+
+
+def test_every_field_is_annotated(cli, capture):
+    out = cli("decode", "--annotate", capture("luo-many")).out
+    for words in (
+        "sessions_pa 0x8bf000", 'session 0: name "many-files"', "file 62: token 1062",
+        "nr_folios 2", "folio 1: page 1 of the file", 'FLB 2: name "liveupdate-test-flb-v2"',
+    ):  # fmt: skip
+        assert words in out
+
+
+@pytest.mark.parametrize("name", [*SERIALIZED, "luo-huge"])
+def test_bad_pages_in_preserved_memory(name, cli, capture):
+    truth = captures.truth(name)
+    iomem = captures.folder(name) / "iomem.txt"
+    if not iomem.exists():
+        iomem = captures.folder("luo-small") / "iomem.txt"
+    got = cli(
+        "validate", "--json", capture(name), "--memmap", iomem, "--role", truth["luo"]["role"]
+    )
+    if truth["luo"].get("next_kernel") == "crash":
+        assert (got.json["outcome"], got.json["decided_by"]["code"]) == ("crash", "HP902")
+        return
+    found = {
+        r["first"] + i: (r["owner"]["session"], r["owner"]["token"], r["owner"]["index"] + i)
+        for r in got.json["runs"]
+        if r["verdict"] == "preserved"
+        for i in range(r["last"] - r["first"] + 1)
+    }
+    detail = truth["hwpoison_in_preserved_detail"]
+    assert found == {x["pfn"]: (x["session"], x["token"], x["index"]) for x in detail}
+
+
+def test_what_becomes_of_bad_pages_in_folios_of_all_sizes(cli, capture):
+    iomem = captures.folder("luo-huge") / "iomem.txt"
+    got = cli("validate", "--json", capture("luo-huge"), "--memmap", iomem)
+    told = {r["first"]: (r["code"], r["owner"]["order"]) for r in got.json["runs"] if r["owner"]}
+    assert told == {
+        0x122E: ("HP920", 0),
+        0x1C00: ("HP921", 9),
+        0x1E64: ("HP921", 9),
+        0x290B: ("HP922", 9),
+        0x2A11: ("HP920", 0),
+    }
+    text = cli("validate", capture("luo-huge"), "--memmap", iomem)
+    assert text.code == 1
+    assert "5 of 6 pages will stay in preserved files" in text.out
+    assert 'session "vm-huge", token 1, offset 0x264000, folio of order 9 (HP921)' in text.out
+
+
+@pytest.mark.parametrize("name", [*SERIALIZED, "luo-small-unserialised"])
+def test_a_capture_leads_to_the_same(name, cli, capture, tmp_path):
+    crop = tmp_path / "crop.elf"
+    assert cli("capture", capture(name), "-o", crop).code == 0
+    before, after = (cli("decode", "--json", x).json["handovers"] for x in (capture(name), crop))
+    assert [(h["luo"], h["preserved"]) for h in after] == [
+        (h["luo"], h["preserved"]) for h in before
+    ]

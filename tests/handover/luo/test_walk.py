@@ -1,0 +1,226 @@
+"""Damage to LUO: each is told where it is, and nothing else is lost by it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hwpkho.abi import luo
+from tests.support.handovers import Machine
+from tests.support.luo import Orchestrator
+from tests.support.provoking_luo import FOLIOS, IOMEM, PFN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def made() -> Orchestrator:
+    return Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+
+
+@pytest.fixture
+def decoded(made, cli, tmp_path) -> Callable[..., Any]:
+    def run(blob, *options, **handover):
+        made.handover(blob, **handover)
+        got = cli("decode", "--json", made.machine.save(tmp_path), *options)
+        assert got.code in (0, 1), got.err
+        (h,) = got.json["handovers"]
+        assert h["hwpoison"]["pfns"] == [0x1000, 0x2222, 0x1001]  # whatever becomes of LUO
+        told = {p["code"]: p["message"] for p in h["problems"] if p["code"].startswith("HP9")}
+        return h, told
+
+    return run
+
+
+def _runs(file):
+    return [tuple(run.values()) for run in file["runs"]]
+
+
+def test_runs_join_what_follows_in_memory_and_file(made, decoded):
+    folios = [(PFN, 0, 0), (PFN + 1, 1, 0), (PFN + 2, 2, 1), (PFN + 4, 4, 1), (PFN + 8, 6, 1)]
+    h, told = decoded(made.blob([made.session("vm", [(9, made.memfd(folios))])]))
+    (file,) = h["luo"]["sessions"][0]["files"]
+    assert _runs(file) == [(0, PFN, 2, 0, 3), (2, PFN + 2, 2, 1, 3), (6, PFN + 8, 1, 1, 3)]
+    assert not told
+
+
+def test_the_order_comes_from_the_place_of_the_next_folio_where_no_block_starts(made, decoded):
+    data = made.memfd([(PFN, 0, 3), (PFN + 8, 8, 3)])
+    made.blocks = [b for b in made.blocks if b[0] >> 12 not in (PFN, PFN + 8)]
+    h, told = decoded(made.blob([made.session("vm", [(1, data)])]))
+    assert _runs(h["luo"]["sessions"][0]["files"][0]) == [
+        (0, PFN, 1, 3, 3), (8, PFN + 8, 1, None, 3),
+    ]  # fmt: skip
+    assert "2 folios" in told["HP906"]
+
+
+def test_names_are_escaped(made, decoded):
+    names = [b"\x1b[31mred", "vm-\u00fc\u202e".encode(), b"\xff" * 63, b'"\\']
+    h, told = decoded(made.blob([luo.Session(name) for name in names]))
+    shown = [s["name"] for s in h["luo"]["sessions"]]
+    assert shown == ["\\x1b[31mred", "vm-\u00fc\\u202e", "\\xff" * 63, '"\\']
+    assert not told
+
+
+@pytest.mark.parametrize("page_size", [4096, 65536])
+def test_blocks_are_pages_of_the_kernel(page_size, cli, tmp_path):
+    made = Orchestrator(Machine(page_size, at=0x1000_0000))
+    made.handover(made.blob([luo.Session(b"%d" % n) for n in range(1000)]))
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    assert [s["name"] for s in h["luo"]["sessions"]] == [str(n) for n in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("count", "code"), [(0, "HP902"), (52, "HP902"), (1 << 63, "HP902"), (50, None)]
+)
+def test_entries_of_a_session_block(count, code, made, cli, tmp_path):
+    blob = made.blob([luo.Session(b"%d" % n) for n in range(60)])
+    made.machine.poke(made.places["sessions"][-1] + 8, "<Q", count)
+    made.handover(blob)
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", tmp_path / "iomem")
+    assert got.json["outcome"] == ("crash" if code else "replay")
+    assert code in (None, *(f["code"] for f in got.json["findings"]))
+
+
+def test_a_file_block_costs_its_session_alone(made, decoded, cli, tmp_path):
+    good = made.session("good", [(1, made.memfd(FOLIOS))])
+    bad = made.session("bad", [(1, made.memfd([(PFN + 0x1000, 0, 0)]))])
+    made.machine.poke(bad.files + 8, "<Q", 0)
+    h, told = decoded(made.blob([bad, good]))
+    assert [len(s["files"]) for s in h["luo"]["sessions"]] == [0, 1]
+    assert 'session "bad"' in told["HP903"]
+    (tmp_path / "iomem").write_text(IOMEM)
+    args = (tmp_path / "memory.elf", "--memmap", tmp_path / "iomem")
+    assert cli("validate", "--json", *args).json["outcome"] == "replay"  # it panics nobody
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("seals", 0x40, "seals 0x40"),
+        ("nr_folios", 1 << 63, "nr_folios 9223372036854775808 is beyond the array's 256 entries"),
+        ("nr_folios", 0, "2101248 bytes without a folio"),
+        ("size", 1 << 60, "is more than 4294967295 pages"),
+    ],
+)
+def test_fields_of_a_memfd(field, value, words, made, decoded):
+    data = made.memfd(FOLIOS, **{field: value})
+    _, told = decoded(made.blob([made.session("vm", [(5, data)])]))
+    assert words in told["HP905"]
+    assert 'session "vm", token 5' in told["HP905"]
+
+
+def test_folio_arrays_that_share_chunks(made, decoded):
+    """The second is not followed: a guest's memory has one owner."""
+    first = made.memfd(FOLIOS)
+    raw = made.machine.memory[first]
+    second = made.page("memfd", raw)
+    h, told = decoded(made.blob([made.session("vm", [(1, first), (2, second)])]))
+    one, two = h["luo"]["sessions"][0]["files"]
+    assert (one["runs"] is None, two["runs"]) == (False, None)
+    assert "of another area" in told["HP905"]
+
+
+def test_a_folio_of_two_files(made, decoded):
+    files = [(n, made.memfd([(PFN, 0, 0)])) for n in range(2)]
+    made.blocks.remove((PFN << 12, 0))
+    _, told = decoded(made.blob([made.session("vm", files)]))
+    assert f"PFN 0x{PFN:x}" in told["HP908"]
+
+
+def test_pages_of_a_file_that_go_back(made, decoded):
+    data = made.memfd([(PFN, 0, 0), (PFN + 1, 1, 0), (PFN + 2, 1, 0), (PFN + 3, 3, 0)])
+    h, told = decoded(made.blob([made.session("vm", [(1, data)])]))
+    assert _runs(h["luo"]["sessions"][0]["files"][0]) == [(0, PFN, 2, 0, 3)]
+    assert "page 1 of the file comes after page 1" in told["HP907"]
+
+
+def test_what_the_kernel_passes_over(made, decoded):
+    """A folio with PFN 0 is a hole."""
+    data = made.memfd([(PFN, 0, 0), (0, 1, 0), (PFN + 2, 2, 0)])
+    made.blocks = [b for b in made.blocks if b[0]]
+    h, _ = decoded(made.blob([made.session("vm", [(1, data)])]))
+    assert [run[:2] for run in _runs(h["luo"]["sessions"][0]["files"][0])] == [
+        (0, PFN), (2, PFN + 2),
+    ]  # fmt: skip
+
+
+def test_an_empty_memfd(made, decoded):
+    h, told = decoded(made.blob([made.session("vm", [(1, made.memfd([]))])]))
+    (file,) = h["luo"]["sessions"][0]["files"]
+    assert (file["size"], file["runs"], told) == (0, [], {})
+
+
+@pytest.mark.slow
+def test_a_long_chain_costs_what_its_pages_do(made, cli, tmp_path):
+    """More than the kernel follows: told, in time that follows the bytes."""
+    made.machine.gap = 0
+    at = 0
+    for _ in range(luo.MAX_BLOCKS + 1):
+        at = made.page("sessions", luo.build_page(luo.Head(at, 1), [luo.Session(b"x")], 4096))
+    made.handover(luo.Luo("luo-v5", 1, at, 0).build())
+    path = made.machine.save(tmp_path)
+    start = time.process_time()
+    got = cli("decode", "--json", path)
+    assert time.process_time() - start < 5
+    (h,) = got.json["handovers"]
+    assert len(h["luo"]["sessions"]) == luo.MAX_BLOCKS
+    assert "more than 10000 blocks" in str(h["problems"])
+
+
+def test_many_files_that_lead_into_one_chain(made, cli, tmp_path):
+    """Each has a first chunk of its own, and all the rest in common: no quadratic walk."""
+    made.machine.gap = 0
+    data = made.memfd([(PFN + n, n, 0) for n in range(300_000)])
+    chunks = made.places["chunk"]
+    follow = chunks[-2]
+    files = []
+    for n in range(400):
+        first = made.page("first", follow.to_bytes(8, "little"))
+        raw = bytearray(made.machine.memory[data])
+        raw[32:40] = first.to_bytes(8, "little")
+        files.append((n, made.page("memfd", bytes(raw))))
+    made.blocks = [(phys, order) for phys, order in made.blocks if phys >> 12 < PFN]
+    made.handover(made.blob([made.session("vm", files)]))
+    path = made.machine.save(tmp_path)
+    start = time.process_time()
+    got = cli("decode", "--json", path)
+    assert time.process_time() - start < 3
+    assert "of another area" in str(got.json["handovers"][0]["problems"])
+
+
+@pytest.mark.parametrize(
+    ("consumer", "outcome"), [("v4", "refused"), ("kho-v4;radix-v1;vmalloc-v1", "replay")]
+)
+def test_composite_versions(consumer, outcome, made, cli, tmp_path):
+    blob = made.blob([], compatible="luo-v5;block-v1", at=16)
+    made.handover(blob, named=("radix-v1", "vmalloc-v1"))
+    (tmp_path / "iomem").write_text(IOMEM)
+    path = made.machine.save(tmp_path)
+    args = (path, "--memmap", tmp_path / "iomem", "--consumer-kho", consumer)
+    got = cli("validate", "--json", *args)
+    assert got.json["outcome"] == outcome
+    (h,) = cli("decode", "--json", path).json["handovers"]
+    assert h["root"]["compatible"] == "kho-v4;radix-v1;vmalloc-v1"
+    assert {"HP219", "HP913"} <= {p["code"] for p in h["problems"]}
+
+
+@pytest.mark.parametrize(
+    ("blob", "consumer", "outcome"),
+    [
+        ({"compatible": "luo-v5;block-v1", "at": 16}, "v4", "crash"),
+        ({"compatible": "luo-v6"}, "v4", "crash"),
+        ({"features": (1, 1, 1), "at": 128, "compatible": ""}, "v4", "crash"),
+        ({}, "v4", "replay"),
+    ],
+)
+def test_which_luo_the_next_kernel_takes(blob, consumer, outcome, made, cli, tmp_path):
+    made.handover(made.blob([], **blob))
+    (tmp_path / "iomem").write_text(IOMEM)
+    args = ("--memmap", tmp_path / "iomem", "--consumer-kho", consumer)
+    got = cli("validate", "--json", made.machine.save(tmp_path), *args)
+    assert got.json["outcome"] == outcome

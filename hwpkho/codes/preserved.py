@@ -155,6 +155,8 @@ CONTAINED = Code(
     'It logs "get hwpoison page: Ignored", flags and counts the page. Access fails with SIGBUS or '
     "EIO, and the page does not go back to the allocator.",
     "The guest has lost the page: tell it, or restart it.",
+    needs_map=True,
+    pfns_are="in a preserved file ({where}), each a folio of its own",
 )
 REACHABLE = Code(
     "HP921",
@@ -166,6 +168,8 @@ REACHABLE = Code(
     "write() go through it, a huge mapping reaches it without a signal, and it goes back to the "
     "allocator with its folio when the file is closed.",
     "Do not carry this file over: stop the guest, or move it to another machine, first.",
+    needs_map=True,
+    pfns_are="in a larger folio of a preserved file ({where}), which stays in use",
 )
 BEYOND_END = Code(
     "HP922",
@@ -176,6 +180,8 @@ BEYOND_END = Code(
     "It flags the page. Nothing reaches it through the file, but it goes back to the allocator "
     "with its folio when the file is closed.",
     "Do not carry this file over, or never close it.",
+    needs_map=True,
+    pfns_are="beyond the end of a preserved file ({where}), in its last folio",
 )
 LUO_POISONED = Code(
     "HP923",
@@ -186,6 +192,8 @@ LUO_POISONED = Code(
     "It reads the bad cell during the live update: a machine check in kernel mode there costs the "
     "session or the machine.",
     "Cancel the live update; pages that are allocated anew will be others.",
+    needs_map=True,
+    pfns_are="on a page that the live update reads ({where})",
 )
 LUO_BLOB_POISONED = Code(
     "HP924",
@@ -196,6 +204,8 @@ LUO_BLOB_POISONED = Code(
     "Early boot reads the bad cell. By the time of the replay the page is free, or has another "
     "owner.",
     "Cold-boot rather than kexec.",
+    needs_map=True,
+    pfns_are="on the page of the {where}: early boot reads the bad cell",
 )
 
 CODES = (

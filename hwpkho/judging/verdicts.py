@@ -13,7 +13,7 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.base.ranges import paint
-from hwpkho.codes import pfnlist, preserved
+from hwpkho.codes import pfnlist
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.handover.luo import luo_of
 from hwpkho.judging.preserved import of_luo

@@ -151,7 +151,7 @@ def test_a_layout_without_a_bitmap_is_none_of_them():
         ("bitmap", Header(1, 3 << 20, 0, 8), "no power of two"),
         ("bitmap", Header(1, UNIT, 0, 12), "no whole 64-bit words"),
         ("bitmap", Header(1, UNIT, 0, 1 << 61), "more than 2.64 bits"),
-        ("bitmap", Header(1, UNIT, 0, 1 << 60), "reach past 2.64"),
+        ("bitmap", Header(1, UNIT, 0, 1 << 60), "reach 2.64"),
         ("bitmap-base", Header(1, UNIT, 0, 1 << 61), "more than 2.64 bits"),
         ("bitmap-base", Header(1, UNIT, 0x1000, 8), "phys_base 0x1000"),
     ],

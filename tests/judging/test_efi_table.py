@@ -210,6 +210,78 @@ def test_the_report_on_a_table_alone(cli, tmp_path: Path):
     assert "of the EFI table will be kept out of use" in lives.out
 
 
+@pytest.mark.parametrize("consumer", ["b", "c1", "c2"])
+@pytest.mark.parametrize(("short", "outcome"), [(8, "accepted"), (0, "ignored")])
+def test_units_end_before_2_64(consumer: str, short: int, outcome: str, cli, tmp_path: Path):
+    """check_mul_overflow() and check_add_overflow() refuse an end of 2^64 as well."""
+    layout, unit = GENERATIONS[consumer].layout, 1 << 31
+    base = (1 << 64) - unit * 512 if layout == "bitmap-base" else 0
+    size = (64 if base else ((1 << 64) // unit) // 8) - short
+    raw = table((), unit=unit, base=base, says=size, layout=layout)
+    doc = _judge(cli, tmp_path, {TABLE: raw + bytes(4096)}, "--consumer-efi", consumer)
+    found = doc["efi"]["outcome"]
+    assert found == outcome or (found, outcome, consumer) == (None, "accepted", "b")
+
+
+def test_c_says_nothing_of_pages_that_it_poisoned_if_there_are_none(cli, tmp_path: Path):
+    """All of them lie behind the memory sections."""
+    pieces = {TABLE: table([(256, 258)], "bitmap", size=64)}
+    more = tmp_path / "iomem"
+    more.write_text("00001000-1fffffff : System RAM\n30000000-30000fff : System RAM\n")
+    doc = _judge(cli, tmp_path, pieces, "--consumer-efi", "c2", map_=("--memmap", more))
+    assert doc["efi"]["reason"] == (
+        "efi: 1024 inherited poisoned page(s) could not be taken out of use"
+    )
+
+
+def test_a_loop_with_too_many_places_dies_first(cli, tmp_path: Path):
+    entries = [((0x4000 + 2 * n) << 12, 4096) for n in range(130)]
+    pieces = {TABLE: node(following=NODE, room=0), NODE: node(entries, following=NODE)}
+    doc = _judge(cli, tmp_path, pieces, "--consumer-efi", "a")
+    assert doc["efi"]["outcome"] == "crash"
+    pieces[NODE] = node(entries[:9], following=NODE)
+    assert _judge(cli, tmp_path, pieces, "--consumer-efi", "a")["efi"]["outcome"] == "hang"
+
+
+@pytest.mark.parametrize(("consumer", "units"), [("b", 3), ("c2", 2), ("d1", 3), ("d2", 3)])
+def test_units_outside_ram_count_up_to_what_the_generation_reads(
+    consumer: str, units: int, cli, tmp_path: Path
+):
+    """All bits of b and d; c reads whole words up to max_pfn (512 MiB: 256 units here)."""
+    raw = table([(100, 102), (400, 401)], GENERATIONS[consumer].layout, size=64)
+    doc = _judge(cli, tmp_path, {TABLE: raw}, "--consumer-efi", consumer)
+    assert doc["efi"]["units"] == units
+    assert doc["efi"]["pages_lost"] == 1024
+
+
+@pytest.mark.parametrize(
+    ("units", "words", "lacks", "outcome"),
+    [
+        ([(100, 101)], 3, 1, "accepted"),
+        ([(100, 101)], 3, 4, None),  # 128 places more
+        ([(n, n + 1) for n in range(64, 190, 2)], 3, 2, None),
+        ([(n, n + 1) for n in range(64, 164, 2)], 3, 2, "accepted"),
+        ([(100, 101)], 0, 1, None),  # unit 0 may be among them
+    ],
+)
+def test_bits_that_the_image_lacks_count_where_they_can_decide(
+    units: list[tuple[int, int]], words: int, lacks: int, outcome: str | None, cli, tmp_path: Path
+):
+    """So many words of the bitmap stand at the end of a page, and the next page is not there."""
+    raw = (
+        table(units, size=8 * (words + lacks))[: 24 + 8 * words]
+        if words
+        else table((), says=8)[:24]
+    )
+    at = 0xF001000 - len(raw)
+    path = saved(tmp_path, {at: raw}, entries=())
+    got = cli("validate", "--json", path, *MAP, "--efi-table", at, "--consumer-efi", "b")
+    assert got.json["efi"]["outcome"] == outcome, got.json["efi"]["reason"]
+    if outcome:
+        known = sum(b - a for a, b in units)
+        assert f"reserved at least {known} poisoned unit(s)" in got.json["efi"]["reason"]
+
+
 def test_options_that_nothing_reads(cli, tmp_path: Path):
     (tmp_path / "list").write_text("0x5000\n")
     got = cli("validate", tmp_path / "list", "--consumer-efi", "b")

@@ -36,7 +36,7 @@ class BitmapGeneration:
         about: What it is, in a few words.
         layout: The layout that it reads and writes.
         words: Whether the size must be a multiple of 8.
-        overflow: Whether units past 2^64 are refused.
+        overflow: Whether units that reach 2^64 are refused.
         aligned: Whether phys_base must be a multiple of the unit.
         footprint: Whether the table must end before the last page of the address space.
         adds: Whether the table's range is added to memory and reserved.
@@ -77,8 +77,8 @@ class BitmapGeneration:
                 )
                 return Reading("crash", words, efi_kernel.FOOTPRINT)
         seen = self._seen(header, kernel)
-        if self.early:
-            memory.check(min(phys + whole, PHYS_END) - 1)
+        if self.early or self.clips:  # d asks for the bits of memory that there is, one at a time
+            memory.check(min(phys + layout.HEAD + seen, PHYS_END) - 1)
         found = memory.pieces(phys + layout.HEAD, seen)
         units = sum(bits.count(raw) for _, raw in found.known)
         base, unit = header.phys_base, header.unit_size
@@ -92,8 +92,9 @@ class BitmapGeneration:
                 yield start, min(base + past * unit, last)
 
         unknown = [(base + a * 8 * unit, base + b * 8 * unit) for a, b in found.missing]
+        hidden = sum(b - a for a, b in found.missing) * 8
         reading = Reading(
-            "accepted", "no message", None, units, bad, own, unknown, bool(unknown), (base, last)
+            "accepted", "no message", None, units, bad, own, unknown, hidden, (base, last)
         )
         reading.reason = self._says(reading, header, kernel)
         return reading
@@ -111,27 +112,28 @@ class BitmapGeneration:
             or unit & (unit - 1)
             or (self.aligned and header.phys_base % unit)
             or size >> 61
-            or (self.overflow and header.end > PHYS_END)
+            or (self.overflow and header.end >= PHYS_END)
             or (self.footprint and phys + whole > PHYS_END - page_size)
         )
         return _MALFORMED if malformed else None
 
     def _seen(self, header: Header, kernel: NextKernel) -> int:
-        """Return how many bytes of bitmap are looked at and can matter."""
-        if self.early or kernel.frames is None:
+        """Return how many bytes of bitmap are looked at; all that are there without a map."""
+        if not self.clips or kernel.frames is None:
             return header.size
         end = max((last + 1 for _, last in kernel.ram()), default=0) * kernel.page_size
-        units = max(0, -(-(end - header.phys_base) // header.unit_size))
+        units = -(-end // header.unit_size)
         return min(header.size, align_up(-(-units // 8), 8))
 
     def _says(self, reading: Reading, header: Header, kernel: NextKernel) -> str:
         if not reading.units:
             return "no message"
+        more = "at least " if reading.hidden else ""
         if self.early:
             each = header.unit_size >> 10
             return (
-                f"efi: reserved {reading.units} poisoned unit(s) ({each}K each) inherited across "
-                "kexec"
+                f"efi: reserved {more}{reading.units} poisoned unit(s) ({each}K each) inherited "
+                "across kexec"
             )
         if self.fate != "flagged" or kernel.frames is None:
             return "no message"
@@ -139,10 +141,9 @@ class BitmapGeneration:
         sections = [(a * size, (b + 1) * size) for a, b in kernel.section_holes()]
         taken = sum(b - a for a, b in intersection(reading.bad(), sections)) // size
         left = sum(b - a for a, b in reading.bad()) // size - taken
-        words = f"efi: poisoned {taken} page(s) inherited across kexec"
-        if left:
-            words += f"; {left} inherited poisoned page(s) could not be taken out of use"
-        return words
+        words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []
+        kept = f"{more}{left} inherited poisoned page(s) could not be taken out of use"
+        return "efi: " + "; ".join([*(f"poisoned {w}" for w in words), *([kept] if left else [])])
 
 
 def _runs(found: Pieces) -> Iterator[Range]:

@@ -38,7 +38,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
     else:
         generation = GENERATIONS[consumer]
         reading = _read(phys, EarlyMemory(source, kernel), kernel, generation)
-        if reading.outcome == "accepted":
+        if reading.outcome in ("accepted", "hang"):
             reading = rules.after(reading, generation, kernel)
         arch = arches.known(kernel.arch)
         lost = kernel.cmdline is not None and not kernel.cmdline.efi_runtime

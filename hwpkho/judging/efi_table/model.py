@@ -28,7 +28,7 @@ class Reading:
             disjoint, again at each call.
         own: Ranges of the table's own that it reserves.
         unknown: Bytes that units stand for of which the image lacks the bits.
-        blind: Whether the image lacks any bits that it reads.
+        hidden: Bits that it reads and the image lacks.
         covers: Bytes that the bitmap has units for, None for a list.
     """
 
@@ -39,7 +39,7 @@ class Reading:
     bad: Callable[[], Iterator[Range]] = field(default=lambda: iter(()))
     own: list[Range] = field(default_factory=list)
     unknown: list[Range] = field(default_factory=list)
-    blind: bool = False
+    hidden: int = 0
     covers: Range | None = None
 
 

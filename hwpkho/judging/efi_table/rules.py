@@ -28,8 +28,11 @@ _LOW = 1 << 20
 
 
 def after(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading:
-    """Return what a table comes to that the kernel takes."""
-    for rule in RULES:
+    """Return what a table comes to that the kernel takes, or that keeps it reading for ever.
+
+    In a loop each place is reserved once, so that only their number can end it.
+    """
+    for rule in RULES if reading.outcome == "accepted" else (_places,):
         decided = rule(reading, generation, kernel)
         if decided is not None:
             return decided
@@ -48,11 +51,16 @@ def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
     return joined(heapq.merge(reading.bad(), union(own)))
 
 
+def _limit(arch: arches.Arch | None) -> int:
+    """Return how many places memblock has room for."""
+    return arch.places if arch else min(a.places for a in arches.ARCHES)
+
+
 def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if not generation.early:
         return None
     arch = arches.known(kernel.arch)
-    limit = arch.places if arch else min(a.places for a in arches.ARCHES)
+    limit = _limit(arch)
     count = sum(1 for _ in taken(reading, generation))
     if count <= limit:
         return None
@@ -102,14 +110,25 @@ def _left(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
     return None
 
 
-def _seen(reading: Reading, generation: Generation, _: NextKernel) -> Reading | None:
-    if generation.early and reading.blind:
-        return _open(reading, "the image lacks a part of the bitmap, every bit of which is a place")
-    return None
+def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Tell whether bits that the image lacks could be too many places, or all low RAM."""
+    if not generation.early or not reading.hidden:
+        return None
+    arch = arches.known(kernel.arch)
+    # Of each run of bits every other one may be a place.
+    most = sum(1 for _ in taken(reading, generation))
+    most += (reading.hidden + len(reading.unknown)) // 2
+    worst = list(union([*taken(reading, generation), *reading.unknown]))
+    low = list(intersection(ram(kernel), [(0, _LOW)]))
+    needed = low if arch is None or arch.trampoline else []
+    if most <= _limit(arch) and (not needed or any(difference(needed, worst))):
+        return None
+    why = f"the image lacks {reading.hidden} bits of the bitmap, and each may be a place"
+    return _open(reading, why)
 
 
 def _mapped(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
-    if kernel.frames is None and (reading.units or reading.blind or len(reading.own) > 1):
+    if kernel.frames is None and (reading.units or reading.hidden or len(reading.own) > 1):
         return _open(reading, f"no {option('memmap')}: whether enough RAM is left is not known")
     del generation
     return None

@@ -6,7 +6,7 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fuzz import images, lists, values
+from fuzz import efi, images, lists, values
 from fuzz.files import Case, Content, Sparse, Special
 from fuzz.lists import TEXT as LIST
 from tests.support import FIXTURES, captures
@@ -321,10 +321,54 @@ def folder(rng: random.Random) -> Case:
     return files, [*args, *_options(rng, args[0], 0.1)]
 
 
+#: What commands take of an EFI table, and values that are right.
+EFI_OPTIONS = {
+    "decode": ("--json", "--annotate", "--pfns", "--layout=bitmap", "--layout=list",
+               "--layout=bitmap-base", "--efi-table=0x1fb74018", "--page-size=65536"),
+    "validate": ("--json", "--efi-table=0xf000000", "--consumer-efi=a", "--consumer-efi=b",
+                 "--consumer-efi=c1", "--consumer-efi=c2", "--consumer-efi=d1",
+                 "--consumer-efi=none", "--next-cmdline=efi=noruntime", "--arch=arm64",
+                 "--page-size=16384", "--against=list", "--format=sarif"),
+    "list": ("--json", "--pfns", "--layout=bitmap", "--layout=list", "--to=text", "--to=memmap",
+             "--page-size=4096", "--memmap=iomem"),
+    "write": ("--layout=bitmap", "--layout=list", "--layout=bitmap-base", "--unit=4096",
+              "--unit=2M", "--unit=1G", "--phys-base=0x10000000", "--at=0x20000000",
+              "--memmap=iomem", "--page-size=65536"),
+    "capture": ("--no-scrub", "--page-size=4096"),
+}  # fmt: skip
+
+
+def efi_table(rng: random.Random) -> Case:
+    """An EFI table of poisoned memory, in an image or as a file, in every command that reads it."""
+    alone = rng.random() < 0.3
+    files: dict[str, Content] = {"list": LIST, "iomem": IOMEM}
+    files["table"] = efi.file(rng) if alone else efi.image(rng)
+    files["other"] = efi.file(rng) if alone else efi.image(rng)
+    form = ["--from=efi-table"] if alone else []
+    command = rng.choice(("decode", "validate", "validate", "list", "write", "capture", "merge"))
+    known = EFI_OPTIONS.get(command, ())
+    chosen = rng.sample(known, min(len(known), rng.choice((0, 1, 2))))
+    if command == "merge":
+        first = rng.choice((["merge"], ["diff"]))
+        args = [*first, "table", "other", *form, *_options(rng, first[0], 0.1)]
+    elif command == "validate":
+        judged = ["--memmap", "iomem"] if rng.random() < 0.8 else []
+        args = ["validate", *(["list"] if alone else ["table"]), *judged]
+        args += ["--against=table"] if alone else []
+    elif command == "write":
+        target = rng.choice((["list", "table"], ["list", "list"], ["merge", "list", "table"]))
+        args = [*target, "--to=efi-table", "-o", "out", *form]
+    elif command == "capture":
+        args = ["capture", "table", "-o", "out"]
+    else:
+        args = [command, "table", *form]
+    return files, [*args, *chosen]
+
+
 #: Each kind and how often it comes.
 KINDS: dict[Callable[[random.Random], Case], int] = {
     image: 3, memmap: 6, listed: 8, manifest: 2, baseline: 2, document: 2, options: 2,
-    sparse: 1, memory: 1, special: 1, folder: 2,
+    sparse: 1, memory: 1, special: 1, folder: 2, efi_table: 3,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from hwpkho.errors import InputError
 from hwpkho.images.elf import open_elf
 from hwpkho.images.files import HeldBytes
 from tests.support import efi
-from tests.support.efi import ENTRY, TABLE, UNIT, entry, image, node, table
+from tests.support.efi import ENTRY, NODE, TABLE, UNIT, entry, image, node, saved, table
 from tests.support.examples import much, some, times
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from hwpkho.efi.model import PoisonTable
     from hwpkho.images.base import Source
 
-NODE = 0xF000000
 LAYOUTS = {"A": "list", "B": "bitmap-base", "C": "bitmap", "D": "bitmap-base"}
 
 
@@ -108,6 +107,16 @@ def test_pfns_of_an_image_with_a_table_alone(tmp_path: Path, cli):
     assert pfns == [p for a, b in truth["ranges"] for p in range(a, b + 1)]
     listed = cli("list", "--pfns", "--page-size", 16384, path)
     assert listed.out == got.out
+
+
+def test_more_pages_than_any_list_has_are_not_printed(tmp_path: Path, cli):
+    """An entry of 2^60 bytes: as ranges they are few."""
+    pieces = {TABLE: node(following=NODE, room=0), NODE: node([(0, 1 << 60)])}
+    path = saved(tmp_path, pieces)
+    got = cli("decode", "--pfns", path)
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    assert f"{1 << 48} PFNs" in got.err
+    assert cli("decode", "--json", path).code == 0
 
 
 @pytest.mark.parametrize("path", sorted((efi.EFI / "tables").glob("*.truth.json")))

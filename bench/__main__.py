@@ -12,10 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import decode, lists, maps, merge, validate
+from bench import decode, efi, lists, maps, merge, validate
 
 _SUBJECTS = {
     "decode": decode,
+    "efi": efi,
     "lists": lists,
     "maps": maps,
     "merge": merge,

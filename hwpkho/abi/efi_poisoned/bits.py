@@ -22,15 +22,25 @@ _SPARSE = 64
 _MARKS = bytes.maketrans(b"01", b"\0\1")
 
 
+def _blocks_of(bitmap: bytes | memoryview) -> Iterator[tuple[int, int]]:
+    """Yield the bits of a bitmap as numbers, a block each, and how many bits a block has."""
+    for start in range(0, len(bitmap), _BLOCK):
+        block = bitmap[start : start + _BLOCK]
+        yield int.from_bytes(block, "little"), len(block) * 8
+
+
 def count(bitmap: bytes | memoryview) -> int:
     """Return how many bits are set."""
-    return int.from_bytes(bitmap, "little").bit_count()
+    return sum(bits.bit_count() for bits, _ in _blocks_of(bitmap))
 
 
 def run_count(bitmap: bytes | memoryview) -> int:
     """Return how many runs of set bits there are."""
-    bits = int.from_bytes(bitmap, "little")
-    return (bits & ~(bits << 1)).bit_count()
+    runs = before = 0
+    for bits, size in _blocks_of(bitmap):
+        runs += (bits & ~(bits << 1 | before)).bit_count()
+        before = bits >> (size - 1)
+    return runs
 
 
 def edges(bitmap: bytes | memoryview) -> Iterator[array[int]]:
@@ -39,14 +49,13 @@ def edges(bitmap: bytes | memoryview) -> Iterator[array[int]]:
     A run that goes on to the last bit ends behind it.
     """
     before = 0  # the last bit of the block before
-    for start in range(0, len(bitmap), _BLOCK):
-        block = bitmap[start : start + _BLOCK]
-        bits = int.from_bytes(block, "little")
-        size = len(block) * 8
+    start = 0
+    for bits, size in _blocks_of(bitmap):
         changes = bits ^ ((bits << 1 | before) & ((1 << size) - 1))
         before = bits >> (size - 1)
         if changes:
-            yield _positions(changes, start * 8, size)
+            yield _positions(changes, start, size)
+        start += size
     if before:
         yield array("Q", [len(bitmap) * 8])
 

@@ -5,6 +5,7 @@ PFN: page frame number, physical address >> page shift. All run ends are inclusi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
+@lru_cache(maxsize=1024)  # a map has few sizes, and some thousand times
 def human_bytes(size: int) -> str:
     """Return a size in bytes as the kernel would say it, e.g. ``16 MiB`` or ``353 B``."""
     step = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)

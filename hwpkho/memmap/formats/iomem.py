@@ -141,7 +141,9 @@ class Iomem(TableForm):
 
     def _take(self, number: int, indent: int, start: int, end: int, name: str) -> bool:
         """Add a resource; tell whether a tree begins with it."""
-        before = self._tables.open("iomem")
+        tables = self._tables
+        before = tables.open("iomem")
+        begins = before is None
         self._patience = _PATIENCE
         while self._open and self._open[-1] >= indent:
             self._open.pop()
@@ -150,28 +152,31 @@ class Iomem(TableForm):
             self._open.append(indent)
         if depth == 0 and (start or end):
             if start < self._top_start:
-                first = self._tables.first("iomem")
+                first = tables.first("iomem")
                 if first is not None and start > first.start:
                     text = f"{start:08x}-{end:08x} : {name}"
-                    self._tables.damaged("iomem", number, text, "an address above those before it")
+                    tables.damaged("iomem", number, text, "an address above those before it")
                     return False
-                self._tables.begin("iomem")  # the tree is sorted: this is another copy of the file
+                tables.begin("iomem")  # the tree is sorted: this is another copy of the file
+                begins = True
             self._top_start = start
-        attributes = self._attributes.setdefault(depth, {"depth": depth})
-        added = self._tables.add("iomem", number, start, end, name, attributes)
+        attributes = self._attributes.get(depth)
+        if attributes is None:
+            attributes = self._attributes[depth] = {"depth": depth}
+        added = tables.add("iomem", number, start, end, name, attributes)
         if added and _is_part(name):
-            self._tables.lose(
+            tables.lose(
                 "iomem", number, DAMAGED, f'the name "{name}" is cut off', replaced=1, depth=depth
             )
         table, outermost = self._outermost
-        now = self._tables.open("iomem")
+        now = tables.open("iomem") if begins else before
         if table is not now:
             self._outermost = (now, indent)
         elif indent < outermost and table is not None:
             self._outermost = (table, 0)
             message = f"line {table.line}: the tree begins within a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
-        return now is not before
+        return begins
 
     def _look_above(self) -> None:
         """Record the line above a tree as damaged if it looks like one of it."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.params import memparse
 from hwpkho.badpages import plain_settings
-from hwpkho.badpages.collector import Collector
+from hwpkho.badpages.collector import MAX_EXPANDED, Collector
 from hwpkho.badpages.form import TextForm
-from hwpkho.badpages.lines import MAX_SIZE, numbered
+from hwpkho.badpages.lines import LONGEST, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
@@ -38,6 +38,7 @@ _ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = re.compile(r"(?<![\w.-])badram=([^\s\"'`]*)")
 #: One of them stands in each line that sets anything.
 _WANTED = re.compile(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
+_SETTINGS = ("memmap=", "badram", "cutmem")
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: What a shell takes together: a quoted string, or a character behind a backslash.
@@ -48,6 +49,8 @@ _SHELL = re.compile(
 _VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
+#: Settings in a line, each of many items, perhaps: a command line of Linux has 2048 characters.
+_MOST_SETTINGS = 1 << 16
 #: So many ranges in columns take no longer than one by itself.
 _IN_COLUMNS = 8
 
@@ -71,11 +74,16 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     assigned: tuple[str, str] | None = None
     memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
     cuts = _Cuts(found)
-    for number, whole in numbered(file, _WANTED, MAX_SIZE):
+    for number, whole in numbered(file, _WANTED, LONGEST):
         if cuts.line(whole, number):
             continue
         line = _uncommented(whole)
         where = f"line {number}"
+        if sum(map(line.count, _SETTINGS)) > _MOST_SETTINGS:
+            raise InputError(
+                f"{file.shown}: {where}: more than {_MOST_SETTINGS} settings in one line, as no "
+                "boot loader has"
+            )
         variable = _VARIABLE.match(line)
         name = variable[1] if variable else None
         if variable and not variable[2] and f"${name}" not in line.replace("{", ""):
@@ -93,10 +101,14 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
     cuts.finish()
+    loose = 0  # items that are spelled otherwise than in plain_settings
     for value, where in chain.from_iterable(memmaps.values()):
+        found.refuse_more(value.count(","))
         if columns := plain_settings.memmap(value, page_shift(found.page_size)):
             found.ranges("excluded", *columns, where, repeat(-1, len(columns.first)))
             continue
+        loose += value.count(",") + 1
+        found.refuse_more(loose, MAX_EXPANDED)
         for item in value.split(","):
             _memmap(found, item, where)
     if assigned is not None and assigned[0].strip():  # the shell keeps the last
@@ -162,11 +174,13 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
 
     Raises InputError where that is damaged or matches everything.
     """
+    found.refuse_more(value.count(",") // 2)
     columns = plain_settings.badram(value, page_shift(found.page_size))
     if columns and kind == "excluded":
         found.expand(len(columns.first) // _IN_COLUMNS)
         found.ranges(kind, *columns, where, repeat(-1, len(columns.first)))
         return
+    found.refuse_more(value.count(",") // 2, MAX_EXPANDED)
     words = value.rstrip(",").split(",")
     numbers = [_HEX.fullmatch(word.strip()) for word in words]
     for word, number in zip(words, numbers, strict=True):

@@ -128,11 +128,14 @@ class Collector:
         """Raise InputError where more is named than any machine has."""
         if len(self._columns) > self._look:
             self._columns = self._columns.distinct()
+            self._columns.last = self._columns.last[:]  # of single pages it is the first column
             self._look = 2 * MAX_MENTIONS
-            if len(self._columns) > MAX_MENTIONS:
-                raise InputError(
-                    f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has"
-                )
+            self.refuse_more(len(self._columns))
+
+    def refuse_more(self, entries: int, most: int = MAX_MENTIONS) -> None:
+        """Raise InputError for more entries than any machine has, before they are taken."""
+        if entries > most:
+            raise InputError(f"{self.name}: more than {most} entries, as no machine has")
 
     def addresses(
         self,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: A line is cut after so many characters: a kernel command line has 2048 at most.
 MAX_LINE = 1 << 16
+#: A line of settings is read whole: a list of ours with a million entries is no longer, characters.
+LONGEST = 40 << 20
 #: A text is at most this long, bytes.
 MAX_SIZE = 1 << 29
 _PIECE = 1 << 16
@@ -27,7 +29,8 @@ def numbered(
 ) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
-    A line is cut after ``longest`` characters. Blocks in which ``wanted`` matches nowhere are
+    A line is cut after ``longest`` characters; where that is :data:`LONGEST`, a longer one is an
+    InputError. Blocks in which ``wanted`` matches nowhere are
     passed over, but for their first line: it ends what goes on in the next line. Holes of a sparse
     file are left out. Raises InputError for a file of more than 512 MiB.
     """
@@ -43,7 +46,14 @@ def numbered(
             begun = []
         if sum(map(len, begun)) < longest:
             begun.append(rest)
-        concerned = wanted.search(text) is not None
+        if longest == LONGEST < max(sum(map(len, begun)), len(lines[0]) if lines else 0):
+            raise InputError(
+                f"{file.shown}: line {number}: more than {LONGEST >> 20} MiB long, as no list of "
+                "bad pages is"
+            )
+        concerned = (
+            len(lines) > 1 and wanted.search(text) is not None
+        )  # the first one counts anyway
         for line_number, line in enumerate(lines if concerned else lines[:1], number):
             yield line_number, line[:longest]
         number += len(lines)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.badpages import entries_text, mentions
+from hwpkho.badpages import collector, entries_text, mentions
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.model import KINDS, Mention
 from hwpkho.badpages.registry import Asked
@@ -94,3 +94,20 @@ def test_entries_with_numbered_places_are_what_json_makes_of_them(said) -> None:
     named = found.finish().mentions
     text = "".join(entries_text.entries_text(named))
     assert json.loads(f"[{text}]") == [row._asdict() for row in named]
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_what_is_named_over_and_over_is_taken_once(pages, monkeypatch) -> None:
+    """More mentions than a machine has pages, of few pages: they are folded on the way."""
+    monkeypatch.setattr(collector, "MAX_MENTIONS", 64)
+    found = Collector("x", "text", Asked())
+    for turn in range(40):
+        for pfn in range(10, 20):
+            found.pages(pfn, pfn + pages - 1, "excluded", where="line ", number=turn)
+        found.ranges("excluded", [50], [50 + pages - 1], "line ", [turn])
+    listed = found.finish()
+    want = {pfn + more for pfn in (*range(10, 20), 50) for more in range(pages)}
+    assert list(listed.pfns) == sorted(want)
+    assert [(m.first, m.where) for m in listed.mentions] == [
+        (pfn, "line 0") for pfn in (*range(10, 20), 50)
+    ]

@@ -13,6 +13,8 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.badpages.sets import compare
 from hwpkho.base.listing import Listing
 from hwpkho.images.files import HeldBytes
+from tests.support import forked
+from tests.support.examples import much
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,3 +104,33 @@ def test_a_long_line_is_read_to_its_end(form: str, count: int, tmp_path: Path, c
     assert cli("list", tmp_path / "list", "--to", form, *how, "-o", out).code == 0
     assert max(map(len, out.read_text().splitlines())) > (1 << 20 if count > 10_000 else 1 << 16)
     assert cli("list", "--pfns", out).out.split() == listed.split()
+
+
+@pytest.mark.parametrize(
+    ("form", "begin", "unit", "says"),
+    [
+        ("memmap", "quiet memmap=4K$0x1000,", "4K$0x1000,", "more than 262144 entries"),
+        ("memmap", "quiet memmap=4K$0x1000", ",4K$0x1000", "more than 2097152 entries"),
+        ("memmap", "quiet ", "memmap=4K$0x1000 ", "more than 65536 settings in one line"),
+        ("memmap", "memmap=", "a", "more than 40 MiB long"),
+        ("badram", "badram ", "1,1,", "more than 2097152 entries"),
+        ("badram", "badram ", "0x1000,0xfffff000,", "more than 262144 entries"),
+        ("badram", "", "badram 1,fffff000;", "more than 65536 settings in one line"),
+        ("cutmem", "", "cutmem 1G 2G;", "more than 65536 settings in one line"),
+        ("bcdedit", "bcdedit /set {badmemory} badmemorylist", " 0x1", "more than 2097152 entries"),
+        ("bcdedit", "badmemorylist", "x", "more than 40 MiB long"),
+    ],
+)
+def test_a_line_of_millions_of_items_is_refused_before_they_are_taken(
+    form: str, begin: str, unit: str, says: str, tmp_path: Path
+) -> None:
+    size = (41 << 20) if "MiB" in says else much(6, 39) << 20
+    if "2097152" in says:
+        size = (len(unit) << (22 if form == "badram" else 21)) + (1 << 20)
+    path = tmp_path / "settings"
+    path.write_text(begin + unit * (size // len(unit)))
+    cost = forked.run("list", "--from", form, path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert says in cost.err.decode()
+    assert cost.cpu < 6  # a tenth of a second for each MiB
+    assert cost.peak < 320 << 20

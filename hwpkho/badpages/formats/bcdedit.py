@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho.badpages import packing
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import TextForm
-from hwpkho.badpages.lines import MAX_SIZE, numbered
+from hwpkho.badpages.lines import LONGEST, numbered
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, bounded, physical
@@ -83,7 +83,7 @@ class Bcdedit(TextForm):
         store = _Store(found)
         joined: list[str] = []
         start = 0
-        for number, line in numbered(file, _WANTED, MAX_SIZE):
+        for number, line in numbered(file, _WANTED, LONGEST):
             start = start if joined else number
             text = line.rstrip()
             goes_on = text.endswith("^")  # in the next line of a batch file
@@ -177,6 +177,7 @@ class _Store:
 
     def _numbers(self, text: str, where: str) -> list[_Entry]:
         entries = []
+        self._found.refuse_more(text.count(" ") + text.count("\t"))
         for word in re.split(r"[&|>]", text, maxsplit=1)[0].split():
             match = _NUMBER.fullmatch(word.strip("\"'"))
             pfn = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from hwpkho.base import output
 from hwpkho.base.undisturbed import undisturbed
+from hwpkho.efi import every_reading
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.images import elf
@@ -142,7 +143,8 @@ def _capture(
     held = tables.of_memory(recorder, options)
     if not handovers and not held:
         raise nothing
-    _keep_both_readings(recorder, held, options)
+    for table in held:
+        every_reading.keep(recorder, table)
     _keep_the_end(recorder, handovers, held)
     page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
     note = CaptureNote(
@@ -227,15 +229,6 @@ def _noted(copy: DebugfsCopy) -> NotedCopy:
         tuple(p.message for p in copy.problems),
         tuple(sorted(copy.unreadable)),
     )
-
-
-def _keep_both_readings(
-    recorder: Recorder, held: Sequence[PoisonTable], options: CaseOptions
-) -> None:
-    """Keep what a table of unknown layout holds in each that fits: the user chooses later."""
-    for table in held:
-        for layout in table.told.between:
-            tables.of_memory(recorder, options._replace(efi_table=table.phys, layout=layout))
 
 
 def _keep_the_end(

@@ -21,6 +21,7 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_inputs
+from hwpkho.judging.efi_table.generations import GENERATIONS
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures, efi
 from tests.support.examples import crossed, some, times
@@ -70,6 +71,34 @@ def test_an_efi_table_and_its_entry_are_kept(
         del table["source"]
     assert shown[0] == shown[1]
     assert out.stat().st_size < source.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("raw", "reads"),
+    [
+        (efi.table([(5, 6)], base=0x1000), "c2"),  # c takes the base for its size
+        (efi.table([(5, 6)], base=1 << 40), "b"),
+        (efi.table([(5, 6)], "bitmap", size=12), "c1"),
+        (efi.table([(5, 6)]), "d2"),
+    ],
+    ids=["base 0x1000", "base 1 TiB", "odd size", "sound"],
+)
+def test_a_table_is_judged_in_a_capture_by_every_generation(
+    raw: bytes, reads: str, cli: Any, tmp_path: Path
+) -> None:
+    """A kernel reads a table as its own generation has it: its bytes are kept, and no more."""
+    folder, out = tmp_path / "image", tmp_path / "small.elf"
+    folder.mkdir()
+    page = (raw + b"\0" * 16 + b"SECRET").ljust(4096, b"\xa5")
+    (folder / "0x1fb74000.bin").write_bytes(page)
+    more = ["--efi-table", "0x1fb74000", "--arch", "x86_64"]
+    assert cli("capture", *more, folder, "-o", out).code == 0
+    iomem = efi.EFI / "iomem-x86-512m.txt"
+    for consumer in (reads, *GENERATIONS.names()):
+        how = ["validate", "--json", *more, "--memmap", iomem, "--consumer-efi", consumer]
+        small, whole = (cli(*how, path).json["efi"] for path in (out, folder))
+        assert small == whole, consumer
+    assert b"SECRET" not in out.read_bytes()
 
 
 @pytest.mark.parametrize("name", some(NAMES, 2))

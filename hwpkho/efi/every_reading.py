@@ -1,0 +1,47 @@
+"""What kernels of any generation read of a table: a capture keeps it, whoever wrote the table.
+
+A kernel reads a table as its own generation has it, and so does whoever chooses between two layouts
+that fit. The bytes that another layout would call the bitmap count then, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.efi_poisoned import bitmap, bitmap_base, common_flaw
+from hwpkho.base.addresses import align_up
+
+if TYPE_CHECKING:
+    from hwpkho.efi.model import PoisonTable
+    from hwpkho.images.base import Source
+
+#: Bytes of a bitmap in a layout that the table does not have: 16 TiB of 2 MiB units.
+_MOST = 1 << 20
+_PAGE = 4096
+
+
+def keep(source: Source, table: PoisonTable) -> None:
+    """Read what a kernel of any generation would of ``table``, as far as ``source`` has it.
+
+    Bits past the end of memory decide nothing: generation c does not read them, and what stands
+    behind a small table is somebody's memory.
+    """
+    if table.phys is None or table.layout == "list":
+        return
+    top = max((start + size for start, size in source.extents()), default=0)
+    for layout in (bitmap, bitmap_base):
+        raw = source.read(table.phys, layout.HEAD)
+        header = None if raw is None else layout.parse(bytes(raw))
+        if header is None or common_flaw(header) or header.phys_base % header.unit_size:
+            continue  # no kernel reads further
+        matters = align_up(top // header.unit_size // 8 + 8, 8)
+        size = min(align_up(header.size, 8), matters, _MOST)
+        _read(source, table.phys + layout.HEAD, table.phys + layout.HEAD + size)
+
+
+def _read(source: Source, at: int, end: int) -> None:
+    while at < end:
+        size = min(_PAGE - at % _PAGE, end - at)
+        if source.read(at, size) is None:
+            return
+        at += size

@@ -543,3 +543,77 @@ def test_more_boots_than_a_machine_has_are_refused(tmp_path, cli, monkeypatch) -
     got = said(cli, tmp_path, "".join(piece.format(i % 2) for i in range(most + 2)))
     assert (got.code, got.out) == (3, "")
     assert f"more than {most} boots" in got.err
+
+
+_POWER = "MCE: CPU12: machine check (Severe) {} UE Load/Store {}[Recovered]\n"
+_OLD_POWER = (
+    "Severe Machine check interrupt [Recovered]\n  Initiator: CPU\n  Error type: {} [Load/Store]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("MCE: Unable to find user space address 9 in foo\n", {(9, "poisoned")}),
+        ("Memory failure: Unable to find user space address 9 in foo\n", {(9, "poisoned")}),
+        (
+            "Memory failure: 0: recovery action for reserved kernel page: Ignored\n",
+            {(0, "poisoned")},
+        ),
+        (_POWER.format("", "DAR: 00007fffa1b2c000 paddr: 0000000000009440 "), {(9, "uncorrected")}),
+        (
+            _POWER.format("Host", "")
+            + "MCE: CPU12: NIP: [c0000000000a1b2c] memcpy+0x1c/0x70 paddr: 0000000000009440\n"
+            "MCE: CPU12: Initiator CPU\n",
+            {(9, "uncorrected")},
+        ),
+        (
+            _OLD_POWER.format("UE")
+            + "    Effective address: 00003fff9c5d0000\n    Physical address:  0000000000009440\n",
+            {(9, "uncorrected")},
+        ),
+        (_OLD_POWER.format("SLB") + "    Effective address: 00003fff9c5d0000\n", set()),
+        (
+            "MCE: CPU1: machine check (Warning)  SLB Multihit DAR: 0000000000009440 [Recovered]\n",
+            set(),
+        ),
+        (
+            "  4c494e5558726c7a bad mem addr 0x0000000000009ff8 - 0x000000000000a008 reserved\n",
+            {(9, "excluded"), (10, "excluded")},
+        ),
+        ("  5555555555555555 bad mem addr 0000009000 - 000000a000 reserved\n", {(9, "excluded")}),
+        (f"{MF.format(9)}\nmce: Memory error not recovered\n", {(9, "poisoned")}),
+    ],
+)
+def test_other_messages_of_kernels(text, found) -> None:
+    stamped = "".join(f"[   12.345678] {line}\n" for line in text.splitlines())
+    for log in (text, stamped, f"{BANNER}\n{stamped}"):
+        assert kinds(log) == found
+    assert FORM.sign.search(text.encode())
+    assert [p.code for p in read(stamped).problems] == ["HP614"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (_POWER.format("", "DAR: 00007fffa1b2c000 "), "without a physical address"),
+        (_POWER.format("", "") * 2, "without a physical address"),
+        (
+            _OLD_POWER.format("UE") + "    Physical address:  00000000000094?0\n",
+            "without a physical",
+        ),
+        (
+            "  5555555555555555 bad mem addr 0x0000000000009?00 - 0x00000000000a000 reserved\n",
+            "damaged",
+        ),
+        (
+            "  5555555555555555 bad mem addr 0x000000000000a000 - 0x000000000000a000 reserved\n",
+            "no range",
+        ),
+        ("mce: Memory error not recovered\n", "not recovered, without a page"),
+    ],
+)
+def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert got.code == 3
+    assert why in got.err

@@ -26,11 +26,17 @@ _SIGN = Sign(
         b"Machine ",
         b"Injecting ",
         b"offlining p",
+        b"bad mem addr ",
+        b"MCE: ",
+        b"Memory error not recovered",
     ),
     re.compile(
-        rb"Memory failure: *(?:0x|buffer overflow)|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
+        rb"Memory failure: *(?:0x|0: |buffer overflow|Unable to find user)"
+        rb"|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
         rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline: 0x|Unpoison: "
-        rb"|Uncorrected hardware memory error in user-access"
+        rb"|Uncorrected hardware memory error in user-access|Memory error not recovered"
+        rb"|[0-9a-f]{16} bad mem addr (?:0x)?[0-9a-f]|MCE: (?:CPU\d{1,5}: |Unable to find user)"
+        rb"|Machine check interrupt \[(?:Not r|R)ecovered"
         rb"|Injecting (?:memory failure|MCE) |Soft[ -]offlining p(?:fn|age)"
         rb"|Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-f]+ Bank \d"
         rb"|Linux version \d+\.\d+\S* ?\(|\[ {0,8}\d{1,9}\.\d{6}\][ \[]|(?m:^)<\d{1,3}>\["

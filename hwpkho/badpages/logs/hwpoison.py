@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-_PFN = re.compile(r"\s*0x([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL)
+#: The kernel's ``%#lx`` has no 0x in front of 0.
+_PFN = re.compile(
+    r"\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|0(?=: ))(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL
+)
 _PLACEHOLDER = re.compile(r"\s*0x[0-9a-fA-F]*[^0-9a-fA-F\s:]\w*:")
 _OPEN = re.compile(r"\s*(?:0x?)?$")
 #: A page is announced, and its number is not there.
@@ -31,13 +34,15 @@ _DAMAGED = re.compile(
 _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
 )
+#: Said after the page was flagged, which it names as a PFN without 0x.
+_NO_ADDRESS = re.compile(r"\s*Unable to find user space address ([0-9a-f]{1,16}) in ")
 #: What is said of a page after it was flagged.
 _FLAGGED = re.compile(
     r"already (?:hardware )?poisoned"
     r"|(?P<kill>Killing .{1,40} due to hardware memory corruption"
     r"|Sending SIGBUS to|forcibly killing|Cannot send advisory)"
     r"|.{1,60} still referenced by"
-    r"|corrupted page was clean|keeping poisoned page|failed to unmap page|could not lock mapping"
+    r"|[Cc]orrupted page was|keeping poisoned page|failed to unmap page|could not lock mapping"
     r"|Failed to (?:punch|invalidate|erase)|failed to release buffers|Unknown page state"
     r"|[Tt]runcation failed|page still mapped"
 )
@@ -80,14 +85,14 @@ class Hwpoison(MessageReader):
     needles = (
         b"Memory failure:",
         b"MCE 0x",
-        b"MCE: (?:Killing|Software|Page was)",
+        b"MCE: (?:Killing|Software|Page was|Unable)",
         b"ffline: ",  # begins as those of others do, see LineReader.needles
         b"Unpoison: ",
     )
     #: Alternatives that begin with letters: Python searches for those many times as fast.
     start = re.compile(
         r"Memory failure:|MCE(?= 0x)|Soft[ _]offline:|soft[ _]offline:|Unpoison:"
-        r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned)"
+        r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned| Unable to find user space)"
         r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
 
@@ -100,10 +105,13 @@ class Hwpoison(MessageReader):
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
         what = begun[0]
-        if what in ("Memory failure:", "MCE"):
+        if what in ("Memory failure:", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
         if what.endswith("offline:"):
             return self._soft(message)
+        if no_address := _NO_ADDRESS.match(text):
+            self.log.pages(place, int(no_address[1], 16), int(no_address[1], 16), "poisoned")
+            return True
         if what in ("Unpoison:", "MCE:"):
             well = _WELL.match(text)
             if well is None:

@@ -36,6 +36,7 @@ class MachineChecks(MessageReader):
         b"MCE [0-9]{1,9}\n",
         rb"U(?<=CPU) [0-9]{1,5}(?:\n| (?:[0-9]{1,4} )?BANK [0-9])",
         b"Uncorrected hardware memory error",
+        b"Memory error not recovered",
         b"fflining(?<=Offlining) page [0-9a-f]",
         b'ffline(?<=" offline)',
         b'" online',
@@ -43,7 +44,7 @@ class MachineChecks(MessageReader):
     )
     signs = (
         "Machine ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr", "PROCESSOR",
-        "TIME ", "orrected ", "Offlining page ", " total", "Hardware event. ",
+        "TIME ", "orrected ", "not recovered", "Offlining page ", " total", "Hardware event. ",
     )  # fmt: skip
     # Each branch begins with a character, then comes what must not stand in front of it, and any
     # group: a search is three times as fast.
@@ -61,6 +62,7 @@ class MachineChecks(MessageReader):
         r"|TIME(?<!\wTIME) (?P<time>[0-9]{9,12})\b"
         r"|(?:^\s*|: )(?P<words>(?:Unc|C)orrected error\b)"
         rf"|Uncorrected (?P<access>hardware memory error in user-access at {_HEX})"
+        r"|Memory error (?P<lost>not recovered)"
         r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
         r"|(?P<page>[0-9a-f](?<![0-9a-zA-Z].)[0-9a-f]{0,15}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
@@ -82,6 +84,10 @@ class MachineChecks(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`: each of its messages stands on one line."""
         place, begun, _, _ = message
+        if begun["lost"]:
+            if not self.log.names_any:  # what was not recovered stands above
+                self.log.unusable(place, "a memory error that was not recovered, without a page")
+            return True
         if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
             self._pages(place, begun)
             return True

@@ -19,5 +19,7 @@ MESSAGES: Registry[type[MessageReader]] = Registry(
         "mce": "hwpkho.badpages.logs.mce:MachineChecks",
         "tracing": "hwpkho.badpages.logs.tracing:Traced",
         "ras-mc-ctl": "hwpkho.badpages.logs.ras_mc_ctl:RasMcCtl",
+        "powerpc": "hwpkho.badpages.logs.powerpc:PowerPc",
+        "early-memtest": "hwpkho.badpages.logs.early_memtest:EarlyMemtest",
     },
 )

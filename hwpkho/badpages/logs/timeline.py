@@ -246,6 +246,11 @@ class Timeline:
         segment = self._segments[-1]
         return key in segment.named or key in segment.gone or key in self._state
 
+    @property
+    def names_any(self) -> bool:
+        """Whether this boot names any page so far."""
+        return any(segment.named for segment in self._segments)
+
     def unusable(self, place: Place, message: str) -> None:
         """Note a message that memory is bad, but that names no page; ``message`` is printable."""
         if len(self._unusable) < _MAX_UNUSABLE:

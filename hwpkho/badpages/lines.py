@@ -73,11 +73,16 @@ def last_lines_first(file: FileBytes) -> Iterator[bytes]:
     """
     rest = b""  # the line that begins in the piece above
     whole = False
-    for start, end in reversed(list(file.data_ranges())):
+    ranges = list(file.data_ranges())
+    first = ranges[0][0] if ranges else 0
+    for start, end in reversed(ranges):
         for stop in range(end, start, -_PIECE):
             at = max(start, stop - _PIECE)
             data = bytes(file.read(at, stop - at))
             data, whole = data if whole else data.removesuffix(b"\n"), True
+            if at == first:  # its first line belongs to the entry of those below
+                rest = b"\n".join(reversed((data + rest).split(b"\n")))
+                continue
             head, found, lines = data.partition(b"\n")
             if found:
                 yield b"\n".join(reversed((lines + rest).split(b"\n"))) + b"\n"

@@ -23,7 +23,7 @@ MAX_LINE = 4096
 #: A reader can look at so many lines above the current one.
 MAX_ABOVE = 3
 
-#: So many bytes above a line may belong to the same entry of a journal.
+#: So many bytes above and below a line may belong to the same entry of a journal.
 MAX_ENTRY = 4096
 
 #: Numbers of cut lines that are kept.
@@ -52,13 +52,13 @@ class LineReader(ABC):
             :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
             carriage returns divide count as lines. The scanner sets it; without a scanner it
             returns nothing.
-        entry_above: Returns the text from the last blank line to the line being fed, at most some
-            thousand characters of it: the fields of journal's export format. Likewise.
+        entry: Returns the text around the line being fed, from blank line to blank line, at most
+            some thousand characters each way: the fields of journal's export format. Likewise.
     """
 
     needles: tuple[bytes, ...]
     above: Callable[[], Sequence[tuple[int, str]]] = staticmethod(tuple)
-    entry_above: Callable[[], str] = staticmethod(str)
+    entry: Callable[[], str] = staticmethod(str)
 
     @abstractmethod
     def feed(self, number: int, line: str) -> bool:
@@ -143,7 +143,7 @@ class Scanner:
         self._block, self._before, self._start, self._number = b"", b"", 0, 0
         self._parts: Sequence[str] = ()
         for reader in self._readers:
-            reader.above, reader.entry_above = self._above, self._entry_above
+            reader.above, reader.entry = self._above, self._entry
 
     def feed(self, block: bytes) -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
@@ -253,15 +253,16 @@ class Scanner:
             above.append((max(1, self._number - 1 - len(above) + len(self._parts)), text))
         return above
 
-    def _entry_above(self) -> str:
-        """See :attr:`LineReader.entry_above`."""
-        begin = max(0, self._start - MAX_ENTRY)
+    def _entry(self) -> str:
+        """See :attr:`LineReader.entry`; what is below the block is not known yet."""
+        begin, end = max(0, self._start - MAX_ENTRY), self._start + MAX_ENTRY
         blank = self._block.rfind(b"\n\n", begin, self._start)
-        entry = self._block[begin if blank < 0 else blank + 2 : self._start]
+        below = self._block.find(b"\n\n", self._start, end)
+        entry = self._block[begin if blank < 0 else blank + 2 : end if below < 0 else below]
         if blank < 0 and not begin:
             rest = self._before[-MAX_ENTRY:]
             entry = rest[rest.rfind(b"\n\n") + 1 :] + entry
-        # Most lines have no such entry above them, in a file that is made to cost much none has.
+        # Most lines have no such entry around them, in a file that is made to cost much none has.
         return entry.decode("utf-8", "replace") if b"__REALTIME_TIMESTAMP=" in entry else ""
 
     def _lines_above(self) -> Iterator[str]:

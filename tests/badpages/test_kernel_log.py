@@ -342,6 +342,8 @@ def test_the_newest_entry_may_stand_first(how) -> None:
             f"line {2 * lines + offset + 1}",
         )
         assert not found.notes
+        ends = {found.mentions[0].when for found in (found, read("\n".join(entries) + "\n"))}
+        assert len(ends) == 1, "the time of a line does not depend on the order"
 
 
 def test_a_clock_that_was_set_back_is_no_order() -> None:
@@ -384,6 +386,18 @@ def test_a_journal_in_its_export_format() -> None:
     assert [m.when for m in found.mentions] == ["2026-01-02T03:00:00Z"] * 2
     assert "2 boots" in found.notes[0]
     assert read(text, "last").pfns.tolist() == [2]
+
+
+def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> None:
+    entry = "__REALTIME_TIMESTAMP=17673228{}0000000\n_BOOT_ID={}\nMESSAGE={}\nPRIORITY=3\n\n"
+    steps = [(n, boot * 32, MF.format(n)) for n, boot in ((1, "a"), (2, "a"), (3, "b"))]
+    backwards = "".join(entry.format(*step) for step in reversed(steps))
+    assert [(m.first, m.when) for m in read(backwards, "last").mentions] == [
+        (3, "2026-01-02T03:00:30Z")
+    ]
+    assert [m.when for m in read(backwards, "0").mentions] == [
+        "2026-01-02T03:00:10Z", "2026-01-02T03:00:20Z",
+    ]  # fmt: skip
 
 
 def test_a_message_of_a_journal_may_be_bytes() -> None:

@@ -93,7 +93,7 @@ class MessageReader(LineReader):
         begun = self._begun(line)
         if not begun:
             return False
-        entry = self.entry_above() if line.startswith("MESSAGE=") else ""
+        entry = self.entry() if line.startswith("MESSAGE=") else ""
         number = self.log.number(number)
         places = [Place(number, line, match.start(), entry) for match in begun]
         return self._take(begun, places, line, 0)

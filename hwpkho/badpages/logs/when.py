@@ -59,7 +59,7 @@ class Place(NamedTuple):
         number: Of the line, from 1.
         line: Its text.
         at: Where in it, characters.
-        entry: What stands above it in journal's export format.
+        entry: What stands around it in journal's export format.
     """
 
     number: int

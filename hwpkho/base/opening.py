@@ -108,10 +108,7 @@ def check_inside(path: str) -> str:
     if roots is None:
         return real
     if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
-        raise InputError(
-            f"{printable(path)}: lies outside the batch's folder, which is all that is read; "
-            "--outside allows it"
-        )
+        raise InputError(f"{printable(path)}: is outside the batch's folder; --outside allows that")
     return real
 
 
@@ -220,7 +217,7 @@ def _check(path: str, mode: int, *, devices: bool) -> None:
     if stat.S_ISREG(mode) or (devices and (stat.S_ISCHR(mode) or stat.S_ISBLK(mode))):
         return
     kind = _KINDS.get(stat.S_IFMT(mode), "no file")
-    hint = "; what comes through it goes to standard input: -" if stat.S_ISFIFO(mode) else ""
+    hint = "; read it through standard input (-)" if stat.S_ISFIFO(mode) else ""
     raise InputError(f"{printable(path)}: is {kind}, expected a file{hint}")
 
 

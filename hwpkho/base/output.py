@@ -59,7 +59,7 @@ def check_input(path: str, *inputs: str) -> None:
         for named in (other, based) if based else (other,):
             place = Path(named)
             if any(_same(target, file) for file in (place, *_files(place, 4))):
-                raise UsageError(f"{printable(path)}: is what is read; give another output")
+                raise UsageError(f"{printable(path)}: is an input; give another output")
 
 
 def _files(path: Path, levels: int) -> Iterator[Path]:
@@ -99,7 +99,7 @@ def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None
     inside = [entry.name for entry in target.iterdir()]
     foreign = next((n for n in sorted(inside) if not ours(n)), None)
     if foreign is not None:
-        raise UsageError(f"{name}: holds {printable(foreign)}, which is none of ours to replace")
+        raise UsageError(f"{name}: holds {printable(foreign)}, which hwpkho did not write")
     if inside and not force:
         raise UsageError(f"{name}: exists; give {option('force')} to overwrite it")
 

@@ -46,7 +46,7 @@ class Input:
             if stat.S_ISBLK(status.st_mode) or (
                 stat.S_ISCHR(status.st_mode) and not os.isatty(self._fd)
             ):
-                raise InputError(f"{self.shown}: is a device, no file with a memory map")
+                raise InputError(f"{self.shown}: is a device, not a file with a memory map")
             self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             self._sparse = status.st_blocks * 512 < self._size
             self.head = opening.read_all(self._fd, HEAD)

@@ -205,7 +205,7 @@ CHUNK_OUTSIDE = Code(
     "chunk-outside-ram",
     "error",
     "measured",
-    "A chunk lies outside RAM.",
+    "A chunk is outside RAM.",
     "It reads the chunk and panics at boot.",
     "Do not kexec with it.",
 )
@@ -214,7 +214,7 @@ ARRAY_OUTSIDE = Code(
     "array-outside-ram",
     "error",
     "source",
-    "An array page lies outside RAM.",
+    "An array page is outside RAM.",
     "The page has no struct page: restoring it fails or crashes.",
     "Do not kexec with it.",
 )

@@ -22,7 +22,7 @@ VERSION = Code(
     "efi-table-version",
     "error",
     "measured",
-    "The table of poisoned memory has no version that is known, and is no node of a list.",
+    "The table of poisoned memory has an unknown version and is not a node of a list.",
     'It says "Ignoring poisoned-memory table with version", reads nothing and writes nothing into '
     "it for the whole boot: the errors of this kernel are missing from it later. The first "
     "generation, whose table has no version, reads past its page and dies.",
@@ -44,7 +44,7 @@ CUT = Code(
     "error",
     "source",
     "The bitmap of the table is larger than what the image holds of it, or than any stub makes it.",
-    "It reads so many bytes, whatever they are.",
+    "It reads that many bytes, whatever is there.",
     "Capture the firmware's memory whole. If the size is damaged, do not kexec with this table.",
 )
 ALLOCATION = Code(
@@ -52,9 +52,9 @@ ALLOCATION = Code(
     "efi-table-beyond-pool",
     "error",
     "measured",
-    "The header says more bytes than the firmware's pool gave out for the table.",
-    "It takes what stands behind the table for bits: memory is lost or the kernel dies early. A "
-    "new error sets a bit in foreign memory.",
+    "The header claims more bytes than the firmware allocated for the table.",
+    "It reads whatever follows the table as bits: memory is lost, or the kernel dies early. A "
+    "new error sets a bit in memory that belongs to something else.",
     "Do not kexec with this table: its size is damaged.",
 )
 CHAIN = Code(
@@ -62,10 +62,10 @@ CHAIN = Code(
     "efi-list-incomplete",
     "error",
     "source",
-    "A node of the table's list is not in the image, or more nodes follow than are read.",
+    "A node of the table's list is not in the image, or the list has more nodes than hwpkho reads.",
     "It reads what is there.",
-    "Give all of the memory: nodes are ordinary pages of RAM. Nothing keeps another kernel from "
-    "using them.",
+    "Give the whole memory: nodes are ordinary pages of RAM. Nothing keeps another kernel from "
+    "reusing them.",
 )
 LOOP = Code(
     "HP807",
@@ -73,7 +73,7 @@ LOOP = Code(
     "error",
     "measured",
     "The nodes of the table's list form a loop.",
-    "It follows them for ever: it hangs in early boot without a word.",
+    "It follows the loop forever: it hangs in early boot without a message.",
     "Do not kexec with this table.",
 )
 NODE = Code(
@@ -83,9 +83,9 @@ NODE = Code(
     "measured",
     "A node of the table's list counts more entries than it has room for, or reaches past its "
     "page.",
-    "It maps one page for each node: inside the page it reads what stands there as entries, behind "
-    "it the first read faults in early boot. A negative count is an empty node, a negative size "
-    "reserves all memory from the node on.",
+    "It maps one page for each node. Inside the page it reads whatever is there as entries; past "
+    "it the first read faults in early boot. A negative count makes the node empty, a negative "
+    "size reserves all memory from the node on.",
     "Do not kexec with this table.",
 )
 OVERLAP = Code(
@@ -102,7 +102,7 @@ LAYOUT = Code(
     "efi-layout-likely",
     "note",
     "source",
-    "Nothing but plausible numbers tells which layout the table has.",
+    "Only plausible numbers show which layout the table has.",
     "It reads the table in the layout of its own generation, whatever wrote it.",
     "Give --layout if you know which kernel wrote the table.",
 )
@@ -113,7 +113,8 @@ SEVERAL = Code(
     "source",
     "Configuration table entries of the image name several tables of poisoned memory.",
     "It reads the one that its own EFI system table names.",
-    "Choose with --efi-table; an entry among others of the firmware's is the likelier one.",
+    "Choose with --efi-table. An entry next to other entries of the firmware is more likely the "
+    "right one.",
 )
 WRAPS = Code(
     "HP812",
@@ -141,10 +142,10 @@ UNLISTED = Code(
     "efi-units-unlisted",
     "note",
     "measured",
-    "Set units, or entries, of the EFI table hold no page that the list calls bad.",
+    "Some set units or entries of the EFI table hold no page of the list.",
     "It keeps them out of use all the same. An unpoisoned page keeps its unit, and so does one "
     "whose handling failed or was ignored; bits are never cleared before a cold boot.",
-    "Nothing, if the list is younger than the table or was unpoisoned since.",
+    "None needed if the list is newer than the table, or pages were unpoisoned since.",
 )
 
 AMBIGUOUS = Code(

@@ -24,9 +24,9 @@ PLACES = Code(
     "efi-too-many-places",
     "error",
     "measured",
-    "Set units or entries lie in more separate places than memblock can reserve early.",
-    "Generations a and b reserve them before memblock may grow its table of 128 ranges: it panics "
-    "in early boot. 150 bad pages in as many units were enough, without any damage.",
+    "The set units or entries form more separate ranges than memblock can reserve early.",
+    "Generations a and b reserve them before memblock may grow its table of 128 ranges: it "
+    "panics in early boot. 150 bad pages in 150 units of a sound table were enough.",
     "Boot a kernel of generation c or d, which have no such limit, or reboot through the firmware.",
 )
 LOW = Code(
@@ -34,8 +34,8 @@ LOW = Code(
     "efi-low-memory",
     "error",
     "measured",
-    "Set units or entries take all RAM below 1 MiB.",
-    "Generations a and b reserve it, and x86 needs some of it to start further processors: it "
+    "The set units or entries cover all RAM below 1 MiB.",
+    "Generations a and b reserve it, and x86 needs some of it to start the other processors: it "
     "panics. One bad page in the first unit is enough, and the kernel itself makes such a table.",
     "Boot a kernel of generation c or d, or reboot through the firmware.",
 )
@@ -44,7 +44,7 @@ NO_RAM = Code(
     "efi-no-ram-left",
     "error",
     "measured",
-    "Set units or entries leave the next kernel next to no RAM.",
+    "The set units or entries leave the next kernel almost no RAM.",
     "It panics in early boot. With no RAM left it always did, with 237 MiB it never did; hwpkho "
     "draws the line at 32 MiB.",
     "Check what made the table: its unit_size or its bitmap is damaged.",
@@ -54,7 +54,7 @@ POINTER = Code(
     "efi-beyond-memory",
     "error",
     "measured",
-    "The table, or a node of its list, is past all physical memory.",
+    "The table, or a node of its list, is beyond all physical memory.",
     "The first read faults in early boot.",
     "Do not kexec with this table.",
 )
@@ -63,7 +63,7 @@ FOOTPRINT = Code(
     "efi-footprint",
     "error",
     "measured",
-    "The header says a size of which the struct pages alone exceed RAM.",
+    "The header gives a size whose struct pages alone exceed RAM.",
     "Generation d adds the table's range to memory before it looks at a bit: it panics when it "
     "allocates their struct pages. Its check of the size cannot fire.",
     "Do not kexec with this table: its size is damaged.",
@@ -73,8 +73,8 @@ FAULT = Code(
     "efi-node-fault",
     "error",
     "measured",
-    "A node of the list reaches past its page, or what is read as one is no node.",
-    "Generation a maps one page for each node: the first read behind it faults in early boot. A "
+    "A node of the list reaches past its page, or what the kernel reads as a node is not one.",
+    "Generation a maps one page for each node: the first read past it faults in early boot. A "
     "table of any other layout has a unit_size where it looks for a count.",
     "Boot a kernel that reads this layout, or reboot through the firmware.",
 )
@@ -84,7 +84,7 @@ HANGS = Code(
     "error",
     "measured",
     "The next kernel follows a loop of nodes.",
-    "It hangs in early boot without a word.",
+    "It hangs in early boot without a message.",
     "Do not kexec with this table.",
 )
 UNDECIDED = Code(
@@ -92,8 +92,8 @@ UNDECIDED = Code(
     "efi-undecided",
     "warning",
     "source",
-    "What the next kernel does with the table depends on what the input does not hold.",
-    "It reads bytes that are not in the image, or reserves parts of a memory that is not known.",
+    "What the next kernel does with the table depends on memory that is not in the input.",
+    "It reads bytes that are not in the image, or reserves memory that no map shows.",
     "Give --memmap, and an image that holds the firmware's memory.",
 )
 NO_FEATURE = Code(
@@ -122,7 +122,7 @@ OTHER_LAYOUT = Code(
     "efi-misread",
     "error",
     "measured",
-    "The next kernel reads the table in another layout than it has, and takes it.",
+    "The next kernel reads the table in the wrong layout, and accepts it.",
     "Generation c takes phys_base for the size and the real size for the first bits: pages that "
     "nobody reported are poisoned, those reported are used again, and it records its own errors in "
     "the wrong places.",
@@ -133,10 +133,10 @@ OVER_KERNEL = Code(
     "efi-over-kernel",
     "warning",
     "measured",
-    "A set unit lies over a kernel image, by the memory map's own words.",
-    "kexec_file_load looks at no poison: a kernel was put on top of three bad pages. The unit "
+    "A set unit overlaps a kernel image that the memory map shows.",
+    "kexec_file_load ignores poison: it put a kernel on three bad pages. The unit "
     "stays in use, flagged or not.",
-    "Nothing keeps the next kernel from such a place; a reboot through the firmware moves it.",
+    "Nothing keeps the next kernel away from there; a reboot through the firmware moves it.",
 )
 UNCOVERED = Code(
     "HP833",
@@ -144,15 +144,15 @@ UNCOVERED = Code(
     "note",
     "source",
     "The bitmap does not cover all RAM.",
-    "It drops later errors there without a word.",
-    "Nothing can be done before the firmware makes a new table, at a cold boot.",
+    "It silently drops later errors there.",
+    "Only a cold boot helps: the EFI stub then makes a new table.",
 )
 OUTSIDE = Code(
     "HP834",
     "efi-outside-ram",
     "note",
     "measured",
-    "Set units or entries lie outside RAM.",
+    "Some set units or entries are outside RAM.",
     "It counts some of them in its boot log all the same; generation c flags those in a memory "
     "section that RAM fills in part, and says of the others that they could not be taken out.",
     "Check that the table and the memory map are of one machine.",
@@ -172,8 +172,8 @@ OWN_PAGES = Code(
     "note",
     "measured",
     "A set unit covers the table itself.",
-    "It reads the table all the same; generation d loses the table's page only.",
-    "The table lies in bad memory: a flipped bit goes unnoticed, for it has no checksum.",
+    "It reads the table all the same; generation d loses only the table's page.",
+    "The table is in bad memory. It has no checksum, so a flipped bit goes unnoticed.",
 )
 
 CODES = (

@@ -142,7 +142,7 @@ NODE_OUTSIDE = Code(
     "tracker-outside-ram",
     "error",
     "measured",
-    "A node of the tracker lies outside RAM.",
+    "A node of the tracker is outside RAM.",
     "It follows the node's address and panics at boot.",
     "Do not kexec with it.",
 )
@@ -151,7 +151,7 @@ SCRATCH_OUTSIDE = Code(
     "scratch-outside-ram",
     "error",
     "measured",
-    "A scratch area lies outside RAM.",
+    "A scratch area is outside RAM.",
     "It boots from memory that is not there, and panics.",
     "Do not kexec with it.",
 )

@@ -53,7 +53,7 @@ def read_at(
     """
     head = source.read(phys, HEAD) or source.read(phys, linked_list.HEAD)
     if head is None:
-        missing = problem(efi.ABSENT, f"nothing of the image is at 0x{phys:x}, the table", phys)
+        missing = problem(efi.ABSENT, f"the table at 0x{phys:x} is not in the image", phys)
         return PoisonTable(
             source.name, phys, Told(None, missing.message), entry, problems=(missing,)
         )
@@ -184,7 +184,7 @@ class _Reader:
     def _bitmap(self, head: bytes) -> PoisonTable:
         layout = efi_poisoned.bitmap_layout(self._told.layout or "")
         if len(head) < layout.HEAD:
-            why = f"{len(head)} bytes, the header has {layout.HEAD}"
+            why = f"{len(head)} bytes, but the header has {layout.HEAD}"
             self._say(efi.CUT, why)
             return self._table()
         header = layout.parse(head[: layout.HEAD])
@@ -199,22 +199,24 @@ class _Reader:
         slack = None if self._length is None else self._length - whole
         if slack is not None and slack < 0 and align_up(whole, 8) > self._length_of():
             if self._phys is None:
-                self._say(efi.CUT, f"{self._length} bytes, its header says {whole}")
+                self._say(efi.CUT, f"{self._length} bytes, but its header says {whole}")
                 return self._table(header=header)
             self._say(
                 efi.ALLOCATION,
-                f"its header says {whole} bytes, the firmware's pool gave out {self._length}",
+                f"its header says {whole} bytes, but the firmware allocated {self._length}",
             )
         if header.size > MAX_BITMAP:
-            what = f"{header.size} bytes of bitmap, more than any stub makes ({MAX_BITMAP})"
+            what = f"{header.size} bytes of bitmap, more than any EFI stub makes ({MAX_BITMAP})"
             self._say(efi.CUT, what)
             return self._table(header=header)
         data = self._read((self._phys or 0) + layout.HEAD, header.size)
         if data is None:
-            self._say(efi.CUT, f"the {header.size} bytes of bitmap are not all in the image")
+            self._say(efi.CUT, f"the {header.size} bytes of bitmap are only in part in the image")
             return self._table(header=header)
         if header.end > PHYS_END:
-            self._say(efi.WRAPS, f"{header.units} units of {header.unit_size} bytes pass 2^64")
+            self._say(
+                efi.WRAPS, f"{header.units} units of {header.unit_size} bytes reach past 2^64"
+            )
         slack = None if slack is None or slack < 0 else slack
         return self._table(header=header, bitmap=bytes(data), slack=slack)
 
@@ -229,12 +231,14 @@ class _Reader:
         at = self._phys or 0
         while True:
             if at in seen:
-                self._say(efi.LOOP, f"node 0x{at:x} comes again after {len(nodes)} nodes", at)
+                self._say(
+                    efi.LOOP,
+                    f"node 0x{at:x} comes again after {len(nodes)} nodes: the chain is a loop",
+                    at,
+                )
                 break
             if len(nodes) == MAX_NODES or len(entries) // 2 > MAX_ENTRIES:
-                self._say(
-                    efi.CHAIN, f"more than {len(nodes)} nodes, which is as far as is read", at
-                )
+                self._say(efi.CHAIN, f"more than {len(nodes)} nodes; hwpkho reads no more", at)
                 break
             seen.add(at)
             raw = self._read(at, linked_list.HEAD)
@@ -253,7 +257,7 @@ class _Reader:
                 break
             at = node.next
         if any(a + n > PHYS_END for a, n in zip(entries[::2], entries[1::2], strict=True)):
-            self._say(efi.WRAPS, "an entry passes 2^64")
+            self._say(efi.WRAPS, "an entry reaches past 2^64")
         return self._table(nodes=tuple(nodes) or None, entries=entries)
 
     def _entries(self, at: int, node: linked_list.Node, page_size: int, entries: array[int]) -> int:
@@ -262,25 +266,24 @@ class _Reader:
         if node.used > node.room or min(node.used, node.room) < 0 or node.used > fit:
             self._say(
                 efi.NODE,
-                f"node 0x{at:x}: {node.used} entries used, room for {node.room}, its page has "
-                f"place for {fit}",
+                f"node 0x{at:x}: {node.used} entries used of {node.room}, but its page holds {fit}",
                 at,
             )
         for count in (min(max(node.used, 0), fit), 0):
             raw = self._read(at + linked_list.HEAD, count * linked_list.ENTRY)
             if raw is not None:
                 break
-            self._say(efi.CHAIN, f"the entries of node 0x{at:x} are not all in the image", at)
+            self._say(efi.CHAIN, f"some entries of node 0x{at:x} are not in the image", at)
         for base, size in linked_list.entries(raw or b""):
             entries.append(base)
             entries.append(size)
         return count
 
     def _apart(self, start: int, end: int, taken: list[tuple[int, int]]) -> None:
-        """Report a node that shares bytes with another, once."""
+        """Report a node that overlaps another, once."""
         i = bisect_right(taken, (start, PHYS_END))
         shares = (i and taken[i - 1][1] > start) or (i < len(taken) and taken[i][0] < end)
         if shares and not self._overlap:
             self._overlap = True
-            self._say(efi.OVERLAP, f"node 0x{start:x} shares bytes with another", start)
+            self._say(efi.OVERLAP, f"node 0x{start:x} overlaps another", start)
         insort(taken, (start, end))

@@ -104,7 +104,7 @@ def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
     if size > MAX_BITMAP:
         raise UsageError(
             f"units of {unit} bytes from 0x{base:x} to 0x{end - 1:x} need {size} bytes of bitmap, "
-            f"more than any stub makes ({MAX_BITMAP}); give {option('unit')}"
+            f"more than any EFI stub makes ({MAX_BITMAP}); give {option('unit')}"
         )
     return Header(VERSION, unit, base, size)
 

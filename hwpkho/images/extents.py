@@ -105,7 +105,7 @@ class MappedSource(Source):
         if self._joined > MAX_JOINED:
             raise InputError(
                 f"{self.name}: the {size} bytes at 0x{phys:x} lie in {last - i} segments or more; "
-                "memory does not come in such small ones"
+                "no memory is in such small pieces"
             )
         if reached < end:
             return None
@@ -136,7 +136,7 @@ class MappedSource(Source):
         endless = next((f for f in self._files if f.endless), None)
         if endless is not None:
             raise InputError(
-                f"{printable(endless.path)}: a device has no end to search to; give "
+                f"{printable(endless.path)}: hwpkho cannot search a device without an end; give "
                 f"{option('root_fdt', 'PHYS')}"
             )
 

@@ -92,7 +92,7 @@ class CaseList(NamedTuple):
         notes = tuple(n for n in self.pages.notes if n != note)
         more = pages.pfns.count * page_size - self.table.bad_bytes()
         if more > 0:
-            rounded = f"rounded out to pages of {page_size} bytes: {more} bytes more are bad"
+            rounded = f"rounded out to pages of {page_size} bytes: {more} more bytes count as bad"
             notes = (*notes, f"{self.name}: {rounded}")
         return self._replace(pages=replace(pages, name=self.name, notes=notes))
 
@@ -163,7 +163,7 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
         why = next((f"{p.code} {p.message}" for p in table.problems if p.severity == "error"), "")
         raise InputError(f"{case.name}: the EFI table of poisoned memory cannot be read: {why}")
     pages = of_table(table, page_size, arch)
-    note = f"{case.name}: the list is that of the EFI table at 0x{table.phys or 0:x}"
+    note = f"{case.name}: the list is from the EFI table at 0x{table.phys or 0:x}"
     notes = [note] if case.handovers else []
     if page_size is None:
         notes.append(_assumed(case.name))

@@ -71,7 +71,7 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         return _folder(Path(spec))
     file = FileBytes(spec)
     if file.endless:
-        raise InputError(f"{file.shown}: is a device; raw memory is given as FILE@0xBASE")
+        raise InputError(f"{file.shown}: is a device; give raw memory as FILE@0xBASE")
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
     if (
@@ -159,7 +159,7 @@ def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
 def _image(file: FileBytes) -> Memory:
     image, name = open_image(file), file.shown
     if image is None:
-        raise AssertionError(f"{name}: its format was told by its first bytes")
+        raise AssertionError(f"{name}: hwpkho recognised its format by its first bytes")
     if image.capture_note:
         return _capture(image, name)
     if not image.handover_note:

@@ -63,7 +63,7 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
         blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
         if not any(padding):
             return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
-    raise InputError(f"{name}: no format that hwpkho knows; raw memory is given as FILE@0xBASE")
+    raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 
 def other_than(head: bytes, size: int) -> str | None:

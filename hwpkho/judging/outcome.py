@@ -101,7 +101,7 @@ def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     outside = next((phys for phys in walk.absent if kernel.outside(phys)), None)
     if outside is not None:
-        message = f"tracker node 0x{outside:x} lies outside RAM"
+        message = f"tracker node 0x{outside:x} is outside RAM"
         code = WRONG_TREE if walk.odd else NODE_OUTSIDE
         return Decision("crash", finding(code, message, phys=outside))
     if walk.damaged:
@@ -125,7 +125,7 @@ def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
         outside = preserved.outside(first, order, structs)
         if outside is not None:
             phys = outside[0]
-            message = f"the preserved block of order {order} at 0x{phys:x} lies outside RAM"
+            message = f"the preserved block of order {order} at 0x{phys:x} is outside RAM"
             return Decision("crash", finding(BLOCK_OUTSIDE, message, phys=phys))
     if preserved.pages >= kernel.possible_pages():
         message = "the preserved blocks leave the next kernel no RAM"
@@ -141,7 +141,7 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     if not kernel.outside(linear(ref.phys, h.arch)):
         return None
-    message = f"kexec-metadata at 0x{ref.phys:x} lies outside RAM"
+    message = f"kexec-metadata at 0x{ref.phys:x} is outside RAM"
     return Decision("crash", finding(SUBTREE_NOWHERE, message, phys=ref.phys))
 
 
@@ -181,7 +181,7 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
             return Decision("dropped", finding(BLOB_SHORT, message, phys=ref.phys))
         if h.hwpoison is not None and h.hwpoison.state == "nowhere":
             return Decision("crash", problem=h.hwpoison.problem)
-        message = f"the hwpoison blob at 0x{ref.phys:x} lies outside RAM"
+        message = f"the hwpoison blob at 0x{ref.phys:x} is outside RAM"
         found = finding(SUBTREE_NOWHERE, message, phys=ref.phys)
         return Decision("crash", found)
     return _unread_blob(h, kernel)
@@ -225,7 +225,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
     last = [chain.at] if chain.at is not None and chain.end in ("nowhere", "absent") else []
     for phys in (*(w.chunks or ()), *last):
         if kernel.outside(phys):
-            message = f"chunk 0x{phys:x} lies outside RAM"
+            message = f"chunk 0x{phys:x} is outside RAM"
             return Decision("crash", finding(CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
         marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
@@ -260,7 +260,7 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("dropped", finding(UNMARKED, message), how="chance")
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
         if kernel.outside(phys):
-            message = f"array page 0x{phys:x} lies outside RAM"
+            message = f"array page 0x{phys:x} is outside RAM"
             return Decision("dropped", finding(ARRAY_OUTSIDE, message, phys=phys))
     return None
 

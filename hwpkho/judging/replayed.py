@@ -45,7 +45,7 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
     if not w.pfns:
         why = "the list is empty"
     elif runs.rulings and all(r.verdict == "not-ram" for r in runs.rulings):
-        why = "no PFN of the list can be recorded: to the next kernel it is an empty list"
+        why = "no PFN of the list can be recorded, so the next kernel's list is empty"
     else:
         return None
     if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
@@ -87,7 +87,7 @@ def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
 
 def as_finding(low: Unsure) -> Finding:
     """Return what to say of the PFNs that early boot may hold."""
-    lie = "PFN that replays lies" if low.pfns == 1 else "PFNs that replay lie"
+    lie = "PFN that is replayed is" if low.pfns == 1 else "PFNs that are replayed are"
     span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
     size = human_bytes(EARLY_BOOT)
     message = f"{low.pfns} {lie} in the lowest {size} of RAM, where early boot allocates: {span}"

@@ -61,12 +61,12 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
     if short:
         return Decision("crash", problem=short)
     if scratch.array is not None and kernel.outside(scratch.array):
-        message = f"the scratch array at 0x{scratch.array:x} lies outside RAM"
+        message = f"the scratch array at 0x{scratch.array:x} is outside RAM"
         code = SCRATCH_OUTSIDE
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
         if size and not kernel.removes(start) and kernel.outside(start, size):
-            message = f"scratch area 0x{start:x} of {size} bytes lies outside RAM"
+            message = f"scratch area 0x{start:x} of {size} bytes is outside RAM"
             code = SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
     ends = (sum(area) for area in scratch.areas or ())

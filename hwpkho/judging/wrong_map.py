@@ -101,7 +101,7 @@ def captured(source: Source | None) -> bool:
 
 def decides(why: str, files: str) -> Finding:
     """Return the finding for a sound handover that the map alone makes fatal."""
-    message = f"is this the right memory map? {why}, by {files} alone: the handover reads soundly"
+    message = f"is this the right memory map? {why}, only by {files}: the handover itself is sound"
     return finding(MAP_DECIDES, message)
 
 
@@ -122,8 +122,8 @@ def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
     if pages < _FEW or 2 * pages <= total:
         return
     message = (
-        f"is this the right memory map? Its RAM ends at PFN 0x{end:x}, and {pages} of {total} PFNs "
-        "lie above"
+        f"is this the right memory map? Its RAM ends at PFN 0x{end:x}, and {pages} of {total} "
+        "PFNs are above"
     )
     yield finding(LIST_BEYOND, message, pfns=(above[0][0], above[-1][1]))
 

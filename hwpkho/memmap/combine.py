@@ -80,7 +80,7 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
             found.append(
                 problem(
                     FILES_DISAGREE,
-                    f"{size} are RAM in {one.name} of {shown} and not in {other.name} of "
+                    f"{size} is RAM in {one.name} of {shown}, but not in {other.name} of "
                     f"{other_shown}, first 0x{start:x}-0x{end - 1:x}",
                     start,
                 )

@@ -101,7 +101,9 @@ def settle(table: Table) -> None:
             place = _hull(place, loss.named)
         found = loss.problem
         if place is None:
-            message = f"{found.message}; the map is not in ascending order, so the place is unknown"
+            message = (
+                f"{found.message}; the map is not in ascending order, so where they were is unknown"
+            )
             found = found._replace(message=message, severity="error")
             table.gaps.append(Gap(None, None, found))
         elif place[0] > place[1]:

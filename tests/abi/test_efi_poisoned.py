@@ -201,9 +201,13 @@ def test_what_tells_the_layout(raw, length, top, layout, sure):
         (struct.pack("<IIQ", 1, UNIT, 0), 16, "its header has 24"),
         (struct.pack("<IIQQ", 1, UNIT, 0, 0), None, "0 bytes"),
         (struct.pack("<IIQQ", 1, UNIT, 12, 2), 28, "no whole 64-bit words"),
-        (struct.pack("<IIQQ", 1, UNIT, 64, 99), 40, "by its header 123 bytes as bitmap-base or 80"),
+        (
+            struct.pack("<IIQQ", 1, UNIT, 64, 99),
+            40,
+            "but its header says 123 bytes as bitmap-base or 80",
+        ),
         (struct.pack("<IIQ", 1, UNIT, 64), 20, "80 bytes as bitmap"),
-        (struct.pack("<IIQQ", 1, 4096, 1 << 40, 1 << 40), None, "covers other memory"),
+        (struct.pack("<IIQQ", 1, 4096, 1 << 40, 1 << 40), None, "covers memory that is not there"),
     ],
 )
 def test_what_no_layout_fits(raw, length, why):

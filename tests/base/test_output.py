@@ -318,5 +318,5 @@ def test_what_is_read_is_not_replaced(args, tmp_path, cli):
         placed.append(label + equal + paths if name.split("+")[0] in named else arg)
     result = cli(*placed, "-f")
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1), result.err
-    assert "is what is read" in result.err or "not overwritten by its copy" in result.err
+    assert "is an input" in result.err or "not overwritten by its copy" in result.err
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before

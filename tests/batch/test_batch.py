@@ -416,7 +416,7 @@ def test_a_table_in_a_manifest(tmp_path, cli):
     found = got["held"]["result"]["efi"]
     assert (found["phys"], found["consumer"]) == (efi.NODE, "b")
     assert found["against"][0]["uncovered"] == [0xA00]
-    assert "lies outside" in got["outside"]["error"]
+    assert "is outside the batch's folder" in got["outside"]["error"]
     # What the command line names may lie anywhere, and is for the cases that read it.
     path = manifest(folder, {"case": "x", **base, "options": chosen})
     named = tmp_path / "elsewhere"
@@ -640,7 +640,7 @@ def test_links_that_leave_the_folder(how, stranger, cli):
     got = cli("validate", "--json", "--batch", stranger)
     case = judged(got)["bad"]
     assert (got.code, case["exit"]) == (3, 3)
-    assert "lies outside the batch's folder" in case["error"]
+    assert "is outside the batch's folder" in case["error"]
     for told in ("secret", "deadbeef", "shadow", "home"):
         assert told not in got.out
     if how != "chain":

@@ -72,7 +72,7 @@ def test_a_case_is_not_overwritten_by_its_report(victim, folder, cli):
     before = path.read_bytes()
     got = cli("validate", "--batch", folder, "--jobs", 1, "-f", "-o", path)
     assert (got.code, got.out) == (2, "")
-    assert got.err == f"hwpkho: {path}: is what is read; give another output\n"
+    assert got.err == f"hwpkho: {path}: is an input; give another output\n"
     assert path.read_bytes() == before
 
 
@@ -98,7 +98,7 @@ def test_no_input_of_any_kind_is_overwritten(folder, tmp_path, cli):
         before = victim.read_bytes()
         got = cli("validate", *args, "-f", "-o", victim)
         assert (got.code, got.out) == (2, ""), args
-        assert got.err == f"hwpkho: {victim}: is what is read; give another output\n"
+        assert got.err == f"hwpkho: {victim}: is an input; give another output\n"
         assert victim.read_bytes() == before
 
 

@@ -427,7 +427,7 @@ def test_a_table_takes_the_page_size_of_the_others(cli, tmp_path):
     small = _table(tmp_path / "s", [(1, 3)], unit=4096, size=8)
     got = cli("merge", "--json", "--from", "efi-table", small, other)
     assert got.json["pfns"] == [0, 1]
-    assert "rounded out to pages of 65536 bytes: 57344 bytes more are bad" in got.err
+    assert "rounded out to pages of 65536 bytes: 57344 more bytes count as bad" in got.err
 
 
 def test_a_table_is_no_longer_than_a_list_may_be(cli, tmp_path):

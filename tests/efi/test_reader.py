@@ -316,8 +316,8 @@ def test_a_header_at_the_end_of_memory():
     ("raw", "layout", "why"),
     [
         (b"", None, "0 bytes"),
-        (table()[:40], None, "40 bytes, its header says 56"),
-        (table()[:20], "bitmap-base", "20 bytes, the header has 24"),
+        (table()[:40], None, "40 bytes, but its header says 56"),
+        (table()[:20], "bitmap-base", "20 bytes, but the header has 24"),
         (table(version=3), "bitmap-base", "version 3"),
         (node(following=0x1000)[:8], "list", "not in the image"),
     ],

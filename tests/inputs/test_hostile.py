@@ -526,4 +526,4 @@ def test_what_is_larger_than_its_form_can_be_is_not_read(tmp_path):
 def test_a_device_is_no_list(args, device, cli):
     result = cli(*args, device)
     assert (result.code, result.out) == (3, "")
-    assert result.err == f"hwpkho: {device}: is a device; raw memory is given as FILE@0xBASE\n"
+    assert result.err == f"hwpkho: {device}: is a device; give raw memory as FILE@0xBASE\n"

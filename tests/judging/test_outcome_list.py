@@ -229,7 +229,7 @@ def test_more_entries_than_any_list_has_are_refused(m, tmp_path, monkeypatch):
     made = m.handover(PFNS)
     m.array_pages(made, 2000)
     monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2001)
-    # Most of the array lies outside RAM, and is marked: no kernel of such a machine made that.
+    # Most of the array is outside RAM, and is marked: no kernel of such a machine made that.
     assert outcome(m, made, tmp_path) is None
     monkeypatch.setattr(vmalloc_walker, "MAX_ENTRIES", 2000)
     with pytest.raises(InputError, match=r"chunk 0x.* more than 2000 array"):

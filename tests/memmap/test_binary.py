@@ -162,7 +162,7 @@ def test_setup_data() -> None:
     assert [p.code for p in found.problems] == ["HP551"]
     padded = read(SetupDataE820(), node + SMALL + bytes(16))
     assert padded[0].entries == found.entries
-    with pytest.raises(InputError, match="60 bytes of entries are announced at offset 12, 40"):
+    with pytest.raises(InputError, match="60 bytes of entries announced at offset 12, but 40"):
         read(SetupDataE820(), node + SMALL[:40])
 
 

@@ -381,7 +381,7 @@ def test_source_that_cannot_be_used(text: str, what: str) -> None:
 
 def test_source_with_includes_may_lack_cells() -> None:
     body = '/ { memory@0 { device_type = "memory"; reg = <0x0 0x1000>; }; };'
-    with pytest.raises(InputError, match=r'#address-cells may stand in an included.*"soc\.dtsi"'):
+    with pytest.raises(InputError, match=r'#address-cells may be in an included.*"soc\.dtsi"'):
         source(f'#include "soc.dtsi"\n{body}')
     cells = "/ { #address-cells = <1>; #size-cells = <1>; };"
     for include in ('#include "soc.dtsi"', '/include/ "soc.dtsi"'):

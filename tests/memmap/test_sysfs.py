@@ -141,7 +141,7 @@ def test_values_padded_as_tar_pads_sysfs_files() -> None:
         ({"start": b""}, "0/start: nothing is no hexadecimal"),
         ({"start": b"100000"}, "0/start: '100000' is no hexadecimal"),
         ({"end": b"0x10000000000000000"}, "0/end: '0x10000000000000000' is no"),
-        ({"end": b"0x0"}, "end 0x0 lies before 0x100000"),
+        ({"end": b"0x0"}, "end 0x0 is before 0x100000"),
         ({"end": None}, "0: no end: the copy is not complete"),
         ({"type": None}, "0: no type"),
     ],

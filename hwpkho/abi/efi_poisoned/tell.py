@@ -87,7 +87,7 @@ def _by_length(fits: _Fits, length: int) -> Told:
     names = exact or near
     if not names:
         says = " or ".join(f"{size} bytes as {name}" for name, size in whole.items())
-        return Told(None, f"{length} bytes, by its header {says}")
+        return Told(None, f"{length} bytes, but its header says {says}")
     taken = [n for n in names if fits[n][1] is None]
     if len(taken) > 1:
         return _both(f"its {length} bytes")
@@ -107,7 +107,7 @@ def _by_numbers(fits: _Fits, top: int | None) -> Told:
 
 
 _HEADS = {"bitmap": bitmap.HEAD, "bitmap-base": bitmap_base.HEAD}
-_FAR = "it covers other memory than there is"
+_FAR = "it covers memory that is not there"
 
 
 def _likely(name: str, header: Header, top: int | None) -> bool:

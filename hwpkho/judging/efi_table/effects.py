@@ -28,7 +28,7 @@ def findings(table: PoisonTable, reading: Reading, kernel: NextKernel) -> Iterat
     phys = table.phys or 0
     held = next(((a, b) for a, b in reading.bad() if a <= phys < b), None)
     if held is not None:
-        message = f"the table at 0x{phys:x} lies in the bad range 0x{held[0]:x}-0x{held[1] - 1:x}"
+        message = f"the table at 0x{phys:x} is in the bad range 0x{held[0]:x}-0x{held[1] - 1:x}"
         yield finding(efi_kernel.OWN_PAGES, message, phys=phys)
     if kernel.frames is None or kernel.memory is None:
         return
@@ -37,18 +37,18 @@ def findings(table: PoisonTable, reading: Reading, kernel: NextKernel) -> Iterat
     over = list(intersection(reading.bad(), images))
     if over:
         message = (
-            f"{_shown(over)} lie over the kernel image that the memory map shows "
+            f"{_shown(over)} overlap the kernel image of the memory map "
             f"(0x{images[0][0]:x}-0x{images[-1][1] - 1:x})"
         )
         yield finding(efi_kernel.OVER_KERNEL, message, phys=over[0][0])
     outside = list(difference(reading.bad(), memory))
     if outside:
-        message = f"{_size(outside)} of what is called bad is outside RAM: {_shown(outside)}"
+        message = f"{_size(outside)} of the bad memory is outside RAM: {_shown(outside)}"
         yield finding(efi_kernel.OUTSIDE, message, phys=outside[0][0])
     if reading.covers is not None:
         left = list(difference(memory, [reading.covers]))
         if left:
-            message = f"{_size(left)} of RAM have no bit: {_shown(left)}"
+            message = f"{_size(left)} of RAM is not in the bitmap: {_shown(left)}"
             yield finding(efi_kernel.UNCOVERED, message, phys=left[0][0])
     lost = sum(b - a for a, b in intersection(reading.bad(), memory))
     if lost:

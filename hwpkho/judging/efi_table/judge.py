@@ -99,7 +99,7 @@ def _findings(
     misread = reading.outcome == "accepted" and table.layout not in (None, generation.layout)
     if misread:
         message = (
-            f"a kernel of generation {consumer} takes the table of layout {table.layout} for "
+            f"a kernel of generation {consumer} reads the {table.layout} table as "
             f"{generation.layout}: {reading.units} units that nobody reported"
         )
         yield finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)

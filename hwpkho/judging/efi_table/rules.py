@@ -65,12 +65,14 @@ def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
     if count <= limit:
         return None
     if arch is None:
-        return _open(reading, f"{count} separate places, and the architecture is not known")
+        return _open(reading, f"{count} separate ranges, but the architecture is unknown")
     return replace(
         reading,
         outcome="crash",
-        reason=f"panic: memblock cannot resize its reserved array: {count} separate places, "
-        f"it has room for some {limit}",
+        reason=(
+            f"panic: memblock cannot resize its reserved array: {count} separate ranges, it has "
+            f"room for about {limit}"
+        ),
         code=efi_kernel.PLACES,
     )
 
@@ -106,7 +108,7 @@ def _left(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
         )
     maybe = sum(b - a for a, b in intersection(free, union(reading.unknown)))
     if left - maybe < LEAST_RAM:
-        return _open(reading, "bits of the table that the image lacks may take all RAM")
+        return _open(reading, "bits of the table that are not in the image may take all RAM")
     return None
 
 
@@ -123,13 +125,14 @@ def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
     needed = low if arch is None or arch.trampoline else []
     if most <= _limit(arch) and (not needed or any(difference(needed, worst))):
         return None
-    why = f"the image lacks {reading.hidden} bits of the bitmap, and each may be a place"
+    why = f"{reading.hidden} bits of the bitmap are not in the image; each may be one more range"
     return _open(reading, why)
 
 
 def _mapped(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if kernel.frames is None and (reading.units or reading.hidden or len(reading.own) > 1):
-        return _open(reading, f"no {option('memmap')}: whether enough RAM is left is not known")
+        why = f"no {option('memmap')}: hwpkho cannot tell whether enough RAM is left"
+        return _open(reading, why)
     del generation
     return None
 

@@ -33,7 +33,7 @@ FULL_RANGE = rb"-[0-9A-Fa-f]{16}[ \t\n]"
 
 #: Why a log in reverse order is refused.
 UPSIDE_DOWN = (
-    "the map stands upside down, as journalctl -r prints it: give the log oldest line first, "
+    "the map is upside down, as journalctl -r prints it: give the log oldest line first, "
     "without -r or through tac"
 )
 

@@ -183,7 +183,7 @@ class _Reader:
             named = node.name.split("@", 1)[0] == "memory"
             if (self._value(node, "device_type") or b"").rstrip(b"\0") != b"memory":
                 if named:
-                    self._odd(node, 'has no device_type "memory": the kernel passes it over')
+                    self._odd(node, 'has no device_type "memory": the kernel ignores it')
                 continue
             if not self._available(node):
                 self._odd(node, "is disabled by its status: no RAM of it is used")
@@ -250,7 +250,7 @@ class _Reader:
             return
         step = 4 * (self.address_cells + self.size_cells)
         if step and len(value) % step:
-            self._odd(node, f"reg has {len(value)} bytes, no multiple of {step}: passed over")
+            self._odd(node, f"reg has {len(value)} bytes, no multiple of {step}: ignored")
             return
         ranges = list(self._ranges(node, "reg", value))
         if len(ranges) > 1:

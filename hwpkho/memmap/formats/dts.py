@@ -304,7 +304,7 @@ class DeviceTreeSource(FileForm):
             problems.append(problem(DTS_SKIPPED, message))
             for name in ("#address-cells", "#size-cells"):
                 parser.root.properties.setdefault(
-                    name, Unresolved.at(f"{name} may stand in an included file{hint}")
+                    name, Unresolved.at(f"{name} may be in an included file{hint}")
                 )
         if parser.skipped:
             named = ", ".join(parser.skipped[:4]) + (", …" if len(parser.skipped) > 4 else "")

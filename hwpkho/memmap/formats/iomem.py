@@ -174,7 +174,7 @@ class Iomem(TableForm):
             self._outermost = (now, indent)
         elif indent < outermost and table is not None:
             self._outermost = (table, 0)
-            message = f"line {table.line}: the tree begins within a branch: its head is lost"
+            message = f"line {table.line}: the tree begins inside a branch: its head is lost"
             gaps.lose(table, HEAD_LOST, message, span=(0, max(start, 1) - 1))
         return begins
 
@@ -321,7 +321,7 @@ def _check(table: Table) -> None:
             message = f"line {table.line}: resources overlap, which no kernel prints: {shown}"
             gaps.lose(table, OVERLAPPING, message, span=place)
         else:
-            message = f"line {table.line}: {shown} lies outside of what it stands below"
+            message = f"line {table.line}: {shown} is outside the resource above it"
             gaps.lose(table, LOST_LINES, f"{message}: a line is lost", at=at, depth=depth)
 
 

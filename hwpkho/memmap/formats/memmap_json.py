@@ -95,7 +95,7 @@ def _gap(gap: dict[str, object], name: str, said: Said) -> Gap:
     start, end = gap["start"], gap["end"]
     code = registry().get(_text(gap["code"]), LOST_LINES)
     if start is None and end is None:
-        message = said.get((code.id, None)) or f"lines of {name} are lost, their place is unknown"
+        message = said.get((code.id, None)) or f"lines of {name} are lost, where is unknown"
         return Gap(None, None, problem(code, message, severity="error"))
     if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
         raise ValueError(f"a gap must have 0 <= start <= end < 2^64, has {start} and {end}")

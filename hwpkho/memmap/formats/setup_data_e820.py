@@ -52,7 +52,7 @@ class SetupDataE820(FileForm):
             raise InputError(f"{shown}: setup_data: {size // ENTRY_SIZE} e820 entries are too many")
         if size > len(data) - _NODE.size:
             raise InputError(
-                f"{shown}: setup_data: {size} bytes of entries are announced at offset 12, "
+                f"{shown}: setup_data: {size} bytes of entries announced at offset 12, but "
                 f"{len(data) - _NODE.size} are there"
             )
         found = read_entries(data, _NODE.size, size // ENTRY_SIZE, "e820_setup_data")

@@ -184,7 +184,7 @@ def _incomplete(
     if missing:
         what = f": no {', no '.join(missing)}"
     elif start is not None and end is not None and end < start:
-        what = f": end 0x{end:x} lies before 0x{start:x}"
+        what = f": end 0x{end:x} is before 0x{start:x}"
     else:
         damaged = next(
             (f for f in sorted(fields) if f in values and _number(values, f) is None), "range"

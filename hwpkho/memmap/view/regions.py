@@ -232,7 +232,7 @@ def _named(maps: dict[str, Map], name: str) -> Map:
         known = ", ".join(printable(n) for n in maps) or "none"
         raise UsageError(f"{option('map_name', printable(name))}: no such map; there are: {known}")
     if why := names.of(name).no_ram:
-        raise UsageError(f"{option('map_name', printable(name))}: {why}: nothing is judged by it")
+        raise UsageError(f"{option('map_name', printable(name))}: {why}: hwpkho cannot judge by it")
     return maps[name]
 
 
@@ -269,8 +269,8 @@ def _compare(
                 shown = ", ".join(f"0x{a:x}-0x{b - 1:x}" for a, b in only[:3])
                 more = f" and {len(only) - 3} more" if len(only) > 3 else ""
                 message = (
-                    f"RAM by {left_name}, but not by {right_name}: {shown}{more}; "
-                    f"{believed} is believed"
+                    f"RAM by {left_name}, but not by {right_name}: {shown}{more}; hwpkho uses "
+                    f"{believed}"
                 )
                 problems.append(problem(MAPS_DISAGREE, message, only[0][0]))
 

@@ -134,6 +134,21 @@ STATUS {status:x} MCGSTATUS f
             ),
             {(9, "soft-offlined"), (10, "soft-offlined")},
         ),
+        (
+            "tracepoint",
+            "     0.000 kworker/1:1/77 ras:memory_failure_event(pfn: 9, type: 4, result: 3)",
+            {(9, "poisoned")},
+        ),
+        (
+            "tracepoint",
+            "0.000 bash/77 ras:memory_failure_event(pfn 0x9: recovery action for dax page: Failed)",
+            {(9, "poisoned")},
+        ),
+        (
+            "tracepoint",
+            '0.000 bash/77 ras:mc_event(error_type: 1, msg: "x", address: 0x9440, grain_bits: 13)',
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
         (  # what a CXL device clears is not what a memory controller reported
             "tracepoint",
             (

@@ -8,16 +8,16 @@ from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
 
 _SIGN = Sign(
-    (b"_event: ", b"_record: ", b"_poison: ", b"_media: ", b"_dram: "),
+    (b"_event: ", b"_event(", b"_record: ", b"_poison: ", b"_media: ", b"_dram: "),
     re.compile(
         rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
         rb"|cxl_(?:poison|general_media|dram)):\s+"
-        rb"(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S"
+        rb"(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S|\bras:(?:memory_failure|mc)_event\("
     ),
 )
 
 FORM = LogForm(
     "tracepoint",
-    "trace_pipe, `trace-cmd report`, `perf script`: `ras:memory_failure_event`, `ras:mc_event`",
+    "trace_pipe, `trace-cmd report`, `perf script`, `perf trace`: the events of `ras` and `cxl`",
     _SIGN,
 )

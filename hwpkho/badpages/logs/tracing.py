@@ -1,4 +1,4 @@
-"""Events of tracing: trace_pipe, trace-cmd report (-R as well), perf script, and rasdaemon's log.
+"""Events of tracing: trace_pipe, trace-cmd report (-R), perf script and trace, rasdaemon's log.
 
 Source: include/trace/events/memory-failure.h (up to 6.x include/ras/ras_event.h),
 include/ras/ras_event.h (mc_event, extlog_mem_event), include/trace/events/mce.h,
@@ -25,12 +25,14 @@ _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+
 _PFN = re.compile(
     r".{0,80}?\bpfn(?:=| )\s*0x([0-9a-fA-F]{1,16})(?P<then>:|[\s,]+\w+=)(.*)", re.DOTALL
 )
+#: Of ``perf trace``, which prints the fields themselves, decimal.
+_PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")
 _PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
-_ERROR_TYPE = re.compile(r"\berror_type=(?:0x)?([0-9])\b")
+_ERROR_TYPE = re.compile(r"\berror_type(?:=|: )(?:0x)?([0-9])\b")
 _ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})(?![0-9a-zA-Z])")
-_GRAIN = re.compile(r"\bgrain(?P<log>: |_bits=)?:?([0-9]{1,20})\b")
+_GRAIN = re.compile(r"\bgrain(?P<log>: |_bits(?:=|: ))?:?([0-9]{1,20})\b")
 _EXTLOG = re.compile(
     r"(?P<severity>[a-z]+) error: .{0,200}?physical addr: (?:0x)?(?P<address>[0-9a-f]{1,16})\b"
     r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
@@ -62,7 +64,7 @@ class Traced(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        b"_event: ",
+        b"_event[:(]",
         b"_record: ",
         b"_poison: ",
         b"_media: ",
@@ -72,7 +74,7 @@ class Traced(MessageReader):
     )
     start = re.compile(
         r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
-        r"|cxl_(?:poison|general_media|dram)):\s"
+        r"|cxl_(?:poison|general_media|dram))(?::\s|\()"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
@@ -105,6 +107,9 @@ class Traced(MessageReader):
             self.log.unusable(place, "rasdaemon: a page was taken offline, its address is damaged")
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
+        if fields := _PERF_PFN.match(text):
+            self.log.pages(place, int(fields[1]), int(fields[1]), "poisoned")
+            return True
         found = _PFN.match(text)
         if found is None:
             if not whole:

@@ -4,7 +4,7 @@ TOML, or the same as JSON::
 
     [[accept]]
     code = "HP603"
-    reason = "0x10 lies in the first MiB; nothing of ours runs there"
+    reason = "0x10 is in the first MiB; nothing of ours runs there"
     first = 0x10
 
 ``code`` and ``reason`` are demanded. ``first`` and ``last`` (PFNs), ``phys`` (bytes) and ``case``

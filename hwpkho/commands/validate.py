@@ -103,6 +103,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     judged = replace(
         judged, efi=efi, in_doubt=frozenset().union(*(h.in_doubt for h in case.handovers))
     )
+    if efi is not None and handover.hwpoison is None and not handover.unread:
+        judged = validate_table.instead_of_a_list(judged, efi, kernel, options)
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
@@ -84,6 +85,24 @@ def _told(table: PoisonTable, against: HeldAgainst) -> Iterator[Finding]:
         yield finding(efi.UNLISTED, message, phys=found.first)
 
 
+def instead_of_a_list(
+    judged: Validation, efi: EfiJudged, kernel: NextKernel, options: ValidateOptions
+) -> Validation:
+    """Return the judgement on a handover without a list, with the pages of the table beside it."""
+    listed = pages.listed(efi, kernel.page_size)
+    limited = limits.check(listed, options.limits, kernel, unread=False)
+    findings = [*judged.findings, *(f for f in limited if f not in judged.findings)]
+    findings.sort(key=lambda f: SEVERITIES.index(f.severity))
+    return replace(
+        judged,
+        pfns=listed.pages(),
+        runs=pages.runs(efi, listed, kernel),
+        findings=tuple(findings),
+        basis=replace(judged.basis, table=True),
+        rests_on=(*judged.rests_on, f"there is no KHO list: pages of the table at 0x{efi.phys:x}"),
+    )
+
+
 def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case that holds nothing but a table.
 
@@ -120,6 +139,6 @@ def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
         tuple(findings),
         tuple(rests),
         None if frames is None else tuple(frames.runs()),
-        basis=Basis(memmap="used" if regions else "none", kho_off=kernel.kho_off),
+        basis=Basis(memmap="used" if regions else "none", kho_off=kernel.kho_off, table=True),
         efi=judged,
     )

@@ -292,12 +292,14 @@ class Basis:
         memmap: ``used``; ``set-aside``: the map is not of this machine; ``none``: there was none.
         map_decides: Whether the map alone makes a handover fatal that reads soundly.
         kho_off: Whether the next kernel is told to take no handover.
+        table: Whether the PFNs are those that an EFI table calls bad: there is no KHO list.
     """
 
     handover: bool = False
     memmap: Literal["used", "set-aside", "none"] = "none"
     map_decides: bool = False
     kho_off: bool = False
+    table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +325,7 @@ class Validation:
         in_doubt: What leaves open which handover counts, of all that were found.
         basis: What beside the inputs decided.
         efi: The judgement on the EFI table of poisoned memory, None where there is none. Where
-            there is no handover beside it, the PFNs are those that it calls bad.
+            there is no KHO list beside it, the PFNs are those that it calls bad.
     """
 
     name: str

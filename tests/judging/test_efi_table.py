@@ -18,6 +18,7 @@ from tests.support import efi
 from tests.support.efi import EFI, NODE, TABLE, UNIT, node, saved, table
 from tests.support.efi_matrix import BLOCK, DOCUMENT, ROWS, judged, matrix, measured
 from tests.support.examples import some, times
+from tests.support.handovers import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -280,6 +281,31 @@ def test_bits_that_the_image_lacks_count_where_they_can_decide(
     if outcome:
         known = sum(b - a for a, b in units)
         assert f"reserved at least {known} poisoned unit(s)" in got.json["efi"]["reason"]
+
+
+def test_beside_a_handover_without_a_list(cli, tmp_path: Path):
+    """KHO for other things, the table for bad pages: the verdicts are those of its pages."""
+    machine = Machine(arch="x86_64", at=0x8000000)
+    machine.handover(None)
+    doc = _judge(cli, tmp_path, {**machine.memory, TABLE: table([(100, 102)])}, "--max-pages", "9")
+    assert doc["outcome"] == "absent"
+    assert doc["summary"]["by_verdict"] == {"reserved": 1024}
+    assert [(r["first"], r["last"]) for r in doc["runs"]] == [(51200, 52223)]
+    assert doc["headline"] == "all 1024 pages of the EFI table will be kept out of use"
+    assert "HP701" in {f["code"] for f in doc["findings"]}
+    machine = Machine(arch="x86_64", at=0x8000000)
+    machine.handover([])  # an empty list is one
+    doc = _judge(cli, tmp_path, {**machine.memory, TABLE: table([(100, 102)])})
+    assert (doc["outcome"], doc["runs"]) == ("replay", [])
+
+
+def test_a_kernel_that_dies_on_the_table_replays_nothing(cli, tmp_path: Path):
+    machine = Machine(arch="x86_64", at=0x8000000)
+    machine.handover([0x5000])
+    pieces = {**machine.memory, TABLE: table([(0, 1)])}
+    doc = _judge(cli, tmp_path, pieces, "--consumer-efi", "b")
+    assert (doc["outcome"], doc["efi"]["outcome"]) == ("replay", "crash")
+    assert doc["headline"].startswith("the next kernel will die in early boot on the EFI table")
 
 
 def test_options_that_nothing_reads(cli, tmp_path: Path):

@@ -16,7 +16,8 @@ _STAY = ("in-use", "handover", "firmware")
 
 def headline(v: Validation) -> tuple[str, str]:
     """Return how bad it is (error, warning, note or good) and the sentence, without a full stop."""
-    if v.efi is not None and not v.basis.handover:
+    # A kernel that dies on the table does so long before a list could be replayed.
+    if v.efi is not None and (v.basis.table or v.efi.outcome in ("crash", "hang")):
         return _table(v, v.efi)
     teller = {
         "crash": _crash,

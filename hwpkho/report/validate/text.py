@@ -152,7 +152,8 @@ def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
     unjudged = v.runs.of_fact("gap")
     if not counts and not unjudged:
         return
-    will = "what the next kernel does" if v.outcome in ("replay", None) else "if it were replayed"
+    certain = v.basis.table or v.outcome in ("replay", None)
+    will = "what the next kernel does" if certain else "if it were replayed"
     yield f"  {'verdict':<{_LABEL}}{'pages':>8}  {will}"
     for verdict, (style, text) in _VERDICTS.items():
         if verdict == "replays" and v.unsure:

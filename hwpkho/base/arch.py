@@ -59,7 +59,7 @@ class Arch(NamedTuple):
             EFI map or device tree. A name of :data:`hwpkho.memmap.view.VIEWS`.
         crash_align: Bytes; crashkernel= takes addresses that are multiples of it only.
         phys_bits: Bits of the largest physical address.
-        linear_bits: Of a physical address that it is given, a kernel looks at so many bits: its
+        linear_bits: How many bits of a physical address a kernel looks at: its
             __phys_to_virt() ORs the page offset in. Memory beyond is removed at boot. None: it
             looks at all.
         whole_pages: Whether memory that ends inside a page is not mapped there (map_mem()).
@@ -166,7 +166,7 @@ def page_sizes() -> tuple[int, ...]:
 
 
 def first_with(page_size: int, *, device_tree: bool = False) -> Arch | None:
-    """Return the first with pages of so many bytes, one that boots with a device tree if wanted.
+    """Return the first with pages of this size, bytes; if wanted, one with a device tree.
 
     None where none has such pages.
     """

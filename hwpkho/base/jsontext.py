@@ -23,7 +23,7 @@ _LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> Any:
     """Return the document in ``data`` (UTF-8, with or without a mark; UTF-16 and UTF-32 as well).
 
-    ``where`` stands before the message. Raises InputError for what is no JSON, for numbers beyond
+    ``where`` is put before the message. Raises InputError for what is not JSON, for numbers beyond
     a float or of more than 40 digits, for nesting too deep, and for text that no encoding has;
     ``surrogates`` leaves the last to :func:`check_text`.
     """

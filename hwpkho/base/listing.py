@@ -26,7 +26,7 @@ class Listing:
     Attributes:
         first: First PFN of each range, ``array('Q')``.
         last: Last PFN of each, inclusive; the same array where no range is longer than a page.
-        count: PFNs, repeats included; more than ``len()`` can say where nobody checked the list.
+        count: PFNs, repeats included; more than ``len()`` can return if the list was not checked.
     """
 
     __slots__ = ("count", "first", "last")

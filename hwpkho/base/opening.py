@@ -1,4 +1,4 @@
-"""Opens what a user named, or what lies in a folder; what is no file is never waited for.
+"""Opens what a user named, or what is in a folder; it never waits for what is not a file.
 
 A named FIFO, a socket or a terminal may never say anything, a device never end. So only files are
 read, beside what the user's shell handed over (``-``, ``/dev/fd/N`` of a process substitution) and,
@@ -87,7 +87,7 @@ def _independent(file: BinaryIO) -> int:
 
 @contextmanager
 def confined(to: Iterable[str] | None) -> Iterator[None]:
-    """In the block, open nothing that lies, links resolved, outside the paths ``to``.
+    """Within the block open nothing outside the paths ``to``, links resolved.
 
     Nor anything but files. None confines nothing.
     """
@@ -101,7 +101,7 @@ def confined(to: Iterable[str] | None) -> Iterator[None]:
 def check_inside(path: str) -> str:
     """Return where ``path`` is, links resolved.
 
-    Raises InputError where that lies outside what :func:`confined` allows; nothing is looked at.
+    Raises InputError if it is outside what :func:`confined` allows; nothing is read.
     """
     real = os.path.realpath(path)
     roots = _confined.get()

@@ -1,7 +1,7 @@
 """Names of options in messages, spelled as the caller wrote them.
 
 A message names a parameter of the library; the command line spells that ``--page-size 4096``, the
-library ``page_size=4096``. It is text from the start, so that it can stand inside other messages.
+library ``page_size=4096``. It is text from the start, so that other messages can contain it.
 """
 
 from __future__ import annotations

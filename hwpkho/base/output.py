@@ -1,6 +1,6 @@
 """Writing files and folders: whole or not at all, and never over something by accident.
 
-What is written goes beside its place under another name first, and takes its place in one step.
+Output is written beside its place under another name, and takes its place in one step.
 Several things may do so together. A signal waits until a step is through; one that ends the
 program leaves the old or the new, and nothing beside it. ``-`` is standard output.
 """

@@ -106,12 +106,12 @@ class PfnSet:
         return min(pfn, self.last[i - 1]) if i else None
 
     def pages(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """Return how many PFNs lie between ``low`` and ``high``."""
+        """Return how many PFNs are between ``low`` and ``high``."""
         first, last = self.columns(low, high)
         return sum(last) - sum(first) + len(first)
 
     def run_count(self, low: int = 0, high: int = PFN_MAX) -> int:
-        """Return how many runs lie between ``low`` and ``high``."""
+        """Return how many runs are between ``low`` and ``high``."""
         i, j = self._span(low, high)
         return j - i
 
@@ -140,7 +140,7 @@ class PfnSet:
 
 
 def pfn_set(pfns: Iterable[int]) -> PfnSet:
-    """Return the set of ``pfns``, which stand in any order and may repeat.
+    """Return the set of ``pfns``, in any order and with repeats.
 
     A :class:`Listing` costs what its ranges do.
     """
@@ -177,7 +177,7 @@ def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
     """Return the PFNs that are in ``count`` or more of ``sets``; 1 is the union.
 
     Where ``i`` runs have ended and ``i + count`` have begun, ``count`` hold the PFN. So with all
-    first PFNs in ascending order, and all last ones, what is wanted lies from begin number
+    first PFNs in ascending order, and all last ones, what is wanted is from begin number
     ``i + count`` to end number ``i + 1``, for every ``i`` where there is something between them.
     """
     first = _ascending(array("Q", chain.from_iterable(s.first for s in sets)))

@@ -24,7 +24,7 @@ _MISSING = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
 
 
 def put(part: Path, target: Path, *, force: bool) -> None:
-    """Give ``part`` the name ``target``; what has it then stands under ``part`` until removed.
+    """Give ``part`` the name ``target``; what had it is then called ``part`` until removed.
 
     Without ``force`` nothing is replaced. Raises OSError where it cannot be done.
     """

@@ -79,7 +79,7 @@ def by_unit(before: PoisonTable, after: PoisonTable) -> Units:
 def by_page(table: PoisonTable, listed: PfnSet, page_size: int, *, first: bool) -> Units:
     """Compare a table with a bitmap and a list, PFNs of ``page_size`` bytes.
 
-    ``first`` tells that the table is the first of the two.
+    ``first``: the table is the first of the two.
     """
     if table.header is None:
         raise ValueError("a table without units")
@@ -104,7 +104,7 @@ def by_page(table: PoisonTable, listed: PfnSet, page_size: int, *, first: bool) 
 
 
 def _on_grid(ranges: Iterable[Range], base: int, unit: int) -> PfnSet:
-    """Return the units that ranges of bytes touch; none of them lies below ``base``."""
+    """Return the units that ranges of bytes touch; none of the ranges is below ``base``."""
     return pfn_set(of_runs(((a - base) // unit, (b - base - 1) // unit) for a, b in ranges))
 
 

@@ -29,8 +29,8 @@ _PHYS_BITS = 52
 def entries(source: Source) -> list[Entry]:
     """Return the entries that name a table, one for each distinct table, ascending by entry.
 
-    Of several with the same table the one that stands among others of the firmware's is taken.
-    An entry that stands alone counts where it names what a kernel would take for a table.
+    Of several entries for one table, that beside other entries of the firmware is taken.
+    An entry without others beside it counts if it names what a kernel would take for a table.
     """
     found: dict[int, Entry] = {}
     for number, at in enumerate(source.find_words(GUID[:WORD])):
@@ -84,7 +84,7 @@ def _beside(source: Source, at: int, way: int) -> list[str]:
 
 
 def _is_table(source: Source, phys: int) -> bool:
-    """Tell whether something stands at ``phys`` that a reader takes, or two would."""
+    """Tell whether a reader would take what is at ``phys`` for a table."""
     if phys % WORD:
         return False
     head = source.look(phys, HEAD) or source.look(phys, 16)

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     Attributes:
         phys: Physical address of the entry, bytes.
         table: Physical address that it names.
-        beside: Names of the firmware's tables whose entries stand beside it.
+        beside: Names of the firmware's tables whose entries are next to it.
     """
 
     phys: int
@@ -66,7 +66,7 @@ class PoisonTable:
         source: What it was read from, printable.
         phys: Physical address, None for a file of its own.
         told: The layout, and what shows it.
-        entry: The configuration table entry that names it, None where nobody looked.
+        entry: The configuration table entry that names it, None if none was looked for.
         header: Of a layout with a bitmap, and of a version nobody knows; None for a list.
         bitmap: Its bytes, None where they are refused or not all there.
         nodes: Of a list, in the order of the chain, the root first; None for a bitmap.

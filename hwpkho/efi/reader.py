@@ -99,7 +99,7 @@ def choose(told: Told) -> str:
 
 
 def _pool(source: Source, phys: int) -> int | None:
-    """Return how many bytes EDK2's pool gave out at ``phys``, rounded up to 8; None if unknown."""
+    """Return how many bytes EDK2's pool allocated at ``phys``, rounded up to 8; None if unknown."""
     at = phys
     while at < phys + _POOL:
         size = _PAGE - at % _PAGE

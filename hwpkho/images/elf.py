@@ -59,7 +59,7 @@ def sniff(file: FileBytes) -> bool:
 def open_elf(file: FileBytes) -> MappedSource:
     """Open an ELF64 core.
 
-    Raises InputError for what is no 64-bit little-endian core with physical addresses.
+    Raises InputError for anything but a 64-bit little-endian core with physical addresses.
     """
     name = printable(file.path)
     head = bytes(file.read(0, 64))

@@ -39,7 +39,8 @@ class FileBytes:
     def __init__(self, path: str, *, inside: bool = False) -> None:
         """Open ``path``; ``-`` is standard input, spooled to an unnamed temporary file.
 
-        What lies ``inside`` a folder must be a file. Raises InputError where it cannot be opened.
+        With ``inside`` it is in a folder and must be a file. Raises InputError where it cannot be
+        opened.
         """
         self.path = "stdin" if path == "-" else path
         self._fd = -1

@@ -1,4 +1,4 @@
-"""Words of memory: 8 bytes at a multiple of 8, so that none lies across two pages."""
+"""Words of memory: 8 bytes at a multiple of 8, so that none crosses a page boundary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORD = 8
 
 
 def words_in(data: bytes, word: bytes) -> Iterator[int]:
-    """Yield the offsets in ``data``, multiples of 8, where ``word`` stands."""
+    """Yield the offsets in ``data``, multiples of 8, where ``word`` is."""
     at = data.find(word)
     while at >= 0:
         if at % WORD == 0:

@@ -169,7 +169,7 @@ def write_entries(
 def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:
     """Return entries that accept every finding that makes one of ``results`` fail.
 
-    ``reason`` stands beside each; in a ``batch`` an entry is for its case alone.
+    ``reason`` is that of each; in a ``batch`` an entry is for its case alone.
     """
     return [
         baseline.Entry(

@@ -49,7 +49,7 @@ class Machine(NamedTuple):
 
 
 def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
-    """Return what a case's handovers, or its plain list, tell of the machine.
+    """Return what a case's handovers, or its plain list, say about the machine.
 
     ``page_size`` is what the user says it is, bytes.
     """

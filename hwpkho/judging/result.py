@@ -71,7 +71,7 @@ class Finding:
     phys: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the finding as it stands in ``hwpkho.validate/1``."""
+        """Return the finding as ``hwpkho.validate/1`` has it."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -227,7 +227,7 @@ class HeldAgainst(NamedTuple):
     held: Comparison | None
 
     def to_json(self) -> dict[str, object]:
-        """Return it as it stands in the document."""
+        """Return it as the document has it."""
         held = self.held
         return {
             "name": self.name,
@@ -270,7 +270,7 @@ class EfiJudged(NamedTuple):
     against: tuple[HeldAgainst, ...] = ()
 
     def to_json(self) -> dict[str, object]:
-        """Return it as it stands in the document."""
+        """Return it as the document has it."""
         return {
             "phys": self.phys,
             "layout": self.layout,
@@ -317,11 +317,11 @@ class Validation:
         rests_on: What the verdicts rest on, for people: one line each.
         frames: The map they were judged by, None without one.
         which_handover: Which of several handovers this is about, None where there was no choice.
-        unsure: Of the PFNs that replay, how many lie where early boot may keep them in use; None
+        unsure: Of the PFNs that replay, how many are where early boot may keep them in use; None
             without a map.
         decided_by: The finding that decided the outcome; None where the list replays, there is no
             handover, or nothing tells.
-        how: How the outcome comes about; None where there is no more to say.
+        how: How the outcome comes about; None if the outcome says it all.
         in_doubt: What leaves open which handover counts, of all that were found.
         basis: What beside the inputs decided.
         efi: The judgement on the EFI table of poisoned memory, None where there is none. Where

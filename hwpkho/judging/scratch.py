@@ -106,7 +106,7 @@ def _extends(h: Handover, kernel: NextKernel) -> bool:
 
 
 def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
-    """Return that a page of the handover lies at the end of scratch, where early boot allocates."""
+    """Return the problem of a page at the end of scratch, where early boot allocates; or None."""
     if h.in_scratch is None or kernel.frames is None:
         return h.in_scratch
     w, root = h.hwpoison, h.root

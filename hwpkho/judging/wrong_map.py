@@ -6,7 +6,7 @@ panic predicted by it would be a panic of that other machine. A pointer that lea
 the other hand, to where the image holds nothing, says that the handover is broken.
 
 Segments for a boot loader prove nothing: whoever made them chose the addresses. Of those, and of
-copies of debugfs, most places must lie outside RAM before the map is doubted.
+copies of debugfs, most places must be outside RAM before the map is doubted.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def decides(why: str, files: str) -> Finding:
 
 
 def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
-    """Yield a finding where most PFNs of a list lie above all RAM of the map."""
+    """Yield a finding if most PFNs of a list are above all RAM of the map."""
     frames = kernel.frames
     if frames is None:
         return

@@ -98,7 +98,7 @@ def _comparable(boot: Boot) -> Table | None:
 def _ranges(table: Table, arch: str, *, ram: bool) -> list[Range]:
     """Return the ranges that a map calls RAM, or all others.
 
-    Of /proc/iomem only the outermost resources are looked at: kernel image and reservations lie
+    Of /proc/iomem only the outermost resources are looked at: kernel image and reservations are
     within RAM. Low memory is left out: kernels change it from one table to the next.
     """
     row = arches.known(arch)

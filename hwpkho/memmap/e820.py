@@ -46,7 +46,7 @@ def type_name(number: int) -> str:
 
 
 def type_number(name: str) -> int | None:
-    """Return the e820 type number of a type of hwpkho.memmap/1, None where it is no e820 type.
+    """Return the e820 type number of a type of hwpkho.memmap/1, None if it is not an e820 type.
 
     ``unknown`` (sysfs does not print the number) is the highest of all: it never turns into RAM.
     """

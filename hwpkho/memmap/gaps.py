@@ -1,7 +1,7 @@
 """Lost and damaged lines of a map, and which memory they described.
 
 A form reports the line (:func:`lose`); this module derives the addresses from the entries around
-it. In an ascending map a lost line lies between the end of the entry before and the start of the
+it. In an ascending map a lost line is between the end of the entry before and the start of the
 entry after; it starts at 0 if the head is lost, and ends with physical memory if the tail is. In a
 map without order the place is unknown.
 """
@@ -59,7 +59,7 @@ def lose(
         table: Its entries may still be incomplete: the place is found when all are there.
         code: What happened.
         message: Names the line (``line 17: ...``) and what was expected; the place is added.
-        at: How many entries stand before the line, default all that are there now.
+        at: How many entries are before the line, default all that are there now.
         span: First and last byte concerned, if known without the entries around it.
         replaced: How many entries from ``at`` on are themselves doubtful.
         depth: Of a tree of resources: the level of the line.
@@ -75,7 +75,7 @@ def lose(
 
 
 def places(table: Table) -> list[Place]:
-    """Return where the lines may lie that are known to be lost so far; ends inclusive."""
+    """Return where the lines known to be lost so far may have been; ends inclusive."""
     out: list[Place] = []
     disorder = _disorder(table.entries) if table.lost_lines else False
     for loss in table.lost_lines:
@@ -128,7 +128,7 @@ def shown(place: Place) -> str:
 
 
 def _place(entries: Sequence[Entry], loss: LostLine, *, disorder: bool) -> Place | None:
-    """Return what lies between the neighbours; None where they are in no order.
+    """Return what is between the neighbours; None if they are not in order.
 
     The place may be empty: its end before its start.
     """

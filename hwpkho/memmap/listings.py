@@ -30,12 +30,12 @@ class Fragments:
         self._found: tuple[int, str] | None = None
 
     def odd(self, number: int, line: str) -> None:
-        """Take a line below a row that is no row itself."""
+        """Take a line below a row that is not a row itself."""
         if self._beginning.search(line):
             self._found = (number, line)
 
     def row(self, number: int) -> tuple[int, str] | None:
-        """Return what stands directly above the row at line ``number``, once; None for nothing."""
+        """Return what is directly above the row at line ``number``, once; None for nothing."""
         found, self._found = self._found, None
         return found if found and number - 2 <= found[0] < number else None
 

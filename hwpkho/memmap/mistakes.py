@@ -72,7 +72,7 @@ _FORMS = (
 
 
 def no_map(head: bytes) -> str:
-    """Return why an input with this beginning, of at least one byte, is no memory map."""
+    """Return why an input with this beginning, of at least one byte, is not a memory map."""
     for magic, advice in _BINARIES:
         if head.startswith(magic):
             return advice

@@ -14,7 +14,7 @@ class LostLine(NamedTuple):
     """A line of a table that is lost or cannot be read; :mod:`hwpkho.memmap.gaps` finds its place.
 
     Attributes:
-        at: How many entries of the table stand before it.
+        at: How many entries of the table are before it.
         problem: What happened, and to which line.
         span: First and last byte concerned, if known; None: between the entries before and after.
         named: First and last byte that the damaged line still names; added to the place.

@@ -120,7 +120,7 @@ class Tables:
     def messages_lost(self, number: int, words: str) -> None:
         """Note that line ``number`` reports lost messages; ``words`` quotes it.
 
-        They count as lost lines of a table if they lie within it or next to it.
+        They count as lost lines of a table if they are within it or next to it.
         """
         del self._lost[:-MAX_PROBLEMS]
         self._lost.append((number, words))
@@ -181,7 +181,7 @@ class Tables:
     ) -> bool:
         """Append a range, ``end`` inclusive, to the open table; tell whether it was taken.
 
-        A range that ends before it starts or lies beyond 2^64 is recorded as a damaged line. An
+        A range that ends before it starts or goes beyond 2^64 is recorded as a damaged line. An
         empty one (``end == start - 1``) and a repetition of the last entry are only noted.
         """
         table = self._open.get(name) or self.table(name, line)

@@ -67,7 +67,7 @@ def _doubt(table: Table, type_: str, excess: int, message: str) -> None:
 
 
 def _holes(table: Table) -> list[gaps.Place]:
-    """Return what lies between the entries: a page at least; one place where they are many."""
+    """Return the holes between the entries, at least a page each; many are one."""
     out: list[gaps.Place] = []
     at = 0
     for entry in sorted(table.entries, key=lambda e: e.start):

@@ -46,9 +46,9 @@ def search(pages: Pages, magics: tuple[bytes, ...]) -> Iterator[int]:
 
 
 def search_words(pages: Pages, word: bytes) -> Iterator[int]:
-    """Yield the physical addresses, multiples of 8, where ``word`` stands.
+    """Yield the physical addresses, multiples of 8, where ``word`` is.
 
-    Raises as :func:`search` does. Damaged pages are passed over without a word: the search for page
+    Raises as :func:`search` does. Damaged pages are skipped silently: the search for page
     starts reports them.
     """
     return _WordSearch(pages, word).run()
@@ -168,7 +168,7 @@ class _Search:
         return hits
 
     def in_page(self, page: memoryview) -> Iterator[int]:
-        """Yield where in a page something stands that is looked for."""
+        """Yield the offsets in a page at which a pattern was found."""
         size = self.length
         return (s for s in self.starts if bytes(page[s : s + size]).startswith(self.magics))
 

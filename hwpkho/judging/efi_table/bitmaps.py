@@ -1,6 +1,6 @@
 """Generations b, c1, c2, d1 and d2: a header that is checked, and a bitmap.
 
-The checks stand in the kernels' order; the first that fails decides. b reserves each unit in
+The checks are in the kernels' order; the first that fails decides. b reserves each unit in
 memblock before that may grow; c walks the pages of its units after memblock has given memory to the
 allocator, up to max_pfn; d adds the table's range to memory, and is asked by the allocator.
 """

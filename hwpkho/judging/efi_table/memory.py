@@ -71,7 +71,7 @@ class EarlyMemory:
             self.limit = min(self._widest, max(1 << _LEAST_BITS, 1 << top.bit_length()))
 
     def check(self, phys: int) -> None:
-        """Raise FaultError where nothing can be at ``phys``, AbsentError where nobody knows."""
+        """Raise FaultError if nothing can be at ``phys``, AbsentError if that is unknown."""
         if phys >= (self._widest if self.limit is None else self.limit):
             raise FaultError(phys)
         if self.limit is None and phys >> _LEAST_BITS:

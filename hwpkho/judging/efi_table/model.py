@@ -27,7 +27,7 @@ class Reading:
         bad: Yields the bytes that they stand for, ``(start, end)``, end exclusive, ascending and
             disjoint, again at each call.
         own: Ranges of the table's own that it reserves.
-        unknown: Bytes that units stand for of which the image lacks the bits.
+        unknown: Bytes of units whose bits are not in the image.
         hidden: Bits that it reads and the image lacks.
         covers: Bytes that the bitmap has units for, None for a list.
     """

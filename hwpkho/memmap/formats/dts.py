@@ -70,7 +70,7 @@ class _Parser:
         self.nodes = 0
 
     def parse(self) -> None:
-        """Read everything. Raises InputError, naming the line, for what is no device tree."""
+        """Read everything. Raises InputError, naming the line, for what is not a device tree."""
         stack: list[_Node] = []
         while True:
             self._blank()
@@ -122,7 +122,7 @@ class _Parser:
             self.at = directive.end()
 
     def _line_begins(self) -> bool:
-        """Only blanks stand between the start of the line and here."""
+        """Tell whether only blanks are between the start of the line and here."""
         at = self.at
         while at and self.text[at - 1] in " \t":
             at -= 1

@@ -2,7 +2,7 @@
 
 Source: esx-boot (VMware's own repository), uefi/efiutils/memory.c (efi_log_memory_map) and
 bios/com32/memory.c (get_e820_mmap): ``MMap[n]:`` are EFI descriptors, ``e820[n]:`` what a BIOS
-gives; the length is decimal, the end inclusive; each line may stand twice, with ``<7>`` and
+gives; the length is decimal, the end inclusive; each line may appear twice, with ``<7>`` and
 without.
 """
 

@@ -34,7 +34,7 @@ class ZeroPage(FileForm):
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`.
 
-        By the setup header, or the EFI loader's signature that stands there after an EFI stub
+        By the setup header, or the EFI loader's signature that is there after an EFI stub
         boot; without either (PVH, some hypervisors) by a plausible table.
         """
         if len(head) != SIZE:

@@ -1,7 +1,7 @@
 """The command line of the next kernel, as far as it concerns memory.
 
 Here are the parameters that all kernels have; a view has those of its own kernel
-(:attr:`hwpkho.memmap.view.Kernel.PARAMETERS`). They act in the order in which they stand, as
+(:attr:`hwpkho.memmap.view.Kernel.PARAMETERS`). They act in the order in which they are written, as
 early_param() handlers do. Source: kernel/crash_reserve.c, drivers/firmware/efi/efi.c
 (parse_efi_cmdline), kernel/liveupdate/kexec_handover.c, lib/cmdline.c (memparse, next_arg),
 lib/kstrtox.c.
@@ -68,7 +68,7 @@ class Cmdline:
         return bool(self.steps) or self.limit is not None
 
     def note_unapplied(self) -> None:
-        """Note that its memory parameters have no effect: there is no memory map."""
+        """Note that its memory parameters have no effect, as there is no memory map."""
         if self.changes_map() or self.crashkernel or self.efi_debug or not self.soft_reserve:
             self.note("its memory parameters are not applied: there is no memory map")
 

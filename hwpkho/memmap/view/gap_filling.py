@@ -101,6 +101,6 @@ def _shown(place: Range) -> str:
 
 
 def _cut(spans: Sequence[Span], places: Sequence[Range]) -> list[Span]:
-    """Return the parts of ``spans`` that lie in ``places``."""
+    """Return the parts of ``spans`` that are in ``places``."""
     windows = [Span(a, b, "unknown", "", "") for a, b in places]
     return combine(spans, windows, lambda span, window: span if window else None)

@@ -59,7 +59,7 @@ def kind_by(map_name: str, type_: str, attributes: Mapping[str, object], memory:
 
     ``memory`` is that of :class:`hwpkho.base.arch.Arch`. ``retired`` is memory that the map itself
     excludes as unusable; ``device`` is persistent, soft-reserved or specific-purpose memory;
-    ``firmware`` is all else that the page allocator does not own; ``none`` is no memory at all.
+    ``firmware`` is all else that the page allocator does not own; ``none`` is not memory at all.
     """
     entries = names.of(map_name).entries
     if entries == "resources":

@@ -56,7 +56,7 @@ def flatten(layers: Iterable[Layer]) -> tuple[list[Span], list[tuple[Span, Span]
 
 
 def stacked(spans: Iterable[Span]) -> list[Span]:
-    """Return ascending disjoint spans of such as lie each above those before it."""
+    """Return ascending disjoint spans of layers, of which each hides those before it."""
     order = [span for span in spans if span.start < span.end]
     if _disjoint(order):
         return _joined(order)

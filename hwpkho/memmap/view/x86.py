@@ -106,7 +106,7 @@ def build(
 
 
 def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
-    """The e820 table that stands for a map; what has no e820 type is left out."""
+    """Return a map as an e820 table; what has no e820 type is left out."""
     if map_.name == "iomem":
         return _resource_slots(map_)
     slots: list[e820.Slot] = []
@@ -125,9 +125,9 @@ def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
 
 
 def _resource_slots(iomem: Map) -> list[e820.Slot]:
-    """The e820 table that stands for /proc/iomem.
+    """Return /proc/iomem as an e820 table.
 
-    RAM that a driver has handed over (kmem, virtio_mem) lies inside what it was before.
+    RAM that a driver has handed over (kmem, virtio_mem) is inside what it was before.
     """
     slots: list[e820.Slot] = []
     handed_over: list[tuple[int, int]] = []

@@ -20,7 +20,7 @@ class MapWriter(Protocol):
     Attributes:
         name: As ``memmap --to`` names it.
         about: One line for the README's table.
-        binary: Whether it is no text.
+        binary: Whether it is not text.
     """
 
     name: str

@@ -13,6 +13,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,13 +32,17 @@ MAGIC = b"SQLite format 3\0"
 
 #: So long another program may hold a lock, seconds: rasdaemon holds one for a row.
 WAIT = 2.0
-#: Longest text or blob that is looked at, bytes; those of other columns are not loaded.
-_MAX_VALUE = 1 << 20
+#: Longest text of the schema, and longest text or blob that is looked at, bytes. Those of other
+#: columns are not loaded; many rows may share the pages of one.
+_MAX_SQL, _MAX_VALUE = 1 << 20, 1 << 12
+#: SQLite takes time by the square of the number of tables to load a schema, and counts no steps for
+#: it. Seconds of processor time: a thousand times as much as rasdaemon's takes.
+_SCHEMA_SECONDS = 0.5
 #: A database that is copied first is at most so large, with what belongs to it, bytes.
 _MAX_COPY = 1 << 31
 #: Steps of SQLite's machine between two looks at the budget; what an empty file may take, and
 #: what each of its bytes adds. A row takes a dozen steps and some dozen bytes.
-_TICK = 1 << 16
+_TICK, _SCHEMA_TICK = 1 << 16, 1 << 12
 _STEPS, _STEPS_PER_BYTE = 1 << 22, 4
 #: Rows that are fetched together.
 _ROWS = 1 << 10
@@ -57,8 +62,9 @@ class Database:
         self.tables: dict[str, frozenset[str]] = {}
         for name in names:
             found = connection.execute(
+                # A virtual table may be given a page that SQLite never gave it.
                 "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? "
-                "AND typeof(rootpage) = 'integer' AND rootpage > 0",
+                "AND typeof(rootpage) = 'integer' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'",
                 (name,),
             ).fetchone()
             if found:
@@ -102,8 +108,10 @@ def opened(file: FileBytes, names: Sequence[str]) -> Iterator[Database]:
         with _place(file) as uri:
             connection = sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None)
             with closing(connection):
-                _harden(connection, file.size)
-                yield Database(connection, names, file.shown)
+                _harden(connection)
+                database = Database(connection, names, file.shown)
+                _limit(connection, file.size)
+                yield database
     except sqlite3.Error as error:
         raise InputError(f"{file.shown}: {_message(error)}") from error
     except UnicodeError as error:
@@ -119,9 +127,19 @@ def _message(error: sqlite3.Error) -> str:
     return f"the database cannot be read: {printable(str(error))[:120]}"
 
 
-def _harden(connection: sqlite3.Connection, size: int) -> None:
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
+def _harden(connection: sqlite3.Connection) -> None:
+    """Bound what a database may do while its schema is loaded."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_SQL)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    until = time.thread_time() + _SCHEMA_SECONDS
+    connection.set_progress_handler(lambda: time.thread_time() > until, _SCHEMA_TICK)
+    for pragma in _SAFE:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _limit(connection: sqlite3.Connection, size: int) -> None:
+    """Bound what it may do while rows are read; ``size`` is the file's, bytes."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
     ticks = (_STEPS + _STEPS_PER_BYTE * size) // _TICK
 
     def spent() -> bool:
@@ -130,14 +148,16 @@ def _harden(connection: sqlite3.Connection, size: int) -> None:
         return ticks < 0
 
     connection.set_progress_handler(spent, _TICK)
-    for pragma in _SAFE:
-        connection.execute(f"PRAGMA {pragma}")
 
 
 @contextmanager
 def _place(file: FileBytes) -> Iterator[str]:
     """Yield the URI of a database that can be read without writing anything beside it."""
     named = file.lies_at(file.path)
+    for name in ("-wal", "-journal") if named else ():
+        beside = Path(f"{file.path}{name}")
+        if beside.exists() and not beside.is_file():  # SQLite would wait for a pipe
+            raise InputError(f"{file.shown}: {printable(beside.name)} beside it is no file")
     log = Path(f"{file.path}-wal")
     if not named or (log.is_file() and log.stat().st_size):
         with _copied(file, log if named else None) as uri:
@@ -158,6 +178,7 @@ def _place(file: FileBytes) -> Iterator[str]:
 def _is_unfinished(uri: str) -> bool:
     """Tell whether a journal must be rolled back first; that of a program at work must not."""
     with closing(sqlite3.connect(uri, uri=True, timeout=WAIT)) as connection:
+        _harden(connection)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from hwpkho.badpages import sqlite
 from hwpkho.badpages.formats.rasdaemon_db import _left
-from tests.support import neighbours
+from tests.support import forked, neighbours
+from tests.support.examples import much
 from tests.support.neighbours import pages
 
 if TYPE_CHECKING:
@@ -151,6 +153,68 @@ def test_what_a_file_brings_along_is_not_run(tmp_path, cli) -> None:
     assert got.code == 0, got.err
     assert got.json["pfns"] == [5]
     assert got.json["entries"][0]["when"] is None
+
+
+def test_a_virtual_table_with_a_page_is_none_of_rasdaemon(tmp_path, cli) -> None:
+    """SQLite gives it none, and runs its module all the same."""
+    script = (
+        "CREATE TABLE x (a); PRAGMA writable_schema=ON; INSERT INTO sqlite_master VALUES ('table', "
+        "'memory_failure_event', 'memory_failure_event', 2, "
+        "'CREATE VIRTUAL TABLE memory_failure_event USING dbstat');"
+    )
+    got = cli("list", _made(tmp_path, script))
+    assert (got.code, got.err.count("\n")) == (3, 1)
+    assert "a database without any table of rasdaemon" in got.err
+
+
+@pytest.mark.parametrize("beside", ["wal", "journal"])
+@pytest.mark.parametrize("what", ["fifo", "folder", "device"])
+def test_what_belongs_to_a_database_is_a_file(beside, what, tmp_path) -> None:
+    """SQLite would wait for a writer of the pipe."""
+    path = _made(tmp_path, _MF + _ONE)
+    other = tmp_path / f"{path.name}-{beside}"
+    if what == "fifo":
+        os.mkfifo(other)
+    elif what == "folder":
+        other.mkdir()
+    else:
+        other.symlink_to("/dev/zero")
+    cost = forked.run("list", path)
+    assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
+    assert f"{path.name}-{beside} beside it is no file".encode() in cost.err
+
+
+def test_a_long_text_is_no_pfn(tmp_path, cli) -> None:
+    """Of a thousand rows together each may have one, and all of them the same."""
+    bad = f"INSERT INTO memory_failure_event VALUES (1, {_T}, hex(zeroblob(3000)), '', '');"
+    got = cli("list", _made(tmp_path, _MF + bad))
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    assert "too big" in got.err
+
+
+def test_a_schema_of_thousands_of_tables_is_given_up(tmp_path, cli, monkeypatch) -> None:
+    """SQLite takes 6 s to load 60 000 tables, out of 3 MB."""
+    path = _made(tmp_path, _MF + _ONE)
+    tables = ((f"t{n}", f"CREATE TABLE t{n}(a)") for n in range(much(6000, 60_000)))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.executemany("INSERT INTO sqlite_master VALUES ('table', ?1, ?1, 2, ?2)", tables)
+    monkeypatch.setattr(sqlite, "_SCHEMA_SECONDS", much(2, 500) / 1000)
+    began = time.thread_time()
+    got = cli("list", path)
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    assert "makes more work than its size allows" in got.err
+    assert time.thread_time() - began < 2
+
+
+def test_rows_of_unusual_pfns_cost_little(tmp_path) -> None:
+    """Found by hand: 20 us for each of them, because each had a text of its own."""
+    count = much(20_000, 200_000)
+    rows = ",".join(f"({n}, {_T}, '0X{n:x}', '', '')" for n in range(count))
+    script = f"{_MF}INSERT INTO memory_failure_event VALUES {rows};"
+    cost = forked.run("list", _made(tmp_path, script))
+    assert cost.code == 0, cost.err
+    assert cost.cpu < much(4, 25) / 10
 
 
 def test_a_tree_of_the_same_pages_is_given_up(tmp_path, cli, monkeypatch) -> None:

@@ -98,12 +98,13 @@ def _memory_failures(found: Collector, database: Database) -> None:
             found.table("poisoned", *plain)
             continue
         for row, time, pfn in block:
-            where = _row("memory_failure_event", row)
-            number = _number(pfn, hexadecimal=True)
-            if number is None:
+            pfn = _number(pfn, hexadecimal=True)
+            if not isinstance(pfn, int):
+                where = _row("memory_failure_event", row)
                 found.unusable("a memory failure without a PFN", where)
             else:
-                found.pages(number, number, "poisoned", when=_when(time), where=where)
+                where, number = _place("memory_failure_event", row)
+                found.pages(pfn, pfn, "poisoned", when=_when(time), where=where, number=number)
 
 
 def _plain(
@@ -198,8 +199,8 @@ def _around(
     """Name the pages of an address of which the low ``bits`` say nothing."""
     if 1 << bits <= MAX_EXTENT:
         start, end = address & -(1 << bits), address | (1 << bits) - 1
-        number = row if isinstance(row, int) else 0
-        found.addresses(start, end, kind, when=when, where=f"{table} row ", number=number)
+        where, number = _place(table, row)
+        found.addresses(start, end, kind, when=when, where=where, number=number)
     elif kind == "uncorrected":
         message = f"an error of 2^{bits} bytes: a damaged number"
         found.unusable(message, _row(table, row))
@@ -269,6 +270,13 @@ def _media(found: Collector, database: Database, table: str, others: tuple[int, 
             found.unusable(
                 "an error by an address of a device, which is none of the host", _row(table, row)
             )
+
+
+def _place(table: str, row: object) -> tuple[str, int]:
+    """Return where a row stands and its number, -1 for none, as the collector takes them."""
+    if isinstance(row, int) and row >= 0:
+        return f"{table} row ", row
+    return _row(table, row), -1
 
 
 def _row(table: str, row: object) -> str:

@@ -13,6 +13,9 @@ rounded down to its unit.
 
 from __future__ import annotations
 
+from array import array
+from itertools import repeat
+from operator import floordiv, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import efi_config
@@ -28,14 +31,14 @@ from hwpkho.abi.efi_poisoned import (
     linked_list,
 )
 from hwpkho.base.addresses import PHYS_END, align_down, align_up, page_shift
+from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
+from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.ranges import intersection, joined
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from hwpkho.base.pfnset import PfnSet
 
 #: Bytes: above this the stub of generations b and c doubles the unit, up to the largest.
 _CAP, _LARGEST = 1 << 20, 1 << 30
@@ -134,17 +137,16 @@ def _bytes(base: int, end: int, unit: int) -> int:
     return align_up(-(-units // 8), 8)
 
 
-def units_of(bad: PfnSet, header: Header, page_size: int) -> Iterator[tuple[int, int]]:
-    """Yield the units that ``bad``, PFNs of ``page_size`` bytes, sets: ``(first, end)``, end
-    exclusive, ascending. What is outside the bitmap sets none.
-    """
+def units_of(bad: PfnSet, header: Header, page_size: int) -> PfnSet:
+    """Return the units that ``bad``, PFNs of ``page_size`` bytes, sets; outside the bitmap none."""
     shift = page_shift(page_size)
     base, end = header.phys_base >> shift, min(header.end, PHYS_END) >> shift
-    per = header.unit_size >> shift
-    inside = (
-        (max(a, base) - base, min(b, end - 1) - base) for a, b in bad if b >= base and a < end
+    per = repeat(header.unit_size >> shift)
+    first, last = (
+        array("Q", map(floordiv, map(sub, ends, repeat(base)), per))
+        for ends in bad.columns(base, end - 1)
     )
-    yield from joined((a // per, b // per + 1) for a, b in inside)
+    return pfn_set(Listing(first, last))
 
 
 def bitmap(
@@ -159,17 +161,17 @@ def bitmap(
     Pages that are no RAM by ``memory`` are no good ones; without it all are RAM.
     """
     shift = page_shift(page_size)
-    units = list(units_of(bad, header, page_size))
+    units = units_of(bad, header, page_size)
     first, end = header.phys_base >> shift, min(header.end, PHYS_END) >> shift
     held = bad.pages(first, end - 1)
     per = header.unit_size >> shift
-    good = sum(b - a for a, b in units) * per - held
+    good = units.pages() * per - held
     if memory is not None:
         ram = [(a + page_size - 1 >> shift, b >> shift) for a, b, is_ram in memory if is_ram]
-        under = ((first + a * per, first + b * per) for a, b in units)
+        under = ((first + a * per, first + (b + 1) * per) for a, b in units)
         good = sum(b - a - bad.pages(a, b - 1) for a, b in intersection(under, joined(ram)))
-    raw = bitmap_layout(layout).build(header) + bits.build(units, header.size)
-    return MadeTable(raw, good, bad.pages() - held)
+    made = bits.build(((a, b + 1) for a, b in units), header.size)
+    return MadeTable(bitmap_layout(layout).build(header) + made, good, bad.pages() - held)
 
 
 def one_node(bad: PfnSet, page_size: int) -> MadeTable:

@@ -54,7 +54,7 @@ class Plan(NamedTuple):
         bad, _ = physical(pages)
         if self.header is None:
             return pfn_set(pages.pfns).pages() - (loss.bad_pages_left if loss else 0)
-        return sum(b - a for a, b in write.units_of(bad, self.header, pages.taken_page_size))
+        return write.units_of(bad, self.header, pages.taken_page_size).pages()
 
 
 def plan(pages: BadPages, how: Writing) -> Plan:

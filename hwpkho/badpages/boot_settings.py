@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: A value ends at a blank or a quote; ``\$`` and ``\\\$`` are what a shell or GRUB leaves of ``$``.
-_MEMMAP = re.compile(r"(?<![\w.-])memmap=[\"']?([^\s\"'`]*)")
+#: A value ends at a blank, quote or tag; a shell or GRUB leaves ``\$`` and ``\\\$`` of ``$``.
+_MEMMAP = re.compile(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
 _RESERVE_MEM = re.compile(r"(?<![\w.-])reserve_mem=")
 _COMMAND = re.compile(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")

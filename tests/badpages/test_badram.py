@@ -37,6 +37,7 @@ def test_samples_of_memmap(truth, cli) -> None:
         ("cutmem 010000 8193", [1, 2]),
         ("cutmem 1T 1025G", [(1 << 28) + n for n in range(1 << 18)]),
         ("# cutmem 0x5000 0x6000", []),
+        ("<cmdline>ro memmap=4K$0x9000</cmdline>", [9]),
     ],
 )  # fmt: skip
 def test_settings(text, listed, tmp_path, cli) -> None:

@@ -38,6 +38,7 @@ badmemorylist           0xb7
         ),
         (_SET + "0x1\n" + _ENUM, [0xB7, 0xB8, 0xD8]),
         ("BCDEdit.exe -set '{badmemory}' BadMemoryList 0x10 17 & pause\n", [0x10, 17]),
+        ("bcdedit /set `{badmemory`} badmemorylist 0x1 `\r\n 0x2\r\n", [1, 2]),
         (_SET + "0x1 ^\n 0x2 ^\n 0x3\nbcdedit /set badmemoryaccess no\n", [1, 2, 3]),
         (_SET + "0x1 0x2\n0x3\n", [1, 2, 3]),
         ("rem " + _SET + "0x1\n:: " + _SET + "0x2\n", []),

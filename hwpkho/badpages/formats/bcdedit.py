@@ -40,7 +40,7 @@ _SIGN = Sign(
 )
 #: The list, its object, commands, what came of them, and lines that leave the list open.
 _WANTED = re.compile(
-    r"badmemory|5189b25c-|bcdedit|an error |the parameter is|\^[ \t\r]*$"
+    r"badmemory|5189b25c-|bcdedit|an error |the parameter is|[\^`][ \t\r]*$"
     r"|^[ \t]*(?:[0-9]|#|::|@?rem\b)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -85,8 +85,8 @@ class Bcdedit(TextForm):
         start = 0
         for number, line in numbered(file, _WANTED, LONGEST):
             start = start if joined else number
-            text = line.rstrip()
-            goes_on = text.endswith("^")  # in the next line of a batch file
+            text = line.rstrip().replace("`{", "{").replace("`}", "}")  # as PowerShell wants them
+            goes_on = text.endswith(("^", "`"))  # in the next line of a batch file, of a script
             joined.append(text[:-1] if goes_on else text)
             if not goes_on:
                 store.line("".join(joined), f"line {start}")

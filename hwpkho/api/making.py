@@ -16,8 +16,7 @@ from hwpkho.badpages.model import BadPages
 from hwpkho.base.arch import ARCHES, first_with, page_sizes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.listing import Listing
-from hwpkho.commands import encode_remarks
-from hwpkho.encode.builder import build as place
+from hwpkho.commands import encode_damage, encode_remarks
 from hwpkho.encode.request import Request
 from hwpkho.encode.targets import elf, saving
 from hwpkho.encode.targets.base import ToWrite
@@ -47,6 +46,11 @@ class Layout:
     layout: layout.Layout
     pfns: array[int]
     notes: tuple[str, ...] = ()
+
+    @property
+    def damage(self) -> str | None:
+        """How it is broken on purpose, None for a sound one."""
+        return self.layout.broken.name if self.layout.broken else None
 
     def write_elf(self, out: str | os.PathLike[str] | BinaryIO, *, force: bool = False) -> None:
         """Write an ELF core, as ``hwpkho encode --to elf``.
@@ -96,6 +100,7 @@ def build(
     kexec_count: int | None = None,
     previous_release: str | None = None,
     subtrees: Mapping[str, bytes] | None = None,
+    damage: str | None = None,
 ) -> Layout:
     """Make the handover of a list, as a careful producer places it in memory.
 
@@ -120,6 +125,8 @@ def build(
         kexec_count: In kexec-metadata; default 1.
         previous_release: In kexec-metadata; default ``hwpkho``.
         subtrees: Blobs of further subtrees by node name, newest first.
+        damage: How to break it on purpose, to test what reads it; a name that
+            ``hwpkho encode --damage list`` has.
 
     Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
     """
@@ -159,5 +166,6 @@ def build(
         tuple(scratch),
     )
     with inputs.named():
-        made = place(request)
+        encode_damage.check(damage, elf.TARGET)
+        made = encode_damage.build(request, damage, elf.TARGET)
         return Layout(made, listed, tuple(encode_remarks.of_layout(request, made)))

@@ -8,6 +8,8 @@ import click
 
 from hwpkho.cli import case_options, encode_options, options
 from hwpkho.commands import encode
+from hwpkho.encode.damage.registry import DAMAGES
+from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
     from hwpkho.judging.options import ValidateOptions
@@ -19,6 +21,8 @@ Examples:
   hwpkho encode vmcore --at 0x60000000 --no-scratch --to segments -o handover/
   hwpkho decode --pfns vmcore | hwpkho encode - --at 0x60000000 --no-scratch --to blob > blob
   hwpkho encode vmcore --to badram
+  hwpkho encode list.txt --at 0x60000000 --no-scratch --damage count-huge -o broken.elf
+  hwpkho encode --damage list
   hwpkho encode list.txt --page-size 64K --ram 0x60000000:1G --scratch 0x40000000:512M \\
       --dtb virt.dtb --to segments -o handover/
 
@@ -28,11 +32,40 @@ wrong usage, or no room, or the output exists; 3 input not readable, or the map 
 machine."""
 
 
+#: What --damage takes beside the names: prints them.
+LIST = "list"
+
+
+class _Names:
+    """What --damage takes."""
+
+    def names(self) -> list[str]:
+        """Return it."""
+        return [LIST, *DAMAGES.names()]
+
+
+class _Damage(options.OneOf):
+    """A damage, or ``list``; a wrong one is not answered with all of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        if value != LIST and value not in DAMAGES:
+            self.fail(f"'{value}' is no damage; --damage list prints them", param, ctx)
+        return str(value)
+
+
 @click.command(epilog=EPILOG)
-@click.argument("given", metavar="LIST")
+@click.argument("given", metavar="LIST", required=False)
 @encode_options.add("elf")
 @click.option(
     "--keep-subtrees", is_flag=True, help="Copy the other subtrees' blobs from LIST's handover."
+)
+@click.option(
+    "--damage",
+    type=_Damage(_Names()),
+    metavar="NAME|list",
+    help="Break the handover on purpose, in this way, to test what reads it; 'list' prints the "
+    "ways there are.",
 )
 @case_options.case
 @options.json_flag
@@ -40,7 +73,7 @@ machine."""
 def command(
     ctx: click.Context,
     /,
-    given: str,
+    given: str | None,
     *,
     judging: ValidateOptions,
     as_json: bool,
@@ -51,6 +84,11 @@ def command(
     LIST is a list as text or JSON, '-' for standard input, or another handover, of which only the
     list is taken; pieces of one case are joined with '+'.
     """
+    if values["damage"] == LIST:
+        _list_damages(as_json=as_json)
+        return
+    if given is None:
+        raise click.MissingParameter(ctx=ctx, param_type="argument", param_hint="'LIST'")
     writing = encode_options.read(values, judging, as_json=as_json)
     result = encode.make(given, writing)
     if as_json:
@@ -58,9 +96,27 @@ def command(
         from hwpkho.report.parts import jsondoc
 
         click.echo(jsondoc.dump(encode_json.SCHEMA, encode_json.body(result)), nl=False)
+        if result.layout and result.layout.broken:
+            from hwpkho.report.encode import text as encode_text
+
+            click.echo(encode_text.damage(result.layout.broken), err=True)
     else:
         from hwpkho.report.encode import text as encode_text
 
         click.echo(encode_text.report(result), nl=False, err=True)
     if result.loss and result.loss.bad_pages_left:
         ctx.exit(1)
+
+
+def _list_damages(*, as_json: bool) -> None:
+    others = options.given() - {"damage", "as_json"}
+    if others:
+        raise UsageError("--damage list makes nothing: it goes with --json alone")
+    from hwpkho.report.encode import damages
+    from hwpkho.report.parts import jsondoc
+
+    if as_json:
+        click.echo(jsondoc.dump(damages.SCHEMA, damages.body()), nl=False)
+        return
+    for line in damages.report():
+        click.echo(line)

@@ -152,6 +152,7 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         no_scratch=values["no_scratch"],
         dtb=values["dtb"],
         dtb_output=values["dtb_out"],
+        damage=values.get("damage"),
         json=as_json,
         judging=judging,
         writing=Writing(

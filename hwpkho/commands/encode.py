@@ -16,11 +16,10 @@ from hwpkho.base.arch import first_with
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.commands import encode_damage, usage
 from hwpkho.commands import encode_remarks as remarks
-from hwpkho.commands import usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode import devicetree
-from hwpkho.encode.builder import build
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.encode.subtrees import keep
 from hwpkho.encode.targets import registry as targets
@@ -70,6 +69,7 @@ class EncodeOptions:
         no_scratch: That there is to be none.
         dtb: A device tree to edit.
         dtb_output: Where to, None: beside the output.
+        damage: How to break the handover, a name in ``DAMAGES``; None: not at all.
         json: Whether a document goes to standard output.
         judging: The memory map in whose RAM to place it, if one is given.
         writing: What the user says of a list that is written as such.
@@ -95,6 +95,7 @@ class EncodeOptions:
     no_scratch: bool = False
     dtb: str | None = None
     dtb_output: str | None = None
+    damage: str | None = None
     json: bool = False
     judging: ValidateOptions = field(default_factory=ValidateOptions)
     writing: Writing = AS_IT_IS
@@ -168,7 +169,7 @@ def encode(case: CaseList, options: EncodeOptions, regions: Regions | None = Non
     dtb_path, dtb = None, None
     if target.placed:
         request = _request(case, options, result)
-        result.layout = build(request)
+        result.layout = encode_damage.build(request, options.damage, target)
         result.notes += remarks.of_layout(request, result.layout)
         if options.dtb is not None:
             dtb_path = _dtb_path(options, path)
@@ -203,6 +204,7 @@ def check(options: EncodeOptions, specs: Iterable[CaseNamed] = ()) -> str:
     for such as are read, before any work is done.
     """
     target = targets.target(options.to)
+    encode_damage.check(options.damage, target)
     if target.placed and options.at is None and not options.ram and not options.judging.memmaps:
         raise UsageError(
             "no place for the handover: give --at PHYS, or --memmap FILE or --ram START:SIZE"
@@ -296,8 +298,14 @@ def _request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     return Request(
         case.pfns, page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,
-        _ram(options, kernel), options.scratch,
+        _ram(options, kernel), options.scratch, _known_end(kernel),
     )  # fmt: skip
+
+
+def _known_end(kernel: NextKernel) -> int:
+    """Return where the memory map ends, bytes; 0 without one."""
+    frames = kernel.frames
+    return (max(frames.last, default=-1) + 1) * kernel.page_size if frames is not None else 0
 
 
 def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], ...]:

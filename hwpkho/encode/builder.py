@@ -44,12 +44,18 @@ def build(request: Request) -> Layout:
 
     Raises UsageError where it contradicts itself or does not fit into the free memory.
     """
+    return place(request)[0]
+
+
+def place(request: Request) -> tuple[Layout, Blocks]:
+    """Do as :func:`build`; return the preserved blocks, too, ``(phys, order)`` each."""
     request.check()
     poison = pfn_set(request.pfns)
-    free = _free(request)
+    free = free_frames(request)
     for ranges in _places(request, free):
+        builder = _Builder(request, Space(ranges, poison))
         try:
-            return _Builder(request, Space(ranges, poison)).build()
+            return builder.build(), builder.blocks
         except NoRoomError as error:
             wanted = error.wanted
     total = sum(end - first for first, end in free) * request.page_size
@@ -60,8 +66,8 @@ def build(request: Request) -> Layout:
     )
 
 
-def _free(request: Request) -> list[tuple[int, int]]:
-    """Return the frames that may be used, poison aside."""
+def free_frames(request: Request) -> list[tuple[int, int]]:
+    """Return the frames that may be used, ``(first, end)`` each, poison aside."""
     size = request.page_size
     low = max(request.machine.low_end, size)
     if request.at is not None:

@@ -21,6 +21,27 @@ Piece = tuple[int, bytes | memoryview]
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """What a damage made of a handover.
+
+    Attributes:
+        name: Of the damage, in ``DAMAGES``.
+        about: What is broken.
+        pieces: All pages, ascending and disjoint.
+        kho_fdt: Address and size of the root FDT as handed over, bytes.
+        kho_scratch: Address and length of the scratch array as handed over, bytes.
+        in_blob: Whether the blob's own bytes are others than before.
+    """
+
+    name: str
+    about: str
+    pieces: list[Piece] = field(repr=False)
+    kho_fdt: tuple[int, int]
+    kho_scratch: tuple[int, int]
+    in_blob: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """A handover placed in memory, ready to be written.
 
@@ -45,6 +66,8 @@ class Layout:
         pfns: What the array holds; its words are made where they are written.
         block: Bytes of a vmalloc entry.
         others: All pages but those of the array, disjoint.
+        broken: What a damage made of it, None for a sound one. The fields above, ``raw_blob``
+            aside, say what stood where before.
     """
 
     page_size: int
@@ -67,21 +90,29 @@ class Layout:
     pfns: Listing = field(repr=False)
     block: int
     others: list[Piece] = field(repr=False)
+    broken: Broken | None = None
 
     @property
     def kho_fdt(self) -> tuple[int, int]:
         """Address and size of the root FDT as a boot loader passes them: the size is the page's."""
+        if self.broken is not None:
+            return self.broken.kho_fdt
         return self.root, self.page_size
 
     @property
     def kho_scratch(self) -> tuple[int, int]:
         """Address and size of the scratch array as a boot loader passes them, zeros without one."""
+        if self.broken is not None:
+            return self.broken.kho_scratch
         return self.scratch_array or 0, 16 * len(self.scratch)
 
     def extents(self) -> list[tuple[int, int]]:
         """Return ``(phys, size)`` of everything, pages that touch joined."""
-        sizes = [(phys, self.block) for phys in self.array]
-        sizes += [(phys, len(data)) for phys, data in self.others]
+        if self.broken is not None:
+            sizes = [(phys, len(data)) for phys, data in self.broken.pieces]
+        else:
+            sizes = [(phys, self.block) for phys in self.array]
+            sizes += [(phys, len(data)) for phys, data in self.others]
         found: list[tuple[int, int]] = []
         for phys, size in sorted(sizes):
             if found and sum(found[-1]) == phys:
@@ -93,6 +124,8 @@ class Layout:
     @property
     def pieces(self) -> list[Piece]:
         """Return all pages, ascending and disjoint; of 16 Mi PFNs they take 128 MiB."""
+        if self.broken is not None:
+            return self.broken.pieces
         words = self.pfns.array()
         if sys.byteorder == "big":
             words = words[:]

@@ -52,6 +52,7 @@ class Request:
         at: Physical address of the first page; None: chosen inside ``ram``.
         ram: Where pages may go, ``(start, size)`` in bytes; empty: anywhere from ``at`` on.
         scratch: Scratch areas, ``(start, size)`` in bytes.
+        known_end: End of what a memory map knows of the machine, bytes; 0 without one.
     """
 
     pfns: Listing
@@ -67,6 +68,7 @@ class Request:
     at: int | None = None
     ram: tuple[tuple[int, int], ...] = ()
     scratch: tuple[tuple[int, int], ...] = ()
+    known_end: int = 0
 
     @property
     def machine(self) -> Arch:

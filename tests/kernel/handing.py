@@ -31,9 +31,9 @@ class Ground:
     bad: tuple[int, int]
 
 
-def ground(kernel: rig.Kernel, pfns: int) -> Ground:
-    """Return the places for a list of so many PFNs."""
-    if kernel.page_size == 65536:
+def ground(page_size: int, pfns: int) -> Ground:
+    """Return the places for a list of so many PFNs, ``page_size`` in bytes."""
+    if page_size == 65536:
         # Producers want areas of 512 MiB there, and 8 193 pages are as much.
         return Ground(
             3072, (0x8000_0000, 512 << 20), (0x6000_0000, 64 << 20), (0xA000_0000, 0xF800_0000)
@@ -70,7 +70,7 @@ def encode(
 ) -> rig.Guest:
     """Encode a list for the guest and return the guest, ready to boot on it."""
     work.mkdir(parents=True, exist_ok=True)
-    where = ground(kernel, len(pfns))
+    where = ground(kernel.page_size, len(pfns))
     guest = rig.Guest(kernel, work, consumer(revision) + LOOK, memory=where.memory)
     listed = work / "list.txt"
     listed.write_text(lists.text(pfns))

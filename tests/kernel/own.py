@@ -146,7 +146,7 @@ def expect_consumer(
 
 
 def _takes(cli: Callable[..., Any], kernel: rig.Kernel, work: Path, revision: str) -> bool:
-    pfns = lists.scattered(1, *handing.ground(kernel, 1).bad, kernel.page_size)
+    pfns = lists.scattered(1, *handing.ground(kernel.page_size, 1).bad, kernel.page_size)
     guest = handing.encode(cli, kernel, work, pfns, revision)
     guest.run = handing.consumer(revision, poison=True) + handing.LOOK
     run = guest.boot()

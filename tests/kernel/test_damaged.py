@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _BOUND = 30
 KINDS = {4096: "arm64-4k", 16384: "arm64-16k", 65536: "arm64-64k"}
 CASES = [
-    pytest.param(KINDS[size], d, id=f"{KINDS[size]}-{d.group}-{d.name}")
-    for d in damage.registered()
-    for size in d.sizes
+    pytest.param(KINDS[size], case, id=f"{KINDS[size]}-{case.group}-{case.name}")
+    for case in damage.cases()
+    for size in case.sizes
 ]
 
 
@@ -42,7 +42,7 @@ def machine_of(
     def give(kind: str) -> Machine:
         kernel = kernel_of(kind)
         work = tmp_path_factory.mktemp(kind)
-        memory = handing.ground(kernel, 1).memory
+        memory = handing.ground(kernel.page_size, 1).memory
         guest = rig.Guest(kernel, work, handing.LOOK, memory=memory)
         return Machine(guest.base_dtb(), guest.boot().out / "iomem")
 
@@ -52,8 +52,9 @@ def machine_of(
 def validated(cli: Callable[..., Any], made: damage.Scene, folder: Path, iomem: Path) -> Any:
     """Return the validate document for what was handed over."""
     result = cli(
-        "validate", folder, "--root-fdt", hex(made.made.root), "--arch", "arm64",
-        "--page-size", made.page, "--kho-scratch", "0x{:x}:{}".format(*made.array),
+        "validate", folder, "--root-fdt", hex(made.layout.root), "--arch", "arm64",
+        "--page-size", made.layout.page_size,
+        "--kho-scratch", "0x{:x}:{}".format(*made.layout.kho_scratch),
         "--memmap", iomem, "--iomem-of", "next", "--json",
     )  # fmt: skip
     assert result.code in (0, 1), result.err
@@ -65,22 +66,21 @@ def pfns_of(runs: Iterable[dict[str, Any]]) -> list[int]:
     return [pfn for r in runs for pfn in range(r["first"], r["last"] + 1)]
 
 
-@pytest.mark.parametrize(("kind", "broken"), CASES)
+@pytest.mark.parametrize(("kind", "case"), CASES)
 def test_validate_knew(
     kernel_of: Callable[[str], rig.Kernel],
     machine_of: Callable[[str], Machine],
     cli: Callable[..., Any],
     work: Path,
     kind: str,
-    broken: damage.Damage,
+    case: damage.Case,
 ) -> None:
     kernel, machine = kernel_of(kind), machine_of(kind)
-    made = damage.scene(kernel, broken.options)
-    broken.change(made)
+    made = damage.scene(case, kernel.page_size)
     folder = work / "handover"
-    damage.save(made, folder, machine.dtb)
-    script = handing.consumer(broken.options.get("revision", "struct-v1"))
-    guest = rig.Guest(kernel, work, script, memory=handing.ground(kernel, 1).memory)
+    damage.save(made.layout, folder, machine.dtb)
+    script = handing.consumer(case.revision)
+    guest = rig.Guest(kernel, work, script, memory=handing.ground(kernel.page_size, 1).memory)
     handing.load(guest, folder)
     run = guest.boot(_BOUND)
     did = damage.outcome(run, made)

@@ -46,7 +46,7 @@ def test_the_kernel_restores_the_list(
     count: int,
 ) -> None:
     kernel = kernel_of(kind)
-    where = handing.ground(kernel, count)
+    where = handing.ground(kernel.page_size, count)
     pfns = lists.scattered(count, *where.bad, kernel.page_size)
     guest = handing.encode(cli, kernel, work, pfns, revision)
     _check(guest.boot(), pfns)
@@ -61,7 +61,7 @@ def test_placed_by_address(
     count: int,
 ) -> None:
     kernel = kernel_of(kind)
-    where = handing.ground(kernel, count)
+    where = handing.ground(kernel.page_size, count)
     # The place itself has poisoned pages in it, which the handover must go around.
     start = where.place[0]
     bad = (start, start + (8 << 20)) if count > 1 else where.bad
@@ -85,7 +85,7 @@ def test_every_page_is_poisoned_again(
     count: int,
 ) -> None:
     kernel = kernel_of(kind)
-    where = handing.ground(kernel, count)
+    where = handing.ground(kernel.page_size, count)
     pfns = lists.scattered(count, *where.bad, kernel.page_size)
     guest = handing.encode(cli, kernel, work, pfns, revision)
     guest.run = handing.consumer(revision, poison=True) + handing.LOOK
@@ -105,7 +105,7 @@ def test_placed_by_memory_map(
 ) -> None:
     """hwpkho finds the room itself, in the map that the guest printed."""
     kernel = kernel_of(kind)
-    where = handing.ground(kernel, 513)
+    where = handing.ground(kernel.page_size, 513)
     look = rig.Guest(kernel, work / "look", handing.LOOK, memory=where.memory)
     iomem = look.boot().out / "iomem"
     pfns = lists.scattered(513, *where.bad, kernel.page_size)

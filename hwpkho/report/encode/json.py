@@ -31,6 +31,7 @@ def body(result: Result) -> dict[str, Any]:
         "page_size": result.page_size,
         "count": case.pfns.count,
         "handover": handover(result.layout) if result.layout else None,
+        "damage": _damage(result.layout),
         "loss": result.loss._asdict() if result.loss else None,
         "efi_table": efi_table.written(result.table),
         "notes": [printable(note) for note in result.notes],
@@ -52,10 +53,16 @@ def of_layout(layout: Layout, source: str, notes: Iterable[str]) -> dict[str, An
         "page_size": layout.page_size,
         "count": layout.blob.count,
         "handover": handover(layout),
+        "damage": _damage(layout),
         "loss": None,
         "efi_table": None,
         "notes": list(notes),
     }
+
+
+def _damage(layout: Layout | None) -> dict[str, Any] | None:
+    broken = layout.broken if layout else None
+    return {"name": broken.name, "about": broken.about} if broken else None
 
 
 def handover(layout: Layout) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.encode import Result
-    from hwpkho.encode.layout import Layout
+    from hwpkho.encode.layout import Broken, Layout
 
 _LABEL = 10
 
@@ -24,12 +24,19 @@ def report(result: Result) -> str:
     return "\n".join(_lines(result)) + "\n"
 
 
+def damage(broken: Broken) -> str:
+    """Say that a handover is broken, and how."""
+    return f"broken on purpose, {printable(broken.name)}: {printable(broken.about)}"
+
+
 def _lines(result: Result) -> Iterator[str]:
     title = target(result.options.to).title
     count = result.case.pfns.count
     pages = human_bytes(result.page_size)
     yield f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"
     if result.layout:
+        if result.layout.broken:
+            yield _row("damage", damage(result.layout.broken))
         yield from _layout(result.layout)
     if result.table:
         yield _row("EFI table", efi_table.described(result.table))

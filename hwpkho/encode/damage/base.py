@@ -1,0 +1,130 @@
+"""What a damage is, what it may need of a handover, and who judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.kho import KEXEC_METADATA
+from hwpkho.abi.vmalloc import slots
+from hwpkho.base.options import option
+
+if TYPE_CHECKING:
+    from hwpkho.encode.damage.draft import Draft
+    from hwpkho.encode.request import Request
+
+Change = Callable[["Draft"], object]
+
+# Who judges. All but the last are code of the kernel itself, kernel/liveupdate/kexec_handover.c
+# (Linux 7.3.4).
+POPULATE = "kho_populate()"
+TRACKER = "the walk over the tracker"
+SUBTREE = "kho_retrieve_subtree()"
+METADATA = "the reader of kexec-metadata"
+RESTORE = "kho_restore_vmalloc()"
+CONSUMER = "the consumer of the list"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that a handover must have so that a damage can be done to it.
+
+    Attributes:
+        text: What that is, for the list of damages.
+        lacks: Returns None where a request has it, else what to give.
+    """
+
+    text: str
+    lacks: Callable[[Request], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One way of breaking a handover.
+
+    Attributes:
+        name: Its name in ``DAMAGES``.
+        about: What is broken, in a line.
+        judge: Who judges it: :data:`CONSUMER`, or which code of the kernel.
+        change: Breaks a sound one.
+        needs: What that one must have.
+    """
+
+    name: str
+    about: str
+    judge: str
+    change: Change
+    needs: tuple[Need, ...] = ()
+
+    @property
+    def by_kernel(self) -> bool:
+        """Whether the kernel's own code judges it, and no consumer of the list."""
+        return self.judge != CONSUMER
+
+
+class Damages(list[Damage]):
+    """The damages of a module, in its order."""
+
+    def damage(self, name: str, about: str, judge: str, *needs: Need) -> Callable[[Change], Change]:
+        """Add the function that follows."""
+
+        def add(change: Change) -> Change:
+            self.append(Damage(name, about, judge, change, needs))
+            return change
+
+        return add
+
+
+def _struct(request: Request) -> str | None:
+    if request.version.fdts:
+        return "kho-v2 or later"
+    return None if request.wanted_revision == "struct-v1" else option("revision", "struct-v1")
+
+
+def _fdt(request: Request) -> str | None:
+    return None if request.wanted_revision == "fdt-v1" else option("revision", "fdt-v1")
+
+
+def _one_chunk(request: Request) -> str | None:
+    most = slots(request.page_size) - 2
+    if request.total_pages <= most:
+        return None
+    return f"{option('capacity', most * request.page_size // 8)} or less, and a list that fits"
+
+
+def _metadata(request: Request) -> str | None:
+    if KEXEC_METADATA in dict(request.all_subtrees):
+        return None
+    if request.version.fdts:
+        return "kho-v2 or later"
+    return f"{option('kexec_count', 1)}, and leave no kexec-metadata out"
+
+
+#: The blob is a struct, not an FDT.
+STRUCT = Need("revision struct-v1", _struct)
+FDT = Need("revision fdt-v1", _fdt)
+SINGLE = Need("an array of single pages", lambda r: option("order", 0) if r.order else None)
+ONE_CHUNK = Need("an array in one chunk", _one_chunk)
+SCRATCH = Need("scratch", lambda r: None if r.scratch else option("scratch", "START:SIZE"))
+RAM = Need("the RAM to be named", lambda r: None if r.ram else option("ram", "START:SIZE"))
+META = Need("kexec-metadata", _metadata)
+#: Trackers before kho-v2 are no trees.
+TREE = Need(
+    "a tracker that is a tree: kho-v2 or later",
+    lambda r: None if r.version.tracker.startswith("radix") else "kho-v2 or later",
+)
+SIZED = Need(
+    "a blob-size: kho-v3 or later", lambda r: None if r.version.sized else "kho-v3 or later"
+)
+
+
+def pages(count: int) -> Need:
+    """Need an array of so many single pages, or more."""
+
+    def lacks(request: Request) -> str | None:
+        if request.total_pages >= count:
+            return None
+        return option("capacity", (count - 1) * request.page_size // 8 + 1)
+
+    return Need(f"an array of {count} pages or more", lacks)

@@ -26,6 +26,7 @@ from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff
+from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
 from hwpkho.handover.luo.model import State
 from hwpkho.handover.model import TrackerState
@@ -96,6 +97,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "decode form": ["efi-table"],
     "consumer_efi": Consumers.names(),
     "layout": LAYOUTS.names(),
+    "damage": ["list", *DAMAGES.names()],
 }
 
 #: Where a form of memory map stands in the manual page of memmap.

@@ -119,9 +119,9 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     assert (made.arch, made.page_size) == (given.arch, given.page_size)
     assert made.tracker == "complete"
     assert certain(made.scratch).areas == ((0x5000_0000, 64 << 20),)
-    assert [p.code for p in made.problems if p.severity != "note"] == (
-        [] if given.pfns else ["HP318"]
-    )
+    # What a kept blob points to is not copied: LUO's memory, or the page of its tree.
+    found = {p.code for p in made.problems if p.severity != "note"} - {"HP901", "HP912"}
+    assert found == (set() if given.pfns else {"HP318"})
     # Subtrees and kexec-metadata were kept, their blobs byte for byte.
     before, after = (
         {s.name: (s.size, s.details) for s in certain(certain(h).root).subtrees}

@@ -94,6 +94,7 @@ class Limiting(TypedDict, total=False):
         max_pages: Most distinct PFNs.
         max_fraction: Largest part of RAM, 0 to 1.
         max_per_gib: Most PFNs in one GiB.
+        max_scratch: Largest part of RAM that scratch may take, 0 to 1.
     """
 
     consumer_kho: int | str
@@ -101,6 +102,7 @@ class Limiting(TypedDict, total=False):
     max_pages: int | None
     max_fraction: float | None
     max_per_gib: int | None
+    max_scratch: float | None
 
 
 class Accepting(TypedDict, total=False):

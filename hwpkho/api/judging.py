@@ -230,10 +230,14 @@ def options_of(
     how, asked, role = inputs.choosing(options)
     inputs.one_of("iomem_of", options.get("iomem_of", "running"), get_args(IomemOf))
     kho = options.get("consumer_kho", DEFAULT.number)
-    inputs.one_of("consumer_kho", kho, numbers())
+    if not isinstance(kho, str):
+        inputs.one_of("consumer_kho", kho, numbers())
     efi = options.get("consumer_efi", generations.DEFAULT)
     inputs.one_of("consumer_efi", efi, generations.Consumers.names())
-    for name, most in (("max_pages", None), ("max_fraction", 1), ("max_per_gib", None)):
+    limits: tuple[tuple[str, int | None], ...] = (
+        ("max_pages", None), ("max_fraction", 1), ("max_per_gib", None), ("max_scratch", 1),
+    )  # fmt: skip
+    for name, most in limits:
         inputs.within(name, options.get(name), 0, most)
     boot = options.get("boot")
     return ValidateOptions(
@@ -247,7 +251,7 @@ def options_of(
         options.get("next_cmdline"),
         kho,
         efi,
-        Limits(options.get("max_pages"), options.get("max_fraction"), options.get("max_per_gib")),
+        Limits(*(options.get(name) for name, _ in limits)),
         inputs.given(options) | more,
         held,
     )

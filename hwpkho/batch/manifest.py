@@ -286,4 +286,5 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "max_pages": ("limits", "pages", _number),
     "max_fraction": ("limits", "fraction", _fraction),
     "max_per_gib": ("limits", "per_gib", _number),
+    "max_scratch": ("limits", "scratch", _fraction),
 }

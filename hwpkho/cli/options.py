@@ -293,6 +293,12 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Report an error above N pages in one GiB: a failing DIMM.",
         ),
+        click.option(
+            "--max-scratch",
+            type=click.FloatRange(0, 1),
+            metavar="F",
+            help="Report an error where scratch takes more than this part of RAM, 0 to 1.",
+        ),
         base,
         form,
         click.option(

@@ -110,6 +110,7 @@ def command(
     max_pages: int | None,
     max_fraction: float | None,
     max_per_gib: int | None,
+    max_scratch: float | None,
     base: str,
     form: str | None,
     fail_on: FailOn,
@@ -157,7 +158,7 @@ def command(
         next_cmdline,
         consumer_kho,
         consumer_efi,
-        Limits(max_pages, max_fraction, max_per_gib),
+        Limits(max_pages, max_fraction, max_per_gib, max_scratch),
         options.given(),
         against,
     )

@@ -41,8 +41,8 @@ IN_USE = Code(
     "in-use",
     "warning",
     "measured",
-    "These PFNs are RAM that is in use: by the next kernel, as the first MiB of x86, by a "
-    "reservation, or as another subtree's preserved memory.",
+    "These PFNs are RAM that is in use: by the next kernel, as the first MiB of x86, or by a "
+    "reservation.",
     'It logs "unhandlable page … reserved kernel page: Ignored": the page is flagged and counted, '
     "but stays in use. With vm.panic_on_unrecoverable_memory_failure it may panic.",
     "Move what uses the page, or accept it: sound lists contain such pages.",

@@ -51,5 +51,15 @@ BASELINE_STALE = Code(
     "Nothing: this is about the baseline.",
     "Remove the entry: what it accepted is gone or has changed.",
 )
+MAX_SCRATCH = Code(
+    "HP706",
+    "too-much-scratch",
+    "error",
+    "policy",
+    "Scratch takes a larger part of RAM than --max-scratch allows.",
+    "It keeps scratch for movable pages: nothing else may use that memory.",
+    "Boot with a smaller kho_scratch=.",
+    needs_map=True,
+)
 
-CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE)
+CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE, MAX_SCRATCH)

@@ -146,6 +146,15 @@ LUO_FDT = Code(
     "A kernel of that version reads it. Linux 7.3 panics at boot.",
     "hwpkho reads luo-v5 only.",
 )
+SUBTREE_UNREAD = Code(
+    "HP916",
+    "subtree-unread",
+    "note",
+    "source",
+    "What a subtree leads to cannot be read to its end.",
+    "Nothing, if only the capture lacks it.",
+    "Capture it, too, to see all that is preserved.",
+)
 CONTAINED = Code(
     "HP920",
     "preserved-contained",
@@ -207,6 +216,28 @@ LUO_BLOB_POISONED = Code(
     needs_map=True,
     pfns_are="on the page of the {where}: early boot reads the bad cell",
 )
+NEVER_PRESERVED = Code(
+    "HP925",
+    "never-preserved",
+    "warning",
+    "measured",
+    "Bad pages are in scratch, and the machine preserves files with LUO.",
+    "Preserving a file first moves its pages out of scratch. A bad page cannot be moved: the ioctl "
+    "tries for ever and logs nothing.",
+    "Do not preserve a file with such a page: take it out of the guest first.",
+)
+PRESERVED_ELSEWHERE = Code(
+    "HP926",
+    "preserved-in-use",
+    "warning",
+    "measured",
+    "These PFNs are memory that another subtree preserves, or whoever it is that marked it.",
+    'It logs "get hwpoison page: Ignored": the page is flagged and counted, and its owner gets it '
+    "back. vm.panic_on_unrecoverable_memory_failure does not apply.",
+    "Move what uses the page, or accept it: sound lists contain such pages.",
+    needs_map=True,
+    pfns_are="preserved memory ({where}): the bad {cells} in use",
+)
 
 CODES = (
     LUO_REFUSED,
@@ -224,9 +255,12 @@ CODES = (
     OTHER_ABI,
     UNKNOWN_FILE,
     LUO_FDT,
+    SUBTREE_UNREAD,
     CONTAINED,
     REACHABLE,
     BEYOND_END,
     LUO_POISONED,
     LUO_BLOB_POISONED,
+    NEVER_PRESERVED,
+    PRESERVED_ELSEWHERE,
 )

@@ -103,6 +103,7 @@ READERS: dict[str, Reader] = {
         lambda f: False if f.chooses is False else f.handover, "there is no handover to choose"
     ),
     "consumer_kho": Reader(lambda f: f.handover, "no input is a handover"),
+    "max_scratch": Reader(lambda f: f.handover, "no input is a handover"),
     "efi_table": Reader(lambda f: f.image, "no input is a memory image"),
     "against": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),
     "consumer_efi": Reader(lambda f: f.table, "no input has an EFI table of poisoned memory"),

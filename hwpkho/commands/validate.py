@@ -13,7 +13,7 @@ from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage, validate_table
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
-from hwpkho.judging import limits, machine, replayed, verdicts, wrong_map
+from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wrong_map
 from hwpkho.judging.accept import Acceptance, apply, with_stale
 from hwpkho.judging.decision import Decision
 from hwpkho.judging.options import ValidateOptions
@@ -146,6 +146,9 @@ def _finish(
         findings.append(replayed.as_finding(low))
     findings += verdicts.duplicates(len(pfns), distinct)
     findings += limits.check(listed, options.limits, kernel, unread=unread)
+    cost = scratch_cost.of(handover, listed, kernel) if handover else None
+    if handover is not None:
+        findings += scratch_cost.check(handover, cost, options.limits.scratch)
     regions = kernel.memory
     if regions is not None:
         findings += wrong_map.beyond(runs, kernel)
@@ -178,6 +181,7 @@ def _finish(
         decided_by=None if outcome in ("replay", None) else decision.reason,
         how=decision.how,
         basis=basis,
+        scratch=cost,
     )
 
 

@@ -2,7 +2,8 @@
 
 Source: kernel/liveupdate/kexec_handover_debugfs.c (Linux 7.3.4): ``{in,out}/fdt``,
 ``{in,out}/sub_fdts/NAME``, ``out/scratch_phys`` and ``out/scratch_len`` (one hex number a line for
-each area).
+each area). A patch on the list moves them to /sys/kernel/debug/liveupdate/kho_{in,out}; scripts for
+bug reports copy them as ``kho-in`` and ``kho-out``, scratch beside them.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 MAX_FILE = 1 << 20
 _MAX_SUBTREES = 4096
 _KHO, _BLOBS = "kho", "sub_fdts"
-#: Its two folders.
-SIDES: tuple[Role, ...] = ("in", "out")
+#: Its two folders by all of their names, incoming first.
+SIDES: dict[str, Role] = {
+    "in": "in", "kho_in": "in", "kho-in": "in", "out": "out", "kho_out": "out", "kho-out": "out",
+}  # fmt: skip
+#: Folders in which ``cp -r`` may have put them.
+_WITHIN = (_KHO, "liveupdate")
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ def _label(name: str, role: Role | None) -> str:
 
 
 def is_debugfs(folder: Path) -> bool:
-    """Tell whether a folder is a copy of /sys/kernel/debug/kho."""
+    """Tell whether a folder is a copy of /sys/kernel/debug/kho, or of what has its sides."""
     return any((folder / side / what).exists() for side in SIDES for what in (
         "fdt", _BLOBS, "scratch_phys",
     ))  # fmt: skip
@@ -89,7 +94,11 @@ def is_debugfs(folder: Path) -> bool:
 
 def holds_debugfs(folder: Path) -> bool:
     """Tell whether :func:`read_debugfs` finds a copy in a folder that need not be one itself."""
-    return is_debugfs(folder) or is_debugfs(folder / _KHO) or (folder / _BLOBS).is_dir()
+    return (
+        is_debugfs(folder)
+        or any(is_debugfs(folder / name) for name in _WITHIN)
+        or (folder / _BLOBS).is_dir()
+    )
 
 
 def read_debugfs(folder: Path) -> list[DebugfsCopy]:
@@ -99,15 +108,17 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
     sides. Raises InputError where a file is damaged beyond use.
     """
     if is_debugfs(folder):
-        copies = [_side(folder / side, side) for side in SIDES if (folder / side).is_dir()]
-    elif is_debugfs(folder / _KHO):
-        return read_debugfs(folder / _KHO)
+        sides = ((folder / name, role) for name, role in SIDES.items())
+        copies = [_side(side, role) for side, role in sides if side.is_dir()]
+    elif within := next((name for name in _WITHIN if is_debugfs(folder / name)), None):
+        return read_debugfs(folder / within)
     else:
         copies = [_side(folder, _role_of(folder))]
     found = [c for c in copies if c.fdt or c.subtrees or c.scratch or c.problems]
     if not any(c.fdt or c.subtrees for c in found):
         raise InputError(f"{printable(str(folder))}: no root FDT and no subtree in this folder")
-    scratch = next((c.scratch for c in found if c.scratch), None)
+    beside = _areas(folder / "scratch_phys", folder / "scratch_len")
+    scratch = next((c.scratch for c in found if c.scratch), beside)
     for c in found:
         c.scratch = c.scratch or scratch  # the areas are the machine's, not one handover's
     return [c for c in found if c.fdt or c.subtrees or c.problems]
@@ -117,8 +128,7 @@ def _role_of(side: Path) -> Role | None:
     """Only the outgoing side has scratch files; else the folder's name decides."""
     if (side / "scratch_phys").exists():
         return "out"
-    name = side.resolve().name
-    return "in" if name == "in" else "out" if name == "out" else None
+    return SIDES.get(side.resolve().name)
 
 
 def _side(folder: Path, role: Role | None) -> DebugfsCopy:

@@ -6,23 +6,25 @@ off by their place and order; what covers a range of memory takes all blocks ins
 
 from __future__ import annotations
 
-import re
 from array import array
+from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.abi.tracker.preserved import Preserved
 
 #: Blocks: first PFN, order, how many one after the other.
 Block = tuple[int, int, int]
+#: Bitmaps by order and number, what is owned crossed off.
+_Left = dict[tuple[int, int], "bytes | bytearray | memoryview"]
 #: So many runs of blocks without an owner are listed; the others are counted.
 MAX_UNKNOWN = 1 << 14
-_ONES = re.compile(b"1+")
 
 
 class Claim(NamedTuple):
@@ -97,7 +99,7 @@ class Account(NamedTuple):
 
 def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
     """Cross off what is owned from what the tracker marks."""
-    left = {key: bytearray(leaf) for key, leaf in preserved.leaves.items()}
+    left: _Left = dict(preserved.leaves)
     owned, twice = [], PfnSet()
     for claim in claims:
         first, last = array("Q"), array("Q")
@@ -135,17 +137,18 @@ def _repeated(first: array[int], last: array[int]) -> PfnSet:
     return pfn_set(Listing(found_first, found_last))
 
 
-def _cross_off(
-    left: dict[tuple[int, int], bytearray], bits: int, block: int, order: int, count: int
-) -> None:
+def _cross_off(left: _Left, bits: int, block: int, order: int, count: int) -> None:
     end = block + count
     while block < end:
         number, bit = divmod(block, bits)
-        leaf = left.get((order, number))
         here = min(end - block, bits - bit)
         block += here
-        if leaf is None:
+        held = left.get((order, number))
+        if held is None:
             continue
+        # The tracker's own bitmap stays as it is.
+        leaf = held if isinstance(held, bytearray) else bytearray(held)
+        left[order, number] = leaf
         if here == 1:
             leaf[bit >> 3] &= ~(1 << (bit & 7))
             continue
@@ -153,23 +156,26 @@ def _cross_off(
         leaf[:] = mask.to_bytes(len(leaf), "little")
 
 
-def _unknown(left: dict[tuple[int, int], bytearray], preserved: Preserved) -> Owned | None:
-    first, last, more = array("Q"), array("Q"), 0
-    for (order, number), leaf in sorted(left.items()):
-        if not any(leaf):
-            continue
+def _unknown(left: _Left, preserved: Preserved) -> Owned | None:
+    first, last, pages = array("Q"), array("Q"), 0
+    for (order, number), leaf in sorted(left.items(), key=itemgetter(0)):
         mask = int.from_bytes(leaf, "little")
-        if len(first) >= MAX_UNKNOWN:
-            more += mask.bit_count() << order
-            continue
+        pages += mask.bit_count() << order
         base = number * preserved.bits
-        text = format(mask, "b").encode()[::-1]
-        for run in _ONES.finditer(text):
-            if len(first) >= MAX_UNKNOWN:
-                more += (mask >> run.start()).bit_count() << order
-                break
-            first.append(base + run.start() << order)
-            last.append((base + run.end() << order) - 1)
+        for start, end in islice(_runs(mask), MAX_UNKNOWN - len(first)):
+            first.append(base + start << order)
+            last.append((base + end << order) - 1)
     if not first:
         return None
-    return Owned("unknown", "nobody known", pfn_set(Listing(first, last)), more=more)
+    listed = sum(last) - sum(first) + len(first)
+    return Owned("unknown", "nobody known", pfn_set(Listing(first, last)), more=pages - listed)
+
+
+def _runs(mask: int) -> Iterator[tuple[int, int]]:
+    """Yield where runs of set bits begin and end, exclusive."""
+    edges = mask ^ mask << 1
+    while edges:
+        start = (edges & -edges).bit_length() - 1
+        edges &= edges - 1
+        yield start, (edges & -edges).bit_length() - 1
+        edges &= edges - 1

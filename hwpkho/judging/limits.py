@@ -24,11 +24,13 @@ class Limits:
         pages: Distinct PFNs.
         fraction: Part of RAM, 0 to 1; needs a memory map.
         per_gib: Distinct PFNs in one naturally aligned GiB.
+        scratch: Part of RAM, 0 to 1, that scratch may take; needs a memory map.
     """
 
     pages: int | None = None
     fraction: float | None = None
     per_gib: int | None = None
+    scratch: float | None = None
 
 
 def check(

@@ -283,6 +283,31 @@ class EfiJudged(NamedTuple):
         }
 
 
+class ScratchCost(NamedTuple):
+    """Scratch of one handover.
+
+    Attributes:
+        areas: ``(start, size)``, bytes, as the handover has them.
+        size: Bytes of all areas together.
+        of_ram: Its share of RAM, 0 to 1; None without a memory map, or with a damaged one.
+        bad: The PFNs of the list that are in it.
+    """
+
+    areas: tuple[tuple[int, int], ...]
+    size: int
+    of_ram: float | None
+    bad: PfnSet
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as it stands in ``hwpkho.validate/1``."""
+        return {
+            "areas": [list(area) for area in self.areas],
+            "bytes": self.size,
+            "of_ram": self.of_ram,
+            "bad_pages": self.bad.pages(),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a judgement rests on, for those who put it into words.
@@ -326,6 +351,7 @@ class Validation:
         basis: What beside the inputs decided.
         efi: The judgement on the EFI table of poisoned memory, None where there is none. Where
             there is no KHO list beside it, the PFNs are those that it calls bad.
+        scratch: What scratch costs; None where that is not known.
     """
 
     name: str
@@ -344,6 +370,7 @@ class Validation:
     in_doubt: frozenset[Doubt] = frozenset()
     basis: Basis = field(default_factory=Basis)
     efi: EfiJudged | None = None
+    scratch: ScratchCost | None = None
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have this severity."""

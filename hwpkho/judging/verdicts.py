@@ -13,7 +13,7 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.base.ranges import paint
-from hwpkho.codes import pfnlist
+from hwpkho.codes import pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.handover.luo import luo_of
 from hwpkho.judging.preserved import of_luo
@@ -157,7 +157,6 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
     tree = luo_of(h)
     if tree is not None and tree.state == "serialized" and tree.phys is not None:
         own.add(tree.phys - tree.phys % page_size)  # freed before the replay
-    ruling = Ruling("in-use", pfnlist.IN_USE.id, "preserved for another subtree")
     for begin, end, order in marked.spans():
         at = 0
         for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
@@ -166,7 +165,14 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
                 start = at >> order << order
                 at = start + (1 << order)
                 if start << shift not in own and marked.has(start << shift, order):
+                    ruling = Ruling("in-use", preserved.PRESERVED_ELSEWHERE.id, _owner(h, start))
                     yield Layer(start, at - 1, _RANK["in-use"], ruling)
+
+
+def _owner(h: Handover, pfn: int) -> str:
+    """Return who owns a preserved page."""
+    owned = h.account.owned if h.account else ()
+    return next((x.name for x in owned if pfn in x.pages), "preserved for another subtree")
 
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:

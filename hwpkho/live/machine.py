@@ -52,7 +52,9 @@ class Live:
         self._root = root
         self.release = os.uname().release
         self.page_size = page_size or os.sysconf("SC_PAGE_SIZE")
-        self._kho = root / "sys/kernel/debug/kho"
+        debugfs = root / "sys/kernel/debug"
+        places = (debugfs / "kho", debugfs / "liveupdate")
+        self._kho = next((p for p in places if copies.is_debugfs(p)), places[0])
         self._check()
         self.iomem = self._text("proc/iomem")
 

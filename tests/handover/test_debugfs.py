@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from hwpkho.abi import fdt
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import read_inputs
-from tests.support import certain
+from tests.support import captures, certain
 from tests.support.handovers import Machine
 
 PFNS = [0x1000, 0x2222, 0x1001]
@@ -54,3 +56,17 @@ def test_a_copy_whose_blob_is_something_else_in_memory(tmp_path):
     with pytest.raises(InputError, match="hwpoison differs from what is at its address"):
         read_inputs([copy, str(m.save(tmp_path))])
     assert older.root != newer.root
+
+
+@pytest.mark.parametrize("names", [("kho-in", "kho-out"), ("kho_in", "kho_out")])
+@pytest.mark.parametrize("within", ["", "liveupdate"])
+def test_other_places_of_the_copy(names, within, cli, tmp_path):
+    """A patch on the list moves the folder; scripts for bug reports rename its sides."""
+    side = captures.folder("x86-structv1-small") / "debugfs-kho" / "out"
+    folder = tmp_path / within
+    shutil.copytree(side, folder / names[1])
+    for name in ("scratch_phys", "scratch_len"):
+        (folder / names[1] / name).rename(folder / name)
+    (h,) = cli("decode", "--json", tmp_path).json["handovers"]
+    assert (h["role"], h["hwpoison"]["revision"]) == ("out", "struct-v1")
+    assert len(h["scratch"]["areas"]) == 3

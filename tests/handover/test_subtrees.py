@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.handover.subtrees.registry import SUBTREES, reader_of
+from tests.support.handovers import Machine
+from tests.support.provoking_luo import kho_test
 from tests.toys import subtree as toy
 
 if TYPE_CHECKING:
@@ -117,3 +119,28 @@ def test_the_toy_subtree_is_gone_again(make, cli) -> None:
 def test_when_a_copy_of_luo_may_differ(copied, there, why) -> None:
     assert SUBTREES["LUO"].newer(copied, there) == why
     assert SUBTREES["memblock"].newer(copied, there) is None
+
+
+def test_the_folios_of_kho_test(cli, tmp_path: Path) -> None:
+    m = Machine()
+    folios = [(0x6000_0000, 0), (0x6040_0000, 3), (0x6080_0000, 9)]
+    blob, blocks = kho_test(m, folios)
+    m.handover(subtrees=[("kho_test", blob)], mark=lambda marked: marked + blocks)
+    (h,) = cli("decode", "--json", m.save(tmp_path)).json["handovers"]
+    owned = {x["kind"]: x for x in h["preserved"]}
+    assert owned["kho-test"]["ranges"] == [
+        [0x60000, 0x60000], [0x60400, 0x60407], [0x60800, 0x609FF],
+    ]  # fmt: skip
+    assert owned["kho_test"]["bytes"] == 3 * 4096
+    assert "unknown" not in owned
+    assert "5 folios" not in cli("decode", tmp_path / "memory.elf").out
+    assert "3 folios" in cli("decode", tmp_path / "memory.elf").out
+
+
+def test_luo_is_not_kept(cli, capture, tmp_path: Path) -> None:
+    """What it points to is not copied."""
+    args = ("--keep-subtrees", "--at", "0x70000000", "--no-scratch", "-o", tmp_path / "out.elf")
+    got = cli("encode", capture("luo-small"), *args)
+    assert (got.code, got.out) == (2, "")
+    assert "dangling pointers" in got.err
+    assert not (tmp_path / "out.elf").exists()

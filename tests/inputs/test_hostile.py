@@ -88,7 +88,8 @@ def _decode(path):
 
 def _all_of_it(path):
     case = read_inputs([str(path)], CaseOptions())
-    jsondoc.dump(decode_json.SCHEMA, decode_json.body(case.handovers))
+    for _ in jsondoc.pieces(decode_json.SCHEMA, decode_json.body(case.handovers).items()):
+        pass
     decode_text.report(case.handovers)
     if case.source:
         for _ in annotate.lines(case.handovers, case.source):

@@ -6,9 +6,11 @@ provoking_decode.py and provoking.py.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import fdt, luo
+from hwpkho.abi import fdt, luo, vmalloc
+from hwpkho.codes import policy
 from hwpkho.codes import preserved as codes
 from hwpkho.inputs.case import CaseOptions
 from tests.support.handovers import Machine
@@ -171,3 +173,55 @@ _judged(codes.REACHABLE, lambda _: PFN + 0x200)
 _judged(codes.BEYOND_END, lambda _: PFN + 0x201)
 _judged(codes.LUO_POISONED, lambda made: made.places["array"][0] >> 12)
 _judged(codes.LUO_BLOB_POISONED, lambda made: made.places["blob"][0] >> 12)
+
+
+def _in_scratch(folder: Path) -> Case:
+    made = machine()
+    h = made.handover(made.blob([made.session("vm", [])]), pfns=[0x60000])
+    made.machine.boot_data(h, [(0x6000_0000, 0x400_0000)])
+    (folder / "iomem").write_text(IOMEM)
+    return [made.machine.save(folder), "--memmap", folder / "iomem", "--max-scratch", "0.01"]
+
+
+VALIDATE[codes.NEVER_PRESERVED.id] = _in_scratch
+VALIDATE[policy.MAX_SCRATCH.id] = _in_scratch
+
+
+def _foreign(folder: Path) -> Case:
+    m = Machine(arch="x86_64", at=0x1000_0000)
+    h = m.handover([1], subtrees=[("other", b"x")])
+    (at,) = [ref.phys or 0 for ref in h.subtrees if ref.name == "other"]
+    m.poke(h.pages[0], "<Q", at >> 12)
+    (folder / "iomem").write_text(IOMEM)
+    return [m.save(folder), "--memmap", folder / "iomem"]
+
+
+VALIDATE[codes.PRESERVED_ELSEWHERE.id] = _foreign
+
+
+def kho_test(m: Machine, folios: list[tuple[int, int]]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return the blob of kho_test with these folios, ``(address, order)``, and all blocks."""
+    array = m.put(struct.pack(f"<{len(folios)}Q", *(phys | order for phys, order in folios)))
+    chunk = m.put(struct.pack("<QQ", 0, array))
+    data = fdt.Node(
+        "data",
+        properties=[
+            fdt.Property("nr_folios", struct.pack("<I", len(folios)), 0),
+            fdt.Property("folios_info", vmalloc.KhoVmalloc(chunk, 1).build(), 0),
+            fdt.Property("csum", bytes(4), 0),
+        ],
+    )
+    root = fdt.Node("", properties=[fdt.Property("compatible", b"kho-test-v1\0", 0)])
+    root.children.append(data)
+    return fdt.build(root), [(array, 0), (chunk, 0), *folios]
+
+
+def _unread(folder: Path) -> Inputs:
+    m = Machine()
+    blob, blocks = kho_test(m, [(0x6000_0000, 2)])
+    del m.memory[blocks[1][0]]
+    m.handover(subtrees=[("kho_test", blob)], mark=lambda marked: marked + blocks)
+    return [str(m.save(folder))], CaseOptions()
+
+
+DECODE[codes.SUBTREE_UNREAD.id] = _unread

@@ -23,12 +23,14 @@ class SubtreeReader(ABC):
         kind: What documents call it.
         size: Bytes of its blob where every kernel writes as many, else None.
         freed: Bytes of its blob where the kernel frees it at boot, else None.
+        dangles: Whether its blob is of no use, and does harm, without what it points to.
     """
 
     name: ClassVar[str]
     kind: ClassVar[str]
     size: ClassVar[int | None] = None
     freed: ClassVar[int | None] = None
+    dangles: ClassVar[bool] = False
 
     @abstractmethod
     def read(

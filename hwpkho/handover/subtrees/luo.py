@@ -26,6 +26,7 @@ class LuoReader(SubtreeReader):
     name = abi.NAME
     kind = "luo"
     freed = abi.SIZE
+    dangles = True
 
     def read(
         self, raw: bytes, _source: Source, _page_size: int | None, _report: Report

@@ -23,6 +23,7 @@ SUBTREES: Registry[SubtreeReader] = Registry(
         "memblock": "hwpkho.handover.subtrees.memblock:READER",
         "LUO": "hwpkho.handover.subtrees.luo:READER",
         "kexec-metadata": "hwpkho.handover.subtrees.kexec_metadata:READER",
+        "kho_test": "hwpkho.handover.subtrees.kho_test:READER",
         "hwpoison": "hwpkho.handover.subtrees.hwpoison:READER",
     },
 )

@@ -9,6 +9,7 @@ from hwpkho.abi.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.ranges import union
 from hwpkho.codes import registry
 from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.decode import luo_text, table_text
@@ -109,11 +110,16 @@ def _scratch(scratch: Scratch | None) -> Iterator[str]:
         label = ""
     elif scratch.length == 0:
         yield _row(label, "none is handed over")
-    for start, size in (scratch.areas or ())[:MAX_ADDRESSES]:
+    areas = scratch.areas or ()
+    if len(areas) > 1:
+        total = sum(b - a for a, b in union((start, start + size) for start, size in areas if size))
+        yield _row(label, f"{human_bytes(total)} in {len(areas)} areas")
+        label = ""
+    for start, size in areas[:MAX_ADDRESSES]:
         yield _row(label, f"0x{start:x}-0x{start + max(size, 1) - 1:x}  {human_bytes(size)}")
         label = ""
-    if scratch.areas and len(scratch.areas) > MAX_ADDRESSES:
-        yield _row("", f"and {len(scratch.areas) - MAX_ADDRESSES} more areas")
+    if len(areas) > MAX_ADDRESSES:
+        yield _row("", f"and {len(areas) - MAX_ADDRESSES} more areas")
 
 
 def _hwpoison(w: HwpoisonList, page_size: int | None, paint: Paint) -> Iterator[str]:

@@ -40,6 +40,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
         },
         "rests_on": list(v.rests_on),
         "efi": v.efi.to_json() if v.efi else None,
+        "scratch": v.scratch.to_json() if v.scratch else None,
         "findings": [f.to_json() for f in v.findings],
         "suppressed": [{**s.finding.to_json(), "by": s.by, "reason": s.reason} for s in suppressed],
         "runs": runs_json.judged(v.runs),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Finding, Ruling, Validation
+    from hwpkho.judging.result import Finding, Ruling, ScratchCost, Validation
     from hwpkho.report.parts.paint import Paint
     from hwpkho.report.validate.base import Context
 
@@ -141,10 +141,19 @@ def _facts(v: Validation) -> Iterator[str]:
         yield _row("efi table", f"0x{v.efi.phys:x}, read by {v.efi.consumer}: {says}")
     size = human_bytes(v.page_size) if v.page_size else "unknown"
     yield _row("machine", f"{v.arch or 'architecture unknown'}, {size} pages")
+    if v.scratch:
+        yield _row("scratch", _scratch(v.scratch))
     label = "rests on"
     for line in v.rests_on:
         yield _row(label, line)
         label = ""
+
+
+def _scratch(cost: ScratchCost) -> str:
+    areas, bad = len(cost.areas), cost.bad.pages()
+    share = f", {cost.of_ram:.1%} of RAM" if cost.of_ram is not None else ""
+    pages = f"; {bad} bad page{'s' * (bad != 1)} in it" if bad else ""
+    return f"{human_bytes(cost.size)} in {areas} area{'s' * (areas != 1)}{share}{pages}"
 
 
 def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:

@@ -1,0 +1,106 @@
+"""kho_test: the kernel's own test of KHO, which preserves folios of random orders and contents.
+
+An FDT: ``magic``, and a node ``data`` with ``nr_folios`` (u32), ``folios_info`` (``struct
+kho_vmalloc``) and ``csum``. The array holds the address of each folio, its order in the low bits.
+Source: lib/test_kho.c (Linux 7.3.4).
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hwpkho.abi import fdt
+from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.codes.preserved import SUBTREE_UNREAD
+from hwpkho.errors import InputError
+from hwpkho.handover import vmalloc
+from hwpkho.handover.owners import Block, Claim
+from hwpkho.handover.problems import Report
+from hwpkho.handover.subtrees.base import SubtreeReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hwpkho.handover.reach import Reach
+    from hwpkho.images.base import Source
+
+_LIMITS = (4, 64)
+
+
+class TestFolios(NamedTuple):
+    """What it preserves.
+
+    Attributes:
+        own: The pages of the array and of its chunks, as blocks.
+        folios: The folios, as blocks.
+    """
+
+    own: Sequence[Block]
+    folios: Sequence[Block]
+
+    def blocks(self, _page_shift: int) -> Sequence[Block]:
+        """Return the pages of the array."""
+        return self.own
+
+    def claims(self, _page_shift: int) -> Iterator[Claim]:
+        """Yield the folios."""
+        yield Claim("kho-test", "folios of kho_test", self.folios)
+
+
+class KhoTestReader(SubtreeReader):
+    """See the module."""
+
+    name = "kho_test"
+    kind = "kho_test"
+
+    def read(
+        self, raw: bytes, _source: Source, _page_size: int | None, _report: Report
+    ) -> dict[str, Any]:
+        """Return how many folios there are."""
+        count, _ = _data(raw)
+        return {"nr_folios": count}
+
+    def follow(self, raw: bytes, phys: int | None, reach: Reach) -> TestFolios | None:
+        """Return the folios; None, reported, where they cannot be read."""
+        if reach.page_size is None or reach.spent:
+            return None
+        count, area = _data(raw)
+        met = Report()
+        words: object = None
+        try:
+            walk = vmalloc.walk(reach.source, area, reach.page_size, met)
+            if walk.sound and count <= area.capacity(reach.page_size):
+                words = vmalloc.read_array(
+                    reach.source, walk, area.order, count, reach.page_size, met
+                )
+        except InputError as error:
+            reach.report.add(SUBTREE_UNREAD, f"kho_test: {error}", phys)
+            return None
+        if not isinstance(words, array):
+            why = next((p.message for p in met.problems()), "the array of its folios is not whole")
+            reach.report.add(SUBTREE_UNREAD, f"kho_test: {why}", phys)
+            return None
+        shift = reach.page_size.bit_length() - 1
+        own = [(chunk >> shift, 0, 1) for chunk in walk.chunks]
+        own += [(page >> shift, area.order, 1) for page in walk.pages]
+        orders = reach.page_size - 1
+        folios = [(word >> shift, min(word & orders, 63), 1) for word in words]
+        return TestFolios(own, folios)
+
+    def shown(self, details: Mapping[str, Any]) -> str:
+        """Return how many folios there are."""
+        return f"{details['nr_folios']} folios"
+
+
+def _data(raw: bytes) -> tuple[int, KhoVmalloc]:
+    """Return the number of folios and their array. Raises ValueError where they are not there."""
+    node = fdt.parse(raw, _LIMITS).root.find("data")
+    count = node.get("nr_folios") if node else None
+    area = node.get("folios_info") if node else None
+    if count is None or len(count) != 4 or area is None:
+        raise ValueError("no data")
+    return int.from_bytes(count, "little"), KhoVmalloc.parse(area)
+
+
+READER = KhoTestReader()

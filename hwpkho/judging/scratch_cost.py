@@ -1,0 +1,59 @@
+"""What scratch costs: memory for movable pages alone, kept for the next kernel."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.ranges import union
+from hwpkho.codes.policy import MAX_SCRATCH, SKIPPED
+from hwpkho.codes.preserved import NEVER_PRESERVED
+from hwpkho.handover.luo import luo_of
+from hwpkho.judging.result import ScratchCost, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.handover.model import Handover
+    from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Finding
+
+
+def of(handover: Handover, pfns: PfnSet, kernel: NextKernel) -> ScratchCost | None:
+    """Return what scratch costs; None where the input does not show where it is."""
+    areas = handover.scratch.areas if handover.scratch else None
+    if not areas:
+        return None
+    shift, ranges = page_shift(kernel.page_size), union((a, a + n) for a, n in areas if n)
+    size = sum(end - start for start, end in ranges)
+    first = array("Q", (start >> shift for start, _ in ranges))
+    last = array("Q", ((end - 1) >> shift for _, end in ranges))
+    ram = kernel.ram_pages() << shift
+    known = bool(ram) and not kernel.gaps
+    bad = pfns & pfn_set(Listing(first, last))
+    return ScratchCost(areas, size, min(size / ram, 1.0) if known else None, bad)
+
+
+def check(handover: Handover, cost: ScratchCost | None, limit: float | None) -> Iterator[Finding]:
+    """Yield what exceeds the limit, a share of RAM, and what bad pages in scratch cost."""
+    if limit is not None:
+        if cost is None:
+            yield finding(SKIPPED, "--max-scratch: the input does not show where scratch is")
+        elif cost.of_ram is None:
+            yield finding(SKIPPED, "--max-scratch needs --memmap to know how much RAM is")
+        elif cost.of_ram > limit:
+            yield finding(
+                MAX_SCRATCH,
+                f"scratch has {human_bytes(cost.size)}, {cost.of_ram:.2%} of RAM, --max-scratch "
+                f"allows {limit:.2%}",
+            )
+    if cost is not None and cost.bad and luo_of(handover) is not None:
+        bad = cost.bad
+        n = bad.pages()
+        message = f"{n} PFN{' is' if n == 1 else 's are'} in scratch, from which LUO moves a file"
+        ends = bad.first[0], bad.last[-1]
+        yield finding(NEVER_PRESERVED, f"{message}'s pages first: 0x{ends[0]:x}", pfns=ends)

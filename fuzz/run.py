@@ -12,6 +12,7 @@ import faulthandler
 import gc
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -36,6 +37,8 @@ PER_CHILD, HANG = 1000, 20
 #: A busy machine makes the same work take longer: what was too slow is run again, so often.
 AGAIN = 2
 MAX_FAILURES = 20
+#: A problem of an input, with its code.
+_FOUND = re.compile(rb"^hwpkho: (?:warning|error): .*\(HP\d+\)$")
 
 
 def _peak(*, reset: bool = False) -> int:
@@ -101,8 +104,10 @@ def check(case: files.Case, folder: Path) -> str | None:
     if b"Traceback" in err or b"internal error" in out + err:
         return err.decode("utf-8", "replace")[-2000:] or "internal error in a document"
     batch = "--batch" in args
-    if code == 3 and not batch and err.count(b"\n") > (4 if "merge" in args else 3):
-        return f"{err.count(bytes([10]))} lines for a failure: {err[:400]!r}"
+    # What was found in an input that could be read is told before what then failed.
+    said = [x for x in err.splitlines() if not _FOUND.search(x)]
+    if code == 3 and not batch and len(said) > (4 if args[0] in ("merge", "diff") else 3):
+        return f"{len(said)} lines for a failure: {err[:400]!r}"
     if "--json" in args and code in (2, 3) and out and not batch:
         return "a document in spite of a failure"
     if "--json" in args and code in (0, 1):

@@ -30,6 +30,10 @@ Content = bytes | Sparse | Special
 Case = tuple[Mapping[str, Content], list[str]]
 
 
+#: Options whose value is a file; --map=iomem and --to=list name none.
+_OF_FILES = ("--memmap", "--against")
+
+
 def _write(path: Path, content: Content) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
@@ -54,9 +58,11 @@ def save(case: Case, folder: Path) -> list[str]:
     for name, content in files.items():
         _write(folder / name, content)
     names = {"out", *files, *(name.partition("/")[0] for name in files)}
-    placed = []
-    for arg in args:
-        label, equal, path = arg.rpartition("=") if arg[:1] != "-" else ("", "", arg)
+    placed = args[:1]  # the command, which may be called as a file
+    for arg in args[1:]:
+        label, equal, path = arg.rpartition("=")
+        if arg[:1] == "-" and label not in _OF_FILES:
+            label, equal, path = "", "", arg
         named = path.partition("@")[0] in names
         placed.append(f"{label}{equal}{folder / path}" if named else arg)
     return placed

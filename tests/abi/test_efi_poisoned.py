@@ -175,6 +175,7 @@ ROOT = struct.pack("<iiQ", 0, 0, 0xF000000)
         (ROOT, None, None, "list", True),
         (bytes(16), None, None, "list", True),
         (struct.pack("<iiQ", 255, 2, 0), None, None, "list", True),
+        (struct.pack("<iiQ", 0, 3, 0), None, None, "list", True),  # no stub's, and read all the same
         (struct.pack("<IIQQ", 1, UNIT, 0, 32), None, None, "bitmap-base", True),
         (struct.pack("<IIQQ", 1, UNIT, 32, 5), None, 1 << 29, "bitmap", False),
         (struct.pack("<IIQQ", 1, UNIT, 32, 0), 48, None, "bitmap", True),
@@ -198,6 +199,7 @@ def test_what_tells_the_layout(raw, length, top, layout, sure):
         (struct.pack("<IIQQ", 2, UNIT, 8, 2), 24, "version 2"),
         (struct.pack("<iiQ", 0, 0, 1), None, "version 0"),
         (struct.pack("<iiQ", 255, 300, 0), None, "version 255"),
+        (struct.pack("<iiQ", 0, UNIT, 0), None, "version 0"),  # a bitmap's unit
         (struct.pack("<IIQ", 1, UNIT, 0), 16, "its header has 24"),
         (struct.pack("<IIQQ", 1, UNIT, 0, 0), None, "0 bytes"),
         (struct.pack("<IIQQ", 1, UNIT, 12, 2), 28, "no whole 64-bit words"),

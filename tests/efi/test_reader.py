@@ -109,6 +109,15 @@ def test_pfns_of_an_image_with_a_table_alone(tmp_path: Path, cli):
     assert listed.out == got.out
 
 
+def test_a_root_that_counts_entries_is_read_and_reported(tmp_path: Path, cli):
+    root = node([(5 << 12, 4096), (9 << 12, 4096)], room=0)
+    got = cli("decode", "--json", saved(tmp_path, {TABLE: root}))
+    assert got.code == 1
+    (found,) = got.json["efi_poisoned_memory"]
+    assert found["ranges"] == [[0x5000, 0x5FFF], [0x9000, 0x9FFF]]
+    assert [p["code"] for p in found["problems"]] == ["HP808"]
+
+
 def test_more_pages_than_any_list_has_are_not_printed(tmp_path: Path, cli):
     """An entry of 2^60 bytes: as ranges they are few."""
     pieces = {TABLE: node(following=NODE, room=0), NODE: node([(0, 1 << 60)])}

@@ -70,8 +70,13 @@ _Fits = dict[str, tuple[Header, str | None]]
 
 
 def _list(node: linked_list.Node, version: int) -> Told:
-    """Tell a node from a table of another version; a root has room for nothing."""
-    fits = 0 <= node.used <= node.room <= linked_list.CAPACITY
+    """Tell a node from a table of another version.
+
+    A root has room for nothing; one that counts entries is none that a stub made, and read all the
+    same.
+    """
+    most = node.room or linked_list.CAPACITY
+    fits = 0 <= node.used <= most <= linked_list.CAPACITY
     if fits and not node.next % _PAGE and not node.next >> _PHYS_BITS:
         what = "the root of a list" if not node.room else "a node of a list"
         return Told("list", f"{what}: room for {node.room} entries, {node.used} used")

@@ -1,13 +1,9 @@
 """Tells tables of poisoned and of unaccepted memory, as EFI hands them over, from hwpoison blobs.
 
-None of them is read: what a file is, is told by its form alone. Source: struct
-efi_unaccepted_memory in include/linux/efi.h (Linux 7.3.4), and the posted
-LINUX_EFI_POISONED_MEMORY, of which layouts exist that no version tells apart:
-
-- ``list``: s32 size, s32 count, u64 next, then {u64 base, u64 size} for each of ``size`` entries;
-- ``bitmap``: u32 version, u32 unit_size, u64 size, then ``size`` bytes of bitmap;
-- ``bitmap-base``: u32 version, u32 unit_size, u64 phys_base, u64 size, then the bitmap. Unaccepted
-  memory has the same form.
+A file that is given for a hwpoison blob may be one: what it is, is told by its form alone, before
+anybody has said that it is a table (:mod:`hwpkho.abi.efi_poisoned.tell`). Unaccepted memory has the
+form of layout ``bitmap-base``. Source: struct efi_unaccepted_memory in include/linux/efi.h (Linux
+7.3.4).
 """
 
 from __future__ import annotations
@@ -15,13 +11,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from hwpkho.abi.efi_poisoned import MIN_UNIT, bitmap, bitmap_base, linked_list
 from hwpkho.base.addresses import align_up
 
-_HEAD = 16
-_BASE_HEAD = 24
-_MIN_PAGE = 4096
-#: Entries that a node of the list has room for.
-_NODE = 255
+_HEAD = linked_list.HEAD
+_BASE_HEAD = bitmap_base.HEAD
 #: Versions above this are no version.
 _MAX_VERSION = 16
 #: No table covers more than this, bytes of address space.
@@ -47,10 +41,10 @@ def describe(head: bytes, size: int) -> str | None:
     if nodes:
         return nodes
     version, unit, first, second = struct.unpack_from("<IIQQ", head.ljust(_BASE_HEAD, b"\0"))
-    if not 0 < version < _MAX_VERSION or unit < _MIN_PAGE or unit & (unit - 1):
+    if not 0 < version < _MAX_VERSION or unit < MIN_UNIT or unit & (unit - 1):
         return None
     fits = [
-        *_fit("bitmap", _HEAD, first, unit, size),
+        *_fit("bitmap", bitmap.HEAD, first, unit, size),
         *(_fit("bitmap-base", _BASE_HEAD, second, unit, size) if first % unit == 0 else ()),
     ]
     fits = [f for f in fits if f.exact] or fits
@@ -75,28 +69,27 @@ _NAMES = {
 }
 
 
-def _fit(name: str, head: int, bitmap: int, unit: int, size: int) -> list[_Fit]:
+def _fit(name: str, head: int, held: int, unit: int, size: int) -> list[_Fit]:
     """Return the layout where a file of ``size`` bytes can be it: a pool rounds its pieces up."""
-    whole = head + bitmap
-    if not whole <= size <= align_up(whole, _MIN_PAGE) or bitmap * 8 * unit > _MAX_SPAN:
+    whole = head + held
+    if not whole <= size <= align_up(whole, MIN_UNIT) or held * 8 * unit > _MAX_SPAN:
         return []
     return [_Fit(name, size == whole)]
 
 
 def _list(head: bytes, size: int) -> str | None:
     """Tell a node of the layout ``list``; its root holds no entries and is all zeros."""
-    room, used, following = struct.unpack_from("<iiQ", head)
+    node = linked_list.parse(head[:_HEAD])
     if size == _HEAD and not any(head[:_HEAD]):
         return "the root of an EFI poisoned-memory table of layout list without entries"
-    if room == used == 0 and size == _HEAD and following % _MIN_PAGE == 0:
+    if node.room == node.used == 0 and size == _HEAD and node.next % MIN_UNIT == 0:
         return "the root of an EFI poisoned-memory table of layout list"
-    if room != _NODE or not 0 <= used <= room or following % _MIN_PAGE:
+    capacity = linked_list.CAPACITY
+    if node.room != capacity or not 0 <= node.used <= capacity or node.next % MIN_UNIT:
         return None
-    there = min(used, (min(size, len(head)) - _HEAD) // 16)
-    for i in range(there):
-        base, length = struct.unpack_from("<QQ", head, _HEAD + 16 * i)
-        if base % _MIN_PAGE or length % _MIN_PAGE:
-            return None
+    there = head[_HEAD : min(size, _HEAD + node.used * linked_list.ENTRY)]
+    if any(base % MIN_UNIT or length % MIN_UNIT for base, length in linked_list.entries(there)):
+        return None
     return "a node of an EFI poisoned-memory table of layout list"
 
 
@@ -108,7 +101,7 @@ def _is_blob(head: bytes, size: int) -> bool:
     return bool(
         version == 1
         and first > 0
-        and first % _MIN_PAGE == 0
+        and first % MIN_UNIT == 0
         and pages > 0
         and flags < 4
         and order <= 10

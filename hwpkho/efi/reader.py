@@ -196,14 +196,14 @@ class _Reader:
         if not self._told.sure:
             self._say(efi.LAYOUT, f"layout {self._told.layout}: {self._told.why}")
         whole = layout.HEAD + header.size
-        slack = None if self._length is None else self._length - whole
-        if slack is not None and slack < 0 and align_up(whole, 8) > self._length_of():
+        length = self._length
+        if length is not None and length < whole and align_up(whole, 8) > length:
             if self._phys is None:
-                self._say(efi.CUT, f"{self._length} bytes, but its header says {whole}")
+                self._say(efi.CUT, f"{length} bytes, but its header says {whole}")
                 return self._table(header=header)
             self._say(
                 efi.ALLOCATION,
-                f"its header says {whole} bytes, but the firmware allocated {self._length}",
+                f"its header says {whole} bytes, but the firmware allocated {length}",
             )
         if header.size > MAX_BITMAP:
             what = f"{header.size} bytes of bitmap, more than any EFI stub makes ({MAX_BITMAP})"
@@ -217,11 +217,8 @@ class _Reader:
             self._say(
                 efi.WRAPS, f"{header.units} units of {header.unit_size} bytes reach past 2^64"
             )
-        slack = None if slack is None or slack < 0 else slack
+        slack = None if length is None or length < whole else length - whole
         return self._table(header=header, bitmap=bytes(data), slack=slack)
-
-    def _length_of(self) -> int:
-        return self._length or 0
 
     def _chain(self, page_size: int) -> PoisonTable:
         nodes: list[NodeRead] = []

@@ -175,7 +175,13 @@ ROOT = struct.pack("<iiQ", 0, 0, 0xF000000)
         (ROOT, None, None, "list", True),
         (bytes(16), None, None, "list", True),
         (struct.pack("<iiQ", 255, 2, 0), None, None, "list", True),
-        (struct.pack("<iiQ", 0, 3, 0), None, None, "list", True),  # no stub's, and read all the same
+        (
+            struct.pack("<iiQ", 0, 3, 0),
+            None,
+            None,
+            "list",
+            True,
+        ),  # no stub's, and read all the same
         (struct.pack("<IIQQ", 1, UNIT, 0, 32), None, None, "bitmap-base", True),
         (struct.pack("<IIQQ", 1, UNIT, 32, 5), None, 1 << 29, "bitmap", False),
         (struct.pack("<IIQQ", 1, UNIT, 32, 0), 48, None, "bitmap", True),

@@ -245,7 +245,9 @@ class Run:
         return int(match[1])
 
 
-CRASH = re.compile(r"Kernel panic|Unable to handle kernel|Internal error: |BUG: |Oops: ")
+CRASH = re.compile(
+    r"Kernel panic|PANIC: early exception|Unable to handle kernel|Internal error: |BUG: |Oops: "
+)
 #: After these a kernel that cannot reset the machine says nothing more.
 _OVER = ("---[ end Kernel panic", "Reboot failed")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ MEMORY = 1024
 SHOW = "cat /proc/iomem; echo hwpkho: shown; sleep 600\n"
 #: The generation whose reader LINUX_SRC= has.
 GENERATION = os.environ.get("EFI_GENERATION", "d2")
+#: In these separate places kernels boot or not; beyond 128 none does.
+_NEAR = "120 separate places"
 _OPTION = "EFI_POISONED_MEMORY is on"
 
 
@@ -128,6 +131,21 @@ def moved(pieces: dict[int, bytes], at: int) -> Iterator[tuple[int, bytes]]:
     yield from (() if at >> 40 else sorted(pieces.items()))
 
 
+def became(started: rig.Started, bound: float) -> str:
+    """Wait until a kernel shows its memory, dies or says nothing more for ``bound`` seconds."""
+    end, told = time.monotonic() + bound, ""
+    while time.monotonic() < end:
+        ended, log = started.process.poll() is not None, started.log()
+        if "hwpkho: shown" in log:
+            return "accepted"
+        if ended or rig.CRASH.search(log):
+            return "crash"
+        if log != told:
+            end, told = time.monotonic() + bound, log
+        time.sleep(0.1)
+    return "hang"
+
+
 @pytest.mark.own_consumer
 @pytest.mark.parametrize("kind", ["x86_64-uefi"])
 @pytest.mark.parametrize("what", [row.what for row in efi_matrix.ROWS])
@@ -139,26 +157,25 @@ def test_validate_knew_what_the_reader_does(
         pytest.skip(f"no reader of the table ({kernel.handover_options}): LINUX_SRC= of the series")
     if what not in tables():
         pytest.skip(f"makes no sense for generation {GENERATION} (EFI_GENERATION=)")
+    if what == _NEAR:
+        pytest.skip("how many of memblock's 128 regions a kernel itself needs differs")
     pieces, at = tables()[what]
     work.mkdir(parents=True)
     guest = rig.Guest(kernel, work, SHOW, memory=MEMORY, place=placed(moved(pieces, at), at))
     with rig.Started(guest) as started:
-        try:
-            started.wait_for("hwpkho: shown", bound=60)
-            outcome = "accepted"
-        except AssertionError:
-            outcome = "crash" if rig.CRASH.search(started.log()) else "hang"
+        outcome = became(started, 60)
         log = started.log()
     said = next((x.partition("] ")[2] for x in log.splitlines() if "poisoned" in x), "")
     if outcome == "accepted" and "Ignoring" in said:
         outcome = "ignored"
     assert "POISON=" in log, "the kernel did not find the entry"
-    (work / "efi.elf").write_bytes(efi.image(dict(moved(pieces, at)), entries=()))
+    held = dict(moved(pieces, at)) or {0x100000: b"x"}
+    (work / "efi.elf").write_bytes(efi.image(held, entries=()))
     plain = work / "log"
     plain.write_text(log)
     judged = cli("validate", "--json", work / "efi.elf", "--efi-table", at, "--memmap", plain,
                  "--consumer-efi", GENERATION, "--arch", "x86_64", "--page-size", 4096)  # fmt: skip
     assert judged.code in (0, 1), judged.err
     assert judged.json["efi"]["outcome"] == outcome, (judged.json["efi"]["reason"], said)
-    if said.startswith("efi: "):
+    if said.startswith("efi: ") and outcome in ("accepted", "ignored"):
         assert judged.json["efi"]["reason"].partition(";")[0] == said.strip()

@@ -59,7 +59,7 @@ def _bad(units: Iterable[tuple[int, int]], pages: Iterable[int]) -> Made:
     def made(layout: str) -> Pieces | None:
         if layout == "list":
             return {TABLE: node(following=NODE, room=0), NODE: node(entries)}
-        return {TABLE: table(runs, layout)}
+        return {TABLE: table(runs, layout, size=64 if runs and runs[-1][1] > 256 else 32)}
 
     return made
 
@@ -95,6 +95,7 @@ ROWS = (
     Row("every bit set", _bitmap(units=[(0, 256)]), "all-bits"),
     Row("100 separate places", _apart(100), "scattered-100"),
     Row("120 separate places", _apart(120), "scattered-120"),
+    Row("130 separate places", _apart(130), "scattered-130"),
     Row("a table of layout list (its root)", _any(node(room=0)), "table-A-root"),
     Row("a table of layout bitmap", _any(table(layout="bitmap")), "table-C"),
     Row("a table of layout bitmap-base, base 0", _any(table()), "table-B-bits"),

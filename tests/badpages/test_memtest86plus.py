@@ -141,6 +141,7 @@ def test_logs_and_reports(text, listed, encoding, tmp_path, cli) -> None:
     assert got.code == 0, got.err
     assert got.json["form"] == "memtest86plus"
     assert {(e["first"], e["kind"]) for e in got.json["entries"]} == listed
+    assert ("the first error of each test only" in got.err) == ("ev=error" in text)
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,7 @@ class _Screen:
                 self._found.addresses(address, address, kind, where=where)
 
     def _logged(self, match: re.Match[str] | None, where: str) -> None:
+        self._found.note("the serial log has the first error of each test only; more are counted")
         if match is None:
             self._found.unusable("the address of an error is damaged", where)
         elif int(match["test"]) in _INEXACT:

@@ -186,6 +186,7 @@ def encode(case: CaseList, options: EncodeOptions, regions: Regions | None = Non
     if not target.placed:
         result.loss = loss or Loss()
         result.notes += list_writing.losses(loss, options.to)
+        result.notes += list_writing.places(options.to, made.pages, made.how)
     return result
 
 

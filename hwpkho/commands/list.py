@@ -127,6 +127,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     output = writing.prepared(options.output, how, regions, arches)
     pages = replace(pages, arch=writing.arch_of(pages, how, regions))
     lost = output.write(pages)
+    pages = replace(pages, notes=(*pages.notes, *writing.places(output.to, pages, output.how)))
     pages = replace(pages, loss=writing.total(pages.loss, lost) or lost)
     return ListReport(pages, tuple(lists), frames, lost)
 

@@ -12,10 +12,15 @@ from hwpkho.badpages.formats import efi_table
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
+from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import efi_kernel
 from hwpkho.efi import reader
+from hwpkho.efi import write as efi_write
 from hwpkho.errors import InputError, UsageError
+from hwpkho.judging.efi_table import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,6 +184,22 @@ def _memory(regions: Regions) -> tuple[tuple[int, int, bool], ...]:
         for r in regions.regions
         if r.kind in ("ram", "in-use", "retired") or r.label.lower().startswith(_MEMORY)
     )
+
+
+def places(to: str, pages: BadPages, how: Writing) -> Iterator[str]:
+    """Yield a note where an EFI table is written of whose separate places some kernels die."""
+    made = planned(to, pages, how)
+    if made is None:
+        return
+    bad, header = pfn_set(pages.pfns), made.plan.header
+    if header is not None:
+        bad = efi_write.units_of(bad, header, pages.taken_page_size)
+    found, room = bad.run_count(), rules.room(known(pages.arch))
+    if found > room:
+        yield (
+            f"{to}: {found} separate places; a kernel of generation a or b dies in early boot of "
+            f"more than some {room} ({efi_kernel.PLACES.id}), c and d take them"
+        )
 
 
 def unrecorded(page_size: int, writer: ListWriter | None) -> Iterator[str]:

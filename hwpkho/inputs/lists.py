@@ -140,7 +140,12 @@ def read_list(
             f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in doubts(case.handovers)
         )
         pages = of_handover(case.name, handover, case.handovers)
-        pages = replace(pages, notes=(*pages.notes, *doubtful))
+        unused = (
+            f"{case.name}: the EFI table at 0x{t.phys or 0:x} is not in the list; "
+            f"{option('efi_table', hex(t.phys or 0))} takes it instead"
+            for t in case.tables
+        )
+        pages = replace(pages, notes=(*pages.notes, *doubtful, *unused))
         return CaseList(pages, handover, case.source)
     size = recorded_page_size(case.pages, options.page_size)
     assumed = f"page size {DEFAULT_PAGE_SIZE} assumed: the list does not record it"

@@ -441,3 +441,24 @@ def test_a_table_is_no_longer_than_a_list_may_be(cli, tmp_path):
     assert (tmp_path / "t").read_bytes() == full.read_bytes()
     got = cli(*args, "--json", "--to", "efi-table", "-f", "-o", tmp_path / "t")
     assert (got.code, got.out) == (3, "")
+
+
+@pytest.mark.parametrize("command", ["list", "encode", "merge"])
+def test_a_table_that_kernels_of_some_generations_die_of(command, cli, tmp_path):
+    """Measured: b dies of 120 separate places and takes 110. Neighbours are one place."""
+    for count, dies in ((110, False), (120, True)):
+        (tmp_path / "list").write_text("".join(f"{n << 10:#x}\n" for n in range(1, count + 1)))
+        args = [command, tmp_path / "list", "--to", "efi-table", "-f", "-o", tmp_path / "t"]
+        assert (f"{count} separate places; a kernel of generation a or b" in cli(*args).err) == dies
+        assert ("of generation a or b" in cli(*args, "--layout", "list").err) == dies
+    (tmp_path / "list").write_text("".join(f"{n << 9:#x}\n" for n in range(1, 200)))
+    assert "of generation a or b" not in cli(*args).err
+
+
+def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path):
+    image = efi.unpack("b-kho-gen1", tmp_path)
+    at = hex(efi.truth("b-kho-gen1")["table_phys"])
+    for command in (["merge"], ["list"], ["encode", "--to", "list"]):
+        got = cli(*command, image)
+        assert f"the EFI table at {at} is not in the list; --efi-table {at} takes it" in got.err
+        assert "is not in the list" not in cli(*command, image, "--efi-table", at).err

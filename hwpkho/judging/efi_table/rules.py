@@ -51,7 +51,7 @@ def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
     return joined(heapq.merge(reading.bad(), union(own)))
 
 
-def _limit(arch: arches.Arch | None) -> int:
+def room(arch: arches.Arch | None) -> int:
     """Return how many places memblock has room for."""
     return arch.places if arch else min(a.places for a in arches.ARCHES)
 
@@ -60,7 +60,7 @@ def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
     if not generation.early:
         return None
     arch = arches.known(kernel.arch)
-    limit = _limit(arch)
+    limit = room(arch)
     count = sum(1 for _ in taken(reading, generation))
     if count <= limit:
         return None
@@ -123,7 +123,7 @@ def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
     worst = list(union([*taken(reading, generation), *reading.unknown]))
     low = list(intersection(ram(kernel), [(0, _LOW)]))
     needed = low if arch is None or arch.trampoline else []
-    if most <= _limit(arch) and (not needed or any(difference(needed, worst))):
+    if most <= room(arch) and (not needed or any(difference(needed, worst))):
         return None
     why = f"{reading.hidden} bits of the bitmap are not in the image; each may be one more range"
     return _open(reading, why)

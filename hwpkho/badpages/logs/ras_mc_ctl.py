@@ -44,7 +44,7 @@ class RasMcCtl(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        rb"\(s\): ",
+        rb"-[0-9]{2} [0-9:]{8} (?:[+-][0-9]{4} )?[0-9]{1,18} \w{1,20} error\(s\): ",
         b"_type=",
         b"_length=0x",
         b"x(?<=, dpa=0x)",

@@ -59,7 +59,7 @@ class _Boots(LineReader):
 class _Unusable(LineReader):
     """Ranges of an e820 map that firmware calls unusable: they are another form's list."""
 
-    needles = (rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable", rb"\(unusable\)")
+    needles = (rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable", rb"- [0-9a-f]{16} \(unusable\)")
 
     def __init__(self, log: Timeline) -> None:
         self._log, self._taken = log, 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.kho import DEFAULT, Version
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
+from hwpkho.memmap.view.common import NOT_MAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -150,18 +151,24 @@ class NextKernel:
                 yield part << bits
             following = (b >> step) + 1
 
-    def section_holes(self, *, possible: bool = False) -> Iterator[tuple[int, int]]:
+    def section_holes(
+        self, *, possible: bool = False, unmapped: bool = False
+    ) -> Iterator[tuple[int, int]]:
         """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
 
         Every frame of such a section has a struct page, RAM or not. ``possible``: also of those
-        in which the map has lost lines.
+        in which the map has lost lines. ``unmapped``: also of those with memory that is not mapped
+        (arm64: the firmware's flash).
         """
-        if self.memory is None:
+        if self.memory is None or self.frames is None:
             return
+        filled = self._possible if possible else self._ram
+        if unmapped:
+            filled = _of_kinds(self.frames, ("ram", "in-use"), NOT_MAPPED)
         bits = arches.pages(self.memory.arch, self.page_size).section_bits
         pages = bits - page_shift(self.page_size)
         start = end = -1
-        for a, b in zip(*(self._possible if possible else self._ram), strict=True):
+        for a, b in zip(*filled, strict=True):
             low, high = a >> pages << pages, ((b >> pages) + 1 << pages) - 1
             if low > end + 1:
                 if end >= 0:
@@ -173,11 +180,11 @@ class NextKernel:
             yield start, end
 
 
-def _of_kinds(frames: Frames, kinds: Collection[str]) -> _Frames:
-    """Return the runs of frames of some kinds, neighbours joined."""
+def _of_kinds(frames: Frames, kinds: Collection[str], label: str | None = None) -> _Frames:
+    """Return the runs of frames of some kinds, or with a label, neighbours joined."""
     first, last = array("Q"), array("Q")
-    for a, b, kind in zip(frames.first, frames.last, frames.kind, strict=True):
-        if kind not in kinds:
+    for a, b, kind, name in frames.runs():
+        if kind not in kinds and name != label:
             continue
         if last and last[-1] + 1 == a:
             last[-1] = b

@@ -235,6 +235,14 @@ def test_c_says_nothing_of_pages_that_it_poisoned_if_there_are_none(cli, tmp_pat
     )
 
 
+def test_c_flags_pages_of_flash_that_is_memory_in_a_section(cli, tmp_path: Path):
+    """What the kernel of arm64-d-c2-d-gen2 said of the table that arm64-d-gen1 left."""
+    name = "arm64-d-gen1"
+    got = cli("validate", "--json", efi.unpack(name, tmp_path), "--consumer-efi", "c2", "--memmap",
+              EFI / "captures" / name / "iomem.txt")  # fmt: skip
+    assert got.json["efi"]["reason"] == "efi: poisoned 8192 page(s) inherited across kexec"
+
+
 def test_a_loop_with_too_many_places_dies_first(cli, tmp_path: Path):
     entries = [((0x4000 + 2 * n) << 12, 4096) for n in range(130)]
     pieces = {TABLE: node(following=NODE, room=0), NODE: node(entries, following=NODE)}

@@ -138,7 +138,7 @@ class BitmapGeneration:
         if self.fate != "flagged" or kernel.frames is None:
             return "no message"
         size = kernel.page_size
-        sections = [(a * size, (b + 1) * size) for a, b in kernel.section_holes()]
+        sections = [(a * size, (b + 1) * size) for a, b in kernel.section_holes(unmapped=True)]
         taken = sum(b - a for a, b in intersection(reading.bad(), sections)) // size
         left = sum(b - a for a, b in reading.bad()) // size - taken
         words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []

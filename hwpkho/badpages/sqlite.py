@@ -9,6 +9,7 @@ Source: www.sqlite.org: fileformat2.html, security.html (untrusted SQLite databa
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -154,20 +155,21 @@ def _limit(connection: sqlite3.Connection, size: int) -> None:
 def _place(file: FileBytes) -> Iterator[str]:
     """Yield the URI of a database that can be read without writing anything beside it."""
     named = file.lies_at(file.path)
+    path = os.path.realpath(file.path)  # of a link, what belongs to it lies beside the file itself
     for name in ("-wal", "-journal") if named else ():
-        beside = Path(f"{file.path}{name}")
+        beside = Path(f"{path}{name}")
         if beside.exists() and not beside.is_file():  # SQLite would wait for a pipe
             raise InputError(f"{file.shown}: {printable(beside.name)} beside it is no file")
-    log = Path(f"{file.path}-wal")
+    log = Path(f"{path}-wal")
     if not named or (log.is_file() and log.stat().st_size):
         with _copied(file, log if named else None) as uri:
             yield uri
         return
-    plain = _uri(opening.check_inside(file.path), "mode=ro")
+    plain = _uri(opening.check_inside(path), "mode=ro")
     if bytes(file.read(18, 2)) == b"\2\2":  # a log that is gone: else SQLite would make one anew
         yield f"{plain}&immutable=1"
         return
-    journal = Path(f"{file.path}-journal")
+    journal = Path(f"{path}-journal")
     if journal.is_file() and _is_unfinished(plain):
         with _copied(file, journal) as uri:
             yield uri

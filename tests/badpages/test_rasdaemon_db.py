@@ -267,6 +267,32 @@ def test_nothing_is_written_beside_it(mode, tmp_path, cli) -> None:
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in copy.iterdir()} == before
 
 
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_a_link_to_a_database_that_is_being_written(mode, tmp_path, cli) -> None:
+    """The log or journal lies beside the file, not beside the link."""
+    path = _made(tmp_path, _MF + _ONE)
+    link = tmp_path / "elsewhere" / "link"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute(f"PRAGMA journal_mode={mode}")
+        db.execute("PRAGMA cache_size=1")
+        if mode == "delete":
+            db.execute("BEGIN")
+        rows = [(f"0x{n:x}", "x" * 3000) for n in range(50)]
+        db.executemany("INSERT INTO memory_failure_event VALUES (NULL, '', ?, ?, '')", rows)
+        copy = tmp_path / "copy"  # as a crash leaves it
+        copy.mkdir()
+        for name in tmp_path.glob(f"{path.name}*"):
+            (copy / name.name).write_bytes(name.read_bytes())
+    link.unlink()
+    link.symlink_to(copy / path.name)
+    want = {0xE53218, *range(50)} if mode == "wal" else {0xE53218}
+    listed = {int(pfn, 16) for pfn in cli("list", "--pfns", link).out.split()}
+    assert listed == want
+    assert [p.name for p in link.parent.iterdir()] == ["link"]
+
+
 def test_a_database_whose_log_is_gone_is_read_without_one(tmp_path, cli) -> None:
     """Copied alone out of a machine: SQLite itself would put a new log beside it."""
     path = _made(tmp_path, _MF + _ONE)

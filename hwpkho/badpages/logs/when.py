@@ -112,7 +112,7 @@ def of_epoch(seconds: int) -> str | None:
 def boot_id(place: Place) -> str | None:
     """Return the boot that a journal names for a place, None where it names none."""
     found = _BOOT_ID.search(place.line) if '"_BOOT_ID"' in place.line else None
-    if place.entry and not found:
+    if "_BOOT_ID=" in place.entry and not found:
         found = _EXPORT_BOOT_ID.search(place.entry)
     return found[1] if found else None
 

@@ -47,6 +47,7 @@ class Code(NamedTuple):
         needs_map: Whether it is looked for only where there is a memory map.
         pfns_are: What a finding about PFNs says after "5 PFNs are", with ``{where}``, ``{them}``
             and ``{cells}``; empty for a code that is about something else.
+        field: What the field of the hwpoison blob is called that it is about; empty for others.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Code(NamedTuple):
     advice: str
     needs_map: bool = False
     pfns_are: str = ""
+    field: str = ""
 
     @property
     def about_map(self) -> bool:

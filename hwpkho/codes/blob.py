@@ -12,6 +12,7 @@ COUNT_BEYOND = Code(
     "count is larger than the array's capacity (total_pages * page size / 8).",
     "The consumer reads past the vmalloc area: a panic on this and on every following boot.",
     "Never kexec with it. Cold-boot the machine; report the producer.",
+    field="count",
 )
 BLOB_VERSION = Code(
     "HP302",
@@ -48,6 +49,7 @@ PAD = Code(
     "The struct-v1 padding is not zero.",
     "Nothing: today's consumer does not check it.",
     "A later version may give the field a meaning; find out who wrote it.",
+    field="_pad",
 )
 FLAGS = Code(
     "HP306",
@@ -57,6 +59,7 @@ FLAGS = Code(
     "The vmalloc flags have bits set that no producer writes.",
     "It ignores them.",
     "Find out who wrote them.",
+    field="pfns.flags",
 )
 ORDER = Code(
     "HP307",
@@ -67,6 +70,7 @@ ORDER = Code(
     "Up to order 31 it restores the list as usual, or drops it if total_pages does not fit. From "
     "32 on the order wraps: the list is dropped or the kernel crashes.",
     "A producer's bug: report it.",
+    field="pfns.order",
 )
 FIRST_ZERO = Code(
     "HP308",
@@ -76,6 +80,7 @@ FIRST_ZERO = Code(
     "The vmalloc has pages but no first chunk.",
     "The list is dropped.",
     "A producer's bug: report it.",
+    field="pfns.first",
 )
 CHAIN_CYCLE = Code(
     "HP309",
@@ -114,6 +119,7 @@ TOTAL_PAGES = Code(
     "The pages that the chunks list do not add up to total_pages.",
     "It does not restore the array, and drops the list.",
     "Something overwrote the memory, or the producer has a bug.",
+    field="pfns.total_pages",
 )
 HOLE = Code(
     "HP313",
@@ -171,6 +177,7 @@ EMPTY = Code(
     "The proposed consumer mishandles an empty list and publishes a null header: with fdt-v1 it "
     "panics at boot, with struct-v1 a later read in debugfs oopses.",
     "Do not publish an empty list, or fix the consumer first.",
+    field="count",
 )
 CONSUMED = Code(
     "HP319",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import provenance, said
@@ -18,7 +19,7 @@ from hwpkho.commands import encode, usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
-from hwpkho.inputs.lists import CaseList, common_page_size, read_list
+from hwpkho.inputs.lists import CaseList, common_page_size, owners_turnover, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.result import Runs
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.encode import EncodeOptions
     from hwpkho.efi.model import PoisonTable
     from hwpkho.encode.layout import Layout
+    from hwpkho.handover.owners import Turnover
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judging.options import ValidateOptions
     from hwpkho.judging.result import Verdict
@@ -90,6 +92,8 @@ class Merged:
         tables: Of each case the EFI table of poisoned memory that it is, None for another list.
         table: What the EFI table is like that was written, None where none was.
         problems: What of the cases could not be used, and where they disagree.
+        owners: From each case to the next, which owners of preserved memory came and went; None
+            where one of them does not tell.
     """
 
     cases: tuple[str, ...]
@@ -112,6 +116,7 @@ class Merged:
     problems: tuple[ListProblem, ...] = ()
     tables: tuple[PoisonTable | None, ...] = ()
     table: list_writing.WrittenTable | None = None
+    owners: tuple[Turnover | None, ...] = ()
 
     @property
     def pages(self) -> BadPages:
@@ -291,6 +296,7 @@ def _merge(
             *disagreements,
         ),
         tables=tuple(x.table for x in found),
+        owners=tuple(owners_turnover(*pair) for pair in pairwise(found)),
     )
 
 

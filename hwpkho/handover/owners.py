@@ -97,6 +97,27 @@ class Account(NamedTuple):
     twice: PfnSet
 
 
+class Turnover(NamedTuple):
+    """Whose memory was preserved before, and whose after: owners that came and that went."""
+
+    gone: tuple[Owned, ...]
+    came: tuple[Owned, ...]
+
+
+def turnover(before: Account, after: Account) -> Turnover:
+    """Return which files and areas are preserved in one handover only."""
+    old, new = ({x[:2] + x[3:5]: x for x in a.owned if _lasts(x)} for a in (before, after))
+    return Turnover(
+        tuple(x for key, x in old.items() if key not in new),
+        tuple(x for key, x in new.items() if key not in old),
+    )
+
+
+def _lasts(owned: Owned) -> bool:
+    """Tell whether an owner is somebody beside the handover itself."""
+    return owned.session is not None or owned.kind == "reserve-mem"
+
+
 def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
     """Cross off what is owned from what the tracker marks."""
     left: _Left = dict(preserved.leaves)

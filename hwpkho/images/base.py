@@ -93,6 +93,13 @@ class Source(ABC):
         """Say that of the bytes of a :meth:`look` only that they are there matters."""
         del phys, size
 
+    def place(self, _phys: int) -> tuple[str, int] | None:
+        """Return which file holds the byte at a physical address, printable, and at what offset.
+
+        None where no file holds it as it is.
+        """
+        return None
+
     @abstractmethod
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """Yield each physical address, a multiple of 4096, whose bytes begin with a magic.

@@ -93,6 +93,14 @@ class MappedSource(Source):
             return data if len(data) == size else None
         return self._join(i, phys, size)
 
+    def place(self, phys: int) -> tuple[str, int] | None:
+        """See :meth:`Source.place`."""
+        i = bisect_right(self._phys, phys) - 1
+        skip = phys - self._phys[i] if i >= 0 else 0
+        if i < 0 or skip >= self._size[i]:
+            return None
+        return self._files[self._file[i]].shown, self._offset[i] + skip
+
     def _join(self, i: int, phys: int, size: int) -> memoryview | None:
         end, last = phys + size, i
         reached = self._phys[i] + self._size[i]

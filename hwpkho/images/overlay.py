@@ -36,6 +36,10 @@ class CombinedSource(Source):
         self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]
 
+    def place(self, phys: int) -> tuple[str, int] | None:
+        """See :meth:`Source.place`: of the first image that holds it."""
+        return next((place for s in self._sources if (place := s.place(phys))), None)
+
     def read(self, phys: int, size: int) -> memoryview | None:
         """See :meth:`Source.read`; InputError where two images disagree."""
         found, holder = None, ""

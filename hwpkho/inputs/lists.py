@@ -11,6 +11,7 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, recorded_page_siz
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
+from hwpkho.handover.owners import turnover
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unread
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
+    from hwpkho.handover.owners import Turnover
     from hwpkho.images.base import Source
 
     #: A case by its pieces, by one argument that joins them with ``+``, or as it was read.
@@ -194,3 +196,11 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     pfns = Listing(found.pfns or ()) if found else Listing()
     return BadPages(name, pfns, page_size, handover.arch, "handover", notes=tuple(notes))
+
+
+def owners_turnover(before: CaseList, after: CaseList) -> Turnover | None:
+    """Return which owners of preserved memory came and went; None where a side does not tell."""
+    accounts = [x.handover.account if x.handover else None for x in (before, after)]
+    if accounts[0] is None or accounts[1] is None:
+        return None
+    return turnover(accounts[0], accounts[1])

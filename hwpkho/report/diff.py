@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report import diff_units
-from hwpkho.report.parts import jsondoc, runs_json
+from hwpkho.report.parts import jsondoc, runs_json, turnover
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def body(d: Comparison) -> dict[str, Any]:
         "added_runs": runs_json.judged(change.added),
         "removed_runs": runs_json.judged(change.removed),
         "efi": diff_units.field(d),
+        "owners": turnover.field(owners_turnover(*d.cases), d.page_size),
     }
 
 
@@ -80,12 +83,14 @@ def chain_body(c: Comparison) -> dict[str, Any]:
 
 def _steps(c: Comparison, steps: Sequence[tuple[jsondoc.Array, jsondoc.Array]]) -> Iterator[str]:
     before = ""
-    for change, (added, removed) in zip(c.changes, steps, strict=True):
+    sides = pairwise(c.cases)
+    for change, (added, removed), pair in zip(c.changes, steps, sides, strict=True):
         yield f'{before}{{"added":['
         yield from added.pieces
         yield '],"removed":['
         yield from removed.pieces
-        yield f'],"common":{change.common}}}'
+        owners = jsondoc.text(turnover.field(owners_turnover(*pair), c.page_size))
+        yield f'],"common":{change.common},"owners":{owners}}}'
         before = ","
 
 
@@ -130,6 +135,7 @@ def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
         yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
     if d.units is None:
         yield paint(style, summary(d))
+    yield from turnover.lines(owners_turnover(*d.cases), d.page_size)
     shift = page_shift(d.page_size)
     for word, style, runs, meaning in (
         ("removed", "error", change.removed, _REMOVED),
@@ -167,6 +173,9 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
         step = c.changes[n - 1] if n else None
         change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
         yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
+        if n:
+            found = owners_turnover(c.cases[n - 1], x)
+            yield from (f"   {line}" for line in turnover.lines(found, c.page_size))
     n, histories = len(c.cases), c.histories()
     names = {seen: describe_history(seen, n) for seen in set(histories.seen)}
     fates: dict[str, int] = {}

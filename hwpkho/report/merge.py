@@ -9,7 +9,7 @@ from hwpkho.badpages.sets import known_by
 from hwpkho.base.listing import parts
 from hwpkho.judging.result import Runs
 from hwpkho.report.encode import json as encode_json
-from hwpkho.report.parts import efi_table, jsondoc, runs_json
+from hwpkho.report.parts import efi_table, jsondoc, runs_json, turnover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
         "loss": m.loss._asdict() if m.loss else None,
         "handover": encode_json.handover(m.layout) if m.layout else None,
         "efi_table": efi_table.written(m.table),
+        "owners": [turnover.field(found, m.page_size) for found in m.owners],
         "pfns": jsondoc.numbers(m.pfns),
     }
 
@@ -68,6 +69,9 @@ def report(m: Merged) -> Iterator[str]:
     """Yield the lines of the report."""
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
         yield f"case {number}: {name}, {size} entries"
+        if number:
+            for line in turnover.lines(m.owners[number - 1], m.page_size):
+                yield f"  {line}"
     excluded = f", {m.excluded} excluded" if m.excluded else ""
     yield f"{m.pfns.count} PFNs, {m.duplicates} duplicates dropped{excluded}"
     if m.table:

@@ -403,3 +403,20 @@ def test_kho_scratch_option(cli):
     assert got.json["handovers"][0]["scratch"]["array"] == array
     got = cli("decode", "--json", "--kho-scratch", "none", SMALL).json["handovers"][0]
     assert got["scratch"] == {"array": None, "length": 0, "areas": []}
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("HP301", "count 513  <- HP301 count-beyond-array"),
+        ("HP302", "version 2  <- HP302 blob-version"),
+        ("HP305", "_pad 0x7  <- HP305 pad-not-zero"),
+        ("HP306", "pfns.flags 0x10  <- HP306 flags-unknown"),
+        ("HP312", "<- HP312 total-pages"),
+    ],
+)
+def test_what_is_wrong_is_beside_its_field(code, line, cli, tmp_path):
+    inputs, _ = CASES[code](tmp_path)
+    out = cli("decode", "--annotate", *inputs).out
+    assert [x for x in out.split("\n") if code in x] == [x for x in out.split("\n") if line in x]
+    assert line in out

@@ -12,14 +12,16 @@ from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
+from hwpkho.codes import registry
 from hwpkho.errors import InputError
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.decode import luo_annotate, table_annotate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.codes import Code, Problem
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover, Subtree
     from hwpkho.images.base import Source
@@ -31,6 +33,7 @@ MAX_SUBTREES = 64
 #: The whole dump: a list of a million PFNs takes three quarters of it.
 MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
+_HWPOISON = "subtree hwpoison"
 
 
 def lines(
@@ -59,14 +62,15 @@ def _of_one(handover: Handover, source: Source, shown: set[int]) -> Iterator[str
 
 def _of_table(table: PoisonTable, source: Source) -> Iterator[str]:
     yield f"# EFI table of poisoned memory in {table.source}"
+    marks = _Marks(table.problems)
     for title, phys, size, spans in table_annotate.parts(table):
-        yield from _rows(source, title, phys, size, spans)
+        yield from _rows(source, title, phys, size, marks.beside(title, phys, size, spans))
 
 
 def _rows(source: Source, title: str, phys: int, size: int, spans: Sequence[Span]) -> Iterator[str]:
     data = source.read(phys, size)
     yield ""
-    yield f"{title} at 0x{phys:x}, {size} bytes"
+    yield f"{title} at 0x{phys:x}, {size} bytes{_offset(source, phys)}"
     if data is None:
         yield "  not in the image"
         return
@@ -78,6 +82,45 @@ def _rows(source: Source, title: str, phys: int, size: int, spans: Sequence[Span
             yield f"  0x{phys + span.offset + i:012x}  {text:<35}  {meaning}".rstrip()
 
 
+def _offset(source: Source, phys: int) -> str:
+    place = source.place(phys)
+    return f", {place[0].rpartition('/')[2]} at 0x{place[1]:x}" if place else ""
+
+
+class _Marks:
+    """What is wrong, put beside the field that it is about: once, and no notes."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self._left = [p for p in problems if p.severity != "note"]
+
+    def beside(self, title: str, phys: int, size: int, spans: Sequence[Span]) -> list[Span]:
+        """Return the spans of a structure with what is wrong behind their meanings."""
+        marked, left = list(spans), []
+        for problem in self._left:
+            code = registry()[problem.code]
+            at = _span_of(problem, code, (title, phys, size), spans)
+            if at is None:
+                left.append(problem)
+            else:
+                meaning = f"{marked[at].meaning}  <- {code.id} {code.name}"
+                marked[at] = marked[at]._replace(meaning=meaning)
+        self._left = left
+        return marked
+
+
+def _span_of(
+    problem: Problem, code: Code, where: tuple[str, int, int], spans: Sequence[Span]
+) -> int | None:
+    """Return the span that a problem is about, None where it is in another structure."""
+    title, phys, size = where
+    if code.field and title == _HWPOISON:
+        return next((i for i, s in enumerate(spans) if s.meaning.startswith(code.field)), None)
+    if code.field or problem.phys is None or not phys <= problem.phys < phys + max(size, 1):
+        return None
+    offset = problem.phys - phys
+    return max((i for i, s in enumerate(spans) if s.offset <= offset), default=None)
+
+
 class _Dump:
     """The structures of one handover, in the order in which they lead to each other.
 
@@ -86,6 +129,7 @@ class _Dump:
 
     def __init__(self, handover: Handover, source: Source, shown: set[int]) -> None:
         self.h, self.source, self.shown = handover, source, shown
+        self.marks = _Marks(handover.problems)
         self.page_size = handover.page_size or 4096
 
     def lines(self) -> Iterator[str]:
@@ -110,7 +154,8 @@ class _Dump:
         if phys in self.shown:
             return
         self.shown.add(phys)
-        yield from _rows(self.source, title, phys, size, spans)
+        marked = self.marks.beside(title, phys, size, spans)
+        yield from _rows(self.source, title, phys, size, marked)
 
     def _fdt(self, title: str, phys: int, tree: fdt.Tree) -> Iterator[str]:
         size = tree.totalsize - tree.missing

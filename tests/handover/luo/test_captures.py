@@ -129,3 +129,32 @@ def test_a_capture_leads_to_the_same(name, cli, capture, tmp_path):
     assert [(h["luo"], h["preserved"]) for h in after] == [
         (h["luo"], h["preserved"]) for h in before
     ]
+
+
+def test_owners_that_came_and_went(cli, capture, tmp_path):
+    """Between two machines' states: files are named, whatever became of the list."""
+    args = (capture("luo-small"), capture("luo-many"))
+    doc = cli("diff", "--json", *args).json
+    gone = {(o["session"], o["token"]) for o in doc["owners"]["gone"]}
+    assert {("vm-a", 16), ("vm-b", 1)} <= gone
+    assert ("many-files", 1001) in {(o["session"], o["token"]) for o in doc["owners"]["came"]}
+    out = cli("diff", *args).out
+    assert 'no longer preserved: session "vm-a", token 16 (64 KiB)' in out
+    assert "preserved now: " in out
+    chain = cli("diff", "--json", *args, capture("luo-small")).json
+    assert chain["steps"][0]["owners"]["gone"] == chain["steps"][1]["owners"]["came"]
+    merged = cli("merge", "--json", *args, "-o", tmp_path / "out").json
+    assert merged["owners"] == [doc["owners"]]
+
+
+def test_owners_of_a_list_are_not_told(cli, capture, tmp_path):
+    (tmp_path / "list").write_text("0x10\n")
+    assert cli("diff", "--json", capture("luo-small"), tmp_path / "list").json["owners"] is None
+
+
+def test_what_is_wrong_stands_beside_its_field(cli, capture):
+    out = cli("decode", "--annotate", capture("luo-empty-block")).out
+    (line,) = [x for x in out.split("\n") if "<-" in x]
+    assert line.startswith("  0x0000008bf000")
+    assert line.endswith("<- HP902 session-block")
+    assert "LUO session block at 0x8bf000, 16 bytes, luo-empty-block.elf at 0xc000" in out

@@ -81,7 +81,7 @@ def bytes_of(table: Table, type_: int) -> set[int]:
     st.integers(0, 9),
     st.none() | st.integers(0, 20),
 )
-@times(4)
+@times(2)
 def test_only_ram_changes_and_what_is_lost_is_stated(parts, spans, max_loss, more) -> None:
     table = table_of(parts)
     runs = [(a, a + n) for a, n in spans]

@@ -132,7 +132,7 @@ def test_the_geometry_is_that_of_the_real_stubs(iomem, arch, layout, base, size,
     st.sampled_from([4096, 16384, 65536]),
     st.integers(0, 8),
 )
-@times(4)
+@times(2)
 def test_decode_reads_what_was_written(steps, layout, unit, page_size, base):
     runs, at = [], 0
     for gap, length in steps:

@@ -16,7 +16,6 @@ from hwpkho.memmap.formats.iomem import Iomem
 from hwpkho.memmap.view.ownership import is_ram
 from hwpkho.memmap.view.regions import view_of
 from tests.support import certain, forked
-from tests.support.examples import times
 from tests.support.mapfiles import primary, read_text
 
 if TYPE_CHECKING:
@@ -223,7 +222,6 @@ _OTHER = st.sampled_from(
 )  # fmt: skip
 
 
-@times(2)
 @given(
     st.lists(st.lists(_RESOURCE, max_size=12).map(sorted), max_size=4),
     st.lists(_OTHER, max_size=3),

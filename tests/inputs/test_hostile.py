@@ -345,7 +345,23 @@ def test_the_depth_of_a_resource_is_bounded(depth, tmp_path, cli):
     path.write_text(json.dumps(document))
     result = cli("memmap", path, "--to", "iomem")
     assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
-    assert "depth must be 0 to 64" in result.err
+    assert "not as hwpkho.memmap/1 says: depth must be 0 to 64\n" in result.err
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"schema": "hwpkho.memmap/1"}, "'maps' is missing"),
+        ({"schema": "hwpkho.memmap/1", "maps": 5}, "a value is of another type than it says"),
+        ({"schema": "hwpkho.memmap/1", "maps": [[]]}, "a value is of another type than it says"),
+    ],
+)
+def test_what_is_wrong_with_a_document_is_said_in_words(document, why, tmp_path, cli):
+    path = tmp_path / "map.json"
+    path.write_text(json.dumps(document))
+    result = cli("memmap", path)
+    assert (result.code, result.out) == (3, "")
+    assert result.err == f"hwpkho: {path}: not as hwpkho.memmap/1 says: {why}\n"
 
 
 def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):

@@ -56,13 +56,16 @@ class MemmapJson(FileForm):
                 raise InputError(f"{shown}: schema is not {SCHEMA}")
             arch = document.get("arch")
             named_arch = arch if isinstance(arch, str) else None
-            said = _said(document)
-            found = [_map(m, named_arch, said) for m in document["maps"]]
+            sources = _said(document)
+            found = [_map(m, named_arch, sources) for m in document["maps"]]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InputError(
-                f"{shown}: not as hwpkho.memmap/1 says: {type(error).__name__} "
-                f"{printable(str(error))[:80]}"
-            ) from error
+            said = printable(str(error))[:80]
+            why = "a value is of another type than it says"
+            if isinstance(error, KeyError):
+                why = f"{said} is missing"
+            elif isinstance(error, ValueError):
+                why = said
+            raise InputError(f"{shown}: not as hwpkho.memmap/1 says: {why}") from error
         if not found:
             raise InputError(f"{shown}: the document holds no map")
         if sum(len(m.entries) for m in found) > MAX_DISTINCT:

@@ -170,8 +170,9 @@ def bitmap(
         ram = [(a + page_size - 1 >> shift, b >> shift) for a, b, is_ram in memory if is_ram]
         under = ((first + a * per, first + (b + 1) * per) for a, b in units)
         good = sum(b - a - bad.pages(a, b - 1) for a, b in intersection(under, joined(ram)))
-    made = bits.build(((a, b + 1) for a, b in units), header.size)
-    return MadeTable(bitmap_layout(layout).build(header) + made, good, bad.pages() - held)
+    head = bitmap_layout(layout).build(header)
+    raw = bits.build(((a, b + 1) for a, b in units), header.size, head)
+    return MadeTable(raw, good, bad.pages() - held)
 
 
 def one_node(bad: PfnSet, page_size: int) -> MadeTable:

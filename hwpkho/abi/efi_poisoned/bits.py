@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 15
 #: With fewer edges than one in so many units each is searched for.
 _SPARSE = 64
+#: One of each serves all blocks of a bitmap of hundreds of MiB.
+_EMPTY, _FULL = bytes(_BLOCK), b"\xff" * _BLOCK
 _MARKS = bytes.maketrans(b"01", b"\0\1")
 
 
@@ -87,8 +89,8 @@ def columns(bitmap: bytes | memoryview) -> tuple[array[int], array[int]]:
     return every[::2], every[1::2]
 
 
-def build(runs: Iterable[tuple[int, int]], size: int) -> bytes:
-    """Return a bitmap of ``size`` bytes in which the units of ``runs`` are set.
+def build(runs: Iterable[tuple[int, int]], size: int, head: bytes = b"") -> bytes:
+    """Return a bitmap of ``size`` bytes in which the units of ``runs`` are set, behind ``head``.
 
     ``runs`` are ``(first, end)``, end exclusive, ascending, none touching the next, all inside the
     bitmap; ValueError where they are not.
@@ -98,7 +100,7 @@ def build(runs: Iterable[tuple[int, int]], size: int) -> bytes:
         raise ValueError("the runs are not ascending, or touch one another")
     if every and every[-1] > size * 8:
         raise ValueError(f"unit {every[-1] - 1} is outside a bitmap of {size} bytes")
-    return b"".join(_blocks(every, size))
+    return b"".join(chain([head], _blocks(every, size)))
 
 
 def _blocks(every: array[int], size: int) -> Iterator[bytes]:
@@ -108,7 +110,7 @@ def _blocks(every: array[int], size: int) -> Iterator[bytes]:
         first, end = start * 8, (start + length) * 8
         upto = bisect_left(every, end, at)
         if upto == at:
-            yield (b"\xff" if inside else b"\0") * length
+            yield (_FULL if inside else _EMPTY)[:length]
             continue
         marks = bytearray(b"0") * (length * 8)
         for edge in every[at:upto]:

@@ -12,12 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import decode, efi, lists, maps, merge, validate
+from bench import decode, efi, lists, luo, maps, merge, validate
 
 _SUBJECTS = {
     "decode": decode,
     "efi": efi,
     "lists": lists,
+    "luo": luo,
     "maps": maps,
     "merge": merge,
     "validate": validate,

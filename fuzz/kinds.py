@@ -6,7 +6,7 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fuzz import efi, images, lists, values
+from fuzz import efi, images, lists, luo, values
 from fuzz.files import Case, Content, Sparse, Special
 from fuzz.lists import TEXT as LIST
 from tests.support import FIXTURES, captures
@@ -364,10 +364,27 @@ def efi_table(rng: random.Random) -> Case:
     return files, [*args, *chosen]
 
 
+def preserved(rng: random.Random) -> Case:
+    """Guests' memory that LUO preserves, in every command that follows it."""
+    files: dict[str, Content] = {"image": luo.image(rng), "iomem": IOMEM}
+    args = rng.choice(
+        (
+            ["decode", "image"], ["decode", "--json", "image"], ["decode", "--annotate", "image"],
+            ["validate", "image", "--memmap", "iomem"],
+            ["validate", "--json", "image", "--memmap", "iomem", "--max-scratch", "0.1"],
+            ["capture", "image", "-o", "out"], ["diff", "image", "other"],
+            ["merge", "image", "other", "-o", "out"],
+        )
+    )  # fmt: skip
+    if "other" in args:
+        files["other"] = luo.image(rng)
+    return files, args
+
+
 #: Each kind and how often it comes.
 KINDS: dict[Callable[[random.Random], Case], int] = {
     image: 3, memmap: 6, listed: 8, manifest: 2, baseline: 2, document: 2, options: 2,
-    sparse: 1, memory: 1, special: 1, folder: 2, efi_table: 3,
+    sparse: 1, memory: 1, special: 1, folder: 2, efi_table: 3, preserved: 2,
 }  # fmt: skip
 
 

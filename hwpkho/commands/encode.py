@@ -26,7 +26,6 @@ from hwpkho.encode.targets import registry as targets
 from hwpkho.encode.targets import saving
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.errors import InputError, UsageError
-from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
@@ -275,13 +274,6 @@ def _request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
         if _asked(options) or not options.metadata:
             replaced.add(KEXEC_METADATA)
         kept = [(name, blob) for name, blob in kept if name not in replaced]
-        for name, _ in kept:
-            reader = reader_of(name)
-            if reader is not None and reader.dangles:
-                raise UsageError(
-                    f"--keep-subtrees: {case.name}: {name} points to sessions and guests' memory, "
-                    "which is not copied: the next kernel would follow dangling pointers"
-                )
         subtrees += kept
         result.notes += left_out
         pointing = [printable(name) for name, _ in kept if name != KEXEC_METADATA]

@@ -35,8 +35,11 @@ def keep(
     for ref in root.subtrees:
         if ref.name.split("@", 1)[0] == HWPOISON:
             continue
+        reader = reader_of(ref.name)
         blob = _blob(ref, source, MAX_SUBTREES - total)
-        if isinstance(blob, str):
+        if reader is not None and reader.dangles:
+            why = "what it points to is not copied, so its pointers would dangle"
+        elif isinstance(blob, str):
             why = blob
         elif ref.name in names:
             why = "a second one of that name"

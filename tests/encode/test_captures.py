@@ -15,7 +15,6 @@ from hwpkho.base.listing import Listing
 from hwpkho.commands.encode import EncodeOptions, encode
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
-from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.inputs.lists import read_list
 from tests.support import FIXTURES, captures, certain
@@ -114,10 +113,6 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     options = EncodeOptions(
         output=str(out), at=0x6000_0000, scratch=((0x5000_0000, 64 << 20),), keep_subtrees=True
     )
-    if "LUO" in {s.name for s in certain(certain(given.handover).root).subtrees}:
-        with pytest.raises(UsageError, match="dangling pointers"):
-            encode(given, options)  # what its blob points to is not copied
-        return
     encode(given, options)
     (made,) = read_inputs([str(out)]).handovers
     assert certain(made.hwpoison).pfns == given.pfns.array()
@@ -132,6 +127,7 @@ def test_a_capture_becomes_another_handover(name, capture, tmp_path):
         {s.name: (s.size, s.details) for s in certain(certain(h).root).subtrees}
         for h in (given.handover, made)
     )
+    before.pop("LUO", None)  # what it points to is not copied
     assert {**before, "hwpoison": None} == {**after, "hwpoison": None}
     assert made.metadata == certain(given.handover).metadata
 

@@ -188,7 +188,11 @@ def test_nowhere_is_far_above_what_is_known(changes, end):
 
 
 def test_a_pfn_that_is_no_address_does_not_count():
-    assert Draft.of(request(pfns=Listing([1 << 50]))).nowhere() == 16 << 31
+    assert Draft.of(request(pfns=Listing([1 << 40]))).nowhere() == 16 << 31
+
+
+def test_nowhere_is_nearer_where_much_is_known():
+    assert Draft.of(request(known_end=1 << 50)).nowhere() == 1 << 51
 
 
 def test_there_may_be_no_such_address():

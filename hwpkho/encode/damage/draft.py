@@ -132,17 +132,16 @@ class Draft:
     def nowhere(self) -> int:
         """Return an address where no RAM is: far above all that is known of the machine.
 
-        Raises UsageError where that reaches past the machine's physical addresses.
+        Raises UsageError where that fills half of the machine's physical addresses.
         """
         request = self.request
-        limit = request.phys_end // _FAR
         ends = [a + n for a, n in (*request.ram, *request.scratch, *self.layout.extents())]
         ends.append(request.known_end)
         # A list may name what is no address at all.
         listed = ((last + 1) * self.page for last in request.pfns.last)
-        ends += [end for end in listed if end <= limit]
-        far = 1 << (max(ends) * _FAR - 1).bit_length()
-        if far >= request.phys_end:
+        ends += [end for end in listed if end <= request.phys_end // 2]
+        far = min(1 << (max(ends) * _FAR - 1).bit_length(), request.phys_end // 2)
+        if far < max(ends):
             raise UsageError(f"no address far above the RAM is left: it reaches to 0x{max(ends):x}")
         return far
 

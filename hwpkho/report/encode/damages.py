@@ -32,4 +32,5 @@ def report() -> Iterator[str]:
     width = max(map(len, DAMAGES.names()))
     for damage in DAMAGES:
         needs = ", ".join(need.text for need in damage.needs)
-        yield f"{damage.name:<{width}}  {damage.about}" + (f"; needs {needs}" if needs else "")
+        about = f"{damage.about}; judged by {damage.judge}"
+        yield f"{damage.name:<{width}}  {about}" + (f"; needs {needs}" if needs else "")

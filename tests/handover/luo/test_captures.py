@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support import captures
+from tests.support.examples import some
 
 SERIALIZED = [n for n in captures.LUO_NAMES if captures.truth(n)["luo"]["state"] == "serialized"]
 #: Folios as the truth has them: page of the file, PFN, order, flags.
@@ -41,7 +42,7 @@ def test_sessions_files_and_folios(name, cli, capture):
             assert _folios(r.values() for r in file["runs"]) == _folios(known["runs"])
 
 
-@pytest.mark.parametrize("name", SERIALIZED)
+@pytest.mark.parametrize("name", some(SERIALIZED, 2))
 def test_everything_that_is_marked_has_an_owner(name, cli, capture):
     h = _handover(cli("decode", "--json", capture(name)).json, captures.truth(name)["luo"]["role"])
     assert "unknown" not in [owned["kind"] for owned in h["preserved"]]
@@ -121,7 +122,7 @@ def test_what_becomes_of_bad_pages_in_folios_of_all_sizes(cli, capture):
     assert 'session "vm-huge", token 1, offset 0x264000, folio of order 9 (HP921)' in text.out
 
 
-@pytest.mark.parametrize("name", [*SERIALIZED, "luo-small-unserialised"])
+@pytest.mark.parametrize("name", some(["luo-small-unserialised", *SERIALIZED], 3))
 def test_a_capture_leads_to_the_same(name, cli, capture, tmp_path):
     crop = tmp_path / "crop.elf"
     assert cli("capture", capture(name), "-o", crop).code == 0

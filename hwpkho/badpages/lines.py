@@ -51,9 +51,8 @@ def numbered(
                 f"{file.shown}: line {number}: more than {LONGEST >> 20} MiB long, as no list of "
                 "bad pages is"
             )
-        concerned = (
-            len(lines) > 1 and wanted.search(text) is not None
-        )  # the first one counts anyway
+        # The first one is taken in any case.
+        concerned = len(lines) > 1 and wanted.search(text) is not None
         for line_number, line in enumerate(lines if concerned else lines[:1], number):
             yield line_number, line[:longest]
         number += len(lines)

@@ -49,7 +49,8 @@ class PfnSet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PfnSet) and (self.first, self.last) == (other.first, other.last)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((self.first.tobytes(), self.last.tobytes()))
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return zip(self.first, self.last, strict=True)

@@ -44,7 +44,7 @@ def report(account: Account, walk: TrackerWalk, problems: Report) -> None:
         pages = twice.pages()
         message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN"
         problems.add(OWNED_TWICE, f"{message} 0x{twice.first[0]:x}", twice.first[0] << shift)
-    unknown = next((x for x in account.owned if x.kind == "unknown"), None)
+    unknown = account.unknown
     if unknown is not None and walk.intact:
         pages = unknown.pages.pages() + unknown.more
         at = unknown.pages.first[0] << shift

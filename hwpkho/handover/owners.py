@@ -7,12 +7,14 @@ off by their place and order; what covers a range of memory takes all blocks ins
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
+from hwpkho.base.ranges import paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,10 +93,25 @@ class Account(NamedTuple):
     Attributes:
         owned: An entry for each owner, and one for what nobody owns.
         twice: Frames that two owners have.
+        unknown: What nobody owns, None where all has an owner.
     """
 
     owned: tuple[Owned, ...]
     twice: PfnSet
+    unknown: Owned | None = None
+
+    def names(self) -> Callable[[int], str | None]:
+        """Return what tells the name of a frame's owner; of two the one that is listed first."""
+        ranges = [(*ends, n) for n, x in enumerate(self.owned) for ends in x.pages]
+        layers = [(first, last + 1, -n) for first, last, n in ranges]
+        seen = list(paint(layers))
+
+        def name(pfn: int) -> str | None:
+            i = bisect_right(seen, pfn, key=itemgetter(0)) - 1
+            known = i >= 0 and pfn < seen[i][1]
+            return self.owned[ranges[seen[i][2]][2]].name if known else None
+
+        return name
 
 
 class Turnover(NamedTuple):
@@ -131,8 +148,11 @@ def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
         for low, high in claim.areas:
             first.append(low)
             last.append(high)
-            for order in preserved.orders:
-                begin, end = -(-low >> order), high + 1 >> order
+            for order, number in [*left]:
+                # An area may be as large as its numbers: the bitmaps that there are bound the work.
+                start = number * preserved.bits
+                begin = max(-(-low >> order), start)
+                end = min(high + 1 >> order, start + preserved.bits)
                 if begin < end:
                     _cross_off(left, preserved.bits, begin, order, end - begin)
         if first:
@@ -143,7 +163,7 @@ def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
     twice |= in_at_least(2, [x.pages for x in owned])
     if unknown := _unknown(left, preserved):
         owned.append(unknown)
-    return Account(tuple(owned), twice)
+    return Account(tuple(owned), twice, unknown)
 
 
 def _repeated(first: array[int], last: array[int]) -> PfnSet:
@@ -170,11 +190,9 @@ def _cross_off(left: _Left, bits: int, block: int, order: int, count: int) -> No
         # The tracker's own bitmap stays as it is.
         leaf = held if isinstance(held, bytearray) else bytearray(held)
         left[order, number] = leaf
-        if here == 1:
-            leaf[bit >> 3] &= ~(1 << (bit & 7))
-            continue
-        mask = int.from_bytes(leaf, "little") & ~((1 << here) - 1 << bit)
-        leaf[:] = mask.to_bytes(len(leaf), "little")
+        low, high = bit >> 3, (bit + here + 7) >> 3
+        mask = int.from_bytes(leaf[low:high], "little") & ~((1 << here) - 1 << (bit & 7))
+        leaf[low:high] = mask.to_bytes(high - low, "little")
 
 
 def _unknown(left: _Left, preserved: Preserved) -> Owned | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
+from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios
@@ -10,6 +12,7 @@ from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.base.pfnset import PfnSet
     from hwpkho.handover.luo.model import LuoFile, LuoSession
 
 
@@ -45,30 +48,44 @@ class FileMemory:
         self._folios = file.folios or Folios()
         size = file.memfd.size if file.memfd else 0
         self._pages = -(-size // page_size)
-        self._by_pfn: list[int] | None = None
+        self._hit: list[tuple[int, int, int]] = []
 
     @property
     def name(self) -> str:
         """For messages."""
         return f'session "{self.session}", token {self.file.token}'
 
+    def hit(self, pfns: PfnSet) -> Iterator[Place]:
+        """Yield where the runs of folios are in which there are any of ``pfns``, by PFN.
+
+        Where a damaged file has a page twice, its first place by PFN counts. :meth:`places` tells
+        of these runs alone.
+        """
+        folios, found = self._folios, list[tuple[int, int, int]]()
+        for i, (pfn, order, count) in enumerate(folios.blocks()):
+            last = pfn + (count << order) - 1
+            at = bisect_left(pfns.last, pfn)
+            if at < len(pfns.first) and pfns.first[at] <= last:
+                found.append((pfn, last, i))
+        end = -1
+        for first, last, i in sorted(found):
+            if last > end:
+                self._hit.append((max(first, end + 1), last, i))
+                end = last
+        for run in self._hit:
+            yield from self._of_run(*run)
+
     def places(self, first: int, last: int) -> Iterator[Place]:
         """Yield where the frames ``first`` to ``last``, inclusive, are in the file, by PFN."""
-        folios = self._folios
-        if self._by_pfn is None:
-            self._by_pfn = sorted(range(len(folios)), key=folios.pfn.__getitem__)
-        starts = self._by_pfn
-        at = max(bisect_right(starts, first, key=folios.pfn.__getitem__) - 1, 0)
-        for i in starts[at:]:
-            if folios.pfn[i] > last:
+        at = bisect_left(self._hit, first, key=itemgetter(1))
+        for low, high, i in islice(self._hit, at, None):
+            if low > last:
                 return
-            yield from self._of_run(i, first, last)
+            yield from self._of_run(max(low, first), min(high, last), i)
 
-    def _of_run(self, i: int, first: int, last: int) -> Iterator[Place]:
+    def _of_run(self, low: int, high: int, i: int) -> Iterator[Place]:
         folios = self._folios
         pfn, page, order = folios.pfn[i], folios.page[i], folios.order[i]
-        low = max(first, pfn)
-        high = min(last, pfn + (folios.folios[i] << max(order, 0)) - 1)
         end = pfn + max(self._pages - page, 0)  # the first frame beyond the end
         known = None if order == UNKNOWN_ORDER else order
         if low <= min(high, end - 1):

@@ -6,7 +6,6 @@ is handed back to its owner, and with the folio to the allocator when the file i
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import luo as abi
@@ -38,19 +37,12 @@ def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
             yield first, first + (1 << page.order) - 1, ruling
     for session, file in tree.files():
         memory = FileMemory(session, file, page_size)
-        for pfn, order, count in file.folios.blocks() if file.folios else ():
-            i = bisect_left(pfns.last, pfn)
-            last = pfn + (count << order) - 1
-            if i < len(pfns.first) and pfns.first[i] <= last:
-                yield from _in_file(memory, pfn, last)
-
-
-def _in_file(memory: FileMemory, first: int, last: int) -> Iterator[Covered]:
-    for place in memory.places(first, last):
-        if place.beyond_end:
-            code = codes.BEYOND_END
-        elif place.order == 0:
-            code = codes.CONTAINED
-        else:
-            code = codes.REACHABLE
-        yield place.first, place.last, Ruling("preserved", code.id, memory.name, owner=memory)
+        for place in memory.hit(pfns):
+            if place.beyond_end:
+                code = codes.BEYOND_END
+            elif place.order == 0:
+                code = codes.CONTAINED
+            else:
+                code = codes.REACHABLE
+            ruling = Ruling("preserved", code.id, memory.name, owner=memory)
+            yield place.first, place.last, ruling

@@ -6,12 +6,14 @@ PFNs except inside the preserved blocks of other subtrees.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
-from hwpkho.base.pfnset import PFN_MAX
+from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.base.ranges import paint
 from hwpkho.codes import pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
@@ -36,6 +38,7 @@ _BY_KIND: dict[str, tuple[Verdict | None, Code | None, Fact | None]] = {
     "device": ("device", pfnlist.DEVICE, None),
     "unknown": (None, IN_GAP, "gap"),
 }
+_NOBODY = "preserved for another subtree"
 _NOT_RAM = Ruling("not-ram", pfnlist.NOT_RAM.id, None)
 _UNJUDGED = Ruling(None, None, None)
 
@@ -61,8 +64,11 @@ def judge_pfns(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> R
     layers = list(_map_layers(kernel, pfns))
     if handover is not None:
         layers += _handover_layers(handover, kernel.page_size)
-        layers += _luo_layers(handover, pfns, kernel.page_size)
-        layers += _preserved_layers(handover, pfns, kernel.page_size)
+        luo = list(_luo_layers(handover, pfns, kernel.page_size))
+        told = Listing(array("Q", (x.first for x in luo)), array("Q", (x.last for x in luo)))
+        others = pfns - pfn_set(told) if luo else pfns
+        layers += luo
+        layers += _preserved_layers(handover, others, kernel.page_size)
     at = pfns.following(0)
     for first, last, ruling in _flatten(layers):
         if at is None:
@@ -157,6 +163,7 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
     tree = luo_of(h)
     if tree is not None and tree.state == "serialized" and tree.phys is not None:
         own.add(tree.phys - tree.phys % page_size)  # freed before the replay
+    names = h.account.names() if h.account and pfns else dict[int, str]().get
     for begin, end, order in marked.spans():
         at = 0
         for first, last in pfns.runs(begin >> shift, -(-end >> shift) - 1):
@@ -165,14 +172,10 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
                 start = at >> order << order
                 at = start + (1 << order)
                 if start << shift not in own and marked.has(start << shift, order):
-                    ruling = Ruling("in-use", preserved.PRESERVED_ELSEWHERE.id, _owner(h, start))
+                    ruling = Ruling(
+                        "in-use", preserved.PRESERVED_ELSEWHERE.id, names(start) or _NOBODY
+                    )
                     yield Layer(start, at - 1, _RANK["in-use"], ruling)
-
-
-def _owner(h: Handover, pfn: int) -> str:
-    """Return who owns a preserved page."""
-    owned = h.account.owned if h.account else ()
-    return next((x.name for x in owned if pfn in x.pages), "preserved for another subtree")
 
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:

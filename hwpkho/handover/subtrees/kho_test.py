@@ -72,7 +72,7 @@ class KhoTestReader(SubtreeReader):
             walk = vmalloc.walk(reach.source, area, reach.page_size, met)
             if walk.sound and count <= area.capacity(reach.page_size):
                 words = vmalloc.read_array(
-                    reach.source, walk, area.order, count, reach.page_size, met
+                    reach.source, walk, walk.order, count, reach.page_size, met
                 )
         except InputError as error:
             reach.report.add(SUBTREE_UNREAD, f"kho_test: {error}", phys)
@@ -83,7 +83,7 @@ class KhoTestReader(SubtreeReader):
             return None
         shift = reach.page_size.bit_length() - 1
         own = [(chunk >> shift, 0, 1) for chunk in walk.chunks]
-        own += [(page >> shift, area.order, 1) for page in walk.pages]
+        own += [(page >> shift, walk.order, 1) for page in walk.pages]
         orders = reach.page_size - 1
         folios = [(word >> shift, min(word & orders, 63), 1) for word in words]
         return TestFolios(own, folios)

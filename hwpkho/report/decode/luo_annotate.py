@@ -26,7 +26,8 @@ Part = tuple[str, int, int, list[Span]]
 def parts(tree: LuoTree, source: Source, page_size: int) -> Iterator[Part]:
     """Yield title, physical address, bytes and spans of each page that is in the image."""
     for page in tree.pages:
-        raw = source.read(page.phys, page_size - page.phys % page_size)
+        # As the kernel reads it, which looks at no page's end.
+        raw = source.read(page.phys, memfd.SIZE if page.what == model.MEMFD else page_size)
         if raw is None:
             continue
         members = _SPANS[page.what](bytes(raw))

@@ -79,11 +79,9 @@ def _orders(folios: Folios) -> str:
 
 def _preserved(account: Account, page_size: int) -> Iterator[tuple[str, str]]:
     sizes: Counter[str] = Counter()
-    unknown = None
+    unknown = account.unknown
     for owned in account.owned:
-        if owned.kind == "unknown":
-            unknown = owned
-        else:
+        if owned is not unknown:
             sizes[owned.kind] += owned.pages.pages() * page_size
     words = [f"{human_bytes(n)} {kind}" for kind, n in sizes.most_common()]
     if unknown is None:

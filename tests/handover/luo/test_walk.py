@@ -224,3 +224,34 @@ def test_which_luo_the_next_kernel_takes(blob, consumer, outcome, made, cli, tmp
     args = ("--memmap", tmp_path / "iomem", "--consumer-kho", consumer)
     got = cli("validate", "--json", made.machine.save(tmp_path), *args)
     assert got.json["outcome"] == outcome
+
+
+@pytest.mark.parametrize("what", ["memfd", "sessions", "files"])
+@pytest.mark.parametrize("before", [16, 8])
+def test_a_structure_across_the_end_of_a_page(what, before, made, cli, tmp_path):
+    """The kernel reads it as it stands, and so does --annotate."""
+    made.machine.gap = 0
+    data = made.memfd(FOLIOS)
+    session = made.session("vm", [(5, data)])
+    blob = made.blob([session])
+    at = {"memfd": data, "files": session.files, "sessions": made.places["sessions"][0]}[what]
+    raw = made.machine.memory[at]
+    one, two = made.page(what), made.page(what)
+    made.machine.memory[one] = bytes(4096 - before) + raw[:before]
+    made.machine.memory[two] = raw[before:].ljust(4096, b"\0")
+    moved = one + 4096 - before
+    if what == "sessions":
+        blob = luo.Luo("luo-v5", 1, moved, 0).build()
+    else:
+        made.machine.poke(*{
+            "memfd": (session.files + luo.HEAD + luo.FILE_NAME, "<Q", moved),
+            "files": (made.places["sessions"][0] + luo.HEAD + luo.SESSION_NAME, "<Q", moved),
+        }[what])  # fmt: skip
+    made.handover(blob)
+    path = made.machine.save(tmp_path)
+    (h,) = cli("decode", "--json", path).json["handovers"]
+    assert h["luo"]["sessions"][0]["files"][0]["runs"]
+    got = cli("decode", "--annotate", path)
+    assert got.code in (0, 1)
+    words = {"memfd": "nr_folios 2", "files": "file 0: token 5", "sessions": 'name "vm"'}
+    assert words[what] in got.out

@@ -18,7 +18,8 @@ SESSION_BLOCK = Code(
     "session-block",
     "error",
     "measured",
-    "A block of LUO sessions is empty or has more entries than a page, or the chain never ends.",
+    "A block of LUO sessions is empty or has more entries than a page, or the chain never ends or "
+    "leads out of RAM.",
     'It panics at boot: "Block contains invalid entry count", "The incoming tree failed to '
     'initialize properly".',
     "Do not kexec. An empty block is left behind where a session was refused for its name while "
@@ -155,6 +156,15 @@ SUBTREE_UNREAD = Code(
     "Nothing, if only the capture lacks it.",
     "Capture it, too, to see all that is preserved.",
 )
+NO_FILES = Code(
+    "HP917",
+    "session-no-files",
+    "warning",
+    "source",
+    "A LUO session counts files and points to no block of them.",
+    "It warns, and the session has no files. What they were stays reserved.",
+    "A producer's bug: report it.",
+)
 CONTAINED = Code(
     "HP920",
     "preserved-contained",
@@ -256,6 +266,7 @@ CODES = (
     UNKNOWN_FILE,
     LUO_FDT,
     SUBTREE_UNREAD,
+    NO_FILES,
     CONTAINED,
     REACHABLE,
     BEYOND_END,

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import kho as roots
+from hwpkho.abi import luo
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.blob import ARRAY_OUTSIDE, BLOB_SHORT, CHUNK_OUTSIDE, TOTAL_PAGES
-from hwpkho.codes.preserved import LUO_REFUSED
+from hwpkho.codes.preserved import LUO_REFUSED, SESSION_BLOCK
 from hwpkho.codes.root import (
     NO_MAP,
     OLDER_CONSUMER,
@@ -147,9 +148,18 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
 
 def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     """LUO comes up long before the list is replayed, and panics where it cannot."""
+    fdt = h.root.fdt if h.root else None
+    ref = fdt.find(luo.NAME) if fdt and not spent(h) else None
+    at = ref.phys if ref and not ref.defect else None
+    if at is not None and kernel.outside(linear(at, h.arch)):
+        message = f"the LUO blob at 0x{at:x} is outside RAM"
+        return Decision("crash", finding(SUBTREE_NOWHERE, message, phys=at))
     tree = luo_of(h)
     if tree is None or spent(h):
         return None
+    if tree.unread is not None and kernel.outside(linear(tree.unread, h.arch)):
+        message = f"LUO: session block 0x{tree.unread:x} is outside RAM"
+        return Decision("crash", finding(SESSION_BLOCK, message, phys=tree.unread))
     if tree.compatible is not None and tree.fatal is None:
         parts = ";" in tree.compatible
         if tree.features is not None or parts != bool(kernel.version.parts):

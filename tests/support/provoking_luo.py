@@ -76,6 +76,11 @@ def _count(made: Orchestrator) -> bytes:
     return made.blob([session._replace(total=2)])
 
 
+@_decoded(codes.NO_FILES)
+def _no_files(made: Orchestrator) -> bytes:
+    return made.blob([luo.Session(b"vm", 0, 2)])
+
+
 @_decoded(codes.LUO_ABSENT)
 def _absent(made: Orchestrator) -> bytes:
     blob = made.blob([])

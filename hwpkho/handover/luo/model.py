@@ -157,6 +157,7 @@ class LuoTree:
             arrays.
         apart: Files whose sessions are not written yet, found by what preserved pages hold.
         fatal: What makes the next kernel panic, as it was reported; None for nothing.
+        unread: Physical address of a block of sessions that the image lacks; None for none.
     """
 
     state: State | None
@@ -169,6 +170,7 @@ class LuoTree:
     pages: list[Page] = field(default_factory=list)
     apart: tuple[LuoFile, ...] = ()
     fatal: Problem | None = None
+    unread: int | None = None
 
     def files(self) -> Iterator[tuple[LuoSession, LuoFile]]:
         """Yield every file and its session."""

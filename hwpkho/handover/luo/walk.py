@@ -6,6 +6,7 @@ kernel/liveupdate/ (Linux 7.3.4).
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
@@ -16,11 +17,13 @@ from hwpkho.codes.preserved import (
     LUO_FDT,
     LUO_REFUSED,
     LUO_RELEASED,
+    NO_FILES,
     NOT_SERIALIZED,
     OTHER_ABI,
     SESSION_BLOCK,
     UNKNOWN_FILE,
 )
+from hwpkho.errors import InputError
 from hwpkho.handover.luo import apart
 from hwpkho.handover.luo.files import HANDLERS
 from hwpkho.handover.luo.ground import Ground
@@ -45,12 +48,13 @@ if TYPE_CHECKING:
 def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
     """Return what the blob of LUO leads to; ``phys`` is its address, None for a copy."""
     report = reach.report
-    gone = reach.incoming and not abi.looks_like(raw)
+    is_tree = _is_tree(raw)
+    gone = reach.incoming and not is_tree and not abi.looks_like(raw)
     if reach.spent or gone:
         message = "the running kernel has freed the blob of LUO; its sessions cannot be found"
         report.add(LUO_RELEASED, message, phys)
         return LuoTree("released", phys, sessions=())
-    if raw[: len(fdt.MAGIC)] == fdt.MAGIC:
+    if is_tree:
         report.add(LUO_FDT, "LUO: a device tree, which is not read", phys)
         return LuoTree(None, phys)
     try:
@@ -58,15 +62,15 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
     except ValueError as error:
         noted = report.add(LUO_REFUSED, f"LUO: {error}", phys)
         return LuoTree(None, phys, fatal=noted)
+    if blob.parts[:1] not in ([], [abi.COMPATIBLE]):
+        # Where another version has its fields is not known.
+        noted = report.add(LUO_REFUSED, f"LUO: {blob.compatible}, known is {abi.COMPATIBLE}", phys)
+        return LuoTree(None, phys, printable(blob.compatible), fatal=noted)
     tree = LuoTree(
         "serialized", phys, printable(blob.compatible), blob.liveupdate_num, blob.features
     )
     if blob.features is not None or len(blob.parts) > 1:
         report.add(OTHER_ABI, f"LUO: {_named(blob)}", phys)
-    elif blob.compatible != abi.COMPATIBLE:
-        message = f"LUO: {blob.compatible}, known is {abi.COMPATIBLE}"
-        tree.fatal = report.add(LUO_REFUSED, message, phys)
-        return tree
     if not blob.sessions_pa and not reach.incoming:
         tree.state, tree.sessions = "not-serialized", ()
         report.add(NOT_SERIALIZED, "LUO has not written its sessions yet", phys)
@@ -77,6 +81,20 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
     if tree.state == "not-serialized":
         tree.apart = tuple(apart.search(reach, ground))
     return tree
+
+
+def _is_tree(raw: bytes) -> bool:
+    """Tell whether it is what kernels before luo-v5 wrote: an FDT of LUO's.
+
+    The page of a blob that was freed may hold any other.
+    """
+    if raw[: len(fdt.MAGIC)] != fdt.MAGIC:
+        return False
+    try:
+        compatible = fdt.parse(raw).root.get("compatible")
+    except InputError:
+        return False
+    return (compatible or b"").startswith(b"luo-")
 
 
 def _named(blob: abi.Luo) -> str:
@@ -96,9 +114,14 @@ class _Walk:
     def run(self, blob: abi.Luo) -> None:
         """Fill the tree."""
         tree, ground = self._tree, self._ground
+        # As the kernel goes: it reads all blocks of sessions at boot, before anything else.
+        blocks = _Chain(ground, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
+        pages = list(blocks.follow(blob.sessions_pa))
+        tree.fatal, tree.unread = blocks.broken, blocks.absent
         tree.flbs = self._flbs(blob.flbs_pa)
-        if tree.sessions is None:
-            tree.sessions = self._sessions(blob.sessions_pa)
+        if tree.sessions is None and (pages or blocks.whole or blocks.broken):
+            listed = chain.from_iterable(abi.sessions(page, n) for page, n in pages)
+            tree.sessions = tuple(map(self._session, listed))
         tree.pages = ground.pages
 
     def _flbs(self, phys: int) -> tuple[LuoFlb, ...] | None:
@@ -116,14 +139,6 @@ class _Walk:
             return None
         return tuple(LuoFlb(shown(f.name), f.data, f.users) for f in abi.flbs(page, entries))
 
-    def _sessions(self, phys: int) -> tuple[LuoSession, ...] | None:
-        blocks = _Chain(self._ground, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
-        found: list[LuoSession] = []
-        for page, n in blocks.follow(phys):
-            found += [self._session(session) for session in abi.sessions(page, n)]
-        self._tree.fatal = blocks.broken
-        return tuple(found) if found or blocks.whole or blocks.broken else None
-
     def _session(self, session: abi.Session) -> LuoSession:
         title = shown(session.name)
         where = f'session "{title}"'
@@ -131,7 +146,10 @@ class _Walk:
         found: list[LuoFile] = []
         for page, n in blocks.follow(session.files):
             found += [self._file(file, where) for file in abi.files(page, n)]
-        if blocks.whole and len(found) != session.total:
+        if session.total and not session.files:
+            message = f"{where}: {session.total} files, and no block"
+            self._ground.note(NO_FILES, message)
+        elif blocks.whole and len(found) != session.total:
             message = f"{where}: {session.total} files, its blocks have {len(found)}"
             self._ground.note(FILE_BLOCK, message, session.files or None)
         return LuoSession(title, tuple(found))
@@ -152,6 +170,7 @@ class _Chain:
     Attributes:
         whole: Whether it was followed to its end.
         broken: What keeps the kernel from following it, as it was reported.
+        absent: Physical address of a block that the image lacks, None for none.
     """
 
     def __init__(self, ground: Ground, what: str, entry: int, code: Code, where: str) -> None:
@@ -159,6 +178,7 @@ class _Chain:
         self._room = abi.room(ground.page_size, entry)
         self.whole = False
         self.broken: Problem | None = None
+        self.absent: int | None = None
 
     def follow(self, phys: int) -> Iterator[tuple[memoryview, int]]:
         """Yield each block and how many entries it has."""
@@ -174,6 +194,7 @@ class _Chain:
             seen.add(at)
             page = ground.read(self._what, at, ground.page_size, self._where)
             if page is None:
+                self.absent = at
                 return
             head = abi.Head.parse(page)
             if not 0 < head.entries <= self._room:

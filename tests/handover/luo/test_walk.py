@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hwpkho.abi import luo
+from hwpkho.abi import fdt, luo
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import FOLIOS, IOMEM, PFN
@@ -255,3 +255,70 @@ def test_a_structure_across_the_end_of_a_page(what, before, made, cli, tmp_path)
     assert got.code in (0, 1)
     words = {"memfd": "nr_folios 2", "files": "file 0: token 5", "sessions": 'name "vm"'}
     assert words[what] in got.out
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [
+        lambda made, page: luo.Luo("luo-v5", 1, page, page),  # the page of FLBs, empty as mostly
+        lambda made, page: luo.Luo("luo-v5", 1, _leading_to(made, page), 0),
+    ],
+)
+def test_the_kernel_reads_all_blocks_of_sessions_first(lead, made, cli, tmp_path):
+    """What else their pages are does not keep it from a block that it cannot take."""
+    page = made.page("flbs", luo.build_page(luo.Head(1, 0), [], 4096))
+    made.handover(lead(made, page).build())
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", tmp_path / "iomem")
+    assert (got.json["outcome"], got.json["decided_by"]["code"]) == ("crash", "HP902")
+
+
+def _leading_to(made, page):
+    """Return a block whose next is ``page``, and whose session has its files there as well."""
+    block = luo.build_page(luo.Head(page, 1), [luo.Session(b"vm", page, 1)], 4096)
+    return made.page("sessions", block)
+
+
+@pytest.mark.parametrize("at", [0x9000_0000, 1 << 60])
+def test_blocks_of_sessions_outside_ram(at, made, cli, tmp_path):
+    made.handover(luo.Luo("luo-v5", 1, at, 0).build())
+    path = made.machine.save(tmp_path)
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", path, "--memmap", tmp_path / "iomem")
+    assert (got.json["outcome"], got.json["decided_by"]["code"]) == ("crash", "HP902")
+    assert "outside RAM" in got.json["decided_by"]["message"]
+    (tmp_path / "more").write_text(IOMEM + "80000000-ffffffffffffff : System RAM\n")
+    if at < 1 << 52:  # RAM that the image lacks: nothing is known of it
+        got = cli("validate", "--json", path, "--memmap", tmp_path / "more")
+        assert got.json["outcome"] == "replay"
+
+
+def test_a_blob_outside_ram(made, cli, tmp_path):
+    where = made.handover(made.blob([]))
+    at = next(s.phys for s in where.subtrees if s.name == "LUO")
+    made.machine.swap(where.root, at.to_bytes(8, "little"), (1 << 33).to_bytes(8, "little"))
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", tmp_path / "iomem")
+    assert (got.json["outcome"], got.json["decided_by"]["code"]) == ("crash", "HP205")
+
+
+@pytest.mark.parametrize("version", ["luo-v6", "luo-v6;block-v1", "luo-v4;block-v1"])
+def test_nothing_is_read_of_another_version(version, made, decoded):
+    """Where its fields are is not known, whatever parts it names."""
+    session = made.session("vm", [(1, made.memfd(FOLIOS))])
+    h, told = decoded(made.blob([session], compatible=version, at=16 if ";" in version else 8))
+    assert h["luo"]["compatible"] == version
+    assert [h["luo"][x] for x in ("state", "liveupdate_num", "sessions", "flbs")] == [None] * 4
+    assert f"{version}, known is luo-v5" in told["HP901"]
+
+
+def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(made, cli, tmp_path):
+    tree = fdt.Node("", properties=[fdt.Property("compatible", b"luo-v1\0", 0)])
+    for compatible, code in ((b"luo-v1\0", "HP915"), (b"vendor,board\0", "HP910")):
+        tree.properties[0] = fdt.Property("compatible", compatible, 0)
+        machine = Machine(arch="x86_64", at=0x1000_0000)
+        machine.handover(subtrees=[("LUO", fdt.build(tree, strings=b""))], kexec_count=0)
+        machine.handover(kexec_count=1)  # of the kernel that runs
+        h = cli("decode", "--json", machine.save(tmp_path)).json["handovers"][0]
+        assert h["role"] == "in"
+        assert code in [p["code"] for p in h["problems"]]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.abi import fdt
+from hwpkho.abi import fdt, luo
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands import capture
 from hwpkho.errors import InputError, UsageError
@@ -26,6 +26,8 @@ from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures, efi
 from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine, Made, note
+from tests.support.luo import Orchestrator
+from tests.support.provoking_luo import PFN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -710,3 +712,32 @@ def test_an_output_that_is_in_the_way(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists"):
         capture_running(root, out)
     assert out.read_text() == "precious"
+
+
+GUEST = b"GUEST'S MEMORY!!"
+
+
+@pytest.mark.parametrize("serialized", [True, False])
+@pytest.mark.parametrize("more", [[], ["--no-scrub"]])
+def test_no_page_of_a_guest_is_kept(
+    serialized: bool, more: list[str], cli: Any, tmp_path: Path
+) -> None:
+    """Neither what lies in the files that LUO preserves, nor what a guest makes look like LUO's."""
+    made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+    folios = [(PFN, 0, 0), (PFN + 1, 1, 0), (PFN + 2, 2, 1), (PFN + 0x200, 4, 9)]
+    data = made.memfd(folios, size=5 * 4096 + 123)
+    session = made.session("vm", [(1, data)])
+    for pfn, _, order in folios:
+        for page in range(pfn, pfn + (1 << order)):
+            made.machine.memory[page << 12] = GUEST * 256
+    structure = made.machine.memory[data][:48]
+    made.machine.memory[PFN << 12] = structure + GUEST * 253
+    made.machine.memory[PFN + 1 << 12] = GUEST[:8] + structure[8:] + GUEST * 253
+    blob = made.blob([session])
+    made.handover(blob if serialized else luo.Luo("luo-v5", 1, 0, 0).build(), pfns=[PFN, PFN + 3])
+    source, out = made.machine.save(tmp_path), tmp_path / "small.elf"
+    assert GUEST[:8] in source.read_bytes()
+    assert cli("capture", source, "-o", out, *more).code == 0
+    assert GUEST[:8] not in out.read_bytes()
+    assert _decoded(cli, out) == _decoded(cli, source)
+    assert [o for o in _decoded(cli, out)["handovers"][0]["preserved"] if o["kind"] == "memfd-v2"]

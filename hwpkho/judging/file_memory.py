@@ -7,6 +7,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class FileMemory:
     def __init__(self, session: LuoSession, file: LuoFile, page_size: int) -> None:
         self.session, self.file, self.page_size = session.name, file, page_size
         self._folios = file.folios or Folios()
-        size = file.memfd.size if file.memfd else 0
-        self._pages = -(-size // page_size)
+        self._pages = PFN_MAX if file.size is None else -(-file.size // page_size)
         self._hit: list[tuple[int, int, int]] = []
 
     @property

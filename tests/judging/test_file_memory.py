@@ -53,10 +53,10 @@ def test_an_array_that_has_a_page_again_and_again(spread, made, iomem, tmp_path)
 def test_bad_pages_in_many_files(made, iomem, tmp_path):
     """Whose each is costs no look at every file."""
     files = [
-        (n, made.memfd([(PFN + n * 512 + 2 * i, i, 0) for i in range(200)])) for n in range(300)
+        (n, made.memfd([(PFN + n * 512 + 2 * i, i, 0) for i in range(100)])) for n in range(300)
     ]
-    bad = [PFN + n * 512 + 2 * i for i in range(200) for n in range(300)]
+    bad = [PFN + n * 512 + 2 * i for i in range(100) for n in range(300)]
     made.handover(made.blob([made.session("vm", files)]), pfns=bad)
     cost = forked.run("validate", made.machine.save(tmp_path), "--memmap", iomem)
     assert cost.code == 0
-    assert cost.cpu < 1.5
+    assert cost.cpu < 1.8  # 4 s where each is looked for in all files

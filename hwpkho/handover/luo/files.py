@@ -1,7 +1,4 @@
-"""The handlers of files whose memory LUO preserves: a module each, and a line here.
-
-A handler that only has a line in ``KNOWN`` was posted and keeps what hwpkho does not read.
-"""
+"""The handlers of files whose memory LUO preserves: a module each, and a line here."""
 
 from __future__ import annotations
 
@@ -19,12 +16,13 @@ class FileHandler(Protocol):
     """Reads what a handler keeps of a file."""
 
     def read(self, file: File, name: str, ground: Ground, /) -> LuoFile:
-        """Return the file; what is wrong with it is reported. ``name`` is for messages."""
+        """Return the file; what is wrong with it is reported. ``name`` is for messages.
+
+        Its own pages are read by :meth:`Ground.read`, which takes what their bytes mean as well.
+        """
 
 
 #: By the name in the file's entry.
 HANDLERS: Registry[FileHandler] = Registry(
     "handler of files that LUO preserves", {"memfd-v2": "hwpkho.handover.luo.memfd"}
 )
-#: Handlers that patches on the list bring, and some kernels have.
-POSTED = frozenset(("huge-memfd-v1", "guest_memfd_luo_v1", "kvm_vm_luo_v1"))

@@ -9,11 +9,14 @@ from hwpkho.codes.preserved import LUO_ABSENT, LUO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo.model import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from hwpkho.abi.spans import Span
     from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.codes import Code, Problem
     from hwpkho.handover.reach import Reach
+
+    Spans = Callable[[bytes], Iterable[Span]]
 
 
 class Ground:
@@ -45,10 +48,10 @@ class Ground:
         """Report a problem."""
         return self.report.add(code, message, phys)
 
-    def take(self, what: str, phys: int, order: int = 0) -> bool:
+    def take(self, what: str, phys: int, order: int = 0, spans: Spans | None = None) -> bool:
         """Take the page at ``phys`` for ``what``; tell whether nothing else has it.
 
-        That it is not marked preserved is reported.
+        That it is not marked preserved is reported. For the rest see :class:`Page`.
         """
         at = align_down(phys, self.page_size)
         other = self._taken.get(at)
@@ -56,7 +59,7 @@ class Ground:
             self.note(OWNED_TWICE, f"{what} 0x{phys:x} is {other} as well", phys)
             return False
         self._taken[at] = f"{what} 0x{phys:x}"
-        self.pages.append(Page(what, phys, order))
+        self.pages.append(Page(what, phys, order, spans))
         marked = self._preserved is None or self._preserved.block_around(at) is not None
         if not marked and self._whole:
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
@@ -66,12 +69,14 @@ class Ground:
         """Tell whether the page of any of ``addresses`` was taken."""
         return any(align_down(phys, self.page_size) in self._taken for phys in addresses)
 
-    def read(self, what: str, phys: int, size: int, of: str = "LUO") -> memoryview | None:
+    def read(
+        self, what: str, phys: int, size: int, of: str = "LUO", spans: Spans | None = None
+    ) -> memoryview | None:
         """Take the page of ``what`` and return ``size`` bytes from ``phys`` on.
 
         None, reported, where the image lacks them, or the page is something else already.
         """
-        if not self.take(what, phys):
+        if not self.take(what, phys, spans=spans):
             return None
         data = self.source.read(phys, size)
         if data is None:

@@ -34,7 +34,7 @@ def read(file: File, name: str, ground: Ground, /) -> LuoFile:
     if raw is None:
         return found
     ser = abi.MemfdSer.parse(raw)
-    found = found._replace(memfd=ser)
+    found = found._replace(size=ser.size, memfd=ser)
     if flaw := ser.flaw(ground.page_size):
         ground.note(FILE_BROKEN, f"{name}: {flaw}", file.data)
     if not ser.nr_folios:

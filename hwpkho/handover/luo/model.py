@@ -10,9 +10,10 @@ from hwpkho.base.escape import printable
 from hwpkho.handover.owners import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from hwpkho.abi.memfd import MemfdSer
+    from hwpkho.abi.spans import Span
     from hwpkho.codes import Problem
     from hwpkho.handover.owners import Block
 
@@ -94,14 +95,16 @@ class Page(NamedTuple):
     """A page of LUO's own.
 
     Attributes:
-        what: ``session block`` or another of the names above.
+        what: ``session block`` or another of the names above, or what a handler calls it.
         phys: Its physical address, bytes.
         order: Log2 of how many pages it is.
+        spans: Returns what its bytes mean, from ``phys`` on; None for the names above.
     """
 
     what: str
     phys: int
     order: int = 0
+    spans: Callable[[bytes], Iterable[Span]] | None = None
 
 
 class LuoFile(NamedTuple):
@@ -111,6 +114,7 @@ class LuoFile(NamedTuple):
         compatible: Its handler and version, printable.
         token: Its name in its session.
         data: What the handler keeps; for a memfd the address of its structure.
+        size: Bytes of the file; None where the handler knows no end, and where nothing can be read.
         memfd: That structure; None for another handler, and where it cannot be read.
         folios: Its memory; None where that cannot be read.
         chunks: Physical addresses of the chunks of its array, as far as they were read.
@@ -120,6 +124,7 @@ class LuoFile(NamedTuple):
     compatible: str
     token: int
     data: int
+    size: int | None = None
     memfd: MemfdSer | None = None
     folios: Folios | None = None
     chunks: tuple[int, ...] = ()

@@ -30,7 +30,8 @@ def parts(tree: LuoTree, source: Source, page_size: int) -> Iterator[Part]:
         raw = source.read(page.phys, memfd.SIZE if page.what == model.MEMFD else page_size)
         if raw is None:
             continue
-        members = _SPANS[page.what](bytes(raw))
+        spans_of = page.spans or _SPANS.get(page.what, _unknown)
+        members = iter(spans_of(bytes(raw)))
         spans = list(islice(members, 3 * MAX_ROWS))
         end = max((span.offset + span.size for span in spans), default=0)
         if next(members, None) is not None:
@@ -93,6 +94,10 @@ def _array(raw: bytes) -> Iterator[Span]:
         at = n * memfd.FOLIO
         yield Span(at, 8, f"folio {n}: PFN 0x{pfn:x}, flags 0x{flags:x}")
         yield Span(at + 8, 8, f"folio {n}: page {page} of the file")
+
+
+def _unknown(raw: bytes) -> Iterator[Span]:
+    yield Span(0, min(len(raw), abi.HEAD), "content unknown")
 
 
 _SPANS: dict[str, Callable[[bytes], Iterator[Span]]] = {

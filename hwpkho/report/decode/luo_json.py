@@ -70,7 +70,7 @@ def _file(file: LuoFile) -> Iterator[str]:
             "compatible": file.compatible,
             "token": file.token,
             "data": file.data,
-            "size": ser.size if ser else None,
+            "size": file.size,
             "pos": ser.pos if ser else None,
             "seals": ser.seals if ser else None,
             "nr_folios": ser.nr_folios if ser else None,

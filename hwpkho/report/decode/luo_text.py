@@ -58,9 +58,9 @@ def _session(session: LuoSession) -> Iterator[str]:
 
 
 def _memory(file: LuoFile) -> str:
-    if file.memfd is None:
-        return f"data 0x{file.data:x}"
-    size = f"{human_bytes(file.memfd.size)}"
+    size = f"data 0x{file.data:x}" if file.size is None else human_bytes(file.size)
+    if file.size is None and file.folios is None:
+        return size
     if file.folios is None:
         return f"{size}, its memory cannot be read"
     return f"{size}{_orders(file.folios)}"

@@ -206,7 +206,7 @@ def _judged(runs: Runs) -> Iterator[JudgedRow]:
             continue
         for place in owner.places(first, last):
             a, b = place.first, place.last
-            yield JudgedRow(a, b, b - a + 1, *said, owner.session, owner.file.token, place.page)
+            yield JudgedRow(a, b, b - a + 1, *said, owner.session, owner.token, place.page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.pfnset import PFN_MAX
-from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios
+from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +39,14 @@ class FileMemory:
     """The memory of one preserved file.
 
     Attributes:
-        session: The name of its session, printable.
+        session: The name of its session, printable; None before LUO has written the sessions.
         file: The file.
         page_size: Bytes.
     """
 
-    def __init__(self, session: LuoSession, file: LuoFile, page_size: int) -> None:
-        self.session, self.file, self.page_size = session.name, file, page_size
+    def __init__(self, session: LuoSession | None, file: LuoFile, page_size: int) -> None:
+        self.session = session.name if session else None
+        self.file, self.page_size = file, page_size
         self._folios = file.folios or Folios()
         self._pages = PFN_MAX if file.size is None else -(-file.size // page_size)
         self._hit: list[tuple[int, int, int]] = []
@@ -53,7 +54,12 @@ class FileMemory:
     @property
     def name(self) -> str:
         """For messages."""
-        return f'session "{self.session}", token {self.file.token}'
+        return place_of(self.session, self.file)
+
+    @property
+    def token(self) -> int | None:
+        """Its name in the session; None likewise."""
+        return None if self.session is None else self.file.token
 
     def hit(self, pfns: PfnSet) -> Iterator[Place]:
         """Yield where the runs of folios are in which there are any of ``pfns``, by PFN.

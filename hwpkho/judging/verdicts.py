@@ -145,7 +145,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
 def _luo_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
     """Yield what LUO has of the list: files, their memory, and the pages that lead to both."""
     tree = luo_of(h)
-    if tree is None or tree.state != "serialized":
+    if tree is None or tree.state not in ("serialized", "not-serialized"):
         return
     for first, last, ruling in of_luo(tree, pfns, page_size):
         # Its blob is free again by the time of the replay, as a chunk is.
@@ -161,7 +161,7 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
     own = {phys - phys % page_size for _, phys, _ in _own_pages(h, page_size)}
     own.update((h.hwpoison and h.hwpoison.chunks) or ())
     tree = luo_of(h)
-    if tree is not None and tree.state == "serialized" and tree.phys is not None:
+    if tree is not None and tree.phys is not None and tree.state != "released":
         own.add(tree.phys - tree.phys % page_size)  # freed before the replay
     names = h.account.names() if h.account and pfns else dict[int, str]().get
     for begin, end, order in marked.spans():

@@ -138,6 +138,13 @@ class LuoSession(NamedTuple):
     files: tuple[LuoFile, ...] = ()
 
 
+def place_of(session: str | None, file: LuoFile) -> str:
+    """Return where a file is, for messages; ``session`` is printable, None before it is written."""
+    if session is None:
+        return f"file of a session not written yet, at 0x{file.data:x}"
+    return f'session "{session}", token {file.token}'
+
+
 class LuoFlb(NamedTuple):
     """What several files share: name, printable; its data; how many files depend on it."""
 
@@ -177,11 +184,13 @@ class LuoTree:
     fatal: Problem | None = None
     unread: int | None = None
 
-    def files(self) -> Iterator[tuple[LuoSession, LuoFile]]:
-        """Yield every file and its session."""
+    def files(self) -> Iterator[tuple[LuoSession | None, LuoFile]]:
+        """Yield every file and its session, None where that is not written yet."""
         for session in self.sessions or ():
             for file in session.files:
                 yield session, file
+        for file in self.apart:
+            yield None, file
 
     def blocks(self, page_shift: int) -> Iterator[Block]:
         """Yield LUO's own pages."""
@@ -192,9 +201,7 @@ class LuoTree:
         """Yield the memory of each file."""
         for session, file in self.files():
             if file.folios is not None:
-                name = f'session "{session.name}", token {file.token}'
-                yield Claim(file.compatible, name, file.folios.blocks, session.name, file.token)
-        for file in self.apart:
-            if file.folios is not None:
-                name = f"file of a session not written yet, at 0x{file.data:x}"
-                yield Claim(file.compatible, name, file.folios.blocks)
+                name = session and session.name
+                token = file.token if session else None
+                said = place_of(name, file)
+                yield Claim(file.compatible, said, file.folios.blocks, name, token)

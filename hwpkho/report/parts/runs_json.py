@@ -51,7 +51,7 @@ def _owned(runs: Runs, start: int, stop: int, ruling: Ruling, owner: FileMemory)
                 **_fields(ruling),
                 "owner": {
                     "session": owner.session,
-                    "token": owner.file.token,
+                    "token": owner.token,
                     "compatible": owner.file.compatible,
                     "index": place.page,
                     "order": place.order,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwpkho.inputs.opened import Memory, open_input
 from tests.support import captures
 from tests.support.examples import some
 
@@ -159,3 +160,35 @@ def test_what_is_wrong_stands_beside_its_field(cli, capture):
     assert line.startswith("  0x0000008bf000")
     assert line.endswith("<- HP902 session-block")
     assert "LUO session block at 0x8bf000, 16 bytes, luo-empty-block.elf at 0xc000" in out
+
+
+@pytest.mark.parametrize("name", ["luo-huge", "luo-poison"])
+def test_bad_pages_in_files_whose_sessions_are_not_written_yet(name, cli, capture, tmp_path):
+    """What becomes of a page is known before LUO tells whose the file is."""
+    source, early = capture(name), tmp_path / "early.elf"
+    phys = cli("decode", "--json", source).json["handovers"][0]["luo"]["phys"]
+    opened = open_input(str(source))
+    assert isinstance(opened, Memory)
+    place = opened.source.place(phys + 16)
+    assert place is not None
+    raw = bytearray(source.read_bytes())
+    assert any(raw[place[1] : place[1] + 8])
+    raw[place[1] : place[1] + 8] = bytes(8)  # sessions_pa
+    early.write_bytes(raw)
+    iomem = captures.folder(name) / "iomem.txt"
+    before, after = (
+        {
+            r["first"]: (r["verdict"], r["code"], {**r["owner"], "session": None, "token": None})
+            for r in cli("validate", "--json", x, "--memmap", iomem).json["runs"]
+            if r["owner"]
+        }
+        for x in (source, early)
+    )
+    assert after
+    assert after == before
+    text = cli("validate", early, "--memmap", iomem).out
+    assert "file of a session not written yet, at 0x" in text
+    crop = tmp_path / "crop.elf"
+    assert cli("capture", early, "-o", crop).code == 0
+    again = cli("validate", "--json", crop, "--memmap", iomem).json["runs"]
+    assert again == cli("validate", "--json", early, "--memmap", iomem).json["runs"]

@@ -75,11 +75,11 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
     cuts = _Cuts(found)
     for number, whole in numbered(file, _WANTED, LONGEST):
-        if cuts.line(whole, number):
+        if not _WANTED.search(whole) or cuts.line(whole, number):
             continue
         line = _uncommented(whole)
         where = f"line {number}"
-        if sum(map(line.count, _SETTINGS)) > _MOST_SETTINGS:
+        if len(line) > _MOST_SETTINGS < sum(map(line.count, _SETTINGS)):
             raise InputError(
                 f"{file.shown}: {where}: more than {_MOST_SETTINGS} settings in one line, as no "
                 "boot loader has"
@@ -97,7 +97,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
             assigned = next((text for text in match.groups() if text is not None), ""), where
         for match in _BADRAM.finditer(line) if "badram=" in line else ():
             badram(found, match[1], where, "excluded")
-        for match in _COMMAND.finditer(line):
+        for match in _COMMAND.finditer(line) if "badram" in line or "cutmem" in line else ():
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
     cuts.finish()

@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
+from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError, UsageError
 
@@ -25,6 +26,8 @@ MEMORY_MAP = "preserved-memory-map"
 _COMPATIBLE = re.compile(rb"kho-v[0-9]{1,3}(?:;[a-z0-9._-]{1,32}){0,8}")
 #: So many bytes hold the names of all properties of a root FDT.
 _NAMES = 128
+#: Of a version's number.
+_DIGITS = 3
 
 
 class Version(NamedTuple):
@@ -99,10 +102,13 @@ def named(name: str | int) -> Version:
     if isinstance(name, int):
         return numbered(name)
     found = _of_string(name) if _COMPATIBLE.fullmatch(name.encode("ascii", "replace")) else None
-    if found is None:
-        number = name.removeprefix("v")
-        return numbered(int(number) if number.isascii() and number.isdigit() else -1)
-    return found
+    if found is not None:
+        return found
+    number = name.removeprefix("v")
+    if number.isascii() and number.isdigit() and len(number) <= _DIGITS:
+        return numbered(int(number))
+    shown = printable(name if len(name) <= _NAMES else name[:_NAMES] + "…")
+    raise UsageError(f'"{shown}" is no known KHO version; there are {", ".join(VERSIONS.names())}')
 
 
 def _of_string(compatible: str) -> Version | None:

@@ -165,6 +165,19 @@ NO_FILES = Code(
     "It warns, and the session has no files. What they were stays reserved.",
     "A producer's bug: report it.",
 )
+ORDER_UNKNOWN = Code(
+    "HP918",
+    "preserved-order-unknown",
+    "error",
+    "source",
+    "These PFNs are memory of a preserved file, in a folio whose order nothing shows: the tracker "
+    "does not mark it, or the input lacks the part that would.",
+    "A page that is a folio of its own stays fenced off. In a larger folio it is handed back to "
+    "the owner, and to the allocator when the file is closed.",
+    "Give an image with the whole tracker, or do not carry this file over.",
+    needs_map=True,
+    pfns_are="in a preserved file ({where}), in a folio of unknown order",
+)
 CONTAINED = Code(
     "HP920",
     "preserved-contained",
@@ -267,6 +280,7 @@ CODES = (
     LUO_FDT,
     SUBTREE_UNREAD,
     NO_FILES,
+    ORDER_UNKNOWN,
     CONTAINED,
     REACHABLE,
     BEYOND_END,

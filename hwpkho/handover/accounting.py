@@ -37,15 +37,21 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
             yield from subtree.content.claims(shift)
 
 
-def report(account: Account, walk: TrackerWalk, problems: Report) -> None:
-    """Report what two owners have, and what nobody has, of the whole tracker."""
+def report(
+    account: Account, hwpoison: HwpoisonList | None, walk: TrackerWalk, problems: Report
+) -> None:
+    """Report what two owners have, and what nobody has, of the whole tracker.
+
+    The pages of a list that was replayed were freed: which they were is not known, and no leak.
+    """
     shift, twice = walk.preserved.page_shift, account.twice
     if twice:
         pages = twice.pages()
         message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN"
         problems.add(OWNED_TWICE, f"{message} 0x{twice.first[0]:x}", twice.first[0] << shift)
     unknown = account.unknown
-    if unknown is not None and walk.intact:
+    consumed = hwpoison is not None and hwpoison.state == "consumed"
+    if unknown is not None and walk.intact and not consumed:
         pages = unknown.pages.pages() + unknown.more
         at = unknown.pages.first[0] << shift
         message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on, are nobody's"

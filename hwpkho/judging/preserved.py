@@ -40,6 +40,8 @@ def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
         for place in memory.hit(pfns):
             if place.beyond_end:
                 code = codes.BEYOND_END
+            elif place.order is None:
+                code = codes.ORDER_UNKNOWN
             elif place.order == 0:
                 code = codes.CONTAINED
             else:

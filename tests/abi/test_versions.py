@@ -12,7 +12,7 @@ import click
 import pytest
 
 from hwpkho.abi.hwpoison import REVISIONS
-from hwpkho.abi.kho import DEFAULT, VERSIONS, numbered
+from hwpkho.abi.kho import DEFAULT, VERSIONS, named, numbered
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.errors import UsageError
 from tests.toys import kho_version as toy
@@ -113,3 +113,12 @@ def test_damage_that_a_toy_tracker_finds_decides(cli, tmp_path: Path) -> None:
 def test_the_toy_version_is_gone_again(cli, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("0x5001\n")
     assert cli("encode", "--kho", "v9", tmp_path / "list", "-o", tmp_path / "x.elf").code == 2
+
+
+@pytest.mark.parametrize("name", ["kho-v9;x-v1", "kho-v4;", "v0x4", "\x1bv4", "v" + "4" * 5000])
+def test_a_version_that_is_none_is_named(name):
+    """As the user wrote it, and no longer than a line."""
+    with pytest.raises(UsageError, match="no known KHO version; there are v1") as caught:
+        named(name)
+    assert str(caught.value).startswith(f'"{name[:4]}'.replace("\x1b", "\\x1b"))
+    assert len(str(caught.value)) < 250

@@ -64,3 +64,14 @@ def test_pairs_of_folios_cost_what_they_are(page_size, arch, tmp_path):
     assert cost.code == 0
     assert cost.cpu < 1.5  # with the whole bitmap for each it took 6 s and more
     assert b"all of it has an owner" in cost.out
+
+
+def test_pages_of_a_list_that_was_replayed_are_no_leak(cli, tmp_path):
+    """Of an incoming handover nothing shows which they were."""
+    machine = Machine(arch="x86_64", at=0x1000_0000)
+    machine.handover(kexec_count=0)
+    machine.handover(kexec_count=1)
+    before, after = cli("decode", "--json", machine.save(tmp_path)).json["handovers"]
+    assert "HP319" in [p["code"] for p in before["problems"]]
+    for h in (before, after):
+        assert "HP911" not in [p["code"] for p in h["problems"]]

@@ -176,6 +176,22 @@ def _judged(code: Code, bad: Callable[[Orchestrator], int]) -> None:
 _judged(codes.CONTAINED, lambda _: PFN)
 _judged(codes.REACHABLE, lambda _: PFN + 0x200)
 _judged(codes.BEYOND_END, lambda _: PFN + 0x201)
+
+
+def _order_unknown(folder: Path) -> Case:
+    """The bitmaps of the tracker that would mark the folio are not in the image."""
+    made = machine()
+    at = made.memfd([(PFN, 0, 0)])
+    h = made.handover(made.blob([made.session("vm", [(1, at)])]), pfns=[PFN])
+    marks = bytes([1]).ljust(4096, b"\0")
+    for node in h.nodes:
+        if made.machine.memory[node] == marks:
+            del made.machine.memory[node]
+    (folder / "iomem").write_text(IOMEM)
+    return [made.machine.save(folder), "--memmap", folder / "iomem"]
+
+
+VALIDATE[codes.ORDER_UNKNOWN.id] = _order_unknown
 _judged(codes.LUO_POISONED, lambda made: made.places["array"][0] >> 12)
 _judged(codes.LUO_BLOB_POISONED, lambda made: made.places["blob"][0] >> 12)
 

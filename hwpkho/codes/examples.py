@@ -212,6 +212,7 @@ EXAMPLES: dict[str, str] = {
     "HP916": "Constructed: the chunk of kho_test's array is not in the image.",
     "HP917": "Constructed: a session of two files whose address of files is 0.",
     "HP918": "Constructed: a page of a memfd of one folio, and an image without the tracker.",
+    "HP919": "Constructed: a page of FLBs whose count is 2^63.",
     "HP920": "Real: capture luo-poison, PFN 0x14d2 in session vm-a.",
     "HP921": "Real: capture luo-huge, PFN 0x1e64 in session vm-huge.",
     "HP922": "Real: capture luo-huge, PFN 0x290b behind the end of a memfd.",

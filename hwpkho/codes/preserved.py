@@ -9,7 +9,8 @@ LUO_REFUSED = Code(
     "luo-refused",
     "error",
     "source",
-    "The blob of LUO is too short, or of a version that the next kernel does not know.",
+    "The blob of LUO is too short, or of a version that the next kernel does not know, or its node "
+    "lacks the address or the size.",
     'It panics at boot: "The incoming tree failed to initialize properly".',
     "Boot a kernel with the LUO that the handover was made for.",
 )
@@ -178,6 +179,15 @@ ORDER_UNKNOWN = Code(
     needs_map=True,
     pfns_are="in a preserved file ({where}), in a folio of unknown order",
 )
+FLB_PAGE = Code(
+    "HP919",
+    "flb-page",
+    "error",
+    "source",
+    "The page of FLBs (what several files share) says that it has more entries than fit.",
+    "It looks for names behind the end of the page, and takes what it finds there for an FLB.",
+    "A producer's bug: report it.",
+)
 CONTAINED = Code(
     "HP920",
     "preserved-contained",
@@ -281,6 +291,7 @@ CODES = (
     SUBTREE_UNREAD,
     NO_FILES,
     ORDER_UNKNOWN,
+    FLB_PAGE,
     CONTAINED,
     REACHABLE,
     BEYOND_END,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.codes.preserved import NOBODY_KNOWN, OWNED_TWICE
+from hwpkho.handover.luo.model import LuoTree
 from hwpkho.handover.owners import Claim
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
 
 
 def report(
-    account: Account, hwpoison: HwpoisonList | None, walk: TrackerWalk, problems: Report
+    account: Account, root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk, problems: Report
 ) -> None:
     """Report what two owners have, and what nobody has, of the whole tracker.
 
@@ -55,4 +56,8 @@ def report(
         pages = unknown.pages.pages() + unknown.more
         at = unknown.pages.first[0] << shift
         message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on, are nobody's"
-        problems.add(NOBODY_KNOWN, f"{message} that hwpkho knows", at)
+        message += " that hwpkho knows"
+        trees = [s.content for s in root.subtrees if isinstance(s.content, LuoTree)]
+        if any(tree.state == "not-serialized" for tree in trees):
+            message += "; LUO's blocks are among them until it writes its sessions"
+        problems.add(NOBODY_KNOWN, message, at)

@@ -129,7 +129,7 @@ class HandoverReader:
         account = None
         if walk and walk.listed and root and state not in (None, "gone"):
             account = owners.account(accounting.claims(root, hwpoison, walk), walk.preserved)
-            accounting.report(account, hwpoison, walk, report)
+            accounting.report(account, root, hwpoison, walk, report)
         in_scratch = scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)

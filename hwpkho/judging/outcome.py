@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a blob's version, which every consumer of the struct revision reads first.
 _VERSION = 4
+#: The first KHO version all of whose kernels have LUO.
+_FIRST_LUO = 2
 
 
 def judge_handover(handover: Handover, kernel: NextKernel) -> Decision:
@@ -150,6 +152,10 @@ def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     """LUO comes up long before the list is replayed, and panics where it cannot."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(luo.NAME) if fdt and not spent(h) else None
+    if ref and ref.defect and kernel.version.number >= _FIRST_LUO:
+        # Any error but a missing node ends in luo_restore_fail().
+        phys = h.root.phys if h.root else None
+        return Decision("crash", finding(LUO_REFUSED, f"LUO: {ref.defect}", phys=phys))
     at = ref.phys if ref and not ref.defect else None
     if at is not None and kernel.outside(linear(at, h.arch)):
         message = f"the LUO blob at 0x{at:x} is outside RAM"

@@ -76,6 +76,13 @@ def _count(made: Orchestrator) -> bytes:
     return made.blob([session._replace(total=2)])
 
 
+@_decoded(codes.FLB_PAGE)
+def _flbs(made: Orchestrator) -> bytes:
+    blob = made.blob([])
+    made.machine.poke(made.places["flbs"][0] + 8, "<Q", 1 << 63)
+    return blob
+
+
 @_decoded(codes.NO_FILES)
 def _no_files(made: Orchestrator) -> bytes:
     return made.blob([luo.Session(b"vm", 0, 2)])

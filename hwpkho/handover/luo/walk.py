@@ -14,6 +14,7 @@ from hwpkho.abi import luo as abi
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import (
     FILE_BLOCK,
+    FLB_PAGE,
     LUO_FDT,
     LUO_REFUSED,
     LUO_RELEASED,
@@ -135,7 +136,7 @@ class _Walk:
         entries, room = abi.Head.parse(page).entries, abi.room(size, abi.FLB)
         if entries > room:
             message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
-            ground.note(FILE_BLOCK, message, phys)
+            ground.note(FLB_PAGE, message, phys)
             return None
         return tuple(LuoFlb(shown(f.name), f.data, f.users) for f in abi.flbs(page, entries))
 

@@ -62,6 +62,13 @@ def test_memfds_before_their_sessions_are_written(cli, capture):
     assert sizes == pages
 
 
+def test_blocks_of_sessions_that_are_not_written_are_no_leak(cli, capture):
+    out = cli("decode", capture("luo-small-unserialised")).out
+    (line,) = [x for x in out.split("\n") if "HP911" in x]
+    assert line.endswith("LUO's blocks are among them until it writes its sessions")
+    assert "LUO's blocks" not in cli("decode", capture("luo-small")).out
+
+
 def test_a_running_kernel_has_released_it(cli, capture):
     (h,) = cli("decode", "--json", capture("luo-small-in-late")).json["handovers"]
     assert (h["luo"]["state"], h["luo"]["sessions"]) == ("released", [])

@@ -302,6 +302,27 @@ def test_a_blob_outside_ram(made, cli, tmp_path):
     assert (got.json["outcome"], got.json["decided_by"]["code"]) == ("crash", "HP205")
 
 
+@pytest.mark.parametrize(("consumer", "outcome"), [("v4", "crash"), ("v1", "absent")])
+@pytest.mark.parametrize("name", [b"blob-size", b"preserved-data"])
+def test_a_node_that_kho_refuses(name, consumer, outcome, made, cli, tmp_path):
+    """Any error but a missing node panics the next kernel; the hwpoison node is sound."""
+    where = made.handover(made.blob([]))
+    raw = bytearray(made.machine.memory[where.root])
+    node = raw.index(b"LUO\0")
+    at = raw.index(b"\0\0\0\x03\0\0\0\x08", node)
+    if name == b"preserved-data":
+        at = raw.index(b"\0\0\0\x03\0\0\0\x08", at + 8)
+    raw[at + 7] = 7
+    made.machine.memory[where.root] = bytes(raw)
+    (tmp_path / "iomem").write_text(IOMEM)
+    args = ("--memmap", tmp_path / "iomem", "--consumer-kho", consumer)
+    got = cli("validate", "--json", made.machine.save(tmp_path), *args)
+    assert got.json["outcome"] == outcome
+    if outcome == "crash":
+        assert got.json["decided_by"]["code"] == "HP901"
+        assert "has 7 bytes, expected 8" in got.json["decided_by"]["message"]
+
+
 @pytest.mark.parametrize("version", ["luo-v6", "luo-v6;block-v1", "luo-v4;block-v1"])
 def test_nothing_is_read_of_another_version(version, made, decoded):
     """Where its fields are is not known, whatever parts it names."""

@@ -28,7 +28,7 @@ def body(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> d
 def _handovers(handovers: Sequence[Handover]) -> Iterator[str]:
     for number, h in enumerate(handovers):
         yield f"{',' if number else ''}{jsondoc.text(_handover(h))[:-1]}"
-        yield from luo_json.fields(h)
+        yield from jsondoc.gathered(luo_json.fields(h))
         yield "}"
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
+#: Characters of a piece that is worth writing.
+_PIECE = 1 << 16
+
+
 class Array(NamedTuple):
     """An array too long to be objects: its items as JSON text, comma separated, in pieces."""
 
@@ -83,6 +87,18 @@ def joined(items: Iterable[str]) -> Iterator[str]:
     for part in parts(items):
         yield before + ",".join(part)
         before = ","
+
+
+def gathered(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield small pieces of a document together: each that is written costs as much as a large."""
+    held, size = list[str](), 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield "".join(held)
+            held, size = [], 0
+    yield "".join(held)
 
 
 def text(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
 from hwpkho.abi import fdt, luo
@@ -170,6 +171,21 @@ def test_a_long_chain_costs_what_its_pages_do(made, cli, tmp_path):
     (h,) = got.json["handovers"]
     assert len(h["luo"]["sessions"]) == luo.MAX_BLOCKS
     assert "more than 10000 blocks" in str(h["problems"])
+
+
+def test_sessions_are_written_many_at_once(made, cli, tmp_path, monkeypatch):
+    """A write costs ten times what a session does."""
+    written = []
+
+    def counted(piece, echo=click.echo, **how):
+        written.append(piece)
+        echo(piece, **how)
+
+    monkeypatch.setattr(click, "echo", counted)
+    made.handover(made.blob([luo.Session(b"%d" % n) for n in range(5000)]))
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    assert [s["name"] for s in h["luo"]["sessions"]] == [str(n) for n in range(5000)]
+    assert len(written) < 50
 
 
 def test_many_files_that_lead_into_one_chain(made, cli, tmp_path):

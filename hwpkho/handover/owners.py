@@ -190,6 +190,9 @@ def _cross_off(left: _Left, bits: int, block: int, order: int, count: int) -> No
         # The tracker's own bitmap stays as it is.
         leaf = held if isinstance(held, bytearray) else bytearray(held)
         left[order, number] = leaf
+        if here == 1:  # of a guest's memory there are millions, most of them single
+            leaf[bit >> 3] &= ~(1 << (bit & 7))
+            continue
         low, high = bit >> 3, (bit + here + 7) >> 3
         mask = int.from_bytes(leaf[low:high], "little") & ~((1 << here) - 1 << (bit & 7))
         leaf[low:high] = mask.to_bytes(high - low, "little")

@@ -49,7 +49,8 @@ _SHELL = re.compile(
 _VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
-#: Settings in a line, each of many items, perhaps: a command line of Linux has 2048 characters.
+#: Settings in a line, each of many items, perhaps, and items that are spelled otherwise than in
+#: plain_settings: a command line of Linux has 2048 characters.
 _MOST_SETTINGS = 1 << 16
 #: So many ranges in columns take no longer than one by itself.
 _IN_COLUMNS = 8
@@ -108,7 +109,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
             found.ranges("excluded", *columns, where, repeat(-1, len(columns.first)))
             continue
         loose += value.count(",") + 1
-        found.refuse_more(loose, MAX_EXPANDED)
+        found.refuse_more(loose, _MOST_SETTINGS)
         for item in value.split(","):
             _memmap(found, item, where)
     if assigned is not None and assigned[0].strip():  # the shell keeps the last

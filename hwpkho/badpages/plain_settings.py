@@ -26,7 +26,9 @@ _ITEM = r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}"
 _MEMMAP = re.compile(rf"(?:{_ITEM},)*{_ITEM}")
 _HEX = r"(?:0[xX])?[0-9a-fA-F]{1,16}"
 _BADRAM = re.compile(rf"(?:{_HEX},{_HEX},)*{_HEX},{_HEX}")
-_CUTMEM = re.compile(r"cutmem 0x([0-9a-f]{1,16})(K?) 0x([0-9a-f]{1,16})(K?)")
+_NUMBER = r"(0x[0-9a-f]{1,16}|[1-9][0-9]{0,18})([KMGT]?)"
+_CUTMEM = re.compile(f"cutmem {_NUMBER} {_NUMBER}")
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class Columns(NamedTuple):
@@ -52,9 +54,8 @@ def cutmem(line: str) -> tuple[int, int] | None:
     match = _CUTMEM.fullmatch(line)
     if match is None:
         return None
-    start, in_kib, end, end_in_kib = match.groups()
-    low = int(start, 16) << (10 if in_kib else 0)
-    past = int(end, 16) << (10 if end_in_kib else 0)
+    start, unit, end, end_unit = match.groups()
+    low, past = int(start, 0) << _SHIFTS[unit], int(end, 0) << _SHIFTS[end_unit]
     return (low, past) if low < past <= PHYS_END else None
 
 

@@ -110,7 +110,7 @@ def test_a_long_line_is_read_to_its_end(form: str, count: int, tmp_path: Path, c
     ("form", "begin", "unit", "says"),
     some(
         [
-            ("memmap", "quiet memmap=4K$0x1000,", "4K$0x1000,", "more than 262144 entries"),
+            ("memmap", "quiet memmap=4K$0x1000,", "4K$0x1000,", "more than 65536 entries"),
             ("memmap", "quiet memmap=4K$0x1000", ",4K$0x1000", "more than 2097152 entries"),
             ("memmap", "quiet ", "memmap=4K$0x1000 ", "more than 65536 settings in one line"),
             ("memmap", "memmap=", "a", "more than 40 MiB long"),

@@ -38,7 +38,7 @@ PER_CHILD, HANG = 1000, 20
 AGAIN = 2
 MAX_FAILURES = 20
 #: A problem of an input, with its code.
-_FOUND = re.compile(rb"^hwpkho: (?:warning|error): .*\(HP\d+\)$")
+_FOUND = re.compile(rb"^hwpkho: (?:note|warning|error): .*\(HP\d+\)$")
 
 
 def _peak(*, reset: bool = False) -> int:

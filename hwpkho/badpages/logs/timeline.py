@@ -27,7 +27,7 @@ _Key = tuple[int, int, "Kind", Reporter]
 #: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
 _SLACK = 1.0
 #: Boots of a log: more than years of them.
-MAX_BOOTS = 1 << 14
+MAX_BOOTS = 1 << 13
 #: What is kept of a boot that cannot be used.
 _MAX_UNUSABLE = 1 << 10
 #: Pages whose severity somebody else may tell.

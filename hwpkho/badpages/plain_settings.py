@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 #: Ranges of patterns; more of them are counted one by one.
 _MOST = 1 << 21
 _ITEM = r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}"
-_MEMMAP = re.compile(rf"(?:{_ITEM},)*{_ITEM}")
+#: Nothing is tried twice: what that takes to remember is hundreds of MiB for a million items.
+_MEMMAP = re.compile(rf"(?:{_ITEM},)*+{_ITEM}")
 _HEX = r"(?:0[xX])?[0-9a-fA-F]{1,16}"
-_BADRAM = re.compile(rf"(?:{_HEX},{_HEX},)*{_HEX},{_HEX}")
+_BADRAM = re.compile(rf"(?:{_HEX},{_HEX},)*+{_HEX},{_HEX}")
 _NUMBER = r"(0x[0-9a-f]{1,16}|[1-9][0-9]{0,18})([KMGT]?)"
 _CUTMEM = re.compile(f"cutmem {_NUMBER} {_NUMBER}")
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}

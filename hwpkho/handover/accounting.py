@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.preserved import NOBODY_KNOWN, OWNED_TWICE
 from hwpkho.handover.luo.model import LuoTree
 from hwpkho.handover.owners import Claim
@@ -30,7 +31,11 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
         if subtree.kind == "hwpoison" and hwpoison is not None:
             order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
-            blocks += [(page >> shift, order, 1) for page in hwpoison.pages or ()]
+            pages = [page >> shift for page in hwpoison.pages or ()]
+            # Single pages mostly follow each other; what is named twice was reported.
+            singles = () if order else pfn_set(pages)
+            blocks += [(first, 0, last - first + 1) for first, last in singles]
+            blocks += [(page, order, 1) for page in pages if order]
         if subtree.content is not None:
             blocks += subtree.content.blocks(shift)
         yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)

@@ -135,7 +135,8 @@ def test_real_captures_are_cases(name, tmp_path, cli, capture):
     assert set(found.unused) <= {"truth.json", "meminfo.txt", "dmesg.txt"}
     got = cli("validate", "--json", "--batch", folder.parent)
     broken = any(h["list"] == "broken" for h in captures.truth(name)["handovers"])
-    assert got.code == broken, got.out
+    # Bad pages in large folios of a guest's memory are errors, too.
+    assert got.code == (broken or name == "luo-huge"), got.out
 
 
 def test_maps_of_two_kernels_are_refused(tmp_path, cli):

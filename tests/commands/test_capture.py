@@ -277,6 +277,9 @@ def test_of_a_real_machine_only_its_own_pages_are_kept(
         own |= {root["phys"], root["memory_map"], (h["scratch"] or {}).get("array")}
         own |= {s["phys"] for s in root["subtrees"]} | {*(w.get("chunks") or [])}
         own |= {*(w.get("pages") or [])}
+        for owned in h["preserved"] or ():
+            if owned["kind"] == "luo":
+                own |= {pfn * size for a, b in owned["ranges"] for pfn in range(a, b + 1)}
         if h["tracker"] == "gone":
             gone.add(root["memory_map"])
         if any(p["code"] == "HP205" for p in h["problems"]):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.abi.spans import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 NAME = "LUO"
 #: The only version whose structures are known; the next kernel compares all of its 8 bytes.
@@ -246,15 +246,6 @@ def build_page(head: Head, entries: Sequence[Session | File | Flb], page_size: i
     if len(page) > page_size:
         raise ValueError(f"{len(entries)} entries in a page of {page_size} bytes")
     return page.ljust(page_size, b"\0")
-
-
-def entry_spans(fields: Iterable[tuple[int, str]], at: int) -> list[Span]:
-    """Return the spans of an entry at ``at``: bytes and meaning of each of its fields."""
-    spans = []
-    for size, meaning in fields:
-        spans.append(Span(at, size, meaning))
-        at += size
-    return spans
 
 
 def _fits(name: bytes, size: int) -> bytes:

@@ -9,8 +9,6 @@ Source: include/linux/kho/abi/memfd.h and mm/memfd_luo.c (Linux 7.3.4).
 from __future__ import annotations
 
 import struct
-import sys
-from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.spans import Span
@@ -119,9 +117,6 @@ def folios(page: bytes) -> Iterator[tuple[int, int]]:
 
 def build_folios(folios: Iterable[tuple[int, int, int]]) -> bytes:
     """Return the array of folios ``(pfn, index, flags)``; ``index`` is in pages of the file."""
-    words = array("Q")
-    for pfn, index, flags in folios:
-        words.extend((pfn | flags << PFN_BITS, index))
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words.tobytes()
+    return b"".join(
+        struct.pack("<2Q", pfn | flags << PFN_BITS, index) for pfn, index, flags in folios
+    )

@@ -56,7 +56,10 @@ def cutmem(line: str) -> tuple[int, int] | None:
     if match is None:
         return None
     start, unit, end, end_unit = match.groups()
-    low, past = int(start, 0) << _SHIFTS[unit], int(end, 0) << _SHIFTS[end_unit]
+    low = int(start, 16 if start[0] == "0" else 10)
+    past = int(end, 16 if end[0] == "0" else 10)
+    if unit or end_unit:
+        low, past = low << _SHIFTS[unit], past << _SHIFTS[end_unit]
     return (low, past) if low < past <= PHYS_END else None
 
 

@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS_VENV := .venv-docs
 CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
@@ -21,7 +22,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are half of a quick start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint kernel-test uefi-test clean
+.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint pages docs \
+  docs-venv kernel-test uefi-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -33,6 +35,8 @@ help:
 	@echo 'make fuzz       mutated inputs of every kind for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
+	@echo 'make pages      README and docs/ anew: what the commands print now, and the tables'
+	@echo 'make docs       docs/ as a site, in .venv-docs/site'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
 	@echo 'make clean      removes what the others made'
@@ -58,6 +62,7 @@ lock:
 	$(VENV)/lock/bin/pip install --quiet uv
 	$(COMPILE) --extra kdump --output-file requirements.lock
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --extra docs --output-file requirements-docs.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
@@ -97,6 +102,22 @@ man-lint:
 	  for page in man/*.1; do mandoc -T lint -W warning "$$page" || exit 1; done; \
 	else echo 'man-lint: no mandoc here, skipped'; fi
 
+pages: venv
+	$(BIN)/python -m tests.support.pages
+
+# A page that no link of the site leads to, a link to nowhere, an anchor that is not there: errors.
+docs: docs-venv
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	@echo 'make docs: $(DOCS_VENV)/site/index.html'
+
+docs-venv: $(DOCS_VENV)/installed
+
+$(DOCS_VENV)/installed: pyproject.toml requirements-docs.lock
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/pip install --quiet --require-hashes -r requirements-docs.lock
+	touch $@
+
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
 TESTS ?= tests/kernel
@@ -112,5 +133,5 @@ uefi-test:
 	$(MAKE) kernel-test KINDS=x86_64-uefi TESTS=tests/kernel/test_efi_table.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	rm -rf $(VENV) $(DOCS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
 	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,75 +1,112 @@
-"""The README shows real output: every console block is run and compared.
-
-``python -m tests.test_readme --update`` writes the present output into the blocks.
-"""
+"""README and docs/ show real output and lead somewhere; see tests/support/pages.py."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import io
 import re
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from tests.support import ROOT, forked
+import hwpkho
+from tests.support import ROOT, pages
+from tests.support.pages import DOCS, PAGES, README, TABLES, name_of
 
-README = ROOT / "README.md"
-BLOCK = re.compile(r"```console\n(?P<body>.*?)```", re.DOTALL)
-PROMPT = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n", re.MULTILINE)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
+#: Pages of the site that docs/site.py makes of files at the top.
+FROM_TOP = {"index.md", "contributing.md", "security.md", "changelog.md"}
+LINKED = [*PAGES, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))]
 
-def run(command: str) -> str:
-    """Return what a command of the README prints, run at the top of the checkout."""
-    with tempfile.TemporaryDirectory() as folder:
-        forked.program(Path(folder))
-        return _in_shell(command, f"{folder}:{os.environ['PATH']}")
-
-
-def _in_shell(command: str, path: str) -> str:
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=ROOT,
-        env={**os.environ, "PATH": path, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    return done.stdout.decode()
+_SHOWN = [(page, *pair) for page in PAGES for pair in pages.shown(page)]
+_TABLES = [(page, *pair) for page in PAGES for pair in pages.tables(page)]
+_PYTHON = [(page, code) for page in PAGES for code in pages.python(page)]
+#: Code in a page: a fenced block, an indented one, or a piece of a line.
+_CODE = re.compile(r"^```.*?^```|^(?: {4}|\t).*?$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
 
-def commands(body: str) -> list[tuple[str, str]]:
-    """Return ``(command, output as it stands)`` of a block."""
-    found = list(PROMPT.finditer(body))
-    ends = [m.start() for m in found[1:]] + [len(body)]
-    return [(m["command"], body[m.end() : end]) for m, end in zip(found, ends, strict=True)]
+@pytest.mark.parametrize(
+    ("page", "command", "output"), _SHOWN, ids=[f"{p.stem}: {c[:50]}" for p, c, _ in _SHOWN]
+)
+def test_output_is_real(page, command, output):
+    assert pages.run(command) == output, f"make pages, or mend the block of {name_of(page)}"
 
 
-SHOWN = [pair for block in BLOCK.finditer(README.read_text()) for pair in commands(block["body"])]
+@pytest.mark.parametrize(
+    ("page", "name", "table"), _TABLES, ids=[f"{p.stem}: {n}" for p, n, _ in _TABLES]
+)
+def test_tables_follow_from_the_registries(page, name, table):
+    assert name in TABLES, f"{name_of(page)}: no such table; there are {', '.join(TABLES)}"
+    assert table == TABLES[name](), f"run: python -m tests.support.pages {name_of(page)}"
 
 
-@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[c[:60] for c, _ in SHOWN])
-def test_output_is_real(command, output):
-    assert run(command) == output
+def test_every_table_stands_somewhere():
+    assert {name for _, name, _ in _TABLES} == set(TABLES)
 
 
-def test_the_library_example_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+@pytest.mark.parametrize(("page", "code"), _PYTHON, ids=[p.stem for p, _ in _PYTHON])
+def test_examples_for_the_library_run(page, code, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(code, name_of(page), "exec"), {"__name__": "example"})
 
 
-def update() -> None:
-    """Write the present output of each command into the README."""
-
-    def fill(block: re.Match[str]) -> str:
-        pairs = commands(block["body"])
-        return "```console\n" + "".join(f"$ {c}\n{run(c)}" for c, _ in pairs) + "```"
-
-    README.write_text(BLOCK.sub(fill, README.read_text()))
+def test_the_readme_is_a_first_page():
+    text = README.read_text()
+    assert len(text.splitlines()) <= 150
+    for command in ("make demo", "make test"):
+        assert re.search(rf"^    {command}\b", text, re.MULTILINE)
 
 
-if __name__ == "__main__" and "--update" in sys.argv:
-    update()
+# The site
+
+
+def _named(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    else:
+        yield from chain.from_iterable(
+            _named(part) for part in (nav.values() if isinstance(nav, dict) else nav)
+        )
+
+
+def test_every_page_stands_in_the_navigation():
+    """``make docs`` says so, too, where mkdocs can be had."""
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+    named = list(_named(config["nav"]))
+    there = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} | FROM_TOP
+    assert sorted(named) == sorted(there), "add the page to nav of mkdocs.yml"
+    assert config["strict"] is True
+    assert config["theme"]["font"] is False
+
+
+def test_the_reference_has_what_the_library_offers():
+    named = re.findall(r"^::: hwpkho\.(\w+)$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    assert sorted([*named, "__version__"]) == sorted(hwpkho.__all__)
+
+
+@cache
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub and mkdocs make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", h.strip()).lower()) for h in heads}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=name_of)
+def test_links_lead_somewhere(page):
+    text = _CODE.sub("", page.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        to = (page.parent / path).resolve() if path else page
+        assert to.is_file(), f"{name_of(page)}: {target}"
+        assert to.is_relative_to(DOCS) or page.parent == ROOT, f"not in the site: {target}"
+        assert not anchor or anchor in _anchors(to), f"{name_of(page)}: {target}"

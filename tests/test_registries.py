@@ -1,6 +1,6 @@
-"""What schemas, --help, manual pages and README tell of the registries agrees with them.
+"""What schemas, --help, manual pages and docs/ tell of the registries agrees with them.
 
-``python -m tests.test_registries`` writes the README's tables anew.
+The tables that are made from them are in tests/support/pages.py.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hwpkho.images.registry import FORMATS
 from hwpkho.judging.case_result import FailOn, SuppressedBy
 from hwpkho.judging.efi_table.generations import Consumers
 from hwpkho.judging.result import VERDICTS, EfiOutcome, Outcome
-from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS, file_forms, line_forms
+from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS
 from hwpkho.report.validate.registry import REPORTS
@@ -43,10 +43,8 @@ from hwpkho.report.validate.registry import REPORTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.memmap.formats.base import FileForm, LineForm
-
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+LISTS = ROOT / "docs" / "lists.md"
 SCHEMAS = sorted((ROOT / "hwpkho" / "schemas").glob("*.json"))
 
 #: The end of where an enum stands in a schema → what it lists, null aside. The longest end counts.
@@ -208,9 +206,9 @@ def test_forms_in_the_manual_page_of_list():
     assert named == sorted(form.name for form in lists.readers())
 
 
-def test_what_a_user_has_in_the_readme():
+def test_what_a_user_has():
     """One command for each form that is read, and it names no other form."""
-    table = README.read_text().partition("| I have | command | form |\n|---|---|---|\n")[2]
+    table = LISTS.read_text().partition("| I have | command | form |\n|---|---|---|\n")[2]
     rows = re.findall(
         r"\| ([^|]+) \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
     )
@@ -227,9 +225,9 @@ def test_written_forms_in_the_manual_page_of_list():
     assert named == sorted(lists.written_names())
 
 
-def test_what_a_user_needs_in_the_readme():
+def test_what_a_user_needs():
     """One command for each form that is written, and it names that form."""
-    table = README.read_text().partition("| I need | command | form |\n|---|---|---|\n")[2]
+    table = LISTS.read_text().partition("| I need | command | form |\n|---|---|---|\n")[2]
     rows = re.findall(
         r"\| [^|]+ \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
     )
@@ -243,49 +241,3 @@ def test_image_formats_in_the_manual_page_of_decode():
     text = page.partition(".Ss Inputs\n")[2].partition("\n.Ss ")[0]
     for form in FORMATS:
         assert form.name in text.lower().replace("elf core", "elf")
-
-
-# Tables of the README
-
-
-def _table(head: tuple[str, str], rows: Iterable[tuple[str, str]]) -> str:
-    lines = [f"| {a} | {b} |" for a, b in (head, *((f"`{name}`", what) for name, what in rows))]
-    return "\n".join([lines[0], "|---|---|", *lines[1:]])
-
-
-def tables() -> dict[str, str]:
-    """Return the tables as they should stand in the README."""
-    forms: list[FileForm | LineForm] = [*file_forms(), *line_forms()]
-    return {
-        "reports of validate": _table(
-            ("`--format`", "what it is"), ((r.name, r.about) for r in REPORTS)
-        ),
-        "forms of memory maps": _table(
-            ("form", "what it is"), sorted((f.name, f.about) for f in forms)
-        ),
-    }
-
-
-def _block(name: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"(<!-- table: {re.escape(name)} -->\n\n)(.*?)(\n\n<!-- end of table -->)", re.DOTALL
-    )
-
-
-@pytest.mark.parametrize("name", tables())
-def test_tables_of_the_readme(name):
-    (block,) = _block(name).findall(README.read_text())
-    assert block[1] == tables()[name]
-
-
-def update() -> None:
-    """Write the tables into the README."""
-    text = README.read_text()
-    for name, table in tables().items():
-        before, _, after = _block(name).split(text)[1:4]
-        text = text.replace(f"{before}{_}{after}", f"{before}{table}{after}")
-    README.write_text(text)
-
-
-if __name__ == "__main__":
-    update()

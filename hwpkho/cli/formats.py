@@ -18,7 +18,7 @@ Exit codes: 0 fine; 2 wrong usage."""
 
 @click.command(epilog=EPILOG)
 @options.json_flag
-@click.option("--markdown", is_flag=True, help="Print the table of README.md.")
+@click.option("--markdown", is_flag=True, help="Print the table of docs/lists.md.")
 def command(*, as_json: bool, markdown: bool) -> None:
     """List the forms in which lists of bad pages are read and written."""
     from hwpkho.report import formats

@@ -1,4 +1,4 @@
-"""formats: the forms of lists, for people, as ``hwpkho.formats/1``, as the README's table."""
+"""formats: the forms of lists, for people, as ``hwpkho.formats/1``, as a table of Markdown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def report() -> Iterator[str]:
 
 
 def markdown() -> Iterator[str]:
-    """Yield the lines of the table in README.md."""
+    """Yield the lines of the table in docs/lists.md."""
     yield "| form | in | out | what it is |"
     yield "|---|---|---|---|"
     for form in sorted(LIST_FORMATS, key=lambda form: form.name):

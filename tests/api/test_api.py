@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import pytest
 
 import hwpkho
-from tests.support import ROOT, efi
+from tests.support import ROOT, efi, pages
 from tests.support.captures import CAPTURES, elf, truth
 from tests.support.program import run_cli
 
@@ -355,13 +355,13 @@ def test_unknown_parameters_are_refused() -> None:
 
 
 @pytest.mark.slow  # mypy reads all of hwpkho
-def test_the_example_of_the_readme_is_typed(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    example = tmp_path / "example.py"
-    example.write_text(code)
+def test_the_examples_of_the_pages_are_typed(tmp_path: Path) -> None:
+    for page in pages.PAGES:
+        for number, code in enumerate(pages.python(page)):
+            (tmp_path / f"{page.stem.replace('-', '_')}_{number}.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=",
-         "--cache-dir", ROOT / ".mypy_cache", example],
+         "--cache-dir", ROOT / ".mypy_cache", *sorted(tmp_path.iterdir())],
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -23,8 +23,6 @@ from hwpkho.commands import schema as schemas
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes, HeldBytes
-from hwpkho.report import formats
-from tests.support import FIXTURES
 
 
 def test_a_list_in_another_page_size_keeps_who_said_it() -> None:
@@ -71,12 +69,6 @@ def test_every_form_says_what_it_is() -> None:
     for find in (registry.reader, registry.writer):
         with pytest.raises((KeyError, UsageError)):
             find("handover")
-
-
-def test_the_readme_has_the_table_of_forms() -> None:
-    """``hwpkho formats --markdown`` prints it."""
-    readme = (FIXTURES.parent / "README.md").read_text("utf-8")
-    assert "\n".join(["", *formats.markdown(), ""]) in readme
 
 
 @given(

@@ -43,7 +43,7 @@ class FileForm(ABC):
 
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
-        about: One line for the README's table: what it is and where to find it.
+        about: One line for the table in docs/: what it is and where to find it.
         enough: How many bytes from the start :meth:`read` needs; None: all.
         most: An input of more bytes has not this form, and is not read.
     """
@@ -70,7 +70,7 @@ class LineForm(LineReader):
 
     Attributes:
         name: The ``form`` of hwpkho.memmap/1.
-        about: One line for the README's table.
+        about: One line for the table in docs/.
         printed_by: Who prints its tables while it boots, unasked and once; None where they are
             listed on request, in any order and perhaps twice.
     """

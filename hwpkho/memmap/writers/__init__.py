@@ -19,7 +19,7 @@ class MapWriter(Protocol):
 
     Attributes:
         name: As ``memmap --to`` names it.
-        about: One line for the README's table.
+        about: One line for the table in docs/.
         binary: Whether it is not text.
     """
 

@@ -1,0 +1,170 @@
+"""README and the pages of docs/: what in them follows from the program, and writes it anew.
+
+``python -m tests.support.pages [PAGE...]`` (``make pages``) runs every console block and writes
+what the commands print now, and makes the tables between ``<!-- table: NAME -->`` and
+``<!-- end of table -->``. tests/test_readme.py compares.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.kho import VERSIONS
+from hwpkho.cli.main import COMMANDS
+from hwpkho.memmap.registry import file_forms, line_forms
+from hwpkho.report import formats
+from hwpkho.report.validate.registry import REPORTS
+from tests.support import ROOT, forked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hwpkho.memmap.formats.base import FileForm, LineForm
+
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+#: The pages of the site, the first page first.
+PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+#: Tables that take long to make: each is written by a module of its own, and held by a test there.
+SLOW_TABLES = ("tests/support/verdict_table.py", "tests/support/damage_table.py")
+
+_BLOCK = re.compile(r"^```console\n(?P<body>.*?)^```", re.DOTALL | re.MULTILINE)
+_PROMPT = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n", re.MULTILINE)
+_TABLE = re.compile(
+    r"(?P<begin><!-- table: (?P<name>[^>]+) -->\n\n)(?P<table>.*?)"
+    r"(?P<end>\n\n<!-- end of table -->)",
+    re.DOTALL,
+)
+
+
+def name_of(page: Path) -> str:
+    """Return the page's path in the checkout."""
+    return str(page.relative_to(ROOT))
+
+
+# Console blocks
+
+
+def run(command: str, folder: Path = ROOT) -> str:
+    """Return what a command of a page prints, run at the top of the checkout."""
+    with tempfile.TemporaryDirectory() as bin_:
+        forked.program(Path(bin_))
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PATH": f"{bin_}:{os.environ['PATH']}",
+                "NO_COLOR": "1",
+                "COLUMNS": "100",
+                "LC_ALL": "C.UTF-8",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return done.stdout.decode()
+
+
+def _commands(body: str) -> list[tuple[str, str]]:
+    found = list(_PROMPT.finditer(body))
+    ends = [m.start() for m in found[1:]] + [len(body)]
+    return [(m["command"], body[m.end() : end]) for m, end in zip(found, ends, strict=True)]
+
+
+def shown(page: Path) -> list[tuple[str, str]]:
+    """Return ``(command, output as it stands)`` of the page's console blocks."""
+    blocks = _BLOCK.finditer(page.read_text("utf-8"))
+    return [pair for block in blocks for pair in _commands(block["body"])]
+
+
+def _filled(block: re.Match[str]) -> str:
+    return "```console\n" + "".join(f"$ {c}\n{run(c)}" for c, _ in _commands(block["body"])) + "```"
+
+
+def python(page: Path) -> list[str]:
+    """Return the page's examples for the library."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+# Tables
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+def _commands_table() -> str:
+    rows = ((f"`hwpkho {name}`", about) for name, about in COMMANDS.items())
+    return _table(("command", "what it does"), rows)
+
+
+def _reports() -> str:
+    return _table(("`--format`", "what it is"), ((f"`{r.name}`", r.about) for r in REPORTS))
+
+
+def _maps() -> str:
+    forms: list[FileForm | LineForm] = [*file_forms(), *line_forms()]
+    rows = sorted((f"`{f.name}`", f.about) for f in forms)
+    return _table(("form", "what it is"), rows)
+
+
+def _lists() -> str:
+    return "\n".join(formats.markdown())
+
+
+def _kho_versions() -> str:
+    rows = ((f"`{v.compatible}`", v.kernels, f"`{v.tracker}`") for v in VERSIONS)
+    return _table(("compatible", "Linux", "tracker of preserved memory"), rows)
+
+
+def _documents() -> str:
+    def rows() -> Iterator[tuple[str, str]]:
+        for path in sorted((ROOT / "hwpkho" / "schemas").glob("*.json")):
+            schema = json.loads(path.read_text("utf-8"))
+            yield f"`{schema['title']}`", f"{schema['description'].partition('. ')[0].rstrip('.')}."
+
+    return _table(("document", "what it is"), rows())
+
+
+#: Name of a table in a page → what makes it.
+TABLES: dict[str, Callable[[], str]] = {
+    "commands": _commands_table,
+    "reports of validate": _reports,
+    "forms of memory maps": _maps,
+    "forms of lists": _lists,
+    "KHO versions": _kho_versions,
+    "documents": _documents,
+}
+
+
+def tables(page: Path) -> list[tuple[str, str]]:
+    """Return ``(name, as it stands)`` of the page's tables, those of SLOW_TABLES aside."""
+    found = [(m["name"], m["table"]) for m in _TABLE.finditer(page.read_text("utf-8"))]
+    return [(name, table) for name, table in found if name not in SLOW_TABLES]
+
+
+def _made(table: re.Match[str]) -> str:
+    make = TABLES.get(table["name"])
+    return f"{table['begin']}{make()}{table['end']}" if make else table[0]
+
+
+def update(page: Path) -> None:
+    """Write the present output of each command, and each table, into the page."""
+    text = page.read_text("utf-8")
+    page.write_text(_TABLE.sub(_made, _BLOCK.sub(_filled, text)), "utf-8")
+
+
+if __name__ == "__main__":
+    for _page in [Path(name).resolve() for name in sys.argv[1:]] or PAGES:
+        update(_page)
+    forked.close()

@@ -26,6 +26,7 @@ from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff
+from hwpkho.commands.version import Installed
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
 from hwpkho.handover.luo.model import State
@@ -73,6 +74,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "consumer": Consumers.names(),
     "efi/outcome": get_args(EfiOutcome),
     "layout": LAYOUTS.names(),
+    "installed": get_args(Installed),
     "luo/state": get_args(State),
 }
 

@@ -13,7 +13,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import list_options, options
+from hwpkho.cli import list_options, offers, options
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
@@ -60,6 +60,7 @@ class _Forms:
     "--kinds",
     multiple=True,
     metavar="KIND,...",
+    shell_complete=offers.words(lambda: KINDS, listed=True),
     help=f"Kinds of bad pages: {', '.join(KINDS)}. Default: all but corrected.",
 )
 @options.handover

@@ -35,6 +35,9 @@ COMMANDS = {
     "memmap": "Read and show a memory map of any form.",
     "explain": "Explain a finding and what to do about it.",
     "schema": "Print the JSON Schema of a document.",
+    "man": "Show a manual page.",
+    "completion": "Print a script that completes the command line in a shell.",
+    "version": "Show the version, and what this installation can do.",
 }
 
 EPILOG = """\b

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import options
+from hwpkho.cli import offers, options
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
+from hwpkho.memmap.names import MAP_NAMES
 from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
@@ -40,9 +41,18 @@ class _Targets:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--map", "map_name", metavar="NAME", help="Show only this map of the input.")
 @click.option(
-    "--boot", metavar="N|last", help="Boot to use, if a log holds several; the first is 0."
+    "--map",
+    "map_name",
+    metavar="NAME",
+    shell_complete=offers.words(MAP_NAMES.names),
+    help="Show only this map of the input.",
+)
+@click.option(
+    "--boot",
+    metavar="N|last",
+    shell_complete=offers.words(lambda: ["last"]),
+    help="Boot to use, if a log holds several; the first is 0.",
 )
 @options.arch
 @click.option(

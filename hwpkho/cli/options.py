@@ -11,12 +11,16 @@ from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.kho import DEFAULT, VERSIONS, named
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
+from hwpkho.cli import offers
 from hwpkho.errors import UsageError
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
+from hwpkho.memmap.names import MAP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
 
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
 _SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
@@ -82,6 +86,12 @@ class PageSize(Number):
         if size not in page_sizes():
             self.fail(f"{size} is no page size ({', '.join(map(str, page_sizes()))})", param, ctx)
         return size
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the sizes there are."""
+        return offers.words(lambda: map(str, page_sizes()))(ctx, param, incomplete)
 
 
 class Named(Protocol):
@@ -220,8 +230,19 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE",
             help="The machine's memory map, in any form (repeatable).",
         ),
-        click.option("--map", "map_name", metavar="NAME", help="Use only this map of the files."),
-        click.option("--boot", metavar="N|last", help="Boot to use, if a log holds several."),
+        click.option(
+            "--map",
+            "map_name",
+            metavar="NAME",
+            shell_complete=offers.words(MAP_NAMES.names),
+            help="Use only this map of the files.",
+        ),
+        click.option(
+            "--boot",
+            metavar="N|last",
+            shell_complete=offers.words(lambda: ["last"]),
+            help="Boot to use, if a log holds several.",
+        ),
         click.option(
             "--iomem-of",
             type=click.Choice(["running", "next"]),
@@ -244,12 +265,19 @@ def base(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _read_forms() -> list[str]:
+    from hwpkho.commands.list import form_names
+
+    return form_names()
+
+
 def form(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --from: any form that is read; the name is looked up when a list is."""
     return click.option(
         "--from",
         "form",
         metavar="FORM",
+        shell_complete=offers.words(_read_forms),
         help="Form of the inputs that are lists, if their content does not show it; see "
         "hwpkho formats.",
     )(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hwpkho.cli import offers
 from hwpkho.commands import schema
 
 EPILOG = """\b
@@ -17,7 +18,7 @@ Exit codes: 0 fine; 2 no such schema."""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offers.words(schema.names))
 def command(name: str | None) -> None:
     """Print the JSON Schema of the document NAME; without NAME, list the documents.
 

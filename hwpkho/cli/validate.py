@@ -8,7 +8,7 @@ import click
 
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
-from hwpkho.cli import options
+from hwpkho.cli import offers, options
 from hwpkho.cli.report_file import ReportFile
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
@@ -52,9 +52,16 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     "--select",
     multiple=True,
     metavar="CODES",
+    shell_complete=offers.words(offers.codes, listed=True),
     help="Count only these findings: HP301,HP6,duplicate.",
 )
-@click.option("--ignore", multiple=True, metavar="CODES", help="Do not count these findings.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="CODES",
+    shell_complete=offers.words(offers.codes, listed=True),
+    help="Do not count these findings.",
+)
 @click.option("--baseline", metavar="FILE", help="File of accepted findings, each with a reason.")
 @click.option(
     "--write-baseline",

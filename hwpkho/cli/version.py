@@ -1,0 +1,39 @@
+"""``hwpkho version``."""
+
+from __future__ import annotations
+
+import click
+
+from hwpkho.base.version import __version__
+from hwpkho.cli import options
+
+EPILOG = """\b
+Examples:
+  hwpkho version
+  hwpkho version --verbose
+  hwpkho version --json | jq -r '.parts[] | select(.usable | not).module'
+
+\b
+Exit codes: 0 fine, also where a part is missing; 2 wrong usage."""
+
+
+@click.command(epilog=EPILOG)
+@click.option("-v", "--verbose", is_flag=True, help="Show Python, libraries and extras, too.")
+@options.json_flag
+def command(*, verbose: bool, as_json: bool) -> None:
+    """Show the version; with --verbose, what this installation is made of and what it can do.
+
+    An extra that is not complete is named with what its modules would bring.
+    """
+    if not verbose and not as_json:
+        click.echo(f"hwpkho {__version__}")
+        return
+    from hwpkho.commands.version import installation
+    from hwpkho.report import version
+
+    found = installation()
+    if as_json:
+        click.echo(version.document(found), nl=False)
+        return
+    for line in version.text(found):
+        click.echo(line)

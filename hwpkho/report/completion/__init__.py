@@ -1,0 +1,1 @@
+"""What ``hwpkho completion`` prints: scripts that complete a command line in a shell."""

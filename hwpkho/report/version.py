@@ -1,0 +1,84 @@
+"""version: for people, and as ``hwpkho.version/1``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.report.parts import jsondoc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.version import Found, Installation
+
+SCHEMA = "hwpkho.version/1"
+
+
+def document(found: Installation) -> str:
+    """Return the JSON document."""
+    return jsondoc.dump(SCHEMA, _body(found))
+
+
+def _body(found: Installation) -> dict[str, Any]:
+    return {
+        "installed": found.installed,
+        "place": found.place,
+        "python": {
+            "version": found.python,
+            "implementation": found.implementation,
+            "executable": found.executable or None,
+        },
+        "system": {"name": found.system, "machine": found.machine},
+        "parts": [
+            {
+                "module": part.part.module,
+                "project": part.part.project or None,
+                "extra": part.part.extra or None,
+                "brings": part.part.brings,
+                "version": part.version,
+                "usable": not part.problem,
+                "problem": part.problem or None,
+            }
+            for part in found.parts
+        ],
+    }
+
+
+def text(found: Installation) -> Iterator[str]:
+    """Yield the lines of ``--verbose``."""
+    yield f"hwpkho {found.version}"
+    yield f"  installed  {found.installed}, {printable(found.place)}"
+    python = f"{found.implementation} {found.python}"
+    yield f"  python     {python}, {printable(found.executable or 'unknown')}"
+    yield f"  system     {found.system} {found.machine}"
+    sections = {"libraries": _needed, "of Python": _of_python}
+    for title, belongs in sections.items():
+        yield f"{title}:"
+        yield from map(_line, filter(belongs, found.parts))
+    for extra in dict.fromkeys(p.part.extra for p in found.parts if p.part.extra):
+        parts = [p for p in found.parts if p.part.extra == extra]
+        whole = not any(p.problem for p in parts)
+        yield f"extra {extra}: {'complete' if whole else _how(extra, found)}"
+        yield from map(_line, parts)
+
+
+def _needed(found: Found) -> bool:
+    return bool(found.part.project) and not found.part.extra
+
+
+def _of_python(found: Found) -> bool:
+    return not found.part.project
+
+
+def _how(extra: str, found: Installation) -> str:
+    """Say how to get an extra, which nothing in an archive can hold."""
+    if found.installed == "zipapp":
+        projects = [p.part.project for p in found.parts if p.part.extra == extra and p.problem]
+        return f"incomplete; {' and '.join(projects)} of this Python would be used"
+    return f"incomplete; pip install 'hwpkho[{extra}]'"
+
+
+def _line(found: Found) -> str:
+    state = f"NO: {printable(found.problem)}" if found.problem else found.version or "yes"
+    return f"  {found.part.module:<10} {state:<14} {found.part.brings}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi import kho
+from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
@@ -183,12 +184,12 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
         if place == "case":
             options = replace(options, case=options.case._replace(**{attribute: found}))
-        elif place == "lists":
-            options = replace(options, lists=options.lists._replace(**{attribute: found}))
         elif place == "limits":
             options = replace(options, limits=replace(options.limits, **{attribute: found}))
-        else:
+        elif place is None:
             options = replace(options, **{attribute: found})
+        if place == "lists" or name in _OF_LISTS_TOO:
+            options = replace(options, lists=options.lists._replace(**{attribute: found}))
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
     options = replace(options, given=frozenset(_GIVEN.get(n, n) for n in names))
@@ -261,12 +262,18 @@ def _consumer_efi(value: Any) -> str:
     return _one_of(*Consumers().names())(value)
 
 
+def _layout(value: Any) -> str:
+    return _one_of(*LAYOUTS.names())(value)
+
+
 def _boot(value: Any) -> str:
     return str(value) if type(value) is int else _text(value)
 
 
 #: Options whose values have another name.
 _GIVEN = {"map": "map_name", "from": "form"}
+#: Options of a case that say how its lists are read, too, under the same name.
+_OF_LISTS_TOO = ("boot", "layout")
 #: Name → (part of ValidateOptions or None, attribute, how the value is read).
 _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "page_size": ("case", "page_size", _page_size),
@@ -274,6 +281,7 @@ _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
     "kho_scratch": ("case", "kho_scratch", _scratch),
     "arch": ("case", "arch", _arch),
     "efi_table": ("case", "efi_table", _number),
+    "layout": ("case", "layout", _layout),
     "base": ("lists", "base", _base),
     "from": ("lists", "form", _text),
     "role": (None, "role", _one_of("in", "out")),

@@ -41,6 +41,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @options.handover
 @options.role
 @options.efi_table
+@options.layout
 @options.judging
 @click.option(
     "--against",
@@ -106,6 +107,7 @@ def command(
     arch: str | None,
     role: Role | None,
     efi_table: int | None,
+    layout: str | None,
     memmap: tuple[str, ...],
     map_name: str | None,
     boot: str | None,
@@ -155,8 +157,8 @@ def command(
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
     judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table),
-        Asked(int(base), form, boot=boot),
+        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
+        Asked(int(base), form, boot=boot, layout=layout),
         role,
         memmap,
         map_name,

@@ -65,7 +65,7 @@ def _against(
 
     Raises InputError where the list cannot be read.
     """
-    how = CaseOptions(page_size=options.case.page_size)
+    how = CaseOptions(page_size=options.case.page_size, layout=options.case.layout)
     bad = read_list(spec, how, options.lists).converted(kernel.page_size)
     listed = pfn_set(bad.pfns)
     found = compare.against(table, listed, kernel.page_size) if table.readable else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -425,6 +426,24 @@ def test_a_table_in_a_manifest(tmp_path, cli):
     assert got["x"]["result"]["efi"]["against"][0]["uncovered"] == []
 
 
+def test_what_a_manifest_says_of_lists(tmp_path, cli):
+    """A layout and a boot are for the list as for the map, as on the command line."""
+    (tmp_path / "table").write_bytes(struct.pack("<IIQQ", 1, 4096, 4096, 4088) + bytes([6] * 4088))
+    death = "[    9.000000] Memory failure: 0x{:x}: recovery action for free buddy page: Recovered\n"
+    boots = "".join("[    0.000000] Linux version 7.0.0 (a@b) #1 SMP\n" + death.format(pfn) for pfn in (16, 32))
+    (tmp_path / "log").write_text(boots)
+    table = {"inputs": ["table"], "options": {"from": "efi-table", "layout": "bitmap-base"}}
+    lines = [
+        {"case": "table", **table},
+        {"case": "wrong", "inputs": ["table"], "options": {"layout": "square"}},
+        {"case": "log", "inputs": ["log"], "options": {"boot": 0}},
+    ]
+    got = judged(cli("validate", "--json", "--batch", manifest(tmp_path, *lines)))
+    assert got["table"]["exit"] == 0, got["table"]
+    assert got["wrong"]["error"].endswith('case wrong: layout cannot be "square"')
+    assert [r["first"] for r in got["log"]["result"]["runs"]] == [16]
+
+
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
@@ -463,7 +482,7 @@ def test_a_table_in_a_manifest(tmp_path, cli):
             "consumer-efi cannot",
         ),
         ({"case": "x", "inputs": ["a"], "options": {"against": [1]}}, 3, "against must be paths"),
-        ({"case": "x", "inputs": ["a"], "options": {"layout": "list"}}, 2, "unknown option layout"),
+        ({"case": "x", "inputs": ["a"], "options": {"layout": "d"}}, 2, 'layout cannot be "d"'),
     ],
 )
 def test_bad_lines(line, code, says, cases, cli):

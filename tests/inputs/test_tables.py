@@ -77,6 +77,22 @@ def test_a_table_of_either_layout_in_diff(cli, tmp_path: Path):
     assert cli("diff", "--layout", "bitmap", tmp_path / "list", path).code == 1
 
 
+@pytest.mark.parametrize(("layout", "pages"), [("bitmap-base", 2), ("bitmap", 11)])
+def test_a_table_of_either_layout_in_validate(layout, pages, cli, tmp_path: Path):
+    """The option that the refusal names, for a table as a file and for one held against."""
+    file = tmp_path / "t.bin"
+    file.write_bytes(BOTH)
+    refused = cli("validate", "--from", "efi-table", file)
+    assert (refused.code, "give --layout bitmap-base or bitmap" in refused.err) == (3, True)
+    got = cli("validate", "--json", "--from", "efi-table", file, "--layout", layout)
+    assert (got.code, got.json["summary"]["pfns"]) == (0, pages), got.err
+    path = saved(tmp_path, {TABLE: BOTH})
+    doc = cli("validate", "--json", path, "--layout", layout, "--against", path).json
+    assert doc["efi"]["layout"] == layout
+    assert "HP815" not in {f["code"] for f in doc["findings"]}
+    assert [(x["pages"], x["uncovered"]) for x in doc["efi"]["against"]] == [(pages, [])]
+
+
 def test_layout_is_that_of_the_table_written(cli, tmp_path: Path):
     """Both cannot be said by one option: the way out is told, and works."""
     path, out = saved(tmp_path, {TABLE: BOTH}), tmp_path / "t"

@@ -24,7 +24,7 @@ from hwpkho.judging.result import Runs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hwpkho.efi.compare import Units
+    from hwpkho.efi.compare import OneGrid, Units
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Regions
@@ -64,11 +64,13 @@ class Comparison:
         units: Of two lists of which one at least is an EFI table with a bitmap, what changed by
             unit. Between a table and another list good pages of a unit with a bad page are no
             change: the table has no other way to say that.
+        grid: Of a chain in which every list is such a table, their units on one grid.
     """
 
     cases: tuple[CaseList, ...]
     changes: tuple[Change, ...]
     units: Units | None = None
+    grid: OneGrid | None = None
 
     @property
     def page_size(self) -> int:
@@ -85,6 +87,10 @@ class Comparison:
     def histories(self) -> Histories:
         """Return runs of PFNs and the lists that have them."""
         return histories([pfn_set(x.pfns) for x in self.cases])
+
+    def unit_histories(self) -> Histories | None:
+        """Return runs of units and the tables that have them, None where ``grid`` is."""
+        return histories(self.grid.units) if self.grid else None
 
 
 def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> Comparison:
@@ -123,7 +129,9 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
             )
             for s in steps
         ]
-        return Comparison(tuple(found), tuple(changes))
+        every = [x.table for x in found if x.table is not None and tables.has_units(x.table)]
+        grid = tables.one_grid(every) if len(every) == len(found) else None
+        return Comparison(tuple(found), tuple(changes), grid=grid)
     before, after = found
     units = _units(before, after)
     change = _by_unit(before, units) or compare(before.pfns, after.pfns)

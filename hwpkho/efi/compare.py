@@ -3,7 +3,7 @@
 The table cannot be exact: a unit of a bitmap is larger than a page. What can be told is which
 listed pages no set unit covers, and which set units hold no listed page.
 
-Two tables are compared by unit, on one grid: the coarser unit, from the lower base on, which is
+Tables are compared by unit, on one grid: the coarsest unit, from the lowest base on, which is
 rounded down to it. See :mod:`hwpkho.efi.write` for why the finer grid fits into that.
 """
 
@@ -17,7 +17,7 @@ from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.ranges import difference, intersection, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.efi.model import PoisonTable
@@ -62,17 +62,42 @@ class Units(NamedTuple):
     good: int | None = None
 
 
+class OneGrid(NamedTuple):
+    """Tables with bitmaps, brought to one grid.
+
+    Attributes:
+        unit_size: Bytes: the coarsest unit of the tables.
+        phys_base: Address of unit 0: the lowest base, rounded down to the unit.
+        units: The set units of each table, in the order given.
+    """
+
+    unit_size: int
+    phys_base: int
+    units: tuple[PfnSet, ...]
+
+    def pages(self, first: int, last: int, page_size: int) -> tuple[int, int]:
+        """Return the first and the last PFN that the units ``first`` to ``last`` touch."""
+        shift, start = page_shift(page_size), self.phys_base + first * self.unit_size
+        end = min(self.phys_base + (last + 1) * self.unit_size, PHYS_END)
+        return start >> shift, end - 1 >> shift
+
+
 def has_units(table: PoisonTable | None) -> bool:
     """Tell whether it is a table with a bitmap that was read; a list of pages is none."""
     return table is not None and table.header is not None and table.readable
 
 
-def by_unit(before: PoisonTable, after: PoisonTable) -> Units:
-    """Compare two tables with bitmaps on one grid."""
-    headers = [t.header for t in (before, after) if t.header is not None]
+def one_grid(tables: Sequence[PoisonTable]) -> OneGrid:
+    """Bring tables with bitmaps to one grid."""
+    headers = [t.header for t in tables if t.header is not None]
     unit = max(h.unit_size for h in headers)
     base = align_down(min(h.phys_base for h in headers), unit)
-    old, new = (_on_grid(t.ranges(), base, unit) for t in (before, after))
+    return OneGrid(unit, base, tuple(_on_grid(t.ranges(), base, unit) for t in tables))
+
+
+def by_unit(before: PoisonTable, after: PoisonTable) -> Units:
+    """Compare two tables with bitmaps on one grid."""
+    unit, base, (old, new) = one_grid((before, after))
     return Units(unit, base, old - new, new - old, (old & new).pages())
 
 

@@ -15,6 +15,7 @@ from hwpkho.report.parts.paint import Paint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hwpkho.badpages.sets import Histories
     from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
 
@@ -71,13 +72,8 @@ def chain_body(c: Comparison) -> dict[str, Any]:
         "page_size": c.page_size,
         "cases": list(map(_case, c.cases, c.distinct())),
         "steps": jsondoc.Array(_steps(c, steps)),
-        "lives": runs_json.histories(
-            c.histories(),
-            lambda seen: {
-                "seen": [bool(seen >> i & 1) for i in range(n)],
-                "fate": describe_history(seen, n),
-            },
-        ),
+        "lives": runs_json.histories(c.histories(), lambda seen: diff_units.life(seen, n)),
+        "efi": diff_units.chain_field(c),
     }
 
 
@@ -167,36 +163,62 @@ _MISSING = frozenset(_HISTORIES[:4])
 
 
 def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
-    """Yield the table over the generations."""
+    """Yield the table over the generations: of EFI tables alone by unit, else by page."""
     paint = paint or Paint()
+    sets = c.grid.units if c.grid else ()
     for n, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True)):
         step = c.changes[n - 1] if n else None
         change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
-        yield f"{n}  {x.name}: {pfns} PFNs{_generation(x)}{change}"
+        of_units = f"{diff_units.step(sets, n)}; " if sets else ""
+        yield f"{n}  {x.name}: {of_units}{pfns} PFNs{_generation(x)}{change}"
         if n:
             found = owners_turnover(c.cases[n - 1], x)
             yield from (f"   {line}" for line in turnover.lines(found, c.page_size))
-    n, histories = len(c.cases), c.histories()
-    names = {seen: describe_history(seen, n) for seen in set(histories.seen)}
-    fates: dict[str, int] = {}
-    for history in histories:
-        name = names[history.seen]
-        fates[name] = fates.get(name, 0) + history.last - history.first + 1
-    parts = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
-    bad = not _MISSING.isdisjoint(fates)
-    yield paint("error" if bad else "good", ", ".join(parts) or "no PFNs at all")
+    n, pages, units = len(c.cases), c.histories(), c.unit_histories()
+    by_page = _fates(pages, n)
+    if c.grid and units is not None:
+        by_unit = _fates(units, n)
+        size, base = human_bytes(c.grid.unit_size), c.grid.phys_base
+        counted = f"units of {size} from 0x{base:x}: {_sentence(by_unit, 'none at all')}"
+        yield _painted(paint, counted, by_unit)
+        yield _painted(paint, f"PFNs: {_sentence(by_page, 'none at all')}", by_page)
+    else:
+        yield _painted(paint, _sentence(by_page, "no PFNs at all"), by_page)
+    lives = pages if units is None else units
+    names = {seen: describe_history(seen, n) for seen in set(lives.seen)}
     ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
-    ordered = sorted((x for x in histories if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
+    ordered = sorted((x for x in lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
     for shown, history in enumerate(ordered):
         if shown == MAX_RUNS:
             yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"
             break
         name = names[history.seen]
         marks = " ".join("x" if history.seen >> i & 1 else "." for i in range(n))
-        first, last = history.first, history.last
+        first, last, where = history.first, history.last, ""
+        if c.grid:
+            where = diff_units.unit_names(first, last)
+            first, last = c.grid.pages(first, last, c.page_size)
         span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
         style = "error" if name in _MISSING else "warning"
-        yield f"  {marks}  {span:<24}  {paint(style, name)}"
+        yield f"  {marks}  {span:<24}  {paint(style, name)}{where}"
+
+
+def _fates(lives: Histories, cases: int) -> dict[str, int]:
+    """Return how many PFNs or units had each fate."""
+    fates: dict[str, int] = {}
+    for history in lives:
+        name = describe_history(history.seen, cases)
+        fates[name] = fates.get(name, 0) + history.last - history.first + 1
+    return fates
+
+
+def _sentence(fates: dict[str, int], none: str) -> str:
+    parts = [f"{count} {name}" for name, count in sorted(fates.items(), key=_worst_first)]
+    return ", ".join(parts) or none
+
+
+def _painted(paint: Paint, sentence: str, fates: dict[str, int]) -> str:
+    return paint("good" if _MISSING.isdisjoint(fates) else "error", sentence)
 
 
 def _worst_first(item: tuple[str, int]) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.report.parts import efi_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.commands.diff import Comparison
     from hwpkho.efi.compare import Units
@@ -29,6 +33,35 @@ def field(d: Comparison) -> dict[str, Any] | None:
         "common_units": u.common if u else None,
         "without_bit": u.uncovered.pages() if u and u.uncovered is not None else None,
         "good_pages": u.good if u else None,
+    }
+
+
+def chain_field(c: Comparison) -> dict[str, Any] | None:
+    """Return ``efi`` of ``hwpkho.diff-chain/1``; None where not every case has units."""
+    grid, found = c.grid, c.unit_histories()
+    if grid is None or found is None:
+        return None
+    return {
+        "cases": [efi_table.read(x.table) for x in c.cases],
+        "unit_size": grid.unit_size,
+        "phys_base": grid.phys_base,
+        "steps": [
+            {
+                "removed_units": _runs(old - new),
+                "added_units": _runs(new - old),
+                "common_units": (old & new).pages(),
+            }
+            for old, new in pairwise(grid.units)
+        ],
+        "lives": [{"first": x.first, "last": x.last, **life(x.seen, len(c.cases))} for x in found],
+    }
+
+
+def life(seen: int, cases: int) -> dict[str, Any]:
+    """Return what a document says of a PFN or unit that some of ``cases`` have, a bit for each."""
+    return {
+        "seen": [bool(seen >> i & 1) for i in range(cases)],
+        "fate": describe_history(seen, cases),
     }
 
 
@@ -78,4 +111,20 @@ def units_of(d: Comparison, word: str, first: int, last: int) -> str:
         return ""
     shift = page_shift(d.page_size)
     one, two = (side.table.header.unit_of(p) for p in (first << shift, (last + 1 << shift) - 1))
-    return f" [unit {one}]" if one == two else f" [units {one}-{two}]"
+    return unit_names(one, two)
+
+
+def unit_names(first: int, last: int) -> str:
+    """Return the numbers of units, as words in brackets."""
+    return f" [unit {first}]" if first == last else f" [units {first}-{last}]"
+
+
+def step(sets: Sequence[PfnSet], number: int) -> str:
+    """Return how many units table ``number`` of a chain has, and what changed from that before."""
+    units = sets[number]
+    count = units.pages()
+    words = f"{count} unit{'s' * (count != 1)}"
+    if not number:
+        return words
+    before = sets[number - 1]
+    return f"{words} -{(before - units).pages()} +{(units - before).pages()}"

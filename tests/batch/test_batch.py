@@ -429,8 +429,12 @@ def test_a_table_in_a_manifest(tmp_path, cli):
 def test_what_a_manifest_says_of_lists(tmp_path, cli):
     """A layout and a boot are for the list as for the map, as on the command line."""
     (tmp_path / "table").write_bytes(struct.pack("<IIQQ", 1, 4096, 4096, 4088) + bytes([6] * 4088))
-    death = "[    9.000000] Memory failure: 0x{:x}: recovery action for free buddy page: Recovered\n"
-    boots = "".join("[    0.000000] Linux version 7.0.0 (a@b) #1 SMP\n" + death.format(pfn) for pfn in (16, 32))
+    death = (
+        "[    9.000000] Memory failure: 0x{:x}: recovery action for free buddy page: Recovered\n"
+    )
+    boots = "".join(
+        "[    0.000000] Linux version 7.0.0 (a@b) #1 SMP\n" + death.format(pfn) for pfn in (16, 32)
+    )
     (tmp_path / "log").write_text(boots)
     table = {"inputs": ["table"], "options": {"from": "efi-table", "layout": "bitmap-base"}}
     lines = [

@@ -390,6 +390,51 @@ def test_tables_of_two_generations(cli, tmp_path):
     assert (doc["before"]["layout"], doc["unit_size"], doc["added_units"]) == ("list", None, None)
 
 
+def test_a_chain_of_tables_is_told_by_unit(cli, tmp_path):
+    """Three grids: units of 2 MiB from 0, of 2 MiB from 1 GiB, of 1 GiB from 0."""
+    made = {
+        "b": efi.table([(512, 514), (1536, 1537)], size=256),
+        "d": efi.table([(1, 2), (600, 601)], base=0x40000000, size=96),
+        "g": efi.table([(1, 2)], unit=1 << 30, size=8),
+    }
+    for name, raw in made.items():
+        (tmp_path / name).write_bytes(raw)
+    paths = [tmp_path / name for name in made]
+    args = ["diff", "--from", "efi-table", "--layout", "bitmap-base", *paths]
+    got = cli(*args, "--json")
+    doc = got.json["efi"]
+    assert (doc["unit_size"], doc["phys_base"]) == (1 << 30, 0)
+    assert [x["units"] for x in doc["cases"]] == [3, 2, 1]
+    assert doc["steps"] == [
+        {"removed_units": [3], "added_units": [2], "common_units": 1},
+        {"removed_units": [2], "added_units": [], "common_units": 1},
+    ]
+    assert [(x["first"], x["last"], x["seen"], x["fate"]) for x in doc["lives"]] == [
+        (1, 1, [True, True, True], "kept"),
+        (2, 2, [False, True, False], "appeared and lost"),
+        (3, 3, [True, False, False], "lost"),
+    ]
+    assert len(got.json["steps"][0]["removed"]) == 1024  # by page as well
+    text = cli(*args).out.splitlines()
+    assert [x.split(": ", 1)[1] for x in text[:3]] == [
+        "2 units; 1536 PFNs", "2 units -1 +1; 1024 PFNs  -1024 +512",
+        "1 unit -1 +0; 262144 PFNs  -512 +261632",
+    ]  # fmt: skip
+    assert text[3] == "units of 1 GiB from 0x0: 1 lost, 1 appeared and lost, 1 kept"
+    assert text[4].startswith("PFNs: 512 lost, ")
+    assert [x.split() for x in text[5:]] == [
+        ["x", ".", ".", "0xc0000-0xfffff", "lost", "[unit", "3]"],
+        [".", "x", ".", "0x80000-0xbffff", "appeared", "and", "lost", "[unit", "2]"],
+    ]
+    # On one grid of all, what units tell and what pages tell is the same.
+    same = cli("diff", "--from", "efi-table", "--layout", "bitmap-base", *[paths[0]] * 3)
+    assert (same.code, same.out.splitlines()[3:]) == (
+        0, ["units of 2 MiB from 0x0: 3 kept", "PFNs: 1536 kept"],
+    )  # fmt: skip
+    (tmp_path / "l").write_text("0x40000\n")
+    assert cli(*args, tmp_path / "l", "--json").json["efi"] is None
+
+
 def test_a_map_judges_what_changed_between_tables(cli, tmp_path):
     (tmp_path / "t").write_bytes(efi.table([(100, 101), (3000, 3001)], size=512))
     (tmp_path / "l").write_text("0x9001\n0x7000\n")

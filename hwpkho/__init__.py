@@ -2,8 +2,9 @@
 
 Where a file is meant, a function takes a path or a file open for reading bytes, and several of them
 where they are of one machine. Results have ``to_dict()``, which is the document that ``--json``
-prints, and ``rows()``, named tuples that ``pandas.DataFrame`` takes with their column names.
-Everything is imported when it is first used.
+prints, and ``rows()``, named tuples that ``pandas.DataFrame`` takes with their column names; where
+there may be none, give ``columns=hwpkho.PageRow._fields`` as well. Where a message of the command
+line names an option, here it names the parameter. Everything is imported when it is first used.
 
 Example::
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         ChangeRow,
         Compared,
         Decoded,
+        EntryRow,
         Judged,
         JudgedRow,
         MemoryMap,
@@ -56,6 +58,7 @@ _WHERE = {
         "ChangeRow",
         "Compared",
         "Decoded",
+        "EntryRow",
         "Judged",
         "JudgedRow",
         "MemoryMap",
@@ -81,6 +84,7 @@ __all__ = [
     "Compared",
     "Decoded",
     "EfiJudged",
+    "EntryRow",
     "Finding",
     "Handover",
     "HeldAgainst",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hwpkho.abi.role import Role
-    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.model import BadPages, Kind
     from hwpkho.codes import Problem
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
@@ -43,6 +43,26 @@ class PageRow(NamedTuple):
     first: int
     last: int
     pages: int
+
+
+class EntryRow(NamedTuple):
+    """One place of an input that names bad pages.
+
+    Attributes:
+        first: First PFN.
+        last: Last PFN, inclusive.
+        kind: What is known about them, such as ``poisoned``; None where the input does not say.
+        when: ISO 8601, or ``boot+SECONDS``; None where the input does not record it.
+        source: The input, printable.
+        where: Line, row or offset in it, printable.
+    """
+
+    first: int
+    last: int
+    kind: Kind | None
+    when: str | None
+    source: str | None
+    where: str | None
 
 
 class JudgedRow(NamedTuple):
@@ -337,10 +357,20 @@ class PageList:
         """Return the list as runs, in its order."""
         return page_rows(self.case.pfns)
 
+    def entries(self) -> list[EntryRow]:
+        """Return each place of the input that names bad pages, by PFN; ``corrected`` left out."""
+        from hwpkho.commands.list import list_pages
+
+        return [EntryRow(*said) for said in list_pages([self.case]).pages.mentions]
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the list as a document that every command reads."""
-        pages = replace(self.case.pages, page_size=self.page_size)
-        return cast("dict[str, Any]", json.loads("".join(build(pages))))
+        """Return the document of ``hwpkho list --json``, which every command reads.
+
+        Its PFNs are ascending and distinct.
+        """
+        from hwpkho.commands.list import list_pages
+
+        return cast("dict[str, Any]", json.loads("".join(build(list_pages([self.case]).pages))))
 
 
 def page_rows(pfns: Listing) -> list[PageRow]:

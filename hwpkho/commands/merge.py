@@ -197,7 +197,7 @@ def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
                 f"the cases are of {named}: no handover is of both; merge them into a list"
             )
         if "arch" in form.takes and "architecture" not in form.carries:
-            raise UsageError(f"--to {form.name}: the cases are of {named}")
+            raise UsageError(f"{option('to', form.name)}: the cases are of {named}")
         return None
     return next(iter(merged.arches), None)
 

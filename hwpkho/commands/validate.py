@@ -155,7 +155,7 @@ def _finish(
         if case.pages is not None and case.pages.unit == "pfn":
             findings += wrong_map.like_addresses(runs, kernel)
     elif not options.memmaps:
-        findings.append(finding(NO_MEMMAP, "no --memmap: the structure alone was judged"))
+        findings.append(finding(NO_MEMMAP, "no memory map: the structure alone was judged"))
     findings += [of_problem(p) for p in kernel.problems]
     basis = replace(basis, kho_off=kernel.kho_off)
     if regions is not None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, efi
 from hwpkho.codes.pfnlist import NO_MEMMAP
@@ -123,7 +122,7 @@ def alone(case: Case, options: ValidateOptions, regions: Regions | None) -> Vali
     if options.case.page_size is None:
         rests.append(f"page size {page_size}, assumed: a table does not record it")
     if regions is None:
-        findings.append(finding(NO_MEMMAP, f"no {option('memmap')}: the table alone was judged"))
+        findings.append(finding(NO_MEMMAP, "no memory map: the table alone was judged"))
     else:
         taken = ", assumed: the inputs do not record it" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")

@@ -1,4 +1,7 @@
-"""Limits that the user sets on a list."""
+"""Limits that the user sets on a list.
+
+Findings name the limit, not the option: the document of a library call is that of the command line.
+"""
 
 from __future__ import annotations
 
@@ -42,32 +45,30 @@ def check(
     """
     if unread:
         for name, limit in (
-            ("--max-pages", limits.pages),
-            ("--max-fraction", limits.fraction),
-            ("--max-per-gib", limits.per_gib),
+            ("pages", limits.pages),
+            ("the share of RAM", limits.fraction),
+            ("pages in one GiB", limits.per_gib),
         ):
             if limit is not None:
-                yield finding(SKIPPED, f"{name}: the list cannot be read")
+                yield finding(SKIPPED, f"the limit on {name}: the list cannot be read")
         return
     counted = limits.pages is not None or limits.fraction is not None
     pages = pfns.pages() if counted else 0
     if limits.pages is not None and pages > limits.pages:
-        yield finding(
-            MAX_PAGES,
-            f"{pages} distinct PFN{'s' * (pages != 1)}, --max-pages allows {limits.pages}",
-        )
+        counted_pages = f"{pages} distinct PFN{'s' * (pages != 1)}"
+        yield finding(MAX_PAGES, f"{counted_pages}, more than the limit of {limits.pages}")
     if limits.fraction is not None:
         ram = kernel.ram_pages()
         if not ram:
-            yield finding(SKIPPED, "--max-fraction needs --memmap to know how much RAM is")
+            yield finding(SKIPPED, "the limit on the share of RAM: no map says how much is")
         elif pages > limits.fraction * ram and kernel.gaps:
-            message = "--max-fraction: the map has lost lines, so the amount of RAM is unknown"
-            yield finding(SKIPPED, message)
+            lost = "the map has lost lines, so the amount of RAM is unknown"
+            yield finding(SKIPPED, f"the limit on the share of RAM: {lost}")
         elif pages > limits.fraction * ram:
             yield finding(
                 MAX_FRACTION,
-                f"{pages} of {ram} pages of RAM are {pages / ram:.4%}, --max-fraction "
-                f"allows {limits.fraction:.4%}",
+                f"{pages} of {ram} pages of RAM are {pages / ram:.4%}, more than the limit "
+                f"of {limits.fraction:.4%}",
             )
     if limits.per_gib is not None:
         yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(kernel.page_size))
@@ -82,7 +83,7 @@ def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:
         if pages > limit:
             yield finding(
                 MAX_PER_GIB,
-                f"{pages} PFNs in the GiB at 0x{gib << 30:x}, --max-per-gib allows {limit}",
+                f"{pages} PFNs in the GiB at 0x{gib << 30:x}, more than the limit of {limit}",
                 pfns=(at, pfns.preceding(end - 1) or at),
             )
         at = pfns.following(end)

@@ -42,14 +42,14 @@ def check(handover: Handover, cost: ScratchCost | None, limit: float | None) -> 
     """Yield what exceeds the limit, a share of RAM, and what bad pages in scratch cost."""
     if limit is not None:
         if cost is None:
-            yield finding(SKIPPED, "--max-scratch: the input does not show where scratch is")
+            yield finding(SKIPPED, "the limit on scratch: the input does not show where it is")
         elif cost.of_ram is None:
-            yield finding(SKIPPED, "--max-scratch needs --memmap to know how much RAM is")
+            yield finding(SKIPPED, "the limit on scratch: no memory map says how much RAM is")
         elif cost.of_ram > limit:
             yield finding(
                 MAX_SCRATCH,
-                f"scratch has {human_bytes(cost.size)}, {cost.of_ram:.2%} of RAM, --max-scratch "
-                f"allows {limit:.2%}",
+                f"scratch has {human_bytes(cost.size)}, {cost.of_ram:.2%} of RAM, more than the "
+                f"limit of {limit:.2%}",
             )
     if cost is not None and cost.bad and luo_of(handover) is not None:
         bad = cost.bad

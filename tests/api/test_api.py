@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from array import array
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pytest
@@ -20,7 +21,6 @@ from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.program import Result
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SMALL = CAPTURES / "x86-structv1-small"
 IMAGE, DEBUGFS, IOMEM = SMALL / "memory.elf", SMALL / "debugfs-kho", SMALL / "iomem.txt"
 POST = "x86-structv1-small-post"
+#: Written by a test where it works.
+POSTED, TABLED, LOG, PLAIN, OUT = "post.elf", "b-gen1.elf", "kern.log", "plain", "out.elf"
 #: In the order of the array.
 LISTED = truth("x86-structv1-small")["handovers"][0]["pfns"]
 
@@ -200,6 +202,87 @@ def test_what_is_built_is_what_encode_makes(tmp_path: Path, cli: Cli) -> None:
     core = io.BytesIO()
     layout.write_elf(core)
     assert core.getvalue() == out.read_bytes()
+
+
+#: What is called; arguments of the command line that print the same document; fields that say where
+#: it came from or went.
+DOCUMENTS: dict[str, tuple[Callable[[], Any], list[object], tuple[str, ...]]] = {
+    "an image": (lambda: hwpkho.decode(IMAGE), ["decode", IMAGE], ()),
+    "two generations": (lambda: hwpkho.decode(POSTED), ["decode", POSTED], ()),
+    "a table": (lambda: hwpkho.decode(TABLED), ["decode", TABLED], ()),
+    "a judgement": (
+        lambda: hwpkho.validate(IMAGE, memmap=IOMEM), ["validate", IMAGE, "--memmap", IOMEM], (),
+    ),
+    "a judgement without a map": (lambda: hwpkho.validate(IMAGE), ["validate", IMAGE], ()),
+    "a judged table": (
+        lambda: hwpkho.validate(TABLED, consumer_efi="b"),
+        ["validate", TABLED, "--consumer-efi", "b"], (),
+    ),
+    "limits": (
+        lambda: hwpkho.validate(IMAGE, memmap=IOMEM, max_pages=1, max_fraction=1e-9, max_per_gib=1,
+                                max_scratch=1e-9, fail_on="never"),
+        ["validate", IMAGE, "--memmap", IOMEM, "--max-pages", 1, "--max-fraction", 1e-9,
+         "--max-per-gib", 1, "--max-scratch", 1e-9, "--fail-on", "never"], (),
+    ),
+    "limits without a map": (
+        lambda: hwpkho.validate(POSTED, role="in", max_pages=1, max_fraction=0.5, max_scratch=0.5),
+        ["validate", POSTED, "--role", "in", "--max-pages", 1, "--max-fraction", 0.5,
+         "--max-scratch", 0.5], (),
+    ),
+    "two lists": (lambda: hwpkho.diff(IMAGE, LOG), ["diff", IMAGE, LOG], ()),
+    "a chain": (lambda: hwpkho.diff(IMAGE, LOG, IMAGE), ["diff", IMAGE, LOG, IMAGE], ()),
+    "merged": (
+        lambda: hwpkho.merge(IMAGE, LOG, memmap=IOMEM, provenance=True),
+        ["merge", IMAGE, LOG, "--memmap", IOMEM, "--provenance"], (),
+    ),
+    "the list of an image": (lambda: hwpkho.read_list(IMAGE), ["list", IMAGE], ()),
+    "the list of a log": (lambda: hwpkho.read_list(LOG), ["list", LOG], ()),
+    "a plain list": (lambda: hwpkho.read_list(PLAIN), ["list", PLAIN], ()),
+    "the list of a table": (lambda: hwpkho.read_list(TABLED), ["list", TABLED], ()),
+    "a map": (lambda: hwpkho.read_memmap(IOMEM), ["memmap", IOMEM], ()),
+    "a handover that is made": (
+        lambda: hwpkho.build([0x50001, 0x7, 0x50001], at=0x60000000),
+        ["encode", PLAIN, "--page-size", 4096, "--at", "0x60000000", "--no-scratch", "-o", OUT],
+        ("source", "output"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+def test_a_result_is_the_document_of_its_command(
+    what: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(POSTED).write_bytes(elf(POST))
+    efi.unpack("b-gen1", tmp_path)
+    death = "[    9.500000] Memory failure: 0x{:x}: recovery action for free buddy page: {}\n"
+    Path(LOG).write_text(death.format(0x979, "Recovered") + death.format(0x7, "Failed"))
+    Path(PLAIN).write_text("0x50001\n0x7\n0x50001\n")
+    call, arguments, apart = DOCUMENTS[what]
+    result = call()
+    got = cli(*arguments, "--json")
+    assert got.code in (0, 1), got.err
+    assert without(result.to_dict(), *apart) == without(got.json, *apart)
+    rows = result.rows() if not isinstance(result, hwpkho.Decoded) or result.handovers else []
+    assert len({type(row) for row in rows}) <= 1
+    for row in rows:
+        assert type(row).__name__ in hwpkho.__all__
+        assert all(x is None or type(x) in (int, str) for x in row)
+
+
+def test_the_documents_are_those_of_every_result() -> None:
+    results = {n for n in hwpkho.__all__ if hasattr(getattr(hwpkho, n), "to_dict")}
+    assert results == {"Compared", "Decoded", "Judged", "Layout", "MemoryMap", "Merged", "PageList"}
+
+
+def test_where_a_list_names_pages(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "[    9.500000] Memory failure: 0x7: recovery action for free buddy page: Failed\n"
+    )
+    (row,) = hwpkho.read_list(log).entries()
+    assert row == (7, 7, "poisoned", "boot+9.500000", str(log), "line 1")
+    assert isinstance(row, hwpkho.EntryRow)
 
 
 def test_lists(lists: list[Path], cli: Cli) -> None:

@@ -326,8 +326,8 @@ class Timeline:
             )
         if self.unusable_ranges:
             found.note(
-                "a memory map in it calls memory unusable, which is not listed here: --from e820 "
-                "lists it"
+                "a memory map in it calls memory unusable, which is not listed here: "
+                f"{option('form', 'e820')} lists it"
             )
         if boots > 1 and self._wanted is None:
             found.note(

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
-from hwpkho.base.options import option
 from hwpkho.base.ranges import difference, intersection, joined, union
 from hwpkho.codes import efi_kernel
 
@@ -131,7 +130,7 @@ def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
 
 def _mapped(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if kernel.frames is None and (reading.units or reading.hidden or len(reading.own) > 1):
-        why = f"no {option('memmap')}: hwpkho cannot tell whether enough RAM is left"
+        why = "no memory map: hwpkho cannot tell whether enough RAM is left"
         return _open(reading, why)
     del generation
     return None

@@ -146,7 +146,7 @@ class RootFdt(NamedTuple):
 
     Attributes:
         compatible: The strings of the property, in order.
-        version: The newest known version among them, None where none is known.
+        version: The one of them as which it is read, None where none is known.
         memory_map: Physical address of the tracker; None where the kernel would refuse it.
         memory_map_defect: Why, None if fine.
         totalsize: Bytes.
@@ -189,13 +189,38 @@ def parse(raw: bytes | memoryview) -> RootFdt:
     root = tree.root
     # The last string needs no NUL of its own: libfdt finds one in the padding or the next token.
     strings = tuple(s.decode("latin-1") for s in (root.get("compatible") or b"").split(b"\0") if s)
-    known = [v for v in map(_of_string, strings) if v is not None]
-    version = max(known, key=lambda v: v.number, default=None)
+    version = _written_as(strings, root.children)
     address, defect = _u64(root.get(MEMORY_MAP), MEMORY_MAP)
     if address == 0:
         address, defect = None, f"{MEMORY_MAP} is 0"
     subtrees = tuple(_subtree(node, version) for node in root.children)
     return RootFdt(strings, version, address, defect, tree.totalsize, subtrees, tree)
+
+
+def _written_as(compatible: Iterable[str], nodes: Sequence[fdt.Node]) -> Version | None:
+    """Return the version that a tree is written as: of those that it names the one that refuses the
+    fewest of its nodes, and of these the newest; None where it names none that is known.
+    """
+    known = [v for v in map(_of_string, compatible) if v is not None]
+    if len(known) < 2:
+        return next(iter(known), None)
+
+    def refused(version: Version) -> int:
+        return sum(_subtree(node, version).defect is not None for node in nodes)
+
+    return min(known, key=lambda v: (refused(v), -v.number))
+
+
+def read_by(root: RootFdt, version: Version) -> RootFdt:
+    """Return the tree as a kernel of this version reads it, if it names that version at all.
+
+    A kernel takes a root FDT if its own version is anywhere among the strings, and then reads
+    all of it as its own (fdt_node_check_compatible() in kho_populate()).
+    """
+    if version == root.version or version.compatible not in root.compatible:
+        return root
+    subtrees = tuple(_subtree(node, version) for node in root.tree.root.children)
+    return root._replace(version=version, subtrees=subtrees)
 
 
 def is_root(root: RootFdt) -> bool:

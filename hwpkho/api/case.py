@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Case:
     """One machine at one moment, open for reading; see :func:`open_case`."""
 
-    def __init__(self, case: cases.Case, options: Reading) -> None:
-        self._case, self._options = case, options
+    def __init__(self, case: cases.Case, names: tuple[str, ...], options: Reading) -> None:
+        self._case, self._names, self._options = case, names, options
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ class Case:
         """Judge what the next kernel will do with the case; see :func:`hwpkho.validate`."""
         from hwpkho.api import judging
 
-        return judging.of_case(self._case, {**self._options, **options})
+        return judging.of_case(self._case, {**self._options, **options}, self._names)
 
     def close(self) -> None:
         """Release the memory image."""
@@ -73,7 +73,7 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
     inputs.check(options, Reading)
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
-        case = Case(read_inputs(names, how), options)
+        case = Case(read_inputs(names, how), names, options)
         try:
             yield case
         finally:

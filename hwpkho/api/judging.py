@@ -57,12 +57,17 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
         return _counted(validating.validate(names, how), accepted)
 
 
-def of_case(case: Case, options: Mapping[str, Any]) -> Judged:
-    """Judge a case that is open; ``options`` as for :func:`validate`."""
+def of_case(case: Case, options: Mapping[str, Any], names: tuple[str, ...] = ()) -> Judged:
+    """Judge a case that is open; ``options`` as for :func:`validate`.
+
+    ``names`` are those of its files, for a kernel that reads them otherwise.
+    """
     inputs.check(options, Judging)
     against = options.get("against", ())
     with inputs.named(options.get("memmap"), *map(files_of, against)) as (maps, *held):
         how, accepted = options_of(options, maps, held=_held(against, held)), _accepting(options)
+        if names and validating.reads_otherwise(case, how):
+            return _counted(validating.validate(names, how), accepted)
         return _counted(validating.of_case(case, how), accepted)
 
 

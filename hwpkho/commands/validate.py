@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.kho import named, read_by
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, recorded_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
@@ -38,7 +39,17 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     options = options or ValidateOptions()
     usage.check_pair(options.case)
     usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-    return of_case(read_inputs(specs, options.case, options.lists), options)
+    how = options.case._replace(reads_as=named(options.consumer))
+    return of_case(read_inputs(specs, how, options.lists), options)
+
+
+def reads_otherwise(case: Case, options: ValidateOptions) -> bool:
+    """Tell whether a case was read otherwise than the next kernel reads it: its root FDT names
+    several KHO versions.
+    """
+    version = named(options.consumer)
+    trees = [h.root.fdt for h in case.handovers if h.root and h.root.fdt]
+    return any(read_by(tree, version) is not tree for tree in trees)
 
 
 def of_case(case: Case, options: ValidateOptions) -> Validation:

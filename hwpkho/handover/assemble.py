@@ -39,6 +39,8 @@ class CaseOptions(NamedTuple):
         efi_table: Physical address of the EFI table of poisoned memory; None: found.
         layout: The layout of that table, a name in :data:`hwpkho.abi.efi_poisoned.LAYOUTS`; None:
             inferred from its bytes.
+        reads_as: The KHO version of the kernel that is to read the handover: a root FDT that names
+            several, it among them, is read as that kernel reads it. None: as it is written.
     """
 
     page_size: int | None = None
@@ -48,6 +50,7 @@ class CaseOptions(NamedTuple):
     root_size: int | None = None
     efi_table: int | None = None
     layout: str | None = None
+    reads_as: roots.Version | None = None
 
 
 class NoHandoverError(InputError):
@@ -185,7 +188,8 @@ def search(
         found[-1].problems += [p for _, p in doubts]
         found[-1].doubts += doubts
     handovers = [
-        _read(f, source, page_size, _scratch(source, f, options, boots), trackers) for f in found
+        _read(f, source, page_size, options, _scratch(source, f, options, boots), trackers)
+        for f in found
     ]
     return generations.published(handovers), Noted(tuple(dict.fromkeys(boots[len(boot) :])), passed)
 
@@ -218,7 +222,7 @@ def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Han
         page_size = options.page_size or _page_size_of_copy(copy)
         found = generations.Found(None, copy.fdt or b"", root, None, copy.role, copy)
         scratch = _scratch(source, found, options, ())
-        handovers.append(_read(found, source, page_size, scratch, None, memory=False))
+        handovers.append(_read(found, source, page_size, options, scratch, None, memory=False))
     return handovers
 
 
@@ -226,6 +230,7 @@ def _read(
     found: generations.Found,
     source: Source,
     page_size: int | None,
+    options: CaseOptions,
     scratch: Scratch | None,
     trackers: Trackers | None,
     *,
@@ -234,6 +239,7 @@ def _read(
     reader = HandoverReader(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
         scratch, found.consumed, trackers, found.size, found.unread, found.root_problem,
+        reads_as=options.reads_as,
     )  # fmt: skip
     for _, p in found.doubts:
         reader.doubts.add_problem(p)

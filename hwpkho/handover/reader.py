@@ -76,6 +76,7 @@ class HandoverReader:
         root_problem: What was reported of that.
         no_list: What was reported of a missing hwpoison subtree.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
+        reads_as: The KHO version of the kernel that is to read it, None where that does not matter.
     """
 
     source: Source
@@ -94,6 +95,7 @@ class HandoverReader:
     root_problem: Problem | None = None
     no_list: Problem | None = None
     spent: bool = False
+    reads_as: roots.Version | None = None
     report: Report = field(default_factory=Report)
     doubts: Report = field(default_factory=Report)
     in_doubt: frozenset[Doubt] = frozenset()
@@ -153,6 +155,8 @@ class HandoverReader:
             self.root_problem = self.root_problem or noted
             self.unread = self.unread or "damaged"
             return None
+        if self.reads_as is not None:
+            root = roots.read_by(root, self.reads_as)
         if at is not None:
             self._note_bytes("root FDT", at, min(root.totalsize, len(self.page)))
         if self.copy is not None and cut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import hwpkho
 from hwpkho.abi import fdt
 from tests.support.handovers import Machine
 from tests.support.judged import PFNS, RAM, SCRATCH, set_root, validated
@@ -31,6 +32,37 @@ def test_compatible_without_a_nul_of_its_own(compatible, outcome, m, tmp_path):
     made = m.handover(PFNS)
     set_root(m, made, "compatible", compatible)
     assert validated(m, made, tmp_path).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("written", "compatible", "speaks", "outcome", "code"),
+    [
+        (1, b"kho-v2\0kho-v1", 1, "replay", None),
+        (1, b"kho-v1\0kho-v2", 1, "replay", None),
+        (1, b"kho-v9\0kho-v4\0kho-v1", 1, "replay", None),
+        (1, b"kho-v2\0kho-v1", 3, "refused", "HP211"),
+        (2, b"kho-v3\0kho-v2", 2, "replay", None),
+        (2, b"kho-v2\0kho-v3", 3, "dropped", "HP204"),
+        (3, b"kho-v4\0kho-v3", 3, "replay", None),
+        (3, b"kho-v3\0kho-v4", 4, "replay", None),
+        (4, b"kho-v1\0kho-v4", 4, "replay", None),
+        (4, b"kho-v1\0kho-v4", 1, "dropped", "HP204"),
+    ],
+)
+def test_a_kernel_reads_a_root_that_names_it_as_its_own(
+    written, compatible, speaks, outcome, code, m, tmp_path, cli
+):
+    """fdt_node_check_compatible() takes any string of the list; no later check asks for it."""
+    made = m.handover(PFNS, kho=written, revision="fdt-v1" if written == 1 else "struct-v1")
+    set_root(m, made, "compatible", compatible + b"\0")
+    path = m.save(tmp_path)
+    got = cli("validate", "--json", path, "--consumer-kho", f"v{speaks}")
+    assert got.json["outcome"] == outcome, got.json["findings"]
+    assert code is None or code in {f["code"] for f in got.json["findings"]}
+    with hwpkho.open_case(path) as case:
+        assert case.validate(consumer_kho=speaks).outcome == outcome
+    # What it is written as is what decode shows, whoever reads it.
+    assert cli("decode", "--pfns", path).out.split() == [hex(p) for p in PFNS]
 
 
 @pytest.mark.parametrize(("offset", "outcome"), [(0x108, "replay"), (0x104, "refused")])

@@ -11,7 +11,6 @@ base64. ``boot`` and ``passed`` are what a search of the whole image found, ``co
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -123,29 +122,27 @@ class CaptureNote:
     @classmethod
     def parse(cls, raw: bytes) -> CaptureNote:
         """Read a note; InputError where it is none."""
-        try:
-            document = jsontext.load(raw, "the note")
-            if document["schema"] != SCHEMA:
-                raise InputError(f"its schema is not {SCHEMA}")
-            copies = document["copies"]
-            if len(copies) > _MAX_COPIES:
-                raise InputError(f"{len(copies)} copies of debugfs")
-            boot, passed = document.get("boot", []), document.get("passed", [])
-            if len(boot) > _MAX_FOUND or len(passed) > _MAX_FOUND:
-                raise InputError(f"{len(boot)} words of boot loaders, {len(passed)} pages passed")
-            size = document.get("handed_fdt_size")
-            note = cls(
-                document["page_size"],
-                document["release"],
-                None if document["handed"] is None else _three(document["handed"]),
-                None if size is None else _number(size),
-                tuple(_words(b) for b in boot),
-                tuple(_passed(p) for p in passed),
-                tuple(_copy(c) for c in copies),
-                document["iomem"],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"malformed: {type(error).__name__}") from error
+        document = _object(jsontext.load(raw, "the note"), "the note", "schema")
+        if document["schema"] != SCHEMA:
+            raise InputError(f"its schema is not {SCHEMA}")
+        _object(document, "the note", "page_size", "release", "handed", "copies", "iomem")
+        copies = _list(document["copies"], "copies")
+        if len(copies) > _MAX_COPIES:
+            raise InputError(f"{len(copies)} copies of debugfs")
+        boot, passed = (_list(document.get(name, []), name) for name in ("boot", "passed"))
+        if len(boot) > _MAX_FOUND or len(passed) > _MAX_FOUND:
+            raise InputError(f"{len(boot)} words of boot loaders, {len(passed)} pages passed")
+        size, handed = document.get("handed_fdt_size"), document["handed"]
+        note = cls(
+            document["page_size"],
+            document["release"],
+            None if handed is None else _handed(handed),
+            None if size is None else _number(size),
+            tuple(_words(b) for b in boot),
+            tuple(_passed(p) for p in passed),
+            tuple(_copy(c) for c in copies),
+            document["iomem"],
+        )
         texts = (note.release, note.iomem)
         if note.page_size not in (None, *page_sizes()) or not all(_text_or_none(t) for t in texts):
             raise InputError("page_size, release or iomem makes no sense")
@@ -160,12 +157,14 @@ def _text_or_none(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _raw(text: str) -> bytes:
+def _raw(text: Any) -> bytes:
+    if not isinstance(text, str):
+        raise InputError("a copy is no base64")
     if len(text) > 2 * MAX_COPY:
         raise InputError(f"a copy of {len(text)} characters")
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of characters beyond ASCII as well
         raise InputError("a copy is no base64") from error
 
 
@@ -175,12 +174,29 @@ def _number(value: object) -> int:
     return value
 
 
-def _three(values: Any) -> tuple[int, int, int]:
-    root, array, length = values
-    return _number(root), _number(array), _number(length)
+def _object(value: Any, what: str, *names: str) -> dict[str, Any]:
+    """Return an object that has the fields ``names``. Raises InputError where it has not."""
+    lacking = next((n for n in names if n not in value), None) if isinstance(value, dict) else None
+    if isinstance(value, dict) and lacking is None:
+        return value
+    found = f"it has no {lacking}" if lacking else "it is none"
+    raise InputError(f"{what}: expected an object with {', '.join(names)}; {found}")
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InputError(f"{what}: expected a list")
+    return value
+
+
+def _handed(value: Any) -> tuple[int, int, int]:
+    if not isinstance(value, list) or len(value) != 3:
+        raise InputError("handed: expected [root FDT, scratch array, length of that]")
+    return _number(value[0]), _number(value[1]), _number(value[2])
 
 
 def _words(value: Any) -> BootWords:
+    _object(value, "boot", *BootWords._fields)
     if type(value["booted"]) is not bool:
         raise InputError("a boot loader's words lack whether they were for the running kernel")
     size = value["fdt_size"]
@@ -194,20 +210,24 @@ def _words(value: Any) -> BootWords:
 
 
 def _passed(value: Any) -> PassedPage:
+    _object(value, "passed", *PassedPage._fields)
     if value["severity"] not in SEVERITIES or not isinstance(value["why"], str):
         raise InputError("a page that was passed over has no reason")
     return PassedPage(_number(value["phys"]), value["why"], value["severity"])
 
 
 def _copy(value: Any) -> NotedCopy:
+    _object(value, "copies", *NotedCopy.__slots__)
     if value["role"] not in ("in", "out", None) or not isinstance(value["name"], str):
         raise InputError("the role of a copy is neither in nor out")
-    areas = value["scratch"]
+    areas = None if value["scratch"] is None else _list(value["scratch"], "scratch of a copy")
+    if areas is not None and not all(isinstance(x, list) and len(x) == 2 for x in areas):
+        raise InputError("scratch of a copy: expected [start, size] of each area")
     return NotedCopy(
         value["name"],
         value["role"],
         None if value["fdt"] is None else _raw(value["fdt"]),
-        {name: _raw(text) for name, text in value["subtrees"].items()},
+        {name: _raw(text) for name, text in _object(value["subtrees"], "subtrees").items()},
         None if areas is None else tuple((_number(a), _number(n)) for a, n in areas),
         _strings(value["unusable"]),
         _strings(value["unreadable"]),
@@ -215,6 +235,6 @@ def _copy(value: Any) -> NotedCopy:
 
 
 def _strings(values: Any) -> tuple[str, ...]:
-    if not all(isinstance(v, str) for v in values):
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
         raise InputError("what is said of a copy is no text")
     return tuple(values)

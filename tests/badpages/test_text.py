@@ -162,15 +162,15 @@ def _json(**changes):
         (_json(page_size=5000), "page_size 5000"),
         (_json(page_size=4096.0), "page_size 4096.0"),
         (_json(page_size="4096"), "page_size '4096'"),
-        ('{"schema": "hwpkho.list/1"}', "not as hwpkho.list/1"),
+        ('{"schema": "hwpkho.list/1"}', "no pfns: expected a hwpkho.list/1"),
         ('{"schema": "hwpkho.decode/1", "handovers": [{"hwpoison": null}]}', "no handover with"),
-        ('{"schema": "hwpkho.decode/1", "handovers": [1]}', "not as hwpkho.decode/1"),
-        ('{"schema": "hwpkho.decode/1", "handovers": null}', "not as hwpkho.decode/1"),
+        ('{"schema": "hwpkho.decode/1", "handovers": [1]}', "expected a hwpkho.decode/1"),
+        ('{"schema": "hwpkho.decode/1", "handovers": null}', "expected a hwpkho.decode/1"),
         (
             '{"schema": "hwpkho.decode/1", "handovers": [{"hwpoison": {"pfns": null}, "role": 1}]}',
             "PFNs are null",
         ),
-        ('{"schema": "hwpkho.validate/1", "runs": [{}]}', "not as hwpkho.validate/1"),
+        ('{"schema": "hwpkho.validate/1", "runs": [{}]}', "no first: expected a hwpkho.validate/1"),
     ],
 )
 def test_refused_documents(text, word):

@@ -29,6 +29,10 @@ _MAX_SIZE = 1 << 29
 _BLOCK = 1 << 20
 
 
+class _NoListError(Exception):
+    """A document says of no list that it counts, and why."""
+
+
 def parse(data: bytes | memoryview, source: str) -> BadPages:
     """Read a document.
 
@@ -49,8 +53,13 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
     try:
         items, page_size, arch = read(document)
         mentions = document.get("entries") if schema == SCHEMA else None
+    except _NoListError as error:
+        raise InputError(f"{source}: {error}") from None
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{source}: not as {schema} should be: {error!r}"[:160]) from error
+        found = (
+            f"no {printable(str(error.args[0]))}" if isinstance(error, KeyError) else "malformed"
+        )
+        raise InputError(f"{source}: {found}: expected a {schema}"[:160]) from error
     if page_size is not None and (type(page_size) is not int or page_size not in page_sizes()):
         raise InputError(f"{source}: page_size {page_size!r} is not one of {page_sizes()}"[:160])
     known = arch if isinstance(arch, str) and arch in ARCHES else None
@@ -137,13 +146,13 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
     """The list of the handover that counts."""
     handovers = document["handovers"]
     if not any(h["hwpoison"] for h in handovers):
-        raise KeyError("no handover with a hwpoison subtree")
+        raise _NoListError("no handover with a hwpoison subtree")
     place = which_counts([(h["role"], bool(h["hwpoison"])) for h in handovers])
     if place is None:
-        raise KeyError("several handovers, and nothing shows which one counts")
+        raise _NoListError("several handovers, and nothing shows which one counts")
     best = handovers[place]
     if best["hwpoison"] is None or best["hwpoison"]["pfns"] is None:
-        raise KeyError("the handover's PFNs are null")
+        raise _NoListError("the handover's PFNs are null")
     return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")
 
 

@@ -21,19 +21,8 @@ if TYPE_CHECKING:
     from hwpkho.api.case import Case, decode, open_case, read_list, read_memmap
     from hwpkho.api.judging import diff, judge, merge, validate
     from hwpkho.api.making import Layout, build
-    from hwpkho.api.results import (
-        ChangeRow,
-        Compared,
-        Decoded,
-        EntryRow,
-        Judged,
-        JudgedRow,
-        MemoryMap,
-        Merged,
-        PageList,
-        PageRow,
-        RangeRow,
-    )
+    from hwpkho.api.results import Compared, Decoded, Judged, MemoryMap, Merged, PageList
+    from hwpkho.api.rows import ChangeRow, EntryRow, JudgedRow, PageRow, RangeRow
     from hwpkho.api.writing import write_list
     from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.base.version import __version__
@@ -54,19 +43,8 @@ _WHERE = {
     "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
     "hwpkho.api.judging": ("diff", "judge", "merge", "validate"),
     "hwpkho.api.making": ("Layout", "build"),
-    "hwpkho.api.results": (
-        "ChangeRow",
-        "Compared",
-        "Decoded",
-        "EntryRow",
-        "Judged",
-        "JudgedRow",
-        "MemoryMap",
-        "Merged",
-        "PageList",
-        "PageRow",
-        "RangeRow",
-    ),
+    "hwpkho.api.results": ("Compared", "Decoded", "Judged", "MemoryMap", "Merged", "PageList"),
+    "hwpkho.api.rows": ("ChangeRow", "EntryRow", "JudgedRow", "PageRow", "RangeRow"),
     "hwpkho.api.writing": ("write_list",),
     "hwpkho.badpages.model": ("BadPages", "Loss"),
     "hwpkho.base.version": ("__version__",),

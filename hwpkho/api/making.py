@@ -11,7 +11,8 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, numbered, numbers
 from hwpkho.api import inputs
-from hwpkho.api.results import PageRow, document, page_rows
+from hwpkho.api.results import document
+from hwpkho.api.rows import PageRow, page_rows
 from hwpkho.badpages.model import BadPages
 from hwpkho.base.arch import ARCHES, first_with, page_sizes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH

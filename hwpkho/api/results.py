@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from hwpkho.api.rows import ChangeRow, EntryRow, PageRow, RangeRow, judged_rows, page_rows
 from hwpkho.badpages.formats.json import build
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.listing import Listing
@@ -20,10 +21,11 @@ from hwpkho.report.parts import jsondoc
 from hwpkho.report.validate import json as validate_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from hwpkho.abi.role import Role
-    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.api.rows import JudgedRow
+    from hwpkho.badpages.model import BadPages
     from hwpkho.codes import Problem
     from hwpkho.commands import merge as merging
     from hwpkho.commands.diff import Comparison
@@ -32,92 +34,9 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judging.case_result import Suppressed
-    from hwpkho.judging.result import EfiJudged, Finding, Outcome, Runs, Validation, Verdict
+    from hwpkho.judging.result import EfiJudged, Finding, Outcome, Validation
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.view.regions import Region
-
-
-class PageRow(NamedTuple):
-    """A run of bad pages: PFNs ``first`` to ``last``, inclusive."""
-
-    first: int
-    last: int
-    pages: int
-
-
-class EntryRow(NamedTuple):
-    """One place of an input that names bad pages.
-
-    Attributes:
-        first: First PFN.
-        last: Last PFN, inclusive.
-        kind: What is known about them, such as ``poisoned``; None where the input does not say.
-        when: ISO 8601, or ``boot+SECONDS``; None where the input does not record it.
-        source: The input, printable.
-        where: Line, row or offset in it, printable.
-    """
-
-    first: int
-    last: int
-    kind: Kind | None
-    when: str | None
-    source: str | None
-    where: str | None
-
-
-class JudgedRow(NamedTuple):
-    """A run of bad pages under one verdict.
-
-    Attributes:
-        first: First PFN.
-        last: Last PFN, inclusive.
-        pages: How many.
-        verdict: None where the map does not show it, or there is no map.
-        code: Of the finding, None where there is nothing to report.
-        region: The memory there, as the map names it.
-        session: Of the preserved file there, None for other memory, here and below.
-        token: Of that file.
-        file_page: Of that file, from 0, at ``first``.
-    """
-
-    first: int
-    last: int
-    pages: int
-    verdict: Verdict | None
-    code: str | None
-    region: str | None
-    session: str | None = None
-    token: int | None = None
-    file_page: int | None = None
-
-
-class ChangeRow(NamedTuple):
-    """A run of PFNs that a list has and its neighbour lacks.
-
-    Attributes:
-        step: 0 from the first list to the second, and so on.
-        change: ``removed`` or ``added``.
-        first: First PFN.
-        last: Last PFN, inclusive.
-        pages: How many.
-        verdict: With a memory map; else None.
-    """
-
-    step: int
-    change: str
-    first: int
-    last: int
-    pages: int
-    verdict: Verdict | None
-
-
-class RangeRow(NamedTuple):
-    """A range of a memory map: first and last byte, inclusive, map and type."""
-
-    start: int
-    end: int
-    map: str
-    type: str
 
 
 def document(schema: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -210,23 +129,12 @@ class Judged:
 
     def rows(self) -> list[JudgedRow]:
         """Return the judged PFNs as runs, ascending."""
-        return list(_judged(self.validation.runs))
+        return judged_rows(self.validation.runs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho validate --json``."""
         body = validate_json.body(self.validation, ok=self.ok, suppressed=self.suppressed)
         return document(validate_json.SCHEMA, body)
-
-
-def _judged(runs: Runs) -> Iterator[JudgedRow]:
-    for first, last, ruling in runs:
-        said, owner = (ruling.verdict, ruling.code, ruling.region), ruling.owner
-        if owner is None:
-            yield JudgedRow(first, last, last - first + 1, *said)
-            continue
-        for place in owner.places(first, last):
-            a, b = place.first, place.last
-            yield JudgedRow(a, b, b - a + 1, *said, owner.session, owner.token, place.page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +219,7 @@ class Merged:
 
     def left_out(self) -> list[JudgedRow]:
         """Return what the memory map left out."""
-        return list(_judged(self.result.left_out))
+        return judged_rows(self.result.left_out)
 
     def rows(self) -> list[PageRow]:
         """Return the merged list as runs, in its order."""
@@ -371,11 +279,6 @@ class PageList:
         from hwpkho.commands.list import list_pages
 
         return cast("dict[str, Any]", json.loads("".join(build(list_pages([self.case]).pages))))
-
-
-def page_rows(pfns: Listing) -> list[PageRow]:
-    """Return a list as runs, in its order."""
-    return [PageRow(first, last, last - first + 1) for first, last in pfns.runs()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A named FIFO, a socket or a terminal may never say anything, a device never end. So only files are
 read, beside what the user's shell handed over (``-``, ``/dev/fd/N`` of a process substitution) and,
-where memory is read, the devices that show it.
+where memory is read, the devices that show it. Compressed files are read as what they hold.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwpkho.base import unpacking
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -37,6 +38,10 @@ _KINDS = {
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
 #: Files that a program has open itself: the names that stand for them, and their descriptors.
 _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
+#: What was unpacked before: which file at which moment, and the descriptor of what it holds.
+_kept: ContextVar[dict[tuple[int, ...], int] | None] = ContextVar("_kept", default=None)
+#: So many are kept.
+_MAX_KEPT = 8
 
 
 @contextmanager
@@ -83,6 +88,22 @@ def _independent(file: BinaryIO) -> int:
             file.seek(position)
         spool.flush()
         return os.dup(spool.fileno())
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within the block unpack a compressed file once, though it is opened several times."""
+    if _kept.get() is not None:
+        yield
+        return
+    found: dict[tuple[int, ...], int] = {}
+    token = _kept.set(found)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for descriptor in found.values():
+            os.close(descriptor)
 
 
 @contextmanager
@@ -135,24 +156,77 @@ def check_tree(path: str) -> None:
             ]
 
 
-def regular(path: str) -> int:
-    """Return a descriptor of the file ``path``. Raises InputError where it is none."""
-    return _open(path, handed=False, devices=False)
+def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int:
+    """Return a descriptor of the file ``path``, unpacked unless it is to be read ``as_is``.
+
+    Of a compressed one ``enough`` bytes may do. Raises InputError where it is none.
+    """
+    descriptor = _open(path, handed=False, devices=False)
+    return descriptor if as_is else _plain(descriptor, path, enough)
 
 
 def stream(path: str) -> int:
-    """As :func:`regular`; what the shell handed over may be a pipe or a terminal, too."""
-    return _open(path, handed=True, devices=False)
+    """As :func:`regular`; what the shell handed over may be a pipe or a terminal, too.
+
+    What comes through a pipe may be compressed still: see :func:`unpacked`.
+    """
+    return _plain(_open(path, handed=True, devices=False), path)
 
 
 def memory(path: str) -> int:
     """As :func:`stream`; the user may name a device, too."""
-    return _open(path, handed=True, devices=True)
+    return _plain(_open(path, handed=True, devices=True), path)
+
+
+def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
+    """Return a descriptor of what a pipe holds if that is compressed, else None.
+
+    ``head`` was read from it before. Raises InputError where it cannot be unpacked.
+    """
+    method = unpacking.method_of(head[: unpacking.HEAD])
+    if method is None:
+        return None
+    return unpacking.unpacked(descriptor, method, named(path), head=head)
+
+
+def named(path: str) -> str:
+    """Return what messages call the input ``path``."""
+    return "standard input" if path == STDIN else printable(path)
+
+
+def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
+    """Return ``descriptor``, or in its place that of what a compressed file holds."""
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return descriptor
+        at = os.lseek(descriptor, 0, os.SEEK_CUR)
+        method = unpacking.method_of(os.pread(descriptor, unpacking.HEAD, at))
+        if method is None:
+            return descriptor
+        known, key = _kept.get(), (status.st_dev, status.st_ino, status.st_mtime_ns, at)
+        if known is None or enough is not None:
+            found = unpacking.unpacked(descriptor, method, named(path), enough=enough)
+        else:
+            if key not in known:
+                if len(known) >= _MAX_KEPT:
+                    os.close(known.pop(next(iter(known))))
+                known[key] = unpacking.unpacked(descriptor, method, named(path))
+            # Opened anew, so that everybody reads from the beginning.
+            found = os.open(f"/proc/self/fd/{known[key]}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        os.close(descriptor)
+        raise _failed(path, error) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return found
 
 
 def small(path: str, limit: int) -> bytes:
     """Return the file's first ``limit`` bytes and perhaps one more. InputError as above."""
-    descriptor = regular(path)
+    descriptor = regular(path, enough=limit + 1)
     try:
         return read_all(descriptor, limit + 1)
     except OSError as error:
@@ -222,6 +296,5 @@ def _check(path: str, mode: int, *, devices: bool) -> None:
 
 
 def _failed(path: str, error: OSError | ValueError) -> InputError:
-    name = "standard input" if path == STDIN else printable(path)
     reason = error.strerror if isinstance(error, OSError) else "no path"
-    return InputError(f"{name}: {reason or error}")
+    return InputError(f"{named(path)}: {reason or error}")

@@ -1,4 +1,7 @@
-"""The bytes of an input: a file, a pipe, a file of /proc or /sys; whole or piece by piece."""
+"""The bytes of an input: a file, a pipe, a file of /proc or /sys; whole or piece by piece.
+
+Compressed ones are read as what they hold.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening
 from hwpkho.base.addresses import human_bytes
-from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, ReadError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Input:
     def __init__(self, path: str) -> None:
         """Open ``path``. Raises InputError where it cannot be read or is a disk or a terminal."""
         self.path = path
-        self.shown = "standard input" if path == "-" else printable(path)
+        self.shown = opening.named(path)
         self._fd = opening.stream(path)
         try:
             status = os.fstat(self._fd)
@@ -47,15 +49,27 @@ class Input:
                 stat.S_ISCHR(status.st_mode) and not os.isatty(self._fd)
             ):
                 raise InputError(f"{self.shown}: is a device, not a file with a memory map")
+            self.head = opening.read_all(self._fd, HEAD)
+            if not stat.S_ISREG(status.st_mode) and self._unpack():
+                status = os.fstat(self._fd)
             self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
             self._sparse = status.st_blocks * 512 < self._size
-            self.head = opening.read_all(self._fd, HEAD)
         except OSError as error:
             self.close()
             raise InputError(f"{self.shown}: {error.strerror or error}") from error
         except InputError:
             self.close()
             raise
+
+    def _unpack(self) -> bool:
+        """Read on in what a pipe holds if that is compressed; tell whether it is."""
+        found = opening.unpacked(self._fd, self.path, self.head)
+        if found is None:
+            return False
+        os.close(self._fd)
+        self._fd = found
+        self.head = opening.read_all(self._fd, HEAD)
+        return True
 
     def __enter__(self) -> Self:
         return self

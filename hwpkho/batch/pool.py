@@ -117,7 +117,7 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
     within = None if job.within is None else (job.within, *options.memmaps, *against)
     try:
-        with opening.confined(within):
+        with opening.kept(), opening.confined(within):
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.version import __version__
 from hwpkho.cli import endings, streams
@@ -123,7 +124,8 @@ def _run() -> int:
     if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
         return _complain("standard output is closed", 3)
     try:
-        code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
+        with opening.kept():
+            code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
     except HwpkhoError as error:
         code = _complain(str(error), error.exit_code)

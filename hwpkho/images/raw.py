@@ -58,7 +58,7 @@ def open_segments(folder: Path) -> MappedSource:
     """
     found = segment_files(folder)
     _allow_open_files(len(found))
-    files = [FileBytes(str(path), inside=True) for _, path in found]
+    files = [FileBytes(str(path), inside=True, as_is=True) for _, path in found]
     end, before = -1, ""
     for (phys, path), file in zip(found, files, strict=True):
         if phys < end:

@@ -49,10 +49,6 @@ _MISTAKES = (
 
 #: What a binary file is that holds no map itself: its first bytes → what to do.
 _BINARIES = (
-    (b"\x1f\x8b", "is compressed; unpack it: zcat FILE | hwpkho memmap -"),
-    (b"\xfd7zXZ\0", "is compressed; unpack it: xzcat FILE | hwpkho memmap -"),
-    (b"(\xb5/\xfd", "is compressed; unpack it: zstdcat FILE | hwpkho memmap -"),
-    (b"BZh", "is compressed; unpack it: bzcat FILE | hwpkho memmap -"),
     (b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),
     (b"KDUMP   ", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
     (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),

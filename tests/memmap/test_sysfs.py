@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import gaps, read_memmap
-from hwpkho.memmap.formats import sysfs_tar
 from hwpkho.memmap.formats.sysfs_grep import SysfsGrep
 from hwpkho.memmap.formats.sysfs_memmap import SysfsMemmap
 from hwpkho.memmap.formats.sysfs_tar import SysfsTar
@@ -26,7 +25,7 @@ from tests.support import certain
 from tests.support.mapdata import FIXTURES, TRUTH, read, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from hwpkho.memmap.table import Table
 
@@ -82,8 +81,9 @@ def test_folder_and_archive_say_what_is_known(name: str, tmp_path: Path) -> None
     packed = (FIXTURES / f"{name}.tar.gz").read_bytes()
     plain = gzip.decompress(packed)
     for data in (packed, plain, bz2.compress(plain), lzma.compress(plain), packed + bytes(512)):
-        (again,) = read(SysfsTar(), data)
-        assert again.entries == found.entries
+        (tmp_path / "archive").write_bytes(data)
+        (again,) = read_memmap([str(tmp_path / "archive")]).maps
+        assert again.entries == tuple(found.entries)
 
 
 def test_grep_output() -> None:
@@ -293,11 +293,6 @@ def test_archive_that_is_cut_off_or_bent() -> None:
     bent[512 * 2 + 100] ^= 1
     with pytest.raises(InputError, match="no sound header at offset 0x400"):
         read(SysfsTar(), bytes(bent))
-    packed = gzip.compress(data)
-    with pytest.raises(InputError, match="cut off"):
-        read(SysfsTar(), packed[:-9])
-    with pytest.raises(InputError, match="compressed archive: "):
-        read(SysfsTar(), packed[:-6] + b"\0\0" + packed[-4:])
 
 
 @pytest.mark.parametrize(
@@ -312,13 +307,12 @@ def test_negative_and_enormous_sizes_end(field) -> None:
         read(SysfsTar(), bytes(data))
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
-def test_bombs(pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sysfs_tar, "MAX_UNPACKED", 1 << 20)
-    bomb = pack(archive([*tree("memmap/0"), ("zeros", bytes(3 << 20))]))
-    assert len(bomb) < 8192
-    with pytest.raises(InputError, match="unpacks to more than 1 MiB"):
-        read(SysfsTar(), bomb)
+def test_an_archive_of_more_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(SysfsTar, "most", 1 << 20)
+    data = archive([*tree("memmap/0"), ("zeros", bytes(3 << 20))])
+    (tmp_path / "archive").write_bytes(gzip.compress(data))
+    with pytest.raises(InputError, match="more than 1 MiB are no memory map"):
+        read_memmap([str(tmp_path / "archive")])
 
 
 def test_folder_that_cannot_be_read_is_no_map(tmp_path: Path) -> None:
@@ -344,7 +338,7 @@ def test_bent_archives(changes: list[tuple[int, int]], cut: int) -> None:
     plain = bytearray(zlib.decompress((FIXTURES / "qemu-6.1-ovmf.tar.gz").read_bytes(), 31)[:9000])
     for at, value in changes:
         plain[at % len(plain)] = value
-    for data in (bytes(plain), bytes(plain[:cut]), gzip.compress(plain, 1)[:cut]):
+    for data in (bytes(plain), bytes(plain[:cut])):
         if SysfsTar().sniff(Path("x"), data):
             try:
                 SysfsTar().read(Path("x"), memoryview(data))

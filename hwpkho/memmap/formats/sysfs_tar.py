@@ -1,4 +1,4 @@
-"""/sys/firmware/memmap inside a tar archive, plain or compressed; read in memory, never unpacked.
+"""/sys/firmware/memmap inside a tar archive, read in memory.
 
 Source: POSIX.1-2017 pax(1) (ustar and pax headers); GNU tar manual, "Basic Tar Format" (long
 names, base-256 numbers). The archive is hostile: names, links and devices in it mean nothing
@@ -8,8 +8,7 @@ standard library's tarfile follows sizes that lead backwards without end, hence 
 
 from __future__ import annotations
 
-import zlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -28,68 +27,11 @@ _MAGIC_AT, _MAGIC = 257, b"ustar"
 #: Limits: what is unpacked in memory, and a long name.
 MAX_UNPACKED = 32 << 20
 _MAX_NAME = 65536
-_LZMA_MEMORY = 96 << 20
-_MAX_STREAMS = 64
-
 _GNU_MAGIC = b"ustar  \0"
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes | memoryview, max_length: int = ..., /) -> bytes: ...
-
-
-def _decompressor(head: bytes) -> _Decompressor | None:
-    if head.startswith(b"\x1f\x8b\x08"):
-        return zlib.decompressobj(wbits=31)
-    if head.startswith(b"BZh"):
-        import bz2  # only here: most archives need neither of the two
-
-        return bz2.BZ2Decompressor()
-    if head.startswith(b"\xfd7zXZ\0"):
-        import lzma
-
-        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
-    return None
-
-
-def _decompress(unpacker: _Decompressor, data: bytes | memoryview, size: int, shown: str) -> bytes:
-    """Return up to ``size`` bytes; the three decompressors have no error in common."""
-    try:
-        return unpacker.decompress(data, size)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{shown}: compressed archive: {printable(str(error))}") from error
-    except Exception as error:
-        if type(error).__name__ != "LZMAError":  # naming the class would import lzma for all
-            raise
-        raise InputError(f"{shown}: compressed archive: {printable(str(error))}") from error
 
 
 def _is_tar(head: bytes) -> bool:
     return len(head) >= _BLOCK and head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
-
-
-def _unpacked(data: memoryview, shown: str) -> memoryview:
-    """Return the archive itself, unpacked in memory where it is compressed."""
-    out = bytearray()
-    rest: bytes | memoryview = data
-    for _ in range(_MAX_STREAMS):
-        unpacker = _decompressor(bytes(rest[:6]))
-        if unpacker is None:
-            break  # padding after the last stream
-        out += _decompress(unpacker, rest, MAX_UNPACKED + 1 - len(out), shown)
-        if len(out) > MAX_UNPACKED:
-            raise InputError(
-                f"{shown}: unpacks to more than {MAX_UNPACKED >> 20} MiB: pack only "
-                "/sys/firmware/memmap"
-            )
-        if not unpacker.eof:
-            raise InputError(f"{shown}: the compressed archive is cut off")
-        rest = unpacker.unused_data
-    return memoryview(bytes(out)) if out else data
 
 
 def _number(field: bytes) -> int | None:
@@ -169,21 +111,12 @@ class SysfsTar(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
-        if _is_tar(head):
-            return True
-        unpacker = _decompressor(head[:6])
-        if unpacker is None:
-            return False
-        try:
-            return _is_tar(_decompress(unpacker, head, _BLOCK, ""))
-        except InputError:
-            return False
+        return _is_tar(head)
 
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
-        plain = _unpacked(data, shown)
-        maps = read_values((m for m in members(plain, shown) if split_path(m[0])), shown)
+        maps = read_values((m for m in members(data, shown) if split_path(m[0])), shown)
         if not maps:
             raise InputError(
                 f"{shown}: no /sys/firmware/memmap in this tar archive: no path in it ends in "

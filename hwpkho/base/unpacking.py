@@ -1,0 +1,300 @@
+"""Compressed inputs: gzip, bzip2, xz and zstd, told by their first bytes and unpacked as a stream.
+
+What is unpacked goes into memory while it is small, then into a temporary file without a name: no
+ending of the program leaves it behind. Pages of zeros stay holes there.
+
+Source: RFC 1952 (gzip), RFC 8878 (zstd), the .xz file format 1.2.1, bzip2's compress.c.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from hwpkho.base import sparse
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: So many bytes from the start of a file tell whether it is compressed.
+HEAD = 32
+#: What is unpacked of an input at most, bytes, unless the environment says otherwise.
+MAX_UNPACKED = 8 << 30
+LIMIT = "HWPKHO_MAX_UNPACKED"
+#: So much is kept in memory; what is longer goes to a temporary file.
+IN_MEMORY = 1 << 20
+
+_PIECE = 1 << 18
+#: A hole is made of whole pieces of so many bytes.
+_HOLE = 1 << 14
+#: What xz may take for its dictionary: xz -9 takes 65 MiB.
+_XZ_MEMORY = 192 << 20
+_SIZE = re.compile(r"([0-9]{1,18})([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SHIFT = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+class _Stream(Protocol):
+    """One compressed stream, as bz2, lzma and compression.zstd have it."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /, max_length: int = ...) -> bytes: ...
+
+
+class Method(NamedTuple):
+    """A way to compress.
+
+    Attributes:
+        name: For messages.
+        starts: What a stream begins with.
+        open: Begins a stream; ImportError where its library is not installed.
+    """
+
+    name: str
+    starts: re.Pattern[bytes]
+    open: Callable[[], _Stream]
+
+
+class _Gzip:
+    """One member of a gzip file, with the interface of the other decompressors."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, /, max_length: int = 0) -> bytes:
+        out = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self.needs_input = len(out) < max_length and not self._inner.unconsumed_tail
+        return out
+
+
+def _bzip2() -> _Stream:
+    import bz2  # most inputs need none of the three
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> _Stream:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+def _zstd() -> _Stream:
+    from importlib import import_module
+
+    try:
+        module = import_module("compression.zstd")  # Python 3.14 has it
+    except ImportError:
+        module = import_module("backports.zstd")
+    stream: _Stream = module.ZstdDecompressor()
+    return stream
+
+
+METHODS = (
+    Method("gzip", re.compile(rb"\x1f\x8b\x08"), _Gzip),
+    Method("bzip2", re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2),
+    Method("xz", re.compile(rb"\xfd7zXZ\0"), _xz),
+    # pzstd begins with a frame to be skipped, of 4 bytes.
+    Method(
+        "zstd",
+        re.compile(rb"(?:[\x50-\x5f]\x2a\x4d\x18\x04\0\0\0....)?\x28\xb5\x2f\xfd", re.DOTALL),
+        _zstd,
+    ),
+)
+_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+
+
+def method_of(head: bytes) -> Method | None:
+    """Return how a file that begins with ``head`` (``HEAD`` bytes) is compressed, None if it is
+    not.
+    """
+    return next((method for method in METHODS if method.starts.match(head)), None)
+
+
+def limit() -> int:
+    """Return how many bytes are unpacked at most. Raises InputError for a setting that is none."""
+    text = os.environ.get(LIMIT)
+    if text is None:
+        return MAX_UNPACKED
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise InputError(f"{LIMIT}={printable(text[:40])}: is no size such as 64G")
+    return int(match[1]) << _SHIFT[match[2].upper()]
+
+
+def unpacked(
+    descriptor: int, method: Method, shown: str, *, head: bytes = b"", enough: int | None = None
+) -> int:
+    """Return a new descriptor of what a compressed file holds, at its beginning.
+
+    It is read from where ``descriptor`` stands, which stays open, after ``head``, what was read
+    before. ``shown`` names the file in messages; with ``enough`` unpacking may end after so many
+    bytes. Raises InputError where the streams are cut off, damaged or unpack to more than
+    :func:`limit` bytes, or the library for them is not installed.
+    """
+    pieces = _pieces(_Packed(descriptor, head), method, shown, enough)
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size > IN_MEMORY:
+            return _to_file(held, pieces, shown)
+    found = os.memfd_create("unpacked", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(found), "wb") as out:
+        sparse.write(out, _small(held))
+    os.lseek(found, 0, os.SEEK_SET)
+    return found
+
+
+def _to_file(held: list[bytes], more: Iterator[bytes], shown: str) -> int:
+    import tempfile  # a third of the standard library hangs on it
+
+    def pieces() -> Iterator[bytes]:
+        yield from held
+        held.clear()
+        yield from more
+
+    try:
+        with tempfile.TemporaryFile() as spool:
+            sparse.write(spool, _small(pieces()))
+            spool.flush()
+            found = os.dup(spool.fileno())
+    except OSError as error:
+        raise InputError(
+            f"{shown}: cannot be unpacked into a temporary file in "
+            f"{printable(tempfile.gettempdir())}: {error.strerror or error}; TMPDIR names another "
+            "folder"
+        ) from error
+    os.lseek(found, 0, os.SEEK_SET)
+    return found
+
+
+def _small(pieces: Iterator[bytes] | list[bytes]) -> Iterator[memoryview]:
+    """Cut pieces so that holes are found between data."""
+    for piece in pieces:
+        view = memoryview(piece)
+        for at in range(0, len(view), _HOLE):
+            yield view[at : at + _HOLE]
+
+
+def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> Iterator[bytes]:
+    """Yield what the streams hold, of which there may be several one after the other."""
+    most = limit()
+    size = 0
+    while source.next_stream():
+        stream = _begin(source, method, shown)
+        data = b""
+        while not stream.eof:
+            if stream.needs_input and not data:
+                data = source.take()
+                if not data:
+                    raise InputError(
+                        f"{shown}: the {method.name} stream is cut off: the file ends at offset "
+                        f"0x{source.offset:x}, after {size} bytes unpacked"
+                    )
+            piece = _step(stream, data, method, shown, source.offset)
+            data = b""
+            size += len(piece)
+            if size > most:
+                raise InputError(
+                    f"{shown}: unpacks to more than {human_bytes(most)}; {LIMIT}=SIZE raises that "
+                    "limit"
+                )
+            if piece:
+                yield piece
+            if enough is not None and size >= enough:
+                return
+        source.give_back(stream.unused_data)
+
+
+class _Packed:
+    """The bytes of a compressed file.
+
+    Attributes:
+        offset: How many were taken.
+    """
+
+    def __init__(self, descriptor: int, head: bytes) -> None:
+        self._descriptor = descriptor
+        self._held = head
+        self.offset = 0
+
+    def take(self) -> bytes:
+        """Return some bytes, none at the end."""
+        data = self._held or os.read(self._descriptor, _PIECE)
+        self._held = b""
+        self.offset += len(data)
+        return data
+
+    def give_back(self, data: bytes) -> None:
+        """Put what was not used before the rest."""
+        self._held = data + self._held
+        self.offset -= len(data)
+
+    def next_stream(self) -> bool:
+        """Skip padding of zeros; tell whether anything follows."""
+        while data := self.take():
+            data_left = data.lstrip(b"\0")
+            if data_left:
+                self.give_back(data_left)
+                return True
+        return False
+
+    def head(self) -> bytes:
+        """Return the next bytes, ``HEAD`` or all that are left, which stay."""
+        while len(self._held) < HEAD and (more := os.read(self._descriptor, _PIECE)):
+            self._held += more
+        return self._held[:HEAD]
+
+
+def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
+    """Begin the first stream, or the next of several."""
+    head = source.head()
+    if method_of(head) is not method and not (method.name == "zstd" and _SKIPPED.match(head)):
+        raise InputError(
+            f"{shown}: what follows the {method.name} stream at offset 0x{source.offset:x} is not "
+            "another one"
+        )
+    try:
+        return method.open()
+    except ImportError as error:
+        raise InputError(
+            f"{shown}: is {method.name}-compressed; to read it before Python 3.14 install the "
+            "extra: pip install 'hwpkho[kdump]'; or unpack it: zstd -d"
+        ) from error
+
+
+def _step(stream: _Stream, data: bytes, method: Method, shown: str, packed: int) -> bytes:
+    """Return the next bytes; the decompressors have no error in common."""
+    try:
+        return stream.decompress(data, _PIECE)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if not isinstance(error, (OSError, EOFError, ValueError, zlib.error)) and type(
+            error
+        ).__name__ not in ("LZMAError", "ZstdError"):
+            raise  # naming the classes would import their modules
+        raise InputError(
+            f"{shown}: the {method.name} stream is damaged within its first {packed} bytes: "
+            f"{printable(str(error))}"
+        ) from error

@@ -1,0 +1,320 @@
+"""Compressed inputs wherever an input stands; cut off, damaged, and larger than anybody wants."""
+
+from __future__ import annotations
+
+import builtins
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hwpkho
+from hwpkho.base import opening, unpacking
+from hwpkho.errors import InputError
+from hwpkho.images.files import FileBytes
+from tests.support import FIXTURES, captures, certain, forked
+from tests.support.examples import crossed, much, some
+from tests.support.program import run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CAPTURE = "x86-structv1-small"
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress,
+    # As the program does it: the library leaves the checksum out.
+    "zstd": lambda data: zstd.compress(
+        data, options={zstd.CompressionParameter.checksum_flag: 1}
+    ),
+}  # fmt: skip
+#: What pzstd writes before each frame.
+SKIPPED = b"\x50\x2a\x4d\x18\4\0\0\0\1\2\3\4"
+
+
+@pytest.fixture(params=some(PACK, 3))
+def method(request):
+    return request.param
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """A capture: its memory, map, list and a manifest."""
+    folder = captures.folder(CAPTURE)
+    (tmp_path / "memory").write_bytes(captures.elf(CAPTURE))
+    shutil.copyfile(folder / "iomem.txt", tmp_path / "iomem")
+    (tmp_path / "list").write_text("0x1234\n0x1300-0x1302\n")
+    line = {"case": "a", "inputs": ["list"], "memmap": ["iomem"]}
+    (tmp_path / "manifest").write_text(json.dumps(line) + "\n")
+    return tmp_path
+
+
+def _pack(folder: Path, method: str) -> None:
+    for path in sorted(folder.iterdir()):
+        path.write_bytes(PACK[method](path.read_bytes()))
+
+
+#: Wherever an input stands.
+CALLS = (
+    "decode memory --json", "validate memory --memmap iomem --json",
+    "validate --batch manifest --json", "memmap iomem --json", "list list --json",
+    "diff memory list --json", "merge list memory --memmap iomem",
+    "validate list --memmap iomem --json",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "method"), crossed(CALLS, PACK, 4))
+def test_wherever_an_input_stands(call, method, case, monkeypatch) -> None:
+    monkeypatch.chdir(case)
+    plain = run_cli(*call.split())
+    assert plain.code in (0, 1)
+    _pack(case, method)
+    assert run_cli(*call.split()) == plain
+
+
+def test_pieces_and_raw_memory(case, method, monkeypatch) -> None:
+    monkeypatch.chdir(case)
+    memory = dict(captures.segments(captures.elf(CAPTURE)))
+    base = next(iter(memory))
+    Path("raw").write_bytes(memory[base])
+    Path("rest").write_bytes(captures.elf(CAPTURE))
+    for args in (["diff", f"rest+raw@0x{base:x}", "list", "--json"], ["decode", f"raw@0x{base:x}"]):
+        plain = run_cli(*args)
+        for name in ("raw", "rest"):
+            (case / f"{name}.packed").write_bytes(PACK[method]((case / name).read_bytes()))
+            (case / f"{name}.packed").rename(case / f"{name}")
+        assert run_cli(*args) == plain
+        for name, data in (("raw", memory[base]), ("rest", captures.elf(CAPTURE))):
+            (case / name).write_bytes(data)
+
+
+def test_a_batch_folder(case, method, tmp_path_factory) -> None:
+    top = tmp_path_factory.mktemp("batch")
+    shutil.copytree(case, top / "one")
+    for name in ("manifest", "list"):
+        (top / "one" / name).unlink()
+    plain = run_cli("validate", "--batch", top, "--json")
+    assert plain.json["results"][0]["result"] is not None
+    _pack(top / "one", method)
+    assert run_cli("validate", "--batch", top, "--json") == plain
+
+
+@pytest.mark.parametrize(("name", "method"), crossed(["memory", "iomem", "list"], PACK, 4))
+def test_standard_input_and_pipes(name, method, case) -> None:
+    args = {"memory": ["decode", "-", "--json"], "iomem": ["memmap", "-"], "list": ["list", "-"]}
+    packed = PACK[method]((case / name).read_bytes())
+    with (case / name).open("rb") as file:
+        plain = forked.run(*args[name], stdin=file)
+    assert plain.code == 0
+    (case / "packed").write_bytes(packed)
+    with (case / "packed").open("rb") as file:
+        assert forked.run(*args[name], stdin=file).out == plain.out
+    read, write = os.pipe()
+    running = forked.start(*args[name], stdin=read)
+    os.close(read)
+    with os.fdopen(write, "wb", buffering=0) as pipe:  # as it comes: little, then all
+        pipe.write(packed[:1])
+        time.sleep(0.01)
+        pipe.write(packed[1:])
+    assert running.wait().out == plain.out
+
+
+def _pfns(file: Any) -> Any:
+    found = certain(hwpkho.decode(file).handovers[0].hwpoison).pfns
+    return list(certain(found))
+
+
+def test_the_library_reads_them_too(case, method) -> None:
+    packed = PACK[method]((case / "memory").read_bytes())
+    (case / "packed").write_bytes(packed)
+    plain = _pfns(case / "memory")
+    assert _pfns(case / "packed") == plain
+    assert _pfns(io.BytesIO(packed)) == plain
+
+
+def _read(data: bytes, tmp_path: Path) -> bytes:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    with FileBytes(str(path)) as file:
+        return bytes(file.read(0, file.size))
+
+
+def test_several_streams_and_padding(tmp_path, method) -> None:
+    one, two = PACK[method](b"one\n" * 100), PACK[method](b"two\n" * 70_000)
+    parts = {
+        "two": (one + two, b"one\n" * 100 + b"two\n" * 70_000),
+        "padded": (one + bytes(512) + two + bytes(8192), b"one\n" * 100 + b"two\n" * 70_000),
+        "empty": (PACK[method](b"") + one, b"one\n" * 100),
+    }
+    if method == "zstd":
+        parts["pzstd"] = (SKIPPED + one + SKIPPED + two, parts["two"][1])
+        parts["skipped"] = (one + SKIPPED, b"one\n" * 100)
+    for packed, expected in parts.values():
+        assert _read(packed, tmp_path) == expected
+
+
+def test_cut_off_and_damaged_streams_end_with_one_line(case, method, monkeypatch) -> None:
+    monkeypatch.chdir(case)
+    packed = PACK[method](captures.elf(CAPTURE))
+    for cut in (unpacking.HEAD, len(packed) // 2, len(packed) - 1):
+        Path("cut").write_bytes(packed[:cut])
+        got = run_cli("decode", "cut")
+        assert (got.code, got.out) == (3, "")
+        assert got.err.startswith(f"hwpkho: cut: the {method} stream is cut off: the file ends at ")
+        assert got.err.count("\n") == 1
+    for rest in (b"x", b"no other stream" * 10, packed[:1]):
+        Path("more").write_bytes(packed + rest)
+        got = run_cli("decode", "more")
+        assert got.code == 3
+        assert f"more: what follows the {method} stream at offset 0x{len(packed):x} is " in got.err
+    bent = bytearray(packed)
+    bent[len(packed) // 2] ^= 0x55
+    Path("bent").write_bytes(bent)
+    got = run_cli("decode", "bent")
+    assert got.code == 3
+    assert f"bent: the {method} stream is " in got.err
+
+
+@given(st.data())
+def test_whatever_is_damaged_is_one_line(data) -> None:
+    method = data.draw(st.sampled_from(list(PACK)))
+    packed = bytearray(PACK[method](bytes(range(256)) * 40))
+    for _ in range(data.draw(st.integers(1, 3))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        path.write_bytes(packed)
+        said = ""
+        try:
+            os.close(opening.regular(str(path)))
+        except InputError as error:
+            said = str(error)
+        assert said.isprintable()
+
+
+def test_a_bomb_is_refused_and_costs_little(tmp_path, method) -> None:
+    size = much(8, 64)
+    zeros = PACK[method](bytes(size << 18))
+    (tmp_path / "bomb").write_bytes(zeros * 20)
+    for command in ("decode", "memmap", "list"):
+        limits = {unpacking.LIMIT: f"{size}M", "TMPDIR": str(tmp_path)}
+        got = forked.run(command, "bomb", cwd=tmp_path, env=limits)
+        assert (got.code, got.out) == (3, b"")
+        assert got.err.decode() == (
+            f"hwpkho: bomb: unpacks to more than {size} MiB; HWPKHO_MAX_UNPACKED=SIZE raises that "
+            "limit\n"
+        )
+        assert got.peak < 300 << 20
+        assert [p.name for p in tmp_path.iterdir()] == ["bomb"]
+
+
+def test_the_limit_is_a_size(case, monkeypatch) -> None:
+    monkeypatch.chdir(case)
+    _pack(case, "gzip")
+    size = len(captures.elf(CAPTURE))
+    for value, code in ((str(size), 0), (str(size - 1), 3), ("1G", 0), ("64kib", 3), ("a", 3)):
+        monkeypatch.setenv(unpacking.LIMIT, value)
+        assert run_cli("decode", "memory").code == code, value
+    assert run_cli("decode", "memory").err == (
+        "hwpkho: HWPKHO_MAX_UNPACKED=a: is no size such as 64G\n"
+    )
+
+
+def test_holes_stay_holes(tmp_path, method) -> None:
+    data = b"x" * 5000 + bytes(4 << 20) + b"y" * 5000
+    packed = PACK[method](data)
+    (tmp_path / "x").write_bytes(packed)
+    descriptor = opening.regular(str(tmp_path / "x"))
+    status = os.fstat(descriptor)
+    assert status.st_size == len(data)
+    assert status.st_blocks * 512 < 1 << 18
+    assert stat.S_IMODE(status.st_mode) & 0o077 == 0
+    assert status.st_nlink == 0
+    os.close(descriptor)
+
+
+def test_small_ones_need_no_temporary_folder(tmp_path, method, monkeypatch) -> None:
+    def none(*_args: Any, **_more: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", none)
+    assert _read(PACK[method](b"x" * unpacking.IN_MEMORY), tmp_path)
+    with pytest.raises(InputError, match=r"into a temporary file in .*: No space left.*TMPDIR"):
+        _read(PACK[method](b"x" * (unpacking.IN_MEMORY + 1)), tmp_path)
+
+
+def test_it_is_unpacked_once(case, method, monkeypatch) -> None:
+    _pack(case, method)
+    seen = []
+    unpacked = unpacking.unpacked
+
+    def counted(*args: Any, **more: Any) -> int:
+        seen.append(args[2])
+        return unpacked(*args, **more)
+
+    monkeypatch.setattr(unpacking, "unpacked", counted)
+    for name in ("list", "manifest"):
+        (case / name).unlink()
+    top = case.parent / "top"
+    top.mkdir()
+    case.rename(top / "one")
+    assert run_cli("validate", "--batch", top).code in (0, 1)
+    assert sorted(map(os.path.basename, seen)) == ["iomem", "memory"]
+    shutil.rmtree(top)
+
+
+def test_zstd_without_its_library_names_the_extra(case, monkeypatch) -> None:
+    real = builtins.__import__
+    from importlib import import_module
+
+    def without(name: str, *args: Any, **more: Any) -> Any:
+        if "zstd" in name:
+            raise ImportError(name)
+        return import_module(name, *args, **more)
+
+    monkeypatch.chdir(case)
+    _pack(case, "zstd")
+    monkeypatch.setattr("importlib.import_module", without)
+    monkeypatch.setattr(builtins, "__import__", real)
+    from hwpkho.commands.decode import decode
+
+    with pytest.raises(InputError) as raised:
+        decode(["memory"])
+    assert str(raised.value) == (
+        "memory: is zstd-compressed; to read it before Python 3.14 install the extra: pip install "
+        "'hwpkho[kdump]'; or unpack it: zstd -d"
+    )
+
+
+def test_segments_of_memory_are_never_unpacked(tmp_path) -> None:
+    """A page of an initrd begins as a gzip file does, and is memory all the same."""
+    packed = gzip.compress(b"x" * 9000)
+    (tmp_path / "0x1000.bin").write_bytes(packed + bytes(4096 - len(packed)))
+    from hwpkho.images.raw import open_segments
+
+    source = open_segments(tmp_path)
+    assert bytes(source.read(0x1000, len(packed)) or b"") == packed
+    source.close()
+
+
+def test_a_database(tmp_path, method) -> None:
+    database = FIXTURES / "neighbours" / "rasdaemon-sqlite" / "01.db"
+    plain = run_cli("list", database, "--json").json["entries"]
+    (tmp_path / "db").write_bytes(PACK[method](database.read_bytes()))
+    packed = run_cli("list", tmp_path / "db", "--json").json["entries"]
+    for entry in (*plain, *packed):
+        entry["source"] = None
+    assert packed == plain
+    assert plain

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import zlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -277,9 +278,13 @@ def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
     try:
         return method.open()
     except ImportError as error:
+        missing = (
+            "to read it before Python 3.14 install the extra: pip install 'hwpkho[kdump]'"
+            if method.name == "zstd" and sys.version_info < (3, 14)
+            else "this Python was built without what reads it"
+        )
         raise InputError(
-            f"{shown}: is {method.name}-compressed; to read it before Python 3.14 install the "
-            "extra: pip install 'hwpkho[kdump]'; or unpack it: zstd -d"
+            f"{shown}: is {method.name}-compressed; {missing}; or unpack it: {method.name} -d"
         ) from error
 
 

@@ -32,6 +32,11 @@ class Part(NamedTuple):
     brings: str
 
 
+_ZSTD = (
+    Part("compression.zstd", "", "", "inputs compressed with zstd")
+    if sys.version_info >= (3, 14)
+    else Part("backports.zstd", "backports.zstd", "kdump", "inputs compressed with zstd")
+)
 #: Every module that may be missing. Those of an extra are the ones that pyproject.toml lists.
 PARTS = (
     Part("click", "click", "", "the command line"),
@@ -40,7 +45,10 @@ PARTS = (
     Part("rich", "rich", "", "tables and progress on a terminal"),
     Part("lzallright", "lzallright", "kdump", "kdump pages compressed with LZO"),
     Part("cramjam", "cramjam", "kdump", "kdump pages compressed with snappy or zstd"),
-    Part("zlib", "", "", "kdump pages compressed with zlib"),
+    _ZSTD,
+    Part("zlib", "", "", "kdump pages compressed with zlib, inputs compressed with gzip"),
+    Part("bz2", "", "", "inputs compressed with bzip2"),
+    Part("lzma", "", "", "inputs compressed with xz"),
     Part("sqlite3", "", "", "databases of rasdaemon"),
 )
 
@@ -114,6 +122,8 @@ def _version(part: Part) -> str | None:
         import zlib
 
         return zlib.ZLIB_RUNTIME_VERSION
+    if not part.project:
+        return None  # Python's own, and it does not tell that of its library
     try:
         return version(part.project)
     except PackageNotFoundError:

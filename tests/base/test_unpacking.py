@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import bz2
 import gzip
 import io
@@ -11,6 +10,7 @@ import lzma
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -275,27 +275,25 @@ def test_it_is_unpacked_once(case, method, monkeypatch) -> None:
     shutil.rmtree(top)
 
 
-def test_zstd_without_its_library_names_the_extra(case, monkeypatch) -> None:
-    real = builtins.__import__
-    from importlib import import_module
-
-    def without(name: str, *args: Any, **more: Any) -> Any:
-        if "zstd" in name:
-            raise ImportError(name)
-        return import_module(name, *args, **more)
-
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ("zstd", "to read it before Python 3.14 install the extra: pip install 'hwpkho[kdump]'"),
+        ("bzip2", "this Python was built without what reads it"),
+        ("xz", "this Python was built without what reads it"),
+    ],
+)
+def test_without_its_library(method, says, case, monkeypatch) -> None:
+    if sys.version_info >= (3, 14):
+        says = "this Python was built without what reads it"
+    _pack(case, method)
+    for module in ("compression", "compression.zstd", "backports.zstd", "bz2", "lzma"):
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.chdir(case)
-    _pack(case, "zstd")
-    monkeypatch.setattr("importlib.import_module", without)
-    monkeypatch.setattr(builtins, "__import__", real)
-    from hwpkho.commands.decode import decode
-
-    with pytest.raises(InputError) as raised:
-        decode(["memory"])
-    assert str(raised.value) == (
-        "memory: is zstd-compressed; to read it before Python 3.14 install the extra: pip install "
-        "'hwpkho[kdump]'; or unpack it: zstd -d"
-    )
+    got = run_cli("decode", "memory")
+    assert (got.code, got.out) == (3, "")
+    said = f"hwpkho: memory: is {method}-compressed; {says}; or unpack it: {method} -d\n"
+    assert got.err == said
 
 
 def test_segments_of_memory_are_never_unpacked(tmp_path) -> None:

@@ -165,7 +165,7 @@ def _segments(folder):
     ("change", "says"),
     [
         (_add("dmesg.txt", b""), "dmesg.txt: the file is empty"),
-        (_add("core.gz", b"\x1f\x8b\x08\x00" * 9), "a binary file of no known kind"),
+        (_add("core.gz", b"\x1f\x8b\x08\x00" * 9), "core.gz: the gzip stream is damaged"),
         (_add("raw.bin", bytes(8192)), "a binary file of no known kind"),
         (_add("list.txt", b"0x5000\n0x6000\n"), "a list of PFNs is a case of its own"),
         (_add("handover.json", b"{}"), "expected kho_fdt and kho_scratch"),

@@ -22,7 +22,11 @@ OURS = {"dev", "docs", "release"}
 
 
 def _projects(requirements):
-    return {re.split(r"[^A-Za-z0-9._-]", wanted)[0] for wanted in requirements}
+    return {
+        re.split(r"[^A-Za-z0-9._-]", wanted)[0]
+        for wanted in requirements
+        if "python_version < '3.14'" not in wanted or sys.version_info < (3, 14)
+    }
 
 
 def test_the_short_form_is_that_of_the_option(cli):

@@ -199,8 +199,12 @@ def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
 
 
 def test_a_file_system_without_holes(tmp_path, monkeypatch):
-    def refuse(*_args):
-        raise OSError(22, "Invalid argument")
+    real = os.lseek
+
+    def refuse(descriptor, at, whence):
+        if whence in (os.SEEK_HOLE, os.SEEK_DATA):
+            raise OSError(22, "Invalid argument")
+        return real(descriptor, at, whence)
 
     m = Machine()
     m.handover()

@@ -3,6 +3,9 @@
 ``{"case": NAME, "inputs": [...], "memmap": [...], "options": {...}}``; paths are relative to the
 manifest, those of the option ``against`` as well. Options are those of ``hwpkho validate`` without
 the dashes, with ``_`` or ``-`` between words; they count before those of the command line.
+Beside them may stand what a fleet's data set wants to know: ``host``, ``taken_at``, ``boot_id``,
+``release``, and ``dimms``, paths of what says which DIMM a page is on. A line with a host needs no
+``case``.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ _NO_MANIFEST = 1000
 _HARDLY = 10_000
 _HEAD = 1 << 16
 
-_KEYS = ("case", "inputs", "memmap", "options")
+_ABOUT = ("host", "taken_at", "boot_id", "release")
+_KEYS = ("case", "inputs", "memmap", "options", "dimms", *_ABOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Line:
         against: Paths of the lists that an EFI table is held against, of the options.
         options: The other options of the line, not checked yet.
         error: Why the line cannot be read, None where it can.
+        about: ``host``, ``taken_at``, ``boot_id`` and ``release``, as far as the line has them,
+            not checked yet.
+        dimms: Paths of logs, databases and listings that say which DIMM a page is on.
+        absolute: The first path that the line gives from the root on, None where there is none.
     """
 
     case: str
@@ -64,10 +72,15 @@ class Line:
     against: tuple[str, ...] = ()
     options: dict[str, Any] | None = None
     error: str | None = None
+    about: dict[str, Any] | None = None
+    dimms: tuple[str, ...] = ()
+    absolute: str | None = None
 
 
-def read(path: str) -> Iterator[Line]:
+def read(path: str, *, distinct: bool = True) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
+
+    Unless ``distinct`` is not set, so does a second line with the name of another.
 
     Of lines that are no cases the first ``MAX_BAD`` are reported one by one, the others in one line
     at the end; where they are many times the cases reading ends there. Raises InputError where the
@@ -75,7 +88,7 @@ def read(path: str) -> Iterator[Line]:
     """
     good = bad = last = 0
     held: list[Line] = []
-    for line in _lines(path):
+    for line in _lines(path, distinct=distinct):
         if line.error is None:
             yield from held
             held.clear()
@@ -102,7 +115,7 @@ def read(path: str) -> Iterator[Line]:
         yield Line(f"{more} more lines", last, error=error)
 
 
-def _lines(path: str) -> Iterator[Line]:
+def _lines(path: str, *, distinct: bool) -> Iterator[Line]:
     base = Path(path).parent
     shown = printable(path)
     seen: dict[str, int] = {}
@@ -119,7 +132,7 @@ def _lines(path: str) -> Iterator[Line]:
                 if not raw.strip():
                     continue
                 line = _line(raw, number, base, f"{shown}: line {number}")
-                if line.error is None:
+                if line.error is None and distinct:
                     if line.case in seen:
                         error = f"{shown}: line {number}: case as in line {seen[line.case]}"
                         line = replace(line, error=error)
@@ -135,8 +148,11 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
         item = jsontext.load(raw, where, surrogates=True)
         if not isinstance(item, dict):
             raise InputError(f"{where}: expected an object with case and inputs")
+        about = {key: item[key] for key in _ABOUT if item.get(key) is not None}
         if isinstance(item.get("case"), str) and item["case"]:
             name = printable(item["case"])
+        elif "case" not in item and "host" in about:
+            name = " ".join(printable(str(about[k]))[:80] for k in _ABOUT[:2] if k in about)
         else:
             raise InputError(f"{where}: case must be a name")
         jsontext.check_text(item, where)
@@ -149,9 +165,15 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
         options = item.get("options", {})
         if not isinstance(options, dict):
             raise InputError(f"{where}: options must be an object")
-        against = _paths(options.pop("against", []), "against", base, where)
+        held = options.pop("against", [])
+        against = _paths(held, "against", base, where)
         memmaps = _paths(item.get("memmap", []), "memmap", base, where)
-        return Line(name, number, inputs, memmaps, against, options)
+        dimms = _paths(item.get("dimms", []), "dimms", base, where)
+        # Only a path from the root on is the same before and after its folder.
+        whole = (*inputs, *memmaps, *against, *dimms)
+        named = {p for value in (item, {"against": held}) for p in _named(value)}
+        absolute = next((p for p in whole if p.startswith("/") and p in named), None)
+        return Line(name, number, inputs, memmaps, against, options, None, about, dimms, absolute)
     except InputError as error:
         return Line(name, number, error=str(error))
 
@@ -167,6 +189,13 @@ def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
     if any("\0" in p for p in items):
         raise InputError(f"{where}: {key}: a path with a NUL byte")
     return tuple(str(base / p) for p in items)
+
+
+def _named(values: dict[str, Any]) -> Iterator[str]:
+    """Yield the paths of a line as they stand there."""
+    for key in ("inputs", "memmap", "dimms", "against"):
+        found = values.get(key, [])
+        yield from [found] if isinstance(found, str) else found
 
 
 def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:

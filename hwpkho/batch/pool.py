@@ -9,9 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
@@ -25,13 +26,18 @@ from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from concurrent.futures import Future
 
+    from hwpkho.judging.case_result import FailOn
     from hwpkho.judging.options import ValidateOptions
+
+T = TypeVar("T")
 
 #: Cases that a process gets at once, at most: enough to hide what handing them over costs.
 CHUNK = 16
+#: What is said of a case whose process died.
+DIED = "the process that judged it died (killed, or out of memory)"
 #: Chunks under way for each process: results wait in memory no longer than needed.
 _AHEAD = 3
 
@@ -113,11 +119,8 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     """Judge one case; whatever goes wrong is in the result."""
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
-    # What the command line names is the user's own choice, wherever it lies.
-    against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
-    within = None if job.within is None else (job.within, *options.memmaps, *against)
     try:
-        with opening.kept(), opening.confined(within):
+        with opening.kept(), opening.confined(bounds(job, options)):
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)
@@ -125,17 +128,29 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
         # The frames are for a picture, which a batch has none of.
         judged = replace(judged, rests_on=rests, frames=None)
         return apply(judged, accepted, job.case, inputs, memmaps)
-    except HwpkhoError as error:
-        code, text = error.exit_code, str(error)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        code, text = 3, f"{name}{error.strerror or error}"
-    except MemoryError:
-        code, text = 3, "out of memory"
     except Exception as error:  # a bug of hwpkho must not cost the other cases
-        code, text = 3, f"internal error, please report: {type(error).__name__}: {error}"
-    text = printable(" ".join(text.split()))
+        code, text = why(error)
     return CaseResult(job.case, code, inputs, memmaps, accepted.fail_on, error=text)
+
+
+def why(error: Exception) -> tuple[int, str]:
+    """Return the exit code of a case that could not be judged, and one printable line on it."""
+    code, text = 3, f"internal error, please report: {type(error).__name__}: {error}"
+    if isinstance(error, HwpkhoError):
+        code, text = error.exit_code, str(error)
+    elif isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        text = f"{name}{error.strerror or error}"
+    elif isinstance(error, MemoryError):
+        text = "out of memory"
+    return code, printable(" ".join(text.split()))
+
+
+def bounds(job: Job, options: ValidateOptions) -> tuple[str, ...] | None:
+    """Return the places outside which nothing of a case may lie; None: anywhere."""
+    # What the command line names is the user's own choice, wherever it lies.
+    against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
+    return None if job.within is None else (job.within, *options.memmaps, *against)
 
 
 def processes(cases: int, wanted: int | None) -> int:
@@ -152,40 +167,64 @@ def run(
             yield judge_job(job, options, accepted)
         return
     size = max(1, min(CHUNK, len(todo) // (workers * 4)))
-    chunks = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
-    window: deque[tuple[list[Job], Future[list[CaseResult]]]] = deque()
-    with _Pool(workers, options, accepted) as pool:
-        while chunks or window:
-            while chunks and len(window) < workers * _AHEAD:
-                try:
-                    window.append((chunks[0], pool.submit(chunks[0])))
-                except BrokenProcessPool:
+    chunks = (list(todo[i : i + size]) for i in range(0, len(todo), size))
+    work = partial(_judge_all, options=options, accepted=accepted)
+    for results in each(chunks, work, partial(_died, fail_on=accepted.fail_on), workers):
+        yield from results
+
+
+def each(
+    chunks: Iterable[list[Job]],
+    work: Callable[[list[Job]], T],
+    died: Callable[[Job], T],
+    workers: int,
+) -> Generator[T]:
+    """Yield what ``work`` returns for each of ``chunks``, in their order, from other processes.
+
+    ``chunks`` are taken as they are needed. The cases of a chunk whose process died are worked on
+    one by one; ``died`` says what becomes of the deadly one. Both are pickled, and so is what
+    ``work`` returns.
+    """
+    coming = iter(chunks)
+    again: deque[list[Job]] = deque()
+    window: deque[tuple[list[Job], Future[T]]] = deque()
+    with _Pool(workers, work) as pool:
+        while True:
+            while len(window) < workers * _AHEAD:
+                chunk = again.popleft() if again else next(coming, None)
+                if chunk is None:
                     break
-                chunks.popleft()
+                try:
+                    window.append((chunk, pool.submit(chunk)))
+                except BrokenProcessPool:
+                    again.appendleft(chunk)
+                    break
             if window:
                 chunk, future = window.popleft()
                 try:
-                    yield from future.result()
+                    yield future.result()
                     continue
                 except BrokenProcessPool:
-                    results = _one_by_one(chunk, options, accepted)
-                chunks.extendleft(reversed([c for c, _ in window]))
+                    results = _one_by_one(chunk, work, died)
+                again.extendleft(reversed([c for c, _ in window]))
                 window.clear()
                 yield from results
+            elif not again:
+                return
             pool.renew()
 
 
 class _Pool:
     """Processes that judge chunks; none of them outlives the block it is used in."""
 
-    def __init__(self, workers: int, options: ValidateOptions, accepted: Acceptance) -> None:
-        self._workers, self._shared = workers, (options, accepted)
+    def __init__(self, workers: int, work: Callable[[list[Job]], Any]) -> None:
+        self._workers, self._work = workers, work
         self._others = set(active_children())
         self._pool = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self._workers, get_context("spawn"), initializer=_start, initargs=self._shared
+            self._workers, get_context("spawn"), initializer=_start, initargs=(self._work,)
         )
 
     def __enter__(self) -> Self:
@@ -196,11 +235,11 @@ class _Pool:
             self._end()
         self._pool.shutdown(cancel_futures=True)
 
-    def submit(self, chunk: list[Job]) -> Future[list[CaseResult]]:
-        """Have a chunk judged; BrokenProcessPool where one of the processes died."""
+    def submit(self, chunk: list[Job]) -> Future[Any]:
+        """Have a chunk worked on; BrokenProcessPool where one of the processes died."""
         resource_tracker.ensure_running()  # it forgets which signals were to wait
         with undisturbed():  # a process that just starts has nobody who would heed one
-            return self._pool.submit(_judge_chunk, chunk)
+            return self._pool.submit(_work_on, chunk)
 
     def renew(self) -> None:
         """Take other processes, after one of these died."""
@@ -214,37 +253,46 @@ class _Pool:
 
 
 def _one_by_one(
-    chunk: Sequence[Job], options: ValidateOptions, accepted: Acceptance
-) -> list[CaseResult]:
-    """Judge the cases of a chunk whose process died, so that only the deadly one is lost."""
-    results: list[CaseResult] = []
-    with _Pool(1, options, accepted) as pool:
+    chunk: Sequence[Job], work: Callable[[list[Job]], T], died: Callable[[Job], T]
+) -> list[T]:
+    """Work on the cases of a chunk whose process died, so that only the deadly one is lost."""
+    results: list[T] = []
+    with _Pool(1, work) as pool:
         for job in chunk:
             try:
-                results += pool.submit([job]).result()
+                results.append(pool.submit([job]).result())
             except BrokenProcessPool:
-                text = "the process that judged it died (killed, or out of memory)"
-                results.append(CaseResult(job.case, 3, fail_on=accepted.fail_on, error=text))
+                results.append(died(job))
                 pool.renew()
     return results
 
 
-#: What every case of a batch is judged with; set once in each process.
-_shared: ContextVar[tuple[ValidateOptions, Acceptance]] = ContextVar("_shared")
+#: What is done with every chunk; set once in each process.
+_work: ContextVar[Callable[[list[Job]], Any]] = ContextVar("_work")
 
 
-def _start(options: ValidateOptions, accepted: Acceptance) -> None:
+def _start(work: Callable[[list[Job]], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its processes itself
-    _shared.set((options, accepted))
+    _work.set(work)
 
 
-def _judge_chunk(chunk: list[Job]) -> list[CaseResult]:
-    """Judge cases. Only here a process can be ended: one that died while it spoke to the first
+def _work_on(chunk: list[Job]) -> Any:
+    """Do the work. Only here a process can be ended: one that died while it spoke to the first
     process, or held what the others wait for, would leave all of them waiting.
     """
-    shared = _shared.get()
+    work = _work.get()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
-        return [judge_job(job, *shared) for job in chunk]
+        return work(chunk)
     finally:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _judge_all(
+    chunk: list[Job], options: ValidateOptions, accepted: Acceptance
+) -> list[CaseResult]:
+    return [judge_job(job, options, accepted) for job in chunk]
+
+
+def _died(job: Job, fail_on: FailOn) -> list[CaseResult]:
+    return [CaseResult(job.case, 3, fail_on=fail_on, error=DIED)]

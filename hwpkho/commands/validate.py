@@ -22,10 +22,11 @@ from hwpkho.judging.outcome import as_findings, judge_handover
 from hwpkho.judging.result import Basis, Finding, Validation, finding, of_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hwpkho.handover.model import Handover
     from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.machine import Machine
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.memmap.view.regions import Regions
 
@@ -52,15 +53,20 @@ def reads_otherwise(case: Case, options: ValidateOptions) -> bool:
     return any(read_by(tree, version) is not tree for tree in trees)
 
 
-def of_case(case: Case, options: ValidateOptions) -> Validation:
+def of_case(
+    case: Case,
+    options: ValidateOptions,
+    memory: Callable[[ValidateOptions, Sequence[Machine]], Regions | None] = machine.memory,
+) -> Validation:
     """Judge a case that was read already, by the memory map that ``options`` name.
 
-    Raises as :func:`validate` does.
+    ``memory`` reads that map: who judges many cases by one map reads it once. Raises as
+    :func:`validate` does.
     """
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)
     machines = machine.of_case(case, options.case.page_size)
-    regions = machine.memory(options, machines)
+    regions = memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
     return judge_case(case, options, regions)
 

@@ -1,0 +1,1 @@
+"""A fleet's data set: what became of many machines' bad pages, as Parquet, and questions to it."""

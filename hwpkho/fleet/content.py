@@ -1,0 +1,106 @@
+"""What a capture's files hold, as one hash: the same capture under other names is one.
+
+Holes and stretches of zeros of a file count as zeros, whatever they take on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_BLOCK = 1 << 16
+_ZEROS = bytes(_BLOCK)
+#: A folder of segments or a copy of debugfs has a handful of files.
+_MAX_FILES = 4096
+_MAX_DEPTH = 8
+
+
+def of_inputs(specs: Iterable[str]) -> bytes:
+    """Return the SHA-256 of what ``specs`` name: files, ``FILE@0xBASE``, folders; in any order.
+
+    Raises InputError where one cannot be read.
+    """
+    each = sorted(_of_spec(spec) for spec in specs)
+    return hashlib.sha256(b"".join(each)).digest()
+
+
+def digest(*parts: str | bytes) -> bytes:
+    """Return 16 bytes that stand for ``parts``."""
+    found = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        found.update(len(raw).to_bytes(8, "little") + raw)
+    return found.digest()[:16]
+
+
+def _of_spec(spec: str) -> bytes:
+    path, at, base = spec.rpartition("@")
+    based = bool(at) and not os.path.lexists(spec)
+    place = Path(path if based else spec)
+    found = hashlib.sha256(f"@{base}".encode("utf-8", "surrogatepass") if based else b"")
+    if not place.is_dir():
+        _file(found, str(place))
+        return found.digest()
+    left = [_MAX_FILES]
+    _folder(found, place, "", left, _MAX_DEPTH)
+    return found.digest()
+
+
+def _folder(found: hashlib._Hash, folder: Path, inside: str, left: list[int], depth: int) -> None:
+    opening.check_inside(str(folder))
+    with os.scandir(folder) as entries:
+        inner = sorted(entries, key=lambda e: e.name)
+    for entry in inner:
+        left[0] -= 1
+        if left[0] < 0 or depth == 0:
+            raise InputError(f"{printable(str(folder))}: more files than a capture has")
+        name = f"{inside}/{entry.name}"
+        if entry.is_dir():
+            _folder(found, Path(entry.path), name, left, depth - 1)
+        else:
+            found.update(f"\0{name}\0".encode("utf-8", "surrogateescape"))
+            _file(found, entry.path)
+
+
+def _file(found: hashlib._Hash, path: str) -> None:
+    descriptor = opening.regular(path)
+    try:
+        size = os.fstat(descriptor).st_size
+        found.update(size.to_bytes(8, "little"))
+        if size <= _BLOCK:  # most lists
+            found.update(opening.read_all(descriptor, size))
+            return
+        at = 0
+        while at < size:
+            start = _data_from(descriptor, at, size)
+            at = start - start % _BLOCK
+            if at >= size:
+                break
+            block = os.pread(descriptor, _BLOCK, at)
+            if not block:
+                raise InputError(f"{printable(path)}: became shorter while it was read")
+            if block != _ZEROS[: len(block)]:
+                found.update(at.to_bytes(8, "little"))
+                found.update(block)
+            at += _BLOCK
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {error.strerror or error}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _data_from(descriptor: int, at: int, size: int) -> int:
+    """Return where the next data of a sparse file is; ``at`` where that cannot be told."""
+    try:
+        return os.lseek(descriptor, at, os.SEEK_DATA)
+    except OSError as error:
+        return size if error.errno == 6 else at  # ENXIO: none up to the end

@@ -1,0 +1,190 @@
+"""Which machine a case is of, and when it was captured.
+
+The manifest says so, or a pattern over the cases' names, or the capture itself; a case whose host
+nothing names stands under its own name. A time is ISO 8601. One without an offset is UTC, and a
+date alone its first moment.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Longest host, boot_id and release, characters; a host's name has at most 253 (RFC 1035).
+MAX_TEXT = 255
+#: So much of a name is held against a pattern.
+_MAX_NAME = 4096
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+#: ISO 8601, extended or basic, and as it stands in the names of files: 2026-11-28_03-00-00. What
+#: stands between hours and minutes stands before seconds, too, so that no offset passes for them.
+_TIME = (
+    r"(?P<year>[0-9]{4})(?P<d>-?)(?P<month>[0-9]{2})(?P=d)(?P<day>[0-9]{2})"
+    r"(?:[Tt _-]?(?P<hour>[0-9]{2})(?P<s>[:-]?)(?P<minute>[0-9]{2})"
+    r"(?:(?P=s)(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-5][0-9])?)?)?"
+)
+_MOMENT = re.compile(_TIME)
+_FIELD = re.compile(r"\{([^{}]*)\}|\*|([^{}*]+)|(.)", re.DOTALL)
+_FIELDS = {"host": r"(?P<host>[^/]{1,255}?)", "taken_at": rf"(?P<taken_at>{_TIME})"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose capture a case is.
+
+    Attributes:
+        host: Printable.
+        host_from: ``manifest``, ``names``, ``capture`` or ``case``.
+        taken_at: Microseconds since 1970, UTC; None where nothing tells.
+        boot_id: Printable, None where nothing tells.
+        release: Likewise.
+        remark: What of that was given and cannot be used, printable; None: nothing.
+    """
+
+    host: str | None
+    host_from: str
+    taken_at: int | None = None
+    boot_id: str | None = None
+    release: str | None = None
+    remark: str | None = None
+
+
+class Names(NamedTuple):
+    """A pattern over the names of cases.
+
+    Attributes:
+        text: As the user gave it.
+        pattern: What a name ends with.
+    """
+
+    text: str
+    pattern: re.Pattern[str]
+
+
+def names(text: str) -> Names:
+    """Return the pattern that ``text`` means: ``{host}/{taken_at}``, ``{host}-*.txt``.
+
+    ``{host}`` is part of one name between slashes, ``{taken_at}`` a date, or a date and a time,
+    and ``*`` anything without a slash. The pattern stands for the end of a case's path.
+    Raises UsageError for another placeholder.
+    """
+    parts, seen = [], set[str]()
+    for match in _FIELD.finditer(text):
+        field, literal, other = match.groups()
+        if literal is not None:
+            parts.append(re.escape(literal))
+        elif match[0] == "*":
+            parts.append("[^/]{0,255}?")
+        elif field in _FIELDS and field not in seen:
+            seen.add(field)
+            parts.append(_FIELDS[field])
+        else:
+            shown = printable(other or match[0])[:40]
+            raise UsageError(
+                f"--names: {shown}: expected {{host}} and {{taken_at}} once each, or *"
+            )
+    if not seen:
+        raise UsageError("--names: expected {host} or {taken_at} in it")
+    if text.count("*") > 4:
+        raise UsageError("--names: more than four *")
+    return Names(text, re.compile(rf"(?:^|/){''.join(parts)}/?$"))
+
+
+def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | None) -> Identity:
+    """Return whose capture a case is.
+
+    Args:
+        case: Its name, printable.
+        path: What the pattern is held against: its path, or its name in the manifest.
+        about: ``host``, ``taken_at``, ``boot_id``, ``release`` of the manifest, unchecked.
+        by: The pattern over names.
+    """
+    said = about or {}
+    remarks: list[str] = []
+    found = by.pattern.search(path[-_MAX_NAME:]) if by else None
+    named = found.groupdict() if found else {}
+    if by and not found:
+        remarks.append(f"the name does not end with {printable(by.text)}")
+    host, host_from = _text(said, "host", remarks), "manifest"
+    if host is None and named.get("host"):
+        host, host_from = printable(named["host"]), "names"
+    if host is None:
+        host, host_from = printable(case)[:MAX_TEXT] or None, "case"
+    taken_at = None
+    given = said.get("taken_at", named.get("taken_at"))
+    if given is not None:
+        try:
+            taken_at = moment(given)
+        except ValueError as error:
+            remarks.append(str(error))
+    return Identity(
+        host,
+        host_from,
+        taken_at,
+        _text(said, "boot_id", remarks),
+        _text(said, "release", remarks),
+        "; ".join(remarks) or None,
+    )
+
+
+def completed(known: Identity, host: str | None, release: str | None) -> Identity:
+    """Return what is known, completed by what the capture itself records (printable)."""
+    if known.host_from == "case" and host:
+        known = replace(known, host=host[:MAX_TEXT], host_from="capture")
+    if known.release is None and release:
+        known = replace(known, release=release[:MAX_TEXT])
+    return known
+
+
+def moment(value: object) -> int:
+    """Return microseconds since 1970 of an ISO 8601 time; ValueError for anything else."""
+    found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        if found is None:
+            raise ValueError
+        year, month, day, hour, minute, second = (
+            int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+        )
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        at += timedelta(microseconds=int((found["fraction"] or "").ljust(6, "0")[:6]))
+        offset = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+        if offset >= timedelta(hours=24):
+            raise ValueError
+        at += offset if found["sign"] == "-" else -offset
+    except (ValueError, OverflowError) as error:
+        shown = printable(str(value))[:60]
+        raise ValueError(f"taken_at {shown}: expected ISO 8601, 2026-11-28T03:00:00Z") from error
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def time_text(microseconds: int) -> str:
+    """Return ``2026-11-28T03:00:00Z``."""
+    text = (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    return text.replace("+00:00", "Z")
+
+
+def day_of(microseconds: int) -> str:
+    """Return the UTC date, ``2026-11-28``."""
+    return (_EPOCH + timedelta(microseconds=microseconds)).date().isoformat()
+
+
+def _text(said: Mapping[str, Any], name: str, remarks: list[str]) -> str | None:
+    value = said.get(name)
+    if value is None:
+        return None
+    text = printable(value) if isinstance(value, str) else ""
+    if not text or len(text) > MAX_TEXT or not value.strip():
+        shown = printable(str(value))[:60]
+        remarks.append(f"{name} {shown!r}: expected a text of 1 to {MAX_TEXT} characters")
+        return None
+    return text

@@ -1,0 +1,112 @@
+"""The tables of a fleet's data set: their columns, which every writer and reader of them shares.
+
+Types are those that Arrow, Parquet, DuckDB and Spark all have: integers are signed, times have no
+zone and are UTC. ``day`` is no column of the files but the folder that a file is in.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from hwpkho.judging.result import VERDICTS
+
+#: Goes up where a column changes or goes; another version is neither read nor written.
+VERSION = 1
+SCHEMA = f"hwpkho.fleet/{VERSION}"
+#: Key of a Parquet file's metadata under which :data:`SCHEMA` stands.
+METADATA_KEY = "hwpkho.schema"
+
+#: ``time`` is a timestamp in microseconds, ``big`` an unsigned 64-bit number as decimal(20).
+Type = Literal["text", "int", "bool", "time", "big"]
+Table = Literal["hosts", "pages", "findings"]
+
+
+class Column(NamedTuple):
+    """A column.
+
+    Attributes:
+        name: Its name.
+        type: Its type.
+        about: What it says, with unit.
+        required: Whether it is never null.
+    """
+
+    name: str
+    type: Type
+    about: str
+    required: bool = False
+
+
+def of_verdict(verdict: str) -> str:
+    """Return the column of ``hosts`` that counts the pages with a verdict."""
+    return f"pages_{verdict.replace('-', '_')}"
+
+
+_KEY = (
+    Column("case_id", "text", "The capture: 32 hex digits of its host, time and content.", True),
+    Column("part", "text", "The write that the row came with: 32 hex digits.", True),
+    Column("host", "text", "The machine, printable."),
+    Column("taken_at", "time", "When the capture was taken, UTC; null where nothing tells."),
+)
+
+TABLES: dict[Table, tuple[Column, ...]] = {
+    "hosts": (
+        *_KEY,
+        Column("host_from", "text", "What names the host: manifest, names, capture or case.", True),
+        Column("case", "text", "Name of the case: of its line, folder or file, printable.", True),
+        Column("boot_id", "text", "Boot of the kernel that was captured."),
+        Column("kexec_count", "int", "Kexecs since the last cold boot, of the handover."),
+        Column("release", "text", "Release of the kernel that was captured."),
+        Column("arch", "text", "x86_64 or arm64."),
+        Column("page_size", "int", "Bytes."),
+        Column("sources", "text", "What was read: image, debugfs, efi-table, or a form of list."),
+        Column("outcome", "text", "What the next kernel does with the list; null for a bare list."),
+        Column("code", "text", "Code of the finding that decided the outcome."),
+        Column("efi_outcome", "text", "What it does with the EFI table of poisoned memory."),
+        Column("efi_code", "text", "Code of the first error of that table."),
+        Column("ok", "bool", "Whether no finding counts; false: not judged, too.", True),
+        Column("exit", "int", "What hwpkho validate would exit with: 0 to 3.", True),
+        Column("error", "text", "Why the case could not be judged."),
+        Column("remark", "text", "What was wrong with the host or time that was given."),
+        Column("pages", "int", "Distinct pages of the list; null where it could not be read."),
+        *(Column(of_verdict(v), "int", f"Pages with verdict {v}.", True) for v in VERDICTS),
+        Column("errors", "int", "Findings that are errors.", True),
+        Column("warnings", "int", "Findings that are warnings.", True),
+        Column("notes", "int", "Findings that are notes.", True),
+        Column("scratch_bytes", "int", "Bytes of scratch; null where not known."),
+        Column("tool_version", "text", "The hwpkho that judged.", True),
+        Column("content_hash", "text", "SHA-256 of the inputs; null where they could not be read."),
+        Column("judgement", "text", "What it was judged by: a hash of maps and options.", True),
+        Column("judged_at", "time", "When it was judged, UTC.", True),
+    ),
+    "pages": (
+        *_KEY,
+        Column("page_size", "int", "Bytes that a PFN stands for.", True),
+        Column("first_pfn", "int", "First PFN of the run; null from 2^63 on."),
+        Column("last_pfn", "int", "Last PFN, inclusive; null likewise."),
+        Column("pages", "int", "Pages of the run.", True),
+        Column("kind", "text", "poisoned, soft-offlined, uncorrected, excluded; null: not known."),
+        Column("verdict", "text", "What becomes of the pages at the next kexec."),
+        Column("code", "text", "Code of the finding that reports it."),
+        Column("region", "text", "What the memory map or the handover has there."),
+        Column("owner", "text", "The preserved file that has the pages."),
+        Column("node", "int", "NUMA node by the machine's SRAT."),
+        Column("dimm", "text", "The DIMM's label, as the machine's own driver decoded it."),
+        Column("dimm_serial", "text", "Its serial number by SMBIOS."),
+        Column("dimm_confidence", "text", "decoded, firmware, smbios, node or unknown.", True),
+        Column("source", "text", "What names the pages: handover, efi-table or a form.", True),
+    ),
+    "findings": (
+        *_KEY,
+        Column("code", "text", "Code, as hwpkho explain takes it.", True),
+        Column("severity", "text", "error, warning or note.", True),
+        Column("certainty", "text", "measured, source or policy.", True),
+        Column("message", "text", "One printable line.", True),
+        Column("first_pfn", "int", "First PFN concerned; null from 2^63 on."),
+        Column("last_pfn", "int", "Last PFN concerned, inclusive; null likewise."),
+        Column("phys", "big", "Physical address concerned, bytes."),
+    ),
+}  # fmt: skip
+
+#: The folder of rows without a time, as Hive, Spark and DuckDB spell null.
+NO_DAY = "__HIVE_DEFAULT_PARTITION__"

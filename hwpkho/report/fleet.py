@@ -1,0 +1,80 @@
+"""fleet: what was added, and answers: a table for people, JSON, CSV."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from hwpkho.fleet.add import Added
+from hwpkho.report.parts import jsondoc
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+ADDED_SCHEMA = "hwpkho.fleet-add/1"
+
+
+def watched(done: Generator[Added], about: int) -> Added:
+    """Run ``done`` to its end, with a bar on a terminal, and return the last of it."""
+    last = Added()
+    if not sys.stderr.isatty():
+        return deque(done, maxlen=1).pop()
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    rate = TextColumn("{task.fields[rate]:,.0f}/s")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    began = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=about, rate=0.0)
+        for last in done:
+            took = max(time.monotonic() - began, 0.001)
+            bar.update(task, completed=last.cases, rate=last.cases / took)
+    return last
+
+
+def remarks(done: Added) -> Iterator[str]:
+    """Yield what a user should know of what was added, one line each."""
+    if done.not_judged:
+        yield f"{_count(done.not_judged, 'case')} could not be judged; their rows say why"
+        yield from _some(done.errors, done.not_judged)
+    if done.remarked:
+        yield f"{_count(done.remarked, 'case')} with a host or a time that cannot be used"
+        yield from _some(done.remarks, done.remarked)
+    if done.no_time:
+        yield (
+            f"{_count(done.no_time, 'case')} without a time: not in what compares captures "
+            "(lost, new, growing, repeat)"
+        )
+
+
+def _some(lines: list[str], total: int) -> Iterator[str]:
+    yield from lines
+    if total > len(lines):
+        yield f"… and {total - len(lines)} more"
+
+
+def added(done: Added) -> str:
+    """Return the line for people."""
+    return (
+        f"{_count(done.added, 'case')} added, {done.known} there already; "
+        f"{_count(done.pages, 'row')} of pages, {_count(done.findings, 'row')} of findings\n"
+    )
+
+
+def added_json(done: Added) -> str:
+    """Return ``hwpkho.fleet-add/1``."""
+    return jsondoc.dump(ADDED_SCHEMA, asdict(done))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from itertools import islice
+from os.path import normpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
@@ -18,9 +19,8 @@ from hwpkho.batch import manifest, pool
 from hwpkho.batch.pool import Job
 from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet import arrow, content, places
-from hwpkho.fleet.identity import day_of
 from hwpkho.fleet.judging import Work
-from hwpkho.fleet.schema import METADATA_KEY, NO_DAY, SCHEMA
+from hwpkho.fleet.known import Known
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -102,9 +102,9 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
     arrow.needed()
     places.opened(place, create=True)
     with place.alone():  # what somebody left half done counts
-        known = Known(place)
-        known.refresh()
-    work = Work(how.options, how.accepted, how.names, known.sorted())
+        pass
+    known = Known(place)
+    work = Work(how.options, how.accepted, how.names, known)
     workers = pool.processes(about, how.workers)
     writer = _Writer(place, known)
     for found in _judged(todo, work, workers, about):
@@ -125,7 +125,7 @@ def _judged(todo: Iterable[Job], work: Work, workers: int, about: int) -> Genera
 
 
 def _job(path: str) -> Job:
-    name = printable(path)
+    name = printable(normpath(path))  # ./a is a
     if path == opening.STDIN or "\0" in path:
         raise UsageError(f"{name}: a case is a file or a folder")
     if not Path(path.rpartition("@")[0] or path).exists() and not Path(path).exists():
@@ -157,59 +157,70 @@ def _lines_of(path: str) -> int:
     return max(1, count)
 
 
-class Known:
-    """What a data set has already: a key of 16 bytes for each case and what it was judged by."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._read: set[str] = set()
-        self.keys: set[bytes] = set()
-
-    def refresh(self) -> None:
-        """Read what was added since the last time."""
-        import pyarrow.parquet as pq
-
-        for path in self._place.files("hosts"):
-            if path in self._read:
-                continue
-            self._read.add(path)
-            file = pq.ParquetFile(self._place.read(path))
-            said = (file.schema_arrow.metadata or {}).get(METADATA_KEY.encode(), b"")
-            if said != SCHEMA.encode():
-                where = printable(path)
-                raise InputError(f"{where}: {places.other_version(said.decode(errors='replace'))}")
-            found = file.read(columns=["case_id", "judgement"])
-            for ident, by in zip(*(c.to_pylist() for c in found.columns), strict=True):
-                self.keys.add(content.digest(bytes.fromhex(ident), bytes.fromhex(by)))
-
-    def sorted(self) -> bytes:
-        """Return the keys, ascending, one after the other."""
-        return b"".join(sorted(self.keys))
-
-
 class _Writer:
     def __init__(self, place: Place, known: Known) -> None:
         self._place, self._known = place, known
         self._held: dict[bytes, CaseRows] = {}
+        self._idents: set[str] = set()
         self._rows = 0
         self._began = time.monotonic()
         self.done = Added()
 
     def take(self, found: Iterable[CaseRows]) -> None:
+        """Hold the rows of cases, and write what is held when it is enough."""
         for case in found:
             self.done.cases += 1
-            if case.known or case.key in self._held or case.key in self._known.keys:
+            if case.known or case.key in self._held:
                 self.done.known += 1
                 continue
+            ident = case.host["case_id"]
+            if ident in self._idents:  # judged by two maps: a part has a case once
+                self.flush()
             self._held[case.key] = case
+            self._idents.add(ident)
             self._rows += case.rows
-            self._say(case.host)
         full = len(self._held) >= _CASES or self._rows >= _ROWS
         if full or (self._held and time.monotonic() - self._began > _AGE):
             self.flush()
 
-    def _say(self, host: dict[str, Any]) -> None:
-        done = self.done
+    def flush(self) -> None:
+        """Write what is held; what others have written meanwhile is left out."""
+        if self._held:
+            with self._place.alone():
+                by_day = arrow.by_day(self._held.values())
+                for day, cases in by_day.items():
+                    self._known.refresh(day)
+                    by_day[day] = [c for c in cases if not self._known.has(day, c.key)]
+                written = sum(map(len, by_day.values()))
+                self.done.known += len(self._held) - written
+                if written:
+                    self._write(by_day)
+            self._held.clear()
+            self._idents.clear()
+        self._rows, self._began = 0, time.monotonic()
+
+    def _write(self, by_day: dict[str | None, list[CaseRows]]) -> None:
+        # A clock may go backwards; what is added later must still count as such.
+        added_at = max(time.time_ns() // 1000, self._known.newest + 1)
+        keys = sorted(c.key for cases in by_day.values() for c in cases)
+        part = content.digest(*keys).hex()
+        files: dict[str, bytes] = {}
+        for day, cases in by_day.items():
+            for table, rows in arrow.tables(cases, part, added_at).items():
+                if rows.num_rows:
+                    files[places.path_in(table, day, part)] = arrow.parquet(rows)
+        self._place.put(part, files)
+        self._known.newest = added_at
+        for day, cases in by_day.items():
+            for case in cases:
+                self._known.add(day, case.key)
+                self._count(case)
+
+    def _count(self, case: CaseRows) -> None:
+        done, host = self.done, case.host
+        done.added += 1
+        done.pages += sum(len(s.first) for s in case.segments)
+        done.findings += len(case.findings)
         done.no_time += host["taken_at"] is None
         if host["error"]:
             done.not_judged += 1
@@ -219,29 +230,3 @@ class _Writer:
             done.remarked += 1
             if len(done.remarks) < _NAMED:
                 done.remarks.append(f"{host['case']}: {host['remark']}")
-
-    def flush(self) -> None:
-        """Write what is held; what others have written meanwhile is left out."""
-        if self._held:
-            with self._place.alone():
-                self._known.refresh()
-                cases = [c for key, c in self._held.items() if key not in self._known.keys]
-                self.done.known += len(self._held) - len(cases)
-                if cases:
-                    self._write(cases)
-            self._held.clear()
-        self._rows, self._began = 0, time.monotonic()
-
-    def _write(self, cases: list[CaseRows]) -> None:
-        part = content.digest(*sorted(c.key for c in cases)).hex()
-        files: dict[str, bytes] = {}
-        for day, some in arrow.by_day(cases, day_of).items():
-            for table, rows in arrow.tables(some, part).items():
-                if rows.num_rows:
-                    files[places.path_in(table, day or NO_DAY, part)] = arrow.parquet(rows)
-        self._place.put(part, files)
-        self._known.keys.update(c.key for c in cases)
-        self.done.added += len(cases)
-        for case in cases:
-            self.done.pages += sum(len(s.first) for s in case.segments)
-            self.done.findings += len(case.findings)

@@ -6,6 +6,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.errors import UsageError
+from hwpkho.fleet.identity import day_of
 from hwpkho.fleet.schema import METADATA_KEY, SCHEMA, TABLES
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema(fields, metadata={METADATA_KEY: SCHEMA})
 
 
-def tables(cases: Sequence[CaseRows], part: str) -> dict[Table, pa.Table]:
-    """Return the rows of cases as the three tables."""
+def tables(cases: Sequence[CaseRows], part: str, added_at: int) -> dict[Table, pa.Table]:
+    """Return the rows of cases as the three tables; ``added_at`` is microseconds since 1970."""
     return {
-        "hosts": _hosts(cases, part),
+        "hosts": _hosts(cases, part, added_at),
         "pages": _pages(cases, part),
         "findings": _findings(cases, part),
     }
@@ -74,10 +75,11 @@ def parquet(table: pa.Table) -> bytes:
     return data
 
 
-def _hosts(cases: Sequence[CaseRows], part: str) -> pa.Table:
+def _hosts(cases: Sequence[CaseRows], part: str, added_at: int) -> pa.Table:
     hosts = [c.host for c in cases]
     columns = {c.name: [row.get(c.name) for row in hosts] for c in TABLES["hosts"]}
     columns["part"] = [part] * len(hosts)
+    columns["added_at"] = [added_at] * len(hosts)
     return _table("hosts", columns)
 
 
@@ -153,7 +155,7 @@ def _table(table: Table, columns: dict[str, list[Any]]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=fields)
 
 
-def by_day(cases: Iterable[CaseRows], day_of: Any) -> dict[str | None, list[CaseRows]]:
+def by_day(cases: Iterable[CaseRows]) -> dict[str | None, list[CaseRows]]:
     """Return cases by their UTC day, those without a time under None."""
     found: dict[str | None, list[CaseRows]] = {}
     for case in cases:

@@ -23,6 +23,8 @@ MAX_TEXT = 255
 #: So much of a name is held against a pattern.
 _MAX_NAME = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Year 10000, seconds.
+_LATEST = 253402300800
 _MICROSECOND = timedelta(microseconds=1)
 
 #: ISO 8601, extended or basic, and as it stands in the names of files: 2026-11-28_03-00-00. What
@@ -46,6 +48,7 @@ class Identity:
         host: Printable.
         host_from: ``manifest``, ``names``, ``capture`` or ``case``.
         taken_at: Microseconds since 1970, UTC; None where nothing tells.
+        time_from: ``manifest``, ``names`` or ``capture``; None where nothing tells.
         boot_id: Printable, None where nothing tells.
         release: Likewise.
         remark: What of that was given and cannot be used, printable; None: nothing.
@@ -54,6 +57,7 @@ class Identity:
     host: str | None
     host_from: str
     taken_at: int | None = None
+    time_from: str | None = None
     boot_id: str | None = None
     release: str | None = None
     remark: str | None = None
@@ -120,29 +124,47 @@ def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | 
         host, host_from = printable(named["host"]), "names"
     if host is None:
         host, host_from = printable(case)[:MAX_TEXT] or None, "case"
-    taken_at = None
+    taken_at = time_from = None
     given = said.get("taken_at", named.get("taken_at"))
     if given is not None:
         try:
             taken_at = moment(given)
+            time_from = "manifest" if "taken_at" in said else "names"
         except ValueError as error:
             remarks.append(str(error))
     return Identity(
         host,
         host_from,
         taken_at,
+        time_from,
         _text(said, "boot_id", remarks),
         _text(said, "release", remarks),
         "; ".join(remarks) or None,
     )
 
 
-def completed(known: Identity, host: str | None, release: str | None) -> Identity:
-    """Return what is known, completed by what the capture itself records (printable)."""
-    if known.host_from == "case" and host:
-        known = replace(known, host=host[:MAX_TEXT], host_from="capture")
-    if known.release is None and release:
-        known = replace(known, release=release[:MAX_TEXT])
+class Recorded(NamedTuple):
+    """What a capture itself records: printable, and None where it does not.
+
+    Attributes:
+        host: Name of the machine.
+        release: Release of its kernel.
+        seconds: When it was taken, since 1970, UTC.
+    """
+
+    host: str | None = None
+    release: str | None = None
+    seconds: int | None = None
+
+
+def completed(known: Identity, by: Recorded) -> Identity:
+    """Return what is known, completed by what the capture itself records."""
+    if known.host_from == "case" and by.host:
+        known = replace(known, host=by.host[:MAX_TEXT], host_from="capture")
+    if known.release is None and by.release:
+        known = replace(known, release=by.release[:MAX_TEXT])
+    if known.taken_at is None and by.seconds is not None and 0 < by.seconds < _LATEST:
+        known = replace(known, taken_at=by.seconds * 1_000_000, time_from="capture")
     return known
 
 
@@ -164,7 +186,12 @@ def moment(value: object) -> int:
     except (ValueError, OverflowError) as error:
         shown = printable(str(value))[:60]
         raise ValueError(f"taken_at {shown}: expected ISO 8601, 2026-11-28T03:00:00Z") from error
-    return (at - _EPOCH) // _MICROSECOND
+    return since_1970(at)
+
+
+def since_1970(at: datetime) -> int:
+    """Return microseconds since 1970; a time without a zone is UTC."""
+    return (at.replace(tzinfo=at.tzinfo or UTC) - _EPOCH) // _MICROSECOND
 
 
 def time_text(microseconds: int) -> str:

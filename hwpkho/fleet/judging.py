@@ -1,13 +1,11 @@
 """What a process does with the cases that it gets: it judges them and makes their rows.
 
 No row depends on anything but the case and the options, so that whoever judges it again, here or on
-another machine, makes the same rows, the time of judging apart.
+another machine, makes the same rows.
 """
 
 from __future__ import annotations
 
-import time
-from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -20,7 +18,8 @@ from hwpkho.commands import usage
 from hwpkho.commands.validate import of_case
 from hwpkho.errors import InputError
 from hwpkho.fleet import content, rows
-from hwpkho.fleet.identity import Names, completed, identify
+from hwpkho.fleet.identity import Names, completed, day_of, identify
+from hwpkho.fleet.known import Known, key_of
 from hwpkho.fleet.rows import CaseRows
 from hwpkho.inputs.case import read_inputs
 from hwpkho.judging import machine
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 #: Views of memory that a process keeps: a fleet has few kinds of machines.
 _KEPT = 8
-_KEY = 16
 V = TypeVar("V")
 
 
@@ -50,13 +48,13 @@ class Work:
         options: Of all cases.
         accepted: Which findings count.
         names: The pattern over names, None without one.
-        known: Keys of what the data set has already, 16 bytes each, ascending.
+        known: What the data set has already; None: nothing.
     """
 
     options: ValidateOptions
     accepted: Acceptance
     names: Names | None = None
-    known: bytes = b""
+    known: Known | None = None
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
         """Return the rows of some cases."""
@@ -82,10 +80,10 @@ class Work:
                 hashed = content.of_inputs(inputs)
                 judged_by = _judged_by(options)
                 case = read_inputs(inputs, options.case, options.lists)
-                who = completed(who, *rows.recorded(case))
+                who = completed(who, rows.recorded(case))
                 ident = _ident(who, hashed)
-                key = content.digest(ident, judged_by)
-                if self._knows(key):
+                key = key_of(ident, judged_by)
+                if self._knows(who, key):
                     return CaseRows(key, known=True)
                 usage.check_pair(options.case)
                 usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
@@ -99,26 +97,25 @@ class Work:
                 return self._unread(job, result, who)
             ident = _ident(who, hashed)
             judged_by = judged_by or b""
-            found = rows.of_error(result, who, content.digest(ident, judged_by))
-        return self._completed(found, ident, judged_by, hashed)
+            found = rows.of_error(result, who, key_of(ident, judged_by))
+        return self._completed(found, who, ident, judged_by, hashed)
 
     def _unread(self, job: Job, result: CaseResult, who: Identity) -> CaseRows:
         """Return the row of a case whose inputs could not be read."""
         ident = content.digest("unread", _ident(who, b""), job.case)
         judged_by = content.digest(result.error or "")
-        found = rows.of_error(result, who, content.digest(ident, judged_by))
-        return self._completed(found, ident, judged_by, None)
+        found = rows.of_error(result, who, key_of(ident, judged_by))
+        return self._completed(found, who, ident, judged_by, None)
 
     def _completed(
-        self, found: CaseRows, ident: bytes, judged_by: bytes, hashed: bytes | None
+        self, found: CaseRows, who: Identity, ident: bytes, judged_by: bytes, hashed: bytes | None
     ) -> CaseRows:
-        if self._knows(found.key):
+        if self._knows(who, found.key):
             return CaseRows(found.key, known=True)
         found.host |= {
             "case_id": ident.hex(),
             "judgement": judged_by.hex(),
             "content_hash": hashed.hex() if hashed else None,
-            "judged_at": time.time_ns() // 1000,
         }
         return found
 
@@ -126,12 +123,9 @@ class Work:
         path = job.folder or job.case
         return identify(job.case, path, job.line.about if job.line else None, self.names)
 
-    def _knows(self, key: bytes) -> bool:
-        at = bisect_left(range(len(self.known) // _KEY), key, key=self._known)
-        return self.known[at * _KEY : (at + 1) * _KEY] == key
-
-    def _known(self, at: int) -> bytes:
-        return self.known[at * _KEY : (at + 1) * _KEY]
+    def _knows(self, who: Identity, key: bytes) -> bool:
+        day = None if who.taken_at is None else day_of(who.taken_at)
+        return self.known is not None and self.known.has(day, key)
 
 
 def _check(job: Job) -> None:

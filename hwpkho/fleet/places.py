@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,13 @@ from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.base.version import __version__
 from hwpkho.errors import InputError, UsageError
-from hwpkho.fleet.schema import SCHEMA, TABLES
+from hwpkho.fleet import parquet
+from hwpkho.fleet.schema import NO_DAY, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from hwpkho.fleet.schema import Table
 
 #: Says that a folder is a data set, and of which version.
 MARKER = "hwpkho-fleet.json"
@@ -32,7 +35,9 @@ _OWN = "_hwpkho"
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,30}):(?://|:)")
 _MAX_MARKER = 1 << 16
 #: Rows are there once their ``hosts`` are: that table is written last, and listed first.
-_ORDER = ("pages", "findings", "hosts")
+_ORDER: tuple[Table, ...] = ("pages", "findings", "hosts")
+_DAY = re.compile(rf"day=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{NO_DAY})")
+_READY = re.compile(rf"(?:{'|'.join(_ORDER)})!{_DAY.pattern}![0-9a-f]{{32}}\.parquet")
 
 
 class Place(ABC):
@@ -53,8 +58,11 @@ class Place(ABC):
         """Make the place a data set; somebody else may be just doing so."""
 
     @abstractmethod
-    def files(self, table: str) -> list[str]:
-        """Return the paths of a table's files, ascending, as :meth:`read` and DuckDB take them."""
+    def files(self, table: Table, day: str | None = None) -> list[str]:
+        """Return the paths of a table's files, of a day's alone if asked, ascending.
+
+        :meth:`read` takes them. Raises InputError for what has the name of one and is no file.
+        """
 
     @abstractmethod
     def read(self, path: str) -> Any:
@@ -95,16 +103,7 @@ def opened(place: Place, *, create: bool) -> None:
     document = jsontext.load(raw, f"{shown}/{MARKER}")
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
-        raise InputError(f"{shown}: {other_version(schema)}")
-
-
-def other_version(schema: object) -> str:
-    """Return what to say of a data set, or a file of it, of another version."""
-    found = printable(schema)[:60] if isinstance(schema, str) else "of no known version"
-    return (
-        f"is {found}, this hwpkho reads and writes {SCHEMA}: use the hwpkho that wrote it, or add "
-        "the captures to a new data set"
-    )
+        raise InputError(f"{shown}: {parquet.other_version(schema)}")
 
 
 class Folder(Place):
@@ -143,19 +142,22 @@ class Folder(Place):
                 part.rename(target)
                 _sync(self._path)
 
-    def files(self, table: str) -> list[str]:
+    def files(self, table: Table, day: str | None = None) -> list[str]:
         """See :meth:`Place.files`."""
         folder = self._path / table
+        found = []
         try:
-            days = [e.path for e in os.scandir(folder) if e.name.startswith("day=") and e.is_dir()]
+            with os.scandir(folder) as entries:
+                days = [e.path for e in entries if _DAY.fullmatch(e.name)]
+            for path in days if day is None else [str(folder / f"day={day}")]:
+                with os.scandir(path) as entries:
+                    found += [e for e in entries if _counts(e.name)]
         except FileNotFoundError:
             return []
-        return sorted(
-            e.path
-            for day in days
-            for e in os.scandir(day)
-            if e.name.endswith(".parquet") and not e.name.startswith(("_", "."))
-        )
+        for entry in found:
+            if not entry.is_file():
+                raise InputError(f"{printable(entry.path)}: no file; move it out of the data set")
+        return sorted(e.path for e in found)
 
     def read(self, path: str) -> Any:
         """See :meth:`Place.read`."""
@@ -167,8 +169,13 @@ class Folder(Place):
         self._own.mkdir(exist_ok=True)
         descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            with suppress(OSError):  # a file system without locks: what is read twice counts once
+            try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise InputError(
+                    f"{printable(self.name)}: its file system has no locks (flock), which writers "
+                    f"need: {error.strerror}"
+                ) from error
             self._tidy()
             yield
         finally:
@@ -202,11 +209,13 @@ class Folder(Place):
                     self._place(left)
             elif left.name.startswith("new-"):
                 shutil.rmtree(left)
-            elif left.name.endswith(".new"):
+            elif left.name == f"{MARKER}.new":
                 left.unlink()
 
     def _place(self, ready: Path) -> None:
         names = [e.name for e in ready.iterdir()]
+        if not all(map(_READY.fullmatch, names)):
+            raise InputError(f"{printable(str(ready))}: hwpkho did not write this; remove it")
         for table in _ORDER:
             folders = set()
             for name in sorted(n for n in names if n.startswith(f"{table}!")):
@@ -255,16 +264,22 @@ class Remote(Place):
         except OSError as error:
             raise self._failed(error) from error
 
-    def files(self, table: str) -> list[str]:
+    def files(self, table: Table, day: str | None = None) -> list[str]:
         """See :meth:`Place.files`."""
+        inside = table if day is None else f"{table}/day={day}"
         try:
             self.system.invalidate_cache()
-            found = self.system.find(f"{self._root}/{table}")
+            found = self.system.find(f"{self._root}/{inside}")
         except FileNotFoundError:
             return []
         except OSError as error:
             raise self._failed(error) from error
-        return sorted(p for p in found if "/day=" in p and p.endswith(".parquet"))
+        parts = [(p, p.removeprefix(f"{self._root}/{table}/").split("/")) for p in found]
+        return sorted(
+            p
+            for p, names in parts
+            if len(names) == 2 and _DAY.fullmatch(names[0]) and _counts(names[1])
+        )
 
     def read(self, path: str) -> Any:
         """See :meth:`Place.read`."""
@@ -296,19 +311,24 @@ class Remote(Place):
         return InputError(f"{printable(self.name)}: {printable(str(error))[:200]}")
 
 
-def path_in(table: str, day: str, part: str) -> str:
-    """Return the path of a file in a data set."""
-    if table not in TABLES:
-        raise ValueError(table)
-    return f"{table}/day={day}/{part}.parquet"
+def path_in(table: Table, day: str | None, part: str) -> str:
+    """Return the path of a file in a data set; the day of what has none is None."""
+    return f"{table}/day={day or NO_DAY}/{part}.parquet"
+
+
+def _counts(name: str) -> bool:
+    return name.endswith(".parquet") and not name.startswith(("_", "."))
 
 
 def _write(path: Path, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o666), "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with os.fdopen(os.open(path, flags, 0o666), "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:  # that of a write has no name
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _sync(folder: Path) -> None:

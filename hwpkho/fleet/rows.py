@@ -16,6 +16,8 @@ from hwpkho.badpages.model import BAD, KINDS
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.version import __version__
+from hwpkho.fleet import content
+from hwpkho.fleet.identity import Recorded
 from hwpkho.fleet.schema import of_verdict
 from hwpkho.inputs.role import which_handover
 from hwpkho.judging.result import VERDICTS
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 #: The tables' integers are signed; no machine has so many pages.
 _END = 1 << 63
 _RELEASE = re.compile(rb"^OSRELEASE=([!-~]{1,64})$", re.MULTILINE)
+#: When the kernel crashed; only a kdump of a crash has it.
+_CRASHTIME = re.compile(rb"^CRASHTIME=([0-9]{1,12})$", re.MULTILINE)
 
 
 class Shared(NamedTuple):
@@ -144,6 +148,7 @@ def of_case(
         "efi_outcome": v.efi.outcome if v.efi else None,
         "efi_code": efi_error,
         "pages": None if unread else v.pfns,
+        "list_hash": None if unread else _list_hash(v),
         "scratch_bytes": v.scratch.size if v.scratch else None,
     }
     for verdict, pages in v.runs.counts().items():
@@ -159,13 +164,19 @@ def of_case(
     return found
 
 
-def recorded(case: Case) -> tuple[str | None, str | None]:
-    """Return the host and the release that the capture itself records, printable."""
-    release = _RELEASE.search(case.source.vmcoreinfo) if case.source else None
-    if release:
-        return None, printable(release[1])
+def recorded(case: Case) -> Recorded:
+    """Return what the capture itself records of its machine and time."""
     handed = next((h for h in reversed(case.handovers) if h.role == "out" and h.metadata), None)
-    return None, printable(handed.metadata.previous_release) if handed and handed.metadata else None
+    release = printable(handed.metadata.previous_release) if handed and handed.metadata else None
+    if case.source is None:
+        return Recorded(None, release)
+    said = _RELEASE.search(case.source.vmcoreinfo)
+    crashed = _CRASHTIME.search(case.source.vmcoreinfo)
+    return Recorded(
+        case.source.nodename or None,
+        printable(said[1]) if said else release,
+        int(crashed[1]) if crashed else case.source.taken_at,
+    )
 
 
 def _host(result: CaseResult, who: Identity) -> dict[str, Any]:
@@ -173,6 +184,7 @@ def _host(result: CaseResult, who: Identity) -> dict[str, Any]:
         "host": who.host,
         "taken_at": who.taken_at,
         "host_from": who.host_from,
+        "time_from": who.time_from,
         "case": result.case[:4096],
         "boot_id": who.boot_id,
         "release": who.release,
@@ -186,6 +198,13 @@ def _host(result: CaseResult, who: Identity) -> dict[str, Any]:
 
 
 _COUNTS = (*map(of_verdict, VERDICTS), "errors", "warnings", "notes")
+
+
+def _list_hash(v: Validation) -> str:
+    """Return what is the same for equal lists, in whatever order and form they stand."""
+    pfns = v.runs.pfns
+    columns = (array("Q", column).tobytes() for column in (pfns.first, pfns.last))
+    return content.digest(str(v.page_size), *columns).hex()
 
 
 def _sources(case: Case) -> str:

@@ -53,6 +53,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
     "hosts": (
         *_KEY,
         Column("host_from", "text", "What names the host: manifest, names, capture or case.", True),
+    Column("time_from", "text", "What tells the time: manifest, names or capture."),
         Column("case", "text", "Name of the case: of its line, folder or file, printable.", True),
         Column("boot_id", "text", "Boot of the kernel that was captured."),
         Column("kexec_count", "int", "Kexecs since the last cold boot, of the handover."),
@@ -69,6 +70,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("error", "text", "Why the case could not be judged."),
         Column("remark", "text", "What was wrong with the host or time that was given."),
         Column("pages", "int", "Distinct pages of the list; null where it could not be read."),
+        Column("list_hash", "text", "The same for equal lists: 32 hex digits; null where unread."),
         *(Column(of_verdict(v), "int", f"Pages with verdict {v}.", True) for v in VERDICTS),
         Column("errors", "int", "Findings that are errors.", True),
         Column("warnings", "int", "Findings that are warnings.", True),
@@ -77,7 +79,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("tool_version", "text", "The hwpkho that judged.", True),
         Column("content_hash", "text", "SHA-256 of the inputs; null where they could not be read."),
         Column("judgement", "text", "What it was judged by: a hash of maps and options.", True),
-        Column("judged_at", "time", "When it was judged, UTC.", True),
+        Column("added_at", "time", "When it was added, UTC; what is added later has more.", True),
     ),
     "pages": (
         *_KEY,

@@ -55,6 +55,8 @@ class Source(ABC):
         capture_note: JSON of a capture (:mod:`hwpkho.images.capture_note`), empty where none.
         to_load: Whether this is what a boot loader is to put into memory: made somewhere, it does
             not prove that the machine has memory there.
+        nodename: Name of the machine where the image records it, else empty.
+        taken_at: When it was taken where the image records that: seconds since 1970, UTC.
         problems: What is wrong with the image itself, as far as it could be read all the same.
     """
 
@@ -65,6 +67,8 @@ class Source(ABC):
     handover_note: bytes = b""
     capture_note: bytes = b""
     to_load: bool = False
+    nodename: str = ""
+    taken_at: int | None = None
     problems: Sequence[Problem] = ()
 
     @abstractmethod

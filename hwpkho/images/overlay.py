@@ -33,6 +33,8 @@ class CombinedSource(Source):
                 )
             setattr(self, attribute, next(iter(values), None))
         self.vmcoreinfo = next((s.vmcoreinfo for s in sources if s.vmcoreinfo), b"")
+        self.nodename = next((s.nodename for s in sources if s.nodename), "")
+        self.taken_at = next((s.taken_at for s in sources if s.taken_at is not None), None)
         self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]
 

@@ -75,6 +75,8 @@ class KdumpSource(Source):
         self.arch = header.arch
         self.vmcoreinfo = header.vmcoreinfo
         self.page_size_hint = header.page_size
+        self.nodename = header.nodename
+        self.taken_at = header.seconds or None
         self._file = file
         self._pages = Pages(file, header)
         self.problems = self._pages.problems

@@ -34,7 +34,8 @@ _MAX_VERSION = 0xFFFF
 
 # signature, version, utsname (six times 65 bytes), timestamp; then status, block_size,
 # sub_hdr_size, bitmap_blocks, max_mapnr and five counters that say nothing about the layout.
-_HEADER = struct.Struct("<8si390s6x16xIiiII20x")
+_HEADER = struct.Struct("<8si390s6xq8xIiiII20x")
+_NODENAME = slice(65, 2 * 65)
 _MACHINE = slice(4 * 65, 5 * 65)
 # phys_base, dump_level, split, start_pfn, end_pfn, then offset and size of vmcoreinfo, notes and
 # eraseinfo, then start, end and max_mapnr anew, with 64 bits also where `long` has fewer.
@@ -68,6 +69,8 @@ class KdumpHeader:
         vmcoreinfo: Text of the VMCOREINFO note, empty where there is none.
         page_size: The kernel's page size if the image records it: see :func:`read_header`.
         incomplete: The writer ran out of space and says so.
+        nodename: Name of the machine, printable; empty where the image does not record it.
+        seconds: When it was written, since 1970, UTC; 0 where the image does not record it.
     """
 
     block_size: int
@@ -79,6 +82,8 @@ class KdumpHeader:
     vmcoreinfo: bytes
     page_size: int | None
     incomplete: bool
+    nodename: str
+    seconds: int
 
 
 def read_header(file: FileBytes) -> KdumpHeader:
@@ -98,7 +103,8 @@ def read_header(file: FileBytes) -> KdumpHeader:
         raise InputError(
             f"{name}: kdump header at offset 0: {len(raw)} bytes, expected {_HEADER.size}"
         )
-    _, version, utsname, status, block, sub_blocks, bitmap_blocks, pages = _HEADER.unpack(raw)
+    _, version, utsname, seconds, *layout = _HEADER.unpack(raw)
+    status, block, sub_blocks, bitmap_blocks, pages = layout
     if not 0 <= version <= _MAX_VERSION:
         raise InputError(
             f"{name}: kdump header version {version} at offset 8, expected 1 to {_NEWEST} "
@@ -134,6 +140,8 @@ def read_header(file: FileBytes) -> KdumpHeader:
         vmcoreinfo=vmcoreinfo,
         page_size=_page_size(block, vmcoreinfo, bool(utsname[0])),
         incomplete=bool(status & INCOMPLETE),
+        nodename=printable(utsname[_NODENAME].split(b"\0")[0]),
+        seconds=seconds,
     )
 
 

@@ -1,0 +1,73 @@
+"""Reads the files of a data set; what hwpkho has not written, or another version, is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.fleet import arrow
+from hwpkho.fleet.schema import METADATA_KEY, SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow.parquet as pq
+
+    from hwpkho.fleet.places import Place
+    from hwpkho.fleet.schema import Table
+
+_OUT = "move it out of the data set"
+
+
+def columns(place: Place, table: Table, path: str, names: Sequence[str]) -> list[list[Any]]:
+    """Return some columns of a file of ``table``.
+
+    Raises InputError where the file is damaged, not hwpkho's, or of another version.
+    """
+    import pyarrow as pa
+
+    file = opened(place, table, path)
+    try:
+        found = file.read(columns=list(names))
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    return [found.column(name).to_pylist() for name in names]
+
+
+def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
+    """Open a file of ``table``. Raises InputError as :func:`columns` does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shown = printable(path)
+    try:
+        file = pq.ParquetFile(place.read(path))
+        found = file.schema_arrow
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    said = (found.metadata or {}).get(METADATA_KEY.encode())
+    if said is None:
+        raise InputError(f"{shown}: hwpkho did not write this file; {_OUT}")
+    if said != SCHEMA.encode():
+        raise InputError(f"{shown}: {other_version(said.decode(errors='replace'))}")
+    wanted = arrow.schema(table)
+    if (found.names, found.types) != (wanted.names, wanted.types):
+        raise InputError(f"{shown}: has not the columns of {SCHEMA} {table}; {_OUT}")
+    return file
+
+
+def other_version(schema: object) -> str:
+    """Return what to say of a data set, or a file of it, of another version."""
+    found = printable(schema)[:60] if isinstance(schema, str) else "of no known version"
+    return (
+        f"is {found}, this hwpkho reads and writes {SCHEMA}: use the hwpkho that wrote it, or add "
+        "the captures to a new data set"
+    )
+
+
+def _damaged(path: str, error: Exception) -> InputError:
+    why = printable(" ".join(str(error).split()))[:200]
+    return InputError(
+        f"{printable(path)}: not a whole Parquet file ({why}); {_OUT}, and add its captures again"
+    )

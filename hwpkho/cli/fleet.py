@@ -1,4 +1,4 @@
-"""``hwpkho fleet``: add, ask, shell."""
+"""``hwpkho fleet``: a data set of many machines' cases."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EPILOG = """\b
 Examples:
   hwpkho fleet add fleet/ --batch nightly.jsonl --memmap /proc/iomem
   hwpkho fleet add fleet/ --names '{taken_at}/{host}.txt' lists/*/*.txt
-  hwpkho fleet ask fleet/ lost --since 2026-11-01
-  hwpkho fleet ask fleet/ policy --max-pages 64 --csv > refused.csv
-  hwpkho fleet shell fleet/ > views.sql && duckdb -init views.sql
 
 \b
-Needs pyarrow and duckdb: pip install 'hwpkho[fleet]'"""
+Needs pyarrow and duckdb: pip install 'hwpkho[fleet]'
+
+\b
+Exit codes: 0 fine; 2 wrong usage; 3 no data set, or one of another version."""
 
 ADD_EPILOG = """\b
 Examples:
@@ -43,7 +43,7 @@ Exit codes: 0 added, also where cases could not be judged: they are rows, too; 2
 
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Gather the cases of many machines in a data set, and ask it.
+    """Gather the cases of many machines in a data set.
 
     A data set is a folder of Parquet files: a row a case, a row a run of bad pages, a row a
     finding. Any program that reads Parquet can read it.

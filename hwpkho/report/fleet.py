@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ ADDED_SCHEMA = "hwpkho.fleet-add/1"
 
 def watched(done: Generator[Added], about: int) -> Added:
     """Run ``done`` to its end, with a bar on a terminal, and return the last of it."""
+    with closing(done):  # no process outlives it
+        return _watched(done, about)
+
+
+def _watched(done: Iterator[Added], about: int) -> Added:
     last = Added()
     if not sys.stderr.isatty():
         return deque(done, maxlen=1).pop()

@@ -8,7 +8,7 @@ import subprocess
 import click
 import pytest
 
-from hwpkho.cli.main import COMMANDS, main
+from hwpkho.cli.main import COMMANDS, LazyGroup, main
 from tests.support import ROOT, forked
 
 MAN = ROOT / "man"
@@ -22,11 +22,18 @@ def _command(name):
 
 
 def _options(command):
+    """Return the options of a command, and of the commands in it."""
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    if isinstance(command, LazyGroup):
+        inner = ()
     return [
-        name
-        for p in command.params
-        if isinstance(p, click.Option)
-        for name in (*p.opts, *p.secondary_opts)
+        *(
+            name
+            for p in command.params
+            if isinstance(p, click.Option)
+            for name in (*p.opts, *p.secondary_opts)
+        ),
+        *(name for c in inner for name in _options(c)),
     ]
 
 

@@ -1,0 +1,440 @@
+"""hwpkho fleet add: which rows a data set gets, and that each case is in it once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hwpkho.fleet import arrow
+from hwpkho.fleet.schema import NO_DAY, TABLES
+from tests.support import captures, fleet_schema, forked
+from tests.support.examples import some
+from tests.support.fleet import manifest, rows
+
+NIGHT = "2026-11-28T03:00:00Z"
+
+
+def add(cli, dataset, *args, code=0):
+    got = cli("fleet", "add", dataset, *args)
+    assert got.code == code, got.err
+    return got
+
+
+def test_the_schema_is_that_of_the_tables():
+    assert fleet_schema.PATH.read_text() == fleet_schema.text()
+
+
+def test_rows_of_lists(tmp_path, cli):
+    batch = manifest(tmp_path, [("a", NIGHT, "0x100-0x101\n0x200\n"), ("b", None, "# none\n")])
+    got = add(cli, tmp_path / "d", "--batch", batch, "--json")
+    jsonschema.validate(got.json, json.loads(cli("schema", "fleet-add").out))
+    assert got.err.splitlines() == [
+        "hwpkho: 1 case without a time: not in what compares captures (lost, new, growing, repeat)"
+    ]
+    assert {k: got.json[k] for k in ("cases", "added", "known", "pages")} == {
+        "cases": 2, "added": 2, "known": 0, "pages": 2,
+    }  # fmt: skip
+    a, b = rows(tmp_path / "d", "hosts")
+    assert (a["host"], a["host_from"], a["day"], str(a["taken_at"])) == (
+        "a", "manifest", "2026-11-28", "2026-11-28 03:00:00",
+    )  # fmt: skip
+    assert (a["pages"], a["outcome"], a["sources"], a["ok"]) == (3, None, "text", True)
+    assert (b["pages"], b["taken_at"], b["day"]) == (0, None, NO_DAY)
+    runs = [(r["host"], r["first_pfn"], r["last_pfn"], r["pages"]) for r in rows(tmp_path / "d")]
+    assert runs == [("a", 0x100, 0x101, 2), ("a", 0x200, 0x200, 1)]
+    found = rows(tmp_path / "d", "findings")
+    assert [r["code"] for r in found if r["host"] == "a"] == ["HP600"]
+    assert {r["case_id"] for r in rows(tmp_path / "d")} == {a["case_id"]}
+
+
+@pytest.mark.parametrize("name", some([n for n in captures.NAMES if "luo" not in n], 3))
+def test_rows_are_what_validate_says(name, tmp_path, cli, capture):
+    iomem = captures.folder(name) / "iomem.txt"
+    maps = ["--memmap", iomem] if iomem.exists() else []
+    said = cli("validate", "--json", capture(name), *maps).json
+    add(cli, tmp_path / "d", capture(name), *maps)
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert host["outcome"] == said["outcome"]
+    assert (host["pages"], host["ok"]) == (said["summary"]["pfns"], said["ok"])
+    counts = {v: host[f"pages_{v.replace('-', '_')}"] for v in said["summary"]["by_verdict"]}
+    assert counts == said["summary"]["by_verdict"]
+    runs = [
+        {k: r[k] for k in ("verdict", "code", "first_pfn", "last_pfn")}
+        for r in rows(tmp_path / "d")
+    ]
+    told = [
+        {
+            "verdict": r["verdict"], "code": r["code"], "first_pfn": r["first"],
+            "last_pfn": r["last"],
+        }
+        for r in said["runs"]
+    ]  # fmt: skip
+    assert sorted(map(str, runs)) == sorted(map(str, told))
+    found = rows(tmp_path / "d", "findings")
+    assert [(f["code"], f["message"]) for f in found] == [
+        (f["code"], f["message"]) for f in said["findings"]
+    ]
+
+
+def test_files_have_the_schema(tmp_path, cli):
+    add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n0x90000000000000\n")]))
+    for table in TABLES:
+        (path,) = (tmp_path / "d" / table).glob("day=2026-11-28/*.parquet")
+        schema = pq.read_schema(path)
+        assert schema.equals(arrow.schema(table), check_metadata=False)
+        assert schema.metadata[b"hwpkho.schema"] == b"hwpkho.fleet/1"
+        assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_pfn_beyond_every_signed_number_is_counted(tmp_path, cli):
+    text = f"1\n{2**63 - 1:#x}\n{2**63:#x}-{2**64 - 1:#x}\n"
+    add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, text)]))
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert host["error"] is not None or host["pages"] >= 2
+
+
+def test_the_same_capture_twice_is_one(tmp_path, cli):
+    batch = manifest(tmp_path, [("a", NIGHT, "1\n"), ("b", NIGHT, "1\n")])
+    lines = batch.read_text().splitlines(keepends=True)
+    batch.write_text("".join(lines * 2))
+    assert add(cli, tmp_path / "d", "--batch", batch).out.startswith("2 cases added, 2 there")
+    assert add(cli, tmp_path / "d", "--batch", batch).out.startswith("0 cases added, 4 there")
+    (tmp_path / "copy").mkdir()
+    copied = manifest(tmp_path / "copy", [("b", "2026-11-28T04:00:00+01:00", "1\n")])
+    assert add(cli, tmp_path / "d", "--batch", copied).out.startswith("0 cases added, 1 there")
+    assert len(rows(tmp_path / "d", "hosts")) == 2
+    other = manifest(tmp_path / "copy", [("b", NIGHT, "2\n")])
+    assert add(cli, tmp_path / "d", "--batch", other).out.startswith("1 case added, 0 there")
+
+
+def test_the_same_path_spelled_otherwise_is_one(tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("1\n")
+    assert add(cli, "d", "a.txt", "./a.txt").out.startswith("1 case added, 1 there")
+
+
+def test_another_map_judges_anew(tmp_path, cli):
+    """The later judgement counts; a part of the data set holds a case once."""
+    batch = manifest(tmp_path, [("a", NIGHT, "0x90000\n")])
+    for end in ("ffffffff", "7fffffff"):
+        iomem = tmp_path / "iomem.txt"
+        iomem.write_text(f"00000000-{end} : System RAM\n")
+        out = add(cli, tmp_path / "d", "--batch", batch, "--memmap", iomem).out
+        assert out.startswith("1 case added, 0 there already")
+    first, second = sorted(rows(tmp_path / "d", "hosts"), key=lambda r: r["added_at"])
+    assert first["case_id"] == second["case_id"]
+    assert first["part"] != second["part"]
+    assert [r["pages_not_ram"] for r in (first, second)] == [0, 1]
+
+
+def test_a_clock_that_goes_back(tmp_path, cli, monkeypatch):
+    batch = manifest(tmp_path, [("a", NIGHT, "0x100\n")])
+    add(cli, tmp_path / "d", "--batch", batch)
+    monkeypatch.setattr(time, "time_ns", lambda: 10**15)
+    add(cli, tmp_path / "d", "--batch", batch, "--max-pages", 0)
+    first, second = sorted(rows(tmp_path / "d", "hosts"), key=lambda r: r["added_at"])
+    assert (first["ok"], second["ok"]) == (True, False)
+
+
+def test_cases_that_cannot_be_judged_are_rows(tmp_path, cli):
+    batch = manifest(tmp_path, [("a", NIGHT, "no list\x1b[2J"), ("b", NIGHT, "1\n")])
+    (tmp_path / "gone.jsonl").write_text(
+        batch.read_text()
+        + json.dumps({"host": "c", "taken_at": NIGHT, "inputs": ["nothing.txt"]})
+        + "\nno json\n"
+        + json.dumps({"host": "d", "taken_at": NIGHT, "inputs": ["/etc/passwd"]})
+        + "\n"
+    )
+    got = add(cli, tmp_path / "d", "--batch", tmp_path / "gone.jsonl")
+    assert got.out.startswith("5 cases added")
+    assert got.err.startswith("hwpkho: 4 cases could not be judged; their rows say why\n")
+    found = {r["host"]: r for r in rows(tmp_path / "d", "hosts")}
+    assert found["b"]["error"] is None
+    assert [found[h]["exit"] for h in "abcd"] == [3, 0, 3, 3]
+    assert "no such file" in found["c"]["error"].lower()
+    assert "an absolute path; --outside allows that" in found["d"]["error"]
+    assert (found["a"]["pages"], found["a"]["ok"]) == (None, False)
+    assert "\x1b" not in got.err + found["a"]["error"]
+    again = add(cli, tmp_path / "d", "--batch", tmp_path / "gone.jsonl")
+    assert again.out.startswith("0 cases added, 5 there already")
+
+
+def test_outside(tmp_path, cli):
+    (tmp_path / "elsewhere.txt").write_text("1\n")
+    (tmp_path / "in").mkdir()
+    batch = tmp_path / "in" / "m.jsonl"
+    batch.write_text(
+        json.dumps({"host": "a", "inputs": ["../elsewhere.txt"]})
+        + "\n"
+        + json.dumps({"host": "b", "inputs": [str(tmp_path / "elsewhere.txt")]})
+    )
+    add(cli, tmp_path / "d1", "--batch", batch)
+    assert [bool(r["error"]) for r in rows(tmp_path / "d1", "hosts")] == [True, True]
+    add(cli, tmp_path / "d2", "--batch", batch, "--outside")
+    assert [bool(r["error"]) for r in rows(tmp_path / "d2", "hosts")] == [False, False]
+
+
+HOSTILE = [
+    "a/b", "../../etc", "a\nb", "a\x1b[2Jb", "'; DROP TABLE hosts; --", '"', "\u202e", "x" * 255,
+    "day=2026-01-01", "{host}", "%s", "日本",
+]  # fmt: skip
+
+
+def test_hostile_hosts(tmp_path, cli):
+    add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [(h, NIGHT, "1\n") for h in HOSTILE]))
+    found = rows(tmp_path / "d", "hosts")
+    assert len({r["host"] for r in found}) == len(HOSTILE)
+    assert all(r["host"].isprintable() for r in found)
+    assert {p.name for p in (tmp_path / "d").iterdir()} == {
+        "hosts", "pages", "findings", "_hwpkho", "hwpkho-fleet.json",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("host", ""), ("host", 7), ("host", "x" * 300), ("host", ["a"]), ("host", " "),
+        ("taken_at", "yesterday"), ("taken_at", "2026-13-01"), ("taken_at", 1764299000),
+        ("taken_at", "9999-12-31T23:59:59-23:00"), ("boot_id", {}),
+    ],
+)  # fmt: skip
+def test_what_a_manifest_says_of_a_host_and_cannot_be_used(key, value, tmp_path, cli):
+    (tmp_path / "a.txt").write_text("1\n")
+    line = {"case": "the case", "inputs": ["a.txt"], key: value}
+    (tmp_path / "m.jsonl").write_text(json.dumps(line))
+    got = add(cli, tmp_path / "d", "--batch", tmp_path / "m.jsonl", "--json")
+    assert got.json["remarked"] == 1
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert host["remark"].startswith(key)
+    assert (host["host"], host["taken_at"], host["pages"]) == ("the case", None, 1)
+
+
+def test_host_and_time_of_names(tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for night in ("2026-11-27", "20261128T0300"):
+        Path(night).mkdir()
+        Path(night, "web-1.example.txt").write_text("1\n")
+    add(cli, "d", "--names", "{taken_at}/{host}.txt", *sorted(map(str, Path().glob("2026*/*"))))
+    found = [(r["host"], r["host_from"], str(r["taken_at"])) for r in rows(Path("d"), "hosts")]
+    assert found == [
+        ("web-1.example", "names", "2026-11-27 00:00:00"),
+        ("web-1.example", "names", "2026-11-28 03:00:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "names", ["", "x", "{host}{host}", "{hosts}", "{", "*****{host}", "{host}}"]
+)
+def test_patterns_that_are_none(names, tmp_path, cli):
+    (tmp_path / "a").write_text("1\n")
+    got = add(cli, tmp_path / "d", "--names", names, tmp_path / "a", code=2)
+    assert got.err.startswith("hwpkho: --names")
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_batch_of_folders(tmp_path, cli):
+    for host in ("h1", "h2"):
+        (tmp_path / "cases" / host).mkdir(parents=True)
+        (tmp_path / "cases" / host / "list.txt").write_text("0x100\n")
+        (tmp_path / "cases" / host / "iomem.txt").write_text("00000000-7fffffff : System RAM\n")
+    add(cli, tmp_path / "d", "--batch", tmp_path / "cases")
+    found = [(r["host"], r["host_from"], r["pages_replays"]) for r in rows(tmp_path / "d", "hosts")]
+    assert found == [("h1", "case", 1), ("h2", "case", 1)]
+
+
+def test_usage(tmp_path, cli):
+    (tmp_path / "a").write_text("1\n")
+    assert "no CASE" in add(cli, tmp_path / "d", code=2).err
+    both = add(cli, tmp_path / "d", "--batch", tmp_path, tmp_path / "a", code=2)
+    assert "either CASE or --batch" in both.err
+    assert "--outside" in add(cli, tmp_path / "d", "--outside", tmp_path / "a", code=2).err
+    assert add(cli, tmp_path / "d", "-", code=2).err.startswith("hwpkho: -: a case is a file")
+    assert add(cli, tmp_path / "d", tmp_path / "b", code=3).err.endswith("no such file or folder\n")
+    assert not (tmp_path / "d").exists()
+
+
+# The data set's folder
+
+
+def test_a_folder_with_other_files_is_no_data_set(tmp_path, cli):
+    (tmp_path / "a").write_text("1\n")
+    got = add(cli, tmp_path, tmp_path / "a", code=3)
+    assert "give a new or an empty folder" in got.err
+    assert got.err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("schema", ["hwpkho.fleet/2", "x\x1b[2J", None, 1])
+def test_another_version_is_refused(schema, tmp_path, cli):
+    (tmp_path / "a").write_text("1\n")
+    add(cli, tmp_path / "d", tmp_path / "a")
+    (tmp_path / "d" / "hwpkho-fleet.json").write_text(json.dumps({"schema": schema}))
+    got = add(cli, tmp_path / "d", tmp_path / "a", code=3)
+    assert "this hwpkho reads and writes hwpkho.fleet/1: use the hwpkho that wrote it" in got.err
+    assert got.err.count("\n") == 1
+    assert "\x1b" not in got.err
+
+
+def _spoil(path, how):
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "foreign":
+        pq.write_table(pa.table({"case_id": ["x"]}), path)
+    elif how == "version":
+        table = pq.read_table(path, partitioning=None)
+        pq.write_table(table.replace_schema_metadata({"hwpkho.schema": "hwpkho.fleet/9"}), path)
+    elif how == "columns":
+        table = pq.read_table(path, partitioning=None)
+        pq.write_table(table.drop_columns(["case"]), path)
+    elif how == "fifo":
+        path.unlink()
+        os.mkfifo(path)
+    elif how == "damaged":
+        data = bytearray(path.read_bytes())
+        data[4:200] = b"\xff" * 196
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "how", ["truncated", "empty", "foreign", "version", "columns", "fifo", "damaged"]
+)
+def test_files_that_are_none_of_ours(how, tmp_path, cli):
+    add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    (path,) = (tmp_path / "d" / "hosts").glob("*/*.parquet")
+    _spoil(path, how)
+    other = manifest(tmp_path, [("b", NIGHT, "1\n")])
+    before = sorted(p for p in (tmp_path / "d").rglob("*.parquet"))
+    got = add(cli, tmp_path / "d", "--batch", other, code=3)
+    assert str(path) in got.err
+    assert got.err.count("\n") == 1
+    assert sorted(p for p in (tmp_path / "d").rglob("*.parquet")) == before
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(tmp_path, cli):
+    (tmp_path / "d").mkdir(mode=0o555)
+    (tmp_path / "a").write_text("1\n")
+    assert add(cli, tmp_path / "d", tmp_path / "a", code=3).err.count("\n") == 1
+
+
+def test_no_space(tmp_path, cli, monkeypatch):
+    """Nothing of a part is left where it does not fit."""
+    batch = manifest(tmp_path, [("a", NIGHT, "1\n")])
+    add(cli, tmp_path / "d", "--batch", batch)
+    before = sorted(p for p in (tmp_path / "d").rglob("*"))
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    got = add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("b", NIGHT, "1\n")]), code=3)
+    monkeypatch.undo()
+    assert "No space left on device" in got.err
+    assert str(tmp_path / "d") in got.err
+    assert sorted(p for p in (tmp_path / "d").rglob("*")) == before
+
+
+def test_what_is_left_ready_is_checked(tmp_path, cli):
+    """A name there becomes a path."""
+    (tmp_path / "a").write_text("1\n")
+    add(cli, tmp_path / "d", tmp_path / "a")
+    ready = tmp_path / "d" / "_hwpkho" / "ready-x"
+    ready.mkdir()
+    (ready / "hosts!..!..!..!pwned").write_text("")
+    assert "remove it" in add(cli, tmp_path / "d", tmp_path / "a", code=3).err
+    assert not (tmp_path.parent / "pwned").exists()
+
+
+def test_without_the_extra(tmp_path, cli, monkeypatch):
+    (tmp_path / "a").write_text("1\n")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    got = add(cli, tmp_path / "d", tmp_path / "a", code=2)
+    assert got.err == "hwpkho: needs pyarrow and duckdb: pip install 'hwpkho[fleet]'\n"
+    assert not (tmp_path / "d").exists()
+
+
+def test_other_commands_do_not_load_it(tmp_path):
+    """Start-up is what it was."""
+    code = (
+        "import sys; from tests.support.program import run_cli; run_cli('schema'); "
+        "print(*(m for m in ('pyarrow', 'duckdb', 'fsspec', 'hwpkho.fleet') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
+def test_names_of_columns_are_told_apart():
+    for columns in TABLES.values():
+        names = [c.name for c in columns]
+        assert len(names) == len(set(names))
+        assert "day" not in names
+
+
+def test_modes_follow_the_umask(tmp_path, cli):
+    old = os.umask(0o027)
+    try:
+        add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "d").rglob("*.parquet"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+# Several writers, and kills
+
+
+def test_two_writers_at_once(tmp_path):
+    batch = manifest(tmp_path, [(f"h{i}", NIGHT, f"{i}\n") for i in range(50)])
+    args = ("fleet", "add", tmp_path / "d", "--batch", batch, "--jobs", 1)
+    running = [forked.start(*args) for _ in range(2)]
+    codes = [r.wait().code for r in running]
+    assert codes == [0, 0]
+    assert len(rows(tmp_path / "d", "hosts")) == 50
+    assert len(rows(tmp_path / "d")) == 50
+
+
+def _killed_at_each_event(folder, number, every):
+    nights = [NIGHT, "2026-11-27"]
+    batch = manifest(folder, [(f"h{i}", nights[i % 2], f"{i + 1}\n") for i in range(4)])
+    at, events = 1, 1
+    while at <= events:
+        dataset = folder / f"d{at}"
+        args = ("fleet", "add", dataset, "--batch", batch, "--jobs", 1)
+        got = forked.run(*args, kill=(int(number), at))
+        if got.code == 0:
+            events = int(got.err.split()[-1])
+            break
+        events = at + every
+        for path in dataset.glob("*/day=*/*.parquet"):
+            pq.read_table(path, partitioning=None)
+        assert forked.run(*args).code == 0
+        assert len(rows(dataset, "hosts")) == 4
+        assert len({r["case_id"] for r in rows(dataset, "hosts")}) == 4
+        assert sorted(r["first_pfn"] for r in rows(dataset)) == [1, 2, 3, 4]
+        assert len(rows(dataset, "findings")) == 4
+        assert [p.name for p in (dataset / "_hwpkho").iterdir()] == ["lock"]
+        at += every
+    return events
+
+
+def test_killed_at_a_file_event(tmp_path):
+    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 23) > 20
+
+
+@pytest.mark.slow
+def test_killed_at_each_file_event(tmp_path):
+    """No row is lost, none is there twice, no file is broken."""
+    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 1) > 20

@@ -74,7 +74,7 @@ class Work:
         who = self._who(job)
         hashed = judged_by = ident = None
         try:
-            with opening.confined(pool.bounds(job, self.options)):
+            with opening.kept(), opening.confined(pool.bounds(job, self.options)):
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)

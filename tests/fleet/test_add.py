@@ -66,7 +66,9 @@ def test_rows_are_what_validate_says(name, tmp_path, cli, capture):
     add(cli, tmp_path / "d", capture(name), *maps)
     (host,) = rows(tmp_path / "d", "hosts")
     assert host["outcome"] == said["outcome"]
-    assert (host["pages"], host["ok"]) == (said["summary"]["pfns"], said["ok"])
+    unread = name in ("arm64-4k-emptied-gen2", "x86-empty-post")  # null, and not no page
+    assert host["pages"] == (None if unread else said["summary"]["pfns"])
+    assert host["ok"] == said["ok"]
     counts = {v: host[f"pages_{v.replace('-', '_')}"] for v in said["summary"]["by_verdict"]}
     assert counts == said["summary"]["by_verdict"]
     runs = [

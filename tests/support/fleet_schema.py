@@ -14,10 +14,10 @@ _JSON = {"text": "string", "int": "integer", "bool": "boolean", "time": "string"
 _ABOUT = (
     "A data set of hwpkho fleet: what its file hwpkho-fleet.json holds, and under $defs the "
     "columns of the tables, in their order. Each file DATASET/TABLE/day=YYYY-MM-DD/*.parquet "
-    "has the metadata hwpkho.schema: hwpkho.fleet/1. Times are UTC without a zone, in microseconds; "
-    "rows without a time are under day=__HIVE_DEFAULT_PARTITION__. Rows of pages and findings count "
-    "once hosts has a row with their case_id and part; of rows of hosts with one case_id the "
-    "latest added_at counts."
+    "has the metadata hwpkho.schema: hwpkho.fleet/1. Times are UTC without a zone, in "
+    "microseconds; rows without a time are under day=__HIVE_DEFAULT_PARTITION__. Rows of pages "
+    "and findings count once hosts has a row with their case_id and part; of rows of hosts with "
+    "one case_id the latest added_at counts."
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.fleet import arrow
-from hwpkho.fleet.schema import METADATA_KEY, SCHEMA
+from hwpkho.fleet.schema import METADATA_KEY, SCHEMA, other_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,15 +55,6 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
     if (found.names, found.types) != (wanted.names, wanted.types):
         raise InputError(f"{shown}: has not the columns of {SCHEMA} {table}; {_OUT}")
     return file
-
-
-def other_version(schema: object) -> str:
-    """Return what to say of a data set, or a file of it, of another version."""
-    found = printable(schema)[:60] if isinstance(schema, str) else "of no known version"
-    return (
-        f"is {found}, this hwpkho reads and writes {SCHEMA}: use the hwpkho that wrote it, or add "
-        "the captures to a new data set"
-    )
 
 
 def _damaged(path: str, error: Exception) -> InputError:

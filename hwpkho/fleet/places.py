@@ -21,8 +21,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.base.version import __version__
 from hwpkho.errors import InputError, UsageError
-from hwpkho.fleet import parquet
-from hwpkho.fleet.schema import NO_DAY, SCHEMA
+from hwpkho.fleet.schema import NO_DAY, SCHEMA, other_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +102,7 @@ def opened(place: Place, *, create: bool) -> None:
     document = jsontext.load(raw, f"{shown}/{MARKER}")
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
-        raise InputError(f"{shown}: {parquet.other_version(schema)}")
+        raise InputError(f"{shown}: {other_version(schema)}")
 
 
 class Folder(Place):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from hwpkho.base.escape import printable
 from hwpkho.judging.result import VERDICTS
 
 #: Goes up where a column changes or goes; another version is neither read nor written.
@@ -112,3 +113,12 @@ TABLES: dict[Table, tuple[Column, ...]] = {
 
 #: The folder of rows without a time, as Hive, Spark and DuckDB spell null.
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
+
+
+def other_version(schema: object) -> str:
+    """Return what to say of a data set, or a file of it, of another version."""
+    found = printable(schema)[:60] if isinstance(schema, str) else "of no known version"
+    return (
+        f"is {found}, this hwpkho reads and writes {SCHEMA}: use the hwpkho that wrote it, or add "
+        "the captures to a new data set"
+    )

@@ -26,6 +26,7 @@ from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff
+from hwpkho.commands.check_result import STATUSES
 from hwpkho.commands.version import Installed
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
@@ -76,6 +77,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "layout": LAYOUTS.names(),
     "installed": get_args(Installed),
     "luo/state": get_args(State),
+    "status": STATUSES,
 }
 
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.

@@ -34,8 +34,12 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
 }  # fmt: skip
 
+_OUTSIDE_BATCH = "is outside the batch's folder; --outside allows that"
+
 #: Folders and files outside which nothing is opened, resolved; None: anything may be.
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
+#: What is said of what is outside.
+_outside: ContextVar[str] = ContextVar("_outside", default=_OUTSIDE_BATCH)
 #: Files that a program has open itself: the names that stand for them, and their descriptors.
 _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
 #: What was unpacked before: which file at which moment, and the descriptor of what it holds.
@@ -107,15 +111,17 @@ def kept() -> Iterator[None]:
 
 
 @contextmanager
-def confined(to: Iterable[str] | None) -> Iterator[None]:
+def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterator[None]:
     """Within the block open nothing outside the paths ``to``, links resolved.
 
-    Nor anything but files. None confines nothing.
+    Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
     """
     token = _confined.set(None if to is None else tuple(os.path.realpath(p) for p in to))
+    said = _outside.set(outside)
     try:
         yield
     finally:
+        _outside.reset(said)
         _confined.reset(token)
 
 
@@ -129,7 +135,7 @@ def check_inside(path: str) -> str:
     if roots is None:
         return real
     if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
-        raise InputError(f"{printable(path)}: is outside the batch's folder; --outside allows that")
+        raise InputError(f"{printable(path)}: {_outside.get()}")
     return real
 
 

@@ -220,6 +220,13 @@ def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callabl
     return command
 
 
+def next_cmdline(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --next-cmdline."""
+    return click.option(
+        "--next-cmdline", metavar="STRING", help="Command line of the next kernel."
+    )(command)
+
+
 def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the memory map, and which of its views counts."""
     return add(
@@ -250,7 +257,7 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Kernel that printed the /proc/iomem.",
         ),
-        click.option("--next-cmdline", metavar="STRING", help="Command line of the next kernel."),
+        next_cmdline,
     )
 
 
@@ -283,11 +290,10 @@ def form(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def judging(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a judgement rests on."""
+def consumers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the next kernel speaks."""
     return add(
         command,
-        memory_map,
         click.option(
             "--consumer-kho",
             type=Consumer(VERSIONS),
@@ -303,6 +309,20 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Generation of the next kernel's reader of the EFI table of poisoned memory.",
         ),
+    )
+
+
+def next_kernel(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is told of the next kernel where the machine's own files are the map."""
+    return add(command, next_cmdline, consumers)
+
+
+def judging(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a judgement rests on."""
+    return add(
+        command,
+        memory_map,
+        consumers,
         click.option(
             "--max-pages",
             type=click.IntRange(0),

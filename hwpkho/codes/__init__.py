@@ -25,6 +25,7 @@ _FAMILIES = (
     "tracker",
     "memmap",
     "pfnlist",
+    "live",
     "policy",
     "efi",
     "efi_kernel",
@@ -65,6 +66,11 @@ class Code(NamedTuple):
     def about_map(self) -> bool:
         """Whether it is about the memory map, and not about the handover or list."""
         return self.id.startswith("HP5")
+
+    @property
+    def about_image(self) -> bool:
+        """Whether it is about what a handover was read from, and not about the handover."""
+        return self.id.startswith("HP1")
 
 
 class Problem(NamedTuple):

@@ -151,7 +151,7 @@ def behind_copy(
         if d.marked and d.root is not None and d.root.memory_map == own.memory_map:
             return _destroyed(copy, d.phys, d.why)
     walk = trackers.walk(own.memory_map, page_size, own.version)
-    pages = _single_pages(walk.preserved, own.memory_map) if walk.listed else None
+    pages = single_pages(walk.preserved, own.memory_map) if walk.listed else None
     if not walk.intact or not pages:
         return None
     read = {c.phys for c in candidates}
@@ -181,7 +181,7 @@ def _destroyed(copy: DebugfsCopy, phys: int | None, why: str) -> Problem:
     return problem(DESTROYED, message, phys)
 
 
-def _single_pages(preserved: Preserved, near: int) -> list[int]:
+def single_pages(preserved: Preserved, near: int) -> list[int]:
     """Return the marked blocks of one page, those near an address first.
 
     A kernel allocates its root FDT and its tracker in a row. There may be one more than are looked

@@ -43,8 +43,10 @@ class Live:
         iomem: The text of /proc/iomem.
     """
 
-    def __init__(self, root: Path = Path("/"), page_size: int | None = None) -> None:
-        """Look at the kernel whose file systems are below ``root``.
+    def __init__(
+        self, root: Path = Path("/"), page_size: int | None = None, *, kho: bool = True
+    ) -> None:
+        """Look at the kernel whose file systems are below ``root``; ``kho``: it must have one.
 
         Raises InputError with the reason where nothing can be captured: no permission, no KHO,
         or none of its debugfs.
@@ -55,7 +57,8 @@ class Live:
         debugfs = root / "sys/kernel/debug"
         places = (debugfs / "kho", debugfs / "liveupdate")
         self._kho = next((p for p in places if copies.is_debugfs(p)), places[0])
-        self._check()
+        if kho:
+            self._check()
         self.iomem = self._text("proc/iomem")
 
     def _text(self, name: str) -> str:

@@ -1,0 +1,100 @@
+"""``hwpkho check``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from hwpkho.cli import options
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EPILOG = """\b
+Examples:
+  hwpkho check
+  hwpkho check --save /var/lib/hwpkho/before.json && systemctl kexec
+  hwpkho check --since /var/lib/hwpkho/before.json
+  hwpkho check --nagios
+  hwpkho check --root sosreport-host/ --json | jq .forgotten
+
+\b
+Exit codes: 0 fine, and everything was seen; 1 something bad was seen; 2 wrong usage; 3 something
+could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown."""
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--root",
+    metavar="DIR",
+    help="Look at a copied tree of /proc and /sys in DIR, as a sosreport has, not at this machine.",
+)
+@click.option(
+    "--save",
+    metavar="FILE",
+    help="Write today's bad pages to FILE, for --since after the kexec.",
+)
+@click.option(
+    "--since",
+    metavar="FILE",
+    help="Compare with the bad pages saved before the kexec, or with any list of bad pages.",
+)
+@click.option("-f", "--force", is_flag=True, help="Let --save overwrite what no check wrote.")
+@options.page_size
+@options.arch
+@options.next_kernel
+@click.option("--nagios", is_flag=True, help="Print and exit as a monitoring plugin does.")
+@options.json_flag
+@click.pass_context
+def command(
+    ctx: click.Context,
+    root: str | None,
+    save: str | None,
+    since: str | None,
+    page_size: int | None,
+    arch: str | None,
+    next_cmdline: str | None,
+    consumer_kho: str,
+    consumer_efi: str,
+    *,
+    force: bool,
+    nagios: bool,
+    as_json: bool,
+) -> None:
+    """Show the bad pages of the running kernel, and what becomes of each at the next kexec.
+
+    Nothing is changed and nothing is sent. Most of what is looked at needs root.
+    """
+    from hwpkho.commands import check, check_saved
+    from hwpkho.report.check import json, text, words
+    from hwpkho.report.parts.paint import for_stream
+
+    if nagios and as_json:
+        raise UsageError("--nagios and --json exclude each other")
+    if force and save is None:
+        raise UsageError("--force is for --save")
+    if save is not None:
+        if save == "-":
+            raise UsageError("--save needs a file; standard output is for the report")
+        check_saved.check_place(save, force=force)
+    chosen = check.CheckOptions(
+        root, page_size, arch, consumer_kho, consumer_efi, next_cmdline, since
+    )
+    checked = check.check(chosen)
+    if save is not None:
+        check_saved.save(checked, save, force=force)
+    pieces: Iterable[str]
+    if as_json:
+        pieces = json.pieces(checked)
+    elif nagios:
+        pieces = (f"{line}\n" for line in (*words.nagios(checked), *text.details(checked)))
+    else:
+        pieces = (f"{line}\n" for line in text.report(checked, for_stream(sys.stdout)))
+    for piece in pieces:
+        sys.stdout.write(piece)
+    if checked.exit_code == 3 and as_json:
+        click.echo(f"hwpkho: unknown: {words.summary(checked)}", err=True)
+    ctx.exit(words.NAGIOS[checked.status] if nagios else checked.exit_code)

@@ -1,0 +1,160 @@
+"""check: what it found, without a word about terminals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, get_args
+
+from hwpkho.base.pfnset import PfnSet
+from hwpkho.codes import registry
+from hwpkho.judging.result import Runs, finding
+
+if TYPE_CHECKING:
+    from hwpkho.codes import Code, Severity
+    from hwpkho.commands.check_facts import Facts
+    from hwpkho.judging.result import Finding, Outcome, Validation
+
+Status = Literal["ok", "warning", "critical", "unknown"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+#: What becomes of a bad page: ``replay``: it is kept out of use; ``stay``: it stays in use;
+#: ``guests``: it lies in a file that LUO preserves; ``forgotten``: it is handed out as a good one.
+Fate = Literal["replay", "stay", "guests", "forgotten"]
+FATES: tuple[Fate, ...] = get_args(Fate)
+#: Outcomes with which the bad pages are lost, or the machine is.
+BAD_OUTCOMES = ("dropped", "refused", "crash")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Bad pages of an earlier boot.
+
+    Attributes:
+        name: The file, printable.
+        pages: Its pages.
+        page_size: Bytes.
+        complete: Whether they were all bad pages of that boot; a list without a word on that is.
+        boot_id: Of the boot that saved them, None where the file does not tell.
+        when: ISO 8601, None where the file does not tell.
+        foreseen: Those of them that were to be forgotten.
+    """
+
+    name: str
+    pages: PfnSet
+    page_size: int
+    complete: bool = True
+    boot_id: str | None = None
+    when: str | None = None
+    foreseen: PfnSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What became of the bad pages of an earlier boot.
+
+    Attributes:
+        before: That boot.
+        pages: Its bad pages, in frames of this kernel.
+        lost: Those that are in use again; None where the page flags cannot be read.
+        excluded: Those that are no memory of this kernel any more.
+    """
+
+    before: Before
+    pages: PfnSet
+    lost: PfnSet | None
+    excluded: PfnSet
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        facts: What was looked at.
+        bad_pages: Bad pages now, None where nothing tells how many.
+        fates: How many of them have each fate; None where that is not known.
+        bad: The bad pages whose place is known.
+        lost: Those of them that will be forgotten.
+        runs: The bad pages that the next kernel is told of, with their verdicts.
+        listed: The pages in the list that is handed over; None where it was not read.
+        hands_over: Whether the machine hands a list or table over, None where that is not known.
+        because: Why pages are forgotten, for people; None where none are.
+        validation: The judgement on what is handed over, None where nothing is.
+        findings: Worst first.
+        memmap: The parameter that keeps the forgotten pages from an x86 kernel, None without need.
+        memmap_lost: Good pages that it takes along, and bad ones that it has no room for.
+        kernel_loaded: Whether a kernel is loaded for kexec, None where that is not known.
+        since: What became of the bad pages of an earlier boot; None if nobody asked.
+    """
+
+    facts: Facts
+    bad_pages: int | None = None
+    fates: dict[Fate, int | None] = field(default_factory=lambda: dict.fromkeys(FATES))
+    bad: PfnSet = field(default_factory=PfnSet)
+    lost: PfnSet = field(default_factory=PfnSet)
+    runs: Runs = field(default_factory=lambda: Runs(PfnSet()))
+    listed: PfnSet | None = None
+    hands_over: bool | None = None
+    because: str | None = None
+    validation: Validation | None = None
+    findings: list[Finding] = field(default_factory=list)
+    memmap: str | None = None
+    memmap_lost: tuple[int, int] = (0, 0)
+    kernel_loaded: bool | None = None
+    since: Since | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Of the handover, as validate has it; None where that is not known."""
+        if self.validation is not None:
+            return self.validation.outcome
+        return "absent" if self.hands_over is False else None
+
+    @property
+    def not_seen(self) -> list[str]:
+        """What could not be looked at, and what that leaves open."""
+        return [str(unseen) for unseen in self.facts.unseen]
+
+    @property
+    def status(self) -> Status:
+        """The worst of what was seen; ``ok`` only where everything was."""
+        forgotten, stay, guests = (self.fates[f] for f in ("forgotten", "stay", "guests"))
+        worst = self.worst
+        if forgotten or self.outcome in BAD_OUTCOMES or (worst and worst.severity == "error"):
+            return "critical"
+        if stay or guests or worst:
+            return "warning"
+        if self.facts.unseen or self.bad_pages is None or None in self.fates.values():
+            return "unknown"
+        return "ok"
+
+    @property
+    def worst(self) -> Finding | None:
+        """The worst finding about the machine, error or warning; None without one.
+
+        Findings on the files are none, nor is a warning where nothing tells the outcome: it is of
+        what the files lack.
+        """
+        counts = ("error",) if self.outcome is None else ("error", "warning")
+        codes = registry()
+        for severity in counts:
+            for f in self.findings:
+                about_files = codes[f.code].about_image or codes[f.code].about_map
+                if f.severity == severity and not about_files:
+                    return f
+        return None
+
+    @property
+    def exit_code(self) -> int:
+        """0 ok; 1 something bad was seen; 3 something could not be looked at."""
+        return {"ok": 0, "warning": 1, "critical": 1, "unknown": 3}[self.status]
+
+    def tell(
+        self,
+        code: Code,
+        message: str,
+        pfns: PfnSet | None = None,
+        severity: Severity | None = None,
+    ) -> None:
+        """Add a finding, about the first to the last of ``pfns``."""
+        span = (pfns.first[0], pfns.last[-1]) if pfns else None
+        self.findings.append(finding(code, message, pfns=span, severity=severity))

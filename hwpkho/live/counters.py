@@ -1,0 +1,76 @@
+"""What the running kernel counts: HardwareCorrupted, and memory failures of each node.
+
+Source: fs/proc/meminfo.c; drivers/base/node.c, Documentation/ABI/stable/sysfs-devices-node.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base import opening
+from hwpkho.base.digits import unsigned
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CORRUPTED = re.compile(r"^HardwareCorrupted:[ \t]*([0-9]{1,18}) kB[ \t\r]*$", re.MULTILINE)
+_NODE = re.compile(r"node([0-9]{1,5})")
+#: Nodes that are looked at: MAX_NUMNODES of the largest kernels.
+_MAX_NODES = 1 << 10
+_MAX_NUMBER = 64
+#: The files of a node's ``memory_failure``; ``total`` counts what the others divide.
+RESULTS = ("total", "ignored", "failed", "delayed", "recovered")
+
+
+class NodeFailures(NamedTuple):
+    """What memory_failure() did on one node since boot, pages.
+
+    Attributes:
+        node: Its number.
+        counts: By a name of :data:`RESULTS`; a file that cannot be read is left out.
+    """
+
+    node: int
+    counts: dict[str, int]
+
+
+def corrupted(meminfo: str) -> int | None:
+    """Return HardwareCorrupted, bytes; None where the kernel does not count it."""
+    found = _CORRUPTED.search(meminfo)
+    return None if found is None else int(found[1]) << 10
+
+
+def is_meminfo(text: str) -> bool:
+    """Tell whether a text is one of /proc/meminfo, whatever the kernel counts."""
+    return text.startswith("MemTotal:")
+
+
+def nodes(root: Path) -> list[NodeFailures]:
+    """Return the counters of every node below ``root``, ascending; empty where there are none."""
+    found = []
+    for number, folder in _nodes(root):
+        counts = {}
+        for name in RESULTS:
+            try:
+                text = opening.small(str(folder / "memory_failure" / name), _MAX_NUMBER)
+            except InputError:
+                continue
+            number_of = unsigned(text.decode("ascii", "replace").strip())
+            if number_of is not None and number_of < 1 << 64:
+                counts[name] = number_of
+        if counts:
+            found.append(NodeFailures(number, counts))
+    return found
+
+
+def _nodes(root: Path) -> Iterator[tuple[int, Path]]:
+    folder = root / "sys/devices/system/node"
+    try:
+        names = sorted(int(m[1]) for p in folder.iterdir() if (m := _NODE.fullmatch(p.name)))
+    except OSError:
+        return
+    for number in names[:_MAX_NODES]:
+        yield number, folder / f"node{number}"

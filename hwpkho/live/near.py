@@ -1,0 +1,74 @@
+"""The memory of a large running machine, of which only a few pages are searched.
+
+A search of all memory takes minutes for a TiB. What is looked for lies where the running kernel
+says: its debugfs names the tracker, the tracker marks the root FDT.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import InputError
+from hwpkho.handover.evidence import single_pages
+from hwpkho.handover.tracker import Trackers
+from hwpkho.images.recorder import Recorder
+from hwpkho.images.words import WORD, words_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.handover.debugfs import DebugfsCopy
+    from hwpkho.images.base import Source
+
+#: Of a magic at the start of a page so many bytes are read.
+_HEAD = 8
+
+
+class Near(Recorder):
+    """Memory of which every byte can be read, and only some pages are searched.
+
+    Attributes:
+        pages: Physical addresses of the pages in which a root FDT may begin, ascending.
+        tables: ``(phys, size)``, bytes, of where entries of EFI tables may be.
+    """
+
+    def __init__(
+        self, inner: Source, pages: Iterable[int], tables: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Search only ``pages`` of ``inner``, and ``tables``."""
+        super().__init__(inner)
+        self.pages = sorted(set(pages))
+        self.tables = tables
+
+    def find_pages(self, *magics: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_pages`."""
+        for phys in self.pages:
+            head = self.inner.peek(phys, _HEAD)
+            if head is not None and bytes(head).startswith(magics):
+                yield phys
+
+    def find_words(self, word: bytes) -> Iterator[int]:
+        """See :meth:`Source.find_words`."""
+        for phys, size in self.tables:
+            for offset in words_in(bytes(self.inner.peek(phys, size) or b""), word):
+                if (phys + offset) % WORD == 0:
+                    yield phys + offset
+
+
+def marked(source: Source, copies: Iterable[DebugfsCopy], page_size: int) -> list[int]:
+    """Return the single pages that the trackers of ``copies`` mark: the root FDTs are among them.
+
+    ``page_size`` in bytes. Of a tracker that marks thousands the first ones are taken.
+    """
+    trackers, found = Trackers(source), list[int]()
+    for copy in copies:
+        try:
+            root = copy.root()
+            if root is None or root.memory_map is None or root.version is None:
+                continue
+            walk = trackers.walk(root.memory_map, page_size, root.version)
+        except InputError:
+            continue  # whoever reads the handover says so
+        if walk.listed:
+            found += single_pages(walk.preserved, root.memory_map)
+    return found

@@ -1,0 +1,95 @@
+"""check: the one line that says it all, and what monitoring plugins print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.commands.check_result import BAD_OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.check_result import Checked, Fate, Status
+
+#: What a monitoring plugin exits with (Monitoring Plugins Development Guidelines).
+NAGIOS: dict[Status, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
+_FATES: dict[Fate, tuple[str, str]] = {
+    "replay": ("will be taken out again", "will be taken out again"),
+    "stay": ("stays in use", "stay in use"),
+    "guests": ("lies in guests' memory", "lie in guests' memory"),
+    "forgotten": ("will be forgotten", "will be forgotten"),
+}
+#: Names of the numbers, as metrics and the document have them.
+NAMES: dict[Fate, str] = {
+    "replay": "will_replay",
+    "stay": "stay_in_use",
+    "guests": "in_guests",
+    "forgotten": "forgotten",
+}
+
+
+def pages(n: int) -> str:
+    """Return ``1 bad page``, ``2 bad pages``."""
+    return f"{n} bad page{'' if n == 1 else 's'}"
+
+
+def summary(checked: Checked) -> str:
+    """Return the sentence that counts, without its status and without a full stop."""
+    parts = [_now(checked)]
+    since = checked.since
+    if since is not None and since.lost is not None:
+        was = since.pages.pages()
+        parts.insert(0, f"{since.lost.pages()} of {pages(was)} of before are in use again")
+    worst = checked.worst
+    if worst is not None and not _told(checked):
+        parts.append(f"{worst.message} ({worst.code})")
+    if checked.status == "unknown" and (n := len(checked.not_seen)):
+        parts.append(f"{n} thing{'' if n == 1 else 's'} could not be looked at")
+    return "; ".join(parts)
+
+
+def _told(checked: Checked) -> bool:
+    """Tell whether the numbers say already what is wrong."""
+    lost = checked.since is not None and checked.since.lost
+    fates = (checked.fates[fate] for fate in ("stay", "guests", "forgotten"))
+    return bool(lost) or any(fates) or checked.outcome in BAD_OUTCOMES
+
+
+def _now(checked: Checked) -> str:
+    n, fates = checked.bad_pages, checked.fates
+    bad = pages(n) if n is not None else "no number of bad pages is known"
+    if n == 0:
+        bad = "no bad pages" if checked.facts.flags is not None else "no bad page is counted"
+    if checked.outcome in BAD_OUTCOMES:
+        return f"{bad}; {checked.because}"
+    if checked.hands_over is False and n is not None and n > (fates["replay"] or 0):
+        again = "it will be" if n == 1 else "they will be"
+        over = f"hands no list of them over ({checked.because})"
+        return f"{bad}, and this kernel {over}: {again} handed out again"
+    if not n and not any(fates.values()):
+        none = checked.hands_over is False
+        return f"{bad}; this kernel hands no list over ({checked.because})" if none else bad
+    said = [f"{k} {_FATES[fate][k != 1]}" for fate, k in fates.items() if k]
+    line = f"{bad}: {', '.join(said)}" if said else bad
+    if fates["forgotten"] and checked.because:
+        line += f" because {checked.because}"
+    unknown = [fate for fate, k in fates.items() if k is None]
+    if unknown == ["forgotten"]:
+        return f"{line}; whether others are forgotten is not known"
+    if not unknown:
+        return line
+    return f"{line}; what becomes of {'the others' if said else 'them'} is not known"
+
+
+def nagios(checked: Checked) -> Iterator[str]:
+    """Yield the line of a monitoring plugin, with its performance data; no bar stands in its text.
+
+    A value that is not known is ``U``.
+    """
+    values = {"bad_pages": checked.bad_pages}
+    values |= {NAMES[fate]: k for fate, k in checked.fates.items()}
+    if checked.since is not None:
+        lost = checked.since.lost
+        values["lost"] = None if lost is None else lost.pages()
+    data = " ".join(f"{name}={'U' if k is None else k}" for name, k in values.items())
+    yield f"HWPKHO {checked.status.upper()} - {summary(checked).replace('|', '/')} | {data}"

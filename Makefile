@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DOCS_VENV := .venv-docs
+CI_VENV := .venv-ci
 CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
@@ -22,7 +23,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Compiled modules are half of a quick start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint pages docs \
+.PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint shell-lint ci-lint ci-venv \
+  hooks-test pages docs \
   docs-venv kernel-test uefi-test clean
 
 help:
@@ -35,6 +37,9 @@ help:
 	@echo 'make fuzz       mutated inputs of every kind for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'
 	@echo 'make bench      times and peak memory, as ratios'
 	@echo 'make man-lint   the man pages through mandoc'
+	@echo 'make shell-lint the shell scripts through shellcheck'
+	@echo 'make ci-lint    workflows, action, hooks and CI snippets'
+	@echo 'make hooks-test the hooks for users, through pre-commit'
 	@echo 'make pages      README and docs/ anew: what the commands print now, and the tables'
 	@echo 'make docs       docs/ as a site, in .venv-docs/site'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
@@ -63,6 +68,7 @@ lock:
 	$(COMPILE) --extra kdump --output-file requirements.lock
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra docs --output-file requirements-docs.lock
+	$(COMPILE) --extra ci --output-file requirements-ci.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
@@ -105,9 +111,10 @@ man-lint:
 pages: venv
 	$(BIN)/python -m tests.support.pages
 
-# A page that no link of the site leads to, a link to nowhere, an anchor that is not there: errors.
+# A page without a place in the navigation, a dead link or anchor, a request to another host: errors.
+# (With --quiet they are none: mkdocs counts only what it prints.)
 docs: docs-venv
-	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
 	@echo 'make docs: $(DOCS_VENV)/site/index.html'
 
 docs-venv: $(DOCS_VENV)/installed
@@ -117,6 +124,34 @@ $(DOCS_VENV)/installed: pyproject.toml requirements-docs.lock
 	$(PYTHON) -m venv $(DOCS_VENV)
 	$(DOCS_VENV)/bin/pip install --quiet --require-hashes -r requirements-docs.lock
 	touch $@
+
+# Two more environments: neither the program nor its tests need what is in them.
+$(CI_VENV)/installed: pyproject.toml requirements-ci.lock
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(CI_VENV)
+	$(CI_VENV)/bin/pip install --quiet --require-hashes -r requirements-ci.lock
+	touch $@
+
+ci-venv: $(CI_VENV)/installed
+
+SCHEMA = $(CI_VENV)/bin/check-jsonschema --builtin-schema
+ci-lint: ci-venv
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.github-actions action.yml
+	$(SCHEMA) vendor.gitlab-ci ci/gitlab-ci.yml
+	$(CI_VENV)/bin/zizmor --offline --no-progress --persona=regular --min-severity=low .github/workflows action.yml
+	$(CI_VENV)/bin/pre-commit validate-config .pre-commit-config.yaml
+	$(CI_VENV)/bin/pre-commit validate-manifest .pre-commit-hooks.yaml
+
+# As in a user's repository: pre-commit installs hwpkho, which takes half a minute.
+hooks-test: ci-venv
+	mkdir -p $(TMPDIR)
+	tests/try_hooks.sh $(CI_VENV)/bin/pre-commit
+
+SCRIPTS = .ci/run $(wildcard ci/*.sh) tests/try_hooks.sh tests/kernel/prepare.sh
+shell-lint:
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(SCRIPTS); \
+	else echo 'shell-lint: no shellcheck here, skipped'; fi
 
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
@@ -133,5 +168,5 @@ uefi-test:
 	$(MAKE) kernel-test KINDS=x86_64-uefi TESTS=tests/kernel/test_efi_table.py
 
 clean:
-	rm -rf $(VENV) $(DOCS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
 	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,25 +3,32 @@
 ``python -m tests.support.pages [PAGE...]`` (``make pages``) runs every console block and writes
 what the commands print now, and makes the tables between ``<!-- table: NAME -->`` and
 ``<!-- end of table -->``. tests/test_readme.py compares.
+
+Commands run at the top of the checkout, each by itself. In a page with ``<!-- in a copy of FOLDER
+-->`` they run one after the other in such a copy, and may leave files for the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.cli.main import COMMANDS
+from hwpkho.images.registry import FORMATS
 from hwpkho.memmap.registry import file_forms, line_forms
 from hwpkho.report import formats
 from hwpkho.report.validate.registry import REPORTS
-from tests.support import ROOT, forked
+from tests.support import ROOT, forked, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,9 +44,13 @@ SLOW_TABLES = ("tests/support/verdict_table.py", "tests/support/damage_table.py"
 
 _BLOCK = re.compile(r"^```console\n(?P<body>.*?)^```", re.DOTALL | re.MULTILINE)
 _PROMPT = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+_INLINE = re.compile(r"`((?:sudo )?hwpkho [a-z][^`]*)`")
+_COPY = re.compile(r"^<!-- in a copy of (\S+) -->$", re.MULTILINE)
+_OF_COMMANDS = re.compile(r"^\|[^|\n]+\| command \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
 _TABLE = re.compile(
-    r"(?P<begin><!-- table: (?P<name>[^>]+) -->\n\n)(?P<table>.*?)"
-    r"(?P<end>\n\n<!-- end of table -->)",
+    r"(?P<begin><!-- table: (?P<name>[^>]+) -->\n)(?P<table>(?:(?!<!-- table: ).)*?)"
+    r"(?P<end><!-- end of table -->)",
     re.DOTALL,
 )
 
@@ -86,13 +97,60 @@ def shown(page: Path) -> list[tuple[str, str]]:
     return [pair for block in blocks for pair in _commands(block["body"])]
 
 
-def _filled(block: re.Match[str]) -> str:
-    return "```console\n" + "".join(f"$ {c}\n{run(c)}" for c, _ in _commands(block["body"])) + "```"
+@contextlib.contextmanager
+def place(page: Path) -> Iterator[Path]:
+    """Give the folder in which the page's commands run."""
+    copied = _COPY.search(page.read_text("utf-8"))
+    if not copied:
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copytree(ROOT / copied[1], Path(folder) / "copy"))
+
+
+def in_a_copy(page: Path) -> bool:
+    """Return whether the page's commands rest on one another."""
+    return bool(_COPY.search(page.read_text("utf-8")))
+
+
+def _filled(block: re.Match[str], folder: Path) -> str:
+    printed = (f"$ {c}\n{run(c, folder)}" for c, _ in _commands(block["body"]))
+    return f"```console\n{''.join(printed)}```"
 
 
 def python(page: Path) -> list[str]:
     """Return the page's examples for the library."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    text = _TABLE.sub("", page.read_text("utf-8"))  # without the files that it shows
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def scripts(page: Path) -> list[str]:
+    """Return what the page's reader types.
+
+    These are ``sh`` blocks, the column "command" of tables, and what stands in a line and names a
+    file, or has no options.
+    """
+    text = page.read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    tables = _OF_COMMANDS.findall(text)
+    cells = [
+        cell for table in tables for cell in re.findall(r"^\|.*?\| `(.+?)` \|", table, re.MULTILINE)
+    ]
+    inline = [span for span in _INLINE.findall(FENCED.sub("", text)) if _whole(span)]
+    return list(
+        dict.fromkeys(
+            blocks + [one.replace("\\|", "|").replace("\n", " ") for one in cells + inline]
+        )
+    )
+
+
+def _whole(command: str) -> bool:
+    words = re.split(r"[\s+@]", command.removeprefix("sudo "))
+    if any(re.fullmatch(r"[A-Z]{2,}(?:\.\.\.)?", word) for word in words):
+        return False  # stands for something
+    return not stage.FILES.keys().isdisjoint(words) or not (
+        len(words) < 3 or "-" in " ".join(words)
+    )
 
 
 # Tables
@@ -122,6 +180,10 @@ def _lists() -> str:
     return "\n".join(formats.markdown())
 
 
+def _images() -> str:
+    return _table(("form", "what it is"), ((f"`{form.name}`", form.about) for form in FORMATS))
+
+
 def _kho_versions() -> str:
     rows = ((f"`{v.compatible}`", v.kernels, f"`{v.tracker}`") for v in VERSIONS)
     return _table(("compatible", "Linux", "tracker of preserved memory"), rows)
@@ -142,26 +204,40 @@ TABLES: dict[str, Callable[[], str]] = {
     "reports of validate": _reports,
     "forms of memory maps": _maps,
     "forms of lists": _lists,
+    "memory images": _images,
     "KHO versions": _kho_versions,
     "documents": _documents,
 }
 
 
+#: What the file of a table ``file NAME`` is, by its ending.
+_LANGUAGES = {".sh": "bash", ".yml": "yaml", ".yaml": "yaml", ".py": "python", "": "groovy"}
+
+
+def made(name: str) -> str | None:
+    """Return the table of this name, None for an unknown; ``file NAME`` is a block of that file."""
+    if name.startswith("file "):
+        path = ROOT / name.removeprefix("file ")
+        return f"```{_LANGUAGES[path.suffix]}\n{path.read_text('utf-8')}```"
+    return TABLES[name]() if name in TABLES else None
+
+
 def tables(page: Path) -> list[tuple[str, str]]:
     """Return ``(name, as it stands)`` of the page's tables, those of SLOW_TABLES aside."""
-    found = [(m["name"], m["table"]) for m in _TABLE.finditer(page.read_text("utf-8"))]
+    found = [(m["name"], m["table"].strip("\n")) for m in _TABLE.finditer(page.read_text("utf-8"))]
     return [(name, table) for name, table in found if name not in SLOW_TABLES]
 
 
 def _made(table: re.Match[str]) -> str:
-    make = TABLES.get(table["name"])
-    return f"{table['begin']}{make()}{table['end']}" if make else table[0]
+    new = None if table["name"] in SLOW_TABLES else made(table["name"])
+    return table[0] if new is None else f"{table['begin']}\n{new}\n\n{table['end']}"
 
 
 def update(page: Path) -> None:
     """Write the present output of each command, and each table, into the page."""
-    text = page.read_text("utf-8")
-    page.write_text(_TABLE.sub(_made, _BLOCK.sub(_filled, text)), "utf-8")
+    with place(page) as folder:
+        text = _BLOCK.sub(partial(_filled, folder=folder), page.read_text("utf-8"))
+    page.write_text(_TABLE.sub(_made, text), "utf-8")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Lead links to files at the top to their pages."""
+    for name, page in FROM_TOP.items():
+        markdown = re.sub(rf"\]\(\.\./{re.escape(name)}(?=[)#])", f"]({page}", markdown)
+    return markdown
+
+
 def on_page_content(html: str, page: Page, **_: object) -> str:
     """Take out of docstrings what is meant for an editor: roles, and the second colon of ``::``."""
     if page.file.src_uri != "api.md":

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import hwpkho
-from tests.support import ROOT, pages
+from tests.support import ROOT, pages, stage
 from tests.support.pages import DOCS, PAGES, README, TABLES, name_of
 
 if TYPE_CHECKING:
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 FROM_TOP = {"index.md", "contributing.md", "security.md", "changelog.md"}
 LINKED = [*PAGES, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG"))]
 
-_SHOWN = [(page, *pair) for page in PAGES for pair in pages.shown(page)]
+_SHOWN = [
+    (page, *pair) for page in PAGES if not pages.in_a_copy(page) for pair in pages.shown(page)
+]
 _TABLES = [(page, *pair) for page in PAGES for pair in pages.tables(page)]
 _PYTHON = [(page, code) for page in PAGES for code in pages.python(page)]
+_TYPED = [(page, script) for page in PAGES for script in pages.scripts(page)]
 #: Code in a page: a fenced block, an indented one, or a piece of a line.
 _CODE = re.compile(r"^```.*?^```|^(?: {4}|\t).*?$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
@@ -38,16 +41,24 @@ def test_output_is_real(page, command, output):
     assert pages.run(command) == output, f"make pages, or mend the block of {name_of(page)}"
 
 
+@pytest.mark.parametrize("page", [p for p in PAGES if pages.in_a_copy(p)], ids=name_of)
+def test_output_of_commands_that_follow_one_another_is_real(page):
+    with pages.place(page) as folder:
+        for command, output in pages.shown(page):
+            assert pages.run(command, folder) == output, f"make pages, or mend {name_of(page)}"
+
+
 @pytest.mark.parametrize(
     ("page", "name", "table"), _TABLES, ids=[f"{p.stem}: {n}" for p, n, _ in _TABLES]
 )
 def test_tables_follow_from_the_registries(page, name, table):
-    assert name in TABLES, f"{name_of(page)}: no such table; there are {', '.join(TABLES)}"
-    assert table == TABLES[name](), f"run: python -m tests.support.pages {name_of(page)}"
+    made = pages.made(name)
+    assert made, f"{name_of(page)}: no such table; there are {', '.join(TABLES)}"
+    assert table == made, f"run: python -m tests.support.pages {name_of(page)}"
 
 
 def test_every_table_stands_somewhere():
-    assert {name for _, name, _ in _TABLES} == set(TABLES)
+    assert set(TABLES) <= {name for _, name, _ in _TABLES}
 
 
 @pytest.mark.parametrize(("page", "code"), _PYTHON, ids=[p.stem for p, _ in _PYTHON])
@@ -55,6 +66,19 @@ def test_examples_for_the_library_run(page, code, monkeypatch):
     monkeypatch.chdir(ROOT)
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(code, name_of(page), "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize(("page", "script"), _TYPED, ids=[f"{p.stem}: {s[:50]}" for p, s in _TYPED])
+def test_what_the_reader_types_works(page, script, tmp_path):
+    """On a machine made of fixtures: tests/support/stage.py."""
+    assert stage.wrong(stage.play(script, tmp_path)) is None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_the_reader_types_stands_where_it_is_run(page):
+    text = pages.FENCED.sub("", page.read_text("utf-8"))
+    typed = re.findall(r"^ {4}(?:sudo )?hwpkho (?!.*[A-Z]{3}).*", text, re.MULTILINE)
+    assert not typed, "make it a ```sh block"
 
 
 def test_the_readme_is_a_first_page():
@@ -108,5 +132,6 @@ def test_links_lead_somewhere(page):
             continue
         to = (page.parent / path).resolve() if path else page
         assert to.is_file(), f"{name_of(page)}: {target}"
-        assert to.is_relative_to(DOCS) or page.parent == ROOT, f"not in the site: {target}"
+        in_site = to.is_relative_to(DOCS) or to in LINKED
+        assert in_site or page.parent == ROOT, f"not in the site: {target}"
         assert not anchor or anchor in _anchors(to), f"{name_of(page)}: {target}"

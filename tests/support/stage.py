@@ -101,6 +101,11 @@ FILES: dict[str, str | bytes | Callable[[Path], None]] = {
     "list.txt": b"0x50001\n0x52000-0x52003\n",
     "found.json": b'{"schema": "hwpkho.list/1", "pfns": [2227, 2425]}\n',
     "accepted.toml": b'[[accept]]\ncode = "HP603"\nreason = "the first MiB"\n',
+    "nightly.jsonl": b'{"host": "h17", "taken_at": "2026-11-28T03:00:00Z", '
+    b'"inputs": ["h17/vmcore"], "memmap": ["h17/iomem.txt"]}\n',
+    "h17/vmcore": f"{_SMALL}/memory.elf",
+    "h17/iomem.txt": f"{_SMALL}/iomem.txt",
+    "lists/2026-11-28/h17.txt": b"0x979\n",
     "captures/host7/vmcore": f"{_SMALL}/memory.elf",
     "captures/host7/iomem.txt": f"{_SMALL}/iomem.txt",
     "captures/host8/bad-pages.txt": b"0x10\n0x979\n",
@@ -162,6 +167,8 @@ def play(script: str, folder: Path) -> Played:
     stage.mkdir()
     log.touch()
     script, wanted = _at_home(script, stage)
+    if "nightly.jsonl" in wanted:
+        wanted += [name for name in FILES if name.startswith("h17/")]
     if re.search(r"\bcapture -", script):
         _capture(folder / "running.elf")
     for name in wanted:

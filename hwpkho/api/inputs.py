@@ -190,7 +190,7 @@ def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
     Errors that the block raises name parameters, not options. Raises TypeError for what is neither
     a path nor a file open for reading bytes.
     """
-    with ExitStack() as stack, of_library():
+    with ExitStack() as stack, of_library(), opening.kept():
         yield [
             tuple(stack.enter_context(_named(file)) for file in _several(group)) for group in groups
         ]

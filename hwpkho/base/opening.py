@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import unpacking
+from hwpkho.base import places, tar, unpacking
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
+    from hwpkho.base.archive import Archive
+
 STDIN = "-"
+#: What an archive that came through standard input is called as a folder.
+_STDIN_FOLDER = "stdin:"
 _HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _KINDS = {
@@ -42,10 +46,10 @@ _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=
 _outside: ContextVar[str] = ContextVar("_outside", default=_OUTSIDE_BATCH)
 #: Files that a program has open itself: the names that stand for them, and their descriptors.
 _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
-#: What was unpacked before: which file at which moment, and the descriptor of what it holds.
-_kept: ContextVar[dict[tuple[int, ...], int] | None] = ContextVar("_kept", default=None)
-#: So many are kept.
+#: So many unpacked files are kept.
 _MAX_KEPT = 8
+#: So much is copied at once, bytes.
+_SPOOLED = 1 << 20
 
 
 @contextmanager
@@ -94,20 +98,129 @@ def _independent(file: BinaryIO) -> int:
         return os.dup(spool.fileno())
 
 
+class _Kept:
+    """What was opened before, for as long as a call takes.
+
+    Attributes:
+        unpacked: Which compressed file at which moment, and the descriptor of what it holds.
+        archives: Archives that are read as folders, by their paths.
+        pipes: Descriptors of all that came through pipes, by what they are called.
+    """
+
+    def __init__(self) -> None:
+        self.unpacked: dict[tuple[int, ...], int] = {}
+        self.archives: dict[str, Archive] = {}
+        self.pipes: dict[str, int] = {}
+
+    def close(self) -> None:
+        for archive in self.archives.values():
+            archive.close()
+        for descriptor in (*self.unpacked.values(), *self.pipes.values()):
+            os.close(descriptor)
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("_kept", default=None)
+
+
 @contextmanager
 def kept() -> Iterator[None]:
-    """Within the block unpack a compressed file once, though it is opened several times."""
-    if _kept.get() is not None:
-        yield
-        return
-    found: dict[tuple[int, ...], int] = {}
-    token = _kept.set(found)
+    """Within the block unpack a compressed file once, though it is opened several times, and read
+    archives as folders (:func:`enter`).
+    """
+    held = _Kept()
+    tokens = _kept.set(held), places.archives.set(held.archives)
     try:
         yield
     finally:
-        _kept.reset(token)
-        for descriptor in found.values():
+        _kept.reset(tokens[0])
+        places.archives.reset(tokens[1])
+        held.close()
+
+
+def enter(path: str) -> str | None:
+    """Return the folder that a tar archive at ``path``, plain or compressed, is from now on.
+
+    None where there is none. Within :func:`kept` only. Raises InputError where it is damaged.
+    """
+    held = _kept.get()
+    if held is None:
+        return None
+    key = _STDIN_FOLDER if path == STDIN else str(Path(path))
+    if key in held.archives:
+        return key
+    if not (handed(path) or path in (_lent.get() or {}) or places.is_file(path)):
+        return None
+    descriptor = whole(path) if handed(path) else regular(path)
+    try:
+        if not tar.is_tar(os.pread(descriptor, tar.BLOCK, 0)):
             os.close(descriptor)
+            return None
+        from hwpkho.base.archive import Archive  # few inputs are archives
+
+        held.archives[key] = Archive(descriptor, named(path))
+    except OSError as error:
+        os.close(descriptor)
+        raise _failed(path, error) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return key
+
+
+def handed(path: str) -> bool:
+    """Tell whether ``path`` is standard input or a descriptor that the shell handed over."""
+    return path == STDIN or _HANDED.fullmatch(path) is not None
+
+
+def whole(path: str) -> int:
+    """Return a descriptor of all that the shell hands over at ``path``, unpacked.
+
+    What is no file on a disk is copied to an unnamed temporary file, within :func:`kept` once: it
+    can be opened again and is read from its beginning.
+    """
+    held = _kept.get()
+    if held is not None and path in held.pipes:
+        return _again(held.pipes[path])
+    own = _open(path, piped=True, devices=True)
+    status = os.fstat(own)
+    file = stat.S_ISREG(status.st_mode) and status.st_size > 0
+    if file and not os.lseek(own, 0, os.SEEK_CUR):
+        found = _plain(own, path)
+        if found == own:
+            return found
+    elif path == STDIN or stat.S_ISFIFO(status.st_mode):
+        found = spooled(own, path)
+    else:
+        return own  # a disk, or a device such as /dev/zero, of which nobody waits for the end
+    if held is None or _confined.get() is not None:
+        return found
+    held.pipes[path] = found
+    return _again(found)
+
+
+def spooled(pipe: int, path: str) -> int:
+    """Return a descriptor of an unnamed temporary file with all that ``pipe`` gives, unpacked.
+
+    ``pipe`` is closed.
+    """
+    with open(pipe, "rb", buffering=0) as source:
+        head = read_all(pipe, _SPOOLED)
+        found = unpacked(pipe, path, head)
+        if found is not None:
+            return found
+        import tempfile  # a third of the standard library hangs on it, and it is rarely needed
+
+        with tempfile.TemporaryFile() as spool:
+            spool.write(head)
+            while chunk := source.read(_SPOOLED):
+                spool.write(chunk)
+            spool.flush()
+            return os.dup(spool.fileno())
+
+
+def _again(descriptor: int) -> int:
+    """Return a descriptor of the same file, opened anew so that it is read from the beginning."""
+    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 @contextmanager
@@ -167,7 +280,7 @@ def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int
 
     Of a compressed one ``enough`` bytes may do. Raises InputError where it is none.
     """
-    descriptor = _open(path, handed=False, devices=False)
+    descriptor = _open(path, piped=False, devices=False)
     return descriptor if as_is else _plain(descriptor, path, enough)
 
 
@@ -176,12 +289,12 @@ def stream(path: str) -> int:
 
     What comes through a pipe may be compressed still: see :func:`unpacked`.
     """
-    return _plain(_open(path, handed=True, devices=False), path)
+    return _plain(_open(path, piped=True, devices=False), path)
 
 
 def memory(path: str) -> int:
     """As :func:`stream`; the user may name a device, too."""
-    return _plain(_open(path, handed=True, devices=True), path)
+    return _plain(_open(path, piped=True, devices=True), path)
 
 
 def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
@@ -210,16 +323,16 @@ def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
         method = unpacking.method_of(os.pread(descriptor, unpacking.HEAD, at))
         if method is None:
             return descriptor
-        known, key = _kept.get(), (status.st_dev, status.st_ino, status.st_mtime_ns, at)
-        if known is None or enough is not None:
+        held, key = _kept.get(), (status.st_dev, status.st_ino, status.st_mtime_ns, at)
+        if held is None or enough is not None:
             found = unpacking.unpacked(descriptor, method, named(path), enough=enough)
         else:
+            known = held.unpacked
             if key not in known:
                 if len(known) >= _MAX_KEPT:
                     os.close(known.pop(next(iter(known))))
                 known[key] = unpacking.unpacked(descriptor, method, named(path))
-            # Opened anew, so that everybody reads from the beginning.
-            found = os.open(f"/proc/self/fd/{known[key]}", os.O_RDONLY | os.O_CLOEXEC)
+            found = _again(known[key])
     except OSError as error:
         os.close(descriptor)
         raise _failed(path, error) from error
@@ -250,24 +363,27 @@ def read_all(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _open(path: str, *, handed: bool, devices: bool) -> int:
-    lent_out = _lent.get()
-    if lent_out and path in lent_out:
-        # Opened anew, so that everybody reads from the beginning.
-        try:
-            return os.open(f"/proc/self/fd/{lent_out[path]}", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _failed(path, error) from error
+def _open(path: str, *, piped: bool, devices: bool) -> int:
+    inside, lent_out, held = places.within(path), _lent.get(), _kept.get()
+    try:
+        if inside is not None and inside[1]:
+            return inside[0].open(inside[1])
+        if lent_out and path in lent_out:
+            return _again(lent_out[path])
+        if held is not None and path in held.pipes:
+            return _again(held.pipes[path])
+    except OSError as error:
+        raise _failed(path, error) from error
     if _confined.get() is not None:
         check_inside(path)
-        handed = devices = False
+        piped = devices = False
     try:
-        if path == STDIN and handed:
+        if path == STDIN and piped:
             if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return _unmoved(os.dup(sys.stdin.fileno()))
         mode = Path(path).stat().st_mode
-        if handed and _HANDED.fullmatch(path) and not stat.S_ISREG(mode):
+        if piped and _HANDED.fullmatch(path) and not stat.S_ISREG(mode):
             number = path.rpartition("/")[2]
             return _unmoved(os.dup(0 if number == "stdin" else int(number)))
         # Even to open a device may do something: nothing is opened that is not to be read.

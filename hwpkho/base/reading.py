@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening
@@ -129,8 +128,3 @@ class Input:
             if error.errno == errno.ENXIO:  # nothing but a hole up to the end
                 os.lseek(self._fd, 0, os.SEEK_END)
             # Anything else: a file system that knows no holes.
-
-
-def is_folder(path: str) -> bool:
-    """Tell whether ``path`` names a folder."""
-    return path != "-" and Path(path).is_dir()

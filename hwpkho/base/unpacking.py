@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import zlib
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hwpkho.base import sparse
@@ -20,12 +22,15 @@ from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import BinaryIO
 
 #: So many bytes from the start of a file tell whether it is compressed.
 HEAD = 32
-#: What is unpacked of an input at most, bytes, unless the environment says otherwise.
-MAX_UNPACKED = 8 << 30
+#: What is unpacked of an input at most, bytes, unless the environment says otherwise: so much, and
+#: above the second number not more than so many times the file. Memory that machines use packs to
+#: a tenth; whatever packs to a two-hundredth is empty, or meant to take long.
+MAX_UNPACKED, _SURE, _TIMES = 8 << 30, 2 << 30, 200
 LIMIT = "HWPKHO_MAX_UNPACKED"
 #: So much is kept in memory; what is longer goes to a temporary file.
 IN_MEMORY = 1 << 20
@@ -130,11 +135,14 @@ def method_of(head: bytes) -> Method | None:
     return next((method for method in METHODS if method.starts.match(head)), None)
 
 
-def limit() -> int:
-    """Return how many bytes are unpacked at most. Raises InputError for a setting that is none."""
+def limit(packed: int | None = None) -> int:
+    """Return how many bytes are unpacked at most of a file of ``packed`` bytes, if that is known.
+
+    Raises InputError for a setting that is none.
+    """
     text = os.environ.get(LIMIT)
     if text is None:
-        return MAX_UNPACKED
+        return MAX_UNPACKED if packed is None else min(MAX_UNPACKED, max(_SURE, _TIMES * packed))
     match = _SIZE.fullmatch(text)
     if match is None:
         raise InputError(f"{LIMIT}={printable(text[:40])}: is no size such as 64G")
@@ -151,32 +159,44 @@ def unpacked(
     bytes. Raises InputError where the streams are cut off, damaged or unpack to more than
     :func:`limit` bytes, or the library for them is not installed.
     """
-    pieces = _pieces(_Packed(descriptor, head), method, shown, enough)
-    held: list[bytes] = []
-    size = 0
+    pieces = _placed(_pieces(_Packed(descriptor, head), method, shown, enough))
+    held: list[tuple[int, bytes]] = []
+    for at, piece in pieces:
+        held.append((at, piece))
+        if at + len(piece) > IN_MEMORY:
+            return to_file(chain(held, pieces), shown)
+    return in_memory(held)
+
+
+def _placed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    at = 0
     for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size > IN_MEMORY:
-            return _to_file(held, pieces, shown)
+        yield at, piece
+        at += len(piece)
+
+
+def in_memory(pieces: Iterable[tuple[int, bytes]], size: int = 0) -> int:
+    """Return a descriptor of ``(offset, bytes)`` pieces, ascending, kept in memory.
+
+    ``size`` is that of the whole, where it ends in a hole.
+    """
     found = os.memfd_create("unpacked", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(found), "wb") as out:
-        sparse.write(out, _small(held))
+        _write(out, pieces, size)
     os.lseek(found, 0, os.SEEK_SET)
     return found
 
 
-def _to_file(held: list[bytes], more: Iterator[bytes], shown: str) -> int:
-    import tempfile  # a third of the standard library hangs on it
+def to_file(pieces: Iterable[tuple[int, bytes]], shown: str, size: int = 0) -> int:
+    """As :func:`in_memory`, in a temporary file without a name, which nobody else can open.
 
-    def pieces() -> Iterator[bytes]:
-        yield from held
-        held.clear()
-        yield from more
+    Raises InputError, with the name ``shown`` of what is unpacked, where there is no room for it.
+    """
+    import tempfile  # a third of the standard library hangs on it
 
     try:
         with tempfile.TemporaryFile() as spool:
-            sparse.write(spool, _small(pieces()))
+            _write(spool, pieces, size)
             spool.flush()
             found = os.dup(spool.fileno())
     except OSError as error:
@@ -189,17 +209,19 @@ def _to_file(held: list[bytes], more: Iterator[bytes], shown: str) -> int:
     return found
 
 
-def _small(pieces: Iterator[bytes] | list[bytes]) -> Iterator[memoryview]:
-    """Cut pieces so that holes are found between data."""
-    for piece in pieces:
+def _write(out: BinaryIO, pieces: Iterable[tuple[int, bytes]], size: int) -> None:
+    """Write pieces; what is zero stays a hole, between them and in them."""
+    for at, piece in pieces:
+        out.seek(at)
         view = memoryview(piece)
-        for at in range(0, len(view), _HOLE):
-            yield view[at : at + _HOLE]
+        sparse.write(out, (view[i : i + _HOLE] for i in range(0, len(view), _HOLE)))
+    if size:
+        out.truncate(size)
 
 
 def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> Iterator[bytes]:
     """Yield what the streams hold, of which there may be several one after the other."""
-    most = limit()
+    most = limit(source.size)
     size = 0
     while source.next_stream():
         stream = _begin(source, method, shown)
@@ -232,9 +254,12 @@ class _Packed:
 
     Attributes:
         offset: How many were taken.
+        size: How many there are, None where nothing tells.
     """
 
     def __init__(self, descriptor: int, head: bytes) -> None:
+        status = os.fstat(descriptor)
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._descriptor = descriptor
         self._held = head
         self.offset = 0

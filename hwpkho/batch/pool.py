@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import ENDING, undisturbed
-from hwpkho.batch import folder as casefolder
 from hwpkho.batch import manifest
 from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
+from hwpkho.inputs import folder as casefolder
 from hwpkho.inputs.plus import split
 from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
@@ -73,14 +73,13 @@ class Job:
         """
         if self.folder is not None:
             opening.check_tree(self.folder)
-            found = casefolder.read(Path(self.folder))
-            case_options = casefolder.with_boot(options, found)
+            found = casefolder.read(casefolder.named(self.folder) or Path(self.folder))
+            case_options = replace(options, case=casefolder.with_boot(options.case, found))
             if found.memmaps:
                 case_options = replace(case_options, memmaps=tuple(found.memmaps))
             # What is given for the whole batch is for those cases that read it.
-            rest = [f"not used: {', '.join(found.unused)}"] if found.unused else []
             case_options = replace(case_options, given=frozenset())
-            return tuple(found.inputs), case_options, [*found.said, *rest]
+            return tuple(found.inputs), case_options, found.notes()
         if self.line is None:
             raise ValueError("a job is a folder or a line")
         if self.line.error is not None:

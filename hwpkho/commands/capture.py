@@ -19,7 +19,7 @@ from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, Passed
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.images.recorder import Recorder
 from hwpkho.inputs import tables
-from hwpkho.inputs.case import CaseOptions, noted, read_inputs
+from hwpkho.inputs.case import CaseOptions, expanded, noted, read_inputs
 from hwpkho.inputs.opened import Memory, open_input
 from hwpkho.judging.decision import spent
 
@@ -82,10 +82,10 @@ def crop(
     is no memory or no handover in the inputs, or the core would not decode alike; UsageError
     where ``path`` is in the way.
     """
-    options = options or CaseOptions()
+    inputs, options, _, _ = expanded(specs, options or CaseOptions())
     images: list[Memory] = []
     copies: list[DebugfsCopy] = []
-    for spec in specs:
+    for spec in inputs:
         found = open_input(spec)
         if isinstance(found, Memory):
             images.append(found)

@@ -12,6 +12,7 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, Problem, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage, validate_table
+from hwpkho.inputs import folder
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wrong_map
@@ -39,7 +40,9 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     """
     options = options or ValidateOptions()
     usage.check_pair(options.case)
-    usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
+    # A folder may hold a map.
+    memmap = bool(options.memmaps) or (None if any(map(folder.named, specs)) else False)
+    usage.refuse(options.given, usage.Facts(memmap=memmap, cmdline=True))
     how = options.case._replace(reads_as=named(options.consumer))
     return of_case(read_inputs(specs, how, options.lists), options)
 
@@ -60,15 +63,20 @@ def of_case(
 ) -> Validation:
     """Judge a case that was read already, by the memory map that ``options`` name.
 
-    ``memory`` reads that map: who judges many cases by one map reads it once. Raises as
-    :func:`validate` does.
+    Without one, by those that lie in the folder of the case. ``memory`` reads the map: who judges
+    many cases by one reads it once. Raises as :func:`validate` does.
     """
+    said = case.said
+    if case.memmaps and not options.memmaps:
+        options = replace(options, memmaps=case.memmaps)
+        said += (f"memory map of the case: {machine.files(options)}",)
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)
     machines = machine.of_case(case, options.case.page_size)
     regions = memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
-    return judge_case(case, options, regions)
+    judged = judge_case(case, options, regions)
+    return replace(judged, rests_on=(*judged.rests_on, *said)) if said else judged
 
 
 def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:

@@ -8,13 +8,12 @@ bug reports copy them as ``kho-in`` and ``kho-out``, scratch beside them.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
-from hwpkho.base import opening
+from hwpkho.base import opening, places
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.codes import Problem, problem
@@ -87,7 +86,7 @@ def _label(name: str, role: Role | None) -> str:
 
 def is_debugfs(folder: Path) -> bool:
     """Tell whether a folder is a copy of /sys/kernel/debug/kho, or of what has its sides."""
-    return any((folder / side / what).exists() for side in SIDES for what in (
+    return any(places.exists(folder / side / what) for side in SIDES for what in (
         "fdt", _BLOBS, "scratch_phys",
     ))  # fmt: skip
 
@@ -97,7 +96,7 @@ def holds_debugfs(folder: Path) -> bool:
     return (
         is_debugfs(folder)
         or any(is_debugfs(folder / name) for name in _WITHIN)
-        or (folder / _BLOBS).is_dir()
+        or places.is_folder(folder / _BLOBS)
     )
 
 
@@ -109,7 +108,7 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
     """
     if is_debugfs(folder):
         sides = ((folder / name, role) for name, role in SIDES.items())
-        copies = [_side(side, role) for side, role in sides if side.is_dir()]
+        copies = [_side(side, role) for side, role in sides if places.is_folder(side)]
     elif within := next((name for name in _WITHIN if is_debugfs(folder / name)), None):
         return read_debugfs(folder / within)
     else:
@@ -126,7 +125,7 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
 
 def _role_of(side: Path) -> Role | None:
     """Only the outgoing side has scratch files; else the folder's name decides."""
-    if (side / "scratch_phys").exists():
+    if places.exists(side / "scratch_phys"):
         return "out"
     return SIDES.get(side.resolve().name)
 
@@ -134,14 +133,15 @@ def _role_of(side: Path) -> Role | None:
 def _side(folder: Path, role: Role | None) -> DebugfsCopy:
     copy = DebugfsCopy(printable(str(folder)), role)
     root = folder / "fdt"
-    if os.path.lexists(root):
+    if places.exists(root):
         raw = _read(root)
         if raw[:4] == fdt.MAGIC and len(raw) >= fdt.HEADER_SIZE:
             copy.fdt = raw
         else:
             copy.problems.append(_unusable(f"{copy.label}/fdt", raw))
     blobs = folder / _BLOBS
-    names = sorted(p for p in blobs.iterdir() if not p.is_dir()) if blobs.is_dir() else []
+    held = places.inside(blobs) if places.is_folder(blobs) else []
+    names = [p for p in held if not places.is_folder(p)]
     if len(names) > _MAX_SUBTREES:
         raise InputError(f"{printable(str(blobs))}: more than {_MAX_SUBTREES} files")
     for path in names:
@@ -169,7 +169,7 @@ def _read(path: Path) -> bytes:
 
 
 def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
-    if not os.path.lexists(phys) or not os.path.lexists(length):
+    if not places.exists(phys) or not places.exists(length):
         return None
     starts, sizes = _numbers(phys), _numbers(length)
     if len(starts) != len(sizes):

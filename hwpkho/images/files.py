@@ -37,7 +37,7 @@ class FileBytes:
     endless = False
 
     def __init__(self, path: str, *, inside: bool = False, as_is: bool = False) -> None:
-        """Open ``path``; ``-`` is standard input, spooled to an unnamed temporary file.
+        """Open ``path``; ``-`` is standard input; a pipe is copied to an unnamed temporary file.
 
         With ``inside`` it is in a folder and must be a file, with ``as_is`` its bytes are memory
         and never unpacked. Raises InputError where it cannot be opened.
@@ -46,13 +46,14 @@ class FileBytes:
         self._fd = -1
         self._gaps = False
         self._data: memoryview | None = None
-        self._fd = opening.regular(path, as_is=as_is) if inside else opening.memory(path)
+        if inside:
+            self._fd = opening.regular(path, as_is=as_is)
+        elif opening.handed(path):
+            self._fd = opening.whole(path)
+        else:
+            self._fd = opening.memory(path)
         try:
             status = os.fstat(self._fd)
-            if path == "-" or not _is_seekable(status.st_mode):
-                pipe, self._fd = self._fd, -1
-                self._fd = _spool(pipe, path)
-                status = os.fstat(self._fd)
             self.size = status.st_size
             if stat.S_ISREG(status.st_mode) and not self.size:
                 self.size = _size_by_reading(self._fd)
@@ -242,23 +243,3 @@ def _size_by_reading(fd: int) -> int:
         if got(full + step) == block:
             full += step
     return (full + 1) * block + got(full + 1)
-
-
-def _is_seekable(mode: int) -> bool:
-    return stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode)
-
-
-def _spool(pipe: int, path: str) -> int:
-    import tempfile  # a third of the standard library hangs on it, and it is rarely needed
-
-    with open(pipe, "rb", buffering=0) as source:
-        head = opening.read_all(pipe, WINDOW)
-        found = opening.unpacked(pipe, path, head)
-        if found is not None:
-            return found
-        with tempfile.TemporaryFile() as spool:
-            spool.write(head)
-            while chunk := source.read(WINDOW):
-                spool.write(chunk)
-            spool.flush()
-            return os.dup(spool.fileno())

@@ -7,7 +7,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import sparse
+from hwpkho.base import places, sparse
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.images.extents import MappedSource
@@ -48,7 +48,8 @@ def open_raw(path: str, base: int) -> MappedSource:
 
 def segment_files(folder: Path) -> list[tuple[int, Path]]:
     """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending."""
-    return sorted((int(m[1], 16), p) for p in folder.iterdir() if (m := _SEGMENT.fullmatch(p.name)))
+    held = places.inside(folder)
+    return sorted((int(m[1], 16), p) for p in held if (m := _SEGMENT.fullmatch(p.name)))
 
 
 def open_segments(folder: Path) -> MappedSource:

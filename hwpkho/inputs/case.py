@@ -9,7 +9,7 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
 from hwpkho.images.overlay import CombinedSource
-from hwpkho.inputs import tables
+from hwpkho.inputs import folder, tables
 from hwpkho.inputs.opened import Memory, open_input
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Case(NamedTuple):
         pages: The plain list, None for handovers.
         source: The memory that the handovers were read from, None where there is none.
         tables: EFI tables of poisoned memory in that memory, or given as a file.
+        memmaps: Memory maps that lie in the folder or archive of the case.
+        said: What a user should know of how files of such a folder were chosen, one line each.
     """
 
     name: str
@@ -40,6 +42,45 @@ class Case(NamedTuple):
     pages: BadPages | None
     source: Source | None = None
     tables: tuple[PoisonTable, ...] = ()
+    memmaps: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+class Expanded(NamedTuple):
+    """The inputs of a case, folders and archives replaced by what is in them.
+
+    Attributes:
+        specs: Each is a single input.
+        options: How they are read: a folder's ``handover.json`` completes them.
+        memmaps: Memory maps that lie beside them.
+        said: One line each on how they were chosen.
+    """
+
+    specs: list[str]
+    options: CaseOptions
+    memmaps: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def expanded(specs: Sequence[str], options: CaseOptions) -> Expanded:
+    """Replace folders and tar archives that hold a case by the inputs in it.
+
+    Raises InputError where one holds none.
+    """
+    found: list[str] = []
+    memmaps: list[str] = []
+    said: list[str] = []
+    for spec in specs:
+        at = folder.named(spec)
+        if at is None:
+            found.append(spec)
+            continue
+        contents = folder.read(at)
+        found += contents.inputs
+        memmaps += contents.memmaps
+        said += contents.notes()
+        options = folder.with_boot(options, contents)
+    return Expanded(found, options, tuple(memmaps), tuple(said))
 
 
 def read_inputs(
@@ -52,13 +93,19 @@ def read_inputs(
     """Read the inputs of one case.
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
-    /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input.
+    /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input. A
+    folder or tar archive of several is read as what is in it.
     ``asked`` is what the user says of lists; without ``plain`` a list is no case.
     Raises InputError where one cannot be read or two of them conflict, UsageError without any.
     """
     if not specs:
         raise UsageError("no input is named")
-    options = options or CaseOptions()
+    specs, options, memmaps, said = expanded(specs, options or CaseOptions())
+    case = _read(specs, options, asked, plain=plain)
+    return case._replace(memmaps=memmaps, said=said)
+
+
+def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, plain: bool) -> Case:
     asked = (asked or Asked())._replace(page_size=options.page_size)
     images: list[Memory] = []
     copies: list[DebugfsCopy] = []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
-from hwpkho.base import opening
+from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes import problem
@@ -67,7 +66,7 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     located = raw.split_base(spec)
     if located:
         return Memory(raw.open_raw(*located))
-    if spec != "-" and Path(spec).is_dir():
+    if places.is_folder(spec):  # an archive, too: one that holds a case was replaced by it
         return _folder(Path(spec))
     file = FileBytes(spec)
     if file.endless:
@@ -221,7 +220,7 @@ def _folder(folder: Path) -> Opened:
     source = raw.open_segments(folder)
     source.to_load = True
     path = str(folder / boot_json.HANDOVER_JSON)
-    if not os.path.lexists(path):
+    if not places.exists(path):
         return Memory(source)
     said = boot_json.parse(opening.small(path, boot_json.MAX_SIZE), printable(path))
     source.arch = said.arch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
+from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
@@ -60,10 +61,10 @@ def of_path(path: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answ
 
     Raises InputError where it is neither a file nor a folder, or empty.
     """
-    if path.is_dir():
+    if places.is_folder(path):
         return of_folder(path, among)
     shown = printable(str(path))
-    if not path.is_file():
+    if not places.is_file(path):
         raise InputError(f"{shown}: neither a file nor a folder")
     with FileBytes(str(path), inside=True) as file:
         if not file.size:
@@ -127,8 +128,12 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
 
 def is_image(path: Path) -> bool:
     """Tell whether a file is a memory image."""
-    with FileBytes(str(path), inside=True) as file:
-        return file.size > 0 and bool(of_file(file, {Kind.IMAGE}))
+    return format_of(opening.small(str(path), HEAD)) is not None
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a file is a tar archive."""
+    return tar.is_tar(opening.small(str(path), tar.BLOCK)[: tar.BLOCK])
 
 
 def evidence(path: Path) -> str | None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+from hwpkho.base import places
+from hwpkho.images import foreign
 from hwpkho.logs.text import blocks
 
-FOLDER = (
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOLDER = (
     "no memory map in this folder; expected a copy of /sys/firmware/memmap (a folder for each "
-    "range, with start, end and type)"
+    "range, with start, end and type), a sosreport, or files that are maps"
 )
 
 #: What a file is that is often given by mistake: pattern in its first 64 KiB → what to do.
@@ -54,6 +60,13 @@ _BINARIES = (
     (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
 )
 
+#: A list of PFNs: the map and the list are easily taken for one another.
+_LIST = re.compile(
+    rb"(?:\s*#.*\n)*\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:-(?:0[xX][0-9a-fA-F]+|[0-9]+))?"
+    rb"(?:[ \t]*[,\n#]|\Z)"
+    rb'|\s*\{\s*"[^{}]*"schema": *"hwpkho\.(?:list|merge)/'
+)
+
 #: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
 _HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
 _NO_ZERO_PAGE = (
@@ -67,6 +80,20 @@ _FORMS = (
 )
 
 
+def folder(path: Path) -> str:
+    """Return why a folder is no memory map."""
+    if not places.inside(path):
+        return "the folder is empty"
+    if places.is_folder(path / "chosen") and places.is_file(path / "compatible"):
+        return (
+            "an unpacked device tree; give /sys/firmware/fdt, or pack it: dtc -I fs -O dtb -o FILE "
+            "FOLDER"
+        )
+    if any(places.is_file(path / side / "fdt") for side in (".", "out", "in")):
+        return "a copy of /sys/kernel/debug/kho, no memory map; give it as INPUT"
+    return _FOLDER
+
+
 def no_map(head: bytes) -> str:
     """Return why an input with this beginning, of at least one byte, is not a memory map."""
     for magic, advice in _BINARIES:
@@ -76,10 +103,13 @@ def no_map(head: bytes) -> str:
         return _NO_ZERO_PAGE
     if not head.strip(b"\0"):
         return "holds nothing but zero bytes"
+    if _LIST.match(head):
+        return "this is a list of PFNs, no memory map; give it as INPUT"
     text = b"".join(blocks((head,)))
     if not text.strip():
         return "holds nothing but blank lines"
     for pattern, advice in _MISTAKES:
         if re.search(pattern, text, re.MULTILINE):
             return advice
-    return _FORMS
+    other = foreign.of(head)
+    return f"this is {other}" if other is not None else _FORMS

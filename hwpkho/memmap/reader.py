@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
-from hwpkho.base import garbage
+from hwpkho.base import garbage, opening, places
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
-from hwpkho.base.reading import Input, is_folder
+from hwpkho.base.reading import Input
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
@@ -19,8 +19,9 @@ from hwpkho.logs import scanner
 from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.text import Ending, blocks
-from hwpkho.memmap import boots, combine, gaps, mistakes, registry
+from hwpkho.memmap import boots, combine, folders, gaps, mistakes, registry
 from hwpkho.memmap import names as map_names
+from hwpkho.memmap.formats.sysfs_memmap import split_path
 from hwpkho.memmap.model import Map, MemoryMap
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
     """Read all inputs; kernel logs without a map are passed over if another input has one."""
     readings: list[Reading] = []
     without: list[_MaplessError] = []
-    for path in paths:
+    for path in [found for named in paths for found in _files(named)]:
         try:
             readings.append(_read(path))
         except _MaplessError as log:
@@ -140,6 +141,29 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
     if not readings:
         raise without[0]
     return readings, without
+
+
+def _files(path: str) -> list[str]:
+    """Return the memory maps that a path names: itself, or those in a folder or an archive.
+
+    Raises InputError where such a one has none.
+    """
+    if not places.is_folder(path) and (opening.handed(path) or not opening.enter(path)):
+        return [path]
+    folder = places.top(path, folders.is_map)
+    if folders.is_map(folder):
+        return [str(folder)]
+    said: list[str] = []
+    if folders.is_sosreport(folder):
+        found, said = folders.of_sosreport(folder)
+    else:
+        found = folders.maps_in(folder)
+    archive = places.within(path)
+    if not found and archive is not None and any(map(split_path, archive[0].files())):
+        return [path]  # /sys/firmware/memmap, wherever in the archive it is
+    if not found:
+        raise InputError(said[0] if said else f"{printable(path)}: {mistakes.folder(folder)}")
+    return list(map(str, found))
 
 
 def _twice(paths: Sequence[str]) -> str:
@@ -159,10 +183,10 @@ def _parse_boot(boot: str | None) -> int | None:
 
 
 def _read(path: str) -> Reading:
-    if is_folder(path):
+    if places.is_folder(path) and not places.is_file(path):  # an archive is both
         form = registry.file_form(Path(path), b"")
         if form is None:
-            raise InputError(f"{printable(path)}: {mistakes.FOLDER}")
+            raise InputError(f"{printable(path)}: {mistakes.folder(Path(path))}")
         return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
     with Input(path) as source:
         if not source.head:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hwpkho.base import opening, unpacking
+from hwpkho.base import opening, tar, unpacking
 from hwpkho.base.reading import Input
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.files import FileBytes
@@ -213,7 +213,7 @@ class _Shrinking:
         patch.setattr("hwpkho.images.files.os.pread", self)
 
     def __call__(self, *args):
-        if args[1] == unpacking.HEAD:  # a look at whether it is compressed, while it is opened
+        if args[1] in (unpacking.HEAD, tar.BLOCK):  # a look at what it is, while it is opened
             return self.real(*args)
         if not self.left:
             os.truncate(self.path, 4096)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.batch import folder as casefolder
 from hwpkho.batch import pool as batch
 from hwpkho.errors import InputError
+from hwpkho.inputs import folder as casefolder
 from hwpkho.judging import baseline
 from hwpkho.judging.accept import Acceptance
 from hwpkho.judging.options import ValidateOptions

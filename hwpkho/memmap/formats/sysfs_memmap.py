@@ -8,12 +8,11 @@ order in which they are listed means nothing.
 
 from __future__ import annotations
 
-import os
 import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hwpkho.base import opening
+from hwpkho.base import opening, places
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable, quoted
 from hwpkho.codes import problem
@@ -216,7 +215,7 @@ class SysfsMemmap(FileForm):
     def sniff(self, path: Path, _head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
         try:
-            return path.is_dir() and any(True for _ in _folders(path))
+            return places.is_folder(path) and any(True for _ in _folders(path))
         except OSError:
             return False
 
@@ -239,16 +238,16 @@ class SysfsMemmap(FileForm):
 def _folders(path: Path) -> Iterator[Path]:
     """Yield the folder itself and those below it that hold numbered entries."""
     for folder in (path, *(path / name for name in _BELOW)):
-        if folder.is_dir() and any(True for _ in _files(folder)):
+        if places.is_folder(folder) and any(True for _ in _files(folder)):
             yield folder
 
 
 def _files(folder: Path) -> Iterator[tuple[int, str, Path]]:
-    for entry in folder.iterdir():
+    for entry in places.inside(folder):
         if entry.name.isascii() and entry.name.isdigit() and len(entry.name) <= 6:
             for field in sorted(FIELDS):
                 file = entry / field
-                if os.path.lexists(file):
+                if places.exists(file):
                     yield int(entry.name), field, file
 
 

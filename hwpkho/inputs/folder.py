@@ -12,27 +12,30 @@ segments says what the boot loader passes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.abi import boot_json
 from hwpkho.badpages import registry as lists
-from hwpkho.base import opening
+from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
+from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs import recognise
+from hwpkho.inputs import recognise, sosreport
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from hwpkho.judging.options import ValidateOptions
+    from hwpkho.handover.assemble import CaseOptions
 
 Role = Literal["input", "memmap", "unused"]
 
 #: A case has a handful of files; a folder of so many is no case.
 _MAX_FILES = 4096
+#: So many folders below one that is no case are looked at: it may be a folder of cases.
+_LOOKED_AT = 4
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ class Contents:
         memmaps: Paths, in the order of their names.
         unused: Names of what is neither.
         said: Lines for the report, on how the files were chosen.
-        boot: The ``handover.json`` beside a folder of segments, None where there is none.
+        boot: The ``handover.json`` beside the inputs, None where there is none.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -53,15 +56,35 @@ class Contents:
     said: list[str] = field(default_factory=list)
     boot: Path | None = None
 
+    def notes(self) -> list[str]:
+        """Return ``said``, and what was not used."""
+        return [*self.said, *([f"not used: {', '.join(self.unused)}"] if self.unused else [])]
+
+
+def named(spec: str) -> Path | None:
+    """Return the folder that ``spec`` names, or the one that a tar archive holds; else None.
+
+    Raises InputError where the archive is damaged.
+    """
+    if raw.split_base(spec):
+        return None
+    found = opening.enter(spec) or (spec if places.is_folder(spec) else None)
+    if found is None:
+        return None
+    return places.top(found, lambda at: bool(recognise.of_folder(at)) or sosreport.is_one(at))
+
 
 def cases(folder: Path) -> list[str]:
-    """Return the names of the folders in ``folder`` that are cases, hidden ones left out.
+    """Return the names of the folders and tar archives in ``folder``, which are its cases.
 
-    Raises InputError where ``folder`` is a case itself: its own files would be passed over.
+    Hidden ones are left out. Raises InputError where ``folder`` is a case itself: its own files
+    would be passed over.
     """
     names: list[str] = []
     files: list[Path] = []
-    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+    for path in places.inside(folder):
+        if path.name.startswith("."):
+            continue
         if path.is_dir():
             names.append(path.name)
         elif path.is_file() and not path.is_symlink():
@@ -70,24 +93,46 @@ def cases(folder: Path) -> list[str]:
     if own or any(recognise.is_image(path) for path in files):
         shown = printable(str(folder))
         raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
-    return names
+    return sorted(names + [path.name for path in files if recognise.is_archive(path)])
 
 
 def read(folder: Path) -> Contents:
     """Sort the files of a case. Raises InputError where one cannot be told or none is an input."""
     shown = printable(str(folder))
-    found = Contents()
-    names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    try:
+        names = [p.name for p in places.inside(folder) if not p.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"{shown}: {error.strerror or error}") from error
     if len(names) > _MAX_FILES:
         raise InputError(f"{shown}: {len(names)} files are more than a case has")
+    archive = places.within(folder)
+    if archive is not None and archive[0].is_empty():
+        raise InputError(
+            f"{archive[0].shown}: every file in this archive is empty: tar packs those of debugfs "
+            "and /proc so; copy them (cp -r) and pack the copy"
+        )
+    found = _of_sosreport(folder) if sosreport.is_one(folder) else _sorted(folder, names)
+    if archive is not None:
+        found.said += archive[0].notes()
+    return found
+
+
+def _sorted(folder: Path, names: list[str]) -> Contents:
+    found = Contents()
     own = recognise.own_parts(folder, names)
     if own:
         found.inputs.append(str(folder))
         names = [name for name in names if name not in own]
+    elif any(a.whole for a in recognise.of_folder(folder, {Kind.DEBUGFS})) and not any(
+        recognise.of_folder(folder / name, {Kind.DEBUGFS})
+        for name in names
+        if places.is_folder(folder / name)
+    ):
+        return Contents([str(folder)])  # one side of a copy
     logs: list[Path] = []
     for name in names:
         path = folder / name
-        if name == boot_json.HANDOVER_JSON and path.is_file():
+        if name == boot_json.HANDOVER_JSON and places.is_file(path):
             found.boot = path
             continue
         role, log = _role(path)
@@ -98,29 +143,69 @@ def read(folder: Path) -> Contents:
     if not found.inputs:
         _take_logs(found, logs)
     if not found.inputs:
-        rest = f" (not used: {', '.join(found.unused[:8])})" if found.unused else ""
-        raise InputError(f"{shown}: no memory image, copy or list in this folder{rest}")
+        raise InputError(f"{printable(str(folder))}: {_nothing(folder, found)}")
     return found
 
 
-def with_boot(options: ValidateOptions, contents: Contents) -> ValidateOptions:
-    """Return ``options`` completed by what the case's own ``handover.json`` says."""
+def _nothing(folder: Path, found: Contents) -> str:
+    """Say why a folder is no case."""
+    below = [p for p in places.inside(folder) if places.is_folder(p)][:_LOOKED_AT]
+    if any(_is_case(path) for path in below):
+        return f"a folder of cases, not one case; {option('batch')} judges each of them"
+    if found.memmaps:
+        only = printable(Path(found.memmaps[0]).name)
+        return f"no memory image, copy or list in this folder, only a memory map ({only})"
+    rest = f" (not used: {', '.join(found.unused[:8])})" if found.unused else ""
+    return f"no memory image, copy or list in this folder{rest}"
+
+
+def _is_case(folder: Path) -> bool:
+    try:
+        return bool(read(folder).inputs)
+    except (InputError, OSError):
+        return False
+
+
+def _of_sosreport(folder: Path) -> Contents:
+    """Return the handover in a sosreport, else the logs that name bad pages, and its maps."""
+    found = Contents()
+    maps, found.said = sosreport.maps(folder)
+    found.memmaps += map(str, maps)
+    copy = sosreport.debugfs(folder)
+    if copy is not None:
+        found.inputs.append(str(copy))
+        return found
+    for path in sosreport.logs(folder):
+        answers = recognise.of_path(path, {Kind.LIST}) if _holds(path) else ()
+        if answers and not _says_nothing(path):
+            found.inputs.append(str(path))
+            found.said.append(f"{printable(str(path))}: the bad pages of this log are the list")
+            return found
+    raise InputError(
+        f"{printable(str(folder))}: a sosreport without a handover, and no log in it names a bad "
+        "page"
+    )
+
+
+def _holds(path: Path) -> bool:
+    with FileBytes(str(path), inside=True) as file:
+        return file.size > 0
+
+
+def with_boot(case: CaseOptions, contents: Contents) -> CaseOptions:
+    """Return options completed by what the case's own ``handover.json`` says."""
     if contents.boot is None:
-        return options
+        return case
     text = opening.small(str(contents.boot), boot_json.MAX_SIZE)
     said = boot_json.parse(text, printable(str(contents.boot)))
-    case = options.case
     root, root_size = said.kho_fdt
     own_root = case.root_fdt is None
-    return replace(
-        options,
-        case=case._replace(
-            page_size=case.page_size or said.page_size,
-            arch=case.arch or said.arch,
-            root_fdt=root if own_root else case.root_fdt,
-            root_size=root_size if own_root else case.root_size,
-            kho_scratch=said.kho_scratch if case.kho_scratch is None else case.kho_scratch,
-        ),
+    return case._replace(
+        page_size=case.page_size or said.page_size,
+        arch=case.arch or said.arch,
+        root_fdt=root if own_root else case.root_fdt,
+        root_size=root_size if own_root else case.root_size,
+        kho_scratch=said.kho_scratch if case.kho_scratch is None else case.kho_scratch,
     )
 
 
@@ -158,7 +243,7 @@ def _role(path: Path) -> tuple[Role, bool]:
         if kinds <= {Kind.MEMMAP, Kind.LIST} and Kind.MEMMAP in kinds:
             return "memmap", log  # a log that is map and list is the map
         return ("unused", True) if log else ("input", False)
-    why = None if path.is_dir() else recognise.evidence(path)
+    why = None if places.is_folder(path) else recognise.evidence(path)
     if why is not None:
         raise InputError(
             f"{shown}: {why}; take it out of the folder, or use a manifest (raw memory is "

@@ -1,0 +1,183 @@
+"""A tar archive read as a folder: its files are opened by name, and nothing is unpacked beside it.
+
+Names mean nothing outside the archive. Those that lead out of it, links, devices and FIFOs are
+left out and counted; of a name that stands twice the later member counts, as tar has it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hwpkho.base import tar, unpacking
+from hwpkho.base.addresses import human_bytes
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: A sosreport has some ten thousand.
+MAX_MEMBERS = 1 << 17
+#: Characters in all names, those of the folders above them included, and pieces of all files with
+#: holes.
+_MAX_NAMES, _MAX_PIECES = 32 << 20, 1 << 18
+_MAX_DEPTH, _MAX_PATH = 64, 4096
+_MAX_HELD = 8
+_PIECE = 1 << 20
+
+
+class Archive:
+    """An archive by a descriptor of its bytes.
+
+    Attributes:
+        shown: Its name, printable.
+        left_out: How many members were left out, by what they are.
+    """
+
+    def __init__(self, descriptor: int, shown: str) -> None:
+        """Read the headers; ``descriptor`` is closed with the archive.
+
+        Raises InputError where one is damaged, or there are more than any archive of a machine has.
+        """
+        self.shown = shown
+        self.left_out: Counter[str] = Counter()
+        self._descriptor = descriptor
+        self._files: dict[str, tar.Member] = {}
+        self._folders: dict[str, set[str]] = {"": set()}
+        self._held: dict[str, int] = {}
+        self._names = pieces = 0
+        size = os.fstat(descriptor).st_size
+
+        def read(offset: int, count: int) -> bytes:
+            return os.pread(descriptor, count, offset)
+
+        for number, member in enumerate(tar.members(read, size, shown)):
+            if number == MAX_MEMBERS:
+                raise InputError(f"{shown}: tar archive: more than {MAX_MEMBERS} members")
+            self._add(member)
+            pieces += len(member.pieces or ())
+            if self._names > _MAX_NAMES or pieces > _MAX_PIECES:
+                what = "names are longer" if self._names > _MAX_NAMES else "files have more holes"
+                raise InputError(f"{shown}: tar archive: its {what} than those of any machine")
+        last = size // tar.BLOCK * tar.BLOCK - tar.BLOCK
+        self._ends = not any(read(last, tar.BLOCK))
+        for path in [p for p in self._files if p in self._folders]:
+            self.left_out["files in a folder's place"] += 1
+            del self._files[path]
+
+    def _add(self, member: tar.Member) -> None:
+        parts = _parts(member.path)
+        if parts is None:
+            self.left_out["names that lead out of it"] += 1
+            return
+        if member.target:
+            # A hard link is another name of a member before it; any other link may lead anywhere.
+            same = self._files.get("/".join(_parts(member.target) or ()))
+            member = member if same is None else same
+        if member.kind in ("link", "other"):
+            what = "links" if member.kind == "link" else "devices and the like"
+            self.left_out[what] += 1
+            return
+        path = "/".join(parts)
+        self._names += len(path)
+        for depth in range(len(parts) if member.kind == "folder" else len(parts) - 1):
+            folder = "/".join(parts[: depth + 1])
+            if folder not in self._folders:
+                self._folders[folder] = set()
+                self._names += len(folder)
+        for depth in range(len(parts)):
+            self._folders["/".join(parts[:depth])].add(parts[depth])
+        if member.kind == "file" and parts:
+            if path in self._files:
+                self.left_out["files of which a later one has the name"] += 1
+            self._files[path] = member
+
+    def close(self) -> None:
+        """Release the archive and what was opened of it."""
+        for descriptor in (self._descriptor, *self._held.values()):
+            os.close(descriptor)
+        self._held.clear()
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether ``path``, inside the archive, is a folder; the empty one is the archive."""
+        return path in self._folders
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether ``path``, inside the archive, is a file."""
+        return path in self._files
+
+    def files(self) -> Iterable[str]:
+        """Return the paths of all files."""
+        return self._files.keys()
+
+    def is_empty(self) -> bool:
+        """Tell whether there are files, and none of them has a byte."""
+        return bool(self._files) and not any(member.real for member in self._files.values())
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a folder, sorted. Raises OSError where it is none."""
+        if path not in self._folders:
+            code = errno.ENOTDIR if path in self._files else errno.ENOENT
+            raise OSError(code, os.strerror(code), path)
+        return sorted(self._folders[path])
+
+    def notes(self) -> list[str]:
+        """Return lines on what was left out, and on an archive that may be cut off."""
+        cut = f"{self.shown}: has no end as tar writes it: it may be cut off"
+        said = [] if self._ends else [cut]
+        if not self.left_out:
+            return said
+        counts = ", ".join(f"{n} {what}" for what, n in sorted(self.left_out.items()))
+        return [*said, f"{self.shown}: left out of this archive: {counts}"]
+
+    def open(self, path: str) -> int:
+        """Return a descriptor of the content of a file, at its beginning.
+
+        Raises OSError where there is none, InputError where it is larger than what is unpacked.
+        """
+        member = self._files.get(path)
+        if member is None:
+            code = errno.EISDIR if path in self._folders else errno.ENOENT
+            raise OSError(code, os.strerror(code), path)
+        if path in self._held:
+            # Opened anew, so that everybody reads from the beginning.
+            return os.open(f"/proc/self/fd/{self._held[path]}", os.O_RDONLY | os.O_CLOEXEC)
+        most = unpacking.limit(os.fstat(self._descriptor).st_size)
+        if member.real > most:
+            raise InputError(
+                f"{self.shown}/{path}: {member.real} bytes are more than {human_bytes(most)}; "
+                f"{unpacking.LIMIT}=SIZE raises that limit"
+            )
+        descriptor = self._copied(member, path)
+        if member.real > unpacking.IN_MEMORY:
+            if len(self._held) >= _MAX_HELD:
+                os.close(self._held.pop(next(iter(self._held))))
+            self._held[path] = os.dup(descriptor)
+        return descriptor
+
+    def _copied(self, member: tar.Member, path: str) -> int:
+        pieces = self._content(member)
+        if member.real <= unpacking.IN_MEMORY:
+            return unpacking.in_memory(pieces, member.real)
+        return unpacking.to_file(pieces, f"{self.shown}/{path}", member.real)
+
+    def _content(self, member: tar.Member) -> Iterator[tuple[int, bytes]]:
+        """Yield ``(offset in the file, bytes)`` of what is no hole."""
+        at = member.at
+        for start, size in member.pieces or ((0, member.size),):
+            for skip in range(0, size, _PIECE):
+                data = os.pread(self._descriptor, min(_PIECE, size - skip), at + skip)
+                yield start + skip, data
+            at += size
+
+
+def _parts(path: str) -> list[str] | None:
+    """Return the names that a path in an archive is made of, None where it leads out of it."""
+    if len(path) > _MAX_PATH:
+        return None
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in path or len(parts) > _MAX_DEPTH:
+        return None
+    return parts

@@ -1,0 +1,77 @@
+"""What is at a path: on a disk, or inside a tar archive that is read as a folder."""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hwpkho.base.archive import Archive
+
+#: Archives that are read as folders, by the names of those (see opening.enter).
+archives: ContextVar[dict[str, Archive] | None] = ContextVar("archives", default=None)
+
+
+def within(path: str | Path) -> tuple[Archive, str] | None:
+    """Return the archive that a path leads into, and the path inside it."""
+    known = archives.get()
+    if not known:
+        return None
+    name = str(Path(path))
+    for key, archive in known.items():
+        if name == key:
+            return archive, ""
+        if name.startswith(f"{key}/"):
+            return archive, name[len(key) + 1 :]
+    return None
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether ``path`` is a folder, on a disk or in an archive; an archive is one."""
+    found = within(path)
+    try:
+        return Path(path).is_dir() if found is None else found[0].is_folder(found[1])
+    except ValueError:  # no path: Python before 3.13 says so of a NUL
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Tell whether ``path`` is a file, on a disk or in an archive; an archive is one."""
+    found = within(path)
+    try:
+        on_disk = found is None or not found[1]
+        return Path(path).is_file() if on_disk or found is None else found[0].is_file(found[1])
+    except ValueError:
+        return False
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is anything at ``path``, a link that leads nowhere included."""
+    found = within(path)
+    if found is None:
+        return os.path.lexists(path)
+    return found[0].is_file(found[1]) or found[0].is_folder(found[1])
+
+
+def inside(folder: str | Path) -> list[Path]:
+    """Return what is in a folder, sorted by name. Raises OSError where it cannot be read."""
+    found = within(folder)
+    if found is None:
+        return sorted(Path(folder).iterdir())
+    return [Path(folder) / name for name in found[0].names(found[1])]
+
+
+def top(path: str | Path, stop: Callable[[Path], bool]) -> Path:
+    """Return the folder that counts at ``path``: in an archive of nothing but a folder, that one.
+
+    Where that again holds nothing but a folder, that one, and so on up to where ``stop`` says so.
+    """
+    at = Path(path)
+    if within(at) is not None:
+        while not stop(at) and len(held := inside(at)) == 1 and is_folder(held[0]):
+            at = held[0]
+    return at

@@ -1,0 +1,115 @@
+"""Memory maps in a folder or an archive: those of a sosreport, or whatever maps lie in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi import fdt, kho
+from hwpkho.base import places, tar
+from hwpkho.base.escape import printable
+from hwpkho.base.reading import Input
+from hwpkho.errors import InputError
+from hwpkho.images.registry import format_of
+from hwpkho.logs.text import blocks
+from hwpkho.memmap import registry
+from hwpkho.memmap.lines import MapLines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: A folder of more is none that somebody made for its maps.
+_MAX_FILES = 4096
+#: Where a sosreport has logs of the kernel, the likeliest first: folder, beginning of a name.
+LOGS = (
+    ("sos_commands/kernel", "dmesg"),
+    ("", "dmesg"),
+    ("sos_commands/general", "dmesg"),
+    ("sos_commands/logs", "journalctl"),
+    ("var/log", "dmesg"),
+    ("var/log", "messages"),
+    ("var/log", "kern.log"),
+    ("var/log", "syslog"),
+)
+
+
+def is_map(folder: Path) -> bool:
+    """Tell whether a folder is a memory map: a copy of /sys/firmware/memmap."""
+    return registry.file_form(folder, b"") is not None
+
+
+def is_sosreport(folder: Path) -> bool:
+    """Tell whether a folder is what sos(1) packs."""
+    return places.is_folder(folder / "sos_commands")
+
+
+def logs(folder: Path) -> Iterator[Path]:
+    """Yield the kernel logs of a sosreport, the likeliest first."""
+    for where, begins in LOGS:
+        if places.is_folder(folder / where):
+            for path in places.inside(folder / where):
+                if path.name.startswith(begins) and places.is_file(path):
+                    yield path
+
+
+def of_sosreport(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the memory maps of a sosreport, and lines on what is none although it should be."""
+    found: list[Path] = []
+    said: list[str] = []
+    iomem = folder / "proc" / "iomem"
+    if places.is_file(iomem):
+        if _has_addresses(iomem):
+            found.append(iomem)
+        else:
+            name = printable(str(iomem))
+            said.append(f"{name}: all addresses are 0: the report was not made as root")
+    memmap = folder / "sys" / "firmware" / "memmap"
+    if places.is_folder(memmap) and is_map(memmap):
+        found.append(memmap)
+    log = next((path for path in logs(folder) if _is_map(path)), None)
+    return [*found, *([log] if log else [])], said
+
+
+def maps_in(folder: Path) -> list[Path]:
+    """Return what in a folder is a memory map. Raises InputError where it holds too many files."""
+    held = [p for p in places.inside(folder) if not p.name.startswith(".")]
+    if len(held) > _MAX_FILES:
+        raise InputError(f"{printable(str(folder))}: {len(held)} files are more than a case has")
+    return [path for path in held if _is_map(path)]
+
+
+def _has_addresses(path: Path) -> bool:
+    with Input(str(path)) as source:
+        return bool(source.head.strip(b"0 -:\n")) and any(
+            set(line.partition(b":")[0]) - set(b"0 -") for line in source.head.splitlines()
+        )
+
+
+def _is_map(path: Path) -> bool:
+    if places.is_folder(path):
+        return is_map(path)
+    if not places.is_file(path):
+        return False
+    with Input(str(path)) as source:
+        if format_of(source.head) is not None or tar.is_tar(source.head):
+            return False  # of what a folder holds, memory and archives are no maps
+        if source.head.startswith(fdt.MAGIC) and _is_of_handover(source.head):
+            return False
+        if registry.file_form(path, source.head) is not None:
+            return True
+        if b"\0" in source.head:
+            return False
+        lines = MapLines()
+        for block in blocks(source.pieces()):
+            lines.feed(block)
+        return lines.form() is not None
+
+
+def _is_of_handover(head: bytes) -> bool:
+    """Tell whether a device tree is a structure of a handover."""
+    try:
+        root = (kho.parse_cut if (fdt.totalsize(head) or 0) > len(head) else kho.parse)(head)
+    except InputError:
+        return False
+    compatible = root.tree.root.get("compatible") if root.tree else None
+    return kho.is_root(root) or (compatible or b"").startswith((b"hwpoison-v", b"luo-v"))

@@ -1,0 +1,286 @@
+"""A folder, or a tar archive, as one case: what in it is an input, and what a map."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+import os
+import shutil
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hwpkho
+from tests.support import captures, certain, forked
+from tests.support.examples import crossed
+from tests.support.program import run_cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAPTURE = "x86-structv1-small"
+PFNS = captures.truth(CAPTURE)["handovers"][0]["list"]
+
+
+def tarred(folder: Path, to: Path, *, under: str = ".") -> Path:
+    """Pack a folder with tar, its files below ``under``."""
+    with tarfile.open(to, "w") as out:
+        out.add(folder, arcname=under)
+    return to
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """A capture: memory, its copy of debugfs, log, iomem and sysfs's memmap."""
+    folder = tmp_path / "case"
+    shutil.copytree(captures.folder(CAPTURE), folder)
+    for packed in folder.glob("*.gz"):
+        packed.unlink()
+    (folder / "memory.elf").write_bytes(captures.elf(CAPTURE))
+    return folder
+
+
+FORMS = {
+    "folder": lambda folder: folder,
+    "tar": lambda folder: tarred(folder, folder.with_name("c.tar")),
+    "tar of one folder": lambda folder: tarred(folder, folder.with_name("d.tar"), under="a/b"),
+    "tar.gz": lambda folder: _packed(folder, "c.tar.gz", gzip.compress),
+    "tar.xz": lambda folder: _packed(folder, "c.tar.xz", lzma.compress),
+}
+
+
+def _packed(folder, name, pack):
+    path = folder.with_name(name)
+    path.write_bytes(pack(tarred(folder, folder.with_name("plain")).read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_case_for_every_command(form, case) -> None:
+    given = FORMS[form](case)
+    pieces = [case / "memory.elf", case / "debugfs-kho"]
+    maps = [arg for name in ("dmesg.txt", "iomem.txt") for arg in ("--memmap", case / name)]
+    want = run_cli("decode", "--pfns", *pieces)
+    assert want.code == 0
+    assert run_cli("decode", "--pfns", given) == want
+    judged = run_cli("validate", "--json", given)
+    plain = run_cli("validate", "--json", *pieces, *maps)
+    assert judged.code == plain.code == 0
+    for part in ("runs", "summary", "outcome", "page_size", "arch"):
+        assert judged.json[part] == plain.json[part]
+    text = run_cli("validate", given).out
+    assert "memory map of the case: " in text
+    assert "not used: meminfo.txt, truth.json" in text
+    assert run_cli("diff", given, case / "memory.elf").code == 0
+    assert run_cli("merge", given).out.split() == sorted(want.out.split(), key=lambda x: int(x, 16))
+    assert run_cli("list", "--json", given).json["pfns"] == run_cli(
+        "list", "--json", case / "memory.elf"
+    ).json["pfns"]  # fmt: skip
+    assert run_cli("memmap", given).code == 0
+
+
+def test_a_map_on_the_command_line_counts_before_the_folder_s(case, tmp_path) -> None:
+    (tmp_path / "other").write_text("00001000-0009ffff : System RAM\n00100000-0fffffff : RAM\n")
+    own = run_cli("validate", "--json", case, "--memmap", case / "iomem.txt", "--iomem-of", "next")
+    assert own.code in (0, 1)
+    text = run_cli("validate", case, "--memmap", case / "iomem.txt").out
+    assert "memory map of the case" not in text
+    assert run_cli("validate", case, "--iomem-of", "running").code == 0  # there is one in it
+    (case / "iomem.txt").unlink()
+    refused = run_cli("validate", case, "--iomem-of", "running")
+    assert (refused.code, refused.out) == (2, "")
+
+
+@pytest.mark.parametrize("side", [".", "sys/kernel/debug/kho", "a/debugfs-kho"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_tar_of_debugfs_alone(side, pack, tmp_path) -> None:
+    copy = captures.folder(CAPTURE) / "debugfs-kho"
+    path = tarred(copy, tmp_path / "x.tar", under=side)
+    path.write_bytes(pack(path.read_bytes()))
+    plain = run_cli("decode", "--json", copy).json["handovers"]
+    packed = run_cli("decode", "--json", path)
+    assert packed.code == 0
+    for one, two in zip(plain, packed.json["handovers"], strict=True):
+        assert one.pop("source")
+        assert two.pop("source").startswith(str(path))
+        assert json.dumps(one).replace(str(copy), "") == json.dumps(two).replace(str(path), "")
+    # Beside the memory that it points into.
+    (tmp_path / "memory").write_bytes(captures.elf(CAPTURE))
+    both = run_cli("decode", "--pfns", tmp_path / "memory", path)
+    assert both.out == run_cli("decode", "--pfns", tmp_path / "memory").out
+
+
+def test_through_standard_input_and_a_pipe(case, tmp_path) -> None:
+    path = FORMS["tar.gz"](case)
+    want = run_cli("decode", "--pfns", case / "memory.elf").out.encode()
+    with path.open("rb") as file:
+        assert forked.run("decode", "--pfns", "-", stdin=file).out == want
+    for name in ("-", "/dev/fd/0"):
+        read, write = os.pipe()
+        running = forked.start("decode", "--pfns", name, stdin=read)
+        os.close(read)
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(path.read_bytes())
+        assert running.wait().out == want
+    with path.open("rb") as file:
+        assert (
+            b"memory map of the case: stdin:/dmesg.txt"
+            in forked.run("validate", "-", stdin=file).out
+        )
+
+
+def test_the_library_reads_them(case) -> None:
+    path = FORMS["tar.gz"](case)
+    want = list(certain(hwpkho.decode(case / "memory.elf").pfns))
+    assert list(certain(hwpkho.decode(path).pfns)) == want
+    assert list(certain(hwpkho.decode(io.BytesIO(path.read_bytes())).pfns)) == want
+    assert list(certain(hwpkho.decode(case).pfns)) == want
+    assert hwpkho.validate(path).ok
+    with hwpkho.open_case(path) as opened:
+        assert opened.extents()
+        assert opened.validate(memmap=path).ok
+    assert hwpkho.read_memmap(path).maps
+
+
+def test_a_batch_of_archives(case, tmp_path) -> None:
+    top = tmp_path / "batch"
+    top.mkdir()
+    shutil.copytree(case, top / "b-folder")
+    shutil.copy(FORMS["tar.gz"](case), top / "a.tar.gz")
+    (top / "README").write_text("nothing\n")
+    (top / "c.tar").write_bytes(tarred(case / "debugfs-kho", tmp_path / "x").read_bytes()[:700])
+    got = run_cli("validate", "--json", "--batch", top).json["results"]
+    assert [(r["case"], r["exit"]) for r in got] == [("a.tar.gz", 0), ("b-folder", 0), ("c.tar", 3)]
+    assert got[0]["result"]["runs"] == got[1]["result"]["runs"]
+    (top / "cases.jsonl").write_text('{"case": "m", "inputs": ["a.tar.gz"]}\n')
+    (line,) = run_cli("validate", "--json", "--batch", top / "cases.jsonl").json["results"]
+    assert line["result"]["runs"] == got[0]["result"]["runs"]
+
+
+def test_capture_of_a_folder(case, tmp_path) -> None:
+    assert run_cli("capture", case, "-o", tmp_path / "small").code == 0
+    assert run_cli("decode", "--pfns", tmp_path / "small").out == run_cli(
+        "decode", "--pfns", case / "memory.elf"
+    ).out  # fmt: skip
+
+
+@pytest.fixture
+def sosreport(tmp_path: Path) -> Path:
+    """What sos packs, of the machine of a capture."""
+    top = tmp_path / "sosreport-host-2026-11-28-abcdef"
+    source = captures.folder(CAPTURE)
+    for name in ("sos_commands/kernel", "sos_commands/logs", "proc", "var/log", "etc"):
+        (top / name).mkdir(parents=True)
+    log = (source / "dmesg.txt").read_text().splitlines(keepends=True)
+    (top / "sos_commands/kernel/dmesg").write_text(
+        "".join(line for line in log if "Memory failure" not in line)
+    )
+    shutil.copy(source / "iomem.txt", top / "proc/iomem")
+    (top / "proc/meminfo").write_text("MemTotal: 1 kB\n")
+    (top / "version.txt").write_text("sosreport: 4.8\n")
+    (top / "dmesg").symlink_to("sos_commands/kernel/dmesg")
+    (top / "etc/binary").write_bytes(b"\0\1\2" * 100)
+    (top / "var/log/messages").write_text("Nov 28 host systemd[1]: Started.\n")
+    return top
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_sosreport_has_the_map(sosreport, packed, case, tmp_path) -> None:
+    given = tarred(sosreport, tmp_path / "x", under=sosreport.name) if packed else sosreport
+    shown = run_cli("memmap", "--json", given)
+    plain = run_cli(
+        "memmap", "--json", sosreport / "proc/iomem", sosreport / "sos_commands/kernel/dmesg"
+    )
+    assert shown.json["maps"] == plain.json["maps"]
+    judged = run_cli("validate", "--json", case / "memory.elf", "--memmap", given)
+    assert judged.json["summary"]["pfns"] == len(run_cli("decode", "--pfns", case).out.split())
+
+
+def test_a_sosreport_as_input(sosreport) -> None:
+    got = run_cli("validate", sosreport)
+    assert (got.code, got.out) == (3, "")
+    assert got.err.endswith(": a sosreport without a handover, and no log in it names a bad page\n")
+    with (sosreport / "sos_commands/kernel/dmesg").open("a") as log:
+        log.write(
+            "[   99.000000] Memory failure: 0x1234: recovery action for free page: Recovered\n"
+        )
+    got = run_cli("validate", sosreport)
+    assert "sos_commands/kernel/dmesg: the bad pages of this log are the list" in got.out
+    assert run_cli("validate", "--json", sosreport).json["runs"][0]["first"] == 0x1234
+    shutil.copytree(captures.folder(CAPTURE) / "debugfs-kho", sosreport / "sys/kernel/debug/kho")
+    assert run_cli("decode", sosreport).code == 0
+
+
+def test_a_sosreport_that_was_not_made_as_root(sosreport) -> None:
+    iomem = sosreport / "proc/iomem"
+    iomem.write_text("00000000-00000000 : System RAM\n" * 4)
+    assert run_cli("memmap", sosreport).code == 0  # by the log
+    (sosreport / "sos_commands/kernel/dmesg").write_text("[    0.0] nothing\n")
+    got = run_cli("memmap", sosreport)
+    assert got.code == 3
+    assert got.err == (f"hwpkho: {iomem}: all addresses are 0: the report was not made as root\n")
+
+
+def test_what_is_no_case(case, tmp_path) -> None:
+    def said(given: Path) -> str:
+        got = run_cli("validate", given)
+        assert (got.code, got.out) == (3, "")
+        assert got.err.startswith(f"hwpkho: {given}: ")
+        return got.err.removeprefix(f"hwpkho: {given}: ").rstrip()
+
+    assert said(tmp_path) == "a folder of cases, not one case; --batch judges each of them"
+    only = tmp_path / "only"
+    only.mkdir()
+    assert said(only) == "no memory image, copy or list in this folder"
+    shutil.copy(case / "iomem.txt", only)
+    assert said(only) == (
+        "no memory image, copy or list in this folder, only a memory map (iomem.txt)"
+    )
+    (only / "notes").write_text("hello\n")
+    (only / "iomem.txt").unlink()
+    assert said(only) == "no memory image, copy or list in this folder (not used: notes)"
+    (case / "unknown").write_bytes(b"\0\1\2\3" * 2000)
+    got = run_cli("validate", case)
+    assert got.code == 3
+    assert f"{case}/unknown: a binary file of no known kind; take it out" in got.err
+
+
+def test_a_tar_that_tar_made_of_debugfs_itself(tmp_path) -> None:
+    """Files of debugfs and /proc say that they are empty, and tar believes them."""
+    for name in ("out/fdt", "out/sub_fdts/hwpoison"):
+        (tmp_path / "kho" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "kho" / name).touch()
+    path = tarred(tmp_path / "kho", tmp_path / "x.tar")
+    got = run_cli("decode", path)
+    assert got.code == 3
+    assert got.err == (
+        f"hwpkho: {path}: every file in this archive is empty: tar packs those of debugfs and "
+        "/proc so; copy them (cp -r) and pack the copy\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "cut"), crossed(["decode", "validate", "memmap"], [600, -1], 3)
+)
+def test_a_cut_off_archive(command, cut, case, tmp_path) -> None:
+    data = FORMS["tar"](case).read_bytes().rstrip(b"\0")
+    (tmp_path / "cut").write_bytes(data[:cut])
+    got = run_cli(command, tmp_path / "cut")
+    assert (got.code, got.out) == (3, "")
+    assert f"{tmp_path}/cut: tar archive: " in got.err
+    assert got.err.count("\n") == 1
+
+
+def test_names_of_an_archive_are_printable(tmp_path) -> None:
+    with tarfile.open(tmp_path / "x", "w") as out:
+        for name in ("a\x1b[2J\n", "b"):
+            info = tarfile.TarInfo(name)
+            info.size = 9
+            out.addfile(info, io.BytesIO(b"\0\x1b[2J\1\2\3\4"))
+    got = run_cli("decode", tmp_path / "x")
+    assert got.code == 3
+    assert "\x1b" not in got.err
+    assert got.err.count("\n") == 1

@@ -27,21 +27,13 @@ could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown.""
 
 
 @click.command(epilog=EPILOG)
-@click.option(
-    "--root",
-    metavar="DIR",
-    help="Look at a copied tree of /proc and /sys in DIR, as a sosreport has, not at this machine.",
-)
+@options.root
 @click.option(
     "--save",
     metavar="FILE",
     help="Write today's bad pages to FILE, for --since after the kexec.",
 )
-@click.option(
-    "--since",
-    metavar="FILE",
-    help="Compare with the bad pages saved before the kexec, or with any list of bad pages.",
-)
+@options.since
 @click.option("-f", "--force", is_flag=True, help="Let --save overwrite what no check wrote.")
 @options.page_size
 @options.arch

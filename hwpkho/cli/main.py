@@ -31,6 +31,7 @@ COMMANDS = {
     "merge": "Merge lists.",
     "diff": "Compare lists: what was lost, what was added.",
     "check": "Show what becomes of a machine's bad pages at the next kexec.",
+    "metrics": "Print what check finds as metrics for Prometheus.",
     "capture": "Save the pages that decode needs into a small ELF core.",
     "list": "Show the bad pages that logs, databases and lists name.",
     "formats": "List the forms in which bad pages are read and written.",

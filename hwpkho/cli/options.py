@@ -317,6 +317,25 @@ def next_kernel(command: Callable[..., Any]) -> Callable[..., Any]:
     return add(command, next_cmdline, consumers)
 
 
+def root(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --root."""
+    return click.option(
+        "--root",
+        metavar="DIR",
+        help="Look at a copied tree of /proc and /sys in DIR, as a sosreport has, not at this "
+        "machine.",
+    )(command)
+
+
+def since(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --since."""
+    return click.option(
+        "--since",
+        metavar="FILE",
+        help="Compare with the bad pages saved before the kexec, or with any list of bad pages.",
+    )(command)
+
+
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a judgement rests on."""
     return add(

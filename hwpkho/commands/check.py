@@ -191,7 +191,9 @@ def _which_are_bad(checked: Checked) -> None:
         return
     huge = pfn_set(flags.folios)
     inside = (listed & huge) if listed else PfnSet()
-    unplaced = sum(not inside.pages(a, b) for a, b in flags.folios.runs())
+    heads = [a for a, b in flags.folios.runs() if not inside.pages(a, b)]
+    checked.in_huge, checked.unplaced = inside, pfn_set(heads)
+    unplaced = len(heads)
     # Of pages behind the end of the flags nothing but the list tells anything.
     behind = pfn_set(of_runs(listed.runs(flags.frames, PFN_MAX))) if listed else PfnSet()
     bad = flags.single | inside | behind
@@ -199,6 +201,7 @@ def _which_are_bad(checked: Checked) -> None:
     if surplus and counted is not None and counted >= (bad | surplus).pages() + unplaced:
         bad |= surplus  # counted as bad, so they are, whatever hides their flags
     checked.bad = bad
+    checked.unflagged = None if listed is None else surplus
     known = bad.pages() + unplaced
     checked.bad_pages = max(known, counted or 0)
     if len(flags.folios.first):

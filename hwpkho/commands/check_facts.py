@@ -45,6 +45,7 @@ class Facts:
         flags_end: Where they end below the end of RAM: both addresses; None where they do not.
         corrupted: HardwareCorrupted, bytes; None where it cannot be read.
         nodes: Memory failures by node since boot.
+        blocks: Which memory is of which node: its number, start and end (exclusive) in bytes.
         log: Bad pages that a copied kernel log names, None without one.
         kho: Whether there is a handover.
         case: The handovers and tables; None where there are none, or none can be read.
@@ -62,6 +63,7 @@ class Facts:
     flags_end: tuple[int, int] | None = None
     corrupted: int | None = None
     nodes: list[NodeFailures] = field(default_factory=list)
+    blocks: list[tuple[int, int, int]] = field(default_factory=list)
     log: BadPages | None = None
     kho: Kho = field(default_factory=Kho)
     case: Case | None = None

@@ -34,6 +34,7 @@ def gather(tree: Tree, page_size: int | None = None, arch: str | None = None) ->
         check_pages.read_flags(facts)
         check_handover.nothing_in_memory(facts)
         facts.nodes = counters.nodes(tree.root)
+        facts.blocks = counters.blocks(tree.root)
     return facts
 
 

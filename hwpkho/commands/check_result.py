@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -46,6 +47,14 @@ class Before:
     when: str | None = None
     foreseen: PfnSet | None = None
 
+    @property
+    def seconds(self) -> float | None:
+        """When it was saved, seconds since 1970; None where the file does not tell."""
+        try:
+            return datetime.datetime.fromisoformat(self.when or "").timestamp()
+        except (ValueError, OverflowError):
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Since:
@@ -73,7 +82,10 @@ class Checked:
         bad_pages: Bad pages now, None where nothing tells how many.
         fates: How many of them have each fate; None where that is not known.
         bad: The bad pages whose place is known.
-        lost: Those of them that will be forgotten.
+        in_huge: Those of them in huge pages of hugetlb, as the list places them.
+        unplaced: The first page of each huge page with a bad page that nothing places.
+        unflagged: Pages of the list without the flag; None where flags or list are not known.
+        lost: The bad pages that will be forgotten, as far as their place is known.
         runs: The bad pages that the next kernel is told of, with their verdicts.
         listed: The pages in the list that is handed over; None where it was not read.
         hands_over: Whether the machine hands a list or table over, None where that is not known.
@@ -90,6 +102,9 @@ class Checked:
     bad_pages: int | None = None
     fates: dict[Fate, int | None] = field(default_factory=lambda: dict.fromkeys(FATES))
     bad: PfnSet = field(default_factory=PfnSet)
+    in_huge: PfnSet = field(default_factory=PfnSet)
+    unplaced: PfnSet = field(default_factory=PfnSet)
+    unflagged: PfnSet | None = None
     lost: PfnSet = field(default_factory=PfnSet)
     runs: Runs = field(default_factory=lambda: Runs(PfnSet()))
     listed: PfnSet | None = None

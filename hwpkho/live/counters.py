@@ -5,6 +5,7 @@ Source: fs/proc/meminfo.c; drivers/base/node.c, Documentation/ABI/stable/sysfs-d
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CORRUPTED = re.compile(r"^HardwareCorrupted:[ \t]*([0-9]{1,18}) kB[ \t\r]*$", re.MULTILINE)
+_BLOCK = re.compile(r"memory([0-9]{1,9})")
+#: Blocks that are looked at: 128 TiB in blocks of 128 MiB.
+_MAX_BLOCKS = 1 << 20
 _NODE = re.compile(r"node([0-9]{1,5})")
 #: Nodes that are looked at: MAX_NUMNODES of the largest kernels.
 _MAX_NODES = 1 << 10
@@ -68,9 +72,37 @@ def nodes(root: Path) -> list[NodeFailures]:
 
 def _nodes(root: Path) -> Iterator[tuple[int, Path]]:
     folder = root / "sys/devices/system/node"
-    try:
-        names = sorted(int(m[1]) for p in folder.iterdir() if (m := _NODE.fullmatch(p.name)))
-    except OSError:
-        return
-    for number in names[:_MAX_NODES]:
+    numbers = sorted(int(m[1]) for name in _names(folder) if (m := _NODE.fullmatch(name)))
+    for number in numbers[:_MAX_NODES]:
         yield number, folder / f"node{number}"
+
+
+def blocks(root: Path) -> list[tuple[int, int, int]]:
+    """Return the memory blocks of nodes: node, start and end (exclusive) in bytes, ascending.
+
+    Empty where the kernel does not show them (CONFIG_MEMORY_HOTPLUG). Source:
+    Documentation/admin-guide/mm/memory-hotplug.rst; block_size_bytes is in hex.
+    """
+    try:
+        text = opening.small(str(root / "sys/devices/system/memory/block_size_bytes"), _MAX_NUMBER)
+    except InputError:
+        return []
+    size = unsigned("0x" + text.decode("ascii", "replace").strip())
+    if not size or size > 1 << 50:
+        return []
+    found: list[tuple[int, int, int]] = []
+    for number, folder in _nodes(root):
+        for name in _names(folder):
+            match = _BLOCK.fullmatch(name)
+            if match and len(found) < _MAX_BLOCKS:
+                start = int(match[1]) * size
+                found.append((number, start, start + size))
+    return sorted(found, key=lambda block: block[1])
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        opening.check_inside(str(folder))
+        return os.listdir(folder)
+    except (InputError, OSError):
+        return []

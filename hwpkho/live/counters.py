@@ -5,7 +5,6 @@ Source: fs/proc/meminfo.c; drivers/base/node.c, Documentation/ABI/stable/sysfs-d
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,6 +102,6 @@ def blocks(root: Path) -> list[tuple[int, int, int]]:
 def _names(folder: Path) -> list[str]:
     try:
         opening.check_inside(str(folder))
-        return os.listdir(folder)
+        return [entry.name for entry in folder.iterdir()]
     except (InputError, OSError):
         return []

@@ -175,7 +175,8 @@ def _bad(checked: Checked) -> dict[tuple[Kind, str], int]:
         if rest or not placed:
             found[kind, _ALL] = rest
     located = checked.bad.pages() + checked.unplaced.pages()
-    found["unlocated", _ALL] = max(0, (checked.bad_pages or 0) - located)
+    if facts.counted is not None:
+        found["unlocated", _ALL] = max(0, facts.counted - located)
     return found
 
 

@@ -6,6 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS_VENV := .venv-docs
 CI_VENV := .venv-ci
+# What builds wheels, and what else a release needs.
+BUILD_VENV := .venv-build
+RELEASE_VENV := .venv-release
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' hwpkho/base/version.py)
+SDIST := dist/hwpkho-$(VERSION).tar.gz
+WHEEL := dist/hwpkho-$(VERSION)-py3-none-any.whl
+ZIPAPP := dist/hwpkho.pyz
 CAPTURE := fixtures/captures/x86-structv1-small
 # More arguments for pytest, e.g. make test PYTEST=-x
 PYTEST ?=
@@ -24,8 +31,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint shell-lint ci-lint ci-venv \
-  hooks-test pages docs \
-  docs-venv kernel-test uefi-test clean
+  hooks-test pages docs docs-venv dist zipapp deb sbom release-venv install-test release-check \
+  kernel-test uefi-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -42,6 +49,12 @@ help:
 	@echo 'make hooks-test the hooks for users, through pre-commit'
 	@echo 'make pages      README and docs/ anew: what the commands print now, and the tables'
 	@echo 'make docs       docs/ as a site, in .venv-docs/site'
+	@echo 'make dist       $(SDIST) and the wheel'
+	@echo 'make zipapp     $(ZIPAPP), which runs with nothing but python3'
+	@echo 'make deb        a Debian package of it (needs debhelper)'
+	@echo 'make sbom       what the zipapp is made of (CycloneDX)'
+	@echo 'make install-test   each way of installing, from nothing'
+	@echo 'make release-check  all of these, built twice and tried; STRICT=yes: nothing is skipped'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
 	@echo 'make clean      removes what the others made'
@@ -69,6 +82,7 @@ lock:
 	$(COMPILE) --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra docs --output-file requirements-docs.lock
 	$(COMPILE) --extra ci --output-file requirements-ci.lock
+	$(COMPILE) --extra release --output-file requirements-release.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
@@ -152,6 +166,55 @@ SCRIPTS = .ci/run $(wildcard ci/*.sh) tests/try_hooks.sh tests/kernel/prepare.sh
 shell-lint:
 	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(SCRIPTS); \
 	else echo 'shell-lint: no shellcheck here, skipped'; fi
+# hatchling and what it needs. Set PIP_NO_INDEX and PIP_FIND_LINKS to do without an index.
+$(BUILD_VENV)/installed: pyproject.toml requirements-dev.lock release/locked.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or later")'
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(BUILD_VENV)
+	$(PYTHON) -m release.locked build >$(BUILD_VENV)/requirements.txt
+	$(BUILD_VENV)/bin/pip install --quiet --require-hashes -r $(BUILD_VENV)/requirements.txt
+	touch $@
+
+release-venv: $(RELEASE_VENV)/installed
+
+$(RELEASE_VENV)/installed: pyproject.toml requirements-release.lock
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(RELEASE_VENV)
+	$(RELEASE_VENV)/bin/pip install --quiet --require-hashes -r requirements-release.lock
+	touch $@
+
+# The wheel is made of the sdist, as whoever gets that makes it.
+dist: $(BUILD_VENV)/installed
+	$(BUILD_VENV)/bin/hatchling build -t sdist -d dist
+	$(BUILD_VENV)/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation -w dist $(SDIST)
+
+zipapp: dist
+	rm -rf build/wheels
+	mkdir -p build/wheels
+	$(BUILD_VENV)/bin/python -m release.locked core >build/wheels/requirements.txt
+	$(BUILD_VENV)/bin/pip download --quiet --no-deps --only-binary :all: --require-hashes \
+	  -r build/wheels/requirements.txt -d build/wheels
+	$(BUILD_VENV)/bin/python -m release.zipapp -o $(ZIPAPP) $(WHEEL) build/wheels/*.whl
+	@echo 'make zipapp: $(ZIPAPP)'
+
+# In a folder of its own: dpkg-buildpackage writes beside the one that it builds in.
+deb: zipapp
+	rm -rf build/deb
+	mkdir -p build/deb
+	tar -xzf $(SDIST) -C build/deb
+	mkdir build/deb/hwpkho-$(VERSION)/dist
+	cp $(ZIPAPP) build/deb/hwpkho-$(VERSION)/dist
+	cd build/deb/hwpkho-$(VERSION) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -us -uc -b
+	cp build/deb/hwpkho_$(VERSION)_all.deb dist
+	@echo 'make deb: dist/hwpkho_$(VERSION)_all.deb'
+
+sbom: zipapp release-venv
+	rm -rf build/sbom
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(BUILD_VENV)/bin/pip --python build/sbom/bin/python install --quiet --no-index \
+	  --find-links dist --find-links build/wheels hwpkho==$(VERSION)
+	$(RELEASE_VENV)/bin/python -m release.sbom --environment build/sbom/bin/python \
+	  --version $(VERSION) -o dist/hwpkho-$(VERSION).cdx.json $(WHEEL) build/wheels/*.whl
 
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
@@ -168,5 +231,5 @@ uefi-test:
 	$(MAKE) kernel-test KINDS=x86_64-uefi TESTS=tests/kernel/test_efi_table.py
 
 clean:
-	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) $(BUILD_VENV) $(RELEASE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
 	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -204,7 +204,7 @@ deb: zipapp
 	tar -xzf $(SDIST) -C build/deb
 	mkdir build/deb/hwpkho-$(VERSION)/dist
 	cp $(ZIPAPP) build/deb/hwpkho-$(VERSION)/dist
-	cd build/deb/hwpkho-$(VERSION) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -us -uc -b
+	cd build/deb/hwpkho-$(VERSION) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -us -uc
 	cp build/deb/hwpkho_$(VERSION)_all.deb dist
 	@echo 'make deb: dist/hwpkho_$(VERSION)_all.deb'
 

@@ -1,7 +1,7 @@
 """Prints a part of a lock file: some projects, and what they need, with their hashes.
 
-``python3 -m release.locked build`` has what builds a wheel, ``core`` what hwpkho always needs. So a
-tool takes only what it needs, and there is one lock to keep.
+``python3 -m release.locked build`` has what builds a wheel, ``core`` what hwpkho always needs,
+``kdump`` what its extra brings. So a tool takes only what it needs, of the locks that are there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What can be asked for → the lock that has it.
-LOCKS = {"build": "requirements-dev.lock", "core": "requirements.lock"}
+LOCKS = {
+    "build": "requirements-dev.lock",
+    "core": "requirements.lock",
+    "kdump": "requirements.lock",
+}
 _ENTRY = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?: ;(?P<marker>.*?))? \\\n"
     r"(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)"
@@ -81,14 +85,17 @@ def closure(locked: dict[str, Entry], wanted: list[str]) -> list[Entry]:
 
 
 def part(what: str) -> list[Entry]:
-    """Return what ``build`` or ``core`` takes. Raises ValueError where no machine can have it all.
+    """Return what one of LOCKS takes. Raises ValueError where the lock does not have it.
 
     What hwpkho always needs goes into one file for all machines, so nothing of it may depend on one.
     """
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    needs = pyproject["build-system"]["requires"]
-    if what == "core":
-        needs = pyproject["project"]["dependencies"]
+    project = pyproject["project"]
+    needs = {
+        "build": pyproject["build-system"]["requires"],
+        "core": project["dependencies"],
+        "kdump": project["optional-dependencies"]["kdump"],
+    }[what]
     wanted = [normal(re.split(r"[^A-Za-z0-9._-]", need)[0]) for need in needs]
     found = closure(entries((ROOT / LOCKS[what]).read_text("utf-8")), wanted)
     for entry in found:

@@ -53,7 +53,7 @@ help:
 	@echo 'make zipapp     $(ZIPAPP), which runs with nothing but python3'
 	@echo 'make deb        a Debian package of it (needs debhelper)'
 	@echo 'make sbom       what the zipapp is made of (CycloneDX)'
-	@echo 'make install-test   each way of installing, from nothing'
+	@echo 'make install-test   each way of installing, from nothing; WAYS="pip zipapp": only those'
 	@echo 'make release-check  all of these, built twice and tried; STRICT=yes: nothing is skipped'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
@@ -215,6 +215,13 @@ sbom: zipapp release-venv
 	  --find-links dist --find-links build/wheels hwpkho==$(VERSION)
 	$(RELEASE_VENV)/bin/python -m release.sbom --environment build/sbom/bin/python \
 	  --version $(VERSION) -o dist/hwpkho-$(VERSION).cdx.json $(WHEEL) build/wheels/*.whl
+
+install-test: deb release-venv
+	PYTHON='$(PYTHON)' tests/install/install.sh $(WAYS)
+
+export STRICT
+release-check: sbom
+	PYTHON='$(PYTHON)' release/check.sh
 
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64

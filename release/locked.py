@@ -21,7 +21,7 @@ LOCKS = {
     "kdump": "requirements.lock",
 }
 _ENTRY = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?: ;(?P<marker>.*?))? \\\n"
+    r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^\s;]+)(?: ;(?P<marker>.*?))? \\\n"
     r"(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)"
     r"(?P<via>(?:    #.*\n)*)",
     re.MULTILINE,
@@ -53,41 +53,39 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def entries(text: str) -> dict[str, Entry]:
-    """Return the projects of a lock by name."""
-    found = {}
-    for match in _ENTRY.finditer(text):
-        name = normal(match["name"])
-        via = re.sub(r"#(?:\s*via\b)?", " ", match["via"]).split()
-        found[name] = Entry(
-            name,
+def entries(text: str) -> list[Entry]:
+    """Return the projects of a lock, in its order; one may have several versions for machines."""
+    return [
+        Entry(
+            normal(match["name"]),
             match["version"],
             (match["marker"] or "").strip(),
             frozenset(re.findall(r"sha256:([0-9a-f]{64})", match["hashes"])),
-            frozenset(map(normal, via)),
+            frozenset(map(normal, re.sub(r"#(?:\s*via\b)?", " ", match["via"]).split())),
             match[0],
         )
-    return found
+        for match in _ENTRY.finditer(text)
+    ]
 
 
-def closure(locked: dict[str, Entry], wanted: list[str]) -> list[Entry]:
+def closure(locked: list[Entry], wanted: list[str]) -> list[Entry]:
     """Return the projects ``wanted`` and what they need, in the order of the lock.
 
     Raises ValueError where the lock lacks one of them.
     """
-    missing = sorted(set(wanted) - locked.keys())
+    missing = sorted(set(wanted) - {entry.name for entry in locked})
     if missing:
         raise ValueError(f"the lock has no {', '.join(missing)}: make lock")
     names = set(wanted)
-    while more := {e.name for e in locked.values() if e.via & names} - names:
+    while more := {entry.name for entry in locked if entry.via & names} - names:
         names |= more
-    return [entry for entry in locked.values() if entry.name in names]
+    return [entry for entry in locked if entry.name in names]
 
 
 def part(what: str) -> list[Entry]:
     """Return what one of LOCKS takes. Raises ValueError where the lock does not have it.
 
-    What hwpkho always needs goes into one file for all machines, so nothing of it may depend on one.
+    What hwpkho always needs goes into one file for all machines: nothing of it may be for some.
     """
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     project = pyproject["project"]

@@ -403,7 +403,7 @@ def test_contributors_hooks_run_what_make_check_runs():
 # Lock files
 
 
-@pytest.mark.parametrize("extra", ["kdump", "dev", "docs", "ci"])
+@pytest.mark.parametrize("extra", ["kdump", "dev", "docs", "ci", "release"])
 def test_locks_hold_hashes_and_no_host(extra):
     """Of every platform's wheels: a single hash would be that of one machine."""
     name = "requirements.lock" if extra == "kdump" else f"requirements-{extra}.lock"
@@ -414,7 +414,7 @@ def test_locks_hold_hashes_and_no_host(extra):
     entries = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(.*\n(?:    .*\n)*)", text, re.MULTILINE)
     assert all("--hash=sha256:" in rest for _, _, rest in entries)
     hashes = {package: rest.count("--hash=") for package, _, rest in entries}
-    assert hashes["pyyaml" if extra in ("docs", "ci") else "cramjam"] > 10
+    assert hashes[{"docs": "pyyaml", "ci": "pyyaml", "release": "uv"}.get(extra, "cramjam")] > 10
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras[extra] + (extras["kdump"] if extra == "dev" else [])

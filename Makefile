@@ -166,6 +166,7 @@ SCRIPTS = .ci/run $(wildcard ci/*.sh) tests/try_hooks.sh tests/kernel/prepare.sh
 shell-lint:
 	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(SCRIPTS); \
 	else echo 'shell-lint: no shellcheck here, skipped'; fi
+
 # hatchling and what it needs. Set PIP_NO_INDEX and PIP_FIND_LINKS to do without an index.
 $(BUILD_VENV)/installed: pyproject.toml requirements-dev.lock release/locked.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or later")'

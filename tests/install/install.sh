@@ -243,6 +243,7 @@ way_deb() {
   suite=$(awk '/^Suites:/ {print $2; exit}' "$work/sources")
   debootstrap --variant=minbase "$suite" "$root" "$uri" >"$work/log" 2>&1 \
     || { skip "deb: debootstrap $suite: $(tail -n 1 "$work/log")"; return; }
+  echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/quick"
   # How this machine reaches the archive, and no more.
   apt-config dump | grep -E '^Acquire::(http|https|ftp|Check|Retries)' >"$root/etc/apt/apt.conf.d/90machine" || true
   [ ! -e "$root/usr/bin/python3" ] || die "deb: the clean Debian has Python already"
@@ -273,8 +274,10 @@ way_deb() {
   [ "$(cat "$work/out")" = explain ] || die "deb: bash-completion: $(cat "$work/out")"
   ok "deb: man(1) and bash-completion find it"
   clean apt-get -q purge -y hwpkho >"$work/log" 2>&1 || die "deb: apt-get purge: $(cat "$work/log")"
-  [ -z "$(find "$root" -xdev -name '*hwpkho*' -not -path "$root/srv/*" -not -path "$root/var/log/*")" ] \
-    || die "deb: apt-get purge leaves files"
+  # Pages that were shown stay in the cache of man-db, whoever brought them.
+  find "$root" -xdev -name '*hwpkho*' -not -path "$root/srv/*" -not -path "$root/var/log/*" \
+    -not -path "$root/var/cache/man/*" >"$work/out"
+  [ ! -s "$work/out" ] || die "deb: apt-get purge leaves $(cat "$work/out")"
   ok "deb: apt-get purge leaves nothing"
 }
 

@@ -180,6 +180,7 @@ def play(script: str, folder: Path) -> Played:
         env={
             **os.environ,
             "PATH": f"{bin_}:{os.environ['PATH']}",
+            "HOME": str(stage),  # what a page writes there
             "STAGE": str(stage),
             "FIXTURES": str(FIXTURES / _LISTS),
             "IMAGE": str(FIXTURES / _SMALL / "memory.elf"),

@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint shell-lint ci-lint ci-venv \
   hooks-test pages docs docs-venv dist zipapp deb sbom release-venv install-test release-check \
-  kernel-test uefi-test clean
+  kernel-test uefi-test drgn-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -57,6 +57,7 @@ help:
 	@echo 'make release-check  all of these, built twice and tried; STRICT=yes: nothing is skipped'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
+	@echo 'make drgn-test  the drgn script of contrib/ on a real kernel (docs/kernel-rig.md)'
 	@echo 'make clean      removes what the others made'
 
 venv: $(VENV)/installed
@@ -238,6 +239,18 @@ kernel-test: venv
 # EFI_GENERATION names the generation whose reader the tree LINUX_SRC= has.
 uefi-test:
 	$(MAKE) kernel-test KINDS=x86_64-uefi TESTS=tests/kernel/test_efi_table.py
+
+# The debugger has an environment of its own: nothing else needs it.
+DRGN := $(VENV)/drgn
+drgn-test: venv $(DRGN)/installed
+	HWPKHO_DRGN='$(CURDIR)/$(DRGN)/bin/drgn' \
+	  $(MAKE) kernel-test KINDS=x86_64-debug TESTS=tests/kernel/test_drgn.py
+
+$(DRGN)/installed: pyproject.toml
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(DRGN)
+	$(DRGN)/bin/pip install --quiet 'drgn>=0.0.31' --editable .
+	touch $@
 
 clean:
 	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) $(BUILD_VENV) $(RELEASE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build

@@ -18,7 +18,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwpkho.api.case import Case, decode, open_case, read_list, read_memmap
+    from hwpkho.api.case import (
+        Case,
+        decode,
+        open_case,
+        open_memory,
+        read_list,
+        read_memmap,
+    )
     from hwpkho.api.judging import diff, judge, merge, validate
     from hwpkho.api.making import Layout, build
     from hwpkho.api.results import Compared, Decoded, Judged, MemoryMap, Merged, PageList
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from hwpkho.efi.model import PoisonTable
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Handover, HwpoisonList
+    from hwpkho.images.program import PhysicalMemory
     from hwpkho.judging.case_result import Suppressed
     from hwpkho.judging.result import EfiJudged, Finding, HeldAgainst, Validation
     from hwpkho.memmap.model import Map
@@ -40,7 +48,14 @@ _WHERE = {
     "hwpkho.judging.case_result": ("Suppressed",),
     "hwpkho.memmap.view.regions": ("Region",),
     "hwpkho.memmap.model": ("Map",),
-    "hwpkho.api.case": ("Case", "decode", "open_case", "read_list", "read_memmap"),
+    "hwpkho.api.case": (
+        "Case",
+        "decode",
+        "open_case",
+        "open_memory",
+        "read_list",
+        "read_memmap",
+    ),
     "hwpkho.api.judging": ("diff", "judge", "merge", "validate"),
     "hwpkho.api.making": ("Layout", "build"),
     "hwpkho.api.results": ("Compared", "Decoded", "Judged", "MemoryMap", "Merged", "PageList"),
@@ -51,6 +66,7 @@ _WHERE = {
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
     "hwpkho.handover.model": ("Handover", "HwpoisonList"),
+    "hwpkho.images.program": ("PhysicalMemory",),
     "hwpkho.judging.result": ("EfiJudged", "Finding", "HeldAgainst", "Validation"),
 }
 
@@ -78,6 +94,7 @@ __all__ = [
     "Merged",
     "PageList",
     "PageRow",
+    "PhysicalMemory",
     "PoisonTable",
     "Problem",
     "RangeRow",
@@ -92,6 +109,7 @@ __all__ = [
     "judge",
     "merge",
     "open_case",
+    "open_memory",
     "read_list",
     "read_memmap",
     "validate",

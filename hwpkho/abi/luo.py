@@ -30,6 +30,8 @@ SIZE, FIELDS, FEATURES = 32, 24, 128
 MAX_BLOCKS = 10_000
 #: Bytes of a block's head, of a session, of a file and of an FLB.
 HEAD, SESSION, FILE, FLB = 16, 80, 64, 64
+#: Where the number of entries is in a block's head, and sessions_pa behind the blob's name, bytes.
+COUNT, SESSIONS_PA = 8, 8
 #: Bytes of their names.
 SESSION_NAME, FILE_NAME, FLB_NAME = 64, 48, 48
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COMPATIBLE = "memfd-v2"
 #: Bytes of the structure, and of a folio in the array.
 SIZE, FOLIO = 48, 16
+#: Where its fields are, bytes: size, seals, the number of folios, and their array.
+FILE_SIZE, SEALS_AT, NR_FOLIOS, AREA = 8, 16, 24, 32
 #: A folio's word: its PFN in the low bits, flags above; the kernel always sets the first two.
 PFN_BITS = 52
 DIRTY, UPTODATE = 1, 2
@@ -27,8 +29,6 @@ DIRTY, UPTODATE = 1, 2
 SEALS = 0x3F
 #: Pages of a file at most.
 MAX_PAGES = (1 << 32) - 1
-
-_FIELDS = 32
 
 
 class MemfdSer(NamedTuple):
@@ -78,12 +78,12 @@ class MemfdSer(NamedTuple):
         """Return how many folios the array has room for; ``page_size`` in bytes."""
         return self.folios.total_pages * page_size // FOLIO
 
-    def flaw(self, page_size: int) -> str | None:
-        """Return why the kernel refuses such a file, None where it does not."""
+    def flaw(self, page_size: int) -> tuple[str, int] | None:
+        """Return why the kernel refuses such a file and which byte begins the field, else None."""
         if self.seals & ~SEALS:
-            return f"seals 0x{self.seals:x}, known are 0x{SEALS:x}"
+            return f"seals 0x{self.seals:x}, known are 0x{SEALS:x}", SEALS_AT
         if -(-self.size // page_size) > MAX_PAGES:
-            return f"size {self.size} bytes is more than {MAX_PAGES} pages"
+            return f"size {self.size} bytes is more than {MAX_PAGES} pages", FILE_SIZE
         return None
 
     def spans(self) -> list[Span]:
@@ -95,10 +95,10 @@ class MemfdSer(NamedTuple):
             Span(16, 4, f"seals 0x{self.seals:x}"),
             Span(20, 4, f"flags 0x{self.flags:x}"),
             Span(24, 8, f"nr_folios {self.nr_folios}"),
-            Span(_FIELDS, 8, f"folios.first 0x{v.first:x}"),
-            Span(_FIELDS + 8, 4, f"folios.total_pages {v.total_pages}"),
-            Span(_FIELDS + 12, 2, f"folios.flags 0x{v.flags:x}"),
-            Span(_FIELDS + 14, 2, f"folios.order {v.order}"),
+            Span(AREA, 8, f"folios.first 0x{v.first:x}"),
+            Span(AREA + 8, 4, f"folios.total_pages {v.total_pages}"),
+            Span(AREA + 12, 2, f"folios.flags 0x{v.flags:x}"),
+            Span(AREA + 14, 2, f"folios.order {v.order}"),
         ]
 
 
@@ -107,12 +107,9 @@ def split_word(word: int) -> tuple[int, int]:
     return word & (1 << PFN_BITS) - 1, word >> PFN_BITS
 
 
-def folios(page: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the two words of each folio in a page of the array, up to the first of zeros."""
-    for word, index in struct.iter_unpack("<2Q", page[: len(page) // FOLIO * FOLIO]):
-        if not word:
-            return
-        yield word, index
+def folios(entries: bytes) -> Iterator[tuple[int, int]]:
+    """Return the two words of each folio in whole entries of the array."""
+    return struct.iter_unpack("<2Q", entries)
 
 
 def build_folios(folios: Iterable[tuple[int, int, int]]) -> bytes:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Unpack
 from hwpkho.api import inputs
 from hwpkho.api.inputs import Choosing, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.base.options import of_library
+from hwpkho.inputs import case as cases
 from hwpkho.inputs import lists
 from hwpkho.inputs.case import read_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from hwpkho.abi.role import Role
     from hwpkho.api.inputs import Files, Judging
-    from hwpkho.inputs import case as cases
+    from hwpkho.images.program import PhysicalMemory
 
 
 class Case:
@@ -32,6 +37,15 @@ class Case:
     def decode(self) -> Decoded:
         """Return the handovers."""
         return Decoded(self._case.name, self._case.handovers, self._case.tables)
+
+    def annotate(self) -> Iterator[str]:
+        """Yield the lines of ``hwpkho decode --annotate``: every structure, field by field.
+
+        Raises InputError for a case without memory.
+        """
+        from hwpkho.report.decode import annotate
+
+        return annotate.lines(self._case.handovers, self._case.source, self._case.tables)
 
     def read(self, phys: int, size: int) -> bytes | None:
         """Return ``size`` bytes at physical address ``phys``, None where any of them is absent.
@@ -74,6 +88,59 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
         case = Case(read_inputs(names, how), names, options)
+        try:
+            yield case
+        finally:
+            case.close()
+
+
+@contextmanager
+def open_memory(
+    memory: PhysicalMemory,
+    extents: Iterable[tuple[int, int]],
+    *,
+    name: str = "memory",
+    roots: Mapping[Role, int] | None = None,
+    vmcoreinfo: bytes = b"",
+    **options: Unpack[Reading],
+) -> Iterator[Case]:
+    """Open the physical memory of a machine that the caller reads, as a debugger does.
+
+    Example::
+
+        class Memory:
+            def read(self, phys, size):
+                return prog.read(phys, size, physical=True)
+
+        with hwpkho.open_memory(Memory(), [(0, 1 << 30)], arch="x86_64") as case:
+            print(case.decode().to_text())
+
+    Args:
+        memory: Has ``read(phys, size)``, see :class:`hwpkho.PhysicalMemory`.
+        extents: ``(address, bytes)`` of the memory that is there.
+        name: What messages call it.
+        roots: Physical addresses of the root FDTs, ``in`` for the one that the running kernel was
+            handed and ``out`` for its own, where these are known: then ``extents`` are not
+            searched, which takes long where they are all of a machine's memory.
+        vmcoreinfo: The kernel's VMCOREINFO, where that is known.
+        options: See :class:`hwpkho.api.inputs.Reading`.
+
+    Raises InputError where there is no handover, or it cannot be read.
+    """
+    from hwpkho.handover.assemble import Noted
+    from hwpkho.images.program import ProgramSource
+
+    inputs.check(options, Reading)
+    how, _, _ = inputs.choosing(options)
+    known = {} if roots is None else {phys: role for role, phys in roots.items()}
+    for role, phys in (roots or {}).items():
+        inputs.one_of("roots", role, ("in", "out"))
+        inputs.within("roots", phys, 0, PHYS_END - 1)
+    source = ProgramSource(memory, printable(name), extents, None if roots is None else known)
+    source.vmcoreinfo = vmcoreinfo
+    with of_library():
+        read = cases.read_memory(source.name, source, how, noted=Noted(roles=known))
+        case = Case(read, options)
         try:
             yield case
         finally:

@@ -88,6 +88,12 @@ class Decoded:
 
         return page_rows(Listing(decode.pfns(self.handovers)[1]))
 
+    def to_text(self) -> str:
+        """Return what ``hwpkho decode`` prints, without colours."""
+        from hwpkho.report.decode import text
+
+        return text.report(self.handovers, tables=self.tables)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho decode --json``."""
         return document(decode_json.SCHEMA, decode_json.body(self.handovers, self.tables))

@@ -81,12 +81,14 @@ class Problem(NamedTuple):
         severity: ``error``, ``warning`` or ``note``.
         message: One line for people, already free of control characters.
         phys: The physical address concerned (bytes), None where there is none.
+        field: Physical address of the field that is wrong, None where ``phys`` is it.
     """
 
     code: str
     severity: Severity
     message: str
     phys: int | None = None
+    field: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the problem as it stands in ``hwpkho.decode/1``."""
@@ -111,7 +113,11 @@ def registry() -> dict[str, Code]:
 
 
 def problem(
-    code: Code, message: str, phys: int | None = None, severity: Severity | None = None
+    code: Code,
+    message: str,
+    phys: int | None = None,
+    severity: Severity | None = None,
+    field: int | None = None,
 ) -> Problem:
     """Return a :class:`Problem` of ``code`` with its usual severity unless one is given."""
-    return Problem(code.id, severity or code.severity, message, phys)
+    return Problem(code.id, severity or code.severity, message, phys, field)

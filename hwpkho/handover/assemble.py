@@ -20,8 +20,9 @@ from hwpkho.handover.tracker import Trackers
 from hwpkho.images.overlay import PieceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from hwpkho.abi.role import Role
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
@@ -60,15 +61,18 @@ class NoHandoverError(InputError):
 class Noted(NamedTuple):
     """What only a search of the whole image shows.
 
-    A capture holds only the pages of handovers, and carries this as a note.
+    A capture holds only the pages of handovers, and carries this as a note. A debugger knows the
+    rest by the kernel's symbols.
 
     Attributes:
         boot: What boot loaders passed on, as far as memory shows it.
         passed: Pages that look like a root FDT and are ignored.
+        roles: Physical addresses of root FDTs of which the role is known.
     """
 
     boot: tuple[boot_loader.BootHandover, ...] = ()
     passed: tuple[find_root.Rejected, ...] = ()
+    roles: Mapping[int, Role] = {}
 
 
 def from_memory(
@@ -118,6 +122,7 @@ def search(
     known = {b.fdt_addr for b in boots}
     # A handover.json beside segments is for the next kernel: it tells no role in this image.
     booted = {b.fdt_addr for b in boots[len(boot) :] if b.booted}
+    booted |= {phys for phys, role in noted.roles.items() if role == "in"}
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
         raise NoHandoverError(_nothing(source, seen))
@@ -166,6 +171,8 @@ def search(
     ]
     found.sort(key=lambda f: (f.kexec_count is None, f.kexec_count or 0))
     generations.set_roles(found, booted)
+    for f in found:
+        f.role = noted.roles.get(f.phys, f.role) if f.phys is not None else f.role
     for copy in copies:
         if copy not in missing:
             _attach(copy, found, source)

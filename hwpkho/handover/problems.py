@@ -21,13 +21,19 @@ class Report:
         self._counts: dict[tuple[str, Severity], int] = {}
 
     def add(
-        self, code: Code, message: str, phys: int | None = None, severity: Severity | None = None
+        self,
+        code: Code,
+        message: str,
+        phys: int | None = None,
+        severity: Severity | None = None,
+        field: int | None = None,
     ) -> Problem:
         """Note a problem, and return it for the fact that it is about.
 
-        ``phys`` is the physical address concerned, ``message`` is printable.
+        ``phys`` is the physical address concerned, ``field`` that of the field which is wrong where
+        it is another, ``message`` is printable.
         """
-        found = problem(code, message, phys, severity)
+        found = problem(code, message, phys, severity, field)
         self.add_problem(found)
         return found
 

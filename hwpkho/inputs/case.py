@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.model import BadPages
     from hwpkho.efi.model import PoisonTable
+    from hwpkho.handover.boot_loader import BootHandover
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
@@ -135,8 +136,23 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         (m.page_size for m in images if m.page_size), source.page_size_hint
     )
     boot = [m.boot for m in images if m.boot]
+    return read_memory(name, source, options, copies, boot, noted(images))
+
+
+def read_memory(
+    name: str,
+    source: Source,
+    options: CaseOptions,
+    copies: Sequence[DebugfsCopy] = (),
+    boot: Sequence[BootHandover] = (),
+    noted: assemble.Noted | None = None,
+) -> Case:
+    """Read the case that ``source`` is the memory of; see :func:`hwpkho.handover.assemble.search`.
+
+    Raises InputError where it holds neither a handover nor an EFI table of poisoned memory.
+    """
     try:
-        handovers = assemble.from_memory(source, copies, options, boot, noted(images))
+        handovers = assemble.from_memory(source, copies, options, boot, noted)
     except assemble.NoHandoverError:
         found_tables = tables.of_memory(source, options)
         if not found_tables:

@@ -573,3 +573,90 @@ def test_a_table_is_written_as_the_command_line_does(tmp_path: Path, cli: Cli) -
     assert hwpkho.decode(image).tables[0].phys == 0x1000
     with pytest.raises(hwpkho.UsageError, match="unit has no effect"):
         hwpkho.write_list(tmp_path / "list", out, to="csv", unit=65536)
+
+
+class Shown:
+    """Physical memory as a debugger shows it: a case's, and what was asked for."""
+
+    def __init__(self, case: hwpkho.Case) -> None:
+        self._case, self.asked = case, list[int]()
+
+    def read(self, phys: int, size: int) -> bytes | None:
+        self.asked.append(size)
+        return self._case.read(phys, size)
+
+
+@pytest.mark.parametrize("name", ["x86-structv1-small", "luo-huge", POST, "arm64-64k-B"])
+def test_memory_that_a_program_reads(name: str, capture: Callable[[str], Path]) -> None:
+    """Searched, and with the root FDTs known: the same handovers as in the file."""
+    with hwpkho.open_case(capture(name)) as case:
+        shown, expected, text = Shown(case), case.decode().to_dict(), case.decode().to_text()
+        handovers = expected["handovers"]
+        one = handovers[-1]
+        told: dict[str, Any] = {"name": case.name, "arch": one["arch"]}
+        told["page_size"] = one["page_size"]
+        with hwpkho.open_memory(shown, case.extents(), **told) as searched:
+            assert searched.decode().to_dict()["handovers"] == handovers
+            assert searched.decode().to_text() == text
+            lines = [re.sub(r"( bytes), \S+ at 0x[0-9a-f]+$", r"\1", x) for x in case.annotate()]
+            assert list(searched.annotate()) == lines
+        roles: dict[Any, int] = {h["role"] or "out": h["root"]["phys"] for h in handovers}
+        with hwpkho.open_memory(shown, case.extents(), roots=roles, **told) as known:
+            found = known.decode().to_dict()["handovers"]
+            assert [h["role"] for h in found] == list(roles)
+            for h, before in zip(found, handovers, strict=True):
+                assert {**h, "role": 0, "problems": 0} == {**before, "role": 0, "problems": 0}
+
+
+def test_memory_that_a_program_reads_is_judged() -> None:
+    expected = hwpkho.validate(str(IMAGE), memmap=str(IOMEM)).to_dict()
+    with (
+        hwpkho.open_case(IMAGE) as case,
+        hwpkho.open_memory(Shown(case), case.extents(), name=case.name, arch="x86_64") as ours,
+    ):
+        assert without(ours.validate(memmap=str(IOMEM)).to_dict(), "source") == without(
+            expected, "source"
+        )
+
+
+def test_what_a_program_reads_is_checked() -> None:
+    class Short:
+        def read(self, phys: int, size: int) -> bytes:
+            return bytes(size - 1)
+
+    class Nothing:
+        def read(self, phys: int, size: int) -> None:
+            return None
+
+    class Broken:
+        def read(self, phys: int, size: int) -> bytes:
+            raise RuntimeError("the debugger's own")
+
+    def opened(memory: Any, **options: Any) -> hwpkho.Case:
+        with hwpkho.open_memory(memory, [(0, 1 << 22)], arch="x86_64", **options) as case:
+            return case
+
+    with pytest.raises(hwpkho.InputError, match=r"gdb\\x1b: 1048575 of 1048576 bytes were read"):
+        opened(Short(), name="gdb\x1b")
+    with pytest.raises(hwpkho.InputError, match="no root FDT in 4194304 bytes of memory"):
+        opened(Nothing())
+    with pytest.raises(RuntimeError, match="the debugger's own"):
+        opened(Broken())
+    with pytest.raises(hwpkho.UsageError, match="roots=both is not one of in, out"):
+        opened(Nothing(), roots={"both": 0})
+    with pytest.raises(hwpkho.UsageError, match="roots=-1 is not"):
+        opened(Nothing(), roots={"in": -1})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'role'"):
+        opened(Nothing(), role="in")
+
+
+def test_nothing_is_searched_where_the_roots_are_known() -> None:
+    """All of a large machine's memory is read through a debugger otherwise."""
+    with hwpkho.open_case(IMAGE) as case:
+        (handover,) = case.decode().to_dict()["handovers"]
+        shown = Shown(case)
+        roots: dict[Any, int] = {"out": handover["root"]["phys"]}
+        vast = [(0, 1 << 44)]
+        with hwpkho.open_memory(shown, vast, roots=roots, arch="x86_64") as ours:
+            assert ours.decode().pfns == LISTED
+        assert sum(shown.asked) < 1 << 20

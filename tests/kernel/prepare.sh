@@ -1,7 +1,7 @@
 #!/bin/bash
 # Fetches and builds what the kernel tests need; prints where each piece is.
 #
-#   prepare.sh [--check] KIND...     arm64-4k arm64-16k arm64-64k x86_64 x86_64-uefi
+#   prepare.sh [--check] KIND...     arm64-4k arm64-16k arm64-64k x86_64 x86_64-debug x86_64-uefi
 #
 # Exits with 3 where this machine cannot have it (no root, no archive), with 1 where a build fails.
 #
@@ -173,7 +173,7 @@ kmake() {  # ARCH ARGS...
 fragments_of() {
   local parts=("$here/configs/common.config")
   [ "$(arch_of "$1")" = arm64 ] && parts+=("$here/configs/arm64.config")
-  [ "$1" = x86_64-uefi ] && parts+=("$here/configs/x86_64.config")
+  case $1 in x86_64-*) parts+=("$here/configs/x86_64.config") ;; esac
   parts+=("$here/configs/$1.config")
   printf '%s\n' "${parts[@]}"
 }
@@ -397,7 +397,7 @@ kinds=()
 for word in "$@"; do
   case $word in
     --check) check=yes ;;
-    arm64-4k | arm64-16k | arm64-64k | x86_64 | x86_64-uefi) kinds+=("$word") ;;
+    arm64-4k | arm64-16k | arm64-64k | x86_64 | x86_64-debug | x86_64-uefi) kinds+=("$word") ;;
     *) die "unknown: $word" ;;
   esac
 done

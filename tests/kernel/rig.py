@@ -115,7 +115,9 @@ class Kernel:
         The smallest arm64 processor that has pages of all three sizes.
         """
         if self.arch == "x86_64":
-            return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg"]
+            # The kernel says where its VMCOREINFO is, and a dump brings it.
+            noted = ["-device", "vmcoreinfo"] if self.kind.endswith("-debug") else []
+            return ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg", *noted]
         return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-accel", "tcg"]
 
     @property

@@ -44,11 +44,15 @@ class Ground:
         self._whole = walk is not None and not walk.absent
         self.orders = Orders(self._preserved) if self._preserved else None
 
-    def note(self, code: Code, message: str, phys: int | None = None) -> Problem:
-        """Report a problem."""
-        return self.report.add(code, message, phys)
+    def note(
+        self, code: Code, message: str, phys: int | None = None, field: int | None = None
+    ) -> Problem:
+        """Report a problem; see :meth:`Report.add`."""
+        return self.report.add(code, message, phys, field=field)
 
-    def take(self, what: str, phys: int, order: int = 0, spans: Spans | None = None) -> bool:
+    def take(
+        self, what: str, phys: int, order: int = 0, spans: Spans | None = None, of: str = ""
+    ) -> bool:
         """Take the page at ``phys`` for ``what``; tell whether nothing else has it.
 
         That it is not marked preserved is reported. For the rest see :class:`Page`.
@@ -59,7 +63,7 @@ class Ground:
             self.note(OWNED_TWICE, f"{what} 0x{phys:x} is {other} as well", phys)
             return False
         self._taken[at] = f"{what} 0x{phys:x}"
-        self.pages.append(Page(what, phys, order, spans))
+        self.pages.append(Page(what, phys, order, spans, of))
         marked = self._preserved is None or self._preserved.block_around(at) is not None
         if not marked and self._whole:
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
@@ -76,7 +80,7 @@ class Ground:
 
         None, reported, where the image lacks them, or the page is something else already.
         """
-        if not self.take(what, phys, spans=spans):
+        if not self.take(what, phys, spans=spans, of=of):
             return None
         data = self.source.read(phys, size)
         if data is None:

@@ -36,28 +36,30 @@ def read(file: File, name: str, ground: Ground, /) -> LuoFile:
     ser = abi.MemfdSer.parse(raw)
     found = found._replace(size=ser.size, memfd=ser)
     if flaw := ser.flaw(ground.page_size):
-        ground.note(FILE_BROKEN, f"{name}: {flaw}", file.data)
+        what, where = flaw
+        ground.note(FILE_BROKEN, f"{name}: {what}", file.data, file.data + where)
+    nr_folios = file.data + abi.NR_FOLIOS
     if not ser.nr_folios:
         if ser.size:
             message = f"{name}: {ser.size} bytes without a folio"
-            ground.note(FILE_BROKEN, message, file.data)
+            ground.note(FILE_BROKEN, message, file.data, nr_folios)
         return found._replace(folios=Folios())
     if ser.nr_folios > ser.capacity(ground.page_size):
         message = (
             f"{name}: nr_folios {ser.nr_folios} is beyond the array's "
             f"{ser.capacity(ground.page_size)} entries ({ser.folios.total_pages} pages)"
         )
-        ground.note(FILE_BROKEN, message, file.data)
+        ground.note(FILE_BROKEN, message, file.data, nr_folios)
         return found
     return _with_folios(found, ser, name, ground)
 
 
 def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -> LuoFile:
-    met = Report()
+    met, area = Report(), found.data + abi.AREA
     try:
         walk = vmalloc.walk(ground.source, ser.folios, ground.page_size, met, ground.chunks)
     except InputError as error:
-        ground.note(FILE_BROKEN, f"{name}: {error}", found.data)
+        ground.note(FILE_BROKEN, f"{name}: {error}", found.data, area)
         return found
     ground.chunks.update(walk.chunks)
     order = walk.order % SHIFT_BITS
@@ -65,16 +67,16 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -
     if not walk.sound:
         why = walk.problem.message if walk.problem else "the array is not whole"
         code = LUO_ABSENT if walk.chain.end == "absent" else FILE_BROKEN
-        ground.note(code, f"{name}: {why}", found.data)
+        ground.note(code, f"{name}: {why}", found.data, area)
         return found
     if ground.taken(walk.pages):
         message = f"{name}: a page of its array is another page of LUO's as well"
-        ground.note(OWNED_TWICE, message, found.data)
+        ground.note(OWNED_TWICE, message, found.data, area)
         return found
     for chunk in walk.chunks:
-        ground.take(CHUNK, chunk)
+        ground.take(CHUNK, chunk, of=name)
     for page in walk.pages:
-        ground.take(ARRAY, align_down(page, ground.page_size), order)
+        ground.take(ARRAY, align_down(page, ground.page_size), order, of=name)
     words = vmalloc.read_array(ground.source, walk, order, 2 * ser.nr_folios, ground.page_size, met)
     if not isinstance(words, array):
         ground.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
@@ -85,13 +87,13 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -
 def _folios(words: array[int], name: str, phys: int, ground: Ground) -> Folios:
     """Return the folios of an array, up to one that stands before another in the file."""
     found, orders = Folios(), ground.orders
-    unmarked, odd = array("Q"), array("Q")
-    before = -1
+    odd, before = array("Q"), -1
     for at in range(0, len(words), 2):
         (pfn, flags), index = abi.split_word(words[at]), words[at + 1]
         if index <= before:
             message = f"{name}: page {index} of the file comes after page {before}"
             ground.note(FOLIO_ODD, message, phys)
+            found.odd.append(at // 2)
             break
         before = index
         if not pfn:  # the kernel passes over it
@@ -100,17 +102,19 @@ def _folios(words: array[int], name: str, phys: int, ground: Ground) -> Folios:
         order = orders.at(pfn) if orders else None
         if order is None:
             if ground.tracked:
-                unmarked.append(pfn)
+                found.unmarked.append(at // 2)
             order = _inferred(pfn, step)
         elif step and step != 1 << order:
-            odd.append(pfn)
+            odd.append(at // 2)
         found.add(index, pfn, order, flags)
-    if unmarked:
-        message = f"{name}: {_folio(unmarked)} where no preserved block starts"
-        ground.note(FOLIO_UNMARKED, message, unmarked[0] << ground.shift)
-    if odd:
-        message = f"{name}: {_folio(odd)} of another order than the next one's place in the file"
-        ground.note(FOLIO_ODD, message, odd[0] << ground.shift)
+    for code, entries, what in (
+        (FOLIO_UNMARKED, found.unmarked, "where no preserved block starts"),
+        (FOLIO_ODD, odd, "of another order than the next one's place in the file"),
+    ):
+        if entries:
+            pfn, _ = abi.split_word(words[2 * entries[0]])
+            ground.note(code, f"{name}: {_folio(len(entries), pfn)} {what}", pfn << ground.shift)
+    found.odd = odd + found.odd  # one that goes back is the last
     return found
 
 
@@ -121,6 +125,5 @@ def _inferred(pfn: int, step: int) -> int:
     return order if fits else UNKNOWN_ORDER
 
 
-def _folio(pfns: array[int]) -> str:
-    n = len(pfns)
-    return f"{n} folio{'s' * (n != 1)}, the first at PFN 0x{pfns[0]:x},"
+def _folio(n: int, pfn: int) -> str:
+    return f"{n} folio{'s' * (n != 1)}, the first at PFN 0x{pfn:x},"

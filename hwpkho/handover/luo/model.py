@@ -59,13 +59,21 @@ class Run(NamedTuple):
 
 @dataclass(slots=True)
 class Folios:
-    """The folios of a file in the order of its array, as columns of runs; see :class:`Run`."""
+    """The folios of a file in the order of its array, as columns of runs; see :class:`Run`.
+
+    Attributes:
+        unmarked: Numbers of entries of the array at whose folio no preserved block starts.
+        odd: Numbers of those that are of another order than their place in the file says, or stand
+            before others in it.
+    """
 
     page: array[int] = field(default_factory=lambda: array("Q"))
     pfn: array[int] = field(default_factory=lambda: array("Q"))
     folios: array[int] = field(default_factory=lambda: array("Q"))
     order: array[int] = field(default_factory=lambda: array("b"))
     flags: array[int] = field(default_factory=lambda: array("H"))
+    unmarked: array[int] = field(default_factory=lambda: array("Q"))
+    odd: array[int] = field(default_factory=lambda: array("Q"))
 
     def __len__(self) -> int:
         return len(self.page)
@@ -99,12 +107,14 @@ class Page(NamedTuple):
         phys: Its physical address, bytes.
         order: Log2 of how many pages it is.
         spans: Returns what its bytes mean, from ``phys`` on; None for the names above.
+        of: Whose it is, for people: a session, a file.
     """
 
     what: str
     phys: int
     order: int = 0
     spans: Callable[[bytes], Iterable[Span]] | None = None
+    of: str = ""
 
 
 class LuoFile(NamedTuple):

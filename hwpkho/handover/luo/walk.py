@@ -38,6 +38,7 @@ from hwpkho.handover.luo.model import (
     LuoTree,
     shown,
 )
+from hwpkho.images.words import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,12 +118,13 @@ class _Walk:
         tree, ground = self._tree, self._ground
         # As the kernel goes: it reads all blocks of sessions at boot, before anything else.
         blocks = _Chain(ground, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
-        pages = list(blocks.follow(blob.sessions_pa))
+        link = (tree.phys or 0) + blob.at + abi.SESSIONS_PA
+        pages = list(blocks.follow(blob.sessions_pa, link))
         tree.fatal, tree.unread = blocks.broken, blocks.absent
         tree.flbs = self._flbs(blob.flbs_pa)
         if tree.sessions is None and (pages or blocks.whole or blocks.broken):
-            listed = chain.from_iterable(abi.sessions(page, n) for page, n in pages)
-            tree.sessions = tuple(map(self._session, listed))
+            listed = (self._sessions(*block) for block in pages)
+            tree.sessions = tuple(chain.from_iterable(listed))
         tree.pages = ground.pages
 
     def _flbs(self, phys: int) -> tuple[LuoFlb, ...] | None:
@@ -136,32 +138,40 @@ class _Walk:
         entries, room = abi.Head.parse(page).entries, abi.room(size, abi.FLB)
         if entries > room:
             message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
-            ground.note(FLB_PAGE, message, phys)
+            ground.note(FLB_PAGE, message, phys, phys + abi.COUNT)
             return None
         return tuple(LuoFlb(shown(f.name), f.data, f.users) for f in abi.flbs(page, entries))
 
-    def _session(self, session: abi.Session) -> LuoSession:
+    def _sessions(self, phys: int, page: memoryview, n: int) -> Iterator[LuoSession]:
+        """Yield the first ``n`` sessions of the block at ``phys``."""
+        entries = range(phys + abi.HEAD, phys + abi.HEAD + n * abi.SESSION, abi.SESSION)
+        return map(self._session, abi.sessions(page, n), entries)
+
+    def _session(self, session: abi.Session, entry: int) -> LuoSession:
         title = shown(session.name)
         where = f'session "{title}"'
+        first = entry + abi.SESSION_NAME
         blocks = _Chain(self._ground, FILES, abi.FILE, FILE_BLOCK, where)
         found: list[LuoFile] = []
-        for page, n in blocks.follow(session.files):
-            found += [self._file(file, where) for file in abi.files(page, n)]
+        for phys, page, n in blocks.follow(session.files, first):
+            entries = range(phys + abi.HEAD, phys + abi.HEAD + n * abi.FILE, abi.FILE)
+            files = zip(abi.files(page, n), entries, strict=True)
+            found += [self._file(file, where, at) for file, at in files]
         if session.total and not session.files:
             message = f"{where}: {session.total} files, and no block"
-            self._ground.note(NO_FILES, message)
+            self._ground.note(NO_FILES, message, field=first)
         elif blocks.whole and len(found) != session.total:
             message = f"{where}: {session.total} files, its blocks have {len(found)}"
-            self._ground.note(FILE_BLOCK, message, session.files or None)
+            self._ground.note(FILE_BLOCK, message, session.files or None, first + WORD)
         return LuoSession(title, tuple(found))
 
-    def _file(self, file: abi.File, where: str) -> LuoFile:
+    def _file(self, file: abi.File, where: str, entry: int) -> LuoFile:
         compatible = shown(file.compatible)
         where = f"{where}, token {file.token}"
         handler = HANDLERS.get(compatible)
         if handler is not None:
             return handler.read(file, where, self._ground)
-        self._ground.note(UNKNOWN_FILE, f"{where}: {compatible} is not known")
+        self._ground.note(UNKNOWN_FILE, f"{where}: {compatible} is not known", field=entry)
         return LuoFile(compatible, file.token, file.data)
 
 
@@ -181,16 +191,19 @@ class _Chain:
         self.broken: Problem | None = None
         self.absent: int | None = None
 
-    def follow(self, phys: int) -> Iterator[tuple[memoryview, int]]:
-        """Yield each block and how many entries it has."""
+    def follow(self, phys: int, link: int) -> Iterator[tuple[int, memoryview, int]]:
+        """Yield address, bytes and number of entries of each block.
+
+        ``phys`` is that of the first one, which is written at ``link``.
+        """
         ground, seen = self._ground, set[int]()
         at = phys
         while at:
             if at in seen:
-                self._break(f"the chain comes back to {self._what} 0x{at:x}", at)
+                self._break(f"the chain comes back to {self._what} 0x{at:x}", at, link)
                 return
             if len(seen) == abi.MAX_BLOCKS:
-                self._break(f"more than {abi.MAX_BLOCKS} blocks", at)
+                self._break(f"more than {abi.MAX_BLOCKS} blocks", at, link)
                 return
             seen.add(at)
             page = ground.read(self._what, at, ground.page_size, self._where)
@@ -200,11 +213,11 @@ class _Chain:
             head = abi.Head.parse(page)
             if not 0 < head.entries <= self._room:
                 expected = f"{head.entries} entries, expected 1 to {self._room}"
-                self._break(f"{self._what} 0x{at:x} has {expected}", at)
+                self._break(f"{self._what} 0x{at:x} has {expected}", at, at + abi.COUNT)
                 return
-            yield page, head.entries
-            at = head.first
+            yield at, page, head.entries
+            link, at = at, head.first
         self.whole = True
 
-    def _break(self, why: str, phys: int) -> None:
-        self.broken = self._ground.note(self._code, f"{self._where}: {why}", phys)
+    def _break(self, why: str, phys: int, field: int) -> None:
+        self.broken = self._ground.note(self._code, f"{self._where}: {why}", phys, field)

@@ -67,10 +67,13 @@ def _of_table(table: PoisonTable, source: Source) -> Iterator[str]:
         yield from _rows(source, title, phys, size, marks.beside(title, phys, size, spans))
 
 
-def _rows(source: Source, title: str, phys: int, size: int, spans: Sequence[Span]) -> Iterator[str]:
+def _rows(
+    source: Source, title: str, phys: int, size: int, spans: Sequence[Span], of: str = ""
+) -> Iterator[str]:
     data = source.read(phys, size)
     yield ""
-    yield f"{title} at 0x{phys:x}, {size} bytes{_offset(source, phys)}"
+    whose = f": {of}" if of else ""
+    yield f"{title} at 0x{phys:x}, {size} bytes{_offset(source, phys)}{whose}"
     if data is None:
         yield "  not in the image"
         return
@@ -115,9 +118,10 @@ def _span_of(
     title, phys, size = where
     if code.field and title == _HWPOISON:
         return next((i for i, s in enumerate(spans) if s.meaning.startswith(code.field)), None)
-    if code.field or problem.phys is None or not phys <= problem.phys < phys + max(size, 1):
+    at = problem.phys if problem.field is None else problem.field
+    if code.field or at is None or not phys <= at < phys + max(size, 1):
         return None
-    offset = problem.phys - phys
+    offset = at - phys
     return max((i for i, s in enumerate(spans) if s.offset <= offset), default=None)
 
 
@@ -142,20 +146,22 @@ class _Dump:
             yield from self._subtree(subtree)
         if len(subtrees) > MAX_SUBTREES:
             yield f"and {len(subtrees) - MAX_SUBTREES} more subtrees"
-        tree = luo_of(self.h)
-        if tree is not None:
-            for part in luo_annotate.parts(tree, self.source, self.page_size):
-                yield from self._dump(*part)
         yield from self._chunks()
         yield from self._array()
         yield from self._tracker()
+        tree = luo_of(self.h)
+        if tree is not None:  # last: a large guest's folios may take all lines that are left
+            for part in luo_annotate.parts(self.h, tree, self.source, self.page_size):
+                yield from self._dump(*part)
 
-    def _dump(self, title: str, phys: int, size: int, spans: Sequence[Span]) -> Iterator[str]:
+    def _dump(
+        self, title: str, phys: int, size: int, spans: Sequence[Span], of: str = ""
+    ) -> Iterator[str]:
         if phys in self.shown:
             return
         self.shown.add(phys)
         marked = self.marks.beside(title, phys, size, spans)
-        yield from _rows(self.source, title, phys, size, marked)
+        yield from _rows(self.source, title, phys, size, marked, of)
 
     def _fdt(self, title: str, phys: int, tree: fdt.Tree) -> Iterator[str]:
         size = tree.totalsize - tree.missing
@@ -186,6 +192,8 @@ class _Dump:
             size = (reader.size if reader else None) or min(s.size or 32, 256)
         raw = bytes(self.source.read(s.phys, size) or b"")
         try:
+            if reader and raw and reader.released(raw):
+                raise ValueError("the running kernel has freed and reused the page")
             spans = reader.spans(raw) if reader else None
             if spans is None and fdt.totalsize(raw) is not None:
                 tree = fdt.parse(raw)
@@ -199,6 +207,7 @@ class _Dump:
         for n, phys in enumerate((self.h.hwpoison and self.h.hwpoison.chunks) or ()):
             page = self.source.read(phys, self.page_size)
             if page is None:
+                yield from self._dump(f"chunk {n}", phys, self.page_size, [])
                 continue
             chunk = Chunk.parse(page)
             spans = [Span(0, 8, f"next 0x{chunk.next:x}" if chunk.next else "next: end of chain")]

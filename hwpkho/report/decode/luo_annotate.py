@@ -1,42 +1,162 @@
-"""decode --annotate: LUO's own pages beside what their bytes mean."""
+"""decode --annotate: LUO's own pages beside what their bytes mean.
+
+A guest's memory may be a million folios: those that follow each other are shown as one run, its
+first and its last. What is wrong with one of them ends a run.
+"""
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import luo as abi
 from hwpkho.abi import memfd
 from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import Chunk
+from hwpkho.base.addresses import align_down
+from hwpkho.codes.preserved import FOLIO_ODD, FOLIO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo import model
+from hwpkho.handover.luo.ground import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hwpkho.handover.luo.model import LuoTree
+    from hwpkho.handover.luo.model import Folios, LuoTree
+    from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
-#: Entries of a page that are shown: all of a block of 4 KiB.
-MAX_ROWS = 64
+#: Rows of a page that are shown: all of a block of files of 64 KiB, with three fields each.
+MAX_ROWS = 3 * 1024
+#: So many folios that follow each other, in memory and in the file, are a run.
+MIN_RUN = 5
 
-Part = tuple[str, int, int, list[Span]]
+
+class Part(NamedTuple):
+    """A structure: title, physical address, bytes, their meaning, and whose it is, for people."""
+
+    title: str
+    phys: int
+    size: int
+    spans: list[Span]
+    of: str = ""
 
 
-def parts(tree: LuoTree, source: Source, page_size: int) -> Iterator[Part]:
-    """Yield title, physical address, bytes and spans of each page that is in the image."""
+def parts(h: Handover, tree: LuoTree, source: Source, page_size: int) -> Iterator[Part]:
+    """Yield LUO's own pages; of one that is not in the image no spans."""
+    arrays = _Arrays(h, tree, page_size)
     for page in tree.pages:
+        title, whose = f"LUO {page.what}", "" if page.of == "LUO" else page.of
         # As the kernel reads it, which looks at no page's end.
-        raw = source.read(page.phys, memfd.SIZE if page.what == model.MEMFD else page_size)
+        size = {model.MEMFD: memfd.SIZE, model.ARRAY: arrays.size(page.phys)}.get(page.what)
+        size = page_size if size is None else size
+        raw = source.read(page.phys, size)
         if raw is None:
+            yield Part(title, page.phys, size, [], whose)
             continue
-        spans_of = page.spans or _SPANS.get(page.what, _unknown)
-        members = iter(spans_of(bytes(raw)))
-        spans = list(islice(members, 3 * MAX_ROWS))
+        if page.what == model.ARRAY:
+            members = arrays.rows(page.phys, bytes(raw))
+        else:
+            members = iter((page.spans or _SPANS.get(page.what, _unknown))(bytes(raw)))
+        spans = list(islice(members, MAX_ROWS))
         end = max((span.offset + span.size for span in spans), default=0)
         if next(members, None) is not None:
             spans.append(Span(end, 0, "and more"))
-        yield f"LUO {page.what}", page.phys, end, spans
+        yield Part(title, page.phys, end, spans, whose)
+
+
+class _Row(NamedTuple):
+    """A folio of an array: entry, word, page of the file, its order in the tracker, its mistakes.
+
+    The order is None where no preserved block starts there, and -1 where nothing shows it.
+    """
+
+    n: int
+    pfn: int
+    flags: int
+    page: int
+    order: int | None
+    wrong: str
+
+    def follows(self, other: _Row) -> bool:
+        """Tell whether it goes on where ``other`` ends, in memory and in the file."""
+        if self.wrong or other.wrong or self.order is None or self.order < 0 or not other.pfn:
+            return False
+        step = 1 << self.order
+        ends = other.pfn + step, other.page + step, other.order, other.flags
+        return (self.pfn, self.page, self.order, self.flags) == ends
+
+    def meaning(self) -> str:
+        """Return what its bytes mean."""
+        if not self.pfn:
+            return f"folio {self.n}: none, page {self.page} of the file"
+        bits = [name for bit, name in _FLAGS if self.flags & bit]
+        flags = f"0x{self.flags:x}" + (f" ({', '.join(bits)})" if bits else "")
+        order = {None: ", no preserved block", -1: ""}.get(self.order, f", order {self.order}")
+        text = f"folio {self.n}: PFN 0x{self.pfn:x}, flags {flags}, page {self.page} of the file"
+        return text + order + self.wrong
+
+
+_FLAGS = (memfd.DIRTY, "dirty"), (memfd.UPTODATE, "uptodate")
+
+
+class _Arrays:
+    """The arrays of folios of all files."""
+
+    def __init__(self, h: Handover, tree: LuoTree, page_size: int) -> None:
+        preserved = h.walk.preserved if h.walk and h.walk.nodes and h.tracker != "gone" else None
+        self._orders = Orders(preserved) if preserved else None
+        self._twice = h.account.twice if h.account else None
+        # Of each page of an array: the file's folios, its first entry, and how many it has.
+        self._at: dict[int, tuple[Folios | None, int, int]] = {}
+        for _, file in tree.files():
+            total = file.memfd.nr_folios if file.memfd else 0
+            order = file.memfd.folios.effective_order if file.memfd else 0
+            each = (page_size << order) // memfd.FOLIO
+            for number, page in enumerate(file.pages):
+                first = number * each
+                held = file.folios, first, max(min(total - first, each), 0)
+                self._at[align_down(page, page_size)] = held
+
+    def size(self, phys: int) -> int | None:
+        """Return how many bytes of the page at ``phys`` are used, None where it is no array's."""
+        held = self._at.get(phys)
+        return None if held is None else held[2] * memfd.FOLIO
+
+    def rows(self, phys: int, raw: bytes) -> Iterator[Span]:
+        """Yield the folios in a page of an array, and how those between them follow."""
+        folios, first, count = self._at.get(phys, (None, 0, len(raw) // memfd.FOLIO))
+        run: list[_Row] = []
+        for row in self._rows(raw, folios, first, count):
+            if run and not row.follows(run[-1]):
+                yield from self._run(run, first)
+                run = []
+            run.append(row)
+        yield from self._run(run, first)
+
+    def _run(self, run: list[_Row], first: int) -> Iterator[Span]:
+        shown = run if len(run) < MIN_RUN else [run[0], run[-1]]
+        for row in shown:
+            if row is run[-1] and len(shown) < len(run):
+                text = f"folios {run[1].n} to {run[-2].n}: each follows the one before"
+                yield Span((run[1].n - first) * memfd.FOLIO, 0, text)
+            yield Span((row.n - first) * memfd.FOLIO, memfd.FOLIO, row.meaning())
+
+    def _rows(self, raw: bytes, folios: Folios | None, first: int, count: int) -> Iterator[_Row]:
+        wrong: dict[int, str] = {}
+        for code, entries in (
+            (FOLIO_UNMARKED, folios.unmarked if folios else ()),
+            (FOLIO_ODD, folios.odd if folios else ()),
+        ):
+            for n in entries:
+                wrong[n] = f"{wrong.get(n, '')}  <- {code.id} {code.name}"
+        for n, (word, page) in enumerate(memfd.folios(raw[: count * memfd.FOLIO]), first):
+            pfn, flags = memfd.split_word(word)
+            order = self._orders.at(pfn) if self._orders else -1
+            mistakes = wrong.get(n, "")
+            last = pfn + (1 << max(order or 0, 0)) - 1
+            if pfn and self._twice and self._twice.pages(pfn, last):
+                mistakes += f"  <- {OWNED_TWICE.id} {OWNED_TWICE.name}"
+            yield _Row(n, pfn, flags, page, order, mistakes)
 
 
 def _flbs(raw: bytes) -> Iterator[Span]:
@@ -88,14 +208,6 @@ def _chunk(raw: bytes) -> Iterator[Span]:
         yield Span(8 + 8 * n, 8, f"entry {n}: 0x{entry:x}")
 
 
-def _array(raw: bytes) -> Iterator[Span]:
-    for n, (word, page) in enumerate(memfd.folios(raw)):
-        pfn, flags = memfd.split_word(word)
-        at = n * memfd.FOLIO
-        yield Span(at, 8, f"folio {n}: PFN 0x{pfn:x}, flags 0x{flags:x}")
-        yield Span(at + 8, 8, f"folio {n}: page {page} of the file")
-
-
 def _unknown(raw: bytes) -> Iterator[Span]:
     yield Span(0, min(len(raw), abi.HEAD), "content unknown")
 
@@ -106,5 +218,4 @@ _SPANS: dict[str, Callable[[bytes], Iterator[Span]]] = {
     model.FILES: _files,
     model.MEMFD: _memfd,
     model.CHUNK: _chunk,
-    model.ARRAY: _array,
 }

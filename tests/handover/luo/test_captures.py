@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hwpkho.inputs.opened import Memory, open_input
@@ -82,13 +84,85 @@ def test_for_people(cli, capture):
     assert "all of it has an owner" in out
 
 
-def test_every_field_is_annotated(cli, capture):
-    out = cli("decode", "--annotate", capture("luo-many")).out
-    for words in (
-        "sessions_pa 0x8bf000", 'session 0: name "many-files"', "file 62: token 1062",
-        "nr_folios 2", "folio 1: page 1 of the file", 'FLB 2: name "liveupdate-test-flb-v2"',
-    ):  # fmt: skip
-        assert words in out
+def _structures(out: str) -> dict[str, list[str]]:
+    """Return the lines of each structure of ``decode --annotate`` by its title, without bytes."""
+    parts = [part.split("\n") for part in out.split("\n\n")]
+    return {lines[0]: [line[55:] for line in lines[1:]] for lines in parts}
+
+
+def _rows(lines: list[str]) -> dict[int, str | None]:
+    """Return what is said of each folio; None for those that only follow."""
+    found: dict[int, str | None] = {}
+    for line in lines:
+        if line.startswith("folios "):
+            first, last = map(int, re.findall("[0-9]+", line)[:2])
+            found |= dict.fromkeys(range(first, last + 1))
+        elif line.startswith("folio "):
+            found[int(line.split()[1].rstrip(":"))] = line
+    return found
+
+
+@pytest.mark.parametrize("name", some(SERIALIZED, 2))
+def test_every_field_is_annotated(name, cli, capture):
+    truth = captures.truth(name)["luo"]
+    out = cli("decode", "--annotate", "--role", truth["role"] or "out", capture(name)).out
+    text = "\n".join(line for lines in _structures(out).values() for line in lines)
+    assert f'compatible "{truth["compatible"]}"' in text
+    assert f"liveupdate_num {truth['liveupdate_num']}" in text
+    for n, flb in enumerate(truth["flbs"]):
+        for field in (f'name "{flb["name"]}"', f"data 0x{flb['data']:x}", f"count {flb['count']}"):
+            assert f"FLB {n}: {field}" in text
+    for number, session in enumerate(truth["sessions"]):
+        assert f'session {number % 51}: name "{session["name"]}"' in text
+        assert f"session {number % 51}: count {len(session['files'])}" in text
+        for n, file in enumerate(session["files"]):
+            for field in (
+                f'compatible "{file["compatible"]}"', f"data 0x{file['data']:x}",
+                f"token {file['token']}",
+            ):  # fmt: skip
+                assert f"file {n % 63}: {field}" in text
+            _is_annotated(file, f'session "{session["name"]}", token {file["token"]}', out)
+
+
+def _is_annotated(file, name, out):
+    ours = {k: v for k, v in _structures(out).items() if k.endswith(f": {name}")}
+    (ser,) = [v for k, v in ours.items() if k.startswith("LUO memfd structure")]
+    fields = [line.split()[0] for line in ser]
+    assert fields == [
+        "pos", "size", "seals", "flags", "nr_folios", "folios.first", "folios.total_pages",
+        "folios.flags", "folios.order",
+    ]  # fmt: skip
+    assert f"size {file['size']}" in ser
+    arrays = [v for k, v in ours.items() if k.startswith("LUO array of folios")]
+    rows = {n: row for lines in arrays for n, row in _rows(lines).items()}
+    folios = _folios(file["runs"])
+    assert sorted(rows) == list(range(len(folios)))
+    for n, (page, pfn, order, flags) in enumerate(folios):
+        row = rows[n]
+        if row is None:  # it follows the one before
+            before = folios[n - 1]
+            step = 1 << order
+            assert (page, pfn, order, flags) == (before[0] + step, before[1] + step, *before[2:])
+        else:
+            words = f"PFN 0x{pfn:x}, flags 0x{flags:x} (dirty, uptodate), page {page} of the file"
+            assert row == f"folio {n}: {words}, order {order}"
+
+
+def test_the_dump_of_large_files_is_short(cli, capture):
+    """A guest's folios mostly follow each other."""
+    out = cli("decode", "--annotate", capture("luo-small")).out
+    assert out.count("\n") < 1000
+    assert re.search("folios [0-9]+ to [0-9]+: each follows the one before", out)
+
+
+def test_what_the_image_lacks_is_named(cli, capture):
+    out = cli("decode", "--annotate", capture("x86-luo")).out
+    assert "LUO page of FLBs at 0x8cc000, 4096 bytes\n  not in the image" in out
+
+
+def test_a_page_that_was_freed_is_named(cli, capture):
+    out = cli("decode", "--annotate", capture("luo-small-in-late")).out
+    assert "not readable: the running kernel has freed and reused the page" in out
 
 
 @pytest.mark.parametrize("name", [*SERIALIZED, "luo-huge"])
@@ -164,8 +238,8 @@ def test_owners_of_a_list_are_not_told(cli, capture, tmp_path):
 def test_what_is_wrong_stands_beside_its_field(cli, capture):
     out = cli("decode", "--annotate", capture("luo-empty-block")).out
     (line,) = [x for x in out.split("\n") if "<-" in x]
-    assert line.startswith("  0x0000008bf000")
-    assert line.endswith("<- HP902 session-block")
+    assert line.startswith("  0x0000008bf008")
+    assert line.endswith("count 0  <- HP902 session-block")
     assert "LUO session block at 0x8bf000, 16 bytes, luo-empty-block.elf at 0xc000" in out
 
 

@@ -359,3 +359,56 @@ def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(made, cli, t
         h = cli("decode", "--json", machine.save(tmp_path)).json["handovers"][0]
         assert h["role"] == "in"
         assert code in [p["code"] for p in h["problems"]]
+
+
+#: What is wrong, and where: a structure, its page of that kind, the byte; the field and the code.
+_WRONG = {
+    "session-count": ("sessions", 8, 1 << 63, "count 9223372036854775808  <- HP902"),
+    "session-cycle": ("sessions", 0, None, "next 0x{sessions:x}  <- HP902"),
+    "file-count": ("files", 8, 0, "count 0  <- HP903"),
+    "file-cycle": ("files", 0, None, "next 0x{files:x}  <- HP903"),
+    "files-of-session": ("sessions", 16 + 72, 3, "session 0: count 3  <- HP903"),
+    "no-files": ("sessions", 16 + 64, 0, "session 0: files 0x0  <- HP917"),
+    "handler": ("files", 16, int.from_bytes(b"pstore\0\0", "little"), '"pstore"  <- HP914'),
+    "seals": ("memfd", 16, 1 << 31, "seals 0x80000000  <- HP905"),
+    "size": ("memfd", 8, 1 << 63, "size 9223372036854775808  <- HP905"),
+    "nr-folios": ("memfd", 24, 1 << 62, "nr_folios 4611686018427387904  <- HP905"),
+    "array": ("memfd", 32, 0, "folios.first 0x0  <- HP905"),
+    "flbs": ("flbs", 8, 64, "count 64  <- HP919"),
+    "unmarked": ("array", 16, 0x9999 | 3 << 52, "folio 1: PFN 0x9999, flags 0x3 (dirty, uptodate)"),
+    "order": ("array", 24, 700, "folio 0: PFN 0x50000"),
+    "goes-back": ("array", 24, 0, "folio 1: PFN 0x50200"),
+}
+
+
+@pytest.mark.parametrize("name", _WRONG)
+def test_each_wrong_field_is_marked(name, made, cli, tmp_path):
+    what, offset, value, words = _WRONG[name]
+    data = made.memfd(FOLIOS)
+    blob = made.blob([made.session("vm", [(5, data)])])
+    at = made.places[what][0]
+    made.machine.poke(at + offset, "<Q", at if value is None else value)
+    made.handover(blob)
+    out = cli("decode", "--annotate", made.machine.save(tmp_path)).out
+    lines = [line for line in out.split("\n") if "<- HP9" in line]
+    assert lines, out
+    (line,) = [line for line in lines if words.format(**{what: at}) in line]
+    aligned = at + offset - (offset % 16 if what == "array" or name == "handler" else 0)
+    if name == "order":
+        aligned = at
+    assert line.startswith(f"  0x{aligned:012x}")
+    if what == "array":
+        assert line.endswith(
+            {"unmarked": "HP906 folio-not-preserved"}.get(name, "HP907 folio-order")
+        )
+    before = out[: out.index(line)].rpartition("\n\n")[2]
+    assert "memory.elf at 0x" in before.split("\n")[0]
+
+
+def test_a_folio_of_two_files_is_marked_in_both(made, cli, tmp_path):
+    files = [(n, made.memfd([(PFN, 0, 3), (PFN + 0x100 * (n + 1), 8, 0)])) for n in range(2)]
+    made.blocks.remove((PFN << 12, 3))
+    made.handover(made.blob([made.session("vm", files)]))
+    out = cli("decode", "--annotate", made.machine.save(tmp_path)).out
+    marked = [line for line in out.split("\n") if line.endswith("<- HP908 owned-twice")]
+    assert [f"folio 0: PFN 0x{PFN:x}" in line for line in marked] == [True, True]

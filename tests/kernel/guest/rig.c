@@ -6,13 +6,18 @@
  *   rig huge COUNT                so many PFNs of pages inside huge pages, one of each
  *   rig load KERNEL INITRD ARGS   kexec_file_load()
  *   rig exec                      jump into what was loaded
+ *   rig preserve SESSION TOKEN:BYTES...
+ *                                 a LUO session with memfds of so many bytes; they stay open
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -79,6 +84,60 @@ static int load(const char *kernel, const char *initrd, const char *args)
 	return 0;
 }
 
+/* include/uapi/linux/liveupdate.h, which the libc of the build machine may not have yet. */
+struct create_session {
+	uint32_t size;
+	int32_t fd;
+	uint8_t name[64];
+};
+struct preserve_fd {
+	uint32_t size;
+	int32_t fd;
+	uint64_t token;
+};
+#define CREATE_SESSION _IO(0xba, 0x00)
+#define PRESERVE_FD _IO(0xba, 0x40)
+
+static int memfd_of(uint64_t bytes)
+{
+	static char page[4096];
+	int fd = memfd_create("guest", 0);
+
+	memset(page, 0x5a, sizeof(page));
+	while (fd >= 0 && bytes) {
+		size_t part = bytes < sizeof(page) ? bytes : sizeof(page);
+
+		if (write(fd, page, part) != (ssize_t)part)
+			return -1;
+		bytes -= part;
+	}
+	return fd;
+}
+
+static int preserve(const char *name, char **files)
+{
+	struct create_session session = { .size = sizeof(session) };
+	int device = open("/dev/liveupdate", O_RDWR);
+
+	strncpy((char *)session.name, name, sizeof(session.name) - 1);
+	if (device < 0 || ioctl(device, CREATE_SESSION, &session))
+		return complain(device < 0 ? "/dev/liveupdate" : "CREATE_SESSION");
+	for (; *files; files++) {
+		char *bytes;
+		struct preserve_fd file = { .size = sizeof(file) };
+
+		file.token = strtoull(*files, &bytes, 10);
+		file.fd = memfd_of(*bytes == ':' ? strtoull(bytes + 1, NULL, 10) : 0);
+		if (file.fd < 0 || ioctl(session.fd, PRESERVE_FD, &file))
+			return complain(file.fd < 0 ? "memfd_create" : "PRESERVE_FD");
+	}
+	/* A session that is closed is given up, so a child keeps it. */
+	if (!fork())
+		for (;;)
+			pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "poisoned"))
@@ -94,6 +153,9 @@ int main(int argc, char **argv)
 		reboot(LINUX_REBOOT_CMD_KEXEC);
 		return complain("kexec");
 	}
-	fprintf(stderr, "usage: rig poisoned | free COUNT | huge COUNT | load KERNEL INITRD ARGS | exec\n");
+	if (argc >= 3 && !strcmp(argv[1], "preserve"))
+		return preserve(argv[2], argv + 3);
+	fprintf(stderr, "usage: rig poisoned | free COUNT | huge COUNT | load KERNEL INITRD ARGS | exec | "
+		"preserve SESSION TOKEN:BYTES...\n");
 	return 2;
 }

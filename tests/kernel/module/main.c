@@ -4,11 +4,12 @@
  * of it, and on request poisons and passes it on. Written for the tests of hwpkho; every line
  * that the tests read begins with "hwpkho:".
  *
- * Parameters: revision=struct|fdt, consume=0|1, poison=0|1, carry=0|1, huge=0|1.
+ * Parameters: revision=struct|fdt, consume=0|1, poison=0|1, carry=0|1, huge=0|1, stay=0|1.
  * debugfs: hwpkho/list takes native u64 PFNs, a write to hwpkho/publish keeps them for the next
  * kernel; hwpkho/restored gives what was restored.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -17,7 +18,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/page-flags.h>
+#include <linux/reboot.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -44,6 +47,9 @@ MODULE_PARM_DESC(carry, "keep the list for the next kernel");
 static bool huge;
 module_param(huge, bool, 0444);
 MODULE_PARM_DESC(huge, "let huge pages back the array");
+static bool stay;
+module_param(stay, bool, 0444);
+MODULE_PARM_DESC(stay, "stop for ever inside reboot(KEXEC), once LUO has written its sessions");
 
 static DEFINE_MUTEX(feed_lock);
 static u64 *feed;
@@ -193,6 +199,15 @@ static const struct file_operations publish_fops = {
 	.write = publish_write,
 };
 
+/* kernel_kexec() calls this after liveupdate_reboot(), with devices still there. */
+static int stay_here(struct notifier_block *block, unsigned long event, void *data)
+{
+	pr_info("hwpkho: dump stopped\n");
+	for (;;)
+		ssleep(1);
+}
+static struct notifier_block stop = { .notifier_call = stay_here };
+
 static int __init rig_init(void)
 {
 	if (!kho_is_enabled()) {
@@ -210,6 +225,8 @@ static int __init rig_init(void)
 		restored_blob.size = restored.count * sizeof(*restored.pfns);
 		debugfs_create_blob("restored", 0400, folder, &restored_blob);
 	}
+	if (stay)
+		register_reboot_notifier(&stop);
 	pr_info("hwpkho: ready\n");
 	return 0;
 }
@@ -217,6 +234,8 @@ module_init(rig_init);
 
 static void __exit rig_exit(void)
 {
+	if (stay)
+		unregister_reboot_notifier(&stop);
 	debugfs_remove(folder);
 	rig_unpublish();
 	vfree(restored.pfns);

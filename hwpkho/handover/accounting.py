@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from hwpkho.handover.problems import Report
 
 
+#: Blocks of a subtree that hwpkho does not know, whose size may be any number.
+_MAX_BLOB = 1 << 10
+
+
 def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iterator[Claim]:
     """Yield what the handover itself has, and each of its subtrees."""
     shift = walk.preserved.page_shift
@@ -28,6 +32,8 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
         if subtree.phys is None:
             continue
         blocks: list[Block] = [(subtree.phys >> shift, 0, 1)]
+        if subtree.kind is None:
+            blocks = _blob(subtree.phys, subtree.size or 1, walk)
         if subtree.kind == "hwpoison" and hwpoison is not None:
             order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
@@ -41,6 +47,20 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
         yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)
         if subtree.content is not None:
             yield from subtree.content.claims(shift)
+
+
+def _blob(phys: int, size: int, walk: TrackerWalk) -> list[Block]:
+    """Return the blocks that hold a blob of ``size`` bytes, whatever its writer preserved it as."""
+    blocks: list[Block] = []
+    shift, at = walk.preserved.page_shift, phys
+    while at < phys + size and len(blocks) < _MAX_BLOB:
+        found = walk.preserved.block_around(at)
+        if found is None:
+            break
+        start, order = found
+        blocks.append((start >> shift, order, 1))
+        at = start + (1 << shift + order)
+    return blocks or [(phys >> shift, 0, 1)]
 
 
 def report(

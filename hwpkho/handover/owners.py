@@ -9,8 +9,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from itertools import islice
-from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.abi.tracker.preserved import Preserved
+
+KnownBy = Literal["name", "memory"]
 
 #: Blocks: first PFN, order, how many one after the other.
 Block = tuple[int, int, int]
@@ -40,6 +42,9 @@ class Claim(NamedTuple):
         session: Of a file.
         token: Of a file.
         areas: Frames, inclusive, all blocks in which are its.
+        known_by: By what another handover shows the same owner: its name, or, where it has none
+            yet, its memory; None for a part of the handover itself.
+        weak: Whether nothing but an address says that it has them: what others have is theirs.
     """
 
     kind: str
@@ -48,6 +53,8 @@ class Claim(NamedTuple):
     session: str | None = None
     token: int | None = None
     areas: Sequence[tuple[int, int]] = ()
+    known_by: KnownBy | None = None
+    weak: bool = False
 
     def each(self) -> Iterable[Block]:
         """Return the blocks."""
@@ -77,6 +84,7 @@ class Owned(NamedTuple):
         session: Of a file.
         token: Of a file.
         more: Pages beyond those that are listed; only of what nobody owns.
+        known_by: See :class:`Claim`.
     """
 
     kind: str
@@ -85,6 +93,13 @@ class Owned(NamedTuple):
     session: str | None = None
     token: int | None = None
     more: int = 0
+    known_by: KnownBy | None = None
+
+    def key(self) -> tuple[object, ...]:
+        """Return what tells it from others, in other handovers as well."""
+        if self.known_by == "memory":
+            return self.kind, self.pages
+        return self.kind, self.name, self.session, self.token
 
 
 class Account(NamedTuple):
@@ -122,26 +137,30 @@ class Turnover(NamedTuple):
 
 
 def turnover(before: Account, after: Account) -> Turnover:
-    """Return which files and areas are preserved in one handover only."""
-    old, new = ({x[:2] + x[3:5]: x for x in a.owned if _lasts(x)} for a in (before, after))
-    return Turnover(
-        tuple(x for key, x in old.items() if key not in new),
-        tuple(x for key, x in new.items() if key not in old),
-    )
+    """Return which files and areas are preserved in one handover only.
 
-
-def _lasts(owned: Owned) -> bool:
-    """Tell whether an owner is somebody beside the handover itself."""
-    return owned.session is not None or owned.kind == "reserve-mem"
+    A file whose session is not written yet is the one that has the same memory.
+    """
+    old, new = ({x.key(): x for x in a.owned if x.known_by} for a in (before, after))
+    gone = {key: x for key, x in old.items() if key not in new}
+    came = {key: x for key, x in new.items() if key not in old}
+    held = {(x.kind, x.pages): key for key, x in came.items()}
+    for key, x in [*gone.items()]:
+        other = held.get((x.kind, x.pages))
+        if other in came and "memory" in (x.known_by, came[other].known_by):
+            del gone[key], came[other]
+    return Turnover(tuple(gone.values()), tuple(came.values()))
 
 
 def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
     """Cross off what is owned from what the tracker marks."""
     left: _Left = dict(preserved.leaves)
     owned, twice = [], PfnSet()
-    for claim in claims:
+    for claim in sorted(claims, key=attrgetter("weak")):
         first, last = array("Q"), array("Q")
         for pfn, order, count in claim.each():
+            if claim.weak and not _is_left(left, preserved.bits, pfn >> order, order):
+                continue
             first.append(pfn)
             last.append(pfn + (count << order) - 1)
             _cross_off(left, preserved.bits, pfn >> order, order, count)
@@ -159,7 +178,8 @@ def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
             pages = pfn_set(Listing(first, last))
             if pages.pages() != sum(last) - sum(first) + len(first):
                 twice |= _repeated(first, last)
-            owned.append(Owned(claim.kind, claim.name, pages, claim.session, claim.token))
+            whose = claim.kind, claim.name, pages, claim.session, claim.token
+            owned.append(Owned(*whose, known_by=claim.known_by))
     twice |= in_at_least(2, [x.pages for x in owned])
     if unknown := _unknown(left, preserved):
         owned.append(unknown)
@@ -176,6 +196,11 @@ def _repeated(first: array[int], last: array[int]) -> PfnSet:
             found_last.append(min(end, last[i]))
         end = max(end, last[i])
     return pfn_set(Listing(found_first, found_last))
+
+
+def _is_left(left: _Left, bits: int, block: int, order: int) -> bool:
+    leaf = left.get((order, block // bits))
+    return leaf is not None and bool(leaf[block % bits >> 3] >> (block & 7) & 1)
 
 
 def _cross_off(left: _Left, bits: int, block: int, order: int, count: int) -> None:

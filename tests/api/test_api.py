@@ -598,7 +598,7 @@ def test_memory_that_a_program_reads(name: str, capture: Callable[[str], Path]) 
         with hwpkho.open_memory(shown, case.extents(), **told) as searched:
             assert searched.decode().to_dict()["handovers"] == handovers
             assert searched.decode().to_text() == text
-            lines = [re.sub(r"( bytes), \S+ at 0x[0-9a-f]+$", r"\1", x) for x in case.annotate()]
+            lines = [re.sub(r"( bytes), \S+ at 0x[0-9a-f]+", r"\1", x) for x in case.annotate()]
             assert list(searched.annotate()) == lines
         roles: dict[Any, int] = {h["role"] or "out": h["root"]["phys"] for h in handovers}
         with hwpkho.open_memory(shown, case.extents(), roots=roles, **told) as known:

@@ -87,6 +87,10 @@ class Ground:
             self.note(LUO_ABSENT, f"{of}: {what} 0x{phys:x} is not in the image", phys)
         return data
 
+    def block(self, phys: int) -> tuple[int, int] | None:
+        """Return address and order of the smallest preserved block around ``phys``, else None."""
+        return self._preserved.block_around(phys) if self._preserved else None
+
     @property
     def tracked(self) -> bool:
         """Whether the whole tracker is there, so that what it does not mark is not preserved."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.memfd import MemfdSer
     from hwpkho.abi.spans import Span
     from hwpkho.codes import Problem
-    from hwpkho.handover.owners import Block
+    from hwpkho.handover.owners import Block, KnownBy
 
 #: ``serialized``: the blob leads to the sessions; ``not-serialized``: LUO writes them inside
 #: reboot(KEXEC), and has not yet; ``released``: the running kernel has taken the blob and freed it.
@@ -117,6 +117,10 @@ class Page(NamedTuple):
     of: str = ""
 
 
+#: A preserved block: its physical address, bytes, and order.
+Placed = tuple[int, int]
+
+
 class LuoFile(NamedTuple):
     """A preserved file.
 
@@ -129,6 +133,8 @@ class LuoFile(NamedTuple):
         folios: Its memory; None where that cannot be read.
         chunks: Physical addresses of the chunks of its array, as far as they were read.
         pages: Of the array's pages.
+        block: Of a file whose handler is not known the preserved block at ``data``: its address
+            (bytes) and order; None where there is none.
     """
 
     compatible: str
@@ -139,6 +145,7 @@ class LuoFile(NamedTuple):
     folios: Folios | None = None
     chunks: tuple[int, ...] = ()
     pages: tuple[int, ...] = ()
+    block: Placed | None = None
 
 
 class LuoSession(NamedTuple):
@@ -156,11 +163,20 @@ def place_of(session: str | None, file: LuoFile) -> str:
 
 
 class LuoFlb(NamedTuple):
-    """What several files share: name, printable; its data; how many files depend on it."""
+    """What several files share.
+
+    Attributes:
+        name: Printable.
+        data: Its own, mostly an address.
+        users: How many files depend on it.
+        block: The preserved block that begins at ``data``: its address (bytes) and order; None
+            where none does.
+    """
 
     name: str
     data: int
     users: int
+    block: Placed | None = None
 
 
 @dataclass(slots=True)
@@ -207,11 +223,24 @@ class LuoTree:
         for page in self.pages:
             yield page.phys >> page_shift, page.order, 1
 
-    def claims(self, _page_shift: int) -> Iterator[Claim]:
-        """Yield the memory of each file."""
+    def claims(self, page_shift: int) -> Iterator[Claim]:
+        """Yield the memory of each file, and what stands at the data of others and of FLBs."""
+
+        def at(block: Placed) -> list[Block]:
+            return [(block[0] >> page_shift, block[1], 1)]
+
+        def known_by(session: LuoSession | None) -> KnownBy:
+            return "memory" if session is None else "name"
+
         for session, file in self.files():
+            name = session and session.name
+            token = file.token if session else None
+            said, by = place_of(name, file), known_by(session)
             if file.folios is not None:
-                name = session and session.name
-                token = file.token if session else None
-                said = place_of(name, file)
-                yield Claim(file.compatible, said, file.folios.blocks, name, token)
+                yield Claim(file.compatible, said, file.folios.blocks, name, token, known_by=by)
+            elif file.block is not None:
+                block = at(file.block)
+                yield Claim(file.compatible, said, block, name, token, known_by=by, weak=True)
+        for flb in self.flbs or ():
+            if flb.block is not None:
+                yield Claim(flb.name, f"FLB {flb.name}", at(flb.block), known_by="name", weak=True)

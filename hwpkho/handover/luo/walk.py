@@ -140,7 +140,13 @@ class _Walk:
             message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
             ground.note(FLB_PAGE, message, phys, phys + abi.COUNT)
             return None
-        return tuple(LuoFlb(shown(f.name), f.data, f.users) for f in abi.flbs(page, entries))
+        return tuple(map(self._flb, abi.flbs(page, entries)))
+
+    def _flb(self, flb: abi.Flb) -> LuoFlb:
+        block = self._ground.block(flb.data)
+        # Its data is its own affair, and need not be an address.
+        begins = block is not None and block[0] == flb.data
+        return LuoFlb(shown(flb.name), flb.data, flb.users, block if begins else None)
 
     def _sessions(self, phys: int, page: memoryview, n: int) -> Iterator[LuoSession]:
         """Yield the first ``n`` sessions of the block at ``phys``."""
@@ -172,7 +178,7 @@ class _Walk:
         if handler is not None:
             return handler.read(file, where, self._ground)
         self._ground.note(UNKNOWN_FILE, f"{where}: {compatible} is not known", field=entry)
-        return LuoFile(compatible, file.token, file.data)
+        return LuoFile(compatible, file.token, file.data, block=self._ground.block(file.data))
 
 
 class _Chain:

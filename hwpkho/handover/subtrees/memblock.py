@@ -53,7 +53,7 @@ class Areas(NamedTuple):
         for area in self.areas:
             if area.size:
                 ends = area.start >> page_shift, (area.start + area.size - 1) >> page_shift
-                yield Claim("reserve-mem", area.name, areas=[ends])
+                yield Claim("reserve-mem", area.name, areas=[ends], known_by="name")
 
 
 class MemblockReader(SubtreeReader):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.abi import fdt
+from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError
 
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
     from hwpkho.handover.reach import Reach
     from hwpkho.handover.subtrees.base import SubtreeReader
     from hwpkho.images.base import Source
+
+#: Of a device tree that nobody knows: depth and nodes.
+_LIMITS = (8, 256)
+#: How a structure begins that names its version: ``luo-v5``, ``pci-v1;block-v1``, and a NUL.
+_VERSIONED = re.compile(rb"([a-z][a-z0-9_,.-]{0,61}[-_]v[0-9]{1,4}(?:;[a-z0-9_-]{1,32}){0,8})\0")
 
 #: By the node's name.
 SUBTREES: Registry[SubtreeReader] = Registry(
@@ -41,13 +49,31 @@ def read(
     page_size: int | None,
     report: Report,
 ) -> Mapping[str, Any] | None:
-    """Return what a blob says; None without a reader or a blob, and where it says nothing."""
-    if reader is None or raw is None:
+    """Return what a blob says; None without a blob, and where it says nothing.
+
+    Of one that nobody reads it is the name and version with which most begin.
+    """
+    if raw is None:
         return None
     try:
+        if reader is None:
+            compatible = _compatible(bytes(raw))
+            return {"compatible": printable(compatible)} if compatible else None
         return reader.read(bytes(raw), source, page_size, report) or None
     except (InputError, ValueError):
         return None
+
+
+def _compatible(raw: bytes) -> bytes | None:
+    """Return the compatible string of a device tree, or with which a structure begins, else None.
+
+    Raises InputError for a device tree that is none.
+    """
+    if raw.startswith(fdt.MAGIC):
+        tree = fdt.parse(raw, _LIMITS)
+        return (tree.root.get("compatible") or b"").split(b"\0", 1)[0] or None
+    begins = _VERSIONED.match(raw)
+    return begins and begins[1]
 
 
 def follow(

@@ -15,7 +15,7 @@ from hwpkho.report.parts import jsondoc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.handover.luo.model import Folios, LuoFile, LuoSession, LuoTree
+    from hwpkho.handover.luo.model import Folios, LuoFile, LuoSession, LuoTree, Placed
     from hwpkho.handover.model import Handover
     from hwpkho.handover.owners import Owned
 
@@ -44,7 +44,10 @@ def _luo(tree: LuoTree) -> Iterator[str]:
             "phys": tree.phys,
             "flbs": None
             if tree.flbs is None
-            else [{"name": f.name, "data": f.data, "count": f.users} for f in tree.flbs],
+            else [
+                {"name": f.name, "data": f.data, "count": f.users, "block": _block(f.block)}
+                for f in tree.flbs
+            ],
         }
     )
     yield ',"sessions":'
@@ -74,6 +77,7 @@ def _file(file: LuoFile) -> Iterator[str]:
             "pos": ser.pos if ser else None,
             "seals": ser.seals if ser else None,
             "nr_folios": ser.nr_folios if ser else None,
+            "block": _block(file.block),
         }
     )
     yield ',"runs":'
@@ -83,6 +87,10 @@ def _file(file: LuoFile) -> Iterator[str]:
     yield "["
     yield from jsondoc.joined(_runs(file.folios))
     yield "]}"
+
+
+def _block(block: Placed | None) -> dict[str, int] | None:
+    return {"phys": block[0], "order": block[1]} if block else None
 
 
 def _runs(folios: Folios) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hwpkho.handover.luo.model import UNKNOWN_ORDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.handover.luo.model import Folios, LuoFile, LuoSession, LuoTree
+    from hwpkho.handover.luo.model import Folios, LuoFile, LuoSession, LuoTree, Placed
     from hwpkho.handover.model import Handover
     from hwpkho.handover.owners import Account
 
@@ -26,12 +26,12 @@ def rows(h: Handover) -> Iterator[tuple[str, str]]:
     """Yield label and text of each line."""
     tree = luo_of(h)
     if tree is not None and tree.state is not None:
-        yield from _luo(tree)
+        yield from _luo(tree, h.page_size or 0)
     if h.account is not None and h.page_size is not None:
         yield from _preserved(h.account, h.page_size)
 
 
-def _luo(tree: LuoTree) -> Iterator[tuple[str, str]]:
+def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
     facts = [tree.state or "", f"live update {tree.liveupdate_num}"]
     if tree.state == "released":
         yield "LUO", "released: the running kernel has taken it"
@@ -40,27 +40,34 @@ def _luo(tree: LuoTree) -> Iterator[tuple[str, str]]:
         files = sum(len(session.files) for session in tree.sessions)
         facts += [_count(len(tree.sessions), "session"), _count(files, "file")]
     yield "LUO", f"{tree.compatible or 'named by features'}  {', '.join(facts)}"
-    lines = list(chain.from_iterable(map(_session, tree.sessions or ())))
+    listed = (_session(session, page_size) for session in tree.sessions or ())
+    lines = list(chain.from_iterable(listed))
     for line in lines[:MAX_ROWS]:
         yield "", line
     if len(lines) > MAX_ROWS:
         yield "", f"and {len(lines) - MAX_ROWS} more lines; --json has all"
     for file in tree.apart[:MAX_ROWS]:
-        yield "", f"{file.compatible} at 0x{file.data:x}  {_memory(file)}; its session is not told"
+        text = f"{file.compatible} at 0x{file.data:x}  {_memory(file, page_size)}"
+        yield "", f"{text}; its session is not told"
     for flb in tree.flbs or ():
-        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}"
+        there = f"  data 0x{flb.data:x}{_there(flb.block, page_size)}" if flb.block else ""
+        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}{there}"
 
 
-def _session(session: LuoSession) -> Iterator[str]:
+def _session(session: LuoSession, page_size: int) -> Iterator[str]:
     yield f'session "{session.name}"  {_count(len(session.files), "file")}'
     for file in session.files:
-        yield f"  token {file.token}  {file.compatible}  {_memory(file)}"
+        yield f"  token {file.token}  {file.compatible}  {_memory(file, page_size)}"
 
 
-def _memory(file: LuoFile) -> str:
+def _there(block: Placed | None, page_size: int) -> str:
+    return f", {human_bytes(page_size << block[1])} preserved there" if block else ""
+
+
+def _memory(file: LuoFile, page_size: int) -> str:
     size = f"data 0x{file.data:x}" if file.size is None else human_bytes(file.size)
     if file.size is None and file.folios is None:
-        return size
+        return size + _there(file.block, page_size)
     if file.folios is None:
         return f"{size}, its memory cannot be read"
     return f"{size}{_orders(file.folios)}"

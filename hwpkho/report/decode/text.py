@@ -84,8 +84,13 @@ def _root(h: Handover, root: Root, paint: Paint) -> Iterator[str]:
         yield _row("tracker", text)
     label = "subtrees"
     width = max((len(s.name) for s in root.subtrees), default=0)
+    kept = {x.name: x.pages.pages() for x in h.account.owned} if h.account else {}
     for s in root.subtrees:
-        yield _row(label, _subtree(s, width))
+        text = _subtree(s, width)
+        if s.kind is None and h.page_size and f"subtree {s.name}" in kept:
+            there = human_bytes(kept[f"subtree {s.name}"] * h.page_size)
+            text += f"  not known, {there} preserved there"
+        yield _row(label, text)
         label = ""
 
 
@@ -97,7 +102,9 @@ def _subtree(s: Subtree, width: int) -> str:
 
 def _details(s: Subtree) -> str:
     reader = reader_of(s.name)
-    shown = reader.shown(s.details) if reader and s.details else ""
+    if reader is None:
+        return f"  {s.details['compatible']}" if s.details else ""
+    shown = reader.shown(s.details) if s.details else ""
     return f"  {shown}" if shown else ""
 
 

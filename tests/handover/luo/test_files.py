@@ -72,4 +72,7 @@ def test_without_it_they_are_named(image, cli):
     (h,) = cli("decode", "--json", image).json["handovers"]
     assert h["luo"]["sessions"][0]["files"][0]["runs"] is None
     assert "toy-file-v1 is not known" in str(h["problems"])
-    assert "token 7  toy-file-v1  data 0x10000000\n" in cli("decode", image).out
+    (kept,) = [o for o in h["preserved"] if o["kind"] == toy.NAME]
+    assert (kept["session"], kept["token"], kept["ranges"]) == ("vm", 7, [[0x10000, 0x10000]])
+    line = "token 7  toy-file-v1  data 0x10000000, 4 KiB preserved there\n"
+    assert line in cli("decode", image).out

@@ -205,6 +205,7 @@ static int stay_here(struct notifier_block *block, unsigned long event, void *da
 	pr_info("hwpkho: dump stopped\n");
 	for (;;)
 		ssleep(1);
+	return NOTIFY_DONE;
 }
 static struct notifier_block stop = { .notifier_call = stay_here };
 

@@ -21,7 +21,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from drgn import Architecture, FaultError, Program, get_default_prog
+from drgn import Architecture, FaultError, ObjectAbsentError, Program, get_default_prog
 from drgn.helpers.linux.mm import page_to_phys, virt_to_phys
 
 import hwpkho
@@ -160,7 +160,7 @@ def main(prog: Program) -> int:
                 sys.stdout.writelines(f"0x{pfn:x}\n" for pfn in decoded.pfns)
             else:
                 print(decoded.to_text(), end="")
-    except hwpkho.HwpkhoError as error:
+    except (hwpkho.HwpkhoError, FaultError, ObjectAbsentError) as error:
         print(f"hwpkho: error: {error}", file=sys.stderr)
         return 3
     return int(any(p.severity == "error" for p in decoded.problems))

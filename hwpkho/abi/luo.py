@@ -32,6 +32,8 @@ MAX_BLOCKS = 10_000
 HEAD, SESSION, FILE, FLB = 16, 80, 64, 64
 #: Where the number of entries is in a block's head, and sessions_pa behind the blob's name, bytes.
 COUNT, SESSIONS_PA = 8, 8
+#: Where a file's token is, bytes.
+TOKEN = 56
 #: Bytes of their names.
 SESSION_NAME, FILE_NAME, FLB_NAME = 64, 48, 48
 

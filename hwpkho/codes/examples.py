@@ -229,4 +229,6 @@ EXAMPLES: dict[str, str] = {
     "HP924": "Constructed: the page of LUO's blob is on the list.",
     "HP925": "Constructed: a PFN in scratch beside a LUO with a session.",
     "HP926": "Constructed: a PFN in the page of a subtree's blob that nobody knows.",
+    "HP927": "Constructed: two sessions with the name vm.",
+    "HP928": "Constructed: two files with token 7 in one session.",
 }

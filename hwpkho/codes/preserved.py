@@ -69,9 +69,10 @@ FOLIO_ODD = Code(
     "folio-order",
     "warning",
     "source",
-    "A folio is larger or smaller in the tracker than its place in the file, or stands out of "
-    "order.",
-    "It restores the folio as the tracker says, over what else lies there.",
+    "The folios of a preserved file do not fit it: one is larger or smaller in the tracker than "
+    "its place in the file, begins where another one is, or the file is longer than all of them.",
+    "It restores the folio as the tracker says. Where another one is, retrieving the file fails; "
+    "where none is, the file has zeros.",
     "A producer's bug: report it.",
 )
 OWNED_TWICE = Code(
@@ -271,6 +272,26 @@ PRESERVED_ELSEWHERE = Code(
     needs_map=True,
     pfns_are="preserved memory ({where}): the bad {cells} in use",
 )
+SESSION_TWICE = Code(
+    "HP927",
+    "session-twice",
+    "error",
+    "source",
+    "Two LUO sessions have the same name.",
+    'It logs "Failed to insert session" and takes none after the first: opening /dev/liveupdate '
+    "fails with EIO for good. All that LUO preserves stays reserved.",
+    "A producer's bug: report it. Do not rely on any session of this handover.",
+)
+TOKEN_TWICE = Code(
+    "HP928",
+    "token-twice",
+    "warning",
+    "source",
+    "Two files of a LUO session have the same token.",
+    "It gives the first one to whoever asks for the token. The other cannot be retrieved, and is "
+    "discarded when the session is finished.",
+    "A producer's bug: report it.",
+)
 
 CODES = (
     LUO_REFUSED,
@@ -299,4 +320,6 @@ CODES = (
     LUO_BLOB_POISONED,
     NEVER_PRESERVED,
     PRESERVED_ELSEWHERE,
+    SESSION_TWICE,
+    TOKEN_TWICE,
 )

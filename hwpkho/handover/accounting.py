@@ -31,9 +31,8 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
     for subtree in root.subtrees:
         if subtree.phys is None:
             continue
-        blocks: list[Block] = [(subtree.phys >> shift, 0, 1)]
-        if subtree.kind is None:
-            blocks = _blob(subtree.phys, subtree.size or 1, walk)
+        # Those that are known fit into a page; the kernel's kho_test takes two for it.
+        blocks = _blob(subtree.phys, subtree.size or 1 if subtree.kind is None else 1, walk)
         if subtree.kind == "hwpoison" and hwpoison is not None:
             order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]

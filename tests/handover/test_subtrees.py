@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.handover.subtrees.registry import SUBTREES, reader_of
-from tests.support.handovers import Machine
+from tests.support.handovers import Blocks, Machine
 from tests.support.provoking_luo import kho_test
 from tests.toys import subtree as toy
 
@@ -135,6 +135,23 @@ def test_the_folios_of_kho_test(cli, tmp_path: Path) -> None:
     assert "unknown" not in owned
     assert "5 folios" not in cli("decode", tmp_path / "memory.elf").out
     assert "3 folios" in cli("decode", tmp_path / "memory.elf").out
+
+
+def test_the_blob_of_kho_test_is_a_larger_folio(cli, tmp_path: Path) -> None:
+    """As a real kernel makes it: a page, and room for its folios' addresses."""
+    m = Machine()
+    blob, blocks = kho_test(m, [(0x6000_0000, 0)])
+
+    def mark(marked: Blocks) -> Blocks:
+        (at,) = [phys for phys, _ in marked if m.memory[phys].startswith(blob)]
+        return [(phys, int(phys == at)) for phys, _ in marked[:3]] + marked[3:] + blocks
+
+    m.handover(subtrees=[("kho_test", blob)], mark=mark)
+    (h,) = cli("decode", "--json", m.save(tmp_path)).json["handovers"]
+    owned = {x["kind"]: x for x in h["preserved"]}
+    assert owned["kho_test"]["bytes"] == 4 * 4096
+    assert "unknown" not in owned
+    assert "HP911" not in [p["code"] for p in h["problems"]]
 
 
 def test_luo_is_not_kept(cli, capture, tmp_path: Path) -> None:

@@ -148,6 +148,16 @@ def _handler(made: Orchestrator) -> bytes:
     return made.blob([luo.Session(b"vm", block, 1)])
 
 
+@_decoded(codes.SESSION_TWICE)
+def _same_name(made: Orchestrator) -> bytes:
+    return made.blob([luo.Session(b"vm"), luo.Session(b"other"), luo.Session(b"vm")])
+
+
+@_decoded(codes.TOKEN_TWICE)
+def _same_token(made: Orchestrator) -> bytes:
+    return made.blob([made.session("vm", [(7, made.memfd([])), (7, made.memfd([]))])])
+
+
 @_decoded(codes.LUO_FDT)
 def _tree(made: Orchestrator) -> bytes:
     return fdt.build(fdt.Node("", properties=[fdt.Property("compatible", b"luo-v1\0", 0)]))

@@ -81,41 +81,49 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -
     if not isinstance(words, array):
         ground.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
         return found
-    return found._replace(folios=_folios(words, name, found.data, ground))
+    (folios, end), pages = _folios(words, name, ground), -(-ser.size // ground.page_size)
+    if end < pages and UNKNOWN_ORDER not in folios.order:
+        message = f"{name}: its folios end at page {end}, its size is {pages} pages"
+        ground.note(FOLIO_ODD, message, found.data, found.data + abi.FILE_SIZE)
+    return found._replace(folios=folios)
 
 
-def _folios(words: array[int], name: str, phys: int, ground: Ground) -> Folios:
-    """Return the folios of an array, up to one that stands before another in the file."""
-    found, orders = Folios(), ground.orders
-    odd, before = array("Q"), -1
-    for at in range(0, len(words), 2):
-        (pfn, flags), index = abi.split_word(words[at]), words[at + 1]
-        if index <= before:
-            message = f"{name}: page {index} of the file comes after page {before}"
-            ground.note(FOLIO_ODD, message, phys)
-            found.odd.append(at // 2)
-            break
-        before = index
+def _folios(words: array[int], name: str, ground: Ground) -> tuple[Folios, int]:
+    """Return the folios of an array, and the page of the file behind the last one.
+
+    Whatever is wrong with one, the kernel goes on to the next.
+    """
+    found, orders, odd = Folios(), ground.orders, set[int]()
+    # Where the folio before ends in the file, -1 where that is not known; where all of them end.
+    before, end = 0, 0
+    for n in range(len(words) // 2):
+        (pfn, flags), index = abi.split_word(words[2 * n]), words[2 * n + 1]
         if not pfn:  # the kernel passes over it
+            before, end = -1, max(end, index + 1)
             continue
-        step = words[at + 3] - index if at + 2 < len(words) else 0
+        if index != before >= 0:
+            odd.add(max(n - 1, 0))
+        if index < end:
+            odd.add(n)
         order = orders.at(pfn) if orders else None
-        if order is None:
+        if order is not None:
+            before = index + (1 << order)
+        else:
             if ground.tracked:
-                found.unmarked.append(at // 2)
-            order = _inferred(pfn, step)
-        elif step and step != 1 << order:
-            odd.append(at // 2)
+                found.unmarked.append(n)
+            step = words[2 * n + 3] - index if 2 * n + 3 < len(words) else 0
+            order, before = _inferred(pfn, step), -1
+        end = max(end, before, index + 1)
         found.add(index, pfn, order, flags)
+    found.odd.extend(sorted(odd))
     for code, entries, what in (
         (FOLIO_UNMARKED, found.unmarked, "where no preserved block starts"),
-        (FOLIO_ODD, odd, "of another order than the next one's place in the file"),
+        (FOLIO_ODD, found.odd, "with orders that do not fit their places in the file"),
     ):
         if entries:
             pfn, _ = abi.split_word(words[2 * entries[0]])
             ground.note(code, f"{name}: {_folio(len(entries), pfn)} {what}", pfn << ground.shift)
-    found.odd = odd + found.odd  # one that goes back is the last
-    return found
+    return found, end
 
 
 def _inferred(pfn: int, step: int) -> int:

@@ -63,8 +63,8 @@ class Folios:
 
     Attributes:
         unmarked: Numbers of entries of the array at whose folio no preserved block starts.
-        odd: Numbers of those that are of another order than their place in the file says, or stand
-            before others in it.
+        odd: Numbers of those that do not end where the next one begins in the file, or begin where
+            another one is.
     """
 
     page: array[int] = field(default_factory=lambda: array("Q"))

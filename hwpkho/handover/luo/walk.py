@@ -22,6 +22,8 @@ from hwpkho.codes.preserved import (
     NOT_SERIALIZED,
     OTHER_ABI,
     SESSION_BLOCK,
+    SESSION_TWICE,
+    TOKEN_TWICE,
     UNKNOWN_FILE,
 )
 from hwpkho.errors import InputError
@@ -112,6 +114,7 @@ class _Walk:
 
     def __init__(self, tree: LuoTree, ground: Ground) -> None:
         self._tree, self._ground = tree, ground
+        self._names = set[bytes]()
 
     def run(self, blob: abi.Luo) -> None:
         """Fill the tree."""
@@ -156,13 +159,22 @@ class _Walk:
     def _session(self, session: abi.Session, entry: int) -> LuoSession:
         title = shown(session.name)
         where = f'session "{title}"'
+        name = session.name[: abi.SESSION_NAME - 1]  # as the kernel copies it
+        if name in self._names:
+            self._ground.note(SESSION_TWICE, f"{where}: another one has this name", field=entry)
+        self._names.add(name)
         first = entry + abi.SESSION_NAME
         blocks = _Chain(self._ground, FILES, abi.FILE, FILE_BLOCK, where)
         found: list[LuoFile] = []
+        tokens = set[int]()
         for phys, page, n in blocks.follow(session.files, first):
             entries = range(phys + abi.HEAD, phys + abi.HEAD + n * abi.FILE, abi.FILE)
-            files = zip(abi.files(page, n), entries, strict=True)
-            found += [self._file(file, where, at) for file, at in files]
+            for file, at in zip(abi.files(page, n), entries, strict=True):
+                if file.token in tokens:
+                    message = f"{where}: another file has token {file.token}"
+                    self._ground.note(TOKEN_TWICE, message, field=at + abi.TOKEN)
+                tokens.add(file.token)
+                found.append(self._file(file, where, at))
         if session.total and not session.files:
             message = f"{where}: {session.total} files, and no block"
             self._ground.note(NO_FILES, message, field=first)

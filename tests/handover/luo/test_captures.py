@@ -32,7 +32,7 @@ def test_sessions_files_and_folios(name, cli, capture):
     h = _handover(cli("decode", "--json", capture(name)).json, truth["role"])
     luo = h["luo"]
     assert luo["state"] == "serialized"
-    assert luo["compatible"], luo["liveupdate_num"] == (
+    assert (luo["compatible"], luo["liveupdate_num"]) == (
         truth["compatible"],
         truth["liveupdate_num"],
     )

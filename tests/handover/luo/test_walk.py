@@ -136,8 +136,69 @@ def test_a_folio_of_two_files(made, decoded):
 def test_pages_of_a_file_that_go_back(made, decoded):
     data = made.memfd([(PFN, 0, 0), (PFN + 1, 1, 0), (PFN + 2, 1, 0), (PFN + 3, 3, 0)])
     h, told = decoded(made.blob([made.session("vm", [(1, data)])]))
-    assert _runs(h["luo"]["sessions"][0]["files"][0]) == [(0, PFN, 2, 0, 3)]
-    assert "page 1 of the file comes after page 1" in told["HP907"]
+    assert _runs(h["luo"]["sessions"][0]["files"][0]) == [
+        (0, PFN, 2, 0, 3), (1, PFN + 2, 1, 0, 3), (3, PFN + 3, 1, 0, 3),
+    ]  # fmt: skip
+    assert f"2 folios, the first at PFN 0x{PFN + 1:x}, with orders that do not" in told["HP907"]
+    assert "unknown" not in [o["kind"] for o in h["preserved"]]  # the kernel takes them, too
+
+
+@pytest.mark.parametrize(
+    ("folios", "size", "words"),
+    [
+        ([(PFN, 1, 0)], 8192, f"1 folio, the first at PFN 0x{PFN:x}, with orders"),
+        ([(PFN, 0, 3), (PFN + 8, 4, 2)], 1 << 15, "2 folios, the first"),
+        ([(PFN, 0, 0), (PFN + 8, 8, 3)], 1 << 16, "1 folio, the first"),
+        ([(PFN, 0, 0), (PFN + 1, 1, 0)], 8193, "its folios end at page 2, its size is 3 pages"),
+        ([(PFN, 0, 0), (PFN + 8, 1, 0)], 1, None),  # what is behind the end is nobody's loss
+        ([(PFN, 0, 3)], 1, None),
+        ([(PFN, 0, 0), (0, 0, 0), (PFN + 1, 1, 0)], 8192, None),  # zeros are passed over
+    ],
+)
+def test_folios_fill_the_file(folios, size, words, made, decoded):
+    """memfd_pin_folios() fills every hole."""
+    data = made.memfd(folios, size=size)
+    made.blocks = [b for b in made.blocks if b[0]]
+    _, told = decoded(made.blob([made.session("vm", [(1, data)])]))
+    assert ("HP907" in told) == bool(words)
+    assert (words or "") in told.get("HP907", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "twice"),
+    [
+        ([b"a", b"b", b"a"], '"a"'),
+        ([b"a", b"A", b"a "], None),
+        ([b"n" * 63, b"n" * 63], '"' + "n" * 63),
+        ([b"", b""], '""'),
+    ],
+)
+def test_names_of_sessions(names, twice, made, decoded):
+    h, told = decoded(made.blob([luo.Session(name) for name in names]))
+    assert len(h["luo"]["sessions"]) == len(names)  # what is there is shown
+    assert (twice is not None) == ("HP927" in told)
+    assert (twice or "") in told.get("HP927", "")
+
+
+def test_a_name_without_an_end(made, decoded):
+    """64 bytes of name: the kernel copies 63, so that two are the same."""
+    blob = made.blob([luo.Session(b"x"), luo.Session(b"y")])
+    (block,) = made.places["sessions"]
+    for n in range(2):
+        at = block + luo.HEAD + n * luo.SESSION
+        made.machine.poke(at, "<64s", b"n" * 63 + b"%d" % n)
+    _, told = decoded(blob)
+    assert "HP927" in told
+
+
+def test_tokens_are_of_one_session(made, decoded):
+    top = (1 << 64) - 1
+    one = made.session("one", [(0, made.memfd([])), (top, made.memfd([])), (0, made.memfd([]))])
+    two = made.session("two", [(0, made.memfd([])), (top, made.memfd([]))])
+    h, told = decoded(made.blob([one, two]))
+    tokens = [[f["token"] for f in s["files"]] for s in h["luo"]["sessions"]]
+    assert tokens == [[0, top, 0], [0, top]]
+    assert told["HP928"] == 'session "one": another file has token 0'
 
 
 def test_what_the_kernel_passes_over(made, decoded):
@@ -369,6 +430,8 @@ _WRONG = {
     "file-cycle": ("files", 0, None, "next 0x{files:x}  <- HP903"),
     "files-of-session": ("sessions", 16 + 72, 3, "session 0: count 3  <- HP903"),
     "no-files": ("sessions", 16 + 64, 0, "session 0: files 0x0  <- HP917"),
+    "token": ("files", 16 + 64 + 56, 5, "file 1: token 5  <- HP928"),
+    "name": ("sessions", 16 + 80, int.from_bytes(b"vm", "little"), 'name "vm"  <- HP927'),
     "handler": ("files", 16, int.from_bytes(b"pstore\0\0", "little"), '"pstore"  <- HP914'),
     "seals": ("memfd", 16, 1 << 31, "seals 0x80000000  <- HP905"),
     "size": ("memfd", 8, 1 << 63, "size 9223372036854775808  <- HP905"),
@@ -385,7 +448,8 @@ _WRONG = {
 def test_each_wrong_field_is_marked(name, made, cli, tmp_path):
     what, offset, value, words = _WRONG[name]
     data = made.memfd(FOLIOS)
-    blob = made.blob([made.session("vm", [(5, data)])])
+    files = [(5, data), (6, made.memfd([]))]
+    blob = made.blob([made.session("vm", files), luo.Session(b"other")])
     at = made.places[what][0]
     made.machine.poke(at + offset, "<Q", at if value is None else value)
     made.handover(blob)

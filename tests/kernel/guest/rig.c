@@ -131,7 +131,8 @@ static int preserve(const char *name, char **files)
 		if (file.fd < 0 || ioctl(session.fd, PRESERVE_FD, &file))
 			return complain(file.fd < 0 ? "memfd_create" : "PRESERVE_FD");
 	}
-	/* A session that is closed is given up, so a child keeps it. */
+	/* The device is opened by one at a time. A session that is closed is given up: a child keeps it. */
+	close(device);
 	if (!fork())
 		for (;;)
 			pause();

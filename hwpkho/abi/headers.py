@@ -10,6 +10,7 @@ Conversion between bytes and :class:`construct.Container` happens here and nowhe
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from construct import Bytes, Int16ul, Int32sl, Int32ul, Int64ul, Struct
@@ -71,11 +72,18 @@ MEMFD_LUO = Struct(
 EFI_CONFIG_ENTRY = Struct("guid" / Bytes(16), "table" / Int64ul)
 
 
+@cache
+def _size(header: Construct[Any, Any]) -> int:
+    """Return the bytes of a header, which construct counts anew each time."""
+    size: int = header.sizeof()
+    return size
+
+
 def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
     """Read ``header`` from exactly ``header.sizeof()`` bytes; ValueError for any other length."""
     data = bytes(raw)
-    if len(data) != header.sizeof():
-        raise ValueError(f"{len(data)} bytes where the structure has {header.sizeof()}")
+    if len(data) != _size(header):
+        raise ValueError(f"{len(data)} bytes where the structure has {_size(header)}")
     container: Container[Any] = header.parse(data)
     return container
 

@@ -97,5 +97,5 @@ class FileMemory:
         if low <= min(high, end - 1):
             yield Place(low, min(high, end - 1), page + low - pfn, known, beyond_end=False)
         low = max(low, end)
-        if low <= high:
-            yield Place(low, high, page + low - pfn, known, beyond_end=True)
+        if low <= high:  # a damaged index may be any u64, and as such the kernel counts on
+            yield Place(low, high, (page + low - pfn) % (1 << 64), known, beyond_end=True)

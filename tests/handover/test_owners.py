@@ -8,6 +8,7 @@ import pytest
 
 from hwpkho.abi import fdt, luo, vmalloc
 from tests.support import certain, forked
+from tests.support.examples import much
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import IOMEM, PFN
@@ -235,3 +236,25 @@ def test_files_of_sessions_that_are_not_written_come_and_go(serialized, cli, tmp
     same = _saved(tmp_path / "3", cli, both)
     assert cli("diff", "--json", before, same).json["owners"] == {"gone": [], "came": []}
     assert cli("diff", "--json", same, before).json["owners"] == {"gone": [], "came": []}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_many_owners_cost_what_they_are(known, tmp_path):
+    """100,000 files, each with a page of its own: of a handler that nobody knows, and memfds."""
+    count = much(2_000, 100_000)
+    made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000, gap=0))
+    if known:
+        at = [made.memfd([]) for _ in range(count)]
+    else:
+        at = [PFN + 2 * n << 12 for n in range(count)]
+        made.blocks += [(phys, 0) for phys in at]
+    name = b"memfd-v2" if known else b"vfio-pci-v1"
+    entries = [luo.File(name, phys, n) for n, phys in enumerate(at)]
+    blocks = made.chain("files", entries, 63)
+    made.handover(made.blob([luo.Session(b"vm", blocks, count)]))
+    path = made.machine.save(tmp_path)
+    for args in ((), ("--json",), ("--annotate",)):
+        cost = forked.run("decode", path, *args)
+        assert cost.code == 0
+        assert cost.cpu < 1 + count * 150e-6
+        assert cost.peak < (96 << 20) + count * 2048

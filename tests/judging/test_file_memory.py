@@ -60,3 +60,71 @@ def test_bad_pages_in_many_files(made, iomem, tmp_path):
     cost = forked.run("validate", made.machine.save(tmp_path), "--memmap", iomem)
     assert cost.code == 0
     assert cost.cpu < 1.8  # 4 s where each is looked for in all files
+
+
+#: LUO's own pages, and what the next kernel does with a bad one.
+_OWN = ["flbs", "sessions", "files", "memfd", "array", "chunk"]
+
+
+@pytest.mark.parametrize("what", _OWN)
+def test_a_bad_page_of_luos_own(what, made, iomem, cli, tmp_path):
+    """It is read in kernel mode during the live update; it is no guest's."""
+    data = made.memfd([(PFN, 0, 0)])
+    blob = made.blob([made.session("vm", [(1, data)])])
+    bad = made.places[what][0] >> 12
+    made.handover(blob, pfns=[bad, PFN])
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", iomem)
+    own, guests = sorted(got.json["runs"], key=lambda run: run["first"])
+    assert (own["first"], own["verdict"], own["code"]) == (bad, "handover", "HP923")
+    assert own["owner"] is None
+    assert (guests["verdict"], guests["owner"]["token"]) == ("preserved", 1)
+    assert got.json["outcome"] == "replay"
+
+
+def test_a_bad_page_of_luos_blob(made, iomem, cli, tmp_path):
+    """Early boot reads and frees it, so that it is any free page by the time of the replay."""
+    blob = made.blob([made.session("vm", [(1, made.memfd([(PFN, 0, 0)]))])])
+    where = made.handover(blob, pfns=[1])
+    (at,) = [s.phys for s in where.subtrees if s.name == "LUO"]
+    made.machine.poke(where.pages[0], "<Q", at >> 12)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", iomem)
+    (run,) = got.json["runs"]
+    assert (run["verdict"], run["owner"]) == ("replays", None)
+    assert {f["code"]: f["severity"] for f in got.json["findings"]}["HP924"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("order", "page", "code", "beyond"),
+    [
+        (0, 0, "HP920", False),
+        (1, 0, "HP921", False),
+        (1, 1, "HP922", True),
+        (9, 0, "HP921", False),
+        (9, 1, "HP922", True),
+        (9, 511, "HP922", True),
+    ],
+)
+@pytest.mark.parametrize("page_size", [4096, 65536])
+def test_head_tail_and_beyond_the_end(order, page, code, beyond, page_size, cli, tmp_path):
+    """A file of one page, whatever its folio is."""
+    arch = "x86_64" if page_size == 4096 else "arm64"
+    made = Orchestrator(Machine(page_size, arch=arch, at=0x1000_0000, gap=0))
+    data = made.memfd([(PFN, 0, order)], size=1)
+    made.handover(made.blob([made.session("vm", [(1, data)])]), pfns=[PFN + page])
+    (tmp_path / "iomem").write_text("00100000-ffffffffff : System RAM\n")
+    path = made.machine.save(tmp_path)
+    args = ("--page-size", page_size, "--memmap", tmp_path / "iomem")
+    (run,) = cli("validate", "--json", path, *args).json["runs"]
+    assert (run["code"], run["owner"]["index"]) == (code, page)
+    assert (run["owner"]["order"], run["owner"]["beyond_end"]) == (order, beyond)
+
+
+def test_pages_before_and_behind_a_file_are_nobodys(made, iomem, cli, tmp_path):
+    data = made.memfd([(PFN, 0, 3)])
+    bad = [PFN - 1, PFN, PFN + 7, PFN + 8]
+    made.handover(made.blob([made.session("vm", [(1, data)])]), pfns=bad)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", iomem)
+    verdicts = {run["first"]: run["verdict"] for run in got.json["runs"]}
+    assert verdicts == {
+        PFN - 1: "replays", PFN: "preserved", PFN + 7: "preserved", PFN + 8: "replays",
+    }  # fmt: skip

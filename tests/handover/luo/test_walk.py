@@ -58,6 +58,38 @@ def test_the_order_comes_from_the_place_of_the_next_folio_where_no_block_starts(
     assert "2 folios" in told["HP906"]
 
 
+_WILD = [b"\x1b[2J", b"a\nb", b"\x9b1m\xff", "\u202e\u2028".encode(), b"\x7f\r\t"]
+
+
+@pytest.mark.parametrize("name", _WILD)
+def test_no_name_reaches_a_terminal_as_it_is(name, made, cli, tmp_path):
+    """Of a session, of what wrote a file, of an FLB."""
+    made.blocks.append((PFN + 64 << 12, 0))
+    files = made.chain("files", [luo.File(name, PFN + 64 << 12, 3)], 63)
+    known = made.session(name, [(1, made.memfd(FOLIOS))])
+    sessions = [known, luo.Session(name[::-1], files, 1), luo.Session(name)]
+    flb = luo.Flb(name, PFN + 64 << 12, 1)
+    made.handover(made.blob(sessions, [flb]), pfns=[PFN, PFN + 0x201, PFN + 64])
+    path = made.machine.save(tmp_path)
+    (tmp_path / "iomem").write_text(IOMEM)
+    (tmp_path / "list").write_text("0x1\n")
+    other = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+    (tmp_path / "other").mkdir()
+    other.handover(other.blob([]))
+    before = other.machine.save(tmp_path / "other")
+    mapped = ("--memmap", tmp_path / "iomem")
+    for args in (
+        ("decode", path), ("decode", "--annotate", path), ("decode", "--json", path),
+        ("validate", path, *mapped), ("validate", "--json", path, *mapped),
+        ("diff", before, path), ("merge", before, path, "-o", tmp_path / "out", "-f"),
+        ("list", path),
+    ):  # fmt: skip
+        got = cli(*args)
+        assert got.code in (0, 1), got.err
+        for text in (got.out, got.err):
+            assert not [c for c in text if c != "\n" and not c.isprintable()], args
+
+
 def test_names_are_escaped(made, decoded):
     names = [b"\x1b[31mred", "vm-\u00fc\u202e".encode(), b"\xff" * 63, b'"\\']
     h, told = decoded(made.blob([luo.Session(name) for name in names]))
@@ -97,6 +129,97 @@ def test_a_file_block_costs_its_session_alone(made, decoded, cli, tmp_path):
     (tmp_path / "iomem").write_text(IOMEM)
     args = (tmp_path / "memory.elf", "--memmap", tmp_path / "iomem")
     assert cli("validate", "--json", *args).json["outcome"] == "replay"  # it panics nobody
+
+
+def _of_one_session(made, count):
+    entries = [luo.File(b"memfd-v2", made.memfd([]), n) for n in range(count)]
+    return made.chain("files", entries, 63)
+
+
+#: What keeps LUO of the next kernel from its files, but does not stop that kernel.
+_SHUT = {
+    "empty block": (lambda made, at: made.machine.poke(at + 8, "<Q", 0), 3, "HP903"),
+    "overfull block": (lambda made, at: made.machine.poke(at + 8, "<Q", 64), 3, "HP903"),
+    "huge count": (lambda made, at: made.machine.poke(at + 8, "<Q", 1 << 63), 3, "HP903"),
+    "cycle": (lambda made, at: made.machine.poke(at, "<Q", at), 3, "HP903"),
+    "too few": (lambda made, at: None, 4, "HP903"),
+    "too many": (lambda made, at: None, 2, "HP903"),
+    "none": (lambda made, at: None, 0, "HP903"),
+    "unknown": (lambda made, at: made.machine.poke(at + 16, "<8s", b"memfd-v3"), 3, "HP914"),
+}
+
+
+@pytest.mark.parametrize("name", _SHUT)
+def test_what_keeps_luo_from_its_files(name, made, cli, tmp_path):
+    """Opening /dev/liveupdate fails, and the list of bad pages is replayed all the same."""
+    change, total, code = _SHUT[name]
+    at = _of_one_session(made, 3)
+    change(made, at)
+    made.handover(made.blob([luo.Session(b"vm", at, total), luo.Session(b"other")]))
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", tmp_path / "iomem")
+    assert got.json["outcome"] == "replay"
+    assert code in [f["code"] for f in got.json["findings"]]
+    kernel = " ".join(cli("explain", code).out.lower().split())
+    assert "opening /dev/liveupdate fails with eio" in kernel
+
+
+def test_files_that_no_block_has(made, cli, tmp_path):
+    """It warns, and the session is there without files."""
+    made.handover(made.blob([luo.Session(b"vm", 0, 3)]))
+    (tmp_path / "iomem").write_text(IOMEM)
+    path = made.machine.save(tmp_path)
+    got = cli("validate", "--json", path, "--memmap", tmp_path / "iomem")
+    told = {f["code"]: f["severity"] for f in got.json["findings"]}
+    assert (got.json["outcome"], told["HP917"]) == ("replay", "warning")
+    (h,) = cli("decode", "--json", path).json["handovers"]
+    assert h["luo"]["sessions"] == [{"name": "vm", "files": []}]
+
+
+@pytest.mark.parametrize("counts", [(51, 51, 2), (3, 51, 1), (1, 1, 1)])
+def test_blocks_are_read_by_their_counts(counts, made, decoded):
+    """A kernel fills each before the next one, but the reader asks for no more than a count."""
+    first = 0
+    for n, count in reversed([*enumerate(counts)]):
+        part = [luo.Session(b"%d-%d" % (n, i)) for i in range(count)]
+        first = made.page("sessions", luo.build_page(luo.Head(first, count), part, 4096))
+    h, told = decoded(made.blob([], sessions_pa=first))
+    names = [f"{n}-{i}" for n, count in enumerate(counts) for i in range(count)]
+    assert ([s["name"] for s in h["luo"]["sessions"]], told) == (names, {})
+
+
+def test_files_in_several_blocks(made, decoded):
+    at = _of_one_session(made, 130)
+    h, told = decoded(made.blob([luo.Session(b"vm", at, 130)]))
+    (session,) = h["luo"]["sessions"]
+    assert ([f["token"] for f in session["files"]], told) == ([*range(130)], {})
+    assert len(made.places["files"]) == 3
+
+
+@pytest.mark.parametrize("pfns", [None, [1], [1 << 60]])
+def test_a_panic_over_luo_comes_before_all_that_becomes_of_the_list(pfns, made, cli, tmp_path):
+    """LUO is early_initcall, the replay late_initcall: absent, sound and damaged lists alike."""
+    blob = made.blob([luo.Session(b"vm")])
+    made.machine.poke(made.places["sessions"][0] + 8, "<Q", 0)
+    made.handover(blob, pfns=pfns)
+    (tmp_path / "iomem").write_text(IOMEM)
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", tmp_path / "iomem")
+    assert (got.code, got.json["outcome"]) == (1, "crash")
+    assert got.json["decided_by"]["code"] == "HP902"
+
+
+def test_an_incoming_blob_before_early_initcall(made, cli, tmp_path):
+    """It is as the kernel before left it: what that one did not write will not come."""
+    for serialized in (True, False):
+        made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+        session = [made.session("vm", [(1, made.memfd(FOLIOS))])] if serialized else []
+        made.handover(made.blob(session), kexec_count=0)
+        made.machine.handover(kexec_count=1)  # of the kernel that runs
+        (tmp_path / str(serialized)).mkdir()
+        path = made.machine.save(tmp_path / str(serialized))
+        h = cli("decode", "--json", path).json["handovers"][0]
+        assert (h["role"], h["luo"]["state"]) == ("in", "serialized")
+        assert [s["name"] for s in h["luo"]["sessions"]] == (["vm"] if serialized else [])
 
 
 @pytest.mark.parametrize(
@@ -218,12 +341,14 @@ def test_an_empty_memfd(made, decoded):
 
 
 @pytest.mark.slow
-def test_a_long_chain_costs_what_its_pages_do(made, cli, tmp_path):
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_long_chain_costs_what_its_pages_do(more, made, cli, tmp_path):
     """More than the kernel follows: told, in time that follows the bytes."""
     made.machine.gap = 0
     at = 0
-    for _ in range(luo.MAX_BLOCKS + 1):
-        at = made.page("sessions", luo.build_page(luo.Head(at, 1), [luo.Session(b"x")], 4096))
+    for n in range(luo.MAX_BLOCKS + more):
+        session = luo.Session(b"%d" % n)
+        at = made.page("sessions", luo.build_page(luo.Head(at, 1), [session], 4096))
     made.handover(luo.Luo("luo-v5", 1, at, 0).build())
     path = made.machine.save(tmp_path)
     start = time.process_time()
@@ -231,7 +356,7 @@ def test_a_long_chain_costs_what_its_pages_do(made, cli, tmp_path):
     assert time.process_time() - start < 5
     (h,) = got.json["handovers"]
     assert len(h["luo"]["sessions"]) == luo.MAX_BLOCKS
-    assert "more than 10000 blocks" in str(h["problems"])
+    assert ("more than 10000 blocks" in str(h["problems"])) == bool(more)
 
 
 def test_sessions_are_written_many_at_once(made, cli, tmp_path, monkeypatch):

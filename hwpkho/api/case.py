@@ -140,7 +140,7 @@ def open_memory(
     source.vmcoreinfo = vmcoreinfo
     with of_library():
         read = cases.read_memory(source.name, source, how, noted=Noted(roles=known))
-        case = Case(read, options)
+        case = Case(read, (source.name,), options)
         try:
             yield case
         finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import pytest
 import yaml
 
 import hwpkho
-from tests.support import ROOT, pages, stage
+from tests.support import ROOT, certain, pages, stage
 from tests.support.pages import DOCS, PAGES, README, TABLES, name_of
 
 if TYPE_CHECKING:
@@ -108,6 +110,28 @@ def test_every_page_stands_in_the_navigation():
     assert sorted(named) == sorted(there), "add the page to nav of mkdocs.yml"
     assert config["strict"] is True
     assert config["theme"]["font"] is False
+
+
+def _properties(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+    if isinstance(schema, dict | list):
+        for part in schema.values() if isinstance(schema, dict) else schema:
+            yield from _properties(part)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "hwpkho/schemas").glob("*.json")), ids=name_of)
+def test_the_site_shows_each_field_of_a_document(path, tmp_path):
+    spec = certain(spec_from_file_location("fields", DOCS / "fields.py"))
+    fields = module_from_spec(spec)
+    certain(spec.loader).exec_module(fields)
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    schema = json.loads(path.read_text())
+    page = fields.page(tmp_path)
+    assert f"\n## {schema['title']}\n" in page
+    rows = re.findall(r"^\| `(\S+)(?: \?)?` \| (\S.*) \| (?:.*) \|$", page, re.MULTILINE)
+    shown = {name.rpartition(".")[2].removesuffix("[]") for name, _ in rows}
+    assert set(_properties(schema)) <= shown
 
 
 def test_the_reference_has_what_the_library_offers():

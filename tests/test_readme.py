@@ -79,7 +79,7 @@ def test_what_the_reader_types_works(page, script, tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_the_reader_types_stands_where_it_is_run(page):
     text = pages.FENCED.sub("", page.read_text("utf-8"))
-    typed = re.findall(r"^ {4}(?:sudo )?hwpkho (?!.*[A-Z]{3}).*", text, re.MULTILINE)
+    typed = re.findall(r"^ {4}(?:[#$] )?(?:sudo )?hwpkho (?!.*[A-Z]{3}).*", text, re.MULTILINE)
     assert not typed, "make it a ```sh block"
 
 

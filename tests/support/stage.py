@@ -99,6 +99,7 @@ FILES: dict[str, str | bytes | Callable[[Path], None]] = {
     "pfns.txt": b"0x8b3\n0x979\n",
     "bad.txt": b"0x8b3\n0x979\n",
     "list.txt": b"0x50001\n0x52000-0x52003\n",
+    "before.json": b'{"schema": "hwpkho.list/1", "pfns": [2227, 2425]}\n',
     "found.json": b'{"schema": "hwpkho.list/1", "pfns": [2227, 2425]}\n',
     "accepted.toml": b'[[accept]]\ncode = "HP603"\nreason = "the first MiB"\n',
     "nightly.jsonl": b'{"host": "h17", "taken_at": "2026-11-28T03:00:00Z", '
@@ -124,15 +125,18 @@ PROGRAMS = {
 echo '"media_errors": [{"offset": 8192, "length": 64, "source": "External"}]}]'""",
     "sudo": 'exec "$@"',
     "pip": "exit 0",
+    "systemctl": "exit 0",
 }
 
 #: Where no input is named, capture reads the running kernel: its options are tried on an image, and
-#: what it would make takes that place. A batch is judged in one process: others cost a second.
+#: what it would make takes that place. check looks at a copy of a machine. A batch is judged in one
+#: process: others cost a second.
 _SCRIPT = """\
 #!/bin/bash
 running= before=
 case "$*" in
   capture\\ -*) running=yes; set -- "$@" "$IMAGE" ;;
+  check*) set -- "$@" --root "$MACHINE" ;;
   *--batch*) set -- "$@" --jobs 1 ;;
 esac
 {hwpkho} "$@"
@@ -183,6 +187,7 @@ def play(script: str, folder: Path) -> Played:
             "HOME": str(stage),  # what a page writes there
             "STAGE": str(stage),
             "FIXTURES": str(FIXTURES / _LISTS),
+            "MACHINE": str(FIXTURES / "live" / "x86-structv1-small"),
             "IMAGE": str(FIXTURES / _SMALL / "memory.elf"),
             "LC_ALL": "C.UTF-8",
         },
@@ -217,7 +222,9 @@ def _at_home(script: str, stage: Path) -> tuple[str, list[str]]:
 
 
 def _written(name: str, script: str) -> bool:
-    return bool(re.search(rf"(?:-o|>|--write-baseline) ?{re.escape(name)}(?![\w.-])", script))
+    return bool(
+        re.search(rf"(?:-o|>|--save|--write-baseline) ?{re.escape(name)}(?![\w.-])", script)
+    )
 
 
 def _lay(path: Path, what: str | bytes | Callable[[Path], None]) -> None:

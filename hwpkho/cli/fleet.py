@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from hwpkho.badpages.registry import Asked
-from hwpkho.cli import options
+from hwpkho.base import output
+from hwpkho.cli import offers, options
 from hwpkho.errors import UsageError
+from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging import accept
 from hwpkho.judging.limits import Limits
@@ -23,6 +27,8 @@ EPILOG = """\b
 Examples:
   hwpkho fleet add fleet/ --batch nightly.jsonl --memmap /proc/iomem
   hwpkho fleet add fleet/ --names '{taken_at}/{host}.txt' lists/*/*.txt
+  hwpkho fleet ask fleet/ lost --since 2026-11-01
+  hwpkho fleet shell fleet/ > views.sql && duckdb -init views.sql
 
 \b
 Needs pyarrow and duckdb: pip install 'hwpkho[fleet]'
@@ -41,9 +47,33 @@ Exit codes: 0 added, also where cases could not be judged: they are rows, too; 2
 3 no data set, one of another version, or a manifest that cannot be read."""
 
 
+_LISTED = "\n".join(f"  {q.name:<9} {q.about}" for q in QUESTIONS.values())
+
+_ASK_EXAMPLES = """\b
+Examples:
+  hwpkho fleet ask fleet/ summary
+  hwpkho fleet ask fleet/ lost --since 2026-11-28
+  hwpkho fleet ask fleet/ policy --max-pages 64 --csv > refused.csv
+  hwpkho fleet ask fleet/ --sql "SELECT release, max(pages) FROM hosts GROUP BY release"
+
+\b
+Exit codes: 0 answered, also where nothing was found; 2 wrong usage; 3 no data set, one of another
+version, or a file in it that is damaged or not hwpkho's."""
+
+ASK_EPILOG = f"\b\nQuestions:\n{_LISTED}\n\n{_ASK_EXAMPLES}"
+
+SHELL_EPILOG = """\b
+Examples:
+  hwpkho fleet shell fleet/ > views.sql
+  duckdb -init views.sql
+
+\b
+Exit codes: 0 printed; 2 wrong usage; 3 no data set, or one of another version."""
+
+
 @click.group(epilog=EPILOG)
 def command() -> None:
-    """Gather the cases of many machines in a data set.
+    """Gather the cases of many machines in a data set, and ask it.
 
     A data set is a folder of Parquet files: a row a case, a row a run of bad pages, a row a
     finding. Any program that reads Parquet can read it.
@@ -146,3 +176,117 @@ def add(
     for line in report.remarks(done):
         click.echo(f"hwpkho: {line}", err=True)
     sys.stdout.write(report.added_json(done) if as_json else report.added(done))
+
+
+@command.command("ask", epilog=ASK_EPILOG)
+@click.argument("dataset")
+@click.argument("question", required=False, shell_complete=offers.words(lambda: QUESTIONS))
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only captures from this time on; of two that are compared, the later: 2026-11-28.",
+)
+@click.option("--host", metavar="NAME", help="Only this host.")
+@click.option(
+    "--max-pages",
+    type=click.IntRange(0, (1 << 63) - 1),
+    metavar="N",
+    help="The limit that policy asks about: distinct pages.",
+)
+@click.option("--sql", metavar="QUERY", help="A query of your own, instead of QUESTION.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Show N rows at most.")
+@options.json_flag
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="Write a Parquet file.")
+@click.option(
+    "-o", "--output", "path", default=output.STDOUT, metavar="FILE", help="Write to this file."
+)
+@click.option("-f", "--force", is_flag=True, help="Overwrite an existing FILE.")
+def ask(
+    dataset: str,
+    question: str | None,
+    since: str | None,
+    host: str | None,
+    max_pages: int | None,
+    sql: str | None,
+    limit: int | None,
+    path: str,
+    *,
+    as_json: bool,
+    as_csv: bool,
+    as_parquet: bool,
+    force: bool,
+) -> None:
+    """Ask DATASET a QUESTION, or by --sql."""
+    from hwpkho.fleet import ask as asking
+    from hwpkho.fleet import places
+
+    if (question is None) == (sql is None):
+        raise UsageError("give either QUESTION or --sql" if sql else _no_question())
+    if as_json + as_csv + as_parquet > 1:
+        raise UsageError("give one of --json, --csv and --parquet")
+    _check_ask(question, since, host, max_pages)
+    if as_parquet and path == output.STDOUT and sys.stdout.isatty():
+        raise UsageError("Parquet is binary and standard output is a terminal: give -o FILE")
+    if force and path == output.STDOUT:
+        raise UsageError("--force is for -o FILE")
+    output.check_file(path, force=force)
+    wanted = asking.Wanted(question, sql, host, _moment(since), max_pages, limit)
+    from hwpkho.report import fleet_answer as report
+
+    with asking.ask(places.at(dataset), wanted) as answer:
+        out = nullcontext(None) if path == output.STDOUT else output.file(path, force=force)
+        with out as file:
+            if as_parquet:
+                report.parquet(answer, file or cast("Any", sys.stdout).buffer)
+                return
+            write = report.json_text if as_json else report.csv_text if as_csv else report.text
+            for piece in write(answer):
+                if file is None:
+                    sys.stdout.write(piece)
+                else:
+                    file.write(piece.encode())
+
+
+def _no_question() -> str:
+    return f"no QUESTION given; there are: {', '.join(QUESTIONS)}"
+
+
+def _check_ask(
+    question: str | None, since: str | None, host: str | None, max_pages: int | None
+) -> None:
+    from hwpkho.fleet import questions
+
+    if question is not None:
+        asked = questions.question(question)
+        if "max_pages" in asked.needs and max_pages is None:
+            raise UsageError(f"{question} needs --max-pages N")
+        if "max_pages" not in asked.needs and max_pages is not None:
+            raise UsageError("--max-pages is for policy")
+        return
+    for name, value in (("--since", since), ("--host", host), ("--max-pages", max_pages)):
+        if value is not None:
+            raise UsageError(f"{name} is for a QUESTION, not for --sql")
+
+
+def _moment(since: str | None) -> datetime | None:
+    from hwpkho.fleet import identity
+
+    if since is None:
+        return None
+    try:
+        found = identity.moment(since)
+    except ValueError as error:
+        raise UsageError(f"--since: {str(error).removeprefix('taken_at ')}") from error
+    return datetime.fromtimestamp(found / 1_000_000, UTC).replace(tzinfo=None)
+
+
+@command.command("shell", epilog=SHELL_EPILOG)
+@click.argument("dataset")
+def shell(dataset: str) -> None:
+    """Print SQL that makes the views of DATASET in a plain duckdb."""
+    from hwpkho.fleet import ask as asking
+    from hwpkho.fleet import places
+
+    for piece in asking.views(places.at(dataset)):
+        sys.stdout.write(piece)

@@ -36,7 +36,7 @@ COMMANDS = {
     "list": "Show the bad pages that logs, databases and lists name.",
     "formats": "List the forms in which bad pages are read and written.",
     "memmap": "Read and show a memory map of any form.",
-    "fleet": "Gather the cases of many machines in a data set.",
+    "fleet": "Gather the cases of many machines in a data set, and ask it.",
     "explain": "Explain a finding and what to do about it.",
     "schema": "Print the JSON Schema of a document.",
     "man": "Show a manual page.",

@@ -225,8 +225,8 @@ class _Writer:
         if host["error"]:
             done.not_judged += 1
             if len(done.errors) < _NAMED:
-                done.errors.append(f"{host['case']}: {host['error']}")
+                done.errors.append(f"{host['case_name']}: {host['error']}")
         if host["remark"]:
             done.remarked += 1
             if len(done.remarks) < _NAMED:
-                done.remarks.append(f"{host['case']}: {host['remark']}")
+                done.remarks.append(f"{host['case_name']}: {host['remark']}")

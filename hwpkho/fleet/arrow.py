@@ -67,10 +67,13 @@ def parquet(table: pa.Table) -> bytes:
     import pyarrow.parquet as pq
 
     out = pa.BufferOutputStream()
-    pq.write_table(
-        table, out, compression="zstd", row_group_size=_ROW_GROUP, coerce_timestamps="us",
-        use_dictionary=True, store_schema=True,
-    )  # fmt: skip
+    # Arrow's own copy of the schema would be the largest part of a small file.
+    writer = pq.ParquetWriter(
+        out, table.schema, compression="zstd", coerce_timestamps="us", store_schema=False
+    )
+    with writer:
+        writer.write_table(table, row_group_size=_ROW_GROUP)
+        writer.add_key_value_metadata({METADATA_KEY: SCHEMA})
     data: bytes = out.getvalue().to_pybytes()
     return data
 

@@ -26,6 +26,8 @@ from hwpkho.fleet.schema import NO_DAY, SCHEMA, other_version
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from duckdb import DuckDBPyConnection
+
     from hwpkho.fleet.schema import Table
 
 #: Says that a folder is a data set, and of which version.
@@ -63,9 +65,33 @@ class Place(ABC):
         :meth:`read` takes them. Raises InputError for what has the name of one and is no file.
         """
 
+    def committed(self) -> dict[Table, list[str]]:
+        """Return the files that count, by table.
+
+        Those of ``pages`` and ``findings`` do once ``hosts`` has that of the same day and write.
+        """
+        hosts = self.files("hosts")  # listed first, written last
+        there = {_tail(path) for path in hosts}
+        found: dict[Table, list[str]] = {"hosts": hosts}
+        for table in _ORDER[:2]:
+            found[table] = [path for path in self.files(table) if _tail(path) in there]
+        return found
+
     @abstractmethod
     def read(self, path: str) -> Any:
         """Open one of the files for pyarrow."""
+
+    @abstractmethod
+    def in_sql(self, path: str) -> str:
+        """Return what names one of the files to DuckDB, which takes ``*`` and ``[`` for more."""
+
+    @abstractmethod
+    def pattern(self, table: Table) -> str:
+        """Return what names all files of a table to DuckDB."""
+
+    @abstractmethod
+    def register(self, connection: DuckDBPyConnection) -> None:
+        """Let DuckDB read this place."""
 
     @abstractmethod
     @contextmanager
@@ -161,6 +187,17 @@ class Folder(Place):
     def read(self, path: str) -> Any:
         """See :meth:`Place.read`."""
         return path
+
+    def in_sql(self, path: str) -> str:
+        """See :meth:`Place.in_sql`."""
+        return _escaped(path)
+
+    def pattern(self, table: Table) -> str:
+        """See :meth:`Place.pattern`."""
+        return f"{_escaped(str(self._path / table))}/day=*/*.parquet"
+
+    def register(self, connection: DuckDBPyConnection) -> None:
+        """See :meth:`Place.register`: there is nothing to do."""
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -284,6 +321,19 @@ class Remote(Place):
         """See :meth:`Place.read`."""
         return self.system.open(path, "rb")
 
+    def in_sql(self, path: str) -> str:
+        """See :meth:`Place.in_sql`."""
+        url: str = self.system.unstrip_protocol(path)
+        return url
+
+    def pattern(self, table: Table) -> str:
+        """See :meth:`Place.pattern`."""
+        return self.in_sql(f"{self._root}/{table}/day=*/*.parquet")
+
+    def register(self, connection: DuckDBPyConnection) -> None:
+        """See :meth:`Place.register`."""
+        connection.register_filesystem(self.system)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """See :meth:`Place.alone`: there is no such thing."""
@@ -313,6 +363,14 @@ class Remote(Place):
 def path_in(table: Table, day: str | None, part: str) -> str:
     """Return the path of a file in a data set; the day of what has none is None."""
     return f"{table}/day={day or NO_DAY}/{part}.parquet"
+
+
+def _tail(path: str) -> str:
+    return "/".join(path.rsplit("/", 2)[1:])
+
+
+def _escaped(path: str) -> str:
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
 def _counts(name: str) -> bool:

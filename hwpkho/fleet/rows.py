@@ -185,7 +185,7 @@ def _host(result: CaseResult, who: Identity) -> dict[str, Any]:
         "taken_at": who.taken_at,
         "host_from": who.host_from,
         "time_from": who.time_from,
-        "case": result.case[:4096],
+        "case_name": result.case[:4096],
         "boot_id": who.boot_id,
         "release": who.release,
         "ok": result.exit == 0,

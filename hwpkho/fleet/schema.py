@@ -54,8 +54,8 @@ TABLES: dict[Table, tuple[Column, ...]] = {
     "hosts": (
         *_KEY,
         Column("host_from", "text", "What names the host: manifest, names, capture or case.", True),
-    Column("time_from", "text", "What tells the time: manifest, names or capture."),
-        Column("case", "text", "Name of the case: of its line, folder or file, printable.", True),
+        Column("time_from", "text", "What tells the time: manifest, names or capture."),
+        Column("case_name", "text", "Name of the case: line, folder or file.", True),
         Column("boot_id", "text", "Boot of the kernel that was captured."),
         Column("kexec_count", "int", "Kexecs since the last cold boot, of the handover."),
         Column("release", "text", "Release of the kernel that was captured."),

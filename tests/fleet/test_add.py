@@ -300,7 +300,7 @@ def _spoil(path, how):
         pq.write_table(table.replace_schema_metadata({"hwpkho.schema": "hwpkho.fleet/9"}), path)
     elif how == "columns":
         table = pq.read_table(path, partitioning=None)
-        pq.write_table(table.drop_columns(["case"]), path)
+        pq.write_table(table.drop_columns(["case_name"]), path)
     elif how == "fifo":
         path.unlink()
         os.mkfifo(path)

@@ -1,0 +1,284 @@
+"""Asks a data set by DuckDB, embedded: it reads the files, and writes nothing but its own temporary
+ones where memory is short.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError, UsageError
+from hwpkho.fleet import parquet, places, questions
+from hwpkho.fleet.schema import SCHEMA, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+    from hwpkho.fleet.places import Place
+    from hwpkho.fleet.schema import Table, Type
+
+#: What DuckDB may take before it writes to temporary files: the process stays below 1 GiB.
+_MEMORY = "700MiB"
+_THREADS = 8
+_ROWS = 4096
+_TYPES: dict[Type, str] = {
+    "text": "VARCHAR", "int": "BIGINT", "bool": "BOOLEAN", "time": "TIMESTAMP",
+    "big": "DECIMAL(20,0)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked.
+
+    Attributes:
+        question: Name of a question; None: ``sql``.
+        sql: A query of the user's own.
+        host: The host to ask about; None: all.
+        since: Captures from this time on, UTC without a zone; None: all.
+        max_pages: The limit of ``policy``.
+        limit: Rows at most; None: all.
+    """
+
+    question: str | None = None
+    sql: str | None = None
+    host: str | None = None
+    since: datetime | None = None
+    max_pages: int | None = None
+    limit: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The question, or the query."""
+        return self.question or self.sql or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, of which the rows are still to come.
+
+    Attributes:
+        question: The question's name, or the query.
+        columns: Names of the columns.
+        result: What DuckDB has found.
+        name: The data set, for messages.
+        limit: Rows at most; None: all.
+    """
+
+    question: str
+    columns: tuple[str, ...]
+    result: DuckDBPyRelation
+    name: str
+    limit: int | None = None
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows; InputError where they cannot be had."""
+        return islice(self._rows(), self.limit)
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        import duckdb
+
+        try:
+            while found := self.result.fetchmany(_ROWS):
+                yield from found
+        except duckdb.Error as error:
+            raise _failed(self.name, error) from error
+
+    def batches(self) -> tuple[Any, Iterator[Any]]:
+        """Return the schema of the rows, and what yields them as Arrow's batches."""
+        reader = self.result.to_arrow_reader(1 << 16)
+        return reader.schema, self._batches(reader)
+
+    def _batches(self, reader: Any) -> Iterator[Any]:
+        left = self.limit
+        for batch in reader:
+            yield batch if left is None else batch.slice(0, left)
+            left = None if left is None else max(0, left - batch.num_rows)
+            if left == 0:
+                return
+
+
+@contextmanager
+def ask(place: Place, wanted: Wanted) -> Generator[Answer]:
+    """Yield the answer to a question.
+
+    Raises UsageError for what is no question or no query, InputError where the data set cannot be
+    read.
+    """
+    sql, given = _query(wanted)
+    with _connected(place) as connection:
+        yield Answer(
+            wanted.name, *_run(connection, place, sql, given, wanted), place.name, wanted.limit
+        )
+
+
+def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    if wanted.question is None:
+        return wanted.sql or "", {}
+    asked = questions.question(wanted.question)
+    values = {"host": wanted.host, "since": wanted.since, "max_pages": wanted.max_pages}
+    sql, names = questions.spelled(asked.sql, "${}".format)
+    return sql, {name: values[name] for name in names}
+
+
+def needed() -> None:
+    """Raise UsageError where DuckDB is not installed."""
+    try:
+        import duckdb  # noqa: F401  (only whether it is there)
+    except ImportError as error:
+        raise UsageError("needs pyarrow and duckdb: pip install 'hwpkho[fleet]'") from error
+
+
+@contextmanager
+def _connected(place: Place) -> Generator[DuckDBPyConnection]:
+    """Yield a connection with the views of a data set, which reads nothing else."""
+    needed()
+    import duckdb
+
+    places.opened(place, create=False)
+    files = place.committed()
+    with tempfile.TemporaryDirectory(prefix="hwpkho-") as temporary:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": _MEMORY,
+            "threads": min(len(os.sched_getaffinity(0)), _THREADS),
+            "temp_directory": temporary,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "preserve_insertion_order": False,
+        }
+        with duckdb.connect(":memory:", config=config) as connection:
+            place.register(connection)
+            try:
+                _check(connection, place, files)
+                _make_views(connection, place, files)
+            except duckdb.Error as error:
+                _find_bad(place, files)
+                raise _failed(place.name, error) from error
+            yield connection
+
+
+def _check(connection: DuckDBPyConnection, place: Place, files: dict[Table, list[str]]) -> None:
+    """Raise InputError where a file is not of this version; one by one only where one is not."""
+    for table, paths in files.items():
+        if not paths:
+            continue
+        found = connection.execute(
+            "SELECT count(DISTINCT file_name) FROM parquet_kv_metadata($files) "
+            "WHERE decode(key) = 'hwpkho.schema' AND decode(value) = $schema",
+            {"files": [place.in_sql(p) for p in paths], "schema": SCHEMA},
+        ).fetchone()
+        if found is None or found[0] != len(paths):
+            _find_bad(place, {table: paths})
+
+
+def _find_bad(place: Place, files: dict[Table, list[str]]) -> None:
+    for table, paths in files.items():
+        for path in paths:
+            parquet.opened(place, table, path)
+
+
+def _make_views(
+    connection: DuckDBPyConnection, place: Place, files: dict[Table, list[str]]
+) -> None:
+    for table, paths in files.items():
+        sql = _of_files([place.in_sql(p) for p in paths]) if paths else _empty(table)
+        connection.execute(f"CREATE VIEW {table}_files AS {sql}")
+    for name in questions.VIEWS:
+        # Asked for by all others, and mostly empty.
+        kind = "TABLE" if name == "superseded" else "VIEW"
+        connection.execute(f"CREATE {kind} {name} AS {questions.view(name)}")
+
+
+def _of_files(paths: Sequence[str]) -> str:
+    return f"{_SELECT} FROM read_parquet([{', '.join(map(_quoted, paths))}], {_OPTIONS})"
+
+
+#: A folder above the data set may be called region=eu: its names are no columns.
+_OPTIONS = "hive_partitioning = false, union_by_name = false"
+_SELECT = "SELECT *, CAST(taken_at AS DATE) AS day"
+
+
+def _empty(table: Table) -> str:
+    columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {c.name}" for c in TABLES[table])
+    return f"{_SELECT} FROM (SELECT {columns}) AS nothing WHERE false"
+
+
+def _run(
+    connection: DuckDBPyConnection,
+    place: Place,
+    sql: str,
+    given: dict[str, Any],
+    wanted: Wanted,
+) -> tuple[tuple[str, ...], DuckDBPyRelation]:
+    import duckdb
+
+    own = wanted.question is None
+    try:
+        if own:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise UsageError("--sql: expected one SELECT")
+            _shut(connection, place)
+        result = connection.sql(sql, params=given)
+    except duckdb.Error as error:
+        text = _said(error)
+        if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+            raise UsageError(f"--sql: {text}") from error
+        raise _failed(place.name, error) from error
+    return tuple(map(str, result.columns)), result
+
+
+def _shut(connection: DuckDBPyConnection, place: Place) -> None:
+    """Let a query of the user's own read nothing but the data set."""
+    paths = [place.in_sql(p) for paths in place.committed().values() for p in paths]
+    connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, paths))}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def views(place: Place) -> Iterator[str]:
+    """Yield SQL that makes the views of a data set in a plain ``duckdb``, whatever is added later.
+
+    Raises InputError where there is no data set.
+    """
+    places.opened(place, create=False)
+    yield f"-- The data set {printable(place.name)}, {SCHEMA}: views for DuckDB.\n"
+    for table in TABLES:
+        if not place.files(table):
+            yield f"CREATE OR REPLACE VIEW {table}_files AS {_empty(table)};\n"
+            continue
+        pattern = _quoted(place.pattern(table))
+        yield (
+            f"CREATE OR REPLACE VIEW {table}_files AS\n{_SELECT}\nFROM read_parquet({pattern}, "
+            f"{_OPTIONS});\n"
+        )
+    for name in questions.VIEWS:
+        yield f"\nCREATE OR REPLACE VIEW {name} AS\n{questions.view(name).rstrip()};\n"
+    for asked in questions.QUESTIONS.values():
+        if asked.needs:
+            continue
+        comments = "".join(f"{s}\n" for s in asked.sql.splitlines() if s.startswith("--"))
+        sql, _ = questions.spelled(asked.sql, lambda _: "NULL")
+        yield f"\n{comments}CREATE OR REPLACE VIEW ask_{asked.name} AS\n{sql.strip()};\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _said(error: Exception) -> str:
+    """Return DuckDB's first line, without where in the text it points to."""
+    return printable(str(error).partition("\n")[0])[:300]
+
+
+def _failed(name: str, error: Exception) -> InputError:
+    return InputError(f"{printable(name)}: {_said(error)}")

@@ -1,0 +1,7 @@
+-- Pages that a host's list had before a kexec, and not after: bad memory back in circulation.
+SELECT host, before, after, first_pfn, last_pfn, pages, page_size, kexecs
+FROM changes
+WHERE change = 'lost'
+  AND (:host IS NULL OR host = :host)
+  AND (:since IS NULL OR after >= :since)
+ORDER BY host, after, first_pfn

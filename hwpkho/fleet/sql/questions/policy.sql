@@ -1,0 +1,7 @@
+-- Captures that a limit would refuse: those with more distinct pages than --max-pages.
+SELECT host, taken_at, pages, outcome, release, case_name
+FROM hosts
+WHERE pages > :max_pages
+  AND (:host IS NULL OR host = :host)
+  AND (:since IS NULL OR taken_at >= :since)
+ORDER BY pages DESC, host, taken_at, case_name

@@ -1,0 +1,19 @@
+-- Kernels by release: how many hosts run them, and how their captures fare. Of a host's captures
+-- the one with the most pages counts.
+WITH by_host AS (
+    SELECT release, host, count(*) AS cases, max(pages) AS pages,
+           sum(CASE WHEN outcome <> 'replay' OR efi_outcome <> 'accepted' THEN 1 ELSE 0 END)
+               AS unsafe,
+           sum(CASE WHEN error IS NOT NULL THEN 1 ELSE 0 END) AS not_judged,
+           min(taken_at) AS first_at, max(taken_at) AS last_at
+    FROM hosts
+    WHERE (:host IS NULL OR host = :host)
+      AND (:since IS NULL OR taken_at >= :since)
+    GROUP BY release, host
+)
+SELECT release, count(*) AS hosts, sum(cases) AS cases, sum(unsafe) AS unsafe,
+       sum(not_judged) AS not_judged, coalesce(sum(pages), 0) AS pages,
+       min(first_at) AS first_at, max(last_at) AS last_at
+FROM by_host
+GROUP BY release
+ORDER BY hosts DESC, release

@@ -1,0 +1,17 @@
+-- The fleet in a line. Of a host's captures the one with the most pages counts.
+WITH by_host AS (
+    SELECT host, count(*) AS cases, max(pages) AS pages,
+           sum(CASE WHEN error IS NOT NULL THEN 1 ELSE 0 END) AS not_judged,
+           sum(CASE WHEN outcome <> 'replay' OR efi_outcome <> 'accepted' THEN 1 ELSE 0 END)
+               AS unsafe,
+           min(taken_at) AS first_at, max(taken_at) AS last_at
+    FROM hosts
+    WHERE (:host IS NULL OR host = :host)
+      AND (:since IS NULL OR taken_at >= :since)
+    GROUP BY host
+)
+SELECT count(*) AS hosts, coalesce(sum(cases), 0) AS cases, coalesce(sum(pages), 0) AS pages,
+       coalesce(sum(CASE WHEN pages > 0 THEN 1 ELSE 0 END), 0) AS hosts_with_pages,
+       coalesce(sum(unsafe), 0) AS unsafe, coalesce(sum(not_judged), 0) AS not_judged,
+       min(first_at) AS first_at, max(last_at) AS last_at
+FROM by_host

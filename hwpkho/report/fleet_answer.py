@@ -1,0 +1,130 @@
+"""Answers of a data set: a table for people, JSON, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.fleet import arrow
+from hwpkho.fleet.identity import since_1970, time_text
+from hwpkho.report.parts import jsondoc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
+
+    from hwpkho.fleet.ask import Answer
+
+SCHEMA = "hwpkho.fleet-answer/1"
+#: Columns of a table are as wide as these rows need.
+_LOOKED_AT = 1000
+_PFN = re.compile(r"(?:.*_)?pfn")
+
+
+def text(answer: Answer) -> Iterator[str]:
+    """Yield a table for people; PFNs in hex."""
+    rows = (_shown(answer.columns, row) for row in answer.rows())
+    first = list(islice(rows, _LOOKED_AT))
+    if not first:
+        yield "nothing\n"
+        return
+    widths = [max(map(len, cells)) for cells in zip(answer.columns, *first, strict=True)]
+    numbers = [all(_is_number(row[i]) for row in first) for i in range(len(widths))]
+    yield _line(answer.columns, widths, numbers)
+    for row in chain(first, rows):
+        yield _line(row, widths, numbers)
+
+
+def json_text(answer: Answer) -> Iterator[str]:
+    """Yield ``hwpkho.fleet-answer/1``."""
+    columns = answer.columns
+    rows = (
+        jsondoc.text(dict(zip(columns, map(_plain, row), strict=True))) for row in answer.rows()
+    )
+    fields: list[tuple[str, object]] = [
+        ("question", answer.question),
+        ("rows", jsondoc.Array(jsondoc.joined(rows))),
+    ]
+    yield from jsondoc.gathered(jsondoc.pieces(SCHEMA, fields))
+
+
+def csv_text(answer: Answer) -> Iterator[str]:
+    """Yield CSV with a line of names; nothing stands for null."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in chain([answer.columns], answer.rows()):
+        writer.writerow(["" if value is None else _cell(value) for value in row])
+        if out.tell() > 1 << 16:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def parquet(answer: Answer, out: BinaryIO) -> None:
+    """Write a Parquet file."""
+    arrow.needed()
+    import pyarrow.parquet as pq
+
+    schema, batches = answer.batches()
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return time_text(since_1970(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _cell(value: Any) -> str:
+    plain = _plain(value)
+    if isinstance(plain, (bool, dict, list)):
+        return printable(json.dumps(plain))
+    return printable(str(plain))
+
+
+def _shown(columns: Sequence[str], row: Sequence[Any]) -> list[str]:
+    return [
+        "-"
+        if value is None
+        else f"{value:#x}"
+        if isinstance(value, int) and _PFN.fullmatch(name)
+        else _cell(value)
+        for name, value in zip(columns, row, strict=True)
+    ]
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "-" or cell[0].isdigit()
+
+
+def _line(cells: Iterable[str], widths: Sequence[int], numbers: Sequence[bool]) -> str:
+    """Return a line of a table: numbers end, and texts begin, under one another."""
+    padded = [
+        cell.rjust(width) if number else cell.ljust(width)
+        for cell, width, number in zip(cells, widths, numbers, strict=True)
+    ]
+    return "  ".join(padded).rstrip() + "\n"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from datetime import datetime
 
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from duckdb import DuckDBPyConnection
 
     from hwpkho.fleet.places import Place
     from hwpkho.fleet.schema import Table, Type
@@ -68,14 +68,16 @@ class Answer:
     Attributes:
         question: The question's name, or the query.
         columns: Names of the columns.
-        result: What DuckDB has found.
+        connection: To DuckDB, which runs the query.
+        query: The SQL and its parameters.
         name: The data set, for messages.
         limit: Rows at most; None: all.
     """
 
     question: str
     columns: tuple[str, ...]
-    result: DuckDBPyRelation
+    connection: DuckDBPyConnection
+    query: tuple[str, dict[str, Any]]
     name: str
     limit: int | None = None
 
@@ -87,14 +89,15 @@ class Answer:
         import duckdb
 
         try:
-            while found := self.result.fetchmany(_ROWS):
+            while found := self.connection.fetchmany(_ROWS):
                 yield from found
         except duckdb.Error as error:
             raise _failed(self.name, error) from error
 
     def batches(self) -> tuple[Any, Iterator[Any]]:
         """Return the schema of the rows, and what yields them as Arrow's batches."""
-        reader = self.result.to_arrow_reader(1 << 16)
+        sql, given = self.query
+        reader: Any = self.connection.cursor().sql(sql, params=given).to_arrow_reader(1 << 16)
         return reader.schema, self._batches(reader)
 
     def _batches(self, reader: Any) -> Iterator[Any]:
@@ -115,9 +118,8 @@ def ask(place: Place, wanted: Wanted) -> Generator[Answer]:
     """
     sql, given = _query(wanted)
     with _connected(place) as connection:
-        yield Answer(
-            wanted.name, *_run(connection, place, sql, given, wanted), place.name, wanted.limit
-        )
+        columns = _run(connection, place, sql, given, own=wanted.question is None)
+        yield Answer(wanted.name, columns, connection, (sql, given), place.name, wanted.limit)
 
 
 def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
@@ -217,24 +219,26 @@ def _run(
     place: Place,
     sql: str,
     given: dict[str, Any],
-    wanted: Wanted,
-) -> tuple[tuple[str, ...], DuckDBPyRelation]:
+    *,
+    own: bool,
+) -> tuple[str, ...]:
+    """Run a query, the user's own or not, and return the names of its columns."""
     import duckdb
 
-    own = wanted.question is None
     try:
         if own:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("--sql: expected one SELECT")
             _shut(connection, place)
-        result = connection.sql(sql, params=given)
+        connection.execute(sql, given)
     except duckdb.Error as error:
         text = _said(error)
         if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
             raise UsageError(f"--sql: {text}") from error
+        _find_bad(place, place.committed())
         raise _failed(place.name, error) from error
-    return tuple(map(str, result.columns)), result
+    return tuple(str(c[0]) for c in connection.description or ())
 
 
 def _shut(connection: DuckDBPyConnection, place: Place) -> None:

@@ -83,7 +83,7 @@ class Place(ABC):
 
     @abstractmethod
     def in_sql(self, path: str) -> str:
-        """Return what names one of the files to DuckDB, which takes ``*`` and ``[`` for more."""
+        """Return what names one of the files to DuckDB."""
 
     @abstractmethod
     def pattern(self, table: Table) -> str:
@@ -189,8 +189,8 @@ class Folder(Place):
         return path
 
     def in_sql(self, path: str) -> str:
-        """See :meth:`Place.in_sql`."""
-        return _escaped(path)
+        """See :meth:`Place.in_sql`: a file that is there counts, whatever ``*`` stands for."""
+        return path
 
     def pattern(self, table: Table) -> str:
         """See :meth:`Place.pattern`."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import random
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.fleet import add, content, places
@@ -158,7 +159,7 @@ class Fleet:
             _of_host(host, captures, found, seen)
         for serial, hosts in seen.items():
             turns = sorted(hosts.items(), key=lambda item: (item[1][0], item[0]))
-            for (other, (_, last)), (host, (first, _)) in zip(turns, turns[1:], strict=False):
+            for (other, (_, last)), (host, (first, _)) in pairwise(turns):
                 found["repeat"].append(
                     {"what": "dimm", "host": host, "other_host": other, "before": _time(last),
                      "after": _time(first), "first_pfn": None, "last_pfn": None, "pages": None,
@@ -172,13 +173,10 @@ class Fleet:
                 "not_judged": 0,
             }
         ]  # fmt: skip
-        hosts = defaultdict(set)
-        for captures in by_host.values():
-            for c in captures:
-                hosts[c.release].add(c.host)
+        run = Counter(captures[0].release for captures in by_host.values())
         found["release"] = [
-            {"release": release, "hosts": len(those), "cases": len(those) * self.days}
-            for release, those in hosts.items()
+            {"release": release, "hosts": hosts, "cases": hosts * self.days}
+            for release, hosts in run.items()
         ]
         return found
 
@@ -231,12 +229,12 @@ def _rows(c: Capture) -> CaseRows:
             columns[1].append(end)
             at = end + 1
     rows = CaseRows(key_of(ident, b""), {**_HOST, **_host(c, ident, hashed)}, 4096, "handover")
-    for slot, (first, last) in segments.items():
+    for slot, (lows, highs) in segments.items():
         serial = c.serials[slot % _DIMMS]
         shared = Shared(
             "poisoned", "replays", None, "System RAM", None, 0, f"DIMM_{slot}", serial, "decoded"
         )
-        rows.segments.append(Segment(first, last, shared))
+        rows.segments.append(Segment(lows, highs, shared))
     if c.crashes:
         rows.findings.append(("HP301", "error", "measured", "made up", None, None, None))
     return rows
@@ -259,7 +257,7 @@ def _host(c: Capture, ident: bytes, hashed: bytes) -> dict[str, Any]:
         "exit": int(c.crashes), "pages": None if c.crashes else c.pages,
         "list_hash": None if c.crashes else content.digest(repr(c.runs)).hex(),
         "pages_replays": c.pages, "errors": int(c.crashes), "content_hash": hashed.hex(),
-        "tool_version": "0", "judgement": "",
+        "tool_version": "0", "judgement": "", "error": None, "remark": None,
     }  # fmt: skip
 
 
@@ -288,7 +286,7 @@ def _of_host(
     if not most:
         return
     lost: list[tuple[int, set[int]]] = []
-    for before, after in zip(read, read[1:], strict=False):
+    for before, after in pairwise(read):
         old, new = _pages(before), _pages(after)
         for name, changed in (("lost", old - new), ("new", new - old)):
             found[name] += [

@@ -1,5 +1,8 @@
 -- What comes again: a page that a host's list had lost, and the same DIMM in another host.
-WITH pages_again AS (
+WITH changes_once AS (
+    SELECT host, before, after, change, first_pfn, last_pfn, page_size FROM changes
+),
+pages_again AS (
     SELECT 'page' AS what, n.host, CAST(NULL AS STRING) AS other_host,
            greatest(l.first_pfn, n.first_pfn) AS first_pfn,
            least(l.last_pfn, n.last_pfn) AS last_pfn,
@@ -9,8 +12,8 @@ WITH pages_again AS (
                PARTITION BY n.host, n.after, n.first_pfn, greatest(l.first_pfn, n.first_pfn)
                ORDER BY l.after DESC
            ) AS place
-    FROM changes AS l
-    JOIN changes AS n
+    FROM changes_once AS l
+    JOIN changes_once AS n
       ON n.host = l.host AND n.page_size = l.page_size AND n.after > l.after
      AND n.first_pfn <= l.last_pfn AND l.first_pfn <= n.last_pfn
     WHERE l.change = 'lost' AND n.change = 'new'

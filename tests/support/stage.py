@@ -52,6 +52,13 @@ def _capture(path: Path) -> None:
         capture.running(Live(root, 4096), str(path))
 
 
+def _fleet(path: Path) -> None:
+    """Make a data set of a small fleet."""
+    from tests.support.made_fleet import Fleet  # pyarrow takes a tenth of a second
+
+    Fleet(3, 2, affected=1).store(path)
+
+
 #: A file or folder as a page names it → the fixture, its text, or what writes it.
 FILES: dict[str, str | bytes | Callable[[Path], None]] = {
     "capture.elf": _capture,
@@ -107,6 +114,7 @@ FILES: dict[str, str | bytes | Callable[[Path], None]] = {
     "h17/vmcore": f"{_SMALL}/memory.elf",
     "h17/iomem.txt": f"{_SMALL}/iomem.txt",
     "lists/2026-11-28/h17.txt": b"0x979\n",
+    "fleet": _fleet,
     "captures/host7/vmcore": f"{_SMALL}/memory.elf",
     "captures/host7/iomem.txt": f"{_SMALL}/iomem.txt",
     "captures/host8/bad-pages.txt": b"0x10\n0x979\n",

@@ -114,7 +114,7 @@ FILES: dict[str, str | bytes | Callable[[Path], None]] = {
     "h17/vmcore": f"{_SMALL}/memory.elf",
     "h17/iomem.txt": f"{_SMALL}/iomem.txt",
     "lists/2026-11-28/h17.txt": b"0x979\n",
-    "fleet": _fleet,
+    "fleet/": _fleet,
     "captures/host7/vmcore": f"{_SMALL}/memory.elf",
     "captures/host7/iomem.txt": f"{_SMALL}/iomem.txt",
     "captures/host8/bad-pages.txt": b"0x10\n0x979\n",

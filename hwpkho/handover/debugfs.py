@@ -33,6 +33,8 @@ _KHO, _BLOBS = "kho", "sub_fdts"
 SIDES: dict[str, Role] = {
     "in": "in", "kho_in": "in", "kho-in": "in", "out": "out", "kho_out": "out", "kho-out": "out",
 }  # fmt: skip
+#: What scripts put beside the sides.
+BESIDE = ("scratch_phys", "scratch_len")
 #: Folders in which ``cp -r`` may have put them.
 _WITHIN = (_KHO, "liveupdate")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.addresses import PHYS_END
 from hwpkho.codes import Code, Problem, Severity, problem
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ class Report:
     ) -> Problem:
         """Note a problem, and return it for the fact that it is about.
 
-        ``phys`` is the physical address concerned, ``field`` that of the field which is wrong where
-        it is another, ``message`` is printable.
+        ``phys`` is the physical address concerned, none where a wild PFN is beyond any; ``field``
+        is that of the field which is wrong where it is another, ``message`` is printable.
         """
+        if phys is not None and phys >= PHYS_END:
+            phys = None
         found = problem(code, message, phys, severity, field)
         self.add_problem(found)
         return found

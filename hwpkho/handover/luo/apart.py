@@ -13,6 +13,7 @@ from hwpkho.abi.luo import File
 from hwpkho.abi.vmalloc import KNOWN_FLAGS
 from hwpkho.handover.luo import memfd
 from hwpkho.handover.luo.ground import Ground
+from hwpkho.handover.luo.model import unwritten
 from hwpkho.handover.problems import Report
 from hwpkho.images.base import Source
 
@@ -40,7 +41,7 @@ def search(reach: Reach, ground: Ground) -> Iterator[LuoFile]:
         source = _Looked(reach.source)
         tried = Ground(reach._replace(source=source, report=Report()), ground.page_size)
         tried.chunks = ground.chunks  # no chunk is walked over twice
-        found = memfd.read(File(_COMPATIBLE, phys, 0), "", tried)
+        found = memfd.read(File(_COMPATIBLE, phys, 0), unwritten(phys), tried)
         if found.folios and found.folios.page[0] == 0 and not tried.report.problems():
             source.keep_all()
             for page in tried.pages:

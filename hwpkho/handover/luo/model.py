@@ -155,10 +155,15 @@ class LuoSession(NamedTuple):
     files: tuple[LuoFile, ...] = ()
 
 
+def unwritten(data: int) -> str:
+    """Return what a file is called whose session is not written yet: by its structure's address."""
+    return f"file of a session not written yet, at 0x{data:x}"
+
+
 def place_of(session: str | None, file: LuoFile) -> str:
     """Return where a file is, for messages; ``session`` is printable, None before it is written."""
     if session is None:
-        return f"file of a session not written yet, at 0x{file.data:x}"
+        return unwritten(file.data)
     return f'session "{session}", token {file.token}'
 
 

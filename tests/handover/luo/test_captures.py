@@ -155,6 +155,14 @@ def test_the_dump_of_large_files_is_short(cli, capture):
     assert re.search("folios [0-9]+ to [0-9]+: each follows the one before", out)
 
 
+def test_structures_of_a_file_without_a_session_are_annotated(cli, capture):
+    out = cli("decode", "--annotate", capture("luo-small-unserialised")).out
+    (title,) = [x for x in out.split("\n") if x.startswith("LUO memfd structure at 0x8c1000, ")]
+    assert title.endswith(": file of a session not written yet, at 0x8c1000")
+    array = next(x for x in out.split("\n") if x.startswith("LUO array of folios at 0x8c2000"))
+    assert array.endswith(": file of a session not written yet, at 0x8c1000")
+
+
 def test_what_the_image_lacks_is_named(cli, capture):
     out = cli("decode", "--annotate", capture("x86-luo")).out
     assert "LUO page of FLBs at 0x8cc000, 4096 bytes\n  not in the image" in out

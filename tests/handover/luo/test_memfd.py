@@ -201,3 +201,19 @@ def test_a_place_that_no_file_has(index, made, cli, tmp_path):
     (run,) = cli("validate", "--json", path, "--memmap", tmp_path / "iomem").json["runs"]
     assert run["owner"]["beyond_end"]
     assert run["owner"]["index"] < 1 << 64  # as the schema says
+
+
+@pytest.mark.parametrize(("page_size", "arch"), [(4096, "x86_64"), (65536, "arm64")])
+def test_a_pfn_that_no_memory_has(page_size, arch, cli, tmp_path):
+    """Of 52 bits of PFN some have no address of 64 bits."""
+    made = Orchestrator(Machine(page_size, arch, at=0x1000_0000))
+    files = [(n, made.memfd([((1 << 52) - 1, 0, 0)])) for n in range(2)]
+    made.blocks = [(phys, order) for phys, order in made.blocks if phys < 1 << 48]
+    made.handover(made.blob([made.session("vm", files)]))
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    for code in ("HP906", "HP908"):
+        found = [p for p in h["problems"] if p["code"] == code]
+        assert found
+        for problem in found:
+            assert "0xfffffffffffff" in problem["message"]
+            assert problem["phys"] == ((1 << 52) - 1 << 12 if page_size == 4096 else None)

@@ -116,8 +116,8 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
 def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     """Return the ``names`` in a folder that make the folder itself an input; empty for none.
 
-    They are the sides of a copy of debugfs and scratch beside them, or segments of memory with their ``handover.json``.
-    Other files may stand beside them.
+    They are the sides of a copy of debugfs and scratch beside them, or segments of memory with
+    their ``handover.json``. Other files may stand beside them.
     """
     if debugfs.is_debugfs(folder):
         return {name for name in names if name in debugfs.SIDES or name in debugfs.BESIDE}

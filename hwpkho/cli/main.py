@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": "Compare lists: what was lost, what was added.",
     "check": "Show what becomes of a machine's bad pages at the next kexec.",
     "metrics": "Print what check finds as metrics for Prometheus.",
+    "watch": "Print each new bad page of a running machine.",
     "capture": "Save the pages that decode needs into a small ELF core.",
     "list": "Show the bad pages that logs, databases and lists name.",
     "formats": "List the forms in which bad pages are read and written.",

@@ -15,7 +15,7 @@ from hwpkho.base.pfnset import PFN_MAX, PfnSet, pfn_set
 from hwpkho.codes import SEVERITIES, live
 from hwpkho.commands import check_handover, check_saved, usage, validate
 from hwpkho.commands.check_look import gather
-from hwpkho.commands.check_result import BAD_OUTCOMES, FATES, Checked, Fate
+from hwpkho.commands.check_result import BAD_OUTCOMES, FATES, Checked, Fate, Judged
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import which_handover
@@ -76,7 +76,7 @@ def check(options: CheckOptions | None = None) -> Checked:
     checked = Checked(facts)
     with tree.inside():
         checked.kernel_loaded = tree.kernel_loaded
-        judged = _judge_handover(checked, options)
+        judged = checked.judged = _judge_handover(checked, options)
     _which_are_bad(checked)
     _what_becomes(checked, judged)
     _say(checked)
@@ -90,17 +90,7 @@ def check(options: CheckOptions | None = None) -> Checked:
 # --- What is handed over --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What is handed over, for verdicts: the list, if the next kernel takes it, and the table."""
-
-    kernel: NextKernel
-    handover: Handover | None
-    taken: PfnSet
-    table: PfnSet
-
-
-def _judge_handover(checked: Checked, options: CheckOptions) -> _Judged | None:
+def _judge_handover(checked: Checked, options: CheckOptions) -> Judged | None:
     """Judge what the machine hands over; None where that is not known.
 
     Raises UsageError for a command line that the next kernel would refuse.
@@ -120,7 +110,7 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> _Judged | None:
         regions = machine.memory(judging, machine.of_case(case) if case else [])
     if facts.kho.absent and not (case and case.tables):
         checked.hands_over, checked.because = False, facts.kho.absent
-        return _Judged(_kernel(facts, judging, regions, None), None, PfnSet(), PfnSet())
+        return Judged(_kernel(facts, judging, regions, None), None, PfnSet(), PfnSet())
     if case is None:
         return None
     out = [h for h in case.handovers if h.role != "in"]
@@ -141,7 +131,7 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> _Judged | None:
     table = PfnSet()
     if validation.efi is not None and validation.efi.outcome == "accepted":
         table = table_pages.listed(validation.efi, kernel.page_size)
-    return _Judged(kernel, handover, _taken(checked, validation, handover), table)
+    return Judged(kernel, handover, _taken(checked, validation, handover), table)
 
 
 def _kernel(
@@ -225,7 +215,7 @@ def _which_are_bad(checked: Checked) -> None:
         checked.tell(live.FLAGS_SHORT, f"{shown}: ends at 0x{end:x}, RAM at 0x{ram:x}")
 
 
-def _what_becomes(checked: Checked, judged: _Judged | None) -> None:
+def _what_becomes(checked: Checked, judged: Judged | None) -> None:
     """Count the fates of the bad pages."""
     facts, fates = checked.facts, checked.fates
     if checked.bad_pages == 0 and facts.flags is not None:
@@ -272,7 +262,7 @@ def _kept_out(pages: PfnSet, kernel: NextKernel) -> PfnSet:
     return pages - owned
 
 
-def _too_few(checked: Checked, judged: _Judged | None) -> None:
+def _too_few(checked: Checked, judged: Judged | None) -> None:
     """Say that a list which cannot be read has fewer entries than pages are bad."""
     listed = judged.handover.hwpoison if judged and judged.handover else None
     count = listed.blob.count if listed and listed.blob else None
@@ -284,7 +274,7 @@ def _too_few(checked: Checked, judged: _Judged | None) -> None:
     checked.fates["forgotten"] = bad - count
 
 
-def _decided(checked: Checked, judged: _Judged) -> bool:
+def _decided(checked: Checked, judged: Judged) -> bool:
     """Tell whether it is known what the next kernel takes."""
     if checked.hands_over is False:
         return True

@@ -13,6 +13,8 @@ from hwpkho.judging.result import Runs, finding
 if TYPE_CHECKING:
     from hwpkho.codes import Code, Severity
     from hwpkho.commands.check_facts import Facts
+    from hwpkho.handover.model import Handover
+    from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.result import Finding, Outcome, Validation
 
 Status = Literal["ok", "warning", "critical", "unknown"]
@@ -73,6 +75,23 @@ class Since:
     excluded: PfnSet
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is handed over, for verdicts.
+
+    Attributes:
+        kernel: The next kernel.
+        handover: None where there is none.
+        taken: The list, if the next kernel takes it.
+        table: The pages under the EFI table's units, if it takes that.
+    """
+
+    kernel: NextKernel
+    handover: Handover | None
+    taken: PfnSet
+    table: PfnSet
+
+
 @dataclass(slots=True)
 class Checked:
     """What a check found.
@@ -90,6 +109,7 @@ class Checked:
         listed: The pages in the list that is handed over; None where it was not read.
         hands_over: Whether the machine hands a list or table over, None where that is not known.
         because: Why pages are forgotten, for people; None where none are.
+        judged: What verdicts rest on, None where it is not known.
         validation: The judgement on what is handed over, None where nothing is.
         findings: Worst first.
         memmap: The parameter that keeps the forgotten pages from an x86 kernel, None without need.
@@ -110,6 +130,7 @@ class Checked:
     listed: PfnSet | None = None
     hands_over: bool | None = None
     because: str | None = None
+    judged: Judged | None = None
     validation: Validation | None = None
     findings: list[Finding] = field(default_factory=list)
     memmap: str | None = None

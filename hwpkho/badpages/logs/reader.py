@@ -88,6 +88,27 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     return log.finish()
 
 
+def of_text(text: bytes, name: str, asked: Asked, form: str = "kernel-log") -> BadPages:
+    """Return the bad pages of a stretch of a log that is in memory; ``name`` is for messages.
+
+    Raises InputError as :func:`read`.
+    """
+    log = Timeline(name, form, asked)
+    scanner = Scanner(_readers(log), "a log of bad pages", name)
+    for block in blocks([text]):
+        scanner.feed(block)
+    return log.finish()
+
+
+def _readers(log: Timeline) -> list[LineReader]:
+    return [
+        _Boots(log),
+        LostMessages([log]),
+        *(message(log) for message in MESSAGES),
+        _Unusable(log),
+    ]
+
+
 def _scanned(
     file: FileBytes, form: str, asked: Asked, backwards: int | None = None
 ) -> tuple[Timeline, int]:
@@ -96,13 +117,7 @@ def _scanned(
     ``backwards`` is how many it has where it is to be read from its end on.
     """
     log = Timeline(file.shown, form, asked, backwards)
-    readers: list[LineReader] = [
-        _Boots(log),
-        LostMessages([log]),
-        *(message(log) for message in MESSAGES),
-        _Unusable(log),
-    ]
-    scanner = Scanner(readers, "a log of bad pages", file.shown)
+    scanner = Scanner(_readers(log), "a log of bad pages", file.shown)
     for block in blocks(pieces(file) if backwards is None else last_lines_first(file)):
         scanner.feed(block)
     if scanner.cut:

@@ -1,0 +1,210 @@
+"""New bad pages in a kernel log that goes on: each once, in bounded memory.
+
+What a kernel says most is found by one expression; the rest is left to the readers of all logs,
+which take minutes of a log at once: they get some lines again that stood above.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.badpages.logs import reader
+from hwpkho.badpages.model import BAD, Kind
+from hwpkho.badpages.registry import Asked
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: ``Memory failure: 0x12: recovery action for free buddy page: Recovered``, whole, with its stamp.
+_PLAIN = re.compile(
+    rb"^\[ {0,8}([0-9]{1,9}\.[0-9]{3,9})\] Memory failure: 0x([0-9a-f]{1,16}): "
+    rb"(?:recovery action for (?!non struct)[a-z -]{1,60}: (?:Recovered|Ignored|Failed|Delayed)"
+    rb"|already hardware poisoned)\n",
+    re.MULTILINE,
+)
+#: Where one of these stands the order counts, and the readers of all logs know it.
+_ORDERED = re.compile(rb"npoison|non struct page|Linux version ")
+#: A record as /dev/kmsg has it: priority, sequence number, microseconds, flags.
+_RECORD = re.compile(rb"^[0-9]{1,4},([0-9]{1,18}),([0-9]{1,18}),[^;\n]{0,64};", re.MULTILINE)
+#: Its fields for programs, a line each.
+_FIELD = re.compile(rb"^ [A-Z_]{1,32}=[^\n]*\n", re.MULTILINE)
+_UNPOISONED = re.compile(
+    rb"(?:Software-unpoisoned(?: free)? page|software-unpoisoned page|just unpoisoned"
+    rb"|Unpoison: Unpoisoned page) 0x([0-9a-f]{1,16})|"
+    rb"0x([0-9a-f]{1,16}): software-unpoisoned(?: free)? page",
+    re.IGNORECASE,
+)
+_LOST = re.compile(
+    rb"\*\* *([0-9]{1,9}) printk messages dropped \*\*|Missed ([0-9]{1,9}) kernel messages"
+    rb"|\b([0-9]{1,9}) messages lost\b"
+)
+#: Lines that are shown to the readers again: a record of an error has no more.
+_AGAIN = 48
+#: A line longer than that is cut: no kernel writes one.
+_MAX_LINE = 1 << 16
+#: Pages of one mention that are told one by one.
+MAX_SINGLE = 1 << 12
+#: Blocks of pages of which somebody said something: 64 MiB of bits, for bad pages all over 2 TiB.
+_MAX_BLOCKS, _BLOCK_BITS = 1 << 14, 15
+
+
+class Named(NamedTuple):
+    """A page, or a long run of them, that was not bad before.
+
+    Attributes:
+        first: First PFN.
+        last: Last PFN, inclusive; more than the first only of a run of more than ``MAX_SINGLE``.
+        kind: What is known about it.
+        when: ISO 8601, or ``boot+SECONDS``; None where the log does not tell.
+    """
+
+    first: int
+    last: int
+    kind: Kind
+    when: str | None
+
+
+class Found(NamedTuple):
+    """What a stretch of a log says.
+
+    Attributes:
+        pages: New bad pages.
+        unpoisoned: Pages that were put back into use.
+        missed: Records that it lost, as far as somebody counted; None for none.
+        unclear: Messages about errors that name no page.
+    """
+
+    pages: list[Named]
+    unpoisoned: list[int]
+    missed: int | None = None
+    unclear: tuple[str, ...] = ()
+
+
+class Pages:
+    """A set of PFNs, a bit for each: of many places the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+
+    def add(self, pfn: int) -> bool:
+        """Add a page; return whether it is new."""
+        block = self._blocks.get(pfn >> _BLOCK_BITS)
+        if block is None:
+            if len(self._blocks) >= _MAX_BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+            block = self._blocks[pfn >> _BLOCK_BITS] = bytearray(1 << _BLOCK_BITS - 3)
+        at, bit = pfn >> 3 & (1 << _BLOCK_BITS - 3) - 1, 1 << (pfn & 7)
+        new = not block[at] & bit
+        block[at] |= bit
+        return new
+
+    def discard(self, pfn: int) -> None:
+        """Take a page out."""
+        if pfn in self:
+            self._blocks[pfn >> _BLOCK_BITS][pfn >> 3 & (1 << _BLOCK_BITS - 3) - 1] ^= 1 << (
+                pfn & 7
+            )
+
+    def __contains__(self, pfn: int) -> bool:
+        block = self._blocks.get(pfn >> _BLOCK_BITS)
+        at = pfn >> 3 & (1 << _BLOCK_BITS - 3) - 1
+        return block is not None and bool(block[at] >> (pfn & 7) & 1)
+
+
+class LogEvents:
+    """Finds new bad pages in a log, piece by piece.
+
+    Args:
+        page_size: Of the kernel, bytes; messages that name addresses need it.
+        known: Runs of pages that are bad already.
+    """
+
+    def __init__(self, page_size: int | None, known: Iterable[tuple[int, int]] = ()) -> None:
+        self._asked = Asked(page_size=page_size)
+        #: Pages that were taken out of use, and those of which only an error was reported.
+        self._taken, self._suspected = Pages(), Pages()
+        self._rest, self._above = b"", b""
+        self._sequence: int | None = None
+        self._unclear = ""
+        for first, last in known:
+            self.learn(first, last)
+
+    def learn(self, first: int, last: int) -> list[Named]:
+        """Note pages that are bad, by what else than the log shows it; return the new ones."""
+        return list(self._new(first, last, "poisoned", None))
+
+    def feed(self, piece: bytes, *, ended: bool = False) -> Found:
+        """Take the next piece of the log; a line that is not whole waits for the next one."""
+        text = self._rest + piece
+        end = len(text) if ended else text.rfind(b"\n") + 1
+        text, self._rest = text[:end], text[end:][:_MAX_LINE]
+        if not text:
+            return Found([], [])
+        if not text.endswith(b"\n"):
+            text += b"\n"
+        text, missed = self._records(text)
+        for lost in _LOST.finditer(text):
+            missed = (missed or 0) + int(next(n for n in lost.groups() if n))
+        unpoisoned = [int(m[1] or m[2], 16) for m in _UNPOISONED.finditer(text)]
+        for pfn in unpoisoned:
+            self._taken.discard(pfn)
+            self._suspected.discard(pfn)
+        pages: list[Named] = []
+        if not _ORDERED.search(text):
+            for stamp, number in _PLAIN.findall(text):
+                pfn = int(number, 16)
+                if self._taken.add(pfn):
+                    pages.append(Named(pfn, pfn, "poisoned", f"boot+{stamp.decode()}"))
+            text = _PLAIN.sub(b"", text)
+        unclear = self._read(text, pages)
+        return Found(pages, unpoisoned, missed, unclear)
+
+    def _records(self, text: bytes) -> tuple[bytes, int | None]:
+        """Return records of /dev/kmsg as lines with printk's stamp, and how many are missing."""
+        if not _RECORD.search(text):
+            return text, None
+        missed = 0
+
+        def line(match: re.Match[bytes]) -> bytes:
+            nonlocal missed
+            number, micros = int(match[1]), int(match[2])
+            if self._sequence is not None and number > self._sequence + 1:
+                missed += number - self._sequence - 1
+            self._sequence = number
+            return b"[%5d.%06d] " % divmod(micros, 1_000_000)
+
+        text = _RECORD.sub(line, text)
+        return _FIELD.sub(b"", text), missed or None
+
+    def _read(self, text: bytes, pages: list[Named]) -> tuple[str, ...]:
+        """Read what the readers of all logs know; return messages that name no page."""
+        lines = self._above.count(b"\n")
+        whole = self._above + text
+        self._above = b"".join(whole.splitlines(keepends=True)[-_AGAIN:])
+        try:
+            found = reader.of_text(whole, "the log", self._asked)
+        except (InputError, UsageError) as error:  # memory is bad, and no page is named
+            before, self._unclear = self._unclear, str(error)
+            return () if before == self._unclear else (self._unclear,)
+        for m in found.mentions:
+            if m.kind in BAD and m.kind is not None:
+                pages += self._new(m.first, m.last, m.kind, m.when)
+        return tuple(
+            p.message
+            for p in found.problems
+            if p.where and (n := p.where.removeprefix("line ")).isdecimal() and int(n) > lines
+        )
+
+    def _new(self, first: int, last: int, kind: Kind, when: str | None) -> Iterator[Named]:
+        if last - first >= MAX_SINGLE:
+            if kind == "uncorrected" or self._taken.add(last):
+                yield Named(first, last, kind, when)
+            return
+        for pfn in range(first, last + 1):
+            if pfn in self._taken:
+                continue
+            pages = self._suspected if kind == "uncorrected" else self._taken
+            if pages.add(pfn):
+                yield Named(pfn, pfn, kind, when)

@@ -19,14 +19,14 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.abi.role import Role
 from hwpkho.badpages import registry as lists
-from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.model import BAD, KINDS
 from hwpkho.badpages.registry import Carried, readers
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.codes import SEVERITIES, Certainty, registry
-from hwpkho.commands import diff
-from hwpkho.commands.check_result import STATUSES
+from hwpkho.commands import diff, watch
+from hwpkho.commands.check_result import FATES, STATUSES
 from hwpkho.commands.version import Installed
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
@@ -68,7 +68,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "by_verdict": VERDICTS,
     "exit": range(4),
     "by": get_args(SuppressedBy),
-    "fate": {describe_history(seen, 4) for seen in range(1, 16)},
+    "life/fate": {describe_history(seen, 4) for seen in range(1, 16)},
     "entries/kind": KINDS,
     "carries": get_args(Carried),
     "regions/kind": get_args(Kind),
@@ -78,6 +78,10 @@ ENUMS: dict[str, Iterable[object]] = {
     "installed": get_args(Installed),
     "luo/state": get_args(State),
     "status": STATUSES,
+    "event": ("page", "unpoisoned", "missed", "unclear", "check"),
+    "fate": FATES,
+    "kind": BAD,
+    "source": get_args(watch.Source),
 }
 
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.

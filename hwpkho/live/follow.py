@@ -30,7 +30,9 @@ STDIN = "-"
 #: A record of /dev/kmsg, or a piece of a pipe, bytes.
 _RECORD, _PIECE = 1 << 13, 1 << 16
 #: So much may wait to be worked on, bytes.
-_MAX_WAITING = 8 << 20
+_MAX_WAITING = 4 << 20
+#: So much is given at once: what is made of it takes many times as much memory.
+_AT_ONCE = 1 << 18
 #: After all that was there has been read: how long more of a burst may gather, seconds.
 _GATHER = 0.01
 
@@ -98,7 +100,7 @@ class Follower:
             while item is not None:
                 parts.append(item)
                 size += len(item)
-                if size >= _MAX_WAITING // 4:
+                if size >= _AT_ONCE:
                     break
                 item = self._items.get_nowait()
             ended = item is None

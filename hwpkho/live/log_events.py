@@ -182,7 +182,7 @@ class LogEvents:
         """Read what the readers of all logs know; return messages that name no page."""
         lines = self._above.count(b"\n")
         whole = self._above + text
-        self._above = b"".join(whole.splitlines(keepends=True)[-_AGAIN:])
+        self._above = b"".join(whole[-_MAX_LINE:].splitlines(keepends=True)[-_AGAIN:])
         try:
             found = reader.of_text(whole, "the log", self._asked)
         except (InputError, UsageError) as error:  # memory is bad, and no page is named

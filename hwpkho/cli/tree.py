@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 #: Words of a metavar → what a parameter takes whose type does not say it; other words: free text.
 _NAMED: dict[str, Kind] = {
     "DIR": "folder", "FOLDER": "folder", "FILE": "file", "INPUT": "file", "CASE": "file",
-    "LIST": "file", "LOG": "file", "OUT": "file", "BEFORE": "file", "AFTER": "file", "MANIFEST": "file",
-    "dtb": "file", "PATH": "file",
+    "LIST": "file", "OUT": "file", "BEFORE": "file", "AFTER": "file", "MANIFEST": "file",
+    "LOG": "file", "dtb": "file", "PATH": "file",
 }  # fmt: skip
 _UNFIT = re.compile(r"[^A-Za-z0-9_:/|=-]+")
 

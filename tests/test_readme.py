@@ -16,6 +16,7 @@ import yaml
 
 import hwpkho
 from tests.support import ROOT, certain, pages, stage
+from tests.support.examples import some
 from tests.support.pages import DOCS, PAGES, README, TABLES, name_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def test_examples_for_the_library_run(page, code, monkeypatch):
         exec(compile(code, name_of(page), "exec"), {"__name__": "example"})
 
 
-@pytest.mark.parametrize(("page", "script"), _TYPED, ids=[f"{p.stem}: {s[:50]}" for p, s in _TYPED])
+@pytest.mark.parametrize(
+    ("page", "script"), some(_TYPED, 4), ids=[f"{p.stem}: {s[:50]}" for p, s in _TYPED]
+)
 def test_what_the_reader_types_works(page, script, tmp_path):
     """On a machine made of fixtures: tests/support/stage.py."""
     assert stage.wrong(stage.play(script, tmp_path)) is None

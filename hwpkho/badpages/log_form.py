@@ -31,11 +31,9 @@ class LogForm:
     carries: frozenset[Carried] = frozenset(("kind", "when", "where"))
     options: frozenset[str] = frozenset(("boot",))
 
-    def sniff(self, head: bytes, /) -> bool | Sign:
-        """Tell whether a line is one of this form."""
-        from hwpkho.logs.text import utf16_of
-
-        return False if b"\0" in head and utf16_of(head) is None else self.sign
+    def sniff(self, _head: bytes, /) -> Sign:
+        """Return what a line of this form looks like."""
+        return self.sign
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """See :func:`hwpkho.badpages.logs.reader.read`."""

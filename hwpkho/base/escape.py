@@ -13,7 +13,7 @@ _NOT_PLAIN = re.compile(r"[^ -~]")
 
 #: A number, or a range of two, as long as they get, with at most one letter that no number has.
 _NUMBER = re.compile(
-    r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
+    r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])-?[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
 )
 
 

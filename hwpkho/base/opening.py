@@ -390,9 +390,12 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
         _check(path, mode, devices=devices)
         descriptor = os.open(path, _FLAGS)
         try:
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
+            mode = status.st_mode
             _check(path, mode, devices=devices)
-            if stat.S_ISREG(mode):
+            if not status.st_size and stat.S_ISREG(mode):
+                _check_waits(path, descriptor)
+            elif stat.S_ISREG(mode):
                 os.set_blocking(descriptor, True)
         except BaseException:
             os.close(descriptor)
@@ -415,6 +418,19 @@ def _check(path: str, mode: int, *, devices: bool) -> None:
     kind = _KINDS.get(stat.S_IFMT(mode), "no file")
     hint = "; read it through standard input (-)" if stat.S_ISFIFO(mode) else ""
     raise InputError(f"{printable(path)}: is {kind}, expected a file{hint}")
+
+
+def _check_waits(path: str, descriptor: int) -> None:
+    """Raise InputError for a file of /proc or tracefs that has nothing to give until something
+    happens: kmsg, trace_pipe. Should it run dry later, a read fails as the descriptor stays as it
+    is.
+    """
+    import select
+
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(0):
+        raise InputError(f"{printable(path)}: gives nothing until something happens; save it first")
 
 
 def _failed(path: str, error: OSError | ValueError) -> InputError:

@@ -122,7 +122,7 @@ def _lines(path: str, *, distinct: bool) -> Iterator[Line]:
     try:
         with os.fdopen(opening.stream(path), "rb") as file:
             number = 0
-            if b"\0" in file.read(_HEAD):
+            if b"\0" in (file.read(_HEAD) or b""):
                 raise InputError(f"{shown}: a binary file; expected a JSON object a line")
             file.seek(0)
             while raw := file.readline(MAX_LINE + 1):

@@ -45,6 +45,19 @@ class Number(click.ParamType[int]):
         return number
 
 
+class Fraction(click.FloatRange):
+    """A number within a range, which NaN is not, though no comparison finds it outside."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        found: float = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"'{value}' is no number", param, ctx)
+        return found
+
+
 class Span(click.ParamType[Any]):
     """``START:SIZE``, both numbers."""
 
@@ -350,7 +363,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--max-fraction",
-            type=click.FloatRange(0, 1),
+            type=Fraction(0, 1),
             metavar="F",
             help="Report an error above this part of RAM, 0 to 1.",
         ),
@@ -362,7 +375,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--max-scratch",
-            type=click.FloatRange(0, 1),
+            type=Fraction(0, 1),
             metavar="F",
             help="Report an error where scratch takes more than this part of RAM, 0 to 1.",
         ),

@@ -6,6 +6,7 @@ A file is looked at once: its first 64 KiB, and where they do not tell, its text
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
 from hwpkho.images import raw
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 #: What is looked at first, bytes.
 HEAD = 1 << 16
+#: NULs that may stand before a text; what of it is looked at then, bytes.
+_MAX_NULS = 64 << 20
+_ENOUGH = 1 << 12
+#: What no text has.
+_CONTROLS = late(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class Kind(Enum):
@@ -96,16 +103,17 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
         return (Answer(Kind.IMAGE, image.name),) if Kind.IMAGE in among else ()
     text = is_text(head)
     found: list[Answer] = []
+    sure, possible = _lists(head) if Kind.LIST in among else ([], [])
     if Kind.STRUCTURE in among and not text:
         form = structures.form_of(head, file.size)
         found += [Answer(Kind.STRUCTURE, form)] if form else []
     # A device tree looks like any FDT; a root FDT or a blob says what it is.
     if Kind.MEMMAP in among and not (found and head.startswith(fdt.MAGIC)):
         found += _file_map(Path(file.path), head)
+    text = text or (not found and not sure and _is_cut_text(file))
     lines = Kind.MEMMAP in among and text and not found
     if lines:
         found += _in_blocks([head], [], maps=True)
-    sure, possible = _lists(head) if Kind.LIST in among else ([], [])
     found += [Answer(Kind.LIST, name) for name in sure]
     lines = lines and not found
     if text and not sure and (possible or lines):
@@ -140,8 +148,8 @@ def evidence(path: Path) -> str | None:
     """Say why a file for which there is no answer must not be passed over; None for text."""
     with FileBytes(str(path), inside=True) as file:
         head, size = bytes(file.read(0, HEAD)), file.size
-    if is_text(head):
-        return None
+        if is_text(head) or (format_of(head) is None and _is_cut_text(file)):
+            return None
     return structures.other_than(head, size) or "a binary file of no known kind"
 
 
@@ -152,6 +160,20 @@ def is_text(head: bytes) -> bool:
     from hwpkho.logs.text import utf16_of
 
     return utf16_of(head) is not None
+
+
+def _is_cut_text(file: FileBytes) -> bool:
+    """Tell whether a file that has NULs is text apart from them.
+
+    A log has a block of NULs where its machine went down, a hole where somebody truncated it under
+    its writer, and single ones from a serial line.
+    """
+    said = b""
+    for piece in islice(_pieces(file), _MAX_NULS // HEAD):
+        said += piece.replace(b"\0", b"")
+        if len(said) >= _ENOUGH:
+            break
+    return b"\n" in said and not _CONTROLS.search(said)
 
 
 def _file_map(path: Path, head: bytes) -> Iterator[Answer]:

@@ -69,7 +69,7 @@ def acceptance(
 
 def _read(path: str) -> bytes:
     with os.fdopen(opening.stream(path), "rb") as file:
-        return file.read(baseline.MAX_SIZE + 1)
+        return file.read(baseline.MAX_SIZE + 1) or b""  # None: nothing there yet
 
 
 def apply(

@@ -57,6 +57,9 @@ WRAPPINGS = {
     ),
     "one-line": lambda t: " ".join(t.splitlines()) + "\n",
     "utf-16": lambda t: t.encode("utf-16"),
+    "nuls before": lambda t: bytes(100_000) + t.encode(),
+    "nuls between": lambda t: bytes(3).join(x.encode() + b"\n" for x in t.splitlines()),
+    "nuls behind": lambda t: t.encode() + bytes(100_000),
     "web": lambda t: "<pre>" + t.replace("\n", "<br>\n") + "</pre>\n",
 }
 

@@ -115,6 +115,8 @@ def test_lists_read_back(spans, page_size, arch, mentions) -> None:
         (b"3 cases\n", False),
         (b"\xff\n", False),
         (b"1\0\n", False),
+        ("1\n".encode("utf-16"), True),
+        ("one\n".encode("utf-16"), False),
         (b"1\n" * HEAD, True),
         (b"1" * HEAD, True),
         (b"5f4dcc3b5aa765d61d8327deb882cf99\n", False),

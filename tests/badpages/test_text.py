@@ -109,7 +109,7 @@ def test_what_makes_a_list_too_long(monkeypatch):
         ("1f", 1, "--base 16"),
         ("0x", 1, "no PFN"),
         ("0xg", 1, "no PFN"),
-        ("1 -2", 1, "no PFN"),
+        ("1 -2", 1, "'-2' is no PFN"),
         ("-", 1, "no PFN"),
         ("1-", 1, "no PFN"),
         ("1--2", 1, "no PFN"),
@@ -211,6 +211,20 @@ def test_a_byte_order_mark_is_no_part_of_a_list(text, tmp_path, cli) -> None:
     path = tmp_path / "list"
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert cli("list", "--pfns", path).out == "0x9\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_list_that_windows_saved(encoding, tmp_path, cli, monkeypatch) -> None:
+    path = tmp_path / "list"
+    text = "# bad pages of the machine\r\n0x9\r\n"
+    path.write_bytes(text.encode(encoding))
+    assert cli("list", "--pfns", path).out == "0x9\n"
+    path.write_bytes((text + "0x9-zz\r\n").encode(encoding))
+    assert "line 3: a word of 6 characters is no PFN" in cli("list", "--from", "text", path).err
+    monkeypatch.setattr(text_form, "_MAX_UTF16", 4)
+    got = cli("list", "--from", "text", path)
+    assert (got.code, got.out) == (3, "")
+    assert "give it as UTF-8" in got.err
 
 
 def test_a_file_longer_than_any_list_is_not_read(tmp_path, cli) -> None:

@@ -21,6 +21,7 @@ from tests.support import FIXTURES, captures, forked
 from tests.support.examples import some
 from tests.support.handovers import Machine
 
+_WAIT_NOT = os.O_RDONLY | os.O_NONBLOCK
 KDUMP = FIXTURES / "kdump"
 
 
@@ -165,6 +166,24 @@ def test_a_device_that_shows_no_memory(device, cli):
         got = cli(*args)
         assert (got.code, got.out) == (3, "")
         assert len(got.err.splitlines()) == 1
+
+
+def test_a_file_that_waits_for_something_to_happen(cli):
+    """/proc/kmsg and tracefs's trace_pipe say that they are files."""
+    try:
+        with open("/proc/kmsg", "rb", opener=lambda p, _: os.open(p, _WAIT_NOT)) as log:
+            while log.read(1 << 16):
+                pass
+    except OSError as error:
+        pytest.skip(f"/proc/kmsg: {error.strerror}: only root reads it")
+    for args in (
+        ["list", "/proc/kmsg"], ["memmap", "/proc/kmsg"], ["validate", "--batch", "/proc/kmsg"],
+    ):  # fmt: skip
+        got = cli(*args)
+        assert (got.code, got.out) == (3, "")
+        assert got.err == (
+            "hwpkho: /proc/kmsg: gives nothing until something happens; save it first\n"
+        )
 
 
 SHELL = [

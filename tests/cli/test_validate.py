@@ -367,6 +367,8 @@ def test_written_baselines_are_read_back():
         ["x", "--format", "yaml"],
         ["-", "--memmap", "-"],
         ["x", "--max-fraction", "2"],
+        ["x", "--max-fraction", "nan"],
+        ["x", "--max-scratch", "-NaN"],
         ["x", "--consumer-kho", "v5"],
     ],
 )

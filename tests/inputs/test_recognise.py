@@ -61,6 +61,10 @@ FILES = {
     ),
     "a zero page": ((MAPS / "boot_params-b73.bin").read_bytes(), [(Kind.MEMMAP, "zero-page")]),
     "notes": (b"Captured on the 3rd\n", []),
+    "a log with NULs": (bytes(70_000) + b"[    1.000000] x\n", [(Kind.LIST, "kernel-log")]),
+    "NULs": (bytes(70_000), []),
+    "words and NULs": (b"these are\0no lines", []),
+    "rubbish and a line of a log": (b"\1\0\n[    1.000000] x\n", []),
     "rubbish": (b"\1\2\3\0" * 99, []),
 }
 
@@ -129,6 +133,25 @@ def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(FileBytes, "read", counted)
     assert recognise.of_path(path) == ()
     assert 20 << 17 <= read < (20 << 17) + (2 << 16) + 4096
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_log_with_a_hole(behind: bool, tmp_path: Path, cli: Any) -> None:
+    """Somebody truncated it, and its writer went on where it was; or a crash left its end empty."""
+    log = b"[    1.000000] Memory failure: 0x7: recovery action for free buddy page: Recovered\n"
+    path = tmp_path / "batch" / "case" / "log"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        if behind:
+            file.write(log)
+            file.truncate(8 << 40)
+        else:
+            file.seek(8 << 40)
+            file.write(log)
+    assert cli("list", "--json", path).json["pfns"] == [7]
+    (result,) = cli("validate", "--json", "--batch", tmp_path / "batch").json["results"]
+    assert result["exit"] == 0
+    assert result["result"]["summary"]["pfns"] == 1
 
 
 def test_a_hostile_text_costs_its_bytes(tmp_path: Path) -> None:

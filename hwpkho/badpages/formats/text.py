@@ -6,13 +6,14 @@ PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks; ``#`
 
 from __future__ import annotations
 
+import codecs
 import re
 from array import array
 from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from hwpkho.badpages.model import BadPages
+from hwpkho.badpages.model import HEAD, BadPages
 from hwpkho.badpages.writing import bounded
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
@@ -20,6 +21,7 @@ from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileText
+from hwpkho.logs.text import utf16_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,6 +39,8 @@ _SEPARATORS = (b",", b" ", b"\t", b"\r")
 _MAX_DIGITS = 20
 #: A list is at most this long, bytes.
 _MAX_SIZE = 1 << 29
+#: In UTF-16, which is read whole.
+_MAX_UTF16 = 1 << 26
 #: What a list is made of, numbers of either base; so much of it is looked at, bytes.
 _LIST = re.compile(
     rb"(?:[\s,]+|#[^\n]*+"
@@ -175,8 +179,8 @@ def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:
             where = f"{source}: line {line_number}"
             first, dash, last = word.partition("-")
             try:
-                low = _number(first, base, where)
-                high = _number(last, base, where) if dash else low
+                low = _number(first, base, where, word)
+                high = _number(last, base, where, word) if dash else low
             except InputError as error:
                 return error
             if high < low:
@@ -204,8 +208,8 @@ def _value(word: str, base: int) -> int:
     return number
 
 
-def _number(word: str, base: int, where: str) -> int:
-    """Return the number that ``word`` is. Raises InputError for none."""
+def _number(word: str, base: int, where: str, whole: str) -> int:
+    """Return the number that ``word``, a part of ``whole``, is. Raises InputError for none."""
     try:
         return _value(word, base)
     except ValueError as error:
@@ -219,7 +223,7 @@ def _number(word: str, base: int, where: str) -> int:
                 f"{option('base', 16)} if all are"
             ) from error
         raise InputError(
-            f"{where}: {quoted(word)} is no PFN (0x… or decimal, or a range A-B)"
+            f"{where}: {quoted(whole)} is no PFN (0x… or decimal, or a range A-B)"
         ) from error
 
 
@@ -237,7 +241,10 @@ class PlainText:
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether nothing but numbers, ranges and comments stands at the beginning."""
-        if b"\0" in head:
+        encoding = utf16_of(head) if b"\0" in head else None
+        if encoding is not None:
+            head = _decoded(head, encoding)
+        elif b"\0" in head:
             return False
         part = head.removeprefix(BOM)[:_LOOKED_AT]
         found = _LIST.match(part)
@@ -250,6 +257,15 @@ class PlainText:
             raise InputError(
                 f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
             )
+        encoding = utf16_of(bytes(file.read(0, HEAD)))
+        if encoding is not None:  # Windows' "Unicode"
+            if file.size > _MAX_UTF16:
+                raise InputError(
+                    f"{file.shown}: UTF-16, {file.size} bytes, more than {_MAX_UTF16}; give it as "
+                    "UTF-8"
+                )
+            text = _decoded(file.read(0, file.size), encoding)
+            return parse(text, file.shown, asked.base)
         return parse(FileText(file), file.shown, asked.base)
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
@@ -261,6 +277,12 @@ class PlainText:
         out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
         if not pages.pfns:
             out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all
+
+
+def _decoded(data: bytes | memoryview, encoding: str) -> bytes:
+    """Return UTF-16 as UTF-8, without its mark; a character that is cut becomes U+FFFD or none."""
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(bytes(data))
+    return text.removeprefix("\ufeff").encode("utf-8", "replace")
 
 
 def build(pfns: Iterable[int]) -> str:

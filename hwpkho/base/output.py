@@ -33,6 +33,7 @@ def check_file(path: str, *, force: bool) -> None:
     """Raise UsageError where :func:`file` would not write to ``path``, without touching it."""
     if path == STDOUT:
         return
+    _check_name(path)
     kind = _kind(Path(path))
     if kind is None or _is_stream(kind):
         return
@@ -40,6 +41,12 @@ def check_file(path: str, *, force: bool) -> None:
         raise UsageError(f"{printable(path)}: exists and is no regular file")
     if not force:
         raise UsageError(f"{printable(path)}: exists; give {option('force')} to overwrite it")
+
+
+def _check_name(path: str) -> None:
+    """Raise UsageError for an empty name, as of a shell's variable that is not set."""
+    if not path:
+        raise UsageError("the name of an output is empty; - is standard output")
 
 
 def check_input(path: str, *inputs: str) -> None:
@@ -89,6 +96,7 @@ def same_place(first: str, second: str) -> bool:
 
 def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
     """Raise UsageError where :func:`folder` would not write to ``path``, without touching it."""
+    _check_name(path)
     target = Path(path)
     kind = _kind(target)
     if kind is None:

@@ -118,7 +118,7 @@ def command(
         raise UsageError("--json and --pfns exclude each other")
     if (*inputs, *memmap).count("-") > 1:
         raise UsageError("standard input can be read only once")
-    path = output or outputs.STDOUT
+    path = outputs.STDOUT if output is None else output
     if to and as_pfns:
         raise UsageError("--to and --pfns exclude each other")
     outputs.check_file(path, force=force)

@@ -91,7 +91,7 @@ def command(
         raise UsageError("--json and --to exclude each other")
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once")
-    path = output or outputs.STDOUT
+    path = outputs.STDOUT if output is None else output
     as_json = as_json or target == memmap.JSON
     writer = None if as_json or target is None else WRITERS[target]
     if writer and writer.binary and path == outputs.STDOUT and sys.stdout.isatty():

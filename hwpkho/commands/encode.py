@@ -253,7 +253,7 @@ def _dtb_path(options: EncodeOptions, path: str) -> str | None:
     default = saving.default_dtb_path(
         targets.target(options.to), path if options.dtb_output is None else ""
     )
-    dtb_out = options.dtb_output or default
+    dtb_out = default if options.dtb_output is None else options.dtb_output
     if dtb_out is None:
         return None
     if output.STDOUT in (dtb_out, path) and (options.json or dtb_out == path):

@@ -217,7 +217,8 @@ def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:
     runs: Iterable[tuple[int, int, str]] = ()
     if merged.histories is not None and merged.entries is not None:
         runs = provenance.commented(merged.histories, merged.entries)
-    with output.file(writing.output or output.STDOUT, force=writing.force) as file:
+    path = output.STDOUT if writing.output is None else writing.output
+    with output.file(path, force=writing.force) as file:
         file.writelines(text.build_runs(part).encode() for part in parts(runs))
 
 

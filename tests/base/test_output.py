@@ -264,6 +264,32 @@ def test_an_input_is_not_destroyed(via, force, tmp_path, cli):
         assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["list", "list"],
+        ["list", "list", "--to", "badram"],
+        ["memmap", "map"],
+        ["memmap", "map", "--to", "iomem"],
+        ["merge", "list"],
+        ["merge", "list", "--provenance"],
+        ["capture", "image"],
+        ["encode", "list", *PLACED],
+        ["encode", "list", *PLACED, "--to", "segments"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_without_a_name_is_refused(args, tmp_path, cli, monkeypatch):
+    """A shell's variable that is not set is neither standard output nor the current folder."""
+    _inputs(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    got = cli(args[0], tmp_path / args[1], *args[2:], "-o", "")
+    assert (got.code, got.out) == (2, "")
+    assert got.err == "hwpkho: the name of an output is empty; - is standard output\n"
+    assert not list(Path().iterdir())
+
+
 # Disks
 
 

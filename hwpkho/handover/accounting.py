@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
@@ -62,6 +63,13 @@ def _blob(phys: int, size: int, walk: TrackerWalk) -> list[Block]:
     return blocks or [(phys >> shift, 0, 1)]
 
 
+def _owners(account: Account, pfn: int) -> str:
+    """Return who has a frame, for people: the first two of them."""
+    holders = (x.name for x in account.owned if x.pages.pages(pfn, pfn))
+    first, *others = islice(holders, 2)
+    return f"{first} and {others[0]}" if others else f"{first} has it twice"
+
+
 def report(
     account: Account, root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk, problems: Report
 ) -> None:
@@ -72,8 +80,9 @@ def report(
     shift, twice = walk.preserved.page_shift, account.twice
     if twice:
         pages = twice.pages()
-        message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN"
-        problems.add(OWNED_TWICE, f"{message} 0x{twice.first[0]:x}", twice.first[0] << shift)
+        pfn = twice.first[0]
+        message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN 0x{pfn:x}"
+        problems.add(OWNED_TWICE, f"{message}: {_owners(account, pfn)}", pfn << shift)
     unknown = account.unknown
     consumed = hwpoison is not None and hwpoison.state == "consumed"
     if unknown is not None and walk.intact and not consumed:

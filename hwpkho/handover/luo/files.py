@@ -1,4 +1,4 @@
-"""The handlers of files whose memory LUO preserves: a module each, and a line here."""
+"""The handlers of files whose memory LUO preserves, and of FLBs: a module each, and a line here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hwpkho.base.registry import Registry
 if TYPE_CHECKING:
     from hwpkho.abi.luo import File
     from hwpkho.handover.luo.ground import Ground
-    from hwpkho.handover.luo.model import LuoFile
+    from hwpkho.handover.luo.model import LuoFile, LuoFlb, Placed
 
 
 class FileHandler(Protocol):
@@ -22,7 +22,19 @@ class FileHandler(Protocol):
         """
 
 
+class FlbHandler(Protocol):
+    """Reads what several files share."""
+
+    def read(self, found: LuoFlb, block: Placed, ground: Ground, /) -> LuoFlb:
+        """Return the FLB with what it keeps; ``block`` is the preserved one at its data.
+
+        Its own pages are taken by :meth:`Ground.take`.
+        """
+
+
 #: By the name in the file's entry.
 HANDLERS: Registry[FileHandler] = Registry(
     "handler of files that LUO preserves", {"memfd-v2": "hwpkho.handover.luo.memfd"}
 )
+#: By the name in the FLB.
+SHARED: Registry[FlbHandler] = Registry("FLB of LUO", {"pci-v1": "hwpkho.handover.luo.pci"})

@@ -176,12 +176,14 @@ class LuoFlb(NamedTuple):
         users: How many files depend on it.
         block: The preserved block that begins at ``data``: its address (bytes) and order; None
             where none does.
+        devices: Of PCI devices which ones, ``0000:00:1f.2``; None for another FLB.
     """
 
     name: str
     data: int
     users: int
     block: Placed | None = None
+    devices: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from hwpkho.codes.preserved import (
 )
 from hwpkho.errors import InputError
 from hwpkho.handover.luo import apart
-from hwpkho.handover.luo.files import HANDLERS
+from hwpkho.handover.luo.files import HANDLERS, SHARED
 from hwpkho.handover.luo.ground import Ground
 from hwpkho.handover.luo.model import (
     FILES,
@@ -148,8 +148,11 @@ class _Walk:
     def _flb(self, flb: abi.Flb) -> LuoFlb:
         block = self._ground.block(flb.data)
         # Its data is its own affair, and need not be an address.
-        begins = block is not None and block[0] == flb.data
-        return LuoFlb(shown(flb.name), flb.data, flb.users, block if begins else None)
+        if block is None or block[0] != flb.data:
+            return LuoFlb(shown(flb.name), flb.data, flb.users)
+        found = LuoFlb(shown(flb.name), flb.data, flb.users, block)
+        handler = SHARED.get(found.name)
+        return handler.read(found, block, self._ground) if handler else found
 
     def _sessions(self, phys: int, page: memoryview, n: int) -> Iterator[LuoSession]:
         """Yield the first ``n`` sessions of the block at ``phys``."""

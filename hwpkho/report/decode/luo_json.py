@@ -45,7 +45,13 @@ def _luo(tree: LuoTree) -> Iterator[str]:
             "flbs": None
             if tree.flbs is None
             else [
-                {"name": f.name, "data": f.data, "count": f.users, "block": _block(f.block)}
+                {
+                    "name": f.name,
+                    "data": f.data,
+                    "count": f.users,
+                    "block": _block(f.block),
+                    "devices": f.devices,
+                }
                 for f in tree.flbs
             ],
         }

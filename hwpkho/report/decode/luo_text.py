@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Lines for sessions and files, and runs of memory that nobody owns; --json has all.
 MAX_ROWS = 40
+#: Devices of an FLB.
+MAX_DEVICES = 8
 MAX_UNKNOWN = 8
 
 
@@ -51,13 +53,21 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
         yield "", f"{text}; its session is not told"
     for flb in tree.flbs or ():
         there = f"  data 0x{flb.data:x}{_there(flb.block, page_size)}" if flb.block else ""
-        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}{there}"
+        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}{there}{_devices(flb.devices)}"
 
 
 def _session(session: LuoSession, page_size: int) -> Iterator[str]:
     yield f'session "{session.name}"  {_count(len(session.files), "file")}'
     for file in session.files:
         yield f"  token {file.token}  {file.compatible}  {_memory(file, page_size)}"
+
+
+def _devices(devices: tuple[str, ...] | None) -> str:
+    if devices is None:
+        return ""
+    more = f" and {len(devices) - MAX_DEVICES} more" if len(devices) > MAX_DEVICES else ""
+    named = f": {', '.join(devices[:MAX_DEVICES])}{more}" if devices else ""
+    return f", {_count(len(devices), 'device')}{named}"
 
 
 def _there(block: Placed | None, page_size: int) -> str:

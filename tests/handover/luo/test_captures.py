@@ -36,7 +36,7 @@ def test_sessions_files_and_folios(name, cli, capture):
         truth["compatible"],
         truth["liveupdate_num"],
     )
-    assert luo["flbs"] == [{**flb, "block": None} for flb in truth["flbs"]]
+    assert luo["flbs"] == [{**flb, "block": None, "devices": None} for flb in truth["flbs"]]
     assert [s["name"] for s in luo["sessions"]] == [s["name"] for s in truth["sessions"]]
     for session, wanted in zip(luo["sessions"], truth["sessions"], strict=True):
         for file, known in zip(session["files"], wanted["files"], strict=True):

@@ -11,6 +11,7 @@ from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import IOMEM, PFN
 from tests.toys import luo_file as toy
+from tests.toys import luo_flb as toy_flb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,3 +77,43 @@ def test_without_it_they_are_named(image, cli):
     assert (kept["session"], kept["token"], kept["ranges"]) == ("vm", 7, [[0x10000, 0x10000]])
     line = "token 7  toy-file-v1  data 0x10000000, 4 KiB preserved there\n"
     assert line in cli("decode", image).out
+
+
+@pytest.fixture
+def toy_flbs() -> Iterator[None]:
+    toy_flb.register()
+    yield
+    toy_flb.unregister()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """Return a machine with a toy FLB in a block of two pages, the second of which is bad."""
+    made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+    made.machine.memory[PFN << 12] = b"\1\2\3\4".ljust(8192, b"\0")
+    made.blocks.append((PFN << 12, 1))
+    flbs = [luo.Flb(toy_flb.NAME.encode(), PFN << 12, 3)]
+    made.handover(made.blob([], flbs), pfns=[PFN + 1])
+    (tmp_path / "iomem").write_text(IOMEM)
+    return made.machine.save(tmp_path)
+
+
+@pytest.mark.usefixtures("toy_flbs")
+def test_an_flb_is_luos_own(shared, cli, tmp_path):
+    (h,) = cli("decode", "--json", shared).json["handovers"]
+    assert toy_flb.NAME not in [o["kind"] for o in h["preserved"]]
+    assert "unknown" not in [o["kind"] for o in h["preserved"]]
+    out = cli("decode", "--annotate", shared).out
+    assert "LUO toy FLB at 0x50000000, 4 bytes" in out
+    assert "toy 01020304" in out
+    got = cli("validate", "--json", shared, "--memmap", tmp_path / "iomem")
+    assert [(r["verdict"], r["code"]) for r in got.json["runs"]] == [("handover", "HP923")]
+
+
+def test_without_it_the_flb_owns_its_block(shared, cli, tmp_path):
+    (h,) = cli("decode", "--json", shared).json["handovers"]
+    (kept,) = [o for o in h["preserved"] if o["kind"] == toy_flb.NAME]
+    assert (kept["name"], kept["ranges"]) == (f"FLB {toy_flb.NAME}", [[PFN, PFN + 1]])
+    got = cli("validate", "--json", shared, "--memmap", tmp_path / "iomem")
+    assert [(r["verdict"], r["code"]) for r in got.json["runs"]] == [("in-use", "HP926")]
+    assert f"FLB {toy_flb.NAME}" in cli("validate", shared, "--memmap", tmp_path / "iomem").out

@@ -253,7 +253,26 @@ def test_a_folio_of_two_files(made, decoded):
     files = [(n, made.memfd([(PFN, 0, 0)])) for n in range(2)]
     made.blocks.remove((PFN << 12, 0))
     _, told = decoded(made.blob([made.session("vm", files)]))
-    assert f"PFN 0x{PFN:x}" in told["HP908"]
+    assert told["HP908"] == (
+        f'1 page of two owners, the first is PFN 0x{PFN:x}: session "vm", token 0 and '
+        'session "vm", token 1'
+    )
+
+
+def test_a_folio_that_a_file_has_twice(made, decoded):
+    data = made.memfd([(PFN, 0, 0), (PFN, 1, 0)])
+    made.blocks.remove((PFN << 12, 0))
+    _, told = decoded(made.blob([made.session("vm", [(3, data)])]))
+    assert told["HP908"].endswith(f'PFN 0x{PFN:x}: session "vm", token 3 has it twice')
+
+
+def test_a_folio_on_a_page_of_luos_own(made, decoded):
+    """Guests' memory over LUO's structures: both are told."""
+    first = made.memfd([(PFN, 0, 0)])
+    data = made.memfd([(made.places["array"][0] >> 12, 0, 0)])
+    made.blocks.pop([at for at, _ in made.blocks].index(made.places["array"][0]))
+    _, told = decoded(made.blob([made.session("vm", [(1, first), (2, data)])]))
+    assert told["HP908"].endswith('subtree LUO and session "vm", token 2')
 
 
 def test_pages_of_a_file_that_go_back(made, decoded):

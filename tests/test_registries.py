@@ -28,6 +28,7 @@ from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff, watch
 from hwpkho.commands.check_result import FATES, STATUSES
 from hwpkho.commands.version import Installed
+from hwpkho.dimms.model import CONFIDENCES
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
 from hwpkho.handover.luo.model import State
@@ -76,6 +77,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "efi/outcome": get_args(EfiOutcome),
     "layout": LAYOUTS.names(),
     "installed": get_args(Installed),
+    "dimm_confidence": CONFIDENCES,
     "luo/state": get_args(State),
     "status": STATUSES,
     "event": ("page", "unpoisoned", "missed", "unclear", "check"),

@@ -34,6 +34,7 @@ Examples:
   hwpkho list dmesg.txt --to memmap
   hwpkho list screen.txt --to badram --max-loss 64 --budget 20
   hwpkho list bad.txt --to e820 --memmap dmesg.txt
+  hwpkho list bad.txt --dimms ras-mc_event.db --dimms dmidecode.txt
 
 \b
 Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
@@ -70,6 +71,12 @@ class _Forms:
 @options.base
 @options.memory_map
 @options.json_flag
+@click.option(
+    "--dimms",
+    multiple=True,
+    metavar="FILE",
+    help="Say which DIMM each page is on, by this log, rasdaemon database or dmidecode output.",
+)
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
 @list_options.to
 @list_options.fitting
@@ -103,6 +110,7 @@ def command(
     phys_base: int | None,
     at: int | None,
     output: str | None,
+    dimms: tuple[str, ...],
     *,
     as_json: bool,
     as_pfns: bool,
@@ -116,13 +124,15 @@ def command(
     """
     if as_json and as_pfns:
         raise UsageError("--json and --pfns exclude each other")
-    if (*inputs, *memmap).count("-") > 1:
+    if dimms and (to or as_pfns):
+        raise UsageError(f"--dimms and {'--to' if to else '--pfns'} exclude each other")
+    if (*inputs, *memmap, *dimms).count("-") > 1:
         raise UsageError("standard input can be read only once")
     path = outputs.STDOUT if output is None else output
     if to and as_pfns:
         raise UsageError("--to and --pfns exclude each other")
     outputs.check_file(path, force=force)
-    outputs.check_input(path, *inputs, *memmap)
+    outputs.check_input(path, *inputs, *memmap, *dimms)
     how = Writing(max_loss, budget, unit=unit, phys_base=phys_base, at=at)
     written = ListOutput(to, path, force, how) if to else None
     if written and "layout" in written.form.takes:  # of the table that is written
@@ -146,7 +156,7 @@ def command(
         given=options.given(),
     )
     entries = as_json or not written or "kind" in written.form.carries
-    wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries)
+    wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
     listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
         click.echo(f"hwpkho: {note}", err=True)
@@ -184,8 +194,9 @@ def _pieces(
 ) -> Iterator[str]:
     if as_json:
         from hwpkho.badpages.formats.json import build
+        from hwpkho.report.list.dimms import dimms_json
 
-        return build(listed.pages)
+        return build(listed.pages, dimms=dimms_json(listed.dimms))
     from hwpkho.report.list import text
     from hwpkho.report.parts.paint import Paint, for_stream
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry, said
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
+from hwpkho.base.opening import STDIN
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
+from hwpkho.dimms import reading as dimm_files
 from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import common_page_size, read_list
 from hwpkho.judging import machine
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind
     from hwpkho.base.listing import Listing
     from hwpkho.commands.writing import ListOutput
-    from hwpkho.inputs.lists import CaseNamed
-    from hwpkho.memmap.view.regions import Frames
+    from hwpkho.dimms.model import Run
+    from hwpkho.inputs.lists import CaseList, CaseNamed
+    from hwpkho.memmap.view.regions import Frames, Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,14 @@ class ListOptions:
         kinds: The kinds of bad pages that are wanted; pages of unknown kind always are.
         output: What to write the list as, None where it is only shown.
         entries: Whether it matters who named which pages; it costs where there are a million.
+        dimms: Files that say which DIMM a page is on; the inputs that are logs do so beside them.
     """
 
     judging: ValidateOptions = field(default_factory=ValidateOptions)
     kinds: frozenset[Kind] = BAD
     output: ListOutput | None = None
     entries: bool = True
+    dimms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,14 @@ class ListReport:
         inputs: What was read, in the order given.
         frames: The memory map in frames of the list's page size, None without one.
         written: What was lost where the list was written, None where it was not.
+        dimms: Where the pages are, None where nobody asked.
     """
 
     pages: BadPages
     inputs: tuple[BadPages, ...]
     frames: Frames | None = None
     written: Loss | None = None
+    dimms: tuple[Run, ...] | None = None
 
     def runs(self) -> Runs:
         """Return the mentions as runs: neighbours of one kind, time and place are one."""
@@ -123,7 +130,8 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     frames = regions.frames(size) if regions else None
     pages = _joined(lists, pfns, mentions, size)
     if options.output is None:
-        return ListReport(pages, tuple(lists), frames)
+        dimms = _places(specs, found, options.dimms, pages, regions) if options.dimms else None
+        return ListReport(pages, tuple(lists), frames, dimms=dimms)
     arches = [arch for arch in dict.fromkeys(x.arch for x in lists) if arch]
     output = writing.prepared(options.output, how, regions, arches)
     pages = replace(pages, arch=writing.arch_of(pages, how, regions))
@@ -131,6 +139,24 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     pages = replace(pages, notes=(*pages.notes, *writing.places(output.to, pages, output.how)))
     pages = replace(pages, loss=writing.total(pages.loss, lost) or lost)
     return ListReport(pages, tuple(lists), frames, lost)
+
+
+def _places(
+    specs: Sequence[CaseNamed],
+    found: Sequence[CaseList],
+    dimms: Sequence[str],
+    pages: BadPages,
+    regions: Regions | None,
+) -> tuple[Run, ...]:
+    """Return where the pages are, by the files that say so and by the inputs that are logs."""
+    own = [
+        spec
+        for spec, case in zip(specs, found, strict=True)
+        if isinstance(spec, str) and case.pages.origin in dimm_files.FORMS and spec != STDIN
+    ]
+    said = dimm_files.read(dimms).joined(dimm_files.read(own, sure=False))
+    runs = said.places(pfn_set(pages.pfns), pages.taken_page_size, dimm_files.ram_of(regions))
+    return tuple(runs)
 
 
 def _wanted(lists: Sequence[BadPages], kinds: frozenset[Kind]) -> Mentions:

@@ -16,6 +16,7 @@ from hwpkho.base.escape import printable
 from hwpkho.batch import pool
 from hwpkho.commands import usage
 from hwpkho.commands.validate import of_case
+from hwpkho.dimms import reading as dimm_files
 from hwpkho.errors import InputError
 from hwpkho.fleet import content, rows
 from hwpkho.fleet.identity import Names, completed, day_of, identify
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.batch.pool import Job
+    from hwpkho.dimms.model import Dimms
     from hwpkho.fleet.identity import Identity
+    from hwpkho.inputs.case import Case
     from hwpkho.judging.machine import Machine
     from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import Validation
     from hwpkho.memmap.view.regions import Regions
 
 #: Views of memory that a process keeps: a fleet has few kinds of machines.
@@ -78,7 +82,7 @@ class Work:
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
-                judged_by = _judged_by(options)
+                judged_by = _judged_by(options, job.line.dimms if job.line else ())
                 case = read_inputs(inputs, options.case, options.lists)
                 who = completed(who, rows.recorded(case))
                 ident = _ident(who, hashed)
@@ -87,9 +91,17 @@ class Work:
                     return CaseRows(key, known=True)
                 usage.check_pair(options.case)
                 usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-                judged = replace(of_case(case, options, _memory), frames=None)
+                regions: list[Regions | None] = []
+
+                def memory(asked: ValidateOptions, of: Sequence[Machine]) -> Regions | None:
+                    regions.append(_memory(asked, of))
+                    return regions[-1]
+
+                judged = replace(of_case(case, options, memory), frames=None)
                 result = apply(judged, self.accepted, job.case, inputs, options.memmaps)
-                found = rows.of_case(case, result, who, key, options.role)
+                dimms, who = _dimms(job, case, inputs, options, judged, who)
+                ram = dimm_files.ram_of(regions[-1]) if regions and dimms else None
+                found = rows.of_case(case, result, who, key, options.role, dimms, ram)
         except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = pool.why(error)
             result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
@@ -139,11 +151,37 @@ def _ident(who: Identity, hashed: bytes) -> bytes:
     return content.digest(who.host or "", "" if who.taken_at is None else str(who.taken_at), hashed)
 
 
-def _judged_by(options: ValidateOptions) -> bytes:
-    """Return what stands for the maps and options by which a case is judged."""
+def _dimms(
+    job: Job,
+    case: Case,
+    inputs: Sequence[str],
+    options: ValidateOptions,
+    judged: Validation,
+    who: Identity,
+) -> tuple[Dimms | None, Identity]:
+    """Return what says where a case's pages are: what it names, and what its own logs say.
+
+    What cannot be read is told in the remark: the case is judged all the same.
+    """
+    named = job.line.dimms if job.line else ()
+    if not judged.pfns:
+        return None, who
+    own = inputs if case.pages is not None and case.pages.origin in dimm_files.FORMS else ()
+    try:
+        found = dimm_files.read(named)
+        more = dimm_files.read((*own, *options.memmaps), sure=False)
+    except (InputError, OSError) as error:
+        remark = f"dimms: {pool.why(error)[1]}"
+        return None, replace(who, remark=f"{who.remark}; {remark}" if who.remark else remark)
+    return found.joined(more), who
+
+
+def _judged_by(options: ValidateOptions, dimms: Sequence[str]) -> bytes:
+    """Return what stands for the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
     plain = replace(options, memmaps=(), against=(), given=frozenset())
-    return content.digest(_hash_of(options.memmaps), _hash_of(against), _stable(plain))
+    files = map(_hash_of, (options.memmaps, against, dimms))
+    return content.digest(*files, _stable(plain))
 
 
 def _stable(value: object) -> str:

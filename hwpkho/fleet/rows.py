@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.abi.role import Role
+    from hwpkho.dimms.model import Dimms
     from hwpkho.fleet.identity import Identity
     from hwpkho.inputs.case import Case
     from hwpkho.judging.case_result import CaseResult
@@ -124,9 +125,13 @@ def of_case(
     who: Identity,
     key: bytes,
     role: Role | None,
-    layers: Sequence[Layer] = (),
+    dimms: Dimms | None = None,
+    ram: Sequence[tuple[int, int]] | None = None,
 ) -> CaseRows:
-    """Return the rows of a case that was judged; ``layers`` is what marks its pages."""
+    """Return the rows of a case that was judged.
+
+    ``dimms`` says where pages are, None where nothing does; ``ram`` is as for its places.
+    """
     v = result.validation
     if v is None:
         return of_error(result, who, key)
@@ -157,8 +162,10 @@ def of_case(
         row[f"{finding.severity}s"] += 1
     kind, kinds = _kinds(case)
     source = _source(case, v)
-    layers = [*([kinds] if kinds else []), *(layer for layer in layers if layer)]
-    found = CaseRows(key, row, v.page_size or 4096, source)
+    size = v.page_size or 4096
+    places = _places(dimms, v, size, ram) if dimms else []
+    layers = [layer for layer in (kinds, places) if layer]
+    found = CaseRows(key, row, size, source)
     found.segments = list(_segments(v.runs, kind, layers))
     found.findings = [_finding(f) for f in v.findings]
     return found
@@ -248,6 +255,25 @@ def _kinds(case: Case) -> tuple[str | None, Layer]:
             layer += [Mark(a, b, {"kind": kind}) for a, b in pages - taken]
             taken |= pages
     return None, sorted(layer, key=lambda mark: mark.first)
+
+
+def _places(
+    dimms: Dimms, v: Validation, page_size: int, ram: Sequence[tuple[int, int]] | None
+) -> Layer:
+    return [
+        Mark(
+            run.first,
+            run.last,
+            {
+                "node": run.place.node,
+                "dimm": run.place.dimm,
+                "dimm_serial": run.place.serial,
+                "dimm_confidence": run.place.confidence,
+            },
+        )
+        for run in dimms.places(v.runs.pfns, page_size, ram)
+        if run.place.confidence != "unknown"
+    ]
 
 
 def _segments(runs: Runs, kind: str | None, layers: Sequence[Layer]) -> Iterator[Segment]:

@@ -16,7 +16,7 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
@@ -210,8 +210,15 @@ class Json:
         out.writelines(part.encode("ascii") for part in build(pages))
 
 
-def build(pages: BadPages, written: str | None = None) -> Iterator[str]:
-    """Yield the ``hwpkho.list/1`` of a list in parts; ``written`` is the list in another form."""
+def build(
+    pages: BadPages,
+    written: str | None = None,
+    dimms: Sequence[dict[str, object]] | None = None,
+) -> Iterator[str]:
+    """Yield the ``hwpkho.list/1`` of a list in parts; ``written`` is the list in another form.
+
+    ``dimms`` says where the pages are, None where nobody asked.
+    """
     import json
 
     from hwpkho.badpages.entries_text import entries_text
@@ -230,6 +237,7 @@ def build(pages: BadPages, written: str | None = None) -> Iterator[str]:
         "problems": [{**p._asdict(), "phys": None} for p in pages.problems],
         "loss": loss,
         "written": written,
+        **({} if dimms is None else {"dimms": dimms}),
     }
     yield text(head)[:-1] + ',"entries":['
     yield from entries_text(pages.mentions)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.listing import MAX_PFNS, parts
 from hwpkho.errors import InputError
+from hwpkho.report.list.dimms import dimms_text
 from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def report(listed: ListReport, paint: Paint | None = None) -> Iterator[str]:
         yield "  " + _line(cells)
     if next(parts, None) is not None:
         yield f"  … and more: {len(runs)} runs in all; --json and --pfns have them"
+    if listed.dimms is not None:
+        yield from dimms_text(listed.dimms)
 
 
 def _line(cells: list[str]) -> str:

@@ -1,0 +1,56 @@
+"""list --dimms: which DIMM and node pages are on."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.dimms.model import Run
+
+#: Longer lists are cut; --json has them whole.
+_MAX_RUNS = 60
+
+
+def dimms_json(runs: Sequence[Run] | None) -> list[dict[str, object]] | None:
+    """Return ``dimms`` of the document."""
+    if runs is None:
+        return None
+    return [
+        {
+            "first": run.first,
+            "last": run.last,
+            "dimm": run.place.dimm,
+            "dimm_serial": run.place.serial,
+            "dimm_confidence": run.place.confidence,
+            "node": run.place.node,
+        }
+        for run in runs
+    ]
+
+
+def dimms_text(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield the lines about DIMMs."""
+    if not runs:
+        return
+    yield ""
+    rows = [_row(run) for run in islice(runs, _MAX_RUNS)]
+    heads = ("PFN", "DIMM", "serial", "node", "known by")
+    widths = [max(map(len, cells)) for cells in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        yield "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+    if len(runs) > _MAX_RUNS:
+        yield f"  … and more: {len(runs)} runs in all; --json has them"
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    place = run.place
+    return (
+        f"0x{run.first:x}" if run.first == run.last else f"0x{run.first:x}-0x{run.last:x}",
+        place.dimm or "unknown",
+        place.serial or "-",
+        "-" if place.node is None else str(place.node),
+        "-" if place.confidence == "unknown" else place.confidence,
+    )

@@ -1,0 +1,322 @@
+"""Which DIMM a page is on: what was decoded for it, and nothing that was not."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.dimms import reading
+from hwpkho.dimms.model import Confidence, Device, Dimms, Mapped, Node, Pair, Place
+from hwpkho.errors import InputError
+from tests.support import FIXTURES
+from tests.support.examples import times
+from tests.support.fleet import manifest, rows
+
+NEIGHBOURS = FIXTURES / "neighbours"
+GIB = 1 << 30
+DMIDECODE = """\
+# dmidecode 3.5
+Getting SMBIOS data from sysfs.
+
+Handle 0x1100, DMI type 17, 92 bytes
+Memory Device
+\tArray Handle: 0x1000
+\tSize: 16 GB
+\tLocator: A1
+\tBank Locator: P0 CH0
+\tSerial Number: 35A2F1C0
+
+Handle 0x1101, DMI type 17, 92 bytes
+Memory Device
+\tSize: 16384 MB
+\tLocator: A2
+\tBank Locator: P0 CH1
+\tSerial Number: {second}
+
+Handle 0x1102, DMI type 17, 92 bytes
+Memory Device
+\tSize: No Module Installed
+\tLocator: A3
+\tBank Locator: P0 CH2
+\tSerial Number: NO DIMM
+
+Handle 0x2000, DMI type 20, 35 bytes
+Memory Device Mapped Address
+\tStarting Address: 0x00000000000
+\tEnding Address: 0x003FFFFFFFF
+\tRange Size: 16 GB
+\tPhysical Device Handle: 0x1100
+\tPartition Row Position: 1
+{more}
+Handle 0x2001, DMI type 20, 35 bytes
+Memory Device Mapped Address
+\tStarting Address: 0x00400000000
+\tEnding Address: 0x007FFFFFFFF
+\tPhysical Device Handle: 0x1101
+"""
+
+
+def listing(second="35A2F1C1", more=""):
+    return DMIDECODE.format(second=second, more=more)
+
+
+def said(tmp_path, *texts):
+    paths = []
+    for number, text in enumerate(texts):
+        path = tmp_path / f"said-{number}"
+        path.write_text(text)
+        paths.append(str(path))
+    return reading.read(paths)
+
+
+def place(dimms, pfn, page_size=4096, ram=None):
+    (run,) = dimms.places(pfn_set([pfn]), page_size, ram)
+    return run.place
+
+
+@pytest.mark.parametrize(
+    ("path", "pfn", "dimm", "confidence"),
+    [
+        ("edac-dmesg/01.txt", 0xEE30A0, "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "decoded"),
+        ("edac-dmesg/04.txt", 0xBD0DB44, "N1 DIMM_L0", "decoded"),
+        ("ghes-cper/01.txt", 0x46FE735, "CPU 1 DIMM 4", "firmware"),
+        ("ghes-cper/04.txt", 0x5C7A4DF, "CPU 1 DIMM 8", "firmware"),
+        ("tracepoint/03.txt", 0x12345, "CPU_SrcID#0_Channel#0_DIMM#0", "decoded"),
+        ("rasdaemon-sqlite/03.db", 468652556224 >> 12, "CPU_SrcID#1_MC#1_Chan#1_DIMM#0", "decoded"),
+    ],
+)
+def test_what_real_machines_say(path, pfn, dimm, confidence):
+    dimms = reading.read([str(NEIGHBOURS / path)])
+    assert place(dimms, pfn) == Place(dimm, None, confidence)
+    assert place(dimms, pfn + 1) == place(dimms, pfn - 1) == Place()
+
+
+def test_nodes_of_a_real_machine():
+    dimms = reading.read([str(FIXTURES / "memmaps/01-dmesg-e820/qemu-7.3.4-nvdimm-console.txt")])
+    assert place(dimms, 0x100) == Place(None, None, "node", 0)
+    assert place(dimms, 0xA0) == Place()  # between two ranges
+
+
+EDAC = "EDAC MC0: 1 UE memory read error on {} (channel:0 slot:0 page:{:#x} offset:{:#x} grain:{})"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        EDAC.format("unknown memory", 0x10, 0, 8),
+        EDAC.format("any memory", 0x10, 0, 8),
+        EDAC.format("DIMM_A1 or DIMM_A2", 0x10, 0, 8),
+        EDAC.format("DIMM_A1", 0x10, 0, 8192),
+        EDAC.format("DIMM_A1", 0, 0, 8),
+        EDAC.format("\x1b[2J", 0, 0, 8),
+    ],
+)
+def test_lines_that_name_no_dimm(line, tmp_path):
+    with pytest.raises(InputError, match="names no DIMM"):
+        said(tmp_path, f"[    1.0] {line}\n")
+
+
+def test_two_dimms_for_one_page_are_none(tmp_path):
+    lines = [EDAC.format(label, 0x10, at, 8) for at, label in enumerate(("A", "B"))]
+    lines.append(EDAC.format("A", 0x11, 0, 8))
+    dimms = said(tmp_path, "\n".join(lines) + "\n")
+    assert place(dimms, 0x10) == Place()
+    assert place(dimms, 0x11) == Place("A", None, "decoded")
+
+
+def test_text_of_a_log_is_escaped(tmp_path):
+    dimms = said(tmp_path, EDAC.format("A\x1b]0;x\x07", 0x10, 0, 8) + "\n")
+    assert all((p.label or "").isprintable() for p in dimms.pairs)
+
+
+def test_edac_counts_in_pages_of_the_kernel(tmp_path):
+    dimms = said(tmp_path, EDAC.format("A", 0x10, 0, 8) + "\n")
+    assert place(dimms, 0x10, 65536).dimm == "A"
+    log = "mc_event: 1 Corrected error: x on A (mc:0 location:0:0:0 address:0x100000 grain:8 y)\n"
+    assert place(said(tmp_path, log), 0x10, 65536).dimm == "A"
+
+
+CPER = """\
+{1}[Hardware Error]:  Error 0, type: fatal
+{1}[Hardware Error]:   section_type: memory error
+{1}[Hardware Error]:   physical_address: 0x0000000012345000
+{2}[Hardware Error]:   DIMM location: other section
+{1}[Hardware Error]:   DIMM location: not present. DMI handle: 0x1101
+{1}[Hardware Error]:  Error 1, type: fatal
+{1}[Hardware Error]:   DIMM DMI handle: 0x1100
+"""
+
+
+def test_a_handle_and_what_dmidecode_says_of_it(tmp_path):
+    assert place(said(tmp_path, CPER), 0x12345) == Place()
+    dimms = said(tmp_path, CPER, listing())
+    assert place(dimms, 0x12345) == Place("A2", "35A2F1C1", "firmware")
+    assert len(dimms.pairs) == 1
+
+
+@pytest.mark.parametrize("label", ["A2", "P0 CH1 A2"])
+def test_a_label_and_what_dmidecode_says_of_it(label, tmp_path):
+    dimms = said(tmp_path, EDAC.format(label, 0x10, 0, 8) + "\n", listing())
+    assert place(dimms, 0x10) == Place(label, "35A2F1C1", "decoded")
+
+
+@pytest.mark.parametrize(
+    "serial",
+    ["", "00000000", "FFFFFFFF", "Not Specified", "Unknown", "NO DIMM", "SerNum1", "35A2F1C0"],
+)
+def test_serial_numbers_that_are_none(serial, tmp_path):
+    """The last is that of the other DIMM, too."""
+    dimms = said(tmp_path, EDAC.format("A2", 0x10, 0, 8) + "\n", listing(serial))
+    assert place(dimms, 0x10).serial is None
+
+
+RAM = [(0, 32 * GIB - 1)]
+
+
+def test_addresses_by_smbios(tmp_path):
+    dimms = said(tmp_path, listing())
+    assert place(dimms, 0x3FFFFF, ram=RAM) == Place("A1", "35A2F1C0", "smbios")
+    assert place(dimms, 0x400000, ram=RAM) == Place("A2", "35A2F1C1", "smbios")
+    assert place(dimms, 0x800000, ram=RAM) == Place()
+    runs = list(dimms.places(pfn_set(range(0x3FFFFE, 0x400002)), 4096, RAM))
+    assert [(r.first, r.last, r.place.dimm) for r in runs] == [
+        (0x3FFFFE, 0x3FFFFF, "A1"), (0x400000, 0x400001, "A2"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ram", [None, [], [(0, 3 * GIB - 1), (4 * GIB, 33 * GIB - 1)]])
+def test_addresses_by_smbios_where_the_map_does_not_agree(ram, tmp_path):
+    assert place(said(tmp_path, listing()), 0x10, ram=ram) == Place()
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["\tInterleave Position: 1", "\tInterleave Position: Unknown", "\tInterleaved Data Depth: 2"],
+)
+def test_a_dimm_that_is_interleaved(more, tmp_path):
+    dimms = said(tmp_path, listing(more=more + "\n"))
+    assert place(dimms, 0x10, ram=RAM) == Place()
+
+
+@pytest.mark.parametrize(
+    "mapped",
+    [
+        [(0, 16 * GIB - 1, 1), (8 * GIB, 24 * GIB - 1, 2)],
+        [(0, 8 * GIB - 1, 1), (16 * GIB, 32 * GIB - 1, 2)],
+        [(0, 16 * GIB - 1, 1), (16 * GIB, 32 * GIB - 1, 3)],
+    ],
+)
+def test_addresses_that_contradict_one_another(mapped):
+    devices = [Device(n, f"A{n}", "", None, 16 * GIB) for n in (1, 2)]
+    dimms = Dimms(devices=devices, mapped=[Mapped(*m, False) for m in mapped])
+    assert place(dimms, 0x10, ram=[(0, 8 * GIB - 1)]) == Place()
+
+
+def test_nodes_that_overlap_are_none():
+    dimms = Dimms(
+        nodes=[Node(0, GIB - 1, 0), Node(GIB // 2, GIB, 1), Node(2 * GIB, 3 * GIB - 1, 1)]
+    )
+    assert place(dimms, 0x10) == Place()
+    assert place(dimms, 2 * GIB >> 12) == Place(None, None, "node", 1)
+
+
+@times(2)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.sampled_from("AB")), max_size=8),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.integers(0, 2)), max_size=4),
+    st.sets(st.integers(0, 30), max_size=12),
+)
+def test_places_are_those_of_each_page(pairs, nodes, pfns):
+    dimms = Dimms(
+        [Pair(pfn << 12, label, None, "decoded") for pfn, label in pairs],
+        nodes=[Node(a << 12, ((a + n + 1) << 12) - 1, node) for a, n, node in nodes],
+    )
+    found = {p: run.place for run in dimms.places(pfn_set(pfns), 4096, None)
+             for p in range(run.first, run.last + 1)}  # fmt: skip
+    assert set(found) == pfns
+    for pfn in pfns:
+        labels = {label for p, label in pairs if p == pfn}
+        ranges = {(a, n, node) for a, n, node in nodes}
+        claims = [r for r in ranges if r[0] <= pfn <= r[0] + r[1]]
+        alone = claims and not any(
+            other is not claims[0] and other[0] <= claims[0][0] + claims[0][1]
+            and claims[0][0] <= other[0] + other[1]
+            for other in ranges - {claims[0]}
+        )  # fmt: skip
+        node = claims[0][2] if alone else None
+        dimm = next(iter(labels)) if len(labels) == 1 else None
+        confidence: Confidence = "decoded" if dimm else "node" if node is not None else "unknown"
+        assert found[pfn] == Place(dimm, None, confidence, node)
+
+
+def test_a_database_of_rasdaemon(tmp_path):
+    path = tmp_path / "ras.db"
+    with sqlite3.connect(path) as database:
+        database.execute(
+            "CREATE TABLE mc_event (id INTEGER PRIMARY KEY, timestamp TEXT, err_type TEXT, "
+            "label TEXT, address INTEGER, grain INTEGER)"
+        )
+        database.executemany(
+            "INSERT INTO mc_event (label, address, grain) VALUES (?, ?, ?)",
+            [("A", 0x10000, 3), ("A", 0x10040, 3), ("B", 0x20000, 13),
+             ("unknown memory", 0x30000, 3),
+             (None, 0x40000, 3), (b"x", "y", None), ("C", 0, 3)],
+        )  # fmt: skip
+    dimms = reading.read([str(path)])
+    assert {p.label for p in dimms.pairs} == {"A"}
+    assert place(dimms, 0x10).dimm == "A"
+
+
+# What users see
+
+
+def test_list(tmp_path, cli):
+    log = NEIGHBOURS / "edac-dmesg/01.txt"
+    (tmp_path / "bad.txt").write_text("0xee30a0-0xee30a1\n")
+    got = cli("list", tmp_path / "bad.txt", "--dimms", log, "--json")
+    jsonschema.validate(got.json, json.loads(cli("schema", "list").out))
+    assert [(d["first"], d["dimm"], d["dimm_confidence"]) for d in got.json["dimms"]] == [
+        (0xEE30A0, "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "decoded"), (0xEE30A1, None, "unknown"),
+    ]  # fmt: skip
+    text = cli("list", tmp_path / "bad.txt", "--dimms", log).out.splitlines()
+    assert text[-2].split() == ["0xee30a0", "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "-", "-", "decoded"]
+    assert text[-1].split() == ["0xee30a1", "unknown", "-", "-", "-"]
+    assert "dimms" not in cli("list", tmp_path / "bad.txt", "--json").json
+    for other in (["--pfns"], ["--to", "memmap"]):
+        assert cli("list", tmp_path / "bad.txt", "--dimms", log, *other).code == 2
+    nothing = cli("list", tmp_path / "bad.txt", "--dimms", tmp_path / "bad.txt")
+    assert nothing.code == 3
+    assert "names no DIMM and no node" in nothing.err
+
+
+def test_fleet(tmp_path, cli):
+    (tmp_path / "dmidecode.txt").write_text(listing())
+    (tmp_path / "edac.txt").write_text(EDAC.format("A2", 0x100, 0, 8) + "\n")
+    night = "2026-11-28T03:00:00Z"
+    batch = manifest(
+        tmp_path, [("a", night, "0x100-0x102\n"), ("b", night, "# none\n")],
+        dimms=["edac.txt", "dmidecode.txt"],
+    )  # fmt: skip
+    assert cli("fleet", "add", tmp_path / "d", "--batch", batch).code == 0
+    found = [(r["first_pfn"], r["last_pfn"], r["dimm"], r["dimm_serial"], r["dimm_confidence"])
+             for r in rows(tmp_path / "d")]  # fmt: skip
+    assert sorted(found) == [
+        (0x100, 0x100, "A2", "35A2F1C1", "decoded"), (0x101, 0x102, None, None, "unknown"),
+    ]  # fmt: skip
+    (tmp_path / "edac.txt").write_text("nothing\n")
+    got = cli("fleet", "add", tmp_path / "d", "--batch", batch, "--json")
+    assert (got.json["added"], got.json["remarked"], got.json["not_judged"]) == (2, 1, 0)
+    assert "dimms: " in got.json["remarks"][0]
+
+
+def test_a_log_says_it_itself(tmp_path, cli):
+    log = NEIGHBOURS / "ghes-cper/01.txt"
+    assert cli("fleet", "add", tmp_path / "d", log).code == 0
+    (row,) = rows(tmp_path / "d")
+    assert (row["dimm"], row["dimm_confidence"]) == ("CPU 1 DIMM 4", "firmware")

@@ -214,7 +214,7 @@ def test_a_dimm_that_is_interleaved(more, tmp_path):
 )
 def test_addresses_that_contradict_one_another(mapped):
     devices = [Device(n, f"A{n}", "", None, 16 * GIB) for n in (1, 2)]
-    dimms = Dimms(devices=devices, mapped=[Mapped(*m, False) for m in mapped])
+    dimms = Dimms(devices=devices, mapped=[Mapped(a, b, of, False) for a, b, of in mapped])
     assert place(dimms, 0x10, ram=[(0, 8 * GIB - 1)]) == Place()
 
 

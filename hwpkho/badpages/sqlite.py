@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hwpkho.base import opening
+from hwpkho.base import confining
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -165,7 +165,7 @@ def _place(file: FileBytes) -> Iterator[str]:
         with _copied(file, log if named else None) as uri:
             yield uri
         return
-    plain = _uri(opening.check_inside(path), "mode=ro")
+    plain = _uri(confining.check_inside(path), "mode=ro")
     if bytes(file.read(18, 2)) == b"\2\2":  # a log that is gone: else SQLite would make one anew
         yield f"{plain}&immutable=1"
         return
@@ -203,7 +203,7 @@ def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
                 out.write(file.read(at, min(1 << 20, file.size - at)))
         if beside:
             shutil.copyfile(
-                opening.check_inside(str(beside)), f"{copy}-{beside.name.rpartition('-')[2]}"
+                confining.check_inside(str(beside)), f"{copy}-{beside.name.rpartition('-')[2]}"
             )
         yield _uri(str(copy), "mode=rw")
 

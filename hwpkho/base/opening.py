@@ -15,15 +15,16 @@ import stat
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import places, tar, unpacking
+from hwpkho.base import confining, places, tar, unpacking
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from hwpkho.base.archive import Archive
@@ -38,18 +39,15 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
 }  # fmt: skip
 
-_OUTSIDE_BATCH = "is outside the batch's folder; --outside allows that"
 
-#: Folders and files outside which nothing is opened, resolved; None: anything may be.
-_confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
-#: What is said of what is outside.
-_outside: ContextVar[str] = ContextVar("_outside", default=_OUTSIDE_BATCH)
 #: Files that a program has open itself: the names that stand for them, and their descriptors.
 _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
 #: So many unpacked files are kept.
 _MAX_KEPT = 8
 #: So much is copied at once, bytes.
 _SPOOLED = 1 << 20
+#: So many names are compared with one that is not there.
+_MAX_NAMES = 1000
 
 
 @contextmanager
@@ -192,7 +190,7 @@ def whole(path: str) -> int:
         found = spooled(own, path)
     else:
         return own  # a disk, or a device such as /dev/zero, of which nobody waits for the end
-    if held is None or _confined.get() is not None:
+    if held is None or confining.active():
         return found
     held.pipes[path] = found
     return _again(found)
@@ -221,58 +219,6 @@ def spooled(pipe: int, path: str) -> int:
 def _again(descriptor: int) -> int:
     """Return a descriptor of the same file, opened anew so that it is read from the beginning."""
     return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
-
-
-@contextmanager
-def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterator[None]:
-    """Within the block open nothing outside the paths ``to``, links resolved.
-
-    Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
-    """
-    token = _confined.set(None if to is None else tuple(os.path.realpath(p) for p in to))
-    said = _outside.set(outside)
-    try:
-        yield
-    finally:
-        _outside.reset(said)
-        _confined.reset(token)
-
-
-def check_inside(path: str) -> str:
-    """Return where ``path`` is, links resolved.
-
-    Raises InputError if it is outside what :func:`confined` allows; nothing is read.
-    """
-    real = os.path.realpath(path)
-    roots = _confined.get()
-    if roots is None:
-        return real
-    if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
-        raise InputError(f"{printable(path)}: {_outside.get()}")
-    return real
-
-
-def check_tree(path: str) -> None:
-    """Raise InputError where ``path``, or a link anywhere below it, leads outside what is allowed.
-
-    Hidden names directly in ``path`` are passed over: nothing reads them.
-    """
-    if _confined.get() is None:
-        return
-    todo, seen = [path], set[str]()
-    while todo:
-        at = todo.pop()
-        real = check_inside(at)
-        if real in seen or not Path(real).is_dir():
-            continue
-        seen.add(real)
-        with os.scandir(real) as entries:
-            todo += [
-                str(Path(at) / e.name)
-                for e in entries
-                if (e.is_symlink() or e.is_dir(follow_symlinks=False))
-                and not (at == path and e.name.startswith("."))
-            ]
 
 
 def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int:
@@ -374,8 +320,8 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
             return _again(held.pipes[path])
     except OSError as error:
         raise _failed(path, error) from error
-    if _confined.get() is not None:
-        check_inside(path)
+    if confining.active():
+        confining.check_inside(path)
         piped = devices = False
     try:
         if path == STDIN and piped:
@@ -434,5 +380,29 @@ def _check_waits(path: str, descriptor: int) -> None:
 
 
 def _failed(path: str, error: OSError | ValueError) -> InputError:
-    reason = error.strerror if isinstance(error, OSError) else "no path"
-    return InputError(f"{named(path)}: {reason or error}")
+    if not isinstance(error, OSError):
+        return InputError(f"{named(path)}: no path")
+    hint = ""
+    if error.errno == errno.ENOENT:
+        hint = _beside(path)
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        hint = "; only root may read it: sudo" if os.geteuid() else "; not even root may read it"
+    return InputError(f"{named(path)}: {error.strerror or error}{hint}")
+
+
+def _beside(path: str) -> str:
+    """Return a hint at what ``path``, which is not there, may have meant."""
+    before, at, base = path.rpartition("@")
+    if at and os.path.lexists(before):
+        return f"; {printable(base[:20])} is no address such as 0x40000000 (FILE@0xBASE)"
+    if path.startswith("~"):
+        return "; the shell did not replace the ~ within quotes"
+    place = Path(path)
+    try:
+        there = list(islice((p.name for p in place.parent.iterdir()), _MAX_NAMES))
+    except (OSError, ValueError):
+        return ""
+    from difflib import get_close_matches  # only where something is missing
+
+    near = get_close_matches(place.name, there, 1, 0.8)
+    return f"; there is {printable(str(place.with_name(near[0])))}" if near else ""

@@ -23,6 +23,7 @@ from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
+from hwpkho.inputs import mistakes
 from hwpkho.judging.efi_table.generations import Consumers
 
 if TYPE_CHECKING:
@@ -122,7 +123,11 @@ def _lines(path: str, *, distinct: bool) -> Iterator[Line]:
     try:
         with os.fdopen(opening.stream(path), "rb") as file:
             number = 0
-            if b"\0" in (file.read(_HEAD) or b""):
+            head = file.read(_HEAD) or b""
+            mistake = mistakes.no_batch(path, head)
+            if mistake is not None:
+                raise InputError(f"{shown}: {mistake}")
+            if b"\0" in head:
                 raise InputError(f"{shown}: a binary file; expected a JSON object a line")
             file.seek(0)
             while raw := file.readline(MAX_LINE + 1):

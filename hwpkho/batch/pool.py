@@ -14,7 +14,7 @@ from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from hwpkho.base import opening
+from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import ENDING, undisturbed
 from hwpkho.batch import manifest
@@ -72,7 +72,7 @@ class Job:
         were chosen.
         """
         if self.folder is not None:
-            opening.check_tree(self.folder)
+            confining.check_tree(self.folder)
             found = casefolder.read(casefolder.named(self.folder) or Path(self.folder))
             case_options = replace(options, case=casefolder.with_boot(options.case, found))
             if found.memmaps:
@@ -86,7 +86,7 @@ class Job:
             raise InputError(self.line.error)
         for spec in self.reads:
             for path in {spec, spec.rpartition("@")[0] or spec}:
-                opening.check_tree(path)
+                confining.check_tree(path)
         return self.line.inputs, manifest.with_options(options, self.line), []
 
 
@@ -119,7 +119,7 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
     try:
-        with opening.kept(), opening.confined(bounds(job, options)):
+        with opening.kept(), confining.confined(bounds(job, options)):
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)

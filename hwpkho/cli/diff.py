@@ -65,7 +65,7 @@ def command(
     from hwpkho.report.parts import jsondoc
     from hwpkho.report.parts.paint import for_stream
 
-    for note in said.of_lists([x.pages for x in result.cases]):
+    for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
         click.echo(f"hwpkho: {note}", err=True)
     pieces: Iterable[str]
     colours = for_stream(sys.stdout)

@@ -154,7 +154,8 @@ LIKE_ADDRESSES = Code(
     "addresses-not-pfns",
     "warning",
     "policy",
-    "No PFN of the list is in the memory map, but as addresses all of its numbers would be.",
+    "The numbers of the list look like addresses: all of them begin a page, or no PFN of the list "
+    "is in the memory map, but as addresses all of its numbers would be.",
     "It takes the numbers as PFNs, and finds no memory there.",
     "Divide the numbers by the page size (drop the last three hex digits with 4 KiB pages).",
 )

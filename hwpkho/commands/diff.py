@@ -77,6 +77,17 @@ class Comparison:
         """Bytes."""
         return self.cases[0].page_size
 
+    def notes(self) -> list[str]:
+        """Return what the user should know of the order: each kexec counts up."""
+        return [
+            f"{before.name} has kexec_count {before.kexec_count}, {after.name} "
+            f"{after.kexec_count}: is the earlier one first?"
+            for before, after in pairwise(self.cases)
+            if before.kexec_count is not None
+            and after.kexec_count is not None
+            and before.kexec_count > after.kexec_count
+        ]
+
     def distinct(self) -> list[int]:
         """Return how many distinct PFNs each list has."""
         if self.units is not None and self.units.good is not None:

@@ -12,7 +12,8 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, Problem, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.commands import usage, validate_table
-from hwpkho.inputs import folder
+from hwpkho.errors import InputError
+from hwpkho.inputs import folder, mistakes
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wrong_map
@@ -44,7 +45,14 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     memmap = bool(options.memmaps) or (None if any(map(folder.named, specs)) else False)
     usage.refuse(options.given, usage.Facts(memmap=memmap, cmdline=True))
     how = options.case._replace(reads_as=named(options.consumer))
-    return of_case(read_inputs(specs, how, options.lists), options)
+    try:
+        case = read_inputs(specs, how, options.lists)
+    except InputError as error:
+        said = mistakes.swapped(specs, options.memmaps) if options.memmaps else None
+        if said is None:
+            raise
+        raise InputError(said) from error
+    return of_case(case, options)
 
 
 def reads_otherwise(case: Case, options: ValidateOptions) -> bool:
@@ -178,8 +186,11 @@ def _finish(
     if regions is not None:
         findings += wrong_map.beyond(runs, kernel)
         if case.pages is not None and case.pages.unit == "pfn":
-            findings += wrong_map.like_addresses(runs, kernel)
+            like = list(wrong_map.like_addresses(runs, kernel))
+            findings += like or wrong_map.all_aligned(listed, kernel.page_size)
     elif not options.memmaps:
+        if case.pages is not None and case.pages.unit == "pfn":
+            findings += wrong_map.all_aligned(listed, kernel.page_size)
         findings.append(finding(NO_MEMMAP, "no memory map: the structure alone was judged"))
     findings += [of_problem(p) for p in kernel.problems]
     basis = replace(basis, kho_off=kernel.kho_off)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import opening
+from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -56,7 +56,7 @@ def _of_spec(spec: str) -> bytes:
 
 
 def _folder(found: hashlib._Hash, folder: Path, inside: str, left: list[int], depth: int) -> None:
-    opening.check_inside(str(folder))
+    confining.check_inside(str(folder))
     with os.scandir(folder) as entries:
         inner = sorted(entries, key=lambda e: e.name)
     for entry in inner:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hwpkho.base import opening
+from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
 from hwpkho.batch import pool
 from hwpkho.commands import usage
@@ -78,7 +78,7 @@ class Work:
         who = self._who(job)
         hashed = judged_by = ident = None
         try:
-            with opening.kept(), opening.confined(pool.bounds(job, self.options)):
+            with opening.kept(), confining.confined(pool.bounds(job, self.options)):
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
@@ -236,7 +236,7 @@ def _signature(paths: Sequence[str]) -> object:
     """Return what tells whether files are the same; None for none, and where nothing tells."""
     found = []
     for path in paths:
-        place = Path(opening.check_inside(path))
+        place = Path(confining.check_inside(path))
         try:
             status = place.stat()
         except (OSError, ValueError):

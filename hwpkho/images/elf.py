@@ -37,6 +37,10 @@ _PHDR_SIZE = 56
 _NO_PHYS = 0xFFFF_FFFF_FFFF_FFFF
 _MAX_NOTES = 4 << 20
 _PF_RW, _ET_CORE = 6, 4
+_TYPES = {
+    1: ": an object file or kernel module", 2: ": a program, or a kernel (vmlinux)",
+    3: ": a program or library",
+}  # fmt: skip
 _EHDR = struct.Struct("<4s4B8xHHIQQQIHHHHHH")
 _PHDR = struct.Struct("<IIQQQQQQ")
 _EHDR_SIZE, _SHDR_SIZE = 64, 64
@@ -56,6 +60,11 @@ def sniff(file: FileBytes) -> bool:
     return bytes(file.read(0, 4)) == MAGIC
 
 
+def is_core(head: bytes) -> bool:
+    """Tell whether ``head``, the first 20 bytes of a file, are those of a core of 64 bit."""
+    return head.startswith(MAGIC) and len(head) >= 18 and head[4] == _CLASS and head[16] == _ET_CORE
+
+
 def open_elf(file: FileBytes) -> MappedSource:
     """Open an ELF64 core.
 
@@ -73,7 +82,8 @@ def open_elf(file: FileBytes) -> MappedSource:
         )
     kind, machine = struct.unpack_from("<HH", head, 16)
     if kind != 4:
-        raise InputError(f"{name}: ELF type {kind} at offset 16, expected 4 (core)")
+        what = _TYPES.get(kind, "")
+        raise InputError(f"{name}: ELF type {kind} at offset 16, expected 4 (core){what}")
     table = _program_headers(file, head, name)
     words = array("Q", table)
     if sys.byteorder == "big":

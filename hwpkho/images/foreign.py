@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.options import option
+from hwpkho.images.records import LIME
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,6 +25,7 @@ HEAD = 1 << 16
 _VIRSH = "take a dump: virsh dump --memory-only DOMAIN FILE"
 _QEMU = "take a dump: dump-guest-memory FILE in QEMU's monitor, or virsh dump --memory-only"
 _KDUMP = "take a dump with kdump, or makedumpfile of /proc/vmcore"
+_KDUMP_IN_IT = "take a dump with kdump in the guest"
 _UNPACK = "unpack it and give what is in it"
 _VMCORE = "give the machine's memory: a vmcore, or a dump of the guest"
 _DISK = "it holds files and no memory; mount it and give the dump that is on it"
@@ -50,8 +54,8 @@ _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"LibvirtQemudSave", "a guest that libvirt saved (virsh save)",
      f"restore it and {_VIRSH}"),
     (0, b"LibvirtQemudPart", "a guest that libvirt saved, not to its end", _VIRSH),
-    (0, b"LinuxGuestRecord", "a guest that Xen saved", "take a dump: xl dump-core DOMAIN FILE"),
-    (0, b"XenSavedDomain", "a guest that Xen saved", "take a dump: xl dump-core DOMAIN FILE"),
+    (0, b"LinuxGuestRecord", "a guest that Xen saved", _KDUMP_IN_IT),
+    (0, b"XenSavedDomain", "a guest that Xen saved", _KDUMP_IN_IT),
     *(
         (0, magic, "a state of a VMware guest (vmss, vmsn)",
          "vmss2core -N6 FILE.vmss FILE.vmem makes an ELF core of it")
@@ -76,6 +80,9 @@ _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     ),
     (0, b"EVF\x09\r\n\xff\0", "a forensic image (EWF, E01)", "ewfexport -t FILE makes it raw"),
     (0, b"\xed\x23\x8f\x61\x73\x01\x19\xa8", "a dump of LKCD", _KDUMP),
+    (0, b"sadump\0\0", "a dump of sadump (Fujitsu)",
+     "makedumpfile -c FILE NEW makes a kdump file of it"),
+    (0, b"\xfd\x23\xf8\x18\x76\x01\x19\xa8", "a dump of s390", "there is no KHO on s390"),
     (0, b"PK\3\4", "a zip archive", _UNPACK),
     (0, b"PK\5\6", "an empty zip archive", _UNPACK),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
@@ -134,6 +141,16 @@ _TEXTS = tuple(
          "a login or an error page? download it again"),
         (rb"\s*<domain\b", "the XML of a libvirt domain", "give a dump or a list"),
         (rb"\s*<\?xml\b", "an XML document", "give a dump or a list"),
+        (rb"[0-9a-f]{16} [A-Za-z?] \S+\n", "a table of a kernel's symbols (System.map)",
+         "give a dump or a list"),
+        (rb"MemTotal: ", "/proc/meminfo, which names no page", "give a dump or a list"),
+        (rb"processor\s*: 0\n", "/proc/cpuinfo, which names no page", "give a dump or a list"),
+        (rb"[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][ps] ",
+         "a process's map of virtual addresses", "give a dump or a list"),
+        (rb"#\n# Automatically generated file; DO NOT EDIT", "the configuration of a kernel",
+         "give a dump or a list"),
+        (rb'\s*\{\s*"(?:case|inputs)"\s*:', "a manifest of cases", "give it with {batch}"),
+        (rb"(?:\s*#.*\n)*\s*\[\[accept\]\]", "a baseline", "give it with {baseline}"),
         (rb"-----BEGIN PGP MESSAGE", "encrypted by PGP", "decrypt it"),
         (rb"[0-9a-f]{7,8}:? +[0-9a-f]{4}(?: [0-9a-f]{4}){3}", "a hex dump of a file, not the file",
          "xxd -r makes the file of what xxd printed"),
@@ -144,12 +161,29 @@ _TEXTS = tuple(
 )  # fmt: skip
 
 
+#: What begins with one of these is never raw memory, whatever address the user gives for it.
+_CONTAINERS = (
+    b"QFI\xfb", b"QED\0", b"QEVM", b"LibvirtQemud", b"LinuxGuestRecord", b"\xd0\xbe\xd2\xbe",
+    b"\xd1\xba\xd1\xba", b"\xd2\xbe\xd2\xbe", b"\xd3\xbe\xd2\xbe", b"KDMV", b"PAGEDU64",
+    b"PAGEDUMP", b"EVF\x09\r\n\xff\0", b"vhdxfile", b"conectix",
+)  # fmt: skip
+
+
+def container(head: bytes) -> Foreign | None:
+    """Return the format of a file that holds memory or a disk in a form of its own."""
+    return of(head) if head.startswith(_CONTAINERS) else None
+
+
 def of(head: bytes) -> Foreign | None:
     """Return the format of a file that begins with ``head`` (``HEAD`` bytes), None for none."""
     return next(_found(head), None)
 
 
 def _found(head: bytes) -> Iterator[Foreign]:
+    if _unzipped(head[:1024], len(LIME)) == LIME:
+        yield Foreign(
+            "a LiME image with compress=1, a zlib stream", "unpack it: pigz -dz < FILE > NEW"
+        )
     for at, magic, name, advice in _MAGICS:
         if head.startswith(magic, at):
             yield Foreign(name, advice)
@@ -161,6 +195,27 @@ def _found(head: bytes) -> Iterator[Foreign]:
             )
         if sign in _SWAP:
             yield Foreign("a swap area", _KDUMP)
-    for pattern, name, advice in _TEXTS:
-        if pattern.match(head):
-            yield Foreign(name, advice)
+    found = text(head)
+    if found is not None:
+        yield found
+
+
+def text(head: bytes) -> Foreign | None:
+    """Return what a text is that begins with ``head``, None where it is nothing of these."""
+    for starts, name, advice in _TEXTS:
+        if starts.match(head):
+            options = {name: option(name) for name in ("batch", "baseline")}
+            return Foreign(name, advice.format(**options))
+    return None
+
+
+def _unzipped(data: bytes, size: int) -> bytes:
+    """Return the first bytes of what a zlib stream holds, none where it is no stream."""
+    if data[:1] != b"x":
+        return b""
+    import zlib  # hardly any file begins so
+
+    try:
+        return zlib.decompressobj().decompress(data, size)
+    except zlib.error:
+        return b""

@@ -52,7 +52,7 @@ class CombinedSource(Source):
             if found is not None and data != found:
                 raise InputError(
                     f"{holder} and {source.name} hold different bytes at 0x{phys:x}: not one "
-                    "machine at one moment"
+                    "machine at one moment; diff compares two captures"
                 )
             found, holder = data, source.name
         if found is None and size > MIN_PAGE:

@@ -19,6 +19,8 @@ FORMATS: Registry[ImageFormat] = Registry(
     {
         "elf": "hwpkho.images.elf:FORMAT",
         "kdump": "hwpkho.images.kdump:FORMAT",
+        "lime": "hwpkho.images.lime:FORMAT",
+        "avml": "hwpkho.images.avml:FORMAT",
     },
 )
 

@@ -92,7 +92,7 @@ def cases(folder: Path) -> list[str]:
     own = recognise.own_parts(folder, (*names, *(path.name for path in files)))
     if own or any(recognise.is_image(path) for path in files):
         shown = printable(str(folder))
-        raise InputError(f"{shown}: is a case itself; give the folder above it, or a manifest")
+        raise InputError(f"{shown}: is a case itself; give it as INPUT, or the folder above it")
     return sorted(names + [path.name for path in files if recognise.is_archive(path)])
 
 

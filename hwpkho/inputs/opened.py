@@ -19,10 +19,10 @@ from hwpkho.handover.assemble import Noted
 from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.handover.find_root import Rejected
-from hwpkho.images import raw
+from hwpkho.images import elf, foreign, raw
 from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.images.registry import format_of, open_image
-from hwpkho.inputs import recognise, structures
+from hwpkho.inputs import mistakes, recognise, structures
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
@@ -65,14 +65,15 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
     """
     located = raw.split_base(spec)
     if located:
-        return Memory(raw.open_raw(*located))
+        return Memory(_raw(*located))
     if places.is_folder(spec):  # an archive, too: one that holds a case was replaced by it
         return _folder(Path(spec))
     file = FileBytes(spec)
     if file.endless:
         raise InputError(f"{file.shown}: is a device; give raw memory as FILE@0xBASE")
     if not file.size:
-        raise InputError(f"{file.shown}: the file is empty")
+        empty = "; an empty list is a comment: echo '# none' > FILE" if plain else ""
+        raise InputError(f"{file.shown}: the file is empty{empty}")
     if (
         plain
         and asked is not None
@@ -90,17 +91,33 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         return _image(file)
     head = bytes(file.read(0, recognise.HEAD))
     if kind is None and b"\0" not in head[:_TEXT]:
+        other = foreign.of(head) if not plain else None
+        if other is not None:
+            raise InputError(f"{file.shown}: this is {other}")
         if not plain:
-            raise InputError(
-                f"{file.shown}: this is a text file; decode needs a handover (use validate for a "
-                "PFN list)"
-            )
+            raise InputError(f"{file.shown}: {mistakes.no_handover(file)}")
         return _unknown_text(file, head, asked or lists.Asked())
     if kind is Kind.LIST:
         return _list(file, answers[0].form, asked or lists.Asked())
     if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
         return found
     return [structures.read(head, file.size, file.shown)]
+
+
+def _raw(path: str, base: int) -> Source:
+    """Open raw memory. Raises InputError where the file says that it is something else."""
+    source = raw.open_raw(path, base)
+    head = bytes(source.read(base, 64) or source.read(base, 16) or b"")
+    form, found = format_of(head), foreign.container(head)
+    # A page of memory may begin as an ELF file does, but hardly as a core.
+    if form is not None and (form.name != "elf" or elf.is_core(head)):
+        raise InputError(
+            f"{source.name}: this is a memory image of its own ({form.about}), not raw memory; "
+            f"give it without @0x{base:x}"
+        )
+    if found is not None:
+        raise InputError(f"{source.name}: this is {found}")
+    return source
 
 
 def _tells_itself(file: FileBytes, form: str) -> bool:
@@ -117,7 +134,13 @@ def _tells_itself(file: FileBytes, form: str) -> bool:
 
 def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:
     """Read a list of a form; a log that names no bad page as what else it is."""
-    found = lists.reader(form).read(file, asked)
+    try:
+        found = lists.reader(form).read(file, asked)
+    except InputError as error:
+        other = foreign.text(bytes(file.read(0, recognise.HEAD)))
+        if other is None:
+            raise
+        raise InputError(f"{file.shown}: this is {other}") from error
     if found.elsewhere is None or found.pfns or found.mentions:
         return found
     return lists.reader(found.elsewhere).read(file, asked)
@@ -132,6 +155,9 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
         return lists.of_text(head).read(file, asked)
     except InputError as error:
         found = _of_map(file, head, asked)
+        other = foreign.of(head) if found is None else None
+        if other is not None:
+            raise InputError(f"{file.shown}: this is {other}") from None
         if found is None:
             raise error from None
         return found

@@ -17,7 +17,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
-from hwpkho.images import raw
+from hwpkho.images import foreign, raw
 from hwpkho.images.files import FileBytes
 from hwpkho.images.registry import format_of
 from hwpkho.inputs import structures
@@ -150,7 +150,9 @@ def evidence(path: Path) -> str | None:
         head, size = bytes(file.read(0, HEAD)), file.size
         if is_text(head) or (format_of(head) is None and _is_cut_text(file)):
             return None
-    return structures.other_than(head, size) or "a binary file of no known kind"
+    found = foreign.of(head)
+    other = structures.other_than(head, size) or (f"this is {found}" if found else None)
+    return other or "a binary file of no known kind"
 
 
 def is_text(head: bytes) -> bool:

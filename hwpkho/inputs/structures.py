@@ -9,6 +9,7 @@ from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover.debugfs import DebugfsCopy
+from hwpkho.images import foreign
 
 #: A structure is at most this long: one page of the largest size.
 MAX_SIZE = 1 << 16
@@ -63,6 +64,9 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
         blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
         if not any(padding):
             return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
+    found = foreign.of(head)
+    if found is not None:
+        raise InputError(f"{name}: this is {found}")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 

@@ -26,6 +26,7 @@ from hwpkho.judging.result import finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hwpkho.base.pfnset import PfnSet
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
     from hwpkho.judging.next_kernel import NextKernel
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 #: So many PFNs above RAM at least, for a list to cast doubt on a map: a single one is damaged.
 _FEW = 2
+#: Fewer numbers, or lower ones, are no sign of a list of addresses.
+_FEWEST, _LOWEST = 2, 1 << 24
 
 
 #: Outcomes after which every poisoned page is forgotten.
@@ -144,6 +147,23 @@ def like_addresses(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
             f"these look like addresses, not PFNs: 0x{first:x} is in no range of the map, the "
             f"address 0x{first:x} is",
         )
+
+
+def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
+    """Yield that the numbers of a plain list look like addresses: each begins a page as one.
+
+    By chance two PFNs do so in one of millions of lists; low ones are somebody's round numbers.
+    """
+    pages = pfns.pages()
+    if pages < _FEWEST or any(
+        first != last or first % page_size or first < _LOWEST for first, last in pfns
+    ):
+        return
+    yield finding(
+        LIKE_ADDRESSES,
+        f"these look like addresses, not PFNs: all {pages} numbers are multiples of "
+        f"0x{page_size:x}",
+    )
 
 
 def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:

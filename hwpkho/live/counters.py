@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base import opening
+from hwpkho.base import confining, opening
 from hwpkho.base.digits import unsigned
 from hwpkho.errors import InputError
 
@@ -101,7 +101,7 @@ def blocks(root: Path) -> list[tuple[int, int, int]]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        opening.check_inside(str(folder))
+        confining.check_inside(str(folder))
         return [entry.name for entry in folder.iterdir()]
     except (InputError, OSError):
         return []

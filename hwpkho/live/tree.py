@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base import opening
+from hwpkho.base import confining, opening
 from hwpkho.base.arch import by_machine, known, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -83,7 +83,7 @@ class Tree:
         if not self.copied:
             yield
             return
-        with opening.confined([str(self.root)], "leads outside the copied tree"):
+        with confining.confined([str(self.root)], "leads outside the copied tree"):
             yield
 
     def path(self, name: str) -> str:
@@ -179,7 +179,7 @@ class Tree:
         off = _OFF.search(self.word("proc/cmdline") or "")
         for place in (folder / "kho", folder / "liveupdate"):
             try:
-                opening.check_inside(str(place))
+                confining.check_inside(str(place))
                 if copies.is_debugfs(place):
                     return self._found(place)
                 if place.name == "kho" and place.is_dir():

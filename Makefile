@@ -163,7 +163,7 @@ hooks-test: ci-venv
 	mkdir -p $(TMPDIR)
 	tests/try_hooks.sh $(CI_VENV)/bin/pre-commit
 
-SCRIPTS = .ci/run $(wildcard ci/*.sh) tests/try_hooks.sh tests/kernel/prepare.sh \
+SCRIPTS = .ci/run .github/find-python $(wildcard ci/*.sh) tests/try_hooks.sh tests/kernel/prepare.sh \
   tests/install/install.sh release/check.sh
 shell-lint:
 	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(SCRIPTS); \

@@ -197,7 +197,7 @@ def test_the_workflow_checks_out_its_commit(job, tmp_path):
     ).stdout.strip()
     there = tmp_path / "there"
     there.mkdir()
-    script = f"cd {there}\n{_part(OWN, 'checkout')}"
+    script = f"cd {there}\n{yaml.safe_load(OWN)['env']['CHECKOUT']}"
     got = job(script, REPOSITORY=f"file://{origin}", COMMIT=commit, TOKEN="secret")
     assert (got.returncode, got.stderr) == (0, "")
     assert (there / "file").read_text() == "one\n"
@@ -211,9 +211,8 @@ def test_the_workflow_finds_python(job, tmp_path, version, found):
         (tmp_path / "tools" / "Python" / there / "x64" / "bin" / "python3").touch()
     env = tmp_path / "env"
     got = job(
-        _part(OWN, "python"),
+        f"{ROOT}/.github/find-python {version}",
         RUNNER_TOOL_CACHE=tmp_path / "tools",
-        VERSION=version,
         GITHUB_ENV=env,
     )
     if found:

@@ -1,0 +1,174 @@
+"""contrib/systemd, prometheus and grafana: what their own programs say of them, and our names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from hwpkho.cli.main import main
+from tests.support import ROOT, certain, live_trees
+
+CONTRIB = ROOT / "contrib"
+UNITS = sorted([*(CONTRIB / "systemd").glob("*.service"), *(CONTRIB / "systemd").glob("*.timer")])
+RULES = CONTRIB / "prometheus/hwpkho.rules.yml"
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)"
+)
+needs_systemd = pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
+)
+
+
+def _commands():
+    """Return what the units start, as arguments."""
+    return [
+        (unit.name, line.removeprefix("ExecStart=").split())
+        for unit in UNITS
+        for line in unit.read_text().splitlines()
+        if line.startswith("ExecStart=")
+    ]
+
+
+@pytest.fixture
+def units(tmp_path):
+    """The units as they would be installed, with a program that is there."""
+    program = tmp_path / "hwpkho"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    folder = tmp_path / "units"
+    shutil.copytree(CONTRIB / "systemd", folder)
+    for unit in folder.glob("*.service"):
+        unit.write_text(unit.read_text().replace("/usr/bin/hwpkho", str(program)))
+    for drop_in in (folder / "fail-closed").iterdir():
+        shutil.copytree(drop_in, folder / drop_in.name)
+    return folder
+
+
+@needs_systemd
+def test_systemd_finds_nothing_wrong(units):
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(units / unit.name) for unit in UNITS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # What else is installed on this machine is not ours.
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "hwpkho" in line]
+    assert (done.returncode, ours) == (0, [])
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", [u.name for u in UNITS if u.suffix == ".service"])
+def test_the_units_are_hardened(unit, units):
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=30"]
+    done = subprocess.run([*command, units / unit], capture_output=True, text=True, check=False)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze looks at units of the running system only")
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+@pytest.mark.parametrize(("unit", "words"), _commands(), ids=[name for name, _ in _commands()])
+def test_what_the_units_start(unit, words, tmp_path, cli):
+    """Each line is one that the program takes: on a tree, into a folder."""
+    tree = live_trees.made(tmp_path / "root")
+    assert words[0] == "/usr/bin/hwpkho"
+    command = certain(main.get_command(click.Context(main), words[1]))
+    command.make_context("hwpkho", words[2:], resilient_parsing=False)
+    if words[1] == "watch":
+        return  # it would not end
+    saved = tmp_path / "before.json"
+    assert cli("check", "--root", tree.root, "--save", saved).code == 0
+    arguments = [
+        str(tmp_path / Path(word).name) if word.startswith("/") else word for word in words[2:]
+    ]
+    assert cli(words[1], *arguments, "--root", tree.root).code == 0
+
+
+def test_nothing_that_is_looked_at_is_taken_away():
+    """Each of these hides /proc/kcore, or takes away what opening it needs."""
+    for unit in UNITS:
+        text = unit.read_text()
+        for setting in ("ProtectKernelTunables", "PrivateDevices", "ProcSubset", "User="):
+            assert not re.search(rf"^{setting}", text, re.MULTILINE), unit.name
+        if unit.suffix == ".service":
+            assert re.search(r"^CapabilityBoundingSet=.*CAP_SYS_RAWIO", text, re.MULTILINE)
+            assert re.search(r"^CapabilityBoundingSet=.*CAP_SYS_ADMIN", text, re.MULTILINE)
+
+
+def test_the_unit_before_the_kexec_is_not_ordered_against_what_stops():
+    """Else systemd would stop that first: /var, or debugfs."""
+    text = (CONTRIB / "systemd/hwpkho-before-kexec.service").read_text()
+    assert "DefaultDependencies=no" in text
+    for setting in ("After=", "StateDirectory=", "PrivateTmp=", "RequiresMountsFor="):
+        assert not re.search(rf"^{setting}", text, re.MULTILINE)
+
+
+@needs_promtool
+def test_the_rules():
+    for arguments in (["check", "rules", RULES], ["test", "rules", "hwpkho.rules.test.yml"]):
+        done = subprocess.run(
+            [certain(PROMTOOL), *map(str, arguments)],
+            cwd=RULES.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _metrics(tmp_path, cli):
+    """Return the name of every metric, with its labels and their values."""
+    tree = live_trees.made(tmp_path / "root")
+    tree.write("sys/devices/system/node/node0/memory_failure/recovered", "3\n")
+    saved = tmp_path / "before.json"
+    cli("check", "--root", tree.root, "--save", saved)
+    found: dict[str, dict[str, set[str]]] = {}
+    for line in cli("metrics", "--root", tree.root, "--since", saved).out.splitlines():
+        if match := re.match(r"([a-z_]+)(?:\{(.*)\})? ", line):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
+            for name, value in labels.items():
+                found.setdefault(match[1], {}).setdefault(name, set()).add(value)
+            found.setdefault(match[1], {})
+    return found
+
+
+def _expressions():
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+    dashboard = json.loads((CONTRIB / "grafana/hwpkho.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+def test_rules_and_dashboard_name_what_there_is(tmp_path, cli):
+    known = _metrics(tmp_path, cli)
+    for where, expression in _expressions():
+        names = re.findall(r"\b(?:hwpkho|hw)_[a-z_]+(?=[\[{\s)=>]|$)", expression)
+        metrics = [n for n in names if n not in ("hw_id", "hw_type", "hw_state")]
+        assert metrics, where
+        assert set(metrics) <= set(known), where
+        for name, value in re.findall(r'(\w+)=~?"([^"$]*)"', expression):
+            (metric,) = set(metrics)
+            assert set(value.split("|")) <= known[metric][name], (where, name, value)
+
+
+def test_the_dashboard_is_whole():
+    dashboard = json.loads((CONTRIB / "grafana/hwpkho.json").read_text())
+    panels = dashboard["panels"]
+    assert len({p["id"] for p in panels}) == len(panels)
+    assert all(p["title"] and p["description"] and p["targets"] for p in panels)
+    places = [tuple(p["gridPos"][k] for k in "xywh") for p in panels]
+    assert all(x + w <= 24 for x, _, w, _ in places)
+    cells = [(x + i, y + j) for x, y, w, h in places for i in range(w) for j in range(h)]
+    assert len(cells) == len(set(cells))
+    assert {v["name"] for v in dashboard["templating"]["list"]} == {"datasource", "instance"}

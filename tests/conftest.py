@@ -34,6 +34,8 @@ def pytest_configure() -> None:
     """Let SIGINT end what tests start: a script's background jobs ignore it, and all they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("COLUMNS", "NO_COLOR"):  # the terminal in which tests run is no part of them
+        os.environ.pop(name, None)
 
 
 def pytest_collection_finish() -> None:

@@ -24,6 +24,7 @@ from hwpkho.badpages.registry import Carried, readers
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.cli.main import COMMANDS, main
+from hwpkho.cli.screen import OPTIONS
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff, watch
 from hwpkho.commands.check_result import FATES, STATUSES
@@ -89,6 +90,7 @@ ENUMS: dict[str, Iterable[object]] = {
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.
 CHOICES: dict[str, Iterable[str]] = {
     "arch": ARCHES.names(),
+    "color": ("auto", "always", "never"),
     "role": get_args(Role),
     "revision": REVISIONS.names(),
     "kho": VERSIONS.names(),
@@ -172,9 +174,14 @@ def test_choices_of_help(command, cli):
             assert f"{max(option.opts, key=len)}[{'|'.join(choices)}]" in text
 
 
+#: They stand in the manual page of the program.
+EVERYWHERE = {opt for option in OPTIONS for opt in option.opts}
+
+
 def _said(command: str, flag: str) -> set[str]:
     """Return the choices that the page of a command gives for an option, none where none stands."""
-    page = (ROOT / "man" / f"hwpkho-{command}.1").read_text()
+    name = "hwpkho" if flag in EVERYWHERE else f"hwpkho-{command}"
+    page = (ROOT / "man" / f"{name}.1").read_text()
     lines = re.findall(rf"Fl {flag[1:]} Cm (\S+(?: \| \S+)*)", page)
     return set(chain.from_iterable(line.split(" | ") for line in lines))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import click
-
 from hwpkho.base import output
 from hwpkho.batch import pool
+from hwpkho.cli import screen
 from hwpkho.judging import accept
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(
         if write_baseline is not None:
             accept.write_entries(writing, write_baseline, totals.entries, accepted)
     if totals.unread:
-        click.echo(f"hwpkho: {totals.unread} of {totals.total} cases could not be judged", err=True)
+        screen.say(f"hwpkho: {totals.unread} of {totals.total} cases could not be judged")
     if accepted.fail_on == "note" and notes:
         return max(totals.worst, 1)
     return totals.worst
@@ -90,10 +90,10 @@ def _report(
     out: BinaryIO,
 ) -> list[Finding]:
     """Write the report on all results to ``out``, and return what there is to say of them all."""
-    bar = sys.stderr.isatty()
+    bar = sys.stderr.isatty() and screen.settings().detail >= 0
     # A bar and a report cannot share the screen.
     held = io.BytesIO() if bar and to.on_terminal else None
-    writer = to.report.open(held or out, to.context(), batch=True)
+    writer = to.report.open(held or out, to.screen(), batch=True)
     with closing(_with_bar(results, cases) if bar else results) as shown:
         for result in shown:
             totals.add(result)
@@ -109,8 +109,24 @@ def _report(
 
 def _with_bar(results: Iterable[CaseResult], total: int) -> Generator[CaseResult]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(results, total=total)
+    columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    console = Console(stderr=True, no_color=not screen.wanted(sys.stderr), highlight=False)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total, rate="")
+        begun = time.monotonic()
+        for done, result in enumerate(results, 1):
+            yield result
+            bar.update(task, completed=done, rate=_rate(done, total, time.monotonic() - begun))
+
+
+def _rate(done: int, total: int, seconds: float) -> str:
+    """Return how many cases a second are judged, and how long the rest takes at that rate."""
+    if not seconds:
+        return ""
+    left = round((total - done) * seconds / done)
+    minutes, rest = divmod(left, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{done / seconds:.3g}/s, {clock} left"

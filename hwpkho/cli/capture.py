@@ -8,7 +8,7 @@ import click
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
-from hwpkho.cli import options
+from hwpkho.cli import options, screen
 from hwpkho.commands import capture
 from hwpkho.inputs.case import CaseOptions
 
@@ -21,7 +21,6 @@ Examples:
   hwpkho capture vmcore -o small.elf
   hwpkho capture dump.elf debugfs-kho/ -o small.elf && hwpkho decode small.elf
 
-\b
 Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no handover."""
 
 
@@ -70,8 +69,8 @@ def command(
 
 def _report(made: Captured) -> None:
     for handover in made.handovers:
-        click.echo(f"hwpkho: {printable(str(handover))}", err=True)
+        screen.say(f"hwpkho: {printable(str(handover))}")
     size = human_bytes(made.page_size)
-    click.echo(f"hwpkho: {printable(made.path)}: {made.pages} pages of {size}", err=True)
+    screen.say(f"hwpkho: {printable(made.path)}: {made.pages} pages of {size}")
     for note in made.notes:
-        click.echo(f"hwpkho: note: {note}", err=True)
+        screen.say(f"hwpkho: note: {note}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base.listing import parts
-from hwpkho.cli import options
+from hwpkho.cli import options, screen
 from hwpkho.commands import decode
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
@@ -30,7 +30,6 @@ Examples:
   hwpkho decode ram.bin@0x40000000 --annotate | less
   hwpkho decode --from efi-table poisoned.bin
 
-\b
 Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 
 
@@ -85,7 +84,8 @@ def command(
     handovers = of_role(case.handovers, role)
     if pfns or annotate:
         for p in doubts(handovers):
-            click.echo(f"hwpkho: {p.severity}: {p.message} ({p.code})", err=True)
+            text = f"hwpkho: {p.severity}: {p.message} ({p.code})"
+            screen.say(text, always=p.severity != "note")
     if pfns:
         _print_pfns(case, handovers, page_size)
     elif as_json:
@@ -102,9 +102,8 @@ def command(
             click.echo(line)
     else:
         from hwpkho.report.decode import text as decode_text
-        from hwpkho.report.parts.paint import for_stream
 
-        text = decode_text.report(handovers, for_stream(sys.stdout), case.tables, page_size)
+        text = decode_text.report(handovers, screen.of(sys.stdout), case.tables, page_size)
         click.echo(text, nl=False)
     ctx.exit(decode.exit_code(handovers, case.tables))
 
@@ -117,7 +116,7 @@ def _print_pfns(case: Case, handovers: tuple[Handover, ...], page_size: int | No
         handover, found = decode.pfns(handovers)
         choice = which_of_several(case.handovers, handover)
         if choice:
-            click.echo(f"hwpkho: {choice}", err=True)
+            screen.say(f"hwpkho: {choice}")
     else:
         found = decode.table_pfns(case.tables, page_size)
     for part in parts(found):

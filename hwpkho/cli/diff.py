@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.badpages import said
-from hwpkho.cli import case_options, options
+from hwpkho.cli import case_options, options, screen
 from hwpkho.commands import diff
 from hwpkho.errors import UsageError
 
@@ -24,7 +24,6 @@ Examples:
   hwpkho diff gen1.elf gen2.elf gen3.elf
   hwpkho diff --fail-on removed known-bad.txt debugfs-kho/+memory.elf
 
-\b
 Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list or the map cannot be
 read, or the map is of another machine."""
 
@@ -63,25 +62,24 @@ def command(
     result = diff.diff(cases, judging)
     from hwpkho.report import diff as render
     from hwpkho.report.parts import jsondoc
-    from hwpkho.report.parts.paint import for_stream
 
     for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
-        click.echo(f"hwpkho: {note}", err=True)
+        screen.say(f"hwpkho: {note}")
     pieces: Iterable[str]
-    colours = for_stream(sys.stdout)
+    shown = screen.of(sys.stdout)
     if len(result.changes) > 1:
         if plain or summary:
             raise UsageError("--plain and --summary are for two cases; a chain has --json")
         if as_json:
             pieces = jsondoc.pieces(render.CHAIN_SCHEMA, render.chain_body(result).items())
         else:
-            pieces = (f"{line}\n" for line in render.chain_report(result, colours))
+            pieces = (f"{line}\n" for line in render.chain_report(result, shown))
     elif as_json:
         pieces = jsondoc.pieces(render.SCHEMA, render.body(result).items())
     elif summary:
         pieces = [render.summary(result) + "\n"]
     else:
-        lines = render.plain(result) if plain else render.report(result, colours)
+        lines = render.plain(result) if plain else render.report(result, shown)
         pieces = (f"{line}\n" for line in lines)
     for piece in pieces:
         sys.stdout.write(piece)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options
+from hwpkho.cli import case_options, encode_options, options, screen
 from hwpkho.commands import encode
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
@@ -26,7 +27,6 @@ Examples:
   hwpkho encode list.txt --page-size 64K --ram 0x60000000:1G --scratch 0x40000000:512M \\
       --dtb virt.dtb --to segments -o handover/
 
-\b
 Exit codes: 0 fine; 1 a list was written without some of the pages, for which there was no room; 2
 wrong usage, or no room, or the output exists; 3 input not readable, or the map is of another
 machine."""
@@ -99,11 +99,12 @@ def command(
         if result.layout and result.layout.broken:
             from hwpkho.report.encode import text as encode_text
 
-            click.echo(encode_text.damage(result.layout.broken), err=True)
+            screen.say(encode_text.damage(result.layout.broken))
     else:
         from hwpkho.report.encode import text as encode_text
 
-        click.echo(encode_text.report(result), nl=False, err=True)
+        for line in encode_text.report(result, screen.of(sys.stderr)):
+            screen.say(line)
     if result.loss and result.loss.bad_pages_left:
         ctx.exit(1)
 
@@ -118,5 +119,5 @@ def _list_damages(*, as_json: bool) -> None:
     if as_json:
         click.echo(jsondoc.dump(damages.SCHEMA, damages.body()), nl=False)
         return
-    for line in damages.report():
+    for line in damages.report(screen.of(sys.stdout)):
         click.echo(line)

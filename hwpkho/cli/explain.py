@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hwpkho.cli import offers, options
+from hwpkho.cli import offers, options, screen
 from hwpkho.commands import explain
 from hwpkho.errors import UsageError
 
@@ -17,7 +17,6 @@ Examples:
   hwpkho explain
   hwpkho explain --json | jq -r '.codes[] | select(.severity == "error").id'
 
-\b
 Exit codes: 0 fine; 2 no such code."""
 
 
@@ -34,12 +33,11 @@ def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
         raise UsageError("--json and --markdown exclude each other")
     codes = explain.explain(code)
     from hwpkho.report import explain as render
-    from hwpkho.report.parts import paint
 
     if as_json:
         text = render.document(codes)
     elif markdown:
         text = render.markdown(codes)
     else:
-        text = render.text(codes, paint.for_stream(sys.stdout))
+        text = render.text(codes, screen.of(sys.stdout))
     click.echo(text, nl=False)

@@ -12,6 +12,7 @@ import click
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output
 from hwpkho.cli import offers, options
+from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.inputs.case import CaseOptions
@@ -71,7 +72,7 @@ Examples:
 Exit codes: 0 printed; 2 wrong usage; 3 no data set, or one of another version."""
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=Group, epilog=EPILOG)
 def command() -> None:
     """Gather the cases of many machines in a data set, and ask it.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from hwpkho.cli import options
+from hwpkho.cli import options, screen
 from hwpkho.errors import UsageError
 
 EPILOG = """\b
@@ -12,7 +14,6 @@ Examples:
   hwpkho formats
   hwpkho formats --json | jq -r '.formats[] | select(.written).name'
 
-\b
 Exit codes: 0 fine; 2 wrong usage."""
 
 
@@ -29,5 +30,5 @@ def command(*, as_json: bool, markdown: bool) -> None:
     if as_json:
         click.echo(jsondoc.dump(formats.SCHEMA, formats.body()), nl=False)
         return
-    for line in formats.markdown() if markdown else formats.report():
+    for line in formats.markdown() if markdown else formats.report(screen.of(sys.stdout)):
         click.echo(line)

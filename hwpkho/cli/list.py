@@ -13,7 +13,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import list_options, offers, options
+from hwpkho.cli import list_options, offers, options, screen
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
@@ -36,7 +36,6 @@ Examples:
   hwpkho list bad.txt --to e820 --memmap dmesg.txt
   hwpkho list bad.txt --dimms ras-mc_event.db --dimms dmidecode.txt
 
-\b
 Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
 which there was no room; 2 wrong usage, or the form cannot say it; 3 not readable, or an input says
 that memory is bad and names no page."""
@@ -159,13 +158,13 @@ def command(
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
     listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
-        click.echo(f"hwpkho: {note}", err=True)
+        screen.say(f"hwpkho: {note}")
     for line in said.problems(listed.pages.problems):
-        click.echo(f"hwpkho: {line}", err=True)
+        screen.say(f"hwpkho: {line}")
     if written:
         size = listed.pages.taken_page_size
         for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
-            click.echo(f"hwpkho: {note}", err=True)
+            screen.say(f"hwpkho: {note}")
     if as_json and written:
         from hwpkho.badpages.formats.json import build
 
@@ -185,12 +184,12 @@ def _show(
             sys.stdout.write(piece)
         return
     with outputs.file(path, force=force) as out:
-        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns, colours=False):
+        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns, shown=False):
             out.write(piece.encode())
 
 
 def _pieces(
-    listed: listing.ListReport, *, as_json: bool, as_pfns: bool, colours: bool = True
+    listed: listing.ListReport, *, as_json: bool, as_pfns: bool, shown: bool = True
 ) -> Iterator[str]:
     if as_json:
         from hwpkho.badpages.formats.json import build
@@ -198,9 +197,8 @@ def _pieces(
 
         return build(listed.pages, dimms=dimms_json(listed.dimms))
     from hwpkho.report.list import text
-    from hwpkho.report.parts.paint import Paint, for_stream
 
     if as_pfns:
         return text.pfns(listed)
-    lines = text.report(listed, for_stream(sys.stdout) if colours else Paint())
+    lines = text.report(listed, screen.of(sys.stdout) if shown else screen.of_file())
     return (f"{line}\n" for line in lines)

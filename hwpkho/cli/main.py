@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ import click
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
-from hwpkho.base.version import __version__
-from hwpkho.cli import endings, streams
+from hwpkho.cli import endings, pager, screen, streams
+from hwpkho.cli.groups import Group
 from hwpkho.errors import HwpkhoError
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ COMMANDS = {
     "man": "Show a manual page.",
     "completion": "Print a script that completes the command line in a shell.",
     "version": "Show the version, and what this installation can do.",
+    "help": "Show the help of a command.",
 }
+#: Those whose output goes through a pager where it is longer than the terminal; not those that
+#: print what happens while it happens.
+PAGED = frozenset(COMMANDS)
 
 EPILOG = """\b
 Examples:
@@ -51,7 +56,6 @@ Examples:
   hwpkho decode --pfns /sys/kernel/debug/kho memory.elf
   hwpkho encode list.txt --ram 0x60000000:64M --no-scratch -o handover.elf
 
-\b
 Exit codes: 0 fine; 1 findings, differences or errors in what was decoded;
 2 wrong usage; 3 input unreadable, malformed or ambiguous."""
 
@@ -68,7 +72,7 @@ def _reader() -> Iterator[None]:
         raise _NobodyReadsError from error
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are called."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
@@ -78,7 +82,11 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
-        with _reader():
+
+        def paged() -> bool:
+            return screen.settings().pager and ctx.invoked_subcommand in PAGED
+
+        with _reader(), pager.on_terminal(paged):
             return super().invoke(ctx)
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -87,10 +95,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module and return its command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"hwpkho.cli.{cmd_name}").command
-        return command
+        return load(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any of them."""
@@ -98,14 +103,31 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+@cache
+def load(name: str) -> click.Command:
+    """Import a command; it gets the options of every command."""
+    command: click.Command = import_module(f"hwpkho.cli.{name}").command
+    _everywhere(command)
+    return command
+
+
+def _everywhere(command: click.Command) -> None:
+    command.params += screen.OPTIONS
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _everywhere(each)
+
+
 @click.group(
     cls=LazyGroup,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="hwpkho", message="%(prog)s %(version)s")
 def main() -> None:
     """Decode, make and judge the list of poisoned pages that Linux hands over a kexec."""
+
+
+_everywhere(main)
 
 
 def run() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cli import offers
+from hwpkho.cli import offers, screen
 from hwpkho.commands import man
 
 if TYPE_CHECKING:
@@ -43,14 +42,8 @@ def command(name: str | None, *, source: bool) -> None:
 def _show(page: Traversable) -> None:
     from hwpkho.report.man import viewer
     from hwpkho.report.man.page import render
-    from hwpkho.report.parts import paint
 
-    on_terminal = sys.stdout.isatty()
-    if on_terminal and viewer.shown(page):
+    if sys.stdout.isatty() and screen.settings().pager and viewer.shown(page):
         return
-    columns = shutil.get_terminal_size().columns
-    text = render(page.read_text("utf-8"), columns - 1, paint.for_stream(sys.stdout))
-    if on_terminal:
-        click.echo_via_pager(text)
-    else:
-        click.echo(text, nl=False)
+    place = screen.of(sys.stdout)
+    click.echo(render(page.read_text("utf-8"), place.width - 1, place.paint), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options
+from hwpkho.cli import offers, options, screen
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
 from hwpkho.memmap.names import MAP_NAMES
@@ -28,7 +28,6 @@ Examples:
   hwpkho memmap --next-cmdline 'mem=4G memmap=1M$0x10000000' dmesg.txt
   hwpkho memmap --to e820 efi-memory-map.bin
 
-\b
 Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no such --boot or --map;
 3 no memory map, unreadable or ambiguous."""
 
@@ -104,7 +103,7 @@ def command(
         text = _document(shown) if as_json else _report(shown, path == outputs.STDOUT)
         data = text.encode()
     for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:
-        click.echo(f"hwpkho: {p.severity}: {p.message}", err=True)
+        screen.say(f"hwpkho: {p.severity}: {p.message}", always=p.severity != "note")
     if path != outputs.STDOUT or (writer and writer.binary):
         memmap.save(data, path, force=force)
     else:
@@ -125,13 +124,5 @@ def _document(shown: MemmapReport) -> str:
 
 def _report(shown: MemmapReport, on_stdout: bool) -> str:
     from hwpkho.report.memmap import text as memmap_text
-    from hwpkho.report.parts import paint
 
-    if not on_stdout:
-        return memmap_text.report(shown)
-    try:
-        "█·".encode(sys.stdout.encoding or "ascii")
-        blocks = True
-    except (UnicodeEncodeError, LookupError):
-        blocks = False
-    return memmap_text.report(shown, paint.for_stream(sys.stdout), blocks=blocks)
+    return memmap_text.report(shown, screen.of(sys.stdout) if on_stdout else screen.of_file())

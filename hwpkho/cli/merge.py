@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options
+from hwpkho.cli import case_options, encode_options, options, screen
 from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
@@ -22,7 +22,6 @@ Examples:
   hwpkho merge kern.log ras-mc_event.db --to memmap-grub
   hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
 
-\b
 Exit codes: 0 fine; 1 written without some of the pages, for which there was no room; 2 wrong usage,
 or the output exists; 3 a list or the map cannot be read, or the map is of another machine."""
 
@@ -97,15 +96,15 @@ def command(
     from hwpkho.report.parts import jsondoc
 
     for note in merged.notes:
-        click.echo(f"hwpkho: {note}", err=True)
+        screen.say(f"hwpkho: {note}")
     if as_json:
-        for line in render.left_out(merged):
-            click.echo(line, err=True)
+        for line in render.left_out(merged, screen.of(sys.stderr)):
+            screen.say(line)
         body = render.body(merged, values["output"])
         for piece in jsondoc.pieces(render.SCHEMA, body.items()):
             sys.stdout.write(piece)
     else:
-        for line in render.report(merged):
-            click.echo(line, err=True)
+        for line in render.report(merged, screen.of(sys.stderr)):
+            screen.say(line)
     if merged.loss and merged.loss.bad_pages_left:
         ctx.exit(1)

@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import output
+from hwpkho.cli import screen
 from hwpkho.errors import UsageError
-from hwpkho.report.parts.paint import for_stream
-from hwpkho.report.validate.base import Context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.report.parts.screen import Screen
     from hwpkho.report.validate.base import Report
 
 
@@ -23,11 +23,13 @@ class ReportFile(NamedTuple):
         report: Which report.
         path: The file; ``-`` is standard output.
         force: Whether to overwrite the file.
+        everything: Whether people want to see it uncut.
     """
 
     report: Report
     path: str = output.STDOUT
     force: bool = False
+    everything: bool = False
 
     @property
     def on_terminal(self) -> bool:
@@ -51,14 +53,8 @@ class ReportFile(NamedTuple):
         output.check_input(self.path, *inputs)
         output.check_file(self.path, force=self.force)
 
-    def context(self) -> Context:
+    def screen(self) -> Screen:
         """Return what the place can show: colours only on a terminal; a file is UTF-8."""
-        if self.path != output.STDOUT:
-            return Context()
-        encoding = sys.stdout.encoding or "ascii"
-        try:
-            "█·".encode(encoding)
-            blocks = True
-        except (UnicodeEncodeError, LookupError):
-            blocks = False
-        return Context(for_stream(sys.stdout), blocks, encoding)
+        if self.path == output.STDOUT:
+            return screen.of(sys.stdout, everything=self.everything)
+        return screen.of_file(everything=self.everything)

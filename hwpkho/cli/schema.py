@@ -13,7 +13,6 @@ Examples:
   hwpkho schema decode > decode.schema.json
   hwpkho schema hwpkho.decode/1
 
-\b
 Exit codes: 0 fine; 2 no such schema."""
 
 

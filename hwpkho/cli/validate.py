@@ -8,7 +8,7 @@ import click
 
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options
+from hwpkho.cli import offers, options, screen
 from hwpkho.cli.report_file import ReportFile
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
@@ -31,7 +31,6 @@ Examples:
   hwpkho validate --batch captures/ --format junit -o junit.xml
   hwpkho validate --batch cases.jsonl --json --jobs 2 | jq .summary
 
-\b
 Exit codes: 0 fine; 1 findings at or above --fail-on; 2 wrong usage; 3 input unreadable, malformed
 or ambiguous, or a map of another architecture. With several cases, the worst."""
 
@@ -94,6 +93,12 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 )
 @options.json_flag
 @click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Show all runs and findings, and all cases of a batch, also those that are fine.",
+)
+@click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite FILE.")
@@ -135,6 +140,7 @@ def command(
     *,
     outside: bool,
     as_json: bool,
+    everything: bool,
     force: bool,
 ) -> None:
     """Judge what the next kernel will do with a list.
@@ -172,7 +178,7 @@ def command(
         against,
     )
     report = REPORTS[format_name or ("json" if as_json else "text")]
-    to = ReportFile(report, outputs.STDOUT if output is None else output, force)
+    to = ReportFile(report, outputs.STDOUT if output is None else output, force, everything)
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 
@@ -182,13 +188,13 @@ def command(
     to.check([*inputs, *memmap, *filter(None, [baseline])], write_baseline)
     result = validate.run(inputs, judging, accepted)
     if result.validation is not None and result.validation.which_handover:
-        click.echo(f"hwpkho: {result.validation.which_handover}", err=True)
+        screen.say(f"hwpkho: {result.validation.which_handover}")
     with outputs.together() as writing:
         if write_baseline is not None:
             entries = accept.as_entries([result], reason or "", batch=False)
             accept.write_entries(writing, write_baseline, entries, accepted)
         with writing.file(to.path, force=force) as out:
-            writer = report.open(out, to.context(), batch=False)
+            writer = report.open(out, to.screen(), batch=False)
             writer.add(result)
             writer.finish(())
     ctx.exit(result.exit)

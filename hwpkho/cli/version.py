@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hwpkho.base.version import __version__
-from hwpkho.cli import options
+from hwpkho.cli import options, screen
 
 EPILOG = """\b
 Examples:
@@ -18,14 +18,13 @@ Exit codes: 0 fine, also where a part is missing; 2 wrong usage."""
 
 
 @click.command(epilog=EPILOG)
-@click.option("-v", "--verbose", is_flag=True, help="Show Python, libraries and extras, too.")
 @options.json_flag
-def command(*, verbose: bool, as_json: bool) -> None:
+def command(*, as_json: bool) -> None:
     """Show the version; with --verbose, what this installation is made of and what it can do.
 
     An extra that is not complete is named with what its modules would bring.
     """
-    if not verbose and not as_json:
+    if screen.settings().detail <= 0 and not as_json:
         click.echo(f"hwpkho {__version__}")
         return
     from hwpkho.commands.version import installation

@@ -49,6 +49,8 @@ class Code(NamedTuple):
         pfns_are: What a finding about PFNs says after "5 PFNs are", with ``{where}``, ``{them}``
             and ``{cells}``; empty for a code that is about something else.
         field: What the field of the hwpoison blob is called that it is about; empty for others.
+        routine: Whether it stands in nearly every report on sound inputs: a note that people see
+            with --verbose only.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Code(NamedTuple):
     needs_map: bool = False
     pfns_are: str = ""
     field: str = ""
+    routine: bool = False
 
     @property
     def about_map(self) -> bool:

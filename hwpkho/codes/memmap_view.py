@@ -87,6 +87,7 @@ RUNNING_KERNEL = Code(
     "/proc/iomem shows the image and reservations of the kernel that printed it.",
     "Nothing: the next kernel is loaded elsewhere, into scratch.",
     "If the map is the next kernel's own, say --iomem-of next.",
+    routine=True,
 )
 BOOT_SERVICES = Code(
     "HP563", "boot-services-ram", "note", "measured",

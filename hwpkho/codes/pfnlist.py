@@ -138,6 +138,7 @@ EARLY_BOOT = Code(
     "memory.",
     "None needed. After the kexec look for Ignored in the kernel log.",
     needs_map=True,
+    routine=True,
 )
 ENTRY_UNUSABLE = Code(
     "HP612",

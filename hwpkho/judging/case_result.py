@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FailOn = Literal["error", "warning", "note", "never"]
 #: What keeps a finding from counting.
 SuppressedBy = Literal["select", "ignore", "baseline"]
+#: How a case stands, for people who look at many: ``fine`` is only what was judged whole.
+State = Literal["findings", "not-judged", "accepted", "no-kho", "no-map", "fine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class CaseResult:
         error: Why it could not, one printable line.
         suppressed: Findings that do not count.
         used: Numbers of the baseline's entries that met a finding.
+        accepted: Why a case that could not be judged is accepted, in the baseline's words; None for
+            any other.
     """
 
     case: str
@@ -57,6 +61,17 @@ class CaseResult:
     error: str | None = None
     suppressed: tuple[Suppressed, ...] = ()
     used: frozenset[int] = frozenset()
+    accepted: str | None = None
+
+    @property
+    def state(self) -> State:
+        """How the case stands."""
+        if self.validation is None:
+            return "accepted" if self.accepted is not None else "not-judged"
+        if self.exit:
+            return "findings"
+        judged = self.validation.state
+        return "fine" if judged == "judged" else judged
 
     def fails(self, finding: Finding) -> bool:
         """Tell whether a finding is as bad as what makes the case fail."""

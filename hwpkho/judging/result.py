@@ -39,6 +39,10 @@ Fate = Literal["reserved", "flagged"]
 
 Fact = Literal["gap", "idle"]
 
+#: ``no-kho``: the dump is of a kernel without KHO; ``no-map``: there are pages, and no memory map
+#: says what becomes of them.
+Judged = Literal["judged", "no-map", "no-kho"]
+
 #: How an outcome comes about: ``chance``: what the pages hold by then decides, mostly nothing that
 #: the kernel accepts; ``always``: measured, on every boot; ``unheeded``: the kernel does not look
 #: at the handover.
@@ -318,6 +322,7 @@ class Basis:
         map_decides: Whether the map alone makes a handover fatal that reads soundly.
         kho_off: Whether the next kernel is told to take no handover.
         table: Whether the PFNs are those that an EFI table calls bad: there is no KHO list.
+        no_kho: Whether the input is a dump of a kernel without KHO.
     """
 
     handover: bool = False
@@ -325,6 +330,7 @@ class Basis:
     map_decides: bool = False
     kho_off: bool = False
     table: bool = False
+    no_kho: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +377,13 @@ class Validation:
     basis: Basis = field(default_factory=Basis)
     efi: EfiJudged | None = None
     scratch: ScratchCost | None = None
+
+    @property
+    def state(self) -> Judged:
+        """How far the case could be judged."""
+        if self.basis.no_kho:
+            return "no-kho"
+        return "no-map" if self.pfns and self.basis.memmap != "used" else "judged"
 
     def count(self, severity: Severity) -> int:
         """Return how many findings have this severity."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import describe_history
@@ -10,7 +10,8 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report import diff_units
 from hwpkho.report.parts import jsondoc, runs_json, turnover
-from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.layout import Column, fold, span, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sets import Histories
     from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
+    from hwpkho.report.parts.layout import Cell
+    from hwpkho.report.parts.paint import Paint
 
 SCHEMA = "hwpkho.diff/1"
 CHAIN_SCHEMA = "hwpkho.diff-chain/1"
-#: Longer lists of runs are cut; --json and --plain have them whole.
-MAX_RUNS = 60
+#: Longer lists of runs are cut; --verbose, --json and --plain have them whole.
+MAX_RUNS = 20
 
 #: What a verdict means for a page that changed sides.
 _REMOVED = {
@@ -113,35 +116,53 @@ def plain(d: Comparison) -> Iterator[str]:
     (change,) = d.changes
     for sign, runs in (("-", change.removed), ("+", change.added)):
         for first, last, ruling in runs:
-            span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
-            yield f"{sign}{span}" + (f" {ruling.verdict}" if ruling.verdict else "")
+            yield f"{sign}{span(first, last)}" + (f" {ruling.verdict}" if ruling.verdict else "")
 
 
-def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
+def report(d: Comparison, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
-    paint = paint or Paint()
+    screen = screen or Screen()
+    paint = screen.paint
     (change,) = d.changes
+    style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
+    said = fold(paint(style, summary(d)), screen.prose, "", "  ")
+    if screen.detail < 0:
+        yield from said
+        return
     if missed := handed_out_again(d):
         pages = "1 page is" if missed == 1 else f"{missed} pages are"
-        yield paint("error", f"{pages} known bad and not in the handover: will be handed out again")
-    style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
+        text = f"{pages} known bad and not in the handover: will be handed out again"
+        yield from fold(paint("error", text), screen.prose, "", "  ")
     if d.units is not None:
-        yield paint(style, summary(d))
-    for label, x, pfns in zip(("before", "after "), d.cases, d.distinct(), strict=True):
-        yield f"{label}  {x.name}: {pfns} PFNs{_generation(x)}"
+        yield from said
+    for label, x, pfns in zip(("before", "after"), d.cases, d.distinct(), strict=True):
+        text = f"{x.name}: {pfns} PFN{'s' * (pfns != 1)}{_generation(x)}"
+        yield from fold(text, screen.prose, f"{label:<8}")
     if d.units is None:
-        yield paint(style, summary(d))
-    yield from turnover.lines(owners_turnover(*d.cases), d.page_size)
+        yield from said
+    for line in turnover.lines(owners_turnover(*d.cases), d.page_size):
+        yield from fold(line, screen.prose, "", "  ")
+    yield from table(_CHANGES, _changes(d, screen), screen)
+    counts = {"removed": change.removed.count(), "added": change.added.count()}
+    most = screen.most(MAX_RUNS)
+    cut = [f"{n - most} more {word}" for word, n in counts.items() if n > most]
+    if cut:
+        yield f"  and {', '.join(cut)}; -v shows them, --plain has all"
+
+
+_CHANGES = (
+    Column(""), Column("PFN"), Column("size", right=True), Column("what that means", wraps=True),
+)  # fmt: skip
+
+
+def _changes(d: Comparison, screen: Screen) -> Iterator[tuple[Cell, ...]]:
+    (change,) = d.changes
     shift = page_shift(d.page_size)
     for word, style, runs, meaning in (
         ("removed", "error", change.removed, _REMOVED),
         ("added", "warning", change.added, {}),
     ):
-        for n, (first, last, ruling) in enumerate(runs):
-            if n == MAX_RUNS:
-                yield f"  {word} … and {runs.count() - MAX_RUNS} more runs; --plain has them all"
-                break
-            span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+        for first, last, ruling in islice(runs, screen.most(MAX_RUNS)):
             size = human_bytes((last - first + 1) << shift)
             says = meaning.get(ruling.verdict) or ruling.verdict or "newly listed"
             of_table = diff_units.meaning(d, word)
@@ -149,7 +170,7 @@ def report(d: Comparison, paint: Paint | None = None) -> Iterator[str]:
                 says = of_table if ruling.verdict in (None, "replays") else f"{of_table}; {says}"
             says += diff_units.units_of(d, word, first, last)
             where = f" [{ruling.region}]" if ruling.region else ""
-            yield f"  {paint(style, f'{word:<7}')}  {span:<24}  {size:>8}  {says}{where}"
+            yield (style, word), span(first, last), size, f"{says}{where}"
 
 
 def _generation(x: CaseList) -> str:
@@ -162,19 +183,55 @@ _HISTORIES = ("lost", "came back and lost", "appeared and lost", "came back", "a
 _MISSING = frozenset(_HISTORIES[:4])
 
 
-def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
+def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     """Yield the table over the generations: of EFI tables alone by unit, else by page."""
-    paint = paint or Paint()
-    sets = c.grid.units if c.grid else ()
-    for n, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True)):
-        step = c.changes[n - 1] if n else None
-        change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
-        of_units = f"{diff_units.step(sets, n)}; " if sets else ""
-        yield f"{n}  {x.name}: {of_units}{pfns} PFNs{_generation(x)}{change}"
-        if n:
-            found = owners_turnover(c.cases[n - 1], x)
-            yield from (f"   {line}" for line in turnover.lines(found, c.page_size))
+    screen = screen or Screen()
     n, pages, units = len(c.cases), c.histories(), c.unit_histories()
+    totals = list(_totals(c, screen.paint, pages, units))
+    if screen.detail < 0:
+        for total in totals:
+            yield from fold(total, screen.prose, "", "  ")
+        return
+    sets = c.grid.units if c.grid else ()
+    for number, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True)):
+        step = c.changes[number - 1] if number else None
+        change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
+        of_units = f"{diff_units.step(sets, number)}; " if sets else ""
+        text = f"{x.name}: {of_units}{pfns} PFN{'s' * (pfns != 1)}{_generation(x)}{change}"
+        yield from fold(text, screen.prose, f"{number}  ")
+        if number:
+            found = owners_turnover(c.cases[number - 1], x)
+            for line in turnover.lines(found, c.page_size):
+                yield from fold(line, screen.prose, "   ", "     ")
+    for total in totals:
+        yield from fold(total, screen.prose, "", "  ")
+    lives = pages if units is None else units
+    names = {seen: describe_history(seen, n) for seen in set(lives.seen)}
+    ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
+    ordered = sorted((x for x in lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
+    rows: list[tuple[Cell, ...]] = []
+    most = screen.most(MAX_RUNS)
+    for history in ordered[:most]:
+        name = names[history.seen]
+        marks = " ".join("x" if history.seen >> i & 1 else "." for i in range(n))
+        first, last, where = history.first, history.last, ""
+        if c.grid:
+            where = diff_units.unit_names(first, last)
+            first, last = c.grid.pages(first, last, c.page_size)
+        style = "error" if name in _MISSING else "warning"
+        rows.append((marks, span(first, last), (style, name), where.strip()))
+    heads = " ".join(str(i)[-1] for i in range(n))
+    columns = (Column(heads), Column("PFN"), Column(""), Column("", wraps=True))
+    yield from table(columns, rows, screen)
+    if len(ordered) > most:
+        yield f"  and {len(ordered) - most} more runs; -v shows them, --json has all"
+
+
+def _totals(
+    c: Comparison, paint: Paint, pages: Histories, units: Histories | None
+) -> Iterator[str]:
+    """Yield what became of all units, where there are any, and of all pages."""
+    n = len(c.cases)
     by_page = _fates(pages, n)
     if c.grid and units is not None:
         by_unit = _fates(units, n)
@@ -184,23 +241,6 @@ def chain_report(c: Comparison, paint: Paint | None = None) -> Iterator[str]:
         yield _painted(paint, f"PFNs: {_sentence(by_page, 'none at all')}", by_page)
     else:
         yield _painted(paint, _sentence(by_page, "no PFNs at all"), by_page)
-    lives = pages if units is None else units
-    names = {seen: describe_history(seen, n) for seen in set(lives.seen)}
-    ranks = {seen: _worst_first((name, 0)) for seen, name in names.items()}
-    ordered = sorted((x for x in lives if names[x.seen] != "kept"), key=lambda x: ranks[x.seen])
-    for shown, history in enumerate(ordered):
-        if shown == MAX_RUNS:
-            yield f"  … and {len(ordered) - MAX_RUNS} more runs; --json has them all"
-            break
-        name = names[history.seen]
-        marks = " ".join("x" if history.seen >> i & 1 else "." for i in range(n))
-        first, last, where = history.first, history.last, ""
-        if c.grid:
-            where = diff_units.unit_names(first, last)
-            first, last = c.grid.pages(first, last, c.page_size)
-        span = f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
-        style = "error" if name in _MISSING else "warning"
-        yield f"  {marks}  {span:<24}  {paint(style, name)}{where}"
 
 
 def _fates(lives: Histories, cases: int) -> dict[str, int]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hwpkho.codes.examples import EXAMPLES
 from hwpkho.report.parts import jsondoc
-from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.layout import Column, field, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.codes import Code
+    from hwpkho.report.parts.layout import Cell
 
 SCHEMA = "hwpkho.explain/1"
-_WIDTH = 96
 
 CERTAINTY = {
     "measured": "measured on a real kernel",
@@ -35,24 +35,29 @@ FAMILIES = {
 }
 
 
-def text(codes: Sequence[Code], paint: Paint | None = None) -> str:
+def text(codes: Sequence[Code], screen: Screen | None = None) -> str:
     """Return one code in full, or a line for each of several."""
-    paint = paint or Paint()
+    screen = screen or Screen()
     if len(codes) == 1:
-        return "\n".join(_full(codes[0], paint)) + "\n"
+        return "\n".join(_full(codes[0], screen)) + "\n"
     lines: list[str] = []
-    family = ""
-    width = max(len(c.name) for c in codes)
-    for code in codes:
-        if code.id[:3] != family:
-            family = code.id[:3]
-            lines += [""] * bool(lines) + [paint("head", f"{family}xx  {FAMILIES[family]}")]
-        word = paint(code.severity, f"{code.severity:<7}")
-        lines.append(f"  {code.id}  {code.name:<{width}}  {word}  {code.meaning}")
+    for family, title in FAMILIES.items():
+        of_family = [code for code in codes if code.id.startswith(family)]
+        if of_family:
+            lines += [""] * bool(lines) + [screen.paint("head", f"{family}xx  {title}")]
+            lines += table(_COLUMNS, map(_row, of_family), screen)
     return "\n".join(lines) + "\n"
 
 
-def _full(code: Code, paint: Paint) -> Iterator[str]:
+_COLUMNS = (Column(""), Column(""), Column(""), Column("", wraps=True))
+
+
+def _row(code: Code) -> tuple[Cell, ...]:
+    return code.id, code.name, (code.severity, code.severity), code.meaning
+
+
+def _full(code: Code, screen: Screen) -> Iterator[str]:
+    paint = screen.paint
     yield f"{paint('head', f'{code.id} {code.name}')}: {paint(code.severity, code.severity)}"
     for label, words in (
         ("found", code.meaning),
@@ -60,13 +65,7 @@ def _full(code: Code, paint: Paint) -> Iterator[str]:
         ("advice", code.advice),
         ("case", EXAMPLES[code.id]),
     ):
-        yield from wrap(
-            words,
-            _WIDTH,
-            initial_indent=f"  {label:<8}",
-            subsequent_indent=" " * 10,
-            break_on_hyphens=False,
-        )
+        yield from field(label, words, screen, 8)
 
 
 def document(codes: Sequence[Code]) -> str:

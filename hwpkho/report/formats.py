@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.registry import LIST_FORMATS, is_read, is_written
+from hwpkho.report.parts.layout import Column, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,14 +37,15 @@ def body() -> dict[str, Any]:
     }
 
 
-def report() -> Iterator[str]:
+def report(screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of the table."""
-    forms = sorted(LIST_FORMATS, key=lambda form: form.name)
-    width = max(len(form.name) for form in forms)
-    for form in forms:
+    rows = []
+    for form in sorted(LIST_FORMATS, key=lambda form: form.name):
         read, written = _directions(form)
-        way = f"{'in' if read else '':<3}{'out' if written else '':<4}"
-        yield f"{form.name:<{width}}  {way} {form.about.replace('`', '')}"
+        way = f"{'in' if read else '':<3}{'out' if written else '':<3}"
+        rows.append((form.name, way, form.about.replace("`", "")))
+    columns = (Column(""), Column(""), Column("", wraps=True))
+    return table(columns, rows, screen or Screen(), "")
 
 
 def markdown() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.sets import known_by
@@ -10,6 +11,8 @@ from hwpkho.base.listing import parts
 from hwpkho.judging.result import Runs
 from hwpkho.report.encode import json as encode_json
 from hwpkho.report.parts import efi_table, jsondoc, runs_json, turnover
+from hwpkho.report.parts.layout import Column, fold, span, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
     from hwpkho.commands.merge import Merged
 
 SCHEMA = "hwpkho.merge/1"
-#: Longer lists of runs are cut; --json has them whole.
-MAX_RUNS = 40
+#: Longer lists of runs are cut; --verbose and --json have them whole.
+MAX_RUNS = 20
 
 
 def body(m: Merged, output: str | None) -> dict[str, Any]:
@@ -65,24 +68,26 @@ def _entries(known: Entries) -> Iterator[str]:
         before = ","
 
 
-def report(m: Merged) -> Iterator[str]:
+def report(m: Merged, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
+    screen = screen or Screen()
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
-        yield f"case {number}: {name}, {size} entries"
+        yield from fold(f"case {number}: {name}, {size} entries", screen.prose, "", "  ")
         if number:
             for line in turnover.lines(m.owners[number - 1], m.page_size):
-                yield f"  {line}"
+                yield from fold(line, screen.prose, "  ", "    ")
     excluded = f", {m.excluded} excluded" if m.excluded else ""
     yield f"{m.pfns.count} PFNs, {m.duplicates} duplicates dropped{excluded}"
     if m.table:
-        yield f"EFI table: {efi_table.described(m.table)}"
-    yield from left_out(m)
-    yield from _told("kept though not replaying", _without(m.not_replaying, m.left_out))
+        yield from fold(f"EFI table: {efi_table.described(m.table)}", screen.prose, "", "  ")
+    yield from left_out(m, screen)
+    rest = _without(m.not_replaying, m.left_out)
+    yield from _told("kept though not replaying", rest, screen)
 
 
-def left_out(m: Merged) -> Iterator[str]:
+def left_out(m: Merged, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines about what merge left out by the memory map."""
-    yield from _told("left out by the memory map", m.left_out)
+    yield from _told("left out by the memory map", m.left_out, screen or Screen())
 
 
 def _without(runs: Runs, others: Runs) -> Runs:
@@ -94,7 +99,7 @@ def _without(runs: Runs, others: Runs) -> Runs:
     return rest
 
 
-def _told(what: str, runs: Runs) -> Iterator[str]:
+def _told(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
     if not runs.rulings:
         return
     counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
@@ -102,14 +107,9 @@ def _told(what: str, runs: Runs) -> Iterator[str]:
     unknown = sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)
     if unknown:
         counts.append(f"{unknown} not judged by the map")
-    yield f"{what}: {', '.join(counts)}"
-    for n, (first, last, ruling) in enumerate(runs):
-        if n == MAX_RUNS:
-            yield f"  and {runs.count() - MAX_RUNS} more runs"
-            break
-        where = f" [{ruling.region}]" if ruling.region else ""
-        yield f"  {_span(first, last)} {ruling.verdict or 'unknown'}{where}"
-
-
-def _span(first: int, last: int) -> str:
-    return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+    yield from fold(f"{what}: {', '.join(counts)}", screen.prose, "", "  ")
+    most, count = screen.most(MAX_RUNS), runs.count()
+    rows = [(span(a, b), r.verdict or "unknown", r.region or "") for a, b, r in islice(runs, most)]
+    yield from table((Column(""), Column(""), Column("", wraps=True)), rows, screen)
+    if count > most:
+        yield f"  and {count - most} more runs; -v shows all"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 from contextlib import suppress
@@ -91,12 +92,20 @@ def test_a_case_of_a_batch_is_what_it_is_alone(cases, cli):
 
 
 def test_report(cases, cli):
+    """What fails comes first; what is fine is counted, and listed with --all."""
     lines = cli("validate", "--batch", cases).out.splitlines()
-    assert lines[0] == "ok    a-fine: all 2 pages will be taken out of use"
-    assert lines[1] == "FAIL  b-lost: 1 of 2 pages will be forgotten"
-    assert lines[2].startswith("        HP601 not-ram: 1 PFN is in no range of the memory map")
-    assert lines[3].startswith("ERROR c-damaged: ")
-    assert lines[-1] == "3 cases: 1 fine, 1 with findings, 1 not judged"
+    assert lines[0] == "FAIL        b-lost: 1 of 2 pages will be forgotten"
+    assert lines[1].startswith("            HP601 not-ram: 1 PFN is in no range of the memory map")
+    (unread,) = (i for i, line in enumerate(lines) if line.startswith("not judged  c-damaged:"))
+    assert unread > 1
+    assert not any("a-fine" in line for line in lines)
+    total = "3 cases: 1 with findings, 1 not judged, 1 ok"
+    assert lines[-1] == f"{total} (--all lists them)"
+    lines = cli("validate", "--all", "--batch", cases).out.splitlines()
+    assert lines[-3:] == [
+        "ok          a-fine: all 2 pages will be taken out of use", "", total
+    ]  # fmt: skip
+    assert cli("validate", "-q", "--batch", cases).out == f"{total} (--all lists them)\n"
 
 
 def test_options_are_for_all_cases(cases, cli):
@@ -180,7 +189,7 @@ def test_what_cannot_be_told_is_refused(change, says, tmp_path, cli):
     got = cli("validate", "--json", "--batch", tmp_path)
     assert got.code == 3
     assert says in got.json["results"][0]["error"]
-    assert cli("validate", "--batch", tmp_path).out.startswith("ERROR case: ")
+    assert cli("validate", "--batch", tmp_path).out.startswith("not judged  case:")
 
 
 @pytest.mark.parametrize(
@@ -610,7 +619,12 @@ def test_progress_on_a_terminal_only(cases):
     assert b"3/3" in seen
     _, seen = on_terminal("validate", "--batch", cases, "--jobs", 1, stdout=True)
     assert b"3/3" in seen
-    assert "a-fine: all 2 pages" in seen.decode()
+    assert re.search(r"b-lost\S*: 1 of 2 pages", seen.decode())
+    for options, env in (("-q",), {}), ((), {"TERM": "dumb"}):
+        _, seen = on_terminal(
+            "validate", "--batch", cases, "--jobs", 1, *options, stdout=True, env=env
+        )
+        assert b"3/3" not in seen
 
 
 def test_colours_on_a_terminal_only(cases):

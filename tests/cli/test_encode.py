@@ -45,9 +45,10 @@ def test_report(cli, lst, tmp_path):
     out = tmp_path / "out.elf"
     result = cli("encode", lst, *PLACED, "-o", out)
     assert (result.code, result.out) == (0, "")
-    assert f"{out}: ELF core of 6 PFNs, 4 KiB pages" in result.err
+    assert f"{out}: ELF core of 6 PFNs, 4 KiB pages" in result.told
     for part in ("x86_64, kho-v4", "0x60000000  293 bytes", "kexec-metadata", "6 of 512 entries"):
         assert part in result.err
+    assert max(map(len, result.err.splitlines())) <= max(80, len(str(out)) + 1)
     decoded = cli("decode", "--json", out)
     assert decoded.code == 0
     (handover,) = decoded.json["handovers"]
@@ -190,7 +191,7 @@ def test_keep_subtrees(cli, capture, tmp_path):
     result = cli(
         "encode", real, *PLACED, "-o", tmp_path / "out", "--keep-subtrees", "--kexec-count", "7"
     )
-    assert "not the memory they point to: memblock" in result.err
+    assert "not the memory they point to: memblock" in result.told
     assert "LUO is left out" in result.err
     (found,) = cli("decode", "--json", tmp_path / "out").json["handovers"]
     assert [s["name"] for s in found["root"]["subtrees"]] == [

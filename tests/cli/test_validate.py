@@ -16,7 +16,7 @@ from hwpkho.judging.accept import acceptance
 from hwpkho.judging.result import Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
-from hwpkho.report.validate.base import Context
+from hwpkho.report.parts.screen import Screen
 from tests.support import captures, provoking, replays
 from tests.support.handovers import Machine
 from tests.support.reporting import written
@@ -73,7 +73,7 @@ def replay(tmp_path_factory, cli):
 )
 def test_the_sentence_stands_first(name, sentence, replay):
     got = replay(name)
-    assert got.out.splitlines()[0].endswith(f": {sentence}")
+    assert " ".join(got.out.partition("\n\n")[0].split()).endswith(f": {sentence}")
     assert replay(name, "--json").json["headline"] == sentence
 
 
@@ -82,29 +82,35 @@ def test_report(replay):
     assert got.code == 1
     text = got.out
     assert "  outcome   replay: " in text
+    assert "  findings  1 error, 1 note\n" in text
     assert re.search(r"not-ram +1  no memory there", text)
     assert re.search(r"replays +4  taken out of use", text)
-    assert re.search(r"0x200000 +1  not-ram +- \(HP601\)  at 0x200000000", text)
+    assert re.search(r"0x200000 +1  not-ram +0x200000000  nothing \(HP601\)", text)
     assert re.search(r"0x1fe000000 ·+\?·+", text)
-    assert "  error   HP601 not-ram: 1 PFN is in no range of the memory map" in text
-    assert f"kernel: {registry()['HP601'].kernel[:40]}" in text
+    assert "  error    HP601 not-ram: 1 PFN is in no range of the memory map" in text
+    assert f"kernel: {registry()['HP601'].kernel[:40]}" in got.said
+    assert text.index("  error  ") < text.index("  verdict  ") < text.index("  PFN  ")
+    assert text.index("  PFN  ") < text.index("0x1fe000000 ") < text.index("  rests on  ")
     assert "memory by iomem (arm64)" in text
     assert "\x1b" not in text
 
 
 def test_report_of_a_crash_says_why(replay):
-    text = replay("arm64-4k-B-c-count-big-past-array").out
-    assert "  outcome   crash: the next kernel panics" in text
+    got = replay("arm64-4k-B-c-count-big-past-array")
+    assert "  outcome   crash: the next kernel panics" in got.out
     assert re.search(
-        r"  because   count 516 is beyond .*\(HP301, measured on a real kernel\)", text
+        r" because count 516 is beyond .*\(HP301, measured on a real kernel\)", got.said
     )
+    assert "█" not in got.out  # no list was read, so none is on the picture
 
 
 def test_report_without_a_map(replay):
     got = replay("arm64-4k-B-good", memmap=False)
     assert got.code == 0
-    assert "no memory map says what becomes of all 4 pages" in got.out.splitlines()[0]
-    assert "the structure alone was judged" in got.out
+    assert "no memory map says what becomes of all 4 pages" in got.said.split(" outcome ")[0]
+    assert "the structure alone was judged" in got.said
+    assert "  PFNs      0x50001, 0x52000, 0x58000, 0x5a340\n" in got.out
+    assert "verdict" not in got.out
     document = replay("arm64-4k-B-good", "--json", memmap=False).json
     assert [r["verdict"] for r in document["runs"]] == [None] * len(document["runs"])
     assert document["summary"]["by_verdict"] == {}
@@ -123,10 +129,10 @@ def _judged(runs=(), findings=(), outcome="replay", page_size=4096, *, handover=
     )  # fmt: skip
 
 
-def _report(v):
+def _report(v, screen=None):
     from hwpkho.judging.accept import Acceptance, apply
 
-    return written("text", [apply(v, Acceptance(), "case", (), ())], batch=False)
+    return written("text", [apply(v, Acceptance(), "case", (), ())], screen, batch=False)
 
 
 def test_report_is_bounded_and_shows_what_is_lost_first():
@@ -134,13 +140,17 @@ def test_report_is_bounded_and_shows_what_is_lost_first():
     lost = [(i * 4, i * 4, 1) for i in range(1000, 1005)]
     text = _report(_judged(many + lost))
     assert all(f"0x{a:x} " in text for a, _, _ in lost)
-    assert "and 1000 more runs that replay; --json has all" in text
+    assert "and 985 more runs; --all shows all" in text
     text = _report(_judged([(i * 4, i * 4, 1) for i in range(1000)]))
-    assert "and 960 more runs; --json has all" in text
+    assert "and 980 more runs; --all shows all" in text
     findings = [Finding("HP703", "error", "policy", f"{i}") for i in range(1000)]
     text = _report(_judged(many[:1], findings))
-    assert "and 960 more findings; --json has all" in text
+    assert "and 960 more findings; --all shows all" in text
     assert len(text.splitlines()) < 300
+    whole = Screen(everything=True)
+    text = _report(_judged(many + lost, findings), whole)
+    assert text.count(" replays ") >= 1000
+    assert "more" not in text
 
 
 def test_report_in_colour_says_the_same():
@@ -149,7 +159,7 @@ def test_report_in_colour_says_the_same():
 
     result = apply(v, Acceptance(), "case", (), ())
     plain = written("text", [result], batch=False)
-    coloured = written("text", [result], Context(Paint(on=True)), batch=False)
+    coloured = written("text", [result], Screen(Paint(on=True)), batch=False)
     assert "\x1b[1;31m" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from itertools import pairwise
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.base.pfnset import pfn_set
@@ -19,7 +18,7 @@ from hwpkho.judging.case_result import CaseResult
 from hwpkho.judging.result import VERDICTS, Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
-from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.screen import Screen
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import ktap
 from tests.support.examples import times
@@ -32,6 +31,11 @@ _ROW = re.compile(r"  0x([0-9a-f]+) (.{48})(?: x (\d+))?")
 def _drawn(lines):
     """Return ``(first byte, cells, rows alike)`` of each line of a picture."""
     return [(int(m[1], 16), m[2], int(m[3] or 1)) for line in lines if (m := _ROW.fullmatch(line))]
+
+
+def _size(text):
+    number, unit = text.split()
+    return int(number) << 10 * ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].index(unit)
 
 
 @given(
@@ -47,17 +51,15 @@ def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
 
     lines = picture.draw(
         [picture.Run(0, pages * 4096 - 1, "ram")],
-        Paint(),
-        blocks=False,
+        Screen(blocks=False),
         marks=[marks("?", worse), marks("!", bad)] if bad or worse else [],
     )
     rows = _drawn(lines)
     assert len(rows) <= picture.MAX_LINES
     assert rows[0][0] == 0
-    sizes = {b[0] - a[0] for a, b in pairwise(rows) if a[2] == 1}
-    assume(sizes)
-    (row,) = sizes
-    cell = row // picture.CELLS
+    (size,) = re.findall(r"a character (\d+ \w+)", " ".join(lines))
+    cell = _size(size)
+    row = cell * len(rows[0][1])
     top = max([pages * 4096 - 1, *((p + 1) * 4096 - 1 for p in bad | worse)])
     for start, cells, count in rows:
         assert count == 1 or len(set(cells)) == 1
@@ -74,6 +76,8 @@ def test_every_mark_is_seen_and_nothing_else(bad, worse, pages):
             elif low >= pages * 4096:
                 assert seen == "."
     assert rows[-1][0] + row * rows[-1][2] > top
+    assert any(". nothing" in x for x in lines) == any("." in cells for _, cells, _ in rows)
+    assert not any(set(cells) == {"."} for _, cells, _ in rows)
     assert ("! !" in lines[-2]) == any("!" in cells for _, cells, _ in rows)
 
 
@@ -81,7 +85,7 @@ def test_marks_beyond_every_address_cost_nothing():
     ends = [1, (1 << 64) - 1]
     glyphs = picture.Glyphs("!", "!", "error", "bad")
     marks = picture.Marks(glyphs, pfn_set(ends), [(p, p) for p in ends], 65536)
-    lines = picture.draw([picture.Run(0, 1 << 30, "ram")], Paint(), marks=[marks])
+    lines = picture.draw([picture.Run(0, 1 << 30, "ram")], Screen(), marks=[marks])
     assert len(lines) <= picture.MAX_LINES + 2
 
 

@@ -21,6 +21,7 @@ import select
 import socket
 import subprocess
 import sys
+import termios
 import time
 import traceback
 from contextlib import suppress
@@ -144,15 +145,22 @@ def _server(_of: int) -> _Server:
 
 
 def on_terminal(
-    *args: object, stdout: bool = False, env: dict[str, str] | None = None
+    *args: object,
+    stdout: bool = False,
+    env: dict[str, str] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> tuple[bytes, bytes]:
-    """Run with standard error, and standard output if asked, on a terminal.
+    """Run with standard error, and standard output if asked, on a terminal of lines and columns.
 
     Return what else went to standard output, and what the terminal saw.
     """
     ours, theirs = pty.openpty()
+    if size is not None:
+        termios.tcsetwinsize(ours, size)
     options: dict[str, Any] = {"stderr": theirs, **({"stdout": theirs} if stdout else {})}
-    running = start(*args, env={"TERM": "xterm", "COLUMNS": "80", **(env or {})}, **options)
+    running = start(
+        *args, env={"TERM": "xterm", "COLUMNS": "80", "PAGER": "cat", **(env or {})}, **options
+    )
     os.close(theirs)
     seen = b""
     with suppress(OSError):  # the other end was closed

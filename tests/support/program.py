@@ -21,6 +21,16 @@ class Result:
     err: str
 
     @property
+    def said(self) -> str:
+        """Standard output with each gap between words, breaks of lines too, as one blank."""
+        return " ".join(self.out.split())
+
+    @property
+    def told(self) -> str:
+        """Standard error likewise."""
+        return " ".join(self.err.split())
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

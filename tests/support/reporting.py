@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from hwpkho.report.validate.base import Context
+from hwpkho.report.parts.screen import Screen
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def written(
     name: str,
     results: Iterable[CaseResult],
-    context: Context | None = None,
+    screen: Screen | None = None,
     notes: Sequence[Finding] = (),
     *,
     batch: bool = True,
 ) -> str:
     """Return what the report ``name`` says of ``results``."""
     out = io.BytesIO()
-    writer = REPORTS[name].open(out, context or Context(), batch=batch)
+    writer = REPORTS[name].open(out, screen or Screen(), batch=batch)
     for result in results:
         writer.add(result)
     writer.finish(notes)

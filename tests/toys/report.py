@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.screen import Screen
 
 _CASE = struct.Struct("<BQH")
 
@@ -24,7 +24,7 @@ class Toy:
     about = "a toy"
     binary = True
 
-    def open(self, out: BinaryIO, context: Context, *, batch: bool) -> ToyWriter:
+    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> ToyWriter:
         return ToyWriter(out, batch)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.encode.damage.registry import DAMAGES
+from hwpkho.report.parts.layout import Column, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +29,11 @@ def body() -> dict[str, Any]:
     }
 
 
-def report() -> Iterator[str]:
-    """Yield a line for each damage."""
-    width = max(map(len, DAMAGES.names()))
+def report(screen: Screen | None = None) -> Iterator[str]:
+    """Yield the lines of the table."""
+    rows = []
     for damage in DAMAGES:
         needs = ", ".join(need.text for need in damage.needs)
         about = f"{damage.about}; judged by {damage.judge}"
-        yield f"{damage.name:<{width}}  {about}" + (f"; needs {needs}" if needs else "")
+        rows.append((damage.name, about + (f"; needs {needs}" if needs else "")))
+    return table((Column(""), Column("", wraps=True)), rows, screen or Screen(), "")

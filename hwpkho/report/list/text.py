@@ -10,7 +10,8 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.listing import MAX_PFNS, parts
 from hwpkho.errors import InputError
 from hwpkho.report.list.dimms import dimms_text
-from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.layout import Column, fold, span, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,59 +19,55 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Mention
     from hwpkho.commands.list import ListReport
     from hwpkho.memmap.view.regions import Frames
+    from hwpkho.report.parts.layout import Cell
 
-#: Longer lists are cut; --json and --pfns have them whole.
-MAX_RUNS = 60
+#: Longer lists are cut; --verbose, --json and --pfns have them whole.
+MAX_RUNS = 20
 
 _STYLES = {"poisoned": "error", "uncorrected": "error", "soft-offlined": "warning"}
 
 
-def report(listed: ListReport, paint: Paint | None = None) -> Iterator[str]:
+def report(listed: ListReport, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
-    paint = paint or Paint()
+    screen = screen or Screen()
     pages, size = listed.pages, listed.pages.taken_page_size
     count = pages.pfns.count
-    runs = listed.runs()
     plural = "" if count == 1 else "s"
-    yield (
-        paint("head", f"{pages.name}: {count} bad page{plural}, {human_bytes(count * size)}")
-        + f"  ({pages.origin}, {human_bytes(size)} pages)"
-    )
+    head = f"{pages.name}: {count} bad page{plural}, {human_bytes(count * size)}"
+    origin = f"  ({pages.origin}, {human_bytes(size)} pages)"
+    yield from fold(screen.paint("head", head) + origin, screen.prose, "", "  ")
+    if screen.detail < 0:
+        return
+    runs = listed.runs()
     if not runs:
         return
     yield ""
-    alone = len(listed.inputs) == 1
+    alone, most = len(listed.inputs) == 1, screen.most(MAX_RUNS)
     parts = chain.from_iterable(_by_memory(run, listed.frames) for run in runs)
-    shown = list(islice(parts, MAX_RUNS))
-    rows = [_row(run, there, size, alone) for run, there in shown]
-    heads = ("PFN", "pages", "physical address", "kind", "when", "memory there", "said in")
-    used = [i for i in range(len(heads)) if any(row[i] for row in rows)]
-    widths = {i: max(len(heads[i]), *(len(row[i]) for row in rows)) for i in used}
-    yield "  " + _line([heads[i].ljust(widths[i]) for i in used])
-    for (run, _), row in zip(shown, rows, strict=True):
-        cells = [row[i].rjust(widths[i]) if i == 1 else row[i].ljust(widths[i]) for i in used]
-        if run.kind in _STYLES:
-            at = used.index(3)
-            cells[at] = paint(_STYLES[run.kind], cells[at])
-        yield "  " + _line(cells)
+    rows = [_row(run, there, size, alone) for run, there in islice(parts, most)]
+    yield from table(_COLUMNS, rows, screen)
     if next(parts, None) is not None:
-        yield f"  … and more: {len(runs)} runs in all; --json and --pfns have them"
+        text = f"and more: {len(runs)} runs in all; -v shows them, --json and --pfns have them"
+        yield from fold(text, screen.prose, "  ")
     if listed.dimms is not None:
-        yield from dimms_text(listed.dimms)
+        for line in dimms_text(listed.dimms):
+            yield from fold(line, screen.prose, "", "    ")
 
 
-def _line(cells: list[str]) -> str:
-    return "  ".join(cells).rstrip()
+_COLUMNS = (
+    Column("PFN"), Column("pages", right=True), Column("physical address"), Column("kind"),
+    Column("when"), Column("memory there", wraps=True), Column("said in", wraps=True),
+)  # fmt: skip
 
 
-def _row(run: Mention, there: str, size: int, alone: bool) -> tuple[str, ...]:
+def _row(run: Mention, there: str, size: int, alone: bool) -> tuple[Cell, ...]:
     shift = page_shift(size)
     start, end = run.first << shift, ((run.last + 1) << shift) - 1
     return (
-        f"0x{run.first:x}" if run.first == run.last else f"0x{run.first:x}-0x{run.last:x}",
+        span(run.first, run.last),
         str(run.last - run.first + 1),
         f"0x{start:x}-0x{end:x}",
-        run.kind or "",
+        (_STYLES.get(run.kind or "", ""), run.kind or ""),
         run.when or "",
         there,
         run.where or "" if alone else " ".join(word for word in (run.source, run.where) if word),

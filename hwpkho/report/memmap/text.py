@@ -11,7 +11,8 @@ from hwpkho.codes import registry
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import each_is_ram, kind
 from hwpkho.report.parts import picture
-from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.layout import fold, severe
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,36 +31,39 @@ _WORDS = (
 _ARCH_FROM = {"input": "from the input", "option": "by --arch", "default": "by default"}
 
 
-def report(shown: MemmapReport, paint: Paint | None = None, *, blocks: bool = True) -> str:
-    """Return the whole report; ``blocks`` False keeps it to ASCII."""
-    paint = paint or Paint()
-    runs = _runs(shown)
-    lines = [
-        *_head(shown, paint),
-        "",
-        *_table(shown.primary, shown.memmap.arch, paint),
-        "",
-        *_summary(shown, runs, paint),
-        "",
-        *picture.draw(runs, paint, blocks=blocks),
-        *_problems(shown, paint),
-    ]
+def report(shown: MemmapReport, screen: Screen | None = None) -> str:
+    """Return the whole report."""
+    screen = screen or Screen()
+    lines = [*_head(shown, screen)]
+    if screen.detail >= 0:
+        runs = _runs(shown)
+        blocks = (
+            list(_table(shown.primary, shown.memmap.arch, screen)),
+            list(_summary(shown, runs, screen)),
+            picture.draw(runs, screen),
+            list(_problems(shown, screen)),
+        )
+        for block in blocks:
+            lines += ["", *block] if block else []
     return "\n".join(lines) + "\n"
 
 
-def _head(shown: MemmapReport, paint: Paint) -> Iterator[str]:
+def _head(shown: MemmapReport, screen: Screen) -> Iterator[str]:
     memmap = shown.memmap
     title = f"{printable(memmap.source)}: {shown.primary.name}"
-    yield (
-        f"{paint('head', title)}, {len(shown.primary.entries)} ranges, {printable(memmap.arch)} "
-        f"({_ARCH_FROM.get(memmap.arch_from, memmap.arch_from)}), read as {memmap.form}"
+    text = (
+        f"{screen.paint('head', title)}, {len(shown.primary.entries)} ranges, "
+        f"{printable(memmap.arch)} ({_ARCH_FROM.get(memmap.arch_from, memmap.arch_from)}), "
+        f"read as {memmap.form}"
     )
+    yield from fold(text, screen.prose, "", "  ")
     others = [f"{printable(m.name)} ({len(m.entries)})" for m in memmap.maps if not m.primary]
-    if others:
-        yield f"  also there, shown with --map: {', '.join(others)}"
+    if others and screen.detail >= 0:
+        text = f"also there, shown with --map: {', '.join(others)}"
+        yield from fold(text, screen.prose, "  ", "    ")
 
 
-def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
+def _table(map_: Map, arch: str, screen: Screen) -> Iterator[str]:
     entries = map_.entries
     width = max(8, len(f"{max((e.end for e in entries), default=0):x}"))
     names = {name: printable(name) for name in {entry.type for entry in entries}}
@@ -69,8 +73,13 @@ def _table(map_: Map, arch: str, paint: Paint) -> Iterator[str]:
         indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
         more = _more(attributes) if len(attributes) > isinstance(depth, int) else ""
         size = human_bytes(end - start + 1)
-        text = f"  0x{start:0{width}x}-0x{end:0{width}x} {size:>10}  {indent}{names[type_]}{more}"
-        yield paint("good", f"{text}  [RAM]") if ram else text
+        span = f"  0x{start:0{width}x}-0x{end:0{width}x} {size:>10}  {indent}"
+        text = f"{names[type_]}{more}{'  [RAM]' * ram}"
+        if len(span) + len(text) > screen.width or not text.isascii():
+            lines = fold(text, screen.width, span, " " * min(len(span), 8))
+        else:
+            lines = [span + text]
+        yield from (screen.paint("good", line) for line in lines) if ram else lines
 
 
 def _more(attributes: Mapping[str, object]) -> str:
@@ -84,14 +93,15 @@ def _more(attributes: Mapping[str, object]) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _summary(shown: MemmapReport, runs: Sequence[picture.Run], paint: Paint) -> Iterator[str]:
+def _summary(shown: MemmapReport, runs: Sequence[picture.Run], screen: Screen) -> Iterator[str]:
     if shown.regions:
         by = " refined by ".join(printable(name) for name in shown.regions.maps[:2])
         line = shown.next_cmdline
         given = f" with {printable(line)}" if line is not None else ""
-        yield paint("head", f"to the next kernel{given}") + f" (by {by})"
+        head = screen.paint("head", f"to the next kernel{given}")
+        yield from fold(f"{head} (by {by})", screen.prose, "", "  ")
     else:
-        yield paint("head", "by this map alone")
+        yield screen.paint("head", "by this map alone")
     for what, glyphs in picture.GLYPHS.items():
         sizes = [r.end - r.start + 1 for r in runs if r.kind == what]
         if sizes:
@@ -141,14 +151,9 @@ def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
     return [picture.Run(s.start, s.end - 1, s.kind) for s in spans]
 
 
-def _problems(shown: MemmapReport, paint: Paint) -> Sequence[str]:
-    if not shown.problems:
-        return ()
+def _problems(shown: MemmapReport, screen: Screen) -> Iterator[str]:
     names = registry()
-    return [
-        "",
-        *(
-            f"  {paint(p.severity, f'{p.severity:<7}')} {p.code} {names[p.code].name}: {p.message}"
-            for p in shown.problems
-        ),
-    ]
+    for p in shown.problems:
+        if screen.detail > 0 or p.severity != "note" or not names[p.code].routine:
+            text = f"{p.code} {names[p.code].name}: {p.message}"
+            yield from severe("", p.severity, text, screen, 0)

@@ -1,8 +1,8 @@
 """The physical address space drawn to scale with plain characters.
 
 Every row shows the same number of bytes, every character of a row the same part of it. The scale
-is chosen by the RAM; many rows of nothing, or of anything but RAM, are folded into one line that
-says how many they are.
+is chosen by the RAM; many rows of anything but RAM are folded into one line that says how many they
+are, and rows of nothing are left out.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END, human_bytes
+from hwpkho.report.parts.layout import flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.report.parts.paint import Paint
+    from hwpkho.report.parts.screen import Screen
 
-#: Characters in a row; rows that RAM should take; the most lines that a picture may take.
-CELLS = 48
+#: Characters in a row are a multiple of the first, up to the second; rows that RAM should take; the
+#: most lines that a picture may take.
+CELLS = 16
+MOST_CELLS = 96
 RAM_ROWS = 12
 MAX_LINES = 30
 
-#: So many uniform rows of something other than RAM are drawn one by one; of nothing, one.
+#: So many uniform rows of something other than RAM are drawn one by one.
 _UNFOLDED = 4
+#: What stands beside the characters: blanks, ``0x``, and how many rows are alike.
+_BESIDE = len("  0x ") + len(" x 99999")
 
 
 class Run(NamedTuple):
@@ -83,46 +89,52 @@ GLYPHS = {
     "unknown": Glyphs("~", "~", "error", "lost lines"),
 }
 _HOLE = Glyphs("·", ".", "dim", "nothing")
+#: What says nothing of a list that has no page there.
+_DULL = frozenset(("firmware", "device", "retired", ""))
 
 
 def draw(
-    runs: Sequence[Run], paint: Paint, *, blocks: bool = True, marks: Sequence[Marks] = ()
+    runs: Sequence[Run], screen: Screen, *, marks: Sequence[Marks] = (), ram: bool = False
 ) -> list[str]:
     """Return the lines of the picture: rows with addresses, then the legend.
 
-    ``runs`` are ascending and disjoint. ``blocks`` False: ASCII only. Of several ``marks`` in a
-    cell the first of the sequence is seen.
+    ``runs`` are ascending and disjoint. Of several ``marks`` in a cell the first of the sequence is
+    seen. With ``ram`` rows that have neither RAM nor marks are left out, and rows of RAM alone are
+    folded.
     """
     if not runs:
         return []
-    looks = GLYPHS | {m.glyphs.name: m.glyphs for m in marks}
-    row = _row_size(runs, marks)
+    paint, blocks = screen.paint, screen.blocks
+    looks = GLYPHS | {m.glyphs.name: m.glyphs for m in marks} | {"": _HOLE}
     width = max(8, len(f"{_last(runs, marks):x}"))
+    cells = _cells_of(screen.width - width)
+    row = _row_size(runs, marks, cells, ram)
     lines: list[str] = []
     seen: set[str] = set()
-    for first, count, cells in _rows(runs, row, marks):
-        seen.update(kind for kind, _ in cells)
-        drawn = "".join(
-            _cell(looks.get(kind, _HOLE), length, paint, blocks) for kind, length in cells
-        )
+    for first, count, drawn in _rows(runs, row, cells, marks, ram):
+        seen.update(kind for kind, _ in drawn)
+        text = "".join(_cell(looks[kind], length, paint, blocks) for kind, length in drawn)
         times = f" x {count}" if count > 1 else ""
-        lines.append(f"  0x{first * row:0{width}x} {drawn}{times}")
-    used = {run.kind for run in runs}
+        lines.append(f"  0x{first * row:0{width}x} {text}{times}")
+    named = [*(m.glyphs.name for m in marks), *GLYPHS, ""]
     legend = [
-        f"{paint(g.style, g.block if blocks else g.plain)} {g.name}"
-        for kind, g in GLYPHS.items()
-        if kind in used
+        f"{_cell(looks[kind], 1, paint, blocks)} {looks[kind].name}"
+        for kind in dict.fromkeys(named)
+        if kind in seen
     ]
-    legend[:0] = [
-        f"{paint(m.glyphs.style, m.glyphs.block if blocks else m.glyphs.plain)} {m.glyphs.name}"
-        for m in marks
-        if m.glyphs.name in seen
+    lines += flow(legend, screen.width, "  ")
+    scale = [f"a row is {human_bytes(row)}", f"a character {human_bytes(row // cells)}"]
+    folded = any(" x " in line for line in lines[: len(lines) - 1])
+    scale += ["x N: so many rows alike"] * folded
+    return [
+        *lines,
+        *flow([f"{part}," for part in scale[:-1]] + scale[-1:], screen.width, "  ", " "),
     ]
-    legend.append(f"{paint(_HOLE.style, _HOLE.block if blocks else _HOLE.plain)} {_HOLE.name}")
-    lines.append(f"  {'  '.join(legend)}")
-    scale = f"a row is {human_bytes(row)}, a character {human_bytes(row // CELLS)}"
-    lines.append(f"  {scale}; x N: so many rows alike")
-    return lines
+
+
+def _cells_of(room: int) -> int:
+    """Return how many characters a row has where so many columns are left beside addresses."""
+    return min(max((room - _BESIDE) // CELLS, 1) * CELLS, MOST_CELLS)
 
 
 def _last(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
@@ -135,30 +147,32 @@ def _cell(glyphs: Glyphs, length: int, paint: Paint, blocks: bool) -> str:
     return paint(glyphs.style, (glyphs.block if blocks else glyphs.plain) * length)
 
 
-def _row_size(runs: Sequence[Run], marks: Sequence[Marks]) -> int:
-    """Return the bytes of a row: 48 pages times a power of 2, RAM in about 12 rows."""
+def _row_size(runs: Sequence[Run], marks: Sequence[Marks], cells: int, ram: bool) -> int:
+    """Return the bytes of a row: a page a cell times a power of 2, RAM in about 12 rows."""
     wanted = sum(run.end - run.start + 1 for run in runs if run.kind in ("ram", "in-use"))
-    row = CELLS * 4096
-    while row < 1 << 64 and (row * RAM_ROWS < wanted or not _fits(runs, row, marks)):
+    row = cells * 4096
+    while row < 1 << 64 and (row * RAM_ROWS < wanted or not _fits(runs, row, cells, marks, ram)):
         row *= 2
     return row
 
 
-def _fits(runs: Sequence[Run], row: int, marks: Sequence[Marks]) -> bool:
+def _fits(runs: Sequence[Run], row: int, cells: int, marks: Sequence[Marks], ram: bool) -> bool:
     """Tell whether the picture takes few enough lines; looks no further than it must."""
-    return all(i < MAX_LINES for i, _ in enumerate(_rows(runs, row, marks)))
+    return all(i < MAX_LINES for i, _ in enumerate(_rows(runs, row, cells, marks, ram)))
 
 
 def _rows(
-    runs: Sequence[Run], row: int, marks: Sequence[Marks]
+    runs: Sequence[Run], row: int, width: int, marks: Sequence[Marks], ram: bool
 ) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
-    """Yield a line each: ``(first row's number, rows alike, cells)``.
+    """Yield a line each: ``(first row's number, rows alike, cells)``; none for rows of nothing.
 
-    Cells are ``(kind, how many)``, kind empty for a hole.
+    Cells are ``(kind, how many)``, kind empty for a hole, ``width`` of them.
     """
-    for first, count, cells in _joined(_stretches(runs, row, marks)):
+    for first, count, cells in _joined(_stretches(runs, row, width, marks)):
         kind = cells[0][0]
-        if count > (MAX_LINES if kind == "ram" else _UNFOLDED if kind else 1):
+        if _DULL.issuperset(kind for kind, _ in cells) if ram else cells == (("", width),):
+            continue
+        if count > (1 if ram else MAX_LINES if kind == "ram" else _UNFOLDED):
             yield first, count, cells
         else:
             for number in range(first, first + count):
@@ -180,7 +194,7 @@ def _joined(
 
 
 def _stretches(
-    runs: Sequence[Run], row: int, marks: Sequence[Marks]
+    runs: Sequence[Run], row: int, width: int, marks: Sequence[Marks]
 ) -> Iterator[tuple[int, int, tuple[tuple[str, int], ...]]]:
     """Yield each row where something begins or ends, and the uniform rows between as one."""
     number = i = 0
@@ -192,10 +206,10 @@ def _stretches(
         kind, until = _looks(runs, i, low, marks)
         rows = min(until // row, last + 1) - number
         if rows >= 1:
-            yield number, rows, ((kind, CELLS),)
+            yield number, rows, ((kind, width),)
             number += rows
         else:
-            yield number, 1, _cells(runs, i, low, row, marks)
+            yield number, 1, _cells(runs, i, low, row // width, width, marks)
             number += 1
 
 
@@ -221,12 +235,14 @@ def _uniform(runs: Sequence[Run], i: int, low: int) -> tuple[str, int]:
 
 
 def _cells(
-    runs: Sequence[Run], i: int, low: int, row: int, marks: Sequence[Marks]
+    runs: Sequence[Run], i: int, low: int, size: int, width: int, marks: Sequence[Marks]
 ) -> tuple[tuple[str, int], ...]:
-    """Return the cells of one row: of each the first mark in it, else what most of it is."""
-    size = row // CELLS
+    """Return the cells of one row: of each the first mark in it, else what is most of it.
+
+    What is smaller than a cell is seen all the same: only a cell without anything is a hole.
+    """
     kinds: list[str] = []
-    for cell in range(CELLS):
+    for cell in range(width):
         start = low + cell * size
         end = start + size
         mark = next((m for m in marks if m.following(start) < end), None)
@@ -242,8 +258,7 @@ def _cells(
             share = (last + 1 if last < end else end) - (max(start, first))
             shares[what] = shares.get(what, 0) + share
             k += 1
-        shares[""] = size - sum(shares.values())
-        kinds.append(max(shares, key=lambda kind: shares[kind]))
+        kinds.append(max(shares, key=lambda kind: shares[kind], default=""))
     folded: list[tuple[str, int]] = []
     for kind in kinds:
         if folded and folded[-1][0] == kind:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from hwpkho.report.parts.paint import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -13,21 +11,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the place can show that a report is written to.
-
-    Attributes:
-        paint: Colours; off unless it is a terminal.
-        blocks: Whether it has block characters.
-        encoding: How text is written; what it lacks is escaped as ``\\uNNNN``.
-    """
-
-    paint: Paint = field(default_factory=Paint)
-    blocks: bool = True
-    encoding: str = "utf-8"
+    from hwpkho.report.parts.screen import Screen
 
 
 class Writer(Protocol):
@@ -55,7 +39,7 @@ class Report(Protocol):
     def binary(self) -> bool:
         """Whether it is no text, and must not go to a terminal."""
 
-    def open(self, out: BinaryIO, context: Context, *, batch: bool) -> Writer:
+    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> Writer:
         """Begin a report in ``out``: on one case, or with ``batch`` on any number of them.
 
         ``out`` need not be seekable. A report on a single case gets exactly one result.
@@ -65,9 +49,9 @@ class Report(Protocol):
 class TextWriter:
     """Encodes what a report says in text."""
 
-    def __init__(self, out: BinaryIO, context: Context) -> None:
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
         self._out = out
-        self._context = context
+        self._screen = screen
 
     def write(self, *pieces: str) -> None:
         """Write text as the place has it."""
@@ -76,7 +60,7 @@ class TextWriter:
     def write_all(self, pieces: Iterable[str]) -> None:
         """Write text piece by piece."""
         for piece in pieces:
-            self._out.write(piece.encode(self._context.encoding, "backslashreplace"))
+            self._out.write(piece.encode(self._screen.encoding, "backslashreplace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +69,10 @@ class TextReport:
 
     name: str
     about: str
-    one: Callable[[BinaryIO, Context], Writer]
-    many: Callable[[BinaryIO, Context], Writer]
+    one: Callable[[BinaryIO, Screen], Writer]
+    many: Callable[[BinaryIO, Screen], Writer]
     binary: bool = False
 
-    def open(self, out: BinaryIO, context: Context, *, batch: bool) -> Writer:
+    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> Writer:
         """Begin a report in ``out``."""
-        return (self.many if batch else self.one)(out, context)
+        return (self.many if batch else self.one)(out, screen)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.case_result import CaseResult, Suppressed
     from hwpkho.judging.result import Finding, Validation
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.screen import Screen
 
 SCHEMA = "hwpkho.validate/1"
 BATCH_SCHEMA = "hwpkho.validate-batch/1"
@@ -60,8 +60,8 @@ class _One(TextWriter):
 class _Many(TextWriter):
     """``hwpkho.validate-batch/1``, a result a line."""
 
-    def __init__(self, out: BinaryIO, context: Context) -> None:
-        super().__init__(out, context)
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
+        super().__init__(out, screen)
         self._ends = [0, 0, 0, 0]
         self._outcomes: dict[str, int] = {}
         self._before = "\n"

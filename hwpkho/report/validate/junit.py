@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.checks import Check
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.screen import Screen
 
 
 class _Writer(TextWriter):
     """The totals come first, so all cases are awaited; only their text is kept."""
 
-    def __init__(self, out: BinaryIO, context: Context) -> None:
-        super().__init__(out, context)
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
+        super().__init__(out, screen)
         self._totals = [0, 0, 0, 0]
         self._suites: list[str] = []
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.screen import Screen
 
 VERSION = "KTAP version 1"
 #: Words that KTAP reads as a directive behind a "#" (ktap.rst): a name must not hold one.
@@ -29,8 +29,8 @@ _DIRECTIVE = re.compile(r"#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))", re.IGNOREC
 class _Writer(TextWriter):
     """The plan comes first, so all cases are awaited; only their lines are kept."""
 
-    def __init__(self, out: BinaryIO, context: Context) -> None:
-        super().__init__(out, context)
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
+        super().__init__(out, screen)
         self._cases: list[str] = []
 
     def add(self, result: CaseResult) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.screen import Screen
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -39,8 +39,8 @@ _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 class _Writer(TextWriter):
     """One run; it is one document, so all cases are awaited."""
 
-    def __init__(self, out: BinaryIO, context: Context) -> None:
-        super().__init__(out, context)
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
+        super().__init__(out, screen)
         self._codes = registry()
         self._artifacts = _Artifacts()
         self._found: list[dict[str, Any]] = []

@@ -1,32 +1,31 @@
-"""validate for people: the sentence that counts, the outcome, verdicts, the picture, findings."""
+"""validate for people: the sentence that counts, findings, verdicts, the list, the picture."""
 
 from __future__ import annotations
 
 from itertools import islice
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
-from hwpkho.codes import registry
+from hwpkho.codes import SEVERITIES
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.layout import Column, field, flow, fold, span, table
 from hwpkho.report.validate.base import TextReport, TextWriter
+from hwpkho.report.validate.findings import counted, finding_lines, is_routine
+from hwpkho.report.validate.many import Many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding, Ruling, ScratchCost, Validation
-    from hwpkho.report.parts.paint import Paint
-    from hwpkho.report.validate.base import Context
+    from hwpkho.report.parts.layout import Cell
+    from hwpkho.report.parts.screen import Screen
 
-#: Longer lists of runs and findings are cut; --json has them whole.
-MAX_RUNS = 40
+#: Longer lists of runs and findings are cut unless --all is given.
+MAX_RUNS = 20
 MAX_FINDINGS = 40
-#: Findings shown under a case of a batch.
-MAX_OF_A_CASE = 8
 
 _OUTCOMES = {
     "replay": "replay: the next kernel takes the list and goes through it",
@@ -60,92 +59,61 @@ _MARKS = (
     (("reserved",), picture.Glyphs("*", "*", "good", "bad, kept out of use")),
     (("device", "retired"), picture.Glyphs("o", "o", "note", "bad, not the kernel's")),
 )
-_LABEL = 10
-_WIDTH = 100
+#: Before PFNs that no map judges.
+_LIST = "  PFNs      "
+_NOT_JUDGED = "not judged"
 
 
 class _One(TextWriter):
     """The report on a single case."""
 
     def add(self, result: CaseResult) -> None:
-        v = result.validation
+        v, screen = result.validation, self._screen
         if v is None:
             self.write(f"{result.case}: {result.error}\n")
             return
-        paint = self._context.paint
         style, sentence = headline(v)
-        blocks = [
-            [f"{paint('head', result.case)}: {paint(style, sentence)}"],
-            list(_facts(v)),
-            list(_verdict_table(v, paint)),
-            list(_runs(v, paint)),
-            _picture(v, paint, blocks=self._context.blocks),
-            list(_findings(result, paint)),
-        ]
+        paint = screen.paint
+        title = f"{paint('head', result.case)}: {paint(style, sentence)}"
+        blocks = [fold(title, screen.prose, "", "  ")]
+        if screen.detail >= 0:
+            blocks += [
+                list(_outcome(v, screen)),
+                list(_findings(result, screen)),
+                list(_verdict_table(v, screen)),
+                list(_runs(v, screen)),
+                _picture(v, screen),
+                list(_basis(v, screen)),
+            ]
         self.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
 
     def finish(self, _notes: Sequence[Finding]) -> None:
         """Write nothing: what there is to say of one case stands among its findings."""
 
 
-class _Many(TextWriter):
-    """The report on many cases: a line each, findings below those that fail."""
-
-    def __init__(self, out: BinaryIO, context: Context) -> None:
-        super().__init__(out, context)
-        self._ends = [0, 0, 0, 0]
-
-    def add(self, result: CaseResult) -> None:
-        self._ends[result.exit] += 1
-        self.write("\n".join(_case(result, self._context.paint)) + "\n")
-
-    def finish(self, notes: Sequence[Finding]) -> None:
-        for note in notes:
-            self.write("\n".join(_finding(note, self._context.paint)) + "\n")
-        fine, found, *unread = self._ends
-        total = sum(self._ends)
-        parts = [f"{fine} fine", f"{found} with findings", f"{sum(unread)} not judged"]
-        self.write(f"\n{total} case{'s' * (total != 1)}: {', '.join(parts)}\n")
+REPORT = TextReport("text", "for people", _One, Many)
 
 
-REPORT = TextReport("text", "for people", _One, _Many)
-
-
-def _case(result: CaseResult, paint: Paint) -> Iterator[str]:
-    v = result.validation
-    if v is None:
-        yield f"{paint('error', 'ERROR')} {result.case}: {result.error}"
-        return
-    word = paint("error", "FAIL ") if result.exit else paint("good", "ok   ")
-    yield f"{word} {result.case}: {headline(v)[1]}"
-    bad = [f for f in v.findings if result.fails(f)]
-    names = registry()
-    for f in bad[:MAX_OF_A_CASE]:
-        yield f"        {f.code} {names[f.code].name}: {f.message}"
-    if len(bad) > MAX_OF_A_CASE:
-        yield f"        and {len(bad) - MAX_OF_A_CASE} more"
-
-
-def _row(label: str, text: str) -> str:
-    return f"  {label:<{_LABEL}}{text}".rstrip()
-
-
-def _facts(v: Validation) -> Iterator[str]:
+def _outcome(v: Validation, screen: Screen) -> Iterator[str]:
     if v.outcome:
-        yield _row("outcome", _OUTCOMES[v.outcome])
+        yield from field("outcome", _OUTCOMES[v.outcome], screen)
     if v.decided_by:
         f = v.decided_by
-        yield _row("because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})")
+        yield from field("because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})", screen)
     if v.efi:
         says = f"{v.efi.outcome or 'not known'}: {v.efi.reason}"
-        yield _row("efi table", f"0x{v.efi.phys:x}, read by {v.efi.consumer}: {says}")
+        text = f"0x{v.efi.phys:x}, read by {v.efi.consumer}: {says}"
+        yield from field("efi table", text, screen)
+
+
+def _basis(v: Validation, screen: Screen) -> Iterator[str]:
     size = human_bytes(v.page_size) if v.page_size else "unknown"
-    yield _row("machine", f"{v.arch or 'architecture unknown'}, {size} pages")
+    yield from field("machine", f"{v.arch or 'architecture unknown'}, {size} pages", screen)
     if v.scratch:
-        yield _row("scratch", _scratch(v.scratch))
+        yield from field("scratch", _scratch(v.scratch), screen)
     label = "rests on"
     for line in v.rests_on:
-        yield _row(label, line)
+        yield from field(label, line, screen)
         label = ""
 
 
@@ -156,52 +124,71 @@ def _scratch(cost: ScratchCost) -> str:
     return f"{human_bytes(cost.size)} in {areas} area{'s' * (areas != 1)}{share}{pages}"
 
 
-def _verdict_table(v: Validation, paint: Paint) -> Iterator[str]:
+def _verdict_table(v: Validation, screen: Screen) -> Iterator[str]:
     counts = v.runs.counts()
     unjudged = v.runs.of_fact("gap")
     if not counts and not unjudged:
         return
     certain = v.basis.table or v.outcome in ("replay", None)
     will = "what the next kernel does" if certain else "if it were replayed"
-    yield f"  {'verdict':<{_LABEL}}{'pages':>8}  {will}"
+    rows: list[tuple[Cell, ...]] = []
     for verdict, (style, text) in _VERDICTS.items():
         if verdict == "replays" and v.unsure:
             text = f"{text}; early boot may hold {v.unsure}"
         if verdict in counts:
-            yield f"  {paint(style, f'{verdict:<{_LABEL}}')}{counts[verdict]:>8}  {text}"
+            rows.append(((style, verdict), str(counts[verdict]), text))
     if unjudged:
-        label = paint("error", f"{'-':<{_LABEL}}")
-        yield f"  {label}{unjudged:>8}  not judged: lines of the map are lost"
+        text = "not judged: lines of the map are lost"
+        rows.append((("error", _NOT_JUDGED), str(unjudged), text))
+    columns = (Column("verdict"), Column("pages", right=True), Column(will, wraps=True))
+    yield from table(columns, rows, screen)
 
 
-def _runs(v: Validation, paint: Paint) -> Iterator[str]:
+def _runs(v: Validation, screen: Screen) -> Iterator[str]:
     """Yield the runs; of more than fit, those that are not simply replayed come first."""
     if not v.runs.rulings or v.page_size is None:
         return
-    count = v.runs.count()
-    everything = count <= MAX_RUNS
-    shown: list[tuple[int, int, Ruling]] = []
-    for start, end, r in v.runs.stretches():
-        if everything or r.code or r.verdict not in ("replays", "reserved"):
-            part = v.runs.pfns.runs(start, end)
-            shown += [(a, b, r) for a, b in islice(part, MAX_RUNS - len(shown))]
-            if len(shown) == MAX_RUNS:
-                break
-    shift = page_shift(v.page_size)
-    texts = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b, _ in shown]
-    width = max([3, *map(len, texts)])
-    words = max([8, *(len(r.verdict or "") for _, _, r in shown)])
-    yield f"  {'PFN':<{width}}  {'pages':>6}  {'verdict':<{words}}  memory there"
-    for text, (a, b, r) in zip(texts, shown, strict=True):
-        style = _VERDICTS[r.verdict][0] if r.verdict else "dim"
-        word = paint(style, f"{r.verdict or '-':<{words}}")
-        where = f"{r.region or '-'}{_in_file(r, a)}{f' ({r.code})' if r.code else ''}"
-        phys = paint("dim", f"at 0x{a << shift:x}")
-        yield f"  {text:<{width}}  {b - a + 1:>6}  {word}  {where}  {phys}"
+    count, most = v.runs.count(), screen.most(MAX_RUNS)
+    every = count <= most
+    shown = list(islice(_pieces(v, lambda r: every or not _well(r)), most))
+    if len(shown) < min(count, most):
+        shown += islice(_pieces(v, _well), most - len(shown))
+    if any(r.verdict or r.fact for r in v.runs.rulings):
+        yield from _judged(shown, page_shift(v.page_size), screen)
+    elif shown:
+        listed = [span(a, b) for a, b, _ in shown]
+        yield from flow([f"{s}," for s in listed[:-1]] + listed[-1:], screen.width, _LIST, " ")
     rest = count - len(shown)
     if rest:
-        kinds = "" if everything or len(shown) == MAX_RUNS else " that replay"
-        yield f"  and {rest} more run{'s' * (rest != 1)}{kinds}; --json has all"
+        yield f"  and {rest} more run{'s' * (rest != 1)}; --all shows all"
+
+
+def _well(r: Ruling) -> bool:
+    """Tell whether there is nothing to say of pages but that they are taken out of use."""
+    return not r.code and r.verdict in ("replays", "reserved")
+
+
+def _pieces(v: Validation, wanted: Callable[[Ruling], bool]) -> Iterator[tuple[int, int, Ruling]]:
+    """Yield the runs of some rulings."""
+    for start, end, r in v.runs.stretches():
+        if wanted(r):
+            for a, b in v.runs.pfns.runs(start, end):
+                yield a, b, r
+
+
+def _judged(shown: Sequence[tuple[int, int, Ruling]], shift: int, screen: Screen) -> Iterator[str]:
+    columns = (
+        Column("PFN"), Column("pages", right=True), Column("verdict"), Column("address"),
+        Column("memory there", wraps=True),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    for a, b, r in shown:
+        style = _VERDICTS[r.verdict][0] if r.verdict else "error"
+        code = f" ({r.code})" if r.code else ""
+        where = f"{r.region or 'nothing'}{_in_file(r, a)}{code}"
+        verdict = (style, r.verdict or _NOT_JUDGED)
+        rows.append((span(a, b), str(b - a + 1), verdict, ("dim", f"0x{a << shift:x}"), where))
+    yield from table(columns, rows, screen)
 
 
 def _in_file(ruling: Ruling, pfn: int) -> str:
@@ -213,8 +200,9 @@ def _in_file(ruling: Ruling, pfn: int) -> str:
     return f", offset 0x{place.page * ruling.owner.page_size:x}, folio of {order}"
 
 
-def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
-    if not v.frames or v.page_size is None:
+def _picture(v: Validation, screen: Screen) -> list[str]:
+    """Return the picture; one without a bad page would tell nothing of the list."""
+    if not v.frames or v.page_size is None or not v.pfns:
         return []
     ranges: list[picture.Run] = []
     for first, last, kind, _ in v.frames:
@@ -223,7 +211,7 @@ def _picture(v: Validation, paint: Paint, *, blocks: bool) -> list[str]:
             ranges[-1] = ranges[-1]._replace(end=end)
         else:
             ranges.append(picture.Run(start, end, kind))
-    return picture.draw(ranges, paint, blocks=blocks, marks=list(_marks(v, v.page_size)))
+    return picture.draw(ranges, screen, marks=list(_marks(v, v.page_size)), ram=True)
 
 
 def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
@@ -233,32 +221,28 @@ def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
             yield picture.Marks(glyphs, v.runs.pfns, stretches, page_size)
 
 
-def _findings(result: CaseResult, paint: Paint) -> Iterator[str]:
+def _findings(result: CaseResult, screen: Screen) -> Iterator[str]:
     v = result.validation
-    findings = v.findings if v else ()
-    if not findings:
-        yield f"  findings  {paint('good', 'none')}"
-    for f in findings[:MAX_FINDINGS]:
-        yield from _finding(f, paint)
-    if len(findings) > MAX_FINDINGS:
-        yield f"  and {len(findings) - MAX_FINDINGS} more findings; --json has all"
+    every = v.findings if v else ()
+    findings = [f for f in every if screen.detail > 0 or not is_routine(f)]
+    yield from field("findings", _summary(result, every, findings), screen)
+    most, told = screen.most(MAX_FINDINGS), set[str]()
+    for f in findings[:most]:
+        yield from finding_lines(f, screen, advice=f.code not in told)
+        told.add(f.code)
+    if len(findings) > most:
+        yield f"  and {len(findings) - most} more findings; --all shows all"
+
+
+def _summary(result: CaseResult, every: Sequence[Finding], shown: Sequence[Finding]) -> str:
+    """Say how many findings there are, and which are not shown."""
+    parts = [counted(n, s) for s in SEVERITIES if (n := sum(f.severity == s for f in shown))]
+    if not parts:
+        parts = ["none"]
+    if len(every) > len(shown):
+        parts.append(f"{counted(len(every) - len(shown), 'routine note')} (-v shows them)")
     if result.suppressed:
-        n = len(result.suppressed)
         known = sum(s.by == "baseline" for s in result.suppressed)
-        yield f"  {n} more not counted, {known} of them accepted by the baseline"
-
-
-def _finding(f: Finding, paint: Paint) -> Iterator[str]:
-    code = registry()[f.code]
-    yield f"  {paint(f.severity, f'{f.severity:<8}')}{f.code} {code.name}: {f.message}"
-    if f.severity == "note":
-        return
-    yield from _wrapped("kernel", f"{code.kernel} ({CERTAINTY[f.certainty]})")
-    yield from _wrapped("advice", code.advice)
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    indent = " " * 10
-    first = f"{indent}{label}: "
-    rest = " " * len(first)
-    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+        accepted = f", {known} of them accepted by the baseline" if known else ""
+        parts.append(f"{len(result.suppressed)} more not counted{accepted}")
+    return ", ".join(parts)

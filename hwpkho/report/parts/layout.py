@@ -1,0 +1,205 @@
+"""Lines for people: broken between words, never within one, and tables.
+
+Text that comes here is printable; it may hold the colours of :class:`Paint`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.report.parts.screen import Screen
+
+#: A word with the blanks before it. A number and what it counts stay together: 4 KiB, 37 pages.
+_WORD = re.compile(r"( *)((?:\(?[0-9][0-9.,]* (?=[A-Za-z]))?[^ ]+)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_RESET = "\x1b[0m"
+#: Paint's styles in rich's words.
+_RICH = {
+    "error": "bold red",
+    "warning": "yellow",
+    "note": "cyan",
+    "head": "bold",
+    "dim": "dim",
+    "good": "green",
+}
+#: A column of prose that would be narrower goes below its row.
+_NARROW = 20
+_GAP = 2
+
+
+def cells(text: str) -> int:
+    """Return the columns that a text takes on a terminal."""
+    plain = _COLOUR.sub("", text) if "\x1b" in text else text
+    if plain.isascii():
+        return len(plain)
+    from rich.cells import cell_len
+
+    return cell_len(plain)
+
+
+def fold(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
+    """Break a text between its words into lines of ``width`` columns; a longer word stays whole.
+
+    ``first`` stands before the first line, ``rest`` before the others (as many blanks as ``first``
+    is wide unless given). A colour that goes on behind a break is ended and taken up again.
+    """
+    rest = " " * cells(first) if rest is None else rest
+    line, used, begun = first, cells(first), False
+    lines: list[str] = []
+    colour = ""
+    for gap, word in _WORD.findall(text):
+        size = cells(word)
+        # What does not fit beside ``first`` goes below it where that helps.
+        if used + len(gap) + size > width and (begun or cells(rest) + size <= width < used + size):
+            lines.append(line + _RESET * bool(colour))
+            line, used = rest + colour, cells(rest)
+        elif begun or gap:
+            line, used = line + gap, used + len(gap)
+        line, used, begun = line + word, used + size, True
+        for code in _COLOUR.findall(word) if "\x1b" in word else ():
+            colour = "" if code == _RESET else code
+    lines.append(line.rstrip())
+    return lines
+
+
+def field(label: str, text: str, screen: Screen, width: int = 10) -> list[str]:
+    """Return the lines of a labelled text: ``  label     text``, what follows under the text."""
+    return fold(text, screen.prose, f"  {label:<{width}}", " " * (width + 2))
+
+
+def severe(label: str, severity: str, text: str, screen: Screen, width: int = 10) -> list[str]:
+    """Return the lines of a labelled problem or finding, its severity before it."""
+    head = f"  {label:<{width}}{screen.paint(severity, f'{severity:<8}')}"
+    return fold(text, screen.prose, head)
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        head: What stands above it.
+        right: Whether it is set to the right, as numbers are.
+        wraps: Whether it is prose, which may be broken between words where it is the last.
+    """
+
+    head: str
+    right: bool = False
+    wraps: bool = False
+
+
+#: What stands in a cell: text, or a style of Paint and text.
+Cell = str | tuple[str, str]
+
+
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], screen: Screen, indent: str = "  "
+) -> Iterator[str]:
+    """Yield the lines of a table.
+
+    Prose is broken within its column; where that would be too narrow, it goes below its row. Words
+    and numbers are never cut: a row of them may be wider than the screen. Columns that are empty
+    throughout are left out.
+    """
+    held = [[cell if isinstance(cell, tuple) else ("", cell) for cell in row] for row in rows]
+    used = [i for i in range(len(columns)) if any(row[i][1] for row in held)]
+    if not used:
+        return
+    columns, held = [columns[i] for i in used], [[row[i] for i in used] for row in held]
+    columns = [*(c._replace(wraps=False) for c in columns[:-1]), columns[-1]]
+    room = screen.width - len(indent)
+    widths = [
+        max(cells(c.head), *(cells(row[i][1]) for row in held)) for i, c in enumerate(columns)
+    ]
+    fixed = sum(w for w, c in zip(widths, columns, strict=True) if not c.wraps)
+    fixed += _GAP * (len(columns) - 1)
+    below: list[str] | None = None
+    if columns[-1].wraps and sum(widths) + _GAP * (len(columns) - 1) > room:
+        words = {word for row in held for word in row[-1][1].split(" ")} | {columns[-1].head}
+        if room - fixed >= max(_NARROW, *map(cells, words)):
+            widths[-1] = room - fixed
+        elif len(columns) > 1:
+            below = [row[-1][1] for row in held]
+            columns, widths = columns[:-1], widths[:-1]
+            held = [row[:-1] for row in held]
+    drawn = _drawn(columns, widths, held, screen)
+    yield from (indent + line for line in next(drawn))
+    for i, lines in enumerate(drawn):
+        yield from (f"{indent}{line}".rstrip() for line in lines)
+        if below is not None:
+            yield from fold(below[i], screen.width, f"{indent}    ")
+
+
+def _drawn(
+    columns: Sequence[Column],
+    widths: Sequence[int],
+    rows: Sequence[Sequence[tuple[str, str]]],
+    screen: Screen,
+) -> Iterator[list[str]]:
+    """Yield the lines of the head, then those of each row."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(
+        width=sum(widths) + _GAP * (len(widths) - 1),
+        force_terminal=screen.paint.on,
+        color_system="standard" if screen.paint.on else None,
+        no_color=not screen.paint.on,
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+
+    def drawn(row: Sequence[tuple[str, str]]) -> list[str]:
+        sizes = [cells(text) for _, text in row]
+        if all(size <= width for size, width in zip(sizes, widths, strict=True)):
+            return [plain(row, sizes)]  # nearly all rows, at a thousandth of the time
+        grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+        texts = []
+        for column, width, (style, text) in zip(columns, widths, row, strict=True):
+            grid.add_column(width=width, no_wrap=not column.wraps)
+            room = " " * (width - cells(text)) if column.right else ""
+            texts.append(Text.assemble(room, (text, _RICH.get(style, ""))))
+        grid.add_row(*texts)
+        with console.capture() as got:
+            console.print(grid)
+        return [line.rstrip() for line in got.get().splitlines()]
+
+    def plain(row: Sequence[tuple[str, str]], sizes: Sequence[int]) -> str:
+        line, room = "", 0
+        for column, width, size, (style, text) in zip(columns, widths, sizes, row, strict=True):
+            line += " " * (room + (width - size) * column.right)
+            line += screen.paint(style, text) if style and text else text
+            room = _GAP + (width - size) * (not column.right)
+        return line.rstrip()
+
+    heads = any(column.head for column in columns)
+    yield drawn([("dim", c.head) for c in columns]) if heads else []
+    yield from map(drawn, rows)
+
+
+def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> list[str]:
+    """Lay items side by side in lines of ``width`` columns; none is broken."""
+    rest, line, used, begun = " " * cells(first), first, cells(first), False
+    lines: list[str] = []
+    for item in items:
+        size = cells(item)
+        # What does not fit beside ``first`` goes below it where that helps.
+        if used + len(gap) + size > width and (begun or cells(rest) + size <= width < used + size):
+            lines.append(line.rstrip())
+            line, used = rest, len(rest)
+        elif begun:
+            line, used = line + gap, used + len(gap)
+        line, used, begun = line + item, used + size, True
+    lines.append(line)
+    return lines
+
+
+def span(first: int, last: int) -> str:
+    """Return a range of PFNs (inclusive) as all reports have it."""
+    return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"

@@ -1,0 +1,86 @@
+"""validate of many cases for people: what failed, what was not judged, how many are fine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import registry
+from hwpkho.report.parts.headline import headline
+from hwpkho.report.parts.layout import fold
+from hwpkho.report.validate.base import TextWriter
+from hwpkho.report.validate.findings import finding_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from hwpkho.judging.case_result import CaseResult, State
+    from hwpkho.judging.result import Finding
+    from hwpkho.report.parts.screen import Screen
+
+#: Findings shown under a case.
+MAX_OF_A_CASE = 8
+#: How each state is marked, and how cases of it are counted; in the order of the report.
+_STATES: dict[State, tuple[str, str, str]] = {
+    "findings": ("error", "FAIL", "with findings"),
+    "not-judged": ("error", "not judged", "not judged"),
+    "accepted": ("warning", "accepted", "not judged, accepted by the baseline"),
+    "no-kho": ("warning", "no KHO", "without KHO"),
+    "no-map": ("warning", "no map", "without a memory map"),
+    "fine": ("good", "ok", "ok"),
+}
+_LABEL = 12
+
+
+class Many(TextWriter):
+    """The report on many cases: those that fail first, so that all of them are awaited.
+
+    Of each only the lines are kept, of those that are fine nothing unless they are asked for.
+    """
+
+    def __init__(self, out: BinaryIO, screen: Screen) -> None:
+        super().__init__(out, screen)
+        self._lines: dict[State, list[str]] = {state: [] for state in _STATES}
+        self._counts: dict[State, int] = dict.fromkeys(_STATES, 0)
+
+    def add(self, result: CaseResult) -> None:
+        """Take the result of the next case."""
+        state, screen = result.state, self._screen
+        self._counts[state] += 1
+        if screen.detail >= 0 and (state != "fine" or screen.everything):
+            self._lines[state] += _case(result, screen)
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        """Write the cases in the order of their states, and how many there are of each."""
+        lines = [line for state in _STATES for line in self._lines[state]]
+        if self._screen.detail >= 0:
+            lines += [line for note in notes for line in finding_lines(note, self._screen)]
+        lines += [""] * bool(lines) + self._total()
+        self.write_all(f"{line}\n" for line in lines)
+
+    def _total(self) -> list[str]:
+        total = sum(self._counts.values())
+        parts = []
+        for state, (style, _, words) in _STATES.items():
+            n = self._counts[state]
+            if n:
+                parts.append(self._screen.paint(style, f"{n} {words}"))
+        hidden = self._counts["fine"] and not self._screen.everything
+        more = " (--all lists them)" if hidden and self._counts["fine"] < total else ""
+        text = f"{total} case{'s' * (total != 1)}: {', '.join(parts)}{more}"
+        return fold(text, self._screen.prose, "", "  ")
+
+
+def _case(result: CaseResult, screen: Screen) -> Iterator[str]:
+    style, word, _ = _STATES[result.state]
+    v, names = result.validation, registry()
+    said = headline(v)[1] if v else result.accepted or result.error or ""
+    head = screen.paint(style, f"{word:<{_LABEL}}")
+    yield from fold(f"{screen.paint('head', result.case)}: {said}", screen.prose, head)
+    bad = [f for f in v.findings if result.fails(f)] if v else []
+    most = screen.most(MAX_OF_A_CASE)
+    for f in bad[:most]:
+        text = f"{f.code} {names[f.code].name}: {f.message}"
+        yield from fold(text, screen.prose, " " * _LABEL, " " * (_LABEL + 2))
+    if len(bad) > most:
+        yield f"{'':<{_LABEL}}and {len(bad) - most} more; --all shows all"

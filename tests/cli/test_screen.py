@@ -1,0 +1,199 @@
+"""The options of every command: width, colours, pager, how much is said; help and what is meant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import click
+import pytest
+
+from hwpkho.cli.main import COMMANDS, main
+from hwpkho.cli.screen import OPTIONS
+from tests.support import FIXTURES, certain
+from tests.support.forked import on_terminal
+
+IOMEM = FIXTURES / "captures" / "x86-structv1-small" / "iomem.txt"
+LIST = "0x10 0x979 0x1ffe0 0x999999\n"
+
+
+@pytest.fixture
+def judged(cli, tmp_path, monkeypatch):
+    """Return a function that judges a list of four pages, one of each sort."""
+    (tmp_path / "list").write_text(LIST)
+    monkeypatch.chdir(tmp_path)
+    return lambda *options: cli("validate", "list", "--memmap", IOMEM, *options)
+
+
+def test_they_may_stand_before_the_command_or_after_it(cli, judged):
+    plain = judged().out
+    coloured = judged("--color", "always").out
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    before = ("validate", "list", "--memmap", IOMEM)
+    assert cli("--color=always", *before).out == coloured
+    assert cli("-v", *before).out == judged("-v").out
+    assert cli("--no-pager", "-q", *before).out == judged("--quiet", "--no-pager").out
+    assert cli("--color=never", *before, "--color", "always").out == coloured  # the last counts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_them(name):
+    todo = [certain(main.get_command(click.Context(main), name))]
+    while todo:
+        each = todo.pop()
+        assert set(OPTIONS) <= set(each.params)
+        todo += getattr(each, "commands", {}).values()
+
+
+@pytest.mark.parametrize(
+    "where", [("-V",), ("--version",), ("validate", "-V"), ("-q", "list", "-V")]
+)
+def test_the_version(where, cli):
+    got = cli(*where)
+    assert (got.code, got.err) == (0, "")
+    assert re.fullmatch(r"hwpkho \d+\.\d+\.\d+\S*\n", got.out)
+
+
+@pytest.mark.parametrize("args", [("-q", "-v", "list", "x"), ("-v", "list", "x", "--quiet")])
+def test_quiet_and_verbose_exclude_each_other(args, cli):
+    assert (cli(*args).code, cli(*args).err) == (
+        2, "hwpkho: --quiet and --verbose exclude each other\n"
+    )  # fmt: skip
+
+
+def test_quiet_is_the_one_line_that_counts(judged):
+    got = judged("-q")
+    assert (got.code, got.err) == (1, "")
+    assert got.said == "list: 1 of 4 pages would be forgotten, 2 of 4 pages would stay in use"
+    assert judged("-q", "--json").out == judged("--json").out
+
+
+def test_notes_of_nearly_every_report_are_for_verbose(judged):
+    got = judged()
+    assert "2 routine notes (-v shows them)" in got.out
+    assert "HP562" not in got.out
+    assert "HP562 running-kernel-image" in judged("-v").out
+    assert "HP562" in judged("--json").out
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 300])
+def test_lines_are_no_longer_than_the_screen(columns, judged, cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for text in (
+        judged().out, judged("-v").out, cli("explain", "HP601").out, cli("formats").out,
+        cli("memmap", IOMEM).out, cli("list", "list", "--memmap", IOMEM).out,
+    ):  # fmt: skip
+        for line in text.splitlines():
+            assert len(line) <= columns or len(line.split()) == 1 or columns < 60, line
+
+
+def test_nothing_is_broken_within_a_word(judged, monkeypatch):
+    """A narrow screen has the words of a wide one, but for heads of columns that go below."""
+    monkeypatch.setenv("COLUMNS", "400")
+    words = _words(judged().out)
+    for columns in (20, 33, 50, 61, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert not _words(judged().out) - words
+        assert (words - _words(judged().out)).total() <= 7
+
+
+def _words(text):
+    blocks = text.split("\n\n")  # the picture has other rows
+    return Counter(" ".join(block for block in blocks if "\u2588" not in block).split())
+
+
+@pytest.mark.parametrize("said", ["", "0", "-5", "wide", "80x", "9" * 30, "\u0668\u0660"])
+def test_columns_that_are_none_are_not_heeded(said, judged, monkeypatch):
+    usual = judged().out
+    monkeypatch.setenv("COLUMNS", said)
+    assert judged().out == usual
+
+
+def test_width_of_the_terminal(tmp_path):
+    (tmp_path / "list").write_text(LIST)
+    args = ("validate", tmp_path / "list", "--memmap", IOMEM)
+    for columns in (60, 100):
+        _, seen = on_terminal(*args, stdout=True, env={"COLUMNS": ""}, size=(500, columns))
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
+        drawn = [line for line in lines if line.startswith("  0x0000000000")]
+        assert columns - 25 < len(drawn[0]) <= columns
+        assert max(len(x) for x in lines if str(tmp_path) not in x) <= columns
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "coloured"),
+    [
+        ((), {}, True),
+        ((), {"NO_COLOR": "1"}, False),
+        ((), {"NO_COLOR": ""}, True),
+        ((), {"TERM": "dumb"}, False),
+        (("--color", "always"), {"NO_COLOR": "1", "TERM": "dumb"}, True),
+        (("--color=never",), {}, False),
+    ],
+)
+def test_colours(options, env, coloured):
+    env = {"NO_COLOR": "", **env}
+    _, seen = on_terminal("explain", "HP601", *options, stdout=True, env=env)
+    assert (b"\x1b[1;31m" in seen) == coloured
+
+
+def test_colours_of_a_pipe(cli, monkeypatch):
+    assert "\x1b" not in cli("explain", "HP601").out
+    assert "\x1b[1;31m" in cli("--color", "always", "explain", "HP601").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31m" in cli("--color", "always", "explain", "HP601").out
+    assert cli("--color", "green", "explain").code == 2
+
+
+def _paged(*args, lines=24, **env):
+    env = {"PAGER": "sed s/^/|/", "NO_COLOR": "1", **env}
+    _, seen = on_terminal(*args, stdout=True, env=env, size=(lines, 80))
+    return [line.startswith("|") for line in seen.decode().splitlines()]
+
+
+def test_what_is_longer_than_the_terminal_goes_through_the_pager():
+    assert all(_paged("explain"))
+    assert not any(_paged("explain", lines=10000))
+    assert not any(_paged("explain", "--no-pager"))
+    assert not any(_paged("--no-pager", "explain"))
+    assert not any(_paged("explain", PAGER=""))
+    assert not any(_paged("explain", PAGER="cat"))
+    assert not any(_paged("explain", PAGER="/nowhere/pager --x"))
+    assert not any(_paged("explain", PAGER="'unbalanced"))
+    assert not any(_paged("explain", TERM="dumb"))
+    assert not any(_paged("explain", lines=0))
+    assert all(_paged("explain", "HP601", lines=5))
+
+
+def test_who_quits_the_pager_has_seen_enough(tmp_path):
+    (tmp_path / "list").write_text(LIST)
+    # the exit code is that of the judgement, not of the pager
+    args = ("validate", tmp_path / "list", "--memmap", IOMEM)
+    _, seen = on_terminal(*args, stdout=True, env={"PAGER": "head -n 1"}, size=(10, 80))
+    assert len(seen.splitlines()) == 1
+    assert b"rror" not in seen
+
+
+def test_help(cli):
+    for name in COMMANDS:
+        assert cli("help", name).out == cli(name, "--help").out
+    assert cli("help").out == cli("--help").out
+    assert cli("help", "fleet", "add").out == cli("fleet", "add", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("valdate",), "hwpkho: No such command 'valdate'. Did you mean validate?"),
+        (("help", "explan"), "hwpkho: No such command 'explan'. Did you mean explain?"),
+        (("merg", "x"), "hwpkho: No such command 'merg'. Did you mean merge?"),
+        (("zzz",), "hwpkho: No such command 'zzz'. hwpkho --help lists them."),
+        (("fleet", "ad"), "hwpkho: No such command 'ad'. Did you mean add?"),
+        (("help", "list", "x"), "hwpkho: hwpkho list has no commands of its own"),
+        (("x\x1b[2J",), "hwpkho: No such command 'x\\x1b[2J'. hwpkho --help lists them."),
+    ],
+)
+def test_what_may_be_meant(args, says, cli):
+    got = cli(*args)
+    assert (got.code, got.out, got.err) == (2, "", says + "\n")

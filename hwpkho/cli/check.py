@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cli import options
+from hwpkho.cli import options, screen
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ def command(
     """
     from hwpkho.commands import check, check_saved
     from hwpkho.report.check import json, text, words
-    from hwpkho.report.parts.paint import for_stream
 
     if nagios and as_json:
         raise UsageError("--nagios and --json exclude each other")
@@ -84,7 +83,7 @@ def command(
     elif nagios:
         pieces = (f"{line}\n" for line in (*words.nagios(checked), *text.details(checked)))
     else:
-        pieces = (f"{line}\n" for line in text.report(checked, for_stream(sys.stdout)))
+        pieces = (f"{line}\n" for line in text.report(checked, screen.of(sys.stdout)))
     for piece in pieces:
         sys.stdout.write(piece)
     if checked.exit_code == 3 and as_json:

@@ -26,6 +26,6 @@ class Group(click.Group):
 
 def unknown(name: str, names: Iterable[str], of: str) -> str:
     """Say that ``of`` has no command ``name``, and which one may be meant."""
-    close = get_close_matches(name, names, n=2, cutoff=0.5)
+    close = get_close_matches(name, names, n=2, cutoff=0.6)
     meant = f"Did you mean {' or '.join(close)}?" if close else f"{of} --help lists them."
     return f"No such command {name!r}. {meant}"

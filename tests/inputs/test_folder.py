@@ -71,7 +71,7 @@ def test_one_case_for_every_command(form, case) -> None:
     assert judged.code == plain.code == 0
     for part in ("runs", "summary", "outcome", "page_size", "arch"):
         assert judged.json[part] == plain.json[part]
-    text = run_cli("validate", given).out
+    text = run_cli("validate", given).said
     assert "memory map of the case: " in text
     assert "not used: meminfo.txt, truth.json" in text
     assert run_cli("diff", given, case / "memory.elf").code == 0
@@ -86,7 +86,7 @@ def test_a_map_on_the_command_line_counts_before_the_folder_s(case, tmp_path) ->
     (tmp_path / "other").write_text("00001000-0009ffff : System RAM\n00100000-0fffffff : RAM\n")
     own = run_cli("validate", "--json", case, "--memmap", case / "iomem.txt", "--iomem-of", "next")
     assert own.code in (0, 1)
-    text = run_cli("validate", case, "--memmap", case / "iomem.txt").out
+    text = run_cli("validate", case, "--memmap", case / "iomem.txt").said
     assert "memory map of the case" not in text
     assert run_cli("validate", case, "--iomem-of", "running").code == 0  # there is one in it
     (case / "iomem.txt").unlink()
@@ -208,7 +208,7 @@ def test_a_sosreport_as_input(sosreport) -> None:
             "[   99.000000] Memory failure: 0x1234: recovery action for free page: Recovered\n"
         )
     got = run_cli("validate", sosreport)
-    assert "sos_commands/kernel/dmesg: the bad pages of this log are the list" in got.out
+    assert "sos_commands/kernel/dmesg: the bad pages of this log are the list" in got.said
     assert run_cli("validate", "--json", sosreport).json["runs"][0]["first"] == 0x1234
     shutil.copytree(captures.folder(CAPTURE) / "debugfs-kho", sosreport / "sys/kernel/debug/kho")
     assert run_cli("decode", sosreport).code == 0

@@ -8,7 +8,9 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.report.check import words
+from hwpkho.report.parts.layout import fold
 from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +27,14 @@ _LABEL = 14
 _STYLES = {"ok": "good", "warning": "warning", "critical": "error", "unknown": "warning"}
 
 
-def report(checked: Checked, paint: Paint | None = None) -> Iterator[str]:
+def report(checked: Checked, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines: the one that counts, then the details."""
-    paint = paint or Paint()
-    yield f"{paint(_STYLES[checked.status], checked.status)}: {words.summary(checked)}"
-    yield from details(checked, paint)
+    screen = screen or Screen()
+    status = screen.paint(_STYLES[checked.status], checked.status)
+    yield from fold(f"{status}: {words.summary(checked)}", screen.prose, "", "  ")
+    if screen.detail >= 0:
+        for line in details(checked, screen.paint):
+            yield from fold(line.lstrip(" "), screen.prose, "  ", " " * (_LABEL + 2))
 
 
 def details(checked: Checked, paint: Paint | None = None) -> Iterator[str]:

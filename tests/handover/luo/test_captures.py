@@ -65,9 +65,8 @@ def test_memfds_before_their_sessions_are_written(cli, capture):
 
 
 def test_blocks_of_sessions_that_are_not_written_are_no_leak(cli, capture):
-    out = cli("decode", capture("luo-small-unserialised")).out
-    (line,) = [x for x in out.split("\n") if "HP911" in x]
-    assert line.endswith("LUO's blocks are among them until it writes its sessions")
+    said = cli("decode", capture("luo-small-unserialised")).said
+    assert "LUO's blocks are among them until it writes its sessions" in said.partition("HP911")[2]
     assert "LUO's blocks" not in cli("decode", capture("luo-small")).out
 
 
@@ -208,8 +207,8 @@ def test_what_becomes_of_bad_pages_in_folios_of_all_sizes(cli, capture):
     }
     text = cli("validate", capture("luo-huge"), "--memmap", iomem)
     assert text.code == 1
-    assert "5 of 6 pages will stay in preserved files" in text.out
-    assert 'session "vm-huge", token 1, offset 0x264000, folio of order 9 (HP921)' in text.out
+    assert "5 of 6 pages will stay in preserved files" in text.said
+    assert 'session "vm-huge", token 1, offset 0x264000, folio of order 9 (HP921)' in text.said
 
 
 @pytest.mark.parametrize("name", some(["luo-small-unserialised", *SERIALIZED], 3))
@@ -275,7 +274,7 @@ def test_bad_pages_in_files_whose_sessions_are_not_written_yet(name, cli, captur
     )
     assert after
     assert after == before
-    text = cli("validate", early, "--memmap", iomem).out
+    text = cli("validate", early, "--memmap", iomem).said
     assert "file of a session not written yet, at 0x" in text
     crop = tmp_path / "crop.elf"
     assert cli("capture", early, "-o", crop).code == 0

@@ -205,9 +205,8 @@ deb: zipapp
 	rm -rf build/deb
 	mkdir -p build/deb
 	tar -xzf $(SDIST) -C build/deb
-	mkdir build/deb/hwpkho-$(VERSION)/dist
-	cp $(ZIPAPP) build/deb/hwpkho-$(VERSION)/dist
-	cd build/deb/hwpkho-$(VERSION) && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -us -uc
+	cd build/deb/hwpkho-$(VERSION) && \
+	  env -u MAKEFLAGS -u MFLAGS HWPKHO_ZIPAPP='$(CURDIR)/$(ZIPAPP)' dpkg-buildpackage -us -uc
 	cp build/deb/hwpkho_$(VERSION)_all.deb dist
 	@echo 'make deb: dist/hwpkho_$(VERSION)_all.deb'
 

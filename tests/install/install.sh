@@ -13,6 +13,7 @@
 # STRICT=yes   what cannot be tried here is a failure; else it is skipped, with the reason
 # RELEASE_VENV   where pipx, uv and hadolint are; else .venv-release of the checkout
 # PYTHON       what environments are made of; else python3
+# SUITE        the Debian in which the package is tried; else the machine's own
 #
 # The archive of Debian is the machine's own: it is read from /etc/apt, and stands nowhere here.
 # shellcheck disable=SC2015 # A && B || die: no B of ours fails where A did not
@@ -240,7 +241,7 @@ way_deb() {
   python3 "$top/tests/kernel/aptsources.py" none >"$work/sources" \
     || { skip "deb: no Debian archive in /etc/apt"; return; }
   uri=$(awk '/^URIs:/ {print $2; exit}' "$work/sources")
-  suite=$(awk '/^Suites:/ {print $2; exit}' "$work/sources")
+  suite=${SUITE:-$(awk '/^Suites:/ {print $2; exit}' "$work/sources")}
   debootstrap --variant=minbase "$suite" "$root" "$uri" >"$work/log" 2>&1 \
     || { skip "deb: debootstrap $suite: $(tail -n 1 "$work/log")"; return; }
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/quick"
@@ -258,12 +259,13 @@ way_deb() {
   [[ $(clean dpkg-query -W -f '${Depends}' hwpkho) =~ ^python3(:any)?\ \([^,|]*\)$ ]] || die "deb: depends on more than python3"
   clean dpkg --verify hwpkho || die "deb: dpkg --verify"
   [ "$(clean hwpkho --version)" = "hwpkho $version" ] || die "deb: --version"
-  clean hwpkho decode /srv/capture/memory.elf /srv/capture/debugfs-kho >"$work/out" || die "deb: decode"
+  clean python3 -W error /usr/bin/hwpkho decode /srv/capture/memory.elf /srv/capture/debugfs-kho >"$work/out" \
+    || die "deb: decode"
   grep -q '^  problems  none$' "$work/out" || die "deb: decode finds problems"
   clean hwpkho list /srv/capture/memory.elf --to text >"$work/out"
   same "$work/out" "$work/pfns" "deb: not the PFNs of the capture"
   clean hwpkho man validate >"$work/out" && grep -q 'hwpkho validate' "$work/out" || die "deb: hwpkho man"
-  ok "deb: decode and man, with python3 alone"
+  ok "deb: decode and man, with $(clean python3 --version) alone"
   clean apt-get -q install -y --no-install-recommends man-db bash-completion >"$work/log" 2>&1 \
     || die "deb: man-db and bash-completion: $(tail -n 3 "$work/log")"
   clean man hwpkho-validate >"$work/out" 2>"$work/log" || die "deb: man: $(cat "$work/log")"

@@ -188,6 +188,7 @@ $(RELEASE_VENV)/installed: pyproject.toml requirements-release.lock
 
 # The wheel is made of the sdist, as whoever gets that makes it.
 dist: $(BUILD_VENV)/installed
+	mkdir -p $(TMPDIR)
 	$(BUILD_VENV)/bin/hatchling build -t sdist -d dist
 	$(BUILD_VENV)/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation -w dist $(SDIST)
 
@@ -205,7 +206,7 @@ deb: zipapp
 	rm -rf build/deb
 	mkdir -p build/deb
 	tar -xzf $(SDIST) -C build/deb
-	cd build/deb/hwpkho-$(VERSION) && \
+	umask 022; cd build/deb/hwpkho-$(VERSION) && \
 	  env -u MAKEFLAGS -u MFLAGS HWPKHO_ZIPAPP='$(CURDIR)/$(ZIPAPP)' dpkg-buildpackage -us -uc
 	cp build/deb/hwpkho_$(VERSION)_all.deb dist
 	@echo 'make deb: dist/hwpkho_$(VERSION)_all.deb'

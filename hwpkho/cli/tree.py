@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NAMED: dict[str, Kind] = {
     "DIR": "folder", "FOLDER": "folder", "FILE": "file", "INPUT": "file", "CASE": "file",
     "LIST": "file", "OUT": "file", "BEFORE": "file", "AFTER": "file", "MANIFEST": "file",
-    "LOG": "file", "dtb": "file", "PATH": "file",
+    "LOG": "file", "dtb": "file", "PATH": "file", "DATASET": "folder",
 }  # fmt: skip
 _UNFIT = re.compile(r"[^A-Za-z0-9_:/|=-]+")
 

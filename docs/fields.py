@@ -80,7 +80,7 @@ def _kind(field: _Schema) -> str:
     if "enum" in field:
         return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
     if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
+        name = str(field["$ref"]).rpartition("/")[2]
         return {"u64": "integer", "u64_or_null": "integer, null"}.get(name, name.replace("_", " "))
     if several := field.get("oneOf") or field.get("anyOf"):
         return ", ".join(dict.fromkeys(_kind(one) for one in several))

@@ -349,6 +349,18 @@ def test_the_lava_job_runs_that_definition():
 def test_kernelci_schedules_the_job_that_it_declares():
     config = yaml.safe_load((ROOT / "ci" / "kernelci.yaml").read_text())
     assert [entry["job"] for entry in config["scheduler"]] == list(config["jobs"])
+    (job,) = config["jobs"].values()
+    head = (ROOT / "ci" / "kernelci-test.jinja2").read_text().splitlines()[0]
+    assert f"/tests/{job['params']['test_method']}.jinja2 " in head
+
+
+def test_kernelci_runs_the_lava_definition():
+    """With what KernelCI fills in: its templates are those of Jinja."""
+    text = re.sub(r"{#.*?#}\n", "", (ROOT / "ci" / "kernelci-test.jinja2").read_text())
+    (action,) = yaml.safe_load(re.sub(r"{{.*?}}", "1", text))
+    (definition,) = action["test"]["definitions"]
+    of = yaml.safe_load((ROOT / definition["path"]).read_text())
+    assert definition["parameters"].keys() <= of["params"].keys()
 
 
 def test_kcidb_gets_a_test_for_each_case(job, cases, tmp_path):

@@ -211,7 +211,14 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 #: What the file of a table ``file NAME`` is, by its ending.
-_LANGUAGES = {".sh": "bash", ".yml": "yaml", ".yaml": "yaml", ".py": "python", "": "groovy"}
+_LANGUAGES = {
+    ".sh": "bash",
+    ".yml": "yaml",
+    ".yaml": "yaml",
+    ".py": "python",
+    "": "groovy",
+    ".jinja2": "jinja",
+}
 
 
 def made(name: str) -> str | None:

@@ -28,6 +28,7 @@ from hwpkho.cli.screen import OPTIONS
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff, watch
 from hwpkho.commands.check_result import FATES, STATUSES
+from hwpkho.commands.config import Origin
 from hwpkho.commands.version import Installed
 from hwpkho.dimms.model import CONFIDENCES
 from hwpkho.encode.damage.registry import DAMAGES
@@ -83,6 +84,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "status": STATUSES,
     "event": ("page", "unpoisoned", "missed", "unclear", "check"),
     "fate": FATES,
+    "settings/from": get_args(Origin),
     "kind": BAD,
     "source": get_args(watch.Source),
 }

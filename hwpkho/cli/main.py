@@ -17,13 +17,15 @@ import click
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
-from hwpkho.cli import endings, pager, screen, streams
+from hwpkho.cli import endings, pager, screen, settings, streams
 from hwpkho.cli.groups import Group
 from hwpkho.errors import HwpkhoError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: What asks for help, which comes whatever the settings are.
+HELP = frozenset(("-h", "--help"))
 #: Name → one line for ``hwpkho --help``, in the order of use.
 COMMANDS = {
     "decode": "Decode a KHO handover.",
@@ -41,6 +43,7 @@ COMMANDS = {
     "fleet": "Gather the cases of many machines in a data set, and ask it.",
     "explain": "Explain a finding and what to do about it.",
     "schema": "Print the JSON Schema of a document.",
+    "config": "Show what hwpkho.toml and the environment set.",
     "man": "Show a manual page.",
     "completion": "Print a script that completes the command line in a shell.",
     "version": "Show the version, and what this installation can do.",
@@ -82,6 +85,8 @@ class LazyGroup(Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
+        if not HELP.intersection(ctx.args) and ctx.default_map is None:
+            ctx.default_map = settings.Defaults(ctx, load, COMMANDS)
 
         def paged() -> bool:
             return screen.settings().pager and ctx.invoked_subcommand in PAGED
@@ -123,7 +128,12 @@ def _everywhere(command: click.Command) -> None:
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-def main() -> None:
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="Settings: FILE instead of the nearest hwpkho.toml, or none. See hwpkho config.",
+)
+def main(config: str | None) -> None:
     """Decode, make and judge the list of poisoned pages that Linux hands over a kexec."""
 
 

@@ -1,0 +1,67 @@
+"""config: for people, and as ``hwpkho.config/1``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.report.parts import jsondoc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.commands.config import File, Setting
+
+SCHEMA = "hwpkho.config/1"
+
+
+def document(file: File | None, settings: Sequence[Setting]) -> str:
+    """Return the JSON document."""
+    return jsondoc.dump(SCHEMA, _body(file, settings))
+
+
+def _body(file: File | None, settings: Sequence[Setting]) -> dict[str, Any]:
+    return {
+        "file": file.path if file else None,
+        "settings": [
+            {
+                "command": s.offer.command,
+                "key": s.offer.key,
+                "value": s.value,
+                "from": s.origin,
+                "where": s.where or None,
+            }
+            for s in settings
+        ],
+    }
+
+
+def text(file: File | None, settings: Sequence[Setting], *, every: bool) -> Iterator[str]:
+    """Yield a line for each setting that is no default, or with ``every`` for each."""
+    yield f"file  {file.path}" if file else "file  none: no hwpkho.toml here or above"
+    shown = {name: s for name, s in _named(settings).items() if every or s.origin != "default"}
+    if not shown:
+        yield "nothing is set: every option has its default (--all shows them)"
+        return
+    values = {name: _value(s.value) for name, s in shown.items()}
+    wide, broad = max(map(len, shown)), min(40, max(map(len, values.values())))
+    for name, s in shown.items():
+        yield f"  {name:{wide}}  {values[name]:{broad}}  {s.where or s.origin}".rstrip()
+
+
+def _named(settings: Sequence[Setting]) -> dict[str, Setting]:
+    """Return settings by name: by the key alone where it is the same for every command."""
+    by_key: dict[str, list[Setting]] = {}
+    for s in settings:
+        by_key.setdefault(s.offer.key, []).append(s)
+    found: dict[str, Setting] = {}
+    for s in settings:
+        alike = all((o.value, o.where) == (s.value, s.where) for o in by_key[s.offer.key])
+        found.setdefault(s.offer.key if alike else f"{s.offer.command}.{s.offer.key}", s)
+    return found
+
+
+def _value(value: Any) -> str:
+    """Return a value as TOML has it; nothing is a dash."""
+    return "-" if value is None else printable(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,258 @@
+"""hwpkho.toml, [tool.hwpkho], the environment, and what counts before what."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.base.escape import printable
+from hwpkho.cli import settings
+from hwpkho.cli.main import COMMANDS, load
+from hwpkho.commands import config
+from hwpkho.errors import UsageError
+from tests.support import captures
+from tests.support.program import run_cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a list of two pages, and no variables of ours."""
+    for name in [n for n in os.environ if n.startswith(config.PREFIX)]:
+        monkeypatch.delenv(name)
+    top = tmp_path / "repo"
+    (top / "sub" / "deep").mkdir(parents=True)
+    (top / ".git").mkdir()
+    for folder in (top, top / "sub", top / "sub" / "deep"):
+        (folder / "list").write_text("0x1234\n0x1235\n")
+    monkeypatch.chdir(top)
+    return top
+
+
+def codes(*args: object) -> set[str]:
+    got = run_cli("validate", "list", "--json", *args)
+    assert got.code in (0, 1)
+    return {f["code"] for f in got.json["findings"]}
+
+
+def effective(key: str, command: str = "validate") -> tuple[Any, str, str | None]:
+    found = run_cli("config", "--json").json["settings"]
+    (one,) = (s for s in found if (s["command"], s["key"]) == (command, key))
+    return one["value"], one["from"], one["where"]
+
+
+def test_what_counts_before_what(here, monkeypatch) -> None:
+    limit = "HP700"
+    assert limit not in codes()
+    assert effective("max-pages") == (None, "default", None)
+    (here / "hwpkho.toml").write_text("max-pages = 1\n")
+    assert run_cli("validate", "list").code == 1
+    assert effective("max-pages") == (1, "file", "hwpkho.toml")
+    (here / "hwpkho.toml").write_text("[validate]\nmax-pages = 5\n")  # before what is at the top
+    with (here / "hwpkho.toml").open() as file:
+        text = file.read()
+    (here / "hwpkho.toml").write_text(f"max_pages = 1\n{text}")
+    assert run_cli("validate", "list").code == 0
+    monkeypatch.setenv("HWPKHO_MAX_PAGES", "1")
+    assert run_cli("validate", "list").code == 1
+    assert effective("max-pages") == (1, "environment", "HWPKHO_MAX_PAGES")
+    monkeypatch.setenv("HWPKHO_VALIDATE_MAX_PAGES", "2")
+    assert run_cli("validate", "list").code == 0
+    assert effective("max-pages") == (2, "environment", "HWPKHO_VALIDATE_MAX_PAGES")
+    assert run_cli("validate", "list", "--max-pages", "1").code == 1
+
+
+def test_the_nearest_file_counts_up_to_the_repository(here, monkeypatch) -> None:
+    (here.parent / "hwpkho.toml").write_text("max-pages = 0\n")
+    assert run_cli("validate", "list").code == 0  # above the repository
+    (here / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.hwpkho]\nmax-pages = 1\n')
+    monkeypatch.chdir(here / "sub" / "deep")
+    assert run_cli("validate", "list").code == 1
+    assert effective("max-pages")[2] == f"{here}/pyproject.toml [tool.hwpkho]"
+    (here / "sub" / "hwpkho.toml").write_text("max-pages = 7\n")
+    assert effective("max-pages") == (7, "file", f"{here}/sub/hwpkho.toml")
+    (here / "sub" / "pyproject.toml").write_text("[tool.other]\nx = 'hwpkho'\n")
+    assert effective("max-pages")[0] == 7
+    assert run_cli("--config", "none", "validate", "list").code == 0
+    other = here / "other.toml"
+    other.write_text("max-pages = 1\n")
+    assert run_cli("--config", other, "validate", "list").code == 1
+    monkeypatch.setenv("HWPKHO_CONFIG", str(other))
+    assert run_cli("validate", "list").code == 1
+    assert run_cli("--config", "none", "validate", "list").code == 0
+    monkeypatch.setenv("HWPKHO_CONFIG", "none")
+    assert run_cli("config").out.startswith("file  none: no hwpkho.toml here or above\n")
+
+
+def test_files_are_named_from_the_folder_of_the_configuration(here, monkeypatch) -> None:
+    shutil.copy(captures.folder("x86-structv1-small") / "iomem.txt", here / "io+mem")
+    (here / "accepted.toml").write_text('[[accept]]\ncode = "HP611"\nreason = "known"\n')
+    (here / "hwpkho.toml").write_text(
+        '[validate]\nmemmap = "io+mem"\nbaseline = "accepted.toml"\nselect = ["HP6", "HP7"]\n'
+    )
+    monkeypatch.chdir(here / "sub")
+    got = run_cli("validate", "list", "--json")
+    assert got.json["summary"]["by_verdict"] == {"replays": 2}
+    assert "memory by iomem" in run_cli("validate", "list").out
+    assert effective("memmap")[0] == [f"{here}/io+mem"]
+    assert effective("baseline")[0] == f"{here}/accepted.toml"
+
+
+WRONG = {
+    "max-page = 1": "hwpkho.toml: max-page: no such setting; did you mean max-pages?",
+    "zzz = 1": "hwpkho.toml: zzz: no such setting",
+    "[validat]\nmax-pages = 1": "hwpkho.toml: [validat]: no such command; did you mean "
+         "validate?",
+    "[validate]\nfail = 'error'": "hwpkho.toml: validate.fail: no such setting of "
+        "validate; did you mean fail-on?",
+    "output = 'x'": "hwpkho.toml: output: no such setting",
+    "validate = 1": "hwpkho.toml: validate: no such setting; did you mean validate?",
+    "max-pages = 'many'": "hwpkho.toml: max-pages: 'many' is not a valid integer range",
+    "max-pages = -1": "hwpkho.toml: max-pages: -1 is not in the range x>=0",
+    "max-pages = [1]": "hwpkho.toml: max-pages: takes one value, no list",
+    "max-pages = true": "hwpkho.toml: max-pages: takes text or a number",
+    "page-size = 1000": "hwpkho.toml: page-size: 1000 is no page size (4096, 16384, 65536)",
+    "fail-on = 'fatal'": "hwpkho.toml: fail-on: 'fatal' is not one of 'error', 'warning', "
+         "'note', 'never'",
+    "[diff]\nfail-on = 'error'": "hwpkho.toml: diff.fail-on: 'error' is not one of 'removed', "
+         "'added', 'any'",
+    "[merge]\nkeep-all = 'yes'": "hwpkho.toml: merge.keep-all: takes true or false",
+    "max-pages = ": "hwpkho.toml: no TOML: Invalid value (at ",
+    "a" * 70000: "hwpkho.toml: no TOML: ",
+    "x = " + "[" * 20000: "hwpkho.toml: no TOML: ",
+    "\x1b[2J = 1": "hwpkho.toml: no TOML: ",
+    '"\\u001b[2J" = 1': "hwpkho.toml: \\x1b[2J: no such setting",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_in_a_file(text, here) -> None:
+    (here / "hwpkho.toml").write_text(text)
+    for args in (["validate", "list"], ["config"]):
+        got = run_cli(*args)
+        assert (got.code, got.out) == (2, "")
+        assert got.err.startswith(f"hwpkho: {WRONG[text]}")
+        assert got.err.count("\n") == 1
+    assert run_cli("validate", "--help").code == 0
+    assert run_cli("explain", "HP301").code == 0
+    assert run_cli("--config", "none", "validate", "list").code == 0
+
+
+def test_a_file_that_cannot_be_read(here) -> None:
+    got = run_cli("--config", "nothing.toml", "validate", "list")
+    assert got.err == "hwpkho: nothing.toml: No such file or directory\n"
+    assert got.code == 2
+    (here / "hwpkho.toml").write_bytes(b"# x\n" * 300_000)
+    assert "more than 1048576 bytes are no configuration" in run_cli("validate", "list").err
+    (here / "hwpkho.toml").write_bytes(b"\xff\xfe\0")
+    assert "hwpkho.toml: no TOML: " in run_cli("validate", "list").err
+    (here / "hwpkho.toml").unlink()
+    (here / "pyproject.toml").write_text("[tool]\nhwpkho = 3\n")
+    assert "[tool.hwpkho] is no table" in run_cli("validate", "list").err
+
+
+def test_what_is_wrong_in_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("HWPKHO_MAX_PAGES", "many")
+    got = run_cli("validate", "list")
+    assert got.code == 2
+    assert got.err == "hwpkho: HWPKHO_MAX_PAGES=many: 'many' is not a valid integer range\n"
+    monkeypatch.delenv("HWPKHO_MAX_PAGES")
+    monkeypatch.setenv("HWPKHO_FAIL_ON", "added")  # for diff, which has another --fail-on
+    assert run_cli("validate", "list").code == 0
+    assert effective("fail-on", "diff")[1] == "environment"
+    monkeypatch.setenv("HWPKHO_MAXPAGES", "1")
+    got = run_cli("config")
+    assert got.err == "hwpkho: HWPKHO_MAXPAGES: sets nothing; did you mean HWPKHO_MAX_PAGES?\n"
+    monkeypatch.setenv("HWPKHO_SELECT", "HP6, HP7,")
+    assert effective("select")[0] == ["HP6", "HP7"]
+
+
+def test_what_stands_before_the_command_counts_too(here) -> None:
+    (here / "hwpkho.toml").write_text("color = 'always'\n")
+    assert "\x1b[" in run_cli("validate", "list").out
+    for args in (["--color", "never", "validate"], ["validate", "--color", "never"]):
+        assert "\x1b[" not in run_cli(*args, "list").out
+
+
+def test_nothing_says_that_a_setting_has_no_effect(here) -> None:
+    """That is for options of the command line: a file is for many calls."""
+    (here / "hwpkho.toml").write_text("consumer-kho = 'v3'\nmax-scratch = 0.5\niomem-of = 'next'\n")
+    assert run_cli("validate", "list").code == 0
+    assert run_cli("validate", "list", "--consumer-kho", "v3").code == 2
+
+
+def test_the_document_and_the_schema_of_the_file(here) -> None:
+    (here / "hwpkho.toml").write_text("max-pages = 3\n[list]\nkinds = ['hard']\n")
+    document = run_cli("config", "--json").json
+    jsonschema.validate(document, json.loads(run_cli("schema", "config").out))
+    schema = json.loads(run_cli("config", "--schema").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for text, good in (
+        ("max-pages = 3\nfail-on = 'added'\n[validate]\nselect = ['HP6']", True),
+        ("[fleet.add]\njobs = 2", True), ("max-page = 3", False), ("max-pages = -1", False),
+        ("[validate]\nfail-on = 'added'", False),
+        ("[fleet.ad]", False), ("[merge]\nkeep-all = 1", False),
+    ):  # fmt: skip
+        valid = jsonschema.Draft202012Validator(schema).is_valid(tomllib.loads(text))
+        assert valid is good, text
+        (here / "hwpkho.toml").write_text(text)
+        assert (run_cli("config").code == 0) is good, text
+
+
+def test_the_text(here) -> None:
+    assert run_cli("config").out == (
+        "file  none: no hwpkho.toml here or above\n"
+        "nothing is set: every option has its default (--all shows them)\n"
+    )
+    (here / "hwpkho.toml").write_text("[validate]\nmax-pages = 3\nignore = ['HP4']\n")
+    assert run_cli("config").out == (
+        "file  hwpkho.toml\n"
+        "  validate.max-pages  3        hwpkho.toml\n"
+        '  ignore              ["HP4"]  hwpkho.toml\n'
+    )
+    (here / "hwpkho.toml").write_text("max-pages = 3\ncolor = 'never'\n[diff]\ncolor = 'auto'\n")
+    lines = run_cli("config").out.splitlines()
+    assert ["max-pages", "3", "hwpkho.toml"] in [line.split() for line in lines]
+    assert ["diff.color", '"auto"', "hwpkho.toml"] in [line.split() for line in lines]
+    every = run_cli("config", "--all").out.splitlines()
+    assert ["validate.fail-on", '"error"', "default"] in map(str.split, every)
+    assert run_cli("config", "--all", "--json").code == 2
+
+
+def test_every_setting_is_an_option_that_is_for_more_than_a_call() -> None:
+    found = settings.all_offers(load, COMMANDS)
+    assert len({(o.command, o.key) for o in found}) == len(found) > 80
+    assert not {o.key for o in found} & {"output", "force", "batch", "json", "dtb-out", "outside"}
+    for offer in found:
+        assert offer.about
+        jsonschema.Draft202012Validator.check_schema(offer.schema)
+
+
+_VALUES = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+_KEYS = st.sampled_from(["max-pages", "fail_on", "validate", "fleet", "add", "memmap", "select"])
+
+
+@given(st.dictionaries(_KEYS | st.text(max_size=9), _VALUES, max_size=4))
+def test_whatever_stands_in_a_file_is_taken_or_one_line(values) -> None:
+    offers = settings.all_offers(load, COMMANDS)
+    said = ""
+    try:
+        assert len(config.settings(offers, config.File("x", values), {})) == len(offers)
+    except UsageError as error:
+        said = str(error)
+    assert printable(said) == said

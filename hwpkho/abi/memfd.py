@@ -12,7 +12,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.spans import Span
-from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.abi.vmalloc import KNOWN_FLAGS, KhoVmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,8 @@ PFN_BITS = 52
 DIRTY, UPTODATE = 1, 2
 #: The seals there are (F_SEAL_SEAL to F_SEAL_EXEC); the kernel refuses others.
 SEALS = 0x3F
+#: Its fields but the first, for a quick look.
+_QUICK = struct.Struct("<8xQ2I2QI2H")
 #: Pages of a file at most.
 MAX_PAGES = (1 << 32) - 1
 
@@ -100,6 +102,20 @@ class MemfdSer(NamedTuple):
             Span(AREA + 12, 2, f"folios.flags 0x{v.flags:x}"),
             Span(AREA + 14, 2, f"folios.order {v.order}"),
         ]
+
+
+def array_of(raw: bytes | memoryview, at: int, page_size: int) -> int | None:
+    """Return where the array of the structure at byte ``at`` begins, None where none can be there.
+
+    That is quick, as millions of pages may be asked for. What a kernel writes has folios in an
+    array of as many pages as they need, and no flag or seal that is not known.
+    """
+    size, seals, flags, count, first, pages, of_array, order = _QUICK.unpack_from(raw, at)
+    if flags or order or not count or seals & ~SEALS or of_array & ~KNOWN_FLAGS:
+        return None
+    if pages != -(-count * FOLIO // page_size) or -(-size // page_size) > MAX_PAGES:
+        return None
+    return first or None
 
 
 def split_word(word: int) -> tuple[int, int]:

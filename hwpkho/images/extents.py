@@ -63,7 +63,7 @@ class MappedSource(Source):
         self._size = array("Q")
         self._offset = array("Q")
         self._file = array("I")
-        end = 0
+        end, last_file, last_offset = 0, -1, 0
         for i in order:
             start, stop, at = phys[i], min(phys[i] + size[i], PHYS_END), offset[i]
             if start < end:
@@ -71,10 +71,18 @@ class MappedSource(Source):
                 start = end
             if start >= stop:
                 continue
+            held = file[i] if file else 0
+            # A dumper may write a segment a page: one that goes on in the file is the same piece.
+            goes_on = start == end and start % MIN_PAGE == 0 and held == last_file
+            if goes_on and at == last_offset + self._size[-1]:
+                self._size[-1] += stop - start
+                end = stop
+                continue
+            last_file, last_offset = held, at
             self._phys.append(start)
             self._size.append(stop - start)
             self._offset.append(at)
-            self._file.append(file[i] if file else 0)
+            self._file.append(held)
             end = stop
 
     def close(self) -> None:
@@ -88,6 +96,8 @@ class MappedSource(Source):
         if i < 0 or size < 0:
             return None
         skip = phys - self._phys[i]
+        if skip >= self._size[i] and size:
+            return None
         if skip + size <= self._size[i]:
             data = self._files[self._file[i]].read(self._offset[i] + skip, size)
             return data if len(data) == size else None
@@ -104,16 +114,14 @@ class MappedSource(Source):
     def _join(self, i: int, phys: int, size: int) -> memoryview | None:
         end, last = phys + size, i
         reached = self._phys[i] + self._size[i]
-        while reached < end:
+        while reached < end and last + 1 < len(self._phys) and self._phys[last + 1] == reached:
             last += 1
-            if last == len(self._phys) or self._phys[last] != reached:
-                break
             reached += self._size[last]
         self._joined += last - i
         if self._joined > MAX_JOINED:
             raise InputError(
-                f"{self.name}: the {size} bytes at 0x{phys:x} lie in {last - i} segments or more; "
-                "no memory is in such small pieces"
+                f"{self.name}: the {size} bytes at 0x{phys:x} lie in {last - i + 1} segments or "
+                "more; no memory is in such small pieces"
             )
         if reached < end:
             return None

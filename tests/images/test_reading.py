@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.elf import open_elf
+from hwpkho.images.extents import MAX_JOINED
 from hwpkho.images.files import FileBytes
 from hwpkho.images.overlay import CombinedSource, PieceSource
 from hwpkho.images.raw import open_raw
@@ -38,6 +39,26 @@ def _picture(load):
         held |= {at: byte for at, byte in enumerate(data, start) if at >= end}
         end = max(end, start + len(data))
     return held
+
+
+def test_what_is_not_there_costs_no_budget(tmp_path_factory):
+    """A capture lacks the guests' pages: millions are asked for."""
+    source = _of(tmp_path_factory, [(0x10000, b"x" * PAGE), (0x30000, b"y" * PAGE)])
+    for _ in range(MAX_JOINED + 2):
+        assert source.read(0x20000, 48) is None
+    assert source.read(0x11000 - 8, 16) is None
+    assert source.read(0x30000, 1) == b"y"
+
+
+def test_segments_of_a_page_are_one_piece(tmp_path_factory):
+    """As some dumpers write them: no read over their ends is a join."""
+    pages = [(0x10000 + n * PAGE, bytes([n]) * PAGE) for n in range(64)]
+    source = _of(tmp_path_factory, pages)
+    for _ in range(MAX_JOINED // 63 + 2):
+        data = source.read(0x10000, 64 * PAGE)
+        assert data is not None
+    assert data == b"".join(page for _, page in pages)
+    assert list(source.extents()) == [(0x10000, 64 * PAGE)]
 
 
 PIECES = st.lists(

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
 from hwpkho.abi.luo import File
-from hwpkho.abi.vmalloc import KNOWN_FLAGS
 from hwpkho.handover.luo import memfd
-from hwpkho.handover.luo.ground import Ground
 from hwpkho.handover.luo.model import unwritten
-from hwpkho.handover.problems import Report
 from hwpkho.images.base import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hwpkho.abi.tracker.preserved import Preserved
+    from hwpkho.handover.luo.ground import Ground
     from hwpkho.handover.luo.model import LuoFile
     from hwpkho.handover.reach import Reach
 
 _COMPATIBLE = abi.COMPATIBLE.encode()
+#: Bytes that are read at once.
+_WINDOW = 1 << 20
 
 
 def search(reach: Reach, ground: Ground) -> Iterator[LuoFile]:
@@ -32,21 +32,50 @@ def search(reach: Reach, ground: Ground) -> Iterator[LuoFile]:
     if reach.walk is None:
         return
     preserved = reach.walk.preserved
-    for phys in preserved.starts(0):
-        raw = reach.source.peek(phys, abi.SIZE)
-        if raw is None or not any(raw) or ground.taken((phys,)):
-            continue
-        if not _may_be(abi.MemfdSer.parse(raw), preserved, ground.page_size):
+    for phys in _candidates(reach.source, preserved, ground.page_size):
+        if ground.taken((phys,)):
             continue
         source = _Looked(reach.source)
-        tried = Ground(reach._replace(source=source, report=Report()), ground.page_size)
-        tried.chunks = ground.chunks  # no chunk is walked over twice
+        tried = ground.trial(source)
         found = memfd.read(File(_COMPATIBLE, phys, 0), unwritten(phys), tried)
-        if found.folios and found.folios.page[0] == 0 and not tried.report.problems():
+        if _is_whole(found) and not tried.report.problems():
             source.keep_all()
             for page in tried.pages:
                 ground.take(*page)
             yield found
+
+
+def _is_whole(file: LuoFile) -> bool:
+    """Tell whether each entry of the array is a folio: a kernel leaves no hole."""
+    folios, ser = file.folios, file.memfd
+    return folios is not None and ser is not None and sum(folios.folios) == ser.nr_folios
+
+
+def _candidates(source: Source, preserved: Preserved, page_size: int) -> Iterator[int]:
+    """Yield the pages that hold what may be a memfd's structure. Most are a guest's memory."""
+    for start, pages in _windows(preserved.starts(0), page_size):
+        data = source.peek(start, pages * page_size)
+        for phys in range(start, start + pages * page_size, page_size):
+            if data is None:  # a part of the window is not in the image
+                raw, at = source.peek(phys, abi.SIZE), 0
+            else:
+                raw, at = data, phys - start
+            first = None if raw is None else abi.array_of(raw, at, page_size)
+            if first is not None and preserved.has(first, 0):
+                yield phys
+
+
+def _windows(starts: Iterable[int], page_size: int) -> Iterator[tuple[int, int]]:
+    """Yield address and number of pages that follow each other, no more than are read at once."""
+    first, end = 0, 0
+    for phys in starts:
+        if phys != end or end - first >= _WINDOW:
+            if end > first:
+                yield first, (end - first) // page_size
+            first = phys
+        end = phys + page_size
+    if end > first:
+        yield first, (end - first) // page_size
 
 
 class _Looked(Source):
@@ -78,16 +107,3 @@ class _Looked(Source):
 
     def close(self) -> None:
         """Leave the memory to its owner."""
-
-
-def _may_be(ser: abi.MemfdSer, preserved: Preserved, page_size: int) -> bool:
-    area = ser.folios
-    return (
-        ser.flags == 0
-        and ser.flaw(page_size) is None
-        and ser.nr_folios > 0
-        and area.total_pages == -(-ser.nr_folios * abi.FOLIO // page_size)
-        and area.order == 0
-        and not area.flags & ~KNOWN_FLAGS
-        and preserved.has(area.first, 0)
-    )

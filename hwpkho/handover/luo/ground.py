@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import align_down, page_shift
 from hwpkho.codes.preserved import LUO_ABSENT, LUO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo.model import Page
+from hwpkho.handover.problems import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.codes import Code, Problem
     from hwpkho.handover.reach import Reach
+    from hwpkho.images.base import Source
 
     Spans = Callable[[bytes], Iterable[Span]]
 
@@ -33,16 +36,29 @@ class Ground:
     """
 
     def __init__(self, reach: Reach, page_size: int) -> None:
-        self.source, self.report = reach.source, reach.report
+        self.begin(reach.source, reach.report)
         self.page_size, self.shift = page_size, page_shift(page_size)
-        self.pages: list[Page] = []
         self.chunks: set[int] = set()
-        self._taken: dict[int, str] = {}
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
         # Where the image lacks a part of the tracker, that part may mark anything.
         self._whole = walk is not None and not walk.absent
         self.orders = Orders(self._preserved) if self._preserved else None
+
+    def trial(self, source: Source) -> Ground:
+        """Return what rests on the same, and takes and reports for itself: something is tried.
+
+        ``source`` is the memory as it is read for that. No chunk is walked over twice.
+        """
+        tried = copy(self)
+        tried.begin(source, Report())
+        return tried
+
+    def begin(self, source: Source, report: Report) -> None:
+        """Take nothing yet, of this memory."""
+        self.source, self.report = source, report
+        self.pages: list[Page] = []
+        self._taken: dict[int, str] = {}
 
     def note(
         self, code: Code, message: str, phys: int | None = None, field: int | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi import fdt
 from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
+from hwpkho.codes.preserved import SUBTREE_UNREAD
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,10 +80,14 @@ def _compatible(raw: bytes) -> bytes | None:
 def follow(
     reader: SubtreeReader | None, raw: bytes | memoryview | None, phys: int | None, reach: Reach
 ) -> Owner | None:
-    """Return what a blob leads to; None without a reader or a blob, and where it is all."""
+    """Return what a blob leads to; None without a reader or a blob, and where it is all.
+
+    What keeps it from being read is reported.
+    """
     if reader is None or raw is None:
         return None
     try:
         return reader.follow(bytes(raw), phys, reach)
-    except (InputError, ValueError):
+    except (InputError, ValueError) as error:
+        reach.report.add(SUBTREE_UNREAD, f"{reader.name}: {error}", phys)
         return None

@@ -38,8 +38,10 @@ from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
 from hwpkho.judging.case_result import FailOn, SuppressedBy
+from hwpkho.judging.case_result import State as CaseState
 from hwpkho.judging.efi_table.generations import Consumers
-from hwpkho.judging.result import VERDICTS, EfiOutcome, Outcome
+from hwpkho.judging.options import NoKho
+from hwpkho.judging.result import VERDICTS, EfiOutcome, Judged, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS
@@ -81,6 +83,9 @@ ENUMS: dict[str, Iterable[object]] = {
     "installed": get_args(Installed),
     "dimm_confidence": CONFIDENCES,
     "luo/state": get_args(State),
+    "state": get_args(Judged),
+    "result/state": get_args(CaseState),
+    "by_state": get_args(CaseState),
     "status": STATUSES,
     "event": ("page", "unpoisoned", "missed", "unclear", "check"),
     "fate": FATES,
@@ -92,6 +97,7 @@ ENUMS: dict[str, Iterable[object]] = {
 #: Name of a parameter → the choices of it; those of diff's --fail-on are its own.
 CHOICES: dict[str, Iterable[str]] = {
     "arch": ARCHES.names(),
+    "no_kho": get_args(NoKho),
     "color": ("auto", "always", "never"),
     "role": get_args(Role),
     "revision": REVISIONS.names(),

@@ -22,7 +22,7 @@ from hwpkho.commands.validate import validate
 from hwpkho.errors import HwpkhoError, InputError
 from hwpkho.inputs import folder as casefolder
 from hwpkho.inputs.plus import split
-from hwpkho.judging.accept import Acceptance, apply
+from hwpkho.judging.accept import Acceptance, apply, unjudged
 from hwpkho.judging.case_result import CaseResult
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseR
         return apply(judged, accepted, job.case, inputs, memmaps)
     except Exception as error:  # a bug of hwpkho must not cost the other cases
         code, text = why(error)
-    return CaseResult(job.case, code, inputs, memmaps, accepted.fail_on, error=text)
+    return replace(unjudged(text, accepted, job.case, code), inputs=inputs, memmaps=memmaps)
 
 
 def why(error: Exception) -> tuple[int, str]:

@@ -42,9 +42,9 @@ class _BatchTotals:
         self.total += 1
         self.worst = max(self.worst, result.exit)
         self.used |= result.used
-        if result.validation is None:
+        if result.state == "not-judged":
             self.unread += 1
-        else:
+        elif result.validation is not None:
             self.cases.add(result.case)
         if self.reason is not None:
             self.entries += accept.as_entries([result], self.reason, batch=True)

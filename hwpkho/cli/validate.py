@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging import accept
 from hwpkho.judging.limits import Limits
-from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.options import NoKho, ValidateOptions
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     multiple=True,
     metavar="LIST",
     help="Bad pages of the same machine that its EFI table should have a bit for (repeatable).",
+)
+@click.option(
+    "--no-kho",
+    type=click.Choice(get_args(NoKho)),
+    default="warn",
+    show_default=True,
+    help="How bad it is that a dump is of a kernel without KHO.",
 )
 @click.option(
     "--select",
@@ -121,6 +128,7 @@ def command(
     consumer_kho: str,
     consumer_efi: str,
     against: tuple[str, ...],
+    no_kho: NoKho,
     max_pages: int | None,
     max_fraction: float | None,
     max_per_gib: int | None,
@@ -176,6 +184,7 @@ def command(
         Limits(max_pages, max_fraction, max_per_gib, max_scratch),
         options.given(),
         against,
+        no_kho,
     )
     report = REPORTS[format_name or ("json" if as_json else "text")]
     to = ReportFile(report, outputs.STDOUT if output is None else output, force, everything)

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, str] = {
     "HP218": "Constructed: the incoming list's chunk is zeroed, the outgoing root FDT has no "
     "hwpoison.",
     "HP219": "Constructed: compatible is kho-v4;radix-v1;vmalloc-v1.",
+    "HP220": "Constructed: an ELF core with VMCOREINFO, and memory without a root FDT.",
     "HP301": "Real: replays arm64-4k-B-c-count-big-past-array (516 of 512) and "
     "arm64-4k-A-c-count-huge.",
     "HP302": "Real: replays arm64-4k-B-d-version2 and arm64-4k-A-d-version2.",
@@ -171,6 +172,7 @@ EXAMPLES: dict[str, str] = {
     "HP704": "Constructed: --max-fraction 0.1 without --memmap.",
     "HP705": "Constructed: a baseline that accepts HP601, which the case has not.",
     "HP706": "Constructed: scratch of 64 MiB in 2 GiB with --max-scratch 0.01.",
+    "HP707": "Constructed: a case of a batch with an empty memory image.",
     "HP801": "Constructed: an entry that names an address of which the image has nothing.",
     "HP802": "Constructed: a table of version 2.",
     "HP803": "Constructed: a unit_size of 3 MiB.",

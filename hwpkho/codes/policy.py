@@ -62,4 +62,14 @@ MAX_SCRATCH = Code(
     needs_map=True,
 )
 
-CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE, MAX_SCRATCH)
+NOT_JUDGED = Code(
+    "HP707",
+    "not-judged",
+    "error",
+    "policy",
+    "A case of a batch could not be judged: its inputs are unreadable or contradict each other.",
+    "What it will do is not known.",
+    "See the error. A case that stays so can be accepted: code HP707 of a baseline, with its name.",
+)
+
+CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE, MAX_SCRATCH, NOT_JUDGED)

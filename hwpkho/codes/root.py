@@ -186,6 +186,16 @@ POSTED_FORM = Code(
     "State what the next kernel speaks: --consumer-kho 'kho-v4;radix-v1;vmalloc-v1'.",
 )
 
+NO_KHO = Code(
+    "HP220",
+    "no-kho",
+    "warning",
+    "source",
+    "The dump is of a kernel without Kexec HandOver, or with kho=off: memory has no root FDT.",
+    "It hands no list over: every page that is poisoned now is given out again by the next kernel.",
+    "Boot a kernel with CONFIG_KEXEC_HANDOVER and kho=on. Where that is known, --no-kho ignore.",
+)
+
 CODES = (
     DAMAGED,
     VERSION,
@@ -206,4 +216,5 @@ CODES = (
     OUTGOING_MISSING,
     NOT_PUBLISHED,
     POSTED_FORM,
+    NO_KHO,
 )

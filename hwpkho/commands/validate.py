@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import named, read_by
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, recorded_page_size
+from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import SEVERITIES, Problem, registry
+from hwpkho.codes import SEVERITIES, Problem, Severity, registry
 from hwpkho.codes.pfnlist import NO_MEMMAP
+from hwpkho.codes.root import NO_KHO
 from hwpkho.commands import usage, validate_table
 from hwpkho.errors import InputError
+from hwpkho.handover.assemble import NoHandoverError
 from hwpkho.inputs import folder, mistakes
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wrong_map
 from hwpkho.judging.accept import Acceptance, apply, with_stale
 from hwpkho.judging.decision import Decision
-from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.options import NoKho, ValidateOptions
 from hwpkho.judging.outcome import as_findings, judge_handover
-from hwpkho.judging.result import Basis, Finding, Validation, finding, of_problem
+from hwpkho.judging.result import Basis, Finding, Runs, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,12 +50,40 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
     how = options.case._replace(reads_as=named(options.consumer))
     try:
         case = read_inputs(specs, how, options.lists)
+    except NoHandoverError as error:
+        if error.kernel is None or options.role is not None:
+            raise
+        return _without_kho(specs, error, error.kernel, options)
     except InputError as error:
         said = mistakes.swapped(specs, options.memmaps) if options.memmaps else None
         if said is None:
             raise
         raise InputError(said) from error
     return of_case(case, options)
+
+
+_NO_KHO: dict[NoKho, Severity] = {"ignore": "note", "warn": "warning", "error": "error"}
+
+
+def _without_kho(
+    specs: Sequence[str], error: NoHandoverError, kernel: str, options: ValidateOptions
+) -> Validation:
+    """Return the judgement of a dump in which a kernel, and no handover, was found."""
+    told = replace(
+        finding(NO_KHO, f"Linux {kernel} hands nothing over: {error}"),
+        severity=_NO_KHO[options.no_kho],
+    )
+    return Validation(
+        ", ".join(map(printable, specs)),
+        options.case.page_size,
+        options.case.arch,
+        "absent",
+        0,
+        Runs(pfn_set(())),
+        (told,),
+        decided_by=told,
+        basis=Basis(no_kho=True),
+    )
 
 
 def reads_otherwise(case: Case, options: ValidateOptions) -> bool:

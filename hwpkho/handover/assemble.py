@@ -55,7 +55,14 @@ class CaseOptions(NamedTuple):
 
 
 class NoHandoverError(InputError):
-    """Memory was searched, and nothing in it is a handover."""
+    """Memory was searched, and nothing in it is a handover.
+
+    Attributes:
+        kernel: Release of the Linux kernel whose memory it is, printable. None where nothing says
+            so, or what it may have handed over is damaged or lost.
+    """
+
+    kernel: str | None = None
 
 
 class Noted(NamedTuple):
@@ -125,7 +132,7 @@ def search(
     booted |= {phys for phys, role in noted.roles.items() if role == "in"}
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
-        raise NoHandoverError(_nothing(source, seen))
+        raise _nothing(source, seen)
     page_size = options.page_size or find_root.page_size_of(source, trackers, candidates, missing)
     hurt: list[evidence.Damaged] = []
     doubts: list[tuple[Doubt, Problem]] = []
@@ -276,13 +283,16 @@ def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
     return [find_root.Candidate(phys, root, None)]
 
 
-def _nothing(source: Source, seen: find_root.Search | None) -> str:
+def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
     extents = list(source.extents())
     text = f"{source.name}: no root FDT in {sum(n for _, n in extents)} bytes of memory"
     if seen and seen.lookalikes:
         phys, why = seen.lookalikes[0]
-        text += f"; the page at 0x{phys:x} looks like one, but: {why}"
-    return text
+        return NoHandoverError(f"{text}; the page at 0x{phys:x} looks like one, but: {why}")
+    error = NoHandoverError(text)
+    if not source.problems:
+        error.kernel = boot_loader.release(source, seen.notes if seen else ())
+    return error
 
 
 def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:

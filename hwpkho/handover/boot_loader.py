@@ -98,6 +98,21 @@ def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, 
                 yield low, high - low
 
 
+def release(source: Source, notes: Sequence[int] = ()) -> str | None:
+    """Return the release of the Linux kernel whose memory this is, as its VMCOREINFO says it.
+
+    ``notes`` as for :func:`from_setup_data`; memory is searched where there are none.
+    """
+    texts = [source.vmcoreinfo] if source.vmcoreinfo else []
+    places = islice(notes or source.find_pages(VMCOREINFO), _MAX_NOTES)
+    texts += [bytes(source.peek(at, MIN_PAGE) or b"") for at in places]
+    for text in texts:
+        found = re.search(rb"^OSRELEASE=([!-~]{1,64})$", text, re.MULTILINE)
+        if found:
+            return found[1].decode("ascii")
+    return None
+
+
 def _kernel_at(vmcoreinfo: bytes) -> int | None:
     """Return the physical address of _stext, None where it is unknown."""
     stext = re.search(rb"^SYMBOL\(_stext\)=([0-9a-f]{1,16})$", vmcoreinfo, re.MULTILINE)

@@ -8,6 +8,7 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
+from hwpkho.images import raw
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.inputs import folder, tables
 from hwpkho.inputs.opened import Memory, open_input
@@ -136,7 +137,12 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         (m.page_size for m in images if m.page_size), source.page_size_hint
     )
     boot = [m.boot for m in images if m.boot]
-    return read_memory(name, source, options, copies, boot, noted(images))
+    try:
+        return read_memory(name, source, options, copies, boot, noted(images))
+    except assemble.NoHandoverError as error:
+        if any(m.source.to_load for m in images) or any(map(raw.split_base, specs)):
+            error.kernel = None  # pieces of memory do not show what the rest holds
+        raise
 
 
 def read_memory(

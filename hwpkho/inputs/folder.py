@@ -12,6 +12,7 @@ segments says what the boot loader passes on.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -93,7 +94,17 @@ def cases(folder: Path) -> list[str]:
     if own or any(recognise.is_image(path) for path in files):
         shown = printable(str(folder))
         raise InputError(f"{shown}: is a case itself; give it as INPUT, or the folder above it")
-    return sorted(names + [path.name for path in files if recognise.is_archive(path)])
+    return sorted(names + [path.name for path in files if recognise.is_archive(path)], key=natural)
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return what names are put in order by: host9 before host10."""
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", name)
+    # Longer digits are the larger number, once zeros in front are off: no int() of hostile names.
+    return [
+        (0, len(digits.lstrip("0")), digits.lstrip("0")) if digits else (1, 0, word)
+        for digits, word in parts
+    ] + [(-1, 0, name)]
 
 
 def read(folder: Path) -> Contents:

@@ -11,8 +11,8 @@ from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes import names
-from hwpkho.codes.policy import BASELINE_STALE
-from hwpkho.errors import UsageError
+from hwpkho.codes.policy import BASELINE_STALE, NOT_JUDGED
+from hwpkho.errors import InputError, UsageError
 from hwpkho.judging import baseline
 from hwpkho.judging.case_result import CaseResult, FailOn, Suppressed, fails
 from hwpkho.judging.result import Finding, finding
@@ -108,6 +108,19 @@ def apply(
     )
 
 
+def unjudged(error: str, accepted: Acceptance, case: str, code: int) -> CaseResult:
+    """Return the result of a case of a batch that could not be judged, for ``error``.
+
+    An entry with the code HP707 accepts it, where what is wrong is the input.
+    """
+    result = CaseResult(case, code, fail_on=accepted.fail_on, error=error)
+    number = baseline.match(accepted.baseline, finding(NOT_JUDGED, error), case)
+    if number is None or code != InputError.exit_code:
+        return result
+    reason = accepted.baseline[number].reason
+    return replace(result, exit=0, used=frozenset((number,)), accepted=reason)
+
+
 def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
     """Return a note for each baseline entry that matches no finding of ``results``.
 
@@ -169,12 +182,13 @@ def write_entries(
 def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:
     """Return entries that accept every finding that makes one of ``results`` fail.
 
-    ``reason`` is that of each; in a ``batch`` an entry is for its case alone.
+    ``reason`` is that of each; in a ``batch`` an entry is for its case alone, and a case that could
+    not be judged has one, too.
     """
-    return [
-        baseline.Entry(
-            f.code, printable(reason.strip()), f.first, f.last, f.phys, r.case if batch else None
-        )
+    results, why = list(results), printable(reason.strip())
+    unread = [r for r in results if batch and r.validation is None and r.exit == 3]
+    return [baseline.Entry(NOT_JUDGED.id, why, case=r.case) for r in unread] + [
+        baseline.Entry(f.code, why, f.first, f.last, f.phys, r.case if batch else None)
         for r in results
         if r.validation
         for f in r.validation.findings

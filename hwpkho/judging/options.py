@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.inputs.lists import CaseNamed
 
+#: What comes of a dump of a kernel without KHO: a note, a warning or an error.
+NoKho = Literal["ignore", "warn", "error"]
+
 
 @dataclass(frozen=True, slots=True)
 class ValidateOptions:
@@ -34,6 +37,7 @@ class ValidateOptions:
             name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
         against: Lists of bad pages that an EFI table of poisoned memory is held against.
+        no_kho: How bad it is that a dump is of a kernel without KHO.
         given: Names of the options that the user gave: one that nothing reads is refused.
     """
 
@@ -50,3 +54,4 @@ class ValidateOptions:
     limits: Limits = field(default_factory=Limits)
     given: frozenset[str] = frozenset()
     against: tuple[CaseNamed, ...] = ()
+    no_kho: NoKho = "warn"

@@ -25,7 +25,7 @@ from tests.support import FIXTURES, captures, efi, provoking, replays
 from tests.support.deadly import Deadly
 from tests.support.examples import much, some
 from tests.support.forked import on_terminal
-from tests.support.handovers import Machine
+from tests.support.handovers import Machine, no_handover
 
 IOMEM = "40000000-7fffffff : System RAM\n"
 
@@ -106,6 +106,61 @@ def test_report(cases, cli):
         "ok          a-fine: all 2 pages will be taken out of use", "", total
     ]  # fmt: skip
     assert cli("validate", "-q", "--batch", cases).out == f"{total} (--all lists them)\n"
+
+
+def test_states_of_cases_are_told_apart(cases, cli):
+    """What was not judged whole is never ok, though nothing of it fails."""
+    (cases / "d-old").mkdir()
+    release = b"OSRELEASE=5.10.0\n"
+    (cases / "d-old" / "vmcore").write_bytes(no_handover(release))
+    (cases / "e-bare").mkdir()
+    (cases / "e-bare" / "list.txt").write_text("0x10\n")
+    got = cli("validate", "--batch", cases)
+    assert got.code == 3
+    total = "5 cases: 1 with findings, 1 not judged, 1 without KHO, 1 without a memory map, 1 ok"
+    assert got.said.endswith(f"{total} (--all lists them)")
+    words = [line[:12].strip() for line in got.out.splitlines() if line[:1].strip()]
+    assert words[:4] == ["FAIL", "not judged", "no KHO", "no map"]
+    document = cli("validate", "--json", "--batch", cases).json
+    assert document["summary"]["by_state"] == {
+        "findings": 1, "not-judged": 1, "accepted": 0, "no-kho": 1, "no-map": 1, "fine": 1,
+    }  # fmt: skip
+    states = {r["case"]: r["state"] for r in document["results"]}
+    assert states["d-old"] == "no-kho"
+    assert cli("validate", "--batch", cases, "--no-kho", "error", "--json").json["summary"][
+        "with_findings"
+    ] == 2  # fmt: skip
+
+
+def test_numbers_in_names_sort_as_numbers(tmp_path, cli):
+    names = ["host2", "host09", "host10", "host10a", "host100", "host\u0661", "10", "9", "host"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "list.txt").write_text("0x10\n")
+    got = cli("validate", "--json", "--batch", tmp_path).json["results"]
+    assert [r["case"] for r in got] == [
+        "9", "10", "host", "host2", "host09", "host10", "host10a", "host100", "host\u0661"
+    ]  # fmt: skip
+
+
+def test_a_baseline_accepts_a_case_that_cannot_be_judged(cases, cli, tmp_path):
+    path = tmp_path / "accepted.toml"
+    got = cli("validate", "--batch", cases, "--write-baseline", path, "--reason", "ticket 7")
+    assert got.code == 3
+    got = cli("validate", "--batch", cases, "--baseline", path)
+    assert (got.code, got.err) == (0, "")
+    assert "accepted    c-damaged: ticket 7" in got.out
+    document = cli("validate", "--batch", cases, "--baseline", path, "--json").json
+    (result,) = [r for r in document["results"] if r["case"] == "c-damaged"]
+    assert (result["exit"], result["accepted"], result["state"]) == (0, "ticket 7", "accepted")
+    assert result["error"]
+    assert (document["summary"]["ok"], document["summary"]["exit"]) == (2, 0)
+    # It is of that case alone, and stale once the case can be judged.
+    (cases / "c-damaged").rename(cases / "x-damaged")
+    assert cli("validate", "--batch", cases, "--baseline", path).code == 3
+    shutil.rmtree(cases / "x-damaged")
+    shutil.copytree(cases / "a-fine", cases / "c-damaged")
+    assert "HP705" in cli("validate", "--batch", cases, "--baseline", path).out
 
 
 def test_options_are_for_all_cases(cases, cli):

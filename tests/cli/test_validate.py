@@ -18,7 +18,7 @@ from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
 from tests.support import captures, provoking, replays
-from tests.support.handovers import Machine
+from tests.support.handovers import Machine, no_handover, note
 from tests.support.reporting import written
 
 ALL_LOST = "all 4 pages will be forgotten"
@@ -205,6 +205,53 @@ def test_a_hole_beside_ram_is_in_nobodys_use():
     assert headline(v) == (
         "warning", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
     )  # fmt: skip
+
+
+# A dump of a kernel without KHO
+
+RELEASE = b"OSRELEASE=6.1.0-13-amd64\nPAGESIZE=4096\n"
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "severity"),
+    [((), 0, "warning"), (("--no-kho", "warn"), 0, "warning"), (("--no-kho=ignore",), 0, "note"),
+     (("--no-kho", "error"), 1, "error")],
+)  # fmt: skip
+@pytest.mark.parametrize("told", ["note", "memory"])
+def test_a_dump_without_kho(how, code, severity, told, cli, tmp_path):
+    dump = tmp_path / "vmcore"
+    page = RELEASE.ljust(4096, b"\0") if told == "memory" else bytes(4096)
+    dump.write_bytes(no_handover(RELEASE if told == "note" else b"", bytes(4096) + page))
+    got = cli("validate", dump, "--json", *how)
+    assert got.code == code, got.err
+    assert (got.json["state"], got.json["outcome"]) == ("no-kho", "absent")
+    assert [(f["code"], f["severity"]) for f in got.json["findings"]] == [("HP220", severity)]
+    text = cli("validate", dump, *how)
+    assert text.code == code
+    assert "vmcore: no KHO in this dump: kho=off, or a kernel without it" in text.said
+    assert "Linux 6.1.0-13-amd64" in text.said
+
+
+@pytest.mark.parametrize("what", ["nothing told", "a piece", "damaged root", "cut", "a role"])
+def test_what_may_have_kho_is_no_dump_without(what, cli, tmp_path):
+    dump, options, spec = tmp_path / "vmcore", [], tmp_path / "vmcore"
+    raw = no_handover(RELEASE)
+    if what == "nothing told":
+        raw = no_handover()
+    elif what == "a piece":
+        raw, spec = RELEASE.ljust(8192, b"\0"), f"{dump}@0x100000"
+    elif what == "damaged root":
+        m = Machine()
+        m.handover((0x50000,))
+        raw = m.elf(notes=note(b"VMCOREINFO", RELEASE)).replace(b"kho-v4", b"kho-vX")
+    elif what == "cut":
+        raw = raw[:-8192]
+    else:
+        options = ["--role", "in"]
+    dump.write_bytes(raw)
+    got = cli("validate", spec, *options)
+    assert (got.code, got.out) == (3, "")
+    assert "no root FDT in" in got.err
 
 
 # What counts

@@ -25,7 +25,7 @@ CASES = {**provoking.CASES, **provoking_efi.VALIDATE, **provoking_luo.VALIDATE}
 
 def test_no_code_is_left_out():
     decode = {*provoking_decode.CASES, *provoking_efi.DECODE, *provoking_luo.DECODE}
-    others = {*provoking.MERGED, *provoking_live.CASES}
+    others = {*provoking.MERGED, *provoking.BATCH, *provoking_live.CASES}
     assert set(registry()) == decode | set(CASES) | others
 
 
@@ -44,6 +44,16 @@ def test_is_reported_by_merge(code, tmp_path, cli):
     found = [p for p in got.json["problems"] if p["code"] == code]
     assert found, got.json["problems"]
     assert f"({code})" in got.err
+
+
+@pytest.mark.parametrize("code", sorted(provoking.BATCH))
+def test_is_reported_of_a_batch(code, tmp_path, cli):
+    baseline = tmp_path / "accepted.toml"
+    case = provoking.BATCH[code](tmp_path)
+    got = cli("validate", *case, "--write-baseline", baseline, "--reason", "known")
+    assert got.code == 3
+    assert f'code = "{code}"' in baseline.read_text()
+    assert cli("validate", *case, "--baseline", baseline).code == 0
 
 
 @pytest.mark.parametrize("code", sorted(CASES))

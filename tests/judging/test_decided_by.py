@@ -52,9 +52,9 @@ def odd(tmp_path):
 
 def test_the_report_names_it_alone(odd, cli):
     got = cli("validate", odd)
-    (because,) = [line for line in got.out.splitlines() if "because" in line]
-    assert "HP301" in because
-    assert "the next kernel will panic on every boot" in got.out.splitlines()[0]
+    because = got.said.partition(" because ")[2].partition(" findings ")[0]
+    assert "(HP301, " in because
+    assert "the next kernel will panic on every boot" in got.said.partition(" outcome ")[0]
 
 
 def test_it_is_said_also_where_it_does_not_count(odd, cli):
@@ -90,4 +90,4 @@ def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli):
 def test_chance_decides_only_what_nothing_marks(code, words, tmp_path, cli):
     """A page inside a larger preserved block is not reused: the kernel refuses it for certain."""
     got = cli("validate", *_arguments(code, tmp_path))
-    assert words in got.out.splitlines()[0]
+    assert words in got.said.partition(" outcome ")[0]

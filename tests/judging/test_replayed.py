@@ -83,7 +83,7 @@ def test_encode_says_what_an_empty_list_does(revision, cli, tmp_path):
     )  # fmt: skip
     assert got.code == 0
     says = "panics at boot (HP325)" if revision == "fdt-v1" else "oopses (HP318)"
-    assert says in got.err
+    assert says in got.told
     judged = cli("validate", "--json", tmp_path / "out").json
     assert judged["outcome"] == ("crash" if revision == "fdt-v1" else "replay")
 
@@ -133,7 +133,7 @@ def test_of_a_list_alone(cli, tmp_path):
     assert document["summary"]["may_stay_in_use"] == 1
     assert cli(*args, "--json").json["summary"]["may_stay_in_use"] is None
     for form in ("text", "ktap", "sarif", "junit"):
-        out = cli(*args, "--memmap", iomem, "--format", form, "--fail-on", "note").out
+        out = cli(*args, "--memmap", iomem, "--format", form, "--fail-on", "note").said
         assert "in the lowest 32 MiB of RAM, where early boot allocates" in out, form
 
 

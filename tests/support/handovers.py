@@ -230,3 +230,10 @@ def note(owner: bytes, text: bytes) -> bytes:
         return raw + bytes(-len(raw) % 4)
 
     return struct.pack("<III", len(owner) + 1, len(text), 0) + pad(owner + b"\0") + pad(text)
+
+
+def no_handover(vmcoreinfo: bytes = b"", memory: bytes = bytes(1 << 16)) -> bytes:
+    """Return an ELF core of a kernel that hands nothing over, with its VMCOREINFO."""
+    return elf(
+        [(0x100000, memory)], "x86_64", notes=note(b"VMCOREINFO", vmcoreinfo) if vmcoreinfo else b""
+    )

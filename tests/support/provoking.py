@@ -24,7 +24,7 @@ from hwpkho.codes import (
 )
 from hwpkho.codes import root as root_codes
 from tests.support import replays
-from tests.support.handovers import Machine
+from tests.support.handovers import Machine, no_handover
 from tests.support.mapdata import GIB, MIB, e820
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Case = list[object]
 Make = Callable[["Path"], Case]
 CASES: dict[str, Make] = {}
+#: Codes that only a batch has: arguments of ``hwpkho validate``.
+BATCH: dict[str, Make] = {}
 #: Codes that are about several lists: files for ``hwpkho merge``.
 MERGED: dict[str, Make] = {}
 
@@ -451,3 +453,18 @@ def _two_logs(edac: str) -> Make:
 
 MERGED[pfnlist.SOURCES_DISAGREE.id] = _two_logs("CE")
 MERGED[pfnlist.KINDS_DIFFER.id] = _two_logs("UE")
+
+
+@provokes(root_codes.NO_KHO)
+def _no_kho(folder: Path) -> Case:
+    (folder / "vmcore").write_bytes(no_handover(b"OSRELEASE=6.1.0-13-amd64\nPAGESIZE=4096\n"))
+    return [folder / "vmcore"]
+
+
+def _not_judged(folder: Path) -> Case:
+    (folder / "host7").mkdir()
+    (folder / "host7" / "memory.elf").write_bytes(b"")
+    return ["--batch", folder]
+
+
+BATCH[policy.NOT_JUDGED.id] = _not_judged

@@ -91,6 +91,9 @@ def _dropped(v: Validation) -> tuple[str, str]:
 
 
 def _absent(v: Validation) -> tuple[str, str]:
+    if v.basis.no_kho:
+        style = v.decided_by.severity if v.decided_by else "warning"
+        return style, "no KHO in this dump: kho=off, or a kernel without it; there is no list"
     if v.how == "unheeded":
         return "warning", f"the next kernel will not look at the list: {_forgotten(v)}"
     return "note", "there is no list for the next kernel"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from hwpkho.judging.case_result import State
 from hwpkho.report.parts import jsondoc, runs_json
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
@@ -27,6 +28,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
         "page_size": v.page_size,
         "arch": v.arch,
         "outcome": v.outcome,
+        "state": v.state,
         "headline": headline(v)[1],
         "decided_by": v.decided_by.to_json() if v.decided_by else None,
         "summary": {
@@ -63,12 +65,14 @@ class _Many(TextWriter):
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
         self._ends = [0, 0, 0, 0]
+        self._states = dict.fromkeys(get_args(State), 0)
         self._outcomes: dict[str, int] = {}
         self._before = "\n"
         self.write(jsondoc.begin(BATCH_SCHEMA), ',"results":[')
 
     def add(self, result: CaseResult) -> None:
         self._ends[result.exit] += 1
+        self._states[result.state] += 1
         v = result.validation
         if v:
             key = str(v.outcome or "null")
@@ -77,16 +81,19 @@ class _Many(TextWriter):
         self.write(f'{self._before}{{"case":{case},"exit":{result.exit},"result":')
         self.write_all(piece.rstrip("\n") for piece in _document(result))
         error = jsondoc.text(None if v else result.error)
-        self.write(f'{"" if v else "null"},"error":{error}}}')
+        accepted = jsondoc.text(result.accepted)
+        self.write(f'{"" if v else "null"},"error":{error},"accepted":{accepted}')
+        self.write(f',"state":{jsondoc.text(result.state)}}}')
         self._before = ",\n"
 
     def finish(self, notes: Sequence[Finding]) -> None:
         ends = self._ends
         summary = {
             "cases": sum(ends),
-            "ok": ends[0],
+            "ok": ends[0] - self._states["accepted"],
             "with_findings": ends[1],
             "not_judged": ends[2] + ends[3],
+            "by_state": self._states,
             "by_outcome": dict(sorted(self._outcomes.items())),
             "exit": max((i for i, n in enumerate(ends) if n), default=0),
             "notes": [f.to_json() for f in notes],

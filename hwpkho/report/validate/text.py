@@ -224,7 +224,7 @@ def _marks(v: Validation, page_size: int) -> Iterator[picture.Marks]:
 def _findings(result: CaseResult, screen: Screen) -> Iterator[str]:
     v = result.validation
     every = v.findings if v else ()
-    findings = [f for f in every if screen.detail > 0 or not is_routine(f)]
+    findings = [f for f in every if screen.detail > 0 or not is_routine(f) or result.fails(f)]
     yield from field("findings", _summary(result, every, findings), screen)
     most, told = screen.most(MAX_FINDINGS), set[str]()
     for f in findings[:most]:

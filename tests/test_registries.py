@@ -105,7 +105,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "consumer_kho": VERSIONS.names(),
     "to": targets.names(),
     "list to": lists.written_names(),
-    "format_name": REPORTS.names(),
+    "formats": REPORTS.names(),
     "target": [*WRITERS.names(), "json"],
     "fail_on": get_args(FailOn),
     "diff fail_on": get_args(diff.FailOn),

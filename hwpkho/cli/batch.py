@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from contextlib import closing
@@ -15,9 +14,8 @@ from hwpkho.judging import accept
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from typing import BinaryIO
 
-    from hwpkho.cli.report_file import ReportFile
+    from hwpkho.cli.report_file import Reports, Writers
     from hwpkho.judging.accept import Acceptance
     from hwpkho.judging.baseline import Entry
     from hwpkho.judging.case_result import CaseResult
@@ -57,7 +55,7 @@ def run(
     path: str,
     options: ValidateOptions,
     accepted: Acceptance,
-    to: ReportFile,
+    to: Reports,
     workers: int | None,
     write_baseline: str | None,
     reason: str | None,
@@ -70,9 +68,11 @@ def run(
     to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline)
     totals = _BatchTotals(accepted, reason)
     results = pool.run(todo, options, accepted, pool.processes(len(todo), workers))
+    bar = sys.stderr.isatty() and screen.settings().detail >= 0
+    # A bar and a report cannot share the screen.
     with output.together() as writing:
-        with writing.file(to.path, force=to.force) as out:
-            notes = _report(results, len(todo), totals, to, out)
+        with to.open(writing, batch=True, held=bar) as writers:
+            notes = _report(results, len(todo), totals, to, writers, bar=bar)
         if write_baseline is not None:
             accept.write_entries(writing, write_baseline, totals.entries, accepted)
     if totals.unread:
@@ -86,24 +86,19 @@ def _report(
     results: Generator[CaseResult],
     cases: int,
     totals: _BatchTotals,
-    to: ReportFile,
-    out: BinaryIO,
+    to: Reports,
+    writers: Writers,
+    *,
+    bar: bool,
 ) -> list[Finding]:
-    """Write the report on all results to ``out``, and return what there is to say of them all."""
-    bar = sys.stderr.isatty() and screen.settings().detail >= 0
-    # A bar and a report cannot share the screen.
-    held = io.BytesIO() if bar and to.on_terminal else None
-    writer = to.report.open(held or out, to.screen(), batch=True)
+    """Write the reports on all results, and return what there is to say of them all."""
     with closing(_with_bar(results, cases) if bar else results) as shown:
         for result in shown:
             totals.add(result)
-            output.check_input(to.path, *result.inputs, *result.memmaps)
-            writer.add(result)
-            out.flush()
+            to.check_input(*result.inputs, *result.memmaps)
+            writers.add(result)
     notes = totals.notes()
-    writer.finish(notes)
-    if held:
-        out.write(held.getvalue())
+    writers.finish(notes)
     return notes
 
 

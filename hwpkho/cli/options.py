@@ -132,6 +132,21 @@ class OneOf(click.Choice[str]):
         return super().get_metavar(param, ctx)
 
 
+class OneOfPlaced(OneOf):
+    """A name of a registry, alone or with a file: ``NAME=FILE``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it, the name known."""
+        name, equals, path = value.partition("=")
+        if equals and not path:
+            self.fail(f"'{value}' names no file", param, ctx)
+        return f"{super().convert(name, param, ctx)}{equals}{path}"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """Return the names for ``--help``."""
+        return f"{super().get_metavar(param, ctx)}[=FILE]"
+
+
 class Consumer(OneOf):
     """The KHO version that a kernel speaks: a name, or the whole compatible string."""
 

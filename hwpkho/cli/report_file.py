@@ -1,19 +1,32 @@
-"""Where a report of validate goes: to standard output, or to a file."""
+"""Where the reports of validate go: to standard output, to files, to a service's summary."""
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import output
+from hwpkho.base.escape import printable
 from hwpkho.cli import screen
 from hwpkho.errors import UsageError
+from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding
     from hwpkho.report.parts.screen import Screen
-    from hwpkho.report.validate.base import Report
+    from hwpkho.report.validate.base import Report, Writer
+
+#: Where a step of GitHub Actions appends its summary.
+_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 class ReportFile(NamedTuple):
@@ -22,39 +35,145 @@ class ReportFile(NamedTuple):
     Attributes:
         report: Which report.
         path: The file; ``-`` is standard output.
-        force: Whether to overwrite the file.
-        everything: Whether people want to see it uncut.
+        append: Whether it is added to what stands in the file.
     """
 
     report: Report
     path: str = output.STDOUT
-    force: bool = False
-    everything: bool = False
+    append: bool = False
 
     @property
     def on_terminal(self) -> bool:
         """Whether somebody watches the report being written."""
         return self.path == output.STDOUT and sys.stdout.isatty()
 
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The reports of one run.
+
+    Attributes:
+        files: Each with a place of its own; the first is the one of ``-o``.
+        force: Whether to overwrite files.
+        everything: Whether people want to see them uncut.
+    """
+
+    files: tuple[ReportFile, ...]
+    force: bool = False
+    everything: bool = False
+
+    @property
+    def on_terminal(self) -> bool:
+        """Whether somebody watches one of them being written."""
+        return any(to.on_terminal for to in self.files)
+
     def check(self, inputs: Sequence[str], write_baseline: str | None) -> None:
-        """Raise UsageError where the report cannot go there, before any work is done.
+        """Raise UsageError where one cannot go to its place, before any work is done.
 
         ``inputs`` is what is read: none of it is overwritten.
         """
-        if self.report.binary and self.on_terminal:
-            raise UsageError(
-                f"the report {self.report.name} is binary and standard output is a terminal: "
-                "give -o FILE"
-            )
-        if self.force and self.path == output.STDOUT:
+        for i, to in enumerate(self.files):
+            if to.report.binary and to.on_terminal:
+                raise UsageError(
+                    f"the report {to.report.name} is binary and standard output is a terminal: "
+                    "give -o FILE"
+                )
+            if any(_same(to.path, other.path) for other in self.files[:i]):
+                where = "standard output" if to.path == output.STDOUT else printable(to.path)
+                raise UsageError(f"--format: two reports go to {where}")
+            if write_baseline is not None and output.same_place(to.path, write_baseline):
+                raise UsageError("-o and --write-baseline name the same file")
+            output.check_input(to.path, *inputs)
+            if not to.append:
+                output.check_file(to.path, force=self.force)
+        if self.force and all(to.path == output.STDOUT for to in self.files):
             raise UsageError("--force is for -o FILE")
-        if write_baseline is not None and output.same_place(self.path, write_baseline):
-            raise UsageError("-o and --write-baseline name the same file")
-        output.check_input(self.path, *inputs)
-        output.check_file(self.path, force=self.force)
 
-    def screen(self) -> Screen:
+    def check_input(self, *inputs: str) -> None:
+        """Raise UsageError where a report would overwrite one of ``inputs``."""
+        for to in self.files:
+            output.check_input(to.path, *inputs)
+
+    @contextmanager
+    def open(
+        self, writing: output.Together, *, batch: bool, held: bool = False
+    ) -> Iterator[Writers]:
+        """Open all of them; with ``held`` standard output gets its own at the end."""
+        with ExitStack() as stack:
+            streams: list[tuple[BinaryIO, BinaryIO | None]] = []
+            writers = Writers([], [])
+            for to in self.files:
+                at_end: BinaryIO | None = None
+                if to.append:
+                    out: BinaryIO = io.BytesIO()
+                else:
+                    out = stack.enter_context(writing.file(to.path, force=self.force))
+                    if held and to.on_terminal:
+                        out, at_end = io.BytesIO(), out
+                streams.append((out, at_end))
+                writers.outs.append(out)
+                writers.all.append(to.report.open(out, self._screen(to), batch=batch))
+            yield writers
+            for to, (out, at_end) in zip(self.files, streams, strict=True):
+                if isinstance(out, io.BytesIO):
+                    if at_end is not None:
+                        at_end.write(out.getvalue())
+                    else:
+                        with Path(to.path).open("ab") as file:
+                            file.write(out.getvalue())
+
+    def _screen(self, to: ReportFile) -> Screen:
         """Return what the place can show: colours only on a terminal; a file is UTF-8."""
-        if self.path == output.STDOUT:
+        if to.path == output.STDOUT:
             return screen.of(sys.stdout, everything=self.everything)
         return screen.of_file(everything=self.everything)
+
+
+@dataclass(slots=True)
+class Writers:
+    """The reports that are being written."""
+
+    all: list[Writer]
+    outs: list[BinaryIO]
+
+    def add(self, result: CaseResult) -> None:
+        """Give the result of the next case to each."""
+        for writer, out in zip(self.all, self.outs, strict=True):
+            writer.add(result)
+            out.flush()
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        """Finish each."""
+        for writer in self.all:
+            writer.finish(notes)
+
+
+def _same(first: str, second: str) -> bool:
+    return first == second or output.same_place(first, second)
+
+
+def reports(
+    formats: Sequence[str], path: str | None, *, as_json: bool, force: bool, everything: bool
+) -> Reports:
+    """Return the reports that ``--format``, ``--json`` and ``-o`` ask for.
+
+    ``formats`` are names, and names with a file: ``junit=junit.xml``. One without a file goes to
+    ``path``, or to standard output; text does where none is named. Raises UsageError for two.
+    """
+    plain = {name for name in formats if "=" not in name} | ({"json"} if as_json else set())
+    if len(plain) > 1:
+        first = "--json" if as_json else "one --format"
+        raise UsageError(
+            f"{first} and another --format exclude each other: give a file for all but one "
+            "(--format junit=FILE)"
+        )
+    own = REPORTS[next(iter(plain), "text")]
+    files = [ReportFile(own, output.STDOUT if path is None else path)]
+    for given in formats:
+        name, equals, place = given.partition("=")
+        if equals:
+            files.append(ReportFile(REPORTS[name], place))
+    summary = os.environ.get(_SUMMARY)
+    if summary and any(to.report.name == "github" for to in files):
+        files.append(ReportFile(REPORTS["markdown"], summary, append=True))
+    return Reports(tuple(files), force, everything)

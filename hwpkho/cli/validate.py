@@ -9,7 +9,7 @@ import click
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
 from hwpkho.cli import offers, options, screen
-from hwpkho.cli.report_file import ReportFile
+from hwpkho.cli.report_file import reports
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
@@ -28,7 +28,7 @@ Examples:
   hwpkho validate dump.elf debugfs-kho/ --memmap dmesg.txt --next-cmdline 'memmap=1M$0x10000000'
   hwpkho validate bad-pages.txt --memmap dmesg.txt --max-per-gib 16
   hwpkho validate vmcore --memmap iomem.txt --ignore HP410 --baseline accepted.toml
-  hwpkho validate --batch captures/ --format junit -o junit.xml
+  hwpkho validate --batch captures/ --format junit=junit.xml --format sarif=hwpkho.sarif
   hwpkho validate --batch cases.jsonl --json --jobs 2 | jq .summary
 
 Exit codes: 0 fine; 1 findings at or above --fail-on; 2 wrong usage; 3 input unreadable, malformed
@@ -94,9 +94,11 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 )
 @click.option(
     "--format",
-    "format_name",
-    type=options.OneOf(REPORTS),
-    help="Form of the report. Default: text.",
+    "formats",
+    type=options.OneOfPlaced(REPORTS),
+    multiple=True,
+    help="Form of the report. Default: text. With =FILE one more, in a file of its own "
+    "(repeatable).",
 )
 @options.json_flag
 @click.option(
@@ -143,7 +145,7 @@ def command(
     reason: str | None,
     batch: str | None,
     jobs: int | None,
-    format_name: str | None,
+    formats: tuple[str, ...],
     output: str | None,
     *,
     outside: bool,
@@ -155,8 +157,7 @@ def command(
 
     INPUT is what decode reads, or a list of PFNs. Several INPUTs are of one machine at one moment.
     """
-    if as_json and format_name not in (None, "json"):
-        raise UsageError("--json and another --format exclude each other")
+    to = reports(formats, output, as_json=as_json, force=force, everything=everything)
     if bool(inputs) == (batch is not None):
         raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")
     if (*inputs, *memmap).count("-") > 1:
@@ -186,8 +187,6 @@ def command(
         against,
         no_kho,
     )
-    report = REPORTS[format_name or ("json" if as_json else "text")]
-    to = ReportFile(report, outputs.STDOUT if output is None else output, force, everything)
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 
@@ -202,8 +201,7 @@ def command(
         if write_baseline is not None:
             entries = accept.as_entries([result], reason or "", batch=False)
             accept.write_entries(writing, write_baseline, entries, accepted)
-        with writing.file(to.path, force=force) as out:
-            writer = report.open(out, to.screen(), batch=False)
-            writer.add(result)
-            writer.finish(())
+        with to.open(writing, batch=False) as writers:
+            writers.add(result)
+            writers.finish(())
     ctx.exit(result.exit)

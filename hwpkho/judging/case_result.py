@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.codes import SEVERITIES
 
 if TYPE_CHECKING:
+    from hwpkho.codes import Severity
     from hwpkho.judging.result import Finding, Validation
 
 #: From which severity on findings make a job fail.
@@ -80,4 +81,9 @@ class CaseResult:
 
 def fails(finding: Finding, fail_on: FailOn) -> bool:
     """Tell whether a finding is as bad as ``fail_on`` or worse."""
-    return fail_on != "never" and (SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on))
+    return fails_at(finding.severity, fail_on)
+
+
+def fails_at(severity: Severity, fail_on: FailOn) -> bool:
+    """Tell whether a severity is ``fail_on`` or worse."""
+    return fail_on != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(fail_on)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator
 
 from hwpkho.codes import registry
 from hwpkho.commands.schema import text as schema_of
+from hwpkho.report.validate.markdown import code_span, escaped
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, certain, ktap, replays
 from tests.support.handovers import Machine
@@ -370,3 +376,175 @@ def test_junit_is_utf8_by_its_first_line_and_ascii_by_its_bytes(tmp_path, cli):
     got = cli("validate", "--batch", case.parent, "--jobs", 1, "--format", "junit")
     assert got.out.isascii()
     assert _suites(got.out)[0].get("name") == case.name
+
+
+# Tables, lines and annotations
+
+
+def test_jsonl_has_the_results_of_the_document(batch, single):
+    lines = [json.loads(line) for line in batch("jsonl").out.splitlines()]
+    assert lines == batch("json").json["results"]
+    (line,) = single("jsonl").out.splitlines()
+    assert json.loads(line)["result"] == single("json").json
+
+
+def test_csv_has_every_finding(batch, single):
+    rows = list(csv.DictReader(io.StringIO(batch("csv").out)))
+    want = [
+        (r["case"], f["code"])
+        for r in batch("json").json["results"]
+        for f in (r["result"]["findings"] if r["result"] else [{"code": "HP707"}])
+    ]
+    assert [(r["case"], r["code"]) for r in rows] == want
+    (lost,) = [r for r in csv.DictReader(io.StringIO(single("csv").out)) if r["code"] == "HP601"]
+    assert (lost["first"], lost["state"], lost["exit"], lost["outcome"]) == (
+        "0x200000", "findings", "1", "replay"
+    )  # fmt: skip
+    none = list(csv.DictReader(io.StringIO(single("csv", "arm64-4k-B-good", "--ignore", "HP").out)))
+    assert [(r["state"], r["code"]) for r in none] == [("fine", "")]
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", 'a"b,c'])
+def test_csv_is_no_formula(name, tmp_path, cli):
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "m.jsonl").write_text(json.dumps({"case": name, "inputs": ["l"]}) + "\n")
+    got = cli("validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "csv")
+    for row in csv.reader(io.StringIO(got.out)):
+        assert not row[0].startswith(("=", "+", "-", "@"))
+    assert name in got.out.replace('""', '"')
+
+
+def test_markdown_has_what_fails_first(batch, single):
+    text = batch("markdown").out
+    assert text.startswith("## hwpkho validate\n\n5 cases: 2 with findings, 1 not judged, 2 ok\n")
+    rows = [x.split(" | ") for x in text.splitlines() if x.startswith("| `")]
+    assert [row[1] for row in rows] == ["FAIL", "FAIL", "not judged"]
+    assert "HP601 not\\-ram" in text
+    assert "arm64-4k-B-good`" not in text
+    assert "arm64-4k-B-good`" in batch("markdown", "--all").out
+    assert "| ok | 1 of 5 pages will stay in use<br>**warning** HP603" in single(
+        "markdown", "arm64-4k-B-h-kernel-text"
+    ).out  # fmt: skip
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
+@example("`` | @me [x](http://y) <script> #1 ![i](j) www.x.y")
+def test_markdown_of_a_name_is_the_name(text):
+    """One line of a table, whatever it has; nobody is mentioned, nothing is linked."""
+    shown = escaped(text)
+    assert "\n" not in shown
+    assert not re.search(r"(?<!\\)[|<](?!!-- -->)", shown)
+    assert not re.search(r"@(?!<!-- -->)|https?://|www\.\w", shown)
+    code = code_span(text)
+    inner = re.fullmatch(r"(`+)(?!`)(.*?)(?<!`)\1", code, re.DOTALL)
+    assert inner, code
+    assert not re.search(r"(?<!\\)\|", code)
+
+
+def test_github_annotates_the_worst_first(batch):
+    lines = batch("github").out.splitlines()
+    commands = [line.split(" ")[0] for line in lines]
+    assert commands == sorted(commands, key=["::error", "::warning", "::notice"].index)
+    (lost,) = [line for line in lines if "title=HP601 not-ram::" in line]
+    assert lost.startswith("::error file=")
+    assert lost.endswith("the next kernel forgets it: 0x200000")
+    assert lines[-1] == (
+        "::notice title=hwpkho validate::5 cases: 2 with findings, 1 not judged, 2 ok"
+    )
+
+
+def test_github_bounds_what_it_annotates(tmp_path, cli):
+    lines = [json.dumps({"case": f"c{i}", "inputs": [f"none{i}"]}) for i in range(40)]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    got = cli("validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "github")
+    assert len(got.out.splitlines()) == 11
+    assert got.out.endswith("40 cases: 40 not judged; not all shown of 40 errors\n")
+
+
+def test_github_takes_no_command_from_a_name(tmp_path, cli):
+    (tmp_path / "l").write_text("0x10\n")
+    name = "x\n::error::y, a=b%0A::add-mask::z"
+    (tmp_path / "m.jsonl").write_text(json.dumps({"case": name, "inputs": ["none,a:b"]}) + "\n")
+    got = cli("validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "github")
+    assert [line.split(" ")[0] for line in got.out.splitlines()] == ["::error", "::notice"]
+    assert "none%2Ca%3Ab" in got.out
+    assert "%250A::add-mask" in got.out
+
+
+def test_github_s_summary_is_added_to(single, batch, tmp_path, monkeypatch):
+    summary = tmp_path / "summary"
+    summary.write_text("# mine\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    batch("github")
+    single("ktap")  # any other report leaves it alone
+    assert summary.read_text() == f"# mine\n{batch('markdown').out}"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder"))
+    got = batch("github")
+    assert (got.code, len(got.err.splitlines())) == (3, 1)
+
+
+# JUnit: the checks that apply
+
+
+def test_junit_has_the_checks_that_apply(tmp_path, cli, single):
+    (tmp_path / "list").write_text("0x10\n")
+
+    def names(*args):
+        root = _suites(cli("validate", *args, "--format", "junit").out)
+        return [c.get("name") for c in root.iter("testcase")]
+
+    assert names(tmp_path / "list") == ["judged", "HP600-no-memmap"]
+    (tmp_path / "iomem").write_text("00000000-00ffffff : System RAM\n")
+    mapped = names(tmp_path / "list", "--memmap", tmp_path / "iomem")
+    assert {"HP601-not-ram", "HP602-handover-poisoned"} < set(mapped)
+    assert not any(name.startswith(("HP2", "HP3", "HP8", "HP9")) for name in mapped)
+    warned = names(tmp_path / "list", "--memmap", tmp_path / "iomem", "--fail-on", "warning")
+    assert "HP603-in-use" in {*warned} - {*mapped}
+    of_handover = [c.get("name") for c in _suites(single("junit").out).iter("testcase")]
+    assert "HP301-count-beyond-array" in of_handover
+    assert len(of_handover) < 60
+    skipped = _suites(cli("validate", tmp_path / "list", "--format", "junit").out)
+    assert [x.get("message") for x in skipped.iter("skipped")] == [
+        "no memory map says what becomes of the pages"
+    ]
+
+
+# Several reports in one run
+
+
+def test_several_reports_are_those_of_several_runs(batch, single, tmp_path):
+    names = [name for name in REPORTS.names() if name != "text"]
+    for run in (batch, single):
+        files = {name: tmp_path / f"{run.__name__}-{name}-{id(run)}" for name in names}
+        options = [x for name, file in files.items() for x in ("--format", f"{name}={file}")]
+        got = run("text", *([] if run is batch else ["arm64-4k-B-a-outside-ram-above"]), *options)
+        assert got.out == run("text").out
+        for name, file in files.items():
+            assert file.read_text() == run(name).out, name
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--format", "json", "--format", "ktap"], "one --format and another --format exclude"),
+        (["--json", "--format", "ktap"], "--json and another --format exclude each other"),
+        (["--format", "json=a", "--format", "ktap=a"], "two reports go to a"),
+        (["--format", "json=a", "-o", "./a"], "two reports go to a"),
+        (["--format", "json=-"], "two reports go to standard output"),
+        (["--format", "json="], "'json=' names no file"),
+        (["--format", "jsn=a"], "'jsn' is not one of"),
+        (["--format", "json=l"], "l: is an input; give another output"),
+        (["--format", "json=there"], "there: exists; give --force to overwrite it"),
+        (["-f"], "--force is for -o FILE"),
+    ],
+)
+def test_reports_that_cannot_be(options, says, tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "there").write_text("mine\n")
+    got = cli("validate", "l", *options)
+    assert (got.code, got.out, len(got.err.splitlines())) == (2, "", 1)
+    assert says in got.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["l", "there"]
+    assert cli("validate", "l", "--format", "json=there", "-f").code == 0
+    assert json.loads((tmp_path / "there").read_text())["schema"] == "hwpkho.validate/1"

@@ -1,7 +1,7 @@
 """A judgement as a list of checks, one a code: what KTAP and JUnit are made of.
 
 The checks of every case are the same, in the same order and with the same names, so that a
-dashboard can follow each over time.
+dashboard can follow each over time. Which of them apply to a case depends on what it is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.codes import registry
+from hwpkho.judging.case_result import fails_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.codes import Code
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
 
@@ -39,6 +41,8 @@ class Check:
             not be looked for or what was found is accepted.
         why: For ``skip``: the reason.
         messages: What was found, at most ``MAX_MESSAGES`` and how many more there are.
+        applies: Whether the case has what the code is about, and a finding could make it fail; what
+            was found or is accepted applies in any case.
     """
 
     code: str
@@ -46,6 +50,7 @@ class Check:
     status: Status
     why: str
     messages: tuple[str, ...]
+    applies: bool
 
 
 def checks(result: CaseResult) -> Iterator[Check]:
@@ -71,7 +76,22 @@ def checks(result: CaseResult) -> Iterator[Check]:
             status, why = "skip", accepted[code.id]
         elif no_map and code.needs_map:
             status, why = "skip", no_map
-        yield Check(code.id, f"{code.id}-{code.name}", status, why, _messages(here))
+        applies = bool(here) or code.id in accepted or (status == "pass" and _applies(code, result))
+        yield Check(code.id, f"{code.id}-{code.name}", status, why, _messages(here), applies)
+
+
+def _applies(code: Code, result: CaseResult) -> bool:
+    """Tell whether a code that was not found could have been, and would make the case fail."""
+    v = result.validation
+    if v is None or not fails_at(code.severity, result.fail_on):
+        return False
+    if code.pfns_are and code.id[2] == "6":
+        return v.basis.memmap == "used" and bool(v.pfns)
+    # Of maps, lists and policies most codes are about one form or option alone.
+    return {
+        "1": v.basis.handover, "2": v.basis.handover, "3": v.basis.handover,
+        "4": v.basis.handover, "8": v.efi is not None,
+    }.get(code.id[2], False)  # fmt: skip
 
 
 def _messages(findings: list[Finding]) -> tuple[str, ...]:

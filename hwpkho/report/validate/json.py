@@ -77,13 +77,8 @@ class _Many(TextWriter):
         if v:
             key = str(v.outcome or "null")
             self._outcomes[key] = self._outcomes.get(key, 0) + 1
-        case = jsondoc.text(result.case)
-        self.write(f'{self._before}{{"case":{case},"exit":{result.exit},"result":')
-        self.write_all(piece.rstrip("\n") for piece in _document(result))
-        error = jsondoc.text(None if v else result.error)
-        accepted = jsondoc.text(result.accepted)
-        self.write(f'{"" if v else "null"},"error":{error},"accepted":{accepted}')
-        self.write(f',"state":{jsondoc.text(result.state)}}}')
+        self.write(self._before)
+        self.write_all(entry(result))
         self._before = ",\n"
 
     def finish(self, notes: Sequence[Finding]) -> None:
@@ -99,6 +94,16 @@ class _Many(TextWriter):
             "notes": [f.to_json() for f in notes],
         }
         self.write(f'\n],"summary":{jsondoc.text(summary)}}}\n')
+
+
+def entry(result: CaseResult) -> Iterator[str]:
+    """Yield what ``results`` holds of a case, on one line."""
+    yield f'{{"case":{jsondoc.text(result.case)},"exit":{result.exit},"result":'
+    yield from (piece.rstrip("\n") for piece in _document(result))
+    yield "" if result.validation else "null"
+    error = jsondoc.text(None if result.validation else result.error)
+    yield f',"error":{error},"accepted":{jsondoc.text(result.accepted)}'
+    yield f',"state":{jsondoc.text(result.state)}}}'
 
 
 def _document(result: CaseResult) -> Iterator[str]:

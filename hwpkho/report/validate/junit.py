@@ -1,4 +1,5 @@
-"""JUnit XML as GitLab and Jenkins read it: a test suite for each case, a test case for each check.
+"""JUnit XML as GitLab and Jenkins read it: a test suite for each case, a test case for each check
+that applies to it; the first one says whether it could be judged.
 
 Nothing in it depends on the time or the machine: the same cases give the same bytes.
 """
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.checks import Check
     from hwpkho.report.parts.screen import Screen
+
+
+#: Why a case is not judged as a whole.
+_NOT_WHOLE = {
+    "no-kho": "the dump is of a kernel without KHO",
+    "no-map": "no memory map says what becomes of the pages",
+}
 
 
 class _Writer(TextWriter):
@@ -62,6 +70,10 @@ def _counts(counts: Iterable[int]) -> str:
 
 def _suite(result: CaseResult) -> tuple[tuple[int, int, int, int], str]:
     v = result.validation
+    if v is None and result.accepted is not None:
+        skip = _open("skipped", message=f"accepted: {result.accepted}: {result.error}")
+        head = _open("testcase", name="judged", classname=result.case)
+        return (1, 0, 0, 1), _whole(result, (1, 0, 0, 1), [f"{head}>{skip}/></testcase>"])
     if v is None:
         body = [
             _open("testcase", name="judged", classname=result.case) + ">",
@@ -69,9 +81,11 @@ def _suite(result: CaseResult) -> tuple[tuple[int, int, int, int], str]:
             "</testcase>",
         ]
         return (1, 0, 1, 0), _whole(result, (1, 0, 1, 0), body)
-    body = []
-    failures = skipped = total = 0
-    for check in checks(result):
+    unsure = _NOT_WHOLE.get(v.state)
+    head = _open("testcase", name="judged", classname=result.case)
+    body = [f"{head}>{_open('skipped', message=unsure)}/></testcase>" if unsure else f"{head}/>"]
+    failures, skipped, total = 0, int(bool(unsure)), 1
+    for check in filter(lambda check: check.applies, checks(result)):
         total += 1
         failures += check.status == "fail"
         skipped += check.status == "skip"

@@ -50,6 +50,9 @@ REPORT = TextReport(
 def _case(number: int, result: CaseResult) -> Iterator[str]:
     name = _name(result.case)
     v = result.validation
+    if v is None and result.accepted is not None:
+        yield f"ok {number} {name} # SKIP {_words(f'accepted: {result.accepted}')}"
+        return
     if v is None:
         yield f"not ok {number} {name} # ERROR {_words(result.error or '')}"
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Findings shown under a case.
 MAX_OF_A_CASE = 8
 #: How each state is marked, and how cases of it are counted; in the order of the report.
-_STATES: dict[State, tuple[str, str, str]] = {
+STATES: dict[State, tuple[str, str, str]] = {
     "findings": ("error", "FAIL", "with findings"),
     "not-judged": ("error", "not judged", "not judged"),
     "accepted": ("warning", "accepted", "not judged, accepted by the baseline"),
@@ -40,8 +40,8 @@ class Many(TextWriter):
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
-        self._lines: dict[State, list[str]] = {state: [] for state in _STATES}
-        self._counts: dict[State, int] = dict.fromkeys(_STATES, 0)
+        self._lines: dict[State, list[str]] = {state: [] for state in STATES}
+        self._counts: dict[State, int] = dict.fromkeys(STATES, 0)
 
     def add(self, result: CaseResult) -> None:
         """Take the result of the next case."""
@@ -52,7 +52,7 @@ class Many(TextWriter):
 
     def finish(self, notes: Sequence[Finding]) -> None:
         """Write the cases in the order of their states, and how many there are of each."""
-        lines = [line for state in _STATES for line in self._lines[state]]
+        lines = [line for state in STATES for line in self._lines[state]]
         if self._screen.detail >= 0:
             lines += [line for note in notes for line in finding_lines(note, self._screen)]
         lines += [""] * bool(lines) + self._total()
@@ -61,7 +61,7 @@ class Many(TextWriter):
     def _total(self) -> list[str]:
         total = sum(self._counts.values())
         parts = []
-        for state, (style, _, words) in _STATES.items():
+        for state, (style, _, words) in STATES.items():
             n = self._counts[state]
             if n:
                 parts.append(self._screen.paint(style, f"{n} {words}"))
@@ -72,7 +72,7 @@ class Many(TextWriter):
 
 
 def _case(result: CaseResult, screen: Screen) -> Iterator[str]:
-    style, word, _ = _STATES[result.state]
+    style, word, _ = STATES[result.state]
     v, names = result.validation, registry()
     said = headline(v)[1] if v else result.accepted or result.error or ""
     head = screen.paint(style, f"{word:<{_LABEL}}")

@@ -15,6 +15,10 @@ REPORTS: Registry[Report] = Registry(
     {
         "text": "hwpkho.report.validate.text:REPORT",
         "json": "hwpkho.report.validate.json:REPORT",
+        "jsonl": "hwpkho.report.validate.jsonl:REPORT",
+        "csv": "hwpkho.report.validate.csv:REPORT",
+        "markdown": "hwpkho.report.validate.markdown:REPORT",
+        "github": "hwpkho.report.validate.github:REPORT",
         "ktap": "hwpkho.report.validate.ktap:REPORT",
         "junit": "hwpkho.report.validate.junit:REPORT",
         "sarif": "hwpkho.report.validate.sarif:REPORT",

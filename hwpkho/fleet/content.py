@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 16
 _ZEROS = bytes(_BLOCK)
+_NOTHING = hashlib.sha256().digest()
 #: A folder of segments or a copy of debugfs has a handful of files.
 _MAX_FILES = 4096
 _MAX_DEPTH = 8
@@ -29,6 +30,9 @@ def of_inputs(specs: Iterable[str]) -> bytes:
 
     Raises InputError where one cannot be read.
     """
+    specs = list(specs)
+    if not specs:
+        return _NOTHING
     each = sorted(_of_spec(spec) for spec in specs)
     return hashlib.sha256(b"".join(each)).digest()
 

@@ -6,10 +6,12 @@ another machine, makes the same rows.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache, reduce
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
@@ -17,6 +19,7 @@ from hwpkho.batch import pool
 from hwpkho.commands import usage
 from hwpkho.commands.validate import of_case
 from hwpkho.dimms import reading as dimm_files
+from hwpkho.dimms.model import Dimms
 from hwpkho.errors import InputError
 from hwpkho.fleet import content, rows
 from hwpkho.fleet.identity import Names, completed, day_of, identify
@@ -28,15 +31,13 @@ from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hwpkho.batch.pool import Job
-    from hwpkho.dimms.model import Dimms
     from hwpkho.fleet.identity import Identity
     from hwpkho.inputs.case import Case
     from hwpkho.judging.machine import Machine
     from hwpkho.judging.options import ValidateOptions
-    from hwpkho.judging.result import Validation
     from hwpkho.memmap.view.regions import Regions
 
 #: Views of memory that a process keeps: a fleet has few kinds of machines.
@@ -82,7 +83,8 @@ class Work:
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
-                judged_by = _judged_by(options, job.line.dimms if job.line else ())
+                maps = _Maps(options.memmaps)
+                judged_by = _judged_by(options, maps, job.line.dimms if job.line else ())
                 case = read_inputs(inputs, options.case, options.lists)
                 who = completed(who, rows.recorded(case))
                 ident = _ident(who, hashed)
@@ -91,16 +93,12 @@ class Work:
                     return CaseRows(key, known=True)
                 usage.check_pair(options.case)
                 usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-                regions: list[Regions | None] = []
-
-                def memory(asked: ValidateOptions, of: Sequence[Machine]) -> Regions | None:
-                    regions.append(_memory(asked, of))
-                    return regions[-1]
-
-                judged = replace(of_case(case, options, memory), frames=None)
+                judged = replace(of_case(case, options, maps.memory), frames=None)
                 result = apply(judged, self.accepted, job.case, inputs, options.memmaps)
-                dimms, who = _dimms(job, case, inputs, options, judged, who)
-                ram = dimm_files.ram_of(regions[-1]) if regions and dimms else None
+                dimms = ram = None
+                if judged.pfns:
+                    dimms, who = _dimms(job, case, inputs, maps, who)
+                    ram = dimm_files.ram_of(maps.regions) if dimms and dimms.mapped else None
                 found = rows.of_case(case, result, who, key, options.role, dimms, ram)
         except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = pool.why(error)
@@ -152,96 +150,115 @@ def _ident(who: Identity, hashed: bytes) -> bytes:
 
 
 def _dimms(
-    job: Job,
-    case: Case,
-    inputs: Sequence[str],
-    options: ValidateOptions,
-    judged: Validation,
-    who: Identity,
+    job: Job, case: Case, inputs: Sequence[str], maps: _Maps, who: Identity
 ) -> tuple[Dimms | None, Identity]:
     """Return what says where a case's pages are: what it names, and what its own logs say.
 
     What cannot be read is told in the remark: the case is judged all the same.
     """
     named = job.line.dimms if job.line else ()
-    if not judged.pfns:
-        return None, who
     own = inputs if case.pages is not None and case.pages.origin in dimm_files.FORMS else ()
     try:
-        found = dimm_files.read(named)
-        more = dimm_files.read((*own, *options.memmaps), sure=False)
+        found = [
+            *([dimm_files.read(named)] if named else []),
+            *([dimm_files.read(own, sure=False)] if own else []),
+            *([maps.dimms()] if maps.paths else []),
+        ]
     except (InputError, OSError) as error:
         remark = f"dimms: {pool.why(error)[1]}"
         return None, replace(who, remark=f"{who.remark}; {remark}" if who.remark else remark)
-    return found.joined(more), who
+    return reduce(Dimms.joined, found) if found else None, who
 
 
-def _judged_by(options: ValidateOptions, dimms: Sequence[str]) -> bytes:
+def _judged_by(options: ValidateOptions, maps: _Maps, dimms: Sequence[str]) -> bytes:
     """Return what stands for the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
     plain = replace(options, memmaps=(), against=(), given=frozenset())
-    files = map(_hash_of, (options.memmaps, against, dimms))
-    return content.digest(*files, _stable(plain))
+    files = (maps.hash(), content.of_inputs(against), content.of_inputs(dimms))
+    try:
+        return content.digest(*files, _stable_once(plain))
+    except TypeError:  # not hashable
+        return content.digest(*files, _stable(plain))
 
 
 def _stable(value: object) -> str:
-    """Return options as text that is the same in every process; a set has no order of its own."""
+    """Return options as text that is the same in every process, and in every version.
+
+    Those that are as by default are left out: another version may have more of them.
+    """
+    names: Sequence[str] = ()
     if is_dataclass(value):
-        return str([(f.name, _stable(getattr(value, f.name))) for f in fields(value)])
+        names = [f.name for f in fields(value)]
+    elif isinstance(value, tuple):
+        names = getattr(value, "_fields", ())
+    if names:
+        made: Any = type(value)
+        plain = made()
+        set_ = {n: getattr(value, n) for n in sorted(names)}
+        return str([(n, _stable(v)) for n, v in set_.items() if v != getattr(plain, n)])
     if isinstance(value, frozenset):
         return str(sorted(map(_stable, value)))
     return str([_stable(v) for v in value]) if isinstance(value, tuple) else repr(value)
 
 
+#: Those of many cases are mostly the same.
+_stable_once = lru_cache(maxsize=64)(_stable)
+
+
+class _Maps:
+    """The maps of a case; those of many cases are mostly the same, and read once."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = paths
+        self._key = _signature(paths)
+        self.regions: Regions | None = None
+
+    def hash(self) -> bytes:
+        """Return the hash of what they hold."""
+        return self._once(_hashes, self._key, lambda: content.of_inputs(self.paths))
+
+    def dimms(self) -> Dimms:
+        """Return what they say of DIMMs."""
+        return self._once(_said, self._key, lambda: dimm_files.read(self.paths, sure=False))
+
+    def memory(self, options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
+        """Return the view of memory by them, and keep it; see :func:`machine.memory`."""
+        key = self._key and (
+            self._key,
+            options.boot,
+            options.map_name,
+            options.iomem_of,
+            options.next_cmdline,
+            options.case.arch,
+            tuple(m._replace(name="") for m in machines),
+        )
+        self.regions = self._once(_views, key, lambda: machine.memory(options, machines))
+        return self.regions
+
+    def _once(self, kept: OrderedDict[object, V], key: object, made: Callable[[], V]) -> V:
+        if key is None:
+            return made()
+        if key not in kept:
+            kept[key] = made()
+            if len(kept) > _KEPT:
+                kept.popitem(last=False)
+        return kept[key]
+
+
 _views: OrderedDict[object, Regions | None] = OrderedDict()
 _hashes: OrderedDict[object, bytes] = OrderedDict()
-
-
-def _hash_of(paths: Sequence[str]) -> bytes:
-    """Return the hash of maps; those of many cases are mostly the same."""
-    key = _signature(paths)
-    if key is None:
-        return content.of_inputs(paths)
-    if key not in _hashes:
-        _keep(_hashes, key, content.of_inputs(paths))
-    return _hashes[key]
-
-
-def _memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
-    """Return the view of memory by the maps that ``options`` name; see :func:`machine.memory`."""
-    files = _signature(options.memmaps)
-    if files is None:
-        return machine.memory(options, machines)
-    key = (
-        files,
-        options.boot,
-        options.map_name,
-        options.iomem_of,
-        options.next_cmdline,
-        options.case.arch,
-        tuple(m._replace(name="") for m in machines),
-    )
-    if key not in _views:
-        _keep(_views, key, machine.memory(options, machines))
-    return _views[key]
-
-
-def _keep(kept: OrderedDict[object, V], key: object, value: V) -> None:
-    kept[key] = value
-    if len(kept) > _KEPT:
-        kept.popitem(last=False)
+_said: OrderedDict[object, Dimms] = OrderedDict()
 
 
 def _signature(paths: Sequence[str]) -> object:
     """Return what tells whether files are the same; None for none, and where nothing tells."""
     found = []
     for path in paths:
-        place = Path(confining.check_inside(path))
         try:
-            status = place.stat()
+            status = os.stat(confining.check_inside(path))  # noqa: PTH116  (a Path costs as much)
         except (OSError, ValueError):
             return None
-        if not place.is_file():
+        if not stat.S_ISREG(status.st_mode):
             return None
         found.append((path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
     return tuple(found) or None

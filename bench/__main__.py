@@ -12,11 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import decode, efi, lists, luo, maps, merge, validate
+from bench import decode, efi, fleet, lists, luo, maps, merge, validate
 
 _SUBJECTS = {
     "decode": decode,
     "efi": efi,
+    "fleet": fleet,
     "lists": lists,
     "luo": luo,
     "maps": maps,

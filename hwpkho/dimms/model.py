@@ -124,6 +124,9 @@ class Dimms:
     mapped: list[Mapped] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return bool(self.pairs or self.mapped or self.nodes)
+
     def joined(self, other: Dimms) -> Dimms:
         """Return what both say."""
         return Dimms(

@@ -167,7 +167,7 @@ def _dimms(
     except (InputError, OSError) as error:
         remark = f"dimms: {pool.why(error)[1]}"
         return None, replace(who, remark=f"{who.remark}; {remark}" if who.remark else remark)
-    return reduce(Dimms.joined, found) if found else None, who
+    return reduce(Dimms.joined, found, Dimms()) or None, who
 
 
 def _judged_by(options: ValidateOptions, maps: _Maps, dimms: Sequence[str]) -> bytes:

@@ -117,6 +117,7 @@ class Regions:
     images: tuple[Region, ...] = ()
     memmap: MemoryMap | None = field(default=None, repr=False, compare=False)
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
+    _frames: dict[int, Frames] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, phys: int) -> Region | None:
         """Return the region that holds physical address ``phys`` (bytes), None in a hole."""
@@ -135,7 +136,9 @@ class Regions:
         A frame that is not wholly RAM is not RAM: the kernel rounds RAM inwards, everything else
         outwards (memblock_trim_memory, PFN_UP and PFN_DOWN).
         """
-        return _frames(self.regions, page_size)
+        if page_size not in self._frames:  # one view may judge many cases
+            self._frames[page_size] = _frames(self.regions, page_size)
+        return self._frames[page_size]
 
 
 @garbage.kept()

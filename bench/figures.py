@@ -17,14 +17,14 @@ class Run:
 
     def __init__(self, args: list[str], folder: Path) -> None:
         self.args, self.folder = args, folder
-        self.seconds, self.peak, self.out = float("inf"), 0, b""
+        self.seconds, self.cpu, self.peak, self.out = float("inf"), float("inf"), 0, b""
 
     def once(self) -> None:
         """Run it."""
         cost = measure.run(self.args, self.folder, 1 << 40)
         if cost.code:
             raise SystemExit(f"bench: {' '.join(self.args)} failed: {cost.err.decode()[-200:]}")
-        self.seconds = min(self.seconds, cost.wall)
+        self.seconds, self.cpu = min(self.seconds, cost.wall), min(self.cpu, cost.cpu)
         self.peak = max(self.peak, cost.peak)
         self.out = cost.out
 

@@ -62,6 +62,11 @@ class Identity:
     release: str | None = None
     remark: str | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that the capture records would say otherwise."""
+        return self.host_from != "case" and self.taken_at is not None
+
 
 class Names(NamedTuple):
     """A pattern over the names of cases.

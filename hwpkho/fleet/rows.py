@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: The tables' integers are signed; no machine has so many pages.
 _END = 1 << 63
 _RELEASE = re.compile(rb"^OSRELEASE=([!-~]{1,64})$", re.MULTILINE)
+#: Names of machines that have none: include/linux/uts.h, and what distributions set meanwhile.
+_NO_NAMES = ("", "(none)", "localhost", "localhost.localdomain")
 #: When the kernel crashed; only a kdump of a crash has it.
 _CRASHTIME = re.compile(rb"^CRASHTIME=([0-9]{1,12})$", re.MULTILINE)
 
@@ -180,7 +182,7 @@ def recorded(case: Case) -> Recorded:
     said = _RELEASE.search(case.source.vmcoreinfo)
     crashed = _CRASHTIME.search(case.source.vmcoreinfo)
     return Recorded(
-        case.source.nodename or None,
+        None if case.source.nodename in _NO_NAMES else case.source.nodename,
         printable(said[1]) if said else release,
         int(crashed[1]) if crashed else case.source.taken_at,
     )

@@ -18,7 +18,7 @@ import pytest
 
 from hwpkho.fleet import arrow
 from hwpkho.fleet.schema import NO_DAY, TABLES
-from tests.support import captures, fleet_schema, forked
+from tests.support import FIXTURES, captures, fleet_schema, forked
 from tests.support.examples import some
 from tests.support.fleet import manifest, rows
 
@@ -236,6 +236,31 @@ def test_host_and_time_of_names(tmp_path, cli, monkeypatch):
     ]
 
 
+def test_the_time_of_a_crash(tmp_path, cli, capture):
+    add(cli, tmp_path / "d", capture("x86-vmcore-structv1"))
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert (host["time_from"], str(host["taken_at"])) == ("capture", "2026-11-23 06:11:35")
+    assert (host["release"], host["host_from"]) == ("7.3.4", "case")
+
+
+@pytest.mark.parametrize(
+    ("nodename", "host", "host_from"),
+    [(b"web-1", "web-1", "capture"), (b"(none)", None, "case"), (b"localhost", None, "case"),
+     (b"a\x1b[2J", "a\\x1b[2J", "capture")],
+)  # fmt: skip
+def test_host_and_time_of_a_kdump(nodename, host, host_from, tmp_path, cli):
+    """The header of a real one, whose machine had no name."""
+    image = bytearray((FIXTURES / "kdump" / "memory.kdump-zlib").read_bytes())
+    image[77:142] = nodename.ljust(65, b"\0")
+    image[408:416] = (1_795_000_000).to_bytes(8, "little")
+    path = tmp_path / "dump"
+    path.write_bytes(image)
+    add(cli, tmp_path / "d", path)
+    (row,) = rows(tmp_path / "d", "hosts")
+    assert (row["host"], row["host_from"]) == (host or str(path)[:255], host_from)
+    assert (str(row["taken_at"]), row["time_from"]) == ("2026-11-18 11:06:40", "capture")
+
+
 @pytest.mark.parametrize(
     "names", ["", "x", "{host}{host}", "{hosts}", "{", "*****{host}", "{host}}"]
 )
@@ -396,6 +421,39 @@ def test_modes_follow_the_umask(tmp_path, cli):
         os.umask(old)
     for path in (tmp_path / "d").rglob("*.parquet"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.slow
+def test_a_url(tmp_path, cli):
+    """Of whatever fsspec knows; here of its own memory."""
+    batch = manifest(tmp_path, [("a", NIGHT, "1-3\n"), ("a", "2026-11-29", "1\n")])
+    url = f"memory://{tmp_path.name}/d"
+    assert add(cli, url, "--batch", batch).out.startswith("2 cases added")
+    assert add(cli, url, "--batch", batch).out.startswith("0 cases added, 2 there")
+    (row,) = cli("fleet", "ask", url, "lost", "--json").json["rows"]
+    assert (row["first_pfn"], row["last_pfn"]) == (2, 3)
+    assert cli("fleet", "ask", url, "--sql", "SELECT host FROM hosts").code == 0
+
+
+@pytest.mark.parametrize("url", ["nothing://x", "s3://"])
+def test_a_url_of_an_unknown_kind(url, cli):
+    got = cli("fleet", "ask", url, "lost")
+    assert (got.code, got.err.count("\n")) == (2, 1)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full(tmp_path):
+    """A file may have so many bytes and no more."""
+    batch = manifest(tmp_path, [(f"h{i}", NIGHT, f"{i}\n") for i in range(40)])
+    args = ("fleet", "add", tmp_path / "d", "--batch", batch, "--jobs", 1)
+    got = forked.run(*args, limits={"FSIZE": 4000})
+    assert got.code == 3
+    assert got.err.count(b"\n") == 1
+    assert str(tmp_path / "d").encode() in got.err
+    assert [p.name for p in (tmp_path / "d" / "_hwpkho").iterdir()] == ["lock"]
+    assert list((tmp_path / "d").rglob("*.parquet")) == []
+    assert forked.run(*args).code == 0
+    assert len(rows(tmp_path / "d", "hosts")) == 40
 
 
 # Several writers, and kills

@@ -1,7 +1,7 @@
 """fleet's figures: how fast cases are added, and what questions cost at 10^3, 10^4, 10^5 hosts.
 
 Run alone it takes arguments: ``python -m bench fleet``; HWPKHO_FLEET_HOSTS=100000 is the largest
-fleet. Rates are of one call, start-up included, by the clock; what two cores without other work would do
+fleet. Rates are of one call, start-up included, by the clock; what two cores without other work do
 follows from the processor time, and stands beside them. An aim is met by either.
 """
 
@@ -100,6 +100,7 @@ def _asking(folder: Path) -> None:
     most = int(os.environ.get("HWPKHO_FLEET_HOSTS", "100000"))
     sizes = [n for n in (1000, 10_000, 100_000, 1_000_000) if n <= most]
     table: dict[str, list[float]] = {name: [] for name in QUESTIONS}
+    clock: dict[str, float] = {}
     peaks = [0.0] * len(sizes)
     for at, hosts in enumerate(sizes):
         dataset = folder / f"fleet-{hosts}"
@@ -116,10 +117,11 @@ def _asking(folder: Path) -> None:
             limit = ["--max-pages", 64] if asked.needs else []
             run = figures.hwpkho(folder, "fleet", "ask", dataset, name, "--json", *limit)
             figures.together([run], 2)
-            table[name].append(run.seconds)
+            table[name].append(run.cpu)
+            clock[name] = run.seconds
             peaks[at] = max(peaks[at], run.peak / _MIB)
             _compare(name, json.loads(run.out)["rows"], wanted.get(name))
-    _print(sizes, table, peaks)
+    _print(sizes, table, clock, peaks)
 
 
 def _compare(
@@ -134,18 +136,20 @@ def _compare(
         raise SystemExit(f"bench: {name}: the answer is not the generator's")
 
 
-def _print(sizes: list[int], table: dict[str, list[float]], peaks: list[float]) -> None:
-    print("\n" + "seconds, 7 days".ljust(20) + "".join(f"{n:>10} hosts" for n in sizes))
+def _print(
+    sizes: list[int], table: dict[str, list[float]], clock: dict[str, float], peaks: list[float]
+) -> None:
+    heads = "".join(f"{n:>10} hosts" for n in sizes)
+    print(f"\n{'processor seconds':<20}{heads}{'by the clock':>16}")
     for name, seconds in table.items():
-        print(name.ljust(20) + "".join(f"{s:>16.2f}" for s in seconds))
-    print("peak, MiB".ljust(20) + "".join(f"{p:>16.0f}" for p in peaks))
-    slowest = max(seconds[-1] for seconds in table.values())
-    figures.line(
-        f"slowest question, {sizes[-1]} hosts", f"{slowest:.2f} s", "<= 2 s", met=slowest <= 2
-    )
+        print(f"{name:<20}" + "".join(f"{s:>16.2f}" for s in (*seconds, clock[name])))
+    print(f"{'peak, MiB':<20}" + "".join(f"{p:>16.0f}" for p in peaks))
+    slowest = max(min(table[name][-1], clock[name]) for name in table)
+    most = f"{sizes[-1]} hosts"
+    figures.line(f"slowest question, {most}", f"{slowest:.2f} s", "<= 2 s", met=slowest <= 2)
     figures.line("  peak memory", f"{peaks[-1]:.0f} MiB", "<= 1024 MiB", met=peaks[-1] <= 1024)
     if len(sizes) > 1:
-        per_host = {n: (s[-1] - s[-2]) / (sizes[-1] - sizes[-2]) for n, s in table.items()}
-        print("by arithmetic, 10^6 hosts: " + ", ".join(
-            f"{n} {table[n][-1] + max(0.0, rate) * (1_000_000 - sizes[-1]):.1f} s"
-            for n, rate in per_host.items()))  # fmt: skip
+        step = sizes[-1] - sizes[-2]
+        more = (1_000_000 - sizes[-1]) / step
+        told = ", ".join(f"{n} {s[-1] + (s[-1] - s[-2]) * more:.0f}" for n, s in table.items())
+        print(f"by arithmetic, 1000000 hosts, processor seconds: {told}")

@@ -34,7 +34,7 @@ Examples:
   hwpkho list dmesg.txt --to memmap
   hwpkho list screen.txt --to badram --max-loss 64 --budget 20
   hwpkho list bad.txt --to e820 --memmap dmesg.txt
-  hwpkho list bad.txt --dimms ras-mc_event.db --dimms dmidecode.txt
+  hwpkho list --dimms bad.txt ras-mc_event.db dmidecode.txt
 
 Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
 which there was no room; 2 wrong usage, or the form cannot say it; 3 not readable, or an input says
@@ -72,9 +72,8 @@ class _Forms:
 @options.json_flag
 @click.option(
     "--dimms",
-    multiple=True,
-    metavar="FILE",
-    help="Say which DIMM each page is on, by this log, rasdaemon database or dmidecode output.",
+    is_flag=True,
+    help="Say which DIMM each page is on, by INPUTs of one machine; dmidecode's output may be one.",
 )
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
 @list_options.to
@@ -109,8 +108,8 @@ def command(
     phys_base: int | None,
     at: int | None,
     output: str | None,
-    dimms: tuple[str, ...],
     *,
+    dimms: bool,
     as_json: bool,
     as_pfns: bool,
     force: bool,
@@ -125,13 +124,15 @@ def command(
         raise UsageError("--json and --pfns exclude each other")
     if dimms and (to or as_pfns):
         raise UsageError(f"--dimms and {'--to' if to else '--pfns'} exclude each other")
-    if (*inputs, *memmap, *dimms).count("-") > 1:
+    if dimms and "-" in inputs:
+        raise UsageError("--dimms reads its inputs twice, standard input can be read only once")
+    if (*inputs, *memmap).count("-") > 1:
         raise UsageError("standard input can be read only once")
     path = outputs.STDOUT if output is None else output
     if to and as_pfns:
         raise UsageError("--to and --pfns exclude each other")
     outputs.check_file(path, force=force)
-    outputs.check_input(path, *inputs, *memmap, *dimms)
+    outputs.check_input(path, *inputs, *memmap)
     how = Writing(max_loss, budget, unit=unit, phys_base=phys_base, at=at)
     written = ListOutput(to, path, force, how) if to else None
     if written and "layout" in written.form.takes:  # of the table that is written

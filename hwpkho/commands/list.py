@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry, said
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
-from hwpkho.base.opening import STDIN
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
 from hwpkho.dimms import reading as dimm_files
-from hwpkho.errors import UsageError
+from hwpkho.dimms.model import Dimms
+from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import common_page_size, read_list
 from hwpkho.judging import machine
 from hwpkho.judging.options import ValidateOptions
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.mentions import Mentions
     from hwpkho.badpages.model import Kind
+    from hwpkho.badpages.registry import Asked
     from hwpkho.base.listing import Listing
     from hwpkho.commands.writing import ListOutput
     from hwpkho.dimms.model import Run
-    from hwpkho.inputs.lists import CaseList, CaseNamed
-    from hwpkho.memmap.view.regions import Frames, Regions
+    from hwpkho.inputs.lists import CaseNamed
+    from hwpkho.memmap.view.regions import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,15 @@ class ListOptions:
         kinds: The kinds of bad pages that are wanted; pages of unknown kind always are.
         output: What to write the list as, None where it is only shown.
         entries: Whether it matters who named which pages; it costs where there are a million.
-        dimms: Files that say which DIMM a page is on; the inputs that are logs do so beside them.
+        dimms: Whether to say which DIMM a page is on. Inputs are of one machine then, and one
+            may say just that and name no bad page.
     """
 
     judging: ValidateOptions = field(default_factory=ValidateOptions)
     kinds: frozenset[Kind] = BAD
     output: ListOutput | None = None
     entries: bool = True
-    dimms: tuple[str, ...] = ()
+    dimms: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,10 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     writer = options.output.form if options.output else None
     usage.refuse(how.given, writing.facts(usage.Facts(), writer))
     asked = how.lists._replace(kinds=options.kinds, maps=True)
+    said = Dimms()
     with writing.reading(writer):
+        if options.dimms:
+            specs, said = _sorted_out(specs, how, asked)
         found = [read_list(spec, how.case, asked, how.role) for spec in specs]
     facts = writing.facts(usage.of_lists(found), writer)
     usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
@@ -130,8 +136,10 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     frames = regions.frames(size) if regions else None
     pages = _joined(lists, pfns, mentions, size)
     if options.output is None:
-        dimms = _places(specs, found, options.dimms, pages, regions) if options.dimms else None
-        return ListReport(pages, tuple(lists), frames, dimms=dimms)
+        if not options.dimms:
+            return ListReport(pages, tuple(lists), frames)
+        runs = said.places(pfn_set(pfns), pages.taken_page_size, dimm_files.ram_of(regions))
+        return ListReport(pages, tuple(lists), frames, dimms=tuple(runs))
     arches = [arch for arch in dict.fromkeys(x.arch for x in lists) if arch]
     output = writing.prepared(options.output, how, regions, arches)
     pages = replace(pages, arch=writing.arch_of(pages, how, regions))
@@ -141,22 +149,29 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     return ListReport(pages, tuple(lists), frames, lost)
 
 
-def _places(
-    specs: Sequence[CaseNamed],
-    found: Sequence[CaseList],
-    dimms: Sequence[str],
-    pages: BadPages,
-    regions: Regions | None,
-) -> tuple[Run, ...]:
-    """Return where the pages are, by the files that say so and by the inputs that are logs."""
-    own = [
-        spec
-        for spec, case in zip(specs, found, strict=True)
-        if isinstance(spec, str) and case.pages.origin in dimm_files.FORMS and spec != STDIN
-    ]
-    said = dimm_files.read(dimms).joined(dimm_files.read(own, sure=False))
-    runs = said.places(pfn_set(pages.pfns), pages.taken_page_size, dimm_files.ram_of(regions))
-    return tuple(runs)
+def _sorted_out(
+    specs: Sequence[CaseNamed], how: ValidateOptions, asked: Asked
+) -> tuple[list[CaseNamed], Dimms]:
+    """Return the inputs that are lists, and what all of them say about DIMMs.
+
+    Raises InputError for one that is neither a list nor says anything about DIMMs.
+    """
+    lists: list[CaseNamed] = []
+    said = Dimms()
+    for spec in specs:
+        own = Dimms()
+        if isinstance(spec, str) and Path(spec).is_file():
+            own = dimm_files.read([spec], sure=False)
+        try:
+            read_list(spec, how.case, asked, how.role)
+            lists.append(spec)
+        except InputError:
+            if not own and not own.devices:
+                raise
+        said = said.joined(own)
+    if not lists:
+        raise InputError("none of the inputs names bad pages")
+    return lists, said
 
 
 def _wanted(lists: Sequence[BadPages], kinds: frozenset[Kind]) -> Mentions:

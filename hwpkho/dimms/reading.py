@@ -23,8 +23,8 @@ FORMS = frozenset(("kernel-log", "rasdaemon-db", "rasdaemon-log", "tracepoint"))
 _SQLITE = b"SQLite format 3\0"
 #: A listing of a machine with a thousand DIMMs has half a MiB.
 _MAX_LISTING = 1 << 24
-#: One of these is in every log that tells anything.
-_TELLS = (b"SRAT: Node ", b"[Hardware Error]", b"EDAC ", b"(mc:")
+#: One of these is in everything that tells.
+_TELLS = (b"SRAT: Node ", b"[Hardware Error]", b"EDAC ", b"(mc:", b", DMI type 17, ")
 
 
 def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:

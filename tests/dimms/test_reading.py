@@ -279,20 +279,33 @@ def test_a_database_of_rasdaemon(tmp_path):
 def test_list(tmp_path, cli):
     log = NEIGHBOURS / "edac-dmesg/01.txt"
     (tmp_path / "bad.txt").write_text("0xee30a0-0xee30a1\n")
-    got = cli("list", tmp_path / "bad.txt", "--dimms", log, "--json")
+    got = cli("list", "--dimms", tmp_path / "bad.txt", log, "--json")
     jsonschema.validate(got.json, json.loads(cli("schema", "list").out))
     assert [(d["first"], d["dimm"], d["dimm_confidence"]) for d in got.json["dimms"]] == [
         (0xEE30A0, "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "decoded"), (0xEE30A1, None, "unknown"),
     ]  # fmt: skip
-    text = cli("list", tmp_path / "bad.txt", "--dimms", log).out.splitlines()
+    text = cli("list", "--dimms", tmp_path / "bad.txt", log).out.splitlines()
     assert text[-2].split() == ["0xee30a0", "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "-", "-", "decoded"]
     assert text[-1].split() == ["0xee30a1", "unknown", "-", "-", "-"]
     assert "dimms" not in cli("list", tmp_path / "bad.txt", "--json").json
-    for other in (["--pfns"], ["--to", "memmap"]):
+    for other in (["--pfns"], ["--to", "memmap"], ["-"]):
         assert cli("list", tmp_path / "bad.txt", "--dimms", log, *other).code == 2
-    nothing = cli("list", tmp_path / "bad.txt", "--dimms", tmp_path / "bad.txt")
-    assert nothing.code == 3
-    assert "names no DIMM and no node" in nothing.err
+    alone = cli("list", tmp_path / "bad.txt", "--dimms", "--json").json["dimms"]
+    assert alone == [{"first": 0xEE30A0, "last": 0xEE30A1, "dimm": None, "dimm_serial": None,
+                      "dimm_confidence": "unknown", "node": None}]  # fmt: skip
+
+
+def test_list_and_what_dmidecode_prints(tmp_path, cli):
+    (tmp_path / "bad.txt").write_text("0x100\n")
+    (tmp_path / "dmidecode.txt").write_text(listing())
+    (tmp_path / "edac.txt").write_text(EDAC.format("A2", 0x100, 0, 8) + "\n")
+    files = [tmp_path / name for name in ("bad.txt", "edac.txt", "dmidecode.txt")]
+    (run,) = cli("list", "--dimms", *files, "--json").json["dimms"]
+    assert (run["dimm"], run["dimm_serial"]) == ("A2", "35A2F1C1")
+    got = cli("list", "--dimms", files[2])
+    assert (got.code, got.err) == (3, "hwpkho: none of the inputs names bad pages\n")
+    (tmp_path / "notes.txt").write_text("a note\n")
+    assert cli("list", "--dimms", files[0], tmp_path / "notes.txt").code == 3
 
 
 def test_fleet(tmp_path, cli):

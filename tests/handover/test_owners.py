@@ -102,10 +102,10 @@ def test_what_a_subtree_that_nobody_knows_calls_itself(blob, compatible, cli, tm
     (h,) = got.json["handovers"]
     (shown,) = [s for s in h["root"]["subtrees"] if s["name"] == "posted"]
     assert (shown["kind"], shown["details"]) == (None, compatible and {"compatible": compatible})
-    out = cli("decode", tmp_path / "memory.elf").out
-    (line,) = [line for line in out.split("\n") if " posted " in line]
-    named = f"  {compatible}" if compatible else ""
-    assert line.endswith(f" {len(blob)} bytes{named}  not known, 4 KiB preserved there")
+    said = cli("decode", tmp_path / "memory.elf").said
+    named = f" {compatible}" if compatible else ""
+    there = f"posted 0x10004000 {len(blob)} bytes{named} not known, 4 KiB preserved there"
+    assert there in said
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_what_is_preserved_where_an_unknown_handler_points(cli, tmp_path):
     assert (kept["guest_memfd_luo_v1"]["session"], kept["guest_memfd_luo_v1"]["token"]) == ("vm", 7)
     assert (kept["pci-v2"]["name"], kept["pci-v2"]["bytes"]) == ("FLB pci-v2", 8 * 4096)
     assert "unknown" not in kept
-    out = cli("decode", path).out
-    assert "token 7  guest_memfd_luo_v1  data 0x50000010, 8 KiB preserved there" in out
-    assert "FLB pci-v2  1 file  data 0x50008000, 32 KiB preserved there" in out
+    said = cli("decode", path).said
+    assert "token 7 guest_memfd_luo_v1 data 0x50000010, 8 KiB preserved there" in said
+    assert "FLB pci-v2 1 file data 0x50008000, 32 KiB preserved there" in said
     (tmp_path / "list").write_text(f"0x{PFN + 1:x}\n")
     assert cli("capture", path, "-o", tmp_path / "crop.elf").code == 0
     (again,) = cli("decode", "--json", tmp_path / "crop.elf").json["handovers"]

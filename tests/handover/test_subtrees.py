@@ -57,7 +57,7 @@ def test_a_toy_subtree_follows_its_pointer(make, cli) -> None:
     (shown,) = [s for s in found["root"]["subtrees"] if s["name"] == "toy-subtree"]
     assert shown["kind"] == "toy"
     assert shown["details"] == {"at": AT, "word": "d00dfeed", "page_size": 4096}
-    assert f"word d00dfeed at 0x{AT:x}" in cli("decode", path).out
+    assert f"word d00dfeed at 0x{AT:x}" in cli("decode", path).said
     assert f"a word at 0x{AT:x}" in cli("decode", "--annotate", path).out
     judged = cli("validate", "--json", path)
     assert judged.json["outcome"] == "refused"  # --no-scratch

@@ -48,14 +48,14 @@ def _adding(folder: Path) -> None:
     _add(folder, "lists with a map each", own, 5000, 1000)
     captures = _captures(folder / "captures", 2000)
     _add(folder, "captures with a map each", captures, 2000, 400)
-    again = figures.hwpkho(folder, "fleet", "add", "d-0", "--batch", batch)
+    again = figures.hwpkho(folder, "fleet", "add", folder / "d-0", "--batch", batch)
     figures.together([again], 1)
     print(f"the same lists once more, all known: {again.seconds:.1f} s")
 
 
 def _add(folder: Path, what: str, batch: Path, cases: int, aim: int, *more: object) -> None:
     number = len(list(folder.glob("d-*")))
-    run = figures.hwpkho(folder, "fleet", "add", f"d-{number}", "--batch", batch, *more)
+    run = figures.hwpkho(folder, "fleet", "add", folder / f"d-{number}", "--batch", batch, *more)
     figures.together([run], 1)
     rate, alone = cases / run.seconds, cases / (run.cpu / 2)
     met = max(rate, alone) >= aim

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hwpkho.commands.check import CheckOptions, check
 from tests.support import captures, live_trees
-from tests.support.examples import times
+from tests.support.examples import crossed, times
 from tests.support.handovers import Machine
 from tests.support.live_trees import IOMEM, PFNS, LiveTree
 
@@ -385,8 +385,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("name", "kind"), crossed(FILES, HOSTILE, 4))
 def test_files_that_are_not_what_they_should_be(name, kind, tree, look):
     path = tree.root / name
     if path.is_dir():

@@ -60,13 +60,15 @@ class PfnSet:
         return i < len(self.first) and self.first[i] <= pfn
 
     def __or__(self, other: PfnSet) -> PfnSet:
+        if not (self and other):
+            return self or other
         return in_at_least(1, (self, other))
 
     def __and__(self, other: PfnSet) -> PfnSet:
-        return in_at_least(2, (self, other))
+        return in_at_least(2, (self, other)) if self and other else PfnSet()
 
     def __sub__(self, other: PfnSet) -> PfnSet:
-        return in_at_least(2, (self, other.gaps()))
+        return in_at_least(2, (self, other.gaps())) if self and other else self
 
     def gaps(self) -> PfnSet:
         """Return every PFN that is not in this set."""

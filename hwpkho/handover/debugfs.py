@@ -88,16 +88,20 @@ def _label(name: str, role: Role | None) -> str:
 
 def is_debugfs(folder: Path) -> bool:
     """Tell whether a folder is a copy of /sys/kernel/debug/kho, or of what has its sides."""
-    return any(places.exists(folder / side / what) for side in SIDES for what in (
-        "fdt", _BLOBS, "scratch_phys",
-    ))  # fmt: skip
+    # Mostly there is none of the sides, and a batch asks of each folder in it.
+    return any(
+        places.exists(side / what)
+        for side in map(folder.__truediv__, SIDES)
+        if places.exists(side)
+        for what in ("fdt", _BLOBS, "scratch_phys")
+    )
 
 
 def holds_debugfs(folder: Path) -> bool:
     """Tell whether :func:`read_debugfs` finds a copy in a folder that need not be one itself."""
     return (
         is_debugfs(folder)
-        or any(is_debugfs(folder / name) for name in _WITHIN)
+        or any(is_debugfs(folder / name) for name in _WITHIN if places.exists(folder / name))
         or places.is_folder(folder / _BLOBS)
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain, islice, pairwise
-from operator import le
+from itertools import chain, compress, islice, repeat
+from operator import add, eq, le
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from hwpkho.badpages.model import Mention
@@ -125,14 +125,12 @@ class Mentions(Sequence[Mention]):
 
     def run_starts(self) -> array[int]:
         """Return where runs begin: single pages that follow each other, all else being equal."""
-        first = self.first
-        starts = array("Q", (0,) if first else ())
-        starts.extend(
-            at
-            for at, (before, here) in enumerate(pairwise(first), 1)
-            if here != before + 1 or not self._goes_on(at)
-        )
-        return starts
+        first, places = self.first, range(len(self.first))
+        follows = bytes(map(eq, islice(first, 1, None), map(add, first, repeat(1))))
+        starts = bytearray(b"\1") * len(first)
+        for at in compress(islice(places, 1, None), follows):
+            starts[at] = not self._goes_on(at)
+        return array("Q", compress(places, starts))
 
     def _goes_on(self, at: int) -> bool:
         """Tell whether two neighbours are single pages of which the same is said."""

@@ -74,7 +74,9 @@ class ListReport:
     def runs(self) -> Runs:
         """Return the mentions as runs: neighbours of one kind, time and place are one."""
         mentions = columns.of(self.pages.mentions)
-        return Runs(mentions, [*mentions.run_starts(), len(mentions)])
+        ends = mentions.run_starts()
+        ends.append(len(mentions))
+        return Runs(mentions, ends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import repeat
-from operator import floordiv, sub
+from operator import add, floordiv, sub
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import efi_config
@@ -171,7 +171,8 @@ def bitmap(
         under = ((first + a * per, first + (b + 1) * per) for a, b in units)
         good = sum(b - a - bad.pages(a, b - 1) for a, b in intersection(under, joined(ram)))
     head = bitmap_layout(layout).build(header)
-    raw = bits.build(((a, b + 1) for a, b in units), header.size, head)
+    runs = zip(units.first, map(add, units.last, repeat(1)), strict=True)
+    raw = bits.build(runs, header.size, head)
     return MadeTable(raw, good, bad.pages() - held)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from itertools import chain, compress, islice
-from operator import lt
+from itertools import chain, compress, islice, repeat
+from operator import lt, sub
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def _blocks(every: array[int], size: int) -> Iterator[bytes]:
             yield (_FULL if inside else _EMPTY)[:length]
             continue
         marks = bytearray(b"0") * (length * 8)
-        for edge in every[at:upto]:
-            marks[edge - first] = 49  # "1"
+        for place in map(sub, every[at:upto].tolist(), repeat(first)):
+            marks[place] = 49  # "1"
         bits = int(marks[::-1], 2)
         step = 1
         while step < length * 8:  # each bit becomes whether an odd number of edges is up to it

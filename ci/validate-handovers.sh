@@ -5,7 +5,7 @@
 #
 # CAPTURES  a folder with a folder for each case, or a manifest (captures)
 # REPORTS   where the reports go (hwpkho-reports): hwpkho.sarif, junit.xml, hwpkho.ktap,
-#           hwpkho.json and report.txt, which is printed, too
+#           hwpkho.json and report.txt, which is printed, too (on GitHub annotations are)
 # OPTIONS   more options of hwpkho validate, e.g. --max-per-gib 16 --fail-on warning
 # BASELINE  a file of accepted findings
 # HWPKHO    the program (hwpkho)
@@ -24,18 +24,11 @@ set +e -u
 mkdir -p "$REPORTS"
 read -ra options <<<"${OPTIONS:-}"
 [ -z "${BASELINE:-}" ] || options+=(--baseline "$BASELINE")
-worst=0
-judge() {
-  "${HWPKHO:-hwpkho}" validate --batch "$CAPTURES" --format "$1" -f -o "$REPORTS/$2" \
-    ${options[@]+"${options[@]}"}
-  status=$?
-  if [ "$status" -gt "$worst" ]; then worst=$status; fi
-}
-judge sarif hwpkho.sarif
-judge junit junit.xml 2>/dev/null
-judge ktap hwpkho.ktap 2>/dev/null
-judge json hwpkho.json 2>/dev/null
-judge text report.txt 2>/dev/null
-[ ! -s "$REPORTS/report.txt" ] || cat "$REPORTS/report.txt"
-exit "$worst"
+# On GitHub the lines of the log become annotations, and the summary of the job has the report.
+shown=text
+[ -z "${GITHUB_ACTIONS:-}" ] || shown=github
+"${HWPKHO:-hwpkho}" validate --batch "$CAPTURES" -f --format "$shown" \
+  --format sarif="$REPORTS/hwpkho.sarif" --format junit="$REPORTS/junit.xml" \
+  --format ktap="$REPORTS/hwpkho.ktap" --format json="$REPORTS/hwpkho.json" \
+  --format text="$REPORTS/report.txt" ${options[@]+"${options[@]}"}
 # end: judge

@@ -14,6 +14,7 @@ import yaml
 
 from hwpkho.cli.main import main
 from tests.support import ROOT, certain, live_trees
+from tests.support.examples import some
 
 CONTRIB = ROOT / "contrib"
 UNITS = sorted([*(CONTRIB / "systemd").glob("*.service"), *(CONTRIB / "systemd").glob("*.timer")])
@@ -75,7 +76,7 @@ def test_the_units_are_hardened(unit, units):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
-@pytest.mark.parametrize(("unit", "words"), _commands(), ids=[name for name, _ in _commands()])
+@pytest.mark.parametrize(("unit", "words"), some(_commands(), 2))
 def test_what_the_units_start(unit, words, tmp_path, cli):
     """Each line is one that the program takes: on a tree, into a folder."""
     tree = live_trees.made(tmp_path / "root")

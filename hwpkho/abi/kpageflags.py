@@ -7,6 +7,7 @@ Source: include/uapi/linux/kernel-page-flags.h; fs/proc/page.c (stable_page_flag
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,7 @@ def _marks(bits: tuple[int, ...], without: tuple[int, ...] = ()) -> bytes:
     return bytes(1 if byte & on == on and not byte & off else 0 for byte in range(256))
 
 
+_ZEROS = re.compile(rb"\0{8,}")
 _TOP = 7 if sys.byteorder == "little" else 0
 _POISONED = _marks((HWPOISON,))
 _SINGLE = _marks((HWPOISON,), (HUGE,))
@@ -78,6 +80,17 @@ def by_size(data: bytes) -> Iterator[Poisoned]:
             end = last if following < 0 else following - 1
             yield Poisoned(at, end, huge=True)
             at = end + 1
+
+
+def without_flags(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield index of the first and last word (inclusive) of each run of words that are 0.
+
+    Of such pages are those that the kernel allocated for itself, slab and page cache aside.
+    """
+    for zeros in _ZEROS.finditer(data):
+        first, end = -(-zeros.start() // WORD), zeros.end() // WORD
+        if first < end:
+            yield first, end - 1
 
 
 def is_head(word: bytes) -> bool:

@@ -21,6 +21,7 @@ from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import which_handover
 from hwpkho.judging import machine, verdicts
 from hwpkho.judging.efi_table import pages as table_pages
+from hwpkho.judging.efi_table.generations import NONE
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.live.tree import Tree
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.check_facts import Facts
     from hwpkho.handover.model import Handover
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import Validation, Verdict
+    from hwpkho.judging.result import EfiJudged, Validation, Verdict
     from hwpkho.memmap.view.regions import Regions
 
 #: The fate of a page of a list that the next kernel takes, by its verdict.
@@ -125,13 +126,19 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> Judged | None:
         return None
     checked.validation = validation
     checked.findings += validation.findings
+    if out and validation.outcome is None and not facts.unseen:
+        why = "what the next kernel does with it is not known (see the findings)"
+        facts.miss(f"{case.name}: not all of it could be read", why)
     handover = which_handover(case.handovers, "out") if out else None
     used = regions if validation.basis.memmap == "used" else None
     kernel = _kernel(facts, judging, used, validation.page_size)
     table = PfnSet()
     if validation.efi is not None and validation.efi.outcome == "accepted":
         table = table_pages.listed(validation.efi, kernel.page_size)
-    return Judged(kernel, handover, _taken(checked, validation, handover), table)
+    taken = _taken(checked, validation, handover)
+    if facts.page_size is None and (handover is None or handover.page_size is None):
+        return None  # a page of the flags may be four of the table's
+    return Judged(kernel, handover, taken, table)
 
 
 def _kernel(
@@ -153,7 +160,7 @@ def _taken(checked: Checked, validation: Validation, handover: Handover | None) 
     if outcome in BAD_OUTCOMES:
         checked.because = f"the next kernel's outcome is {outcome}{why}"
     elif efi is not None:
-        if efi.outcome not in ("accepted", None):
+        if efi.outcome != "accepted" and _told(efi):
             checked.because = f"the next kernel and the EFI table: {efi.reason}"
     elif validation.basis.kho_off:
         checked.because = "the next kernel is told kho=off"
@@ -281,11 +288,26 @@ def _decided(checked: Checked, judged: Judged) -> bool:
     if checked.outcome in ("replay", "absent", *BAD_OUTCOMES):
         return checked.outcome != "replay" or checked.listed is not None
     efi = checked.validation.efi if checked.validation else None
-    return judged.handover is None and efi is not None and efi.outcome is not None
+    return judged.handover is None and efi is not None and _told(efi)
+
+
+def _told(efi: EfiJudged) -> bool:
+    """Tell whether it is known what the next kernel does with a table; one that knows none does
+    nothing.
+    """
+    return efi.outcome is not None or efi.consumer == NONE
 
 
 def _have(n: int) -> str:
     return "has" if n == 1 else "have"
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _s(n: int) -> str:
+    return "" if n == 1 else "s"
 
 
 def _span(pages: PfnSet) -> str:
@@ -300,7 +322,7 @@ def _say(checked: Checked) -> None:
     """Add the findings that no judgement of a handover has."""
     bad, lost = checked.bad_pages, checked.lost
     if checked.hands_over is False:
-        pages = f"{bad} bad page{'' if bad == 1 else 's'}" if bad is not None else "bad pages"
+        pages = f"{bad} bad page{_s(bad)}" if bad is not None else "bad pages"
         message = f"this kernel hands no list of bad pages over: {checked.because}"
         if bad == 0:
             checked.tell(live.NO_HANDOVER, message, severity="note")
@@ -309,10 +331,16 @@ def _say(checked: Checked) -> None:
             checked.tell(live.NO_HANDOVER, message, lost, None if bad else "warning")
     elif lost and checked.outcome == "replay":
         n = lost.pages()
-        are = "page is" if n == 1 else "pages are"
-        message = f"{n} bad {are} not in the list that is handed over: {_span(lost)}"
+        message = (
+            f"{n} bad page{_s(n)} {_are(n)} not in the list that is handed over: {_span(lost)}"
+        )
         checked.tell(live.LIST_LACKS, message, lost)
         checked.because = "the list that is handed over lacks them"
+    elif lost and checked.because is None:
+        n = lost.pages()
+        message = f"{n} bad page{_s(n)} {_are(n)} under no unit of the EFI table: {_span(lost)}"
+        checked.tell(live.LIST_LACKS, message, lost)
+        checked.because = "the EFI table that is handed over does not cover them"
     elif checked.fates["forgotten"] and checked.because is None:
         checked.because = "they are counted, but in no list"
     if checked.kernel_loaded is False:

@@ -117,7 +117,7 @@ def _running(facts: Facts, options: CaseOptions) -> Case | None:
     None where it has neither KHO nor an EFI table. Raises InputError where that cannot be told.
     """
     from hwpkho.live.machine import Live
-    from hwpkho.live.near import Near, marked
+    from hwpkho.live.near import Near, device_trees, marked
 
     tree, entries = facts.tree, _efi_entries(facts.tree)
     has_kho = facts.kho.folder is not None
@@ -132,6 +132,9 @@ def _running(facts: Facts, options: CaseOptions) -> Case | None:
         return Case(near.name, (), None, None, found) if found else None
     copies, boot = live.copies(), live.boot()
     pages = [*marked(memory, copies, live.page_size), *(b.fdt_addr for b in boot)]
+    if any(copy.role == "out" and copy.fdt is None for copy in copies):
+        with FileBytes(tree.path("proc/kpageflags")) as flags:
+            pages += device_trees(memory, flags, live.page_size)
     near = Near(memory, pages, entries)
     near.page_size_hint = near.page_size_hint or live.page_size
     handovers = assemble.from_memory(near, copies, options, boot)

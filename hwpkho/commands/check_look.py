@@ -26,12 +26,14 @@ def gather(tree: Tree, page_size: int | None = None, arch: str | None = None) ->
         check_handover.read(facts, page_size)
         check_pages.read_map(facts)
         facts.page_size = page_size or facts.page_size or check_pages.page_size(facts)
+        check_pages.read_flags(facts)
+        if facts.page_size is None:
+            check_pages.page_size_by_count(facts)
         if facts.page_size is None:
             facts.miss(
                 f"{printable(str(tree.root))}: nothing tells the page size",
                 "where the bad pages are is not known; give --page-size",
             )
-        check_pages.read_flags(facts)
         check_handover.nothing_in_memory(facts)
         facts.nodes = counters.nodes(tree.root)
         facts.blocks = counters.blocks(tree.root)

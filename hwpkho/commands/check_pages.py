@@ -69,6 +69,21 @@ def page_size(facts: Facts) -> int | None:
     return next((size for way in ways if (size := way(facts)) is not None), None)
 
 
+def page_size_by_count(facts: Facts) -> None:
+    """Take the page size (bytes) that makes HardwareCorrupted and the flags of a copy agree."""
+    flags, corrupted = facts.flags, facts.corrupted
+    pages = flags.single.pages() if flags else 0
+    if flags is None or not corrupted or not pages or flags.folios.count:
+        return
+    size = corrupted // pages
+    arch = arches.known(facts.arch)
+    fits = size in (arch.pages if arch else arches.page_sizes())
+    covers = facts.regions is None or flags.frames * size >= _ram_end(facts.regions)
+    if corrupted == pages * size and fits and covers:
+        facts.page_size = size
+        facts.notes.append(f"page size {size}: HardwareCorrupted counts {pages} pages of it")
+
+
 def _recorded(facts: Facts) -> int | None:
     source = facts.case.source if facts.case else None
     return (source.page_size_hint if source else None) or facts.tree.page_size()

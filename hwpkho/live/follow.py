@@ -35,6 +35,8 @@ _MAX_WAITING = 4 << 20
 _AT_ONCE = 1 << 18
 #: After all that was there has been read: how long more of a burst may gather, seconds.
 _GATHER = 0.01
+#: So long a thread waits before it looks whether it is to end, milliseconds.
+_LOOK = 100
 
 
 class Follower:
@@ -82,6 +84,10 @@ class Follower:
         trace: TracebackType | None,
     ) -> None:
         self._stopped = True
+        # One that runs when the interpreter ends is ended by what a small system may lack.
+        self._thread.join(2.0)
+        if not self._thread.is_alive():
+            os.close(self._fd)
 
     def stop(self) -> None:
         """End; may be called by a signal handler. What was read before is still given."""
@@ -122,7 +128,7 @@ class Follower:
                 if self._waiting > _MAX_WAITING:
                     time.sleep(_GATHER)
                     continue
-                if waiter is not None and not waiter.poll(200):
+                if waiter is not None and not waiter.poll(_LOOK):
                     continue
                 if not self._take():
                     break

@@ -1,13 +1,16 @@
 """The memory of a large running machine, of which only a few pages are searched.
 
 A search of all memory takes minutes for a TiB. What is looked for lies where the running kernel
-says: its debugfs names the tracker, the tracker marks the root FDT.
+says: its debugfs names the tracker, the tracker marks the root FDT. A kernel that took a handover
+over does not show its own root FDT in debugfs; that is in a page without any flag.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.abi import fdt, kpageflags
+from hwpkho.abi.kpageflags import WORD as FLAGS_WORD
 from hwpkho.errors import InputError
 from hwpkho.handover.evidence import single_pages
 from hwpkho.handover.tracker import Trackers
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
+    from hwpkho.images.files import FileBytes
 
+#: Page flags that are read at once, bytes.
+_BLOCK = 1 << 20
 #: Of a magic at the start of a page so many bytes are read.
 _HEAD = 8
 
@@ -72,3 +78,19 @@ def marked(source: Source, copies: Iterable[DebugfsCopy], page_size: int) -> lis
         if walk.listed:
             found += single_pages(walk.preserved, root.memory_map)
     return found
+
+
+def device_trees(source: Source, flags: FileBytes, page_size: int) -> Iterator[int]:
+    """Yield the pages of ``source`` that begin like a device tree and have no page flag.
+
+    ``flags`` are those of /proc/kpageflags, ``page_size`` is in bytes.
+    """
+    for start, size in source.extents():
+        begin, stop = start // page_size * FLAGS_WORD, (start + size) // page_size * FLAGS_WORD
+        for at in range(begin, min(stop, flags.size), _BLOCK):
+            data = bytes(flags.read(at, min(_BLOCK, stop - at, flags.size - at)))
+            for first, last in kpageflags.without_flags(data):
+                for pfn in range(at // FLAGS_WORD + first, at // FLAGS_WORD + last + 1):
+                    head = source.peek(pfn * page_size, _HEAD)
+                    if head is not None and bytes(head).startswith(fdt.MAGIC):
+                        yield pfn * page_size

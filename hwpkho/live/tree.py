@@ -249,7 +249,7 @@ class Tree:
 def _unpacked(root: Path) -> Path:
     """Return the tree, also where it is the only folder in what a report was unpacked into."""
     try:
-        inside = [p for p in root.iterdir() if p.is_dir()]
+        inside = [p for p in root.iterdir() if p.is_dir() and not p.is_symlink()]
     except OSError:
         return root
     if len(inside) == 1 and inside[0].name not in ("proc", "sys") and (inside[0] / "proc").is_dir():

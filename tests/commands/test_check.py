@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.commands.check import CheckOptions, check
-from tests.support import captures, live_trees
-from tests.support.examples import crossed, times
+from tests.support import captures, efi, live_trees
+from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine
 from tests.support.live_trees import IOMEM, PFNS, LiveTree
 
@@ -62,7 +62,7 @@ def _codes(document):
 # --- Real machines --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", some(WHOLE, 3))
 def test_a_real_kernel_that_hands_its_list_over(name, tmp_path, look):
     document = look(live_trees.of_capture(name, tmp_path))
     bad = len(captures.truth(name)["hwpoison_pfns"])
@@ -163,7 +163,7 @@ def test_a_huge_page_of_which_nothing_is_listed(tree, look):
     assert document["huge_pages_flagged"] == 2
 
 
-@times(1)
+@times(0.2)
 @given(st.sets(st.integers(0x50000, 0x50040)), st.sets(st.integers(0x50000, 0x50040)))
 def test_what_is_flagged_and_not_listed_is_forgotten(tmp_path, listed, flagged):
     root = tmp_path / f"{hash((frozenset(listed), frozenset(flagged)))}"
@@ -196,16 +196,19 @@ def _without_kho(root, arch="x86_64", **files):
 
 @pytest.mark.parametrize(
     "files",
-    [
-        {"proc__kallsyms": "0000000000000000 T kernel_init\n0000000000000000 T _etext\n"},
-        {"proc__cmdline": "root=/dev/vda kho=off quiet\n"},
-        {"sys__kernel__debug__sched__debug": "x\n"},
-        {
-            "proc__sys__kernel__osrelease": "6.12.1\n",
-            "boot__config-6.12.1": CONFIG + "# CONFIG_KEXEC_HANDOVER is not set\n" + CONFIG_END,
-        },
-        {"proc__config.gz": gzip.compress(f"{CONFIG}{CONFIG_END}".encode())},
-    ],
+    some(
+        [
+            {"proc__kallsyms": "0000000000000000 T kernel_init\n0000000000000000 T _etext\n"},
+            {"proc__cmdline": "root=/dev/vda kho=off quiet\n"},
+            {"sys__kernel__debug__sched__debug": "x\n"},
+            {
+                "proc__sys__kernel__osrelease": "6.12.1\n",
+                "boot__config-6.12.1": CONFIG + "# CONFIG_KEXEC_HANDOVER is not set\n" + CONFIG_END,
+            },
+            {"proc__config.gz": gzip.compress(f"{CONFIG}{CONFIG_END}".encode())},
+        ],
+        3,
+    ),
 )
 def test_a_kernel_without_a_handover(files, tmp_path, look, cli):
     tree = _without_kho(tmp_path, **files)
@@ -220,18 +223,21 @@ def test_a_kernel_without_a_handover(files, tmp_path, look, cli):
 
 @pytest.mark.parametrize(
     "files",
-    [
-        {"proc__kallsyms": "0000000000000000 T kernel_init\n"},
-        {"proc__kallsyms": "0000000000000000 T kho_is_enabled\n0000000000000000 T _etext\n"},
-        {"proc__config.gz": gzip.compress(CONFIG.encode())},
-        {"proc__config.gz": gzip.compress((CONFIG + CONFIG_END).encode())[:-20]},
-        {
-            "proc__config.gz": gzip.compress(
-                f"{CONFIG}CONFIG_KEXEC_HANDOVER=y\n{CONFIG_END}".encode()
-            )
-        },
-        {"proc__cmdline": "kho=on\n"},
-    ],
+    some(
+        [
+            {"proc__kallsyms": "0000000000000000 T kernel_init\n"},
+            {"proc__kallsyms": "0000000000000000 T kho_is_enabled\n0000000000000000 T _etext\n"},
+            {"proc__config.gz": gzip.compress(CONFIG.encode())},
+            {"proc__config.gz": gzip.compress((CONFIG + CONFIG_END).encode())[:-20]},
+            {
+                "proc__config.gz": gzip.compress(
+                    f"{CONFIG}CONFIG_KEXEC_HANDOVER=y\n{CONFIG_END}".encode()
+                )
+            },
+            {"proc__cmdline": "kho=on\n"},
+        ],
+        3,
+    ),
 )
 def test_what_does_not_show_that_there_is_none(files, tmp_path, look):
     """A copy that was cut, or a kernel that has one."""
@@ -272,6 +278,55 @@ def test_a_next_kernel_that_takes_none(tree, look):
     assert (document["status"], document["forgotten"]) == ("critical", 3)
     document = look(tree, "--consumer-kho", "v2")
     assert (document["status"], document["forgotten"]) == ("critical", 3)
+
+
+# --- The EFI table --------------------------------------------------------------------------------
+
+
+def _efi(root, name, **more):
+    """A tree of a machine that hands an EFI table over."""
+    truth = efi.truth(name)
+    tree = LiveTree(root / "root")
+    tree.write("proc/kcore", efi.unpack(name, root).read_bytes())
+    where = "arm64-16k" if name.startswith("arm64-16k") else "x86-512m"
+    tree.write("proc/iomem", (efi.EFI / f"iomem-{where}.txt").read_bytes())
+    bad = [*truth["hwpoison_pfns"], *more.get("bad", ())]
+    tree.flags(bad, (1 << 32) // truth["page_size"])
+    tree.count(len(bad), truth["page_size"])
+    return tree, bad
+
+
+def test_pages_that_the_table_covers(tmp_path, look):
+    tree, bad = _efi(tmp_path, "d-gen1")
+    document = look(tree)
+    assert (document["bad_pages"], document["will_replay"]) == (len(bad), len(bad))
+    assert document["hands_over"] is True
+    assert document["efi"]["outcome"] == "accepted"
+
+
+def test_pages_that_it_does_not_cover(tmp_path, look):
+    tree, bad = _efi(tmp_path, "d-gen1", bad=(0x5000, 0x5001))
+    document = look(tree)
+    assert (document["forgotten"], document["will_replay"]) == (2, len(bad) - 2)
+    assert "HP640" in _codes(document)
+    assert document["status"] == "critical"
+
+
+def test_a_next_kernel_that_does_not_read_it(tmp_path, look):
+    tree, bad = _efi(tmp_path, "d-gen1")
+    for generation in ("none", "c2"):
+        assert look(tree, "--consumer-efi", generation)["forgotten"] == len(bad)
+
+
+def test_the_page_size_that_makes_the_counter_right(tmp_path, look):
+    """Nothing else of a table of arm64 tells it."""
+    tree, bad = _efi(tmp_path, "arm64-16k-d-gen1")
+    document = look(tree)
+    assert (document["page_size"], document["bad_pages"]) == (16384, len(bad))
+    tree.count(len(bad) + 1, 16384)
+    document = look(tree)
+    assert (document["page_size"], document["will_replay"]) == (None, None)
+    assert any("nothing tells the page size" in line for line in document["not_seen"])
 
 
 # --- What cannot be looked at ---------------------------------------------------------------------
@@ -344,6 +399,14 @@ def test_the_folder_that_a_report_was_unpacked_into(tree, tmp_path, look):
     assert look(LiveTree(folder))["bad_pages"] == 3
 
 
+def test_a_link_is_no_folder_that_a_report_was_unpacked_into(tree, tmp_path, cli):
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / "x").symlink_to(tree.root)
+    got = cli("check", "--root", folder, "--json")
+    assert (got.code, got.out) == (3, "")
+
+
 @pytest.mark.parametrize("name", ["absent", "empty"])
 def test_no_tree_at_all(name, tmp_path, cli):
     (tmp_path / "empty").mkdir()
@@ -385,7 +448,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("name", "kind"), crossed(FILES, HOSTILE, 4))
+@pytest.mark.parametrize(("name", "kind"), crossed(FILES, HOSTILE, 7))
 def test_files_that_are_not_what_they_should_be(name, kind, tree, look):
     path = tree.root / name
     if path.is_dir():
@@ -400,14 +463,13 @@ def test_files_that_are_not_what_they_should_be(name, kind, tree, look):
         assert document["not_seen"] or document["findings"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "proc", "proc/iomem", "proc/meminfo", "proc/kpageflags", "proc/kcore", "sys/kernel",
-        "sys/kernel/debug", "sys/kernel/debug/kho", "sys/kernel/debug/kho/out/fdt",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("relative", [False, True])
+LINKED = [
+    "proc", "proc/iomem", "proc/meminfo", "proc/kpageflags", "proc/kcore", "sys/kernel",
+    "sys/kernel/debug", "sys/kernel/debug/kho", "sys/kernel/debug/kho/out/fdt",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "relative"), crossed(LINKED, [False, True], 2))
 def test_no_link_leads_out_of_the_tree(name, relative, tree, tmp_path, look):
     """What is behind it is good; that nobody looks at it is what is told."""
     outside = tmp_path / "outside"
@@ -440,8 +502,14 @@ def test_nothing_of_the_tree_is_written(tree, cli):
     assert state() == before
 
 
-@pytest.mark.parametrize("error", [errno.EPERM, errno.EACCES, errno.ENOENT, errno.ESRCH])
-@pytest.mark.parametrize("name", ["iomem", "meminfo", "kpageflags", "kcore"])
+@pytest.mark.parametrize(
+    ("name", "error"),
+    crossed(
+        ["iomem", "meminfo", "kpageflags", "kcore"],
+        [errno.EPERM, errno.EACCES, errno.ENOENT, errno.ESRCH],
+        4,
+    ),
+)
 def test_what_the_kernel_does_not_let_read(name, error, tree, look, monkeypatch):
     """Root reads whatever its mode says: so the call fails."""
     opened = os.open
@@ -634,12 +702,12 @@ def test_what_nobody_could_see_is_not_saved(tmp_path, cli):
 
 @pytest.mark.parametrize(
     "said",
-    [
+    some([
         '{"forgotten":[[1]]}', '{"forgotten":[1,2]}', '{"forgotten":[[-1,3]]}',
         '{"forgotten":[["a","b"]]}', '{"forgotten":[[5,1]]}', '{"forgotten":5}',
         '{"forgotten":[[0,18446744073709551616]]}', '[]', '5', '{"boot_id":5,"when":[]}',
         '{"complete":"no"}', '{"huge":"x"}',
-    ],
+    ], 4),
 )  # fmt: skip
 def test_saved_files_that_somebody_edited(said, tree, tmp_path, cli):
     path = tmp_path / "edited.json"

@@ -162,6 +162,7 @@ def test_pages_that_no_message_told_of_are_found(tree, pipe):
     os.close(pipe)
 
 
+@pytest.mark.slow  # as the one above, by another way
 def test_lost_records_lead_to_the_flags(tree, pipe):
     watch = _watch(tree)
     events = watch.events()
@@ -245,6 +246,7 @@ def test_what_waits_is_bounded(tmp_path, monkeypatch):
         time.sleep(0.2)
         assert follower._waiting < 1 << 18
         assert len(_gathered(follower)) == 1 << 20
+    assert not follower._thread.is_alive()
 
 
 @pytest.mark.parametrize("name", ["absent", "folder"])

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from hwpkho.abi import kpageflags
 from hwpkho.errors import InputError
+from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
-from hwpkho.live import page_flags
+from hwpkho.live import near, page_flags
 from tests.support.examples import times
+from tests.support.handovers import Machine
 from tests.support.live_trees import COMPOUND_HEAD, HUGE, HWPOISON, LiveTree
 
 WORDS = st.sampled_from([0, 1 << 10, HWPOISON, HWPOISON | HUGE, HWPOISON | HUGE | COMPOUND_HEAD])
@@ -88,3 +90,28 @@ def test_more_runs_than_a_machine_has(tmp_path, monkeypatch):
     monkeypatch.setattr(page_flags, "MAX_RUNS", 3)
     with pytest.raises(InputError, match="more than 3 runs"):
         _flags(LiveTree(tmp_path).flags([1, 3, 5, 7], 16))
+
+
+@times(2)
+@given(st.lists(st.sampled_from([0, 1, 1 << 10, 1 << 56, 0xFF00]), max_size=40))
+def test_words_without_any_flag(words):
+    data = struct.pack(f"={len(words)}Q", *words)
+    found = {n for a, b in kpageflags.without_flags(data) for n in range(a, b + 1)}
+    assert found == {index for index, word in enumerate(words) if not word}
+
+
+def test_device_trees_in_pages_without_a_flag(tmp_path, monkeypatch):
+    """A kernel that took a handover over does not show its own root FDT in debugfs."""
+    monkeypatch.setattr(near, "_BLOCK", 64)
+    m = Machine(at=0x10000)
+    trees = [m.put(b"\xd0\x0d\xfe\xed" + bytes(100)) for _ in range(4)]
+    m.put(b"others")
+    path = LiveTree(tmp_path).flags([], 0x100)
+    flagged = trees[1]
+    with path.open("r+b") as file:
+        file.seek(flagged // 4096 * 8)
+        file.write(struct.pack("=Q", 1 << 10))
+    source = open_elf(FileBytes(str(m.save(tmp_path))))
+    with FileBytes(str(path)) as file:
+        found = list(near.device_trees(source, file, 4096))
+    assert found == [phys for phys in trees if phys != flagged]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.base.escape import printable
 from hwpkho.live import counters
 from hwpkho.report.check import words
 from hwpkho.report.parts import jsondoc, runs_json
@@ -32,7 +33,7 @@ def body(checked: Checked) -> dict[str, Any]:
         **{words.NAMES[fate]: n for fate, n in checked.fates.items()},
         "because": checked.because,
         "not_seen": checked.not_seen,
-        "root": str(facts.tree.root) if facts.tree.copied else None,
+        "root": printable(str(facts.tree.root)) if facts.tree.copied else None,
         "release": facts.tree.release,
         "arch": facts.arch,
         "page_size": facts.page_size,

@@ -103,8 +103,10 @@ def _handover(checked: Checked) -> str:
     if not checked.hands_over:
         return f"none: {checked.because}"
     listed = "" if checked.listed is None else f", {checked.listed.pages()} pages listed"
-    case, root = checked.facts.case, printable(str(checked.facts.tree.root))
-    name = case.name.replace(root.rstrip("/") + "/", "") if case else "EFI table"
+    case, tree = checked.facts.case, checked.facts.tree
+    name = case.name if case else "EFI table"
+    if tree.copied:
+        name = name.replace(f"{printable(str(tree.root))}/", "")
     outcome = f"outcome {checked.outcome}" if checked.outcome else "outcome not known"
     return f"{name}{listed}: {outcome}"
 

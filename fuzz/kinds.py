@@ -6,7 +6,7 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fuzz import efi, images, lists, luo, values
+from fuzz import efi, images, lists, luo, packed, values
 from fuzz.files import Case, Content, Sparse, Special
 from fuzz.lists import TEXT as LIST
 from tests.support import FIXTURES, captures
@@ -381,10 +381,60 @@ def preserved(rng: random.Random) -> Case:
     return files, args
 
 
+def compressed(rng: random.Random) -> Case:
+    """A compressed file of what a command reads, in every place where a file is read."""
+    data = rng.choice((LIST, IOMEM, pictures()[0][0], rng.choice(maps()), rng.choice(BASELINES)))
+    return {"packed": packed.stream(rng, data), "list": LIST}, _placed(rng, "packed")
+
+
+def archived(rng: random.Random) -> Case:
+    """A case as a folder, as a tar archive, or as a compressed one."""
+    copy, image = rng.choice(folders())
+    files = {f"copy/{name}": data for name, data in copy.items()}
+    files |= {"list": LIST} if rng.random() < 0.3 else {"memory.elf": image} if image else {}
+    if rng.random() < 0.7:
+        files["iomem.txt"] = _text(rng, [IOMEM])
+    if rng.random() < 0.2:
+        files = {f"sos_commands/{name}": data for name, data in files.items()}
+        files["proc/iomem"] = _text(rng, [IOMEM])
+    for name in rng.sample(sorted(files), min(len(files), rng.choice((0, 1, 3)))):
+        files[name] = images.mutate(rng, files[name], [*range(0, 64, 4)])
+    if rng.random() < 0.2:
+        return {f"case/{name}": data for name, data in files.items()}, _placed(rng, "case")
+    data = packed.archive(rng, files)
+    return {
+        "case": packed.stream(rng, data) if rng.random() < 0.3 else data, "list": LIST,
+    }, _placed(rng, "case")  # fmt: skip
+
+
+def forensic(rng: random.Random) -> Case:
+    """A LiME or AVML image."""
+    command = rng.choice(("decode", "decode", "validate", "list", "capture"))
+    args = [command, "image", *(["-o", "out"] if command == "capture" else [])]
+    return {"image": packed.records(rng)}, [*args, *_options(rng, command, 0.1)]
+
+
+SETTINGS = [
+    b'color = "never"\nmax-pages = 3\n[validate]\nfail-on = "warning"\nignore = ["HP4"]\n',
+    b'[tool.hwpkho]\nmemmap = "iomem"\n[fleet.add]\njobs = 2\n',
+    b'[validate]\nmemmap = ["iomem", "list+iomem"]\nbaseline = "nowhere"\nmax-fraction = 0.5\n',
+    b"a." * 400 + b"a = 1",
+    b"x = " + b"[" * 50_000,
+]
+
+
+def configured(rng: random.Random) -> Case:
+    """A file of settings."""
+    files = {"settings": _text(rng, SETTINGS), "list": LIST, "iomem": IOMEM}
+    args = rng.choice((["config"], ["config", "--json"], ["validate", "list"], ["merge", "list"]))
+    return files, ["--config", "settings", *args]
+
+
 #: Each kind and how often it comes.
 KINDS: dict[Callable[[random.Random], Case], int] = {
     image: 3, memmap: 6, listed: 8, manifest: 2, baseline: 2, document: 2, options: 2,
     sparse: 1, memory: 1, special: 1, folder: 2, efi_table: 3, preserved: 2,
+    compressed: 2, archived: 3, forensic: 2, configured: 1,
 }  # fmt: skip
 
 

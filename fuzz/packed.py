@@ -9,7 +9,7 @@ import gzip
 import lzma
 import struct
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cramjam
 from backports import zstd
@@ -50,11 +50,9 @@ def stream(rng: random.Random, data: bytes) -> bytes:
     elif kind < 0.4:
         del packed[rng.randrange(len(packed)) :]
     elif kind < 0.7:
-        near = rng.random() < 0.5
+        reach = min(len(packed), 40) if rng.random() < 0.5 else len(packed)
         for _ in range(rng.choice((1, 1, 2, 8))):
-            packed[rng.randrange(min(len(packed), 40) if near else len(packed))] = rng.randrange(
-                256
-            )
+            packed[rng.randrange(reach)] = rng.randrange(256)
     elif kind < 0.8:
         packed = bytearray(method(bytes(packed)))  # twice: it is unpacked once
     return bytes(packed)
@@ -69,13 +67,14 @@ def archive(rng: random.Random, files: Mapping[str, bytes]) -> bytes:
             name = rng.choice(_NAMES)
         info = tarfile.TarInfo(name)
         info.size = len(data)
-        form = rng.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+        pax = rng.random() < 0.5
         if rng.random() < 0.1:
             info.pax_headers = {
                 "GNU.sparse.major": "1", "GNU.sparse.minor": "0",
                 "GNU.sparse.realsize": str(rng.choice(_WORDS)), "size": str(rng.choice(_WORDS)),
             }  # fmt: skip
-            form = tarfile.PAX_FORMAT
+            pax = True
+        form: Literal[1, 2] = tarfile.PAX_FORMAT if pax else tarfile.GNU_FORMAT
         head = bytearray(info.tobuf(form, "utf-8", "surrogateescape"))
         if odd and rng.random() < 0.15:
             last = len(head) - 512

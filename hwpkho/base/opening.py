@@ -15,12 +15,12 @@ import stat
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import confining, places, tar, unpacking
 from hwpkho.base.escape import printable
+from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from hwpkho.base.archive import Archive
 
-STDIN = "-"
 #: What an archive that came through standard input is called as a folder.
 _STDIN_FOLDER = "stdin:"
 _HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
@@ -46,8 +45,6 @@ _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
 _MAX_KEPT = 8
 #: So much is copied at once, bytes.
 _SPOOLED = 1 << 20
-#: So many names are compared with one that is not there.
-_MAX_NAMES = 1000
 
 
 @contextmanager
@@ -66,7 +63,7 @@ def lent(file: BinaryIO) -> Iterator[str]:
     try:
         descriptor = _independent(file)
     except (OSError, ValueError) as error:
-        raise _failed(name, error) from error
+        raise failed(name, error) from error
     token = _lent.set({**others, name: descriptor})
     try:
         yield name
@@ -158,7 +155,7 @@ def enter(path: str) -> str | None:
         held.archives[key] = Archive(descriptor, named(path))
     except OSError as error:
         os.close(descriptor)
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     except BaseException:
         os.close(descriptor)
         raise
@@ -201,19 +198,39 @@ def spooled(pipe: int, path: str) -> int:
 
     ``pipe`` is closed.
     """
-    with open(pipe, "rb", buffering=0) as source:
+    try:
         head = read_all(pipe, _SPOOLED)
         found = unpacked(pipe, path, head)
-        if found is not None:
-            return found
-        import tempfile  # a third of the standard library hangs on it, and it is rarely needed
+        return _copied(head, pipe) if found is None else found
+    finally:
+        os.close(pipe)
 
-        with tempfile.TemporaryFile() as spool:
-            spool.write(head)
-            while chunk := source.read(_SPOOLED):
-                spool.write(chunk)
-            spool.flush()
-            return os.dup(spool.fileno())
+
+def keep(path: str, descriptor: int, head: bytes) -> None:
+    """Let what the shell handed over at ``path`` be opened again, from its beginning.
+
+    ``head`` was read from it before. Within :func:`kept` only.
+    """
+    held = _kept.get()
+    if held is None or path in held.pipes:
+        return
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        held.pipes[path] = os.dup(descriptor)
+    else:
+        held.pipes[path] = _copied(head, descriptor)
+
+
+def _copied(head: bytes, rest: int) -> int:
+    """Return a descriptor of an unnamed temporary file with ``head`` and what else a pipe gives."""
+    import tempfile  # a third of the standard library hangs on it, and it is rarely needed
+
+    with tempfile.TemporaryFile() as spool:
+        spool.write(head)
+        while chunk := os.read(rest, _SPOOLED):
+            spool.write(chunk)
+        spool.flush()
+        return os.dup(spool.fileno())
 
 
 def _again(descriptor: int) -> int:
@@ -254,11 +271,6 @@ def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
     return unpacking.unpacked(descriptor, method, named(path), head=head)
 
 
-def named(path: str) -> str:
-    """Return what messages call the input ``path``."""
-    return "standard input" if path == STDIN else printable(path)
-
-
 def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
     """Return ``descriptor``, or in its place that of what a compressed file holds."""
     try:
@@ -281,7 +293,7 @@ def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
             found = _again(known[key])
     except OSError as error:
         os.close(descriptor)
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     except BaseException:
         os.close(descriptor)
         raise
@@ -295,7 +307,7 @@ def small(path: str, limit: int) -> bytes:
     try:
         return read_all(descriptor, limit + 1)
     except OSError as error:
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     finally:
         os.close(descriptor)
 
@@ -319,7 +331,7 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
         if held is not None and path in held.pipes:
             return _again(held.pipes[path])
     except OSError as error:
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     if confining.active():
         confining.check_inside(path)
         piped = devices = False
@@ -347,7 +359,7 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
             os.close(descriptor)
             raise
     except (OSError, ValueError) as error:
-        raise _failed(path, error) from error
+        raise failed(path, error) from error
     return descriptor
 
 
@@ -377,32 +389,3 @@ def _check_waits(path: str, descriptor: int) -> None:
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(0):
         raise InputError(f"{printable(path)}: gives nothing until something happens; save it first")
-
-
-def _failed(path: str, error: OSError | ValueError) -> InputError:
-    if not isinstance(error, OSError):
-        return InputError(f"{named(path)}: no path")
-    hint = ""
-    if error.errno == errno.ENOENT:
-        hint = _beside(path)
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        hint = "; only root may read it: sudo" if os.geteuid() else "; not even root may read it"
-    return InputError(f"{named(path)}: {error.strerror or error}{hint}")
-
-
-def _beside(path: str) -> str:
-    """Return a hint at what ``path``, which is not there, may have meant."""
-    before, at, base = path.rpartition("@")
-    if at and os.path.lexists(before):
-        return f"; {printable(base[:20])} is no address such as 0x40000000 (FILE@0xBASE)"
-    if path.startswith("~"):
-        return "; the shell did not replace the ~ within quotes"
-    place = Path(path)
-    try:
-        there = list(islice((p.name for p in place.parent.iterdir()), _MAX_NAMES))
-    except (OSError, ValueError):
-        return ""
-    from difflib import get_close_matches  # only where something is missing
-
-    near = get_close_matches(place.name, there, 1, 0.8)
-    return f"; there is {printable(str(place.with_name(near[0])))}" if near else ""

@@ -10,7 +10,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Self
 
-from hwpkho.base import opening
+from hwpkho.base import opening, unopened
 from hwpkho.base.addresses import human_bytes
 from hwpkho.errors import InputError, ReadError
 
@@ -40,7 +40,7 @@ class Input:
     def __init__(self, path: str) -> None:
         """Open ``path``. Raises InputError where it cannot be read or is a disk or a terminal."""
         self.path = path
-        self.shown = opening.named(path)
+        self.shown = unopened.named(path)
         self._fd = opening.stream(path)
         try:
             status = os.fstat(self._fd)
@@ -69,6 +69,13 @@ class Input:
         self._fd = found
         self.head = opening.read_all(self._fd, HEAD)
         return True
+
+    def keep(self) -> None:
+        """Let the input be opened again from its beginning, though it came through a pipe."""
+        try:
+            opening.keep(self.path, self._fd, self.head)
+        except OSError as error:
+            raise InputError(f"{self.shown}: {error.strerror or error}") from error
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ Within the file a command's own table counts before the keys above it, in the en
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -105,7 +106,8 @@ def _near() -> Iterator[Path]:
     for depth in range(_MAX_DEPTH):
         for name in (NAME, PYPROJECT):
             path = folder / name
-            if path.is_file():
+            # Another program's file that is not for us to read is none with a table for us.
+            if path.is_file() and (name == NAME or os.access(path, os.R_OK)):
                 yield Path(name) if not depth else path
         if folder in (home, folder.parent) or (folder / ".git").exists():
             return

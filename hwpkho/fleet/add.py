@@ -13,7 +13,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import opening
+from hwpkho.base import unopened
 from hwpkho.base.escape import printable
 from hwpkho.batch import manifest, pool
 from hwpkho.batch.pool import Job
@@ -126,7 +126,7 @@ def _judged(todo: Iterable[Job], work: Work, workers: int, about: int) -> Genera
 
 def _job(path: str) -> Job:
     name = printable(normpath(path))  # ./a is a
-    if path == opening.STDIN or "\0" in path:
+    if path == unopened.STDIN or "\0" in path:
         raise UsageError(f"{name}: a case is a file or a folder")
     if not Path(path.rpartition("@")[0] or path).exists() and not Path(path).exists():
         raise InputError(f"{name}: no such file or folder")

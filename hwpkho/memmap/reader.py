@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
-from hwpkho.base import garbage, opening, places
+from hwpkho.base import garbage, opening, places, tar
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
@@ -133,11 +133,22 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
     """Read all inputs; kernel logs without a map are passed over if another input has one."""
     readings: list[Reading] = []
     without: list[_MaplessError] = []
-    for path in [found for named in paths for found in _files(named)]:
+    for named in paths:
         try:
-            readings.append(_read(path))
+            if opening.handed(named):
+                with Input(named) as source:
+                    if not tar.is_tar(source.head):
+                        readings.append(_of_input(source))
+                        continue
+                    source.keep()
         except _MaplessError as log:
             without.append(log)
+            continue
+        for path in _files(named):
+            try:
+                readings.append(_read(path))
+            except _MaplessError as log:
+                without.append(log)
     if not readings:
         raise without[0]
     return readings, without
@@ -148,9 +159,10 @@ def _files(path: str) -> list[str]:
 
     Raises InputError where such a one has none.
     """
-    if not places.is_folder(path) and (opening.handed(path) or not opening.enter(path)):
+    entered = opening.enter(path) or (path if places.is_folder(path) else None)
+    if entered is None:
         return [path]
-    folder = places.top(path, folders.is_map)
+    folder = places.top(entered, folders.is_map)
     if folders.is_map(folder):
         return [str(folder)]
     said: list[str] = []
@@ -158,7 +170,7 @@ def _files(path: str) -> list[str]:
         found, said = folders.of_sosreport(folder)
     else:
         found = folders.maps_in(folder)
-    archive = places.within(path)
+    archive = places.within(entered)
     if not found and archive is not None and any(map(split_path, archive[0].files())):
         return [path]  # /sys/firmware/memmap, wherever in the archive it is
     if not found:
@@ -189,14 +201,17 @@ def _read(path: str) -> Reading:
             raise InputError(f"{printable(path)}: {mistakes.folder(Path(path))}")
         return _of_file(printable(path), form.name, form.read(Path(path), memoryview(b"")))
     with Input(path) as source:
-        if not source.head:
-            raise InputError(f"{source.shown}: is empty")
-        form = registry.file_form(Path(path), source.head)
-        if form is None:
-            return _read_log(source)
-        return _of_file(
-            source.shown, form.name, form.read(Path(path), source.whole(form.enough, form.most))
-        )
+        return _of_input(source)
+
+
+def _of_input(source: Input) -> Reading:
+    if not source.head:
+        raise InputError(f"{source.shown}: is empty")
+    path = Path(source.path)
+    form = registry.file_form(path, source.head)
+    if form is None:
+        return _read_log(source)
+    return _of_file(source.shown, form.name, form.read(path, source.whole(form.enough, form.most)))
 
 
 def _of_file(shown: str, form: str, tables: Sequence[Table]) -> Reading:

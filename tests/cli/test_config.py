@@ -148,7 +148,7 @@ def test_what_is_wrong_in_a_file(text, here) -> None:
     assert run_cli("--config", "none", "validate", "list").code == 0
 
 
-def test_a_file_that_cannot_be_read(here) -> None:
+def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     got = run_cli("--config", "nothing.toml", "validate", "list")
     assert got.err == "hwpkho: nothing.toml: No such file or directory\n"
     assert got.code == 2
@@ -157,6 +157,10 @@ def test_a_file_that_cannot_be_read(here) -> None:
     (here / "hwpkho.toml").write_bytes(b"\xff\xfe\0")
     assert "hwpkho.toml: no TOML: " in run_cli("validate", "list").err
     (here / "hwpkho.toml").unlink()
+    (here / "sub" / "pyproject.toml").mkdir()  # what is no file is no configuration
+    monkeypatch.chdir(here / "sub")
+    assert run_cli("validate", "list").code == 0
+    monkeypatch.chdir(here)
     (here / "pyproject.toml").write_text("[tool]\nhwpkho = 3\n")
     assert "[tool.hwpkho] is no table" in run_cli("validate", "list").err
 

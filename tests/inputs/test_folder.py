@@ -199,6 +199,21 @@ def test_a_sosreport_has_the_map(sosreport, packed, case, tmp_path) -> None:
     assert judged.json["summary"]["pfns"] == len(run_cli("decode", "--pfns", case).out.split())
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_sosreport_through_a_pipe(pack, sosreport, tmp_path) -> None:
+    path = tarred(sosreport, tmp_path / "x", under=sosreport.name)
+    want = run_cli("memmap", "--json", path).json["maps"]
+    path.write_bytes(pack(path.read_bytes()))
+    with path.open("rb") as file:
+        assert json.loads(forked.run("memmap", "--json", "-", stdin=file).out)["maps"] == want
+    read, write = os.pipe()
+    running = forked.start("memmap", "--json", "-", stdin=read)
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        pipe.write(path.read_bytes())
+    assert json.loads(running.wait().out)["maps"] == want
+
+
 def test_a_sosreport_as_input(sosreport) -> None:
     got = run_cli("validate", sosreport)
     assert (got.code, got.out) == (3, "")

@@ -178,12 +178,16 @@ def test_addresses_as_pfns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("uid", "says"), [(1000, "only root may read it: sudo"),
                                            (0, "not even root may read it")])  # fmt: skip
 def test_no_permission(uid, says, tmp_path: Path, monkeypatch) -> None:
-    def refuse(path: str, *_more: object) -> int:
+    real = os.open
+
+    def refuse(path: str, *more: int) -> int:
+        if not str(path).endswith("kcore"):
+            return real(path, *more)
         raise PermissionError(errno.EACCES, "Permission denied")
 
     (tmp_path / "kcore").touch()
     monkeypatch.setattr("hwpkho.base.opening.os.open", refuse)
-    monkeypatch.setattr("hwpkho.base.opening.os.geteuid", lambda: uid)
+    monkeypatch.setattr("hwpkho.base.unopened.os.geteuid", lambda: uid)
     got = run_cli("memmap", tmp_path / "kcore")
     assert got.err == f"hwpkho: {tmp_path}/kcore: Permission denied; {says}\n"
 

@@ -12,7 +12,6 @@ from hwpkho.badpages import registry, said
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set, union
-from hwpkho.base.unopened import STDIN
 from hwpkho.commands import usage, writing
 from hwpkho.dimms import reading as dimm_files
 from hwpkho.dimms.model import Dimms

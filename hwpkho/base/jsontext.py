@@ -17,6 +17,8 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 80
 #: Nobody writes longer integers; Python converts some thousand digits, and then none.
 _DIGITS = 40
+#: No document has a tenth of it. Python's own bound is that of its stack, from 3.14 on very deep.
+_DEPTH = 100
 _LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 
 
@@ -32,6 +34,8 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
         text = raw.decode(json.detect_encoding(raw))
         number = _int if _LONG.search(raw) else int  # int itself is twice as fast
         found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=number)
+        if text.count("[") + text.count("{") > _DEPTH:
+            _check_depth(found)
         if not surrogates and (_SURROGATE.search(raw) or raw[1:2] == b"\0"):
             check_text(found, where)
     except RecursionError as error:
@@ -49,6 +53,16 @@ def check_text(document: Any, where: str) -> None:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeError as error:
         raise InputError(f"{where}: a lone surrogate, which is no character") from error
+
+
+def _check_depth(document: Any) -> None:
+    level = [document]
+    for _ in range(_DEPTH):
+        below = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for inner in below for child in inner if isinstance(child, (list, dict))]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _constant(name: str) -> float:

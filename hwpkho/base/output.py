@@ -128,7 +128,8 @@ class _Stream(io.BufferedIOBase):
         return self._out.write(data)
 
     def flush(self) -> None:
-        self._out.flush()
+        if not self._out.closed:  # this object may end later, and flushes then
+            self._out.flush()
 
 
 class _Ready(NamedTuple):

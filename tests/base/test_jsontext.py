@@ -112,3 +112,16 @@ def test_everything_else_reads_as_python_does(document, encoding, escaped):
 def test_bytes_never_raise_anything_else(raw):
     with suppress(InputError):
         jsontext.load(raw, "x")
+
+
+@pytest.mark.parametrize("pair", [("[", "]"), ('{"a":', "}"), ('[0,{"a":[', "]}]")])
+def test_the_bound_of_nesting_is_ours(pair):
+    """Python's own is that of its stack, and changes with its version."""
+    levels = pair[1].count("]") + pair[1].count("}")
+
+    def nested(depth):
+        return (pair[0] * depth + "1" + pair[1] * depth).encode()
+
+    jsontext.load(nested(99 // levels), "here")
+    with pytest.raises(InputError, match="nested too deeply"):
+        jsontext.load(nested(102 // levels), "here")

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +27,11 @@ from hwpkho.images.files import FileBytes
 from tests.support import FIXTURES, captures, certain, forked
 from tests.support.examples import crossed, much, some
 from tests.support.program import run_cli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 
 import jsonschema
 import pytest
@@ -257,7 +258,7 @@ def test_places_are_those_of_each_page(pairs, nodes, pfns):
 
 def test_a_database_of_rasdaemon(tmp_path):
     path = tmp_path / "ras.db"
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute(
             "CREATE TABLE mc_event (id INTEGER PRIMARY KEY, timestamp TEXT, err_type TEXT, "
             "label TEXT, address INTEGER, grain INTEGER)"

@@ -54,7 +54,7 @@ QUESTIONS = {
         Question("repeat", "pages that come again, DIMMs that come to another host"),
         Question("worst", "hosts by their bad pages"),
         Question("findings", "findings by code"),
-        Question("policy", "captures that --max-pages would refuse", ("max_pages",)),
+        Question("policy", "captures that a limit on pages would refuse", ("max_pages",)),
         Question("release", "kernels by release, and how they fare"),
     )
 }

@@ -814,10 +814,7 @@ def test_nothing_is_quoted_out_of_what_is_no_list(text, tmp_path, cli):
 @pytest.mark.parametrize("word", ["0x12g4", "12l4", "1O", "0x10-0x2g"])
 def test_a_slip_in_a_number_is_shown(word, tmp_path, cli):
     (tmp_path / "x").write_text(f"0x10\n{word}\n")
-    assert (
-        f"line 2: '{word.partition('-')[2] or word}' is no PFN"
-        in cli("validate", tmp_path / "x").err
-    )
+    assert f"line 2: '{word}' is no PFN" in cli("validate", tmp_path / "x").err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hwpkho.report.man import inline
 from hwpkho.report.man.inline import Word
@@ -18,11 +19,13 @@ LONGEST = 78
 SHORTEST = 40
 
 
-class _List(NamedTuple):
+@dataclass(slots=True)
+class _List:
     kind: str
     width: int
     compact: bool
     indent: int
+    items: int = 0
 
 
 class _Page:
@@ -124,7 +127,8 @@ class _Page:
         given = rest.split()
         kind = given[0].lstrip("-") if given else "tag"
         after = given[given.index("-width") + 1] if "-width" in given[:-1] else "Ds"
-        width = 2 if kind in ("bullet", "dash", "item") else 6 if after == "Ds" else len(after)
+        narrow = {"bullet": 2, "dash": 2, "item": 2, "enum": 3}
+        width = narrow.get(kind) or (6 if after == "Ds" else len(after))
         indent = self._indent + (_DISPLAY if "-offset" in given else 0)
         self._lists.append(_List(kind, width + 2, "-compact" in given, indent))
 
@@ -135,7 +139,9 @@ class _Page:
         listed = self._lists[-1]
         if not listed.compact:
             self._blank()
-        heads = {"bullet": [Word("*")], "dash": [Word("-")], "item": []}
+        listed.items += 1
+        marks = {"bullet": "*", "dash": "-", "enum": f"{listed.items}."}
+        heads = {"item": [], **{kind: [Word(mark)] for kind, mark in marks.items()}}
         self._head = heads.get(listed.kind, inline.of_macro(rest, self._name))
 
     def _el(self, _rest: str) -> None:

@@ -608,6 +608,10 @@ def test_memory_that_a_program_reads(name: str, capture: Callable[[str], Path]) 
                 assert {**h, "role": 0, "problems": 0} == {**before, "role": 0, "problems": 0}
 
 
+def test_the_text_is_what_the_command_prints(cli: Cli) -> None:
+    assert hwpkho.decode(IMAGE).to_text() == cli("decode", IMAGE).out
+
+
 def test_memory_that_a_program_reads_is_judged() -> None:
     expected = hwpkho.validate(str(IMAGE), memmap=str(IOMEM)).to_dict()
     with (

@@ -163,3 +163,16 @@ def test_luo_is_not_kept(cli, capture, tmp_path: Path) -> None:
     assert "subtree LUO is left out: what it points to is not copied" in got.err
     (h,) = cli("decode", "--json", out).json["handovers"]
     assert [s["name"] for s in h["root"]["subtrees"]] == ["hwpoison", "kexec-metadata"]
+
+
+@pytest.mark.parametrize("name", ["memblock", "kho_test"])
+def test_a_blob_that_cannot_be_read_is_told(name, cli, tmp_path: Path) -> None:
+    """What it preserves would be nobody's without a word."""
+    m = Machine()
+    m.handover(subtrees=[(name, b"\xd0\x0d\xfe\xed" + b"\xff" * 60)])
+    (h,) = cli("decode", "--json", m.save(tmp_path)).json["handovers"]
+    (found,) = [p for p in h["problems"] if p["code"] == "HP916"]
+    assert found["message"].startswith(f"{name}: ")
+    assert "\n" not in found["message"]
+    (shown,) = [s for s in h["root"]["subtrees"] if s["name"] == name]
+    assert found["phys"] == shown["phys"]

@@ -499,7 +499,7 @@ def test_junit_has_the_checks_that_apply(tmp_path, cli, single):
     assert {"HP601-not-ram", "HP602-handover-poisoned"} < set(mapped)
     assert not any(name.startswith(("HP2", "HP3", "HP8", "HP9")) for name in mapped)
     warned = names(tmp_path / "list", "--memmap", tmp_path / "iomem", "--fail-on", "warning")
-    assert "HP603-in-use" in {*warned} - {*mapped}
+    assert "HP604-in-scratch" in {*warned} - {*mapped}
     of_handover = [c.get("name") for c in _suites(single("junit").out).iter("testcase")]
     assert "HP301-count-beyond-array" in of_handover
     assert len(of_handover) < 60

@@ -111,7 +111,8 @@ def _all(n: int) -> str:
 
 def _unknown(v: Validation) -> tuple[str, str]:
     if v.pfns and not _judged(v):
-        return "note", f"{_pages(v.pfns)} in the list; no memory map says what they are"
+        they = "it is" if v.pfns == 1 else "they are"
+        return "note", f"{_pages(v.pfns)} in the list; no memory map says what {they}"
     if v.pfns:
         return _verdicts(v, "would")
     if not v.basis.handover:

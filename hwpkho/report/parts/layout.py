@@ -55,7 +55,7 @@ def fold(text: str, width: int, first: str = "", rest: str | None = None) -> lis
         size = cells(word)
         # What does not fit beside ``first`` goes below it where that helps.
         if used + len(gap) + size > width and (begun or cells(rest) + size <= width < used + size):
-            lines.append(line + _RESET * bool(colour))
+            lines.append(line.rstrip(" ") + _RESET * bool(colour))
             line, used = rest + colour, cells(rest)
         elif begun or gap:
             line, used = line + gap, used + len(gap)

@@ -39,7 +39,7 @@ def test_a_toy_target_and_a_toy_image(cli, tmp_path: Path) -> None:
     out.parent.mkdir()
     made = cli("encode", tmp_path / "list", "--to", "toy-dump", *PLACED, "-o", out)
     assert (made.code, made.out) == (0, "")
-    assert "toy dump of 2 PFNs" in made.err
+    assert "toy dump of 2 PFNs" in made.told
     assert out.read_bytes()[:8] == image.MAGIC
     (found,) = cli("decode", "--json", out).json["handovers"]
     assert found["hwpoison"]["pfns"] == [0x1000, 0x80000]

@@ -138,7 +138,7 @@ def _verdict_table(v: Validation, screen: Screen) -> Iterator[str]:
         if verdict in counts:
             rows.append(((style, verdict), str(counts[verdict]), text))
     if unjudged:
-        text = "not judged: lines of the map are lost"
+        text = "lines of the map are lost there"
         rows.append((("error", _NOT_JUDGED), str(unjudged), text))
     columns = (Column("verdict"), Column("pages", right=True), Column(will, wraps=True))
     yield from table(columns, rows, screen)

@@ -106,6 +106,8 @@ class Place(ABC):
 
 def at(name: str) -> Place:
     """Return the place that a user named. UsageError where its URL needs what is not there."""
+    if not name:
+        raise UsageError("DATASET is an empty name")
     url = _URL.match(name)
     if url is None or url[1] == "file":
         return Folder(name.removeprefix("file://"))

@@ -286,6 +286,7 @@ def test_usage(tmp_path, cli):
     assert "no CASE" in add(cli, tmp_path / "d", code=2).err
     both = add(cli, tmp_path / "d", "--batch", tmp_path, tmp_path / "a", code=2)
     assert "either CASE or --batch" in both.err
+    assert add(cli, "", tmp_path / "a", code=2).err == "hwpkho: DATASET is an empty name\n"
     assert "--outside" in add(cli, tmp_path / "d", "--outside", tmp_path / "a", code=2).err
     assert add(cli, tmp_path / "d", "-", code=2).err.startswith("hwpkho: -: a case is a file")
     assert add(cli, tmp_path / "d", tmp_path / "b", code=3).err.endswith("no such file or folder\n")

@@ -149,6 +149,22 @@ STATUS {status:x} MCGSTATUS f
             '0.000 bash/77 ras:mc_event(error_type: 1, msg: "x", address: 0x9440, grain_bits: 13)',
             {(8, "uncorrected"), (9, "uncorrected")},
         ),
+        (  # perf trace: signed numbers, without those that are 0
+            "tracepoint",
+            (
+                "0.000 swapper/0 mce:mce_record(mcgcap: 251660820, status: "
+                f"{0xBD80000000100090 - (1 << 64)}, addr: {0x9440}, misc: {0x8D}, tsc: 5, cpu: 3)"
+            ),
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            (
+                "0.000 swapper/0 mce:mce_record(CPU: 3, MCGc/s: f000814/0, MC7: bd80000000100090, "
+                "ADDR/MISC: 0000000000009440/000000000000008c, RIP: 00:<0000000000000000>, TSC: 5)"
+            ),
+            {(9, "uncorrected")},
+        ),
         (  # what a CXL device clears is not what a memory controller reported
             "tracepoint",
             (

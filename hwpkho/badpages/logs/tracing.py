@@ -27,6 +27,9 @@ _PFN = re.compile(
 )
 #: Of ``perf trace``, which prints the fields themselves, decimal.
 _PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")
+#: Of a machine check it prints them likewise, as signed numbers; those that are 0 it leaves out.
+_PERF_FIELDS = re.compile(r"[a-z]{2,16}: -?[0-9]{1,20}(?:[,)]|\s*$)")
+_PERF_FIELD = re.compile(r"\b([a-z]{2,16}): (-?[0-9]{1,20})(?=[,)])")
 _PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
@@ -57,7 +60,7 @@ _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
 _MAX_BITS = 63
-_NO_ADDRESS = (1 << 64) - 1
+_NO_ADDRESS = _ALL_BITS = (1 << 64) - 1
 
 
 class Traced(MessageReader):
@@ -65,7 +68,7 @@ class Traced(MessageReader):
 
     needles = (
         b"_event[:(]",
-        b"_record: ",
+        b"_record[:(]",
         b"_poison: ",
         b"_media: ",
         b"_dram: ",
@@ -182,6 +185,9 @@ def _grain(grain: re.Match[str] | None) -> int:
 
 def machine_check(reader: MessageReader, place: Place, text: str) -> None:
     """Take the registers of a machine check that stand in one line."""
+    if _PERF_FIELDS.match(text):
+        _perf_fields(reader, place, text)
+        return
     vendor = _VENDOR.search(text)
     amd = "AMD" in text or (vendor is not None and int(vendor[1]) == AMD)
     ipid = _number(_IPID.search(text))
@@ -193,6 +199,22 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
         ipid or None,
         AMD if amd else None,
     )
+    settle(reader.log, record)
+
+
+def _perf_fields(reader: MessageReader, place: Place, text: str) -> None:
+    """Take the fields of a machine check as ``perf trace`` prints them (tools/perf, %ld)."""
+    fields = {name: int(word) & _ALL_BITS for name, word in _PERF_FIELD.findall(text)}
+    record = Record(
+        place,
+        fields.get("status"),
+        fields.get("addr"),
+        fields.get("misc"),
+        fields.get("ipid") or None,
+        AMD if fields.get("cpuvendor") == AMD else None,
+    )
+    if record.status is None and ")" not in text:
+        reader.log.unusable(place, "mce_record: its fields are cut off")
     settle(reader.log, record)
 
 

@@ -37,6 +37,10 @@ WRITING = {
     ),
     "capture": (["capture", "image", "-f", "-o", "out"], ["out"]),
     "report": (["validate", "list", "--json", "-f", "-o", "out"], ["out"]),
+    "what list shows": (["list", "list", "list2", "--page-size", "4096", "-f", "-o", "out"], ["out"]),
+    "a list's document": (["list", "list", "--page-size", "4096", "--json", "-f", "-o", "out"], ["out"]),
+    "another form": (["list", "list", "--to", "badram", "-f", "-o", "out"], ["out"]),
+    "EFI table": (["encode", "list", "--to", "efi-table", "-f", "-o", "out"], ["out"]),
     "map": (["memmap", "map", "--to", "json", "-f", "-o", "out"], ["out"]),
 }  # fmt: skip
 

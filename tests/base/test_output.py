@@ -18,6 +18,7 @@ from hwpkho.errors import InputError, UsageError
 from tests.support import certain, forked
 from tests.support.handovers import Machine
 
+PAGES = ["--page-size", "4096"]
 PLACED = ["--at", "0x60000000", "--no-scratch"]
 
 #: Those of which quick tests end the writing: a file, one piece by piece, a folder and a file.
@@ -37,8 +38,8 @@ WRITING = {
     ),
     "capture": (["capture", "image", "-f", "-o", "out"], ["out"]),
     "report": (["validate", "list", "--json", "-f", "-o", "out"], ["out"]),
-    "what list shows": (["list", "list", "list2", "--page-size", "4096", "-f", "-o", "out"], ["out"]),
-    "a list's document": (["list", "list", "--page-size", "4096", "--json", "-f", "-o", "out"], ["out"]),
+    "what list shows": (["list", "list", *PAGES, "-f", "-o", "out"], ["out"]),
+    "a list's document": (["list", "list", *PAGES, "--json", "-f", "-o", "out"], ["out"]),
     "another form": (["list", "list", "--to", "badram", "-f", "-o", "out"], ["out"]),
     "EFI table": (["encode", "list", "--to", "efi-table", "-f", "-o", "out"], ["out"]),
     "map": (["memmap", "map", "--to", "json", "-f", "-o", "out"], ["out"]),

@@ -19,6 +19,7 @@ from hwpkho.cli.main import COMMANDS, load
 from hwpkho.commands import config
 from hwpkho.errors import UsageError
 from tests.support import captures
+from tests.support.examples import times
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ _VALUES = st.recursive(
 _KEYS = st.sampled_from(["max-pages", "fail_on", "validate", "fleet", "add", "memmap", "select"])
 
 
+@times(0.5)
 @given(st.dictionaries(_KEYS | st.text(max_size=9), _VALUES, max_size=4))
 def test_whatever_stands_in_a_file_is_taken_or_one_line(values) -> None:
     offers = settings.all_offers(load, COMMANDS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import places
 from hwpkho.images import foreign
+from hwpkho.images.registry import format_of
 from hwpkho.logs.text import blocks
 
 if TYPE_CHECKING:
@@ -54,11 +55,7 @@ _MISTAKES = (
 )
 
 #: What a binary file is that holds no map itself: its first bytes → what to do.
-_BINARIES = (
-    (b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),
-    (b"KDUMP   ", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
-    (b"makedumpfile", "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"),
-)
+_BINARIES = ((b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),)
 
 #: A list of PFNs: the map and the list are easily taken for one another.
 _LIST = re.compile(
@@ -96,6 +93,8 @@ def folder(path: Path) -> str:
 
 def no_map(head: bytes) -> str:
     """Return why an input with this beginning, of at least one byte, is not a memory map."""
+    if format_of(head) is not None:
+        return "is a memory image; its machine's map is elsewhere: dmesg, /proc/iomem"
     for magic, advice in _BINARIES:
         if head.startswith(magic):
             return advice

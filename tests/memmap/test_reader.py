@@ -273,6 +273,8 @@ def test_files_given_by_mistake_are_told_apart(text: str, reason: str, tmp_path:
         (b"LPKSHHRH", "journalctl"),
         (b"\x7fELF\x02\x01", r"ELF type 0 .*: the machine's map is elsewhere"),
         (b"KDUMP   \x06", "memory image"),
+        (b"EMiL\1\0\0\0", "memory image"),
+        (b"AVML\2\0\0\0", "memory image"),
     ],
 )
 def test_binary_files_that_hold_no_map(data: bytes, reason: str, tmp_path: Path) -> None:

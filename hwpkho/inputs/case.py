@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.registry import Asked
+from hwpkho.base.escape import printable
+from hwpkho.base.unopened import STDIN
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
 from hwpkho.handover.assemble import CaseOptions
@@ -102,9 +104,15 @@ def read_inputs(
     """
     if not specs:
         raise UsageError("no input is named")
-    specs, options, memmaps, said = expanded(specs, options or CaseOptions())
-    case = _read(specs, options, asked, plain=plain)
-    return case._replace(memmaps=memmaps, said=said)
+    inputs, options, memmaps, said = expanded(specs, options or CaseOptions())
+    case = _read(inputs, options, asked, plain=plain)
+    # A folder of several is called what the user calls it.
+    name = ", ".join(map(_called, specs)) if len(inputs) > len(specs) else case.name
+    return case._replace(name=name, memmaps=memmaps, said=said)
+
+
+def _called(spec: str) -> str:
+    return "stdin" if spec == STDIN else printable(spec)
 
 
 def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, plain: bool) -> Case:

@@ -157,6 +157,8 @@ def command(
 
     INPUT is what decode reads, or a list of PFNs. Several INPUTs are of one machine at one moment.
     """
+    if as_json and "formats" not in options.given():  # --json counts before a configuration
+        formats = tuple(name for name in formats if "=" in name)
     to = reports(formats, output, as_json=as_json, force=force, everything=everything)
     if bool(inputs) == (batch is not None):
         raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")

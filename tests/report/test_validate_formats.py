@@ -548,3 +548,15 @@ def test_reports_that_cannot_be(options, says, tmp_path, cli, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["l", "there"]
     assert cli("validate", "l", "--format", "json=there", "-f").code == 0
     assert json.loads((tmp_path / "there").read_text())["schema"] == "hwpkho.validate/1"
+
+
+def test_what_is_typed_counts_before_a_configuration(tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l").write_text("0x10\n")
+    (tmp_path / "hwpkho.toml").write_text('[validate]\nformat = ["csv", "junit=j.xml"]\n')
+    assert cli("validate", "l").out.startswith("case,state,")
+    assert (tmp_path / "j.xml").exists()
+    (tmp_path / "j.xml").unlink()
+    assert cli("validate", "l", "--json").json["state"] == "no-map"
+    assert (tmp_path / "j.xml").exists()
+    assert cli("validate", "l", "--format", "ktap").out.startswith("KTAP")

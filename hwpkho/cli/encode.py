@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,7 +51,9 @@ class _Damage(options.OneOf):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name."""
         if value != LIST and value not in DAMAGES:
-            self.fail(f"'{value}' is no damage; --damage list prints them", param, ctx)
+            close = get_close_matches(str(value), DAMAGES.names(), n=2, cutoff=0.6)
+            meant = f"did you mean {' or '.join(close)}? " if close else ""
+            self.fail(f"'{value}' is no damage; {meant}--damage list prints them", param, ctx)
         return str(value)
 
 

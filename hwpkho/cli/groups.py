@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
 
 class Group(click.Group):
     """A group of commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the command; say where options of the command stand."""
+        names = self.list_commands(ctx)
+        given = [arg for arg in args if arg in names]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            # The last one: an option's value may be a command's name, too (--to memmap list).
+            name = next(
+                (n for n in reversed(given) if self._takes(ctx, n, error.option_name)), None
+            )
+            if name is None:
+                raise
+            said = f"{error.option_name} is an option of {name}; give it behind the command"
+            raise click.UsageError(f"{said}: {ctx.command_path} {name} ...", ctx) from error
+
+    def _takes(self, ctx: click.Context, name: str, option: str) -> bool:
+        command = self.get_command(ctx, name)
+        return command is not None and any(option in each.opts for each in command.params)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -28,4 +49,6 @@ def unknown(name: str, names: Iterable[str], of: str) -> str:
     """Say that ``of`` has no command ``name``, and which one may be meant."""
     close = get_close_matches(name, names, n=2, cutoff=0.6)
     meant = f"Did you mean {' or '.join(close)}?" if close else f"{of} --help lists them."
+    if not close and os.path.lexists(name):
+        meant = f"It is a file: give a command before it. {meant}"
     return f"No such command {name!r}. {meant}"

@@ -153,6 +153,8 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         place.append(printable(name) if role == "unused" else str(path))
     if not found.inputs:
         _take_logs(found, logs)
+    if not found.inputs and sosreport.has_logs(folder):
+        return _of_sosreport(folder, found)
     if not found.inputs:
         raise InputError(f"{printable(str(folder))}: {_nothing(folder, found)}")
     return found
@@ -162,7 +164,7 @@ def _nothing(folder: Path, found: Contents) -> str:
     """Say why a folder is no case."""
     below = [p for p in places.inside(folder) if places.is_folder(p)][:_LOOKED_AT]
     if any(_is_case(path) for path in below):
-        return f"a folder of cases, not one case; {option('batch')} judges each of them"
+        return f"a folder of cases, not one case; validate {option('batch')} judges each of them"
     if found.memmaps:
         only = printable(Path(found.memmaps[0]).name)
         return f"no memory image, copy or list in this folder, only a memory map ({only})"
@@ -177,11 +179,14 @@ def _is_case(folder: Path) -> bool:
         return False
 
 
-def _of_sosreport(folder: Path) -> Contents:
-    """Return the handover in a sosreport, else the logs that name bad pages, and its maps."""
-    found = Contents()
+def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
+    """Return the handover in a sosreport, else the logs that name bad pages, and its maps.
+
+    ``beside`` is what lies on top of a tree that is laid out as a sosreport and shows no more.
+    """
+    found = beside or Contents()
     maps, found.said = sosreport.maps(folder)
-    found.memmaps += map(str, maps)
+    found.memmaps += [str(path) for path in maps if str(path) not in found.memmaps]
     copy = sosreport.debugfs(folder)
     if copy is not None:
         found.inputs.append(str(copy))

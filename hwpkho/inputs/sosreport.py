@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base import places
 from hwpkho.handover import debugfs as copies
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def logs(folder: Path) -> Iterator[Path]:
     from hwpkho.memmap import folders
 
     return folders.logs(folder)
+
+
+def has_logs(folder: Path) -> bool:
+    """Tell whether a tree has its logs where a sosreport has them, though sos(1) left no sign."""
+    return places.is_folder(folder / "var" / "log")
 
 
 def debugfs(folder: Path) -> Path | None:

@@ -67,6 +67,9 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
     found = foreign.of(head)
     if found is not None:
         raise InputError(f"{name}: this is {found}")
+    if name.rpartition("/")[2].startswith("kpageflags") and size % 8 == 0:
+        # Flags are numbers like any: nothing in them shows what they are. The name is a hint.
+        raise InputError(f"{name}: page flags do not show that they are: --from kpageflags says so")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 
@@ -83,4 +86,4 @@ def other_than(head: bytes, size: int) -> str | None:
     if table is None:
         return None
     this = "this may be" if " or " in table else "this is"
-    return f"{this} {table}; hwpkho list --from efi-table reads one of poisoned memory"
+    return f"{this} {table}; --from efi-table reads one of poisoned memory"

@@ -51,7 +51,7 @@ def _watched(done: Iterator[Added], about: int) -> Added:
 def remarks(done: Added) -> Iterator[str]:
     """Yield what a user should know of what was added, one line each."""
     if done.not_judged:
-        yield f"{_count(done.not_judged, 'case')} could not be judged; their rows say why"
+        yield f"{_count(done.not_judged, 'case')} could not be judged; the rows say why"
         yield from _some(done.errors, done.not_judged)
     if done.remarked:
         yield f"{_count(done.remarked, 'case')} with a host or a time that cannot be used"

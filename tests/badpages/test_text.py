@@ -144,7 +144,7 @@ def _json(**changes):
     [
         ("{", "no JSON document"),
         ('{"a":' * 5000, "no JSON document"),
-        ("{}", "schema None holds no PFNs"),
+        ("{}", "JSON without a schema holds no PFNs"),
         (_json(schema=1), "holds no PFNs"),
         (_json(schema="hwpkho.memmap/1"), "holds no PFNs"),
         (_json(schema="\x1b[31m"), "schema of another program"),

@@ -189,6 +189,20 @@ def test_help(cli):
         (("help", "explan"), "hwpkho: No such command 'explan'. Did you mean explain?"),
         (("merg", "x"), "hwpkho: No such command 'merg'. Did you mean merge?"),
         (("zzz",), "hwpkho: No such command 'zzz'. hwpkho --help lists them."),
+        (
+            ("--to", "memmap", "list", "x"),
+            "hwpkho: --to is an option of list; give it behind the command: hwpkho list ...",
+        ),
+        (
+            ("fleet", "--batch", "x", "add", "y"),
+            "hwpkho: --batch is an option of add; give it behind the command: hwpkho fleet add ...",
+        ),
+        (("--tu", "memmap", "list", "x"), "hwpkho: No such option '--tu'."),
+        (
+            ("/",),
+            "hwpkho: No such command '/'. It is a file: give a command before it. "
+            "hwpkho --help lists them.",
+        ),
         (("fleet", "ad"), "hwpkho: No such command 'ad'. Did you mean add?"),
         (("help", "list", "x"), "hwpkho: hwpkho list has no commands of its own"),
         (("x\x1b[2J",), "hwpkho: No such command 'x\\x1b[2J'. hwpkho --help lists them."),

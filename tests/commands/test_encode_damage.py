@@ -117,7 +117,7 @@ def test_the_device_tree_hands_it_over(cli, lst, tmp_path):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--damage", "count-hug"), "'count-hug' is no damage; --damage list prints them"),
+        (("--damage", "count-hug"), "'count-hug' is no damage; did you mean count-huge"),
         (("--damage", "root-magic", "--to", "blob"), "a hwpoison blob does not show it"),
         (("--damage", "root-magic", "--to", "list"), "a text list is no handover"),
         (("--damage", "entry-twice"), "needs an array of 2 pages or more: give --capacity 513"),

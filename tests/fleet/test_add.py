@@ -160,7 +160,7 @@ def test_cases_that_cannot_be_judged_are_rows(tmp_path, cli):
     )
     got = add(cli, tmp_path / "d", "--batch", tmp_path / "gone.jsonl")
     assert got.out.startswith("5 cases added")
-    assert got.err.startswith("hwpkho: 4 cases could not be judged; their rows say why\n")
+    assert got.err.startswith("hwpkho: 4 cases could not be judged; the rows say why\n")
     found = {r["host"]: r for r in rows(tmp_path / "d", "hosts")}
     assert found["b"]["error"] is None
     assert [found[h]["exit"] for h in "abcd"] == [3, 0, 3, 3]

@@ -231,6 +231,21 @@ def test_a_sosreport_as_input(sosreport) -> None:
     assert run_cli("decode", sosreport).code == 0
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("path", ["var/log/syslog.gz", "var/log/kern.log.1", "var/log/messages"])
+def test_logs_of_a_tree_without_what_sos_ran(packed, path, sosreport, tmp_path) -> None:
+    shutil.rmtree(sosreport / "sos_commands")
+    (sosreport / "dmesg").unlink()
+    log = b"[   99.000000] Memory failure: 0x1234: recovery action for free page: Recovered\n"
+    (sosreport / path).write_bytes(gzip.compress(log) if path.endswith("gz") else log)
+    given = tarred(sosreport, tmp_path / "x", under=sosreport.name) if packed else sosreport
+    got = run_cli("list", "--pfns", given)
+    assert (got.code, got.out) == (0, "0x1234\n")
+    judged = run_cli("validate", "--json", given)
+    assert judged.json["runs"][0]["first"] == 0x1234
+    assert judged.json["runs"][0]["verdict"] == "replays"  # by its /proc/iomem
+
+
 def test_a_sosreport_that_was_not_made_as_root(sosreport) -> None:
     iomem = sosreport / "proc/iomem"
     iomem.write_text("00000000-00000000 : System RAM\n" * 4)
@@ -248,7 +263,7 @@ def test_what_is_no_case(case, tmp_path) -> None:
         assert got.err.startswith(f"hwpkho: {given}: ")
         return got.err.removeprefix(f"hwpkho: {given}: ").rstrip()
 
-    assert said(tmp_path) == "a folder of cases, not one case; --batch judges each of them"
+    assert said(tmp_path) == "a folder of cases, not one case; validate --batch judges each of them"
     only = tmp_path / "only"
     only.mkdir()
     assert said(only) == "no memory image, copy or list in this folder"

@@ -49,6 +49,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "vmlinux": b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x3e\0" + bytes(4076),
         "module.ko": b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\x3e\0" + bytes(4076),
         "qcow2": b"QFI\xfb\0\0\0\3" + bytes(8000), "random": bytes(range(256)) * 40,
+        "kpageflags": bytes(range(256)) * 40,
         "zeros": bytes(9000),
     }  # fmt: skip
     for name, data in files.items():
@@ -100,7 +101,7 @@ MISTAKES = {
     "validate vmcore later":
         "vmcore and later hold different bytes at 0x35e000: not one machine at one moment; diff "
         "compares two captures",
-    "validate cases": "cases: a folder of cases, not one case; --batch judges each of them",
+    "validate cases": "cases: a folder of cases, not one case; validate --batch judges each of them",
     "validate --batch cases/one": "cases/one: is a case itself; give it as INPUT, or the folder "
         "above it",
     "validate --batch vmcore":
@@ -135,6 +136,7 @@ MISTAKES = {
         "xxd printed",
     "validate hd": "hd: this is a hex dump of a file, not the file; give the file itself",
     "decode random": "random: not in a format that hwpkho knows; give raw memory as FILE@0xBASE",
+    "list kpageflags": "kpageflags: page flags do not show that they are: --from kpageflags says so",
     "memmap zeros": "zeros: holds nothing but zero bytes",
     "merge qcow2":
         "qcow2: this is a qcow2 disk image, perhaps with a snapshot of savevm; take a dump: "

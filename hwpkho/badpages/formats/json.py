@@ -45,11 +45,13 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
     schema = document.get("schema") if isinstance(document, dict) else None
     read = _DOCUMENTS.get(schema) if isinstance(schema, str) else None
     if read is None:
-        ours = schema is None or (isinstance(schema, str) and schema.startswith("hwpkho."))
-        shown = printable(repr(schema)[:60]) if ours else "of another program"
-        raise InputError(
-            f"{source}: schema {shown} holds no PFNs; expected one of {', '.join(_DOCUMENTS)}"
-        )
+        if schema is None:
+            what = "JSON without a schema"
+        elif isinstance(schema, str) and schema.startswith("hwpkho."):
+            what = f"schema {printable(repr(schema)[:60])}"
+        else:
+            what = "a schema of another program"
+        raise InputError(f"{source}: {what} holds no PFNs; expected one of {', '.join(_DOCUMENTS)}")
     try:
         items, page_size, arch = read(document)
         mentions = document.get("entries") if schema == SCHEMA else None

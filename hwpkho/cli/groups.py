@@ -50,5 +50,5 @@ def unknown(name: str, names: Iterable[str], of: str) -> str:
     close = get_close_matches(name, names, n=2, cutoff=0.6)
     meant = f"Did you mean {' or '.join(close)}?" if close else f"{of} --help lists them."
     if not close and os.path.lexists(name):
-        meant = f"It is a file: give a command before it. {meant}"
+        meant = "It is a file: give a command before it."
     return f"No such command {name!r}. {meant}"

@@ -152,3 +152,24 @@ def test_no_binary_report_on_a_terminal(to, folder):
         2,
         "hwpkho: the report toy-report is binary and standard output is a terminal: give -o FILE\n",
     )
+
+
+@pytest.mark.parametrize("more", [(), ("-q",)])
+@pytest.mark.parametrize(
+    ("lst", "says"),
+    [("0x900 0xa00", "all 2 pages should be taken"), ("0x900 0x10", "1 of 2 pages would stay")],
+)
+def test_the_sentence_names_what_makes_the_exit_code(lst, says, more, folder, cli):
+    case = (folder / "b" / "list", "--memmap", folder / "b" / "map")
+    case[0].write_text(lst)
+    case[2].write_text("00000000-0001ffff : Reserved\n00100000-1fffffff : System RAM\n")
+
+    def sentence(*args: object) -> tuple[int, str]:
+        got = cli("validate", *case, *more, *args)
+        return got.code, " ".join(got.out.split("\n\n")[0].split())
+
+    code, fine = sentence()
+    assert code == 0
+    assert says in fine
+    assert sentence("--max-pages", 1) == (1, f"{fine}; HP701 too-many-pages")
+    assert sentence("--max-pages", 1, "--fail-on", "never") == (0, fine)

@@ -101,7 +101,8 @@ MISTAKES = {
     "validate vmcore later":
         "vmcore and later hold different bytes at 0x35e000: not one machine at one moment; diff "
         "compares two captures",
-    "validate cases": "cases: a folder of cases, not one case; validate --batch judges each of them",
+    "validate cases":
+        "cases: a folder of cases, not one case; validate --batch judges each of them",
     "validate --batch cases/one": "cases/one: is a case itself; give it as INPUT, or the folder "
         "above it",
     "validate --batch vmcore":
@@ -136,7 +137,8 @@ MISTAKES = {
         "xxd printed",
     "validate hd": "hd: this is a hex dump of a file, not the file; give the file itself",
     "decode random": "random: not in a format that hwpkho knows; give raw memory as FILE@0xBASE",
-    "list kpageflags": "kpageflags: page flags do not show that they are: --from kpageflags says so",
+    "list kpageflags":
+        "kpageflags: page flags do not show that they are: --from kpageflags says so",
     "memmap zeros": "zeros: holds nothing but zero bytes",
     "merge qcow2":
         "qcow2: this is a qcow2 disk image, perhaps with a snapshot of savevm; take a dump: "

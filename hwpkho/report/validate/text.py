@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
-from hwpkho.codes import SEVERITIES
+from hwpkho.codes import SEVERITIES, registry
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.headline import headline
@@ -73,6 +73,8 @@ class _One(TextWriter):
             self.write(f"{result.case}: {result.error}\n")
             return
         style, sentence = headline(v)
+        if style != "error" and (failing := _failing(result, style)):
+            style, sentence = "error", f"{sentence}; {failing}"
         paint = screen.paint
         title = f"{paint('head', result.case)}: {paint(style, sentence)}"
         blocks = [fold(title, screen.prose, "", "  ")]
@@ -92,6 +94,17 @@ class _One(TextWriter):
 
 
 REPORT = TextReport("text", "for people", _One, Many)
+
+
+def _failing(result: CaseResult, style: str) -> str:
+    """Name what makes the exit code 1 and is not in the sentence: with -q nothing else does.
+
+    No sentence speaks of the user's own limits, and a good one of no finding at all.
+    """
+    v, names = result.validation, registry()
+    codes = dict.fromkeys(f.code for f in v.findings if result.fails(f)) if v else {}
+    silent = [code for code in codes if style in ("good", "note") or code.startswith("HP7")]
+    return ", ".join(f"{code} {names[code].name}" for code in silent)
 
 
 def _outcome(v: Validation, screen: Screen) -> Iterator[str]:

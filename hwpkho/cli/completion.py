@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import click
 
-from hwpkho.cli import options
+from hwpkho.cli import values
 from hwpkho.errors import UsageError
 from hwpkho.report.completion import model
 from hwpkho.report.completion.registry import SHELLS
@@ -25,7 +25,7 @@ Exit codes: 0 fine; 2 wrong usage."""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("shell", type=options.OneOf(SHELLS))
+@click.argument("shell", type=values.OneOf(SHELLS))
 @click.option(
     "--name", metavar="NAME", help="Name of the program to complete. Default: as it was called."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options, screen
+from hwpkho.cli import case_options, encode_options, options, screen, values
 from hwpkho.commands import encode
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
@@ -45,7 +45,7 @@ class _Names:
         return [LIST, *DAMAGES.names()]
 
 
-class _Damage(options.OneOf):
+class _Damage(values.OneOf):
     """A damage, or ``list``; a wrong one is not answered with all of them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -9,7 +9,7 @@ import click
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.badpages.registry import Writing
-from hwpkho.cli import list_options, options
+from hwpkho.cli import list_options, options, values
 from hwpkho.commands.encode import EncodeOptions
 from hwpkho.encode.targets import registry as targets
 
@@ -53,30 +53,30 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         list_options.table,
         click.option(
             "--at",
-            type=options.Number(),
+            type=values.Number(),
             metavar="PHYS",
             help="Place the handover, or an EFI table, from this address on.",
         ),
         click.option(
             "--ram",
-            type=options.Span(),
+            type=values.Span(),
             multiple=True,
             help="RAM to place the handover in, near its end (repeatable).",
         ),
         click.option(
-            "--scratch", type=options.Span(), multiple=True, help="Scratch area (repeatable)."
+            "--scratch", type=values.Span(), multiple=True, help="Scratch area (repeatable)."
         ),
         click.option("--no-scratch", is_flag=True, help="Hand over no scratch."),
         click.option(
             "--kho",
-            type=options.OneOf(VERSIONS),
+            type=values.OneOf(VERSIONS),
             default=DEFAULT.name,
             show_default=True,
             help="KHO version of the root FDT and tracker.",
         ),
         click.option(
             "--revision",
-            type=options.OneOf(REVISIONS),
+            type=values.OneOf(REVISIONS),
             help="Revision of the hwpoison subtree. Default: struct-v1 (with v1: fdt-v1).",
         ),
         click.option(
@@ -93,7 +93,7 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
         click.option(
             "--flags",
-            type=options.Number(),
+            type=values.Number(),
             help="Flags of struct kho_vmalloc. Default: the producer's.",
         ),
         click.option(

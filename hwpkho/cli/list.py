@@ -13,7 +13,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import list_options, offers, options, screen
+from hwpkho.cli import list_options, offers, options, screen, values
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
@@ -52,7 +52,7 @@ class _Forms:
 @click.option(
     "--from",
     "form",
-    type=options.OneOf(_Forms()),
+    type=values.OneOf(_Forms()),
     metavar="FORM",
     help="Form of the inputs; see hwpkho formats.",
 )

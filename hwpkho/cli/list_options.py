@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.badpages import registry
-from hwpkho.cli import options
+from hwpkho.cli import options, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ class _Forms:
     names = staticmethod(registry.written_names)
 
 
-class Written(options.OneOf):
+class Written(values.OneOf):
     """The names of forms that are written; of some others it says why they are not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -45,13 +45,13 @@ def table(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option(
             "--unit",
-            type=options.Number(),
+            type=values.Number(),
             metavar="BYTES",
             help="Physical space for a bit of an EFI table. Default: 2M.",
         ),
         click.option(
             "--phys-base",
-            type=options.Number(),
+            type=values.Number(),
             metavar="PHYS",
             help="Address of the first unit of an EFI table. Default: as the EFI stub has it.",
         ),
@@ -62,7 +62,7 @@ def at(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --at for a command that writes lists only."""
     return click.option(
         "--at",
-        type=options.Number(),
+        type=values.Number(),
         metavar="PHYS",
         help="Write an ELF core with the EFI table at this address.",
     )(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options, screen
+from hwpkho.cli import offers, options, screen, values
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
 from hwpkho.memmap.names import MAP_NAMES
@@ -62,7 +62,7 @@ class _Targets:
 @click.option(
     "--to",
     "target",
-    type=options.OneOf(_Targets()),
+    type=values.OneOf(_Targets()),
     help="Write the map in this form.",
 )
 @options.json_flag

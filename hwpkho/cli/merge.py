@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options, screen
+from hwpkho.cli import case_options, encode_options, options, screen, values
 from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
@@ -44,7 +44,7 @@ or the output exists; 3 a list or the map cannot be read, or the map is of anoth
 @click.option("--provenance", is_flag=True, help="Say which case lists which PFN.")
 @click.option(
     "--to-page-size",
-    type=options.PageSize(),
+    type=values.PageSize(),
     metavar="BYTES",
     help="Page size of the result. Default: the smallest of the cases.",
 )

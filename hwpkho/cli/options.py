@@ -1,164 +1,22 @@
-"""Options that several commands share, and the types of their values."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
-from hwpkho.abi.kho import DEFAULT, VERSIONS, named
-from hwpkho.base.arch import ARCHES, page_sizes
-from hwpkho.base.digits import unsigned
+from hwpkho.abi.kho import DEFAULT, VERSIONS
+from hwpkho.base.arch import ARCHES
 from hwpkho.cli import offers
-from hwpkho.errors import UsageError
+from hwpkho.cli.values import Consumer, Fraction, Number, OneOf, PageSize, ScratchArray
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
 from hwpkho.memmap.names import MAP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from click.shell_completion import CompletionItem
-
-_SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
-_SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
-
-
-class Number(click.ParamType[int]):
-    """A physical address or a size: hex with 0x or decimal, with K, M, G, T as the kernel has."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes."""
-        if isinstance(value, int):
-            return value
-        match = _SIZE.fullmatch(value)
-        number = -1
-        if match:
-            found = unsigned(match[1])
-            number = -1 if found is None else found << _SUFFIX[match[2].upper()]
-        if not 0 <= number < 1 << 64:
-            self.fail(f"'{value}' is no address or size below 2^64 (0x1000, 4096, 16M)", param, ctx)
-        return number
-
-
-class Fraction(click.FloatRange):
-    """A number within a range, which NaN is not, though no comparison finds it outside."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number."""
-        found: float = super().convert(value, param, ctx)
-        if found != found:
-            self.fail(f"'{value}' is no number", param, ctx)
-        return found
-
-
-class Span(click.ParamType[Any]):
-    """``START:SIZE``, both numbers."""
-
-    name = "start:size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Return ``(start, size)`` in bytes."""
-        if isinstance(value, tuple):
-            return value[0], value[1]
-        start, colon, size = value.partition(":")
-        if not colon:
-            self.fail(f"'{value}' is not START:SIZE", param, ctx)
-        number = Number()
-        return number.convert(start, param, ctx), number.convert(size, param, ctx)
-
-
-class ScratchArray(click.ParamType[Any]):
-    """``PHYS:LENGTH`` of the scratch array, or ``none``."""
-
-    name = "phys:length"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int] | str:
-        """Return ``(phys, length)`` in bytes, or ``"none"``."""
-        return value if value == "none" else Span().convert(value, param, ctx)
-
-
-class PageSize(Number):
-    """One of the page sizes."""
-
-    name = "bytes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes."""
-        size = super().convert(value, param, ctx)
-        if size not in page_sizes():
-            self.fail(f"{size} is no page size ({', '.join(map(str, page_sizes()))})", param, ctx)
-        return size
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the sizes there are."""
-        return offers.words(lambda: map(str, page_sizes()))(ctx, param, incomplete)
-
-
-class Named(Protocol):
-    """Things with names: a registry, or what joins several."""
-
-    def names(self) -> list[str]:
-        """Return the names."""
-
-
-class OneOf(click.Choice[str]):
-    """The names of a registry at the time of the call, whatever was registered since the import."""
-
-    def __init__(self, registry: Named) -> None:
-        super().__init__(registry.names())
-        self._registry = registry
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        self.choices = tuple(self._registry.names())
-        return super().convert(value, param, ctx)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """Return the names for ``--help``."""
-        self.choices = tuple(self._registry.names())
-        return super().get_metavar(param, ctx)
-
-
-class OneOfPlaced(OneOf):
-    """A name of a registry, alone or with a file: ``NAME=FILE``."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, the name known."""
-        name, equals, path = value.partition("=")
-        if equals and not path:
-            self.fail(f"'{value}' names no file", param, ctx)
-        return f"{super().convert(name, param, ctx)}{equals}{path}"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """Return the names for ``--help``."""
-        return f"{super().get_metavar(param, ctx)}[=FILE]"
-
-
-class Consumer(OneOf):
-    """The KHO version that a kernel speaks: a name, or the whole compatible string."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, known to be a version."""
-        if not value.startswith("kho-"):
-            return super().convert(value, param, ctx)
-        try:
-            named(value)
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
 
 
 def given() -> frozenset[str]:

@@ -8,7 +8,7 @@ import click
 
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options, screen
+from hwpkho.cli import offers, options, screen, values
 from hwpkho.cli.report_file import reports
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
@@ -95,7 +95,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @click.option(
     "--format",
     "formats",
-    type=options.OneOfPlaced(REPORTS),
+    type=values.OneOfPlaced(REPORTS),
     multiple=True,
     help="Form of the report. Default: text. With =FILE one more, in a file of its own "
     "(repeatable).",

@@ -21,12 +21,12 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet import arrow, content, places
 from hwpkho.fleet.judging import Work
 from hwpkho.fleet.known import Known
+from hwpkho.fleet.place import Place, path_in
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from hwpkho.fleet.identity import Names
-    from hwpkho.fleet.places import Place
     from hwpkho.fleet.rows import CaseRows
     from hwpkho.judging.accept import Acceptance
     from hwpkho.judging.options import ValidateOptions
@@ -208,7 +208,7 @@ class _Writer:
         for day, cases in by_day.items():
             for table, rows in arrow.tables(cases, part, added_at).items():
                 if rows.num_rows:
-                    files[places.path_in(table, day, part)] = arrow.parquet(rows)
+                    files[path_in(table, day, part)] = arrow.parquet(rows)
         self._place.put(part, files)
         self._known.newest = added_at
         for day, cases in by_day.items():

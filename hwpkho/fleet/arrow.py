@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.errors import UsageError
@@ -24,8 +25,8 @@ _ROW_GROUP = 1 << 17
 def needed() -> None:
     """Raise UsageError where pyarrow is not installed."""
     try:
-        import pyarrow as pa  # noqa: F401  (a part of it alone is no use)
-        import pyarrow.parquet  # noqa: F401
+        for module in ("pyarrow", "pyarrow.parquet"):
+            import_module(module)
     except ImportError as error:
         raise UsageError("needs pyarrow and duckdb: pip install 'hwpkho[fleet]'") from error
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from hwpkho.fleet.places import Place
+    from hwpkho.fleet.place import Place
     from hwpkho.fleet.schema import Table, Type
 
 #: What DuckDB may take before it writes to temporary files: the process stays below 1 GiB.
@@ -134,7 +135,7 @@ def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
 def needed() -> None:
     """Raise UsageError where DuckDB is not installed."""
     try:
-        import duckdb  # noqa: F401  (only whether it is there)
+        import_module("duckdb")
     except ImportError as error:
         raise UsageError("needs pyarrow and duckdb: pip install 'hwpkho[fleet]'") from error
 

@@ -6,11 +6,11 @@ another machine, makes the same rows.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache, reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hwpkho.base import confining, opening
@@ -257,7 +257,7 @@ def _signature(paths: Sequence[str]) -> object:
     found = []
     for path in paths:
         try:
-            status = os.stat(confining.check_inside(path))  # noqa: PTH116  (a Path costs as much)
+            status = Path(confining.check_inside(path)).stat()
         except (OSError, ValueError):
             return None
         if not stat.S_ISREG(status.st_mode):

@@ -15,7 +15,7 @@ from hwpkho.fleet.identity import since_1970
 from hwpkho.fleet.schema import NO_DAY
 
 if TYPE_CHECKING:
-    from hwpkho.fleet.places import Place
+    from hwpkho.fleet.place import Place
 
 #: Keys that are kept, of all days together; the days that were asked about last stay.
 _KEPT = 1 << 20

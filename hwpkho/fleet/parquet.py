@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from hwpkho.fleet.places import Place
+    from hwpkho.fleet.place import Place
     from hwpkho.fleet.schema import Table
 
 _OUT = "move it out of the data set"

@@ -1,0 +1,187 @@
+"""A data set in a folder: files appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base import opening
+from hwpkho.base.escape import printable
+from hwpkho.base.undisturbed import undisturbed
+from hwpkho.errors import InputError, UsageError
+from hwpkho.fleet.place import DAY, MARKER, MAX_MARKER, ORDER, OWN, Place, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from hwpkho.fleet.schema import Table
+
+_READY = re.compile(rf"(?:{'|'.join(ORDER)})!{DAY.pattern}![0-9a-f]{{32}}\.parquet")
+
+
+class Folder(Place):
+    """A folder of this machine, or one that it has mounted."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._path = Path(name).absolute()
+        self._own = self._path / OWN
+        if "\0" in name:
+            raise UsageError(f"{printable(name)}: no path")
+
+    def marker(self) -> bytes | None:
+        """See :meth:`Place.marker`."""
+        try:
+            return opening.small(str(self._path / MARKER), MAX_MARKER)
+        except InputError:
+            if not (self._path / MARKER).exists():
+                return None
+            raise
+
+    def create(self, marker: bytes) -> None:
+        """See :meth:`Place.create`. Raises InputError where something else is there."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        others = [e.name for e in self._path.iterdir() if e.name not in (OWN, MARKER)]
+        if others:
+            raise InputError(
+                f"{printable(self.name)}: a folder with other files and without {MARKER} is no "
+                "data set; give a new or an empty folder"
+            )
+        with self.alone():
+            target = self._path / MARKER
+            if not target.exists():
+                part = self._own / f"{MARKER}.new"
+                _write(part, marker)
+                part.rename(target)
+                _sync(self._path)
+
+    def files(self, table: Table, day: str | None = None) -> list[str]:
+        """See :meth:`Place.files`."""
+        folder = self._path / table
+        found = []
+        try:
+            with os.scandir(folder) as entries:
+                days = [e.path for e in entries if DAY.fullmatch(e.name)]
+            for path in days if day is None else [str(folder / f"day={day}")]:
+                with os.scandir(path) as entries:
+                    found += [e for e in entries if counts(e.name)]
+        except FileNotFoundError:
+            return []
+        for entry in found:
+            if not entry.is_file():
+                raise InputError(f"{printable(entry.path)}: no file; move it out of the data set")
+        return sorted(e.path for e in found)
+
+    def read(self, path: str) -> Any:
+        """See :meth:`Place.read`."""
+        return path
+
+    def in_sql(self, path: str) -> str:
+        """See :meth:`Place.in_sql`: a file that is there counts, whatever ``*`` stands for."""
+        return path
+
+    def pattern(self, table: Table) -> str:
+        """See :meth:`Place.pattern`."""
+        return f"{_escaped(str(self._path / table))}/day=*/*.parquet"
+
+    def register(self, connection: DuckDBPyConnection) -> None:
+        """See :meth:`Place.register`: there is nothing to do."""
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """See :meth:`Place.alone`; what another process left half done is finished or removed."""
+        self._own.mkdir(exist_ok=True)
+        descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise InputError(
+                    f"{printable(self.name)}: its file system has no locks (flock), which writers "
+                    f"need: {error.strerror}"
+                ) from error
+            self._tidy()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def put(self, part: str, files: Mapping[str, bytes]) -> None:
+        """See :meth:`Place.put`.
+
+        The files are complete in a folder of their own before that gets another name, in one step;
+        from then on whoever comes next would put them in their places.
+        """
+        new, ready = self._own / f"new-{part}", self._own / f"ready-{part}"
+        new.mkdir()
+        try:
+            for path, data in files.items():
+                _write(new / path.replace("/", "!"), data)
+            _sync(new)
+        except BaseException:
+            with undisturbed():
+                shutil.rmtree(new, ignore_errors=True)
+            raise
+        with undisturbed():
+            new.rename(ready)
+            _sync(self._own)
+            self._place(ready)
+
+    def _tidy(self) -> None:
+        for left in sorted(self._own.iterdir()):
+            if left.name.startswith("ready-"):
+                with undisturbed():
+                    self._place(left)
+            elif left.name.startswith("new-"):
+                shutil.rmtree(left)
+            elif left.name == f"{MARKER}.new":
+                left.unlink()
+
+    def _place(self, ready: Path) -> None:
+        names = [e.name for e in ready.iterdir()]
+        if not all(map(_READY.fullmatch, names)):
+            raise InputError(f"{printable(str(ready))}: hwpkho did not write this; remove it")
+        for table in ORDER:
+            folders = set()
+            for name in sorted(n for n in names if n.startswith(f"{table}!")):
+                target = self._path / name.replace("!", "/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (ready / name).rename(target)
+                folders.add(target.parent)
+            for folder in folders:
+                _sync(folder)
+                _sync(folder.parent)
+        ready.rmdir()
+
+
+def _escaped(path: str) -> str:
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(path, flags, 0o666), "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:  # that of a write has no name
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(descriptor)

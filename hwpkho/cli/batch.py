@@ -66,6 +66,8 @@ def run(
     todo = pool.jobs(path, outside=outside)
     read = [*options.memmaps, *filter(None, [accepted.baseline_file])]
     to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline)
+    if write_baseline is not None:
+        accept.check_place(write_baseline, accepted)
     totals = _BatchTotals(accepted, reason)
     results = pool.run(todo, options, accepted, pool.processes(len(todo), workers))
     bar = sys.stderr.isatty() and screen.settings().detail >= 0

@@ -11,6 +11,7 @@ import click
 
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output
+from hwpkho.base.escape import printable
 from hwpkho.cli import offers, options
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
@@ -226,6 +227,9 @@ def ask(
         raise UsageError("give either QUESTION or --sql" if sql else _no_question())
     if as_json + as_csv + as_parquet > 1:
         raise UsageError("give one of --json, --csv and --parquet")
+    if dataset in QUESTIONS and question not in QUESTIONS and question is not None:
+        shown = printable(question)
+        raise UsageError(f"DATASET stands before the question: fleet ask {shown} {dataset}")
     _check_ask(question, since, host, max_pages)
     if as_parquet and path == output.STDOUT and sys.stdout.isatty():
         raise UsageError("Parquet is binary and standard output is a terminal: give -o FILE")

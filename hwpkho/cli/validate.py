@@ -196,6 +196,8 @@ def command(
             run_batch(batch, judging, accepted, to, jobs, write_baseline, reason, outside=outside)
         )
     to.check([*inputs, *memmap, *filter(None, [baseline])], write_baseline)
+    if write_baseline is not None:
+        accept.check_place(write_baseline, accepted)
     result = validate.run(inputs, judging, accepted)
     if result.validation is not None and result.validation.which_handover:
         screen.say(f"hwpkho: {result.validation.which_handover}")

@@ -161,21 +161,28 @@ def with_stale(result: CaseResult, accepted: Acceptance) -> CaseResult:
     )
 
 
+def check_place(path: str, accepted: Acceptance) -> None:
+    """Raise UsageError where a baseline may not be written to ``path``: something else is there.
+
+    A file that exists is only replaced where it is the baseline that was read. This is called
+    before anything is judged.
+    """
+    if path != accepted.baseline_file and os.path.lexists(path) and Path(path).is_file():
+        raise UsageError(
+            f"{printable(path)}: exists; give {option('baseline')} as well to add to it, "
+            "or another name"
+        )
+
+
 def write_entries(
     writing: Together, path: str, entries: Iterable[baseline.Entry], accepted: Acceptance
 ) -> None:
     """Write a baseline of what was accepted before and ``entries``, with what else is written.
 
-    A file that exists is only replaced where it is the baseline that was read. Raises UsageError or
-    InputError where it cannot be written.
+    Raises UsageError or InputError where it cannot be written; see :func:`check_place`.
     """
-    own = path == accepted.baseline_file
-    if not own and os.path.lexists(path) and Path(path).is_file():
-        raise UsageError(
-            f"{printable(path)}: exists; give {option('baseline')} as well to add to it, "
-            "or another name"
-        )
-    with writing.file(path, force=own) as stream:
+    check_place(path, accepted)  # it may have come meanwhile
+    with writing.file(path, force=path == accepted.baseline_file) as stream:
         stream.write(baseline.build([*accepted.baseline, *entries]).encode())
 
 

@@ -173,3 +173,13 @@ def test_the_sentence_names_what_makes_the_exit_code(lst, says, more, folder, cl
     assert says in fine
     assert sentence("--max-pages", 1) == (1, f"{fine}; HP701 too-many-pages")
     assert sentence("--max-pages", 1, "--fail-on", "never") == (0, fine)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_baseline_that_is_there_is_said_before_anything_is_judged(batch, folder, tmp_path, cli):
+    there = tmp_path / "accepted.toml"
+    there.write_text("")
+    case = ("--batch", folder, "--jobs", 1) if batch else (folder / "a" / "list",)
+    got = cli("validate", *case, "--write-baseline", there, "--reason", "known")
+    assert (got.code, got.out) == (2, "")
+    assert f"{there}: exists; give --baseline as well to add to it, or another name" in got.err

@@ -355,6 +355,7 @@ def test_usage(made, cli, tmp_path):
     dataset = made[1]
     assert "no QUESTION given; there are: summary, lost" in complaint(dataset)
     assert "no question 'loss'" in complaint(dataset, "loss")
+    assert f"before the question: fleet ask {dataset} lost" in complaint("lost", dataset)
     assert "either QUESTION or --sql" in complaint(dataset, "lost", "--sql", "SELECT 1")
     assert "needs --max-pages" in complaint(dataset, "policy")
     assert "--max-pages is for policy" in complaint(dataset, "lost", "--max-pages", 1)

@@ -21,7 +21,6 @@ from hwpkho.abi import boot_json
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
@@ -164,7 +163,8 @@ def _nothing(folder: Path, found: Contents) -> str:
     """Say why a folder is no case."""
     below = [p for p in places.inside(folder) if places.is_folder(p)][:_LOOKED_AT]
     if any(_is_case(path) for path in below):
-        return f"a folder of cases, not one case; validate {option('batch')} judges each of them"
+        # A program is told so, too: the library has no batch.
+        return "a folder of cases, not one case; validate --batch judges each of them"
     if found.memmaps:
         only = printable(Path(found.memmaps[0]).name)
         return f"no memory image, copy or list in this folder, only a memory map ({only})"

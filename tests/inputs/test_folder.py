@@ -264,6 +264,8 @@ def test_what_is_no_case(case, tmp_path) -> None:
         return got.err.removeprefix(f"hwpkho: {given}: ").rstrip()
 
     assert said(tmp_path) == "a folder of cases, not one case; validate --batch judges each of them"
+    with pytest.raises(hwpkho.InputError, match="validate --batch judges each of them"):
+        hwpkho.validate(tmp_path)
     only = tmp_path / "only"
     only.mkdir()
     assert said(only) == "no memory image, copy or list in this folder"

@@ -38,12 +38,15 @@ _CODE = re.compile(r"^```.*?^```|^(?: {4}|\t).*?$|`[^`\n]*`", re.DOTALL | re.MUL
 
 
 @pytest.mark.parametrize(
-    ("page", "command", "output"), _SHOWN, ids=[f"{p.stem}: {c[:50]}" for p, c, _ in _SHOWN]
+    ("page", "command", "output"),
+    some(_SHOWN, 2),
+    ids=[f"{p.stem}: {c[:50]}" for p, c, _ in _SHOWN],
 )
 def test_output_is_real(page, command, output):
     assert pages.run(command) == output, f"make pages, or mend the block of {name_of(page)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if pages.in_a_copy(p)], ids=name_of)
 def test_output_of_commands_that_follow_one_another_is_real(page):
     with pages.place(page) as folder:

@@ -7,6 +7,7 @@ from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.images import foreign
@@ -69,7 +70,8 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
         raise InputError(f"{name}: this is {found}")
     if name.rpartition("/")[2].startswith("kpageflags") and size % 8 == 0:
         # Flags are numbers like any: nothing in them shows what they are. The name is a hint.
-        raise InputError(f"{name}: page flags do not show that they are: --from kpageflags says so")
+        said = option("form", "kpageflags")
+        raise InputError(f"{name}: page flags do not show that they are: {said} says so")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 
@@ -86,4 +88,4 @@ def other_than(head: bytes, size: int) -> str | None:
     if table is None:
         return None
     this = "this may be" if " or " in table else "this is"
-    return f"{this} {table}; --from efi-table reads one of poisoned memory"
+    return f"{this} {table}; {option('form', 'efi-table')} reads one of poisoned memory"

@@ -59,6 +59,11 @@ class Job:
     within: str | None = None
 
     @property
+    def path(self) -> str:
+        """Where the case lies, or how the manifest or the user names it."""
+        return self.folder or self.case
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The files and folders that the case is read from."""
         if self.line is not None:

@@ -97,9 +97,11 @@ def jobs(cases: Sequence[str], batch: str | None, *, outside: bool) -> tuple[Ite
 def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Added]:
     """Judge cases and add their rows; yield what became of them so far, again and again.
 
-    Raises InputError where the data set cannot be read or written.
+    Raises InputError where the data set cannot be read or written, UsageError where all cases are
+    known and the pattern over their names fits none of them.
     """
     arrow.needed()
+    _check_names(todo, how.names)
     places.opened(place, create=True)
     with place.alone():  # what somebody left half done counts
         pass
@@ -112,6 +114,14 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
         yield writer.done
     writer.flush()
     yield writer.done
+
+
+def _check_names(todo: Iterable[Job], by: Names | None) -> None:
+    """Rows stay: a pattern that fits no case at all is told before any are made."""
+    if by is None or not isinstance(todo, list) or any(by.match(job.path) for job in todo):
+        return
+    first = printable(todo[0].path)
+    raise UsageError(f"--names: no case ends with {printable(by.text)}; the first is {first}")
 
 
 def _judged(todo: Iterable[Job], work: Work, workers: int, about: int) -> Generator[list[CaseRows]]:

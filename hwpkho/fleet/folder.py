@@ -48,6 +48,8 @@ class Folder(Place):
 
     def create(self, marker: bytes) -> None:
         """See :meth:`Place.create`. Raises InputError where something else is there."""
+        if self._path.exists() and not self._path.is_dir():
+            raise InputError(f"{printable(self.name)}: is a file; a data set is a folder")
         self._path.mkdir(parents=True, exist_ok=True)
         others = [e.name for e in self._path.iterdir() if e.name not in (OWN, MARKER)]
         if others:

@@ -79,6 +79,10 @@ class Names(NamedTuple):
     text: str
     pattern: re.Pattern[str]
 
+    def match(self, path: str) -> re.Match[str] | None:
+        """Return what the end of a case's path says, None where it is not of this form."""
+        return self.pattern.search(path[-_MAX_NAME:])
+
 
 def names(text: str) -> Names:
     """Return the pattern that ``text`` means: ``{host}/{taken_at}``, ``{host}-*.txt``.
@@ -120,7 +124,7 @@ def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | 
     """
     said = about or {}
     remarks: list[str] = []
-    found = by.pattern.search(path[-_MAX_NAME:]) if by else None
+    found = by.match(path) if by else None
     named = found.groupdict() if found else {}
     if by and not found:
         remarks.append(f"the name does not end with {printable(by.text)}")

@@ -132,8 +132,7 @@ class Work:
         return found
 
     def _who(self, job: Job) -> Identity:
-        path = job.folder or job.case
-        return identify(job.case, path, job.line.about if job.line else None, self.names)
+        return identify(job.case, job.path, job.line.about if job.line else None, self.names)
 
     def _knows(self, who: Identity, key: bytes) -> bool:
         day = None if who.taken_at is None else day_of(who.taken_at)

@@ -504,3 +504,20 @@ def test_killed_at_a_file_event(tmp_path):
 def test_killed_at_each_file_event(tmp_path):
     """No row is lost, none is there twice, no file is broken."""
     assert _killed_at_each_event(tmp_path, signal.SIGKILL, 1) > 20
+
+
+def test_a_pattern_that_fits_no_case_adds_nothing(tmp_path, cli):
+    (tmp_path / "a").write_text("0x10\n")
+    got = add(cli, tmp_path / "d", "--names", "{host}.txt", tmp_path / "a", code=2)
+    assert (
+        got.err == f"hwpkho: --names: no case ends with {{host}}.txt; the first is {tmp_path}/a\n"
+    )
+    assert not (tmp_path / "d").exists()
+    (tmp_path / "b.txt").write_text("0x10\n")
+    add(cli, tmp_path / "d", "--names", "{host}.txt", tmp_path / "a", tmp_path / "b.txt")
+
+
+def test_a_file_is_no_data_set(tmp_path, cli):
+    (tmp_path / "a").write_text("0x10\n")
+    got = add(cli, tmp_path / "a", tmp_path / "a", code=3)
+    assert got.err == f"hwpkho: {tmp_path}/a: is a file; a data set is a folder\n"

@@ -428,6 +428,7 @@ def test_markdown_has_what_fails_first(batch, single):
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
+@example(" ")
 @example("`` | @me [x](http://y) <script> #1 ![i](j) www.x.y")
 def test_markdown_of_a_name_is_the_name(text):
     """One line of a table, whatever it has; nobody is mentioned, nothing is linked."""

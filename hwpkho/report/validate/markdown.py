@@ -93,6 +93,7 @@ def escaped(text: str) -> str:
 
 def code_span(text: str) -> str:
     """Return text as code, whatever backticks it has; for a cell of a table."""
-    fence = "`" * (max((len(x) for x in re.findall("`+", text)), default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}".replace("|", "\\|")
+    words = " ".join(text.split()) or " "  # between two fences something must stand
+    fence = "`" * (max((len(x) for x in re.findall("`+", words)), default=0) + 1)
+    pad = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{pad}{words}{pad}{fence}".replace("|", "\\|")

@@ -327,6 +327,7 @@ def test_lava(tmp_path):
     assert set(results.values()) <= {"pass", "skip"}
 
 
+@pytest.mark.slow
 def test_lava_hears_of_each_failure(job, tmp_path):
     (tmp_path / "reports").mkdir()
     _at(tmp_path, ("lava-test-case", "echo $*"))

@@ -330,6 +330,7 @@ def config_of(ran):
     return kconfig.values_of((folder / "config").read_text())
 
 
+@pytest.mark.slow
 def test_the_option_of_a_series_is_switched_on(prepare, series):
     ran = prepare("x86_64", LINUX_SRC=series)
     assert ran.returncode == 0, ran.stderr

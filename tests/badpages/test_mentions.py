@@ -12,6 +12,7 @@ from hwpkho.badpages import collector, entries_text, mentions
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.model import KINDS, Mention
 from hwpkho.badpages.registry import Asked
+from tests.support.examples import times
 
 _SAID = st.tuples(
     st.integers(0, 5),
@@ -78,6 +79,7 @@ _NAMED = st.builds(
 )
 
 
+@times(0.5)
 @given(st.lists(_NAMED, max_size=6), st.integers(1, 6))
 def test_entries_are_what_json_makes_of_them(rows, piece) -> None:
     with pytest.MonkeyPatch.context() as patched:

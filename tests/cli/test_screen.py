@@ -152,6 +152,7 @@ def _paged(*args, lines=24, **env):
     return [line.startswith("|") for line in seen.decode().splitlines()]
 
 
+@pytest.mark.slow
 def test_what_is_longer_than_the_terminal_goes_through_the_pager():
     assert all(_paged("explain"))
     assert not any(_paged("explain", lines=10000))

@@ -144,6 +144,7 @@ def _watch(tree, **options):
     return Watch(WatchOptions("-", check, options.get("interval", 0.1)), _Clock())
 
 
+@pytest.mark.slow
 def test_pages_that_no_message_told_of_are_found(tree, pipe):
     """The counter goes up, and the flags show where."""
     watch = _watch(tree)

@@ -99,6 +99,7 @@ def test_columns_are_those_of_the_schema(question, made, cli):
     assert columns.split(",") == told.split(", ")
 
 
+@pytest.mark.slow
 def test_forms_agree(made, cli, tmp_path):
     rows = ask(cli, made[1], "lost")
     assert list(csv.DictReader(io.StringIO(cli("fleet", "ask", made[1], "lost", "--csv").out))) == [
@@ -170,6 +171,7 @@ def test_captures_of_one_boot_are_not_across_a_kexec(tmp_path, cli):
     assert ask(cli, stored(tmp_path, cli, cases, boot_id="b"), "lost") == []
 
 
+@pytest.mark.slow
 def test_captures_of_one_moment_are_one(tmp_path, cli):
     dataset = stored(tmp_path, cli, [
         (HOST, NIGHTS[0], "1-5\n"), (HOST, NIGHTS[0], "3\n"), (HOST, NIGHTS[1], "1-2\n4\n"),
@@ -211,6 +213,7 @@ def test_what_comes_again(tmp_path, cli):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_later_judgement_counts(tmp_path, cli):
     batch = manifest(tmp_path, [(HOST, NIGHTS[0], "1-9\n")])
     for limit in (100, 5):
@@ -329,6 +332,7 @@ def test_a_folder_above_that_looks_like_a_partition(tmp_path, cli):
     assert row == {"host": HOST, "day": NIGHTS[0][:10]}
 
 
+@pytest.mark.slow
 def test_text_of_a_data_set_that_others_wrote_is_escaped(tmp_path, cli):
     dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n")])
     (path,) = (dataset / "hosts").glob("*/*")

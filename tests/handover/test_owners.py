@@ -238,7 +238,7 @@ def test_files_of_sessions_that_are_not_written_come_and_go(serialized, cli, tmp
     assert cli("diff", "--json", same, before).json["owners"] == {"gone": [], "came": []}
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("known", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_many_owners_cost_what_they_are(known, tmp_path):
     """100,000 files, each with a page of its own: of a handler that nobody knows, and memfds."""
     count = much(2_000, 100_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -47,6 +46,8 @@ class Group(click.Group):
 
 def unknown(name: str, names: Iterable[str], of: str) -> str:
     """Say that ``of`` has no command ``name``, and which one may be meant."""
+    from difflib import get_close_matches  # only for a mistake
+
     close = get_close_matches(name, names, n=2, cutoff=0.6)
     meant = f"Did you mean {' or '.join(close)}?" if close else f"{of} --help lists them."
     if not close and os.path.lexists(name):

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.report.parts.layout import cells
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
 #: More than any terminal shows, bytes: output without line ends is not held any longer.
@@ -107,6 +105,8 @@ class _Paged(io.RawIOBase):
         self._holding = False
         command = _command() if all(os.get_terminal_size(self._out.fileno())) else []
         if command:
+            import subprocess  # most output needs no pager
+
             env = {"LESS": _LESS, "LV": "-c", **os.environ}
             with suppress(OSError):
                 self._out.flush()
@@ -128,6 +128,9 @@ def _command() -> list[str]:
     """Return the pager: PAGER, else less, else more; none where PAGER is empty or cat."""
     if os.environ.get("TERM", "dumb") == "dumb":
         return []
+    import shlex
+    import shutil
+
     said = os.environ.get("PAGER")
     if said is None:
         return next(([name] for name in ("less", "more") if shutil.which(name)), [])

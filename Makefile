@@ -233,7 +233,7 @@ export LINUX_SRC CONFIG KERNEL MODULE
 export EFI_GENERATION
 kernel-test: venv
 	tests/kernel/prepare.sh $(KINDS)
-	HWPKHO_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \
+	HWPKHO_RIG_KINDS='$(KINDS)' HWPKHO_KERNELS_REQUIRED=yes \
 	  $(BIN)/pytest -m kernel -n auto --dist worksteal -rs --durations=5 $(HANGS) $(PYTEST) $(TESTS)
 
 # EFI_GENERATION names the generation whose reader the tree LINUX_SRC= has.

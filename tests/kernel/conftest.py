@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 #: Kinds of kernels that are wanted; one that is not there fails the run in make kernel-test.
-KINDS = os.environ.get("HWPKHO_KINDS", "arm64-4k arm64-64k x86_64").split()
+KINDS = os.environ.get("HWPKHO_RIG_KINDS", "arm64-4k arm64-64k x86_64").split()
 _REQUIRED = bool(os.environ.get("HWPKHO_KERNELS_REQUIRED"))
 _KEEP = os.environ.get("HWPKHO_KEEP")
 _LOG_LINES = 120

@@ -284,7 +284,7 @@ stock_kernel() {
 # The firmware, and our application that puts a table into memory → $folder
 firmware() {
   local deb stamp
-  stamp="$(hash_of "$here"/uefi/*)"
+  stamp="$(hash_of "$here"/uefi/*.*)"
   [ -s "$folder/vars.fd" ] && [ "$(cat "$folder/uefi.stamp" 2>/dev/null)" = "$stamp" ] && return
   [ -z "$check" ] || lacks "the firmware (ovmf) and the application for it"
   deb="$(download ovmf)"

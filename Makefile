@@ -32,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint shell-lint ci-lint ci-venv \
   hooks-test pages docs docs-venv dist zipapp deb sbom release-venv install-test release-check \
-  kernel-test uefi-test drgn-test clean
+  browser-venv browser-test kernel-test uefi-test drgn-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -55,6 +55,7 @@ help:
 	@echo 'make sbom       what the zipapp is made of (CycloneDX)'
 	@echo 'make install-test   each way of installing, from nothing; WAYS="pip zipapp": only those'
 	@echo 'make release-check  all of these, built twice and tried; STRICT=yes: nothing is skipped'
+	@echo 'make browser-test  reports as pages in a real browser (Chromium, and npm for axe-core)'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
 	@echo 'make drgn-test  the drgn script of contrib/ on a real kernel (docs/kernel-rig.md)'
@@ -84,6 +85,7 @@ lock:
 	$(COMPILE) --extra docs --output-file requirements-docs.lock
 	$(COMPILE) --extra ci --output-file requirements-ci.lock
 	$(COMPILE) --extra release --output-file requirements-release.lock
+	$(COMPILE) --extra browser --output-file requirements-browser.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
@@ -96,7 +98,7 @@ test: venv
 # many seconds; to be ready for that costs a fifth of a small test.
 HANGS = -o faulthandler_timeout=300
 test-thorough: venv
-	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel' $(HANGS) $(PYTEST)
+	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel and not browser' $(HANGS) $(PYTEST)
 
 check: venv
 	$(BIN)/ruff format --check .
@@ -226,6 +228,19 @@ export STRICT
 release-check: sbom
 	PYTHON='$(PYTHON)' release/check.sh
 
+# The driver and axe-core are needed by these tests alone. Chromium comes with the system; without it,
+# or without npm, they are skipped and say so.
+browser-test: browser-venv
+	$(BIN)/pytest -m browser -n auto --dist worksteal -rs $(HANGS) $(PYTEST) tests/browser
+
+browser-venv: $(VENV)/browser
+
+$(VENV)/browser: requirements-browser.lock tests/browser/package-lock.json $(VENV)/installed
+	$(BIN)/pip install --quiet --require-hashes -r requirements-browser.lock
+	if command -v npm >/dev/null; then npm ci --prefix tests/browser --no-progress; \
+	else echo 'browser-test: no npm here, axe-core is skipped'; fi
+	touch $@
+
 # KINDS names the kernels; LINUX_SRC=, CONFIG=, KERNEL=, MODULE= put one's own in: docs/kernel-rig.md
 KINDS ?= arm64-4k arm64-64k x86_64
 TESTS ?= tests/kernel
@@ -254,4 +269,5 @@ $(DRGN)/installed: pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) $(BUILD_VENV) $(RELEASE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	rm -rf tests/browser/node_modules
 	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

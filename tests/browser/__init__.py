@@ -1,0 +1,1 @@
+"""What reports look like in a real browser: ``make browser-test``."""

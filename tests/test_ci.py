@@ -424,7 +424,7 @@ def test_contributors_hooks_run_what_make_check_runs():
 # Lock files
 
 
-@pytest.mark.parametrize("extra", ["kdump", "dev", "docs", "ci", "release"])
+@pytest.mark.parametrize("extra", ["kdump", "dev", "docs", "ci", "release", "browser"])
 def test_locks_hold_hashes_and_no_host(extra):
     """Of every platform's wheels: a single hash would be that of one machine."""
     name = "requirements.lock" if extra == "kdump" else f"requirements-{extra}.lock"
@@ -435,12 +435,23 @@ def test_locks_hold_hashes_and_no_host(extra):
     entries = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(.*\n(?:    .*\n)*)", text, re.MULTILINE)
     assert all("--hash=sha256:" in rest for _, _, rest in entries)
     hashes = {package: rest.count("--hash=") for package, _, rest in entries}
-    assert hashes[{"docs": "pyyaml", "ci": "pyyaml", "release": "uv"}.get(extra, "cramjam")] > 10
+    of_many = {"docs": "pyyaml", "ci": "pyyaml", "release": "uv", "browser": "greenlet"}
+    assert hashes[of_many.get(extra, "cramjam")] > 10
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras[extra] + (extras["kdump"] if extra == "dev" else [])
     names = {normal(certain(re.match(r"[\w.-]+", w))[0]) for w in wanted} - {"hwpkho"}
     assert names <= hashes.keys()
+
+
+def test_the_lock_of_npm_names_no_host_either():
+    folder = ROOT / "tests" / "browser"
+    text = (folder / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    wanted = json.loads((folder / "package.json").read_text())["devDependencies"]
+    assert {f"node_modules/{name}" for name in wanted} <= packages.keys()
+    assert all("integrity" in found for name, found in packages.items() if name)
 
 
 def test_ci_installs_what_the_lock_names():

@@ -18,7 +18,7 @@ from tests.support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: Extras that are for work on hwpkho, not for its use.
-OURS = {"ci", "dev", "docs", "release"}
+OURS = {"browser", "ci", "dev", "docs", "release"}
 
 
 def _projects(requirements):

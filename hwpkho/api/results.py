@@ -13,9 +13,9 @@ from hwpkho.badpages.sets import describe_history
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.role import which_handover
-from hwpkho.report import diff as diff_report
 from hwpkho.report import merge as merge_report
 from hwpkho.report.decode import json as decode_json
+from hwpkho.report.diff import json as diff_json
 from hwpkho.report.memmap import json as memmap_json
 from hwpkho.report.parts import jsondoc
 from hwpkho.report.validate import json as validate_json
@@ -198,8 +198,8 @@ class Compared:
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho diff --json``."""
         if len(self.result.changes) > 1:
-            return document(diff_report.CHAIN_SCHEMA, diff_report.chain_body(self.result))
-        return document(diff_report.SCHEMA, diff_report.body(self.result))
+            return document(diff_json.CHAIN_SCHEMA, diff_json.chain_body(self.result))
+        return document(diff_json.SCHEMA, diff_json.body(self.result))
 
 
 @dataclass(frozen=True, slots=True)

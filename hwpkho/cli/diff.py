@@ -60,7 +60,7 @@ def command(
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
     result = diff.diff(cases, judging)
-    from hwpkho.report import diff as render
+    from hwpkho.report.diff import json, text
     from hwpkho.report.parts import jsondoc
 
     for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
@@ -71,15 +71,15 @@ def command(
         if plain or summary:
             raise UsageError("--plain and --summary are for two cases; a chain has --json")
         if as_json:
-            pieces = jsondoc.pieces(render.CHAIN_SCHEMA, render.chain_body(result).items())
+            pieces = jsondoc.pieces(json.CHAIN_SCHEMA, json.chain_body(result).items())
         else:
-            pieces = (f"{line}\n" for line in render.chain_report(result, shown))
+            pieces = (f"{line}\n" for line in text.chain_report(result, shown))
     elif as_json:
-        pieces = jsondoc.pieces(render.SCHEMA, render.body(result).items())
+        pieces = jsondoc.pieces(json.SCHEMA, json.body(result).items())
     elif summary:
-        pieces = [render.summary(result) + "\n"]
+        pieces = [text.summary(result) + "\n"]
     else:
-        lines = render.plain(result) if plain else render.report(result, shown)
+        lines = text.plain(result) if plain else text.report(result, shown)
         pieces = (f"{line}\n" for line in lines)
     for piece in pieces:
         sys.stdout.write(piece)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.commands.diff import Comparison
     from hwpkho.efi.compare import Units
+
+
+#: What happened to a page from one list to the other.
+Word = Literal["removed", "added"]
 
 
 def field(d: Comparison) -> dict[str, Any] | None:
@@ -94,7 +98,7 @@ def summary(d: Comparison, units: Units) -> str:
     return f"{one} no bit and will be handed out again, {other} no known bad page; {rest}"
 
 
-def meaning(d: Comparison, word: str) -> str | None:
+def meaning(d: Comparison, word: Word) -> str | None:
     """Return what it means that a page was ``removed`` or ``added``, None for the usual words."""
     if d.units is None or d.units.uncovered is None:
         return None
@@ -104,7 +108,7 @@ def meaning(d: Comparison, word: str) -> str | None:
     return "no bit: will be handed out again"
 
 
-def units_of(d: Comparison, word: str, first: int, last: int) -> str:
+def units_of(d: Comparison, word: Word, first: int, last: int) -> str:
     """Return which units the PFNs ``first`` to ``last`` of one side are, as words in brackets."""
     side = d.cases[0] if word == "removed" else d.cases[1]
     if side.table is None or side.table.header is None:

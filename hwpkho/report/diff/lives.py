@@ -1,0 +1,102 @@
+"""What became of pages over a chain of lists, before it is put into words or drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.badpages.sets import describe_history
+from hwpkho.base.addresses import human_bytes
+from hwpkho.report.diff import by_unit
+
+if TYPE_CHECKING:
+    from hwpkho.badpages.sets import Histories, History
+    from hwpkho.commands.diff import Comparison
+    from hwpkho.efi.compare import OneGrid
+
+#: What :func:`describe_history` says, worst first.
+FATES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
+#: Those of a bad page that was listed and then was not.
+MISSING = frozenset(FATES[:4])
+
+
+class Life(NamedTuple):
+    """What became of a run of pages.
+
+    Attributes:
+        first: First PFN.
+        last: Last PFN, inclusive.
+        seen: Which of the lists have it, a bit for each.
+        fate: One of :data:`FATES`.
+        units: The units of an EFI table that they are, in words; empty for other lists.
+    """
+
+    first: int
+    last: int
+    seen: int
+    fate: str
+    units: str = ""
+
+
+class Total(NamedTuple):
+    """How many pages, or units, had each fate; and a sentence that says so."""
+
+    fates: dict[str, int]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The lives of all pages.
+
+    Attributes:
+        lists: How many lists.
+        totals: Of units, where all lists are EFI tables, and of pages.
+    """
+
+    lists: int
+    totals: tuple[Total, ...]
+    _lives: Histories
+    _grid: OneGrid | None
+    _page_size: int
+
+    def worst_first(self, *, kept: bool) -> list[Life]:
+        """Return the lives, ascending where they are alike; ``kept``: what never changed, too."""
+        fates = {seen: describe_history(seen, self.lists) for seen in set(self._lives.seen)}
+        ranks = {seen: FATES.index(fate) for seen, fate in fates.items()}
+        wanted = (x for x in self._lives if kept or fates[x.seen] != "kept")
+        return [self._life(x, fates[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
+
+    def _life(self, history: History, fate: str) -> Life:
+        first, last, seen = history
+        if self._grid is None:
+            return Life(first, last, seen, fate)
+        units = by_unit.unit_names(first, last).strip()
+        return Life(*self._grid.pages(first, last, self._page_size), seen, fate, units)
+
+
+def of(c: Comparison) -> Chain:
+    """Return the lives of a chain: by unit where all lists are EFI tables with units."""
+    n, pages, units = len(c.cases), c.histories(), c.unit_histories()
+    by_page = _fates(pages, n)
+    if c.grid is None or units is None:
+        total = Total(by_page, _sentence(by_page, "no PFNs at all"))
+        return Chain(n, (total,), pages, None, c.page_size)
+    fates = _fates(units, n)
+    size, base = human_bytes(c.grid.unit_size), c.grid.phys_base
+    of_units = f"units of {size} from 0x{base:x}: {_sentence(fates, 'none at all')}"
+    of_pages = f"PFNs: {_sentence(by_page, 'none at all')}"
+    totals = (Total(fates, of_units), Total(by_page, of_pages))
+    return Chain(n, totals, units, c.grid, c.page_size)
+
+
+def _fates(lives: Histories, lists: int) -> dict[str, int]:
+    """Return how many PFNs or units had each fate, worst first."""
+    fates = dict.fromkeys(FATES, 0)
+    for history in lives:
+        fates[describe_history(history.seen, lists)] += history.last - history.first + 1
+    return {fate: count for fate, count in fates.items() if count}
+
+
+def _sentence(fates: dict[str, int], none: str) -> str:
+    return ", ".join(f"{count} {fate}" for fate, count in fates.items()) or none

@@ -45,6 +45,7 @@ from hwpkho.judging.result import VERDICTS, EfiOutcome, Judged, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS
+from hwpkho.report.registry import REPORTS as DRAWN
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "to": targets.names(),
     "list to": lists.written_names(),
     "formats": REPORTS.names(),
+    **{f"{command} formats": reports.names() for command, reports in DRAWN.items()},
     "target": [*WRITERS.names(), "json"],
     "fail_on": get_args(FailOn),
     "diff fail_on": get_args(diff.FailOn),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from hwpkho.base.listing import parts
-from hwpkho.cli import options, screen
+from hwpkho.cli import drawn, options, screen
 from hwpkho.commands import decode
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import doubts, of_role, which_of_several
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from hwpkho.abi.role import Role
     from hwpkho.handover.model import Handover
@@ -29,6 +28,7 @@ Examples:
   hwpkho decode debugfs-kho/ memory.elf
   hwpkho decode ram.bin@0x40000000 --annotate | less
   hwpkho decode --from efi-table poisoned.bin
+  hwpkho decode vmcore --format html -o vmcore.html
 
 Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 
@@ -50,6 +50,8 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
 @click.option(
     "--annotate", is_flag=True, help="Print every structure's raw bytes beside their meaning."
 )
+@drawn.format_option("decode")
+@drawn.output_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -62,10 +64,13 @@ def command(
     efi_table: int | None,
     layout: str | None,
     form: str | None,
+    formats: tuple[str, ...],
+    output: str | None,
     *,
     as_json: bool,
     pfns: bool,
     annotate: bool,
+    force: bool,
 ) -> None:
     """Decode a KHO handover, and the EFI table of poisoned memory.
 
@@ -75,6 +80,9 @@ def command(
     """
     if as_json + pfns + annotate > 1:
         raise UsageError("--json, --pfns and --annotate exclude each other")
+    other = as_json or pfns or annotate
+    to = drawn.read("decode", formats, output, force=force, others=other)
+    to.check(*inputs)
     case = decode.decode(
         inputs,
         CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
@@ -82,33 +90,34 @@ def command(
         tables=form is not None,
     )
     handovers = of_role(case.handovers, role)
+    found = decode.Decoded(case.name, handovers, case.tables, page_size)
     if pfns or annotate:
         for p in doubts(handovers):
             text = f"hwpkho: {p.severity}: {p.message} ({p.code})"
             screen.say(text, always=p.severity != "note")
-    if pfns:
-        _print_pfns(case, handovers, page_size)
-    elif as_json:
-        from hwpkho.report.decode import json as decode_json
-        from hwpkho.report.parts import jsondoc
+    with to.writing(found, inputs) as writing:
+        if pfns:
+            to.print(writing, _pfns(case, handovers, page_size))
+        elif as_json:
+            from hwpkho.report.decode import json as decode_json
+            from hwpkho.report.parts import jsondoc
 
-        fields = decode_json.body(handovers, case.tables).items()
-        for piece in jsondoc.pieces(decode_json.SCHEMA, fields):
-            click.echo(piece, nl=False)
-    elif annotate:
-        from hwpkho.report.decode import annotate as notes
+            fields = decode_json.body(handovers, case.tables).items()
+            to.print(writing, jsondoc.pieces(decode_json.SCHEMA, fields))
+        elif annotate:
+            from hwpkho.report.decode import annotate as notes
 
-        for line in notes.lines(handovers, case.source, case.tables):
-            click.echo(line)
-    else:
-        from hwpkho.report.decode import text as decode_text
+            lines = notes.lines(handovers, case.source, case.tables)
+            to.print(writing, (f"{line}\n" for line in lines))
+        elif to.own is None:
+            from hwpkho.report.decode import text as decode_text
 
-        text = decode_text.report(handovers, screen.of(sys.stdout), case.tables, page_size)
-        click.echo(text, nl=False)
+            shown = decode_text.report(handovers, to.shown(), case.tables, page_size)
+            to.print(writing, [shown])
     ctx.exit(decode.exit_code(handovers, case.tables))
 
 
-def _print_pfns(case: Case, handovers: tuple[Handover, ...], page_size: int | None) -> None:
+def _pfns(case: Case, handovers: tuple[Handover, ...], page_size: int | None) -> Iterator[str]:
     from hwpkho.badpages.formats import text
 
     found: Iterable[int]
@@ -120,4 +129,4 @@ def _print_pfns(case: Case, handovers: tuple[Handover, ...], page_size: int | No
     else:
         found = decode.table_pfns(case.tables, page_size)
     for part in parts(found):
-        click.echo(text.build(part), nl=False)
+        yield text.build(part)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options, screen, values
+from hwpkho.cli import drawn, offers, options, screen, values
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
 from hwpkho.memmap.names import MAP_NAMES
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hwpkho.commands.memmap import MemmapReport
     from hwpkho.memmap.model import Gap
+    from hwpkho.report.parts.screen import Screen
 
 EPILOG = """\b
 Examples:
@@ -27,6 +28,7 @@ Examples:
   journalctl -k -b | hwpkho memmap --boot last -
   hwpkho memmap --next-cmdline 'mem=4G memmap=1M$0x10000000' dmesg.txt
   hwpkho memmap --to e820 efi-memory-map.bin
+  hwpkho memmap dmesg.txt --format html -o memory.html
 
 Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no such --boot or --map;
 3 no memory map, unreadable or ambiguous."""
@@ -65,6 +67,7 @@ class _Targets:
     type=values.OneOf(_Targets()),
     help="Write the map in this form.",
 )
+@drawn.format_option("memmap")
 @options.json_flag
 @click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
@@ -75,6 +78,7 @@ def command(
     arch: str | None,
     next_cmdline: str | None,
     target: str | None,
+    formats: tuple[str, ...],
     output: str | None,
     *,
     as_json: bool,
@@ -95,19 +99,19 @@ def command(
     writer = None if as_json or target is None else WRITERS[target]
     if writer and writer.binary and path == outputs.STDOUT and sys.stdout.isatty():
         raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
-    memmap.check(path, files, force=force)
+    to = drawn.read("memmap", formats, output, force=force, others=as_json or target is not None)
+    to.check(*files)
     shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
-    if writer:
-        data = memmap.written(shown, writer)
-    else:
-        text = _document(shown) if as_json else _report(shown, path == outputs.STDOUT)
-        data = text.encode()
+    data = memmap.written(shown, writer) if writer else None
     for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:
         screen.say(f"hwpkho: {p.severity}: {p.message}", always=p.severity != "note")
-    if path != outputs.STDOUT or (writer and writer.binary):
-        memmap.save(data, path, force=force)
-    else:
-        click.echo(data.decode(), nl=False)
+    with to.writing(shown, files) as writing:
+        if data is not None:
+            to.put(writing, data)
+        elif as_json:
+            to.print(writing, [_document(shown)])
+        elif to.own is None:
+            to.print(writing, [_report(shown, to.shown())])
 
 
 def _gaps(shown: MemmapReport) -> Sequence[Gap]:
@@ -122,7 +126,7 @@ def _document(shown: MemmapReport) -> str:
     return jsondoc.dump(json.SCHEMA, json.body(shown))
 
 
-def _report(shown: MemmapReport, on_stdout: bool) -> str:
+def _report(shown: MemmapReport, place: Screen) -> str:
     from hwpkho.report.memmap import text as memmap_text
 
-    return memmap_text.report(shown, screen.of(sys.stdout) if on_stdout else screen.of_file())
+    return memmap_text.report(shown, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import MAX_PFNS
@@ -21,6 +21,28 @@ if TYPE_CHECKING:
     from hwpkho.base.listing import Listing
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
+
+
+class Decoded(NamedTuple):
+    """What there is to show of a case.
+
+    Attributes:
+        name: The inputs, printable.
+        handovers: Oldest generation first.
+        tables: EFI tables of poisoned memory.
+        page_size: Bytes, as the user gave it; None: not given.
+    """
+
+    name: str
+    handovers: tuple[Handover, ...]
+    tables: tuple[PoisonTable, ...] = ()
+    page_size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of a page by which tables are counted: as a handover records it, or assumed."""
+        recorded = (h.page_size for h in self.handovers if h.page_size)
+        return next(recorded, self.page_size or DEFAULT_PAGE_SIZE)
 
 
 def decode(

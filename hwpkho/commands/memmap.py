@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwpkho.base import output
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import read_memmap
@@ -97,15 +96,3 @@ def written(report: MemmapReport, writer: MapWriter) -> bytes:
     if report.next_cmdline is not None:
         raise UsageError(f"--to {writer.name} writes the map as it is; --next-cmdline changes none")
     return writer.write(report.primary, report.memmap.arch)
-
-
-def check(path: str, inputs: Sequence[str], *, force: bool) -> None:
-    """Raise UsageError where :func:`save` would not write to ``path``, or it is an input."""
-    output.check_file(path, force=force)
-    output.check_input(path, *inputs)
-
-
-def save(data: bytes, path: str, *, force: bool) -> None:
-    """Write what was made of a map to a file; UsageError where one is in the way."""
-    with output.file(path, force=force) as out:
-        out.write(data)

@@ -28,7 +28,7 @@ def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator
     yield from fold(screen.paint("head", title), screen.prose, "", "  ")
     if screen.detail < 0:
         return
-    for label, text in _rows(table, screen, page_size or 4096):
+    for label, text in rows(table, screen, page_size or 4096):
         yield from field(label, text, screen)
     names, label = registry(), "problems"
     for p in table.problems:
@@ -38,7 +38,7 @@ def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator
         yield from field(label, screen.paint("good", "none"), screen)
 
 
-def _rows(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tuple[str, str]]:
+def rows(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tuple[str, str]]:
     """Yield label and text of what the table is and holds."""
     if table.layout is None:
         yield "layout", screen.paint("error", "unknown")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 20
 MAX_ADDRESSES = 8
 
-_ROLES = {"in": "incoming handover", "out": "outgoing handover", None: "handover (role unknown)"}
+ROLES = {"in": "incoming handover", "out": "outgoing handover", None: "handover (role unknown)"}
 _FLAGS = {VM_ALLOC: "VM_ALLOC", VM_ALLOW_HUGE_VMAP: "VM_ALLOW_HUGE_VMAP"}
 _LABEL = 10
 
@@ -53,11 +53,11 @@ def report(
 
 def _handover(h: Handover, screen: Screen) -> Iterator[str]:
     pages = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size unknown"
-    head = screen.paint("head", f"{h.source}: {_ROLES[h.role]}")
+    head = screen.paint("head", f"{h.source}: {ROLES[h.role]}")
     yield from fold(f"{head}, {h.arch or '?'}, {pages}", screen.prose, "", "  ")
     if screen.detail < 0:
         return
-    for label, text in _rows(h, screen.paint):
+    for label, text in rows(h, screen.paint):
         yield from fold(text, screen.prose, f"  {label:<10}", " " * 14)
     if h.hwpoison and h.hwpoison.blob is not None:
         yield from _pfns(h.hwpoison, h.page_size, screen)
@@ -66,7 +66,7 @@ def _handover(h: Handover, screen: Screen) -> Iterator[str]:
     yield from _problems(h, screen)
 
 
-def _rows(h: Handover, paint: Paint) -> Iterator[tuple[str, str]]:
+def rows(h: Handover, paint: Paint) -> Iterator[tuple[str, str]]:
     """Yield label and text of what a handover is made of."""
     if h.root:
         yield from _root(h, h.root, paint)

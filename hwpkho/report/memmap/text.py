@@ -36,7 +36,7 @@ def report(shown: MemmapReport, screen: Screen | None = None) -> str:
     screen = screen or Screen()
     lines = [*_head(shown, screen)]
     if screen.detail >= 0:
-        runs = _runs(shown)
+        runs = runs_of(shown)
         blocks = (
             list(_table(shown.primary, shown.memmap.arch, screen)),
             list(_summary(shown, runs, screen)),
@@ -71,10 +71,10 @@ def _table(map_: Map, arch: str, screen: Screen) -> Iterator[str]:
     for (start, end, type_, attributes), ram in zip(entries, is_ram, strict=True):
         depth = attributes.get("depth")
         indent = "  " * min(depth, 16) if isinstance(depth, int) else ""
-        more = _more(attributes) if len(attributes) > isinstance(depth, int) else ""
+        beside = more(attributes) if len(attributes) > isinstance(depth, int) else ""
         size = human_bytes(end - start + 1)
         span = f"  0x{start:0{width}x}-0x{end:0{width}x} {size:>10}  {indent}"
-        text = f"{names[type_]}{more}{'  [RAM]' * ram}"
+        text = f"{names[type_]}{beside}{'  [RAM]' * ram}"
         if len(span) + len(text) > screen.width or not text.isascii():
             lines = fold(text, screen.width, span, " " * min(len(span), 8))
         else:
@@ -82,7 +82,8 @@ def _table(map_: Map, arch: str, screen: Screen) -> Iterator[str]:
         yield from (screen.paint("good", line) for line in lines) if ram else lines
 
 
-def _more(attributes: Mapping[str, object]) -> str:
+def more(attributes: Mapping[str, object]) -> str:
+    """Return what the attributes of an entry say beside its type, in brackets; or nothing."""
     attr = attributes.get("attr")
     words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
     for key in ("node", "no-map", "reusable", "flags"):
@@ -118,7 +119,7 @@ def _row(name: str, size: int, count: int, what: str) -> str:
     return f"  {name:<20}{human_bytes(size):>10}  in {count} {what}{'s' * (count != 1)}"
 
 
-def _runs(shown: MemmapReport) -> list[picture.Run]:
+def runs_of(shown: MemmapReport) -> list[picture.Run]:
     """Return the next kernel's view, or what the map alone says, as runs of one kind."""
     if shown.regions:
         ranges = [picture.Run(r.start, r.end, r.kind) for r in shown.regions.regions]

@@ -1,0 +1,110 @@
+"""The SHA-256 of every file that the user named, so that a report tells what it is about."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base import confining, opening
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+from hwpkho.images import raw
+from hwpkho.inputs.plus import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: Bytes of a file that take some seconds; a dump of a large machine would take minutes.
+MAX_SIZE = 4 << 30
+#: Files of a folder, and how deep: a copy of debugfs has a handful.
+MAX_FILES = 256
+_MAX_DEPTH = 4
+_BLOCK = 1 << 20
+
+
+class InputFile(NamedTuple):
+    """A file as it was when the report was made.
+
+    Attributes:
+        name: As the user named it, in a folder with its path there; printable.
+        size: Bytes, None where it is no file.
+        sha256: In hex, None where it was not computed.
+        why: Why it was not; empty where it was.
+    """
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+    why: str = ""
+
+
+def of(specs: Iterable[str]) -> tuple[InputFile, ...]:
+    """Return the files that ``specs`` name: files, folders, ``FILE@0xBASE``, several with ``+``.
+
+    One that cannot be read is told so: the report on it is made all the same.
+    """
+    found: dict[InputFile, None] = {}
+    for spec in specs:
+        for part in split(spec) if not os.path.lexists(spec) else [spec]:
+            found.update(dict.fromkeys(_of_spec(part)))
+    return tuple(found)
+
+
+def _of_spec(spec: str) -> Iterator[InputFile]:
+    if spec == "-":
+        yield InputFile("standard input", why="read once, and not kept")
+        return
+    located = None if os.path.lexists(spec) else raw.split_base(spec)
+    path = located[0] if located else spec
+    if not Path(path).is_dir():
+        yield _file(path)
+        return
+    files = _inside(Path(path), _MAX_DEPTH)
+    for count, file in enumerate(files):
+        if count == MAX_FILES:
+            yield InputFile(f"{printable(path)}/…", why=f"more than {MAX_FILES} files")
+            return
+        yield _file(str(file))
+
+
+def _inside(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the files of a folder, by name."""
+    with suppress(OSError, InputError):
+        confining.check_inside(str(folder))
+        for entry in sorted(folder.iterdir()):
+            if not entry.is_dir():
+                yield entry
+            elif depth:
+                yield from _inside(entry, depth - 1)
+
+
+def _file(path: str) -> InputFile:
+    name = printable(path)
+    try:
+        kind = Path(path).stat()
+        if not stat.S_ISREG(kind.st_mode):
+            return InputFile(name, why="no regular file")
+        if kind.st_size > MAX_SIZE:
+            return InputFile(name, kind.st_size, why="too large to read once more")
+        descriptor = opening.regular(path, as_is=True)
+        try:
+            return _sum(name, descriptor)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, InputError) as error:
+        return InputFile(name, why=printable(getattr(error, "strerror", None) or "not readable"))
+
+
+def _sum(name: str, descriptor: int) -> InputFile:
+    """Return name and sum of a file, which may grow meanwhile, as those in /proc do from 0."""
+    found, size = sha256(), 0
+    while block := os.read(descriptor, _BLOCK):
+        found.update(block)
+        size += len(block)
+        if size > MAX_SIZE:
+            return InputFile(name, size, why="too large to read once more")
+    return InputFile(name, size, found.hexdigest())

@@ -1,0 +1,101 @@
+"""decode as a page: each handover and table, what it is made of, its list, its problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.report.decode import luo_text, table_text, text
+from hwpkho.report.html import told
+from hwpkho.report.html.facts import Page, Section, Text
+from hwpkho.report.html.page import render
+from hwpkho.report.parts.paint import Paint
+from hwpkho.report.parts.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.decode import Decoded
+    from hwpkho.efi.model import PoisonTable
+    from hwpkho.handover.model import Handover
+    from hwpkho.report.html.facts import Part
+    from hwpkho.report.registry import Made
+
+
+class Report:
+    """See the module."""
+
+    name = "html"
+    about = "one page with all of it, to open in a browser"
+
+    def pieces(self, result: Decoded, made: Made) -> Iterator[str]:
+        """Return the page."""
+        problems = [p for h in result.handovers for p in h.problems]
+        problems += [p for t in result.tables for p in t.problems]
+        sections = [_handover(h, i, made) for i, h in enumerate(result.handovers)]
+        sections += [_table(t, i, result.size, made) for i, t in enumerate(result.tables)]
+        return render(
+            Page(
+                "decode",
+                result.name,
+                told.worst_of(problems),
+                _sentence(result),
+                told.todo_of((p.code, p.severity) for p in problems),
+                sections,
+                made,
+            )
+        )
+
+
+REPORT = Report()
+
+
+def _sentence(result: Decoded) -> str:
+    parts = [_said(h) for h in result.handovers]
+    for table in result.tables:
+        bad = f"calls {human_bytes(table.bad_bytes())} bad" if table.readable else "is unreadable"
+        parts.append(f"an EFI table {bad}")
+    return "; ".join(parts)
+
+
+def _said(h: Handover) -> str:
+    which = {"in": "the incoming handover", "out": "the outgoing handover"}.get(
+        h.role or "", "the handover"
+    )
+    if h.hwpoison is None:
+        return f"{which} has no list"
+    if h.hwpoison.pfns is None:
+        return f"{which} has a list that cannot be read"
+    n = pfn_set(h.hwpoison.pfns).pages()
+    return f"{which} lists {n} bad page{'s' * (n != 1)}"
+
+
+def _handover(h: Handover, number: int, made: Made) -> Section:
+    size = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size unknown"
+    about = f"{h.source}: {h.arch or 'architecture unknown'}, {size}"
+    parts: list[Part] = [
+        Text(about),
+        told.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),
+        *_list(h, made),
+        *told.problems(h.problems),
+    ]
+    title = text.ROLES[h.role]
+    return Section(f"handover-{number}", title[0].upper() + title[1:], parts)
+
+
+def _list(h: Handover, made: Made) -> Iterator[Part]:
+    if h.hwpoison is None or h.hwpoison.blob is None:
+        return
+    if h.hwpoison.pfns is None or h.page_size is None:
+        yield Text("The list is not readable; the problems say why.", "error")
+        return
+    pfns = pfn_set(h.hwpoison.pfns)
+    yield told.pfn_table("Bad pages", pfns, h.page_size, whole=made.everything)
+
+
+def _table(table: PoisonTable, number: int, page_size: int, made: Made) -> Section:
+    where = "" if table.phys is None else f" at 0x{table.phys:x}"
+    rows = table_text.rows(table, Screen(everything=made.everything), page_size)
+    parts: list[Part] = [Text(table.source), told.fields(rows), *told.problems(table.problems)]
+    return Section(f"table-{number}", f"EFI table of poisoned memory{where}", parts)

@@ -1,0 +1,1 @@
+"""Pages: one file each, readable without script, without a request to anywhere."""

@@ -1,0 +1,101 @@
+"""Facts become a page: templates that escape all text, with style and script inside the file.
+
+Imported only where a page is wanted: Jinja2 is an extra, and costs.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.base.version import __version__
+from hwpkho.errors import UsageError
+
+try:
+    import jinja2
+    from markupsafe import Markup
+except ImportError as error:
+    raise UsageError("--format html needs Jinja2: pip install 'hwpkho[html]'") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.report.html.facts import Page
+
+#: Sign and word of each style: colour is never the only one.
+SIGNS = {"error": "✕", "warning": "▲", "note": "●", "good": "✓"}
+#: Pieces of a template are short; so many make one.
+_PIECES = 512
+
+
+def render(page: Page, template: str = "page.html") -> Iterator[str]:
+    """Yield the page, piece by piece."""
+    stream = _environment().get_template(template).stream(page=page)
+    stream.enable_buffering(_PIECES)
+    yield from stream
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    style, script = _source("page.css"), _source("page.js")
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        loader=jinja2.FunctionLoader(_source),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        version=__version__,
+        style=Markup(style),  # noqa: S704  # a file of this package
+        script=Markup(script),  # noqa: S704  # likewise
+        policy=_policy(style, script),
+        signs=SIGNS,
+    )
+    environment.filters["kind"] = lambda facts: type(facts).__name__
+    environment.filters["drawing"] = Markup
+    environment.filters["sentence"] = sentence
+    return environment
+
+
+def _source(name: str) -> str:
+    """Return a template, or what stands in one; it may lie in an archive."""
+    return (files("hwpkho.report.html") / "templates" / name).read_text("utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the Content-Security-Policy: nothing is loaded, and only our own script runs."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _finalize(value: Any) -> Any:
+    """Make text safe for a page in ways that escaping does not: no character that it cannot hold,
+    none that moves what is read.
+    """
+    return printable(value) if type(value) is str else value
+
+
+def sentence(text: str) -> str:
+    """Return text with a capital letter and a full stop; a code or name at its start stays."""
+    first = text.split(" ", 1)[0]
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -1,0 +1,101 @@
+"""What pages of several commands tell in the same way: problems, findings, fields, runs of PFNs."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.codes import SEVERITIES, registry
+from hwpkho.report.explain import CERTAINTY
+from hwpkho.report.html.facts import Cell, Column, Fields, Table, Text, Told
+from hwpkho.report.parts.layout import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.codes import Certainty, Problem, Severity
+    from hwpkho.report.html.facts import Part, Style
+
+#: Rows of a table; a browser takes a second for ten times as many.
+MAX_ROWS = 2000
+
+
+def told(
+    code: str,
+    severity: Severity,
+    message: str,
+    certainty: Certainty | None = None,
+    where: Sequence[tuple[str, str]] = (),
+    *,
+    counts: bool | None = None,
+) -> Told:
+    """Return a problem or finding with what is known of its code."""
+    known = registry()[code]
+    how = CERTAINTY[certainty or known.certainty]
+    rows = [*where, ("The kernel", f"{known.kernel} ({how})"), ("Advice", known.advice)]
+    return Told(severity, code, known.name, message, rows, counts)
+
+
+def problems(found: Iterable[Problem]) -> list[Part]:
+    """Return problems, worst first; a sentence where there are none."""
+    worst = sorted(found, key=lambda p: SEVERITIES.index(p.severity))
+    if not worst:
+        return [Text("No problems.", "good")]
+    return [told(p.code, p.severity, p.message, where=_at(p.phys)) for p in worst]
+
+
+def _at(phys: int | None) -> list[tuple[str, str]]:
+    return [] if phys is None else [("Address", f"0x{phys:x}")]
+
+
+def worst_of(found: Iterable[Problem]) -> Style:
+    """Return the severity of the worst problem; good where there is none."""
+    severities = {p.severity for p in found}
+    return next((s for s in SEVERITIES if s in severities), "good")
+
+
+def todo_of(found: Iterable[tuple[str, Severity]]) -> list[str]:
+    """Return what to do about problems, by code and severity: advice on errors and warnings."""
+    worst = sorted(found, key=lambda pair: SEVERITIES.index(pair[1]))
+    codes = dict.fromkeys(code for code, severity in worst if severity != "note")
+    return [f"{registry()[code].advice} ({code})" for code in codes]
+
+
+def fields(rows: Iterable[tuple[str, str]]) -> Fields:
+    """Return labelled lines; those without a label belong to the one before."""
+    joined: list[tuple[str, list[str]]] = []
+    for label, text in rows:
+        if label or not joined:
+            joined.append((label, []))
+        joined[-1][1].append(text)
+    return Fields(joined)
+
+
+def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:
+    """Return the runs of a set of PFNs, cut unless they are wanted ``whole``."""
+    shift, count = page_shift(page_size), pfns.run_count()
+    most = count if whole else min(count, MAX_ROWS)
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        for first, last in islice(pfns, most):
+            pages = last - first + 1
+            yield (
+                span(first, last),
+                str(pages),
+                Cell(human_bytes(pages << shift), sort=pages << shift),
+                span(first << shift, ((last + 1) << shift) - 1),
+            )
+
+    return Table(
+        f"{caption}: {count} run{'s' * (count != 1)}",
+        (
+            Column("PFNs", mono=True),
+            Column("Pages", number=True),
+            Column("Size", number=True),
+            Column("Addresses", mono=True),
+        ),
+        rows(),
+        f"{count - most} more runs are not shown; --json and -v have all" if most < count else "",
+    )

@@ -1,0 +1,87 @@
+"""memmap as a page: the map's ranges, what the next kernel makes of them, what is odd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.escape import printable
+from hwpkho.memmap.view.ownership import each_is_ram
+from hwpkho.report.html import told
+from hwpkho.report.html.facts import Cell, Column, Page, Section, Table
+from hwpkho.report.html.page import render
+from hwpkho.report.memmap import text
+from hwpkho.report.parts import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.commands.memmap import MemmapReport
+    from hwpkho.report.registry import Made
+
+
+class Report:
+    """See the module."""
+
+    name = "html"
+    about = "one page with all of it, to open in a browser"
+
+    def pieces(self, result: MemmapReport, made: Made) -> Iterator[str]:
+        """Return the page."""
+        runs = text.runs_of(result)
+        ram = sum(r.end - r.start + 1 for r in runs if r.kind in ("ram", "in-use"))
+        memmap = result.memmap
+        sentence = f"{human_bytes(ram)} of RAM, {memmap.arch}, read as {memmap.form}"
+        sections = [
+            Section("view", "What the next kernel sees", [_view(runs)]),
+            Section("ranges", "Ranges of the map", [_ranges(result)]),
+            Section("problems", "Problems", told.problems(result.problems)),
+        ]
+        todo = told.todo_of((p.code, p.severity) for p in result.problems)
+        style = told.worst_of(result.problems)
+        return render(
+            Page("memmap", printable(memmap.source), style, sentence, todo, sections, made)
+        )
+
+
+REPORT = Report()
+
+
+def _view(runs: Sequence[picture.Run]) -> Table:
+    rows = [
+        (picture.GLYPHS[r.kind].name, *_span(r.start, r.end), Cell(_size(r), sort=r.end - r.start))
+        for r in runs
+    ]
+    columns = (
+        Column("What"), Column("First byte", mono=True), Column("Last byte", mono=True),
+        Column("Size", number=True),
+    )  # fmt: skip
+    return Table(f"{len(rows)} ranges", columns, rows)
+
+
+def _span(start: int, end: int) -> tuple[str, str]:
+    return f"0x{start:x}", f"0x{end:x}"
+
+
+def _size(run: picture.Run) -> str:
+    return human_bytes(run.end - run.start + 1)
+
+
+def _ranges(result: MemmapReport) -> Table:
+    map_ = result.primary
+    is_ram = each_is_ram(map_.name, map_.entries, result.memmap.arch)
+    rows = [
+        (
+            f"0x{start:x}",
+            f"0x{end:x}",
+            Cell(human_bytes(end - start + 1), sort=end - start),
+            f"{type_}{text.more(attributes)}",
+            "RAM" if ram else "",
+        )
+        for (start, end, type_, attributes), ram in zip(map_.entries, is_ram, strict=True)
+    ]
+    columns = (
+        Column("First byte", mono=True), Column("Last byte", mono=True),
+        Column("Size", number=True), Column("Type"), Column("RAM"),
+    )  # fmt: skip
+    return Table(f"{len(rows)} ranges of {map_.name}", columns, rows)

@@ -1,0 +1,49 @@
+"""SHA-256 of inputs, as sha256sum prints it."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+from hwpkho.inputs import hashes
+from hwpkho.inputs.hashes import InputFile
+
+
+def _whole(path, name=None):
+    raw = path.read_bytes()
+    return InputFile(str(name or path), len(raw), sha256(raw).hexdigest())
+
+
+def test_files_folders_and_pieces(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "kho"
+    (folder / "out").mkdir(parents=True)
+    for name, text in (("list", "0x10\n"), ("kho/b", "b"), ("kho/out/fdt", "f"), ("a+b", "c")):
+        (tmp_path / name).write_text(text)
+    assert hashes.of(["list"]) == (_whole(tmp_path / "list", "list"),)
+    assert hashes.of(["list@0x1000", "list"]) == hashes.of(["list"])
+    found = hashes.of(["kho+list"])
+    assert [f.name for f in found] == ["kho/b", "kho/out/fdt", "list"]
+    assert hashes.of(["a+b"]) == (_whole(tmp_path / "a+b", "a+b"),)
+
+
+def test_what_has_no_sum_says_why(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    large = tmp_path / "large"
+    large.write_bytes(b"0123456789")
+    monkeypatch.setattr(hashes, "MAX_SIZE", 5)
+    got = hashes.of(["-", str(tmp_path / "pipe"), str(tmp_path / "none"), str(large)])
+    assert all(f.sha256 is None for f in got)
+    assert [f.why for f in got] == [
+        "read once, and not kept", "no regular file", "No such file or directory",
+        "too large to read once more",
+    ]  # fmt: skip
+
+
+def test_a_folder_of_many_files_is_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(hashes, "MAX_FILES", 3)
+    for i in range(5):
+        (tmp_path / str(i)).write_text("x")
+    got = hashes.of([str(tmp_path)])
+    assert len(got) == 4
+    assert got[-1].why == "more than 3 files"

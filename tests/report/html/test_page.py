@@ -46,7 +46,13 @@ def _page(text: str) -> Page:
         text, (Column(text), Column(text, number=True)), [(text, Cell(text, "error"))], text
     )
     told = Told("warning", text, text, text, [(text, text)], counts=False)
-    parts: list[Part] = [table, told, Fields([(text, [text])]), Text(text, "note"), Listing(text, [text], text)]
+    parts: list[Part] = [
+        table,
+        told,
+        Fields([(text, [text])]),
+        Text(text, "note"),
+        Listing(text, [text], text),
+    ]
     inner = Details("inner", text, [Text(text)])
     made = Made(text, (InputFile(text, 1, "0" * 64), InputFile(text, why=text)))
     return Page(text, text, "error", text, [text], [Section("one", text, [*parts, inner])], made)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet import parquet, places, questions
+from hwpkho.fleet.dialect import DUCKDB
 from hwpkho.fleet.schema import SCHEMA, TABLES
 
 if TYPE_CHECKING:
@@ -24,16 +25,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from hwpkho.fleet.place import Place
-    from hwpkho.fleet.schema import Table, Type
+    from hwpkho.fleet.schema import Table
 
 #: What DuckDB may take before it writes to temporary files: the process stays below 1 GiB.
 _MEMORY = "700MiB"
 _THREADS = 8
 _ROWS = 4096
-_TYPES: dict[Type, str] = {
-    "text": "VARCHAR", "int": "BIGINT", "bool": "BOOLEAN", "time": "TIMESTAMP",
-    "big": "DECIMAL(20,0)",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         return wanted.sql or "", {}
     asked = questions.question(wanted.question)
     values = {"host": wanted.host, "since": wanted.since, "max_pages": wanted.max_pages}
-    sql, names = questions.spelled(asked.sql, "${}".format)
+    sql, names = DUCKDB.spelled(asked.sql)
     return sql, {name: values[name] for name in names}
 
 
@@ -211,8 +208,7 @@ _SELECT = "SELECT *, CAST(taken_at AS DATE) AS day"
 
 
 def _empty(table: Table) -> str:
-    columns = ", ".join(f"CAST(NULL AS {_TYPES[c.type]}) AS {c.name}" for c in TABLES[table])
-    return f"{_SELECT} FROM (SELECT {columns}) AS nothing WHERE false"
+    return f"{_SELECT} FROM ({DUCKDB.empty(table)}) AS files"
 
 
 def _run(

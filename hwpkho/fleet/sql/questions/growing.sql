@@ -10,12 +10,15 @@ WITH ends AS (
     HAVING min(taken_at) < max(taken_at)
 )
 SELECT p.host, p.dimm, p.dimm_serial, e.first_at, e.last_at,
-       sum(CASE WHEN p.taken_at = e.first_at THEN p.pages ELSE 0 END) AS pages_before,
-       sum(CASE WHEN p.taken_at = e.last_at THEN p.pages ELSE 0 END) AS pages_after,
-       sum(CASE WHEN p.taken_at = e.last_at THEN p.pages ELSE -p.pages END) AS grown
+       CAST(sum(CASE WHEN p.taken_at = e.first_at THEN p.pages ELSE 0 END) AS BIGINT)
+           AS pages_before,
+       CAST(sum(CASE WHEN p.taken_at = e.last_at THEN p.pages ELSE 0 END) AS BIGINT)
+           AS pages_after,
+       CAST(sum(CASE WHEN p.taken_at = e.last_at THEN p.pages ELSE -p.pages END) AS BIGINT)
+           AS grown
 FROM ends AS e
 JOIN pages AS p ON p.host = e.host AND p.page_size = e.page_size
 WHERE p.taken_at = e.first_at OR p.taken_at = e.last_at
 GROUP BY p.host, p.dimm, p.dimm_serial, e.first_at, e.last_at
 HAVING sum(CASE WHEN p.taken_at = e.last_at THEN p.pages ELSE -p.pages END) > 0
-ORDER BY grown DESC, p.host, p.dimm, p.dimm_serial
+ORDER BY grown DESC, p.host, p.dimm NULLS LAST, p.dimm_serial NULLS LAST

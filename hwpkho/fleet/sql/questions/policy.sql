@@ -4,4 +4,4 @@ FROM hosts
 WHERE pages > :max_pages
   AND (:host IS NULL OR host = :host)
   AND (:since IS NULL OR taken_at >= :since)
-ORDER BY pages DESC, host, taken_at, case_name
+ORDER BY pages DESC, host NULLS LAST, taken_at NULLS LAST, case_name

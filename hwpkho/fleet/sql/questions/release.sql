@@ -11,9 +11,10 @@ WITH by_host AS (
       AND (:since IS NULL OR taken_at >= :since)
     GROUP BY release, host
 )
-SELECT release, count(*) AS hosts, sum(cases) AS cases, sum(unsafe) AS unsafe,
-       sum(not_judged) AS not_judged, coalesce(sum(pages), 0) AS pages,
+SELECT release, count(*) AS hosts, CAST(sum(cases) AS BIGINT) AS cases,
+       CAST(sum(unsafe) AS BIGINT) AS unsafe, CAST(sum(not_judged) AS BIGINT) AS not_judged,
+       CAST(coalesce(sum(pages), 0) AS BIGINT) AS pages,
        min(first_at) AS first_at, max(last_at) AS last_at
 FROM by_host
 GROUP BY release
-ORDER BY hosts DESC, release
+ORDER BY hosts DESC, release NULLS LAST

@@ -46,4 +46,4 @@ SELECT what, host, other_host, before, after, first_pfn, last_pfn, pages, dimm_s
 FROM again
 WHERE (:host IS NULL OR host = :host OR other_host = :host)
   AND (:since IS NULL OR after >= :since)
-ORDER BY what, host, after, first_pfn, dimm_serial
+ORDER BY what, host, after, first_pfn NULLS LAST, dimm_serial NULLS LAST

@@ -10,8 +10,10 @@ WITH by_host AS (
       AND (:since IS NULL OR taken_at >= :since)
     GROUP BY host
 )
-SELECT count(*) AS hosts, coalesce(sum(cases), 0) AS cases, coalesce(sum(pages), 0) AS pages,
-       coalesce(sum(CASE WHEN pages > 0 THEN 1 ELSE 0 END), 0) AS hosts_with_pages,
-       coalesce(sum(unsafe), 0) AS unsafe, coalesce(sum(not_judged), 0) AS not_judged,
+SELECT count(*) AS hosts, CAST(coalesce(sum(cases), 0) AS BIGINT) AS cases,
+       CAST(coalesce(sum(pages), 0) AS BIGINT) AS pages,
+       count(CASE WHEN pages > 0 THEN 1 END) AS hosts_with_pages,
+       CAST(coalesce(sum(unsafe), 0) AS BIGINT) AS unsafe,
+       CAST(coalesce(sum(not_judged), 0) AS BIGINT) AS not_judged,
        min(first_at) AS first_at, max(last_at) AS last_at
 FROM by_host

@@ -10,4 +10,5 @@ FROM hosts
 WHERE efi_outcome <> 'accepted'
   AND (:host IS NULL OR host = :host)
   AND (:since IS NULL OR taken_at >= :since)
-ORDER BY outcome, code, host, taken_at, of_what, case_name
+ORDER BY outcome, code NULLS LAST, host NULLS LAST, taken_at NULLS LAST, of_what,
+         case_name

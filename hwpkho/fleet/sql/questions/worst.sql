@@ -6,4 +6,4 @@ WHERE pages IS NOT NULL
   AND (:since IS NULL OR taken_at >= :since)
 GROUP BY host
 HAVING max(pages) > 0
-ORDER BY pages DESC, host
+ORDER BY pages DESC, host NULLS LAST

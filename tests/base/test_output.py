@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import stat
 from itertools import product
@@ -12,122 +11,55 @@ from pathlib import Path
 
 import pytest
 
-from hwpkho.abi import fdt
 from hwpkho.base import output, renaming
 from hwpkho.errors import InputError, UsageError
-from tests.support import certain, forked
-from tests.support.handovers import Machine
+from tests.support import kill_table
+from tests.support.kill_table import ENDINGS, ROWS, WRITTEN
 
-PAGES = ["--page-size", "4096"]
 PLACED = ["--at", "0x60000000", "--no-scratch"]
 
-#: Those of which quick tests end the writing: a file, one piece by piece, a folder and a file.
-_QUICK = ("file", "capture", "folder and file")
-#: Name → what is called, and what it writes.
-WRITING = {
-    "file": (["merge", "list", "list2", "-f", "-o", "out"], ["out"]),
-    "folder": (["encode", "list", *PLACED, "--to", "segments", "-f", "-o", "dir"], ["dir"]),
-    "two files": (
-        ["encode", "list", *PLACED, "--arch", "arm64", "--dtb", "tree", "-f", "-o", "out"],
-        ["out", "out.dtb"],
-    ),
-    "folder and file": (
-        ["encode", "list", *PLACED, "--arch", "arm64", "--to", "segments", "--dtb", "tree",
-         "--dtb-out", "out.dtb", "-f", "-o", "dir"],
-        ["dir", "out.dtb"],
-    ),
-    "capture": (["capture", "image", "-f", "-o", "out"], ["out"]),
-    "report": (["validate", "list", "--json", "-f", "-o", "out"], ["out"]),
-    "what list shows": (["list", "list", *PAGES, "-f", "-o", "out"], ["out"]),
-    "a list's document": (["list", "list", *PAGES, "--json", "-f", "-o", "out"], ["out"]),
-    "another form": (["list", "list", "--to", "badram", "-f", "-o", "out"], ["out"]),
-    "EFI table": (["encode", "list", "--to", "efi-table", "-f", "-o", "out"], ["out"]),
-    "map": (["memmap", "map", "--to", "json", "-f", "-o", "out"], ["out"]),
-}  # fmt: skip
+
+def test_the_table_has_every_option_that_writes():
+    assert kill_table.unknown() == set()
+    every = {(command, name) for command, names in WRITTEN.items() for name in names}
+    assert every <= kill_table.paths()
+    assert kill_table.written_by_rows() == every
 
 
-def _inputs(folder):
-    (folder / "list").write_text("0x10\n0x20\n")
-    (folder / "list2").write_text("0x30\n")
-    (folder / "map").write_text("00100000-7fffffff : System RAM\n")
-    m = Machine()
-    m.handover()
-    m.save(folder).rename(folder / "image")
-    if not (folder / "tree").exists():
-        (folder / "tree").write_bytes(_tree())
-
-
-def _tree():
-    cells = [fdt.Property(f"#{w}-cells", b"\0\0\0\2", 0) for w in ("address", "size")]
-    return fdt.build(fdt.Node("", properties=cells, children=[fdt.Node("chosen")]))
-
-
-def _state(folder, names):
-    """Return what stands under the names, and the names of what else is in the folder."""
-    found = {}
-    for name in names:
-        path = folder / name
-        inside = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-        found[name] = [(p.name, p.read_bytes()) for p in inside]
-    return found, {p.name for p in folder.iterdir()} - set(names)
-
-
-def _old(folder):
-    for name in ("out", "out.dtb"):
-        (folder / name).write_text("old")
-    (folder / "dir").mkdir(exist_ok=True)
-    for path in (folder / "dir").iterdir():
-        path.unlink()
-    (folder / "dir" / "0x1000.bin").write_bytes(b"old")
-
-
-def _killed(folder, number, at, args):
-    """Return exit code and standard error."""
-    got = forked.run(*args, cwd=folder, kill=(int(number), at))
-    text = got.err.decode()
-    assert "Traceback" not in text
-    return got.code, text
-
-
-ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+#: One file, piece by piece, a folder and a file.
+_QUICK = ("merge", "capture", "folder and tree")
 
 
 @pytest.mark.parametrize("each", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[] if n in _QUICK else pytest.mark.slow) for n in WRITING],
+    ("name", "old"),
+    [
+        pytest.param(n, old, marks=[] if n in _QUICK and old else pytest.mark.slow)
+        for n in ROWS
+        for old in (True, False)
+    ],
 )
-def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, each, tmp_path):
+def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, old, each, tmp_path):
     """For SIGKILL only the parts that it leaves beside may be more.
 
     The signals take turns from event to event, and with ``each`` all come at every event.
     """
-    args, outputs = WRITING[name]
-    _inputs(tmp_path)
-    _old(tmp_path)
-    old, others = _state(tmp_path, outputs)
-    code, said = _killed(tmp_path, 0, 0, args)
-    assert code == 0, said
-    new, rest = _state(tmp_path, outputs)
-    assert rest == others
-    assert all(old[o] != new[o] for o in outputs)
-    events = int(certain(re.search(r"events (\d+)", said))[1])
-    assert events >= 5
-    for at, number in product(range(1, events + 1), ENDINGS):
+    runs = kill_table.Runs(ROWS[name], tmp_path, old=old)
+    assert all(runs.old.outputs[o] != runs.new.outputs[o] for o in ROWS[name].outputs)
+    assert runs.new.others == runs.old.others
+    assert runs.events >= 5
+    for at, number in product(range(1, runs.events + 1), ENDINGS):
         if not each and ENDINGS[(at + len(name)) % 3] != number:
             continue
-        _old(tmp_path)
-        code, said = _killed(tmp_path, number, at, args)
-        now, rest = _state(tmp_path, outputs)
+        end = runs.run(number, at)
+        assert "Traceback" not in end.said
         if number == signal.SIGKILL:
-            assert all(now[o] in (old[o], new[o]) for o in outputs), at
-            for part in tmp_path.glob(".hwpkho-*"):
-                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            assert runs.what(end) in ("old", "new", "mixed"), at
             continue
-        assert now in (old, new), at
-        assert rest == others, at
-        assert code == 128 + number
-        assert len(said.splitlines()) == 2  # the last one counts the events
+        assert runs.what(end) in ("old", "new"), at
+        assert end.left.others == runs.old.others, at
+        assert end.code == 128 + number
+        assert len(end.said.splitlines()) == 2  # the last one counts the events
 
 
 def test_without_an_exchange_a_folder_is_replaced_in_a_known_order(tmp_path, monkeypatch):
@@ -198,7 +130,7 @@ def _mode(path):
 @pytest.mark.usefixtures("umask")
 def test_modes(tmp_path, cli):
     """A capture is kernel memory; what is replaced keeps what its owner chose."""
-    _inputs(tmp_path)
+    kill_table.inputs(tmp_path)
     out = tmp_path / "c"
     assert cli("capture", tmp_path / "image", "-o", out).code == 0
     assert _mode(out) == 0o600
@@ -232,7 +164,7 @@ def test_a_private_file_is_never_anybody_s(tmp_path):
 
 
 def test_memmap_writes_as_all_others_do(tmp_path, cli):
-    _inputs(tmp_path)
+    kill_table.inputs(tmp_path)
     map_, out = tmp_path / "map", tmp_path / "out"
     args = ["memmap", "--to", "iomem", map_]
     assert cli(*args, "-o", "-").out == map_.read_text()
@@ -256,7 +188,7 @@ def test_memmap_writes_as_all_others_do(tmp_path, cli):
 @pytest.mark.parametrize("force", [[], ["-f"]])
 @pytest.mark.parametrize("via", ["name", "link", "hard link"])
 def test_an_input_is_not_destroyed(via, force, tmp_path, cli):
-    _inputs(tmp_path)
+    kill_table.inputs(tmp_path)
     for command, name in (("memmap", "map"), ("capture", "image")):
         path = out = tmp_path / name
         before = path.read_bytes()
@@ -286,7 +218,7 @@ def test_an_input_is_not_destroyed(via, force, tmp_path, cli):
 )
 def test_an_output_without_a_name_is_refused(args, tmp_path, cli, monkeypatch):
     """A shell's variable that is not set is neither standard output nor the current folder."""
-    _inputs(tmp_path)
+    kill_table.inputs(tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     got = cli(args[0], tmp_path / args[1], *args[2:], "-o", "")
@@ -297,13 +229,19 @@ def test_an_output_without_a_name_is_refused(args, tmp_path, cli, monkeypatch):
 
 # Disks
 
+#: Of each writer one is quick.
+FULL = [
+    pytest.param(n, marks=[] if n in (*_QUICK, "memmap", "check --save") else pytest.mark.slow)
+    for n in ROWS
+]
 
-@pytest.mark.parametrize("name", ["file", "folder", "two files", "capture", "map"])
+
+@pytest.mark.parametrize("name", FULL)
 def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
-    args, outputs = WRITING[name]
-    _inputs(tmp_path)
-    _old(tmp_path)
-    before = _state(tmp_path, outputs)
+    row = ROWS[name]
+    kill_table.inputs(tmp_path, row.args)
+    kill_table.before(tmp_path, row.outputs, old=True)
+    before = kill_table.left(tmp_path, row.outputs)
 
     def full(_descriptor):
         raise OSError(28, os.strerror(28))
@@ -311,10 +249,11 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hwpkho.base.output.os.fsync", full)
     monkeypatch.setattr("hwpkho.images.raw.sparse.write", lambda *_: full(0))
-    got = cli(*args)
+    got = cli(*row.args, *row.over)
     assert (got.code, got.out) == (3, "")
-    assert re.fullmatch(r"hwpkho: (out|out\.dtb|dir): No space left on device\n", got.err)
-    assert _state(tmp_path, outputs) == before
+    named = "|".join(map(re.escape, row.outputs))
+    assert re.fullmatch(rf"hwpkho: ({named}): No space left on device\n", got.err)
+    assert kill_table.left(tmp_path, row.outputs) == before
 
 
 @pytest.mark.parametrize(
@@ -336,7 +275,7 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
     ids=" ".join,
 )
 def test_what_is_read_is_not_replaced(args, tmp_path, cli):
-    _inputs(tmp_path)
+    kill_table.inputs(tmp_path)
     (tmp_path / "link").symlink_to("list2")
     assert cli("encode", tmp_path / "list", *PLACED, "--to", "segments", "-o",
                tmp_path / "dir").code == 0  # fmt: skip

@@ -18,6 +18,7 @@ import pkgutil
 import pty
 import resource
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -215,6 +216,7 @@ def _serve(asked: socket.socket, listener: socket.socket) -> None:
         if not module.name.endswith("__main__"):
             import_module(module.name)
     gc.freeze()  # the runs share it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     while True:
         if listener in select.select([asked, listener], [], [])[0]:
             _serve_script(asked, listener)

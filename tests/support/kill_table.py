@@ -210,7 +210,7 @@ def inputs(folder: Path, args: tuple[str, ...] = ()) -> None:
         for end in ("", "-wal"):
             shutil.copy(FIXTURES / "databases" / f"wal.db{end}", folder / f"database{end}")
     if "efi" in args:
-        (folder / "efi").write_bytes(efi.image())
+        efi.unpack(efi.NAMES[0], folder).rename(folder / "efi")
     if "root" in args or "copy" in args:
         tree = live_trees.made(folder / "root")
         shutil.copytree(tree.root / "sys/kernel/debug/kho", folder / "copy", dirs_exist_ok=True)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from hwpkho.base import opening
+from hwpkho.base import opening, tomltext
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 
@@ -126,12 +126,10 @@ def _of(path: Path) -> File | None:
     table = path.name == PYPROJECT
     if table and b"hwpkho" not in raw:
         return None
-    import tomllib  # few calls have a file
-
     try:
-        values: Any = tomllib.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{shown}: no TOML: {printable(str(error))}") from error
+        values: Any = tomltext.load(raw, shown)
+    except InputError as error:
+        raise UsageError(str(error)) from error
     if table:
         for name in TABLE:
             values = values.get(name) if isinstance(values, dict) else None

@@ -14,11 +14,10 @@ TOML, or the same as JSON::
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.base import jsontext
+from hwpkho.base import jsontext, tomltext
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.errors import InputError
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
 
 #: A baseline is written by hand or from the findings of one run: bytes.
 MAX_SIZE = 4 << 20
-#: An entry needs no nested keys; tomllib takes the square of their parts in time and memory.
-_MAX_PARTS = 8
-#: Keys in all: 16000 entries. tomllib reads some 150000 lines a second.
-_MAX_KEYS = 100_000
-#: Strings and comments of TOML, as tomllib tells them apart; what is left holds its keys.
-_STRINGS = (
-    r'"""(?:[^"\\]|\\[\s\S]|"(?!""))*+"{0,5}'
-    r"|'''(?:[^']|'(?!''))*+'{0,5}"
-    r'|"(?:[^"\\\n]|\\.)*+"?'
-    r"|'[^'\n]*+'?"
-    r"|#[^\n]*+"
-)
-
 _NUMBERS = ("first", "last", "phys")
 _KEYS = ("code", "reason", "case", *_NUMBERS)
 
@@ -106,29 +92,14 @@ def parse(data: bytes, name: str) -> tuple[Entry, ...]:
 
 
 def _document(data: bytes, name: str) -> dict[str, Any]:
-    import tomllib  # 5 ms that only a baseline costs
-
     found: dict[str, Any]
+    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{":
+        found = jsontext.load(data, name)
+        return found
     try:
-        text = data.decode("utf-8-sig")
-        if text.lstrip()[:1] == "{":
-            found = jsontext.load(data, name)
-            return found
-        _check_keys(text, name)
-        found = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name}: neither TOML nor JSON: {printable(str(error))}") from error
-    return found
-
-
-def _check_keys(text: str, name: str) -> None:
-    """Raise InputError where the keys of a TOML text are more, or longer, than a baseline has."""
-    bare = re.sub(_STRINGS, '"', text)
-    if bare.count("=") + bare.count("[") > _MAX_KEYS:
-        raise InputError(f"{name}: more than {_MAX_KEYS} keys: no baseline")
-    joined = re.sub(r"[ \t]*\.[ \t]*", ".", bare)
-    if any(word.count(".") >= _MAX_PARTS for word in re.split(r"[^\w.\"-]+", joined)):
-        raise InputError(f"{name}: a dotted key of more than {_MAX_PARTS} parts: no baseline")
+        return tomltext.load(data, name)
+    except InputError as error:
+        raise InputError(f"{error}; a baseline is TOML or JSON") from error
 
 
 def _entry(item: Any, where: str) -> Entry:

@@ -357,10 +357,10 @@ def test_stale_entries_fail_only_where_notes_do(replay, tmp_path):
         ('[[accepted]]\ncode = "HP601"\n', "unknown key accepted"),
         ('accept = "HP601"\n', "accept must be a list"),
         ("accept = [1]\n", "entry 1: expected a table"),
-        ("no toml\n", "neither TOML nor JSON"),
+        ("no toml\n", "a baseline is TOML or JSON"),
         ("{no json", "no JSON document"),
         ("{" + '"accept":[' * 100000, "no JSON document"),
-        ("\xff\xfe", "neither TOML nor JSON"),
+        ("\xff\xfe", "a baseline is TOML or JSON"),
     ],
 )
 def test_bad_baselines(text, says, replay, tmp_path):

@@ -13,14 +13,13 @@ import os
 import re
 import shutil
 import sqlite3
-import tempfile
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hwpkho.base import confining
+from hwpkho.base import confining, temporary
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -196,8 +195,8 @@ def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
     size = file.size + (beside.stat().st_size if beside else 0)
     if size > _MAX_COPY:
         raise InputError(f"{file.shown}: {size} bytes are too many to read a copy of them")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "db"
+    with temporary.folder() as folder:
+        copy = folder / "db"
         with copy.open("wb") as out:
             for at in range(0, file.size, 1 << 20):
                 out.write(file.read(at, min(1 << 20, file.size - at)))

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import confining, places, tar, unpacking
+from hwpkho.base import confining, places, tar, temporary, unpacking
 from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
@@ -79,10 +79,8 @@ def _independent(file: BinaryIO) -> int:
         if file.writable():
             file.flush()
         return os.dup(raw.fileno())
-    import tempfile  # a third of the standard library hangs on it
-
     position = file.tell() if file.seekable() else None
-    with tempfile.TemporaryFile() as spool:
+    with temporary.file() as spool:
         if position is not None:
             file.seek(0)
         while chunk := file.read(1 << 20):
@@ -223,9 +221,7 @@ def keep(path: str, descriptor: int, head: bytes) -> None:
 
 def _copied(head: bytes, rest: int) -> int:
     """Return a descriptor of an unnamed temporary file with ``head`` and what else a pipe gives."""
-    import tempfile  # a third of the standard library hangs on it, and it is rarely needed
-
-    with tempfile.TemporaryFile() as spool:
+    with temporary.file() as spool:
         spool.write(head)
         while chunk := os.read(rest, _SPOOLED):
             spool.write(chunk)

@@ -16,7 +16,7 @@ import zlib
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from hwpkho.base import sparse
+from hwpkho.base import sparse, temporary
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -192,14 +192,14 @@ def to_file(pieces: Iterable[tuple[int, bytes]], shown: str, size: int = 0) -> i
 
     Raises InputError, with the name ``shown`` of what is unpacked, where there is no room for it.
     """
-    import tempfile  # a third of the standard library hangs on it
-
     try:
-        with tempfile.TemporaryFile() as spool:
+        with temporary.file() as spool:
             _write(spool, pieces, size)
             spool.flush()
             found = os.dup(spool.fileno())
     except OSError as error:
+        import tempfile
+
         raise InputError(
             f"{shown}: cannot be unpacked into a temporary file in "
             f"{printable(tempfile.gettempdir())}: {error.strerror or error}; TMPDIR names another "

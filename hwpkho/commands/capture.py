@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from hwpkho.base import output
-from hwpkho.base.undisturbed import undisturbed
+from hwpkho.base import output, temporary
 from hwpkho.efi import every_reading
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
@@ -181,9 +178,7 @@ def _capture(
         if out.seekable():
             pages = write(out)
         else:
-            with ExitStack() as stack:
-                with undisturbed():
-                    core = cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile()))
+            with temporary.file() as core:
                 pages = write(core)
                 core.seek(0)
                 shutil.copyfileobj(core, out)

@@ -5,13 +5,13 @@ ones where memory is short.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.base import temporary
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet import parquet, places, questions
@@ -145,11 +145,11 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
 
     places.opened(place, create=False)
     files = place.committed()
-    with tempfile.TemporaryDirectory(prefix="hwpkho-") as temporary:
+    with temporary.folder() as spilled:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,
             "threads": min(len(os.sched_getaffinity(0)), _THREADS),
-            "temp_directory": temporary,
+            "temp_directory": str(spilled),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,

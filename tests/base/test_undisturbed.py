@@ -33,22 +33,32 @@ def test_a_signal_waits_for_the_end_of_a_step(number):
     """Also one that the system gives to a thread of a library: DuckDB has some."""
     signal.signal(number, signal.default_int_handler)
     steps = []
-    with pytest.raises(endings.EndedError), endings.raised():
-        with undisturbed():
+
+    def work():
+        with endings.raised():
             with undisturbed():
-                os.kill(os.getpid(), number)
-                time.sleep(0.01)
-                steps.append("inner")
-            steps.append("outer")
-        steps.append("behind")
+                with undisturbed():
+                    os.kill(os.getpid(), number)
+                    time.sleep(0.01)
+                    steps.append("inner")
+                steps.append("outer")
+            steps.append("behind")
+
+    with pytest.raises(endings.EndedError):
+        work()
     assert steps == ["inner", "outer"]
 
 
 @pytest.mark.usefixtures("handlers")
 def test_a_step_that_fails_says_why_before_the_signal_does():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with pytest.raises(endings.EndedError) as ended, endings.raised(), undisturbed():
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.01)
-        raise OSError(5, "Input/output error")
+
+    def work():
+        with endings.raised(), undisturbed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(endings.EndedError) as ended:
+        work()
     assert isinstance(ended.value.__context__, OSError)

@@ -7,14 +7,13 @@ machine's table with the pages of the list unusable: see :mod:`hwpkho.badpages.e
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import Form
 from hwpkho.base import arch as arches
-from hwpkho.base import opening
+from hwpkho.base import opening, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +79,7 @@ def _named(file: FileBytes) -> Iterator[str]:
     if file.lies_at(file.path):
         yield file.path
         return
-    with tempfile.TemporaryFile() as copy:
+    with temporary.file() as copy:
         for start, end in file.data_ranges():
             for at in range(start, end, _PIECE):
                 copy.seek(at)

@@ -8,6 +8,7 @@ import sys
 import click
 
 from hwpkho.cli import options
+from hwpkho.cli.values import Fraction
 
 EPILOG = """\b
 Examples:
@@ -25,7 +26,7 @@ or there is no such tree."""
 @click.argument("log", default="/dev/kmsg", metavar="[LOG]")
 @click.option(
     "--interval",
-    type=click.FloatRange(0.1, 86400),
+    type=Fraction(0.1, 86400),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

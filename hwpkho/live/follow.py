@@ -68,7 +68,9 @@ class Follower:
             os.lseek(self._fd, 0, os.SEEK_END)
         self._regular = stat.S_ISREG(mode)
         self._items: SimpleQueue[bytes | None] = SimpleQueue()
-        self._waiting, self._stopped = 0, False
+        # Each is counted up by one thread alone: a sum that both change loses one's changes.
+        self._read_bytes, self._given_bytes = 0, 0
+        self._stopped = False
         self._error: OSError | None = None
         self.overwritten = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -88,6 +90,11 @@ class Follower:
         self._thread.join(2.0)
         if not self._thread.is_alive():
             os.close(self._fd)
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes were read and not given yet."""
+        return self._read_bytes - self._given_bytes
 
     def stop(self) -> None:
         """End; may be called by a signal handler. What was read before is still given."""
@@ -112,7 +119,7 @@ class Follower:
             ended = item is None
         except Empty:
             pass
-        self._waiting -= size
+        self._given_bytes += size
         if ended and self._error is not None:
             raise InputError(f"{self.name}: {self._error.strerror or self._error}")
         return b"".join(parts), ended
@@ -125,7 +132,7 @@ class Follower:
             waiter.register(self._fd, select.POLLIN)
         try:
             while not self._stopped:
-                if self._waiting > _MAX_WAITING:
+                if self.waiting > _MAX_WAITING:
                     time.sleep(_GATHER)
                     continue
                 if waiter is not None and not waiter.poll(_LOOK):
@@ -164,5 +171,5 @@ class Follower:
 
     def _give(self, piece: bytes) -> None:
         if piece:
-            self._waiting += len(piece)
+            self._read_bytes += len(piece)
             self._items.put(piece)

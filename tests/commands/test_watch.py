@@ -245,9 +245,31 @@ def test_what_waits_is_bounded(tmp_path, monkeypatch):
     follower = Follower(str(path))
     with follower:
         time.sleep(0.2)
-        assert follower._waiting < 1 << 18
+        assert follower.waiting < 1 << 18
         assert len(_gathered(follower)) == 1 << 20
     assert not follower._thread.is_alive()
+
+
+def test_what_waits_is_counted_while_both_threads_work(tmp_path):
+    class Interrupted(bytes):
+        """The other thread takes what was there when this one has begun to count."""
+
+        asked = 0
+
+        def __len__(self):
+            self.asked += 1
+            if self.asked == 2:  # the first time it is asked whether there is anything
+                assert follower.wait(0)[0] == b"before"
+            return super().__len__()
+
+    path = tmp_path / "log"
+    path.write_bytes(b"")
+    follower = Follower(str(path))
+    follower._give(b"before")
+    follower._give(Interrupted(b"after"))
+    assert follower.waiting == 5
+    assert follower.wait(0)[0] == b"after"
+    assert follower.waiting == 0
 
 
 @pytest.mark.parametrize("name", ["absent", "folder"])
@@ -256,7 +278,8 @@ def test_logs_that_are_none(name, tree, tmp_path, cli):
     got = cli("watch", tmp_path / name, "--root", tree.root)
     assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
     assert cli("watch", "-", "--root", tmp_path / "absent").code == 3
-    assert cli("watch", "-", "--interval", "0").code == 2
+    for interval in "0", "nan", "inf":
+        assert cli("watch", "-", "--interval", interval).code == 2
 
 
 # --- As a program ---------------------------------------------------------------------------------

@@ -251,7 +251,12 @@ def _parsemem(found: Collector, word: str, where: str) -> int:
 
 
 def _memmap(found: Collector, item: str, where: str) -> None:
-    if not item or item == "exactmap" or item[0].isalpha():
+    if not item or item == "exactmap":
+        return
+    if item[0].isalpha():  # the kernel stops at what is no number, and takes the next item
+        if "$" in item:
+            shown = printable(item[:_SHOWN])
+            found.unusable(f"memmap={shown} begins with no number: it reserves nothing", where)
         return
     expected = "expected memmap=SIZE$ADDRESS"
     try:

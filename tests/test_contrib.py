@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,13 +29,14 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
+#: A call of the program, within a shell's script, too.
+CALL = re.compile(r"^(?:ExecStart=| +exec )(/usr/bin/hwpkho .*?)(?: \"\$\$@\"'.*)?$", re.MULTILINE)
+
+
 def _commands():
     """Return what the units start, as arguments."""
     return [
-        (unit.name, line.removeprefix("ExecStart=").split())
-        for unit in UNITS
-        for line in unit.read_text().splitlines()
-        if line.startswith("ExecStart=")
+        (unit.name, call.split()) for unit in UNITS for call in CALL.findall(unit.read_text())
     ]
 
 
@@ -91,6 +93,41 @@ def test_what_the_units_start(unit, words, tmp_path, cli):
         str(tmp_path / Path(word).name) if word.startswith("/") else word for word in words[2:]
     ]
     assert cli(words[1], *arguments, "--root", tree.root).code == 0
+
+
+@pytest.mark.parametrize(
+    ("saved", "looks_back"),
+    [(None, False), ('{"check":{"boot_id":"another"}}', True), ('{"boot_id":"BOOT"}', False)],
+)
+def test_the_metrics_look_back_over_a_kexec(saved, looks_back, tmp_path):
+    """The alert of pages that are in use again has metrics only then."""
+    boot, before, program = (tmp_path / name for name in ("boot_id", "before.json", "hwpkho"))
+    boot.write_text("BOOT\n")
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    if saved is not None:
+        before.write_text(saved)
+    text = (CONTRIB / "systemd/hwpkho-metrics.service").read_text().replace("\\\n", " ")
+    line = certain(re.search(r"^ExecStart=(.*)$", text, re.MULTILINE))[1].replace("$$", "$")
+    for there, here in (
+        ("/usr/bin/hwpkho", program),
+        ("/var/lib/hwpkho/before.json", before),
+        ("/proc/sys/kernel/random/boot_id", boot),
+    ):
+        assert there in line
+        line = line.replace(there, str(here))
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
+    plain = "metrics -o /var/lib/prometheus/node-exporter/hwpkho.prom"
+    expected = f"{plain} --since {before}" if looks_back else plain
+    assert (done.stdout.strip(), done.stderr) == (expected, "")
+
+
+def test_fail_closed_passes_over_no_check():
+    """A condition that does not hold is a success to systemd: none may be left."""
+    folder = CONTRIB / "systemd"
+    assert "\nConditionPathExists=/" in (folder / "hwpkho-before-kexec.service").read_text()
+    drop_in = (folder / "fail-closed/hwpkho-before-kexec.service.d/fail-closed.conf").read_text()
+    assert "[Unit]\nConditionPathExists=\n" in drop_in
 
 
 def test_nothing_that_is_looked_at_is_taken_away():

@@ -49,8 +49,13 @@ def main() -> int:
     if not re.fullmatch(r"[a-z0-9_]+", origin):
         sys.stderr.write(f"{sys.argv[0]}: {origin!r} is no origin: letters, digits, _\n")
         return 2
-    text = Path(path[0] if path else "hwpkho-reports/hwpkho.json").read_text("utf-8")
-    json.dump(report(origin, build, json.loads(text)), sys.stdout, indent=2)
+    name = path[0] if path else "hwpkho-reports/hwpkho.json"
+    try:
+        made = report(origin, build, json.loads(Path(name).read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"{sys.argv[0]}: {name!r} is no report of validate --batch: {error!r}\n")
+        return 3
+    json.dump(made, sys.stdout, indent=2)
     sys.stdout.write("\n")
     return 0
 

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Reports each line of a KTAP file to LAVA: ktap-to-lava.sh FILE
-# A subtest is CASE_CODE, a case CASE; what was skipped is skip. LAVA's names have no blanks.
+# A subtest is CASE_CODE, a case CASE; what was skipped is skip, what could not be judged (# ERROR)
+# is fail. LAVA's names have no blanks.
 set -euo pipefail
 sub=()
 while IFS= read -r line; do
-  [[ $line =~ ^(\ *)(not\ )?ok\ [0-9]+\ (-\ )?([^#]*)(#\ SKIP.*)?$ ]] || continue
-  indent=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]} skip=${BASH_REMATCH[5]}
+  [[ $line =~ ^(\ *)(not\ )?ok\ [0-9]+\ (-\ )?([^#]*)(#\ (SKIP)?.*)?$ ]] || continue
+  indent=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]} skip=${BASH_REMATCH[6]}
   name=${name%"${name##*[![:space:]]}"}
   name=${name//[^A-Za-z0-9._-]/_}
   result=pass

@@ -334,6 +334,21 @@ def test_lava(tmp_path):
     assert set(results.values()) <= {"pass", "skip"}
 
 
+def test_lava_hears_of_what_could_not_be_judged(job, tmp_path, cli):
+    _at(tmp_path, ("lava-test-case", "echo $*"))
+    for name in ("accepted", "unread"):
+        (tmp_path / "captures" / name).mkdir(parents=True)
+        (tmp_path / "captures" / name / "list.txt").write_text("no list\n")
+    (tmp_path / "accepted.toml").write_text(
+        '[[accept]]\ncode = "HP707"\nreason = "on purpose"\ncase = "accepted"\n'
+    )
+    reading = ("--baseline", tmp_path / "accepted.toml", "--format", f"ktap={tmp_path / 'k'}")
+    assert cli("validate", "--batch", tmp_path / "captures", *reading).code == 3
+    got = job(f"bash {ROOT / 'ci/ktap-to-lava.sh'} k")
+    assert (got.returncode, got.stderr) == (0, "")
+    assert got.stdout == "accepted --result skip\nunread --result fail\n"
+
+
 @pytest.mark.slow
 def test_lava_hears_of_each_failure(job, tmp_path):
     (tmp_path / "reports").mkdir()
@@ -386,6 +401,11 @@ def test_kcidb_gets_a_test_for_each_case(job, cases, tmp_path):
     assert len({test["id"] for test in tests}) == 3
     assert all(re.fullmatch(r"myci:[\w-]+", test["id"]) for test in tests)
     assert job(f"{made} MyCI build reports/hwpkho.json").returncode == 2
+    for text in ("", "[]", '{"results": [{}]}'):
+        (tmp_path / "other.json").write_text(text)
+        got = job(f"{made} myci build other.json")
+        assert (got.returncode, got.stdout, got.stderr.count("\n")) == (3, "", 1)
+    assert job(f"{made} myci build absent.json").returncode == 3
 
 
 # Hooks

@@ -38,7 +38,7 @@ help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
 	@echo 'make test       all tests'
 	@echo 'make test-thorough  those, the slow ones, and more examples of each property'
-	@echo 'make lock       requirements.lock and requirements-dev.lock anew, with hashes'
+	@echo 'make lock       the lock files anew, with hashes'
 	@echo 'make check      formatting, lint, types'
 	@echo 'make cov        test-thorough with branch coverage; the codecs must have all of it'
 	@echo 'make fuzz       mutated inputs of every kind for FUZZ_SECONDS (now $(FUZZ_SECONDS)) seconds'

@@ -1,1 +1,1 @@
-"""What makes and checks the artefacts of a release; see docs/release.md."""
+"""What makes and checks the artefacts of a release; see CONTRIBUTING.md."""

@@ -117,8 +117,9 @@ class EfiTable:
         if how.at is None:
             out.write(made.raw)
         else:
-            tail = bytes(-len(made.raw) % 8) + efi_pool.build_tail(len(made.raw))
-            self._core([(how.at, made.raw + tail)], pages, out, how.at)
+            length = len(made.raw)
+            padded = made.raw.ljust(efi_pool.tail_at(length), b"\0")
+            self._core([(how.at, padded + efi_pool.build_tail(length))], pages, out, how.at)
         left = made.left + past
         return Loss(made.good_pages, left) if made.good_pages or left else None
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hwpkho.commands.check_result import Checked
 
 Kind = Literal["page", "hugetlb", "unlocated"]
-Labels = dict[str, str]
 #: What a metric of bad pages calls memory of which nothing tells the node.
 _ALL = "memory"
 #: How memory_failure() ended, as the node's counters have it.

@@ -201,10 +201,10 @@ def _which_are_bad(checked: Checked) -> None:
     checked.unflagged = None if listed is None else surplus
     known = bad.pages() + unplaced
     checked.bad_pages = max(known, counted or 0)
-    if len(flags.folios.first):
+    if n := len(flags.folios.first):
+        where, k = "it" if n == 1 else "them", inside.pages()
         message = (
-            f"{len(flags.folios.first)} huge pages are flagged; the list names "
-            f"{inside.pages()} bad pages in them"
+            f"{n} huge page{_s(n)} {_are(n)} flagged; the list names {k} bad page{_s(k)} in {where}"
         )
         checked.tell(live.HUGE_FLAG, message, huge)
     if surplus:

@@ -129,13 +129,16 @@ def compare(checked: Checked, before: Before) -> Since:
     since = Since(before, pages, lost, excluded)
     if excluded:
         n = excluded.pages()
-        checked.tell(live.MOVED_OUT, f"{n} pages are no memory of this kernel any more", excluded)
+        pages_are = "page is" if n == 1 else "pages are"
+        message = f"{n} {pages_are} no memory of this kernel any more"
+        checked.tell(live.MOVED_OUT, message, excluded)
     if lost:
         n = lost.pages()
         foreseen = (lost & before.foreseen).pages() if before.foreseen else 0
         told = f", {foreseen} of them as foreseen" if foreseen else ""
         runs = ", ".join(f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b in _some(lost))
-        message = f"{n} of {pages.pages()} bad pages of before are in use again{told}: {runs}"
+        are = "is" if n == 1 else "are"
+        message = f"{n} of {pages.pages()} bad pages of before {are} in use again{told}: {runs}"
         checked.tell(live.PAGES_LOST, message, lost)
     return since
 

@@ -78,6 +78,7 @@ def test_bad_pages_in_guests_are_told(tmp_path, look):
     document = look(live_trees.of_capture("luo-huge", tmp_path))
     assert [document[n] for n in NUMBERS] == [6, 1, 0, 5, 0]
     assert document["status"] == "critical"
+    assert "HP921" in document["summary"]  # the numbers alone would be a warning
 
 
 def test_a_real_kernel_that_lists_nothing_and_has_nothing_bad(tmp_path, look):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.check_result import Checked, Fate, Status
+    from hwpkho.judging.result import Finding
 
 #: What a monitoring plugin exits with (Monitoring Plugins Development Guidelines).
 NAGIOS: dict[Status, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
@@ -39,19 +40,22 @@ def summary(checked: Checked) -> str:
     since = checked.since
     if since is not None and since.lost is not None:
         was = since.pages.pages()
-        parts.insert(0, f"{since.lost.pages()} of {pages(was)} of before are in use again")
+        lost = since.lost.pages()
+        are = "is" if lost == 1 else "are"
+        parts.insert(0, f"{lost} of {pages(was)} of before {are} in use again")
     worst = checked.worst
-    if worst is not None and not _told(checked):
+    if worst is not None and not _told(checked, worst):
         parts.append(f"{worst.message} ({worst.code})")
     if checked.status == "unknown" and (n := len(checked.not_seen)):
         parts.append(f"{n} thing{'' if n == 1 else 's'} could not be looked at")
     return "; ".join(parts)
 
 
-def _told(checked: Checked) -> bool:
-    """Tell whether the numbers say already what is wrong."""
+def _told(checked: Checked, worst: Finding) -> bool:
+    """Tell whether the numbers say already what is wrong: of an error those that are critical."""
     lost = checked.since is not None and checked.since.lost
-    fates = (checked.fates[fate] for fate in ("stay", "guests", "forgotten"))
+    milder: tuple[Fate, ...] = () if worst.severity == "error" else ("stay", "guests")
+    fates = (checked.fates[fate] for fate in ("forgotten", *milder))
     return bool(lost) or any(fates) or checked.outcome in BAD_OUTCOMES
 
 

@@ -634,7 +634,7 @@ def test_a_consumer_that_loses_pages_is_found(tree, saved, look, cli):
     assert "HP644" in _codes(document)
     got = cli("check", "--root", after.root, "--since", saved, "--nagios")
     assert got.code == 2
-    assert "1 of 3 bad pages of before are in use again" in got.out.splitlines()[0]
+    assert "1 of 3 bad pages of before is in use again" in got.out.splitlines()[0]
 
 
 def test_what_is_saved_is_a_list(saved, cli):

@@ -35,9 +35,7 @@ CALL = re.compile(r"^(?:ExecStart=| +exec )(/usr/bin/hwpkho .*?)(?: \"\$\$@\"'.*
 
 def _commands():
     """Return what the units start, as arguments."""
-    return [
-        (unit.name, call.split()) for unit in UNITS for call in CALL.findall(unit.read_text())
-    ]
+    return [(unit.name, call.split()) for unit in UNITS for call in CALL.findall(unit.read_text())]
 
 
 @pytest.fixture

@@ -106,8 +106,11 @@ def command(
     for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:
         screen.say(f"hwpkho: {p.severity}: {p.message}", always=p.severity != "note")
     with to.writing(shown, files) as writing:
-        if data is not None:
-            to.put(writing, data)
+        if writer and data is not None:
+            if writer.binary:
+                to.put(writing, data)
+            else:
+                to.print(writing, [data.decode()])
         elif as_json:
             to.print(writing, [_document(shown)])
         elif to.own is None:

@@ -1,14 +1,15 @@
 """Standard output and standard error: what they cannot show is escaped.
 
 A report may hold any character, and a terminal any encoding: a character it lacks is written as
-``\\uNNNN``. An error of standard error changes no result and is ignored. One of standard output
-ends the program: its reader would miss something.
+``\\uNNNN``. An error of standard error changes no result and is ignored; it may be closed as well.
+One of standard output ends the program: its reader would miss something.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ _PLAIN = "hwpkho_ascii"
 def prepare() -> None:
     """Make both streams escape what their encoding lacks, and standard error never fail."""
     codecs.register(_plain)
+    _fill()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             plain = codecs.lookup(stream.encoding).name == "ascii"
@@ -31,14 +33,26 @@ def prepare() -> None:
                 encoding=_PLAIN if plain else stream.encoding, errors="backslashreplace"
             )
     err = sys.stderr
-    if isinstance(err, io.TextIOWrapper):
+    if err is None:  # Python's word for a descriptor that was closed: 2>&-
+        sys.stderr = _unheard(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
+    elif isinstance(err, io.TextIOWrapper):
         raw = getattr(err.buffer, "raw", err.buffer)
         if isinstance(raw, io.FileIO):
             with suppress(OSError, ValueError):
                 err.flush()
-            sys.stderr = io.TextIOWrapper(
-                io.BufferedWriter(_Unheard(raw)), err.encoding, err.errors, line_buffering=True
-            )
+            sys.stderr = _unheard(raw, err.encoding, err.errors)
+
+
+def _fill() -> None:
+    """Give a descriptor that was closed to nobody: a file that is opened would get it, and what
+    Python or a library says on standard error. Reading from it fails as from a closed one.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.set_inheritable(os.open(os.devnull, os.O_WRONLY), True)  # the lowest number
 
 
 def _plain(name: str) -> codecs.CodecInfo | None:
@@ -52,6 +66,10 @@ def _plain(name: str) -> codecs.CodecInfo | None:
         incrementaldecoder=ascii_.incrementaldecoder,
         name=_PLAIN,
     )
+
+
+def _unheard(raw: io.RawIOBase, encoding: str, errors: str | None) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(_Unheard(raw)), encoding, errors, line_buffering=True)
 
 
 class _Unheard(io.RawIOBase):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hwpkho.cli import main
-from tests.support import certain, forked
+from tests.support import certain, forked, kill_table
 from tests.support.examples import crossed
 
 PROGRAM = [sys.executable, "-m", "hwpkho"]
@@ -134,6 +134,32 @@ def test_a_full_standard_error_changes_no_exit_code(code, args, manifest):
     assert got.code == code
     if "--json" in args:
         assert len(json.loads(got.out)["results"]) == 2
+
+
+#: What says something beside its result, or looks whether somebody watches.
+TALKING = [
+    ["merge", "list", "list2"],
+    ["merge", "list", "list2", "--memmap", "map", "-o", "out"],
+    ["encode", "list", *kill_table.PLACED, "-o", "out"],
+    ["capture", "image", "-o", "out"],
+    ["validate", "--batch", "cases.jsonl", "--jobs", 1],
+    ["list", "list", "--to", "badram"],
+    ["decode", "list"],
+]
+
+
+@pytest.mark.parametrize("args", TALKING, ids=lambda args: args[0])
+def test_a_closed_standard_error_changes_nothing(args, tmp_path):
+    """Nothing that is opened takes its place: what goes to descriptor 2 would go into a file."""
+    kill_table.inputs(tmp_path)
+    wanted = forked.run(*args, cwd=tmp_path)
+    written = (tmp_path / "out").read_bytes() if "out" in args else b""
+    (tmp_path / "out").unlink(missing_ok=True)
+    got = forked.run(*args, cwd=tmp_path, stderr=None)
+    assert (got.code, got.out) == (wanted.code, wanted.out)
+    assert got.code == (3 if args[0] == "decode" else 0)
+    if written:
+        assert (tmp_path / "out").read_bytes() == written
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -23,6 +23,7 @@ from hwpkho.abi import fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.cli import main, values
 from hwpkho.encode.targets.registry import TARGETS
+from hwpkho.report.registry import REPORTS as PAGES
 from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, certain, efi, forked, live_trees
 from tests.support.handovers import Machine
@@ -32,36 +33,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-#: Options and arguments whose value is a path that is written, by command.
-WRITTEN = {
-    "encode": {"--output", "--dtb-out"},
-    "merge": {"--output", "--dtb-out"},
-    "validate": {"--output", "--write-baseline", "--format"},
-    "check": {"--save"},
-    "metrics": {"--output"},
-    "capture": {"--output"},
-    "list": {"--output"},
-    "memmap": {"--output"},
-    "fleet ask": {"--output"},
-    "fleet add": {"dataset"},
-}
-#: Those whose value is read, or is no path at all; of any command.
-READ = {
+#: Options and arguments whose value is a path that is written, whatever the command; and --format,
+#: where it takes a file.
+_WRITTEN = {"--output", "--dtb-out", "--save", "--write-baseline"}
+#: A data set grows and is never replaced: tests/fleet/test_add.py ends its writing.
+OF_ITS_OWN = {("fleet add", "dataset")}
+#: Those whose value is read, or is no path at all.
+_READ = {
     "--config", "--dtb", "--subtree", "--memmap", "--against", "--baseline", "--batch", "--exclude",
     "--root", "--since", "inputs", "given", "cases", "files", "log",
     "--previous-release", "--map", "--boot", "--next-cmdline", "--from", "--select", "--ignore",
     "--reason", "--kinds", "--names", "--host", "--sql", "question", "code", "name", "--name",
     "names",
 }  # fmt: skip
-READ_BY = {("fleet ask", "dataset"), ("fleet shell", "dataset")}
+_READ_BY = {("fleet ask", "dataset"), ("fleet shell", "dataset")}
 #: Types of which no value is a path.
 _NO_PATHS = (
     click.Choice, click.IntRange, click.FloatRange, values.Number, values.Span, values.ScratchArray,
 )  # fmt: skip
 
-_PAGES = ("--page-size", "4096")
-_PLACED = ("--at", "0x60000000", "--no-scratch")
+_SIZE = ("--page-size", "4096")
+PLACED = ("--at", "0x60000000", "--no-scratch")
 _TREE = ("--arch", "arm64", "--dtb", "tree")
+#: Calls of commands that draw pages and pictures.
+_READING = {
+    "decode": ("decode", "image"),
+    "diff": ("diff", "list", "list2"),
+    "fleet ask": ("fleet", "ask", "fleet", "summary"),
+    "list": ("list", "list", *_SIZE),
+    "memmap": ("memmap", "map"),
+    "merge": ("merge", "list", "list2"),
+}
 _JUDGED = ("validate", "list", "--memmap", "map")
 
 
@@ -79,14 +81,20 @@ def _forms() -> Iterator[tuple[str, Row]]:
         more = ("--memmap", "map") if name.startswith(("e820", "setup-data")) else ()
         yield f"list --to {name}", Row(("list", "list", "--to", name, *more, "-o", "out"))
     for name in TARGETS.names():
-        placed = () if name == "blob" else _PLACED
         where = "dir" if name == "segments" else "out"
         for command in ("encode", "merge"):
-            args = (command, "list", *placed, "--to", name, "-o", where)
+            args = (command, "list", *PLACED, "--to", name, "-o", where)
             yield f"{command} --to {name}", Row(args, (where,))
     for name in REPORTS.names():
         args = (*_JUDGED, "--format", name, "-o", "out")
         yield f"validate --format {name}", Row(args)
+    for command, reports in PAGES.items():
+        beside = tuple(f"out.{name}" for name in reports.names())
+        drawn = (x for name in reports.names() for x in ("--format", f"{name}=out.{name}"))
+        yield (
+            f"{command} --format",
+            Row((*_READING[command], *drawn, "-o", "out"), ("out", *beside)),
+        )
     for name in ("iomem", "json", "e820"):
         yield f"memmap --to {name}", Row(("memmap", "map", "--to", name, "-o", "out"))
 
@@ -96,13 +104,13 @@ ROWS = {
     "merge": Row(("merge", "list", "list2", "-o", "out")),
     "capture": Row(("capture", "image", "-o", "out")),
     "folder and tree": Row(
-        ("encode", "list", *_PLACED, *_TREE, "--to", "segments", "--dtb-out", "out.dtb", "-o",
+        ("encode", "list", *PLACED, *_TREE, "--to", "segments", "--dtb-out", "out.dtb", "-o",
          "dir"),
         ("dir", "out.dtb"),
     ),
-    "file and tree": Row(("encode", "list", *_PLACED, *_TREE, "-o", "out"), ("out", "out.dtb")),
+    "file and tree": Row(("encode", "list", *PLACED, *_TREE, "-o", "out"), ("out", "out.dtb")),
     "merge with a tree": Row(
-        ("merge", "list", "list2", *_PLACED, *_TREE, "--to", "elf", "--dtb-out", "out.dtb", "-o",
+        ("merge", "list", "list2", *PLACED, *_TREE, "--to", "elf", "--dtb-out", "out.dtb", "-o",
          "out"),
         ("out", "out.dtb"),
     ),
@@ -111,8 +119,8 @@ ROWS = {
     "merge --to badram": Row(("merge", "list", "list2", "--to", "badram", "-o", "out")),
     "capture of several": Row(("capture", "packed", "copy", "-o", "out")),
     "capture of an EFI table": Row(("capture", "efi", "-o", "out")),
-    "list": Row(("list", "list", *_PAGES, "-o", "out")),
-    "list --json": Row(("list", "list", *_PAGES, "--json", "-o", "out")),
+    "list": Row(("list", "list", *_SIZE, "-o", "out")),
+    "list --json": Row(("list", "list", *_SIZE, "--json", "-o", "out")),
     "list of a database": Row(("list", "database", "-o", "out")),
     "memmap": Row(("memmap", "map", "-o", "out")),
     "check --save": Row(("check", "--root", "root", "--save", "out")),
@@ -143,35 +151,45 @@ ROWS = {
     "fleet ask --parquet": Row(("fleet", "ask", "fleet", "summary", "--parquet", "-o", "out")),
     **dict(_forms()),
 }  # fmt: skip
-#: A data set grows and is never replaced: tests/fleet/test_add.py ends its writing.
-OF_ITS_OWN = {("fleet add", "dataset")}
 
 
 # Which options write ------------------------------------------------------------------------------
 
 
-def paths() -> set[tuple[str, str]]:
-    """Return every ``(command, parameter)`` of the program whose value may be a path."""
-    return set(_paths(main.main, ()))
+class Parameter(NamedTuple):
+    """A parameter of the program whose value may be a path, and whether it is a report's."""
+
+    command: str
+    name: str
+    report: bool
 
 
-def _paths(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def paths() -> list[Parameter]:
+    """Return all of them."""
+    return list(_paths(main.main, ()))
+
+
+def _paths(command: click.Command, path: tuple[str, ...]) -> Iterator[Parameter]:
     ctx = click.Context(command)
     for p in command.get_params(ctx):
         flag = isinstance(p, click.Option) and (p.is_flag or p.count)
-        if not flag and (
-            isinstance(p.type, values.OneOfPlaced) or not isinstance(p.type, _NO_PATHS)
-        ):
-            yield " ".join(path), p.opts[-1]
+        report = isinstance(p.type, values.OneOfPlaced)
+        if not flag and (report or not isinstance(p.type, _NO_PATHS)):
+            yield Parameter(" ".join(path), p.opts[-1], report)
     if isinstance(command, click.Group):
         for name in command.list_commands(ctx):
             yield from _paths(certain(command.get_command(ctx, name)), (*path, name))
 
 
+def written() -> set[tuple[str, str]]:
+    """Return the ``(command, parameter)`` of what is written."""
+    return OF_ITS_OWN | {p[:2] for p in paths() if p.report or p.name in _WRITTEN}
+
+
 def unknown() -> set[tuple[str, str]]:
     """Return those of which nobody has said whether it is written or read."""
-    said = READ_BY | {(command, name) for command, names in WRITTEN.items() for name in names}
-    return {each for each in paths() if each not in said and each[1] not in READ}
+    said = written() | _READ_BY
+    return {p[:2] for p in paths() if p[:2] not in said and p.name not in _READ}
 
 
 def written_by_rows() -> set[tuple[str, str]]:
@@ -179,9 +197,10 @@ def written_by_rows() -> set[tuple[str, str]]:
     found = set(OF_ITS_OWN)
     for row in ROWS.values():
         command = " ".join(row.args[: 1 + (row.args[0] == "fleet")])
-        found |= {(command, {"-o": "--output"}.get(a, a)) for a in row.args} & {
-            (command, name) for name in WRITTEN[command]
-        }
+        placed = "--format" in row.args and any("=out" in a for a in row.args)
+        for arg in row.args:
+            if (arg != "--format" or placed) and arg in ("-o", "--format", *_WRITTEN):
+                found.add((command, "--output" if arg == "-o" else arg))
     return found
 
 

@@ -80,6 +80,7 @@ def _forms() -> Iterator[tuple[str, Row]]:
     for name in lists.written_names():
         more = ("--memmap", "map") if name.startswith(("e820", "setup-data")) else ()
         yield f"list --to {name}", Row(("list", "list", "--to", name, *more, "-o", "out"))
+    args: tuple[str, ...]
     for name in TARGETS.names():
         where = "dir" if name == "segments" else "out"
         for command in ("encode", "merge"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from hwpkho.badpages import said
-from hwpkho.cli import case_options, options, screen
+from hwpkho.cli import case_options, drawn, options, screen
 from hwpkho.commands import diff
 from hwpkho.errors import UsageError
 
@@ -16,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hwpkho.judging.options import ValidateOptions
+    from hwpkho.report.parts.screen import Screen
 
 EPILOG = """\b
 Examples:
   hwpkho diff before.elf after.elf
   hwpkho diff before.elf after.elf --memmap iomem.txt
   hwpkho diff gen1.elf gen2.elf gen3.elf
+  hwpkho diff gen*.elf --format html -o generations.html
   hwpkho diff --fail-on removed known-bad.txt debugfs-kho/+memory.elf
 
 Exit codes: 0 no difference; 1 the lists differ; 2 wrong usage; 3 a list or the map cannot be
@@ -41,6 +42,8 @@ read, or the map is of another machine."""
 @options.json_flag
 @click.option("--plain", is_flag=True, help="Print one run a line: -0x… removed, +0x… added.")
 @click.option("--summary", is_flag=True, help="Print one line.")
+@drawn.format_option("diff")
+@drawn.output_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -51,6 +54,9 @@ def command(
     as_json: bool,
     plain: bool,
     summary: bool,
+    formats: tuple[str, ...],
+    output: str | None,
+    force: bool,
 ) -> None:
     """Compare lists: what was lost, what was added.
 
@@ -59,28 +65,35 @@ def command(
     """
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
+    to = drawn.read("diff", formats, output, force=force, others=as_json or plain or summary)
+    to.check(*cases, *judging.memmaps)
     result = diff.diff(cases, judging)
+    for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
+        screen.say(f"hwpkho: {note}")
+    if len(result.changes) > 1 and (plain or summary):
+        raise UsageError("--plain and --summary are for two cases; a chain has --json")
+    with to.writing(result, (*cases, *judging.memmaps)) as writing:
+        if to.own is None:
+            pieces = _pieces(result, to.shown(), as_json=as_json, plain=plain, summary=summary)
+            to.print(writing, pieces)
+    ctx.exit(diff.exit_code(result, fail_on))
+
+
+def _pieces(
+    result: diff.Comparison, place: Screen, *, as_json: bool, plain: bool, summary: bool
+) -> Iterable[str]:
     from hwpkho.report.diff import json, text
     from hwpkho.report.parts import jsondoc
 
-    for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
-        screen.say(f"hwpkho: {note}")
-    pieces: Iterable[str]
-    shown = screen.of(sys.stdout)
-    if len(result.changes) > 1:
-        if plain or summary:
-            raise UsageError("--plain and --summary are for two cases; a chain has --json")
-        if as_json:
-            pieces = jsondoc.pieces(json.CHAIN_SCHEMA, json.chain_body(result).items())
-        else:
-            pieces = (f"{line}\n" for line in text.chain_report(result, shown))
-    elif as_json:
-        pieces = jsondoc.pieces(json.SCHEMA, json.body(result).items())
-    elif summary:
-        pieces = [text.summary(result) + "\n"]
+    chain = len(result.changes) > 1
+    if as_json and chain:
+        return jsondoc.pieces(json.CHAIN_SCHEMA, json.chain_body(result).items())
+    if as_json:
+        return jsondoc.pieces(json.SCHEMA, json.body(result).items())
+    if summary:
+        return [text.summary(result) + "\n"]
+    if plain:
+        lines = text.plain(result)
     else:
-        lines = text.plain(result) if plain else text.report(result, shown)
-        pieces = (f"{line}\n" for line in lines)
-    for piece in pieces:
-        sys.stdout.write(piece)
-    ctx.exit(diff.exit_code(result, fail_on))
+        lines = text.chain_report(result, place) if chain else text.report(result, place)
+    return (f"{line}\n" for line in lines)

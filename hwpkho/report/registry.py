@@ -48,4 +48,5 @@ class Report(Protocol):
 REPORTS: dict[str, Registry[Report]] = {
     "decode": Registry("report", {"html": "hwpkho.report.decode.html:REPORT"}),
     "memmap": Registry("report", {"html": "hwpkho.report.memmap.html:REPORT"}),
+    "diff": Registry("report", {"html": "hwpkho.report.diff.html:REPORT"}),
 }

@@ -88,12 +88,12 @@
 
   // What loads or runs something, beyond the page's own style and script.
   const active = () => {
-    const found = [...document.querySelectorAll("img, iframe, frame, object, embed, link, base, form[action], audio, video, source, image, foreignObject, meta[http-equiv=refresh]")].map(name);
+    const found = [...document.querySelectorAll("img, iframe, frame, object, embed, link:not([href='data:,']), base, form[action], audio, video, source, image, foreignObject, meta[http-equiv=refresh]")].map(name);
     if (document.scripts.length > 1) found.push(`${document.scripts.length} scripts`);
     for (const el of document.querySelectorAll("*")) {
       for (const { name: key, value } of el.attributes) {
         if (key.startsWith("on")) found.push(`${name(el)} has ${key}`);
-        if (["href", "src", "xlink:href", "action", "formaction"].includes(key) && !/^#|^https:\/\/|^[\w./%-]+\.html(#.*)?$/.test(value)) found.push(`${name(el)} has ${key}=${value}`);
+        if (["href", "src", "xlink:href", "action", "formaction"].includes(key) && !/^#|^data:,$|^https:\/\/|^[\w./%-]+\.html(#.*)?$/.test(value)) found.push(`${name(el)} has ${key}=${value}`);
       }
     }
     return found;

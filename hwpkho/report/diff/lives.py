@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 FATES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
 #: Those of a bad page that was listed and then was not.
 MISSING = frozenset(FATES[:4])
+
+
+#: In a list, how a page is there.
+State = Literal["listed", "new", "lost", "absent"]
+#: By whether the list before has it, and this one.
+_STATES: dict[tuple[bool, bool], State] = {
+    (True, True): "listed",
+    (False, True): "new",
+    (True, False): "lost",
+    (False, False): "absent",
+}
 
 
 class Life(NamedTuple):
@@ -66,6 +78,11 @@ class Chain:
         ranks = {seen: FATES.index(fate) for seen, fate in fates.items()}
         wanted = (x for x in self._lives if kept or fates[x.seen] != "kept")
         return [self._life(x, fates[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
+
+    def states(self, seen: int) -> list[State]:
+        """Return what became of a page in each list."""
+        there = [bool(seen >> n & 1) for n in range(self.lists)]
+        return [_STATES[before, now] for before, now in pairwise((there[0], *there))]
 
     def _life(self, history: History, fate: str) -> Life:
         first, last, seen = history

@@ -30,6 +30,7 @@ from hwpkho.report.html.page import render
 from hwpkho.report.registry import REPORTS, Made
 from tests.support import markup
 from tests.support.examples import times
+from tests.support.generations import generations
 
 CAPTURE = Path("fixtures/captures/x86-structv1-small").resolve()
 #: Strings that are markup somewhere, or no text at all.
@@ -100,10 +101,11 @@ def test_colour_is_never_the_only_sign():
 
 
 @pytest.fixture(scope="module")
-def inputs():
+def inputs(tmp_path_factory):
     return {
         "decode": [CAPTURE / "memory.elf", CAPTURE / "debugfs-kho"],
         "memmap": [CAPTURE / "iomem.txt"],
+        "diff": generations(tmp_path_factory.mktemp("generations")),
     }
 
 

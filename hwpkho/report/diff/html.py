@@ -1,0 +1,200 @@
+"""diff as a page: of two lists what changed, of a chain what became of every page."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.inputs.lists import owners_turnover
+from hwpkho.report.diff import by_unit, lives, text
+from hwpkho.report.html import page
+from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
+from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.parts import turnover
+from hwpkho.report.parts.layout import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.commands.diff import Comparison
+    from hwpkho.judging.result import Runs
+    from hwpkho.report.diff.by_unit import Word
+    from hwpkho.report.diff.lives import Chain, Life
+    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.registry import Made
+
+#: Lists that have a column of their own; more are named in one.
+MAX_COLUMNS = 8
+_STATES: dict[lives.State, Cell | str] = {
+    "listed": "listed",
+    "new": Cell("new", "note"),
+    "lost": Cell("lost", "error"),
+    "absent": "",
+}
+
+
+class _Html:
+    """The report."""
+
+    name, about = "html", "a page: what was lost and added; of a chain every page's life"
+
+    def pieces(self, result: Comparison, made: Made) -> Iterator[str]:
+        """Yield the page, piece by piece."""
+        facts = _pair(result, made) if len(result.cases) == 2 else _chain(result, made)
+        return page.render(facts)
+
+
+REPORT = _Html()
+
+
+def _pair(d: Comparison, made: Made) -> Page:
+    (change,) = d.changes
+    style: Style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
+    sentences = [x for x in (text.missed(d), *d.notes()) if x]
+    todo = []
+    if change.removed.pfns:
+        todo = ["Bring the removed pages back into the list: hwpkho merge BEFORE AFTER"]
+    sections = [
+        Section("lists", "The lists", [_lists(d, ("before", "after"))]),
+        Section("removed", "Removed", _changes(d, "removed", change.removed, made)),
+        Section("added", "Added", _changes(d, "added", change.added, made)),
+    ]
+    names = " → ".join(x.name for x in d.cases)
+    told: list[Part] = [Text(x, "warning") for x in sentences]
+    told += [Text(line) for line in turnover.lines(owners_turnover(*d.cases), d.page_size)]
+    sections[0] = sections[0]._replace(parts=[*told, *sections[0].parts])
+    return Page("diff", names, style, text.summary(d), todo, sections, made)
+
+
+def _changes(d: Comparison, word: Word, runs: Runs, made: Made) -> list[Part]:
+    count, shift = runs.count(), page_shift(d.page_size)
+    if not count:
+        return [Text(f"Nothing was {word}.", "good" if word == "removed" else "")]
+    most = count if made.everything else min(count, MAX_ROWS)
+
+    by_map = any(ruling.region for ruling in runs.rulings)
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        for first, last, ruling in islice(runs, most):
+            pages = last - first + 1
+            yield (
+                span(first, last),
+                str(pages),
+                Cell(human_bytes(pages << shift), sort=pages << shift),
+                text.meaning(d, word, ruling) + by_unit.units_of(d, word, first, last),
+                *([ruling.region or ""] if by_map else ()),
+            )
+
+    columns = (
+        Column("PFNs", mono=True),
+        Column("Pages", number=True),
+        Column("Size", number=True),
+        Column("What that means"),
+        *([Column("Memory there")] if by_map else ()),
+    )
+    pages = runs.pfns.pages()
+    caption = f"{pages} PFN{'s' * (pages != 1)} {word}, in {count} run{'s' * (count != 1)}"
+    cut = f"{count - most} more runs are not shown; --json and -v have all"
+    return [Table(caption, columns, rows(), cut if count > most else "")]
+
+
+def _lists(d: Comparison, labels: Iterable[str]) -> Table:
+    """Return the table of the lists, and what changed from each to the next."""
+
+    counted = any(x.kexec_count is not None for x in d.cases)
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        steps = (None, *d.changes)
+        for label, x, pfns, step in zip(labels, d.cases, d.distinct(), steps, strict=True):
+            lost = step.removed.pfns.pages() if step else 0
+            new = step.added.pfns.pages() if step else 0
+            yield (
+                label,
+                x.name,
+                *(["" if x.kexec_count is None else str(x.kexec_count)] if counted else ()),
+                str(pfns),
+                Cell(str(lost), "error" if lost else "") if step else "",
+                str(new) if step else "",
+            )
+
+    columns = (
+        Column("List"),
+        Column("Case"),
+        *([Column("kexec_count", number=True)] if counted else ()),
+        Column("PFNs", number=True),
+        Column("Removed", number=True),
+        Column("Added", number=True),
+    )
+    return Table(f"{len(d.cases)} lists, in pages of {human_bytes(d.page_size)}", columns, rows())
+
+
+def _chain(c: Comparison, made: Made) -> Page:
+    chain = lives.of(c)
+    gone = not lives.MISSING.isdisjoint(chain.totals[-1].fates)
+    changed = any(not step.empty for step in c.changes)
+    style: Style = "error" if gone else "warning" if changed else "good"
+    todo = []
+    if gone:
+        todo = ["Bring the lost pages back into the list: hwpkho merge with all of these lists"]
+    numbers = [str(n) for n in range(len(c.cases))]
+    told: list[Part] = [Text(note, "warning") for note in c.notes()]
+    for n, step in enumerate(zip(c.cases, c.cases[1:], strict=False), 1):
+        found = turnover.lines(owners_turnover(*step), c.page_size)
+        told += [Text(f"From {n - 1} to {n}: {line}") for line in found]
+    sections = [
+        Section("lives", "Every page’s life", _lives(chain, made)),
+        Section("lists", "The lists", [_lists(c, numbers), *told]),
+    ]
+    title = f"{c.cases[0].name} → {c.cases[-1].name}, {len(c.cases)} lists"
+    sentence = "; ".join(total.words for total in chain.totals)
+    return Page("diff", title, style, sentence, todo, sections, made)
+
+
+def _lives(chain: Chain, made: Made) -> list[Part]:
+    found = chain.worst_first(kept=True)
+    if not found:
+        return [Text("No list has any page.", "good")]
+    most = len(found) if made.everything else MAX_ROWS
+    cut = f"{len(found) - most} more runs are not shown; --json and -v have all"
+    columns = (
+        Column("PFNs", mono=True),
+        Column("Pages", number=True),
+        Column("Fate"),
+        *map(Column, _heads(chain)),
+    )
+    count = f"{len(found)} run{'s' * (len(found) != 1)}"
+    return [
+        Table(
+            f"{count} and the lists that have them, losses first",
+            columns,
+            (_life(chain, life) for life in islice(found, most)),
+            cut if len(found) > most else "",
+        ),
+    ]
+
+
+def _heads(chain: Chain) -> list[str]:
+    """Return the heads of what is said of each list: a column each, unless they are too many."""
+    if chain.lists <= MAX_COLUMNS:
+        return [str(n) for n in range(chain.lists)]
+    return ["Listed in", "Newly in", "Lost in"]
+
+
+def _life(chain: Chain, life: Life) -> Sequence[Cell | str]:
+    where = span(life.first, life.last) + (f" {life.units}" if life.units else "")
+    style: Style = "error" if life.fate in lives.MISSING else "note" if life.fate != "kept" else ""
+    pages = str(life.last - life.first + 1)
+    states = chain.states(life.seen)
+    said: list[Cell | str] = [_STATES[state] for state in states]
+    if chain.lists > MAX_COLUMNS:
+        lost, new = _numbers(states, "lost"), _numbers(states, "new")
+        said = [_numbers(states, "listed", "new"), new, Cell(lost, "error" if lost else "")]
+    return (where, pages, Cell(life.fate, style), *said)
+
+
+def _numbers(states: Sequence[lives.State], *wanted: lives.State) -> str:
+    """Return the lists in which a page is in one of some states: ``0-3, 7``."""
+    lists = pfn_set([n for n, state in enumerate(states) if state in wanted])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in lists)

@@ -1,0 +1,56 @@
+"""One of every kind of page, made of fixtures by the program itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support import FIXTURES, captures
+from tests.support.generations import generations
+from tests.support.program import run_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Arguments = Callable[[Path], list[object]]
+
+_SMALL = FIXTURES / "captures" / "x86-structv1-small"
+_IOMEM = _SMALL / "iomem.txt"
+
+
+def _capture(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.elf"
+    path.write_bytes(captures.elf(name))
+    return path
+
+
+def _decode(folder: Path) -> list[object]:
+    return ["decode", _SMALL / "memory.elf", _SMALL / "debugfs-kho"]
+
+
+def _pair(folder: Path) -> list[object]:
+    lists = [[1, 2, 3, 0x999999, *range(0x2000, 0x2100)], [2, 3, 4, *range(0x2000, 0x2080)]]
+    return ["diff", *generations(folder, lists), "--memmap", _IOMEM]
+
+
+#: Kind of page → what to give hwpkho for it, beside ``--format html``.
+KINDS: dict[str, Arguments] = {
+    "decode": _decode,
+    "decode-luo": lambda folder: ["decode", _capture(folder, "x86-luo")],
+    "memmap": lambda folder: ["memmap", _IOMEM],
+    "diff": _pair,
+    "diff-same": lambda folder: ["diff", *generations(folder, [[1], [1]])],
+    "diff-chain": lambda folder: ["diff", *generations(folder)],
+    "diff-chain-long": lambda folder: [
+        "diff", *generations(folder, [range(n, n + 300, n % 5 + 1) for n in range(40)])
+    ],
+    "diff-chain-empty": lambda folder: ["diff", *generations(folder, [[], [], []])],
+}  # fmt: skip
+
+
+def make(arguments: Arguments, folder: Path, *more: object) -> Path:
+    """Make a page in a folder, and return it."""
+    path = folder / "page.html"
+    got = run_cli(*arguments(folder), *more, "--format", f"html={path}")
+    assert got.code in (0, 1), got.err
+    return path

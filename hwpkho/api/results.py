@@ -13,10 +13,10 @@ from hwpkho.badpages.sets import describe_history
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.role import which_handover
-from hwpkho.report import merge as merge_report
 from hwpkho.report.decode import json as decode_json
 from hwpkho.report.diff import json as diff_json
 from hwpkho.report.memmap import json as memmap_json
+from hwpkho.report.merge import json as merge_json
 from hwpkho.report.parts import jsondoc
 from hwpkho.report.validate import json as validate_json
 
@@ -233,7 +233,7 @@ class Merged:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho merge --json``."""
-        return document(merge_report.SCHEMA, merge_report.body(self.result, None))
+        return document(merge_json.SCHEMA, merge_json.body(self.result, None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,19 @@ class Drawn:
     path: str
     force: bool
 
-    def check(self, *inputs: str) -> None:
-        """Raise UsageError where a file cannot be written, before any work is done."""
+    def check(self, *inputs: str, writes: bool = True) -> None:
+        """Raise UsageError where a file cannot be written, before any work is done.
+
+        ``writes`` tells whether the command's own output is written here, not elsewhere.
+        """
         places = [self.path, *(file.path for file in self.beside)]
         for i, place in enumerate(places):
             if any(place == other or output.same_place(place, other) for other in places[:i]):
                 where = "standard output" if place == output.STDOUT else printable(place)
                 raise UsageError(f"--format: two reports go to {where}")
-            output.check_input(place, *inputs)
-            output.check_file(place, force=self.force)
+            if i or writes:
+                output.check_input(place, *inputs)
+                output.check_file(place, force=self.force)
 
     @contextmanager
     def writing(self, result: Any, inputs: Sequence[str]) -> Iterator[output.Together]:

@@ -13,7 +13,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import list_options, offers, options, screen, values
+from hwpkho.cli import drawn, list_options, offers, options, screen, values
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.abi.role import Role
+    from hwpkho.report.parts.screen import Screen
 
 EPILOG = """\b
 Examples:
@@ -35,6 +36,7 @@ Examples:
   hwpkho list screen.txt --to badram --max-loss 64 --budget 20
   hwpkho list bad.txt --to e820 --memmap dmesg.txt
   hwpkho list --dimms bad.txt ras-mc_event.db dmidecode.txt
+  hwpkho list --dimms ras-mc_event.db dmidecode.txt --format html -o bad-dimms.html
 
 Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
 which there was no room; 2 wrong usage, or the form cannot say it; 3 not readable, or an input says
@@ -76,6 +78,7 @@ class _Forms:
     help="Say which DIMM each page is on, by INPUTs of one machine; dmidecode's output may be one.",
 )
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
+@drawn.format_option("list")
 @list_options.to
 @list_options.fitting
 @list_options.table
@@ -107,6 +110,7 @@ def command(
     unit: int | None,
     phys_base: int | None,
     at: int | None,
+    formats: tuple[str, ...],
     output: str | None,
     *,
     dimms: bool,
@@ -131,8 +135,9 @@ def command(
     path = outputs.STDOUT if output is None else output
     if to and as_pfns:
         raise UsageError("--to and --pfns exclude each other")
-    outputs.check_file(path, force=force)
-    outputs.check_input(path, *inputs, *memmap)
+    others = as_json or as_pfns or to is not None
+    drawing = drawn.read("list", formats, output, force=force, others=others)
+    drawing.check(*inputs, *memmap)
     how = Writing(max_loss, budget, unit=unit, phys_base=phys_base, at=at)
     written = ListOutput(to, path, force, how) if to else None
     if written and "layout" in written.form.takes:  # of the table that is written
@@ -155,7 +160,7 @@ def command(
         next_cmdline,
         given=options.given(),
     )
-    entries = as_json or not written or "kind" in written.form.carries
+    entries = as_json or not written or bool(formats) or "kind" in written.form.carries
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
     listed = listing.list_pages(inputs, wanted)
     for note in listed.pages.notes:
@@ -166,31 +171,21 @@ def command(
         size = listed.pages.taken_page_size
         for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
             screen.say(f"hwpkho: {note}")
-    if as_json and written:
-        from hwpkho.badpages.formats.json import build
+    with drawing.writing(listed, (*inputs, *memmap)) as writing:
+        if as_json and written:
+            from hwpkho.badpages.formats.json import build
 
-        for piece in build(listed.pages, stream.getvalue().decode() or None):
-            sys.stdout.write(piece)
-    elif not written:
-        _show(listed, path, force=force, as_json=as_json, as_pfns=as_pfns)
+            for piece in build(listed.pages, stream.getvalue().decode() or None):
+                sys.stdout.write(piece)
+        elif not written and drawing.own is None:
+            pieces = _pieces(listed, drawing.shown(), as_json=as_json, as_pfns=as_pfns)
+            drawing.print(writing, pieces)
     if listed.written and listed.written.bad_pages_left:
         ctx.exit(1)
 
 
-def _show(
-    listed: listing.ListReport, path: str, *, force: bool, as_json: bool, as_pfns: bool
-) -> None:
-    if path == outputs.STDOUT:
-        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns):
-            sys.stdout.write(piece)
-        return
-    with outputs.file(path, force=force) as out:
-        for piece in _pieces(listed, as_json=as_json, as_pfns=as_pfns, shown=False):
-            out.write(piece.encode())
-
-
 def _pieces(
-    listed: listing.ListReport, *, as_json: bool, as_pfns: bool, shown: bool = True
+    listed: listing.ListReport, place: Screen, *, as_json: bool, as_pfns: bool
 ) -> Iterator[str]:
     if as_json:
         from hwpkho.badpages.formats.json import build
@@ -201,5 +196,4 @@ def _pieces(
 
     if as_pfns:
         return text.pfns(listed)
-    lines = text.report(listed, screen.of(sys.stdout) if shown else screen.of_file())
-    return (f"{line}\n" for line in lines)
+    return (f"{line}\n" for line in text.report(listed, place))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options, screen, values
+from hwpkho.cli import case_options, drawn, encode_options, options, screen, values
 from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
@@ -20,6 +20,7 @@ Examples:
   hwpkho merge fleet/*.txt --memmap iomem.txt
   hwpkho merge a.txt b.txt --exclude replaced-dimm.txt --provenance
   hwpkho merge kern.log ras-mc_event.db --to memmap-grub
+  hwpkho merge fleet/*.txt --memmap iomem.txt -o known-bad.txt --format html=merged.html
   hwpkho merge vmcore old.txt --to elf --memmap iomem.txt --no-scratch -o handover.elf
 
 Exit codes: 0 fine; 1 written without some of the pages, for which there was no room; 2 wrong usage,
@@ -50,6 +51,7 @@ or the output exists; 3 a list or the map cannot be read, or the map is of anoth
 )
 @encode_options.add("list")
 @case_options.case
+@drawn.format_option("merge")
 @options.json_flag
 @click.pass_context
 def command(
@@ -65,6 +67,7 @@ def command(
     keep_all: bool,
     replayable_only: bool,
     provenance: bool,
+    formats: tuple[str, ...],
     as_json: bool,
     **values: Any,
 ) -> None:
@@ -76,6 +79,12 @@ def command(
     """
     if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")
+    to = drawn.read(
+        "merge", formats, values["output"], force=values["force"],
+        others=as_json or "to" in options.given(),
+    )  # fmt: skip
+    if formats:
+        to.check(*cases, *exclude, *judging.memmaps, writes=to.own is not None)
     writes = values["output"] is not None or values["to"] != "list" or not as_json
     writing = encode_options.read(values, judging, as_json=as_json)
     merged = merge.merge(
@@ -90,21 +99,22 @@ def command(
             provenance,
             to_page_size,
         ),
-        writing if writes else None,
+        writing if writes and to.own is None else None,
     )
-    from hwpkho.report import merge as render
+    from hwpkho.report.merge import json, text
     from hwpkho.report.parts import jsondoc
 
     for note in merged.notes:
         screen.say(f"hwpkho: {note}")
-    if as_json:
-        for line in render.left_out(merged, screen.of(sys.stderr)):
-            screen.say(line)
-        body = render.body(merged, values["output"])
-        for piece in jsondoc.pieces(render.SCHEMA, body.items()):
-            sys.stdout.write(piece)
-    else:
-        for line in render.report(merged, screen.of(sys.stderr)):
-            screen.say(line)
+    with to.writing(merged, (*cases, *exclude, *judging.memmaps)):
+        if as_json:
+            for line in text.left_out(merged, screen.of(sys.stderr)):
+                screen.say(line)
+            body = json.body(merged, values["output"])
+            for piece in jsondoc.pieces(json.SCHEMA, body.items()):
+                sys.stdout.write(piece)
+        elif to.own is None:
+            for line in text.report(merged, screen.of(sys.stderr)):
+                screen.say(line)
     if merged.loss and merged.loss.bad_pages_left:
         ctx.exit(1)

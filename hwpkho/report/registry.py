@@ -48,5 +48,7 @@ class Report(Protocol):
 REPORTS: dict[str, Registry[Report]] = {
     "decode": Registry("report", {"html": "hwpkho.report.decode.html:REPORT"}),
     "memmap": Registry("report", {"html": "hwpkho.report.memmap.html:REPORT"}),
+    "list": Registry("report", {"html": "hwpkho.report.list.html:REPORT"}),
+    "merge": Registry("report", {"html": "hwpkho.report.merge.html:REPORT"}),
     "diff": Registry("report", {"html": "hwpkho.report.diff.html:REPORT"}),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support import FIXTURES, captures
+from tests.support import FIXTURES, captures, dimms
 from tests.support.generations import generations
 from tests.support.program import run_cli
 
@@ -25,12 +25,20 @@ def _capture(folder: Path, name: str) -> Path:
 
 
 def _decode(folder: Path) -> list[object]:
-    return ["decode", _SMALL / "memory.elf", _SMALL / "debugfs-kho"]
+    return ["decode", _capture(folder, "x86-structv1-small"), _SMALL / "debugfs-kho"]
 
 
 def _pair(folder: Path) -> list[object]:
     lists = [[1, 2, 3, 0x999999, *range(0x2000, 0x2100)], [2, 3, 4, *range(0x2000, 0x2080)]]
     return ["diff", *generations(folder, lists), "--memmap", _IOMEM]
+
+
+def _dimms(folder: Path) -> list[object]:
+    bad, memory = folder / "bad.txt", folder / "dmidecode.txt"
+    bad.write_text("0xee30a0-0xee30a1\n0x46fe735\n")
+    memory.write_text(dimms.listing())
+    logs = [FIXTURES / "neighbours" / name for name in ("edac-dmesg/01.txt", "ghes-cper/01.txt")]
+    return ["list", "--dimms", bad, *logs, memory, "--memmap", _IOMEM]
 
 
 #: Kind of page → what to give hwpkho for it, beside ``--format html``.
@@ -44,6 +52,14 @@ KINDS: dict[str, Arguments] = {
     "diff-chain-long": lambda folder: [
         "diff", *generations(folder, [range(n, n + 300, n % 5 + 1) for n in range(40)])
     ],
+    "list": lambda _: ["list", FIXTURES / "neighbours" / "dmesg-hwpoison" / "01.txt"],
+    "list-dimms": _dimms,
+    "list-empty": lambda folder: ["list", *generations(folder, [[]])],
+    "merge": lambda folder: [
+        "merge", *generations(folder, [[1, 0x200, 0x99999999], [2, 0x200]]), "--provenance",
+        "--memmap", _IOMEM,
+    ],
+    "merge-empty": lambda folder: ["merge", *generations(folder, [[], []])],
     "diff-chain-empty": lambda folder: ["diff", *generations(folder, [[], [], []])],
 }  # fmt: skip
 

@@ -36,6 +36,12 @@ class Markup:
         """What is read, style and script aside, each gap as one blank."""
         return " ".join(" ".join(_texts(self.root)).split())
 
+    def rows(self, caption: str) -> list[list[str]]:
+        """Return the rows below the head of the table whose caption has a text in it."""
+        (table,) = [t for t in self.all("table") if caption in _said(t[0])]
+        rows = [e for e in table.iter() if e.tag == f"{_XHTML}tr"]
+        return [[_said(cell) for cell in row] for row in rows[1:]]
+
     def requests(self) -> list[str]:
         """Return what is asked of anywhere beyond the file itself."""
         found = []
@@ -75,6 +81,10 @@ class Markup:
                 if n.startswith("on") or v.strip().lower().startswith("javascript:")
             ]
         return found
+
+
+def _said(element: Any) -> str:
+    return " ".join("".join(_texts(element)).split())
 
 
 def _texts(element: Any) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from hwpkho.report.parts.layout import span
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,11 +48,15 @@ def dimms_text(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    place = run.place
+    return span(run.first, run.last), *place(run)
+
+
+def place(run: Run) -> tuple[str, str, str, str]:
+    """Return DIMM, serial number, node, and how they are known, in words."""
+    at = run.place
     return (
-        f"0x{run.first:x}" if run.first == run.last else f"0x{run.first:x}-0x{run.last:x}",
-        place.dimm or "unknown",
-        place.serial or "-",
-        "-" if place.node is None else str(place.node),
-        "-" if place.confidence == "unknown" else place.confidence,
+        at.dimm or "unknown",
+        at.serial or "-",
+        "-" if at.node is None else str(at.node),
+        "-" if at.confidence == "unknown" else at.confidence,
     )

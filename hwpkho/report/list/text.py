@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.listing import MAX_PFNS, parts
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 #: Longer lists are cut; --verbose, --json and --pfns have them whole.
 MAX_RUNS = 20
 
-_STYLES = {"poisoned": "error", "uncorrected": "error", "soft-offlined": "warning"}
+#: How kinds are marked.
+STYLES: dict[str, Literal["error", "warning"]] = {
+    "poisoned": "error",
+    "uncorrected": "error",
+    "soft-offlined": "warning",
+}
 
 
 def report(listed: ListReport, screen: Screen | None = None) -> Iterator[str]:
@@ -43,7 +48,7 @@ def report(listed: ListReport, screen: Screen | None = None) -> Iterator[str]:
         return
     yield ""
     alone, most = len(listed.inputs) == 1, screen.most(MAX_RUNS)
-    parts = chain.from_iterable(_by_memory(run, listed.frames) for run in runs)
+    parts = chain.from_iterable(by_memory(run, listed.frames) for run in runs)
     rows = [_row(run, there, size, alone) for run, there in islice(parts, most)]
     yield from table(_COLUMNS, rows, screen)
     if next(parts, None) is not None:
@@ -67,14 +72,19 @@ def _row(run: Mention, there: str, size: int, alone: bool) -> tuple[Cell, ...]:
         span(run.first, run.last),
         str(run.last - run.first + 1),
         f"0x{start:x}-0x{end:x}",
-        (_STYLES.get(run.kind or "", ""), run.kind or ""),
+        (STYLES.get(run.kind or "", ""), run.kind or ""),
         run.when or "",
         there,
-        run.where or "" if alone else " ".join(word for word in (run.source, run.where) if word),
+        said_in(run, alone=alone),
     )
 
 
-def _by_memory(run: Mention, frames: Frames | None) -> Iterator[tuple[Mention, str]]:
+def said_in(run: Mention, *, alone: bool) -> str:
+    """Return where an input names a run; which one, where it is not the only one."""
+    return " ".join(word for word in ("" if alone else run.source, run.where) if word)
+
+
+def by_memory(run: Mention, frames: Frames | None) -> Iterator[tuple[Mention, str]]:
     """Yield a run in parts, each of which lies in memory of one sort, and what that is."""
     if frames is None:
         yield run, ""

@@ -9,18 +9,6 @@ from tests.support import captures, markup
 from tests.support.generations import generations
 
 
-def _rows(page, caption):
-    """Return the rows of a table, as the texts of their cells."""
-    (table,) = [
-        t
-        for t in page.all("table")
-        for c in t.iter()
-        if str(c.tag).endswith("caption") and caption in "".join(c.itertext())
-    ]
-    rows = [e for e in table.iter() if str(e.tag).endswith("}tr")]
-    return [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in rows[1:]]
-
-
 def _page(cli, *args):
     got = cli("diff", *args, "--format", "html")
     assert got.code in (0, 1), got.err
@@ -33,8 +21,8 @@ def test_a_pair_says_what_was_lost_first(tmp_path, cli):
     assert "2 removed, 1 added, 2 kept." in page.text
     (todo,) = page.text.split("What to do")[1:]
     assert "hwpkho merge BEFORE AFTER" in todo
-    assert [r[0] for r in _rows(page, "2 PFNs removed")] == ["0x1", "0x9"]
-    assert _rows(page, "1 PFN added")[0][:3] == ["0x4", "1", "4 KiB"]
+    assert [r[0] for r in page.rows("2 PFNs removed")] == ["0x1", "0x9"]
+    assert page.rows("1 PFN added")[0][:3] == ["0x4", "1", "4 KiB"]
     heads = [e.text for e in page.all("h2")]
     assert heads.index("Removed") < heads.index("Added")
 
@@ -50,7 +38,7 @@ def test_a_map_says_what_memory_is_there(tmp_path, cli):
     iomem = tmp_path / "iomem"
     iomem.write_text("00100000-1fffffff : System RAM\n")
     paths = generations(tmp_path, ([0x200, 0x999999], []))
-    found = _rows(_page(cli, *paths, "--memmap", iomem), "2 PFNs removed")
+    found = _page(cli, *paths, "--memmap", iomem).rows("2 PFNs removed")
     assert [r[3:] for r in found] == [
         ["LOST: known-bad memory, back in circulation", "System RAM"],
         ["never was RAM: nothing lost", ""],
@@ -61,14 +49,14 @@ def test_captures_over_a_kexec(capture, cli):
     pages = "x86-structv1-small", "x86-structv1-small-post"
     page = _page(cli, *map(capture, pages))
     count = len(captures.truth(pages[0])["hwpoison_pfns"])
-    lists = _rows(page, "2 lists, in pages of 4 KiB")
+    lists = page.rows("2 lists, in pages of 4 KiB")
     assert [row[3] for row in lists] == [str(count)] * 2
     assert [row[2] for row in lists] == sorted(row[2] for row in lists)
 
 
 def test_a_chain_is_every_pages_life(tmp_path, cli):
     page = _page(cli, *generations(tmp_path))
-    found = _rows(page, "and the lists that have them, losses first")
+    found = page.rows("and the lists that have them, losses first")
     assert found == [
         ["0x2", "1", "✕ lost", "listed", "listed", "✕ lost", ""],
         ["0x4", "1", "✕ appeared and lost", "", "● new", "listed", "✕ lost"],
@@ -76,7 +64,7 @@ def test_a_chain_is_every_pages_life(tmp_path, cli):
         ["0x5", "1", "● appeared", "", "● new", "listed", "listed"],
         ["0x1", "1", "kept", "listed", "listed", "listed", "listed"],
     ]
-    lists = _rows(page, "4 lists")
+    lists = page.rows("4 lists")
     assert [row[2:] for row in lists] == [
         ["3", "", ""], ["4", "✕ 1", "2"], ["4", "✕ 1", "1"], ["3", "✕ 1", "0"],
     ]  # fmt: skip
@@ -90,7 +78,7 @@ def test_a_chain_agrees_with_its_document(tmp_path, cli):
         run = range(life["first"], life["last"] + 1)
         wanted |= dict.fromkeys(run, (life["fate"], life["seen"]))
     found: dict[int, object] = {}
-    for pfns, _, fate, *states in _rows(_page(cli, *paths), "losses first"):
+    for pfns, _, fate, *states in _page(cli, *paths).rows("losses first"):
         first, _, last = pfns.partition("-")
         seen = [state in ("listed", "● new") for state in states]
         run = range(int(first, 16), int(last or first, 16) + 1)

@@ -28,7 +28,7 @@ from hwpkho.report.html.facts import (
 )
 from hwpkho.report.html.page import render
 from hwpkho.report.registry import REPORTS, Made
-from tests.support import markup
+from tests.support import FIXTURES, markup
 from tests.support.examples import times
 from tests.support.generations import generations
 
@@ -105,6 +105,8 @@ def inputs(tmp_path_factory):
     return {
         "decode": [CAPTURE / "memory.elf", CAPTURE / "debugfs-kho"],
         "memmap": [CAPTURE / "iomem.txt"],
+        "list": [FIXTURES / "neighbours" / "dmesg-hwpoison" / "01.txt"],
+        "merge": generations(tmp_path_factory.mktemp("merged")),
         "diff": generations(tmp_path_factory.mktemp("generations")),
     }
 

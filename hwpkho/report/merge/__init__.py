@@ -1,0 +1,1 @@
+"""What ``hwpkho merge`` prints."""

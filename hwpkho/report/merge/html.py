@@ -1,0 +1,130 @@
+"""merge as a page: what the list is made of, what was left out of it, and who knew what."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.badpages.sets import known_by
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.report.html import told
+from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
+from hwpkho.report.html.page import render
+from hwpkho.report.merge import text
+from hwpkho.report.parts import efi_table, turnover
+from hwpkho.report.parts.layout import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.badpages.sets import Histories
+    from hwpkho.commands.merge import Merged
+    from hwpkho.judging.result import Runs
+    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.registry import Made
+
+
+class Report:
+    """See the module."""
+
+    name = "html"
+    about = "a page: what the list is made of, what was left out, and who knew what"
+
+    def pieces(self, result: Merged, made: Made) -> Iterator[str]:
+        """Return the page."""
+        sections = [
+            Section("list", "The list", _list(result, made)),
+            Section("cases", "What was merged", _cases(result)),
+        ]
+        if result.judged:
+            sections.insert(1, Section("map", "By the memory map", _by_map(result, made)))
+        left = result.loss is not None and result.loss.bad_pages_left
+        style: Style = "error" if left else "warning" if result.left_out.rulings else "good"
+        title = f"{len(result.cases)} lists as one"
+        return render(Page("merge", title, style, text.counted(result), (), sections, made))
+
+
+REPORT = Report()
+
+
+def _list(m: Merged, made: Made) -> list[Part]:
+    parts: list[Part] = []
+    if m.loss is not None and m.loss.bad_pages_left:
+        left = m.loss.bad_pages_left
+        parts.append(Text(f"The list was written without {left} pages: no room", "error"))
+    if m.table:
+        parts.append(Text(f"EFI table: {efi_table.described(m.table)}"))
+    if m.histories is not None:
+        parts.append(_known_by(m.histories, m, made))
+    else:
+        pfns = pfn_set(m.pfns)
+        parts.append(told.pfn_table("The merged list", pfns, m.page_size, whole=made.everything))
+    return parts
+
+
+def _known_by(found: Histories, m: Merged, made: Made) -> Table:
+    most = len(found) if made.everything else told.MAX_ROWS
+    rows = (
+        (
+            span(life.first, life.last),
+            str(life.last - life.first + 1),
+            ", ".join(map(str, known_by(life.seen))),
+        )
+        for life in islice(found, most)
+    )
+    columns = Column("PFNs", mono=True), Column("Pages", number=True), Column("In cases")
+    cut = f"{len(found) - most} more runs are not shown; --json and -v have all"
+    return Table(
+        f"{len(found)} run{'s' * (len(found) != 1)}, in pages of {human_bytes(m.page_size)}, and "
+        "the numbers of the cases that list them",
+        columns,
+        rows,
+        cut if len(found) > most else "",
+    )
+
+
+def _by_map(m: Merged, made: Made) -> list[Part]:
+    kept = text.kept(m)
+    return [
+        *_judged("Left out", m.left_out, m.page_size, made, "warning"),
+        *_judged("In the list though they will not be replayed", kept, m.page_size, made, ""),
+    ]
+
+
+def _judged(what: str, runs: Runs, page_size: int, made: Made, style: Style) -> list[Part]:
+    count, shift = runs.count(), page_shift(page_size)
+    if not count:
+        return [Text(f"{what}: no page.")]
+    most = count if made.everything else told.MAX_ROWS
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        for first, last, ruling in islice(runs, most):
+            pages = last - first + 1
+            yield (
+                span(first, last),
+                str(pages),
+                Cell(human_bytes(pages << shift), sort=pages << shift),
+                Cell(ruling.verdict or "not judged", style),
+                ruling.region or "",
+            )
+
+    columns = (
+        Column("PFNs", mono=True), Column("Pages", number=True), Column("Size", number=True),
+        Column("Verdict"), Column("Memory there"),
+    )  # fmt: skip
+    cut = f"{count - most} more runs are not shown; --json and -v have all"
+    return [Table(f"{what}: {text.verdicts(runs)}", columns, rows(), cut if count > most else "")]
+
+
+def _cases(m: Merged) -> list[Part]:
+    rows = [
+        (str(number), name, str(size))
+        for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True))
+    ]
+    columns = Column("Number"), Column("Case"), Column("Entries", number=True)
+    parts: list[Part] = [Table("The cases, in the order given", columns, rows)]
+    for number, found in enumerate(m.owners, 1):
+        lines = turnover.lines(found, m.page_size)
+        parts += [Text(f"From case {number - 1} to {number}: {line}") for line in lines]
+    return [*parts, *map(Text, m.notes)]

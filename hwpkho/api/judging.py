@@ -13,12 +13,14 @@ from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import arch as arches
 from hwpkho.base.listing import Listing
+from hwpkho.base.options import of_library
 from hwpkho.commands import diff as differing
 from hwpkho.commands import merge as merging
+from hwpkho.commands import usage
 from hwpkho.commands import validate as validating
 from hwpkho.errors import UsageError
-from hwpkho.inputs.case import Case
-from hwpkho.judging import accept
+from hwpkho.inputs.case import Case, CaseOptions
+from hwpkho.judging import accept, machine
 from hwpkho.judging.case_result import FailOn
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.limits import Limits
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from hwpkho.inputs.lists import CaseList, CaseNamed
     from hwpkho.judging.result import Validation
     from hwpkho.memmap.model import MemoryMap as Maps
-    from hwpkho.memmap.view.regions import Regions
 
 
 def validate(files: Files, **options: Unpack[Judging]) -> Judged:
@@ -95,18 +96,22 @@ def judge(
 
     Args:
         pfns: In any order; a list, an array, or anything else that gives integers.
-        memmap: Files, what :func:`hwpkho.read_memmap` returned, or rows ``(start, end, type)`` as
-            /proc/iomem has them: first and last byte, and a name such as ``System RAM``.
+        memmap: Files, what :func:`hwpkho.read_memmap` returned (its ``map_name`` and
+            ``next_cmdline`` count), or rows ``(start, end, type)`` as /proc/iomem has them: first
+            and last byte, and a name such as ``System RAM``.
         page_size: Bytes that a PFN stands for.
         arch: ``x86_64`` or ``arm64``, if the map does not record it.
         next_cmdline: Command line of the next kernel.
         limits: As for :func:`hwpkho.validate`.
 
-    Raises InputError where the map cannot be read or judged by, ValueError for a PFN that is none.
+    Raises InputError where the map cannot be read or judged by, or is of another architecture;
+    UsageError for one that has no such pages; ValueError for a PFN that is none.
     """
     inputs.check(limits, Limiting)
     inputs.one_of("page_size", page_size, arches.page_sizes())
     inputs.one_of("arch", arch, (None, *arches.ARCHES.names()))
+    with of_library():
+        usage.check_pair(CaseOptions(page_size, arch=arch))
     try:
         listing = Listing(array("Q", pfns))
     except OverflowError as error:
@@ -116,9 +121,15 @@ def judge(
     if memmap is None or _are_files(memmap):
         return of_case(case, {**options, "memmap": memmap})
     with inputs.named():
-        regions = _regions(memmap, arch, next_cmdline)
-        judged = validating.judge_case(case, options_of(options, ()), regions)
-        return _counted(judged, accept.Acceptance())
+        if isinstance(memmap, MemoryMap):
+            maps = memmap.shown.memmap
+            options["map_name"] = memmap.shown.map_name
+            options["next_cmdline"] = next_cmdline or memmap.shown.next_cmdline
+        else:
+            maps = _rows(memmap, arch)
+        how = options_of(options, ())
+        regions = machine.memory_of(maps, how, machine.of_case(case))
+        return _counted(validating.judge_case(case, how, regions), accept.Acceptance())
 
 
 def _are_files(memmap: object) -> bool:
@@ -127,17 +138,7 @@ def _are_files(memmap: object) -> bool:
     return isinstance(memmap, str) or hasattr(memmap, "__fspath__") or hasattr(memmap, "read")
 
 
-def _regions(memmap: Any, arch: str | None, next_cmdline: str | None) -> Regions:
-    from hwpkho.memmap.view.regions import view_of
-
-    if isinstance(memmap, MemoryMap):
-        maps: Maps = memmap.shown.memmap
-    else:
-        maps = _rows(memmap, arch)
-    return view_of(maps, next_cmdline=next_cmdline)
-
-
-def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:
+def _rows(rows: Any, arch: str | None) -> Maps:
     """Return a memory map of plain rows; ValueError for one that is no range of memory."""
     from hwpkho.memmap.model import Entry, Map
     from hwpkho.memmap.model import MemoryMap as Maps

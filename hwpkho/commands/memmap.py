@@ -33,6 +33,7 @@ class MemmapReport:
             reservations without memory).
         next_cmdline: The command line that the view is for, None where none was given.
         problems: Of the map and of the view.
+        map_name: The only map that counts, None where the user chose none.
     """
 
     memmap: MemoryMap
@@ -40,6 +41,7 @@ class MemmapReport:
     regions: Regions | None
     next_cmdline: str | None
     problems: tuple[Problem, ...]
+    map_name: str | None = None
 
 
 def show(
@@ -61,7 +63,7 @@ def show(
     if regions:
         problems += [p for p in regions.problems if p not in problems]
     primary = next(m for m in memmap.maps if m.primary)
-    return MemmapReport(memmap, primary, regions, next_cmdline, tuple(problems))
+    return MemmapReport(memmap, primary, regions, next_cmdline, tuple(problems), map_name)
 
 
 def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) -> Regions | None:

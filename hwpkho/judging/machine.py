@@ -75,10 +75,16 @@ def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | N
     if not options.memmaps:
         return None
     from hwpkho.memmap import read_memmap  # a map costs a third of the start-up: only on demand
+
+    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
+    return memory_of(memmap, options, machines)
+
+
+def memory_of(memmap: MemoryMap, options: ValidateOptions, machines: Sequence[Machine]) -> Regions:
+    """Return what the next kernel makes of a memory map that was read; raises as :func:`memory`."""
     from hwpkho.memmap.view.regions import view_of
 
     arch = next((m.known_arch for m in machines if m.known_arch), None)
-    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
     _same_arch(memmap, machines)
     if memmap.arch_from == "default" and arch is not None:
         memmap = replace(memmap, arch=arch, arch_from="option")
@@ -133,12 +139,20 @@ def next_kernel(
     """Return the next kernel as far as it is known, with a memory map or without.
 
     ``arch`` is that of the handover or list; a map of another one has been refused. Raises
-    UsageError for a command line that the kernel would refuse.
+    InputError where a list, which contradicts no map, counts in pages that no kernel of the map's
+    architecture has; UsageError for a command line that the kernel would refuse.
     """
     version = kho.named(options.consumer)
     arch = options.case.arch or arch
     if memory is not None:
         known = memory.arch if memory.arch_from != "default" else arch
+        row = arches.known(known)
+        if row is not None and not row.has_pages(page_size):
+            source = memory.memmap.source if memory.memmap else "the map"
+            raise InputError(
+                f"the list counts in pages of {page_size} bytes, the memory map "
+                f"{printable(source)} is of {row.name}, which has {row.page_sizes()}"
+            )
         return NextKernel(page_size, version, known, memory.cmdline, memory)
     if options.next_cmdline is None:
         return NextKernel(page_size, version, arch)

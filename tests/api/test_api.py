@@ -492,11 +492,58 @@ def test_what_build_takes(parameters: dict[str, Any], words: str) -> None:
         hwpkho.build([1], at=1 << 30, **parameters)
 
 
+def test_rows_are_of_the_machine_that_has_such_pages() -> None:
+    """The first MiB is in use on x86 alone, and pages of 64 KiB are arm64's."""
+    rows = [(0, 0x3FFFFFFF, "System RAM")]
+    verdicts = [hwpkho.judge([1], rows, page_size=size).rows()[0].verdict for size in (4096, 65536)]
+    assert verdicts == ["in-use", "replays"]
+    assert hwpkho.judge([1], rows, page_size=65536).to_dict()["arch"] == "arm64"
+
+
+def test_a_map_that_was_read_is_judged_by_as_its_file_is(tmp_path: Path) -> None:
+    two = tmp_path / "two.txt"
+    two.write_text(
+        "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+        "BIOS-e820: [mem 0x0000000000100000-0x000000003fffffff] usable\n"
+        "user-defined physical RAM map:\n"
+        "user: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+        "user: [mem 0x0000000000100000-0x000000001fffffff] usable\n"
+    )
+    listed = tmp_path / "pfns.txt"
+    pfns = [0x10000, 0x30000]
+    listed.write_text("0x10000 0x30000\n")
+    every: list[dict[str, Any]] = [{}, {"map_name": "e820_firmware"}, {"next_cmdline": "mem=128M"}]
+    verdicts = set()
+    for options in every:
+        by_file = hwpkho.validate(listed, memmap=two, **options)
+        judged = hwpkho.judge(pfns, hwpkho.read_memmap(two, **options))
+        assert judged.rows() == by_file.rows()
+        verdicts.add(tuple(row.verdict for row in judged.rows()))
+    assert len(verdicts) == len(every)
+
+
+def test_what_is_odd_about_a_map_that_was_read_is_told() -> None:
+    read = hwpkho.read_memmap(ROOT / "fixtures/memmaps/13-damaged/efi-hikey-3.18-wrap80.txt")
+    codes = {p.code for p in read.problems}
+    assert codes
+    assert codes <= {f.code for f in hwpkho.judge([0x10000], read).findings}
+
+
 def test_what_judge_takes() -> None:
     with pytest.raises(hwpkho.UsageError, match="page_size=5 is not one of 4096"):
         hwpkho.judge([1], page_size=5)
     with pytest.raises(hwpkho.UsageError, match="arch=z is not one of None, x86_64"):
         hwpkho.judge([1], arch="z")
+    with pytest.raises(hwpkho.UsageError, match="arch=x86_64 has pages of 4096 bytes, not 65536"):
+        hwpkho.judge([1], [(0, 0xFFFF, "System RAM")], page_size=65536, arch="x86_64")
+    with pytest.raises(hwpkho.InputError, match="is of x86_64, which has 4096"):
+        hwpkho.judge(
+            [1],
+            hwpkho.read_memmap(
+                ROOT / "fixtures/memmaps/01-dmesg-e820/apple-or-desktop-blank-prefix.txt"
+            ),
+            page_size=65536,
+        )
 
 
 def test_something_must_be_named() -> None:

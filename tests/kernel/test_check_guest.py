@@ -82,10 +82,10 @@ sys.stdout.buffer.write(kept.tobytes())
 
 
 def _line(unit: str) -> str:
-    """Return what a unit starts."""
-    text = (UNITS / f"{unit}.service").read_text()
+    """Return what a unit starts, as a line for a shell."""
+    text = (UNITS / f"{unit}.service").read_text().replace("\\\n", " ")
     (line,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
-    return str(line)
+    return str(line).replace("$$", "$")
 
 
 def _guest(kernel: rig.Kernel, work: Path, missing: int) -> rig.Guest:
@@ -159,6 +159,7 @@ def test_a_kexec(
     assert (out / "metrics-code").read_text() == "0\n"
     metrics = (out / "hwpkho.prom").read_text()
     assert 'hwpkho_kexec_pages{fate="forgotten"} 0' in metrics
+    assert f"hwpkho_since_lost_pages {missing}\n" in metrics
     (more,) = _pfns(out / "more")
     events = [json.loads(line) for line in (out / "watch").read_text().splitlines()]
     pages = [e for e in events if e["event"] == "page"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, get_args
 
 from hwpkho.abi.role import Role
 from hwpkho.badpages.registry import Asked
-from hwpkho.base import opening
+from hwpkho.base import lending, opening
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.base.options import of_library
@@ -213,5 +213,5 @@ def _named(file: File) -> Iterator[str]:
     if not hasattr(other, "read") or isinstance(other, io.TextIOBase):
         what = "a file open for text" if hasattr(other, "read") else type(other).__name__
         raise TypeError(f"expected a path or a file open for reading bytes, not {what}")
-    with opening.lent(file) as name:
+    with lending.lent(file) as name:
         yield name

@@ -193,7 +193,7 @@ def is_written(form: ListFormat) -> TypeGuard[ListWriter]:
 
 def readers() -> list[ListReader]:
     """Return the forms that are read, in the order in which they are tried."""
-    return [form for form in LIST_FORMATS if is_read(form)]
+    return [form for form in LIST_FORMATS.all() if is_read(form)]
 
 
 def writers() -> list[ListWriter]:

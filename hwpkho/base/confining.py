@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
@@ -27,7 +27,7 @@ def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterato
 
     Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
     """
-    token = _confined.set(None if to is None else tuple(os.path.realpath(p) for p in to))
+    token = _confined.set(None if to is None else tuple(_where(p)[0] for p in to))
     said = _outside.set(outside)
     try:
         yield
@@ -46,13 +46,27 @@ def check_inside(path: str) -> str:
 
     Raises InputError if it is outside what :func:`confined` allows; nothing is read.
     """
-    real = os.path.realpath(path)
-    roots = _confined.get()
-    if roots is None:
-        return real
-    if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
-        raise InputError(f"{printable(path)}: {_outside.get()}")
-    return real
+    return _inside(path)[0]
+
+
+def reached(path: str) -> int:
+    """Return a descriptor of what is at ``path``, which is inside, to be opened by ``/proc``.
+
+    It is O_PATH: even a FIFO or a device is not opened yet. The path is followed once, so that
+    nobody can put something else there between the check and the reading. Raises InputError where
+    it is outside, OSError where nothing is there.
+    """
+    try:
+        found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        check_inside(path)  # of what is outside nothing is told, not even that it is not there
+        raise
+    try:
+        _check(_place_of(found), path)
+    except BaseException:
+        os.close(found)
+        raise
+    return found
 
 
 def check_tree(path: str) -> None:
@@ -65,14 +79,51 @@ def check_tree(path: str) -> None:
     todo, seen = [path], set[str]()
     while todo:
         at = todo.pop()
-        real = check_inside(at)
-        if real in seen or not Path(real).is_dir():
+        real, folder = _inside(at)
+        if real in seen or not folder:
             continue
         seen.add(real)
         with os.scandir(real) as entries:
             todo += [
-                str(Path(at) / e.name)
+                f"{at.rstrip('/')}/{e.name}"
                 for e in entries
                 if (e.is_symlink() or e.is_dir(follow_symlinks=False))
                 and not (at == path and e.name.startswith("."))
             ]
+
+
+def _check(real: str, path: str) -> None:
+    roots = _confined.get()
+    if roots is None:
+        return
+    if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
+        raise InputError(f"{printable(path)}: {_outside.get()}")
+
+
+def _inside(path: str) -> tuple[str, bool]:
+    found = _where(path)
+    _check(found[0], path)
+    return found
+
+
+def _where(path: str) -> tuple[str, bool]:
+    """Return where a path leads, and whether a folder is there.
+
+    The kernel follows its links, at once and as it does to open it.
+    """
+    try:
+        found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return os.path.realpath(path), False
+    try:
+        return _place_of(found), stat.S_ISDIR(os.fstat(found).st_mode)
+    finally:
+        os.close(found)
+
+
+def _place_of(descriptor: int) -> str:
+    try:
+        # A Path costs more than the call, and a batch makes it for each file of each case.
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
+    except OSError as error:
+        raise InputError("/proc: is not mounted; a batch needs it") from error

@@ -8,7 +8,6 @@ where memory is read, the devices that show it. Compressed files are read as wha
 from __future__ import annotations
 
 import errno
-import io
 import os
 import re
 import stat
@@ -18,14 +17,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import confining, places, tar, temporary, unpacking
+from hwpkho.base import confining, lending, places, tar, temporary, unpacking
 from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
 
     from hwpkho.base.archive import Archive
 
@@ -39,56 +37,10 @@ _KINDS = {
 }  # fmt: skip
 
 
-#: Files that a program has open itself: the names that stand for them, and their descriptors.
-_lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
-#: So many unpacked files are kept.
-_MAX_KEPT = 8
+#: So many unpacked files are kept, and so many others: a case has a handful.
+_MAX_KEPT, _MAX_OPEN = 8, 64
 #: So much is copied at once, bytes.
 _SPOOLED = 1 << 20
-
-
-@contextmanager
-def lent(file: BinaryIO) -> Iterator[str]:
-    """Yield a name under which ``file``, open for reading bytes, can be opened in the block.
-
-    It is read from its beginning, and its position stays; of what is no file on a disk the rest is
-    copied to an unnamed temporary file first. Raises InputError where it cannot be read.
-    """
-    own = getattr(file, "name", None)
-    shown = own if own and isinstance(own, str) else type(file).__name__
-    others = _lent.get() or {}
-    name = f"<{shown}>"
-    while name in others:
-        name = f"{name[:-1]}'>"
-    try:
-        descriptor = _independent(file)
-    except (OSError, ValueError) as error:
-        raise failed(name, error) from error
-    token = _lent.set({**others, name: descriptor})
-    try:
-        yield name
-    finally:
-        _lent.reset(token)
-        os.close(descriptor)
-
-
-def _independent(file: BinaryIO) -> int:
-    """Return a descriptor of all bytes of ``file``: its own, or that of a copy."""
-    raw = getattr(file, "raw", file)
-    if isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-        if file.writable():
-            file.flush()
-        return os.dup(raw.fileno())
-    position = file.tell() if file.seekable() else None
-    with temporary.file() as spool:
-        if position is not None:
-            file.seek(0)
-        while chunk := file.read(1 << 20):
-            spool.write(chunk)
-        if position is not None:
-            file.seek(position)
-        spool.flush()
-        return os.dup(spool.fileno())
 
 
 class _Kept:
@@ -98,17 +50,20 @@ class _Kept:
         unpacked: Which compressed file at which moment, and the descriptor of what it holds.
         archives: Archives that are read as folders, by their paths.
         pipes: Descriptors of all that came through pipes, by what they are called.
+        files: Descriptors of files that are not compressed, by their paths; None: see :func:`kept`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, files: bool) -> None:
         self.unpacked: dict[tuple[int, ...], int] = {}
         self.archives: dict[str, Archive] = {}
         self.pipes: dict[str, int] = {}
+        self.files: dict[str, int] | None = {} if files else None
 
     def close(self) -> None:
         for archive in self.archives.values():
             archive.close()
-        for descriptor in (*self.unpacked.values(), *self.pipes.values()):
+        held = (self.unpacked, self.pipes, self.files or {})
+        for descriptor in (d for descriptors in held for d in descriptors.values()):
             os.close(descriptor)
 
 
@@ -116,11 +71,14 @@ _kept: ContextVar[_Kept | None] = ContextVar("_kept", default=None)
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def kept(*, files: bool = False) -> Iterator[None]:
     """Within the block unpack a compressed file once, though it is opened several times, and read
     archives as folders (:func:`enter`).
+
+    With ``files`` a path stands for the file that was there when it was first opened, whatever is
+    put there meanwhile: for a case, which is read at one moment.
     """
-    held = _Kept()
+    held = _Kept(files=files)
     tokens = _kept.set(held), places.archives.set(held.archives)
     try:
         yield
@@ -141,7 +99,7 @@ def enter(path: str) -> str | None:
     key = _STDIN_FOLDER if path == STDIN else str(Path(path))
     if key in held.archives:
         return key
-    if not (handed(path) or path in (_lent.get() or {}) or places.is_file(path)):
+    if not (handed(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
         return None
     descriptor = whole(path) if handed(path) else regular(path)
     try:
@@ -239,8 +197,9 @@ def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int
 
     Of a compressed one ``enough`` bytes may do. Raises InputError where it is none.
     """
-    descriptor = _open(path, piped=False, devices=False)
-    return descriptor if as_is else _plain(descriptor, path, enough)
+    if as_is:
+        return _open(path, piped=False, devices=False)
+    return _opened(path, piped=False, devices=False, enough=enough)
 
 
 def stream(path: str) -> int:
@@ -248,12 +207,12 @@ def stream(path: str) -> int:
 
     What comes through a pipe may be compressed still: see :func:`unpacked`.
     """
-    return _plain(_open(path, piped=True, devices=False), path)
+    return _opened(path, piped=True, devices=False)
 
 
 def memory(path: str) -> int:
     """As :func:`stream`; the user may name a device, too."""
-    return _plain(_open(path, piped=True, devices=True), path)
+    return _opened(path, piped=True, devices=True)
 
 
 def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
@@ -265,6 +224,22 @@ def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
     if method is None:
         return None
     return unpacking.unpacked(descriptor, method, named(path), head=head)
+
+
+def _opened(path: str, *, piped: bool, devices: bool, enough: int | None = None) -> int:
+    held = _kept.get()
+    files = held.files if held is not None else None
+    if files is None:
+        return _plain(_open(path, piped=piped, devices=devices), path, enough)
+    if path in files:
+        return _again(files[path])
+    raw = _open(path, piped=piped, devices=devices)
+    found = _plain(raw, path, enough)
+    stays = found == raw and not handed(path) and stat.S_ISREG(os.fstat(raw).st_mode)
+    if stays and len(files) < _MAX_OPEN:
+        files[path] = raw
+        return _again(raw)
+    return found
 
 
 def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
@@ -318,20 +293,16 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def _open(path: str, *, piped: bool, devices: bool) -> int:
-    inside, lent_out, held = places.within(path), _lent.get(), _kept.get()
+    inside, lent, held = places.within(path), lending.descriptor_of(path), _kept.get()
     try:
         if inside is not None and inside[1]:
             return inside[0].open(inside[1])
-        if lent_out and path in lent_out:
-            return _again(lent_out[path])
+        if lent is not None:
+            return _again(lent)
         if held is not None and path in held.pipes:
             return _again(held.pipes[path])
-    except OSError as error:
-        raise failed(path, error) from error
-    if confining.active():
-        confining.check_inside(path)
-        piped = devices = False
-    try:
+        if confining.active():
+            return _open_inside(path)
         if path == STDIN and piped:
             if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -342,20 +313,34 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
             return _unmoved(os.dup(0 if number == "stdin" else int(number)))
         # Even to open a device may do something: nothing is opened that is not to be read.
         _check(path, mode, devices=devices)
-        descriptor = os.open(path, _FLAGS)
-        try:
-            status = os.fstat(descriptor)
-            mode = status.st_mode
-            _check(path, mode, devices=devices)
-            if not status.st_size and stat.S_ISREG(mode):
-                _check_waits(path, descriptor)
-            elif stat.S_ISREG(mode):
-                os.set_blocking(descriptor, True)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return _ready(os.open(path, _FLAGS), path, devices=devices)
     except (OSError, ValueError) as error:
         raise failed(path, error) from error
+
+
+def _open_inside(path: str) -> int:
+    """Open a file of a case that is confined."""
+    place = confining.reached(path)
+    try:
+        _check(path, os.fstat(place).st_mode, devices=False)
+        return _ready(os.open(f"/proc/self/fd/{place}", _FLAGS), path, devices=False)
+    finally:
+        os.close(place)
+
+
+def _ready(descriptor: int, path: str, *, devices: bool) -> int:
+    """Return ``descriptor`` once it is sure that reading from it does not wait."""
+    try:
+        status = os.fstat(descriptor)
+        _check(path, status.st_mode, devices=devices)
+        if stat.S_ISREG(status.st_mode):
+            if status.st_size:
+                os.set_blocking(descriptor, True)
+            else:
+                _check_waits(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -28,6 +28,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self._lazy = dict(built_in)
         self._loaded: dict[str, T] = {}
+        self._all: tuple[T, ...] | None = None
 
     def register(self, name: str, thing: T, *, before: str | None = None) -> None:
         """Add ``thing`` as ``name``: as the last one, or before the one called ``before``.
@@ -38,7 +39,7 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.kind}: {name} is there already")
         if before is not None and before not in self._lazy:
             raise KeyError(before)
-        self._loaded[name] = thing
+        self._loaded[name], self._all = thing, None
         names = list(self._lazy)
         names.insert(len(names) if before is None else names.index(before), name)
         self._lazy = {n: self._lazy.get(n, "") for n in names}
@@ -47,6 +48,7 @@ class Registry(Generic[T]):
         """Take out what :meth:`register` added. Raises KeyError for an unknown name."""
         del self._lazy[name]
         self._loaded.pop(name, None)
+        self._all = None
 
     def names(self) -> list[str]:
         """Return all names; nothing is imported."""
@@ -72,6 +74,12 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         """Yield all of them in order, each imported when its turn comes."""
         return (self[name] for name in self.names())
+
+    def all(self) -> tuple[T, ...]:
+        """Return all of them in order, all imported: for whoever asks each of them again and again."""
+        if self._all is None:
+            self._all = tuple(self)
+        return self._all
 
     def __len__(self) -> int:
         return len(self._lazy)

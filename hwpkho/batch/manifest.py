@@ -226,7 +226,9 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
             options = replace(options, lists=options.lists._replace(**{attribute: found}))
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
-    options = replace(options, given=frozenset(_GIVEN.get(n, n) for n in names))
+    given = frozenset(_GIVEN.get(n, n) for n in names)
+    if given != options.given:
+        options = replace(options, given=given)
     if line.against:
         options = replace(options, against=line.against, given=options.given | {"against"})
     if line.memmaps:

@@ -148,6 +148,8 @@ READERS: dict[str, Reader] = {
 
 def refuse(given: Collection[str], facts: Facts) -> None:
     """Raise UsageError for the first option among ``given`` that nothing reads."""
+    if not given:
+        return
     for name, reader in READERS.items():
         if name in given and reader.needs(facts) is False:
             why = reader.why.format(memmap=option("memmap"))

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import confining, opening
+from hwpkho.base import confining, opening, places
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -30,32 +30,26 @@ def of_inputs(specs: Iterable[str]) -> bytes:
 
     Raises InputError where one cannot be read.
     """
-    specs = list(specs)
-    if not specs:
-        return _NOTHING
-    each = sorted(_of_spec(spec) for spec in specs)
-    return hashlib.sha256(b"".join(each)).digest()
+    each = sorted(map(_of_spec, specs))
+    return hashlib.sha256(b"".join(each)).digest() if each else _NOTHING
 
 
 def digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes that stand for ``parts``."""
-    found = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        found.update(len(raw).to_bytes(8, "little") + raw)
-    return found.digest()[:16]
+    raws = [p.encode("utf-8", "surrogatepass") if isinstance(p, str) else p for p in parts]
+    sized = b"".join(len(raw).to_bytes(8, "little") + raw for raw in raws)
+    return hashlib.sha256(sized).digest()[:16]
 
 
 def _of_spec(spec: str) -> bytes:
     path, at, base = spec.rpartition("@")
     based = bool(at) and not os.path.lexists(spec)
-    place = Path(path if based else spec)
+    place = path if based else spec
     found = hashlib.sha256(f"@{base}".encode("utf-8", "surrogatepass") if based else b"")
-    if not place.is_dir():
-        _file(found, str(place))
-        return found.digest()
-    left = [_MAX_FILES]
-    _folder(found, place, "", left, _MAX_DEPTH)
+    if places.is_folder(place):
+        _folder(found, Path(place), "", [_MAX_FILES], _MAX_DEPTH)
+    else:
+        _file(found, place)
     return found.digest()
 
 

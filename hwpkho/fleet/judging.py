@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
@@ -77,66 +77,82 @@ class Work:
     def judge(self, job: Job) -> CaseRows:
         """Return the rows of one case, whatever goes wrong with it."""
         who = self._who(job)
-        hashed = judged_by = ident = None
+        hashed = judged_by = None
         try:
-            with opening.kept(), confining.confined(pool.bounds(job, self.options)):
+            with (
+                opening.kept(files=True),  # what is hashed is what is read
+                confining.confined(pool.bounds(job, self.options)),
+            ):
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
                 maps = _Maps(options.memmaps)
                 judged_by = _judged_by(options, maps, job.line.dimms if job.line else ())
-                if who.complete and self._knows(who, key_of(_ident(who, hashed), judged_by)):
-                    return CaseRows(key_of(_ident(who, hashed), judged_by), known=True)
+                key, complete = _key(_ident(who, hashed), judged_by), who.complete
+                if complete and self._knows(who, key):
+                    return CaseRows(key.value, known=True)
                 case = read_inputs(inputs, options.case, options.lists)
                 who = completed(who, rows.recorded(case))
-                ident = _ident(who, hashed)
-                key = key_of(ident, judged_by)
-                if self._knows(who, key):
-                    return CaseRows(key, known=True)
+                if not complete:
+                    key = _key(_ident(who, hashed), judged_by)
+                    if self._knows(who, key):
+                        return CaseRows(key.value, known=True)
                 usage.check_pair(options.case)
                 usage.refuse(options.given, usage.Facts(memmap=bool(options.memmaps), cmdline=True))
-                judged = replace(of_case(case, options, maps.memory), frames=None)
+                judged = of_case(case, options, maps.memory)
                 result = apply(judged, self.accepted, job.case, inputs, options.memmaps)
                 dimms = ram = None
                 if judged.pfns:
                     dimms, who = _dimms(job, case, inputs, maps, who)
                     ram = dimm_files.ram_of(maps.regions) if dimms and dimms.mapped else None
-                found = rows.of_case(case, result, who, key, options.role, dimms, ram)
+                found = rows.of_case(case, result, who, key.value, options.role, dimms, ram)
+                return _identified(found, key, hashed)
         except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = pool.why(error)
             result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
             if hashed is None:
                 return self._unread(job, result, who)
-            ident = _ident(who, hashed)
-            judged_by = judged_by or b""
-            found = rows.of_error(result, who, key_of(ident, judged_by))
-        return self._completed(found, who, ident, judged_by, hashed)
+            return self._error(result, who, _key(_ident(who, hashed), judged_by or b""), hashed)
 
     def _unread(self, job: Job, result: CaseResult, who: Identity) -> CaseRows:
         """Return the row of a case whose inputs could not be read."""
         ident = content.digest("unread", _ident(who, b""), job.case)
-        judged_by = content.digest(result.error or "")
-        found = rows.of_error(result, who, key_of(ident, judged_by))
-        return self._completed(found, who, ident, judged_by, None)
+        return self._error(result, who, _key(ident, content.digest(result.error or "")), None)
 
-    def _completed(
-        self, found: CaseRows, who: Identity, ident: bytes, judged_by: bytes, hashed: bytes | None
+    def _error(
+        self, result: CaseResult, who: Identity, key: _Key, hashed: bytes | None
     ) -> CaseRows:
-        if self._knows(who, found.key):
-            return CaseRows(found.key, known=True)
-        found.host |= {
-            "case_id": ident.hex(),
-            "judgement": judged_by.hex(),
-            "content_hash": hashed.hex() if hashed else None,
-        }
-        return found
+        if self._knows(who, key):
+            return CaseRows(key.value, known=True)
+        return _identified(rows.of_error(result, who, key.value), key, hashed)
 
     def _who(self, job: Job) -> Identity:
         return identify(job.case, job.path, job.line.about if job.line else None, self.names)
 
-    def _knows(self, who: Identity, key: bytes) -> bool:
+    def _knows(self, who: Identity, key: _Key) -> bool:
+        if self.known is None:
+            return False
         day = None if who.taken_at is None else day_of(who.taken_at)
-        return self.known is not None and self.known.has(day, key)
+        return self.known.has(day, key.value)
+
+
+class _Key(NamedTuple):
+    """What a case is, what it was judged by, and the key of both: 16 bytes each."""
+
+    ident: bytes
+    judged_by: bytes
+    value: bytes
+
+
+def _key(ident: bytes, judged_by: bytes) -> _Key:
+    return _Key(ident, judged_by, key_of(ident, judged_by))
+
+
+def _identified(found: CaseRows, key: _Key, hashed: bytes | None) -> CaseRows:
+    found.host["case_id"] = key.ident.hex()
+    found.host["judgement"] = key.judged_by.hex()
+    found.host["content_hash"] = hashed.hex() if hashed else None
+    return found
 
 
 def _check(job: Job) -> None:
@@ -174,7 +190,9 @@ def _dimms(
 def _judged_by(options: ValidateOptions, maps: _Maps, dimms: Sequence[str]) -> bytes:
     """Return what stands for the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
-    plain = replace(options, memmaps=(), against=(), given=frozenset())
+    plain = options
+    if options.memmaps or options.against or options.given:
+        plain = replace(options, memmaps=(), against=(), given=frozenset())
     files = (maps.hash(), content.of_inputs(against), content.of_inputs(dimms))
     try:
         return content.digest(*files, _stable_once(plain))
@@ -256,7 +274,7 @@ def _signature(paths: Sequence[str]) -> object:
     found = []
     for path in paths:
         try:
-            status = Path(confining.check_inside(path)).stat()
+            status = Path(path).stat()
         except (OSError, ValueError):
             return None
         if not stat.S_ISREG(status.st_mode):

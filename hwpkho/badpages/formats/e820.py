@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import Form
 from hwpkho.base import arch as arches
-from hwpkho.base import opening, temporary
+from hwpkho.base import lending, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _named(file: FileBytes) -> Iterator[str]:
             for at in range(start, end, _PIECE):
                 copy.seek(at)
                 copy.write(file.read(at, min(_PIECE, end - at)))
-        with opening.lent(copy) as name:
+        with lending.lent(copy) as name:
             yield name
 
 

@@ -1,0 +1,70 @@
+"""Files that a program has open itself: names that stand for them wherever a path may stand."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from hwpkho.base import temporary
+from hwpkho.base.unopened import failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+#: The names that stand for them, and their descriptors.
+_lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
+
+
+def descriptor_of(path: str) -> int | None:
+    """Return the descriptor for which ``path`` stands, None where it is a path."""
+    lent_out = _lent.get()
+    return None if lent_out is None else lent_out.get(path)
+
+
+@contextmanager
+def lent(file: BinaryIO) -> Iterator[str]:
+    """Yield a name under which ``file``, open for reading bytes, can be opened in the block.
+
+    It is read from its beginning, and its position stays; of what is no file on a disk the rest is
+    copied to an unnamed temporary file first. Raises InputError where it cannot be read.
+    """
+    own = getattr(file, "name", None)
+    shown = own if own and isinstance(own, str) else type(file).__name__
+    others = _lent.get() or {}
+    name = f"<{shown}>"
+    while name in others:
+        name = f"{name[:-1]}'>"
+    try:
+        descriptor = _independent(file)
+    except (OSError, ValueError) as error:
+        raise failed(name, error) from error
+    token = _lent.set({**others, name: descriptor})
+    try:
+        yield name
+    finally:
+        _lent.reset(token)
+        os.close(descriptor)
+
+
+def _independent(file: BinaryIO) -> int:
+    """Return a descriptor of all bytes of ``file``: its own, or that of a copy."""
+    raw = getattr(file, "raw", file)
+    if isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        if file.writable():
+            file.flush()
+        return os.dup(raw.fileno())
+    position = file.tell() if file.seekable() else None
+    with temporary.file() as spool:
+        if position is not None:
+            file.seek(0)
+        while chunk := file.read(1 << 20):
+            spool.write(chunk)
+        if position is not None:
+            file.seek(position)
+        spool.flush()
+        return os.dup(spool.fileno())

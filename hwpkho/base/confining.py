@@ -21,13 +21,18 @@ _OUTSIDE_BATCH = "is outside the batch's folder; --outside allows that"
 _outside: ContextVar[str] = ContextVar("_outside", default=_OUTSIDE_BATCH)
 
 
+def resolved(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return where ``paths`` are, links resolved: what :func:`confined` takes."""
+    return tuple(_where(path)[0] for path in paths)
+
+
 @contextmanager
 def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterator[None]:
-    """Within the block open nothing outside the paths ``to``, links resolved.
+    """Within the block open nothing outside the paths ``to``, of which links are resolved.
 
     Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
     """
-    token = _confined.set(None if to is None else tuple(_where(p)[0] for p in to))
+    token = _confined.set(None if to is None else tuple(to))
     said = _outside.set(outside)
     try:
         yield

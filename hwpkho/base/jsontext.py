@@ -36,8 +36,8 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
         found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=number)
         if text.count("[") + text.count("{") > _DEPTH:
             _check_depth(found)
-        if not surrogates and (_SURROGATE.search(raw) or raw[1:2] == b"\0"):
-            check_text(found, where)
+        if not surrogates:
+            check_text(found, where, raw)
     except RecursionError as error:
         raise InputError(f"{where}: no JSON document: nested too deeply") from error
     except UnicodeError as error:
@@ -47,8 +47,14 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
     return found
 
 
-def check_text(document: Any, where: str) -> None:
-    """Raise InputError where a text in a document, or a name, holds a lone surrogate."""
+def check_text(document: Any, where: str, raw: bytes) -> None:
+    """Raise InputError where a text in a document, or a name, holds a lone surrogate.
+
+    Only an escape in ``raw``, the bytes of the document, makes one.
+    """
+    # In UTF-16 and UTF-32 the escape is not to be found so; the first character is ASCII.
+    if not (_SURROGATE.search(raw) or b"\0" in raw[:4]):
+        return
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeError as error:

@@ -322,7 +322,10 @@ def _open_inside(path: str) -> int:
     """Open a file of a case that is confined."""
     place = confining.reached(path)
     try:
-        _check(path, os.fstat(place).st_mode, devices=False)
+        status = os.fstat(place)
+        _check(path, status.st_mode, devices=False)
+        if status.st_size:  # a file on a disk, whatever is at its path by now
+            return _again(place)
         return _ready(os.open(f"/proc/self/fd/{place}", _FLAGS), path, devices=False)
     finally:
         os.close(place)

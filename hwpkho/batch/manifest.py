@@ -160,7 +160,7 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
             name = " ".join(printable(str(about[k]))[:80] for k in _ABOUT[:2] if k in about)
         else:
             raise InputError(f"{where}: case must be a name")
-        jsontext.check_text(item, where)
+        jsontext.check_text(item, where, raw)
         for key in item:
             if key not in _KEYS:
                 raise InputError(f"{where}: unknown key {printable(key)[:40]}")
@@ -185,6 +185,8 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
 
 def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
     items = [value] if isinstance(value, str) else value
+    if items == []:
+        return ()
     if not isinstance(items, list) or not all(isinstance(p, str) and p for p in items):
         raise InputError(f"{where}: {key} must be paths")
     if len(items) > MAX_PATHS:

@@ -50,7 +50,8 @@ class Job:
         case: Its name, printable.
         folder: The folder that holds it, or None.
         line: The line of the manifest, or None.
-        within: The folder outside which nothing of the case may lie; None: anywhere.
+        within: The folder outside which nothing of the case may lie, links resolved; None:
+            anywhere.
     """
 
     case: str
@@ -110,21 +111,26 @@ def jobs(path: str, *, outside: bool = False) -> list[Job]:
             raise InputError(f"{shown}: {error.strerror or error}") from error
         if not folders:
             raise InputError(f"{shown}: no case; expected a folder for each, or a manifest")
-        within = None if outside else path
+        within = None if outside else confining.resolved([path])[0]
         return [Job(printable(n), str(Path(path) / n), within=within) for n in folders]
-    within = None if outside else str(Path(path).parent)
+    within = None if outside else confining.resolved([str(Path(path).parent)])[0]
     lines = [Job(line.case, line=line, within=within) for line in manifest.read(path)]
     if not lines:
         raise InputError(f"{shown}: no case in this manifest")
     return lines
 
 
-def judge_job(job: Job, options: ValidateOptions, accepted: Acceptance) -> CaseResult:
-    """Judge one case; whatever goes wrong is in the result."""
+def judge_job(
+    job: Job, options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
+) -> CaseResult:
+    """Judge one case; whatever goes wrong is in the result.
+
+    ``named`` are files that it may read wherever they lie; see :func:`named`.
+    """
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
     try:
-        with opening.kept(), confining.confined(bounds(job, options)):
+        with opening.kept(files=True), confining.confined(bounds(job, named)):
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)
@@ -150,11 +156,15 @@ def why(error: Exception) -> tuple[int, str]:
     return code, printable(" ".join(text.split()))
 
 
-def bounds(job: Job, options: ValidateOptions) -> tuple[str, ...] | None:
-    """Return the places outside which nothing of a case may lie; None: anywhere."""
-    # What the command line names is the user's own choice, wherever it lies.
+def named(options: ValidateOptions) -> tuple[str, ...]:
+    """Return what the command line names for all cases: the user's own choice, wherever it lies."""
     against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
-    return None if job.within is None else (job.within, *options.memmaps, *against)
+    return confining.resolved((*options.memmaps, *against))
+
+
+def bounds(job: Job, named: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the places outside which nothing of a case may lie; None: anywhere."""
+    return None if job.within is None else (job.within, *named)
 
 
 def processes(cases: int, wanted: int | None) -> int:
@@ -166,13 +176,14 @@ def run(
     todo: Sequence[Job], options: ValidateOptions, accepted: Acceptance, workers: int
 ) -> Generator[CaseResult]:
     """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
+    allowed = named(options)
     if workers == 1:
         for job in todo:
-            yield judge_job(job, options, accepted)
+            yield judge_job(job, options, accepted, allowed)
         return
     size = max(1, min(CHUNK, len(todo) // (workers * 4)))
     chunks = (list(todo[i : i + size]) for i in range(0, len(todo), size))
-    work = partial(_judge_all, options=options, accepted=accepted)
+    work = partial(_judge_all, options=options, accepted=accepted, named=allowed)
     for results in each(chunks, work, partial(_died, fail_on=accepted.fail_on), workers):
         yield from results
 
@@ -293,9 +304,9 @@ def _work_on(chunk: list[Job]) -> Any:
 
 
 def _judge_all(
-    chunk: list[Job], options: ValidateOptions, accepted: Acceptance
+    chunk: list[Job], options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
 ) -> list[CaseResult]:
-    return [judge_job(job, options, accepted) for job in chunk]
+    return [judge_job(job, options, accepted, named) for job in chunk]
 
 
 def _died(job: Job, fail_on: FailOn) -> list[CaseResult]:

@@ -13,7 +13,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import unopened
+from hwpkho.base import confining, unopened
 from hwpkho.base.escape import printable
 from hwpkho.batch import manifest, pool
 from hwpkho.batch.pool import Job
@@ -89,7 +89,7 @@ def jobs(cases: Sequence[str], batch: str | None, *, outside: bool) -> tuple[Ite
     if Path(batch).is_dir():
         found = pool.jobs(batch, outside=outside)
         return found, len(found)
-    within = None if outside else str(Path(batch).parent)
+    within = None if outside else confining.resolved([str(Path(batch).parent)])[0]
     lines = _first_of(manifest.read(batch, distinct=False), batch)
     return (Job(line.case, line=line, within=within) for line in lines), _lines_of(batch)
 
@@ -106,7 +106,7 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
     with place.alone():  # what somebody left half done counts
         pass
     known = Known(place)
-    work = Work(how.options, how.accepted, how.names, known)
+    work = Work(how.options, how.accepted, how.names, known, pool.named(how.options))
     workers = pool.processes(about, how.workers)
     writer = _Writer(place, known)
     for found in _judged(todo, work, workers, about):

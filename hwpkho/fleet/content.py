@@ -37,7 +37,7 @@ def of_inputs(specs: Iterable[str]) -> bytes:
 def digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes that stand for ``parts``."""
     raws = [p.encode("utf-8", "surrogatepass") if isinstance(p, str) else p for p in parts]
-    sized = b"".join(len(raw).to_bytes(8, "little") + raw for raw in raws)
+    sized = b"".join([len(raw).to_bytes(8, "little") + raw for raw in raws])
     return hashlib.sha256(sized).digest()[:16]
 
 

@@ -54,12 +54,14 @@ class Work:
         accepted: Which findings count.
         names: The pattern over names, None without one.
         known: What the data set has already; None: nothing.
+        named: Files that cases may read wherever they lie; see :func:`pool.named`.
     """
 
     options: ValidateOptions
     accepted: Acceptance
     names: Names | None = None
     known: Known | None = None
+    named: tuple[str, ...] = ()
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
         """Return the rows of some cases."""
@@ -81,7 +83,7 @@ class Work:
         try:
             with (
                 opening.kept(files=True),  # what is hashed is what is read
-                confining.confined(pool.bounds(job, self.options)),
+                confining.confined(pool.bounds(job, self.named)),
             ):
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)

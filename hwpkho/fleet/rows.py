@@ -242,6 +242,8 @@ def _kinds(case: Case) -> tuple[str | None, Layer]:
     """Return the kind of all pages, and a layer where they are of several."""
     if case.pages is None:
         return "poisoned", []
+    if not case.pages.mentions:
+        return None, []
     named = mentions.of(case.pages.mentions)
     present = set(named.kind) & BAD
     if not present:

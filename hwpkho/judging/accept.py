@@ -101,7 +101,7 @@ def apply(
         inputs,
         memmaps,
         accepted.fail_on,
-        replace(validation, findings=tuple(kept)),
+        replace(validation, findings=tuple(kept)) if suppressed else validation,
         None,
         tuple(suppressed),
         frozenset(used),

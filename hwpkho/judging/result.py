@@ -207,13 +207,10 @@ class Runs:
 
     def counts(self) -> dict[str, int]:
         """Return how many PFNs have each verdict, in the order of ``VERDICTS``."""
-        found: dict[str, int] = {}
-        for verdict in VERDICTS:
-            pairs = zip(self.rulings, self.extents, strict=True)
-            n = sum(extent.pfns for ruling, extent in pairs if ruling.verdict == verdict)
-            if n:
-                found[verdict] = n
-        return found
+        found: dict[str | None, int] = {}
+        for ruling, extent in zip(self.rulings, self.extents, strict=True):
+            found[ruling.verdict] = found.get(ruling.verdict, 0) + extent.pfns
+        return {verdict: found[verdict] for verdict in VERDICTS if found.get(verdict)}
 
 
 class HeldAgainst(NamedTuple):

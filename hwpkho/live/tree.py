@@ -83,7 +83,8 @@ class Tree:
         if not self.copied:
             yield
             return
-        with confining.confined([str(self.root)], "leads outside the copied tree"):
+        root = confining.resolved([str(self.root)])
+        with confining.confined(root, "leads outside the copied tree"):
             yield
 
     def path(self, name: str) -> str:

@@ -387,7 +387,7 @@ def test_any_line_is_a_result(tmp_path_factory, lines):
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
     with suppress(InputError):
         for job in batch.jobs(str(path)):
-            result = batch.judge_job(job, ValidateOptions(), Acceptance())
+            result = batch.judge_job(job, ValidateOptions(), Acceptance(), ())
             assert result.exit in (2, 3)
             assert result.error
             assert result.error.isprintable()

@@ -10,7 +10,7 @@ import codecs
 import re
 from array import array
 from itertools import repeat
-from operator import itemgetter
+from operator import gt, itemgetter
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwpkho.badpages.model import HEAD, BadPages
@@ -164,13 +164,19 @@ class _Words(dict[str, tuple[int, int]]):
 
 def _ranges(words: list[str], base: int) -> Listing | None:
     """Return numbers and ranges of any form; None where a word is neither."""
-    known = _Words(base)
-    try:
-        pairs = [known[word] for word in words]
-    except ValueError:
+    parts = [word.partition("-") for word in words]
+    lows = _numbers([low for low, _, _ in parts], base)
+    highs = _numbers([high if dash else low for low, dash, high in parts], base)
+    if lows is None or highs is None:  # of several forms, or none
+        known = _Words(base)
+        try:
+            pairs = [known[word] for word in words]
+        except ValueError:
+            return None
+        lows, highs = (array("Q", map(itemgetter(i), pairs)) for i in (0, 1))
+    elif any(map(gt, lows, highs)):
         return None
-    first, last = (array("Q", map(itemgetter(i), pairs)) for i in (0, 1))
-    return Listing(first, last)
+    return Listing(lows, highs)
 
 
 def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:

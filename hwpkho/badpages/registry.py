@@ -7,6 +7,7 @@ A form is one object with ``name``, ``about``, ``extra`` and ``carries``. One th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeGuard
 
 from hwpkho.badpages.model import KINDS
@@ -191,9 +192,14 @@ def is_written(form: ListFormat) -> TypeGuard[ListWriter]:
     return hasattr(form, "write")
 
 
-def readers() -> list[ListReader]:
+def readers() -> tuple[ListReader, ...]:
     """Return the forms that are read, in the order in which they are tried."""
-    return [form for form in LIST_FORMATS.all() if is_read(form)]
+    return _readers(LIST_FORMATS.all())
+
+
+@lru_cache(maxsize=1)
+def _readers(forms: tuple[ListFormat, ...]) -> tuple[ListReader, ...]:
+    return tuple(form for form in forms if is_read(form))
 
 
 def writers() -> list[ListWriter]:

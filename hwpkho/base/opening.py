@@ -96,9 +96,8 @@ def enter(path: str) -> str | None:
     held = _kept.get()
     if held is None:
         return None
-    key = _STDIN_FOLDER if path == STDIN else str(Path(path))
-    if key in held.archives:
-        return key
+    if held.archives and _folder_of(path) in held.archives:
+        return _folder_of(path)
     if not (handed(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
         return None
     descriptor = whole(path) if handed(path) else regular(path)
@@ -108,14 +107,18 @@ def enter(path: str) -> str | None:
             return None
         from hwpkho.base.archive import Archive  # few inputs are archives
 
-        held.archives[key] = Archive(descriptor, named(path))
+        held.archives[_folder_of(path)] = Archive(descriptor, named(path))
     except OSError as error:
         os.close(descriptor)
         raise failed(path, error) from error
     except BaseException:
         os.close(descriptor)
         raise
-    return key
+    return _folder_of(path)
+
+
+def _folder_of(archive: str) -> str:
+    return _STDIN_FOLDER if archive == STDIN else str(Path(archive))
 
 
 def handed(path: str) -> bool:

@@ -76,7 +76,7 @@ class Registry(Generic[T]):
         return (self[name] for name in self.names())
 
     def all(self) -> tuple[T, ...]:
-        """Return all of them in order, all imported: for whoever asks each of them again and again."""
+        """Return all of them in order, all imported: for whoever asks all of them often."""
         if self._all is None:
             self._all = tuple(self)
         return self._all

@@ -224,9 +224,9 @@ def _finish(
             findings += wrong_map.all_aligned(listed, kernel.page_size)
         findings.append(finding(NO_MEMMAP, "no memory map: the structure alone was judged"))
     findings += [of_problem(p) for p in kernel.problems]
-    basis = replace(basis, kho_off=kernel.kho_off)
+    memmap = basis.memmap if regions is None else "used"
+    basis = replace(basis, kho_off=kernel.kho_off, memmap=memmap)
     if regions is not None:
-        basis = replace(basis, memmap="used")
         taken = ", assumed: the inputs do not record it" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")
     if handover is not None:

@@ -7,7 +7,7 @@ content and passed over. So a call that is repeated goes on where the last one e
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from os.path import normpath
 from pathlib import Path
@@ -106,7 +106,9 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
     with place.alone():  # what somebody left half done counts
         pass
     known = Known(place)
-    work = Work(how.options, how.accepted, how.names, known, pool.named(how.options))
+    # What is given for the whole batch is for those cases that read it.
+    options = replace(how.options, given=frozenset())
+    work = Work(options, how.accepted, how.names, known, pool.named(options))
     workers = pool.processes(about, how.workers)
     writer = _Writer(place, known)
     for found in _judged(todo, work, workers, about):

@@ -10,6 +10,7 @@ import stat
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache, reduce
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -29,6 +30,7 @@ from hwpkho.inputs.case import read_inputs
 from hwpkho.judging import machine
 from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
+from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
     from hwpkho.fleet.identity import Identity
     from hwpkho.inputs.case import Case
     from hwpkho.judging.machine import Machine
-    from hwpkho.judging.options import ValidateOptions
     from hwpkho.memmap.view.regions import Regions
 
+#: The options that count, beside the files that they name and which of them were given.
+_JUDGED_BY = sorted({f.name for f in fields(ValidateOptions)} - {"memmaps", "against", "given"})
 #: Views of memory that a process keeps: a fleet has few kinds of machines.
 _KEPT = 8
 V = TypeVar("V")
@@ -88,7 +91,7 @@ class Work:
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
-                maps = _Maps(options.memmaps)
+                maps = _Maps(options.memmaps, common=options.memmaps is self.options.memmaps)
                 judged_by = _judged_by(options, maps, job.line.dimms if job.line else ())
                 key, complete = _key(_ident(who, hashed), judged_by), who.complete
                 if complete and self._knows(who, key):
@@ -192,14 +195,21 @@ def _dimms(
 def _judged_by(options: ValidateOptions, maps: _Maps, dimms: Sequence[str]) -> bytes:
     """Return what stands for the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
-    plain = options
-    if options.memmaps or options.against or options.given:
-        plain = replace(options, memmaps=(), against=(), given=frozenset())
     files = (maps.hash(), content.of_inputs(against), content.of_inputs(dimms))
+    values = attrgetter(*_JUDGED_BY)(options)
     try:
-        return content.digest(*files, _stable_once(plain))
+        return content.digest(*files, _stable_options(values))
     except TypeError:  # not hashable
-        return content.digest(*files, _stable(plain))
+        return content.digest(*files, _stable_options.__wrapped__(values))
+
+
+#: Those of many cases are mostly the same.
+@lru_cache(maxsize=64)
+def _stable_options(values: tuple[Any, ...]) -> str:
+    """Return the options :data:`_JUDGED_BY` as :func:`_stable` does."""
+    plain = attrgetter(*_JUDGED_BY)(ValidateOptions())
+    named = zip(_JUDGED_BY, values, plain, strict=True)
+    return str([(name, _stable(value)) for name, value, usual in named if value != usual])
 
 
 def _stable(value: object) -> str:
@@ -222,16 +232,17 @@ def _stable(value: object) -> str:
     return str([_stable(v) for v in value]) if isinstance(value, tuple) else repr(value)
 
 
-#: Those of many cases are mostly the same.
-_stable_once = lru_cache(maxsize=64)(_stable)
-
-
 class _Maps:
-    """The maps of a case; those of many cases are mostly the same, and read once."""
+    """The maps of a case; those of many cases are mostly the same, and read once.
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    Args:
+        paths: Where they lie.
+        common: Whether they are those of all cases, which are read once whatever becomes of them.
+    """
+
+    def __init__(self, paths: Sequence[str], *, common: bool) -> None:
         self.paths = paths
-        self._key = _signature(paths)
+        self._key = paths if common and paths else _signature(paths)
         self.regions: Regions | None = None
 
     def hash(self) -> bytes:

@@ -84,6 +84,14 @@ def test_one_line_says_why(text):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
+)
+def test_a_lone_surrogate_in_any_encoding(encoding):
+    with pytest.raises(InputError, match="lone surrogate"):
+        jsontext.load(r'["\ud800"]'.encode(encoding), "here")
+
+
 @times(0.5)
 @given(
     st.recursive(

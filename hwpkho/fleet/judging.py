@@ -67,8 +67,9 @@ class Work:
     named: tuple[str, ...] = ()
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
-        """Return the rows of some cases."""
-        return [self.judge(job) for job in chunk]
+        """Return the rows of some cases; the maps of all cases are looked at once."""
+        common = _signature(self.options.memmaps)
+        return [self.judge(job, common) for job in chunk]
 
     def died(self, job: Job) -> list[CaseRows]:
         """Return the row of a case whose process died."""
@@ -79,8 +80,11 @@ class Work:
         result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
         return self._unread(job, result, self._who(job))
 
-    def judge(self, job: Job) -> CaseRows:
-        """Return the rows of one case, whatever goes wrong with it."""
+    def judge(self, job: Job, common: object) -> CaseRows:
+        """Return the rows of one case, whatever goes wrong with it.
+
+        ``common`` is the signature of the maps that ``options`` name.
+        """
         who = self._who(job)
         hashed = judged_by = None
         try:
@@ -91,7 +95,8 @@ class Work:
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
-                maps = _Maps(options.memmaps, common=options.memmaps is self.options.memmaps)
+                own = options.memmaps is not self.options.memmaps
+                maps = _Maps(options.memmaps, _signature(options.memmaps) if own else common)
                 judged_by = _judged_by(options, maps, job.line.dimms if job.line else ())
                 key, complete = _key(_ident(who, hashed), judged_by), who.complete
                 if complete and self._knows(who, key):
@@ -237,12 +242,12 @@ class _Maps:
 
     Args:
         paths: Where they lie.
-        common: Whether they are those of all cases, which are read once whatever becomes of them.
+        key: Their signature.
     """
 
-    def __init__(self, paths: Sequence[str], *, common: bool) -> None:
+    def __init__(self, paths: Sequence[str], key: object) -> None:
         self.paths = paths
-        self._key = paths if common and paths else _signature(paths)
+        self._key = key
         self.regions: Regions | None = None
 
     def hash(self) -> bytes:

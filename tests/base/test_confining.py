@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -89,11 +90,11 @@ def test_a_file_of_a_case_stays_what_was_opened_first(files, case):
 
 
 def test_a_case_of_more_files_than_are_held_open(case):
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(100):
         (case / str(number)).write_text(str(number))
     with opening.kept(files=True):
         for number in (*range(100), *range(100)):
             assert _read(case / str(number)) == str(number)
-        assert len(os.listdir("/proc/self/fd")) < before + 80
-    assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) < before + 80
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

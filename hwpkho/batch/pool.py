@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import FailOn
     from hwpkho.judging.options import ValidateOptions
 
+    #: Makes a page on a case, None where there is to be none.
+    Draw = Callable[[CaseResult], bytes | None]
+
 T = TypeVar("T")
 
 #: Cases that a process gets at once, at most: enough to hide what handing them over costs.
@@ -121,12 +124,34 @@ def jobs(path: str, *, outside: bool = False) -> list[Job]:
 
 
 def judge_job(
-    job: Job, options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
+    job: Job,
+    options: ValidateOptions,
+    accepted: Acceptance,
+    named: tuple[str, ...],
+    draw: Draw | None = None,
 ) -> CaseResult:
-    """Judge one case; whatever goes wrong is in the result.
+    """Judge one case, and draw it where that is wanted; whatever goes wrong is in the result.
 
     ``named`` are files that it may read wherever they lie; see :func:`named`.
     """
+    result = _judge(job, options, accepted, named)
+    drawn = None
+    if draw is not None:
+        try:
+            with confining.confined(bounds(job, named)):
+                drawn = draw(result)
+        except Exception as error:  # likewise
+            code, text = why(error)
+            result = unjudged(text, accepted, job.case, code)
+    v = result.validation
+    # Memory and handover are for pictures, and these are made.
+    light = None if v is None else replace(v, frames=None, handover=None)
+    return replace(result, validation=light, drawn=drawn)
+
+
+def _judge(
+    job: Job, options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
+) -> CaseResult:
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
     try:
@@ -134,9 +159,7 @@ def judge_job(
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)
-        rests = (*judged.rests_on, *said)
-        # The frames are for a picture, which a batch has none of.
-        judged = replace(judged, rests_on=rests, frames=None)
+        judged = replace(judged, rests_on=(*judged.rests_on, *said))
         return apply(judged, accepted, job.case, inputs, memmaps)
     except Exception as error:  # a bug of hwpkho must not cost the other cases
         code, text = why(error)
@@ -173,17 +196,24 @@ def processes(cases: int, wanted: int | None) -> int:
 
 
 def run(
-    todo: Sequence[Job], options: ValidateOptions, accepted: Acceptance, workers: int
+    todo: Sequence[Job],
+    options: ValidateOptions,
+    accepted: Acceptance,
+    workers: int,
+    draw: Draw | None = None,
 ) -> Generator[CaseResult]:
-    """Yield the results in the order of ``todo``, judged in ``workers`` processes."""
+    """Yield the results in the order of ``todo``, judged in ``workers`` processes.
+
+    ``draw``, which is pickled, makes a page of each that was judged, or None.
+    """
     allowed = named(options)
     if workers == 1:
         for job in todo:
-            yield judge_job(job, options, accepted, allowed)
+            yield judge_job(job, options, accepted, allowed, draw)
         return
     size = max(1, min(CHUNK, len(todo) // (workers * 4)))
     chunks = (list(todo[i : i + size]) for i in range(0, len(todo), size))
-    work = partial(_judge_all, options=options, accepted=accepted, named=allowed)
+    work = partial(_judge_all, options=options, accepted=accepted, named=allowed, draw=draw)
     for results in each(chunks, work, partial(_died, fail_on=accepted.fail_on), workers):
         yield from results
 
@@ -304,9 +334,13 @@ def _work_on(chunk: list[Job]) -> Any:
 
 
 def _judge_all(
-    chunk: list[Job], options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
+    chunk: list[Job],
+    options: ValidateOptions,
+    accepted: Acceptance,
+    named: tuple[str, ...],
+    draw: Draw | None,
 ) -> list[CaseResult]:
-    return [judge_job(job, options, accepted, named) for job in chunk]
+    return [judge_job(job, options, accepted, named, draw) for job in chunk]
 
 
 def _died(job: Job, fail_on: FailOn) -> list[CaseResult]:

@@ -65,11 +65,11 @@ def run(
     """Judge all cases, write the report, and return the exit code."""
     todo = pool.jobs(path, outside=outside)
     read = [*options.memmaps, *filter(None, [accepted.baseline_file])]
-    to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline)
+    to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline, batch=True)
     if write_baseline is not None:
         accept.check_place(write_baseline, accepted)
     totals = _BatchTotals(accepted, reason)
-    results = pool.run(todo, options, accepted, pool.processes(len(todo), workers))
+    results = pool.run(todo, options, accepted, pool.processes(len(todo), workers), to.draw())
     bar = sys.stderr.isatty() and screen.settings().detail >= 0
     # A bar and a report cannot share the screen.
     with output.together() as writing:

@@ -6,18 +6,21 @@ import io
 import os
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from hwpkho.base import output
 from hwpkho.base.escape import printable
-from hwpkho.cli import screen
+from hwpkho.cli import drawn, screen
 from hwpkho.errors import UsageError
+from hwpkho.report.validate.base import Folder
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
     from hwpkho.judging.case_result import CaseResult
@@ -41,6 +44,11 @@ class ReportFile(NamedTuple):
     report: Report
     path: str = output.STDOUT
     append: bool = False
+
+    @property
+    def folder(self) -> str | None:
+        """Where its pages on the cases of a batch lie; None: standard output has none beside it."""
+        return None if self.path == output.STDOUT else f"{self.path}.d"
 
     @property
     def on_terminal(self) -> bool:
@@ -67,7 +75,9 @@ class Reports:
         """Whether somebody watches one of them being written."""
         return any(to.on_terminal for to in self.files)
 
-    def check(self, inputs: Sequence[str], write_baseline: str | None) -> None:
+    def check(
+        self, inputs: Sequence[str], write_baseline: str | None, *, batch: bool = False
+    ) -> None:
         """Raise UsageError where one cannot go to its place, before any work is done.
 
         ``inputs`` is what is read: none of it is overwritten.
@@ -86,8 +96,22 @@ class Reports:
             output.check_input(to.path, *inputs)
             if not to.append:
                 output.check_file(to.path, force=self.force)
+            if to.folder and to.report.pages and batch:
+                output.check_folder(to.folder, to.report.pages.ours, force=self.force)
         if self.force and all(to.path == output.STDOUT for to in self.files):
             raise UsageError("--force is for -o FILE")
+
+    def draw(self) -> Callable[[CaseResult], bytes | None] | None:
+        """Return what makes the pages on the cases of a batch, None where no report has any."""
+        for to in self.files:
+            if to.folder and to.report.pages:
+                return partial(
+                    to.report.pages.draw,
+                    command=drawn.command_line(),
+                    everything=self.everything,
+                    index=quote(Path(to.path).name),
+                )
+        return None
 
     def check_input(self, *inputs: str) -> None:
         """Raise UsageError where a report would overwrite one of ``inputs``."""
@@ -112,7 +136,13 @@ class Reports:
                         out, at_end = io.BytesIO(), out
                 streams.append((out, at_end))
                 writers.outs.append(out)
-                writers.all.append(to.report.open(out, self._screen(to), batch=batch))
+                folder = None
+                if to.folder and to.report.pages and batch:
+                    ours = to.report.pages.ours
+                    at = stack.enter_context(writing.folder(to.folder, ours, force=self.force))
+                    folder = Folder(at, quote(Path(to.folder).name))
+                writer = to.report.open(out, self._screen(to), batch=batch, folder=folder)
+                writers.all.append(writer)
             yield writers
             for to, (out, at_end) in zip(self.files, streams, strict=True):
                 if isinstance(out, io.BytesIO):
@@ -125,8 +155,10 @@ class Reports:
     def _screen(self, to: ReportFile) -> Screen:
         """Return what the place can show: colours only on a terminal; a file is UTF-8."""
         if to.path == output.STDOUT:
-            return screen.of(sys.stdout, everything=self.everything)
-        return screen.of_file(everything=self.everything)
+            place = screen.of(sys.stdout, everything=self.everything)
+        else:
+            place = screen.of_file(everything=self.everything)
+        return replace(place, command=drawn.command_line())
 
 
 @dataclass(slots=True)

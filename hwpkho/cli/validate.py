@@ -29,6 +29,7 @@ Examples:
   hwpkho validate bad-pages.txt --memmap dmesg.txt --max-per-gib 16
   hwpkho validate vmcore --memmap iomem.txt --ignore HP410 --baseline accepted.toml
   hwpkho validate --batch captures/ --format junit=junit.xml --format sarif=hwpkho.sarif
+  hwpkho validate vmcore --memmap iomem.txt --format html -o report.html
   hwpkho validate --batch cases.jsonl --json --jobs 2 | jq .summary
 
 Exit codes: 0 fine; 1 findings at or above --fail-on; 2 wrong usage; 3 input unreadable, malformed

@@ -249,6 +249,7 @@ def _finish(
         how=decision.how,
         basis=basis,
         scratch=cost,
+        handover=handover,
     )
 
 

@@ -51,6 +51,7 @@ class CaseResult:
         used: Numbers of the baseline's entries that met a finding.
         accepted: Why a case that could not be judged is accepted, in the baseline's words; None for
             any other.
+        drawn: A page on the case, made where it was judged; None where nobody asked for one.
     """
 
     case: str
@@ -63,6 +64,7 @@ class CaseResult:
     suppressed: tuple[Suppressed, ...] = ()
     used: frozenset[int] = frozenset()
     accepted: str | None = None
+    drawn: bytes | None = None
 
     @property
     def state(self) -> State:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Certainty, Code, Problem, Severity
     from hwpkho.efi.compare import Comparison
-    from hwpkho.handover.model import Doubt
+    from hwpkho.handover.model import Doubt, Handover
     from hwpkho.judging.file_memory import FileMemory
 
 Outcome = Literal["replay", "dropped", "refused", "crash", "absent"]
@@ -355,6 +355,7 @@ class Validation:
         efi: The judgement on the EFI table of poisoned memory, None where there is none. Where
             there is no KHO list beside it, the PFNs are those that it calls bad.
         scratch: What scratch costs; None where that is not known.
+        handover: The handover that was judged, None for a bare list or an EFI table alone.
     """
 
     name: str
@@ -374,6 +375,7 @@ class Validation:
     basis: Basis = field(default_factory=Basis)
     efi: EfiJudged | None = None
     scratch: ScratchCost | None = None
+    handover: Handover | None = None
 
     @property
     def state(self) -> Judged:

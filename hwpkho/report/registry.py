@@ -44,11 +44,16 @@ class Report(Protocol):
         """Return the report on what the command found, piece by piece."""
 
 
+def _of(command: str, *names: str) -> Registry[Report]:
+    """Return the registry of a command; each report is a module of that name in its package."""
+    return Registry("report", {name: f"hwpkho.report.{command}.{name}:REPORT" for name in names})
+
+
 #: Command → its reports, in the order of the help text.
 REPORTS: dict[str, Registry[Report]] = {
-    "decode": Registry("report", {"html": "hwpkho.report.decode.html:REPORT"}),
-    "memmap": Registry("report", {"html": "hwpkho.report.memmap.html:REPORT"}),
-    "list": Registry("report", {"html": "hwpkho.report.list.html:REPORT"}),
-    "merge": Registry("report", {"html": "hwpkho.report.merge.html:REPORT"}),
-    "diff": Registry("report", {"html": "hwpkho.report.diff.html:REPORT"}),
+    "decode": _of("decode", "html", "svg"),
+    "memmap": _of("memmap", "html", "svg"),
+    "list": _of("list", "html"),
+    "merge": _of("merge", "html"),
+    "diff": _of("diff", "html"),
 }

@@ -20,12 +20,12 @@ from hwpkho.inputs import folder as casefolder
 from hwpkho.judging import baseline
 from hwpkho.judging.accept import Acceptance
 from hwpkho.judging.options import ValidateOptions
-from hwpkho.report.validate.registry import REPORTS
 from tests.support import FIXTURES, captures, efi, provoking, replays
 from tests.support.deadly import Deadly
 from tests.support.examples import much, some
 from tests.support.forked import on_terminal
 from tests.support.handovers import Machine, no_handover
+from tests.support.reporting import OF_MANY
 
 IOMEM = "40000000-7fffffff : System RAM\n"
 
@@ -339,7 +339,7 @@ def test_file_names_of_any_bytes(tmp_path, cli):
     folder = machine(tmp_path / os.fsdecode(b"caf\xe9\n"))
     (folder / "memory.elf").rename(folder / os.fsdecode(b"m\xff.elf"))
     (folder / os.fsdecode(b"\xfe\x1b[2J.txt")).write_text("notes: none\n")
-    for name in REPORTS.names():
+    for name in OF_MANY:
         got = cli("validate", "--format", name, "--batch", tmp_path)
         assert got.code == 0
         got.out.encode("utf-8")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import hwpkho
 from hwpkho.memmap import read_memmap, resource_names
-from hwpkho.report.parts import picture
+from hwpkho.report.parts import picture, to_scale
 from hwpkho.report.parts.screen import Screen
+from hwpkho.report.parts.to_scale import Run
 from tests.support.examples import much, some
 from tests.support.mapfiles import FIXTURES, READABLE
 
@@ -123,7 +124,7 @@ def test_report_has_table_summary_and_picture(cli: Callable[..., Result]) -> Non
     assert "HP563" in result.out
     assert "\x1b" not in result.out
     drawn = [line for line in result.out.splitlines() if "█" in line and "0x" in line]
-    assert 5 < len(drawn) < picture.MAX_LINES
+    assert 5 < len(drawn) < to_scale.MAX_ROWS
     assert max(map(len, drawn)) <= 80
 
 
@@ -232,8 +233,8 @@ def test_unknown_type_has_no_e820_number(tmp_path: Path, cli: Callable[..., Resu
 def test_picture_is_to_scale() -> None:
     mib = 1 << 20
     runs = [
-        picture.Run(0, 512 * mib - 1, "ram"),
-        picture.Run(768 * mib, 1024 * mib - 1, "firmware"),
+        Run(0, 512 * mib - 1, "ram"),
+        Run(768 * mib, 1024 * mib - 1, "firmware"),
     ]
     lines = picture.draw(runs, Screen(blocks=False))
     rows = [line for line in lines if line.startswith("  0x")]
@@ -247,20 +248,20 @@ def test_picture_is_to_scale() -> None:
 def test_picture_folds_what_is_far_away() -> None:
     gib = 1 << 30
     runs = [
-        picture.Run(0, 4 * gib - 1, "ram"),
-        picture.Run(1 << 52, (1 << 52) + gib, "firmware"),
-        picture.Run((1 << 64) - 4096, (1 << 64) - 1, "retired"),
+        Run(0, 4 * gib - 1, "ram"),
+        Run(1 << 52, (1 << 52) + gib, "firmware"),
+        Run((1 << 64) - 4096, (1 << 64) - 1, "retired"),
     ]
     lines = picture.draw(runs, Screen())
-    assert len(lines) < picture.MAX_LINES + 3
+    assert len(lines) < to_scale.MAX_ROWS + 3
     rows = [line.split() for line in lines if line.startswith("  0x")]
     assert {"0x000ffffff0000000", "0xfffffffff0000000"} < {row[0] for row in rows}
     assert not any(set(row[1]) == {"·"} for row in rows)
 
 
 def test_picture_of_scattered_pages_stays_small() -> None:
-    runs = [picture.Run(i << 30, (i << 30) + 4095, "ram") for i in range(much(1000, 5000))]
-    assert len(picture.draw(runs, Screen())) < picture.MAX_LINES + 3
+    runs = [Run(i << 30, (i << 30) + 4095, "ram") for i in range(much(1000, 5000))]
+    assert len(picture.draw(runs, Screen())) < to_scale.MAX_ROWS + 3
 
 
 def test_picture_of_nothing() -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from hwpkho.report.parts.screen import Screen
 from hwpkho.report.validate.registry import REPORTS
 
+#: Reports of many cases; a picture is of one.
+OF_MANY = [name for name in REPORTS.names() if name != "svg"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.screen import Screen
+    from hwpkho.report.validate.base import Folder
 
 _CASE = struct.Struct("<BQH")
 
@@ -23,8 +24,11 @@ class Toy:
     name = "toy-report"
     about = "a toy"
     binary = True
+    pages = None
 
-    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> ToyWriter:
+    def open(
+        self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
+    ) -> ToyWriter:
         return ToyWriter(out, batch)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.report.decode import luo_text, table_text, text
-from hwpkho.report.html import told
+from hwpkho.report.decode import luo_text, memory, table_text, text
+from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import Page, Section, Text
 from hwpkho.report.html.page import render
 from hwpkho.report.parts.paint import Paint
@@ -76,9 +76,11 @@ def _handover(h: Handover, number: int, made: Made) -> Section:
     about = f"{h.source}: {h.arch or 'architecture unknown'}, {size}"
     parts: list[Part] = [
         Text(about),
+        figures.structure(h, f"structure-{number}"),
+        *told.problems(h.problems),
+        *figures.memory(memory.of_handover(h), f"memory-{number}"),
         told.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),
         *_list(h, made),
-        *told.problems(h.problems),
     ]
     title = text.ROLES[h.role]
     return Section(f"handover-{number}", title[0].upper() + title[1:], parts)

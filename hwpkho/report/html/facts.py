@@ -5,15 +5,16 @@ All text is text: the templates escape it. Only a drawing is markup, made by rep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hwpkho.report.registry import Made
 
-#: How something is marked, by colour and by a sign beside it; empty: not at all.
-Style = Literal["", "error", "warning", "note", "good", "dim", "mono"]
+#: How something is marked, by colour and by a sign beside it: error, warning, note, good; dim and
+#: mono have no sign; empty: not at all.
+Style = str
 
 
 class Cell(NamedTuple):
@@ -143,6 +144,7 @@ class Page(NamedTuple):
         todo: What to do, a sentence each.
         sections: In order.
         made: How it came about, which stands at the end.
+        up: Where the page lies that has a link to this one; empty: there is none.
     """
 
     command: str
@@ -152,3 +154,4 @@ class Page(NamedTuple):
     todo: Sequence[str]
     sections: Sequence[Section]
     made: Made
+    up: str = ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.base.escape import printable
 from hwpkho.base.version import __version__
 from hwpkho.errors import UsageError
+from hwpkho.report.svg import markup
 
 try:
     import jinja2
@@ -41,7 +42,7 @@ def render(page: Page, template: str = "page.html") -> Iterator[str]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    style, script = _source("page.css"), _source("page.js")
+    style, script = _source("page.css") + markup.style(), _source("page.js")
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.report.explain import CERTAINTY
-from hwpkho.report.html.facts import Cell, Column, Fields, Table, Text, Told
+from hwpkho.report.html.facts import Cell, Column, Fields, Part, Table, Text, Told
 from hwpkho.report.parts.layout import span
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Certainty, Problem, Severity
-    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.html.facts import Style
 
 #: Rows of a table; a browser takes a second for ten times as many.
 MAX_ROWS = 2000
@@ -29,12 +29,15 @@ def told(
     certainty: Certainty | None = None,
     where: Sequence[tuple[str, str]] = (),
     *,
+    again: bool = False,
     counts: bool | None = None,
 ) -> Told:
-    """Return a problem or finding with what is known of its code."""
+    """Return a problem or finding; what is known of its code, too, where not told ``again``."""
     known = registry()[code]
     how = CERTAINTY[certainty or known.certainty]
-    rows = [*where, ("The kernel", f"{known.kernel} ({how})"), ("Advice", known.advice)]
+    rows = [*where]
+    if not again:
+        rows += [("The kernel", f"{known.kernel} ({how})"), ("Advice", known.advice)]
     return Told(severity, code, known.name, message, rows, counts)
 
 
@@ -43,7 +46,12 @@ def problems(found: Iterable[Problem]) -> list[Part]:
     worst = sorted(found, key=lambda p: SEVERITIES.index(p.severity))
     if not worst:
         return [Text("No problems.", "good")]
-    return [told(p.code, p.severity, p.message, where=_at(p.phys)) for p in worst]
+    parts, before = list[Part](), set[str]()
+    for p in worst:
+        again = p.code in before
+        parts.append(told(p.code, p.severity, p.message, where=_at(p.phys), again=again))
+        before.add(p.code)
+    return parts
 
 
 def _at(phys: int | None) -> list[tuple[str, str]]:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.memmap.view.ownership import each_is_ram
-from hwpkho.report.html import told
+from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table
 from hwpkho.report.html.page import render
 from hwpkho.report.memmap import text
-from hwpkho.report.parts import picture
+from hwpkho.report.parts.memory import Memory
+from hwpkho.report.parts.to_scale import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.commands.memmap import MemmapReport
+    from hwpkho.report.parts.to_scale import Run
     from hwpkho.report.registry import Made
 
 
@@ -33,7 +35,11 @@ class Report:
         memmap = result.memmap
         sentence = f"{human_bytes(ram)} of RAM, {memmap.arch}, read as {memmap.form}"
         sections = [
-            Section("view", "What the next kernel sees", [_view(runs)]),
+            Section(
+                "view",
+                "What the next kernel sees",
+                [*figures.memory(Memory(runs), "bands"), _view(runs)],
+            ),
             Section("ranges", "Ranges of the map", [_ranges(result)]),
             Section("problems", "Problems", told.problems(result.problems)),
         ]
@@ -47,10 +53,9 @@ class Report:
 REPORT = Report()
 
 
-def _view(runs: Sequence[picture.Run]) -> Table:
+def _view(runs: Sequence[Run]) -> Table:
     rows = [
-        (picture.GLYPHS[r.kind].name, *_span(r.start, r.end), Cell(_size(r), sort=r.end - r.start))
-        for r in runs
+        (MEMORY[r.kind], *_span(r.start, r.end), Cell(_size(r), sort=r.end - r.start)) for r in runs
     ]
     columns = (
         Column("What"), Column("First byte", mono=True), Column("Last byte", mono=True),
@@ -63,7 +68,7 @@ def _span(start: int, end: int) -> tuple[str, str]:
     return f"0x{start:x}", f"0x{end:x}"
 
 
-def _size(run: picture.Run) -> str:
+def _size(run: Run) -> str:
     return human_bytes(run.end - run.start + 1)
 
 

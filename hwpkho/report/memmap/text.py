@@ -10,7 +10,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import each_is_ram, kind
-from hwpkho.report.parts import picture
+from hwpkho.report.parts import picture, to_scale
 from hwpkho.report.parts.layout import fold, severe
 from hwpkho.report.parts.screen import Screen
 
@@ -94,7 +94,7 @@ def more(attributes: Mapping[str, object]) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _summary(shown: MemmapReport, runs: Sequence[picture.Run], screen: Screen) -> Iterator[str]:
+def _summary(shown: MemmapReport, runs: Sequence[to_scale.Run], screen: Screen) -> Iterator[str]:
     if shown.regions:
         by = " refined by ".join(printable(name) for name in shown.regions.maps[:2])
         line = shown.next_cmdline
@@ -103,10 +103,10 @@ def _summary(shown: MemmapReport, runs: Sequence[picture.Run], screen: Screen) -
         yield from fold(f"{head} (by {by})", screen.prose, "", "  ")
     else:
         yield screen.paint("head", "by this map alone")
-    for what, glyphs in picture.GLYPHS.items():
+    for what, name in to_scale.MEMORY.items():
         sizes = [r.end - r.start + 1 for r in runs if r.kind == what]
         if sizes:
-            yield _row(glyphs.name, sum(sizes), len(sizes), "range")
+            yield _row(name, sum(sizes), len(sizes), "range")
     holes = [b.start - a.end - 1 for a, b in pairwise(runs)]
     if runs:
         holes.insert(0, runs[0].start)
@@ -119,22 +119,14 @@ def _row(name: str, size: int, count: int, what: str) -> str:
     return f"  {name:<20}{human_bytes(size):>10}  in {count} {what}{'s' * (count != 1)}"
 
 
-def runs_of(shown: MemmapReport) -> list[picture.Run]:
+def runs_of(shown: MemmapReport) -> list[to_scale.Run]:
     """Return the next kernel's view, or what the map alone says, as runs of one kind."""
     if shown.regions:
-        ranges = [picture.Run(r.start, r.end, r.kind) for r in shown.regions.regions]
-    else:
-        ranges = _of_map(shown.primary, shown.memmap)
-    joined: list[picture.Run] = []
-    for run in ranges:
-        if joined and joined[-1].kind == run.kind and joined[-1].end + 1 == run.start:
-            joined[-1] = picture.Run(joined[-1].start, run.end, run.kind)
-        else:
-            joined.append(run)
-    return joined
+        return to_scale.joined((r.start, r.end, r.kind) for r in shown.regions.regions)
+    return to_scale.joined(_of_map(shown.primary, shown.memmap))
 
 
-def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
+def _of_map(map_: Map, memmap: MemoryMap) -> list[tuple[int, int, str]]:
     from hwpkho.memmap.gaps import known
     from hwpkho.memmap.view.spans import Kind, Layer, Span, combine, flatten
 
@@ -149,7 +141,7 @@ def _of_map(map_: Map, memmap: MemoryMap) -> list[picture.Run]:
     spans, _ = flatten(layers)
     lost = [Span(a, b, "unknown", "", "") for a, b in known(map_.gaps)]
     spans = combine(spans, lost, lambda span, gap: gap or span)
-    return [picture.Run(s.start, s.end - 1, s.kind) for s in spans]
+    return [(s.start, s.end - 1, s.kind) for s in spans]
 
 
 def _problems(shown: MemmapReport, screen: Screen) -> Iterator[str]:

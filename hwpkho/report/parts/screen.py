@@ -24,6 +24,7 @@ class Screen:
         detail: 0; 1 with --verbose: notes that stand in nearly every report, too; -1 with --quiet:
             the one line that counts.
         everything: Whether long lists are shown whole, and cases that are fine.
+        command: The command line, printable, for reports that quote it.
     """
 
     paint: Paint = field(default_factory=Paint)
@@ -32,6 +33,7 @@ class Screen:
     encoding: str = "utf-8"
     detail: int = 0
     everything: bool = False
+    command: str = ""
 
     @property
     def prose(self) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
     from typing import BinaryIO
 
     from hwpkho.judging.case_result import CaseResult
@@ -24,6 +25,27 @@ class Writer(Protocol):
         """Write what is left, and ``notes`` on all cases together. Called once."""
 
 
+class Folder(NamedTuple):
+    """Where pages beside a report are written: the folder, and what leads to it from the report."""
+
+    path: Path
+    href: str
+
+
+class Pages(NamedTuple):
+    """What a report needs that has a page for each case of a batch, in a folder beside it.
+
+    Attributes:
+        draw: Makes the page on a case where it is judged, before bulk facts are let go: takes the
+            result, ``command`` (the command line), ``everything`` and ``index`` (what leads from
+            the folder to the report), and is pickled. Bytes, None for no page.
+        ours: Tells whether a file in the folder has such a name as this report gives them.
+    """
+
+    draw: Callable[..., bytes | None]
+    ours: Callable[[str], bool]
+
+
 class Report(Protocol):
     """A report of validate."""
 
@@ -39,10 +61,17 @@ class Report(Protocol):
     def binary(self) -> bool:
         """Whether it is no text, and must not go to a terminal."""
 
-    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> Writer:
+    @property
+    def pages(self) -> Pages | None:
+        """What it needs for pages beside it where there are many cases; None: it is one file."""
+
+    def open(
+        self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
+    ) -> Writer:
         """Begin a report in ``out``: on one case, or with ``batch`` on any number of them.
 
-        ``out`` need not be seekable. A report on a single case gets exactly one result.
+        ``out`` need not be seekable. A report on a single case gets exactly one result. Only a
+        report with ``pages`` gets a ``folder``.
         """
 
 
@@ -72,7 +101,11 @@ class TextReport:
     one: Callable[[BinaryIO, Screen], Writer]
     many: Callable[[BinaryIO, Screen], Writer]
     binary: bool = False
+    pages: Pages | None = None
 
-    def open(self, out: BinaryIO, screen: Screen, *, batch: bool) -> Writer:
+    def open(
+        self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
+    ) -> Writer:
         """Begin a report in ``out``."""
+        del folder
         return (self.many if batch else self.one)(out, screen)

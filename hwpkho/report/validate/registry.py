@@ -22,5 +22,7 @@ REPORTS: Registry[Report] = Registry(
         "ktap": "hwpkho.report.validate.ktap:REPORT",
         "junit": "hwpkho.report.validate.junit:REPORT",
         "sarif": "hwpkho.report.validate.sarif:REPORT",
+        "html": "hwpkho.report.validate.html:REPORT",
+        "svg": "hwpkho.report.validate.svg:REPORT",
     },
 )

@@ -1,0 +1,115 @@
+"""Pictures on a page: memory to scale and a closer look at its ranges, a handover's structure."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.report.html.facts import Cell, Column, Details, Figure, Table
+from hwpkho.report.parts import structure as parts
+from hwpkho.report.parts import to_scale
+from hwpkho.report.parts.layout import span
+from hwpkho.report.svg import memory as drawing
+from hwpkho.report.svg import structure as boxes
+from hwpkho.report.svg.markup import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.handover.model import Handover
+    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.parts.memory import Memory
+
+#: Ranges that have a closer look, and bad pages listed in each.
+MAX_WINDOWS = 12
+MAX_LISTED = 100
+
+
+def memory(shown: Memory, name: str) -> list[Part]:
+    """Return the picture of all memory, then a closer look at each range with bad pages.
+
+    ``name`` is one that nothing else on the page has. Nothing without anything to show.
+    """
+    picture = drawing.draw(shown, name)
+    if picture is None:
+        return []
+    layout = drawing.layout_of(shown)
+    found: list[Part] = [Figure(inline(picture, name), picture.about, _rows(shown, layout))]
+    windows = to_scale.windows(layout, shown.bad, MAX_WINDOWS)
+    for i, (start, end) in enumerate(windows, 1):
+        close = drawing.draw(shown, f"{name}-{i}", span=(start, end))
+        count = sum(m.within(start, end) for m in shown.bad)
+        if close is not None and count:
+            title = (
+                f"0x{start:x}-0x{end - 1:x}, {human_bytes(end - start)}: "
+                f"{count} bad page{'s' * (count != 1)}"
+            )
+            figure = Figure(inline(close, f"{name}-{i}"), close.about)
+            found.append(
+                Details(f"{name}-range-{i}", title, [figure, _pages(shown, start, end, count)])
+            )
+    return found
+
+
+def structure(h: Handover, name: str) -> Figure:
+    """Return the picture of what a handover is made of; ``name`` as for :func:`memory`."""
+    found = parts.of_handover(h)
+    picture = boxes.draw(found)
+    rows = [
+        (
+            box.title,
+            ", ".join(box.lines),
+            Cell("; ".join(box.told()), _STYLES[box.worst]),
+        )
+        for box in found.boxes
+    ]
+    columns = (Column("Structure"), Column("What is known of it"), Column("What is wrong"))
+    table = Table(f"{len(rows)} structures", columns, rows)
+    return Figure(inline(picture, name), picture.about, table)
+
+
+_STYLES: dict[str, Style] = {"broken": "error", "doubtful": "warning", "": ""}
+
+
+def _rows(shown: Memory, layout: to_scale.Layout) -> Table:
+    """Return what the picture shows, row by row."""
+    names = to_scale.MEMORY | to_scale.BAD | dict(shown.names) | {"efi": "bad by the EFI table"}
+    kinds = [m.kind for m in shown.bad]
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        for row in layout.rows:
+            start, end = layout.span(row)
+            seen = dict.fromkeys(k for cells in row.bands for k, _ in cells if k)
+            there = ", ".join(names[k] for k in seen if k not in to_scale.BAD)
+            counts = [str(m.within(start, end)) for m in shown.bad]
+            size = Cell(human_bytes(end - start), sort=end - start)
+            yield f"0x{start:x}-0x{end - 1:x}", size, there, *counts
+
+    columns = [Column("Addresses", mono=True), Column("Size", number=True), Column("What is there")]
+    columns += [Column(to_scale.BAD[kind].capitalize(), number=True) for kind in kinds]
+    return Table("The rows of the picture", columns, rows())
+
+
+def _pages(shown: Memory, start: int, end: int, count: int) -> Table:
+    """Return the bad pages of a range."""
+
+    def runs() -> Iterator[tuple[int, int, str]]:
+        for m in shown.bad:
+            for first, last in m.clipped(start, end).stretches:
+                for a, b in m.pfns.runs(first, last):
+                    yield a, b, m.kind
+
+    found = sorted(islice(runs(), MAX_LISTED))
+    shift = page_shift(shown.bad[0].unit)
+    rows = [
+        (span(a, b), str(b - a + 1), f"0x{a << shift:x}", to_scale.BAD[kind])
+        for a, b, kind in found
+    ]
+    columns = (
+        Column("PFNs", mono=True), Column("Pages", number=True), Column("Address", mono=True),
+        Column("What becomes of them"),
+    )  # fmt: skip
+    listed = sum(b - a + 1 for a, b, _ in found)
+    cut = f"{count - listed} more bad pages are in this range" if listed < count else ""
+    return Table(f"{len(rows)} runs of bad pages", columns, rows, cut)

@@ -1,0 +1,102 @@
+"""What pictures of memory show beside the map and the bad pages: whose memory is where."""
+
+from __future__ import annotations
+
+from array import array
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.listing import Listing
+from hwpkho.base.pfnset import PfnSet, pfn_set
+from hwpkho.report.parts.to_scale import Layer, Marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hwpkho.handover.model import Handover
+    from hwpkho.report.parts.to_scale import Run
+
+#: Files and other owners that have a look and a name of their own; the largest.
+MAX_OWNERS = 6
+
+
+class Memory(NamedTuple):
+    """What a picture of memory shows.
+
+    Attributes:
+        runs: The memory map; empty without one.
+        bad: Bad pages by what becomes of them, worst first; kinds of ``to_scale.BAD``.
+        owners: Scratch, the handover's own pages, and what is preserved for others.
+        units: What an EFI table calls bad.
+        names: What the kinds of the last two are called.
+    """
+
+    runs: Sequence[Run] = ()
+    bad: Sequence[Marks] = ()
+    owners: Sequence[Marks] = ()
+    units: Sequence[Marks] = ()
+    names: Mapping[str, str] = MappingProxyType({})
+
+    def layers(self) -> list[Layer]:
+        """Return the bands of a picture, those that hold anything: memory, owners, EFI units."""
+        bands = (Layer(self.runs, self.bad), Layer((), self.owners), Layer((), self.units))
+        return [band for band in bands if band.runs or band.marks]
+
+
+def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
+    """Return a picture with what the handover ``h`` keeps; ``page_size`` in bytes."""
+    if h is None:
+        return memory
+    marks, names = list(memory.owners), dict(memory.names)
+
+    def add(kind: str, name: str, pages: PfnSet) -> None:
+        if pages:
+            ends = (pages.first[0], pages.last[-1])
+            marks.append(Marks(kind, pages, [ends], page_size))
+            names[kind] = name
+
+    owned = list(h.account.owned) if h.account else []
+    own = [x.pages for x in owned if x.known_by is None and x.kind != "unknown"]
+    add("handover", "the handover's own pages", _union([*own, _own_pages(h, page_size)]))
+    files = sorted((x for x in owned if x.known_by), key=lambda x: -x.pages.pages())
+    for i, x in enumerate(files[:MAX_OWNERS], 1):
+        add(f"owner-{i}", x.name, x.pages)
+    others = [x.pages for x in files[MAX_OWNERS:]]
+    add("others", f"{len(others)} more owners", _union(others))
+    unknown = h.account.unknown if h.account else None
+    add("nobody", "preserved, owner not known", unknown.pages if unknown else PfnSet())
+    areas = h.scratch.areas or () if h.scratch else ()
+    add("scratch", "scratch", of_bytes(((a, a + size) for a, size in areas), page_size))
+    return memory._replace(owners=marks, names=names)
+
+
+def _union(sets: Iterable[PfnSet]) -> PfnSet:
+    found = PfnSet()
+    for each in sets:
+        found |= each
+    return found
+
+
+def _own_pages(h: Handover, page_size: int) -> PfnSet:
+    """Return the pages of root, tracker, blobs, chunks and array, as far as they were read."""
+    places: list[tuple[int, int]] = []
+    if h.root and h.root.phys is not None:
+        places.append((h.root.phys, h.root.totalsize or 1))
+    subtrees = h.root.subtrees if h.root else ()
+    places += [(s.phys, s.size or 1) for s in subtrees if s.phys is not None]
+    pages = [*(h.walk.nodes if h.walk else ())]
+    if h.hwpoison is not None:
+        pages += [*(h.hwpoison.chunks or ()), *(h.hwpoison.pages or ())]
+    places += [(phys, page_size) for phys in pages]
+    return of_bytes(((a, a + size) for a, size in places), page_size)
+
+
+def of_bytes(ranges: Iterable[tuple[int, int]], unit: int) -> PfnSet:
+    """Return ranges of bytes, end exclusive, in any order, as units that they touch."""
+    first, last = array("Q"), array("Q")
+    for start, end in ranges:
+        if start < (end := min(end, PHYS_END)):
+            first.append(start // unit)
+            last.append((end - 1) // unit)
+    return pfn_set(Listing(first, last))

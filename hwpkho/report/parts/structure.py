@@ -1,0 +1,248 @@
+"""What a handover is made of, as boxes and what points to what, for pictures of it.
+
+Problems stand at the box that they are about: a problem that decided what was read stands where the
+fact stands, any other where its address lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from hwpkho.base.addresses import human_bytes
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import registry
+from hwpkho.handover.luo import luo_of
+from hwpkho.handover.subtrees.registry import reader_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.codes import Problem
+    from hwpkho.handover.model import Handover, HwpoisonList, Root, Subtree
+
+#: Boxes of a kind; more are counted.
+MAX_BOXES = 4
+#: Subtrees: the kernel has a handful.
+MAX_SUBTREES = 12
+
+State = Literal["read", "absent"]
+
+
+@dataclass(slots=True)
+class Box:
+    """A structure.
+
+    Attributes:
+        column: From the left: root, what it names, what that leads to ...
+        title: What it is.
+        lines: What there is to say of it, a line each.
+        spans: Where it lies: address and size, bytes.
+        state: ``absent``: something points to it, and it is not in the input.
+        after: The box that points to it, None for one that nothing points to.
+        problems: What is wrong with it.
+    """
+
+    column: int
+    title: str
+    lines: list[str]
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    state: State = "read"
+    after: Box | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def holds(self, phys: int) -> int:
+        """Return the size of the span that holds an address, 0 where none does."""
+        return min((s for at, s in self.spans if at <= phys < at + s), default=0)
+
+    def told(self) -> list[str]:
+        """Return code and name of what is wrong, each once."""
+        names = registry()
+        codes = dict.fromkeys(p.code for p in self.problems)
+        return [f"{code} {names[code].name}" for code in codes]
+
+    @property
+    def worst(self) -> Literal["broken", "doubtful", ""]:
+        """How bad what is wrong with it is."""
+        severities = {p.severity for p in self.problems}
+        if "error" in severities:
+            return "broken"
+        return "doubtful" if "warning" in severities else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A handover as boxes.
+
+    Attributes:
+        boxes: Each after the one that points to it.
+        elsewhere: Problems that are at none of them; notes aside.
+    """
+
+    boxes: tuple[Box, ...]
+    elsewhere: tuple[Problem, ...]
+
+
+def of_handover(h: Handover) -> Structure:
+    """Return the boxes of a handover, with its errors and warnings."""
+    boxes = list(_boxes(h))
+    placed: list[Problem] = []
+    for box, problem in _known(h, boxes):
+        if problem is not None and problem not in placed:
+            placed.append(problem)
+            box.problems.append(problem)
+    elsewhere = []
+    for problem in h.problems:
+        if problem.severity == "note" or problem in placed:
+            continue
+        found = _at(boxes, problem.field) or _at(boxes, problem.phys)
+        if not found and registry()[problem.code].field:
+            found = next((b for b in boxes if b.title == "hwpoison"), None)
+        if found:
+            found.problems.append(problem)
+        else:
+            elsewhere.append(problem)
+    return Structure(tuple(boxes), tuple(elsewhere))
+
+
+def _known(h: Handover, boxes: list[Box]) -> Iterator[tuple[Box, Problem | None]]:
+    """Yield the problems that a fact of the handover carries, each with the box of that fact."""
+    root = boxes[0]
+    yield root, h.root_problem
+    yield next((b for b in boxes if b.title == "hwpoison"), root), h.no_list
+    w = h.hwpoison
+    if w is not None:
+        at = w.chain.at if w.chain and w.chain.end != "whole" else None
+        box = next((b for b in boxes if at is not None and b.holds(at)), None)
+        yield box or next((b for b in boxes if b.title == "hwpoison"), root), w.problem
+
+
+def _at(boxes: list[Box], phys: int | None) -> Box | None:
+    """Return the smallest box that holds an address."""
+    sizes = [(box.holds(phys), i) for i, box in enumerate(boxes)] if phys is not None else []
+    found = min((pair for pair in sizes if pair[0]), default=None)
+    return boxes[found[1]] if found else None
+
+
+def _boxes(h: Handover) -> Iterator[Box]:
+    """Yield the boxes, the root first."""
+    root = Box(0, "Root FDT", ["not in the input"], state="absent")
+    if h.root is not None:
+        root = _root(h.root)
+    yield root
+    page_size = h.page_size or 4096
+    if h.root is not None and h.root.memory_map:
+        n = h.walk.preserved.count if h.walk else 0
+        lines = [f"0x{h.root.memory_map:x}", h.tracker or "not checked"]
+        lines += [f"{n} preserved block{'s' * (n != 1)}"] * (h.walk is not None)
+        spans = [(h.root.memory_map, page_size)]
+        spans += [(phys, page_size) for phys in (h.walk.nodes if h.walk else ())]
+        state: State = "absent" if h.tracker == "gone" else "read"
+        yield Box(1, "Tracker", lines, spans, state, root)
+    subtrees = h.root.subtrees if h.root else ()
+    for s in subtrees[:MAX_SUBTREES]:
+        box = _subtree(s, root)
+        if s.kind == "hwpoison" and h.hwpoison is not None:
+            box.title = "hwpoison"
+            box.lines += _blob(h.hwpoison, h.page_size)
+            yield box
+            yield from _array(h.hwpoison, box, h.page_size)
+        else:
+            yield box
+        if s.kind == "luo":
+            yield from _luo(h, box)
+    if len(subtrees) > MAX_SUBTREES:
+        yield Box(1, f"{len(subtrees) - MAX_SUBTREES} more subtrees", [], after=root)
+    if h.hwpoison is not None and not any(s.kind == "hwpoison" for s in subtrees):
+        spans = [] if h.hwpoison.phys is None else [(h.hwpoison.phys, h.hwpoison.size or 1)]
+        box = Box(1, "hwpoison", _blob(h.hwpoison, h.page_size), spans)
+        yield box
+        yield from _array(h.hwpoison, box, h.page_size)
+    elif h.hwpoison is None and h.root is not None:
+        yield Box(1, "hwpoison", ["no such subtree"], state="absent", after=root)
+    if h.scratch is not None:
+        yield _scratch(h)
+
+
+def _root(root: Root) -> Box:
+    lines = [f"0x{root.phys:x}"] if root.phys is not None else ["a copy"]
+    lines.append(root.compatible or "compatible missing")
+    if root.totalsize is not None:
+        lines.append(f"{root.totalsize} bytes")
+    spans = [(root.phys, max(root.totalsize or 0, 4096))] if root.phys is not None else []
+    return Box(0, "Root FDT", lines, spans)
+
+
+def _subtree(s: Subtree, root: Box) -> Box:
+    lines = [f"0x{s.phys:x}" if s.phys is not None else "address unknown"]
+    lines += [f"{s.size} bytes"] * (s.size is not None)
+    reader = reader_of(s.name)
+    if reader is not None and s.kind != "hwpoison" and s.details:
+        lines += [x for x in [reader.shown(s.details)] if x]
+    spans = [(s.phys, s.size or 1)] if s.phys is not None else []
+    return Box(1, s.name, lines, spans, after=root)
+
+
+def _blob(w: HwpoisonList, page_size: int | None) -> list[str]:
+    lines = [w.revision or "revision unknown"]
+    if w.blob is not None:
+        of = f" of {w.blob.vmalloc.capacity(page_size)}" if page_size else ""
+        lines.append(f"count {w.blob.count}{of}")
+    return lines
+
+
+def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
+    """Yield chunks, the pages of the array, and the list in them."""
+    if w.blob is None:
+        return
+    size, before = page_size or 4096, blob
+    chunks = w.chunks or []
+    for phys in chunks[:MAX_BOXES]:
+        before = Box(2, "Chunk", [f"0x{phys:x}"], [(phys, size)], after=before)
+        yield before
+    if len(chunks) > MAX_BOXES:
+        rest = [(phys, size) for phys in chunks[MAX_BOXES:]]
+        before = Box(2, f"{len(rest)} more chunks", [f"to 0x{rest[-1][0]:x}"], rest, after=before)
+        yield before
+    chain = w.chain
+    if chain is not None and chain.end in ("absent", "nowhere") and chain.at is not None:
+        yield Box(2, "Chunk", [f"0x{chain.at:x}", chain.end], [(chain.at, size)], "absent", before)
+    if w.pages is None:
+        return
+    n = len(w.pages)
+    lines = [f"{n} page{'s' * (n != 1)}", *(f"0x{phys:x}" for phys in w.pages[:MAX_BOXES])]
+    lines += [f"and {n - MAX_BOXES} more"] * (n > MAX_BOXES)
+    state: State = "absent" if w.state == "array-absent" else "read"
+    array = Box(3, "Array", lines, [(phys, size) for phys in w.pages], state, before)
+    yield array
+    if w.pfns is None:
+        yield Box(4, "List", ["not readable"], state="absent", after=array)
+        return
+    pfns = pfn_set(w.pfns)
+    pages, runs = pfns.pages(), pfns.run_count()
+    lines = [f"{pages} page{'s' * (pages != 1)}", f"{runs} run{'s' * (runs != 1)}"]
+    yield Box(4, "List", [*lines, human_bytes(pages * size)], after=array)
+
+
+def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
+    tree = luo_of(h)
+    if tree is None:
+        return
+    sessions = tree.sessions or ()
+    for s in sessions[:MAX_BOXES]:
+        n = len(s.files)
+        yield Box(2, f'Session "{s.name}"', [f"{n} file{'s' * (n != 1)}"], after=subtree)
+    if len(sessions) > MAX_BOXES:
+        yield Box(2, f"{len(sessions) - MAX_BOXES} more sessions", [], after=subtree)
+
+
+def _scratch(h: Handover) -> Box:
+    scratch = h.scratch
+    areas = (scratch.areas or ()) if scratch else ()
+    lines, spans = list[str](), list[tuple[int, int]]()
+    if scratch is not None and scratch.array is not None:
+        lines.append(f"array 0x{scratch.array:x}")
+        spans.append((scratch.array, scratch.length or 1))
+    lines.append(f"{len(areas)} area{'s' * (len(areas) != 1)}")
+    lines += [human_bytes(sum(size for _, size in areas))] * bool(areas)
+    return Box(1, "Scratch", lines, spans)

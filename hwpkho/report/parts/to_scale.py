@@ -1,0 +1,368 @@
+"""The physical address space to scale, for pictures of any kind: characters, SVG.
+
+Every row has the same number of bytes, every cell of a row the same part of it. The scale is chosen
+by the RAM; many rows of anything but RAM are folded into one that says how many they are, and rows
+of nothing are left out. What is smaller than a cell is seen all the same: one bad page of a
+terabyte marks the cell that it is in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import islice
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base.addresses import PHYS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+
+#: Rows that RAM should take; the most rows that a picture may have.
+RAM_ROWS = 12
+MAX_ROWS = 30
+#: The smallest cell, bytes.
+_PAGE = 4096
+#: So many uniform rows of something other than RAM are shown one by one.
+_UNFOLDED = 4
+#: What says nothing of a list that has no page there.
+_DULL = frozenset(("firmware", "device", "retired", ""))
+#: Behind every address.
+_NEVER = 1 << 65
+
+
+#: What memory is, in the order of a legend.
+MEMORY = {
+    "ram": "RAM",
+    "in-use": "RAM in use",
+    "firmware": "firmware, reserved",
+    "device": "device memory",
+    "retired": "unusable",
+    "unknown": "lost lines",
+}
+#: Bad pages, by what becomes of them; likewise, and of several in a cell the first is seen.
+BAD = {
+    "forgotten": "forgotten",
+    "stays": "bad, stays in use",
+    "in-scratch": "bad, in scratch",
+    "replays": "bad, replays",
+    "reserved": "bad, kept out of use",
+    "left": "bad, not the kernel's",
+    "bad": "bad, not judged",
+}
+
+
+class Run(NamedTuple):
+    """A range of one kind: first byte, last byte (inclusive), kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Marks(NamedTuple):
+    """Ranges that are seen in a cell even if they fill a millionth of it.
+
+    What ``pfns`` has in the ``stretches``, ascending, each from one of its PFNs to another
+    (inclusive), in units of ``unit`` bytes; ``kind`` says what they are.
+    """
+
+    kind: str
+    pfns: PfnSet
+    stretches: Sequence[tuple[int, int]]
+    unit: int
+
+    def following(self, start: int) -> int:
+        """Return the first marked byte from ``start`` on, 2^65 where there is none."""
+        at = start // self.unit
+        i = bisect_left(self.stretches, at, key=itemgetter(1))
+        if i == len(self.stretches):
+            return _NEVER
+        pfn = self.pfns.following(max(at, self.stretches[i][0]))
+        return _NEVER if pfn is None else max(start, pfn * self.unit)
+
+    def until(self, start: int) -> int:
+        """Return the first byte behind the marked ones at ``start``, which is one."""
+        at = start // self.unit
+        i = bisect_left(self.stretches, at, key=itemgetter(1))
+        return min(self.pfns.gap_from(at), self.stretches[i][1] + 1) * self.unit
+
+    def preceding(self, end: int) -> int:
+        """Return the first byte of the last marked unit that begins before ``end``, -1 without."""
+        at = (end - 1) // self.unit
+        i = bisect_right(self.stretches, at, key=itemgetter(0)) - 1
+        if i < 0:
+            return -1
+        pfn = self.pfns.preceding(min(at, self.stretches[i][1]))
+        return -1 if pfn is None else pfn * self.unit
+
+    def clipped(self, start: int, end: int) -> Marks:
+        """Return what there is of it from byte ``start`` to ``end``, exclusive."""
+        low, high = start // self.unit, (end - 1) // self.unit
+        cut = ((max(a, low), min(b, high)) for a, b in self.stretches if a <= high and b >= low)
+        kept = []
+        for a, b in cut:
+            first, last = self.pfns.following(a), self.pfns.preceding(b)
+            if first is not None and last is not None and first <= last:
+                kept.append((first, last))
+        return self._replace(stretches=kept)
+
+    def within(self, start: int, end: int) -> int:
+        """Return how many marked units there are from byte ``start`` to ``end``, exclusive."""
+        low, high = start // self.unit, (end - 1) // self.unit
+        i = bisect_left(self.stretches, low, key=itemgetter(1))
+        found = 0
+        while i < len(self.stretches) and self.stretches[i][0] <= high:
+            first, last = self.stretches[i]
+            found += self.pfns.pages(max(first, low), min(last, high))
+            i += 1
+        return found
+
+
+class Layer(NamedTuple):
+    """What is seen in one band of a picture.
+
+    Attributes:
+        runs: Ascending and disjoint.
+        marks: Over them; of several in a cell the first of the sequence is seen.
+    """
+
+    runs: Sequence[Run] = ()
+    marks: Sequence[Marks] = ()
+
+    def at(self, low: int) -> tuple[str, int]:
+        """Return what is seen at byte ``low``, and where that ends (exclusive)."""
+        until = _NEVER
+        for m in self.marks:
+            following = m.following(low)
+            if following <= low:
+                return m.kind, min(until, m.until(low))
+            until = min(until, following)
+        i = bisect_left(self.runs, low, key=attrgetter("end"))
+        if i == len(self.runs):
+            return "", until
+        run = self.runs[i]
+        if run.start > low:
+            return "", min(until, run.start)
+        return run.kind, min(until, run.end + 1)
+
+    def cells(self, low: int, size: int, width: int) -> Cells:
+        """Return ``width`` cells of ``size`` bytes: of each the first mark, else most of it.
+
+        What is smaller than a cell is seen all the same: only one without anything is a hole.
+        """
+        runs, kinds = self.runs, list[str]()
+        i = bisect_left(runs, low, key=attrgetter("end"))
+        for start in range(low, low + width * size, size):
+            end = start + size
+            mark = next((m for m in self.marks if m.following(start) < end), None)
+            if mark is not None:
+                kinds.append(mark.kind)
+                continue
+            shares: dict[str, int] = {}
+            while i < len(runs) and runs[i].end < start:
+                i += 1
+            k = i
+            while k < len(runs) and runs[k].start < end:
+                first, last, what = runs[k]
+                share = (last + 1 if last < end else end) - (max(start, first))
+                shares[what] = shares.get(what, 0) + share
+                k += 1
+            kinds.append(max(shares, key=lambda kind: shares[kind], default=""))
+        return _folded(kinds)
+
+    def clipped(self, start: int, end: int) -> Layer:
+        """Return what there is of it from byte ``start`` to ``end``, exclusive."""
+        runs = [
+            Run(max(r.start, start), min(r.end, end - 1), r.kind)
+            for r in self.runs
+            if r.start < end and r.end >= start
+        ]
+        marks = (m.clipped(start, end) for m in self.marks)
+        return Layer(runs, [m for m in marks if m.stretches])
+
+    def last(self) -> int:
+        """Return the last byte of anything, -1 without; a mark beyond 2^64 is of no address."""
+        ends = [self.runs[-1].end] if self.runs else []
+        ends += [(m.stretches[-1][1] + 1) * m.unit - 1 for m in self.marks if m.stretches]
+        return min(max(ends, default=-1), PHYS_END - 1)
+
+
+#: Cells of one kind side by side: the kind, empty for nothing, and how many.
+Cells = tuple[tuple[str, int], ...]
+
+
+class Row(NamedTuple):
+    """A row, or several that are alike.
+
+    Attributes:
+        number: Of the first, in rows from address 0.
+        times: How many are alike.
+        bands: The cells of each layer, from the lowest address.
+    """
+
+    number: int
+    times: int
+    bands: tuple[Cells, ...]
+
+
+class Layout(NamedTuple):
+    """A picture without anything drawn.
+
+    Attributes:
+        size: Bytes of a row.
+        width: Cells of a row.
+        rows: Ascending.
+        end: The last byte to show.
+    """
+
+    size: int
+    width: int
+    rows: tuple[Row, ...]
+    end: int
+
+    @property
+    def cell(self) -> int:
+        """Bytes of a cell."""
+        return self.size // self.width
+
+    def span(self, row: Row) -> tuple[int, int]:
+        """Return the bytes that a row shows, end exclusive."""
+        return row.number * self.size, (row.number + row.times) * self.size
+
+    def kinds(self) -> set[str]:
+        """Return all that is seen."""
+        return {kind for row in self.rows for cells in row.bands for kind, _ in cells}
+
+
+def lay_out(layers: Sequence[Layer], width: int, *, ram: bool = False) -> Layout:
+    """Return the rows of ``width`` cells, each of a page times a power of 2.
+
+    The first of the ``layers`` has the RAM by which the scale is chosen. Without layers there are
+    no rows. With ``ram`` rows that
+    have neither RAM nor marks are left out, and rows of RAM alone are folded.
+    """
+    if not layers:
+        return Layout(width * _PAGE, width, (), -1)
+    wanted = sum(r.end - r.start + 1 for r in layers[0].runs if r.kind in ("ram", "in-use"))
+    size = width * _PAGE
+    while size < PHYS_END and (size * RAM_ROWS < wanted or not _fits(layers, size, width, ram)):
+        size *= 2
+    last = max(layer.last() for layer in layers)
+    return Layout(size, width, tuple(_rows(layers, size, width, ram)), last)
+
+
+def _fits(layers: Sequence[Layer], size: int, width: int, ram: bool) -> bool:
+    """Tell whether the picture takes few enough rows; looks no further than it must."""
+    return all(i < MAX_ROWS for i, _ in enumerate(_rows(layers, size, width, ram)))
+
+
+def _rows(layers: Sequence[Layer], size: int, width: int, ram: bool) -> Iterator[Row]:
+    """Yield the rows; none of nothing."""
+    for row in _joined(_stretches(layers, size, width)):
+        kinds = {kind for cells in row.bands for kind, _ in cells}
+        if (_DULL if ram else {""}).issuperset(kinds):
+            continue
+        of_ram = row.bands[0][0][0] == "ram"
+        if row.times > (1 if ram else MAX_ROWS if of_ram else _UNFOLDED):
+            yield row
+        else:
+            for number in range(row.number, row.number + row.times):
+                yield Row(number, 1, row.bands)
+
+
+def _joined(stretches: Iterator[Row]) -> Iterator[Row]:
+    """Join neighbouring rows that look alike throughout."""
+    row = next(stretches, None)
+    if row is None:
+        return
+    for following in stretches:
+        if following.bands == row.bands and all(len(cells) == 1 for cells in row.bands):
+            row = row._replace(times=row.times + following.times)
+        else:
+            yield row
+            row = following
+    yield row
+
+
+def _stretches(layers: Sequence[Layer], size: int, width: int) -> Iterator[Row]:
+    """Yield each row where something begins or ends, and the uniform rows between as one."""
+    number = 0
+    last = max(layer.last() for layer in layers) // size
+    while number <= last:
+        low = number * size
+        looks = [layer.at(low) for layer in layers]
+        until = min(end for _, end in looks)
+        rows = min(until // size, last + 1) - number
+        if rows >= 1:
+            yield Row(number, rows, tuple(((kind, width),) for kind, _ in looks))
+            number += rows
+        else:
+            cells = (layer.cells(low, size // width, width) for layer in layers)
+            yield Row(number, 1, tuple(cells))
+            number += 1
+
+
+def _folded(kinds: Iterable[str]) -> Cells:
+    folded: list[tuple[str, int]] = []
+    for kind in kinds:
+        if folded and folded[-1][0] == kind:
+            folded[-1] = (kind, folded[-1][1] + 1)
+        else:
+            folded.append((kind, 1))
+    return tuple(folded)
+
+
+def joined(ranges: Iterable[tuple[int, int, str]]) -> list[Run]:
+    """Return ranges of bytes (ends inclusive), ascending, as runs: neighbours of a kind are one."""
+    found: list[Run] = []
+    for start, end, kind in ranges:
+        if found and found[-1].kind == kind and found[-1].end + 1 == start:
+            found[-1] = Run(found[-1].start, end, kind)
+        else:
+            found.append(Run(start, end, kind))
+    return found
+
+
+def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int, int]]:
+    """Return where it is worth to look closer: bytes around marks that lie together, end exclusive.
+
+    Where these are more than ``most``, a row of the picture is one, those with the first marks of
+    the sequence before all others. None is smaller than a picture of single pages.
+    """
+    found = list(islice(_clusters(marks, 4 * layout.cell), most + 1))
+    if len(found) > most:
+        found = []
+        for m in marks:
+            for row in layout.rows:
+                start, end = layout.span(row)
+                first, last = m.following(start), m.preceding(end)
+                if start <= first <= last < end and len(found) < most:
+                    found.append((start, end))
+            found = list(dict.fromkeys(found))
+        return sorted(found)
+    aligned = layout.width * _PAGE
+    least = (RAM_ROWS - 2) * aligned
+    grown: list[tuple[int, int]] = []
+    for start, end in found:
+        beside = max(least - (end - start), 0) // 2
+        low = max(start - beside, 0) // aligned * aligned
+        if grown and low < grown[-1][1]:
+            grown[-1] = (grown[-1][0], max(grown[-1][1], end + beside))
+        else:
+            grown.append((low, end + beside))
+    return grown
+
+
+def _clusters(marks: Sequence[Marks], gap: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of groups of marks that are at least ``gap`` bytes apart, end exclusive."""
+    start = min((m.following(0) for m in marks), default=_NEVER)
+    unit = max((m.unit for m in marks), default=1)
+    while start < PHYS_END:
+        end = start
+        while (further := max(m.preceding(end + unit + gap) for m in marks)) > end:
+            end = further
+        yield start, end + unit
+        start = min(m.following(end + unit) for m in marks)

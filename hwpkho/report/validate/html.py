@@ -1,0 +1,161 @@
+"""validate as pages: one on a case, or an index of many and a folder with a page for each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hwpkho.codes import SEVERITIES, registry
+from hwpkho.inputs import hashes
+from hwpkho.report.html import told
+from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
+from hwpkho.report.html.page import render
+from hwpkho.report.registry import Made
+from hwpkho.report.validate import page, words
+from hwpkho.report.validate.base import Pages, TextWriter
+from hwpkho.report.validate.many import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from hwpkho.judging.case_result import CaseResult, State
+    from hwpkho.judging.result import Finding
+    from hwpkho.report.html.facts import Style
+    from hwpkho.report.parts.screen import Screen
+    from hwpkho.report.validate.base import Folder, Writer
+
+#: Cases in the index; a browser takes some seconds for more.
+MAX_CASES = 20_000
+_NAME = re.compile(r"[0-9]{5,}-[a-z0-9-]*\.html")
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class _One(TextWriter):
+    """The page on a single case."""
+
+    def add(self, result: CaseResult) -> None:
+        self.write_all(render(_page(result, self._screen.command, self._screen.everything)))
+
+    def finish(self, _notes: Sequence[Finding]) -> None:
+        """Write nothing: a page is complete."""
+
+
+def _page(result: CaseResult, command: str, everything: bool) -> Page:
+    inputs = hashes.of((*result.inputs, *result.memmaps))
+    made = Made(command, inputs, everything)
+    if result.validation is None:
+        return page.not_judged(result, made)
+    return page.page(result, result.validation, made)
+
+
+def draw(result: CaseResult, *, command: str, everything: bool, index: str) -> bytes | None:
+    """Return the page on a case of a batch; None where nobody asks for one."""
+    if result.state == "fine" and not everything:
+        return None
+    made = _page(result, command, everything)._replace(up=f"../{index}")
+    return "".join(render(made)).encode("utf-8", "backslashreplace")
+
+
+class _Many(TextWriter):
+    """The index: of each case a row is kept, and its page is written as it comes."""
+
+    def __init__(self, out: BinaryIO, screen: Screen, folder: Folder | None) -> None:
+        super().__init__(out, screen)
+        self._folder = folder
+        self._number = 0
+        self._counts: dict[State, int] = dict.fromkeys(STATES, 0)
+        self._rows: dict[State, list[Sequence[Cell | str]]] = {state: [] for state in STATES}
+        self._codes: Counter[str] = Counter()
+
+    def add(self, result: CaseResult) -> None:
+        self._number += 1
+        self._counts[result.state] += 1
+        v = result.validation
+        if v is not None:
+            self._codes.update({f.code for f in v.findings if result.fails(f)})
+        if result.state == "fine" and not self._screen.everything:
+            return
+        href = ""
+        if result.drawn is not None and self._folder is not None:
+            name = f"{self._number:05}-{_slug(result.case)}.html"
+            (self._folder.path / name).write_bytes(result.drawn)
+            href = f"{self._folder.href}/{name}"
+        style, _, state = STATES[result.state]
+        said = words.said(result, v)[1] if v else result.accepted or result.error or ""
+        pages = Cell(str(v.pfns), sort=v.pfns) if v else ""
+        row = (Cell(result.case, href=href), Cell(state, _STYLES[style]), pages, said)
+        self._rows[result.state].append(row)
+
+    def finish(self, notes: Sequence[Finding]) -> None:
+        counts = [f"{n} {STATES[state][2]}" for state, n in self._counts.items() if n]
+        worst = next((STATES[s][0] for s in STATES if self._counts[s]), "good")
+        rows = [row for state in STATES for row in self._rows[state]]
+        sections = [Section("cases", "Cases", [self._table(rows)])]
+        if self._codes:
+            sections.append(Section("findings", "What makes cases fail", [self._findings()]))
+        if notes:
+            found = [told.told(f.code, f.severity, f.message, f.certainty) for f in notes]
+            sections.append(Section("notes", "On all cases together", found))
+        total = f"{self._number} case{'s' * (self._number != 1)}"
+        made = Made(self._screen.command, (), self._screen.everything)
+        sentence = ", ".join(counts)
+        self.write_all(
+            render(Page("validate --batch", total, _STYLES[worst], sentence, [], sections, made))
+        )
+
+    def _table(self, rows: Sequence[Sequence[Cell | str]]) -> Table | Text:
+        fine = self._counts["fine"]
+        if not rows:
+            return Text(f"All {fine} cases are fine; --all lists them.", "good")
+        columns = (
+            Column("Case"), Column("State"), Column("Bad pages", number=True),
+            Column("What the next kernel does"),
+        )  # fmt: skip
+        hidden = fine if fine and not self._screen.everything else 0
+        also = f"; {hidden} that are fine are not listed (--all lists them)" if hidden else ""
+        cut = len(rows) - MAX_CASES
+        return Table(
+            f"{len(rows)} case{'s' * (len(rows) != 1)}{also}",
+            columns,
+            rows[:MAX_CASES],
+            f"{cut} more cases are not listed; their pages are in the folder" if cut > 0 else "",
+        )
+
+    def _findings(self) -> Table:
+        names = registry()
+        by_severity = sorted(
+            self._codes.items(),
+            key=lambda pair: (SEVERITIES.index(names[pair[0]].severity), -pair[1]),
+        )
+        rows = [(code, names[code].name, str(n), names[code].advice) for code, n in by_severity]
+        heads = ("Code", "Finding", "Cases", "Advice")
+        columns = [Column(head, number=head == "Cases") for head in heads]
+        return Table("Findings that count, by code", columns, rows)
+
+
+_STYLES: dict[str, Style] = {"error": "error", "warning": "warning", "good": "good"}
+
+
+def _slug(case: str) -> str:
+    """Return the name of a case as a part of the name of a file: whatever it is, no path."""
+    return _NO_SLUG.sub("-", case.lower()).strip("-")[-40:].strip("-")
+
+
+class Report:
+    """See the module."""
+
+    name = "html"
+    about = "a page, of many cases an index and a folder of pages"
+    binary = False
+    pages = Pages(draw, lambda name: _NAME.fullmatch(name) is not None)
+
+    def open(
+        self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
+    ) -> Writer:
+        """Begin a report in ``out``; pages on the cases of a batch go to ``folder``, if any."""
+        return _Many(out, screen, folder) if batch else _One(out, screen)
+
+
+REPORT = Report()

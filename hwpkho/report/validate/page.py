@@ -1,0 +1,219 @@
+"""A page on a judged case: the verdict, what to do, the evidence, pictures, every page."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.codes import SEVERITIES
+from hwpkho.report.html import figures, told
+from hwpkho.report.html.facts import (
+    Cell,
+    Column,
+    Details,
+    Fields,
+    Listing,
+    Page,
+    Section,
+    Table,
+    Text,
+)
+from hwpkho.report.parts.layout import span
+from hwpkho.report.validate import memory, words
+from hwpkho.report.validate.findings import counted, is_routine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.judging.case_result import CaseResult
+    from hwpkho.judging.result import Finding, Ruling, Validation
+    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.registry import Made
+
+#: Findings shown unless all are wanted.
+MAX_FINDINGS = 200
+#: Runs in the table, those that are lost first; runs listed below it unless all are wanted. A
+#: browser lays out a table of ten times as many in seconds, and a list of that length at once.
+MAX_RUNS = 2000
+MAX_LISTED = 200_000
+#: Runs in one piece of a list.
+_PIECE = 512
+#: What to do, at most.
+_MAX_TODO = 8
+
+
+def page(result: CaseResult, v: Validation, made: Made) -> Page:
+    """Return the page on a case that was judged as ``v``."""
+    style, sentence = words.said(result, v)
+    sections = [
+        Section("findings", "Findings", list(_findings(result, v, made))),
+        *_section("pages", "What becomes of the pages", _verdicts(v)),
+        *_section("memory", "Memory to scale", figures.memory(memory.of(v), "bands")),
+        *_section(
+            "structure",
+            "The handover",
+            [figures.structure(v.handover, "boxes")] if v.handover else [],
+        ),
+        *_section("runs", "Every bad page", _runs(v, made)),
+        *_section("preserved", "What is preserved, and whose it is", _preserved(v)),
+        Section("basis", "What this rests on", [_basis(v)]),
+    ]
+    return Page("validate", result.case, style, sentence, _todo(result, v), sections, made)
+
+
+def _section(name: str, title: str, parts: Sequence[Part]) -> list[Section]:
+    return [Section(name, title, parts)] if parts else []
+
+
+def _todo(result: CaseResult, v: Validation) -> list[str]:
+    pairs = [(f.code, f.severity) for f in v.findings if f.severity != "note"]
+    found = told.todo_of(pairs)[:_MAX_TODO]
+    if not found and not result.exit:
+        return ["Nothing needs to be done"]
+    return found
+
+
+def _findings(result: CaseResult, v: Validation, made: Made) -> Iterator[Part]:
+    shown = [f for f in v.findings if not is_routine(f) or result.fails(f)]
+    routine = [f for f in v.findings if f not in shown]
+    counts = [counted(n, s) for s in SEVERITIES if (n := sum(f.severity == s for f in shown))]
+    yield Text(f"{', '.join(counts)}." if counts else "None.", "" if counts else "good")
+    most = len(shown) if made.everything else MAX_FINDINGS
+    before = set[str]()
+    for f in shown[:most]:
+        yield _finding(f, result, again=f.code in before)
+        before.add(f.code)
+    if len(shown) > most:
+        yield Text(f"{len(shown) - most} more findings are not shown; --all shows all.", "warning")
+    if routine:
+        title = f"{counted(len(routine), 'note')} of nearly every report"
+        yield Details("routine", title, [_finding(f, result) for f in routine])
+    if result.suppressed:
+        yield _suppressed(result)
+
+
+def _finding(f: Finding, result: CaseResult, *, again: bool = False) -> Part:
+    where = []
+    if f.first is not None and f.last is not None:
+        where.append(("PFNs", span(f.first, f.last)))
+    if f.phys is not None:
+        where.append(("Address", f"0x{f.phys:x}"))
+    return told.told(
+        f.code, f.severity, f.message, f.certainty, where, again=again, counts=result.fails(f)
+    )
+
+
+def _suppressed(result: CaseResult) -> Table:
+    rows = [
+        (
+            s.finding.code,
+            Cell(s.finding.severity, s.finding.severity),
+            s.finding.message,
+            s.by,
+            s.reason or "",
+        )
+        for s in result.suppressed[:MAX_FINDINGS]
+    ]
+    heads = ("Code", "Severity", "Finding", "Not counted by", "Reason")
+    rest = len(result.suppressed) - len(rows)
+    cut = f"{rest} more are not shown; --json has all" if rest else ""
+    caption = f"{counted(len(result.suppressed), 'finding')} not counted"
+    return Table(caption, [Column(head) for head in heads], rows, cut)
+
+
+def _verdicts(v: Validation) -> list[Part]:
+    rows = [
+        (Cell(verdict, style), Cell(str(pages), sort=pages), said)
+        for style, verdict, pages, said in words.verdicts(v)
+    ]
+    if not rows:
+        return []
+    columns = (Column("Verdict"), Column("Pages", number=True), Column(words.will(v).capitalize()))
+    return [Table(f"{counted(v.pfns, 'bad page')} by verdict", columns, rows)]
+
+
+def _runs(v: Validation, made: Made) -> list[Part]:
+    if not v.runs.rulings or v.page_size is None:
+        return []
+    count, shift = v.runs.count(), page_shift(v.page_size)
+    every = count <= MAX_RUNS
+    shown = list(islice(words.pieces(v, lambda r: every or not words.well(r)), MAX_RUNS))
+    if not every and len(shown) < MAX_RUNS:
+        shown += islice(words.pieces(v, words.well), MAX_RUNS - len(shown))
+    rows = [_run(a, b, r, shift) for a, b, r in shown]
+    columns = (
+        Column("PFNs", mono=True), Column("Pages", number=True), Column("Verdict"),
+        Column("Address", mono=True), Column("Memory there"), Column("Code"),
+    )  # fmt: skip
+    if every:
+        return [Table(counted(count, "run"), columns, rows)]
+    table = Table(
+        f"{len(rows)} of {counted(count, 'run')}, those first that are not simply taken out of use",
+        columns,
+        rows,
+        "the lists below hold more runs than this table",
+    )
+    return [table, *_lists(v, count, made)]
+
+
+def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
+    style, verdict = words.look(r)
+    address, pages = f"0x{a << shift:x}", str(b - a + 1)
+    return span(a, b), pages, Cell(verdict, style), address, words.where(r, a), r.code or ""
+
+
+def _lists(v: Validation, count: int, made: Made) -> Iterator[Part]:
+    """Yield all runs, by verdict, up to so many in all."""
+    left = count if made.everything else MAX_LISTED
+    for looks in dict.fromkeys(map(words.look, v.runs.rulings)):
+        ends = [(a, b) for a, b, r in v.runs.stretches() if words.look(r) == looks]
+        runs = sum(v.runs.pfns.run_count(a, b) for a, b in ends)
+        most = min(runs, left)
+        left -= most
+        found = (span(*run) for a, b in ends for run in v.runs.pfns.runs(a, b))
+        cut = f"{runs - most} more runs are not shown; --all and --json have all"
+        title = f"{looks[1]}: {counted(runs, 'run')}"
+        yield Listing(title, _joined(islice(found, most)), cut if most < runs else "")
+
+
+def _joined(found: Iterator[str]) -> Iterator[str]:
+    while piece := " ".join(islice(found, _PIECE)):
+        yield piece
+
+
+def _preserved(v: Validation) -> list[Part]:
+    account = v.handover.account if v.handover else None
+    if account is None or v.page_size is None:
+        return []
+    rows = []
+    for x in account.owned:
+        pages = x.pages.pages() + x.more
+        bad = (x.pages & v.runs.pfns).pages()
+        size = pages * v.page_size
+        rows.append(
+            (
+                x.name,
+                x.kind,
+                Cell(human_bytes(size), sort=size),
+                str(x.pages.run_count()),
+                Cell(str(bad), "error" if bad else "", sort=bad),
+            )
+        )
+    columns = (
+        Column("Owner"), Column("Kind"), Column("Size", number=True), Column("Runs", number=True),
+        Column("Bad pages in it", number=True),
+    )  # fmt: skip
+    return [Table(f"{counted(len(rows), 'owner')} of preserved memory", columns, rows)]
+
+
+def _basis(v: Validation) -> Fields:
+    return told.fields([*words.outcome(v), *words.basis(v)])
+
+
+def not_judged(result: CaseResult, made: Made) -> Page:
+    """Return the page on a case that could not be judged."""
+    why = result.accepted or result.error or "not judged"
+    style: Style = "warning" if result.accepted is not None else "error"
+    section = Section("why", "Why it was not judged", [Text(result.error or why, style)])
+    return Page("validate", result.case, style, why, [], [section], made)

@@ -1,0 +1,217 @@
+"""validate --format html and svg: what a page tells of a case, and the pages of a batch."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+import pytest
+
+from hwpkho.report.validate import page
+from tests.support import FIXTURES, markup, replays
+from tests.support.examples import much
+
+CAPTURE = FIXTURES / "captures" / "x86-structv1-small"
+LUO = FIXTURES / "luo" / "luo-poison"
+INPUTS = [CAPTURE / "memory.elf", CAPTURE / "debugfs-kho", "--memmap", CAPTURE / "iomem.txt"]
+
+
+@pytest.fixture(scope="module")
+def crash(tmp_path_factory):
+    name = "arm64-4k-B-c-count-big-past-array"
+    folder = replays.unpack(name, tmp_path_factory.mktemp("crash"))
+    return [folder, *replays.arguments(name), "--memmap", folder / "iomem.txt"]
+
+
+def _page(cli, *args):
+    got = cli("validate", *args, "--format", "html")
+    return got, markup.page(got.out)
+
+
+@pytest.mark.parametrize("kind", ["crash", "fine", "guests"])
+def test_a_page_has_all_that_the_document_has(kind, cli, crash):
+    inputs = {"crash": crash, "fine": INPUTS, "guests": [LUO, "--memmap", LUO / "iomem.txt"]}[kind]
+    got, read = _page(cli, *inputs)
+    document = cli("validate", *inputs, "--json").json
+    assert (got.code == 0) == document["ok"]
+    sentence = document["headline"]
+    assert sentence[0].upper() + sentence[1:] in read.text
+    for f in document["findings"]:
+        assert f["code"] in read.text
+        assert " ".join(f["message"].split()).lower() in read.text.lower()
+    for verdict, pages in document["summary"]["by_verdict"].items():
+        assert re.search(rf"{verdict} {pages} ", read.text)
+    for run in document["runs"]:
+        assert f"0x{run['first']:x}" in read.text
+    for line in document["rests_on"]:
+        assert line in read.text
+    assert read.requests() == read.dangling() == []
+    titles = [e.text for e in read.all("h2")]
+    assert {"Findings", "Memory to scale", "The handover", "What this rests on"} <= {*titles}
+    assert ("Every bad page" in titles) == bool(document["runs"])
+    assert ("✕ HP301" in read.text) == (kind == "crash")
+
+
+def test_memory_of_guests_scratch_and_the_handover_is_named(cli):
+    _, read = _page(cli, LUO)
+    assert 'session "vm-a", token 1' in read.text
+    assert "the handover's own pages" in read.text
+    _, read = _page(cli, *INPUTS)
+    legend = [t.text for t in read.all("text")]
+    assert {"bad, replays", "RAM", "firmware, reserved", "scratch"} <= {*legend}
+
+
+def test_each_range_with_bad_pages_has_a_closer_look(cli):
+    _, read = _page(cli, *INPUTS)
+    close = [d for d in read.all("details") if d.attrib.get("id", "").startswith("bands-range-")]
+    listed = [int(m) for d in close for m in re.findall(r": (\d+) bad page", "".join(d.itertext()))]
+    assert sum(listed[:: len(listed) // len(close)]) == 37
+    assert all(markup.Markup(d, "").all("svg") for d in close)
+
+
+def test_without_a_map_or_a_handover_a_page_tells_what_there_is(cli, tmp_path):
+    (tmp_path / "l").write_text("0x10\n0x30\n")
+    _, read = _page(cli, tmp_path / "l")
+    assert "The handover" not in [e.text for e in read.all("h2")]
+    assert "bad, not judged" in read.text
+
+
+def test_two_runs_make_the_same_bytes(cli):
+    assert _page(cli, *INPUTS)[0].out == _page(cli, *INPUTS)[0].out
+
+
+def test_svg_is_both_pictures(cli, crash):
+    got = markup.picture(cli("validate", *crash, "--format", "svg").out)
+    assert "Memory" in got.text
+    assert "Structure" in got.text
+    assert "HP301" in got.text
+    refused = cli("validate", "--batch", CAPTURE.parent, "--format", "svg")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--format svg is of a single case" in refused.err
+
+
+# Long lists
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scattered")
+    (folder / "map").write_text("00000000-1ffffffffff : System RAM\n")
+    n = much(5_000, 131_098)
+    text = "".join(f"0x{0x100000 + i * 37:x}\n" for i in range(n))
+    (folder / "list").write_text(f"{text}\n")
+    return folder, n
+
+
+def test_a_long_list_is_whole_and_small(cli, scattered):
+    folder, n = scattered
+    got, read = _page(cli, folder / "list", "--memmap", folder / "map")
+    assert len(got.out) < 10 << 20
+    (long,) = [d for d in read.all("details") if d.attrib.get("class") == "long"]
+    (words,) = markup.Markup(long, "").all("pre")
+    assert len((words.text or "").split()) == n
+    rows = max(len(markup.Markup(t, "").all("tr")) for t in read.all("table"))
+    assert rows == page.MAX_RUNS + 1
+    assert f"2000 of {n} runs" in read.text
+
+
+def test_what_is_cut_says_so_and_how_to_see_it(cli, scattered, monkeypatch):
+    folder, n = scattered
+    monkeypatch.setattr(page, "MAX_LISTED", 3000)
+    _, read = _page(cli, folder / "list", "--memmap", folder / "map")
+    assert f"Cut. {n - 3000} more runs are not shown; --all and --json have all." in read.text
+    _, read = _page(cli, folder / "list", "--memmap", folder / "map", "--all")
+    assert "more runs are not shown" not in read.text
+
+
+# A batch
+
+
+@pytest.fixture
+def cases(tmp_path):
+    lists = {"fine": "0x10", "bad <b>": "0x10 0x40000", "x_x_": "0x50000", "text": "none"}
+    for name, text in lists.items():
+        folder = tmp_path / "cases" / name
+        folder.mkdir(parents=True)
+        (folder / "list").write_text(text)
+        (folder / "map").write_text("00000000-0001ffff : System RAM\n")
+    return tmp_path / "cases"
+
+
+def _batch(cli, cases, out, *more):
+    return cli("validate", "--batch", cases, "--jobs", 1, "--format", "html", "-o", out, *more)
+
+
+def _pages(out):
+    return sorted(p.name for p in out.with_name(f"{out.name}.d").iterdir())
+
+
+def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_path):
+    out = tmp_path / "a & b.html"
+    got = _batch(cli, cases, out)
+    assert got.code == 3
+    assert _pages(out) == ["00001-bad-b.html", "00003-text.html", "00004-x-x.html"]
+    index = markup.page(out.read_text())
+    links = [a.attrib["href"] for a in index.all("a") if not a.attrib["href"].startswith("#")]
+    assert sorted(links) == [f"a%20%26%20b.html.d/{name}" for name in _pages(out)]
+    assert "2 with findings, 1 not judged, 1 ok" in index.text
+    assert "bad <b>" in index.text
+    for name in _pages(out):
+        read = markup.page((tmp_path / "a & b.html.d" / name).read_text())
+        assert [a.attrib["href"] for a in read.all("a") if a.text == "All cases"] == [
+            "../a%20%26%20b.html"
+        ]
+        assert read.dangling() == []
+    _batch(cli, cases, tmp_path / "all.html", "--all")
+    assert len(_pages(tmp_path / "all.html")) == 4
+
+
+def test_index_and_pages_are_replaced_together_and_nothing_else_is(cli, cases, tmp_path):
+    out = tmp_path / "r.html"
+    _batch(cli, cases, out)
+    assert _batch(cli, cases, out).code == 2
+    (cases / "text" / "list").write_text("0x10\n")
+    assert _batch(cli, cases, out, "-f").code == 1
+    assert _pages(out) == ["00001-bad-b.html", "00004-x-x.html"]
+    mine = tmp_path / "r.html.d" / "mine.txt"
+    mine.write_text("mine")
+    before = out.read_text()
+    got = _batch(cli, cases, out, "-f")
+    assert (got.code, out.read_text(), mine.read_text()) == (2, before, "mine")
+    assert got.err == f"hwpkho: {out}.d: holds mine.txt, which hwpkho did not write\n"
+    assert {p.name for p in tmp_path.iterdir()} == {"cases", "r.html", "r.html.d"}
+
+
+def test_pages_of_several_processes_are_those_of_one(cli, cases, tmp_path):
+    one, two = tmp_path / "1" / "r.html", tmp_path / "2" / "r.html"
+    for out, jobs in ((one, 1), (two, 2)):
+        out.parent.mkdir()
+        cli("validate", "--batch", cases, "--jobs", jobs, "--format", f"html={out}", "--json")
+    for name in _pages(one):
+        first, second = ((p.parent / "r.html.d" / name).read_text() for p in (one, two))
+        assert re.sub("--jobs 1|/1/", "", first) == re.sub("--jobs 2|/2/", "", second)
+
+
+def test_a_page_of_a_case_is_that_of_the_case_alone(cli, cases, tmp_path):
+    _batch(cli, cases, tmp_path / "r.html")
+    of_batch = markup.page((tmp_path / "r.html.d" / "00001-bad-b.html").read_text())
+    folder = cases / "bad <b>"
+    alone = _page(cli, folder / "list", "--memmap", folder / "map")[1]
+    assert [len(t.findall(".//*")) for t in of_batch.all("svg")] == [
+        len(t.findall(".//*")) for t in alone.all("svg")
+    ]
+    sums = re.findall("[0-9a-f]{64}", alone.text)
+    assert len(sums) == 2
+    assert all(x in of_batch.text for x in sums)
+
+
+def test_no_file_outside_a_batch_is_looked_at(cli, cases, tmp_path):
+    """Not even for its hash, where the case was refused for it."""
+    secret = tmp_path / "secret"
+    secret.write_text("0x12345\n")
+    (cases / "text" / "list").unlink()
+    (cases / "text" / "list").symlink_to(secret)
+    _batch(cli, cases, tmp_path / "r.html")
+    told = "".join(p.read_text() for p in (tmp_path / "r.html.d").iterdir())
+    assert sha256(secret.read_bytes()).hexdigest() not in told
+    assert "00003-text.html" in _pages(tmp_path / "r.html")

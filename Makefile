@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS_VENV := .venv-docs
 CI_VENV := .venv-ci
+# PySpark takes 500 MB, and nothing else needs it.
+SPARK_VENV := .venv-spark
 # What builds wheels, and what else a release needs.
 BUILD_VENV := .venv-build
 RELEASE_VENV := .venv-release
@@ -32,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv lock demo test test-thorough check cov cov-report fuzz bench man-lint shell-lint ci-lint ci-venv \
   hooks-test pages docs docs-venv dist zipapp deb sbom release-venv install-test release-check \
-  browser-venv browser-test kernel-test uefi-test drgn-test clean
+  browser-venv browser-test spark-venv spark-test spark-bench kernel-test uefi-test drgn-test clean
 
 help:
 	@echo 'make demo       decode a real capture and judge it against its memory map'
@@ -55,6 +57,8 @@ help:
 	@echo 'make sbom       what the zipapp is made of (CycloneDX)'
 	@echo 'make install-test   each way of installing, from nothing; WAYS="pip zipapp": only those'
 	@echo 'make release-check  all of these, built twice and tried; STRICT=yes: nothing is skipped'
+	@echo 'make spark-test a fleet by Apache Spark, in an environment of its own (Java 17)'
+	@echo 'make spark-bench  its rates beside those of fleet add'
 	@echo 'make browser-test  reports as pages in a real browser (Chromium, and npm for axe-core)'
 	@echo 'make kernel-test  builds real kernels and boots them (docs/kernel-rig.md)'
 	@echo 'make uefi-test  a table of poisoned memory through UEFI firmware (docs/kernel-rig.md)'
@@ -86,6 +90,7 @@ lock:
 	$(COMPILE) --extra ci --output-file requirements-ci.lock
 	$(COMPILE) --extra release --output-file requirements-release.lock
 	$(COMPILE) --extra browser --output-file requirements-browser.lock
+	$(COMPILE) --extra dev --extra spark --output-file requirements-spark.lock
 
 demo: venv
 	$(BIN)/hwpkho decode $(CAPTURE)/memory.elf $(CAPTURE)/debugfs-kho
@@ -98,7 +103,7 @@ test: venv
 # many seconds; to be ready for that costs a fifth of a small test.
 HANGS = -o faulthandler_timeout=300
 test-thorough: venv
-	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel and not browser' $(HANGS) $(PYTEST)
+	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel and not browser and not spark' $(HANGS) $(PYTEST)
 
 check: venv
 	$(BIN)/ruff format --check .
@@ -230,6 +235,21 @@ release-check: sbom
 
 # The driver and axe-core are needed by these tests alone. Chromium comes with the system; without it,
 # or without npm, they are skipped and say so.
+spark-test: spark-venv
+	$(SPARK_VENV)/bin/pytest -m spark -rs --durations=5 $(HANGS) $(PYTEST) tests/spark
+
+spark-bench: spark-venv
+	$(SPARK_VENV)/bin/python -m bench.spark
+
+spark-venv: $(SPARK_VENV)/installed
+
+$(SPARK_VENV)/installed: pyproject.toml requirements-spark.lock
+	mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv $(SPARK_VENV)
+	$(SPARK_VENV)/bin/pip install --quiet --require-hashes -r requirements-spark.lock
+	$(SPARK_VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
 browser-test: browser-venv
 	$(BIN)/pytest -m browser -n auto --dist worksteal -rs $(HANGS) $(PYTEST) tests/browser
 
@@ -268,6 +288,6 @@ $(DRGN)/installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) $(BUILD_VENV) $(RELEASE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	rm -rf $(VENV) $(DOCS_VENV) $(CI_VENV) $(SPARK_VENV) $(BUILD_VENV) $(RELEASE_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
 	rm -rf tests/browser/node_modules
 	find hwpkho tests bench fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -25,15 +25,15 @@ def file() -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """Yield an empty folder that nobody else may enter. Raises OSError."""
+def folder(within: str | None = None) -> Iterator[Path]:
+    """Yield an empty folder that nobody else may enter, in another one if asked. Raises OSError."""
     import shutil
     import tempfile
 
     made = None
     try:
         with undisturbed():
-            made = Path(tempfile.mkdtemp(prefix="hwpkho-"))
+            made = Path(tempfile.mkdtemp(prefix="hwpkho-", dir=within))
         yield made
     finally:
         if made is not None:

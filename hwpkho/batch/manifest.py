@@ -27,7 +27,7 @@ from hwpkho.inputs import mistakes
 from hwpkho.judging.efi_table.generations import Consumers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from hwpkho.judging.options import ValidateOptions
 
@@ -78,10 +78,11 @@ class Line:
     absolute: str | None = None
 
 
-def read(path: str, *, distinct: bool = True) -> Iterator[Line]:
+def read(path: str, *, distinct: bool = True, called: str | None = None) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
-    Unless ``distinct`` is not set, so does a second line with the name of another.
+    Unless ``distinct`` is not set, so does a second line with the name of another. A copy of a
+    manifest is read as if it were where ``called`` says.
 
     Of lines that are no cases the first ``MAX_BAD`` are reported one by one, the others in one line
     at the end; where they are many times the cases reading ends there. Raises InputError where the
@@ -89,7 +90,8 @@ def read(path: str, *, distinct: bool = True) -> Iterator[Line]:
     """
     good = bad = last = 0
     held: list[Line] = []
-    for line in _lines(path, distinct=distinct):
+    called = called or path
+    for line in _lines(path, called, distinct=distinct):
         if line.error is None:
             yield from held
             held.clear()
@@ -110,15 +112,15 @@ def read(path: str, *, distinct: bool = True) -> Iterator[Line]:
     yield from held
     if bad > MAX_BAD:
         more = bad - MAX_BAD
-        error = f"{printable(path)}: {more} more lines up to line {last} are no cases either"
+        error = f"{printable(called)}: {more} more lines up to line {last} are no cases either"
         if bad == _HARDLY + 10 * good:
             error += "; what follows is not read"
         yield Line(f"{more} more lines", last, error=error)
 
 
-def _lines(path: str, *, distinct: bool) -> Iterator[Line]:
-    base = Path(path).parent
-    shown = printable(path)
+def _lines(path: str, called: str, *, distinct: bool) -> Iterator[Line]:
+    base = Path(called).parent
+    shown = printable(called)
     seen: dict[str, int] = {}
     try:
         with os.fdopen(opening.stream(path), "rb") as file:
@@ -207,25 +209,7 @@ def _named(values: dict[str, Any]) -> Iterator[str]:
 
 def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
     """Return ``options`` with what the line says. Raises UsageError for what no option is."""
-    where = f"case {line.case}"
-    for key, value in (line.options or {}).items():
-        name = key.replace("-", "_")
-        if name not in _OPTIONS:
-            raise UsageError(f"{where}: unknown option {printable(key)[:40]}")
-        place, attribute, read_value = _OPTIONS[name]
-        try:
-            found = read_value(value)
-        except (ValueError, TypeError, OverflowError) as error:
-            shown = printable(json.dumps(value))[:60]
-            raise UsageError(f"{where}: {printable(key)} cannot be {shown}") from error
-        if place == "case":
-            options = replace(options, case=options.case._replace(**{attribute: found}))
-        elif place == "limits":
-            options = replace(options, limits=replace(options.limits, **{attribute: found}))
-        elif place is None:
-            options = replace(options, **{attribute: found})
-        if place == "lists" or name in _OF_LISTS_TOO:
-            options = replace(options, lists=options.lists._replace(**{attribute: found}))
+    options = applied(options, line.options or {}, f"case {line.case}:")
     # What is given for the whole batch is for those cases that read it.
     names = (key.replace("-", "_") for key in line.options or {})
     given = frozenset(_GIVEN.get(n, n) for n in names)
@@ -235,6 +219,37 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
         options = replace(options, against=line.against, given=options.given | {"against"})
     if line.memmaps:
         options = replace(options, memmaps=line.memmaps)
+    return options
+
+
+def option_names() -> list[str]:
+    """Return the names of the options that a line may have beside ``against``."""
+    return list(_OPTIONS)
+
+
+def applied(options: ValidateOptions, values: Mapping[str, Any], where: str) -> ValidateOptions:
+    """Return ``options`` with what ``values`` say; ``given`` stays.
+
+    Raises UsageError for what no option is, with ``where`` in front.
+    """
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in _OPTIONS:
+            raise UsageError(f"{where} unknown option {printable(key)[:40]}")
+        place, attribute, read_value = _OPTIONS[name]
+        try:
+            found = read_value(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            shown = printable(json.dumps(value))[:60]
+            raise UsageError(f"{where} {printable(key)} cannot be {shown}") from error
+        if place == "case":
+            options = replace(options, case=options.case._replace(**{attribute: found}))
+        elif place == "limits":
+            options = replace(options, limits=replace(options.limits, **{attribute: found}))
+        elif place is None:
+            options = replace(options, **{attribute: found})
+        if place == "lists" or name in _OF_LISTS_TOO:
+            options = replace(options, lists=options.lists._replace(**{attribute: found}))
     return options
 
 

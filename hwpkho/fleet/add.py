@@ -22,6 +22,7 @@ from hwpkho.fleet import arrow, content, places
 from hwpkho.fleet.judging import Work
 from hwpkho.fleet.known import Known
 from hwpkho.fleet.place import Place, path_in
+from hwpkho.fleet.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -218,7 +219,10 @@ class _Writer:
         part = content.digest(*keys).hex()
         files: dict[str, bytes] = {}
         for day, cases in by_day.items():
-            for table, rows in arrow.tables(cases, part, added_at).items():
+            for case in cases:
+                case.host |= {"part": part, "added_at": added_at}
+            for table in TABLES:
+                rows = arrow.table_of(table, cases)
                 if rows.num_rows:
                     files[path_in(table, day, part)] = arrow.parquet(rows)
         self._place.put(part, files)

@@ -53,13 +53,11 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema(fields, metadata={METADATA_KEY: SCHEMA})
 
 
-def tables(cases: Sequence[CaseRows], part: str, added_at: int) -> dict[Table, pa.Table]:
-    """Return the rows of cases as the three tables; ``added_at`` is microseconds since 1970."""
-    return {
-        "hosts": _hosts(cases, part, added_at),
-        "pages": _pages(cases, part),
-        "findings": _findings(cases, part),
-    }
+def table_of(table: Table, cases: Sequence[CaseRows]) -> pa.Table:
+    """Return the rows that cases have in a table. Their writer has said ``part``, and ``added_at``
+    in microseconds since 1970, in the row of ``hosts``.
+    """
+    return {"hosts": _hosts, "pages": _pages, "findings": _findings}[table](cases)
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -79,15 +77,12 @@ def parquet(table: pa.Table) -> bytes:
     return data
 
 
-def _hosts(cases: Sequence[CaseRows], part: str, added_at: int) -> pa.Table:
+def _hosts(cases: Sequence[CaseRows]) -> pa.Table:
     hosts = [c.host for c in cases]
-    columns = {c.name: [row.get(c.name) for row in hosts] for c in TABLES["hosts"]}
-    columns["part"] = [part] * len(hosts)
-    columns["added_at"] = [added_at] * len(hosts)
-    return _table("hosts", columns)
+    return _table("hosts", {c.name: [row.get(c.name) for row in hosts] for c in TABLES["hosts"]})
 
 
-def _pages(cases: Sequence[CaseRows], part: str) -> pa.Table:
+def _pages(cases: Sequence[CaseRows]) -> pa.Table:
     import pyarrow as pa
 
     segments: list[tuple[CaseRows, Segment]] = [(c, s) for c in cases for s in c.segments]
@@ -99,7 +94,7 @@ def _pages(cases: Sequence[CaseRows], part: str) -> pa.Table:
     picked = pa.array(of, pa.int32()) if not of else _numbers(of, pa.int32())
     each: dict[str, list[Any]] = {
         "case_id": [c.host["case_id"] for c, _ in segments],
-        "part": [part] * len(segments),
+        "part": [c.host["part"] for c, _ in segments],
         "host": [c.host["host"] for c, _ in segments],
         "taken_at": [c.host["taken_at"] for c, _ in segments],
         "page_size": [c.page_size for c, _ in segments],
@@ -138,11 +133,11 @@ def _numbers(column: array[int], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
 
 
-def _findings(cases: Sequence[CaseRows], part: str) -> pa.Table:
+def _findings(cases: Sequence[CaseRows]) -> pa.Table:
     rows = [(c.host, f) for c in cases for f in c.findings]
     columns: dict[str, list[Any]] = {
         "case_id": [host["case_id"] for host, _ in rows],
-        "part": [part] * len(rows),
+        "part": [host["part"] for host, _ in rows],
         "host": [host["host"] for host, _ in rows],
         "taken_at": [host["taken_at"] for host, _ in rows],
     }

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,12 +105,12 @@ def names(text: str) -> Names:
         else:
             shown = printable(other or match[0])[:40]
             raise UsageError(
-                f"--names: {shown}: expected {{host}} and {{taken_at}} once each, or *"
+                f"{option('names')}: {shown}: expected {{host}} and {{taken_at}} once each, or *"
             )
     if not seen:
-        raise UsageError("--names: expected {host} or {taken_at} in it")
+        raise UsageError(f"{option('names')}: expected {{host}} or {{taken_at}} in it")
     if text.count("*") > 4:
-        raise UsageError("--names: more than four *")
+        raise UsageError(f"{option('names')}: more than four *")
     return Names(text, re.compile(rf"(?:^|/){''.join(parts)}/?$"))
 
 

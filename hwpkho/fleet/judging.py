@@ -58,6 +58,7 @@ class Work:
         names: The pattern over names, None without one.
         known: What the data set has already; None: nothing.
         named: Files that cases may read wherever they lie; see :func:`pool.named`.
+        shown: Beginnings of paths, and what an error says instead: where cases were copied from.
     """
 
     options: ValidateOptions
@@ -65,6 +66,7 @@ class Work:
     names: Names | None = None
     known: Known | None = None
     named: tuple[str, ...] = ()
+    shown: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
         """Return the rows of some cases; the maps of all cases are looked at once."""
@@ -119,10 +121,17 @@ class Work:
                 return _identified(found, key, hashed)
         except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = pool.why(error)
+            text = self.called(text)
             result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
             if hashed is None:
                 return self._unread(job, result, who)
             return self._error(result, who, _key(_ident(who, hashed), judged_by or b""), hashed)
+
+    def called(self, text: str) -> str:
+        """Return a message with the names of :attr:`shown`."""
+        for path, name in self.shown:
+            text = text.replace(path, name)
+        return text
 
     def _unread(self, job: Job, result: CaseResult, who: Identity) -> CaseRows:
         """Return the row of a case whose inputs could not be read."""

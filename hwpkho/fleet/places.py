@@ -36,15 +36,22 @@ def opened(place: Place, *, create: bool) -> None:
 
     Raises InputError where it is none, or of another version.
     """
-    shown = printable(place.name)
     raw = place.marker()
     if raw is None and create:
         tool = {"name": "hwpkho", "version": __version__}
         place.create(json.dumps({"schema": SCHEMA, "tool": tool}).encode() + b"\n")
         raw = place.marker()
-    if raw is None:
+    check(raw, printable(place.name))
+
+
+def check(marker: bytes | None, shown: str) -> None:
+    """Raise InputError where what a data set's marker holds is not of this version.
+
+    ``marker`` is None where there is none, ``shown`` the data set's name, printable.
+    """
+    if marker is None:
         raise InputError(f"{shown}: no data set of hwpkho: it has no {MARKER}; fleet add makes one")
-    document = jsontext.load(raw, f"{shown}/{MARKER}")
+    document = jsontext.load(marker, f"{shown}/{MARKER}")
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise InputError(f"{shown}: {other_version(schema)}")

@@ -1,0 +1,146 @@
+"""The questions to a data set as Spark SQL: the same text that DuckDB runs, the same answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import AnalysisException
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+from hwpkho.fleet import identity, places, questions
+from hwpkho.fleet.dialect import SPARK
+from hwpkho.fleet.place import MARKER, ORDER
+from hwpkho.fleet.schema import SCHEMA, TABLES
+from hwpkho.spark.columns import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from hwpkho.fleet.schema import Table
+
+
+def ask(
+    spark: SparkSession,
+    dataset: str | Mapping[Table, DataFrame],
+    question: str | None = None,
+    *,
+    sql: str | None = None,
+    since: str | datetime | None = None,
+    host: str | None = None,
+    max_pages: int | None = None,
+) -> DataFrame:
+    """Return the answer to a question of ``hwpkho fleet ask``, or to ``sql`` over its views.
+
+    Args:
+        spark: The session. Its views and settings stay as they are.
+        dataset: Path or URL of a data set as Spark reads it, or the rows of ``hosts``, ``pages``
+            and ``findings``, such as :func:`hwpkho.spark.cases` gives them.
+        question: Name of the question.
+        sql: A SELECT of your own instead.
+        since: Only captures from this time on, ISO 8601; without an offset it is UTC.
+        host: Only this host.
+        max_pages: The limit that ``policy`` asks about.
+
+    Raises UsageError for what is no question, InputError where there is no data set of this
+    version.
+    """
+    if (question is None) == (sql is None):
+        raise UsageError("give either question or sql")
+    given: dict[str, Any] = {}
+    if question is not None:
+        asked = questions.question(question)
+        if ("max_pages" in asked.needs) != (max_pages is not None):
+            raise UsageError("max_pages is for the question policy, which needs it")
+        text, names = SPARK.spelled(asked.sql)
+        values = {"host": host, "since": _since(since), "max_pages": max_pages}
+        given = {name: values[name] for name in names}
+    else:
+        text = sql or ""
+        if since is not None or host is not None or max_pages is not None:
+            raise UsageError("since, host and max_pages are for a question, not for sql")
+    files = _files(spark, dataset)
+    frames: dict[str, Any] = {f"{table}_files": rows for table, rows in files.items()}
+    # Spark puts the frames where braces are.
+    parts = [f"{name} AS (TABLE {{{name}}})" for name in frames]
+    parts += [f"{name} AS (\n{_plain(questions.view(name))}\n)" for name in questions.VIEWS]
+    return spark.sql(f"WITH {', '.join(parts)}\n(\n{_plain(text)}\n)", args=given, **frames)
+
+
+def _plain(sql: str) -> str:
+    return sql.strip().rstrip(";").replace("{", "{{").replace("}", "}}")
+
+
+def views(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> None:
+    """Make the views ``hosts``, ``pages``, ``findings`` and ``changes`` in the session, for SQL.
+
+    Views of these names are replaced. Raises InputError where there is no data set of this version.
+    """
+    for table, frame in _files(spark, dataset).items():
+        frame.createOrReplaceTempView(f"{table}_files")
+    for name in questions.VIEWS:
+        spark.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{questions.view(name)}")
+
+
+def _since(since: str | datetime | None) -> str | None:
+    if since is None:
+        return None
+    text = since.isoformat() if isinstance(since, datetime) else since
+    try:
+        return identity.time_text(identity.moment(text)).removesuffix("Z")
+    except ValueError as error:
+        raise UsageError(f"since: {str(error).removeprefix('taken_at ')}") from error
+
+
+def _files(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> dict[Table, DataFrame]:
+    """Return the rows of a data set's files, and their day."""
+    if not isinstance(dataset, str):
+        return {table: _rows(table, dataset) for table in TABLES}
+    where = dataset.rstrip("/")
+    marker = _read(partial(spark.read.text, wholetext=True), f"{where}/{MARKER}")
+    places.check(None if marker is None else marker.head()[0].encode(), printable(dataset))
+    found: dict[Table, DataFrame] = {}
+    for table in TABLES:
+        columns = columns_of(table)
+        rows = _read(spark.read.schema(columns).parquet, f"{where}/{table}")
+        found[table] = spark.createDataFrame([], columns) if rows is None else rows
+    # Rows of a write that was killed halfway have none of hosts yet.
+    there = found["hosts"].select("part", "day").distinct()
+    for table in ORDER[:2]:
+        rows = found[table]
+        same = (rows["part"] == there["part"]) & rows["day"].eqNullSafe(there["day"])
+        found[table] = rows.join(there, same, "left_semi")
+    return found
+
+
+def _read(how: Callable[[str], DataFrame], path: str) -> DataFrame | None:
+    """Return what is read at a path, None where nothing is."""
+    try:
+        return how(path)
+    except AnalysisException as error:
+        if error.getCondition() == "PATH_NOT_FOUND":
+            return None
+        raise
+
+
+def _rows(table: Table, given: Mapping[Table, DataFrame]) -> DataFrame:
+    """Return rows that are given, with the columns of the table. UsageError: it lacks some."""
+    if table not in given:
+        raise UsageError(f"dataset: no rows of {table}; there must be {', '.join(TABLES)}")
+    rows = given[table]
+    if "day" not in rows.columns:
+        rows = rows.withColumn("day", rows["taken_at"].cast("date"))
+    fields = columns_of(table)
+    types = {f.name: f.dataType for f in rows.schema}
+    for field in fields:
+        if types.get(field.name) != field.dataType:
+            found = types[field.name].simpleString() if field.name in types else "not there"
+            wanted = field.dataType.simpleString()
+            raise UsageError(
+                f"dataset: column {field.name} of {table} is {found}; {SCHEMA} has it as {wanted}"
+            )
+    return rows.select(fields.names)

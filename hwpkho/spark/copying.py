@@ -1,0 +1,126 @@
+"""Brings the cases of a URL to an executor's disk, one at a time, within a bound."""
+
+from __future__ import annotations
+
+import errno
+import posixpath
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.batch.pool import Job
+    from hwpkho.spark.remote import Remote
+
+#: A capture's folder has a handful of files; :mod:`hwpkho.fleet.content` reads no more either.
+_MAX_FILES = 4096
+
+
+@dataclass(slots=True)
+class Copies:
+    """The files of cases, in a folder of this machine under their keys.
+
+    A memory map that a case names stays for the next ones, as those of many cases are mostly the
+    same; everything else goes once its case is judged.
+
+    Attributes:
+        remote: Where they come from.
+        folder: Where they go; whoever made it removes it.
+        most: Most bytes of a case, and of what stays.
+    """
+
+    remote: Remote
+    folder: str
+    most: int
+    _stay: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, job: Job) -> Iterator[Job]:
+        """Copy what a case is read from, and yield the case as it is on this machine.
+
+        What is not there, or lies outside the batch's folder, is not copied: who reads it says so.
+        Raises InputError for a case that cannot be copied, another error where the storage fails.
+        """
+        line = job.line
+        maps = () if line is None else (*line.memmaps, *line.against, *line.dimms)
+        inputs = () if line is None else line.inputs
+        brought: dict[str, int] = {}
+        try:
+            left = self._bring(job, maps, self.most, self._stay)
+            self._bring(job, (job.folder,) if job.folder else inputs, left, brought)
+            yield replace(
+                job,
+                folder=self.local(job.folder) if job.folder else None,
+                within=None if job.within is None else self.local(job.within),
+                line=line
+                and replace(
+                    line,
+                    inputs=tuple(map(self.local, line.inputs)),
+                    memmaps=tuple(map(self.local, line.memmaps)),
+                    against=tuple(map(self.local, line.against)),
+                    dimms=tuple(map(self.local, line.dimms)),
+                ),
+            )
+        finally:
+            _remove(brought)
+            if sum(self._stay.values()) > self.most:
+                _remove(self._stay)
+
+    def local(self, key: str) -> str:
+        """Return the path of a key on this machine; nothing leads out of the folder."""
+        return f"{self.folder}{_plain(key)}"
+
+    def _bring(self, job: Job, keys: Iterable[str], left: int, into: dict[str, int]) -> int:
+        """Copy files and folders that are not there yet; return how many bytes more may come."""
+        for name in keys:
+            for key in dict.fromkeys((name, name.rpartition("@")[0])):
+                inside = job.within is None or f"{_plain(key)}/".startswith(
+                    f"{_plain(job.within)}/"
+                )
+                found = self.remote.files(key, _MAX_FILES) if key and inside else {}
+                for file in found:
+                    path = self.local(file)
+                    if path not in self._stay and path not in into:
+                        into[path] = 0
+                        into[path] = self._copy(file, path, left)
+                        left -= into[path]
+                if found:
+                    break
+        return left
+
+    def _copy(self, key: str, path: str, most: int) -> int:
+        shown = printable(self.remote.url(key))
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise
+            why = getattr(error, "strerror", None) or "no name of a file"
+            raise InputError(f"{shown}: cannot be copied: {why}") from error
+        try:
+            copied = self.remote.copy(key, path, most)
+        except (FileNotFoundError, PermissionError) as error:
+            raise InputError(f"{shown}: {error.strerror or 'cannot be read'}") from error
+        if copied > most:
+            raise InputError(
+                f"{shown}: the case is larger than {self.most} bytes; max_case_bytes allows more"
+            )
+        return copied
+
+
+def _plain(key: str) -> str:
+    """Return a key from the root on, without ``.`` and ``..``."""
+    return posixpath.normpath(f"/{key.lstrip('/')}")
+
+
+def _remove(paths: dict[str, int]) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
+    paths.clear()

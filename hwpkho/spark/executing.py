@@ -1,0 +1,156 @@
+"""What an executor does with the cases of a task: it brings them to its disk, judges them and makes
+their rows. No row depends on the task, the executor or the attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from hwpkho.base.escape import printable
+from hwpkho.batch import pool
+from hwpkho.errors import HwpkhoError
+from hwpkho.fleet import arrow, content
+from hwpkho.spark.copying import Copies
+from hwpkho.spark.remote import Remote, is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from hwpkho.batch.pool import Job
+    from hwpkho.fleet.judging import Work
+    from hwpkho.fleet.rows import CaseRows
+    from hwpkho.fleet.schema import Table
+    from hwpkho.spark.options import Settings
+
+#: Rows go on once there are so many, or of so many cases; a batch has no more rows.
+_ROWS, _CASES = 1 << 16, 256
+
+
+@dataclass(slots=True)
+class Judging:
+    """Judges the cases of a task, here or in a process of its own.
+
+    Attributes:
+        work: How cases are judged.
+        added_at: Of the rows, microseconds since 1970.
+        copies: What brings cases to this machine; None: they are here.
+        retried: Whether an earlier attempt at the task failed.
+    """
+
+    work: Work
+    added_at: int
+    copies: Copies | None
+    retried: bool
+
+    def __call__(self, chunk: Sequence[Job]) -> list[CaseRows]:
+        """Return the rows of some cases."""
+        return [self._identified(job, self._judge(job)) for job in chunk]
+
+    def died(self, job: Job) -> list[CaseRows]:
+        """Return the row of a case whose process died."""
+        return [self._identified(job, found) for found in self.work.died(job)]
+
+    def _judge(self, job: Job) -> CaseRows:
+        if self.copies is None:
+            return self.work.judge(job)
+        try:
+            with self.copies.of(job) as here:
+                return self.work.judge(here)
+        except Exception as error:
+            # The storage may be back when the task is tried again; the case is no better then.
+            if not self.retried and not isinstance(error, HwpkhoError):
+                raise
+            return self.work.failed(job, *pool.why(error))
+
+    def _identified(self, job: Job, found: CaseRows) -> CaseRows:
+        """Say what the writer of a data set says. Of a capture that comes twice one counts."""
+        number = job.line.number if job.line else 0
+        part = content.digest(found.key, job.case, job.path, str(number))
+        host = found.host
+        host |= {"part": part.hex(), "added_at": self.added_at}
+        for name in ("error", "remark"):
+            if host[name]:
+                host[name] = self.work.named(host[name])
+        return found
+
+
+def judged(
+    settings: Settings,
+    maps: Sequence[tuple[str, bytes]],
+    added_at: int,
+    jobs: Iterable[Job],
+    folder: Path,
+    *,
+    retried: bool,
+) -> Iterator[CaseRows]:
+    """Yield the rows of cases, in their order.
+
+    Args:
+        settings: What the options come to.
+        maps: The memory maps of all cases, by their names.
+        added_at: Of the rows, microseconds since 1970.
+        jobs: The cases.
+        folder: An empty one on this machine's disk, which the caller removes.
+        retried: Whether an earlier attempt failed. Then each case is judged in another process, so
+            that one that kills its process is a row.
+    """
+    paths, shown = _written(maps, folder)
+    work = settings.work
+    copies = None
+    where = settings.batch or settings.cases or ""
+    if is_url(where):
+        remote = Remote.of(where)
+        copies = Copies(remote, str(folder / "cases"), settings.case_bytes)
+        shown += _shown(copies)
+    work = replace(work, options=replace(work.options, memmaps=paths), shown=shown)
+    judging = Judging(work, added_at, copies, retried)
+    if retried:
+        found = pool.each(([job] for job in jobs), judging, judging.died, 1)
+    else:
+        found = (judging([job]) for job in jobs)
+    return chain.from_iterable(found)
+
+
+def _written(
+    maps: Sequence[tuple[str, bytes]], folder: Path
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Write maps to this machine; return their paths, and what messages call them."""
+    paths, shown = [], []
+    for number, (name, data) in enumerate(maps):
+        path = folder / f"map-{number}"
+        path.write_bytes(data)
+        paths.append(str(path))
+        shown.append((str(path), printable(name)))
+    return tuple(paths), tuple(shown)
+
+
+def _shown(copies: Copies) -> tuple[tuple[str, str], ...]:
+    root = copies.remote.root.rpartition("/")[0]
+    url = printable(copies.remote.url(root))
+    return (printable(copies.local(root)), url), (f"{printable(copies.folder)}/", "")
+
+
+def batches(found: Iterable[CaseRows], table: Table) -> Iterator[pa.RecordBatch]:
+    """Yield the rows that cases have in a table, and their day, in batches of a bounded size.
+
+    A case with a million runs fills several of them.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    held: list[CaseRows] = []
+    rows = 0
+    for case in chain(found, [None]):
+        if case is not None:
+            held.append(case)
+            rows += case.rows
+        if case is None or rows >= _ROWS or len(held) == _CASES:
+            made = arrow.table_of(table, held)
+            days = pc.cast(pc.floor_temporal(made["taken_at"], unit="day"), pa.date32())
+            yield from made.append_column("day", days).to_batches(max_chunksize=_ROWS)
+            held, rows = [], 0

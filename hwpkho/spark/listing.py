@@ -1,0 +1,139 @@
+"""What the driver does: it lists cases and their sizes, and reads the memory maps of all of them.
+
+Cases on a file system that all executors have mounted are judged where they are. Those that a URL
+names are copied to an executor's disk when their turn comes (:mod:`hwpkho.spark.copying`).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.base import opening, temporary
+from hwpkho.base.escape import printable
+from hwpkho.batch import manifest
+from hwpkho.batch.pool import Job
+from hwpkho.errors import InputError, UsageError
+from hwpkho.fleet import add
+from hwpkho.inputs.folder import natural
+from hwpkho.spark.planning import Sized
+from hwpkho.spark.remote import Remote, is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hwpkho.spark.options import Settings
+
+#: Files of a folder that is a case that are looked at for their sizes.
+_LOOKED_AT = 4096
+#: Bytes of a memory map, or of a log with one, that goes to every task.
+_MAX_MAP = 64 << 20
+#: A folder of cases has archives, too; at a URL only their names tell.
+_ARCHIVE = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$")
+
+
+def cases(settings: Settings) -> Iterator[Sized]:
+    """Yield the cases that options name, with the bytes of their inputs as far as wanted.
+
+    Raises InputError where there are none or they cannot be listed, UsageError where the pattern
+    over names fits none of them.
+    """
+    where = settings.batch or settings.cases or ""
+    found = _at_url(settings, where) if is_url(where) else _on_disk(settings, where)
+    names = settings.work.names
+    first, fits = None, names is None
+    for sized in found:
+        first = first or sized.job
+        fits = fits or (names is not None and names.match(sized.job.path) is not None)
+        yield sized
+    if first is None:
+        raise InputError(f"{printable(where)}: no case there")
+    if not fits and names is not None:
+        raise UsageError(
+            f"names: no case ends with {printable(names.text)}; the first is "
+            f"{printable(first.path)}"
+        )
+
+
+def maps(settings: Settings) -> tuple[tuple[str, bytes], ...]:
+    """Return the memory maps of all cases: names for messages, and what the files hold.
+
+    Raises InputError where one cannot be read, or is so large that it is none.
+    """
+    found = []
+    for path in settings.memmaps:
+        if is_url(path):
+            remote = Remote.of(path)
+            data = remote.small(remote.root, _MAX_MAP)
+        else:
+            data = opening.small(path, _MAX_MAP)
+        found.append((path, data))
+    return tuple(found)
+
+
+def _on_disk(settings: Settings, where: str) -> Iterator[Sized]:
+    path = str(Path(where.removeprefix("file://")).absolute())
+    if settings.batch is not None:
+        todo: Iterable[Job] = add.jobs((), path, outside=settings.outside)[0]
+    else:
+        todo = add.jobs(sorted(map(str, Path("/").glob(path.lstrip("/")))), None, outside=False)[0]
+    for job in todo:
+        yield Sized(job, 0 if settings.bounds.bytes is None else _bytes_of(job))
+
+
+def _bytes_of(job: Job) -> int:
+    specs = job.line.inputs if job.line is not None else (job.folder or "",)
+    return sum(map(_bytes_at, specs))
+
+
+def _bytes_at(spec: str) -> int:
+    """Return the bytes that a file or the files of a folder take; what cannot be seen has none."""
+    for path in (spec, spec.rpartition("@")[0]):
+        try:
+            if not Path(path).is_dir():
+                return Path(path).stat().st_size
+            return sum(p.lstat().st_size for p in islice(Path(path).rglob("*"), _LOOKED_AT))
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+def _at_url(settings: Settings, where: str) -> Iterator[Sized]:
+    remote = Remote.of(where)
+    if settings.batch is None:
+        yield from _matching(remote)
+    elif remote.is_folder(remote.root):
+        yield from _in_folder(remote, outside=settings.outside)
+    else:
+        yield from _in_manifest(remote, settings)
+
+
+def _matching(remote: Remote) -> Iterator[Sized]:
+    for key, size in remote.matching():
+        name = printable(remote.url(key))
+        yield Sized(Job(name, line=manifest.Line(name, 0, (key,), options={})), size)
+
+
+def _in_folder(remote: Remote, *, outside: bool) -> Iterator[Sized]:
+    sizes: dict[str, int] = {}
+    for inside, size in remote.sizes(remote.root).items():
+        name, slash, _ = inside.partition("/")
+        if not name.startswith(".") and (slash or _ARCHIVE.search(name)):
+            sizes[name] = sizes.get(name, 0) + size
+    within = None if outside else remote.root
+    for name in sorted(sizes, key=natural):
+        yield Sized(Job(printable(name), f"{remote.root}/{name}", within=within), sizes[name])
+
+
+def _in_manifest(remote: Remote, settings: Settings) -> Iterator[Sized]:
+    root = remote.root.rpartition("/")[0]
+    sizes = {} if settings.bounds.bytes is None else remote.sizes(root)
+    within = None if settings.outside else root
+    with temporary.folder() as folder:
+        local = str(folder / "manifest")
+        remote.copy(remote.root, local)
+        for line in manifest.read(local, distinct=False, called=remote.root):
+            size = sum(sizes.get(p.removeprefix(f"{root}/"), 0) for p in line.inputs)
+            yield Sized(Job(line.case, line=line, within=within), size)

@@ -1,0 +1,119 @@
+"""Files that an fsspec URL names: on object storage, or in HDFS.
+
+A key is the file system's own name of a file: ``bucket/folder/name``, or ``/folder/name``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.base.escape import printable
+from hwpkho.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]{1,30})::?//")
+#: Hadoop's names of file systems that fsspec calls otherwise.
+_HADOOP = {"s3a": "s3", "s3n": "s3"}
+_BLOCK = 1 << 20
+
+
+def is_url(name: str) -> bool:
+    """Tell whether a name is a URL of files that must be copied."""
+    found = _URL.match(name)
+    return found is not None and found[1] != "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a URL names.
+
+    Attributes:
+        system: The file system, of fsspec; opened anew in each process.
+        root: The key that the URL has.
+    """
+
+    system: Any
+    root: str
+
+    @classmethod
+    def of(cls, name: str) -> Remote:
+        """Return what a URL names. UsageError where its file system is not there."""
+        found = _URL.match(name)
+        kind = found[1] if found else ""
+        url = f"{_HADOOP.get(kind, kind)}{name[len(kind) :]}"
+        try:
+            import fsspec
+
+            system, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError, OSError) as error:
+            raise UsageError(f"{printable(name)}: {printable(str(error))[:200]}") from error
+        return cls(system, root.rstrip("/"))
+
+    def url(self, key: str) -> str:
+        """Return the URL of a key."""
+        url: str = self.system.unstrip_protocol(key)
+        return url
+
+    def is_folder(self, key: str) -> bool:
+        """Tell whether a key is a folder."""
+        return bool(self.system.isdir(key))
+
+    def matching(self) -> Iterator[tuple[str, int]]:
+        """Yield the keys that the URL, a pattern, fits, with their sizes, in order."""
+        found: dict[str, dict[str, Any]] = self.system.glob(self.root, detail=True)
+        for key in sorted(found):
+            yield key, found[key].get("size") or 0
+
+    def sizes(self, key: str) -> dict[str, int]:
+        """Return the sizes of a folder's files by their names in it. InputError: not listed."""
+        try:
+            found: dict[str, dict[str, Any]] = self.system.find(key, detail=True)
+        except OSError as error:
+            raise self._failed(key, error) from error
+        start = f"{key}/"
+        return {p.removeprefix(start): i.get("size") or 0 for p, i in sorted(found.items())}
+
+    def files(self, key: str, most: int) -> dict[str, int]:
+        """Return the sizes of the files that a key means, by their keys: its own, or a folder's.
+
+        There are none where nothing is. Raises InputError for more than ``most``, and OSError.
+        """
+        try:
+            info = self.system.info(key)
+        except FileNotFoundError:
+            return {}
+        if info["type"] != "directory":
+            return {key: info.get("size") or 0}
+        inner = self.sizes(key)
+        if len(inner) > most:
+            raise InputError(f"{printable(self.url(key))}: more than {most} files")
+        return {f"{key}/{name}": size for name, size in inner.items()}
+
+    def copy(self, key: str, to: str, most: int = 1 << 63) -> int:
+        """Copy a file, at most a block beyond ``most``; return its bytes. Raises OSError."""
+        copied = 0
+        with self.system.open(key, "rb") as source, Path(to).open("wb") as out:
+            while copied <= most and (block := source.read(_BLOCK)):
+                copied += len(block)
+                out.write(block)
+        return copied
+
+    def small(self, key: str, most: int) -> bytes:
+        """Return what a file holds. InputError: it cannot be read, or has more than ``most``."""
+        try:
+            with self.system.open(key, "rb") as file:
+                found: bytes = file.read(most + 1)
+        except OSError as error:
+            raise self._failed(key, error) from error
+        if len(found) > most:
+            raise InputError(f"{printable(self.url(key))}: larger than {most} bytes")
+        return found
+
+    def _failed(self, key: str, error: OSError) -> InputError:
+        why = printable(error.strerror or str(error))[:200]
+        return InputError(f"{printable(self.url(key))}: {why}")

@@ -1,0 +1,89 @@
+"""The data source ``hwpkho``: cases judged by Spark's executors, as rows of a fleet's tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from pyspark import TaskContext
+from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
+
+from hwpkho.base import temporary
+from hwpkho.errors import UsageError
+from hwpkho.spark import executing, listing, options
+from hwpkho.spark.columns import columns_of
+from hwpkho.spark.planning import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+    from hwpkho.spark.options import Settings
+
+
+class HwpkhoCases(DataSource):
+    """Cases as rows: ``spark.dataSource.register(HwpkhoCases)``, then the format ``hwpkho``."""
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the name of the format."""
+        return "hwpkho"
+
+    def schema(self) -> StructType:
+        """Return the columns of the table that the options name."""
+        return columns_of(options.read(self.options).table)
+
+    def reader(self, schema: StructType) -> DataSourceReader:
+        """Return what lists the cases and reads them. UsageError: the user gave a schema."""
+        if schema != self.schema():
+            raise UsageError("the tables have columns of their own: leave out schema()")
+        return _Reader(options.read(self.options))
+
+
+class _Reader(DataSourceReader):
+    """Made on the driver, and pickled for the executors before the cases are listed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._maps = listing.maps(settings)
+        given = settings.added_at
+        self._added_at = time.time_ns() // 1000 if given is None else given
+
+    def partitions(self) -> list[InputPartition]:
+        """List the cases; this runs on the driver."""
+        found = listing.cases(self._settings)
+        return [InputPartition(task) for task in plan(found, self._settings.bounds)]
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        """Judge the cases of a task; this runs on an executor."""
+        context = TaskContext.get()
+        retried = context is not None and context.attemptNumber() > 0
+        # Spark removes what is left there by a worker that was killed.
+        disk = os.environ.get("SPARK_LOCAL_DIRS", "").partition(",")[0]
+        with temporary.folder(disk or None) as folder:
+            found = executing.judged(
+                self._settings, self._maps, self._added_at, partition.value, folder, retried=retried
+            )
+            yield from executing.batches(found, self._settings.table)
+
+
+def cases(spark: SparkSession, table: str = "hosts", **given: Any) -> DataFrame:
+    """Return the rows that cases have in a table: ``hosts``, ``pages`` or ``findings``.
+
+    The options are those of the source. Raises UsageError for one that is wrong.
+    """
+    texts = {name: _text(value) for name, value in {"table": table, **given}.items()}
+    options.read(texts)
+    spark.dataSource.register(HwpkhoCases)
+    return spark.read.format(HwpkhoCases.name()).options(**texts).load()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return json.dumps([str(v) for v in value])
+    return str(value).lower() if isinstance(value, bool) else str(value)

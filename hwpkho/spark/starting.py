@@ -1,0 +1,74 @@
+"""A session that is started from here: finds a Java, and has workers take this very Python.
+
+``spark-submit`` does both for a cluster, and its session is as good.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyspark.sql import SparkSession
+
+#: Releases of Java that PySpark 4 runs with, the ones to prefer first.
+_JAVAS = ("17", "21", "25")
+_INSTALLED = ("usr/lib/jvm/*", "opt/java/*", "Library/Java/JavaVirtualMachines/*/Contents/Home")
+_VERSION = re.compile(r'^JAVA_VERSION="([0-9]{1,4})[^"]*"', re.MULTILINE)
+
+
+def session(master: str = "local[*]", settings: Mapping[str, str] | None = None) -> SparkSession:
+    """Return a Spark session with Spark's own ``settings``, or the one that runs already.
+
+    Raises UsageError where PySpark or Java is missing.
+    """
+    prepare()
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(master).appName("hwpkho")
+    for name, value in (settings or {}).items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def prepare() -> None:
+    """Set JAVA_HOME and PYSPARK_PYTHON as Spark needs them here; what is set and does is left.
+
+    Raises UsageError where PySpark or Java is missing.
+    """
+    if find_spec("pyspark") is None:
+        raise UsageError("needs PySpark: pip install 'hwpkho[spark]'")
+    given = os.environ.get("JAVA_HOME")
+    java = shutil.which("java")
+    found = [given] if given else []
+    found += [str(Path(java).resolve().parent.parent)] if java else []
+    installed = (str(p) for where in _INSTALLED for p in sorted(Path("/").glob(where)))
+    home = java_home([*found, *installed])
+    if home is None:
+        wanted = f"{', '.join(_JAVAS[:-1])} or {_JAVAS[-1]}"
+        raise UsageError(f"needs Java {wanted}: apt-get install default-jre-headless")
+    os.environ["JAVA_HOME"] = home
+    # Without it workers are whatever is called python3, which knows nothing of hwpkho.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+
+
+def java_home(places: Iterable[str]) -> str | None:
+    """Return the folder of a Java that Spark runs with, None where there is none in ``places``."""
+    found: dict[str, str] = {}
+    for place in places:
+        release = Path(place) / "release"
+        if (Path(place) / "bin" / "java").exists() and release.is_file():
+            said = _VERSION.search(release.read_text("utf-8", "replace"))
+            if said:
+                found.setdefault(said[1], place)
+    return next((found[version] for version in _JAVAS if version in found), None)

@@ -233,8 +233,6 @@ export STRICT
 release-check: sbom
 	PYTHON='$(PYTHON)' release/check.sh
 
-# The driver and axe-core are needed by these tests alone. Chromium comes with the system; without it,
-# or without npm, they are skipped and say so.
 spark-test: spark-venv
 	$(SPARK_VENV)/bin/pytest -m spark -rs --durations=5 $(HANGS) $(PYTEST) tests/spark
 
@@ -250,6 +248,8 @@ $(SPARK_VENV)/installed: pyproject.toml requirements-spark.lock
 	$(SPARK_VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+# The driver and axe-core are needed by these tests alone. Chromium comes with the system; without it,
+# or without npm, they are skipped and say so.
 browser-test: browser-venv
 	$(BIN)/pytest -m browser -n auto --dist worksteal -rs $(HANGS) $(PYTEST) tests/browser
 

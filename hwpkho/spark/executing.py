@@ -131,8 +131,10 @@ def _written(
 
 def _shown(copies: Copies) -> tuple[tuple[str, str], ...]:
     root = copies.remote.root.rpartition("/")[0]
-    url = printable(copies.remote.url(root))
-    return (printable(copies.local(root)), url), (f"{printable(copies.folder)}/", "")
+    top = "/" if root.startswith("/") else ""
+    return tuple(
+        (printable(copies.local(key)), printable(copies.remote.url(key))) for key in (root, top)
+    )
 
 
 def batches(found: Iterable[CaseRows], table: Table) -> Iterator[pa.RecordBatch]:

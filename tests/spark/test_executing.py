@@ -1,0 +1,114 @@
+"""What executors make of cases: the rows that fleet add makes, wherever the cases are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from hwpkho.fleet.schema import TABLES
+from hwpkho.spark import executing, listing, options
+from hwpkho.spark.planning import plan
+from tests.support import FIXTURES, captures
+from tests.support.fleet import manifest, rows
+
+NIGHT = "2026-11-28T03:00:00Z"
+#: The write that a row came with is another one; all else is the same.
+OF_A_WRITE = ("part", "added_at")
+
+
+def judged(folder, retried=False, **given):
+    """Return the rows of each table as Spark gets them, and the tasks."""
+    settings = options.read(given)
+    maps = listing.maps(settings)
+    tasks = list(plan(listing.cases(settings), settings.bounds))
+    found = {table: [] for table in TABLES}
+    for number, task in enumerate(tasks):
+        for table in TABLES:
+            disk = folder / f"disk-{number}-{table}"
+            disk.mkdir(parents=True)
+            cases = executing.judged(settings, maps, 1, task, disk, retried=retried)
+            for batch in executing.batches(cases, table):
+                found[table] += batch.to_pylist()
+            shutil.rmtree(disk)
+    return found
+
+
+def plain(table_rows):
+    """Return rows as they are compared: in an order, without what only their write says."""
+    kept = [{k: v for k, v in row.items() if k not in OF_A_WRITE} for row in table_rows]
+    return sorted(kept, key=lambda row: json.dumps(row, default=str))
+
+
+@pytest.fixture(scope="module")
+def nightly(tmp_path_factory):
+    """A manifest of good, broken and hostile cases."""
+    folder = tmp_path_factory.mktemp("cases") / "nightly"
+    folder.mkdir()
+    batch = manifest(folder, [
+        ("a", NIGHT, "0x40100-0x40101\n0x40200\n"), ("b", None, "# none\n"),
+        ("c", NIGHT, "no list"), ("d\x1b[2J'; DROP", NIGHT, f"{2**63 - 1:#x}\n{2**64 - 1:#x}\n"),
+        ("e", "yesterday", "1-9\n"), ("a", NIGHT, "0x40100-0x40101\n0x40200\n"),
+    ], memmap=["iomem.txt"])  # fmt: skip
+    (folder / "iomem.txt").write_text("40000000-7fffffff : System RAM\n")
+    (folder / "vmcore").write_bytes(captures.elf("x86-structv1-small"))
+    (folder / "torn").write_bytes(captures.elf("x86-structv1-small")[:5000])
+    (folder / "copy").mkdir()
+    shutil.copytree(FIXTURES / "captures/x86-structv1-small/debugfs-kho", folder / "copy" / "kho")
+    lines = [
+        {"host": "v", "taken_at": NIGHT, "inputs": ["vmcore"]},
+        {"host": "t", "taken_at": NIGHT, "inputs": ["torn"]},
+        {"host": "k", "taken_at": NIGHT, "inputs": ["copy"]},
+        {"host": "gone", "taken_at": NIGHT, "inputs": ["nothing-there"]},
+        {"host": "out", "taken_at": NIGHT, "inputs": ["../../etc/passwd"]},
+        {"host": "abs", "taken_at": NIGHT, "inputs": ["/etc/passwd"]},
+        {"host": "opt", "taken_at": NIGHT, "inputs": ["list-0.txt"], "options": {"arch": "vax"}},
+        {"host": "map", "taken_at": NIGHT, "inputs": ["list-0.txt"], "memmap": ["no-map.txt"]},
+        {"host": "dimm", "taken_at": NIGHT, "inputs": ["list-0.txt"], "dimms": ["no-dimm.txt"]},
+        {"host": "based", "taken_at": NIGHT, "inputs": ["list-0.txt@0x1000"]},
+    ]
+    more = [*map(json.dumps, lines), "{", '{"case": 7}', json.dumps({"host": "e", "inputs": []})]
+    with batch.open("a") as out:
+        out.write("".join(f"{line}\n" for line in more))
+    return batch
+
+
+def test_rows_are_those_of_fleet_add(nightly, tmp_path, cli):
+    assert cli("fleet", "add", tmp_path / "d", "--batch", nightly).code == 0
+    ours = judged(tmp_path, manifest=str(nightly), cases_per_task="4")
+    twice = {row["part"] for row in ours["hosts"] if row["host"] == "a"}
+    assert len(twice) == 2  # added once; of these the views count one
+    for table in TABLES:
+        theirs = rows(tmp_path / "d", table)
+        for row in theirs:
+            row["day"] = row["taken_at"] and row["taken_at"].date()
+        assert plain(r for r in ours[table] if r["part"] != max(twice)) == plain(theirs)
+    errors = {row["host"] for row in ours["hosts"] if row["error"]}
+    assert {"c", "t", "gone", "out", "abs", "opt", "map", "based", "line 17"} <= errors
+
+
+def test_cases_at_a_url_are_the_same(nightly, tmp_path):
+    """They are copied to the executor, and what is said of them names the URL."""
+    here = judged(tmp_path / "here", manifest=str(nightly))
+    there = judged(tmp_path / "there", manifest=f"local://{nightly}")
+    above = nightly.parent.parent.parent
+    for table in TABLES:
+        for row, other in zip(here[table], there[table], strict=True):
+            for name in ("error", "remark"):
+                if row.get(name) and "fleet.jsonl: line" not in row[name]:
+                    named = row[name].replace(f"{nightly.parent}/../..", str(above))
+                    row[name] = named.replace(f"{above}/", f"file://{above}/")
+            if table == "hosts" and row["content_hash"] is None:  # they rest on what is said
+                for found in (row, other):
+                    del found["judgement"], found["part"]
+            assert row == other
+
+
+@pytest.mark.parametrize("kind", ["", "local://"])
+def test_another_attempt_makes_the_same_rows(kind, nightly, tmp_path):
+    given = {"manifest": f"{kind}{nightly}"}
+    first = judged(tmp_path / "1", **given)
+    assert judged(tmp_path / "2", **given, cases_per_task="3") == first
+    again = judged(tmp_path / "elsewhere" / "3", retried=True, **given)
+    assert again == first

@@ -87,6 +87,7 @@ class Copies:
                 for file in found:
                     path = self.local(file)
                     if path not in self._stay and path not in into:
+                        self._make(file, path)
                         into[path] = 0
                         into[path] = self._copy(file, path, left)
                         left -= into[path]
@@ -94,8 +95,8 @@ class Copies:
                     break
         return left
 
-    def _copy(self, key: str, path: str, most: int) -> int:
-        shown = printable(self.remote.url(key))
+    def _make(self, key: str, path: str) -> None:
+        """Make an empty file. InputError for a name that is none here."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()
@@ -103,7 +104,11 @@ class Copies:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
             why = getattr(error, "strerror", None) or "no name of a file"
+            shown = printable(self.remote.url(key))
             raise InputError(f"{shown}: cannot be copied: {why}") from error
+
+    def _copy(self, key: str, path: str, most: int) -> int:
+        shown = printable(self.remote.url(key))
         try:
             copied = self.remote.copy(key, path, most)
         except (FileNotFoundError, PermissionError) as error:

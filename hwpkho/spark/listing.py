@@ -44,10 +44,15 @@ def cases(settings: Settings) -> Iterator[Sized]:
     found = _at_url(settings, where) if is_url(where) else _on_disk(settings, where)
     names = settings.work.names
     first, fits = None, names is None
-    for sized in found:
-        first = first or sized.job
-        fits = fits or (names is not None and names.match(sized.job.path) is not None)
-        yield sized
+    try:
+        for sized in found:
+            first = first or sized.job
+            fits = fits or (names is not None and names.match(sized.job.path) is not None)
+            yield sized
+    except OSError as error:
+        raise InputError(
+            f"{printable(where)}: {printable(error.strerror or str(error))}"
+        ) from error
     if first is None:
         raise InputError(f"{printable(where)}: no case there")
     if not fits and names is not None:
@@ -69,6 +74,8 @@ def maps(settings: Settings) -> tuple[tuple[str, bytes], ...]:
             data = remote.small(remote.root, _MAX_MAP)
         else:
             data = opening.small(path, _MAX_MAP)
+        if len(data) > _MAX_MAP:
+            raise InputError(f"{printable(path)}: larger than {_MAX_MAP} bytes; no memory map is")
         found.append((path, data))
     return tuple(found)
 
@@ -90,11 +97,12 @@ def _bytes_of(job: Job) -> int:
 
 def _bytes_at(spec: str) -> int:
     """Return the bytes that a file or the files of a folder take; what cannot be seen has none."""
-    for path in (spec, spec.rpartition("@")[0]):
+    for path in filter(None, (spec, spec.rpartition("@")[0])):
         try:
             if not Path(path).is_dir():
                 return Path(path).stat().st_size
-            return sum(p.lstat().st_size for p in islice(Path(path).rglob("*"), _LOOKED_AT))
+            found = islice(Path(path).rglob("*"), _LOOKED_AT)
+            return sum(p.stat().st_size for p in found if p.is_file())
         except (OSError, ValueError):
             continue
     return 0

@@ -70,11 +70,8 @@ class Remote:
             yield key, found[key].get("size") or 0
 
     def sizes(self, key: str) -> dict[str, int]:
-        """Return the sizes of a folder's files by their names in it. InputError: not listed."""
-        try:
-            found: dict[str, dict[str, Any]] = self.system.find(key, detail=True)
-        except OSError as error:
-            raise self._failed(key, error) from error
+        """Return the sizes of a folder's files by their names in it. Raises OSError."""
+        found: dict[str, dict[str, Any]] = self.system.find(key, detail=True)
         start = f"{key}/"
         return {p.removeprefix(start): i.get("size") or 0 for p, i in sorted(found.items())}
 
@@ -104,16 +101,11 @@ class Remote:
         return copied
 
     def small(self, key: str, most: int) -> bytes:
-        """Return what a file holds. InputError: it cannot be read, or has more than ``most``."""
+        """Return a file's first ``most`` bytes and perhaps one more. InputError: not readable."""
         try:
             with self.system.open(key, "rb") as file:
                 found: bytes = file.read(most + 1)
         except OSError as error:
-            raise self._failed(key, error) from error
-        if len(found) > most:
-            raise InputError(f"{printable(self.url(key))}: larger than {most} bytes")
+            why = printable(error.strerror or str(error))[:200]
+            raise InputError(f"{printable(self.url(key))}: {why}") from error
         return found
-
-    def _failed(self, key: str, error: OSError) -> InputError:
-        why = printable(error.strerror or str(error))[:200]
-        return InputError(f"{printable(self.url(key))}: {why}")

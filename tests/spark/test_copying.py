@@ -67,7 +67,12 @@ def test_a_base_behind_a_name(copies):
 
 def test_a_map_is_copied_once(copies, remote, monkeypatch):
     copied = []
-    monkeypatch.setattr(Remote, "copy", lambda self, key, to, most: copied.append(key) or 1)
+
+    def copy(self, key, to, most):
+        copied.append(key)
+        return 1
+
+    monkeypatch.setattr(Remote, "copy", copy)
     for name in ("h1", "h2"):
         with copies.of(job(f"{ROOT}/{name}/list.txt", memmaps=(f"{ROOT}/iomem.txt",))):
             pass

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from hwpkho.batch import pool
+from hwpkho.fleet.judging import Work
 from hwpkho.fleet.schema import TABLES
 from hwpkho.spark import executing, listing, options
 from hwpkho.spark.planning import plan
@@ -23,15 +29,15 @@ def judged(folder, retried=False, **given):
     settings = options.read(given)
     maps = listing.maps(settings)
     tasks = list(plan(listing.cases(settings), settings.bounds))
-    found = {table: [] for table in TABLES}
+    found: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
     for number, task in enumerate(tasks):
+        disk = folder / f"disk-{number}"
+        disk.mkdir(parents=True)
+        cases = list(executing.judged(settings, maps, 1, task, disk, retried=retried))
+        shutil.rmtree(disk)
         for table in TABLES:
-            disk = folder / f"disk-{number}-{table}"
-            disk.mkdir(parents=True)
-            cases = executing.judged(settings, maps, 1, task, disk, retried=retried)
             for batch in executing.batches(cases, table):
                 found[table] += batch.to_pylist()
-            shutil.rmtree(disk)
     return found
 
 
@@ -105,10 +111,44 @@ def test_cases_at_a_url_are_the_same(nightly, tmp_path):
             assert row == other
 
 
-@pytest.mark.parametrize("kind", ["", "local://"])
+@pytest.mark.parametrize("kind", [pytest.param("", marks=pytest.mark.slow), "local://"])
 def test_another_attempt_makes_the_same_rows(kind, nightly, tmp_path):
     given = {"manifest": f"{kind}{nightly}"}
     first = judged(tmp_path / "1", **given)
-    assert judged(tmp_path / "2", **given, cases_per_task="3") == first
-    again = judged(tmp_path / "elsewhere" / "3", retried=True, **given)
-    assert again == first
+    assert judged(tmp_path / "elsewhere" / "2", retried=True, **given) == first
+
+
+def test_tasks_make_no_difference(nightly, tmp_path):
+    first = judged(tmp_path / "1", manifest=str(nightly))
+    assert judged(tmp_path / "2", manifest=str(nightly), cases_per_task="3") == first
+
+
+@pytest.mark.slow
+def test_a_case_that_kills_its_process_is_a_row(nightly, tmp_path):
+    """The task fails once; when it is tried again each case has a process of its own."""
+    settings = options.read({"manifest": str(nightly)})
+    jobs = [sized.job for sized in listing.cases(settings)][:3]
+    settings = replace(settings, work=Deadly(settings.work.options, settings.work.accepted))
+    found = list(executing.judged(settings, (), 1, jobs, tmp_path, retried=True))
+    assert [row.host["host"] for row in found] == ["a", "b", "c"]
+    assert [row.host["error"] == pool.DIED for row in found] == [False, True, False]
+
+
+class Deadly(Work):
+    """One of the cases kills the process that judges it."""
+
+    def judge(self, job):
+        if job.case.startswith("b"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().judge(job)
+
+
+def test_a_case_with_many_runs_fills_several_batches(tmp_path):
+    text = "".join(f"{pfn}\n" for pfn in range(0x40000, 0x40000 + 400_000, 2))
+    batch = manifest(tmp_path, [("a", NIGHT, text), ("b", NIGHT, "1\n")])
+    settings = options.read({"manifest": str(batch)})
+    jobs = [sized.job for sized in listing.cases(settings)]
+    cases = executing.judged(settings, (), 1, jobs, tmp_path, retried=False)
+    sizes = [batch.num_rows for batch in executing.batches(cases, "pages")]
+    assert sum(sizes) == 200_001
+    assert max(sizes) <= 1 << 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 
 import pytest
@@ -39,7 +40,7 @@ def test_what_the_session_gets(given, java, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(starting, "find_spec", lambda name: object())
     monkeypatch.setattr(starting, "_INSTALLED", ())
-    monkeypatch.setattr(starting.shutil, "which", lambda name: f"{java('21.0.1')}/bin/java")
+    monkeypatch.setattr(shutil, "which", lambda name: f"{java('21.0.1')}/bin/java")
     monkeypatch.setenv("PYSPARK_PYTHON", "mine")
     for name in ("JAVA_HOME", "PYSPARK_DRIVER_PYTHON"):
         monkeypatch.delenv(name, raising=False)
@@ -57,7 +58,7 @@ def test_what_is_missing(monkeypatch):
         starting.session()
     monkeypatch.setattr(starting, "find_spec", lambda name: object())
     monkeypatch.setattr(starting, "_INSTALLED", ())
-    monkeypatch.setattr(starting.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(UsageError, match="needs Java 17, 21 or 25: apt-get install default-jre-"):
         starting.session()

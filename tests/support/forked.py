@@ -213,7 +213,8 @@ def close() -> None:
 
 def _serve(asked: socket.socket, listener: socket.socket) -> None:
     for module in pkgutil.walk_packages(hwpkho.__path__, "hwpkho."):
-        if not module.name.endswith("__main__"):
+        # No command needs what rests on PySpark.
+        if not module.name.endswith("__main__") and not module.name.startswith("hwpkho.spark."):
             import_module(module.name)
     gc.freeze()  # the runs share it
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it

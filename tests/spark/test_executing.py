@@ -16,8 +16,7 @@ from hwpkho.fleet.judging import Work
 from hwpkho.fleet.schema import TABLES
 from hwpkho.spark import executing, listing, options
 from hwpkho.spark.planning import plan
-from tests.support import FIXTURES, captures
-from tests.support.fleet import manifest, rows
+from tests.support.fleet import manifest, mixed_night, rows
 
 NIGHT = "2026-11-28T03:00:00Z"
 #: The write that a row came with is another one; all else is the same.
@@ -49,35 +48,7 @@ def plain(table_rows):
 
 @pytest.fixture(scope="module")
 def nightly(tmp_path_factory):
-    """A manifest of good, broken and hostile cases."""
-    folder = tmp_path_factory.mktemp("cases") / "nightly"
-    folder.mkdir()
-    batch = manifest(folder, [
-        ("a", NIGHT, "0x40100-0x40101\n0x40200\n"), ("b", None, "# none\n"),
-        ("c", NIGHT, "no list"), ("d\x1b[2J'; DROP", NIGHT, f"{2**63 - 1:#x}\n{2**64 - 1:#x}\n"),
-        ("e", "yesterday", "1-9\n"), ("a", NIGHT, "0x40100-0x40101\n0x40200\n"),
-    ], memmap=["iomem.txt"])  # fmt: skip
-    (folder / "iomem.txt").write_text("40000000-7fffffff : System RAM\n")
-    (folder / "vmcore").write_bytes(captures.elf("x86-structv1-small"))
-    (folder / "torn").write_bytes(captures.elf("x86-structv1-small")[:5000])
-    (folder / "copy").mkdir()
-    shutil.copytree(FIXTURES / "captures/x86-structv1-small/debugfs-kho", folder / "copy" / "kho")
-    lines = [
-        {"host": "v", "taken_at": NIGHT, "inputs": ["vmcore"]},
-        {"host": "t", "taken_at": NIGHT, "inputs": ["torn"]},
-        {"host": "k", "taken_at": NIGHT, "inputs": ["copy"]},
-        {"host": "gone", "taken_at": NIGHT, "inputs": ["nothing-there"]},
-        {"host": "out", "taken_at": NIGHT, "inputs": ["../../etc/passwd"]},
-        {"host": "abs", "taken_at": NIGHT, "inputs": ["/etc/passwd"]},
-        {"host": "opt", "taken_at": NIGHT, "inputs": ["list-0.txt"], "options": {"arch": "vax"}},
-        {"host": "map", "taken_at": NIGHT, "inputs": ["list-0.txt"], "memmap": ["no-map.txt"]},
-        {"host": "dimm", "taken_at": NIGHT, "inputs": ["list-0.txt"], "dimms": ["no-dimm.txt"]},
-        {"host": "based", "taken_at": NIGHT, "inputs": ["list-0.txt@0x1000"]},
-    ]
-    more = [*map(json.dumps, lines), "{", '{"case": 7}', json.dumps({"host": "e", "inputs": []})]
-    with batch.open("a") as out:
-        out.write("".join(f"{line}\n" for line in more))
-    return batch
+    return mixed_night(tmp_path_factory.mktemp("cases") / "nightly")
 
 
 def test_rows_are_those_of_fleet_add(nightly, tmp_path, cli):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from array import array
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from hwpkho.fleet import add, content, places
 from hwpkho.fleet.known import Known, key_of
 from hwpkho.fleet.rows import CaseRows, Segment, Shared
 from hwpkho.fleet.schema import TABLES
+from tests.support import FIXTURES, captures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +32,38 @@ def manifest(folder: Path, cases: Iterable[tuple[str, str | None, str]], **more:
         line = {"host": host, "inputs": [f"list-{number}.txt"], **more}
         lines.append(line if taken_at is None else {**line, "taken_at": taken_at})
     batch.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return batch
+
+
+def mixed_night(folder: Path) -> Path:
+    """Make a folder of good, broken and hostile cases; return their manifest."""
+    folder.mkdir()
+    night = "2026-11-28T03:00:00Z"
+    batch = manifest(folder, [
+        ("a", night, "0x40100-0x40101\n0x40200\n"), ("b", None, "# none\n"),
+        ("c", night, "no list"), ("d\x1b[2J'; DROP", night, f"{2**63 - 1:#x}\n{2**64 - 1:#x}\n"),
+        ("e", "yesterday", "1-9\n"), ("a", night, "0x40100-0x40101\n0x40200\n"),
+    ], memmap=["iomem.txt"])  # fmt: skip
+    (folder / "iomem.txt").write_text("40000000-7fffffff : System RAM\n")
+    (folder / "vmcore").write_bytes(captures.elf("x86-structv1-small"))
+    (folder / "torn").write_bytes(captures.elf("x86-structv1-small")[:5000])
+    (folder / "copy").mkdir()
+    shutil.copytree(FIXTURES / "captures/x86-structv1-small/debugfs-kho", folder / "copy" / "kho")
+    lines: list[dict[str, Any]] = [
+        {"host": "v", "taken_at": night, "inputs": ["vmcore"]},
+        {"host": "t", "taken_at": night, "inputs": ["torn"]},
+        {"host": "k", "taken_at": night, "inputs": ["copy"]},
+        {"host": "gone", "taken_at": night, "inputs": ["nothing-there"]},
+        {"host": "out", "taken_at": night, "inputs": ["../../etc/passwd"]},
+        {"host": "abs", "taken_at": night, "inputs": ["/etc/passwd"]},
+        {"host": "opt", "taken_at": night, "inputs": ["list-0.txt"], "options": {"arch": "vax"}},
+        {"host": "map", "taken_at": night, "inputs": ["list-0.txt"], "memmap": ["no-map.txt"]},
+        {"host": "dimm", "taken_at": night, "inputs": ["list-0.txt"], "dimms": ["no-dimm.txt"]},
+        {"host": "based", "taken_at": night, "inputs": ["list-0.txt@0x1000"]},
+    ]
+    more = [*map(json.dumps, lines), "{", '{"case": 7}', json.dumps({"host": "e", "inputs": []})]
+    with batch.open("a") as out:
+        out.write("".join(f"{line}\n" for line in more))
     return batch
 
 

@@ -1,0 +1,165 @@
+"""Questions as Spark SQL: the answers of DuckDB, row by row and type by type."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from hwpkho.errors import InputError, UsageError
+from hwpkho.fleet import ask as by_duckdb
+from hwpkho.fleet import places
+from hwpkho.fleet.ask import Wanted
+from hwpkho.fleet.questions import QUESTIONS
+from hwpkho.fleet.schema import TABLES
+from tests.support.fleet import manifest, mixed_night, with_gaps
+from tests.support.made_fleet import Fleet
+
+pytestmark = pytest.mark.spark
+LIMIT: dict[str, dict[str, Any]] = {"policy": {"max_pages": 8}}
+FIRST, SECOND = "2026-11-27T03:00:00Z", "2026-11-28T03:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory):
+    return str(with_gaps(tmp_path_factory.mktemp("gaps") / "region=eu"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    dataset = tmp_path_factory.mktemp("made") / "d"
+    Fleet(200, 4, seed=3, affected=0.3).store(dataset)
+    return str(dataset)
+
+
+def wanted(dataset, question=None, since=None, **given):
+    """Return DuckDB's answer."""
+    at = since and datetime.fromisoformat(since)
+    with by_duckdb.ask(places.at(dataset), Wanted(question, since=at, **given)) as answer:
+        schema, batches = answer.batches()
+        return pa.Table.from_batches(list(batches), schema)
+
+
+def held(found, told):
+    assert (found.schema.names, found.schema.types) == (told.schema.names, told.schema.types)
+    assert found.to_pylist() == told.to_pylist()
+    return found.num_rows
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_answers_are_those_of_duckdb(question, spark, gaps):
+    from hwpkho.spark import ask
+
+    given = LIMIT.get(question, {})
+    assert held(ask(spark, gaps, question, **given).toArrow(), wanted(gaps, question, **given))
+
+
+@pytest.mark.parametrize("question", ["lost", "repeat", "growing"])
+def test_answers_about_a_fleet(question, spark, made):
+    from hwpkho.spark import ask
+
+    assert held(ask(spark, made, question).toArrow(), wanted(made, question)) > 2
+
+
+def test_since_and_host(spark, gaps):
+    """A session's zone changes nothing: times of a data set have none."""
+    from hwpkho.spark import ask
+
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        given: dict[str, Any]
+        for given in ({"since": "2025-12-01T03:00:00"}, {"host": "b"}, {"host": "' OR '1'='1"}):
+            found = ask(spark, gaps, "worst", **given).toArrow()
+            held(found, wanted(gaps, "worst", **given))
+        assert found.num_rows == 0
+    finally:
+        spark.conf.unset("spark.sql.session.timeZone")
+
+
+def test_rows_that_were_just_judged(spark, tmp_path, cli):
+    """No data set is needed in between; a capture that comes twice counts once."""
+    from hwpkho.spark import ask, cases
+
+    batch = mixed_night(tmp_path / "night")
+    assert cli("fleet", "add", tmp_path / "d", "--batch", batch).code == 0
+    frames = {table: cases(spark, table, manifest=str(batch)) for table in TABLES}
+    for question in ("summary", "unsafe", "findings"):
+        told = wanted(str(tmp_path / "d"), question)
+        assert held(ask(spark, frames, question).toArrow(), told)
+
+
+def test_the_later_judgement_counts(spark, tmp_path, cli):
+    from hwpkho.spark import ask
+
+    batch = manifest(tmp_path, [("a", FIRST, "1-9\n"), ("a", SECOND, "1\n")])
+    for limit in (100, 5):
+        cli("fleet", "add", tmp_path / "d", "--batch", batch, "--max-pages", limit)
+    dataset = str(tmp_path / "d")
+    assert held(ask(spark, dataset, "findings").toArrow(), wanted(dataset, "findings")) == 2
+
+
+def test_rows_of_a_write_that_is_not_complete_do_not_count(spark, tmp_path, cli):
+    from hwpkho.spark import ask
+
+    batch = manifest(tmp_path, [("a", FIRST, "1-9\n"), ("a", SECOND, "1\n")])
+    cli("fleet", "add", tmp_path / "d", "--batch", batch)
+    (path,) = (tmp_path / "d" / "hosts").glob(f"day={FIRST[:10]}/*")
+    path.unlink()
+    sql = "SELECT host, pages FROM pages"
+    dataset = str(tmp_path / "d")
+    assert held(ask(spark, dataset, sql=sql).toArrow(), wanted(dataset, sql=sql)) == 1
+
+
+def test_sql_and_views(spark, gaps):
+    from hwpkho.spark import ask, views
+
+    sql = (
+        "SELECT host, count(*) AS n, '{x}' AS x FROM hosts GROUP BY host ORDER BY host NULLS LAST;"
+    )
+    held(
+        ask(spark, gaps, sql=sql).sort("host").toArrow(),
+        wanted(gaps, sql=f"{sql[:-1]} ORDER BY host"),
+    )
+    assert not spark.catalog.tableExists("hosts")
+    views(spark, gaps)
+    assert spark.sql("SELECT max(pages) FROM hosts").head()[0] == 40
+    for name in ("hosts", "pages", "findings", "changes", "superseded"):
+        spark.catalog.dropTempView(name)
+
+
+def test_what_is_no_data_set(spark, gaps, tmp_path):
+    from hwpkho.spark import ask
+
+    with pytest.raises(InputError, match=r"no data set of hwpkho: it has no hwpkho-fleet\.json"):
+        ask(spark, str(tmp_path), "summary")
+    other = tmp_path / "other"
+    shutil.copytree(gaps, other)
+    (other / "hwpkho-fleet.json").write_text('{"schema": "hwpkho.fleet/9"}')
+    with pytest.raises(InputError, match=r"is hwpkho\.fleet/9, this hwpkho reads"):
+        ask(spark, str(other), "summary")
+    (other / "hwpkho-fleet.json").write_text('{"schema": "hwpkho.fleet/1"}')
+    for table in TABLES:
+        shutil.rmtree(other / table)
+    assert ask(spark, str(other), "summary").head()["hosts"] == 0
+
+
+def test_what_is_no_question(spark, gaps):
+    from hwpkho.spark import ask
+
+    given: dict[str, Any]
+    for given, said in (
+        ({"question": "x"}, "no question 'x'; there are: summary"),
+        ({}, "give either question or sql"),
+        ({"question": "policy"}, "max_pages is for the question policy"),
+        ({"question": "lost", "since": "now"}, "since: now: expected ISO 8601"),
+        ({"sql": "SELECT 1", "host": "x"}, "are for a question, not for sql"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            ask(spark, gaps, **given)
+    with pytest.raises(UsageError, match="dataset: no rows of pages"):
+        ask(spark, {"hosts": spark.read.parquet(f"{gaps}/hosts")}, "summary")
+    with pytest.raises(UsageError, match="column case_id of hosts is not there"):
+        ask(spark, dict.fromkeys(TABLES, spark.range(1).selectExpr("now() AS taken_at")), "summary")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: shuffles, a compiler for each query.
 _SMALL = {
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.default.parallelism": "2",
     "spark.sql.adaptive.enabled": "false",

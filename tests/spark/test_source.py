@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,21 +79,18 @@ def test_a_worker_that_is_killed_in_the_middle(spark, nightly, tmp_path):
             return "killed"
 
         def reader(self, schema):
-            return mortal(super().reader(schema))
+            reader = super().reader(schema)
+            reader.read = partial(mortal, reader.read)
+            return reader
 
-    def mortal(reader):
-        once = str(tmp_path / "once")
+    once = str(tmp_path / "once")
 
-        class Mortal(type(reader)):
-            def read(self, partition):
-                for batch in super().read(partition):
-                    yield batch
-                    if not Path(once).exists():
-                        Path(once).touch()
-                        os.kill(os.getpid(), signal.SIGKILL)
-
-        reader.__class__ = Mortal
-        return reader
+    def mortal(read, partition):
+        for batch in read(partition):
+            yield batch
+            if not Path(once).exists():
+                Path(once).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
 
     given = {"manifest": str(nightly), "table": "pages", "casesPerTask": "4"}
     spark.dataSource.register(Killed)

@@ -127,13 +127,12 @@ def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):
     with pytest.raises(UsageError, match=r"^option max_pages cannot be \"x\"$"):
         cases(spark, manifest=str(nightly), max_pages="x")
     spark.dataSource.register(HwpkhoCases)
-    read = spark.read.format("hwpkho")
     for given, said in (
         ({"tabel": "x"}, "UsageError: no option tabel; there are: table, "),
         ({"path": str(tmp_path / "gone")}, "InputError: "),
         ({"path": "nosuch://x"}, "UsageError: nosuch://x: "),
     ):
         with pytest.raises(Exception, match=said):
-            read.options(**given).load().count()
+            spark.read.format("hwpkho").options(**given).load().count()
     with pytest.raises(Exception, match="UsageError: the tables have columns of their own"):
         spark.read.format("hwpkho").schema("a INT").load(str(nightly)).count()

@@ -192,6 +192,7 @@ def test_what_the_workflow_makes_is_what_the_machine_makes():
         "cov-report",
         "release-venv",
         "browser-venv",
+        "spark-venv",
     }  # of others
     assert of_machine - parts == of_workflow - {"demo", "cov"}
 

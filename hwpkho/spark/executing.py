@@ -5,7 +5,7 @@ their rows. No row depends on the task, the executor or the attempt.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Rows go on once there are so many, or of so many cases; a batch has no more rows.
 _ROWS, _CASES = 1 << 16, 256
+#: Cases that are judged in a go.
+_CHUNK = 64
 
 
 @dataclass(slots=True)
@@ -49,18 +51,20 @@ class Judging:
 
     def __call__(self, chunk: Sequence[Job]) -> list[CaseRows]:
         """Return the rows of some cases."""
-        return [self._identified(job, self._judge(job)) for job in chunk]
+        if self.copies is None:
+            found = self.work(list(chunk))
+        else:
+            found = [self._copied(self.copies, job) for job in chunk]
+        return [self._identified(job, rows) for job, rows in zip(chunk, found, strict=True)]
 
     def died(self, job: Job) -> list[CaseRows]:
         """Return the row of a case whose process died."""
         return [self._identified(job, found) for found in self.work.died(job)]
 
-    def _judge(self, job: Job) -> CaseRows:
-        if self.copies is None:
-            return self.work.judge(job)
+    def _copied(self, copies: Copies, job: Job) -> CaseRows:
         try:
-            with self.copies.of(job) as here:
-                return self.work.judge(here)
+            with copies.of(job) as here:
+                return self.work([here])[0]
         except Exception as error:
             # The storage may be back when the task is tried again; the case is no better then.
             if not self.retried and not isinstance(error, HwpkhoError):
@@ -75,7 +79,7 @@ class Judging:
         host |= {"part": part.hex(), "added_at": self.added_at}
         for name in ("error", "remark"):
             if host[name]:
-                host[name] = self.work.named(host[name])
+                host[name] = self.work.called(host[name])
         return found
 
 
@@ -107,12 +111,15 @@ def judged(
         remote = Remote.of(where)
         copies = Copies(remote, str(folder / "cases"), settings.case_bytes)
         shown += _shown(copies)
-    work = replace(work, options=replace(work.options, memmaps=paths), shown=shown)
+    options = replace(work.options, memmaps=paths)
+    work = replace(work, options=options, named=pool.named(options), shown=shown)
     judging = Judging(work, added_at, copies, retried)
+    found: Iterable[list[CaseRows]]
     if retried:
         found = pool.each(([job] for job in jobs), judging, judging.died, 1)
     else:
-        found = (judging([job]) for job in jobs)
+        coming = iter(jobs)
+        found = map(judging, iter(lambda: list(islice(coming, _CHUNK)), []))
     return chain.from_iterable(found)
 
 

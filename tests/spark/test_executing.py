@@ -108,10 +108,10 @@ def test_a_case_that_kills_its_process_is_a_row(nightly, tmp_path):
 class Deadly(Work):
     """One of the cases kills the process that judges it."""
 
-    def judge(self, job):
+    def judge(self, job, common):
         if job.case.startswith("b"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().judge(job)
+        return super().judge(job, common)
 
 
 def test_a_case_with_many_runs_fills_several_batches(tmp_path):

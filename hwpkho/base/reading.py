@@ -5,12 +5,11 @@ Compressed ones are read as what they hold.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Self
 
-from hwpkho.base import opening, unopened
+from hwpkho.base import opening, sparse, unopened
 from hwpkho.base.addresses import human_bytes
 from hwpkho.errors import InputError, ReadError
 
@@ -120,18 +119,9 @@ class Input:
         yield self.head
         while True:
             if self._sparse:
-                self._skip_hole()
+                sparse.skip_hole(self._fd)
             piece = os.read(self._fd, PIECE)
             if not piece:
                 self._check_size()
                 return
             yield piece
-
-    def _skip_hole(self) -> None:
-        here = os.lseek(self._fd, 0, os.SEEK_CUR)
-        try:
-            os.lseek(self._fd, here, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
-                os.lseek(self._fd, 0, os.SEEK_END)
-            # Anything else: a file system that knows no holes.

@@ -1,7 +1,9 @@
-"""Writing memory images: pages of zeros become holes where the file can have them."""
+"""Sparse files: what is zero becomes a hole where there can be one, and holes are passed over."""
 
 from __future__ import annotations
 
+import errno
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,28 @@ if TYPE_CHECKING:
 @cache
 def _zeros(size: int) -> bytes:
     return bytes(size)
+
+
+def data_from(descriptor: int, at: int, size: int) -> int:
+    """Return where data begins in a file of ``size`` bytes, from offset ``at`` on.
+
+    ``size`` where only a hole follows, ``at`` where that cannot be told (a pipe, a file system
+    that knows no holes).
+    """
+    try:
+        return os.lseek(descriptor, at, os.SEEK_DATA)
+    except OSError as error:
+        return size if error.errno == errno.ENXIO else at
+
+
+def skip_hole(descriptor: int) -> int:
+    """Move on to the next data of a file, or to its end; return how many bytes were passed over.
+
+    Raises OSError for a pipe.
+    """
+    here = os.lseek(descriptor, 0, os.SEEK_CUR)
+    data = data_from(descriptor, here, max(here, os.fstat(descriptor).st_size))
+    return os.lseek(descriptor, data, os.SEEK_SET) - here
 
 
 def write(out: BinaryIO, parts: Iterable[bytes | memoryview]) -> None:

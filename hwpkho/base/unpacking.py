@@ -283,6 +283,8 @@ class _Packed:
             if data_left:
                 self.give_back(data_left)
                 return True
+            if self.size is not None:  # a file; padding in it may be a hole of terabytes
+                self.offset += sparse.skip_hole(self._descriptor)
         return False
 
     def head(self) -> bytes:

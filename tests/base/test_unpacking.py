@@ -169,6 +169,18 @@ def test_several_streams_and_padding(tmp_path, method) -> None:
         assert _read(packed, tmp_path) == expected
 
 
+def test_padding_that_is_a_hole_is_passed_over(tmp_path, method) -> None:
+    with (tmp_path / "x").open("wb") as out:
+        out.write(PACK[method](b"0x10\n"))
+        out.seek(4 << 40)
+        out.write(PACK[method](b"0x20\n"))
+        out.truncate(8 << 40)
+    got = forked.run("list", "x", "--pfns", cwd=tmp_path)
+    assert got.code == 0
+    assert got.out.split() == [b"0x10", b"0x20"]
+    assert got.cpu < 1
+
+
 def test_cut_off_and_damaged_streams_end_with_one_line(case, method, monkeypatch) -> None:
     monkeypatch.chdir(case)
     packed = PACK[method](captures.elf(CAPTURE))

@@ -218,6 +218,16 @@ DEFERRED = Code(
     "x86 takes the page out of use by memory_failure(), which is an event of its own.",
     "Look for the page in the kernel log or in memory_failure_event; if neither has it, list it.",
 )
+SEVERAL_MACHINES = Code(
+    "HP622",
+    "several-machines",
+    "warning",
+    "policy",
+    "A log names bad pages of several machines, as the files of a log server do.",
+    "Nothing: this is about the input. A list is of one machine: on another its PFNs are good pages, "
+    "which would be taken out of use there.",
+    "Give the lines of one machine: grep for its name, or take its own log.",
+)
 
 CODES = (
     NO_MEMMAP,
@@ -240,4 +250,5 @@ CODES = (
     MASK_SHORT,
     NO_BCD_OBJECT,
     DEFERRED,
+    SEVERAL_MACHINES,
 )

@@ -454,6 +454,67 @@ def test_a_kernel_log_whose_command_line_has_memmap(tmp_path, cli) -> None:
     assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
 
 
+HOSTS = {
+    "syslog": "Nov 28 10:00:0{n} {host} kernel: [ 10{n}.000000] {said}",
+    "syslog in another language": "M\u00e4r 28 10:00:0{n} {host} kernel: {said}",
+    "rfc 3339": "2026-11-28T10:00:0{n}.123456+01:00 {host} kernel: {said}",
+    "short-monotonic": "[   10{n}.000000] {host} kernel: {said}",
+    "short-full": "Sat 2026-11-28 10:00:0{n} CET {host} kernel: {said}",
+    "json": '{{"_HOSTNAME" : "{host}", "MESSAGE" : "{said}"}}',
+    "export": "__REALTIME_TIMESTAMP=176448000000000{n}\nMESSAGE={said}\n_HOSTNAME={host}\n",
+}
+
+
+def _of_hosts(how, *hosts):
+    return "".join(
+        HOSTS[how].format(n=n, host=host, said=MF.format(0x100 + n)) + "\n"
+        for n, host in enumerate(hosts)
+    )
+
+
+@pytest.mark.parametrize("how", HOSTS)
+def test_a_log_of_several_machines(how, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, _of_hosts(how, "alpha", "beta", "alpha.example"))
+    assert got.json["pfns"] == [[0x100, 0x102]]
+    (problem,) = (p for p in got.json["problems"] if p["code"] == "HP622")
+    assert problem["severity"] == "warning"
+    assert problem["message"].endswith("bad pages of 2 machines: alpha, beta")
+    second = _of_hosts(how, "alpha", "beta").splitlines()
+    assert "Memory failure" in second[int(problem["where"].removeprefix("line ")) - 1]
+    assert "HP622" in got.err
+
+
+@pytest.mark.parametrize("how", HOSTS)
+def test_a_machine_that_gets_its_name_late_is_one(how, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, _of_hosts(how, "localhost", "Alpha.example", "alpha"))
+    assert "HP622" not in {p["code"] for p in got.json["problems"]}
+
+
+def test_what_stands_in_front_of_messages_and_is_no_host(tmp_path, cli) -> None:
+    text = "".join(
+        f"{head} kernel: {MF.format(n)}\n"
+        for n, head in enumerate(
+            ("2026-11-28T10:00:00 INFO", "2026-11-28T10:00:00 WARNING", "[    0.893358]", "<3>", "")
+        )
+    )
+    got = said(cli, tmp_path, text)
+    assert "HP622" not in {p["code"] for p in got.json["problems"]}
+
+
+def test_machines_of_boots_that_do_not_count_do_not_count(tmp_path, cli) -> None:
+    one, other = (_of_hosts("syslog", host) for host in ("alpha", "beta"))
+    banner = f"Nov 28 11:00:00 beta kernel: {BANNER}\n"
+    for boot, codes in ((None, {"HP622", "HP614"}), ("0", {"HP614"}), ("last", {"HP614"})):
+        found = read(one + banner + other, boot)
+        assert {p.code for p in found.problems} == codes
+
+
+def test_names_of_machines_are_escaped_and_few_are_shown(tmp_path, cli) -> None:
+    text = "".join(_of_hosts("json", f"\x9bh{n}") for n in range(40))
+    (problem,) = (p for p in read(text).problems if p.code == "HP622")
+    assert problem.message == "bad pages of 40 machines: \\x9bh0, \\x9bh1, \\x9bh2 and 37 more"
+
+
 @given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from("pusnbe")), max_size=40))
 def test_order_of_time(steps) -> None:
     """What the log says last of a page counts."""

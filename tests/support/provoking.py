@@ -399,6 +399,15 @@ _map_case(
     pfnlist.LOG_LOWER_BOUND, E820, pfns="[ 1.000000] Memory failure: 0x5000: already poisoned"
 )
 
+_map_case(
+    pfnlist.SEVERAL_MACHINES,
+    E820,
+    pfns="".join(
+        f"Nov 28 10:00:00 {host} kernel: [ 1.000000] Memory failure: 0x5000: already poisoned\n"
+        for host in ("alpha", "beta")
+    ),
+)
+
 
 @provokes(pfnlist.DEFERRED)
 def _deferred(folder: Path) -> Case:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
-from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, stamp, when
+from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, host, stamp, when
+from hwpkho.badpages.model import BAD
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
-from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND, SEVERAL_MACHINES
 from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _SLACK = 1.0
 MAX_BOOTS = 1 << 13
 #: What is kept of a boot that cannot be used.
 _MAX_UNUSABLE = 1 << 10
+#: Machines of a log that are told apart, and those of them that a message names.
+_MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
 #: Pages whose severity somebody else may tell.
 _MAX_UNSETTLED = 1 << 16
 
@@ -75,6 +78,9 @@ class Timeline:
         self._doubts: dict[tuple[str, str], tuple[Code, int]] = {}
         self._losses: dict[str, None] = {}
         self._units: set[str] = set()
+        # Whose lines name bad pages, by the first line: in this boot, and in those that count.
+        self._hosts: dict[str, int] = {}
+        self._machines: dict[str, int] = {}
         #: Of pages with poison of a CXL device: a bit for each line of it.
         self.cxl_lines: dict[int, int] = {}
         #: Whether a memory map in the log calls ranges unusable.
@@ -166,6 +172,7 @@ class Timeline:
         if self._wanted == -1:
             self._state.clear()
             self._said_of.clear()
+            self._machines.clear()
         counts = self._wanted is None or self._wanted in (-1, self._boot)
         for segment in sorted(self._segments, key=lambda s: -s.part) if counts else ():
             for key in segment.gone:
@@ -174,6 +181,8 @@ class Timeline:
                 self._state.setdefault(key, said)
         if counts:
             self._said_of.update(self._unusable)
+            self._machines = {**self._hosts, **self._machines}
+        self._hosts = {}
         self._segments, self._unusable = [_Segment()], {}
         self._parts.clear()
 
@@ -224,6 +233,8 @@ class Timeline:
 
     def _name(self, place: Place, key: _Key, epoch: int | None) -> None:
         named = self._segments[-1].named
+        if key[2] in BAD and len(self._hosts) < _MAX_HOSTS and (name := host(place)):
+            self._hosts.setdefault(name, place.number)
         if key not in named:
             named[key] = _Said(when(place, epoch), place.number)
             if len(named) + len(self._state) > MAX_MENTIONS:
@@ -311,6 +322,7 @@ class Timeline:
             found.unusable(message, where)
         for (_, message), (code, number) in self._doubts.items():
             found.problem(code, message, f"line {number}")
+        self._several_machines(found)
         lost = "".join(f"; {words}" for words in self._losses)
         found.problem(
             LOG_LOWER_BOUND,
@@ -339,6 +351,18 @@ class Timeline:
             found.note(f"{boots} boots, of which boot {one} counts")
         listed = found.finish()
         return replace(listed, elsewhere="e820") if self.unusable_ranges else listed
+
+    def _several_machines(self, found: Collector) -> None:
+        """Report pages of several machines, as a log server's files have them."""
+        names = sorted(self._machines, key=self._machines.__getitem__)
+        if len(names) < 2:
+            return
+        shown, more = ", ".join(map(printable, names[:_NAMED_HOSTS])), len(names) - _NAMED_HOSTS
+        found.problem(
+            SEVERAL_MACHINES,
+            f"bad pages of {len(names)} machines: {shown}{f' and {more} more' if more > 0 else ''}",
+            f"line {self._machines[names[1]]}",
+        )
 
 
 def _wanted(boot: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""When a line of a log was written: ISO 8601, or seconds since boot."""
+"""When a line of a log was written (ISO 8601, or seconds since boot), and on which machine."""
 
 from __future__ import annotations
 
@@ -35,6 +35,18 @@ _SYSLOG = re.compile(
 )
 #: What times of day have in common.
 _MINUTES = re.compile(r":[0-9]{2}:[0-9]{2}")
+#: The host in front of the program's name, behind a time of day or printk's stamp, with a zone
+#: perhaps: as syslog and journalctl have it.
+_HOST = re.compile(
+    r"(?:[0-9]{2}:[0-9]{2}\S{0,32}|\])(?: [A-Z]{2,5})? {1,4}(\w[\w.-]{0,254}) {1,4}"
+    r"(?:kernel|rasdaemon|mcelog)(?:\[[0-9]{1,7}\])?: "
+)
+_JOURNAL_HOST = re.compile(r'"_HOSTNAME"\s*:\s*"([^"\\]{1,255})"')
+_EXPORT_HOST = re.compile(r"^_HOSTNAME=(.{1,255})$", re.MULTILINE)
+#: What stands at a host's place: a level, or the name of a machine that does not know its own yet.
+_NO_HOSTS = frozenset(
+    "emerg alert crit err error warn warning notice info debug localhost none unknown".split()
+)
 #: A stamp stands so near in front of what it is for, characters.
 _NEAR = 512
 _YEAR_10000 = 253402300800
@@ -115,6 +127,19 @@ def boot_id(place: Place) -> str | None:
     if "_BOOT_ID=" in place.entry and not found:
         found = _EXPORT_BOOT_ID.search(place.entry)
     return found[1] if found else None
+
+
+def host(place: Place) -> str | None:
+    """Return the name of the machine that a place's line is of, None where it names none.
+
+    Without its domain, in small letters; not printable.
+    """
+    found = _JOURNAL_HOST.search(place.line) if '"_HOSTNAME"' in place.line else None
+    if found is None and "_HOSTNAME=" in place.entry:
+        found = _EXPORT_HOST.search(place.entry)
+    found = found or _HOST.search(place.line, 0, place.at or _NEAR)
+    name = found[1].split(".")[0].lower() if found else ""
+    return name if name and name not in _NO_HOSTS else None
 
 
 def _journal(place: Place) -> re.Match[str] | None:

@@ -224,8 +224,8 @@ SEVERAL_MACHINES = Code(
     "warning",
     "policy",
     "A log names bad pages of several machines, as the files of a log server do.",
-    "Nothing: this is about the input. A list is of one machine: on another its PFNs are good pages, "
-    "which would be taken out of use there.",
+    "Nothing: this is about the input. A list is of one machine: on another its PFNs are good "
+    "pages, which would be taken out of use there.",
     "Give the lines of one machine: grep for its name, or take its own log.",
 )
 

@@ -44,9 +44,10 @@ _HOST = re.compile(
 _JOURNAL_HOST = re.compile(r'"_HOSTNAME"\s*:\s*"([^"\\]{1,255})"')
 _EXPORT_HOST = re.compile(r"^_HOSTNAME=(.{1,255})$", re.MULTILINE)
 #: What stands at a host's place: a level, or the name of a machine that does not know its own yet.
-_NO_HOSTS = frozenset(
-    "emerg alert crit err error warn warning notice info debug localhost none unknown".split()
-)
+_NO_HOSTS = frozenset((
+    "emerg", "alert", "crit", "err", "error", "warn", "warning", "notice", "info", "debug",
+    "localhost", "none", "unknown",
+))  # fmt: skip
 #: A stamp stands so near in front of what it is for, characters.
 _NEAR = 512
 _YEAR_10000 = 253402300800

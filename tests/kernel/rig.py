@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HERE = Path(__file__).parent
-CACHE = Path(
-    os.environ.get("HWPKHO_CACHE")
-    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwpkho"
-)
 #: Seconds after which a guest is ended; one boot under emulation takes two to ten.
 BOUND = float(os.environ.get("HWPKHO_GUEST_SECONDS", "180"))
 _OUT_DISK = 64 << 20

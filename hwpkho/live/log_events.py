@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.logs import reader
+from hwpkho.badpages.logs.hwpoison import WELL
 from hwpkho.badpages.model import BAD, Kind
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError, UsageError
@@ -30,12 +31,9 @@ _ORDERED = re.compile(rb"npoison|non struct page|Linux version ")
 _RECORD = re.compile(rb"^[0-9]{1,4},([0-9]{1,18}),([0-9]{1,18}),[^;\n]{0,64};", re.MULTILINE)
 #: Its fields for programs, a line each.
 _FIELD = re.compile(rb"^ [A-Z_]{1,32}=[^\n]*\n", re.MULTILINE)
-_UNPOISONED = re.compile(
-    rb"(?:Software-unpoisoned(?: free)? page|software-unpoisoned page|just unpoisoned"
-    rb"|Unpoison: Unpoisoned page) 0x([0-9a-f]{1,16})|"
-    rb"0x([0-9a-f]{1,16}): software-unpoisoned(?: free)? page",
-    re.IGNORECASE,
-)
+_UNPOISONED = re.compile(rb"(?:Unpoison|MCE):(?:%s)" % WELL.encode(), re.IGNORECASE)
+#: Of these a page that nobody knew to be bad is no news.
+_ALREADY = b"already unpoisoned"
 _LOST = re.compile(
     rb"\*\* *([0-9]{1,9}) printk messages dropped \*\*|Missed ([0-9]{1,9}) kernel messages"
     rb"|\b([0-9]{1,9}) messages lost\b"
@@ -147,8 +145,11 @@ class LogEvents:
         text, missed = self._records(text)
         for lost in _LOST.finditer(text):
             missed = (missed or 0) + int(next(n for n in lost.groups() if n))
-        unpoisoned = [int(m[1] or m[2], 16) for m in _UNPOISONED.finditer(text)]
-        for pfn in unpoisoned:
+        unpoisoned = []
+        for match in _UNPOISONED.finditer(text):
+            pfn = int(match[1] or match[2], 16)
+            if pfn in self._taken or _ALREADY not in match[0].lower():
+                unpoisoned.append(pfn)
             self._taken.discard(pfn)
             self._suspected.discard(pfn)
         pages: list[Named] = []

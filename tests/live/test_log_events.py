@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.badpages.logs import reader
+from hwpkho.badpages.registry import Asked
 from hwpkho.live import log_events
 from hwpkho.live.log_events import LogEvents, Pages
 from tests.support.examples import much, times
@@ -77,6 +79,44 @@ def test_a_page_that_was_put_back_may_fail_again():
     found = events.feed(b"[   13.000000] Unpoison: Software-unpoisoned page 0x5\n")
     assert (found.unpoisoned, found.pages) == ([5], [])
     assert _pages(events.feed(_line(5))) == [(5, "poisoned")]
+
+
+@times(2)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.sampled_from((
+            "Memory failure: 0x{:x}: recovery action for dirty LRU page: Recovered",
+            "Memory failure: 0x{:x}: already hardware poisoned",
+            "Soft offline: 0x{:x}: invalidated",
+            "Unpoison: 0x{:x}: software-unpoisoned page",
+            "Unpoison: Software-unpoisoned free page 0x{:x}",
+            "Unpoison: Page was already unpoisoned 0x{:x}",
+            "Unpoison: 0x{:x}: page was already unpoisoned",
+            "MCE: Software-unpoisoned page 0x{:x}",
+        ))),
+        max_size=20,
+    ),
+    st.lists(st.integers(1, 200), min_size=1, max_size=6),
+)  # fmt: skip
+def test_what_is_bad_in_the_end_is_what_the_whole_log_says(steps, sizes):
+    lines = [f"[{n:5}.000000] {said.format(pfn)}\n" for n, (pfn, said) in enumerate(steps)]
+    text, events, at = "".join(lines).encode(), LogEvents(4096), 0
+    told: set[int] = set()
+    while at < len(text):
+        size = sizes[at % len(sizes)]
+        found = events.feed(text[at : at + size])
+        told = (told - set(found.unpoisoned)) | {p.first for p in found.pages}
+        at += size
+    whole = reader.of_text(text, "log", Asked(page_size=4096)).pfns
+    assert told == {pfn for first, last in whole.runs() for pfn in range(first, last + 1)}
+
+
+def test_that_a_page_was_well_already_is_no_news():
+    events = LogEvents(4096)
+    line = b"[   13.000000] Unpoison: Page was already unpoisoned 0x5\n"
+    assert events.feed(line).unpoisoned == []
+    events.feed(_line(5))
+    assert events.feed(line).unpoisoned == [5]
 
 
 def test_what_is_reported_first_and_taken_out_then():

@@ -57,8 +57,8 @@ _NO_STRUCT_PAGE = "non struct page"
 _NOT_FLAGGED = re.compile(
     r"[Mm]emory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter"
 )
-#: What stands behind ``Unpoison:``, older kernels' ``MCE:``, where a page is well: its PFN is in one
-#: of two groups.
+#: What stands behind ``Unpoison:``, of older kernels ``MCE:``, where a page is well: its PFN is in
+#: one of two groups.
 WELL = (
     r"\s*(?:Software-unpoisoned(?: free)? page|Page was already unpoisoned)\s+0x([0-9a-f]{1,16})\b"
     r"|\s*0x([0-9a-f]{1,16}):\s*(?:software-unpoisoned(?: free)? page|page was already unpoisoned)"

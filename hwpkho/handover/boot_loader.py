@@ -168,7 +168,7 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
 
     kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
     jumps: before, it stands in pages that are none of scratch's. A tree of another boot loader is
-        recognised only where it is the only one; else it is unknown whether its kernel runs.
+    recognised only where it is the only one; else it is unknown whether its kernel runs.
     """
     budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
     seen: set[bytes] = set()

@@ -58,6 +58,16 @@ STATUS {status:x} MCGSTATUS f
             "a 77 [001] 2.000001: ras:memory_failure_event: pfn 0x9: recovery action for 0x1f: 3",
             {(9, "poisoned")},
         ),
+        (  # trace_pipe's page 0, and that of perf script
+            "tracepoint",
+            TASK + "memory_failure_event: pfn 0x0: recovery action for slab page: Ignored",
+            {(0, "poisoned")},
+        ),
+        (
+            "tracepoint",
+            "a 77 [001] 2.000001: ras:memory_failure_event: pfn 0: recovery action for 0x1f: 3",
+            {(0, "poisoned")},
+        ),
         (
             "tracepoint",
             TASK

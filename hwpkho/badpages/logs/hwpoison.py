@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-#: The kernel's ``%#lx`` has no 0x in front of 0.
+#: The kernel's ``%#lx`` has 0x in front of 0, that of others who print its messages has not.
 _PFN = re.compile(
     r"\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|0(?=: ))(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL
 )

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind
 
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
+#: perf and trace-cmd print as C does: no 0x stands in front of 0.
 _PFN = re.compile(
-    r".{0,80}?\bpfn(?:=| )\s*0x([0-9a-fA-F]{1,16})(?P<then>:|[\s,]+\w+=)(.*)", re.DOTALL
+    r".{0,80}?\bpfn(?:=| )\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|(?<!x)0(?=[:\s,]))"
+    r"(?P<then>:|[\s,]+\w+=)(.*)",
+    re.DOTALL,
 )
 #: Of ``perf trace``, which prints the fields themselves, decimal.
 _PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")

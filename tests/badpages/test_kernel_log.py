@@ -490,6 +490,14 @@ def test_a_machine_that_gets_its_name_late_is_one(how, tmp_path, cli) -> None:
     assert "HP622" not in {p["code"] for p in got.json["problems"]}
 
 
+def test_machines_by_their_addresses() -> None:
+    for hosts, codes in (
+        (("10.0.0.1", "10.0.0.2"), {"HP614", "HP622"}),
+        (("10.0.0.1",), {"HP614"}),
+    ):
+        assert {p.code for p in read(_of_hosts("syslog", *hosts)).problems} == codes
+
+
 def test_what_stands_in_front_of_messages_and_is_no_host(tmp_path, cli) -> None:
     text = "".join(
         f"{head} kernel: {MF.format(n)}\n"

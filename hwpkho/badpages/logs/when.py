@@ -139,7 +139,9 @@ def host(place: Place) -> str | None:
     if found is None and "_HOSTNAME=" in place.entry:
         found = _EXPORT_HOST.search(place.entry)
     found = found or _HOST.search(place.line, 0, place.at or _NEAR)
-    name = found[1].split(".")[0].lower() if found else ""
+    name = found[1].lower() if found else ""
+    if not name.replace(".", "").isdigit():  # log servers have addresses, too
+        name = name.split(".")[0]
     return name if name and name not in _NO_HOSTS else None
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: What a user or a system ends a program with, and gives it time to tidy up.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: And what the command line lets an end come again with that got lost.
+_HELD = (*ENDING, signal.SIGALRM)
 
 
 @contextmanager
@@ -37,9 +39,9 @@ def undisturbed() -> Iterator[None]:
         after.callback(come)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
         if threading.current_thread() is threading.main_thread():
-            for number in ENDING:
+            for number in _HELD:
                 handler = signal.getsignal(number)
                 if handler not in (signal.SIG_IGN, None):
                     after.callback(signal.signal, number, handler)

@@ -160,7 +160,7 @@ def _run() -> int:
     if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
         return _complain("standard output is closed", 3)
     try:
-        with opening.kept():
+        with endings.raised(), opening.kept():  # before anything is said of another error
             code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
     except HwpkhoError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.base import temporary
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
-from hwpkho.fleet import parquet, places, questions
+from hwpkho.fleet import interruptible, parquet, places, questions
 from hwpkho.fleet.dialect import DUCKDB
 from hwpkho.fleet.schema import SCHEMA, TABLES
 
@@ -87,7 +87,9 @@ class Answer:
         import duckdb
 
         try:
-            while found := self.connection.fetchmany(_ROWS):
+            while found := interruptible.run(
+                self.connection, lambda: self.connection.fetchmany(_ROWS)
+            ):
                 yield from found
         except duckdb.Error as error:
             raise _failed(self.name, error) from error
@@ -95,12 +97,15 @@ class Answer:
     def batches(self) -> tuple[Any, Iterator[Any]]:
         """Return the schema of the rows, and what yields them as Arrow's batches."""
         sql, given = self.query
-        reader: Any = self.connection.cursor().sql(sql, params=given).to_arrow_reader(1 << 16)
-        return reader.schema, self._batches(reader)
+        cursor = self.connection.cursor()
+        reader: Any = interruptible.run(
+            cursor, lambda: cursor.sql(sql, params=given).to_arrow_reader(1 << 16)
+        )
+        return reader.schema, self._batches(cursor, reader)
 
-    def _batches(self, reader: Any) -> Iterator[Any]:
+    def _batches(self, cursor: DuckDBPyConnection, reader: Any) -> Iterator[Any]:
         left = self.limit
-        for batch in reader:
+        while (batch := interruptible.run(cursor, lambda: next(reader, None))) is not None:
             yield batch if left is None else batch.slice(0, left)
             left = None if left is None else max(0, left - batch.num_rows)
             if left == 0:
@@ -156,6 +161,7 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
             "preserve_insertion_order": False,
         }
         with duckdb.connect(":memory:", config=config) as connection:
+            connection.execute("SET enable_progress_bar = false")  # it goes to standard output
             place.register(connection)
             try:
                 _check(connection, place, files)
@@ -228,7 +234,7 @@ def _run(
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("--sql: expected one SELECT")
             _shut(connection, place)
-        connection.execute(sql, given)
+        interruptible.run(connection, lambda: connection.execute(sql, given))
     except duckdb.Error as error:
         text = _said(error)
         if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):

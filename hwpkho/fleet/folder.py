@@ -32,10 +32,17 @@ class Folder(Place):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._path = Path(name).absolute()
+        try:
+            self._path = Path(name).absolute()
+        except OSError as error:
+            raise InputError(f"{printable(name)}: the current folder was removed") from error
         self._own = self._path / OWN
         if "\0" in name:
             raise UsageError(f"{printable(name)}: no path")
+        try:
+            str(self._path).encode()
+        except UnicodeError as error:  # pyarrow and DuckDB take no other path
+            raise UsageError(f"{printable(str(self._path))}: a data set's path is UTF-8") from error
 
     def marker(self) -> bytes | None:
         """See :meth:`Place.marker`."""

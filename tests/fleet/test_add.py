@@ -521,3 +521,14 @@ def test_a_file_is_no_data_set(tmp_path, cli):
     (tmp_path / "a").write_text("0x10\n")
     got = add(cli, tmp_path / "a", tmp_path / "a", code=3)
     assert got.err == f"hwpkho: {tmp_path}/a: is a file; a data set is a folder\n"
+
+
+@pytest.mark.parametrize("command", [("add", "LIST"), ("ask", "summary"), ("shell",)])
+def test_a_data_set_whose_path_is_no_utf_8(command, tmp_path, cli):
+    """Parquet's readers cannot open it; nothing is made that could not be read."""
+    (tmp_path / "l").write_text("0x10\n")
+    name, *more = (str(tmp_path / "l") if a == "LIST" else a for a in command)
+    got = cli("fleet", name, tmp_path / "d\udcff", *more)
+    assert (got.code, got.out) == (2, "")
+    assert got.err.endswith("d\\udcff: a data set's path is UTF-8\n")
+    assert not (tmp_path / "d\udcff").exists()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ class Answer:
         connection: To DuckDB, which runs the query.
         query: The SQL and its parameters.
         name: The data set, for messages.
-        limit: Rows at most; None: all.
+        wanted: What was asked.
     """
 
     question: str
@@ -77,7 +77,29 @@ class Answer:
     connection: DuckDBPyConnection
     query: tuple[str, dict[str, Any]]
     name: str
-    limit: int | None = None
+    wanted: Wanted
+
+    @property
+    def limit(self) -> int | None:
+        """Rows at most; None: all."""
+        return self.wanted.limit
+
+    def also(self, question: str | None) -> Answer:
+        """Return the answer to one more question, None for the same; of the same hosts and times.
+
+        Raises InputError where it cannot be had.
+        """
+        import duckdb
+
+        wanted = self.wanted if question is None else replace(self.wanted, question=question)
+        sql, given = _query(wanted)
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(sql, given)
+        except duckdb.Error as error:
+            raise _failed(self.name, error) from error
+        columns = tuple(str(c[0]) for c in cursor.description or ())
+        return Answer(wanted.name, columns, cursor, (sql, given), self.name, wanted)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows; InputError where they cannot be had."""
@@ -122,7 +144,7 @@ def ask(place: Place, wanted: Wanted) -> Generator[Answer]:
     sql, given = _query(wanted)
     with _connected(place) as connection:
         columns = _run(connection, place, sql, given, own=wanted.question is None)
-        yield Answer(wanted.name, columns, connection, (sql, given), place.name, wanted.limit)
+        yield Answer(wanted.name, columns, connection, (sql, given), place.name, wanted)
 
 
 def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:

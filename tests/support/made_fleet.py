@@ -178,7 +178,34 @@ class Fleet:
             {"release": release, "hosts": hosts, "cases": hosts * self.days}
             for release, hosts in run.items()
         ]
+        found |= self._counts(by_host)
         return found
+
+    def _counts(self, by_host: dict[str, list[Capture]]) -> dict[str, list[dict[str, Any]]]:
+        """Return what the questions that count captures and pages must answer."""
+        every = [capture for captures in by_host.values() for capture in captures]
+        days = defaultdict[str, list[Capture]](list)
+        for capture in every:
+            days[capture.time[:10]].append(capture)
+        judged = ([c for c in captures if not c.crashes] for captures in by_host.values())
+        last = [max(captures, key=lambda c: c.taken_at) for captures in judged if captures]
+        known = [c for c in last if c.pages]
+        verdicts = {"verdict": "replays", "pages": sum(c.pages for c in known), "hosts": len(known)}
+        outcomes = Counter((c.release, _CRASH[0] if c.crashes else "replay") for c in every)
+        return {
+            "days": [
+                {
+                    "day": day, "hosts": self.hosts, "cases": len(found),
+                    "pages": sum(c.pages for c in found), "unsafe": sum(c.crashes for c in found),
+                }
+                for day, found in days.items()
+            ],
+            "verdicts": [verdicts],
+            "outcomes": [
+                {"release": release, "outcome": outcome, "cases": n}
+                for (release, outcome), n in outcomes.items()
+            ],
+        }  # fmt: skip
 
 
 def _history(rng: random.Random, days: int) -> Iterator[frozenset[int]]:

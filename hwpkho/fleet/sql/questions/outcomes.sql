@@ -1,0 +1,16 @@
+-- What the next kernel does with a list, by the release of the kernel that was captured. Of the
+-- handover and the EFI table the one that is not taken counts; null: a list without either.
+WITH told AS (
+    SELECT release, host,
+           CASE WHEN error IS NOT NULL THEN 'not-judged'
+                WHEN outcome <> 'replay' THEN outcome
+                WHEN efi_outcome <> 'accepted' THEN efi_outcome
+                ELSE coalesce(outcome, efi_outcome) END AS outcome
+    FROM hosts
+    WHERE (:host IS NULL OR host = :host)
+      AND (:since IS NULL OR taken_at >= :since)
+)
+SELECT release, outcome, count(*) AS cases, count(DISTINCT host) AS hosts
+FROM told
+GROUP BY release, outcome
+ORDER BY release NULLS LAST, cases DESC, outcome NULLS LAST

@@ -1,0 +1,97 @@
+"""Plots as facts, before anybody draws them: bars of named things, and counts over days.
+
+Of each plot the numbers can be had as a table; no plot needs a colour to be read.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Bars that are drawn; a table has the rest.
+MOST_BARS = 20
+#: Columns of a plot over days; more days are drawn together.
+MOST_COLUMNS = 92
+#: Days that a column may stand for: a week, a month and so on, where a day each are too many.
+_DAYS = (1, 7, 30, 91, 365)
+
+
+class Bar(NamedTuple):
+    """A bar.
+
+    Attributes:
+        label: What it is, printable.
+        value: How long it is; not negative.
+        said: What stands behind it: the value, and what there is to say of the part.
+        part: So much of the value is marked.
+    """
+
+    label: str
+    value: int
+    said: str
+    part: int = 0
+
+
+class Bars(NamedTuple):
+    """Bars below one another, in the order given.
+
+    Attributes:
+        title: What they show, in a sentence without a full stop.
+        bars: The first of them are drawn.
+    """
+
+    title: str
+    bars: Sequence[Bar]
+
+    @property
+    def shown(self) -> Sequence[Bar]:
+        """The bars that are drawn."""
+        return self.bars[:MOST_BARS]
+
+
+class Days(NamedTuple):
+    """A count for each day.
+
+    Attributes:
+        title: What it shows, in a sentence without a full stop.
+        counts: Day and count, ascending; a day that is missing has none.
+        adds_up: Whether the counts of several days are one count of all; else the largest counts.
+    """
+
+    title: str
+    counts: Sequence[tuple[date, int]]
+    adds_up: bool = True
+
+    @property
+    def width(self) -> int:
+        """How many days one column stands for."""
+        if not self.counts:
+            return 1
+        days = (self.counts[-1][0] - self.counts[0][0]).days + 1
+        fits = (width for width in _DAYS if days <= width * MOST_COLUMNS)
+        return next(fits, -(-days // MOST_COLUMNS))
+
+    def columns(self) -> list[tuple[date, int]]:
+        """Return the first day of each column, and its count; none is left out between two."""
+        if not self.counts:
+            return []
+        first, width = self.counts[0][0], self.width
+        found = [0] * ((self.counts[-1][0] - first).days // width + 1)
+        for day, number in self.counts:
+            at = (day - first).days // width
+            found[at] = found[at] + number if self.adds_up else max(found[at], number)
+        return [(first + timedelta(days=at * width), number) for at, number in enumerate(found)]
+
+
+Plot = Bars | Days
+
+
+def ticks(most: int) -> list[int]:
+    """Return round numbers for an axis, from 0 to the first that is not below ``most``."""
+    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    step = next(step for step in steps if step * 4 >= most)
+    return [step * i for i in range(-(-max(most, 1) // step) + 1)]

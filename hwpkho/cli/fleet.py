@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from hwpkho.badpages.registry import Asked
-from hwpkho.base import output
+from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
-from hwpkho.cli import offers, options
+from hwpkho.cli import drawn, offers, options
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
@@ -55,6 +54,7 @@ _ASK_EXAMPLES = """\b
 Examples:
   hwpkho fleet ask fleet/ summary
   hwpkho fleet ask fleet/ lost --since 2026-11-28
+  hwpkho fleet ask fleet/ summary --format html -o fleet.html
   hwpkho fleet ask fleet/ policy --max-pages 64 --csv > refused.csv
   hwpkho fleet ask fleet/ --sql "SELECT release, max(pages) FROM hosts GROUP BY release"
 
@@ -200,10 +200,8 @@ def add(
 @options.json_flag
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write a Parquet file.")
-@click.option(
-    "-o", "--output", "path", default=output.STDOUT, metavar="FILE", help="Write to this file."
-)
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing FILE.")
+@drawn.format_option("fleet ask")
+@drawn.output_options
 def ask(
     dataset: str,
     question: str | None,
@@ -212,7 +210,8 @@ def ask(
     max_pages: int | None,
     sql: str | None,
     limit: int | None,
-    path: str,
+    formats: tuple[str, ...],
+    output: str | None,
     *,
     as_json: bool,
     as_csv: bool,
@@ -231,26 +230,23 @@ def ask(
         shown = printable(question)
         raise UsageError(f"DATASET stands before the question: fleet ask {shown} {dataset}")
     _check_ask(question, since, host, max_pages)
-    if as_parquet and path == output.STDOUT and sys.stdout.isatty():
+    if as_parquet and output in (None, outputs.STDOUT) and sys.stdout.isatty():
         raise UsageError("Parquet is binary and standard output is a terminal: give -o FILE")
-    if force and path == output.STDOUT:
+    if force and output in (None, outputs.STDOUT) and not any("=" in each for each in formats):
         raise UsageError("--force is for -o FILE")
-    output.check_file(path, force=force)
+    others = as_json or as_csv or as_parquet
+    to = drawn.read("fleet ask", formats, output, force=force, others=others)
+    to.check(dataset)
     wanted = asking.Wanted(question, sql, host, _moment(since), max_pages, limit)
-    from hwpkho.report import fleet_answer as report
+    from hwpkho.report.fleet_answer import forms
 
-    with asking.ask(places.at(dataset), wanted) as answer:
-        out = nullcontext(None) if path == output.STDOUT else output.file(path, force=force)
-        with out as file:
-            if as_parquet:
-                report.parquet(answer, file or cast("Any", sys.stdout).buffer)
-                return
-            write = report.json_text if as_json else report.csv_text if as_csv else report.text
-            for piece in write(answer):
-                if file is None:
-                    sys.stdout.write(piece)
-                else:
-                    file.write(piece.encode())
+    with asking.ask(places.at(dataset), wanted) as answer, to.writing(answer, ()) as writing:
+        if as_parquet:
+            with writing.file(to.path, force=force) as file:
+                forms.parquet(answer, file)
+        elif to.own is None:
+            write = forms.json_text if as_json else forms.csv_text if as_csv else forms.text
+            to.print(writing, write(answer))
 
 
 def _no_question() -> str:

@@ -55,5 +55,6 @@ REPORTS: dict[str, Registry[Report]] = {
     "memmap": _of("memmap", "html", "svg"),
     "list": _of("list", "html"),
     "merge": _of("merge", "html"),
-    "diff": _of("diff", "html"),
+    "diff": _of("diff", "html", "svg"),
+    "fleet ask": _of("fleet_answer", "html", "svg"),
 }

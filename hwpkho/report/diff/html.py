@@ -10,10 +10,12 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, lives, text
 from hwpkho.report.html import page
-from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
+from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import span
+from hwpkho.report.svg import lives as drawing
+from hwpkho.report.svg.markup import inline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -165,7 +167,9 @@ def _lives(chain: Chain, made: Made) -> list[Part]:
         *map(Column, _heads(chain)),
     )
     count = f"{len(found)} run{'s' * (len(found) != 1)}"
+    picture = drawing.draw(chain)
     return [
+        Figure(inline(picture, "lives"), picture.about, zoom=chain.lists > MAX_COLUMNS),
         Table(
             f"{count} and the lists that have them, losses first",
             columns,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -50,6 +51,20 @@ class Life(NamedTuple):
     units: str = ""
 
 
+class Alike(NamedTuple):
+    """All pages, or units, that were in the same lists.
+
+    Attributes:
+        seen: Which of the lists have them, a bit for each.
+        fate: One of :data:`FATES`.
+        counted: How many they are, in words.
+    """
+
+    seen: int
+    fate: str
+    counted: str
+
+
 class Total(NamedTuple):
     """How many pages, or units, had each fate; and a sentence that says so."""
 
@@ -78,6 +93,18 @@ class Chain:
         ranks = {seen: FATES.index(fate) for seen, fate in fates.items()}
         wanted = (x for x in self._lives if kept or fates[x.seen] != "kept")
         return [self._life(x, fates[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
+
+    def alike(self) -> list[Alike]:
+        """Return the pages that were in the same lists as one, worst first, then most pages."""
+        what = "PFN" if self._grid is None else "unit"
+        sizes: Counter[int] = Counter()
+        for first, last, seen in self._lives:
+            sizes[seen] += last - first + 1
+        found = [
+            Alike(seen, describe_history(seen, self.lists), f"{n} {what}{'s' * (n != 1)}")
+            for seen, n in sizes.most_common()
+        ]
+        return sorted(found, key=lambda x: FATES.index(x.fate))
 
     def states(self, seen: int) -> list[State]:
         """Return what became of a page in each list."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ class Bars(NamedTuple):
     bars: Sequence[Bar]
 
     @property
+    def about(self) -> str:
+        """What is drawn, for who cannot see it."""
+        return "; ".join(f"{bar.label}: {bar.said}" for bar in self.shown) or "Nothing."
+
+    @property
+    def caption(self) -> str:
+        """What stands below the drawing."""
+        more = len(self.bars) - len(self.shown)
+        return f"{self.title}.{f' {more} more are not drawn.' if more else ''}"
+
+    @property
     def shown(self) -> Sequence[Bar]:
         """The bars that are drawn."""
         return self.bars[:MOST_BARS]
@@ -65,6 +77,21 @@ class Days(NamedTuple):
     title: str
     counts: Sequence[tuple[date, int]]
     adds_up: bool = True
+
+    @property
+    def about(self) -> str:
+        """What is drawn, for who cannot see it."""
+        if not self.counts:
+            return "No day."
+        day, most = max(self.counts, key=itemgetter(1))
+        days = "" if self.width == 1 else f" A column is {self.width} days."
+        first, last = self.counts[0][0], self.counts[-1][0]
+        return f"From {first} to {last}; most on {day}: {most}.{days}"
+
+    @property
+    def caption(self) -> str:
+        """What stands below the drawing."""
+        return f"{self.title}. {self.about}"
 
     @property
     def width(self) -> int:

@@ -31,7 +31,7 @@ _PFN = re.compile(r"(?:.*_)?pfn")
 
 def text(answer: Answer) -> Iterator[str]:
     """Yield a table for people; PFNs in hex."""
-    rows = (_shown(answer.columns, row) for row in answer.rows())
+    rows = (list(map(shown, answer.columns, row)) for row in answer.rows())
     first = list(islice(rows, _LOOKED_AT))
     if not first:
         yield "nothing\n"
@@ -106,15 +106,16 @@ def _cell(value: Any) -> str:
     return printable(str(plain))
 
 
-def _shown(columns: Sequence[str], row: Sequence[Any]) -> list[str]:
-    return [
-        "-"
-        if value is None
-        else f"{value:#x}"
-        if isinstance(value, int) and _PFN.fullmatch(name)
-        else _cell(value)
-        for name, value in zip(columns, row, strict=True)
-    ]
+def is_pfn(column: str) -> bool:
+    """Tell whether a column holds PFNs, which people read in hex."""
+    return bool(_PFN.fullmatch(column))
+
+
+def shown(column: str, value: Any) -> str:
+    """Return a value as people read it."""
+    if value is None:
+        return "-"
+    return f"{value:#x}" if isinstance(value, int) and is_pfn(column) else _cell(value)
 
 
 def _is_number(cell: str) -> bool:

@@ -10,14 +10,23 @@ from hwpkho.base.escape import printable
 from hwpkho.report.parts.plot import Bar, Bars, Days
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hwpkho.report.parts.plot import Plot
 
 Row = dict[str, Any]
 
 
-def of(question: str, rows: Iterable[Row]) -> list[Plot]:
+#: A fleet in a line is a page of what one wants to know of it next.
+_ALSO = {"summary": ("days", "worst", "growing", "outcomes", "verdicts", "findings")}
+
+
+def asked(question: str | None) -> Sequence[str | None]:
+    """Return the questions that are drawn where one is asked; None is the one itself."""
+    return _ALSO.get(question or "", (None,))
+
+
+def of(question: str | None, rows: Iterable[Row]) -> list[Plot]:
     """Return the plots of an answer, none where a table says it better."""
     return _PLOTS[question](rows) if question in _PLOTS else []
 
@@ -101,9 +110,7 @@ def _release(rows: Iterable[Row]) -> list[Plot]:
 
 
 def _findings(rows: Iterable[Row]) -> list[Plot]:
-    bars = [
-        Bar(_name(row["code"]), row["cases"], _count(row["cases"], "capture")) for row in rows
-    ]
+    bars = [Bar(_name(row["code"]), row["cases"], _count(row["cases"], "capture")) for row in rows]
     return [Bars("Captures with a finding, by code", bars)]
 
 

@@ -1,0 +1,34 @@
+"""diff of a chain as a drawing: what became of every page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.errors import UsageError
+from hwpkho.report.diff import lives
+from hwpkho.report.svg import lives as drawing
+from hwpkho.report.svg.markup import document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.commands.diff import Comparison
+    from hwpkho.report.registry import Made
+
+
+class Report:
+    """See the module."""
+
+    name = "svg"
+    about = "a drawing of every page's life, of three lists or more"
+
+    def pieces(self, result: Comparison, _made: Made) -> Iterator[str]:
+        """Yield the drawing; UsageError for a pair."""
+        if len(result.cases) < 3:
+            raise UsageError("--format svg draws three lists or more")
+        chain = lives.of(result)
+        title = f"{len(result.cases)} lists: {chain.totals[0].words}"
+        yield document([drawing.draw(chain)], title)
+
+
+REPORT = Report()

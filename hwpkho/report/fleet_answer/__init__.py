@@ -1,0 +1,1 @@
+"""What ``hwpkho fleet ask`` prints."""

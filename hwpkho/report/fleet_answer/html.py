@@ -1,0 +1,170 @@
+"""Answers of a data set as a page: plots, each with its numbers as a table."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hwpkho.fleet.questions import QUESTIONS
+from hwpkho.report.fleet_answer import forms, plots
+from hwpkho.report.html.facts import (
+    Column,
+    Details,
+    Fields,
+    Figure,
+    Page,
+    Section,
+    Table,
+    Text,
+)
+from hwpkho.report.html.page import render
+from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.svg import plot as drawing
+from hwpkho.report.svg.markup import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hwpkho.fleet.ask import Answer, Wanted
+    from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.registry import Made
+
+#: How bad it is that a question has an answer at all.
+_STYLES: dict[str, Style] = {
+    "lost": "error", "unsafe": "error", "growing": "warning", "repeat": "warning",
+    "policy": "warning",
+}  # fmt: skip
+#: So many rows are looked at for whether a column holds numbers.
+_LOOKED_AT = 100
+#: Characters of a name or a time that is not broken into lines.
+_WORD = 32
+#: What a row is, where that is no page or machine of several kinds.
+_ROWS = {
+    "lost": "range", "new": "range", "unsafe": "capture", "policy": "capture", "worst": "host",
+    "release": "release", "findings": "code", "days": "day", "verdicts": "verdict",
+}  # fmt: skip
+
+
+class Report:
+    """See the module."""
+
+    name = "html"
+    about = "a page: plots, each with its numbers as a table"
+
+    def pieces(self, result: Answer, made: Made) -> Iterator[str]:
+        """Return the page."""
+        sections = []
+        found = [Answered(result.also(name), made) for name in plots.asked(result.wanted.question)]
+        for each in found:
+            table: Part = each.table
+            if len(found) > 1 and each.plots:
+                table = Details(f"{each.name}-data", "The same as a table", [table])
+            title = each.about[:1].upper() + each.about[1:]
+            parts = [*each.figures(), table] if each.count else [Text("Nothing.")]
+            sections.append(Section(each.name, title, parts))
+        sections.append(Section("asked", "What was asked", [_asked(result.wanted, found)]))
+        style, sentence = _summary(result) if len(found) > 1 else found[0].said()
+        page = Page("fleet ask", result.name, style, sentence, (), sections, made)
+        return render(page)
+
+
+REPORT = Report()
+
+
+class Answered:
+    """An answer whose rows have been read: what is drawn of all, and a table of the first.
+
+    Attributes:
+        name: The question, ``sql`` for a query of the user's own.
+        about: What it asks, in a few words.
+        count: How many rows there are.
+        plots: What is drawn.
+        table: The first rows.
+    """
+
+    def __init__(self, answer: Answer, made: Made) -> None:
+        known = QUESTIONS.get(answer.wanted.question or "")
+        self.name, self.about = (known.name, known.about) if known else ("sql", "a query")
+        self.count = 0
+        self._shown: list[tuple[Any, ...]] = []
+        self._most = sys.maxsize if made.everything else MAX_ROWS
+        rows = self._read(answer)
+        self.plots = plots.of(self.name, rows)
+        for _ in rows:
+            """What is drawn need not have read them all."""
+        self.table = self._table(answer.columns)
+
+    def _read(self, answer: Answer) -> Iterator[plots.Row]:
+        for row in answer.rows():
+            self.count += 1
+            if self.count <= self._most:
+                self._shown.append(row)
+            yield dict(zip(answer.columns, row, strict=True))
+
+    def _table(self, columns: Sequence[str]) -> Table:
+        heads = []
+        for number, name in enumerate(columns):
+            values = [row[number] for row in self._shown[:_LOOKED_AT] if row[number] is not None]
+            count = bool(values) and all(type(v) in (int, float, Decimal) for v in values)
+            count = count and not forms.is_pfn(name)
+            words = not count and all(_is_word(forms.shown(name, v)) for v in values)
+            heads.append(Column(name, number=count, mono=words))
+        rows = ([_cell(*pair) for pair in zip(columns, row, strict=True)] for row in self._shown)
+        left = self.count - len(self._shown)
+        caption = f"{self.count} row{'s' * (self.count != 1)}"
+        return Table(
+            caption, heads, rows, f"{left} more rows are not shown; --csv has all" if left else ""
+        )
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield the plots."""
+        for number, plot in enumerate(self.plots):
+            drawn = drawing.draw(plot)
+            svg = inline(drawn, f"{self.name}-plot-{number}")
+            yield Figure(svg, plot.caption, zoom=False)
+
+    def said(self) -> tuple[Style, str]:
+        """Return how bad the answer is, and a sentence on it."""
+        row = _ROWS.get(self.name, "row")
+        what = f"{self.count} {row}{'s' * (self.count != 1)}" if self.count else "Nothing"
+        bad = self.name in _STYLES
+        style = _STYLES[self.name] if bad and self.count else "good" if bad else ""
+        return style, f"{what}: {self.about}"
+
+
+def _is_word(text: str) -> bool:
+    """Tell whether a text is short and without a gap, so that it stands in one line."""
+    return len(text) <= _WORD and " " not in text
+
+
+def _cell(name: str, value: Any) -> str:
+    return "" if value is None else forms.shown(name, value)
+
+
+def _summary(answer: Answer) -> tuple[Style, str]:
+    """Return the fleet in a sentence."""
+    (row,) = answer.also(None).rows()
+    found = dict(zip(answer.columns, row, strict=True))
+
+    def count(name: str, what: str) -> str:
+        return f"{found[name]} {what}{'s' * (found[name] != 1)}"
+
+    unsafe, lost = found["unsafe"], found["not_judged"]
+    sentence = (
+        f"{count('hosts', 'host')}, {count('cases', 'capture')}: {count('pages', 'bad page')} on "
+        f"{count('hosts_with_pages', 'host')}; the next kernel does not take the list of "
+        f"{count('unsafe', 'capture')}"
+    )
+    if lost:
+        sentence += f"; {count('not_judged', 'capture')} could not be judged"
+    return "error" if unsafe else "warning" if lost else "good", sentence
+
+
+def _asked(wanted: Wanted, found: Sequence[Answered]) -> Fields:
+    rows = [("Questions", ", ".join(each.name for each in found))]
+    given = (
+        ("Query", wanted.sql), ("Host", wanted.host), ("Since", wanted.since),
+        ("Limit on pages", wanted.max_pages), ("Rows at most", wanted.limit),
+    )  # fmt: skip
+    return Fields([*rows, *((label, str(value)) for label, value in given if value is not None)])

@@ -1,0 +1,65 @@
+"""The lives of pages over a chain of lists as SVG: a row for each life, a column for each list."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from hwpkho.report.svg.markup import WIDTH, Drawing, rect, titled, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hwpkho.report.diff.lives import Chain, State
+
+#: Rows at most. What is kept stands last, so that is what is not drawn.
+MOST_ROWS = 40
+#: A letter is so wide at most, a row so high, a column so wide at most, a box so large at most.
+_LETTER, _LINE, _COLUMN, _BOX = 8.4, 22, 44, 15
+_GAP = 12
+_SIGNS = "Box: listed; box with a plus: newly listed; cross: lost; dot: not listed."
+
+
+def draw(chain: Chain) -> Drawing:
+    """Return the drawing."""
+    alike = chain.alike()
+    rows = alike[:MOST_ROWS]
+    said = [f"{row.fate}: {row.counted}" for row in rows]
+    left = max(map(len, said), default=0) * _LETTER + _GAP
+    column = min(_COLUMN, (WIDTH - left) / chain.lists)
+    parts = [*_heads(chain.lists, left, column)]
+    for number, (row, text) in enumerate(zip(rows, said, strict=True)):
+        y = _LINE * (number + 1.5)
+        boxes = "".join(
+            _box(state, left + column * (i + 0.5), y, min(_BOX, column - 1))
+            for i, state in enumerate(chain.states(row.seen))
+        )
+        parts.append(titled(text, words(left - _GAP, y + 5, text, anchor="end") + boxes))
+    about = f"A row: pages with the same life. A column: a list, by its number. {_SIGNS}"
+    if len(alike) > len(rows):
+        about += f" {len(alike) - len(rows)} more rows are not drawn."
+    height = _LINE * (len(rows) + 1.25)
+    body = f'<g class="plot">{"".join(parts)}</g>'
+    return Drawing("Every page’s life", about, body, height, "What became of pages")
+
+
+def _heads(lists: int, left: float, column: float) -> Iterator[str]:
+    """Yield the numbers of the lists: as many as have room."""
+    every = ceil((len(str(lists - 1)) * _LETTER + 4) / column)
+    for i in range(0, lists, every):
+        yield words(left + column * (i + 0.5), 15, str(i), "dim", anchor="middle")
+
+
+def _box(state: State, x: float, y: float, size: float) -> str:
+    if state == "absent":
+        return f'<circle class="absent" cx="{x:g}" cy="{y:g}" r="1.5"/>'
+    half, arm = size / 2, size * 0.3
+    box = rect(x - half, y - half, size, size, state)
+    if state == "lost":
+        long = 2 * arm
+        d = f"M{x - arm:g} {y - arm:g}l{long:g} {long:g}m0 {-long:g}l{-long:g} {long:g}"
+        return f'{box}<path class="cross" d="{d}"/>'
+    if state == "new":
+        d = f"M{x - arm:g} {y:g}h{2 * arm:g}M{x:g} {y - arm:g}v{2 * arm:g}"
+        return f'{box}<path class="plus" d="{d}"/>'
+    return box

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.support import FIXTURES, captures, dimms
 from tests.support.generations import generations
+from tests.support.made_fleet import Fleet
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def _dimms(folder: Path) -> list[object]:
     return ["list", "--dimms", bad, *logs, memory, "--memmap", _IOMEM]
 
 
+def _fleet(folder: Path, hosts: int, *question: object) -> list[object]:
+    Fleet(hosts, 40, seed=3, affected=0.2).store(folder / "fleet")
+    return ["fleet", "ask", folder / "fleet", *question]
+
+
 #: Kind of page → what to give hwpkho for it, beside ``--format html``.
 KINDS: dict[str, Arguments] = {
     "decode": _decode,
@@ -59,6 +65,12 @@ KINDS: dict[str, Arguments] = {
         "merge", *generations(folder, [[1, 0x200, 0x99999999], [2, 0x200]]), "--provenance",
         "--memmap", _IOMEM,
     ],
+    "fleet-summary": lambda folder: _fleet(folder, 60, "summary"),
+    "fleet-lost": lambda folder: _fleet(folder, 60, "lost"),
+    "fleet-repeat": lambda folder: _fleet(folder, 60, "repeat"),
+    "fleet-empty": lambda folder: _fleet(folder, 0, "summary"),
+    "fleet-empty-lost": lambda folder: _fleet(folder, 0, "lost"),
+    "fleet-sql": lambda folder: _fleet(folder, 1, "--sql", "SELECT * FROM hosts"),
     "merge-empty": lambda folder: ["merge", *generations(folder, [[], []])],
     "diff-chain-empty": lambda folder: ["diff", *generations(folder, [[], [], []])],
 }  # fmt: skip

@@ -169,7 +169,7 @@ def _lives(chain: Chain, made: Made) -> list[Part]:
     count = f"{len(found)} run{'s' * (len(found) != 1)}"
     picture = drawing.draw(chain)
     return [
-        Figure(inline(picture, "lives"), picture.about, zoom=chain.lists > MAX_COLUMNS),
+        Figure(inline(picture, "lives-drawing"), picture.about, zoom=chain.lists > MAX_COLUMNS),
         Table(
             f"{count} and the lists that have them, losses first",
             columns,

@@ -112,7 +112,7 @@ class Answered:
             heads.append(Column(name, number=count, mono=words))
         rows = ([_cell(*pair) for pair in zip(columns, row, strict=True)] for row in self._shown)
         left = self.count - len(self._shown)
-        caption = f"{self.count} row{'s' * (self.count != 1)}"
+        caption = f"{self.about}: {self.count} row{'s' * (self.count != 1)}"
         return Table(
             caption, heads, rows, f"{left} more rows are not shown; --csv has all" if left else ""
         )

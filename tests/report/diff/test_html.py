@@ -95,7 +95,13 @@ def test_a_chain_of_nothing(tmp_path, cli):
 @pytest.mark.parametrize("lists", [2, 3])
 def test_what_is_too_long_is_cut_and_says_so(lists, tmp_path, cli):
     paths = generations(tmp_path, (range(0, 2 * MAX_ROWS + 8, 2), *[[]] * (lists - 1)))
-    page = _page(cli, *paths)
-    assert len(page.all("tr")) < MAX_ROWS + 20
-    assert "4 more runs are not shown; --json and -v have all" in page.text
-    assert "more runs are not shown" not in _page(cli, "-v", *paths).text
+    page = cli("diff", *paths, "--format", "html").out
+    assert page.count("<tr>") < MAX_ROWS + 20
+    assert "4 more runs are not shown; --json and -v have all" in page
+    assert "more runs are not shown" not in cli("diff", "-v", *paths, "--format", "html").out
+
+
+def test_a_drawing_is_of_three_lists_or_more(tmp_path, cli):
+    got = cli("diff", *generations(tmp_path, ([1], [2])), "--format", "svg")
+    assert (got.code, got.out) == (2, "")
+    assert got.err.endswith("hwpkho: --format svg draws three lists or more\n")

@@ -31,6 +31,7 @@ from hwpkho.report.registry import REPORTS, Made
 from tests.support import FIXTURES, markup
 from tests.support.examples import times
 from tests.support.generations import generations
+from tests.support.made_fleet import Fleet
 
 CAPTURE = Path("fixtures/captures/x86-structv1-small").resolve()
 #: Strings that are markup somewhere, or no text at all.
@@ -108,7 +109,13 @@ def inputs(tmp_path_factory):
         "list": [FIXTURES / "neighbours" / "dmesg-hwpoison" / "01.txt"],
         "merge": generations(tmp_path_factory.mktemp("merged")),
         "diff": generations(tmp_path_factory.mktemp("generations")),
+        "fleet ask": [_fleet(tmp_path_factory.mktemp("fleet")), "summary"],
     }
+
+
+def _fleet(folder):
+    Fleet(12, 3, affected=0.9).store(folder / "d")
+    return folder / "d"
 
 
 def test_every_report_has_an_example_here(inputs):
@@ -121,8 +128,8 @@ EVERY = [(c, name) for c, reports in REPORTS.items() for name in reports.names()
 @pytest.mark.parametrize(("command", "name"), EVERY)
 def test_a_file_holds_what_standard_output_would(command, name, inputs, tmp_path, cli):
     out = tmp_path / "out"
-    shown = cli(command, *inputs[command], "--format", name)
-    saved = cli(command, *inputs[command], "--format", name, "-o", out)
+    shown = cli(*command.split(), *inputs[command], "--format", name)
+    saved = cli(*command.split(), *inputs[command], "--format", name, "-o", out)
     assert (saved.code, saved.out, saved.err) == (shown.code, "", shown.err)
     got = out.read_text()
     assert got.replace(f" -o {out}", "") == shown.out
@@ -132,28 +139,30 @@ def test_a_file_holds_what_standard_output_would(command, name, inputs, tmp_path
 
 @pytest.mark.parametrize(("command", "name"), EVERY)
 def test_a_report_beside_changes_nothing_else(command, name, inputs, tmp_path, cli):
-    plain = cli(command, *inputs[command])
+    plain = cli(*command.split(), *inputs[command])
     for also in ([], ["--json"]):
         out = tmp_path / f"out{len(also)}"
-        got = cli(command, *inputs[command], *also, "--format", f"{name}={out}")
-        assert got == cli(command, *inputs[command], *also)
+        got = cli(*command.split(), *inputs[command], *also, "--format", f"{name}={out}")
+        assert got == cli(*command.split(), *inputs[command], *also)
         assert out.stat().st_size > 1000
     assert plain.out
 
 
 @pytest.mark.parametrize("command", REPORTS)
 def test_what_is_asked_for_twice(command, inputs, tmp_path, cli):
-    got = cli(command, *inputs[command], "--json", "--format", "html")
+    got = cli(*command.split(), *inputs[command], "--json", "--format", "html")
     assert (got.code, got.out) == (2, "")
     assert got.err.endswith("exclude each other: give a file (--format html=FILE)\n")
     out = tmp_path / "out"
-    got = cli(command, *inputs[command], "-o", out, "--format", f"html={out}")
+    got = cli(*command.split(), *inputs[command], "-o", out, "--format", f"html={out}")
     assert (got.code, got.err) == (2, f"hwpkho: --format: two reports go to {out}\n")
     out.write_text("mine")
-    got = cli(command, *inputs[command], "--format", f"html={out}")
+    got = cli(*command.split(), *inputs[command], "--format", f"html={out}")
     assert (got.code, out.read_text()) == (2, "mine")
     victim = inputs[command][0]
-    got = cli(command, *inputs[command], "-f", "--format", f"html={victim}")
+    if victim.is_dir():
+        victim = next(p for p in victim.rglob("*") if p.is_file())
+    got = cli(*command.split(), *inputs[command], "-f", "--format", f"html={victim}")
     assert (got.code, got.err) == (2, f"hwpkho: {victim}: is an input; give another output\n")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Arguments = Callable[[Path], list[object]]
 
 _SMALL = FIXTURES / "captures" / "x86-structv1-small"
+_SQL = "SELECT host, taken_at, release, code, page_size, outcome, pages, ok FROM hosts"
 _IOMEM = _SMALL / "iomem.txt"
 
 
@@ -70,7 +71,7 @@ KINDS: dict[str, Arguments] = {
     "fleet-repeat": lambda folder: _fleet(folder, 60, "repeat"),
     "fleet-empty": lambda folder: _fleet(folder, 0, "summary"),
     "fleet-empty-lost": lambda folder: _fleet(folder, 0, "lost"),
-    "fleet-sql": lambda folder: _fleet(folder, 1, "--sql", "SELECT * FROM hosts"),
+    "fleet-sql": lambda folder: _fleet(folder, 1, "--sql", _SQL),
     "merge-empty": lambda folder: ["merge", *generations(folder, [[], []])],
     "diff-chain-empty": lambda folder: ["diff", *generations(folder, [[], [], []])],
 }  # fmt: skip

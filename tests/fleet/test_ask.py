@@ -99,6 +99,11 @@ def test_columns_are_those_of_the_schema(question, made, cli):
     assert columns.split(",") == told.split(", ")
 
 
+def test_a_text_of_nothing(made, cli):
+    got = cli("fleet", "ask", made[1], "--sql", "SELECT '' AS none, 1 AS one")
+    assert (got.code, got.out) == (0, "none  one\n        1\n")
+
+
 @pytest.mark.slow
 def test_forms_agree(made, cli, tmp_path):
     rows = ask(cli, made[1], "lost")

@@ -119,7 +119,7 @@ def shown(column: str, value: Any) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell == "-" or cell[0].isdigit()
+    return cell == "-" or cell[:1].isdigit()
 
 
 def _line(cells: Iterable[str], widths: Sequence[int], numbers: Sequence[bool]) -> str:

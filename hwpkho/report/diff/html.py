@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
-from hwpkho.report.diff import by_unit, lives, text
+from hwpkho.report.diff import by_unit, drawing, lives, text
 from hwpkho.report.html import page
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import span
-from hwpkho.report.svg import lives as drawing
 from hwpkho.report.svg.markup import inline
 
 if TYPE_CHECKING:

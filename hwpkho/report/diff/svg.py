@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
-from hwpkho.report.diff import lives
-from hwpkho.report.svg import lives as drawing
+from hwpkho.report.diff import drawing, lives
 from hwpkho.report.svg.markup import document
 
 if TYPE_CHECKING:

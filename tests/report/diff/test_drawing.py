@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwpkho.commands import diff
 from hwpkho.report.diff import lives
-from hwpkho.report.svg.lives import MOST_ROWS, draw
+from hwpkho.report.diff.drawing import MOST_ROWS, draw
 from hwpkho.report.svg.markup import WIDTH, document
 from tests.support import markup
 from tests.support.examples import times

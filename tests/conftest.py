@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import itertools
 import os
+import re
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import captures, forked
+from tests.support import ROOT, captures, forked
 from tests.support.examples import PROFILE
 from tests.support.program import Result, run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
 # Two busy cores: time per example says nothing, and a run must end the same way each time. Few
 # examples show what a change has broken; make test-thorough looks for what was always wrong.
@@ -36,6 +39,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("COLUMNS", "NO_COLOR"):  # the terminal in which tests run is no part of them
         os.environ.pop(name, None)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let every other worker begin with the last file of a folder.
+
+    In a new checkout pytest compiles each file anew, with asserts that say what was compared. Two
+    workers share these six seconds: what one has written the other finds.
+    """
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0")[-1] in "13579":
+        for folder in map(Path, session.config.args):
+            for path in sorted(folder.rglob("test_*.py"), reverse=True):
+                name = path.absolute().relative_to(ROOT).with_suffix("")
+                importlib.import_module(".".join(name.parts))
 
 
 def pytest_collection_finish() -> None:
@@ -58,6 +74,34 @@ def _one_process() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda _pid: {0})
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _written_at_leisure() -> Generator[None]:
+    """Leave it to the kernel when what a test has written gets to the disk.
+
+    No test cuts the power. What is asked for, and when, is in tests/base/test_output.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tests")
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, _folders: Path) -> Path:
+    """Return a new folder. Pytest's own lists those of all tests before, each time."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = _folders / f"{name}{next(_NUMBERS)}"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,13 @@ Within the file a command's own table counts before the keys above it, in the en
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hwpkho.base import opening, tomltext
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ PREFIX = "HWPKHO_"
 _MAX_SIZE, _MAX_DEPTH = 1 << 20, 64
 #: Variables of other meaning.
 _OTHERS = frozenset((VARIABLE, "HWPKHO_MAX_UNPACKED"))
+#: Where that table may begin. Most projects have none, not even hwpkho's own, and to look for it
+#: takes a hundredth of the time of parsing.
+_MAY_HAVE_TABLE = late(
+    rb"""^[\xef\xbb\xbf \t\["']*tool["']?[ \t]*(?:[]=]|\.[ \t]*["']?hwpkho)""", re.MULTILINE
+)
 
 Origin = Literal["environment", "file", "default"]
 
@@ -124,7 +131,7 @@ def _of(path: Path) -> File | None:
     if len(raw) > _MAX_SIZE:
         raise UsageError(f"{shown}: more than {_MAX_SIZE} bytes are no configuration")
     table = path.name == PYPROJECT
-    if table and b"hwpkho" not in raw:
+    if table and not (b"hwpkho" in raw and _MAY_HAVE_TABLE.search(raw)):
         return None
     try:
         values: Any = tomltext.load(raw, shown)

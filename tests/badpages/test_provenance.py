@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from hwpkho.badpages.model import KINDS, BadPages, Mention
 from hwpkho.badpages.sets import histories
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
-from tests.support import ROOT, provoking
+from tests.support import provoking, schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +55,7 @@ def test_text_says_who_knew_what(cli: Cli, sources: list[Path]) -> None:
 
 def test_the_document_says_it_too(cli: Cli, sources: list[Path]) -> None:
     got = cli("merge", "--provenance", "--json", *sources).json
-    schema = ROOT / "hwpkho" / "schemas" / "merge-1.json"
-    jsonschema.validate(got, json.loads(schema.read_text()))
+    schemas.check(got, "merge")
     names = ("case", "first", "last", "kind", "when", "where")
     assert [tuple(e[name] for name in names) for e in got["entries"]] == [
         (0, 0x100, 0x100, "poisoned", "boot+10.500000", "line 1"),

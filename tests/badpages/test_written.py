@@ -8,7 +8,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import UsageError
 from hwpkho.images.files import HeldBytes
-from tests.support import ROOT, boot_readers, neighbours
+from tests.support import ROOT, boot_readers, neighbours, schemas
 from tests.support.examples import times
 
 if TYPE_CHECKING:
@@ -336,9 +335,7 @@ def test_what_is_lost_is_said_and_counted(command: str, cli: Cli, tmp_path: Path
     assert (tmp_path / "out").read_text() == got.out
     assert told.json["loss"] == {"good_pages": good, "bad_pages_left": left}
     name = told.json["schema"].split(".")[1].replace("/", "-")
-    jsonschema.validate(
-        told.json, json.loads((ROOT / "hwpkho" / "schemas" / f"{name}.json").read_text())
-    )
+    schemas.check(told.json, name)
     whole = cli(*args, "--budget", 1 << 20)
     assert whole.code == 0
     assert boot_readers.pages(boot_readers.parameters(whole.out)) == listed

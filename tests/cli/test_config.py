@@ -18,7 +18,7 @@ from hwpkho.cli import settings
 from hwpkho.cli.main import COMMANDS, load
 from hwpkho.commands import config
 from hwpkho.errors import UsageError
-from tests.support import captures
+from tests.support import captures, schemas
 from tests.support.examples import times
 from tests.support.program import run_cli
 
@@ -166,6 +166,33 @@ def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     assert "[tool.hwpkho] is no table" in run_cli("validate", "list").err
 
 
+def test_a_project_of_that_name_has_no_settings(here) -> None:
+    """Only a file that may have our table is parsed: what else is wrong in it is another's."""
+    text = (
+        '[project]\nname = "hwpkho"\n[project.scripts]\nhwpkho = "hwpkho"\n[tool.x]\nhwpkho = 1\n'
+    )
+    (here / "pyproject.toml").write_text(f"{text}damaged =\n")
+    assert run_cli("validate", "list").code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.hwpkho]\nmax-pages = 1",
+        "\ufeff[tool.hwpkho]\nmax-pages = 1",
+        "[project]\r\nname = 'x'\r\n \t[ tool . 'hwpkho' ]\r\nmax-pages = 1\r\n",
+        '["tool"."hwpkho".validate]\nmax-pages = 1',
+        "[tool]\nhwpkho.max-pages = 1",
+        "tool = {hwpkho = {max-pages = 1}}",
+        "tool.hwpkho.max-pages = 1",
+        "'tool' . \"hwpkho\".max-pages = 1",
+    ],
+)
+def test_every_spelling_of_the_table_counts(text, here) -> None:
+    (here / "pyproject.toml").write_bytes(text.encode())
+    assert run_cli("validate", "list").code == 1
+
+
 def test_what_is_wrong_in_the_environment(monkeypatch) -> None:
     monkeypatch.setenv("HWPKHO_MAX_PAGES", "many")
     got = run_cli("validate", "list")
@@ -199,7 +226,7 @@ def test_nothing_says_that_a_setting_has_no_effect(here) -> None:
 def test_the_document_and_the_schema_of_the_file(here) -> None:
     (here / "hwpkho.toml").write_text("max-pages = 3\n[list]\nkinds = ['hard']\n")
     document = run_cli("config", "--json").json
-    jsonschema.validate(document, json.loads(run_cli("schema", "config").out))
+    schemas.check(document, "config")
     schema = json.loads(run_cli("config", "--schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
     for text, good in (

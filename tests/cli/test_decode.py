@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from hwpkho.abi import fdt, kho
 from hwpkho.report.parts.paint import Paint
-from tests.support import captures, certain, forked
+from tests.support import captures, certain, forked, schemas
 from tests.support.examples import some
 from tests.support.handovers import Machine
 from tests.support.provoking_decode import CASES
@@ -23,10 +23,8 @@ PROGRAM = [sys.executable, "-m", "hwpkho"]
 
 
 @pytest.fixture(scope="module")
-def validator(cli):
-    schema = cli("schema", "hwpkho.decode/1").json
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+def validator():
+    return schemas.validator("decode")
 
 
 def shortened(value):

@@ -6,13 +6,11 @@ import json
 import subprocess
 import sys
 import warnings
-from importlib.resources import files
 from tempfile import TemporaryFile
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from tests.support import FIXTURES, captures, forked
+from tests.support import FIXTURES, captures, forked, schemas
 
 AT = ("--at", "0x60000000")
 SCRATCH = ("--scratch", "0x50000000:64M")
@@ -28,11 +26,6 @@ def lst(tmp_path):
 
 
 LIST = [0x1000, 0x2000, 0x2001, 0x2002, 0x2003, 0x1000]
-
-
-def schema(name):
-    text = (files("hwpkho") / "schemas" / f"{name}-1.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
 
 
 def pfns(cli, *inputs):
@@ -65,7 +58,7 @@ def test_document(cli, lst, tmp_path, to):
     result = cli("encode", lst, "--json", *where, "--to", to, "-o", out, "--page-size", "64K")
     assert (result.code, result.err) == (0, "")
     document = result.json
-    schema("encode").validate(document)
+    schemas.check(document, "encode")
     assert document["schema"] == "hwpkho.encode/1"
     assert (document["to"], document["output"], document["count"]) == (to, str(out), 6)
     again = cli("encode", lst, "--json", *where, "--to", to, "-o", out, "--page-size", "64K", "-f")
@@ -95,12 +88,12 @@ def test_document(cli, lst, tmp_path, to):
         "name": "hwpkho", "version": "1"}},
 ])  # fmt: skip
 def test_list_schema_takes_lists(document):
-    schema("list").validate(document)
+    schemas.check(document, "list")
 
 
 @pytest.mark.parametrize("pfn", [-1, 2**64, 1.5, "0x1", [1], [1, 2, 3], [0, 2**64]])
 def test_list_schema_refuses(pfn):
-    assert not schema("list").is_valid({"schema": "hwpkho.list/1", "pfns": [pfn]})
+    assert not schemas.validator("list").is_valid({"schema": "hwpkho.list/1", "pfns": [pfn]})
 
 
 def test_json_list_brings_its_page_size(cli, tmp_path):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import jsonschema
 import pytest
 
 from hwpkho.badpages.registry import LIST_FORMATS
-from tests.support import ROOT
+from tests.support import schemas
 from tests.support.captures import CAPTURES
 
 if TYPE_CHECKING:
@@ -23,17 +22,13 @@ if TYPE_CHECKING:
 SMALL = CAPTURES / "x86-structv1-small"
 
 
-def _schema(name: str) -> object:
-    return json.loads((ROOT / "hwpkho" / "schemas" / f"{name}-1.json").read_text())
-
-
 def test_inputs_of_several_forms_are_one_list(tmp_path: Path, cli: Cli) -> None:
     plain, line = tmp_path / "plain.txt", tmp_path / "cmdline"
     plain.write_text("0x10 0x12\n")
     line.write_text("ro quiet memmap=8K$0x11000\n")
     got = cli("list", "--json", plain, line)
     assert got.code == 0, got.err
-    jsonschema.validate(got.json, _schema("list"))
+    schemas.check(got.json, "list")
     assert got.json["pfns"] == [[16, 18]]
     assert [(e["first"], e["last"], e["kind"], e["where"]) for e in got.json["entries"]] == [
         (16, 16, None, None),
@@ -65,7 +60,7 @@ def test_problems_say_of_which_input_and_where(tmp_path: Path, cli: Cli) -> None
     assert [(p["source"], p["where"]) for p in got.json["problems"]] == [
         (str(path), "line 2") for path in paths
     ]
-    jsonschema.validate(got.json, _schema("list"))
+    schemas.check(got.json, "list")
     assert all(f"{path}: line 2: memmap=1" in got.err for path in paths)
 
 
@@ -168,7 +163,7 @@ def test_a_form_can_be_named(tmp_path: Path, cli: Cli) -> None:
 
 def test_formats_are_those_of_the_registry(cli: Cli) -> None:
     got = cli("formats", "--json")
-    jsonschema.validate(got.json, _schema("formats"))
+    schemas.check(got.json, "formats")
     assert [f["name"] for f in got.json["formats"]] == LIST_FORMATS.names()
     rows = [line for line in cli("formats").out.splitlines() if not line.startswith(" ")]
     assert [line.split()[0] for line in rows] == sorted(LIST_FORMATS.names())

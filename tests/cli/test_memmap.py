@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from hwpkho.memmap import read_memmap, resource_names
 from hwpkho.report.parts import picture, to_scale
 from hwpkho.report.parts.screen import Screen
 from hwpkho.report.parts.to_scale import Run
+from tests.support import schemas
 from tests.support.examples import much, some
 from tests.support.mapfiles import FIXTURES, READABLE
 
@@ -34,8 +34,6 @@ IOMEM = FIXTURES / "06-proc-iomem/qemu-dimm-nvdimm-crashkernel.txt"
 IOMEM_ARM64 = FIXTURES / "06-proc-iomem/qemu-arm64-6.1.txt"
 BDINFO = FIXTURES / "05-uboot/qemu-bdinfo-arm64.txt"
 
-SCHEMA = json.loads((Path(hwpkho.__file__).parent / "schemas" / "memmap-1.json").read_text())
-
 
 @pytest.mark.parametrize("name", some(READABLE, 2))
 def test_every_document_is_as_its_schema_says(name: str, cli: Callable[..., Result]) -> None:
@@ -43,7 +41,7 @@ def test_every_document_is_as_its_schema_says(name: str, cli: Callable[..., Resu
     assert result.code == 0, result.err
     lost = [g for m in result.json["maps"] if m["primary"] for g in m["gaps"]]
     assert len(result.err.splitlines()) == len(lost)
-    jsonschema.Draft202012Validator(SCHEMA).validate(result.json)
+    schemas.check(result.json, "memmap")
     maps = result.json["maps"]
     assert [m["primary"] for m in maps].count(True) == 1
     assert len({m["name"] for m in maps}) == len(maps)

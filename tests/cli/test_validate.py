@@ -17,7 +17,7 @@ from hwpkho.judging.result import Basis, Finding, Ruling, Runs, Validation
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
-from tests.support import captures, provoking, replays
+from tests.support import captures, provoking, replays, schemas
 from tests.support.handovers import Machine, no_handover, note
 from tests.support.reporting import written
 
@@ -542,11 +542,7 @@ def test_explain_unknown(code, cli):
 
 
 def test_explain_json(cli):
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(cli("schema", "explain").out)
-    Draft202012Validator.check_schema(schema)
     for args, count in ((["HP601"], 1), ([], len(registry()))):
         document = cli("explain", "--json", *args).json
-        Draft202012Validator(schema).validate(document)
+        schemas.check(document, "explain")
         assert len(document["codes"]) == count

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import tomllib
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from hwpkho.base.version import __version__
 from hwpkho.commands import version
 from hwpkho.commands.version import PARTS
-from tests.support import ROOT
+from tests.support import ROOT, schemas
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: Extras that are for work on hwpkho, not for its use.
@@ -35,7 +33,7 @@ def test_the_short_form_is_that_of_the_option(cli):
 
 def test_the_document(cli):
     document = cli("version", "--json").json
-    jsonschema.validate(document, json.loads(cli("schema", "version").out))
+    schemas.check(document, "version")
     assert document["installed"] == "checkout"
     assert Path(document["place"]) == ROOT
     assert document["python"]["version"] == sys.version.split()[0]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 import gzip
-import json
 import os
 import shutil
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.commands.check import CheckOptions, check
-from tests.support import captures, efi, live_trees
+from tests.support import captures, efi, live_trees, schemas
 from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine
 from tests.support.live_trees import IOMEM, PFNS, LiveTree
@@ -29,19 +27,14 @@ MORE = (0x41000, 0x41001, 0x70003)
 NUMBERS = ("bad_pages", "will_replay", "stay_in_use", "in_guests", "forgotten")
 
 
-@pytest.fixture(scope="module")
-def schema(cli):
-    return json.loads(cli("schema", "check").out)
-
-
 @pytest.fixture
-def look(cli, schema):
+def look(cli):
     """Return a function that checks a tree and gives exit code and document."""
 
     def run(tree, *options):
         got = cli("check", "--root", tree.root, "--json", *options)
         assert got.code in (0, 1, 3), got.err
-        jsonschema.validate(got.json, schema)
+        schemas.check(got.json, "check")
         statuses = {"ok": 0, "warning": 1, "critical": 1, "unknown": 3}
         assert got.code == statuses[got.json["status"]]
         assert got.err.count("\n") == (got.code == 3)
@@ -725,7 +718,7 @@ def test_the_running_machine(cli, schema):
     """Whatever it shows: one document, and nothing raised."""
     got = cli("check", "--json")
     assert got.code in (0, 1, 3), got.err
-    jsonschema.validate(got.json, schema)
+    schemas.check(got.json, "check")
     assert got.json["root"] is None
     assert got.json["release"] == os.uname().release
 

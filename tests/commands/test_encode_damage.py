@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import json
 import struct
-from importlib.resources import files
 
 import pytest
 from click.shell_completion import ShellComplete
-from jsonschema import Draft202012Validator
 
 import hwpkho
 from hwpkho.cli.main import main
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
-from tests.support import FIXTURES
+from tests.support import FIXTURES, schemas
 from tests.toys import damage as toy
 
 PLACED = ("--ram", "0x60000000:64M", "--scratch", "0x48000000:64M")
@@ -26,11 +24,6 @@ def lst(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("0x50001\n")
     return path
-
-
-def schema(name):
-    text = (files("hwpkho") / "schemas" / f"{name}-1.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(text))
 
 
 def outcome(cli, *inputs):
@@ -50,7 +43,7 @@ def test_the_list_needs_no_input(cli):
 def test_the_list_as_a_document(cli):
     result = cli("encode", "--damage", "list", "--json")
     assert (result.code, result.err) == (0, "")
-    schema("damages").validate(result.json)
+    schemas.check(result.json, "damages")
     assert [damage["name"] for damage in result.json["damages"]] == DAMAGES.names()
 
 
@@ -88,7 +81,7 @@ def test_the_document_says_it_and_standard_error_too(cli, lst, tmp_path):
         0,
         "broken on purpose, root-size-0: 0 bytes of root FDT are handed over\n",
     )
-    schema("encode").validate(result.json)
+    schemas.check(result.json, "encode")
     about = "0 bytes of root FDT are handed over"
     assert result.json["damage"] == {"name": "root-size-0", "about": about}
     assert result.json["handover"]["kho_fdt"][1] == 0
@@ -164,7 +157,7 @@ def test_the_library_breaks_them_too():
     made = hwpkho.build([0x50001], ram=[(0x60000000, 64 << 20)], damage="count-huge")
     assert made.damage == "count-huge"
     assert made.to_dict()["damage"] == {"name": "count-huge", "about": "count is 2^63"}
-    schema("encode").validate(made.to_dict())
+    schemas.check(made.to_dict(), "encode")
     out = io.BytesIO()
     made.write_elf(out)
     sound = hwpkho.build([0x50001], ram=[(0x60000000, 64 << 20)])

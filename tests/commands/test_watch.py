@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from hwpkho.commands.check import CheckOptions
@@ -19,7 +18,7 @@ from hwpkho.commands.watch import NewPages, Watch, WatchOptions
 from hwpkho.errors import InputError
 from hwpkho.live import follow
 from hwpkho.live.follow import Follower
-from tests.support import ROOT, live_trees
+from tests.support import ROOT, live_trees, schemas
 from tests.support.live_trees import PFNS
 
 RECOVERED = "recovery action for free buddy page: Recovered"
@@ -34,13 +33,8 @@ def tree(tmp_path):
     return live_trees.made(tmp_path / "root")
 
 
-@pytest.fixture(scope="module")
-def schema(cli):
-    return json.loads(cli("schema", "watch").out)
-
-
 @pytest.fixture
-def watched(tree, cli, tmp_path, schema):
+def watched(tree, cli, tmp_path):
     """Return a function that watches a log that is there whole, and gives the events."""
 
     def run(text, *options, root=tree.root):
@@ -50,7 +44,7 @@ def watched(tree, cli, tmp_path, schema):
         assert (got.code, got.err) == (0, "")
         events = [json.loads(line) for line in got.out.splitlines()]
         for event in events:
-            jsonschema.validate(event, schema)
+            schemas.check(event, "watch")
         return events
 
     return run

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.dimms import reading
 from hwpkho.dimms.model import Confidence, Device, Dimms, Mapped, Node, Pair, Place
 from hwpkho.errors import InputError
-from tests.support import FIXTURES
+from tests.support import FIXTURES, schemas
 from tests.support.dimms import listing
 from tests.support.examples import times
 from tests.support.fleet import manifest, rows
@@ -238,7 +236,7 @@ def test_list(tmp_path, cli):
     log = NEIGHBOURS / "edac-dmesg/01.txt"
     (tmp_path / "bad.txt").write_text("0xee30a0-0xee30a1\n")
     got = cli("list", "--dimms", tmp_path / "bad.txt", log, "--json")
-    jsonschema.validate(got.json, json.loads(cli("schema", "list").out))
+    schemas.check(got.json, "list")
     assert [(d["first"], d["dimm"], d["dimm_confidence"]) for d in got.json["dimms"]] == [
         (0xEE30A0, "CPU_SrcID#1_Ha#0_Chan#0_DIMM#0", "decoded"), (0xEE30A1, None, "unknown"),
     ]  # fmt: skip

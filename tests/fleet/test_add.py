@@ -11,14 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hwpkho.fleet import arrow
 from hwpkho.fleet.schema import NO_DAY, TABLES
-from tests.support import FIXTURES, captures, fleet_schema, forked
+from tests.support import FIXTURES, captures, fleet_schema, forked, schemas
 from tests.support.examples import some
 from tests.support.fleet import manifest, rows
 
@@ -38,7 +37,7 @@ def test_the_schema_is_that_of_the_tables():
 def test_rows_of_lists(tmp_path, cli):
     batch = manifest(tmp_path, [("a", NIGHT, "0x100-0x101\n0x200\n"), ("b", None, "# none\n")])
     got = add(cli, tmp_path / "d", "--batch", batch, "--json")
-    jsonschema.validate(got.json, json.loads(cli("schema", "fleet-add").out))
+    schemas.check(got.json, "fleet-add")
     assert got.err.splitlines() == [
         "hwpkho: 1 case without a time: not in what compares captures (lost, new, growing, repeat)"
     ]

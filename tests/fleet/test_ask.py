@@ -13,7 +13,6 @@ from datetime import datetime
 from itertools import pairwise
 
 import duckdb
-import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 
 from hwpkho.fleet import questions
 from hwpkho.fleet.questions import QUESTIONS
-from tests.support import forked
+from tests.support import forked, schemas
 from tests.support.examples import crossed, some, times
 from tests.support.fleet import manifest
 from tests.support.made_fleet import Fleet
@@ -84,7 +83,7 @@ def test_answers_of_ten_thousand_hosts(question, cli, tmp_path_factory):
 
 def test_the_document(made, cli):
     got = cli("fleet", "ask", made[1], "worst", "--json").json
-    jsonschema.validate(got, json.loads(cli("schema", "fleet-answer").out))
+    schemas.check(got, "fleet-answer")
     assert got["schema"] == "hwpkho.fleet-answer/1"
     assert got["question"] == "worst"
 

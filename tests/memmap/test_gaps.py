@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 
-import hwpkho
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED
 from hwpkho.errors import InputError
@@ -19,11 +15,13 @@ from hwpkho.memmap.gaps import TOP
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.table import LostLine, Table
 from hwpkho.memmap.view.regions import view_of
+from tests.support import schemas
 from tests.support.handovers import Machine
 from tests.support.mapfiles import FIXTURES, primary, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tests.support.program import Result
 
@@ -161,8 +159,7 @@ def judged(cli: Cli, pfns: str, *args: object, tmp_path: Path, expect: int = 1) 
     result = cli("validate", "--json", path, "--memmap", *args)
     assert result.code == expect, result.err
     document = result.json
-    schema = Path(hwpkho.__file__).parent / "schemas" / "validate-1.json"
-    jsonschema.validate(document, json.loads(schema.read_text()))
+    schemas.check(document, "validate")
     return document
 
 
@@ -300,8 +297,7 @@ def test_a_map_with_a_gap_is_not_written_as_if_it_were_whole(cli: Cli) -> None:
     assert result.err.startswith("hwpkho: warning: line 11: ")
     (map_,) = result.json["maps"]
     assert map_["gaps"] == [{"start": 0x64806000, "end": 0x6FFFEFFF, "code": "HP501"}]
-    schema = Path(hwpkho.__file__).parent / "schemas" / "memmap-1.json"
-    jsonschema.validate(result.json, json.loads(schema.read_text()))
+    schemas.check(result.json, "memmap")
 
 
 def test_the_report_shows_the_gap(cli: Cli, tmp_path: Path) -> None:

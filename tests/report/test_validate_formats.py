@@ -11,12 +11,11 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from jsonschema import Draft4Validator, Draft202012Validator
+from jsonschema import Draft4Validator
 
 from hwpkho.codes import registry
-from hwpkho.commands.schema import text as schema_of
 from hwpkho.report.validate.markdown import code_span, escaped
-from tests.support import FIXTURES, certain, ktap, replays
+from tests.support import FIXTURES, certain, ktap, replays, schemas
 from tests.support.handovers import Machine
 from tests.support.reporting import OF_MANY
 
@@ -91,9 +90,7 @@ def test_json_is_as_its_schema_says(batch, single):
         ("validate", single("json").json),
         ("validate-batch", batch("json").json),
     ):
-        schema = json.loads(schema_of(name))
-        Draft202012Validator.check_schema(schema)
-        Draft202012Validator(schema).validate(document)
+        schemas.check(document, name)
 
 
 def test_json_batch(batch):

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import ROOT, captures, forked
-from tests.support.examples import PROFILE
+from tests.support.examples import PROFILE, thinned
 from tests.support.program import Result, run_cli
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def pytest_collection(session: pytest.Session) -> None:
             for path in sorted(folder.rglob("test_*.py"), reverse=True):
                 name = path.absolute().relative_to(ROOT).with_suffix("")
                 importlib.import_module(".".join(name.parts))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave rows of long tables out of a quick run of the whole suite; of a file all are run."""
+    if PROFILE == "suite" and config.args == config.getini("testpaths"):
+        quick, more = thinned(items)
+        items[:] = quick
+        config.hook.pytest_deselected(items=more)
 
 
 def pytest_collection_finish() -> None:

@@ -6,13 +6,15 @@ What is left out here is slow, and make test-thorough has all of it.
 from __future__ import annotations
 
 import os
+import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from _pytest.mark import ParameterSet
 
@@ -51,3 +53,30 @@ def crossed(first: Iterable[Any], second: Iterable[Any], one_in: int) -> list[Pa
 
 def _unless(slow: int, *values: Any) -> ParameterSet:
     return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
+
+
+#: Rows above which a quick run takes half of a table, a third, and a quarter.
+_LONG = (9, 16, 32)
+
+
+def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Return what a quick run of the whole suite takes, and what it leaves to make test-thorough.
+
+    Of a test with many rows it takes the first and a part of the others, by their names: neither
+    their order nor rows that are added change which.
+    """
+    rows = Counter(_function(item) for item in items)
+    seen: set[str] = set()
+    quick, more = [], []
+    for item in items:
+        function = _function(item)
+        one_in = 1 + sum(rows[function] > most for most in _LONG)
+        first = function not in seen
+        seen.add(function)
+        taken = first or not zlib.crc32(item.nodeid.encode()) % one_in
+        (quick if taken else more).append(item)
+    return quick, more
+
+
+def _function(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]

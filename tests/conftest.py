@@ -21,13 +21,16 @@ from tests.support.program import Result, run_cli
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+#: What make test may come to: 40 s on two idle cores. Raise neither without need.
+MOST_TESTS, MOST_SECONDS = 6200, 75
+
 # Two busy cores: time per example says nothing, and a run must end the same way each time. Few
 # examples show what a change has broken; make test-thorough looks for what was always wrong.
 _EVERY: Any = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("suite", derandomize=True, max_examples=20, **_EVERY)
+settings.register_profile("suite", derandomize=True, max_examples=10, **_EVERY)
 settings.register_profile("thorough", derandomize=True, max_examples=300, **_EVERY)
 settings.register_profile("random", max_examples=300, **_EVERY)
 settings.load_profile(PROFILE)
@@ -57,10 +60,27 @@ def pytest_collection(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave rows of long tables out of a quick run of the whole suite; of a file all are run."""
-    if PROFILE == "suite" and config.args == config.getini("testpaths"):
+    if _quick(config):
         quick, more = thinned(items)
         items[:] = quick
         config.hook.pytest_deselected(items=more)
+        if len(quick) > MOST_TESTS:
+            raise pytest.UsageError(
+                f"{len(quick)} quick tests, at most {MOST_TESTS}: mark those slow that show "
+                "more of what others show a part of (CONTRIBUTING.md)"
+            )
+
+
+def _quick(config: pytest.Config) -> bool:
+    """Tell whether this is a quick run of the whole suite."""
+    return PROFILE == "suite" and config.args == config.getini("testpaths")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what a quick run of the whole suite took, whatever else the machine did."""
+    if _quick(config):
+        used = sum(os.times()[:4])
+        terminalreporter.write_line(f"{used:.0f} s of processor time, aim {MOST_SECONDS} s")
 
 
 def pytest_collection_finish() -> None:

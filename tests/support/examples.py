@@ -67,7 +67,8 @@ def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytes
     """
     rows = Counter(_function(item) for item in items)
     seen: set[str] = set()
-    quick, more = [], []
+    quick: list[pytest.Item] = []
+    more: list[pytest.Item] = []
     for item in items:
         function = _function(item)
         one_in = 1 + sum(rows[function] > most for most in _LONG)

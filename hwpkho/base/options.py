@@ -1,20 +1,27 @@
-"""Names of options in messages, spelled as the caller wrote them.
+"""Names of options in messages, spelled as the caller wrote them, and which of them there are.
 
 A message names a parameter of the library; the command line spells that ``--page-size 4096``, the
 library ``page_size=4096``. It is text from the start, so that other messages can contain it.
+Advice names an option only where the command that runs has it (:func:`taken`), else it is a whole
+command line (:func:`command`).
 """
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from hwpkho.base.escape import printable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Whether the caller is a program that uses the library.
 _LIBRARY = ContextVar("library", default=False)
+#: Tells whether the command that runs takes a parameter, with that value where there is one.
+_TAKEN: ContextVar[Callable[[str, str | None], bool]] = ContextVar("taken")
 #: Parameters whose option has another name.
 _OPTIONS = {"map_name": "map", "form": "from", "place_by": "memmap"}
 
@@ -27,6 +34,24 @@ def option(parameter: str, value: object = None) -> str:
     return spelled if value is None else f"{spelled} {value}"
 
 
+def taken(parameter: str, value: str | None = None) -> bool:
+    """Tell whether the caller can give ``parameter`` where he is: his command has that option.
+
+    The library has every parameter somewhere.
+    """
+    takes = _TAKEN.get(None)
+    return _LIBRARY.get() or (takes is not None and takes(parameter, value))
+
+
+def command(name: str, *words: str) -> str:
+    """Return a command line as a user types it: ``hwpkho decode vmcore``.
+
+    A word that a terminal cannot show is not typed either: FILE stands for it.
+    """
+    typed = (shlex.quote(w) if printable(w) == w else "FILE" for w in words)
+    return " ".join(("hwpkho", name, *typed))
+
+
 @contextmanager
 def of_library() -> Iterator[None]:
     """Spell options as parameters within the block."""
@@ -35,3 +60,18 @@ def of_library() -> Iterator[None]:
         yield
     finally:
         _LIBRARY.reset(token)
+
+
+def nothing(_parameter: str, _value: str | None) -> bool:
+    """Tell, for a case of many, that no option is about it alone."""
+    return False
+
+
+@contextmanager
+def of_command(takes: Callable[[str, str | None], bool]) -> Iterator[None]:
+    """Within the block ``takes`` tells what the command that runs takes."""
+    token = _TAKEN.set(takes)
+    try:
+        yield
+    finally:
+        _TAKEN.reset(token)

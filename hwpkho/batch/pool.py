@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
+from hwpkho.base.options import nothing, of_command
 from hwpkho.base.undisturbed import ENDING, undisturbed
 from hwpkho.batch import manifest
 from hwpkho.commands.validate import validate
@@ -155,7 +156,11 @@ def _judge(
     inputs: tuple[str, ...] = ()
     memmaps: tuple[str, ...] = ()
     try:
-        with opening.kept(files=True), confining.confined(bounds(job, named)):
+        with (
+            opening.kept(files=True),
+            confining.confined(bounds(job, named)),
+            of_command(nothing),
+        ):
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)

@@ -17,6 +17,7 @@ import click
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
+from hwpkho.base.options import of_command
 from hwpkho.cli import endings, pager, screen, settings, streams
 from hwpkho.cli.groups import Group
 from hwpkho.errors import HwpkhoError
@@ -160,7 +161,8 @@ def _run() -> int:
     if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
         return _complain("standard output is closed", 3)
     try:
-        with endings.raised(), opening.kept():  # before anything is said of another error
+        # Signals are heard no more before anything is said of another error.
+        with endings.raised(), opening.kept(), of_command(_taken):
             code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
     except HwpkhoError as error:
@@ -182,6 +184,16 @@ def _run() -> int:
     except MemoryError:
         code = _complain("out of memory", 3)
     return code
+
+
+def _taken(parameter: str, value: str | None) -> bool:
+    """Tell whether the command that runs has an option, and takes a value for it."""
+    ctx = click.get_current_context(silent=True)
+    kinds = [param.type for param in ctx.command.params if param.name == parameter] if ctx else []
+    return any(
+        value is None or not isinstance(kind, click.Choice) or value in kind.choices
+        for kind in kinds
+    )
 
 
 def _give_up_stdout() -> None:

@@ -72,7 +72,7 @@ def check(options: CheckOptions | None = None) -> Checked:
     options = options or CheckOptions()
     usage.check_pair(CaseOptions(options.page_size, arch=options.arch))
     tree = Tree(options.root)
-    before = check_saved.read_before(options.since) if options.since else None
+    before = check_saved.read_before(options.since, options.page_size) if options.since else None
     facts = gather(tree, options.page_size, options.arch)
     checked = Checked(facts)
     with tree.inside():

@@ -16,6 +16,7 @@ from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.codes import live
 from hwpkho.commands.check_result import Before, Since
 from hwpkho.errors import InputError
+from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.lists import read_list
 
 if TYPE_CHECKING:
@@ -74,12 +75,18 @@ def _pairs(pages: PfnSet) -> list[list[int]]:
     return [[a, b] for a, b in pages]
 
 
-def read_before(path: str) -> Before:
+def read_before(path: str, page_size: int | None = None) -> Before:
     """Read what was saved, or any list of bad pages.
 
-    Raises InputError where it cannot be read.
+    ``page_size`` (bytes) is taken where a handover does not tell its own. Raises InputError where
+    it cannot be read.
     """
-    found = read_list(path)
+    try:
+        found = read_list(path)
+    except InputError:
+        if page_size is None:
+            raise
+        found = read_list(path, CaseOptions(page_size=page_size))
     pages, size = pfn_set(found.pfns), found.page_size
     said = _said(path) if found.pages.origin in ("json", "check") else {}
     name = printable(path)

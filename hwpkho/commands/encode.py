@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from hwpkho.abi import fdt
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, KEXEC_METADATA, numbered
 from hwpkho.badpages.model import Loss
@@ -27,6 +28,7 @@ from hwpkho.encode.targets import saving
 from hwpkho.encode.targets.base import ToWrite
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
+from hwpkho.inputs import mistakes
 from hwpkho.inputs.lists import CaseList, read_list
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
@@ -378,6 +380,9 @@ def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadat
 
 def _edited(path: str, layout: Layout) -> bytes:
     blob = _read_small(path, "device tree", devicetree.MAX_DTB)
+    other = None if blob.startswith(fdt.MAGIC) else mistakes.instead(path, "device tree")
+    if other is not None:
+        raise InputError(f"{printable(path)}: {other}")
     return devicetree.edit(blob, printable(path), layout.kho_fdt, layout.kho_scratch)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import read_memmap
+from hwpkho.inputs import maps
 from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def show(
 ) -> MemmapReport:
     """Read a memory map and work out what the next kernel makes of it.
 
-    Raises InputError and UsageError as :func:`hwpkho.memmap.read_memmap` does, and UsageError for a
+    Raises InputError and UsageError as :func:`hwpkho.inputs.maps.read` does, and UsageError for a
     command line that the kernel refuses.
     """
-    memmap = read_memmap(paths, boot=boot, map_name=map_name, arch=arch)
+    memmap = maps.read(paths, boot=boot, map_name=map_name, arch=arch)
     regions = _regions(memmap, map_name, next_cmdline)
     problems = list(memmap.problems)
     if regions:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
+from hwpkho.base.options import nothing, of_command
 from hwpkho.batch import pool
 from hwpkho.commands import usage
 from hwpkho.commands.validate import of_case
@@ -93,6 +94,7 @@ class Work:
             with (
                 opening.kept(files=True),  # what is hashed is what is read
                 confining.confined(pool.bounds(job, self.named)),
+                of_command(nothing),
             ):
                 _check(job)
                 inputs, options, _ = job.prepare(self.options)

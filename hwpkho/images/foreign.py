@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base.options import option
+from hwpkho.base.options import option, taken
 from hwpkho.images.records import LIME
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ _TEXTS = tuple(
          "a process's map of virtual addresses", "give a dump or a list"),
         (rb"#\n# Automatically generated file; DO NOT EDIT", "the configuration of a kernel",
          "give a dump or a list"),
-        (rb'\s*\{\s*"(?:case|inputs)"\s*:', "a manifest of cases", "give it with {batch}"),
-        (rb"(?:\s*#.*\n)*\s*\[\[accept\]\]", "a baseline", "give it with {baseline}"),
+        (rb'\s*\{\s*"(?:case|inputs)"\s*:', "a manifest of cases", "batch"),
+        (rb"(?:\s*#.*\n)*\s*\[\[accept\]\]", "a baseline", "baseline"),
         (rb"-----BEGIN PGP MESSAGE", "encrypted by PGP", "decrypt it"),
         (rb"[0-9a-f]{7,8}:? +[0-9a-f]{4}(?: [0-9a-f]{4}){3}", "a hex dump of a file, not the file",
          "xxd -r makes the file of what xxd printed"),
@@ -161,6 +161,11 @@ _TEXTS = tuple(
 )  # fmt: skip
 
 
+#: An option that takes a file → what to do where the command has no such option.
+_OPTIONS = {
+    "batch": "judge its cases: hwpkho validate --batch FILE",
+    "baseline": "judge with it: hwpkho validate INPUT --baseline FILE",
+}
 #: What begins with one of these is never raw memory, whatever address the user gives for it.
 _CONTAINERS = (
     b"QFI\xfb", b"QED\0", b"QEVM", b"LibvirtQemud", b"LinuxGuestRecord", b"\xd0\xbe\xd2\xbe",
@@ -204,9 +209,13 @@ def text(head: bytes) -> Foreign | None:
     """Return what a text is that begins with ``head``, None where it is nothing of these."""
     for starts, name, advice in _TEXTS:
         if starts.match(head):
-            options = {name: option(name) for name in ("batch", "baseline")}
-            return Foreign(name, advice.format(**options))
+            return Foreign(name, _option(advice) if advice in _OPTIONS else advice)
     return None
+
+
+def _option(name: str) -> str:
+    """Return how to give a file that an option takes."""
+    return f"give it with {option(name)}" if taken(name) else _OPTIONS[name]
 
 
 def _unzipped(data: bytes, size: int) -> bytes:

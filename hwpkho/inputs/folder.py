@@ -21,10 +21,11 @@ from hwpkho.abi import boot_json
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs import recognise, sosreport
+from hwpkho.inputs import mistakes, recognise, sosreport
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def cases(folder: Path) -> list[str]:
     own = recognise.own_parts(folder, (*names, *(path.name for path in files)))
     if own or any(recognise.is_image(path) for path in files):
         shown = printable(str(folder))
-        raise InputError(f"{shown}: is a case itself; give it as INPUT, or the folder above it")
+        batch = option("batch")
+        raise InputError(
+            f"{shown}: is a case itself; give it without {batch}, or the folder above it"
+        )
     return sorted(names + [path.name for path in files if recognise.is_archive(path)], key=natural)
 
 
@@ -161,10 +165,12 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
 
 def _nothing(folder: Path, found: Contents) -> str:
     """Say why a folder is no case."""
+    other = mistakes.no_case(str(folder))
+    if other is not None:
+        return other
     below = [p for p in places.inside(folder) if places.is_folder(p)][:_LOOKED_AT]
     if any(_is_case(path) for path in below):
-        # A program is told so, too: the library has no batch.
-        return "a folder of cases, not one case; validate --batch judges each of them"
+        return f"a folder of cases, not one case; {mistakes.cases(str(folder))}"
     if found.memmaps:
         only = printable(Path(found.memmaps[0]).name)
         return f"no memory image, copy or list in this folder, only a memory map ({only})"

@@ -1,6 +1,7 @@
 """Inputs in the wrong place: what they are, and where they belong.
 
-Asked only where reading failed.
+Asked only where reading failed. Advice is a command line that a user can type, or an option that
+his command has.
 """
 
 from __future__ import annotations
@@ -8,36 +9,108 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import opening, places
+from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
+from hwpkho.base.options import command, option, taken
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes, HeldBytes
-from hwpkho.inputs import recognise
+from hwpkho.inputs import recognise, sosreport
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-#: What messages call an input of a kind.
-_CALLED = {
-    Kind.IMAGE: "a memory image", Kind.STRUCTURE: "a structure of a handover",
-    Kind.DEBUGFS: "a copy of debugfs", Kind.LIST: "a list of bad pages",
-    Kind.MEMMAP: "a memory map",
-}  # fmt: skip
+    from hwpkho.inputs.recognise import Answer
+
+#: Kind → what messages call an input of it, what to do with it, and by which command.
+_KINDS = {
+    Kind.IMAGE: ("a memory image", "decode it", "decode"),
+    Kind.STRUCTURE: ("a structure of a handover", "decode it", "decode"),
+    Kind.DEBUGFS: ("a copy of debugfs", "decode it", "decode"),
+    Kind.LIST: ("a list of bad pages", "judge it", "validate"),
+    Kind.MEMMAP: ("a memory map", "show it", "memmap"),
+}
+#: The file by which a folder is a data set of hwpkho fleet.
+DATA_SET = "hwpkho-fleet.json"
 
 
-def no_handover(file: FileBytes) -> str:
-    """Say what a text is that was given where a handover is needed, and what reads it."""
+def elsewhere(kind: Kind, path: str) -> str:
+    """Return what to do with an input of a kind, as the end of a message."""
+    _, what, name = _KINDS[kind]
+    return f"{what}: {command(name, path)}"
+
+
+def cases(path: str) -> str:
+    """Return what to do with a folder of cases or a manifest, as the end of a message."""
+    if taken("batch"):
+        return f"give it with {option('batch')}"
+    return f"judge each: {command('validate --batch', path)}"
+
+
+def no_handover(file: FileBytes) -> str | None:
+    """Say what was given where a handover is needed, and what reads it; None for nothing known."""
     for answer in recognise.of_file(file, {Kind.LIST, Kind.MEMMAP}):
-        if answer.kind is Kind.MEMMAP:
-            return (
-                f"this is a memory map ({answer.form}); decode needs a handover ({option('memmap')}"
-                " of validate takes maps)"
-            )
         if not answer.whole:
-            return "this is a log that names bad pages; decode needs a handover (list reads logs)"
-    return "this is a text file; decode needs a handover (use validate for a PFN list)"
+            shown = command("list", _typed(file))
+            return f"this is a log that names bad pages, no handover; show them: {shown}"
+        what, form = _KINDS[answer.kind][0], f" ({answer.form})"
+        return (
+            f"this is {what}{form if answer.kind is Kind.MEMMAP else ''}, no handover; "
+            f"{elsewhere(answer.kind, _typed(file))}"
+        )
+    return None
+
+
+def no_list(file: FileBytes, form: str) -> str:
+    """Say that a file, a memory map of a form, was given where a list or a handover is needed."""
+    return f"this is a memory map ({form}), no list; {_as_map(_typed(file))}"
+
+
+def _as_map(path: str) -> str:
+    if taken("memmap"):
+        return f"give it with {option('memmap')}"
+    return elsewhere(Kind.MEMMAP, path)
+
+
+def instead(
+    path: str,
+    needed: str,
+    head: bytes | None = None,
+    among: Collection[Kind] = frozenset(Kind),
+) -> str | None:
+    """Say what was given where ``needed`` belongs, and what reads it; None for nothing known.
+
+    ``head`` are the first bytes of what came through a pipe, which cannot be read again. A log is
+    many things, and what it is among others is not told.
+    """
+    other = _folder(path) if head is None else None
+    if other is not None:
+        return f"this is {other}"
+    answer = next((a for a in _answers(path, head, among) if a.whole), None)
+    if answer is None:
+        return None
+    return f"this is {_KINDS[answer.kind][0]}, no {needed}; {elsewhere(answer.kind, path)}"
+
+
+def no_case(path: str) -> str | None:
+    """Say what a folder is that is no case; None for nothing known."""
+    other = _folder(path)
+    if other is not None:
+        return f"this is {other}"
+    if recognise.of_folder(Path(path), {Kind.MEMMAP}):
+        return f"this is a memory map (a copy of /sys/firmware/memmap), no case; {_as_map(path)}"
+    return None
+
+
+def _folder(path: str) -> str | None:
+    """Return what of hwpkho or of a machine a folder is that is no input."""
+    at = Path(path)
+    if places.is_file(at / DATA_SET):
+        return f"a data set of hwpkho fleet; ask it: {command('fleet ask', path, 'summary')}"
+    if places.is_folder(at / "proc") and places.is_folder(at / "sys") and not sosreport.is_one(at):
+        look = command("check --root", path)
+        return f"a copied tree of /proc and /sys; look at its machine: {look}"
+    return None
 
 
 def swapped(inputs: Sequence[str], memmaps: Sequence[str]) -> str | None:
@@ -49,8 +122,8 @@ def swapped(inputs: Sequence[str], memmaps: Sequence[str]) -> str | None:
             kind = _kind(memmap, recognise.INPUTS)
             if kind is not None and _kind(memmap, {Kind.MEMMAP}) is None:
                 return (
-                    f"{printable(given)} is a memory map and {printable(memmap)} {_CALLED[kind]}: "
-                    f"swap them ({option('memmap', printable(given))})"
+                    f"{printable(given)} is a memory map and {printable(memmap)} {_KINDS[kind][0]}:"
+                    f" swap them ({option('memmap', printable(given))})"
                 )
     return None
 
@@ -64,23 +137,40 @@ def no_batch(path: str, head: bytes) -> str | None:
         return None
     with HeldBytes(path, memoryview(head)) as file:
         answers = recognise.of_file(file)
+    if tar.is_tar(head[: tar.BLOCK]):
+        return f"this is an archive, no manifest; give it without {option('batch')}"
     if not answers:
         return None
-    what = _CALLED[answers[0].kind]
-    where = f"with {option('memmap')}" if answers[0].kind is Kind.MEMMAP else "as INPUT"
-    return f"this is {what}, no manifest; give it {where}, without {option('batch')}"
+    kind = answers[0].kind
+    if kind is Kind.MEMMAP:
+        return f"this is a memory map, no manifest; {_as_map(path)}, without {option('batch')}"
+    return f"this is {_KINDS[kind][0]}, no manifest; give it without {option('batch')}"
+
+
+def _typed(file: FileBytes) -> str:
+    """Return how a user names a file on the command line."""
+    return "-" if file.path == "stdin" else file.path
 
 
 def _kind(spec: str, among: Collection[Kind]) -> Kind | None:
     """Return what a file or folder is, None where it cannot be read or is none of these."""
     if opening.handed(spec):
         return None  # it was read already
+    answers = _answers(spec, None, among)
+    return answers[0].kind if answers else None
+
+
+def _answers(path: str, head: bytes | None, among: Collection[Kind]) -> tuple[Answer, ...]:
+    """Return what a file or folder may be; empty where it cannot be read or is none of these."""
     try:
-        if places.is_folder(spec):
-            found = recognise.of_folder(Path(spec), among)
-        else:
-            with FileBytes(spec) as file:
-                found = recognise.of_file(file, among) if file.size else ()
+        if head is not None:
+            with HeldBytes(path, memoryview(head)) as held:
+                return recognise.of_file(held, among) if head else ()
+        entered = opening.enter(path) or (path if places.is_folder(path) else None)
+        if entered is not None:
+            top = places.top(entered, lambda at: bool(recognise.of_folder(at)))
+            return recognise.of_folder(top, among)
+        with FileBytes(path) as file:
+            return recognise.of_file(file, among) if file.size else ()
     except InputError:
-        return None
-    return found[0].kind if found else None
+        return ()

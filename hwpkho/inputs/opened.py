@@ -10,7 +10,6 @@ from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
 from hwpkho.codes import problem
 from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
@@ -91,16 +90,15 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         return _image(file)
     head = bytes(file.read(0, recognise.HEAD))
     if kind is None and b"\0" not in head[:_TEXT]:
-        other = foreign.of(head) if not plain else None
-        if other is not None:
-            raise InputError(f"{file.shown}: this is {other}")
         if not plain:
-            raise InputError(f"{file.shown}: {mistakes.no_handover(file)}")
+            raise InputError(f"{file.shown}: {_no_handover(file, head)}")
         return _unknown_text(file, head, asked or lists.Asked())
     if kind is Kind.LIST:
         return _list(file, answers[0].form, asked or lists.Asked())
     if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
         return found
+    if kind is None and not head.startswith(fdt.MAGIC) and (said := mistakes.no_handover(file)):
+        raise InputError(f"{file.shown}: {said}")
     return [structures.read(head, file.size, file.shown)]
 
 
@@ -163,6 +161,14 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
         return found
 
 
+def _no_handover(file: FileBytes, head: bytes) -> str:
+    """Say what a text is that was given where a handover is needed."""
+    other = foreign.of(head)
+    if other is not None:
+        return f"this is {other}"
+    return mistakes.no_handover(file) or "this is a text file, no handover"
+
+
 def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
     """Return what a memory map calls unusable, None where it is none.
 
@@ -174,10 +180,7 @@ def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
         return None
     found = lists.of_map().read(file, asked)
     if not found.pfns and not asked.maps:
-        raise InputError(
-            f"{file.shown}: this is a memory map ({answers[0].form}), no list; give it with "
-            f"{option('memmap')}"
-        )
+        raise InputError(f"{file.shown}: {mistakes.no_list(file, answers[0].form)}")
     return found
 
 

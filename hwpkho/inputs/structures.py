@@ -7,7 +7,7 @@ from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
+from hwpkho.base.options import option, taken
 from hwpkho.errors import InputError
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.images import foreign
@@ -70,7 +70,7 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
         raise InputError(f"{name}: this is {found}")
     if name.rpartition("/")[2].startswith("kpageflags") and size % 8 == 0:
         # Flags are numbers like any: nothing in them shows what they are. The name is a hint.
-        said = option("form", "kpageflags")
+        said = _as_form("kpageflags")
         raise InputError(f"{name}: page flags do not show that they are: {said} says so")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
@@ -88,4 +88,9 @@ def other_than(head: bytes, size: int) -> str | None:
     if table is None:
         return None
     this = "this may be" if " or " in table else "this is"
-    return f"{this} {table}; {option('form', 'efi-table')} reads one of poisoned memory"
+    return f"{this} {table}; {_as_form('efi-table')} reads one of poisoned memory"
+
+
+def _as_form(form: str) -> str:
+    said = option("form", form)
+    return said if taken("form", form) else f"hwpkho list {said}"

@@ -57,7 +57,7 @@ def acceptance(
     select = tuple(select)
     entries: tuple[baseline.Entry, ...] = ()
     if baseline_file is not None:
-        entries = baseline.parse(_read(baseline_file), printable(baseline_file))
+        entries = _entries(baseline_file)
     return Acceptance(
         names.matching(select) if select else None,
         names.matching(ignore),
@@ -65,6 +65,18 @@ def acceptance(
         fail_on,
         baseline_file,
     )
+
+
+def _entries(path: str) -> tuple[baseline.Entry, ...]:
+    try:
+        return baseline.parse(_read(path), printable(path))
+    except InputError as error:
+        from hwpkho.inputs import mistakes  # only for a mistake
+
+        said = None if opening.handed(path) else mistakes.instead(path, "baseline")
+        if said is None:
+            raise
+        raise InputError(f"{printable(path)}: {said}") from error
 
 
 def _read(path: str) -> bytes:

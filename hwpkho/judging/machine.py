@@ -13,6 +13,7 @@ from hwpkho.abi import kho
 from hwpkho.base import arch as arches
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
+from hwpkho.inputs import maps
 from hwpkho.judging.next_kernel import NextKernel
 
 if TYPE_CHECKING:
@@ -74,15 +75,13 @@ def memory(options: ValidateOptions, machines: Sequence[Machine]) -> Regions | N
     """
     if not options.memmaps:
         return None
-    from hwpkho.memmap import read_memmap  # a map costs a third of the start-up: only on demand
-
-    memmap = read_memmap(options.memmaps, boot=options.boot, arch=options.case.arch)
+    memmap = maps.read(options.memmaps, boot=options.boot, arch=options.case.arch)
     return memory_of(memmap, options, machines)
 
 
 def memory_of(memmap: MemoryMap, options: ValidateOptions, machines: Sequence[Machine]) -> Regions:
     """Return what the next kernel makes of a memory map that was read; raises as :func:`memory`."""
-    from hwpkho.memmap.view.regions import view_of
+    from hwpkho.memmap.view.regions import view_of  # costs a third of the start-up: on demand
 
     arch = next((m.known_arch for m in machines if m.known_arch), None)
     _same_arch(memmap, machines)

@@ -72,10 +72,14 @@ class Tree:
         self.copied = root is not None
         self.root = Path("/") if root is None else _unpacked(Path(root))
         shown = printable(str(self.root))
-        if not self.root.is_dir():
+        if not self.root.exists():
             raise InputError(f"{shown}: no such folder")
         if not any((self.root / name).is_dir() for name in ("proc", "sys")):
-            raise InputError(f"{shown}: no copied tree: neither proc nor sys is in it")
+            from hwpkho.inputs import mistakes  # only for a mistake
+
+            what = "neither proc nor sys is in it" if self.root.is_dir() else "it is a file"
+            other = mistakes.instead(str(root), "copied tree of /proc and /sys")
+            raise InputError(f"{shown}: {other or f'no copied tree: {what}'}")
 
     @contextmanager
     def inside(self) -> Iterator[None]:

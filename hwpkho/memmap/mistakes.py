@@ -57,13 +57,6 @@ _MISTAKES = (
 #: What a binary file is that holds no map itself: its first bytes → what to do.
 _BINARIES = ((b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),)
 
-#: A list of PFNs: the map and the list are easily taken for one another.
-_LIST = re.compile(
-    rb"(?:\s*#.*\n)*\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:-(?:0[xX][0-9a-fA-F]+|[0-9]+))?"
-    rb"(?:[ \t]*[,\n#]|\Z)"
-    rb'|\s*\{\s*"[^{}]*"schema": *"hwpkho\.(?:list|merge)/'
-)
-
 #: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
 _HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
 _NO_ZERO_PAGE = (
@@ -86,8 +79,6 @@ def folder(path: Path) -> str:
             "an unpacked device tree; give /sys/firmware/fdt, or pack it: dtc -I fs -O dtb -o FILE "
             "FOLDER"
         )
-    if any(places.is_file(path / side / "fdt") for side in (".", "out", "in")):
-        return "a copy of /sys/kernel/debug/kho, no memory map; give it as INPUT"
     return _FOLDER
 
 
@@ -102,8 +93,6 @@ def no_map(head: bytes) -> str:
         return _NO_ZERO_PAGE
     if not head.strip(b"\0"):
         return "holds nothing but zero bytes"
-    if _LIST.match(head):
-        return "this is a list of PFNs, no memory map; give it as INPUT"
     text = b"".join(blocks((head,)))
     if not text.strip():
         return "holds nothing but blank lines"

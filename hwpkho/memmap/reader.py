@@ -115,6 +115,19 @@ def read_memmap(
     )
 
 
+class UnreadMapError(InputError):
+    """An input that cannot be read as a memory map.
+
+    Attributes:
+        path: The input as it was named.
+        head: Its first bytes where it came through a pipe, which cannot be read again; else None.
+    """
+
+    def __init__(self, error: InputError, path: str, head: bytes | None = None) -> None:
+        super().__init__(str(error))
+        self.path, self.head = path, head
+
+
 class _MaplessError(InputError):
     """A kernel log without a map.
 
@@ -134,21 +147,27 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
     readings: list[Reading] = []
     without: list[_MaplessError] = []
     for named in paths:
+        head: bytes | None = None
         try:
             if opening.handed(named):
                 with Input(named) as source:
                     if not tar.is_tar(source.head):
+                        head = source.head
                         readings.append(_of_input(source))
                         continue
                     source.keep()
         except _MaplessError as log:
             without.append(log)
             continue
+        except InputError as error:
+            raise UnreadMapError(error, named, head) from error
         for path in _files(named):
             try:
                 readings.append(_read(path))
             except _MaplessError as log:
                 without.append(log)
+            except InputError as error:
+                raise UnreadMapError(error, path) from error
     if not readings:
         raise without[0]
     return readings, without
@@ -173,8 +192,11 @@ def _files(path: str) -> list[str]:
     archive = places.within(entered)
     if not found and archive is not None and any(map(split_path, archive[0].files())):
         return [path]  # /sys/firmware/memmap, wherever in the archive it is
+    if said and not found:
+        raise InputError(said[0])
     if not found:
-        raise InputError(said[0] if said else f"{printable(path)}: {mistakes.folder(folder)}")
+        error = InputError(f"{printable(path)}: {mistakes.folder(folder)}")
+        raise UnreadMapError(error, path)
     return list(map(str, found))
 
 

@@ -1,0 +1,38 @@
+"""Memory maps that the user named; of what is none it is said what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.base.unopened import named
+from hwpkho.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.memmap.model import MemoryMap
+
+
+def read(
+    paths: Sequence[str],
+    *,
+    boot: str | None = None,
+    map_name: str | None = None,
+    arch: str | None = None,
+) -> MemoryMap:
+    """Read the memory map of one machine; see :func:`hwpkho.memmap.reader.read_memmap`.
+
+    Raises InputError and UsageError as that does; an input that is something else, a list for
+    example, is named for what it is.
+    """
+    from hwpkho.memmap import reader  # a map costs a third of the start-up: only on demand
+
+    try:
+        return reader.read_memmap(paths, boot=boot, map_name=map_name, arch=arch)
+    except reader.UnreadMapError as error:
+        from hwpkho.inputs import mistakes, recognise  # only for a mistake
+
+        said = mistakes.instead(error.path, "memory map", error.head, recognise.INPUTS)
+        if said is None:
+            raise
+        raise InputError(f"{named(error.path)}: {said}") from error

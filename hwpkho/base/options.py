@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LIBRARY = ContextVar("library", default=False)
 #: Tells whether the command that runs takes a parameter, with that value where there is one.
 _TAKEN: ContextVar[Callable[[str, str | None], bool]] = ContextVar("taken")
+#: What no function of the library takes.
+_COMMANDS_ALONE = ("batch",)
 #: Parameters whose option has another name.
 _OPTIONS = {"map_name": "map", "form": "from", "place_by": "memmap"}
 
@@ -37,10 +39,12 @@ def option(parameter: str, value: object = None) -> str:
 def taken(parameter: str, value: str | None = None) -> bool:
     """Tell whether the caller can give ``parameter`` where he is: his command has that option.
 
-    The library has every parameter somewhere.
+    The library has every parameter somewhere, but those of commands alone.
     """
+    if _LIBRARY.get():
+        return parameter not in _COMMANDS_ALONE
     takes = _TAKEN.get(None)
-    return _LIBRARY.get() or (takes is not None and takes(parameter, value))
+    return takes is not None and takes(parameter, value)
 
 
 def command(name: str, *words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base import places
 from hwpkho.base.unopened import named
 from hwpkho.errors import InputError
 
@@ -32,7 +33,10 @@ def read(
     except reader.UnreadMapError as error:
         from hwpkho.inputs import mistakes, recognise  # only for a mistake
 
-        said = mistakes.instead(error.path, "memory map", error.head, recognise.INPUTS)
+        # Why a memory image has no map is said by who looked for one in it.
+        image = frozenset() if places.is_folder(error.path) else {recognise.Kind.IMAGE}
+        among = recognise.INPUTS - image
+        said = mistakes.instead(error.path, "memory map", error.head, among)
         if said is None:
             raise
         raise InputError(f"{named(error.path)}: {said}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
 from hwpkho.base.options import command, option, taken
@@ -53,6 +54,8 @@ def no_handover(file: FileBytes) -> str | None:
         if not answer.whole:
             shown = command("list", _typed(file))
             return f"this is a log that names bad pages, no handover; show them: {shown}"
+        if answer.kind is Kind.LIST and not _reads(file, answer.form):
+            continue
         what, form = _KINDS[answer.kind][0], f" ({answer.form})"
         return (
             f"this is {what}{form if answer.kind is Kind.MEMMAP else ''}, no handover; "
@@ -147,6 +150,15 @@ def no_batch(path: str, head: bytes) -> str | None:
     return f"this is {_KINDS[kind][0]}, no manifest; give it without {option('batch')}"
 
 
+def _reads(file: FileBytes, form: str) -> bool:
+    """Tell whether a list can be read: by its beginning a file may be one and is none."""
+    try:
+        lists.reader(form).read(file, lists.Asked())
+    except InputError:
+        return False
+    return True
+
+
 def _typed(file: FileBytes) -> str:
     """Return how a user names a file on the command line."""
     return "-" if file.path == "stdin" else file.path
@@ -171,6 +183,7 @@ def _answers(path: str, head: bytes | None, among: Collection[Kind]) -> tuple[An
             top = places.top(entered, lambda at: bool(recognise.of_folder(at)))
             return recognise.of_folder(top, among)
         with FileBytes(path) as file:
-            return recognise.of_file(file, among) if file.size else ()
+            found = recognise.of_file(file, among) if file.size else ()
+            return tuple(a for a in found if a.kind is not Kind.LIST or _reads(file, a.form))
     except InputError:
         return ()

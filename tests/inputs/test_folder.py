@@ -263,8 +263,8 @@ def test_what_is_no_case(case, tmp_path) -> None:
         assert got.err.startswith(f"hwpkho: {given}: ")
         return got.err.removeprefix(f"hwpkho: {given}: ").rstrip()
 
-    assert said(tmp_path) == "a folder of cases, not one case; validate --batch judges each of them"
-    with pytest.raises(hwpkho.InputError, match="validate --batch judges each of them"):
+    assert said(tmp_path) == "a folder of cases, not one case; give it with --batch"
+    with pytest.raises(hwpkho.InputError, match=f"judge each: hwpkho validate --batch {tmp_path}"):
         hwpkho.validate(tmp_path)
     only = tmp_path / "only"
     only.mkdir()

@@ -61,7 +61,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 GIVE = "give a dump or a list"
-HANDOVER = "decode needs a handover"
+HANDOVER = "no handover"
 MISTAKES = {
     "validate iomem.txt": "iomem.txt: this is a memory map (iomem), no list; give it with --memmap",
     "validate iomem.txt --memmap list":
@@ -71,9 +71,9 @@ MISTAKES = {
     "validate iomem.txt --memmap kho":
         "iomem.txt is a memory map and kho a copy of debugfs: swap them (--memmap iomem.txt)",
     "validate list --memmap list":
-        "list: this is a list of PFNs, no memory map; give it as INPUT",
+        "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
     "validate vmcore --memmap kho":
-        "kho: a copy of /sys/kernel/debug/kho, no memory map; give it as INPUT",
+        "kho: this is a copy of debugfs, no memory map; decode it: hwpkho decode kho",
     "validate vmcore --memmap vmcore":
         "vmcore: is a memory image without a map; the machine's map is elsewhere: dmesg, "
         "/proc/iomem",
@@ -81,9 +81,9 @@ MISTAKES = {
         "meminfo.txt: this is /proc/meminfo, which has no addresses; give /proc/iomem (read as "
         "root)",
     "decode list":
-        f"list: this is a text file; {HANDOVER} (use validate for a PFN list)",
+        f"list: this is a list of bad pages, {HANDOVER}; judge it: hwpkho validate list",
     "decode iomem.txt":
-        f"iomem.txt: this is a memory map (iomem); {HANDOVER} (--memmap of validate takes maps)",
+        f"iomem.txt: this is a memory map (iomem), {HANDOVER}; show it: hwpkho memmap iomem.txt",
     "decode meminfo.txt": f"meminfo.txt: this is /proc/meminfo, which names no page; {GIVE}",
     "decode System.map":
         f"System.map: this is a table of a kernel's symbols (System.map); {GIVE}",
@@ -102,13 +102,27 @@ MISTAKES = {
         "vmcore and later hold different bytes at 0x35e000: not one machine at one moment; diff "
         "compares two captures",
     "validate cases":
-        "cases: a folder of cases, not one case; validate --batch judges each of them",
-    "validate --batch cases/one": "cases/one: is a case itself; give it as INPUT, or the folder "
-        "above it",
+        "cases: a folder of cases, not one case; give it with --batch",
+    "decode cases":
+        "cases: a folder of cases, not one case; judge each: hwpkho validate --batch cases",
+    "memmap list": "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
+    "memmap kho": "kho: this is a copy of debugfs, no memory map; decode it: hwpkho decode kho",
+    "memmap vmcore":
+        "vmcore: is a memory image without a map; the machine's map is elsewhere: dmesg, "
+        "/proc/iomem",
+    "decode baseline":
+        "baseline: this is a baseline; judge with it: hwpkho validate INPUT --baseline FILE",
+    "validate vmcore --baseline iomem.txt":
+        "iomem.txt: this is a memory map, no baseline; show it: hwpkho memmap iomem.txt",
+    "check --root vmcore":
+        "vmcore: this is a memory image, no copied tree of /proc and /sys; decode it: hwpkho decode "
+        "vmcore",
+    "validate --batch cases/one": "cases/one: is a case itself; give it without --batch, or the "
+        "folder above it",
     "validate --batch vmcore":
-        "vmcore: this is a memory image, no manifest; give it as INPUT, without --batch",
+        "vmcore: this is a memory image, no manifest; give it without --batch",
     "validate --batch list":
-        "list: this is a list of bad pages, no manifest; give it as INPUT, without --batch",
+        "list: this is a list of bad pages, no manifest; give it without --batch",
     "validate --batch iomem.txt":
         "iomem.txt: this is a memory map, no manifest; give it with --memmap, without --batch",
     "decode vmcor": "vmcor: No such file or directory; there is vmcore",

@@ -21,7 +21,6 @@ Examples:
   hwpkho check --nagios
   hwpkho check --root sosreport-host/ --json | jq .forgotten
 
-\b
 Exit codes: 0 fine, and everything was seen; 1 something bad was seen; 2 wrong usage; 3 something
 could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown."""
 

@@ -20,7 +20,6 @@ Examples:
   source <(hwpkho completion bash)
   ./hwpkho.pyz completion bash --name hwpkho.pyz
 
-\b
 Exit codes: 0 fine; 2 wrong usage."""
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import click
 
-from hwpkho.cli import options, settings
+from hwpkho.cli import options, screen, settings
 from hwpkho.commands import config
 from hwpkho.errors import UsageError
 
@@ -19,7 +20,6 @@ Examples:
   hwpkho config --schema > hwpkho.schema.json
   HWPKHO_FAIL_ON=warning hwpkho validate vmcore
 
-\b
 Exit codes: 0 fine; 2 wrong usage, or a setting that is none."""
 
 
@@ -53,5 +53,5 @@ def command(ctx: click.Context, *, every: bool, schema: bool, as_json: bool) -> 
     if as_json:
         click.echo(report.document(file, found), nl=False)
         return
-    for text in report.text(file, found, every=every):
+    for text in report.text(file, found, every=every, screen=screen.of(sys.stdout)):
         click.echo(text)

@@ -11,7 +11,7 @@ import click
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
-from hwpkho.cli import drawn, offers, options
+from hwpkho.cli import drawn, offers, options, screen
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
@@ -31,10 +31,8 @@ Examples:
   hwpkho fleet ask fleet/ lost --since 2026-11-01
   hwpkho fleet shell fleet/ > views.sql && duckdb -init views.sql
 
-\b
 Needs pyarrow and duckdb: pip install 'hwpkho[fleet]'
 
-\b
 Exit codes: 0 fine; 2 wrong usage; 3 no data set, or one of another version."""
 
 ADD_EPILOG = """\b
@@ -43,7 +41,6 @@ Examples:
   hwpkho fleet add fleet/ captures/host17 --memmap iomem.txt --names 'captures/{host}'
   hwpkho fleet add fleet/ --names '{host}-{taken_at}.txt' lists/*.txt
 
-\b
 Exit codes: 0 added, also where cases could not be judged: they are rows, too; 2 wrong usage;
 3 no data set, one of another version, or a manifest that cannot be read."""
 
@@ -58,7 +55,6 @@ Examples:
   hwpkho fleet ask fleet/ policy --max-pages 64 --csv > refused.csv
   hwpkho fleet ask fleet/ --sql "SELECT release, max(pages) FROM hosts GROUP BY release"
 
-\b
 Exit codes: 0 answered, also where nothing was found; 2 wrong usage; 3 no data set, one of another
 version, or a file in it that is damaged or not hwpkho's."""
 
@@ -69,7 +65,6 @@ Examples:
   hwpkho fleet shell fleet/ > views.sql
   duckdb -init views.sql
 
-\b
 Exit codes: 0 printed; 2 wrong usage; 3 no data set, or one of another version."""
 
 
@@ -177,7 +172,8 @@ def add(
     done = report.watched(adding.add(places.at(dataset), todo, about, how), about)
     for line in report.remarks(done):
         click.echo(f"hwpkho: {line}", err=True)
-    sys.stdout.write(report.added_json(done) if as_json else report.added(done))
+    shown = screen.of(sys.stdout)
+    sys.stdout.write(report.added_json(done) if as_json else report.added(done, shown))
 
 
 @command.command("ask", epilog=ASK_EPILOG)
@@ -245,8 +241,11 @@ def ask(
             with writing.file(to.path, force=force) as file:
                 forms.parquet(answer, file)
         elif to.own is None:
-            write = forms.json_text if as_json else forms.csv_text if as_csv else forms.text
-            to.print(writing, write(answer))
+            if as_json or as_csv:
+                pieces = (forms.json_text if as_json else forms.csv_text)(answer)
+            else:
+                pieces = forms.text(answer, to.shown())
+            to.print(writing, pieces)
 
 
 def _no_question() -> str:

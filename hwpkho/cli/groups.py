@@ -30,6 +30,13 @@ class Group(click.Group):
             said = f"{error.option_name} is an option of {name}; give it behind the command"
             raise click.UsageError(f"{said}: {ctx.command_path} {name} ...", ctx) from error
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, a whole sentence each."""
+        names = self.list_commands(ctx)
+        listed = ((name, self.get_command(ctx, name)) for name in names)
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, c.get_short_help_str(1000)) for n, c in listed if c])
+
     def _takes(self, ctx: click.Context, name: str, option: str) -> bool:
         command = self.get_command(ctx, name)
         return command is not None and any(option in each.opts for each in command.params)

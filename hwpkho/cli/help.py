@@ -12,7 +12,6 @@ Examples:
   hwpkho help
   hwpkho help validate
 
-\b
 Exit codes: 0 fine; 2 no such command."""
 
 

@@ -18,7 +18,7 @@ import click
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.options import of_command
-from hwpkho.cli import endings, pager, screen, settings, streams
+from hwpkho.cli import endings, helping, pager, screen, settings, streams
 from hwpkho.cli.groups import Group
 from hwpkho.errors import HwpkhoError
 
@@ -81,6 +81,7 @@ class LazyGroup(Group):
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """Read the arguments; help and version are printed here."""
+        more.setdefault("terminal_width", helping.width(screen.width(sys.stdout)))
         with _reader():
             return super().make_context(*args, **more)
 
@@ -119,6 +120,7 @@ def load(name: str) -> click.Command:
 
 def _everywhere(command: click.Command) -> None:
     command.params += screen.OPTIONS
+    command.context_class = helping.Context
     if isinstance(command, click.Group):
         for each in command.commands.values():
             _everywhere(each)
@@ -127,7 +129,7 @@ def _everywhere(command: click.Command) -> None:
 @click.group(
     cls=LazyGroup,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",

@@ -20,7 +20,6 @@ Examples:
   hwpkho man list | grep -A 4 badram
   hwpkho man --source decode | mandoc -T html > decode.html
 
-\b
 Exit codes: 0 fine; 2 no such page."""
 
 

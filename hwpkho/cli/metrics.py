@@ -14,7 +14,6 @@ Examples:
   hwpkho metrics -o /var/lib/prometheus/node-exporter/hwpkho.prom
   hwpkho metrics --since /var/lib/hwpkho/before.json | promtool check metrics
 
-\b
 Exit codes: 0 the metrics were written, whatever they say; 2 wrong usage; 3 there is no such tree,
 or FILE cannot be written."""
 

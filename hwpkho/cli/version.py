@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from hwpkho.base.version import __version__
@@ -13,7 +15,6 @@ Examples:
   hwpkho version --verbose
   hwpkho version --json | jq -r '.parts[] | select(.usable | not).module'
 
-\b
 Exit codes: 0 fine, also where a part is missing; 2 wrong usage."""
 
 
@@ -34,5 +35,5 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(version.document(found), nl=False)
         return
-    for line in version.text(found):
+    for line in version.text(found, screen.of(sys.stdout)):
         click.echo(line)

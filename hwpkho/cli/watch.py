@@ -17,7 +17,6 @@ Examples:
   journalctl -kf -n0 -o short-monotonic | hwpkho watch -
   hwpkho watch - --root sosreport-host/ < console.log
 
-\b
 Exit codes: 0 the log has ended, or SIGTERM or SIGINT came; 2 wrong usage; 3 the log cannot be read,
 or there is no such tree."""
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
 from hwpkho.report.parts import jsondoc
+from hwpkho.report.parts.layout import Column, fold, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,17 +39,20 @@ def _body(file: File | None, settings: Sequence[Setting]) -> dict[str, Any]:
     }
 
 
-def text(file: File | None, settings: Sequence[Setting], *, every: bool) -> Iterator[str]:
+def text(
+    file: File | None, settings: Sequence[Setting], *, every: bool, screen: Screen | None = None
+) -> Iterator[str]:
     """Yield a line for each setting that is no default, or with ``every`` for each."""
-    yield f"file  {file.path}" if file else "file  none: no hwpkho.toml here or above"
+    screen = screen or Screen()
+    named = file.path if file else "none: no hwpkho.toml here or above"
+    yield from fold(named, screen.prose, "file  ")
     shown = {name: s for name, s in _named(settings).items() if every or s.origin != "default"}
     if not shown:
-        yield "nothing is set: every option has its default (--all shows them)"
+        said = "nothing is set: every option has its default (--all shows them)"
+        yield from fold(said, screen.prose, "", "  ")
         return
-    values = {name: _value(s.value) for name, s in shown.items()}
-    wide, broad = max(map(len, shown)), min(40, max(map(len, values.values())))
-    for name, s in shown.items():
-        yield f"  {name:{wide}}  {values[name]:{broad}}  {s.where or s.origin}".rstrip()
+    rows = [(name, _value(s.value), s.where or s.origin) for name, s in shown.items()]
+    yield from table((Column(""), Column(""), Column("", wraps=True)), rows, screen)
 
 
 def _named(settings: Sequence[Setting]) -> dict[str, Setting]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes.examples import EXAMPLES
 from hwpkho.report.parts import jsondoc
-from hwpkho.report.parts.layout import Column, field, table
+from hwpkho.report.parts.layout import Column, field, fold, table
 from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def text(codes: Sequence[Code], screen: Screen | None = None) -> str:
     for family, title in FAMILIES.items():
         of_family = [code for code in codes if code.id.startswith(family)]
         if of_family:
-            lines += [""] * bool(lines) + [screen.paint("head", f"{family}xx  {title}")]
+            lines += [""] * bool(lines)
+            lines += fold(screen.paint("head", f"{family}xx  {title}"), screen.prose, "", "  ")
             lines += table(_COLUMNS, map(_row, of_family), screen)
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from hwpkho.fleet.add import Added
 from hwpkho.report.parts import jsondoc
+from hwpkho.report.parts.layout import fold
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -69,12 +71,13 @@ def _some(lines: list[str], total: int) -> Iterator[str]:
         yield f"… and {total - len(lines)} more"
 
 
-def added(done: Added) -> str:
+def added(done: Added, screen: Screen | None = None) -> str:
     """Return the line for people."""
-    return (
+    said = (
         f"{_count(done.added, 'case')} added, {done.known} there already; "
-        f"{_count(done.pages, 'row')} of pages, {_count(done.findings, 'row')} of findings\n"
+        f"{_count(done.pages, 'row')} of pages, {_count(done.findings, 'row')} of findings"
     )
+    return "".join(f"{line}\n" for line in fold(said, (screen or Screen()).prose, "", "  "))
 
 
 def added_json(done: Added) -> str:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
 from hwpkho.report.parts import jsondoc
+from hwpkho.report.parts.layout import Column, field, fold, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hwpkho.commands.version import Found, Installation
 
@@ -45,22 +47,24 @@ def _body(found: Installation) -> dict[str, Any]:
     }
 
 
-def text(found: Installation) -> Iterator[str]:
+def text(found: Installation, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of ``--verbose``."""
+    screen = screen or Screen()
     yield f"hwpkho {found.version}"
-    yield f"  installed  {found.installed}, {printable(found.place)}"
     python = f"{found.implementation} {found.python}"
-    yield f"  python     {python}, {printable(found.executable or 'unknown')}"
-    yield f"  system     {found.system} {found.machine}"
+    yield from field("installed", f"{found.installed}, {printable(found.place)}", screen, 11)
+    yield from field("python", f"{python}, {printable(found.executable or 'unknown')}", screen, 11)
+    yield from field("system", f"{found.system} {found.machine}", screen, 11)
     sections = {"libraries": _needed, "of Python": _of_python}
     for title, belongs in sections.items():
         yield f"{title}:"
-        yield from map(_line, filter(belongs, found.parts))
+        yield from _table(filter(belongs, found.parts), screen)
     for extra in dict.fromkeys(p.part.extra for p in found.parts if p.part.extra):
         parts = [p for p in found.parts if p.part.extra == extra]
         whole = not any(p.problem for p in parts)
-        yield f"extra {extra}: {'complete' if whole else _how(extra, found)}"
-        yield from map(_line, parts)
+        said = "complete" if whole else _how(extra, found)
+        yield from fold(said, screen.prose, f"extra {extra}: ", "  ")
+        yield from _table(parts, screen)
 
 
 def _needed(found: Found) -> bool:
@@ -79,6 +83,14 @@ def _how(extra: str, found: Installation) -> str:
     return f"incomplete; pip install 'hwpkho[{extra}]'"
 
 
-def _line(found: Found) -> str:
-    state = f"NO: {printable(found.problem)}" if found.problem else found.version or "yes"
-    return f"  {found.part.module:<10} {state:<14} {found.part.brings}"
+def _table(parts: Iterable[Found], screen: Screen) -> Iterator[str]:
+    """Yield a line for each part: its module, version, and what it brings."""
+    rows = [
+        (
+            found.part.module,
+            f"NO: {printable(found.problem)}" if found.problem else found.version or "yes",
+            found.part.brings,
+        )
+        for found in parts
+    ]
+    return table((Column(""), Column(""), Column("", wraps=True)), rows, screen)

@@ -77,24 +77,13 @@ def test_notes_of_nearly_every_report_are_for_verbose(judged):
     assert "HP562" in judged("--json").out
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 120, 300])
-def test_lines_are_no_longer_than_the_screen(columns, judged, cli, monkeypatch):
-    monkeypatch.setenv("COLUMNS", str(columns))
-    for text in (
-        judged().out, judged("-v").out, cli("explain", "HP601").out, cli("formats").out,
-        cli("memmap", IOMEM).out, cli("list", "list", "--memmap", IOMEM).out,
-    ):  # fmt: skip
-        for line in text.splitlines():
-            assert len(line) <= columns or len(line.split()) == 1 or columns < 60, line
-
-
 def test_nothing_is_broken_within_a_word(judged, monkeypatch):
-    """A narrow screen has the words of a wide one, but for heads of columns that go below."""
+    """A narrow screen has the words of a wide one; heads of columns that go below come again."""
     monkeypatch.setenv("COLUMNS", "400")
     words = _words(judged().out)
     for columns in (20, 33, 50, 61, 80):
         monkeypatch.setenv("COLUMNS", str(columns))
-        assert not _words(judged().out) - words
+        assert set(_words(judged().out)) <= set(words)
         assert (words - _words(judged().out)).total() <= 7
 
 

@@ -19,7 +19,10 @@ from unittest import mock
 
 import pytest
 
+from hwpkho.cli.main import COMMANDS as PROGRAMS
 from tests.support import FIXTURES, captures, replays
+from tests.support.examples import some
+from tests.support.made_fleet import Fleet
 from tests.support.program import run_cli
 
 SCREENS = FIXTURES / "screens"
@@ -44,6 +47,11 @@ COMMANDS: dict[str, tuple[object, ...]] = {
     "list": ("list", "list.txt", "--memmap", "x86.iomem"),
     "memmap": ("memmap", "x86.iomem"),
     "explain": ("explain", "HP603"),
+    "formats": ("formats",),
+    "check": ("check", "--root", "machine"),
+    "merge": ("merge", "list.txt", "other.txt", "-o", "merged.txt", "-f"),
+    "fleet-ask": ("fleet", "ask", "fleet", "growing"),
+    "fleet-ask-release": ("fleet", "ask", "fleet", "release"),
     "help-validate": ("help", "validate"),
     "help": ("--help",),
 }  # fmt: skip
@@ -61,10 +69,24 @@ def fill(folder: Path) -> None:
     shutil.copyfile(replays.iomem(LOST), folder / "iomem.txt")
     (folder / "x86").write_bytes(captures.elf("x86-structv1-small"))
     shutil.copyfile(captures.folder("x86-structv1-small") / "iomem.txt", folder / "x86.iomem")
+    shutil.copytree(FIXTURES / "live" / "x86-structv1-small", folder / "machine")
+    Fleet(3, 2, affected=1).store(folder / "fleet")
     (folder / "list.txt").write_text("0x10 0x979 0x1ffe0 0x999999\n")
     (folder / "other.txt").write_text("0x10 0x979 0x2000-0x2003\n")
     (folder / "empty.txt").write_text("# none\n")
     (folder / "long.txt").write_text("".join(f"{pfn:#x}\n" for pfn in range(0x2000, 0x2400, 7)))
+
+
+#: What a user copies whole: command lines, and what is said beside the result, of one line each.
+_WHOLE = re.compile(r"hwpkho: |.*\bhwpkho\b|     +--dtb|    duckdb")
+
+
+def too_wide(line: str, columns: int) -> bool:
+    """Tell whether a line is wider than the screen although a break between words would help."""
+    blanks = len(line) - len(line.lstrip())
+    longest = max(map(len, line.split()), default=0)
+    whole = _WHOLE.match(line) or re.fullmatch(r"\s*\S+\s\s+\S+", line)  # one word by its label
+    return len(line) > columns >= blanks + longest and not whole
 
 
 def shown(name: str, columns: int) -> str:
@@ -99,10 +121,65 @@ def test_screens_fit_and_none_is_left_over(path):
     assert name in COMMANDS
     command, *lines = path.read_text("utf-8").splitlines()
     assert command.startswith("$ hwpkho ")
-    # What one cannot break may be longer: a range of addresses with the name of what is there.
-    wide = [x for x in lines if len(x) > int(columns) and len(x.split()) > 1]
-    assert [x for x in wide if not re.match(r"hwpkho: |\s+hwpkho .*|  (0x|--)\S+", x)] == []
+    assert [line for line in lines if too_wide(line, int(columns))] == []
     assert not any(x != x.rstrip() for x in lines)
+
+
+#: A command whose report is for people, and what of it is not in COMMANDS.
+REPORTS = (
+    "decode x86", "decode x86.kho", "-v decode x86", "encode list.txt --to list -o out -f",
+    "encode list.txt --ram 0x60000000:64M --no-scratch -o out -f", "encode --damage list",
+    "validate x86 --memmap x86.iomem", "-v validate x86 --memmap x86.iomem",
+    "validate list.txt --memmap x86.iomem --all", "validate long.txt", "-q validate long.txt",
+    "validate --batch cases --jobs 1 --all", "merge list.txt x86 -o out -f",
+    "merge list.txt x86 --memmap x86.iomem --provenance -o out -f", "diff list.txt x86",
+    "-v diff list.txt x86 --memmap x86.iomem", "diff list.txt other.txt x86",
+    "check --root machine", "-v check --root machine", "check --root machine --since list.txt",
+    "capture x86 x86.kho -o out -f", "list x86", "-v list long.txt", "list ras.db",
+    "list --dimms bad.log ras.db", "list bad.log", "formats", "memmap x86.iomem",
+    "-v memmap x86.iomem", "memmap zeropage", "memmap sysfs",
+    "memmap --next-cmdline mem=256M x86.iomem", "fleet ask fleet summary",
+    "fleet ask fleet growing", "fleet ask fleet new", "fleet ask fleet worst",
+    "fleet ask fleet release", "fleet ask fleet findings", "fleet ask fleet unsafe",
+    "fleet ask fleet repeat", "fleet ask fleet policy --max-pages 3", "fleet add other list.txt",
+    "explain", "explain HP601", "explain HP815", "schema", "--config hwpkho.toml config",
+    "--config none config", "config --all", "version -v", "--help",
+    *(f"help {name}" for name in PROGRAMS), "help fleet add", "help fleet ask",
+)  # fmt: skip
+
+
+#: A row of a picture.
+_DRAWN = re.compile(r"^  0x[0-9a-f]{8,} [^ \w]|a row is|^  [^ ] [A-Z]|· nothing|^ +[*!?]+")
+
+
+@pytest.fixture(scope="module")
+def more(inputs):
+    """The inputs of more reports."""
+    source = captures.folder("x86-structv1-small")
+    shutil.copytree(source / "debugfs-kho", inputs / "x86.kho")
+    shutil.copytree(source / "sys-firmware-memmap", inputs / "sysfs")
+    shutil.copy(FIXTURES / "neighbours/rasdaemon-sqlite/01.db", inputs / "ras.db")
+    shutil.copy(FIXTURES / "neighbours/dmesg-hwpoison/01.txt", inputs / "bad.log")
+    shutil.copy(FIXTURES / "memmaps-binary/boot_params-e61.bin", inputs / "zeropage")
+    text = "[validate]\nmemmap = ['x86.iomem', 'sysfs']\nnext-cmdline = 'mem=4G memmap=1M$1G'\n"
+    (inputs / "hwpkho.toml").write_text(text)
+    return inputs
+
+
+@pytest.mark.parametrize("report", some(REPORTS, 2))
+def test_no_report_is_wider_than_the_screen(report, more, monkeypatch):
+    """Nor is a word or a number cut: a narrow screen has the words of a wide one."""
+    words = {}
+    for columns in (400, 40, 60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with chdir(more):
+            got = run_cli(*report.split())
+        assert got.code < 2 or "1 of 6 cases could not be judged" in got.err, got.err
+        lines = got.out.splitlines()
+        assert [line for line in lines if too_wide(line, columns)] == []
+        words[columns] = set(" ".join(line for line in lines if not _DRAWN.search(line)).split())
+    for columns in (40, 60, 80, 120):
+        assert words[columns] - words[400] <= {"case", "cases", "0", "1", "4"}  # added before
 
 
 class Terminal:

@@ -105,7 +105,8 @@ MISTAKES = {
         "cases: a folder of cases, not one case; give it with --batch",
     "decode cases":
         "cases: a folder of cases, not one case; judge each: hwpkho validate --batch cases",
-    "memmap list": "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
+    "memmap list":
+        "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
     "memmap kho": "kho: this is a copy of debugfs, no memory map; decode it: hwpkho decode kho",
     "memmap vmcore":
         "vmcore: is a memory image without a map; the machine's map is elsewhere: dmesg, "
@@ -115,8 +116,8 @@ MISTAKES = {
     "validate vmcore --baseline iomem.txt":
         "iomem.txt: this is a memory map, no baseline; show it: hwpkho memmap iomem.txt",
     "check --root vmcore":
-        "vmcore: this is a memory image, no copied tree of /proc and /sys; decode it: hwpkho decode "
-        "vmcore",
+        "vmcore: this is a memory image, no copied tree of /proc and /sys; decode it: "
+        "hwpkho decode vmcore",
     "validate --batch cases/one": "cases/one: is a case itself; give it without --batch, or the "
         "folder above it",
     "validate --batch vmcore":

@@ -92,7 +92,8 @@ def report(d: Comparison, screen: Screen | None = None) -> Iterator[str]:
     most = screen.most(MAX_RUNS)
     cut = [f"{n - most} more {word}" for word, n in counts.items() if n > most]
     if cut:
-        yield f"  and {', '.join(cut)}; -v shows them, --plain has all"
+        more = f"and {', '.join(cut)}; -v shows them, --plain has all"
+        yield from fold(more, screen.prose, "  ")
 
 
 _CHANGES = (
@@ -169,7 +170,8 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     columns = (Column(heads), Column("PFN"), Column(""), Column("", wraps=True))
     yield from table(columns, rows, screen)
     if len(changed) > most:
-        yield f"  and {len(changed) - most} more runs; -v shows them, --json has all"
+        more = f"and {len(changed) - most} more runs; -v shows them, --json has all"
+        yield from fold(more, screen.prose, "  ")
 
 
 def _total(paint: Paint, total: lives.Total) -> str:

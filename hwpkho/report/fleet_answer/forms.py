@@ -16,9 +16,11 @@ from hwpkho.base.escape import printable
 from hwpkho.fleet import arrow
 from hwpkho.fleet.identity import since_1970, time_text
 from hwpkho.report.parts import jsondoc
+from hwpkho.report.parts.layout import Column, table
+from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from hwpkho.fleet.ask import Answer
@@ -29,18 +31,23 @@ _LOOKED_AT = 1000
 _PFN = re.compile(r"(?:.*_)?pfn")
 
 
-def text(answer: Answer) -> Iterator[str]:
+def text(answer: Answer, screen: Screen | None = None) -> Iterator[str]:
     """Yield a table for people; PFNs in hex."""
     rows = (list(map(shown, answer.columns, row)) for row in answer.rows())
     first = list(islice(rows, _LOOKED_AT))
     if not first:
         yield "nothing\n"
         return
-    widths = [max(map(len, cells)) for cells in zip(answer.columns, *first, strict=True)]
-    numbers = [all(_is_number(row[i]) for row in first) for i in range(len(widths))]
-    yield _line(answer.columns, widths, numbers)
-    for row in chain(first, rows):
-        yield _line(row, widths, numbers)
+    columns = [
+        Column(
+            printable(name),
+            right=all(map(_is_number, column)),
+            wraps=any(" " in cell for cell in column),
+        )
+        for name, column in zip(answer.columns, zip(*first, strict=True), strict=True)
+    ]
+    lines = table(columns, chain(first, rows), screen or Screen(), "", _LOOKED_AT)
+    yield from (f"{line}\n" for line in lines)
 
 
 def json_text(answer: Answer) -> Iterator[str]:
@@ -120,12 +127,3 @@ def shown(column: str, value: Any) -> str:
 
 def _is_number(cell: str) -> bool:
     return cell == "-" or cell[:1].isdigit()
-
-
-def _line(cells: Iterable[str], widths: Sequence[int], numbers: Sequence[bool]) -> str:
-    """Return a line of a table: numbers end, and texts begin, under one another."""
-    padded = [
-        cell.rjust(width) if number else cell.ljust(width)
-        for cell, width, number in zip(cells, widths, numbers, strict=True)
-    ]
-    return "  ".join(padded).rstrip() + "\n"

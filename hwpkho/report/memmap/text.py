@@ -11,7 +11,7 @@ from hwpkho.codes import registry
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import each_is_ram, kind
 from hwpkho.report.parts import picture, to_scale
-from hwpkho.report.parts.layout import fold, severe
+from hwpkho.report.parts.layout import Column, fold, severe, table
 from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
@@ -103,20 +103,22 @@ def _summary(shown: MemmapReport, runs: Sequence[to_scale.Run], screen: Screen) 
         yield from fold(f"{head} (by {by})", screen.prose, "", "  ")
     else:
         yield screen.paint("head", "by this map alone")
+    rows = []
     for what, name in to_scale.MEMORY.items():
         sizes = [r.end - r.start + 1 for r in runs if r.kind == what]
         if sizes:
-            yield _row(name, sum(sizes), len(sizes), "range")
+            rows.append(_row(name, sum(sizes), len(sizes), "range"))
     holes = [b.start - a.end - 1 for a, b in pairwise(runs)]
     if runs:
         holes.insert(0, runs[0].start)
     holes = [hole for hole in holes if hole]
     if holes:
-        yield _row("holes", sum(holes), len(holes), "hole")
+        rows.append(_row("holes", sum(holes), len(holes), "hole"))
+    yield from table((Column(""), Column("", right=True), Column("")), rows, screen)
 
 
-def _row(name: str, size: int, count: int, what: str) -> str:
-    return f"  {name:<20}{human_bytes(size):>10}  in {count} {what}{'s' * (count != 1)}"
+def _row(name: str, size: int, count: int, what: str) -> tuple[str, str, str]:
+    return name, human_bytes(size), f"in {count} {what}{'s' * (count != 1)}"
 
 
 def runs_of(shown: MemmapReport) -> list[to_scale.Run]:

@@ -69,7 +69,7 @@ def _told(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
     rows = [(span(a, b), r.verdict or "unknown", r.region or "") for a, b, r in islice(runs, most)]
     yield from table((Column(""), Column(""), Column("", wraps=True)), rows, screen)
     if count > most:
-        yield f"  and {count - most} more runs; -v shows all"
+        yield from fold(f"and {count - most} more runs; -v shows all", screen.prose, "  ")
 
 
 def verdicts(runs: Runs) -> str:

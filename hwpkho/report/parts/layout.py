@@ -6,10 +6,11 @@ Text that comes here is printable; it may hold the colours of :class:`Paint`.
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.report.parts.screen import Screen
 
@@ -96,56 +97,108 @@ Cell = str | tuple[str, str]
 
 
 def table(
-    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], screen: Screen, indent: str = "  "
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Cell]],
+    screen: Screen,
+    indent: str = "  ",
+    looked_at: int | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a table.
+    """Yield the lines of a table, none wider than the screen but for a word that is.
 
-    Prose is broken within its column; where that would be too narrow, it goes below its row. Words
-    and numbers are never cut: a row of them may be wider than the screen. Columns that are empty
-    throughout are left out.
+    Prose is broken within its column. Columns that there is no room for go below their row, each
+    cell behind its head. Words and numbers are never cut. Columns that are empty throughout are
+    left out. Columns are as wide as the first ``looked_at`` rows need, None: as all do.
     """
-    held = [[cell if isinstance(cell, tuple) else ("", cell) for cell in row] for row in rows]
-    used = [i for i in range(len(columns)) if any(row[i][1] for row in held)]
-    if not used:
+    cells_of = ([x if isinstance(x, tuple) else ("", x) for x in row] for row in rows)
+    held = list(islice(cells_of, looked_at))
+    used = [i for i in range(len(columns)) if looked_at or any(row[i][1] for row in held)]
+    if not used or not held:
         return
-    columns, held = [columns[i] for i in used], [[row[i] for i in used] for row in held]
-    columns = [*(c._replace(wraps=False) for c in columns[:-1]), columns[-1]]
-    room = screen.width - len(indent)
+    columns = [columns[i]._replace(wraps=columns[i].wraps and i == used[-1]) for i in used]
     widths = [
-        max(cells(c.head), *(cells(row[i][1]) for row in held)) for i, c in enumerate(columns)
+        max(cells(c.head), *(cells(row[i][1]) for row in held))
+        for i, c in zip(used, columns, strict=True)
     ]
-    fixed = sum(w for w, c in zip(widths, columns, strict=True) if not c.wraps)
-    fixed += _GAP * (len(columns) - 1)
-    below: list[str] | None = None
-    if columns[-1].wraps and sum(widths) + _GAP * (len(columns) - 1) > room:
-        words = {word for row in held for word in row[-1][1].split(" ")} | {columns[-1].head}
-        if room - fixed >= max(_NARROW, *map(cells, words)):
-            widths[-1] = room - fixed
-        elif len(columns) > 1:
-            below = [row[-1][1] for row in held]
-            columns, widths = columns[:-1], widths[:-1]
-            held = [row[:-1] for row in held]
-    drawn = _drawn(columns, widths, held, screen)
-    yield from (indent + line for line in next(drawn))
-    for i, lines in enumerate(drawn):
+    room = screen.width - len(indent)
+    fits = len(columns)
+    if _wide(widths) > room and columns[-1].wraps:
+        words = {word for row in held for word in row[used[-1]][1].split(" ")} | {columns[-1].head}
+        left = room - _wide([*widths[:-1], 0])
+        if left >= max(_NARROW, *map(cells, words)):
+            widths[-1] = left
+    while fits > 1 and _wide(widths[:fits]) > room:
+        fits -= 1
+    picked = ([row[i] for i in used] for row in chain(held, cells_of))
+    drawn = _drawing(columns[:fits], widths[:fits], screen)
+    heads = [("dim", column.head) for column in columns[:fits]]
+    if any(column.head for column in columns[:fits]):
+        yield from (f"{indent}{line}".rstrip() for line in drawn(heads))
+    for row in picked:
+        lines = drawn(row[:fits])
+        if len(lines) == 1 and cells(lines[0]) > room and fits > 1:  # behind those looked at
+            yield from _listed(columns, row, screen, indent)
+            continue
         yield from (f"{indent}{line}".rstrip() for line in lines)
-        if below is not None:
-            yield from fold(below[i], screen.width, f"{indent}    ")
+        yield from _listed(columns[fits:], row[fits:], screen, f"{indent}    ")
 
 
-def _drawn(
+def _wide(widths: Sequence[int]) -> int:
+    """Return how wide columns are together."""
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _listed(
+    columns: Sequence[Column], row: Sequence[tuple[str, str]], screen: Screen, indent: str
+) -> Iterator[str]:
+    """Yield the lines of cells that have no column: each behind its head, prose on its own."""
+    items: list[str] = []
+    prose: list[str] = []
+    for column, (style, text) in zip(columns, row, strict=True):
+        if not text:
+            continue
+        shown = screen.paint(style, text) if style else text
+        if column.head and not column.wraps:
+            shown = f"{screen.paint('dim', column.head)} {shown}"
+        if column.wraps or cells(shown) > screen.width - len(indent):
+            prose += fold(shown, screen.width, indent)
+        else:
+            items.append(shown)
+    yield from flow(items, screen.width, indent) if items else ()
+    yield from prose
+
+
+def _drawing(
+    columns: Sequence[Column], widths: Sequence[int], screen: Screen
+) -> Callable[[Sequence[tuple[str, str]]], list[str]]:
+    """Return what makes the lines of a row."""
+
+    def drawn(row: Sequence[tuple[str, str]]) -> list[str]:
+        sizes = [cells(text) for _, text in row]
+        if sizes[-1] > widths[-1] and columns[-1].wraps:
+            return _wrapped(columns, widths, row, screen)
+        line, room = "", 0
+        for column, width, size, (style, text) in zip(columns, widths, sizes, row, strict=True):
+            line += " " * (room + (width - size) * column.right)
+            line += screen.paint(style, text) if style and text else text
+            room = _GAP + (width - size) * (not column.right)
+        return [line.rstrip()]
+
+    return drawn
+
+
+def _wrapped(
     columns: Sequence[Column],
     widths: Sequence[int],
-    rows: Sequence[Sequence[tuple[str, str]]],
+    row: Sequence[tuple[str, str]],
     screen: Screen,
-) -> Iterator[list[str]]:
-    """Yield the lines of the head, then those of each row."""
-    from rich.console import Console
+) -> list[str]:
+    """Return the lines of a row whose last cell is broken between words."""
+    from rich.console import Console  # most rows fit, at a thousandth of the time
     from rich.table import Table
     from rich.text import Text
 
     console = Console(
-        width=sum(widths) + _GAP * (len(widths) - 1),
+        width=_wide(widths),
         force_terminal=screen.paint.on,
         color_system="standard" if screen.paint.on else None,
         no_color=not screen.paint.on,
@@ -154,33 +207,16 @@ def _drawn(
         highlight=False,
         emoji=False,
     )
-
-    def drawn(row: Sequence[tuple[str, str]]) -> list[str]:
-        sizes = [cells(text) for _, text in row]
-        if all(size <= width for size, width in zip(sizes, widths, strict=True)):
-            return [plain(row, sizes)]  # nearly all rows, at a thousandth of the time
-        grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-        texts = []
-        for column, width, (style, text) in zip(columns, widths, row, strict=True):
-            grid.add_column(width=width, no_wrap=not column.wraps)
-            room = " " * (width - cells(text)) if column.right else ""
-            texts.append(Text.assemble(room, (text, _RICH.get(style, ""))))
-        grid.add_row(*texts)
-        with console.capture() as got:
-            console.print(grid)
-        return [line.rstrip() for line in got.get().splitlines()]
-
-    def plain(row: Sequence[tuple[str, str]], sizes: Sequence[int]) -> str:
-        line, room = "", 0
-        for column, width, size, (style, text) in zip(columns, widths, sizes, row, strict=True):
-            line += " " * (room + (width - size) * column.right)
-            line += screen.paint(style, text) if style and text else text
-            room = _GAP + (width - size) * (not column.right)
-        return line.rstrip()
-
-    heads = any(column.head for column in columns)
-    yield drawn([("dim", c.head) for c in columns]) if heads else []
-    yield from map(drawn, rows)
+    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    texts = []
+    for column, width, (style, text) in zip(columns, widths, row, strict=True):
+        grid.add_column(width=width, no_wrap=not column.wraps)
+        room = " " * (width - cells(text)) if column.right else ""
+        texts.append(Text.assemble(room, (text, _RICH.get(style, ""))))
+    grid.add_row(*texts)
+    with console.capture() as got:
+        console.print(grid)
+    return [line.rstrip() for line in got.get().splitlines()]
 
 
 def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.report.parts.layout import cells, fold
+from hwpkho.report.parts.layout import cells, flow, fold
 from hwpkho.report.parts.screen import PROSE
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ class Formatter(click.HelpFormatter):
         listed = re.fullmatch(r"( +\S+ {2,})(.*)", line)
         return fold(listed[2], self.width, listed[1]) if listed else [line.rstrip()]
 
+    def _named(self, name: str) -> list[str]:
+        """Return an option and its choices, broken between those where there are many."""
+        if cells(name) <= self.width or "[" not in name:
+            return [name]
+        option, bracket, choices = name.partition("[")
+        return flow(re.findall(r"[^|]+\|?", choices), self.width, option + bracket, "")
+
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
@@ -54,7 +61,7 @@ class Formatter(click.HelpFormatter):
         rest = indent + " " * (names if room >= _NARROW else 4)
         for name, text in rows:
             beside = room >= _NARROW and cells(name) <= names - col_spacing
-            lines = [] if beside else [indent + name]
+            lines = [] if beside else self._named(indent + name)
             first = f"{indent}{name:<{names}}" if beside else rest
             lines += fold(_LINE_END.sub(" ", text), self.width, first, rest) if text else []
             self.write("".join(f"{line.rstrip()}\n" for line in lines or [indent + name]))

@@ -20,7 +20,7 @@ from hwpkho.report.parts.layout import Column, table
 from hwpkho.report.parts.screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from hwpkho.fleet.ask import Answer

@@ -31,6 +31,7 @@ _SHOWN = [
     (page, *pair) for page in PAGES if not pages.in_a_copy(page) for pair in pages.shown(page)
 ]
 _TABLES = [(page, *pair) for page in PAGES for pair in pages.tables(page)]
+_PICTURES = [pair for page in PAGES for pair in pages.pictures(page)]
 _PYTHON = [(page, code) for page in PAGES for code in pages.python(page)]
 _TYPED = [(page, script) for page in PAGES for script in pages.scripts(page)]
 #: Code in a page: a fenced block, an indented one, or a piece of a line.
@@ -61,6 +62,16 @@ def test_tables_follow_from_the_registries(page, name, table):
     made = pages.made(name)
     assert made, f"{name_of(page)}: no such table; there are {', '.join(TABLES)}"
     assert table == made, f"run: python -m tests.support.pages {name_of(page)}"
+
+
+@pytest.mark.parametrize(("file", "command"), _PICTURES, ids=[file.name for file, _ in _PICTURES])
+def test_pictures_are_real(file, command):
+    assert pages.run(command) == file.read_text("utf-8"), "make pages, and look at it"
+
+
+def test_every_picture_stands_somewhere():
+    files = {file.resolve() for file, _ in _PICTURES}
+    assert files == {*(pages.DOCS / "pictures").iterdir()}
 
 
 def test_every_table_stands_somewhere():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support import FIXTURES, captures, dimms
+from tests.support import FIXTURES, captures, dimms, replays
 from tests.support.generations import generations
 from tests.support.made_fleet import Fleet
 from tests.support.program import run_cli
@@ -48,10 +48,48 @@ def _fleet(folder: Path, hosts: int, *question: object) -> list[object]:
     return ["fleet", "ask", folder / "fleet", *question]
 
 
+def _crash(folder: Path) -> list[object]:
+    case = replays.unpack("arm64-4k-B-c-count-big-past-array", folder)
+    name = case.name
+    return ["validate", case, *replays.arguments(name), "--memmap", case / "iomem.txt"]
+
+
+def _guests(folder: Path) -> list[object]:
+    luo = FIXTURES / "luo" / "luo-poison"
+    return ["validate", luo, "--memmap", luo / "iomem.txt"]
+
+
+def scattered(folder: Path, pages: int) -> list[object]:
+    """Return what judges a list of so many single pages."""
+    (folder / "list").write_text("".join(f"0x{0x100 + i * 1531:x}\n" for i in range(pages)))
+    (folder / "map").write_text(
+        "00000000-bfffffff : System RAM\n100000000-2ffffffffff : System RAM\n"
+    )
+    return ["validate", folder / "list", "--memmap", folder / "map"]
+
+
+def _batch(folder: Path) -> list[object]:
+    for case in (
+        "arm64-4k-B-c-count-big-past-array",
+        "arm64-4k-B-good",
+        "arm64-4k-B-h-kernel-text",
+    ):
+        replays.unpack(case, folder / "cases")
+    (folder / "cases" / "none").mkdir()
+    (folder / "cases" / "none" / "list").write_text("no list\n")
+    return ["validate", "--batch", folder / "cases", "--jobs", 1, "--all"]
+
+
 #: Kind of page → what to give hwpkho for it, beside ``--format html``.
 KINDS: dict[str, Arguments] = {
     "decode": _decode,
     "decode-luo": lambda folder: ["decode", _capture(folder, "x86-luo")],
+    "validate": lambda folder: ["validate", *_decode(folder)[1:], "--memmap", _IOMEM],
+    "validate-crash": _crash,
+    "validate-guests": _guests,
+    "validate-list": lambda folder: ["validate", *generations(folder, [[1, 2, 0x300]])],
+    "validate-long": lambda folder: scattered(folder, 3000),
+    "validate-batch": _batch,
     "memmap": lambda folder: ["memmap", _IOMEM],
     "diff": _pair,
     "diff-same": lambda folder: ["diff", *generations(folder, [[1], [1]])],
@@ -81,5 +119,5 @@ def make(arguments: Arguments, folder: Path, *more: object) -> Path:
     """Make a page in a folder, and return it."""
     path = folder / "page.html"
     got = run_cli(*arguments(folder), *more, "--format", f"html={path}")
-    assert got.code in (0, 1), got.err
+    assert got.code in (0, 1) or path.exists(), got.err
     return path

@@ -8,7 +8,7 @@ import pytest
 
 from hwpkho.report.registry import REPORTS
 from tests.browser.chromium import PAPER, WIDTHS
-from tests.browser.reports import KINDS, make
+from tests.browser.reports import KINDS, make, scattered
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +40,35 @@ def test_nothing_overlaps_or_overflows(kind, page_file, page_of):
             page.page.set_viewport_size({"width": PAPER, "height": 1000})
             page.page.emulate_media(media="print")
             assert page.ask("overflow") + page.ask("overlaps") == [], "on paper"
+
+
+def test_a_long_list_opens_at_once(tmp_path, page_of):
+    """The best of some: other programs may run."""
+    path = make(lambda folder: scattered(folder, 131_098), tmp_path)
+    assert path.stat().st_size < 10 << 20
+    spent = []
+    for _ in range(3):
+        with page_of(path) as page:
+            spent.append(page.page.evaluate(_LOADED))
+            assert page.complaints == []
+    assert 0 < min(spent) < 2000
+
+
+#: Milliseconds until all of a page was there, layout and script included.
+_LOADED = """new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
+  resolve(performance.now()))))"""
+
+
+def test_a_closer_look_opens_where_a_link_leads(page_file, page_of):
+    with page_of(page_file("validate")) as page:
+        look = page.page.locator("#bands-range-1")
+        assert not look.evaluate("e => e.open")
+        page.page.evaluate("location.hash = '#bands-range-1'")
+        look.locator("svg").wait_for(state="visible")
+        before = page.page.locator("figure svg").first.bounding_box()["width"]
+        page.page.locator("button[aria-label=Larger]").first.press("Enter")
+        assert page.page.locator("figure svg").first.bounding_box()["width"] > 1.9 * before
+        assert page.wrong() == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,8 @@
 what the commands print now, and makes the tables between ``<!-- table: NAME -->`` and
 ``<!-- end of table -->``. tests/test_readme.py compares.
 
+A picture is what the command in the comment above it writes: ``<!-- picture: hwpkho ... -->``.
+
 Commands run at the top of the checkout, each by itself. In a page with ``<!-- in a copy of FOLDER
 -->`` they run one after the other in such a copy, and may leave files for the next.
 """
@@ -48,6 +50,10 @@ FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`((?:sudo )?hwpkho [a-z][^`]*)`")
 _COPY = re.compile(r"^<!-- in a copy of (\S+) -->$", re.MULTILINE)
 _OF_COMMANDS = re.compile(r"^\|[^|\n]+\| command \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
+_PICTURE = re.compile(
+    r"^<!-- picture: (?P<command>hwpkho [^\n]*) -->\n!\[[^]\n]+\]\((?P<file>[^)\n]+\.svg)\)$",
+    re.MULTILINE,
+)
 _TABLE = re.compile(
     r"(?P<begin><!-- table: (?P<name>[^>]+) -->\n)(?P<table>(?:(?!<!-- table: ).)*?)"
     r"(?P<end><!-- end of table -->)",
@@ -241,8 +247,16 @@ def _made(table: re.Match[str]) -> str:
     return table[0] if new is None else f"{table['begin']}\n{new}\n\n{table['end']}"
 
 
+def pictures(page: Path) -> list[tuple[Path, str]]:
+    """Return the files of the page's pictures, and what command makes each."""
+    found = _PICTURE.finditer(page.read_text("utf-8"))
+    return [(page.parent / m["file"], m["command"]) for m in found]
+
+
 def update(page: Path) -> None:
-    """Write the present output of each command, and each table, into the page."""
+    """Write the present output of each command, each table, and each picture."""
+    for file, command in pictures(page):
+        file.write_text(run(command), "utf-8")
     with place(page) as folder:
         text = _BLOCK.sub(partial(_filled, folder=folder), page.read_text("utf-8"))
     page.write_text(_TABLE.sub(_made, text), "utf-8")

@@ -79,10 +79,10 @@ def layout_of(memory: Memory, span: tuple[int, int] | None = None) -> Layout:
 def _about(memory: Memory, layout: Layout) -> str:
     """Say what is on the picture, for who does not see it."""
     total = layout.end + 1
-    bad = [f"{m.within(0, total)} {to_scale.BAD[m.kind]}" for m in memory.bad]
+    bad = [f"{m.within(0, total)} {to_scale.BAD[m.kind].removeprefix('bad, ')}" for m in memory.bad]
     first, last = layout.rows[0], layout.rows[-1]
     where = f"from 0x{layout.span(first)[0]:x} to 0x{min(layout.span(last)[1] - 1, layout.end):x}"
-    pages = f" Pages: {'; '.join(bad)}." if bad else ""
+    pages = f" Bad pages: {', '.join(bad)}." if bad else ""
     return f"Physical memory {where}, a row for each {human_bytes(layout.size)}.{pages}"
 
 

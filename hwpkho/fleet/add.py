@@ -241,7 +241,9 @@ class _Writer:
         if host["error"]:
             done.not_judged += 1
             if len(done.errors) < _NAMED:
-                done.errors.append(f"{host['case_name']}: {host['error']}")
+                name, error = host["case_name"], host["error"]
+                # Of a case that is a file the error names it.
+                done.errors.append(error if error.startswith(f"{name}: ") else f"{name}: {error}")
         if host["remark"]:
             done.remarked += 1
             if len(done.remarks) < _NAMED:

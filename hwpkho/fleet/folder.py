@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,13 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet.place import DAY, MARKER, MAX_MARKER, ORDER, OWN, Place, counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
     from hwpkho.fleet.schema import Table
 
+_PART = re.compile(r"(?:new|ready)-[0-9a-f]{32}")
 _READY = re.compile(rf"(?:{'|'.join(ORDER)})!{DAY.pattern}![0-9a-f]{{32}}\.parquet")
 
 
@@ -46,6 +48,7 @@ class Folder(Place):
 
     def marker(self) -> bytes | None:
         """See :meth:`Place.marker`."""
+        self._check()
         try:
             return opening.small(str(self._path / MARKER), MAX_MARKER)
         except InputError:
@@ -55,8 +58,6 @@ class Folder(Place):
 
     def create(self, marker: bytes) -> None:
         """See :meth:`Place.create`. Raises InputError where something else is there."""
-        if self._path.exists() and not self._path.is_dir():
-            raise InputError(f"{printable(self.name)}: is a file; a data set is a folder")
         self._path.mkdir(parents=True, exist_ok=True)
         others = [e.name for e in self._path.iterdir() if e.name not in (OWN, MARKER)]
         if others:
@@ -75,19 +76,15 @@ class Folder(Place):
     def files(self, table: Table, day: str | None = None) -> list[str]:
         """See :meth:`Place.files`."""
         folder = self._path / table
-        found = []
+        found: list[str] = []
         try:
-            with os.scandir(folder) as entries:
-                days = [e.path for e in entries if DAY.fullmatch(e.name)]
-            for path in days if day is None else [str(folder / f"day={day}")]:
-                with os.scandir(path) as entries:
-                    found += [e for e in entries if counts(e.name)]
+            days = [e for e in _entries(folder) if DAY.fullmatch(e.name)]
+            for entry in days:
+                if day is None or entry.name == f"day={day}":
+                    found += [_file(e) for e in _entries(Path(entry.path)) if counts(e.name)]
         except FileNotFoundError:
             return []
-        for entry in found:
-            if not entry.is_file():
-                raise InputError(f"{printable(entry.path)}: no file; move it out of the data set")
-        return sorted(e.path for e in found)
+        return sorted(found)
 
     def read(self, path: str) -> Any:
         """See :meth:`Place.read`."""
@@ -108,7 +105,9 @@ class Folder(Place):
     def alone(self) -> Iterator[None]:
         """See :meth:`Place.alone`; what another process left half done is finished or removed."""
         self._own.mkdir(exist_ok=True)
-        descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        _check_folder(self._own)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._own / "lock", flags, 0o666)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -129,6 +128,7 @@ class Folder(Place):
         from then on whoever comes next would put them in their places.
         """
         new, ready = self._own / f"new-{part}", self._own / f"ready-{part}"
+        self._check_targets(files)
         new.mkdir()
         try:
             for path, data in files.items():
@@ -143,20 +143,34 @@ class Folder(Place):
             _sync(self._own)
             self._place(ready)
 
+    def _check(self) -> None:
+        if self._path.exists() and not self._path.is_dir():
+            raise InputError(f"{printable(self.name)}: is a file; a data set is a folder")
+
+    def _check_targets(self, paths: Iterable[str]) -> None:
+        """Raise InputError where a file would get somewhere else."""
+        days = {self._path / path.rpartition("/")[0] for path in paths}
+        for folder in sorted({day.parent for day in days} | days):
+            if os.path.lexists(folder):
+                _check_folder(folder)
+
     def _tidy(self) -> None:
         for left in sorted(self._own.iterdir()):
-            if left.name.startswith("ready-"):
+            if left.name == f"{MARKER}.new":
+                left.unlink()
+            elif _PART.fullmatch(left.name) and left.name.startswith("new-"):
+                _check_folder(left)
+                shutil.rmtree(left)
+            elif left.name.startswith("ready-"):
                 with undisturbed():
                     self._place(left)
-            elif left.name.startswith("new-"):
-                shutil.rmtree(left)
-            elif left.name == f"{MARKER}.new":
-                left.unlink()
 
     def _place(self, ready: Path) -> None:
+        _check_folder(ready)
         names = [e.name for e in ready.iterdir()]
-        if not all(map(_READY.fullmatch, names)):
+        if not (_PART.fullmatch(ready.name) and all(map(_READY.fullmatch, names))):
             raise InputError(f"{printable(str(ready))}: hwpkho did not write this; remove it")
+        self._check_targets(name.replace("!", "/") for name in names)
         for table in ORDER:
             folders = set()
             for name in sorted(n for n in names if n.startswith(f"{table}!")):
@@ -168,6 +182,29 @@ class Folder(Place):
                 _sync(folder)
                 _sync(folder.parent)
         ready.rmdir()
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what is in a folder. Raises FileNotFoundError, and InputError where it is none."""
+    _check_folder(folder)
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+def _file(entry: os.DirEntry[str]) -> str:
+    if not entry.is_file(follow_symlinks=False):
+        raise InputError(f"{printable(entry.path)}: no file; move it out of the data set")
+    return entry.path
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise InputError where something else has the place of a folder of a data set.
+
+    A link would lead whoever writes, and removes what others left half done, out of it.
+    """
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        what = "a link" if folder.is_symlink() else "no folder"
+        raise InputError(f"{printable(str(folder))}: is {what}; move it out of the data set")
 
 
 def _escaped(path: str) -> str:

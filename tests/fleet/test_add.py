@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hwpkho.fleet import arrow
+from hwpkho.fleet import arrow, content
 from hwpkho.fleet.schema import NO_DAY, TABLES
 from tests.support import FIXTURES, captures, fleet_schema, forked, schemas
 from tests.support.examples import some
@@ -531,3 +531,120 @@ def test_a_data_set_whose_path_is_no_utf_8(command, tmp_path, cli):
     assert (got.code, got.out) == (2, "")
     assert got.err.endswith("d\\udcff: a data set's path is UTF-8\n")
     assert not (tmp_path / "d\udcff").exists()
+
+
+# Links and strangers in a data set
+
+
+def _victim(folder):
+    """A folder of somebody else, in which files lie as hwpkho calls its own."""
+    for name in ("new-project", f"new-{'0' * 32}", f"ready-{'0' * 32}"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / f"hosts!day=2026-11-28!{'0' * 32}.parquet").write_text("precious")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "place", ["_hwpkho", "hosts", "pages", "hosts/day=2026-11-28", "findings/day=2026-11-28"]
+)
+def test_a_link_in_a_data_set_leads_nobody_out_of_it(place, tmp_path, cli):
+    dataset, victim = tmp_path / "d", _victim(tmp_path / "victim")
+    add(cli, dataset, "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    (dataset / place).rename(tmp_path / "moved")
+    (dataset / place).symlink_to(victim)
+    before = sorted(victim.rglob("*"))
+    got = add(cli, dataset, "--batch", manifest(tmp_path, [("b", NIGHT, "2\n")]), code=3)
+    assert got.err == f"hwpkho: {dataset / place}: is a link; move it out of the data set\n"
+    assert sorted(victim.rglob("*")) == before
+    assert [p.name for p in dataset.rglob("*.parquet") if p.is_symlink()] == []
+    (dataset / place).unlink()
+    (tmp_path / "moved").rename(dataset / place)
+    again = add(cli, dataset, "--batch", manifest(tmp_path, [("b", NIGHT, "2\n")]))
+    assert again.out.startswith("1 case added")
+
+
+@pytest.mark.parametrize("name", [f"ready-{'0' * 32}", f"new-{'0' * 32}"])
+def test_a_link_that_looks_half_done(name, tmp_path, cli):
+    dataset, victim = tmp_path / "d", _victim(tmp_path / "victim")
+    add(cli, dataset, "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    (dataset / "_hwpkho" / name).symlink_to(victim / name)
+    before = sorted(victim.rglob("*"))
+    got = add(cli, dataset, "--batch", manifest(tmp_path, [("b", NIGHT, "2\n")]), code=3)
+    assert got.err.endswith(f"{name}: is a link; move it out of the data set\n")
+    assert sorted(victim.rglob("*")) == before
+
+
+def test_what_others_keep_beside_the_lock_stays(tmp_path, cli):
+    dataset = tmp_path / "d"
+    add(cli, dataset, "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    (dataset / "_hwpkho" / "new-ideas").mkdir()
+    (dataset / "_hwpkho" / "new-ideas" / "note").write_text("mine")
+    add(cli, dataset, "--batch", manifest(tmp_path, [("b", NIGHT, "2\n")]))
+    assert (dataset / "_hwpkho" / "new-ideas" / "note").read_text() == "mine"
+
+
+def test_a_lock_that_is_a_link(tmp_path, cli):
+    add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
+    lock = tmp_path / "d" / "_hwpkho" / "lock"
+    lock.unlink()
+    lock.symlink_to(tmp_path / "elsewhere")
+    got = add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("b", NIGHT, "1\n")]), code=3)
+    assert got.err.count("\n") == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_where_a_folder_belongs(tmp_path, cli):
+    batch = manifest(tmp_path, [("a", NIGHT, "1\n")])
+    add(cli, tmp_path / "d", "--batch", batch)
+    (tmp_path / "d" / "hosts" / "day=2026-01-01").write_text("")
+    for args in (["ask", tmp_path / "d", "lost"], ["shell", tmp_path / "d"]):
+        got = cli("fleet", *args)
+        assert (got.code, got.err.count("\n")) == (3, 1)
+        assert "day=2026-01-01: is no folder; move it out of the data set" in got.err
+
+
+def test_a_data_set_that_is_a_file_is_said_to_be_one(tmp_path, cli):
+    (tmp_path / "a").write_text("0x10\n")
+    os.mkfifo(tmp_path / "b")
+    for name, command in (("a", "ask"), ("a", "shell"), ("b", "ask")):
+        asked = ["lost"] if command == "ask" else []
+        got = cli("fleet", command, tmp_path / name, *asked)
+        assert (got.code, got.err) == (
+            3, f"hwpkho: {tmp_path / name}: is a file; a data set is a folder\n",
+        )  # fmt: skip
+
+
+def test_a_case_that_is_named_once(tmp_path, cli):
+    (tmp_path / "a").write_text("no list")
+    got = add(cli, tmp_path / "d", tmp_path / "a")
+    assert got.err.splitlines()[1].count(str(tmp_path / "a")) == 1
+
+
+def test_what_is_hashed_is_what_is_judged(tmp_path, cli, monkeypatch):
+    """Somebody replaces a list while it is added."""
+    batch = manifest(tmp_path, [("a", NIGHT, "1\n")])
+    (path,) = tmp_path.glob("*.txt")
+    hashed = content.of_inputs
+
+    def then_replaced(specs):
+        found = hashed(specs)
+        if list(specs):
+            (tmp_path / "other").write_text("2\n3\n")
+            (tmp_path / "other").replace(path)
+        return found
+
+    monkeypatch.setattr(content, "of_inputs", then_replaced)
+    add(cli, tmp_path / "d", "--batch", batch, "--jobs", 1)
+    assert [r["first_pfn"] for r in rows(tmp_path / "d")] == [1]
+
+
+def test_a_map_of_all_cases_that_is_replaced_between_calls(tmp_path, cli):
+    """What is kept of a map is kept for a call."""
+    batch = manifest(tmp_path, [("a", NIGHT, "0x90000\n"), ("b", NIGHT, "0x90001\n")])
+    iomem = tmp_path / "iomem.txt"
+    iomem.write_text("00000000-ffffffff : System RAM\n")
+    add(cli, tmp_path / "d", "--batch", batch, "--memmap", iomem)
+    iomem.write_text("00000000-7fffffff : System RAM\n")
+    add(cli, tmp_path / "e", "--batch", batch, "--memmap", iomem)
+    assert [r["pages_not_ram"] for r in rows(tmp_path / "d", "hosts")] == [0, 0]
+    assert [r["pages_not_ram"] for r in rows(tmp_path / "e", "hosts")] == [1, 1]

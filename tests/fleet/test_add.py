@@ -470,6 +470,26 @@ def test_two_writers_at_once(tmp_path):
     assert len(rows(tmp_path / "d")) == 50
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("event", [25, 45, 65, 85])
+def test_several_writers_of_whom_one_is_killed(event, tmp_path):
+    """Each adds half of what another adds, too."""
+    batches = []
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        cases = [(f"h{i}", NIGHT, f"{i + 1}\n") for i in range(number * 20, number * 20 + 40)]
+        batches.append(manifest(tmp_path / str(number), cases))
+    calls = [("fleet", "add", tmp_path / "d", "--batch", b, "--jobs", 1) for b in batches]
+    kills = [(int(signal.SIGKILL), event), None, None]
+    running = [forked.start(*c, kill=k) for c, k in zip(calls, kills, strict=True)]
+    assert [r.wait().code for r in running][1:] == [0, 0]
+    assert forked.run(*calls[0]).code == 0
+    hosts = rows(tmp_path / "d", "hosts")
+    assert sorted(r["host"] for r in hosts) == sorted(f"h{i}" for i in range(80))
+    assert sorted(r["first_pfn"] for r in rows(tmp_path / "d")) == list(range(1, 81))
+    assert [p.name for p in (tmp_path / "d" / "_hwpkho").iterdir()] == ["lock"]
+
+
 def _killed_at_each_event(folder, number, every):
     nights = [NIGHT, "2026-11-27"]
     batch = manifest(folder, [(f"h{i}", nights[i % 2], f"{i + 1}\n") for i in range(4)])

@@ -155,26 +155,16 @@ class Dimms:
     def _decoded(self, shift: int) -> dict[int, Place]:
         """Return the DIMM of each page for which one was named, and no other."""
         named: dict[int, dict[Confidence, set[Place]]] = {}
+        devices = _Devices(self.devices)
         for pair in self.pairs:
             page = pair.address if pair.paged else pair.address >> shift
             by = named.setdefault(page, {})
-            by.setdefault(pair.confidence, set()).add(self._place(pair))
+            by.setdefault(pair.confidence, set()).add(devices.place(pair))
         found = {}
         for page, by in named.items():
             best = by.get("decoded") or by.get("firmware") or set()
             found[page] = next(iter(best)) if len(best) == 1 else Place()
         return found
-
-    def _place(self, pair: Pair) -> Place:
-        known = [
-            d
-            for d in self.devices
-            if (d.handle == pair.handle if pair.handle is not None else _called(d, pair.label))
-        ]
-        device = known[0] if len(known) == 1 else None
-        label = pair.label or (device.locator if device else "")
-        serial = device.serial if device else None
-        return Place(label, serial, pair.confidence) if label else Place()
 
     def _ranges(self, shift: int, ram: Sequence[tuple[int, int]] | None) -> list[Run]:
         """Return the ranges of DIMMs that are beyond doubt, in pages."""
@@ -218,18 +208,36 @@ class Dimms:
         return True
 
 
-def _called(device: Device, label: str) -> bool:
-    return label in (device.locator, f"{device.bank} {device.locator}") and bool(label)
+class _Devices:
+    """Finds the DIMM that a pair names."""
+
+    def __init__(self, devices: Iterable[Device]) -> None:
+        self._by_handle: dict[int, list[Device]] = {}
+        self._by_label: dict[str, list[Device]] = {}
+        for device in devices:
+            self._by_handle.setdefault(device.handle, []).append(device)
+            for label in {device.locator, f"{device.bank} {device.locator}"}:
+                self._by_label.setdefault(label, []).append(device)
+
+    def place(self, pair: Pair) -> Place:
+        """Return where the page of a pair is."""
+        if pair.handle is not None:
+            known = self._by_handle.get(pair.handle, [])
+        else:
+            known = self._by_label.get(pair.label, []) if pair.label else []
+        device = known[0] if len(known) == 1 else None
+        label = pair.label or (device.locator if device else "")
+        serial = device.serial if device else None
+        return Place(label, serial, pair.confidence) if label else Place()
 
 
 def _nodes(nodes: Iterable[Node], shift: int) -> list[Run]:
     """Return the ranges of nodes in pages; where two claim a range, neither has it."""
     found: list[Run] = []
-    ends: list[int] = []
+    latest = -1
     ordered = sorted(set(nodes))
     for at, (start, end, node) in enumerate(ordered):
-        before = max(ends, default=-1)
-        ends.append(end)
+        before, latest = latest, max(latest, end)
         if start <= before or (at + 1 < len(ordered) and ordered[at + 1].start <= end):
             continue
         first, last = -(-start >> shift), ((end + 1) >> shift) - 1

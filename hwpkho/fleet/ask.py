@@ -263,7 +263,11 @@ def _run(
             raise UsageError(f"--sql: {text}") from error
         _find_bad(place, place.committed())
         raise _failed(place.name, error) from error
-    return tuple(str(c[0]) for c in connection.description or ())
+    columns = tuple(str(c[0]) for c in connection.description or ())
+    twice = next((c for c in columns if columns.count(c) > 1), None) if own else None
+    if twice is not None:  # an answer's row has each name once
+        raise UsageError(f"--sql: two columns are called {printable(twice)[:60]}; name one with AS")
+    return columns
 
 
 def _shut(connection: DuckDBPyConnection, place: Place) -> None:

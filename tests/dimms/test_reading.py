@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
@@ -289,3 +290,44 @@ def test_a_log_says_it_itself(tmp_path, cli):
     assert cli("fleet", "add", tmp_path / "d", log).code == 0
     (row,) = rows(tmp_path / "d")
     assert (row["dimm"], row["dimm_confidence"]) == ("CPU 1 DIMM 4", "firmware")
+
+
+def _edac(count):
+    return "".join(
+        f"[   10.0] EDAC MC0: 1 CE memory read error on D{i} (channel:0 slot:0 page:0x{i + 1:x} "
+        f"offset:0x0 grain:32 syndrome:0x0)\n"
+        for i in range(count)
+    )
+
+
+def _listing(count):
+    return "".join(
+        f"Handle 0x{i:04X}, DMI type 17, 84 bytes\nMemory Device\n\tSize: 16 GB\n\tLocator: D{i}\n"
+        f"\tBank Locator: B\n\tSerial Number: S{i}\n\n"
+        for i in range(count)
+    )
+
+
+def _srat(count):
+    return "".join(
+        f"[    0.0] ACPI: SRAT: Node {i % 8} PXM 0 [mem 0x{i << 12:x}-0x{(i << 12) + 4095:x}]\n"
+        for i in range(count)
+    )
+
+
+@pytest.mark.parametrize("text", [_srat, lambda n: _listing(n // 2) + _edac(n)])
+def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
+    """Four times as many take four times as long: what a hostile log has is bounded by its size."""
+
+    def cost(count):
+        path = tmp_path / str(count)
+        path.write_text(text(count))
+        found = reading.read([str(path)])
+        began = time.process_time()
+        runs = list(found.places(pfn_set(range(1, count, 2)), 4096, None))
+        assert len(runs) == count // 2
+        assert all(run.place.confidence != "unknown" for run in runs)
+        return time.process_time() - began
+
+    few = min(cost(2000) for _ in range(3))
+    assert cost(8000) < 10 * few

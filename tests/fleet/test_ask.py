@@ -297,6 +297,20 @@ def test_sql(made, cli):
     ]
 
 
+def test_what_else_sql_may_answer(made, cli):
+    """Empty texts, numbers below zero."""
+    got = cli("fleet", "ask", made[1], "--sql", "SELECT '' AS a, -5 AS b UNION ALL SELECT 'x', 17")
+    assert (got.code, sorted(got.out.splitlines())) == (0, ["   -5", "a   b", "x  17"]), got.err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_two_columns_of_one_name(form, made, cli):
+    """A document would have one of them."""
+    got = cli("fleet", "ask", made[1], "--sql", "SELECT 1 AS a, 2 AS a", *form)
+    assert (got.code, got.out) == (2, "")
+    assert got.err == "hwpkho: --sql: two columns are called a; name one with AS\n"
+
+
 @pytest.mark.parametrize(
     "sql",
     some([

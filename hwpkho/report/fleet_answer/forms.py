@@ -29,6 +29,8 @@ SCHEMA = "hwpkho.fleet-answer/1"
 #: Columns of a table are as wide as these rows need.
 _LOOKED_AT = 1000
 _PFN = re.compile(r"(?:.*_)?pfn")
+#: Of cells that end under one another: numbers, and times.
+_NUMBER = re.compile(r"-?[0-9]")
 
 
 def text(answer: Answer, screen: Screen | None = None) -> Iterator[str]:
@@ -126,4 +128,4 @@ def shown(column: str, value: Any) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell == "-" or cell[:1].isdigit()
+    return cell == "-" or _NUMBER.match(cell) is not None

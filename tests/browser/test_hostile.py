@@ -6,6 +6,8 @@ import pytest
 
 from hwpkho.base.escape import printable
 from tests.browser.reports import KINDS, make
+from tests.support.fleet import manifest
+from tests.support.program import run_cli
 
 #: Markup of every sort, quotes, what turns the direction of writing, and a template's own signs.
 NAME = "\"'><img src=x onerror=alert(1)><script>alert(2)<\u200f\u202eevil &lt; {{7*7}} \x07]]>"
@@ -22,29 +24,61 @@ def test_names_of_files(kind, tmp_path, page_of):
         assert printable(NAME) in page.page.inner_text("main")
 
 
-TEXTS = {
-    "a DIMM's label": (
-        "list", "--dimms", "bad.txt", "log.txt",
-    ),
-    "a range of /proc/iomem": ("memmap", "iomem.txt"),
-}  # fmt: skip
 LABEL = "<img src=x onerror=alert`1`>\u202e'&"
-FILES = {
-    "bad.txt": "0x100\n",
-    "log.txt": "[    1.0] EDAC MC0: 1 UE memory read error on {} (channel:0 slot:0 page:0x100 "
-    "offset:0x0 grain:8)\n",
-    "iomem.txt": "00000000-0009ffff : System RAM\n00100000-1fffffff : {}\n"
-    "20000000-2fffffff : System RAM\n",
+ASCII = "<img src=x onerror=alert`1`>'&"
+
+
+def _dimm(folder):
+    (folder / "bad.txt").write_text("0x100\n")
+    (folder / "log.txt").write_text(
+        f"[    1.0] EDAC MC0: 1 UE memory read error on {LABEL} (channel:0 slot:0 page:0x100 "
+        "offset:0x0 grain:8)\n"
+    )
+    return ["list", "--dimms", folder / "bad.txt", folder / "log.txt"]
+
+
+def _range(folder):
+    (folder / "iomem.txt").write_text(
+        f"00000000-0009ffff : System RAM\n00100000-1fffffff : {LABEL}\n"
+        "20000000-2fffffff : System RAM\n"
+    )
+    return ["memmap", folder / "iomem.txt"]
+
+
+def _release(folder, command):
+    (folder / "list.txt").write_text("0x60800\n")
+    made = run_cli(
+        "encode", folder / "list.txt", "--arch", "arm64", "--page-size", 4096, "--at", "0x60000000",
+        "--no-scratch", "--previous-release", ASCII, "-o", folder / "made.elf",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    return [command, folder / "made.elf"]
+
+
+def _host(folder, *question):
+    cases = [(LABEL, f"2026-11-2{n}T03:00:00Z", "1-9\n"[: 4 - 4 * n] or "# none\n") for n in (0, 1)]
+    batch = manifest(folder, cases, release=LABEL)
+    assert run_cli("fleet", "add", folder / "fleet", "--batch", batch).code == 0
+    return ["fleet", "ask", folder / "fleet", *question]
+
+
+#: What says it → what to give hwpkho for it.
+TEXTS = {
+    "a DIMM's label": _dimm,
+    "a range of /proc/iomem": _range,
+    "a kernel's release": lambda folder: _release(folder, "decode"),
+    "a host of a fleet": lambda folder: _host(folder, "summary"),
+    "a host that lost pages": lambda folder: _host(folder, "lost"),
+    "a name in a query": lambda folder: _host(folder, "--sql", f'SELECT 1 AS "{ASCII}"'),
 }
 
 
 @pytest.mark.parametrize("what", TEXTS)
 def test_texts_of_a_machine(what, tmp_path, page_of):
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text.format(LABEL))
-    command, *args = TEXTS[what]
-    files = [tmp_path / arg if arg in FILES else arg for arg in args]
-    with page_of(make(lambda _: [command, *files], tmp_path)) as page:
+    with page_of(make(TEXTS[what], tmp_path)) as page:
         assert page.ask("active") == []
         assert page.complaints == []
-        assert printable(LABEL) in page.page.inner_text("main")
+        assert page.page.locator("main img").count() == 0
+        page.page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        shown = page.page.inner_text("main").partition("How this was made\nThe command line")[0]
+        assert printable(LABEL) in shown or ASCII in shown

@@ -65,12 +65,14 @@ class Comparison:
             unit. Between a table and another list good pages of a unit with a bad page are no
             change: the table has no other way to say that.
         grid: Of a chain in which every list is such a table, their units on one grid.
+        regions: Of two lists, the memory of the machine after; None without a map.
     """
 
     cases: tuple[CaseList, ...]
     changes: tuple[Change, ...]
     units: Units | None = None
     grid: OneGrid | None = None
+    regions: Regions | None = None
 
     @property
     def page_size(self) -> int:
@@ -153,7 +155,8 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     kernel = machine.next_kernel(options, size, regions)
     removed = verdicts.judge_pfns(change.removed, kernel, None)
     added = _added(change.added, after, size, options, regions)
-    return Comparison((before, after), (Change(removed, added, change.common),), units)
+    changed = Change(removed, added, change.common)
+    return Comparison((before, after), (changed,), units, regions=regions)
 
 
 def _units(before: CaseList, after: CaseList) -> Units | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.writing import ListOutput
     from hwpkho.dimms.model import Run
     from hwpkho.inputs.lists import CaseNamed
-    from hwpkho.memmap.view.regions import Frames
+    from hwpkho.memmap.view.regions import Frames, Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class ListReport:
         frames: The memory map in frames of the list's page size, None without one.
         written: What was lost where the list was written, None where it was not.
         dimms: Where the pages are, None where nobody asked.
+        regions: The memory map itself, None without one.
     """
 
     pages: BadPages
@@ -70,6 +71,7 @@ class ListReport:
     frames: Frames | None = None
     written: Loss | None = None
     dimms: tuple[Run, ...] | None = None
+    regions: Regions | None = None
 
     def runs(self) -> Runs:
         """Return the mentions as runs: neighbours of one kind, time and place are one."""
@@ -139,16 +141,16 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     pages = _joined(lists, pfns, mentions, size)
     if options.output is None:
         if not options.dimms:
-            return ListReport(pages, tuple(lists), frames)
+            return ListReport(pages, tuple(lists), frames, regions=regions)
         runs = said.places(pfn_set(pfns), pages.taken_page_size, dimm_files.ram_of(regions))
-        return ListReport(pages, tuple(lists), frames, dimms=tuple(runs))
+        return ListReport(pages, tuple(lists), frames, dimms=tuple(runs), regions=regions)
     arches = [arch for arch in dict.fromkeys(x.arch for x in lists) if arch]
     output = writing.prepared(options.output, how, regions, arches)
     pages = replace(pages, arch=writing.arch_of(pages, how, regions))
     lost = output.write(pages)
     pages = replace(pages, notes=(*pages.notes, *writing.places(output.to, pages, output.how)))
     pages = replace(pages, loss=writing.total(pages.loss, lost) or lost)
-    return ListReport(pages, tuple(lists), frames, lost)
+    return ListReport(pages, tuple(lists), frames, lost, regions=regions)
 
 
 def _sorted_out(

@@ -9,11 +9,13 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, drawing, lives, text
-from hwpkho.report.html import page
+from hwpkho.report.html import figures, page
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import span
+from hwpkho.report.parts.memory import of_pages
+from hwpkho.report.parts.to_scale import Marks
 from hwpkho.report.svg.markup import inline
 
 if TYPE_CHECKING:
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
     from hwpkho.report.diff.by_unit import Word
     from hwpkho.report.diff.lives import Chain, Life
     from hwpkho.report.html.facts import Part, Style
+    from hwpkho.report.parts.memory import Memory
     from hwpkho.report.registry import Made
 
 #: Lists that have a column of their own; more are named in one.
 MAX_COLUMNS = 8
+#: Verdicts of removed pages that are bad memory back in circulation.
+_LOST = (None, "replays", "scratch", "preserved", "handover")
 _STATES: dict[lives.State, Cell | str] = {
     "listed": "listed",
     "new": Cell("new", "note"),
@@ -62,11 +67,24 @@ def _pair(d: Comparison, made: Made) -> Page:
         Section("removed", "Removed", _changes(d, "removed", change.removed, made)),
         Section("added", "Added", _changes(d, "added", change.added, made)),
     ]
+    if picture := figures.memory(_memory(d), "memory-drawing"):
+        sections.append(Section("memory", "Memory to scale", picture))
     names = " → ".join(x.name for x in d.cases)
     told: list[Part] = [Text(x, "warning") for x in sentences]
     told += [Text(line) for line in turnover.lines(owners_turnover(*d.cases), d.page_size)]
     sections[0] = sections[0]._replace(parts=[*told, *sections[0].parts])
     return Page("diff", names, style, text.summary(d), todo, sections, made)
+
+
+def _memory(d: Comparison) -> Memory:
+    """Return the list after on the memory map, and what was lost of the one before."""
+    removed = d.changes[0].removed
+    stretches = [(a, b) for a, b, ruling in removed.stretches() if ruling.verdict in _LOST]
+    memory = of_pages(pfn_set(d.cases[1].pfns), d.page_size, d.regions)
+    if not stretches:
+        return memory
+    lost = Marks("forgotten", removed.pfns, stretches, d.page_size)
+    return memory._replace(bad=[lost, *memory.bad])
 
 
 def _changes(d: Comparison, word: Word, runs: Runs, made: Made) -> list[Part]:

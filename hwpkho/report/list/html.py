@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages import said
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.report.html import figures
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
 from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.list import dimms, text
 from hwpkho.report.parts.layout import span
+from hwpkho.report.parts.memory import of_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +41,9 @@ class Report:
         sections = [Section("pages", "Bad pages", _pages(result, made))]
         if result.dimms is not None:
             sections.insert(0, Section("dimms", "DIMMs", _dimms(result.dimms, made)))
+        memory = of_pages(pfn_set(result.pages.pfns), size, result.regions)
+        if picture := figures.memory(memory, "memory-drawing"):
+            sections.append(Section("memory", "Memory to scale", picture))
         sections.append(Section("inputs", "What was read", _inputs(result)))
         sentence = f"{count} bad page{'s' * (count != 1)}, {human_bytes(count * size)}"
         style: Style = "" if count else "good"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.sets import known_by
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.report.html import told
+from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
 from hwpkho.report.merge import text
 from hwpkho.report.parts import efi_table, turnover
 from hwpkho.report.parts.layout import span
+from hwpkho.report.parts.memory import of_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,9 @@ class Report:
             Section("list", "The list", _list(result, made)),
             Section("cases", "What was merged", _cases(result)),
         ]
+        memory = of_pages(pfn_set(result.pfns), result.page_size, result.regions)
+        if picture := figures.memory(memory, "memory-drawing"):
+            sections.insert(1, Section("memory", "Memory to scale", picture))
         if result.judged:
             sections.insert(1, Section("map", "By the memory map", _by_map(result, made)))
         left = result.loss is not None and result.loss.bad_pages_left

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PfnSet, pfn_set
+from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.to_scale import Layer, Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hwpkho.handover.model import Handover
+    from hwpkho.memmap.view.regions import Regions
     from hwpkho.report.parts.to_scale import Run
 
 #: Files and other owners that have a look and a name of their own; the largest.
@@ -44,6 +46,20 @@ class Memory(NamedTuple):
         return [band for band in bands if band.runs or band.marks]
 
 
+def of_pages(pfns: PfnSet, page_size: int, regions: Regions | None = None) -> Memory:
+    """Return bad pages that nobody judged, on a memory map where there is one.
+
+    ``page_size`` is in bytes.
+    """
+    runs = to_scale.joined((r.start, r.end, r.kind) for r in regions.regions) if regions else ()
+    return Memory(runs, marked("bad", pfns, page_size))
+
+
+def marked(kind: str, pfns: PfnSet, page_size: int) -> list[Marks]:
+    """Return pages as marks of a kind, none of no pages."""
+    return [Marks(kind, pfns, [(pfns.first[0], pfns.last[-1])], page_size)] if pfns else []
+
+
 def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
     """Return a picture with what the handover ``h`` keeps; ``page_size`` in bytes."""
     if h is None:
@@ -52,8 +68,7 @@ def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
 
     def add(kind: str, name: str, pages: PfnSet) -> None:
         if pages:
-            ends = (pages.first[0], pages.last[-1])
-            marks.append(Marks(kind, pages, [ends], page_size))
+            marks.extend(marked(kind, pages, page_size))
             names[kind] = name
 
     owned = list(h.account.owned) if h.account else []

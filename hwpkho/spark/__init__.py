@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hwpkho.spark.asking import ask, views
+    from hwpkho.spark.asking import ask, tables, views
     from hwpkho.spark.source import HwpkhoCases, cases
     from hwpkho.spark.starting import session
 
@@ -25,9 +25,10 @@ _WHERE = {
     "ask": "asking",
     "cases": "source",
     "session": "starting",
+    "tables": "asking",
     "views": "asking",
 }
-__all__ = ["HwpkhoCases", "ask", "cases", "session", "views"]
+__all__ = ["HwpkhoCases", "ask", "cases", "session", "tables", "views"]
 
 
 def __getattr__(name: str) -> Any:

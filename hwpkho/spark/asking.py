@@ -75,6 +75,13 @@ def _plain(sql: str) -> str:
     return sql.strip().rstrip(";").replace("{", "{{").replace("}", "}}")
 
 
+def tables(rows: DataFrame) -> dict[Table, DataFrame]:
+    """Return the rows of each table, of rows of ``all`` that were judged or kept anywhere."""
+    if rows.schema["day"].dataType.typeName() != "date":  # a folder that has none but null
+        rows = rows.withColumn("day", rows["taken_at"].cast("date"))
+    return {t: rows.where(rows["table"] == t).select(columns_of(t).names) for t in TABLES}
+
+
 def views(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> None:
     """Make the views ``hosts``, ``pages``, ``findings`` and ``changes`` in the session, for SQL.
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import types
 
-from hwpkho.fleet.schema import METADATA_KEY, SCHEMA, TABLES
+from hwpkho.fleet.schema import METADATA_KEY, SCHEMA
+from hwpkho.spark import layout
 
 if TYPE_CHECKING:
-    from hwpkho.fleet.schema import Table, Type
+    from hwpkho.fleet.schema import Type
 
 
-def columns_of(table: Table) -> types.StructType:
-    """Return the columns of a table, and ``day``. ``comment`` says what each is, and
-    ``hwpkho.schema`` of which version of the tables.
+def columns_of(table: str) -> types.StructType:
+    """Return the columns of a table, or of all, and ``day``.
+
+    ``comment`` says what each is, and ``hwpkho.schema`` of which version of the tables.
     """
     kinds: dict[Type, types.DataType] = {
         "text": types.StringType(),
@@ -27,7 +29,7 @@ def columns_of(table: Table) -> types.StructType:
         types.StructField(
             c.name, kinds[c.type], not c.required, {"comment": c.about, METADATA_KEY: SCHEMA}
         )
-        for c in TABLES[table]
+        for c in layout.columns_of(table)
     ]
     day = {"comment": "UTC date of taken_at.", METADATA_KEY: SCHEMA}
     return types.StructType([*fields, types.StructField("day", types.DateType(), True, day)])

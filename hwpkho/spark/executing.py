@@ -12,6 +12,7 @@ from hwpkho.base.escape import printable
 from hwpkho.batch import pool
 from hwpkho.errors import HwpkhoError
 from hwpkho.fleet import arrow, content
+from hwpkho.spark import layout
 from hwpkho.spark.copying import Copies
 from hwpkho.spark.remote import Remote, is_url
 
@@ -144,14 +145,11 @@ def _shown(copies: Copies) -> tuple[tuple[str, str], ...]:
     )
 
 
-def batches(found: Iterable[CaseRows], table: Table) -> Iterator[pa.RecordBatch]:
+def batches(found: Iterable[CaseRows], table: str) -> Iterator[pa.RecordBatch]:
     """Yield the rows that cases have in a table, and their day, in batches of a bounded size.
 
     A case with a million runs fills several of them.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     held: list[CaseRows] = []
     rows = 0
     for case in chain(found, [None]):
@@ -159,7 +157,30 @@ def batches(found: Iterable[CaseRows], table: Table) -> Iterator[pa.RecordBatch]
             held.append(case)
             rows += case.rows
         if case is None or rows >= _ROWS or len(held) == _CASES:
-            made = arrow.table_of(table, held)
-            days = pc.cast(pc.floor_temporal(made["taken_at"], unit="day"), pa.date32())
-            yield from made.append_column("day", days).to_batches(max_chunksize=_ROWS)
+            for name in layout.tables_of(table):
+                yield from _with_day(_laid_out(held, name, table)).to_batches(max_chunksize=_ROWS)
             held, rows = [], 0
+
+
+def _laid_out(cases: Sequence[CaseRows], name: Table, table: str) -> pa.Table:
+    """Return the rows that cases have in a table, with the columns that ``table`` has."""
+    import pyarrow as pa
+
+    made = arrow.table_of(name, cases)
+    if table == name:
+        return made
+    columns = layout.columns_of(table)
+    rows = made.num_rows
+    known = {"table": pa.repeat(name, rows), **{n: made[n] for n in made.column_names}}
+    types = {c.name: arrow.type_of(c.type) for c in columns}
+    fields = [pa.field(c.name, types[c.name], nullable=not c.required) for c in columns]
+    arrays = [known.get(n, pa.nulls(rows, types[n])) for n in types]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _with_day(made: pa.Table) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = pc.floor_temporal(made["taken_at"], unit="day")
+    return made.append_column("day", pc.cast(days, pa.date32()))

@@ -18,12 +18,11 @@ from hwpkho.fleet.schema import TABLES
 from hwpkho.judging import accept
 from hwpkho.judging.case_result import FailOn
 from hwpkho.judging.options import ValidateOptions
+from hwpkho.spark.layout import ALL
 from hwpkho.spark.planning import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from hwpkho.fleet.schema import Table
 
 #: Most bytes of files that one case may bring to an executor's disk.
 _CASE_BYTES = 8 << 30
@@ -43,7 +42,7 @@ class Option(NamedTuple):
 
 #: Those of ``hwpkho fleet add`` have their names and meaning there.
 OPTIONS = {
-    "table": Option("`hosts`, `pages` or `findings`", "`hosts`"),
+    "table": Option("`hosts`, `pages`, `findings`, or `all` of them at once", "`hosts`"),
     "manifest": Option("a file with one JSON line a case, or a folder with one folder a case"),
     "path": Option("the same; `load(PATH)` sets it"),
     "cases": Option("a pattern: each file or folder that it fits is a case"),
@@ -73,7 +72,7 @@ class Settings:
     """What the options come to.
 
     Attributes:
-        table: The table that is read.
+        table: The table that is read, or :data:`hwpkho.spark.layout.ALL`.
         batch: A manifest or folder of cases, a path or URL; None: ``cases``.
         cases: A pattern of cases; None: ``batch``.
         work: How cases are judged.
@@ -84,7 +83,7 @@ class Settings:
         added_at: Of the rows, microseconds since 1970; None: the present.
     """
 
-    table: Table
+    table: str
     batch: str | None
     cases: str | None
     work: Work
@@ -105,7 +104,7 @@ def read(given: Mapping[str, str]) -> Settings:
     path = values.pop("path", None)
     if [batch, cases, path].count(None) != 2:
         raise UsageError("give one of the options manifest, path and cases")
-    table: Any = _one_of("table", values.pop("table", "hosts"), tuple(TABLES))
+    table = _one_of("table", values.pop("table", "hosts"), (*TABLES, ALL))
     outside = _one_of("outside", values.pop("outside", "false").lower(), ("true", "false"))
     fail_on: Any = _one_of("fail_on", values.pop("fail_on", "error"), get_args(FailOn))
     pattern = values.pop("names", None)

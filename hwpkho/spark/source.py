@@ -73,7 +73,7 @@ class _Reader(DataSourceReader):
 
 
 def cases(spark: SparkSession, table: str = "hosts", **given: Any) -> DataFrame:
-    """Return the rows that cases have in a table: ``hosts``, ``pages`` or ``findings``.
+    """Return the rows that cases have in a table: ``hosts``, ``pages``, ``findings``, or ``all``.
 
     The options are those of the source. Raises UsageError for one that is wrong.
     """

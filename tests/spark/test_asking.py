@@ -84,12 +84,14 @@ def test_since_and_host(spark, gaps):
 
 
 def test_rows_that_were_just_judged(spark, tmp_path, cli):
-    """No data set is needed in between; a capture that comes twice counts once."""
-    from hwpkho.spark import ask, cases
+    """They are judged once and kept by Spark; a capture that comes twice counts once."""
+    from hwpkho.spark import ask, cases, tables
 
     batch = mixed_night(tmp_path / "night")
     assert cli("fleet", "add", tmp_path / "d", "--batch", batch).code == 0
-    frames = {table: cases(spark, table, manifest=str(batch)) for table in TABLES}
+    kept = str(tmp_path / "kept")
+    cases(spark, "all", manifest=str(batch)).write.partitionBy("table", "day").parquet(kept)
+    frames = tables(spark.read.parquet(kept))
     for question in ("summary", "findings"):
         told = wanted(str(tmp_path / "d"), question)
         assert held(ask(spark, frames, question).toArrow(), told)

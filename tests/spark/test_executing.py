@@ -15,6 +15,7 @@ from hwpkho.batch import pool
 from hwpkho.fleet.judging import Work
 from hwpkho.fleet.schema import TABLES
 from hwpkho.spark import executing, listing, options
+from hwpkho.spark.layout import ALL
 from hwpkho.spark.planning import plan
 from tests.support.fleet import manifest, mixed_night, rows
 
@@ -112,6 +113,19 @@ class Deadly(Work):
         if job.case.startswith("b"):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().judge(job, common)
+
+
+def test_all_tables_at_once(nightly, tmp_path):
+    settings = options.read({"manifest": str(nightly)})
+    jobs = [sized.job for sized in listing.cases(settings)]
+    cases = list(executing.judged(settings, (), 1, jobs, tmp_path, retried=False))
+    together = [row for batch in executing.batches(cases, ALL) for row in batch.to_pylist()]
+    for table in TABLES:
+        alone = [row for batch in executing.batches(cases, table) for row in batch.to_pylist()]
+        rows = [row for row in together if row["table"] == table]
+        assert [{name: row[name] for name in alone[0]} for row in rows] == alone
+        others = set(together[0]) - set(alone[0]) - {"table"}
+        assert {row[name] for row in rows for name in others} == {None}
 
 
 def test_a_case_with_many_runs_fills_several_batches(tmp_path):

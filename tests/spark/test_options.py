@@ -67,7 +67,7 @@ def test_sizes_are_not_looked_at():
         ({**M, "a\x1b[2J": "x"}, r"no option a\\x1b"),
         ({**M, "max_pages": "1", "maxPages": "2"}, "option max_pages is given twice"),
         ({**M, "names": " "}, "option names is empty"),
-        ({**M, "table": "cases"}, "option table cannot be cases: expected hosts, pages or "),
+        ({**M, "table": "cases"}, "option table cannot be cases: expected hosts, pages, "),
         ({**M, "outside": "yes"}, "option outside cannot be yes: expected true or false"),
         ({**M, "fail_on": "x"}, "option fail_on cannot be x"),
         ({**M, "names": "{x}"}, "names: {x}: expected {host} and {taken_at}"),

@@ -46,8 +46,8 @@ def _adding(folder: Path) -> None:
     own = lists / "own.jsonl"
     own.write_text("".join(f"{_with_map(lists, line)}\n" for line in lines[:5000]))
     _add(folder, "lists with a map each", own, 5000, 1000)
-    captures = _captures(folder / "captures", 2000)
-    _add(folder, "captures with a map each", captures, 2000, 400)
+    nightly = captures(folder / "captures", 2000)
+    _add(folder, "captures with a map each", nightly, 2000, 400)
     again = figures.hwpkho(folder, "fleet", "add", folder / "d-0", "--batch", batch)
     figures.together([again], 1)
     print(f"the same lists once more, all known: {again.seconds:.1f} s")
@@ -71,10 +71,10 @@ def _with_map(folder: Path, line: str) -> str:
     return json.dumps({**item, "memmap": [name]})
 
 
-def _captures(folder: Path, count: int) -> Path:
+def captures(folder: Path, count: int) -> Path:
     """Write captures of small machines, each with its map, and their manifest."""
     fleet = Fleet(count, 1, seed=2, affected=1.0)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     lines = []
     for capture in fleet.captures():
         place = folder / capture.host

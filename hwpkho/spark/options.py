@@ -40,7 +40,7 @@ class Option(NamedTuple):
     default: str = ""
 
 
-#: Those of ``hwpkho fleet add`` have their names and meaning there.
+#: Those of the source itself.
 OPTIONS = {
     "table": Option("`hosts`, `pages`, `findings`, or `all` of them at once", "`hosts`"),
     "manifest": Option("a file with one JSON line a case, or a folder with one folder a case"),
@@ -54,13 +54,9 @@ OPTIONS = {
     "cases_per_task": Option("most cases that a task judges", "1000"),
     "bytes_per_task": Option("most bytes of their inputs, `4g`; `none`: not looked at", "`1g`"),
     "max_case_bytes": Option("most bytes that a case may bring to an executor's disk", "`8g`"),
-    **{
-        name: Option(f"as `hwpkho fleet add --{name.replace('_', '-')}`")
-        for name in manifest.option_names()
-        if name != "layout"
-    },
-    "layout": Option("layout of the EFI table of poisoned memory, as in a manifest"),
 }
+#: How each case is judged: as these options of ``hwpkho fleet add``, or of a manifest's line.
+JUDGING = tuple(manifest.option_names())
 _SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 #: Options of a judgement that are numbers in JSON.
@@ -133,7 +129,7 @@ def read(given: Mapping[str, str]) -> Settings:
 
 
 _WORDS = str.maketrans("", "", "_-")
-_NAMES = {name.translate(_WORDS): name for name in OPTIONS}
+_NAMES = {name.translate(_WORDS): name for name in (*OPTIONS, *JUDGING)}
 
 
 def _named(given: Mapping[str, str]) -> dict[str, str]:
@@ -141,7 +137,7 @@ def _named(given: Mapping[str, str]) -> dict[str, str]:
     for key, value in given.items():
         name = _NAMES.get(key.lower().translate(_WORDS))
         if name is None:
-            known = ", ".join(OPTIONS)
+            known = ", ".join((*OPTIONS, *JUDGING))
             raise UsageError(f"no option {printable(key)[:40]}; there are: {known}")
         if name in found:
             raise UsageError(f"option {name} is given twice")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +16,7 @@ from hwpkho.errors import UsageError
 from hwpkho.fleet import places
 from hwpkho.fleet.ask import Wanted, ask
 from hwpkho.fleet.schema import METADATA_KEY, SCHEMA, TABLES
+from tests.support import ROOT
 from tests.support.fleet import manifest, mixed_night
 
 pytestmark = pytest.mark.spark
@@ -119,6 +122,25 @@ def test_the_day_of_a_partition(spark, nightly, tmp_path):
     assert {p.name for p in (tmp_path / "hosts").glob("day=*")} == {
         "day=2026-11-28", "day=__HIVE_DEFAULT_PARTITION__",
     }  # fmt: skip
+
+
+def test_what_the_page_says(spark, tmp_path):
+    """docs/spark.md from cases to answers; the bucket is a folder."""
+    from hwpkho.spark import ask, tables
+
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    batch = manifest(bucket, [("a", NIGHT, "1-2\n"), ("a", "2026-11-29T03:00:00Z", "1\n")])
+    batch.rename(bucket / "nightly.jsonl")
+    page = (ROOT / "docs" / "spark.md").read_text("utf-8")
+    blocks = re.findall(r"^```py\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 4
+    text = "\n".join(blocks).replace("s3://bucket", f"local://{bucket}")
+    known: dict[str, Any] = {}
+    exec(text.replace("s3a://bucket", str(bucket)), known)
+    assert known["pages"].count() == 2
+    kept = tables(spark.read.parquet(f"{bucket}/fleet"))
+    assert [r["first_pfn"] for r in ask(spark, kept, "lost").collect()] == [2]
 
 
 def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):

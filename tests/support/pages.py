@@ -30,6 +30,7 @@ from hwpkho.images.registry import FORMATS
 from hwpkho.memmap.registry import file_forms, line_forms
 from hwpkho.report import formats
 from hwpkho.report.validate.registry import REPORTS
+from hwpkho.spark.options import JUDGING, OPTIONS
 from tests.support import ROOT, forked, stage
 
 if TYPE_CHECKING:
@@ -205,6 +206,12 @@ def _documents() -> str:
     return _table(("document", "what it is"), rows())
 
 
+def _spark() -> str:
+    rows = [(f"`{n}`", o.about, o.default) for n, o in OPTIONS.items()]
+    rows.append((", ".join(f"`{n}`" for n in JUDGING), "as those of `hwpkho fleet add`", ""))
+    return _table(("option", "what it says", "default"), rows)
+
+
 #: Name of a table in a page → what makes it.
 TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands_table,
@@ -214,6 +221,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory images": _images,
     "KHO versions": _kho_versions,
     "documents": _documents,
+    "options of Spark's source": _spark,
 }
 
 

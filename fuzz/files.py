@@ -30,6 +30,8 @@ Content = bytes | Sparse | Special
 Case = tuple[Mapping[str, Content], list[str]]
 
 
+#: What cases may write.
+WRITTEN = ("out", "out0", "out1", "out2", "set")
 #: Options whose value is a file; --map=iomem and --to=list name none.
 _OF_FILES = ("--memmap", "--against")
 
@@ -57,7 +59,7 @@ def save(case: Case, folder: Path) -> list[str]:
     files, args = case
     for name, content in files.items():
         _write(folder / name, content)
-    names = {"out", *files, *(name.partition("/")[0] for name in files)}
+    names = {*WRITTEN, *files, *(name.partition("/")[0] for name in files)}
     placed = args[:1]  # the command, which may be called as a file
     for arg in args[1:]:
         label, equal, path = arg.rpartition("=")

@@ -6,14 +6,14 @@ import random
 from functools import cache
 from typing import TYPE_CHECKING
 
-from fuzz import efi, images, lists, luo, packed, values
+from fuzz import efi, images, lists, luo, packed, running, values
 from fuzz.files import Case, Content, Sparse, Special
 from fuzz.lists import TEXT as LIST
 from tests.support import FIXTURES, captures
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 IOMEM = b"00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n"
 MANIFESTS = [
@@ -435,11 +435,13 @@ KINDS: dict[Callable[[random.Random], Case], int] = {
     image: 3, memmap: 6, listed: 8, manifest: 2, baseline: 2, document: 2, options: 2,
     sparse: 1, memory: 1, special: 1, folder: 2, efi_table: 3, preserved: 2,
     compressed: 2, archived: 3, forensic: 2, configured: 1,
+    running.machine: 3, running.reported: 3, running.fleet: 1, running.asked: 1,
 }  # fmt: skip
 
 
-def make(seed: int, number: int) -> Case:
-    """Return case ``number`` of a seed: always the same."""
+def make(seed: int, number: int, names: Collection[str] = ()) -> Case:
+    """Return case ``number`` of a seed, of the kinds of these names: always the same."""
     rng = random.Random(f"{seed}/{number}")
-    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    among = {k: often for k, often in KINDS.items() if not names or k.__name__ in names}
+    kind = rng.choices(list(among), list(among.values()))[0]
     return kind(rng)

@@ -35,7 +35,11 @@ LIMIT = "HWPKHO_MAX_UNPACKED"
 #: So much is kept in memory; what is longer goes to a temporary file.
 IN_MEMORY = 1 << 20
 
-_PIECE = 1 << 18
+#: Of each stream so much is taken at first, bytes, and then twice as much, up to a piece: what is
+#: taken too much is copied.
+_FIRST, _PIECE = 1 << 12, 1 << 18
+#: Of what is dear to begin so many streams may be small: shorter than 1 KiB on average.
+_SMALL = 1 << 13
 #: A hole is made of whole pieces of so many bytes.
 _HOLE = 1 << 14
 #: What xz may take for its dictionary: xz -9 takes 65 MiB.
@@ -63,11 +67,13 @@ class Method(NamedTuple):
         name: For messages.
         starts: What a stream begins with.
         open: Begins a stream; ImportError where its library is not installed.
+        dear: Whether to begin one takes as long as to unpack a hundred KiB.
     """
 
     name: str
     starts: re.Pattern[bytes]
     open: Callable[[], _Stream]
+    dear: bool = False
 
 
 class _Gzip:
@@ -123,6 +129,7 @@ METHODS = (
         "zstd",
         re.compile(rb"(?:[\x50-\x5f]\x2a\x4d\x18\x04\0\0\0....)?\x28\xb5\x2f\xfd", re.DOTALL),
         _zstd,
+        dear=True,
     ),
 )
 _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
@@ -222,13 +229,19 @@ def _write(out: BinaryIO, pieces: Iterable[tuple[int, bytes]], size: int) -> Non
 def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> Iterator[bytes]:
     """Yield what the streams hold, of which there may be several one after the other."""
     most = limit(source.size)
-    size = 0
+    size = streams = 0
     while source.next_stream():
         stream = _begin(source, method, shown)
-        data = b""
+        streams += 1
+        if method.dear and streams > _SMALL + (source.offset >> 10):
+            raise InputError(
+                f"{shown}: more than {_SMALL} {method.name} streams of less than 1 KiB each; "
+                f"unpack it: {method.name} -d"
+            )
+        data, step = b"", _FIRST
         while not stream.eof:
             if stream.needs_input and not data:
-                data = source.take()
+                data, step = source.take(step), min(2 * step, _PIECE)
                 if not data:
                     raise InputError(
                         f"{shown}: the {method.name} stream is cut off: the file ends at offset "
@@ -246,7 +259,7 @@ def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> 
                 yield piece
             if enough is not None and size >= enough:
                 return
-        source.give_back(stream.unused_data)
+        source.give_back(len(stream.unused_data))
 
 
 class _Packed:
@@ -261,37 +274,42 @@ class _Packed:
         status = os.fstat(descriptor)
         self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
         self._descriptor = descriptor
-        self._held = head
+        self._held, self._at = head, 0
         self.offset = 0
 
-    def take(self) -> bytes:
-        """Return some bytes, none at the end."""
-        data = self._held or os.read(self._descriptor, _PIECE)
-        self._held = b""
+    def take(self, most: int) -> bytes:
+        """Return some bytes, ``most`` at most, none at the end."""
+        if self._at == len(self._held):
+            self._held, self._at = os.read(self._descriptor, _PIECE), 0
+        data = self._held[self._at : self._at + most]
+        self._at += len(data)
         self.offset += len(data)
         return data
 
-    def give_back(self, data: bytes) -> None:
-        """Put what was not used before the rest."""
-        self._held = data + self._held
-        self.offset -= len(data)
+    def give_back(self, count: int) -> None:
+        """Take back the last bytes that were taken, which were not used."""
+        self._at -= count
+        self.offset -= count
 
     def next_stream(self) -> bool:
         """Skip padding of zeros; tell whether anything follows."""
-        while data := self.take():
+        step = HEAD
+        while data := self.take(step):
             data_left = data.lstrip(b"\0")
             if data_left:
-                self.give_back(data_left)
+                self.give_back(len(data_left))
                 return True
-            if self.size is not None:  # a file; padding in it may be a hole of terabytes
+            if self.size is not None and self._at == len(self._held):
+                # A file; padding in it may be a hole of terabytes.
                 self.offset += sparse.skip_hole(self._descriptor)
+            step = _PIECE
         return False
 
     def head(self) -> bytes:
         """Return the next bytes, ``HEAD`` or all that are left, which stay."""
-        while len(self._held) < HEAD and (more := os.read(self._descriptor, _PIECE)):
-            self._held += more
-        return self._held[:HEAD]
+        while len(self._held) - self._at < HEAD and (more := os.read(self._descriptor, _PIECE)):
+            self._held, self._at = self._held[self._at :] + more, 0
+        return self._held[self._at : self._at + HEAD]
 
 
 def _begin(source: _Packed, method: Method, shown: str) -> _Stream:

@@ -236,6 +236,26 @@ def test_a_bomb_is_refused_and_costs_little(tmp_path, method) -> None:
         assert [p.name for p in tmp_path.iterdir()] == ["bomb"]
 
 
+@pytest.mark.parametrize("data", [b"", b"\n"])
+def test_many_small_streams_take_no_time(data, method, tmp_path) -> None:
+    """What follows a stream is not copied for each of them."""
+    one = PACK[method](data)
+    (tmp_path / "many").write_bytes(one * ((much(1, 4) << 20) // len(one)))
+    got = forked.run("validate", tmp_path / "many")
+    assert got.code in (0, 3)
+    assert got.err.count(b"\n") <= 1
+    assert got.cpu < much(1, 4)
+
+
+def test_frames_to_be_skipped_are_bounded(tmp_path) -> None:
+    (tmp_path / "many").write_bytes(zstd.compress(b"0x10\n") + SKIPPED * 20_000)
+    got = forked.run("validate", tmp_path / "many")
+    assert (got.code, got.err.count(b"\n")) == (3, 1)
+    assert b"zstd streams of less than 1 KiB each" in got.err
+    (tmp_path / "some").write_bytes((SKIPPED + zstd.compress(b"0x10\n")) * 500)
+    assert forked.run("validate", tmp_path / "some").code == 0
+
+
 def test_the_limit_is_a_size(case, monkeypatch) -> None:
     monkeypatch.chdir(case)
     _pack(case, "gzip")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hwpkho.base.digits import unsigned
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def members(read: Read, end: int, shown: str) -> Iterator[Member]:
         if not is_tar(head) or _number(head[148:156]) != sum(head) - sum(head[148:156]) + 8 * 32:
             raise InputError(f"{shown}: tar archive: no sound header at offset 0x{at:x}")
         kind = head[156:157]
-        if kind in (*_FILES, _SPARSE) and (told := extended.get("size", "")).isdigit():
-            size = int(told[:20])
+        if kind in (*_FILES, _SPARSE) and "size" in extended:
+            size = unsigned(extended["size"])
         if size is None or size < 0 or (size and at + BLOCK + size > end):
             raise InputError(
                 f"{shown}: tar archive: the member at offset 0x{at:x} reaches past the end"
@@ -164,13 +165,13 @@ def _new_sparse(read: Read, extended: dict[str, str], found: Member, shown: str)
         lines.append(int(line) if line.isdigit() and len(line) < 20 else -1)
         if len(lines) == 1:
             wanted = 1 + 2 * min(max(lines[0], 0), _MAX_PIECES)
-    real = extended.get("GNU.sparse.realsize", "")
+    real = unsigned(extended.get("GNU.sparse.realsize", ""))
     return _checked(
         found._replace(
             path=extended.get("GNU.sparse.name", found.path),
             at=found.at + at,
             size=found.size - at,
-            real=int(real[:20]) if real.isdigit() else -1,
+            real=-1 if real is None else real,
             pieces=tuple(zip(lines[1::2], lines[2::2], strict=True)),
         ),
         shown,

@@ -175,6 +175,21 @@ def test_sizes_beyond_the_archive(size, tmp_path) -> None:
         opening.enter(str(tmp_path / "x"))
 
 
+@pytest.mark.parametrize("said", ["\u00b2", "\u0665", "9" * 30, "-1", "", "1_0", "+1"])
+@pytest.mark.parametrize("name", ["size", "GNU.sparse.realsize"])
+def test_what_pax_calls_a_number(name, said, tmp_path) -> None:
+    """Digits of other scripts, of which Python takes some; and more of them than any size has."""
+    records = {"GNU.sparse.major": "1"} if name != "size" else {}
+    pairs = (f" {key}={value}\n".encode() for key, value in {**records, name: said}.items())
+    raw = b"".join(b"%d" % (len(pair) + len(b"%d" % len(pair))) + pair for pair in pairs)
+    head = member("list", raw, kind=b"x") + member(
+        "list", b"1\n0\n5\n".ljust(512, b"\0") + b"0x10\n"
+    )
+    (tmp_path / "x").write_bytes(head + bytes(1024))
+    got = forked.run("validate", tmp_path / "x")
+    assert (got.code, got.err.count(b"\n")) == (3, 1), got.err
+
+
 def _sparse(numbers: list[int], real: int, data: bytes = b"") -> bytes:
     """Return a file with holes of pax format 1.0."""
     lines = "".join(f"{n}\n" for n in numbers).encode()

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import hwpkho
-from tests.support import ROOT, certain, pages, stage
+from tests.support import ROOT, certain, markup, pages, stage
 from tests.support.examples import some
 from tests.support.pages import DOCS, PAGES, README, TABLES, name_of
 
@@ -66,7 +66,9 @@ def test_tables_follow_from_the_registries(page, name, table):
 
 @pytest.mark.parametrize(("file", "command"), _PICTURES, ids=[file.name for file, _ in _PICTURES])
 def test_pictures_are_real(file, command):
-    assert pages.run(command) == file.read_text("utf-8"), "make pages, and look at it"
+    drawn = file.read_text("utf-8")
+    assert pages.picture(command) == drawn, "make pages, and look at it"
+    assert markup.picture(drawn).all("title")
 
 
 def test_every_picture_stands_somewhere():

@@ -261,10 +261,15 @@ def pictures(page: Path) -> list[tuple[Path, str]]:
     return [(page.parent / m["file"], m["command"]) for m in found]
 
 
+def picture(command: str) -> str:
+    """Return the picture that a command draws, without what it says beside it."""
+    return run(f"{command} 2>/dev/null")
+
+
 def update(page: Path) -> None:
     """Write the present output of each command, each table, and each picture."""
     for file, command in pictures(page):
-        file.write_text(run(command), "utf-8")
+        file.write_text(picture(command), "utf-8")
     with place(page) as folder:
         text = _BLOCK.sub(partial(_filled, folder=folder), page.read_text("utf-8"))
     page.write_text(_TABLE.sub(_made, text), "utf-8")

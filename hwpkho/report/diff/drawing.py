@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from hwpkho.report.svg.markup import WIDTH, Drawing, rect, titled, words
+from hwpkho.report.svg.markup import WIDTH, Drawing, rect, shortened, titled, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hwpkho.commands.diff import Comparison
     from hwpkho.report.diff.lives import Chain, State
 
 #: Rows at most. What is kept stands last, so that is what is not drawn.
@@ -17,7 +18,12 @@ MOST_ROWS = 40
 #: A letter is so wide at most, a row so high, a column so wide at most, a box so large at most.
 _LETTER, _LINE, _COLUMN, _BOX = 8.4, 22, 44, 15
 _GAP = 12
-_SIGNS = "Box: listed; box with a plus: newly listed; cross: lost; dot: not listed."
+_SIGNS: dict[State, str] = {
+    "listed": "listed",
+    "new": "newly listed",
+    "lost": "lost",
+    "absent": "not listed",
+}
 
 
 def draw(chain: Chain) -> Drawing:
@@ -35,12 +41,28 @@ def draw(chain: Chain) -> Drawing:
             for i, state in enumerate(chain.states(row.seen))
         )
         parts.append(titled(text, words(left - _GAP, y + 5, text, anchor="end") + boxes))
-    about = f"A row: pages with the same life. A column: a list, by its number. {_SIGNS}"
+    about = "A row: pages with the same life. A column: a list, by its number."
     if len(alike) > len(rows):
         about += f" {len(alike) - len(rows)} more rows are not drawn."
-    height = _LINE * (len(rows) + 1.25)
+    below = _LINE * (len(rows) + 2)
+    for number, (state, meaning) in enumerate(_SIGNS.items()):
+        x = _GAP + number * 130
+        parts.append(_box(state, x, below, _BOX) + words(x + _BOX, below + 5, meaning, "dim"))
     body = f'<g class="plot">{"".join(parts)}</g>'
-    return Drawing("Every page’s life", about, body, height, "What became of pages")
+    return Drawing("Every page’s life", about, body, below + _LINE / 2, "What became of pages")
+
+
+def names(c: Comparison) -> Drawing:
+    """Return the names of the lists, by their numbers, for where no page has them."""
+    said = [
+        f"{number}: {x.name}, {pfns} PFN{'s' * (pfns != 1)}"
+        for number, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True))
+    ]
+    if len(said) > MOST_ROWS:
+        said[MOST_ROWS:] = [f"and {len(said) - MOST_ROWS} more"]
+    lines = [words(0, 15 + _LINE * i, shortened(line, 110)) for i, line in enumerate(said)]
+    body = f'<g class="plot">{"".join(lines)}</g>'
+    return Drawing("The lists", f"{len(c.cases)} lists", body, _LINE * len(lines), "The lists")
 
 
 def _heads(lists: int, left: float, column: float) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Report:
             raise UsageError("--format svg draws three lists or more")
         chain = lives.of(result)
         title = f"{len(result.cases)} lists: {chain.totals[0].words}"
-        yield document([drawing.draw(chain)], title)
+        yield document([drawing.draw(chain), drawing.names(result)], title)
 
 
 REPORT = Report()

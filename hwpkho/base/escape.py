@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from unicodedata import category
 
+from hwpkho.base.late import late
+
 #: Unicode categories that may move the cursor, colour the screen or hide: controls, formats
 #: (bidi overrides), surrogates, private use, unassigned, line and paragraph separators.
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -12,7 +14,7 @@ _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 _NOT_PLAIN = re.compile(r"[^ -~]")
 
 #: A number, or a range of two, as long as they get, with at most one letter that no number has.
-_NUMBER = re.compile(
+_NUMBER = late(
     r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])-?[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
 )
 

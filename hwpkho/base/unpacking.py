@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from hwpkho.base import sparse, temporary
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _SMALL = 1 << 13
 _HOLE = 1 << 14
 #: What xz may take for its dictionary: xz -9 takes 65 MiB.
 _XZ_MEMORY = 192 << 20
-_SIZE = re.compile(r"([0-9]{1,18})([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SIZE = late(r"([0-9]{1,18})([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SHIFT = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -132,7 +133,7 @@ METHODS = (
         dear=True,
     ),
 )
-_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_SKIPPED = late(rb"[\x50-\x5f]\x2a\x4d\x18")
 
 
 def method_of(head: bytes) -> Method | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from click.shell_completion import CompletionItem
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import click
+    from click.shell_completion import CompletionItem
 
     Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -24,6 +23,8 @@ def words(names: Callable[[], Iterable[str]], *, listed: bool = False) -> Offer:
     def offer(
         _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         before, comma, last = incomplete.rpartition(",") if listed else ("", "", incomplete)
         return [
             CompletionItem(f"{before}{comma}{name}", listed=listed)

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -158,7 +158,7 @@ class Reports:
             place = screen.of(sys.stdout, everything=self.everything)
         else:
             place = screen.of_file(everything=self.everything)
-        return replace(place, command=drawn.command_line())
+        return place._replace(command=drawn.command_line())
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ what a command prints is made for :func:`of_stdout`, and what it says beside is 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +23,6 @@ _KEY = "hwpkho.screen"
 _MIN_WIDTH = 20
 
 
-@dataclass(slots=True)
 class Settings:
     """What the options of every command say.
 
@@ -34,9 +32,10 @@ class Settings:
         detail: -1 with --quiet, 1 with --verbose.
     """
 
-    color: str = "auto"
-    pager: bool = True
-    detail: int = 0
+    def __init__(self) -> None:
+        self.color = "auto"
+        self.pager = True
+        self.detail = 0
 
 
 def settings() -> Settings:

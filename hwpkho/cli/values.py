@@ -10,6 +10,7 @@ import click
 from hwpkho.abi.kho import named
 from hwpkho.base.arch import page_sizes
 from hwpkho.base.digits import unsigned
+from hwpkho.base.late import late
 from hwpkho.cli import offers
 from hwpkho.errors import UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
-_SIZE = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
+_SIZE = late(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
 
 
 class Number(click.ParamType[int]):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.late import late
 from hwpkho.base.options import option, taken
 from hwpkho.images.records import LIME
 
@@ -132,7 +133,7 @@ _SWAP = (b"SWAPSPACE2", b"SWAP-SPACE")
 
 #: Texts that are none of the inputs: pattern at the beginning → what it is, what helps.
 _TEXTS = tuple(
-    (re.compile(pattern, re.IGNORECASE), name, advice)
+    (late(pattern, re.IGNORECASE), name, advice)
     for pattern, name, advice in (
         (rb"version https://git-lfs\.github\.com/spec/", "a pointer of Git LFS, not the file",
          "git lfs pull fetches it"),

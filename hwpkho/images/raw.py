@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import places, sparse
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.images.extents import MappedSource
 from hwpkho.images.files import FileBytes
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _AT_BASE = re.compile(r"(?P<path>.+)@(?P<base>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})", re.DOTALL)
-_SEGMENT = re.compile(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
+_SEGMENT = late(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
 
 
 def split_base(spec: str) -> tuple[str, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwpkho.abi import efi_table, fdt
+from hwpkho.abi import fdt
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
@@ -84,6 +84,8 @@ def other_than(head: bytes, size: int) -> str | None:
             pass
         else:
             return "this is kexec-metadata, not a hwpoison blob"
+    from hwpkho.abi import efi_table  # what has a form of its own is none
+
     table = efi_table.describe(head, size)
     if table is None:
         return None

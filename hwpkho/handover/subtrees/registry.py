@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi import fdt
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.base.registry import Registry
 from hwpkho.codes.preserved import SUBTREE_UNREAD
 from hwpkho.errors import InputError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Of a device tree that nobody knows: depth and nodes.
 _LIMITS = (8, 256)
 #: How a structure begins that names its version: ``luo-v5``, ``pci-v1;block-v1``, and a NUL.
-_VERSIONED = re.compile(rb"([a-z][a-z0-9_,.-]{0,61}[-_]v[0-9]{1,4}(?:;[a-z0-9_-]{1,32}){0,8})\0")
+_VERSIONED = late(rb"([a-z][a-z0-9_,.-]{0,61}[-_]v[0-9]{1,4}(?:;[a-z0-9_-]{1,32}){0,8})\0")
 
 #: By the node's name.
 SUBTREES: Registry[SubtreeReader] = Registry(

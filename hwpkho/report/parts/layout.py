@@ -5,9 +5,10 @@ Text that comes here is printable; it may hold the colours of :class:`Paint`.
 
 from __future__ import annotations
 
-import re
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from hwpkho.base.late import late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
 
 #: A word with the blanks before it. A number and what it counts stay together: 4 KiB, 37 pages.
-_WORD = re.compile(r"( *)((?:\(?[0-9][0-9.,]* (?=[A-Za-z]))?[^ ]+)")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_WORD = late(r"( *)((?:\(?[0-9][0-9.,]* (?=[A-Za-z]))?[^ ]+)")
+_COLOUR = late(r"\x1b\[[0-9;]*m")
 _RESET = "\x1b[0m"
 #: Paint's styles in rich's words.
 _RICH = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hwpkho.report.parts.paint import Paint
 
@@ -12,8 +12,7 @@ WIDTH = 80
 PROSE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(NamedTuple):
     """What the place can show, and how much of a report is wanted there.
 
     Attributes:
@@ -27,7 +26,7 @@ class Screen:
         command: The command line, printable, for reports that quote it.
     """
 
-    paint: Paint = field(default_factory=Paint)
+    paint: Paint = Paint()
     width: int = WIDTH
     blocks: bool = True
     encoding: str = "utf-8"

@@ -46,7 +46,7 @@ def test_a_bomb_is_refused_at_once(name, place, tmp_path):
     if place == "settings found":
         (tmp_path / "bomb").rename(tmp_path / "hwpkho.toml")
     if place == "settings among others":
-        (tmp_path / "pyproject.toml").write_bytes(b"# hwpkho\n" + BOMBS[name])
+        (tmp_path / "pyproject.toml").write_bytes(b"[tool.hwpkho]\n" + BOMBS[name])
     got = forked.run(*args, cwd=tmp_path)
     assert (got.code, got.err.count(b"\n")) == (code, 1), got.err
     assert got.cpu < 2

@@ -24,17 +24,19 @@ finally:
 NEVER = (
     "rich", "fdt", "tomllib", "tarfile", "zipfile", "bz2", "lzma", "sqlite3", "subprocess",
     "shutil", "tempfile", "multiprocessing", "difflib", "xml", "html", "csv", "logging", "socket",
-    "duckdb", "pyarrow", "pandas", "pyspark", "hwpkho.api", "hwpkho.batch", "hwpkho.encode", "hwpkho.fleet",
-    "hwpkho.live", "hwpkho.dimms", "hwpkho.logs", "hwpkho.badpages.formats",
+    "duckdb", "pyarrow", "pandas", "pyspark", "hwpkho.api", "hwpkho.batch", "hwpkho.encode",
+    "hwpkho.fleet", "hwpkho.live", "hwpkho.dimms", "hwpkho.logs", "hwpkho.badpages.formats",
     "hwpkho.memmap.formats", "hwpkho.memmap.view", "hwpkho.memmap.reader", "hwpkho.report.html",
-    "hwpkho.report.validate", "hwpkho.judging.verdicts", "hwpkho.judging.outcome", "hwpkho.images.kdump",
-    "hwpkho.images.lime", "hwpkho.handover.luo.files", "hwpkho.abi.tracker.bitmap", "hwpkho.abi.efi_table",
+    "hwpkho.report.validate", "hwpkho.judging.verdicts", "hwpkho.judging.outcome",
+    "hwpkho.images.kdump", "hwpkho.images.lime", "hwpkho.handover.luo.files",
+    "hwpkho.abi.tracker.bitmap", "hwpkho.abi.efi_table",
 )  # fmt: skip
 #: What a version does not need, either.
 NOT_FOR_VERSION = (
-    "dataclasses", "json", "struct", "array", "hashlib", "construct", "hwpkho.abi", "hwpkho.codes",
-    "hwpkho.handover", "hwpkho.images", "hwpkho.inputs", "hwpkho.memmap", "hwpkho.badpages",
-    "hwpkho.judging", "hwpkho.base.registry", "hwpkho.base.arch", "hwpkho.base.pfnset",
+    "dataclasses", "json", "struct", "array", "hashlib", "construct", "hwpkho.abi",
+    "hwpkho.codes", "hwpkho.handover", "hwpkho.images", "hwpkho.inputs", "hwpkho.memmap",
+    "hwpkho.badpages", "hwpkho.judging", "hwpkho.base.registry", "hwpkho.base.arch",
+    "hwpkho.base.pfnset",
 )  # fmt: skip
 
 

@@ -195,9 +195,9 @@ def test_rules_and_dashboard_name_what_there_is(tmp_path, cli):
         metrics = [n for n in names if n not in ("hw_id", "hw_type", "hw_state")]
         assert metrics, where
         assert set(metrics) <= set(known), where
-        for name, value in re.findall(r'(\w+)=~?"([^"$]*)"', expression):
-            (metric,) = set(metrics)
-            assert set(value.split("|")) <= known[metric][name], (where, name, value)
+        for metric, labels in re.findall(r"(\w+)\{([^}]*)\}", expression):
+            for name, value in re.findall(r'(\w+)=~?"([^"$]*)"', labels):
+                assert set(value.split("|")) <= known[metric][name], (where, name, value)
 
 
 def test_the_dashboard_is_whole():

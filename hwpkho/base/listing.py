@@ -85,3 +85,11 @@ def parts(items: Iterable[T]) -> Iterator[list[T]]:
     following = iter(items)
     while part := list(islice(following, _PART)):
         yield part
+
+
+def joined(items: Iterable[str]) -> Iterator[str]:
+    """Yield items that are text already with commas between them, many at once."""
+    before = ""
+    for part in parts(items):
+        yield before + ",".join(part)
+        before = ","

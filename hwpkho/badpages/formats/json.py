@@ -11,7 +11,7 @@ from hwpkho.badpages.formats.text import BOM
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
-from hwpkho.base.listing import MAX_PFNS, Listing, parts
+from hwpkho.base.listing import MAX_PFNS, Listing, joined
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import InputError
 
@@ -245,15 +245,8 @@ def build(
     yield from entries_text(pages.mentions)
     yield '],"pfns":['
     runs = pages.pfns.runs()
-    yield from _joined(str(a) if a == b else f"[{a},{b}]" for a, b in runs)
+    yield from joined(str(a) if a == b else f"[{a},{b}]" for a, b in runs)
     yield "]}\n"
-
-
-def _joined(items: Iterable[str]) -> Iterator[str]:
-    before = ""
-    for part in parts(items):
-        yield before + ",".join(part)
-        before = ","
 
 
 FORM = Json()

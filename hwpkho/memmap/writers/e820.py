@@ -13,7 +13,7 @@ from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820, e820_names, efi, names
 from hwpkho.memmap.model import Entry
-from hwpkho.memmap.view.common import is_efi
+from hwpkho.memmap.view.common import attribute, is_efi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
     slots = [
         e820.Slot(e.start, e.end - e.start + 1, number)
         for e in map_.entries
-        if (number := efi.to_e820(e.type, _attr(e))) is not None
+        if (number := efi.to_e820(e.type, attribute(e))) is not None
     ]
     return [
         Entry(s.start, s.start + s.size - 1, e820.type_name(s.type)) for s in e820.sanitize(slots)
@@ -115,11 +115,6 @@ def _type_of_resource(entry: Entry) -> str | None:
     if entry.attributes.get("depth"):
         return None
     return _TYPES.get(entry.type.lower())
-
-
-def _attr(entry: Entry) -> int:
-    attr = entry.attributes.get("attr")
-    return attr if isinstance(attr, int) else efi.WB
 
 
 WRITER = E820Writer()

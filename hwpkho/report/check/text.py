@@ -8,7 +8,7 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.report.check import words
-from hwpkho.report.parts.layout import fold
+from hwpkho.report.parts.layout import fold, span
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
 
@@ -122,7 +122,7 @@ def _runs(checked: Checked) -> Iterator[str]:
             yield _row("", "and more runs; --json has them all")
             break
         where = f" [{ruling.region}]" if ruling.region else ""
-        yield _row(_span(first, last), f"{ruling.verdict or 'unknown'}{where}")
+        yield _row(span(first, last), f"{ruling.verdict or 'unknown'}{where}")
     yield from _listed("forgotten", checked.lost)
 
 
@@ -131,7 +131,7 @@ def _listed(what: str, pages: PfnSet) -> Iterator[str]:
         if n == MAX_RUNS:
             yield _row("", "and more runs; --json has them all")
             break
-        yield _row(_span(first, last), what)
+        yield _row(span(first, last), what)
 
 
 def _findings(checked: Checked, paint: Paint) -> Iterator[str]:
@@ -145,7 +145,3 @@ def _findings(checked: Checked, paint: Paint) -> Iterator[str]:
 
 def _finding(f: Finding, name: str, paint: Paint) -> str:
     return f"  {paint(f.severity, f'{f.severity} {f.code} {name}')}: {f.message}"
-
-
-def _span(first: int, last: int) -> str:
-    return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"

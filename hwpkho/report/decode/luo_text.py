@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.luo.model import UNKNOWN_ORDER
+from hwpkho.report.parts.layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
         return
     if tree.sessions is not None and tree.state == "serialized":
         files = sum(len(session.files) for session in tree.sessions)
-        facts += [_count(len(tree.sessions), "session"), _count(files, "file")]
+        facts += [counted(len(tree.sessions), "session"), counted(files, "file")]
     yield "LUO", f"{tree.compatible or 'named by features'}  {', '.join(facts)}"
     listed = (_session(session, page_size) for session in tree.sessions or ())
     lines = list(chain.from_iterable(listed))
@@ -53,11 +54,11 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
         yield "", f"{text}; its session is not told"
     for flb in tree.flbs or ():
         there = f"  data 0x{flb.data:x}{_there(flb.block, page_size)}" if flb.block else ""
-        yield "", f"FLB {flb.name}  {_count(flb.users, 'file')}{there}{_devices(flb.devices)}"
+        yield "", f"FLB {flb.name}  {counted(flb.users, 'file')}{there}{_devices(flb.devices)}"
 
 
 def _session(session: LuoSession, page_size: int) -> Iterator[str]:
-    yield f'session "{session.name}"  {_count(len(session.files), "file")}'
+    yield f'session "{session.name}"  {counted(len(session.files), "file")}'
     for file in session.files:
         yield f"  token {file.token}  {file.compatible}  {_memory(file, page_size)}"
 
@@ -67,7 +68,7 @@ def _devices(devices: tuple[str, ...] | None) -> str:
         return ""
     more = f" and {len(devices) - MAX_DEVICES} more" if len(devices) > MAX_DEVICES else ""
     named = f": {', '.join(devices[:MAX_DEVICES])}{more}" if devices else ""
-    return f", {_count(len(devices), 'device')}{named}"
+    return f", {counted(len(devices), 'device')}{named}"
 
 
 def _there(block: Placed | None, page_size: int) -> str:
@@ -111,7 +112,3 @@ def _preserved(account: Account, page_size: int) -> Iterator[tuple[str, str]]:
     ]
     more = f" and {len(runs) - MAX_UNKNOWN} more" if len(runs) > MAX_UNKNOWN else ""
     yield "", f"{size} of nobody known: {' '.join(runs[:MAX_UNKNOWN])}{more}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"

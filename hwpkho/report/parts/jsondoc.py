@@ -10,7 +10,8 @@ from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwpkho.base.listing import MAX_PFNS, Listing, parts
+from hwpkho.base.listing import MAX_PFNS, Listing
+from hwpkho.base.listing import joined as joined
 from hwpkho.base.version import __version__
 from hwpkho.errors import InputError
 
@@ -79,14 +80,6 @@ def spelled_out(pfns: Iterable[int]) -> None:
 
 def _numbers(pfns: Iterable[int]) -> Iterator[str]:
     return joined(map(str, pfns))
-
-
-def joined(items: Iterable[str]) -> Iterator[str]:
-    """Yield items that are JSON text, comma separated, many at once."""
-    before = ""
-    for part in parts(items):
-        yield before + ",".join(part)
-        before = ","
 
 
 def gathered(pieces: Iterable[str]) -> Iterator[str]:

@@ -240,3 +240,8 @@ def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> 
 def span(first: int, last: int) -> str:
     """Return a range of PFNs (inclusive) as all reports have it."""
     return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
+
+
+def counted(n: int, what: str) -> str:
+    """Return ``1 note``, ``2 notes``."""
+    return f"{n} {what}{'s' * (n != 1)}"

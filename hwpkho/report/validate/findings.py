@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.codes import registry
 from hwpkho.codes.policy import NOT_JUDGED
 from hwpkho.report.explain import CERTAINTY
+from hwpkho.report.parts.layout import counted as counted
 from hwpkho.report.parts.layout import fold
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ def finding_lines(f: Finding, screen: Screen, *, advice: bool = True) -> Iterato
     kernel = f"{code.kernel} ({CERTAINTY[f.certainty]})"
     for label, text in (("kernel: ", kernel), ("advice: ", code.advice)):
         yield from fold(text, screen.prose, indent + screen.paint("dim", label))
-
-
-def counted(n: int, what: str) -> str:
-    """Return ``1 note``, ``2 notes``."""
-    return f"{n} {what}{'s' * (n != 1)}"
 
 
 class NamedFinding(NamedTuple):

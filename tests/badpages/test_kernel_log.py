@@ -490,6 +490,12 @@ def test_a_machine_that_gets_its_name_late_is_one(how, tmp_path, cli) -> None:
     assert "HP622" not in {p["code"] for p in got.json["problems"]}
 
 
+def test_clocks_that_go_back_are_those_of_another_machine() -> None:
+    one, other = (_of_hosts("short-monotonic", *hosts) for hosts in (["a"] * 9, ["b"]))
+    assert read(one + other).notes == ()
+    assert "2 boots, of which all count" in read(one + one).notes[0]
+
+
 def test_machines_by_their_addresses() -> None:
     for hosts, codes in (
         (("10.0.0.1", "10.0.0.2"), {"HP614", "HP622"}),

@@ -341,12 +341,12 @@ class Timeline:
                 "a memory map in it calls memory unusable, which is not listed here: "
                 f"{option('form', 'e820')} lists it"
             )
-        if boots > 1 and self._wanted is None:
+        if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(
                 f"{boots} boots, of which all count, though poison does not outlive a boot without "
                 f"a handover; choose one with {option('boot', 'N')} or {option('boot', 'last')}"
             )
-        elif boots > 1:
+        elif boots > 1 and self._wanted is not None:
             one = boots - 1 if self._wanted == -1 else self._wanted
             found.note(f"{boots} boots, of which boot {one} counts")
         listed = found.finish()

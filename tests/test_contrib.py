@@ -81,8 +81,9 @@ def test_what_the_units_start(unit, words, tmp_path, cli):
     """Each line is one that the program takes: on a tree, into a folder."""
     tree = live_trees.made(tmp_path / "root")
     assert words[0] == "/usr/bin/hwpkho"
-    command = certain(main.get_command(click.Context(main), words[1]))
-    command.make_context("hwpkho", words[2:], resilient_parsing=False)
+    parent = click.Context(main, **main.context_settings)
+    command = certain(main.get_command(parent, words[1]))
+    command.make_context("hwpkho", words[2:], parent=parent, resilient_parsing=False)
     if words[1] == "watch":
         return  # it would not end
     saved = tmp_path / "before.json"

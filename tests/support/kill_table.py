@@ -172,7 +172,7 @@ def paths() -> list[Parameter]:
 
 def _paths(command: click.Command, path: tuple[str, ...]) -> Iterator[Parameter]:
     ctx = click.Context(command)
-    for p in command.get_params(ctx):
+    for p in command.params:  # click would keep the --help of this context for all that follows
         flag = isinstance(p, click.Option) and (p.is_flag or p.count)
         report = isinstance(p.type, values.OneOfPlaced)
         if not flag and (report or not isinstance(p.type, _NO_PATHS)):

@@ -49,6 +49,7 @@ PARTS = (
     Part("duckdb", "duckdb", "fleet", "questions to a fleet's data set"),
     Part("pyarrow", "pyarrow", "fleet", "a fleet's data set"),
     Part("fsspec", "fsspec", "fleet-url", "data sets that a URL names"),
+    Part("pyspark", "pyspark", "spark", "cases judged, and a data set asked, by Apache Spark"),
     Part("jinja2", "jinja2", "html", "reports as pages"),
     Part("zlib", "", "", "kdump pages compressed with zlib, inputs compressed with gzip"),
     Part("bz2", "", "", "inputs compressed with bzip2"),

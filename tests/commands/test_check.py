@@ -527,7 +527,7 @@ def test_files_that_vanish_while_they_are_read(name, tree, look, monkeypatch):
 
     def note(path, *args, **more):
         descriptor = opened(path, *args, **more)
-        paths[descriptor] = os.readlink(f"/proc/self/fd/{descriptor}")  # it may be a part of one
+        paths[descriptor] = str(Path(f"/proc/self/fd/{descriptor}").readlink())  # a part was named
         return descriptor
 
     def fail(descriptor):

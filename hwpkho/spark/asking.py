@@ -139,7 +139,7 @@ def _rows(table: Table, given: Mapping[Table, DataFrame]) -> DataFrame:
     if table not in given:
         raise UsageError(f"dataset: no rows of {table}; there must be {', '.join(TABLES)}")
     rows = given[table]
-    if "day" not in rows.columns:
+    if "day" not in rows.columns and "taken_at" in rows.columns:
         rows = rows.withColumn("day", rows["taken_at"].cast("date"))
     fields = columns_of(table)
     types = {f.name: f.dataType for f in rows.schema}

@@ -6,6 +6,7 @@ import errno
 import posixpath
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,10 @@ class Copies:
         maps = () if line is None else (*line.memmaps, *line.against, *line.dimms)
         inputs = () if line is None else line.inputs
         brought: dict[str, int] = {}
+        counted: dict[str, int] = {}
         try:
-            left = self._bring(job, maps, self.most, self._stay)
-            self._bring(job, (job.folder,) if job.folder else inputs, left, brought)
+            self._bring(job, maps, self._stay, counted)
+            self._bring(job, (job.folder,) if job.folder else inputs, brought, counted)
             yield replace(
                 job,
                 folder=self.local(job.folder) if job.folder else None,
@@ -76,24 +78,38 @@ class Copies:
         """Return the path of a key on this machine; nothing leads out of the folder."""
         return f"{self.folder}{_plain(key)}"
 
-    def _bring(self, job: Job, keys: Iterable[str], left: int, into: dict[str, int]) -> int:
-        """Copy files and folders that are not there yet; return how many bytes more may come."""
-        for name in keys:
-            for key in dict.fromkeys((name, name.rpartition("@")[0])):
-                inside = job.within is None or f"{_plain(key)}/".startswith(
-                    f"{_plain(job.within)}/"
-                )
-                found = self.remote.files(key, _MAX_FILES) if key and inside else {}
-                for file in found:
-                    path = self.local(file)
-                    if path not in self._stay and path not in into:
-                        self._make(file, path)
-                        into[path] = 0
-                        into[path] = self._copy(file, path, left)
-                        left -= into[path]
-                if found:
-                    break
-        return left
+    def _bring(
+        self, job: Job, keys: Iterable[str], into: dict[str, int], counted: dict[str, int]
+    ) -> None:
+        """Copy the files that keys mean, and note their bytes in ``into``, unless they are here.
+
+        ``counted`` are those of the case's files, whether or not it is the first to need them: what
+        becomes of a case must not rest on the one before.
+        """
+        for file in chain.from_iterable(self._files(job, key) for key in keys):
+            path = self.local(file)
+            if path in counted:
+                continue
+            left = self.most - sum(counted.values())
+            if path not in self._stay:
+                into[path] = self._copy(file, path, left)
+            counted[path] = self._stay[path] if path in self._stay else into[path]
+            if counted[path] > left:
+                raise self._too_large(file)
+
+    def _files(self, job: Job, name: str) -> list[str]:
+        """Return the keys of the files that a name means, which may end with ``@0xBASE``."""
+        for key in filter(None, (name, name.rpartition("@")[0])):
+            inside = job.within is None or _is_in(key, job.within)
+            if inside and (found := self.remote.files(key, _MAX_FILES)):
+                return found
+        return []
+
+    def _too_large(self, key: str) -> InputError:
+        shown = printable(self.remote.url(key))
+        return InputError(
+            f"{shown}: the case is larger than {self.most} bytes; max_case_bytes allows more"
+        )
 
     def _make(self, key: str, path: str) -> None:
         """Make an empty file. InputError for a name that is none here."""
@@ -108,21 +124,28 @@ class Copies:
             raise InputError(f"{shown}: cannot be copied: {why}") from error
 
     def _copy(self, key: str, path: str, most: int) -> int:
-        shown = printable(self.remote.url(key))
+        """Copy a file, all of it or nothing: the next case may need it, too."""
+        self._make(key, path)
         try:
             copied = self.remote.copy(key, path, most)
-        except (FileNotFoundError, PermissionError) as error:
-            raise InputError(f"{shown}: {error.strerror or 'cannot be read'}") from error
-        if copied > most:
-            raise InputError(
-                f"{shown}: the case is larger than {self.most} bytes; max_case_bytes allows more"
-            )
+            if copied > most:
+                raise self._too_large(key)
+        except BaseException as error:
+            Path(path).unlink()
+            if isinstance(error, (FileNotFoundError, PermissionError)):
+                shown = printable(self.remote.url(key))
+                raise InputError(f"{shown}: {error.strerror or 'cannot be read'}") from error
+            raise
         return copied
 
 
 def _plain(key: str) -> str:
     """Return a key from the root on, without ``.`` and ``..``."""
     return posixpath.normpath(f"/{key.lstrip('/')}")
+
+
+def _is_in(key: str, folder: str) -> bool:
+    return f"{_plain(key)}/".startswith(f"{_plain(folder).rstrip('/')}/")
 
 
 def _remove(paths: dict[str, int]) -> None:

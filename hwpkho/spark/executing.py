@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Rows go on once there are so many, or of so many cases; a batch has no more rows.
 _ROWS, _CASES = 1 << 16, 256
-#: Cases that are judged in a go.
-_CHUNK = 64
+#: Cases that are judged in a go, and whose rows are held meanwhile.
+_CHUNK = 8
 
 
 @dataclass(slots=True)

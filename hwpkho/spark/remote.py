@@ -16,7 +16,7 @@ from hwpkho.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_URL = re.compile(r"([a-z][a-z0-9+.-]{1,30})::?//")
+_URL = re.compile(r"([a-z][a-z0-9+.-]{1,30})://")
 #: Hadoop's names of file systems that fsspec calls otherwise.
 _HADOOP = {"s3a": "s3", "s3n": "s3"}
 _BLOCK = 1 << 20
@@ -75,21 +75,21 @@ class Remote:
         start = f"{key}/"
         return {p.removeprefix(start): i.get("size") or 0 for p, i in sorted(found.items())}
 
-    def files(self, key: str, most: int) -> dict[str, int]:
-        """Return the sizes of the files that a key means, by their keys: its own, or a folder's.
+    def files(self, key: str, most: int) -> list[str]:
+        """Return the keys of the files that a key means: its own, or those of a folder.
 
         There are none where nothing is. Raises InputError for more than ``most``, and OSError.
         """
         try:
             info = self.system.info(key)
         except FileNotFoundError:
-            return {}
+            return []
         if info["type"] != "directory":
-            return {key: info.get("size") or 0}
-        inner = self.sizes(key)
+            return [key]
+        inner: list[str] = self.system.find(key)
         if len(inner) > most:
             raise InputError(f"{printable(self.url(key))}: more than {most} files")
-        return {f"{key}/{name}": size for name, size in inner.items()}
+        return sorted(inner)
 
     def copy(self, key: str, to: str, most: int = 1 << 63) -> int:
         """Copy a file, at most a block beyond ``most``; return its bytes. Raises OSError."""

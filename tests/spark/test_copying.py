@@ -98,6 +98,49 @@ def test_a_case_that_is_too_large(inputs, copies, remote, tmp_path):
     assert here(tmp_path) == []
 
 
+def test_the_case_before_makes_no_difference(copies, remote):
+    """A map that is here already counts all the same; one that was not copied whole is not here."""
+    remote.system.pipe_file(f"{ROOT}/map", b"x" * 600)
+    remote.system.pipe_file(f"{ROOT}/half", b"x" * 600)
+    with copies.of(job(f"{ROOT}/h1/list.txt", memmaps=(f"{ROOT}/map",))):
+        assert here(copies.folder) == ["bucket/night/h1/list.txt", "bucket/night/map"]
+    too_large = job(f"{ROOT}/half", memmaps=(f"{ROOT}/map",))
+    fresh = Copies(remote, f"{copies.folder}-2", 1000)
+    for each in (copies, fresh, fresh):
+        with pytest.raises(InputError, match="larger than 1000 bytes"), each.of(too_large):
+            raise AssertionError
+    large_map = job(f"{ROOT}/h1/list.txt", memmaps=(f"{ROOT}/map", f"{ROOT}/half"))
+    for _ in range(2):
+        with pytest.raises(InputError, match="larger than 1000 bytes"), fresh.of(large_map):
+            raise AssertionError
+    with fresh.of(job(f"{ROOT}/half")) as found:
+        assert here(found.within) == ["half", "map"]
+
+
+def test_a_map_that_broke_off_is_copied_again(copies, remote, monkeypatch):
+    whole = Remote.copy
+
+    def part(self, key, to, most):
+        Path(to).write_bytes(b"4000")
+        raise OSError("connection lost")
+
+    one = job(f"{ROOT}/h1/list.txt", memmaps=(f"{ROOT}/iomem.txt",))
+    monkeypatch.setattr(Remote, "copy", part)
+    with pytest.raises(OSError, match="connection lost"), copies.of(one):
+        raise AssertionError
+    assert here(copies.folder) == []
+    monkeypatch.setattr(Remote, "copy", whole)
+    with copies.of(one) as found:
+        assert Path(found.line.memmaps[0]).read_bytes().endswith(b"RAM\n")
+
+
+def test_cases_at_the_top(copies, remote):
+    """hdfs:///m.jsonl"""
+    remote.system.pipe_file("/list.txt", b"1\n")
+    with copies.of(job("/list.txt", within="")):
+        assert here(copies.folder) == ["list.txt"]
+
+
 def test_what_is_outside_is_not_copied(copies, remote):
     outside = (f"{ROOT}/../map.txt", "/bucket/map.txt")
     with copies.of(job(*outside)) as found:

@@ -32,7 +32,8 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
     raw = bytes(data)
     try:
         text = raw.decode(json.detect_encoding(raw))
-        number = _int if _LONG.search(raw) else int  # int itself is twice as fast
+        long = b"\0" in raw[:4] or _LONG.search(raw)
+        number = _int if long else int  # int itself is twice as fast
         found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=number)
         if text.count("[") + text.count("{") > _DEPTH:
             _check_depth(found)

@@ -87,9 +87,11 @@ def test_one_line_says_why(text):
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
 )
-def test_a_lone_surrogate_in_any_encoding(encoding):
+def test_what_is_refused_is_so_in_any_encoding(encoding):
     with pytest.raises(InputError, match="lone surrogate"):
         jsontext.load(r'["\ud800"]'.encode(encoding), "here")
+    with pytest.raises(InputError, match="a number of 41 digits"):
+        jsontext.load(f"[{'1' * 41}]".encode(encoding), "here")
 
 
 @times(0.5)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base import sparse
 from hwpkho.base.arch import ARCHES, known
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import intersection
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
@@ -36,6 +37,8 @@ _PN_XNUM = 0xFFFF
 _PHDR_SIZE = 56
 _NO_PHYS = 0xFFFF_FFFF_FFFF_FFFF
 _MAX_NOTES = 4 << 20
+#: A table of program headers that may be a hole, bytes.
+_SURE = 1 << 20
 _PF_RW, _ET_CORE = 6, 4
 _TYPES = {
     1: ": an object file or kernel module", 2: ": a program, or a kernel (vmlinux)",
@@ -156,6 +159,14 @@ def _program_headers(file: FileBytes, head: bytes, name: str) -> bytes:
             f"{name}: {phnum} program headers at offset 0x{phoff:x} reach past the end of the "
             f"file ({file.size} bytes)"
         )
+    if size > _SURE:
+        spans = intersection([(phoff, phoff + size)], file.data_ranges())
+        held = sum(end - start for start, end in spans)
+        if held < size // 2:  # a hole costs nothing to write, and each header of it memory
+            raise InputError(
+                f"{name}: {phnum} program headers at offset 0x{phoff:x} are a hole of the file: "
+                f"{held} of {size} bytes are written"
+            )
     table = bytes(file.read(phoff, size))
     if len(table) < size:
         raise InputError(f"{name}: program headers at offset 0x{phoff:x} cannot be read")

@@ -79,7 +79,7 @@ def open_segments(folder: Path) -> MappedSource:
 
 
 def _allow_open_files(count: int) -> None:
-    """A mapping holds a descriptor: ask for as many as there are segments."""
+    """Each segment holds a descriptor: ask for as many as there are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and count + 64 > soft:
         wanted = count + 64 if hard == resource.RLIM_INFINITY else min(count + 64, hard)

@@ -18,7 +18,7 @@ from hwpkho.images.files import FileBytes
 from hwpkho.images.overlay import CombinedSource, PieceSource
 from hwpkho.images.raw import open_raw
 from hwpkho.inputs.case import read_inputs
-from tests.support import certain
+from tests.support import certain, forked
 from tests.support.handovers import Machine, elf, note
 
 PAGE = 4096
@@ -278,3 +278,19 @@ def test_boot_params_of_a_large_image(told, tmp_path):
         file.truncate(len(patched) + filler)
     (h,) = read_inputs([str(path)]).handovers
     assert (h.role, h.scratch is None) == (("in", False) if told else (None, True))
+
+
+@pytest.mark.parametrize("count", [1 << 16, 1 << 24, 1 << 27, (1 << 32) - 1])
+def test_program_headers_in_a_hole_cost_nothing(count, tmp_path):
+    """4 KiB on a disk, and a table of up to 240 GiB: none of it is read."""
+    head, section = bytearray(64), bytearray(64)
+    head[:7] = b"\x7fELF\2\1\1"
+    struct.pack_into("<HHIQQQIHHHHHH", head, 16, 4, 62, 1, 0, 128, 64, 0, 64, 56, 0xFFFF, 64, 1, 0)
+    struct.pack_into("<I", section, 44, count)
+    with (tmp_path / "core").open("wb") as file:
+        file.write(head + section)
+        file.truncate(1 << 43)
+    got = forked.run("decode", tmp_path / "core")
+    assert (got.code, got.err.count(b"\n")) == (3, 1)
+    assert b"are a hole of the file" in got.err
+    assert got.peak < 100 << 20

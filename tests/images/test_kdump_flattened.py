@@ -17,7 +17,7 @@ from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
 from hwpkho.images.kdump.dump import open_dump
 from hwpkho.images.kdump.flattened import Flattened, sniff, unflatten
-from tests.support import FIXTURES
+from tests.support import FIXTURES, forked
 from tests.support.kdump_writer import END, FLAT_HEADER, flat_blocks, flatten, kdump
 
 if TYPE_CHECKING:
@@ -215,3 +215,15 @@ def test_vmcoreinfo_in_a_gap(tmp_path: Path) -> None:
     source = open_dump(FileBytes(str(tmp_path / "flat")))
     assert source.vmcoreinfo == b""
     assert source.read(0, 4096) == page
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 43])
+def test_blocks_of_nothing_end_soon(size, tmp_path):
+    """A hole is headers of empty blocks, one every 16 bytes."""
+    with (tmp_path / "dump").open("wb") as file:
+        file.write(b"makedumpfile\0\0\0\0" + struct.pack(">qq", 1, 1))
+        file.truncate(4096 + size)
+    got = forked.run("decode", tmp_path / "dump", limits={"CPU": 20})
+    assert (got.code, got.err.count(b"\n")) == (3, 1)
+    assert b"32769 blocks of no bytes; this is no flattened dump" in got.err
+    assert got.cpu < 2

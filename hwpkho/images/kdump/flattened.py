@@ -90,6 +90,7 @@ class Flattened(FileBytes):
     def _blocks(self, name: str) -> tuple[array[int], array[int], array[int]]:
         file, at = self._file, _FIRST_BLOCK
         starts, sizes, origins = array("Q"), array("Q"), array("Q")
+        empty = 0
         while True:
             head = file.read(at, _BLOCK.size)
             if len(head) < _BLOCK.size:
@@ -112,6 +113,9 @@ class Flattened(FileBytes):
                 sizes.append(size)
                 origins.append(at)
             at += size
+            empty += not size
+            if empty > _MANY:  # a hole is one every 16 bytes
+                raise InputError(f"{name}: {empty} blocks of no bytes; this is no flattened dump")
         if len(sizes) > _MANY and sum(sizes) < len(sizes) * _CRUMB:
             raise InputError(
                 f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is no "

@@ -11,7 +11,7 @@ from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.fleet.schema import TABLES
 from tests.support.fleet import with_gaps
 
-TYPES = {"VARCHAR", "BIGINT", "BOOLEAN", "TIMESTAMP"}
+TYPES = {"VARCHAR", "BIGINT", "BOOLEAN", "DATE", "TIMESTAMP"}
 
 
 @pytest.fixture(scope="module")

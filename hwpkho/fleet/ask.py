@@ -68,7 +68,7 @@ class Answer:
         columns: Names of the columns.
         connection: To DuckDB, which runs the query.
         query: The SQL and its parameters.
-        name: The data set, for messages.
+        place: The data set.
         wanted: What was asked.
     """
 
@@ -76,8 +76,13 @@ class Answer:
     columns: tuple[str, ...]
     connection: DuckDBPyConnection
     query: tuple[str, dict[str, Any]]
-    name: str
+    place: Place
     wanted: Wanted
+
+    @property
+    def name(self) -> str:
+        """The data set, as the user named it."""
+        return self.place.name
 
     @property
     def limit(self) -> int | None:
@@ -97,9 +102,9 @@ class Answer:
         try:
             cursor.execute(sql, given)
         except duckdb.Error as error:
-            raise _failed(self.name, error) from error
+            raise _complaint(self.place, error, own=False) from error
         columns = tuple(str(c[0]) for c in cursor.description or ())
-        return Answer(wanted.name, columns, cursor, (sql, given), self.name, wanted)
+        return Answer(wanted.name, columns, cursor, (sql, given), self.place, wanted)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows; InputError where they cannot be had."""
@@ -114,10 +119,13 @@ class Answer:
             ):
                 yield from found
         except duckdb.Error as error:
-            raise _failed(self.name, error) from error
+            raise _complaint(self.place, error, own=self.wanted.question is None) from error
 
     def batches(self) -> tuple[Any, Iterator[Any]]:
-        """Return the schema of the rows, and what yields them as Arrow's batches."""
+        """Return the schema of the rows, and what yields them as Arrow's batches.
+
+        Raises InputError, also while they come, where they cannot be had.
+        """
         sql, given = self.query
         cursor = self.connection.cursor()
         reader: Any = interruptible.run(
@@ -126,8 +134,17 @@ class Answer:
         return reader.schema, self._batches(cursor, reader)
 
     def _batches(self, cursor: DuckDBPyConnection, reader: Any) -> Iterator[Any]:
-        left = self.limit
-        while (batch := interruptible.run(cursor, lambda: next(reader, None))) is not None:
+        import duckdb
+        import pyarrow as pa
+
+        left, own = self.limit, self.wanted.question is None
+        while True:
+            try:
+                batch = interruptible.run(cursor, lambda: next(reader, None))
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                raise _complaint(self.place, error, own=own) from error
+            if batch is None:
+                return
             yield batch if left is None else batch.slice(0, left)
             left = None if left is None else max(0, left - batch.num_rows)
             if left == 0:
@@ -144,7 +161,7 @@ def ask(place: Place, wanted: Wanted) -> Generator[Answer]:
     sql, given = _query(wanted)
     with _connected(place) as connection:
         columns = _run(connection, place, sql, given, own=wanted.question is None)
-        yield Answer(wanted.name, columns, connection, (sql, given), place.name, wanted)
+        yield Answer(wanted.name, columns, connection, (sql, given), place, wanted)
 
 
 def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
@@ -189,8 +206,7 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
                 _check(connection, place, files)
                 _make_views(connection, place, files)
             except duckdb.Error as error:
-                _find_bad(place, files)
-                raise _failed(place.name, error) from error
+                raise _complaint(place, error, own=False) from error
             yield connection
 
 
@@ -209,9 +225,11 @@ def _check(connection: DuckDBPyConnection, place: Place, files: dict[Table, list
 
 
 def _find_bad(place: Place, files: dict[Table, list[str]]) -> None:
-    for table, paths in files.items():
-        for path in paths:
-            parquet.opened(place, table, path)
+    """Raise InputError for a file that is damaged or of another version: by its end, then whole."""
+    for look in (parquet.opened, parquet.check):
+        for table, paths in files.items():
+            for path in paths:
+                look(place, table, path)
 
 
 def _make_views(
@@ -258,11 +276,7 @@ def _run(
             _shut(connection, place)
         interruptible.run(connection, lambda: connection.execute(sql, given))
     except duckdb.Error as error:
-        text = _said(error)
-        if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
-            raise UsageError(f"--sql: {text}") from error
-        _find_bad(place, place.committed())
-        raise _failed(place.name, error) from error
+        raise _complaint(place, error, own=own) from error
     columns = tuple(str(c[0]) for c in connection.description or ())
     twice = next((c for c in columns if columns.count(c) > 1), None) if own else None
     if twice is not None:  # an answer's row has each name once
@@ -313,5 +327,24 @@ def _said(error: Exception) -> str:
     return printable(str(error).partition("\n")[0])[:300]
 
 
-def _failed(name: str, error: Exception) -> InputError:
-    return InputError(f"{printable(name)}: {_said(error)}")
+#: Errors for which no file is at fault, in DuckDB's names: of a query, and that it was stopped.
+_OF_A_QUERY = (
+    "ParserException", "SyntaxException", "BinderException", "CatalogException",
+    "PermissionException", "ConversionException", "OutOfRangeException", "TypeMismatchException",
+    "NotImplementedException", "InvalidTypeException", "OutOfMemoryException", "InterruptException",
+)  # fmt: skip
+
+
+def _complaint(place: Place, error: Exception, *, own: bool) -> InputError | UsageError:
+    """Return what to raise for an error of a query, the user's own or not.
+
+    Raises it itself where a file is at fault: DuckDB mostly does not say which.
+    """
+    import duckdb
+
+    if type(error).__name__ not in _OF_A_QUERY:
+        _find_bad(place, place.committed())
+    text = _said(error)
+    if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
+        return UsageError(f"--sql: {text}")
+    return InputError(f"{printable(place.name)}: {text}")

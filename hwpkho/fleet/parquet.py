@@ -57,6 +57,18 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
     return file
 
 
+def check(place: Place, table: Table, path: str) -> None:
+    """Read all of a file of ``table``, and keep nothing. Raises InputError as :func:`columns`."""
+    import pyarrow as pa
+
+    file = opened(place, table, path)
+    try:
+        for number in range(file.num_row_groups):
+            file.read_row_group(number)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
 def _damaged(path: str, error: Exception) -> InputError:
     why = printable(" ".join(str(error).split()))[:200]
     return InputError(

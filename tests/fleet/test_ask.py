@@ -426,6 +426,23 @@ def test_files_that_are_none_of_ours(table, how, tmp_path, cli):
     assert ("this hwpkho reads" if how == "version" else "move it out") in got.err
 
 
+@pytest.mark.parametrize("form", [[], ["--json"], ["--parquet"]])
+@pytest.mark.parametrize("asked", [["new"], ["--sql", "SELECT * FROM pages"]])
+def test_a_file_with_a_damaged_page_is_named(asked, form, tmp_path, cli):
+    """Its end is as it was: DuckDB notices on the way, and does not say where."""
+    dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n"), (HOST, NIGHTS[1], "2\n")])
+    path = sorted((dataset / "pages").glob("*/*"))[1]
+    data = bytearray(path.read_bytes())
+    for at in range(4, len(data) // 3):
+        data[at] ^= 0x5A
+    path.write_bytes(data)
+    out = [*form, "-o", tmp_path / "out"]
+    got = cli("fleet", "ask", dataset, *asked, *out)
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+    assert f"hwpkho: {path}: not a whole Parquet file" in got.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_other_files_beside_ours_are_left_alone(tmp_path, cli):
     dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n")])

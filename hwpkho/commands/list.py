@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
-from hwpkho.badpages import registry, said
+from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
+from hwpkho.badpages.together import joined
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.mentions import Mentions
     from hwpkho.badpages.model import Kind
     from hwpkho.badpages.registry import Asked
-    from hwpkho.base.listing import Listing
     from hwpkho.commands.writing import ListOutput
     from hwpkho.dimms.model import Run
     from hwpkho.inputs.lists import CaseNamed
@@ -138,7 +138,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
         pfns = pfn_set(mentions.pages()).listing()
     regions = machine.memory(how, machine.of_lists(found))
     frames = regions.frames(size) if regions else None
-    pages = _joined(lists, pfns, mentions, size)
+    pages = joined(lists, pfns, mentions, size)
     if options.output is None:
         if not options.dimms:
             return ListReport(pages, tuple(lists), frames, regions=regions)
@@ -185,30 +185,6 @@ def _wanted(lists: Sequence[BadPages], kinds: frozenset[Kind]) -> Mentions:
     if wanted.issuperset(named.kind):
         return named
     return named.picked([at for at, kind in enumerate(named.kind) if kind in wanted])
-
-
-def _joined(
-    lists: Sequence[BadPages], pfns: Listing, mentions: Sequence[Mention], size: int
-) -> BadPages:
-    """Return the lists as one."""
-    forms = dict.fromkeys(x.origin for x in lists)
-    arches = dict.fromkeys(x.arch for x in lists if x.arch)
-    losses = [x.loss for x in lists if x.loss]
-    return BadPages(
-        ", ".join(x.name for x in lists),
-        pfns,
-        size,
-        next(iter(arches)) if len(arches) == 1 else None,
-        next(iter(forms)) if len(forms) == 1 else "several",
-        "address" if all(x.unit == "address" for x in lists) else "pfn",
-        mentions,
-        Loss(sum(x.good_pages for x in losses), sum(x.bad_pages_left for x in losses))
-        if losses
-        else None,
-        tuple(p for x in lists for p in x.problems),
-        tuple(said.notes(lists)),
-        tables=tuple(t for x in lists for t in x.tables),
-    )
 
 
 def form_names() -> list[str]:

@@ -97,8 +97,8 @@ def read_inputs(
     """Read the inputs of one case.
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
-    /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input. A
-    folder or tar archive of several is read as what is in it.
+    /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input. Several
+    logs are one list. A folder or tar archive of several is read as what is in it.
     ``asked`` is what the user says of lists; without ``plain`` a list is no case.
     Raises InputError where one cannot be read or two of them conflict, UsageError without any.
     """
@@ -132,6 +132,11 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
     name = ", ".join(
         [m.source.name for m in images] + [c.name for c in copies] + [x.name for x in lists]
     )
+    if len(lists) > 1 and not images and not copies:
+        from hwpkho.badpages import together  # few cases have several
+
+        if together.are_logs(lists):
+            lists = [together.logs(lists)]
     if lists:
         if len(lists) > 1 or images or copies:
             raise InputError(

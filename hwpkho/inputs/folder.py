@@ -2,8 +2,8 @@
 
 Content decides. Memory images, folders of segments, copies of /sys/kernel/debug/kho, root FDTs,
 blobs and lists of bad pages are inputs; memory maps of any form, copies of /sys/firmware/memmap
-included, are maps. A log is a map where it has one; the bad pages that it names are the list only
-where the folder has no other list and no handover, and that is said. Other text (notes,
+included, are maps. A log is a map where it has one; the bad pages that all logs name are the list
+only where the folder has no other list and no handover, and that is said. Other text (notes,
 /proc/meminfo, JSON documents of other programs) and other folders are left alone and named in the
 report. What is empty, ambiguous, or a binary file of no known kind is refused: a case must not pass
 because its evidence was overlooked. Hidden files do not count. A ``handover.json`` beside the
@@ -35,6 +35,8 @@ Role = Literal["input", "memmap", "unused"]
 
 #: A case has a handful of files; a folder of so many is no case.
 _MAX_FILES = 4096
+#: Files with the same so many bytes at their beginning, and at their end, are copies of one.
+_END = 1 << 16
 #: So many folders below one that is no case are looked at: it may be a folder of cases.
 _LOOKED_AT = 4
 
@@ -155,7 +157,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         place = {"input": found.inputs, "memmap": found.memmaps, "unused": found.unused}[role]
         place.append(printable(name) if role == "unused" else str(path))
     if not found.inputs:
-        _take_logs(found, logs)
+        _take_logs(found, logs, "the case has no handover and no other")
     if not found.inputs and sosreport.has_logs(folder):
         return _of_sosreport(folder, found)
     if not found.inputs:
@@ -186,7 +188,7 @@ def _is_case(folder: Path) -> bool:
 
 
 def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
-    """Return the handover in a sosreport, else the logs that name bad pages, and its maps.
+    """Return the handover in a sosreport, else all logs that name bad pages, and its maps.
 
     ``beside`` is what lies on top of a tree that is laid out as a sosreport and shows no more.
     """
@@ -197,21 +199,27 @@ def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
     if copy is not None:
         found.inputs.append(str(copy))
         return found
+    logs: dict[object, Path] = {}  # sos links some of them, too
     for path in sosreport.logs(folder):
-        answers = recognise.of_path(path, {Kind.LIST}) if _holds(path) else ()
-        if answers and not _says_nothing(path):
-            found.inputs.append(str(path))
-            found.said.append(f"{printable(str(path))}: the bad pages of this log are the list")
-            return found
-    raise InputError(
-        f"{printable(str(folder))}: a sosreport without a handover, and no log in it names a bad "
-        "page"
-    )
+        ends = _ends(path)
+        if ends is not None and ends not in logs and recognise.of_path(path, {Kind.LIST}):
+            logs[ends] = path
+    _take_logs(found, list(logs.values()), "the sosreport has no handover")
+    if not found.inputs:
+        raise InputError(
+            f"{printable(str(folder))}: a sosreport without a handover, and no log in it names a "
+            "bad page"
+        )
+    return found
 
 
-def _holds(path: Path) -> bool:
+def _ends(path: Path) -> tuple[int, bytes, bytes] | None:
+    """Return the size of a file, its beginning and its end; None for an empty one."""
     with FileBytes(str(path), inside=True) as file:
-        return file.size > 0
+        if not file.size:
+            return None
+        last = max(file.size - _END, 0)
+        return file.size, bytes(file.read(0, _END)), bytes(file.read(last, _END))
 
 
 def with_boot(case: CaseOptions, contents: Contents) -> CaseOptions:
@@ -231,17 +239,16 @@ def with_boot(case: CaseOptions, contents: Contents) -> CaseOptions:
     )
 
 
-def _take_logs(found: Contents, logs: list[Path]) -> None:
+def _take_logs(found: Contents, logs: list[Path], why: str) -> None:
     """Make those logs the list that name bad pages; corrected errors are none."""
-    for path in logs:
-        if _says_nothing(path):
-            continue
-        name = printable(path.name)
-        found.inputs.append(str(path))
-        found.unused = [unused for unused in found.unused if unused != name]
-        found.said.append(
-            f"{name}: the bad pages of this log are the list: the case has no handover and no other"
-        )
+    taken = [path for path in logs if not _says_nothing(path)]
+    found.inputs += map(str, taken)
+    names = [printable(path.name) for path in taken]
+    found.unused = [unused for unused in found.unused if unused not in names]
+    if len(names) == 1:
+        found.said.append(f"{names[0]}: the bad pages of this log are the list: {why}")
+    elif names:
+        found.said.append(f"{', '.join(names)}: the bad pages of these logs are the list: {why}")
 
 
 def _says_nothing(path: Path) -> bool:

@@ -225,10 +225,43 @@ def test_a_sosreport_as_input(sosreport) -> None:
             "[   99.000000] Memory failure: 0x1234: recovery action for free page: Recovered\n"
         )
     got = run_cli("validate", sosreport)
-    assert "sos_commands/kernel/dmesg: the bad pages of this log are the list" in got.said
+    assert "dmesg: the bad pages of this log are the list" in got.said
     assert run_cli("validate", "--json", sosreport).json["runs"][0]["first"] == 0x1234
+    with (sosreport / "var/log/messages").open("a") as log:  # of an earlier boot
+        log.write("Nov 27 host kernel: Memory failure: 0x4321: recovery action for free page: ")
+        log.write("Recovered\n")
+    got = run_cli("validate", sosreport)
+    assert "dmesg, messages: the bad pages of these logs are the list" in got.said
+    assert got.said.startswith(f"{sosreport}: ")  # as the user calls it
+    runs = run_cli("validate", "--json", sosreport).json["runs"]
+    assert [run["first"] for run in runs] == [0x1234, 0x4321]
+    assert run_cli("list", "--pfns", sosreport).out == "0x1234\n0x4321\n"
     shutil.copytree(captures.folder(CAPTURE) / "debugfs-kho", sosreport / "sys/kernel/debug/kho")
     assert run_cli("decode", sosreport).code == 0
+
+
+def test_logs_of_one_machine_are_one_list(tmp_path) -> None:
+    line = "[   99.000000] Memory failure: {}: recovery action for free page: Recovered\n"
+    broken = "[  100.000000] {1}[Hardware Error]:   physical_address: 0x00000000zzzz\n"
+    case = tmp_path / "case"
+    case.mkdir()
+    (case / "kern.log.1").write_text(line.format("0x20") + line.format("0x10"))
+    (case / "kern.log").write_text(line.format("0x10") + line.format("0x30") + broken)
+    (case / "boot.log").write_text("[    1.000000] Linux version 7.0.0 (a@b) (gcc) #1\n")
+    for given in ([case], [case / "kern.log.1", case / "kern.log"]):
+        got = run_cli("validate", "--json", *given).json
+        assert [(run["first"], run["last"]) for run in got["runs"]] == [
+            (0x10, 0x10), (0x20, 0x20), (0x30, 0x30)
+        ]  # fmt: skip
+        codes = [finding["code"] for finding in got["findings"]]
+        assert codes.count("HP614") == 1
+    assert f"{case}/kern.log, line 3: " in got["findings"][codes.index("HP612")]["message"]
+    assert run_cli("validate", case).said.startswith(f"{case}: 3 pages")
+    (tmp_path / "list").write_text("0x40\n")
+    got = run_cli("validate", case / "kern.log", tmp_path / "list")
+    assert "a list of PFNs is a case of its own" in got.err
+    batch = run_cli("validate", "--batch", tmp_path, "--json", "--jobs", "1").json["results"]
+    assert [(x["case"], x["state"]) for x in batch] == [("case", "no-map")]
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -42,6 +42,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("COLUMNS", "NO_COLOR"):  # the terminal in which tests run is no part of them
         os.environ.pop(name, None)
+    os.environ["LC_ALL"] = "C.UTF-8"  # nor is its locale
 
 
 def pytest_collection(session: pytest.Session) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.cli import options, screen
+from hwpkho.cli.groups import OfMachine
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Exit codes: 0 fine, and everything was seen; 1 something bad was seen; 2 wrong u
 could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown."""
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=OfMachine, epilog=EPILOG)
 @options.root
 @click.option(
     "--save",

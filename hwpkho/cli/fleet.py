@@ -169,9 +169,10 @@ def add(
     names = identity.names(pattern) if pattern is not None else None
     how = adding.How(judging, accept.acceptance(fail_on=fail_on), names, jobs)
     todo, about = adding.jobs(cases, batch, outside=outside)
-    done = report.watched(adding.add(places.at(dataset), todo, about, how), about)
+    quiet = screen.settings().detail < 0
+    done = report.watched(adding.add(places.at(dataset), todo, about, how), about, quiet=quiet)
     for line in report.remarks(done):
-        click.echo(f"hwpkho: {line}", err=True)
+        screen.say(f"hwpkho: {line}")
     shown = screen.of(sys.stdout)
     sys.stdout.write(report.added_json(done) if as_json else report.added(done, shown))
 

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+class OfMachine(click.Command):
+    """A command that looks at a machine: of a copied one it is told by --root."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; say how a folder is given that stands where nothing belongs."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            folder = next((arg for arg in given if f"({arg})" in error.message), None)
+            if folder is None or not os.path.isdir(folder):  # noqa: PTH112  as it was typed
+                raise
+            said = f"{folder}: give a copied tree with --root: {ctx.command_path} --root {folder}"
+            raise click.UsageError(said, ctx) from error
+
+
 class Group(click.Group):
     """A group of commands."""
 

@@ -6,6 +6,7 @@ import click
 
 from hwpkho.base import output as outputs
 from hwpkho.cli import options
+from hwpkho.cli.groups import OfMachine
 from hwpkho.errors import UsageError
 
 EPILOG = """\b
@@ -18,7 +19,7 @@ Exit codes: 0 the metrics were written, whatever they say; 2 wrong usage; 3 ther
 or FILE cannot be written."""
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=OfMachine, epilog=EPILOG)
 @click.option(
     "-o",
     "--output",

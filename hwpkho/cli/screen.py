@@ -7,6 +7,7 @@ what a command prints is made for :func:`of_stdout`, and what it says beside is 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _KEY = "hwpkho.screen"
+#: What Python sets LC_CTYPE to in the C locale (PEP 538).
+_COERCED = "C.UTF-8"
 #: In fewer columns nothing can be read.
 _MIN_WIDTH = 20
 
@@ -124,7 +127,7 @@ def of(stream: TextIO, *, everything: bool | None = None) -> Screen:
     """Return what a stream can show; lists are shown whole with --verbose unless that is said."""
     encoding, detail = stream.encoding or "ascii", settings().detail
     whole = detail > 0 if everything is None else everything
-    blocks = _has_blocks(encoding)
+    blocks = _has_blocks(encoding) and not _plain_locale()
     return Screen(Paint(wanted(stream)), width(stream), blocks, encoding, detail, whole)
 
 
@@ -163,6 +166,14 @@ def _has_blocks(encoding: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _plain_locale() -> bool:
+    """Tell whether the user asks for plain characters: Python writes UTF-8 in the C locale, too."""
+    said = {name: os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")}
+    if sys.flags.utf8_mode and said["LC_CTYPE"] == _COERCED:
+        said["LC_CTYPE"] = None  # Python set it itself
+    return next(filter(None, said.values()), "") in ("C", "POSIX")
 
 
 def say(text: str, *, always: bool = False) -> None:

@@ -46,6 +46,8 @@ def text(
     screen = screen or Screen()
     named = file.path if file else "none: no hwpkho.toml here or above"
     yield from fold(named, screen.prose, "file  ")
+    if screen.detail < 0:
+        return
     shown = {name: s for name, s in _named(settings).items() if every or s.origin != "default"}
     if not shown:
         said = "nothing is set: every option has its default (--all shows them)"

@@ -38,6 +38,8 @@ FAMILIES = {
 def text(codes: Sequence[Code], screen: Screen | None = None) -> str:
     """Return one code in full, or a line for each of several."""
     screen = screen or Screen()
+    if screen.detail < 0:
+        return "".join(f"{_head(code, screen)}\n" for code in codes)
     if len(codes) == 1:
         return "\n".join(_full(codes[0], screen)) + "\n"
     lines: list[str] = []
@@ -58,8 +60,7 @@ def _row(code: Code) -> tuple[Cell, ...]:
 
 
 def _full(code: Code, screen: Screen) -> Iterator[str]:
-    paint = screen.paint
-    yield f"{paint('head', f'{code.id} {code.name}')}: {paint(code.severity, code.severity)}"
+    yield _head(code, screen)
     for label, words in (
         ("found", code.meaning),
         ("kernel", f"{code.kernel} ({CERTAINTY[code.certainty]})"),
@@ -67,6 +68,11 @@ def _full(code: Code, screen: Screen) -> Iterator[str]:
         ("case", EXAMPLES[code.id]),
     ):
         yield from field(label, words, screen, 8)
+
+
+def _head(code: Code, screen: Screen) -> str:
+    paint = screen.paint
+    return f"{paint('head', f'{code.id} {code.name}')}: {paint(code.severity, code.severity)}"
 
 
 def document(codes: Sequence[Code]) -> str:

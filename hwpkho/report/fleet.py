@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 ADDED_SCHEMA = "hwpkho.fleet-add/1"
 
 
-def watched(done: Generator[Added], about: int) -> Added:
+def watched(done: Generator[Added], about: int, *, quiet: bool = False) -> Added:
     """Run ``done`` to its end, with a bar on a terminal, and return the last of it."""
     with closing(done):  # no process outlives it
-        return _watched(done, about)
+        return _watched(done, about, quiet=quiet)
 
 
-def _watched(done: Iterator[Added], about: int) -> Added:
+def _watched(done: Iterator[Added], about: int, *, quiet: bool) -> Added:
     last = Added()
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         return deque(done, maxlen=1).pop()
     from rich.console import Console
     from rich.progress import (

@@ -38,14 +38,16 @@ def body() -> dict[str, Any]:
 
 
 def report(screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines of the table."""
+    """Yield the lines of the table; where a line a form is wanted, without what it is."""
+    screen = screen or Screen()
     rows = []
     for form in sorted(LIST_FORMATS, key=lambda form: form.name):
         read, written = _directions(form)
         way = f"{'in' if read else '':<3}{'out' if written else '':<3}"
-        rows.append((form.name, way, form.about.replace("`", "")))
+        about = form.about.replace("`", "") if screen.detail >= 0 else ""
+        rows.append((form.name, way.rstrip() if screen.detail < 0 else way, about))
     columns = (Column(""), Column(""), Column("", wraps=True))
-    return table(columns, rows, screen or Screen(), "")
+    return table(columns, rows, screen, "")
 
 
 def markdown() -> Iterator[str]:

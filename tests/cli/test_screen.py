@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 
 import click
@@ -10,7 +11,7 @@ import pytest
 
 from hwpkho.cli.main import COMMANDS, main
 from hwpkho.cli.screen import OPTIONS
-from tests.support import FIXTURES, certain
+from tests.support import FIXTURES, captures, certain
 from tests.support.forked import on_terminal
 
 IOMEM = FIXTURES / "captures" / "x86-structv1-small" / "iomem.txt"
@@ -67,6 +68,97 @@ def test_quiet_is_the_one_line_that_counts(judged):
     assert (got.code, got.err) == (1, "")
     assert got.said == "list: 1 of 4 pages would be forgotten, 2 of 4 pages would stay in use"
     assert judged("-q", "--json").out == judged("--json").out
+
+
+#: A call with a report for people → how many lines of it -q leaves, None: one an item.
+QUIET = {
+    "decode vmcore": 1, "validate list --memmap iomem.txt": 1, "memmap iomem.txt": 1,
+    "validate --batch cases --jobs 1": 1, "diff list vmcore": 1, "diff list other list": 1,
+    "check --root machine": 1, "list vmcore": 1, "list --dimms list": 1, "explain HP603": 1,
+    "explain": None, "formats": None, "config": 1, "config --all": 1, "version": 1,
+    "encode --damage list": None, "fleet add data list --jobs 1": 1, "list list --to memmap": 1,
+    "merge list vmcore -o out -f": 0, "capture vmcore -o out -f": 0,
+    "encode list --to list -o out -f": 0,
+    "encode list --ram 0x60000000:64M --no-scratch -o out -f": 0,
+}  # fmt: skip
+#: Those whose output is what was asked for, whole.
+WHOLE = {"metrics", "watch", "schema", "man", "completion", "help"}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    top = tmp_path_factory.mktemp("inputs")
+    (top / "list").write_text(LIST)
+    (top / "other").write_text("0x10\n")
+    shutil.copy(IOMEM, top / "iomem.txt")
+    (top / "vmcore").write_bytes(captures.elf("x86-structv1-small"))
+    shutil.copytree(FIXTURES / "live" / "x86-structv1-small", top / "machine")
+    (top / "cases/one").mkdir(parents=True)
+    (top / "cases/one/list").write_text(LIST)
+    return top
+
+
+def test_quiet_is_tried_on_every_command():
+    assert {call.partition(" ")[0] for call in QUIET} | WHOLE == set(COMMANDS)
+
+
+@pytest.mark.parametrize("call", QUIET)
+def test_quiet_is_the_same_everywhere(call, cli, inputs, monkeypatch):
+    """It leaves one line, or one an item, says nothing beside, and changes no exit code."""
+    monkeypatch.chdir(inputs)
+    monkeypatch.setenv("COLUMNS", "1000")
+    usual = cli(*call.split())
+    shutil.rmtree("data", ignore_errors=True)
+    quiet = cli("-q", *call.split())
+    shutil.rmtree("data", ignore_errors=True)
+    assert (quiet.code, quiet.err) == (usual.code, "")
+    lines = quiet.out.splitlines()
+    assert all(line == line.strip() for line in lines)
+    if QUIET[call] is None:
+        assert len(lines) == len(set(lines)) > 20
+        assert len(quiet.out) < len(usual.out) / 2
+    else:
+        assert len(lines) == QUIET[call]
+        assert call.startswith("diff") or set(lines) <= set(usual.out.splitlines())
+
+
+@pytest.mark.parametrize("call", ["validate list --memmap iomem.txt", "check --root machine"])
+def test_verbose_has_the_notes_of_nearly_every_report(call, cli, inputs, monkeypatch):
+    monkeypatch.chdir(inputs)
+    usual, verbose = cli(*call.split()).said, cli("-v", *call.split()).said
+    assert "HP562" in verbose
+    assert "HP562" not in usual
+    assert re.search(r"routine notes? \(-v shows them\)", usual)
+
+
+@pytest.mark.parametrize(
+    ("env", "plain"),
+    [
+        ({"LC_ALL": "C"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "C.UTF-8"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": "C"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "C", "LANG": "C.UTF-8"}, True),
+        ({"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, False),
+        ({"LC_ALL": "C.UTF-8", "LANG": "C"}, False),
+        ({"LC_ALL": "", "LC_CTYPE": "", "LANG": ""}, False),
+    ],
+)
+def test_a_user_of_the_c_locale_gets_plain_characters(env, plain, judged, monkeypatch):
+    """Python writes UTF-8 there all the same."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert ("\u2588" not in judged().out) == plain
+    assert ("####" in judged().out) == plain
+
+
+@pytest.mark.parametrize("call", ["check machine", "metrics machine -q"])
+def test_a_copied_tree_is_given_with_root(call, cli, inputs, monkeypatch):
+    monkeypatch.chdir(inputs)
+    name = call.split()[0]
+    assert cli(*call.split()).err == (
+        f"hwpkho: machine: give a copied tree with --root: hwpkho {name} --root machine\n"
+    )
+    assert cli(name, "nothing").err == "hwpkho: Got unexpected extra argument (nothing)\n"
 
 
 def test_notes_of_nearly_every_report_are_for_verbose(judged):

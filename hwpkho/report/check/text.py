@@ -11,6 +11,7 @@ from hwpkho.report.check import words
 from hwpkho.report.parts.layout import fold, span
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
+from hwpkho.report.validate.findings import is_routine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +34,14 @@ def report(checked: Checked, screen: Screen | None = None) -> Iterator[str]:
     status = screen.paint(_STYLES[checked.status], checked.status)
     yield from fold(f"{status}: {words.summary(checked)}", screen.prose, "", "  ")
     if screen.detail >= 0:
-        for line in details(checked, screen.paint):
+        for line in details(checked, screen.paint, routine=screen.detail > 0):
             yield from fold(line.lstrip(" "), screen.prose, "  ", " " * (_LABEL + 2))
 
 
-def details(checked: Checked, paint: Paint | None = None) -> Iterator[str]:
-    """Yield all but the first line."""
+def details(
+    checked: Checked, paint: Paint | None = None, *, routine: bool = False
+) -> Iterator[str]:
+    """Yield all but the first line; ``routine``: notes of nearly every report, too."""
     paint = paint or Paint()
     yield from _seen(checked)
     yield from _runs(checked)
@@ -51,7 +54,7 @@ def details(checked: Checked, paint: Paint | None = None) -> Iterator[str]:
         yield f"  {paint('warning', 'not seen'.ljust(_LABEL))}{line}"
     for note in checked.facts.notes:
         yield _row("note", note)
-    yield from _findings(checked, paint)
+    yield from _findings(checked, paint, routine=routine)
 
 
 def _row(label: str, text: str) -> str:
@@ -134,13 +137,17 @@ def _listed(what: str, pages: PfnSet) -> Iterator[str]:
         yield _row(span(first, last), what)
 
 
-def _findings(checked: Checked, paint: Paint) -> Iterator[str]:
+def _findings(checked: Checked, paint: Paint, *, routine: bool) -> Iterator[str]:
     names = registry()
-    shown = checked.findings[:MAX_FINDINGS]
+    findings = [f for f in checked.findings if routine or not is_routine(f)]
+    shown = findings[:MAX_FINDINGS]
     for f in shown:
         yield _finding(f, names[f.code].name, paint)
-    if len(checked.findings) > len(shown):
-        yield f"  and {len(checked.findings) - len(shown)} more findings; --json has them all"
+    if len(findings) > len(shown):
+        yield f"  and {len(findings) - len(shown)} more findings; --json has them all"
+    hidden = len(checked.findings) - len(findings)
+    if hidden:
+        yield f"  {hidden} routine note{'s' * (hidden != 1)} (-v shows them)"
 
 
 def _finding(f: Finding, name: str, paint: Paint) -> str:

@@ -30,10 +30,12 @@ def body() -> dict[str, Any]:
 
 
 def report(screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines of the table."""
+    """Yield the lines of the table; where a line each is wanted, the names."""
+    screen = screen or Screen()
     rows = []
     for damage in DAMAGES:
         needs = ", ".join(need.text for need in damage.needs)
         about = f"{damage.about}; judged by {damage.judge}"
-        rows.append((damage.name, about + (f"; needs {needs}" if needs else "")))
-    return table((Column(""), Column("", wraps=True)), rows, screen or Screen(), "")
+        about += f"; needs {needs}" if needs else ""
+        rows.append((damage.name, about if screen.detail >= 0 else ""))
+    return table((Column(""), Column("", wraps=True)), rows, screen, "")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.base.version import __version__
+from hwpkho.report.parts.layout import fold
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import WIDTH, Screen
 
@@ -179,4 +180,6 @@ def _plain_locale() -> bool:
 def say(text: str, *, always: bool = False) -> None:
     """Say something beside the result on standard error; not with --quiet unless ``always``."""
     if always or settings().detail >= 0:
-        click.echo(text, err=True)
+        lines = fold(text, width(sys.stderr), "", "  ") if sys.stderr.isatty() else [text]
+        for line in lines:
+            click.echo(line, err=True)

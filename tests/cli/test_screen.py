@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import click
 import pytest
@@ -289,3 +290,12 @@ def test_help(cli):
 def test_what_may_be_meant(args, says, cli):
     got = cli(*args)
     assert (got.code, got.out, got.err) == (2, "", says + "\n")
+
+
+def test_what_is_said_beside_is_broken_between_words_on_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("list").write_text(LIST)
+    _, seen = on_terminal("list", "list", size=(500, 40), env={"COLUMNS": ""})
+    assert seen.decode().splitlines() == [
+        "hwpkho: list: page size 4096 assumed:", "  the list does not record it"
+    ]  # fmt: skip

@@ -88,14 +88,14 @@ KINDS: dict[str, Arguments] = {
     "validate-crash": _crash,
     "validate-guests": _guests,
     "validate-list": lambda folder: ["validate", *generations(folder, [[1, 2, 0x300]])],
-    "validate-long": lambda folder: scattered(folder, 3000),
+    "validate-long": lambda folder: scattered(folder, 300),
     "validate-batch": _batch,
     "memmap": lambda folder: ["memmap", _IOMEM],
     "diff": _pair,
     "diff-same": lambda folder: ["diff", *generations(folder, [[1], [1]])],
     "diff-chain": lambda folder: ["diff", *generations(folder)],
     "diff-chain-long": lambda folder: [
-        "diff", *generations(folder, [range(n, n + 300, n % 5 + 1) for n in range(40)])
+        "diff", *generations(folder, [range(n, n + 90, n % 5 + 1) for n in range(40)])
     ],
     "list": lambda _: ["list", FIXTURES / "neighbours" / "dmesg-hwpoison" / "01.txt"],
     "list-dimms": _dimms,
@@ -105,7 +105,7 @@ KINDS: dict[str, Arguments] = {
         "--memmap", _IOMEM,
     ],
     "fleet-summary": lambda folder: _fleet(folder, 60, "summary"),
-    "fleet-lost": lambda folder: _fleet(folder, 60, "lost"),
+    "fleet-lost": lambda folder: _fleet(folder, 25, "lost"),
     "fleet-repeat": lambda folder: _fleet(folder, 60, "repeat"),
     "fleet-empty": lambda folder: _fleet(folder, 0, "summary"),
     "fleet-empty-lost": lambda folder: _fleet(folder, 0, "lost"),

@@ -43,17 +43,22 @@ def test_nothing_overlaps_or_overflows(kind, page_file, page_of):
 
 
 def test_a_long_list_opens_at_once(tmp_path, page_of):
-    """The best of some: other programs may run."""
+    """One of some tries does: other programs may run."""
     path = make(lambda folder: scattered(folder, 131_098), tmp_path)
     assert path.stat().st_size < 10 << 20
-    spent = []
-    for _ in range(3):
+    spent: list[float] = []
+    while min(spent, default=TOO_LONG) >= TOO_LONG and len(spent) < 10:
         with page_of(path) as page:
             spent.append(page.page.evaluate(_LOADED))
-            assert page.complaints == []
-    assert 0 < min(spent) < 2000
+            assert page.wrong() == []
+            assert page.page.locator("details.long").count()
+            scrolls = page.page.locator("details.long pre:not([tabindex='0'])")
+            assert scrolls.count() == 0, "the keyboard cannot scroll it"
+    assert 0 < min(spent) < TOO_LONG
 
 
+#: Milliseconds that nobody waits for a page.
+TOO_LONG = 2000
 #: Milliseconds until all of a page was there, layout and script included.
 _LOADED = """new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() =>
   resolve(performance.now()))))"""

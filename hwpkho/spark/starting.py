@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 #: Releases of Java that PySpark 4 runs with, the ones to prefer first.
 _JAVAS = ("17", "21", "25")
+#: All cores; and a task that failed is tried again, as on a cluster.
+_LOCAL = "local[*,4]"
 _INSTALLED = ("usr/lib/jvm/*", "opt/java/*", "Library/Java/JavaVirtualMachines/*/Contents/Home")
 _VERSION = re.compile(r'^JAVA_VERSION="([0-9]{1,4})[^"]*"', re.MULTILINE)
 
 
-def session(master: str = "local[*]", settings: Mapping[str, str] | None = None) -> SparkSession:
+def session(master: str = _LOCAL, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Return a Spark session with Spark's own ``settings``, or the one that runs already.
 
     Raises UsageError where PySpark or Java is missing.

@@ -31,14 +31,14 @@ def memory(shown: Memory, name: str) -> list[Part]:
 
     ``name`` is one that nothing else on the page has. Nothing without anything to show.
     """
-    picture = drawing.draw(shown, name)
+    layout = drawing.layout_of(shown)
+    picture = drawing.draw(shown, name, layout)
     if picture is None:
         return []
-    layout = drawing.layout_of(shown)
     found: list[Part] = [Figure(inline(picture, name), picture.about, _rows(shown, layout))]
     windows = to_scale.windows(layout, shown.bad, MAX_WINDOWS)
     for i, (start, end) in enumerate(windows, 1):
-        close = drawing.draw(shown, f"{name}-{i}", span=(start, end))
+        close = drawing.draw(shown, f"{name}-{i}", drawing.layout_of(shown, (start, end)))
         count = sum(m.within(start, end) for m in shown.bad)
         if close is not None and count:
             title = (

@@ -153,25 +153,35 @@ class Layer(NamedTuple):
 
         What is smaller than a cell is seen all the same: only one without anything is a hole.
         """
+        kinds = self._beneath(low, size, width)
+        marked, end = list[str | None]([None]) * width, low + width * size
+        for m in self.marks:
+            at = m.following(low)
+            while at < end:
+                cell = (at - low) // size
+                marked[cell] = marked[cell] or m.kind
+                at = m.following(low + (cell + 1) * size)
+        return _folded(mark or kind for mark, kind in zip(marked, kinds, strict=True))
+
+    def _beneath(self, low: int, size: int, width: int) -> list[str]:
+        """Return the cells without marks; those of one run are not looked at one by one."""
         runs, kinds = self.runs, list[str]()
         i = bisect_left(runs, low, key=attrgetter("end"))
-        for start in range(low, low + width * size, size):
-            end = start + size
-            mark = next((m for m in self.marks if m.following(start) < end), None)
-            if mark is not None:
-                kinds.append(mark.kind)
-                continue
-            shares: dict[str, int] = {}
+        while len(kinds) < width:
+            start = low + len(kinds) * size
+            stop = start + size
             while i < len(runs) and runs[i].end < start:
                 i += 1
-            k = i
-            while k < len(runs) and runs[k].start < end:
-                first, last, what = runs[k]
-                share = (last + 1 if last < end else end) - (max(start, first))
-                shares[what] = shares.get(what, 0) + share
-                k += 1
-            kinds.append(max(shares, key=lambda kind: shares[kind], default=""))
-        return _folded(kinds)
+            if i == len(runs):
+                kinds += [""] * (width - len(kinds))
+            elif runs[i].start >= stop:
+                kinds += [""] * min((runs[i].start - start) // size, width - len(kinds))
+            elif runs[i].start <= start and runs[i].end >= stop - 1:
+                whole = (runs[i].end + 1 - start) // size
+                kinds += [runs[i].kind] * min(whole, width - len(kinds))
+            else:
+                kinds.append(_most(runs, i, start, stop))
+        return kinds
 
     def clipped(self, start: int, end: int) -> Layer:
         """Return what there is of it from byte ``start`` to ``end``, exclusive."""
@@ -303,6 +313,16 @@ def _stretches(layers: Sequence[Layer], size: int, width: int) -> Iterator[Row]:
             cells = (layer.cells(low, size // width, width) for layer in layers)
             yield Row(number, 1, tuple(cells))
             number += 1
+
+
+def _most(runs: Sequence[Run], i: int, start: int, stop: int) -> str:
+    """Return the kind that most of the bytes from ``start`` to ``stop`` have, from run ``i`` on."""
+    shares: dict[str, int] = {}
+    while i < len(runs) and runs[i].start < stop:
+        first, last, what = runs[i]
+        shares[what] = shares.get(what, 0) + min(last + 1, stop) - max(start, first)
+        i += 1
+    return max(shares, key=lambda kind: shares[kind], default="")
 
 
 def _folded(kinds: Iterable[str]) -> Cells:

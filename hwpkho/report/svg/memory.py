@@ -36,12 +36,12 @@ _NAMES = {**to_scale.BAD, **to_scale.MEMORY, "efi": "called bad by the EFI table
 _LETTER = 6.6
 
 
-def draw(memory: Memory, name: str, *, span: tuple[int, int] | None = None) -> Drawing | None:
-    """Return the picture, None of nothing; with ``span`` (bytes, end exclusive) of a part of it.
+def draw(memory: Memory, name: str, layout: Layout | None = None) -> Drawing | None:
+    """Return the picture, None of nothing; with ``layout`` of a part of it.
 
     ``name`` is one that no other picture in the same file has.
     """
-    layout = layout_of(memory, span)
+    layout = layout or layout_of(memory)
     if not layout.rows:
         return None
     names = _NAMES | dict(memory.names)
@@ -68,7 +68,10 @@ def draw(memory: Memory, name: str, *, span: tuple[int, int] | None = None) -> D
 
 
 def layout_of(memory: Memory, span: tuple[int, int] | None = None) -> Layout:
-    """Return the rows of the picture, those of nothing but memory without bad pages left out."""
+    """Return the rows of the picture; with ``span`` (bytes, end exclusive) of a part of it.
+
+    Of all of it those of nothing but memory without bad pages are left out or folded.
+    """
     layers = memory.layers()
     if span is not None:
         clipped = (layer.clipped(*span) for layer in layers)

@@ -61,6 +61,14 @@ def test_memory_of_guests_scratch_and_the_handover_is_named(cli):
     assert {"bad, replays", "RAM", "firmware, reserved", "scratch"} <= {*legend}
 
 
+def test_what_an_efi_table_calls_bad_is_on_the_picture(cli):
+    kho, alone = (FIXTURES / "efi" / "captures" / name for name in ("b-kho-gen1", "b-gen1"))
+    got = markup.picture(cli("validate", kho, "--format", "svg").out)
+    assert "called bad by the EFI table" in got.text
+    got = markup.picture(cli("validate", alone, "--format", "svg").out)
+    assert "bad, kept out of use" in got.text
+
+
 def test_each_range_with_bad_pages_has_a_closer_look(cli):
     _, read = _page(cli, *INPUTS)
     close = [d for d in read.all("details") if d.attrib.get("id", "").startswith("bands-range-")]

@@ -28,7 +28,7 @@ def of(v: Validation) -> Memory:
     size = v.page_size or _UNIT
     kinds = _MARKS | {"bad": (None,)}
     found = with_handover(Memory(runs(v), marks(v, kinds)), v.handover, size)
-    if v.efi is None or v.basis.table:  # else its pages are the bad ones
+    if v.efi is None or (v.basis.table and v.pfns):  # then its pages are the bad ones
         return found
     units = of_bytes(v.efi.bad(), _UNIT)
     ends = [(units.first[0], units.last[-1])] if units else []

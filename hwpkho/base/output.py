@@ -43,6 +43,14 @@ def check_file(path: str, *, force: bool) -> None:
         raise UsageError(f"{printable(path)}: exists; give {option('force')} to overwrite it")
 
 
+def is_stream(path: str) -> bool:
+    """Tell whether ``path`` is standard output, a device or a pipe: nothing lies beside it."""
+    if path == STDOUT:
+        return True
+    kind = _kind(Path(path))
+    return kind is not None and _is_stream(kind)
+
+
 def _check_name(path: str) -> None:
     """Raise UsageError for an empty name, as of a shell's variable that is not set."""
     if not path:

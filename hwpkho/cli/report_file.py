@@ -47,8 +47,8 @@ class ReportFile(NamedTuple):
 
     @property
     def folder(self) -> str | None:
-        """Where its pages on the cases of a batch lie; None: standard output has none beside it."""
-        return None if self.path == output.STDOUT else f"{self.path}.d"
+        """Where its pages on the cases of a batch lie; None: nothing lies beside a pipe."""
+        return None if output.is_stream(self.path) else f"{self.path}.d"
 
     @property
     def on_terminal(self) -> bool:

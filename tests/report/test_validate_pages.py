@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +173,13 @@ def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_pat
         assert read.dangling() == []
     _batch(cli, cases, tmp_path / "all.html", "--all")
     assert len(_pages(tmp_path / "all.html")) == 4
+
+
+def test_a_pipe_gets_the_index_alone(cli, cases, tmp_path):
+    shown = cli("validate", "--batch", cases, "--jobs", 1, "--format", "html")
+    assert "bad <b>" in markup.page(shown.out).text
+    assert _batch(cli, cases, "/dev/null").code == 3
+    assert not Path("/dev/null.d").exists()
 
 
 def test_index_and_pages_are_replaced_together_and_nothing_else_is(cli, cases, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.listing import Listing
-from hwpkho.base.pfnset import PfnSet, pfn_set
+from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
 from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.to_scale import Layer, Marks
 
@@ -87,10 +87,8 @@ def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
 
 
 def _union(sets: Iterable[PfnSet]) -> PfnSet:
-    found = PfnSet()
-    for each in sets:
-        found |= each
-    return found
+    held = [each for each in sets if each]
+    return in_at_least(1, held) if held else PfnSet()
 
 
 def _own_pages(h: Handover, page_size: int) -> PfnSet:

@@ -101,10 +101,12 @@ class Marks(NamedTuple):
     def clipped(self, start: int, end: int) -> Marks:
         """Return what there is of it from byte ``start`` to ``end``, exclusive."""
         low, high = start // self.unit, (end - 1) // self.unit
-        cut = ((max(a, low), min(b, high)) for a, b in self.stretches if a <= high and b >= low)
         kept = []
-        for a, b in cut:
-            first, last = self.pfns.following(a), self.pfns.preceding(b)
+        for i in range(bisect_left(self.stretches, low, key=itemgetter(1)), len(self.stretches)):
+            a, b = self.stretches[i]
+            if a > high:
+                break
+            first, last = self.pfns.following(max(a, low)), self.pfns.preceding(min(b, high))
             if first is not None and last is not None and first <= last:
                 kept.append((first, last))
         return self._replace(stretches=kept)

@@ -6,7 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.pfnset import PfnSet
 from hwpkho.codes import SEVERITIES
+from hwpkho.judging.result import Finding
 from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import (
     Cell,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Finding, Ruling, Validation
+    from hwpkho.judging.result import Ruling, Validation
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Made
 
@@ -75,8 +77,9 @@ def _todo(result: CaseResult, v: Validation) -> list[str]:
 
 
 def _findings(result: CaseResult, v: Validation, made: Made) -> Iterator[Part]:
-    shown = [f for f in v.findings if not is_routine(f) or result.fails(f)]
-    routine = [f for f in v.findings if f not in shown]
+    shown, routine = list[Finding](), list[Finding]()
+    for f in v.findings:
+        (routine if is_routine(f) and not result.fails(f) else shown).append(f)
     counts = [counted(n, s) for s in SEVERITIES if (n := sum(f.severity == s for f in shown))]
     yield Text(f"{', '.join(counts)}." if counts else "None.", "" if counts else "good")
     most = len(shown) if made.everything else MAX_FINDINGS
@@ -187,9 +190,10 @@ def _preserved(v: Validation) -> list[Part]:
     if account is None or v.page_size is None:
         return []
     rows = []
-    for x in account.owned:
+    for x in account.owned[: told.MAX_ROWS]:
         pages = x.pages.pages() + x.more
-        bad = (x.pages & v.runs.pfns).pages()
+        few, many = sorted((x.pages, v.runs.pfns), key=PfnSet.run_count)
+        bad = sum(many.pages(*run) for run in few)
         size = pages * v.page_size
         rows.append(
             (
@@ -204,7 +208,9 @@ def _preserved(v: Validation) -> list[Part]:
         Column("Owner"), Column("Kind"), Column("Size", number=True), Column("Runs", number=True),
         Column("Bad pages in it", number=True),
     )  # fmt: skip
-    return [Table(f"{counted(len(rows), 'owner')} of preserved memory", columns, rows)]
+    rest = len(account.owned) - len(rows)
+    cut = f"{rest} more owners are not shown" if rest else ""
+    return [Table(f"{counted(len(rows), 'owner')} of preserved memory", columns, rows, cut)]
 
 
 def _basis(v: Validation) -> Fields:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base import confining, opening, places
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
+from hwpkho.images import raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +37,8 @@ def of_inputs(specs: Iterable[str]) -> bytes:
 
 def digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes that stand for ``parts``."""
-    raws = [p.encode("utf-8", "surrogatepass") if isinstance(p, str) else p for p in parts]
-    sized = b"".join([len(raw).to_bytes(8, "little") + raw for raw in raws])
+    pieces = [p.encode("utf-8", "surrogatepass") if isinstance(p, str) else p for p in parts]
+    sized = b"".join([len(piece).to_bytes(8, "little") + piece for piece in pieces])
     return hashlib.sha256(sized).digest()[:16]
 
 
@@ -66,11 +67,12 @@ def _folder(found: hashlib._Hash, folder: Path, inside: str, left: list[int], de
             _folder(found, Path(entry.path), name, left, depth - 1)
         else:
             found.update(f"\0{name}\0".encode("utf-8", "surrogateescape"))
-            _file(found, entry.path)
+            # Memory is never unpacked, whatever its first bytes look like.
+            _file(found, entry.path, as_is=raw.is_segment_name(entry.name))
 
 
-def _file(found: hashlib._Hash, path: str) -> None:
-    descriptor = opening.regular(path)
+def _file(found: hashlib._Hash, path: str, *, as_is: bool = False) -> None:
+    descriptor = opening.regular(path, as_is=as_is)
     try:
         size = os.fstat(descriptor).st_size
         found.update(size.to_bytes(8, "little"))

@@ -20,6 +20,7 @@ from hwpkho.fleet.schema import NO_DAY, TABLES
 from tests.support import FIXTURES, captures, fleet_schema, forked, schemas
 from tests.support.examples import some
 from tests.support.fleet import manifest, rows
+from tests.support.handovers import Machine
 
 NIGHT = "2026-11-28T03:00:00Z"
 
@@ -656,6 +657,20 @@ def test_what_is_hashed_is_what_is_judged(tmp_path, cli, monkeypatch):
     monkeypatch.setattr(content, "of_inputs", then_replaced)
     add(cli, tmp_path / "d", "--batch", batch, "--jobs", 1)
     assert [r["first_pfn"] for r in rows(tmp_path / "d")] == [1]
+
+
+def test_a_segment_of_memory_that_begins_as_a_compressed_file_does(tmp_path, cli):
+    """No reader of memory unpacks it, so nothing that hashes it does."""
+    case = tmp_path / "case"
+    case.mkdir()
+    machine = Machine()
+    machine.handover([0x50000])
+    for phys, data in machine.memory.items():
+        (case / f"0x{phys:x}.bin").write_bytes(data)
+    (case / "0x7f000000.bin").write_bytes(b"\x1f\x8b\x08" + bytes(4093))
+    add(cli, tmp_path / "d", case)
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert (host["error"], host["pages"]) == (None, 1)
 
 
 def test_a_map_of_all_cases_that_is_replaced_between_calls(tmp_path, cli):

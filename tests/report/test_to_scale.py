@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.parts.to_scale import (
     MAX_ROWS,
@@ -134,3 +135,22 @@ def test_nothing_has_no_rows():
     assert lay_out([], 96).rows == ()
     assert lay_out([Layer()], 96).rows == ()
     assert windows(lay_out([], 96), [], 12) == []
+
+
+@pytest.mark.parametrize("pages", [1 << 24, 1 << 40])
+def test_a_run_of_any_length_is_one_look(pages, monkeypatch):
+    asked = []
+    preceding = Marks.preceding
+
+    def counted(self, end):
+        asked.append(end)
+        return preceding(self, end)
+
+    monkeypatch.setattr(Marks, "preceding", counted)
+    marks = [Marks("replays", pfn_set(of_runs([(16, pages)])), [(16, pages)], PAGE)]
+    layout = lay_out([Layer([Run(0, GIB - 1, "ram")], marks)], 96, ram=True)
+    asked.clear()
+    ((start, end),) = windows(layout, marks, 12)
+    assert start <= 16 * PAGE
+    assert end >= (pages + 1) * PAGE
+    assert len(asked) < 10

@@ -378,13 +378,19 @@ def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int
     return grown
 
 
+def _last_of_run(marks: Marks, end: int) -> int:
+    """Return the last marked unit of the run that begins before byte ``end``, -1 without."""
+    at = marks.preceding(end)
+    return at if at < 0 else marks.until(at) - marks.unit
+
+
 def _clusters(marks: Sequence[Marks], gap: int) -> Iterator[tuple[int, int]]:
     """Yield the ends of groups of marks that are at least ``gap`` bytes apart, end exclusive."""
     start = min((m.following(0) for m in marks), default=_NEVER)
     unit = max((m.unit for m in marks), default=1)
     while start < PHYS_END:
         end = start
-        while (further := max(m.preceding(end + unit + gap) for m in marks)) > end:
+        while (further := max(_last_of_run(m, end + unit + gap) for m in marks)) > end:
             end = further
         yield start, end + unit
         start = min(m.following(end + unit) for m in marks)

@@ -114,8 +114,10 @@ def named(name: str | int) -> Version:
 def _of_string(compatible: str) -> Version | None:
     """Return the version that a compatible string names, None for an unknown one."""
     own, *parts = compatible.split(";")
-    found = next((v for v in VERSIONS if v.compatible == own), None)
-    return found and found._replace(parts=tuple(parts))
+    found = VERSIONS.get(own.removeprefix("kho-"))
+    if found is None or found.compatible != own:
+        return None
+    return found._replace(parts=tuple(parts))
 
 
 BLOB_SIZE = "blob-size"

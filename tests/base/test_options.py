@@ -57,7 +57,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
             said.update(map(id, ast.walk(node.value)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
-            yield node.lineno, re.sub(r"hwpkho (list|encode|memmap) --.*", "", node.value)
+            yield node.lineno, re.sub(r"hwpkho (list|encode|memmap|validate) .*", "", node.value)
 
 
 @pytest.mark.parametrize("package", sorted(p.name for p in (ROOT / "hwpkho").iterdir()))

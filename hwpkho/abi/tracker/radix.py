@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.spans import Span
@@ -221,12 +222,9 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
             _take_bitmap(found, page, prefix, shape, node)
             continue
         table = parse_table(page)
-        if not any(table):
-            continue
-        children = [
-            (child, level - 1, prefix << shape.table_bits | index)
-            for index, child in enumerate(table)
-            if child
+        children = [  # of hundreds, mostly few
+            (table[index], level - 1, prefix << shape.table_bits | index)
+            for index in compress(range(len(table)), table)
         ]
         stack.extend(reversed(children))
     return found

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"HP[0-9]{0,3}", re.IGNORECASE)
 
 
+#: So many codes are named to who names none.
+_MEANT = 5
+
+
 def find(text: str) -> Code:
     """Return the code with this id or name. Raises UsageError for an unknown one."""
     known = registry()
@@ -23,8 +27,18 @@ def find(text: str) -> Code:
         if wanted.upper() == code.id or wanted.lower() == code.name:
             return code
     near = [c.id for c in known.values() if c.id.startswith(wanted.upper()[:4])]
-    hint = f"; there are {', '.join(near)}" if _PREFIX.fullmatch(wanted) and near else ""
-    raise UsageError(f"no code '{printable(text)}'{hint}; hwpkho explain lists all")
+    hint = f"; there are {', '.join(near)};" if _PREFIX.fullmatch(wanted) and near else ""
+    meant = hint or _meant(wanted) or ";"
+    raise UsageError(f"no code '{printable(text)}'{meant} hwpkho explain lists all")
+
+
+def _meant(wanted: str) -> str:
+    """Return which codes may be meant by a number alone, or by a part of a name."""
+    known = registry().values()
+    found = [c.id for c in known if c.id == f"HP{wanted}"]
+    if not found and len(wanted) > 2:
+        found = [f"{c.id} {c.name}" for c in known if wanted.lower() in c.name]
+    return f"; did you mean {', '.join(found[:_MEANT])}?" if found else ""
 
 
 def matching(texts: Iterable[str]) -> frozenset[str]:

@@ -151,6 +151,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         if name == boot_json.HANDOVER_JSON and places.is_file(path):
             found.boot = path
             continue
+        path = _entered(path)
         role, log = _role(path)
         if log:
             logs.append(path)
@@ -258,6 +259,15 @@ def _says_nothing(path: Path) -> bool:
             return not lists.reader(answers[0].form).read(file, lists.Asked()).pfns
         except InputError:
             return False  # it says that memory is bad, and whoever reads it hears why
+
+
+def _entered(path: Path) -> Path:
+    """Return what is in a tar archive of debugfs or memory that lies in a case; else ``path``."""
+    if places.is_folder(path) or not places.is_file(path) or not recognise.is_archive(path):
+        return path
+    inside = opening.enter(str(path))
+    top = places.top(inside, lambda at: bool(recognise.of_folder(at))) if inside else path
+    return top if recognise.of_folder(top, recognise.INPUTS) else path
 
 
 def _role(path: Path) -> tuple[Role, bool]:

@@ -101,6 +101,8 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
     image = format_of(head)
     if image is not None:
         return (Answer(Kind.IMAGE, image.name),) if Kind.IMAGE in among else ()
+    if tar.is_tar(head[: tar.BLOCK]):  # lines of what it holds are none of its own
+        return tuple(_file_map(Path(file.path), head)) if Kind.MEMMAP in among else ()
     text = is_text(head)
     found: list[Answer] = []
     sure, possible = _lists(head) if Kind.LIST in among else ([], [])

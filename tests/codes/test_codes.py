@@ -112,3 +112,19 @@ def test_no_real_case_goes_untested():
     # Of these the case is any capture or replay, or a board's device tree in fixtures.
     # HP643 is of check, and stands in provoking_live.
     assert told - {code for code, _ in _NAMED} == {"HP208", "HP554", "HP600", "HP643"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("301", "no code '301'; did you mean HP301? hwpkho explain lists all"),
+        ("beyond-arr", "did you mean HP301 count-beyond-array?"),
+        ("HP30", "there are HP301, "),
+        ("HP999", "no code 'HP999'; hwpkho explain lists all"),
+        ("zz", "no code 'zz'; hwpkho explain lists all"),
+    ],
+)
+def test_which_code_may_be_meant(given, said, cli):
+    got = cli("explain", given)
+    assert (got.code, got.out) == (2, "")
+    assert said in got.err

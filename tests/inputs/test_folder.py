@@ -240,6 +240,34 @@ def test_a_sosreport_as_input(sosreport) -> None:
     assert run_cli("decode", sosreport).code == 0
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path) -> None:
+    """Its lines are none of a memory map of its own."""
+    source = captures.folder(CAPTURE)
+    host = tmp_path / "cases" / "host"
+    host.mkdir(parents=True)
+    packed = tarred(source / "debugfs-kho", host / "kho", under="kho")
+    (host / f"kho.tar{suffix}").write_bytes(
+        gzip.compress(packed.read_bytes()) if suffix else packed.read_bytes()
+    )
+    packed.unlink()
+    shutil.copy(source / "memory.elf", host)
+    shutil.copy(source / "iomem.txt", host)
+    plain = run_cli("validate", source / "memory.elf", "--memmap", source / "iomem.txt", "--json")
+    for got in (
+        run_cli("validate", host, "--json").json,
+        run_cli("validate", "--batch", host.parent, "--jobs", 1, "--json").json["results"][0][
+            "result"
+        ],
+    ):
+        assert got["runs"] == plain.json["runs"]
+        assert not [f for f in got["findings"] if f["code"] == "HP410"]  # scratch, by debugfs
+    (host / "memory.elf").unlink()
+    assert "37 live entries" in run_cli("decode", host).said
+    got = run_cli("validate", "--batch", host / f"kho.tar{suffix}")
+    assert got.err.endswith("this is an archive, no manifest; give it without --batch\n")
+
+
 def test_logs_of_one_machine_are_one_list(tmp_path) -> None:
     line = "[   99.000000] Memory failure: {}: recovery action for free page: Recovered\n"
     broken = "[  100.000000] {1}[Hardware Error]:   physical_address: 0x00000000zzzz\n"

@@ -54,7 +54,7 @@ def report(
 def _handover(h: Handover, screen: Screen) -> Iterator[str]:
     pages = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size unknown"
     head = screen.paint("head", f"{h.source}: {ROLES[h.role]}")
-    yield from fold(f"{head}, {h.arch or '?'}, {pages}", screen.prose, "", "  ")
+    yield from fold(f"{head}, {h.arch or 'architecture unknown'}, {pages}", screen.prose, "", "  ")
     if screen.detail < 0:
         return
     for label, text in rows(h, screen.paint):

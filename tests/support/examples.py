@@ -55,8 +55,8 @@ def _unless(slow: int, *values: Any) -> ParameterSet:
     return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
 
 
-#: Rows above which a quick run takes half of a table, a third, and a quarter.
-_LONG = (9, 16, 32)
+#: Rows above which a quick run takes half of a table, a third, a quarter, a fifth.
+_LONG = (6, 12, 20, 40)
 
 
 def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:

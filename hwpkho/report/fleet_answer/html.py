@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,8 @@ class Report:
             table: Part = each.table
             if len(found) > 1 and each.plots:
                 table = Details(f"{each.name}-data", "The same as a table", [table])
-            title = each.about[:1].upper() + each.about[1:]
             parts = [*each.figures(), table] if each.count else [Text("Nothing.")]
-            sections.append(Section(each.name, title, parts))
+            sections.append(Section(each.name, each.title, parts))
         sections.append(Section("asked", "What was asked", [_asked(result.wanted, found)]))
         style, sentence = _summary(result) if len(found) > 1 else found[0].said()
         page = Page("fleet ask", result.name, style, sentence, (), sections, made)
@@ -91,9 +91,13 @@ class Answered:
         self._most = sys.maxsize if made.everything else MAX_ROWS
         rows = self._read(answer)
         self.plots = plots.of(self.name, rows)
-        for _ in rows:
-            """What is drawn need not have read them all."""
+        deque(rows, maxlen=0)  # what is drawn need not have read them all
         self.table = self._table(answer.columns)
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.about[:1].upper() + self.about[1:]
 
     def _read(self, answer: Answer) -> Iterator[plots.Row]:
         for row in answer.rows():
@@ -112,7 +116,7 @@ class Answered:
             heads.append(Column(name, number=count, mono=words))
         rows = ([_cell(*pair) for pair in zip(columns, row, strict=True)] for row in self._shown)
         left = self.count - len(self._shown)
-        caption = f"{self.about}: {self.count} row{'s' * (self.count != 1)}"
+        caption = f"{self.title}: {self.count} row{'s' * (self.count != 1)}"
         return Table(
             caption, heads, rows, f"{left} more rows are not shown; --csv has all" if left else ""
         )

@@ -66,7 +66,7 @@ def test_what_narrows_a_question_narrows_all_of_the_page(dataset, page, cli):
     host = cli("fleet", "ask", dataset, "worst", "--json").json["rows"][0]["host"]
     got = page(dataset, "summary", "--host", host)
     assert "1 host, 5 captures" in got.text
-    assert [r[0] for r in got.rows("hosts by their bad pages: 1 row")] == [host]
+    assert [r[0] for r in got.rows("Hosts by their bad pages: 1 row")] == [host]
     other = {f"host-{n:06}" for n in range(400)} - {host}
     assert not [name for name in other if name in got.text]
 

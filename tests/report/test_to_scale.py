@@ -125,6 +125,12 @@ def test_one_bad_page_is_seen_on_a_machine_of_any_size(size):
     assert sum(n for row in close.rows for kind, n in row.bands[0] if kind == "replays") == 1
 
 
+def test_marks_everywhere_are_looked_at_row_by_row():
+    marks = [_marks("stays", range(0, 1 << 20, 64))]
+    layout = lay_out([Layer([Run(0, 4 * GIB - 1, "ram")], marks)], 96, ram=True)
+    assert windows(layout, marks, 24) == [layout.span(row) for row in layout.rows]
+
+
 def test_the_scale_grows_with_the_machine():
     sizes = [lay_out([Layer([Run(0, (GIB << n) - 1, "ram")])], 96).size for n in range(14)]
     assert sizes == sorted(sizes)

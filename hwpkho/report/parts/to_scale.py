@@ -9,7 +9,7 @@ terabyte marks the cell that it is in.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from itertools import islice
+from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -328,13 +328,7 @@ def _most(runs: Sequence[Run], i: int, start: int, stop: int) -> str:
 
 
 def _folded(kinds: Iterable[str]) -> Cells:
-    folded: list[tuple[str, int]] = []
-    for kind in kinds:
-        if folded and folded[-1][0] == kind:
-            folded[-1] = (kind, folded[-1][1] + 1)
-        else:
-            folded.append((kind, 1))
-    return tuple(folded)
+    return tuple((kind, len([*group])) for kind, group in groupby(kinds))
 
 
 def joined(ranges: Iterable[tuple[int, int, str]]) -> list[Run]:
@@ -351,11 +345,12 @@ def joined(ranges: Iterable[tuple[int, int, str]]) -> list[Run]:
 def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int, int]]:
     """Return where it is worth to look closer: bytes around marks that lie together, end exclusive.
 
-    Where these are more than ``most``, a row of the picture is one, those with the first marks of
-    the sequence before all others. None is smaller than a picture of single pages.
+    Where these are more than ``most``, or spread over several rows of the picture, each row is one,
+    those with the first marks of the sequence before all others. None is smaller than a
+    picture of single pages.
     """
     found = list(islice(_clusters(marks, 4 * layout.cell), most + 1))
-    if len(found) > most:
+    if len(found) > most or any(_spread(marks, *ends, layout.size) for ends in found):
         found = []
         for m in marks:
             for row in layout.rows:
@@ -382,6 +377,12 @@ def _last_of_run(marks: Marks, end: int) -> int:
     """Return the last marked unit of the run that begins before byte ``end``, -1 without."""
     at = marks.preceding(end)
     return at if at < 0 else marks.until(at) - marks.unit
+
+
+def _spread(marks: Sequence[Marks], start: int, end: int, row: int) -> bool:
+    """Tell whether marks that lie together are more than a row, and not one run of a kind."""
+    whole = (m.following(start) <= start and m.until(start) >= end for m in marks)
+    return end - start > row and not any(whole)
 
 
 def _clusters(marks: Sequence[Marks], gap: int) -> Iterator[tuple[int, int]]:

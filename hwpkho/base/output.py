@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 STDOUT = "-"
+_together: ContextVar[Together | None] = ContextVar("_together", default=None)
 #: What anybody may read, and what only its owner may, before the umask.
 _PUBLIC, _PRIVATE = 0o666, 0o600
 
@@ -259,13 +261,20 @@ def together() -> Iterator[Together]:
     """Yield what opens files and folders that take their places together, at the end of the block.
 
     Where that fails for one of them all are as they were. Only the end of the machine, or SIGKILL
-    between two renames one right after the other, leaves some new and some old.
+    between two renames one right after the other, leaves some new and some old. Within another such
+    block it is that one, whose end counts.
     """
+    outer = _together.get()
+    if outer is not None:
+        yield outer
+        return
     writing = Together()
+    token = _together.set(writing)
     try:
         yield writing
         writing.commit()
     finally:
+        _together.reset(token)
         writing.discard()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwpkho.base import output as outputs
 from hwpkho.cli import case_options, drawn, encode_options, options, screen, values
 from hwpkho.commands import merge
 from hwpkho.errors import UsageError
@@ -87,34 +88,36 @@ def command(
         to.check(*cases, *exclude, *judging.memmaps, writes=to.own is not None)
     writes = values["output"] is not None or values["to"] != "list" or not as_json
     writing = encode_options.read(values, judging, as_json=as_json)
-    merged = merge.merge(
-        cases,
-        merge.MergeOptions(
-            judging,
-            first_seen,
-            intersect,
-            exclude,
-            keep_all,
-            replayable_only,
-            provenance,
-            to_page_size,
-        ),
-        writing if writes and to.own is None else None,
-    )
     from hwpkho.report.merge import json, text
     from hwpkho.report.parts import jsondoc
 
+    with outputs.together():  # the list and what is drawn of it
+        merged = merge.merge(
+            cases,
+            merge.MergeOptions(
+                judging,
+                first_seen,
+                intersect,
+                exclude,
+                keep_all,
+                replayable_only,
+                provenance,
+                to_page_size,
+            ),
+            writing if writes and to.own is None else None,
+        )
+        with to.writing(merged, (*cases, *exclude, *judging.memmaps)):
+            pass
     for note in merged.notes:
         screen.say(f"hwpkho: {note}")
-    with to.writing(merged, (*cases, *exclude, *judging.memmaps)):
-        if as_json:
-            for line in text.left_out(merged, screen.of(sys.stderr)):
-                screen.say(line)
-            body = json.body(merged, values["output"])
-            for piece in jsondoc.pieces(json.SCHEMA, body.items()):
-                sys.stdout.write(piece)
-        elif to.own is None:
-            for line in text.report(merged, screen.of(sys.stderr)):
-                screen.say(line)
+    if as_json:
+        for line in text.left_out(merged, screen.of(sys.stderr)):
+            screen.say(line)
+        body = json.body(merged, values["output"])
+        for piece in jsondoc.pieces(json.SCHEMA, body.items()):
+            sys.stdout.write(piece)
+    elif to.own is None:
+        for line in text.report(merged, screen.of(sys.stderr)):
+            screen.say(line)
     if merged.loss and merged.loss.bad_pages_left:
         ctx.exit(1)

@@ -58,7 +58,7 @@ _TREE = ("--arch", "arm64", "--dtb", "tree")
 #: Calls of commands that draw pages and pictures.
 _READING = {
     "decode": ("decode", "image"),
-    "diff": ("diff", "list", "list2"),
+    "diff": ("diff", "list", "list2", "list"),
     "fleet ask": ("fleet", "ask", "fleet", "summary"),
     "list": ("list", "list", *_SIZE),
     "memmap": ("memmap", "map"),

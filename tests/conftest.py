@@ -129,7 +129,7 @@ def _folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tmp_path(request: pytest.FixtureRequest, _folders: Path) -> Path:
     """Return a new folder. Pytest's own lists those of all tests before, each time."""
     name = re.sub(r"\W", "_", request.node.name)[:30]
-    folder = _folders / f"{name}{next(_NUMBERS)}"
+    folder = _folders / f"{name}-{next(_NUMBERS)}"
     folder.mkdir()
     return folder
 

@@ -297,7 +297,8 @@ def test_it_is_unpacked_once(case, method, monkeypatch) -> None:
     unpacked = unpacking.unpacked
 
     def counted(*args: Any, **more: Any) -> int:
-        seen.append(args[2])
+        if "enough" not in more:  # the first block alone is looked at for what it is
+            seen.append(args[2])
         return unpacked(*args, **more)
 
     monkeypatch.setattr(unpacking, "unpacked", counted)

@@ -330,4 +330,4 @@ def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
         return time.process_time() - began
 
     few = min(cost(2000) for _ in range(3))
-    assert cost(8000) < 10 * few
+    assert min(cost(8000) for _ in range(2)) < 10 * few

@@ -323,8 +323,9 @@ def test_a_folder_that_is_not_finished_never_appears(tmp_path):
 
 
 def test_a_folder_made_meanwhile_is_not_replaced(tmp_path):
+    fill(tmp_path / "another", "7")
     with pytest.raises(UsageError), output.folder(str(tmp_path / "out"), str.isdigit):
-        fill(tmp_path / "out", "7")
+        (tmp_path / "another").rename(tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["7"]
 
 

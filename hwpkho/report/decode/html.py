@@ -77,7 +77,7 @@ def _handover(h: Handover, number: int, made: Made) -> Section:
     parts: list[Part] = [
         Text(about),
         figures.structure(h, f"structure-{number}"),
-        *told.problems(h.problems),
+        *told.problems(h.problems, whole=made.everything),
         *figures.memory(memory.of_handover(h), f"memory-{number}"),
         told.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),
         *_list(h, made),
@@ -99,5 +99,9 @@ def _list(h: Handover, made: Made) -> Iterator[Part]:
 def _table(table: PoisonTable, number: int, page_size: int, made: Made) -> Section:
     where = "" if table.phys is None else f" at 0x{table.phys:x}"
     rows = table_text.rows(table, Screen(everything=made.everything), page_size)
-    parts: list[Part] = [Text(table.source), told.fields(rows), *told.problems(table.problems)]
+    parts: list[Part] = [
+        Text(table.source),
+        told.fields(rows),
+        *told.problems(table.problems, whole=made.everything),
+    ]
     return Section(f"table-{number}", f"EFI table of poisoned memory{where}", parts)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Rows of a table; a browser takes a second for ten times as many.
 MAX_ROWS = 2000
+MAX_PROBLEMS = 200
 
 
 def told(
@@ -41,16 +42,20 @@ def told(
     return Told(severity, code, known.name, message, rows, counts)
 
 
-def problems(found: Iterable[Problem]) -> list[Part]:
-    """Return problems, worst first; a sentence where there are none."""
+def problems(found: Iterable[Problem], *, whole: bool = False) -> list[Part]:
+    """Return problems, worst first, cut unless wanted ``whole``; a sentence for none."""
     worst = sorted(found, key=lambda p: SEVERITIES.index(p.severity))
     if not worst:
         return [Text("No problems.", "good")]
     parts, before = list[Part](), set[str]()
-    for p in worst:
+    most = len(worst) if whole else MAX_PROBLEMS
+    for p in worst[:most]:
         again = p.code in before
         parts.append(told(p.code, p.severity, p.message, where=_at(p.phys), again=again))
         before.add(p.code)
+    if len(worst) > most:
+        left = f"{len(worst) - most} more problems are not shown; --json and -v have all."
+        parts.append(Text(left, "warning"))
     return parts
 
 
@@ -79,6 +84,20 @@ def fields(rows: Iterable[tuple[str, str]]) -> Fields:
             joined.append((label, []))
         joined[-1][1].append(text)
     return Fields(joined)
+
+
+def ranges(
+    caption: str,
+    columns: Sequence[Column],
+    count: int,
+    rows: Iterable[Sequence[Cell | str]],
+    *,
+    whole: bool,
+) -> Table:
+    """Return a table of ``count`` rows that are ranges, cut unless they are wanted ``whole``."""
+    most = count if whole else min(count, MAX_ROWS)
+    cut = f"{count - most} more ranges are not shown; --json and -v have all"
+    return Table(caption, columns, islice(rows, most), cut if most < count else "")
 
 
 def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:

@@ -8,7 +8,7 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.memmap.view.ownership import each_is_ram
 from hwpkho.report.html import figures, told
-from hwpkho.report.html.facts import Cell, Column, Page, Section, Table
+from hwpkho.report.html.facts import Cell, Column, Page, Section
 from hwpkho.report.html.page import render
 from hwpkho.report.memmap import text
 from hwpkho.report.parts.memory import Memory
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.commands.memmap import MemmapReport
+    from hwpkho.report.html.facts import Table
     from hwpkho.report.parts.to_scale import Run
     from hwpkho.report.registry import Made
 
@@ -38,10 +39,10 @@ class Report:
             Section(
                 "view",
                 "What the next kernel sees",
-                [*figures.memory(Memory(runs), "bands"), _view(runs)],
+                [*figures.memory(Memory(runs), "bands"), _view(runs, made)],
             ),
-            Section("ranges", "Ranges of the map", [_ranges(result)]),
-            Section("problems", "Problems", told.problems(result.problems)),
+            Section("ranges", "Ranges of the map", [_ranges(result, made)]),
+            Section("problems", "Problems", told.problems(result.problems, whole=made.everything)),
         ]
         todo = told.todo_of((p.code, p.severity) for p in result.problems)
         style = told.worst_of(result.problems)
@@ -53,15 +54,15 @@ class Report:
 REPORT = Report()
 
 
-def _view(runs: Sequence[Run]) -> Table:
-    rows = [
+def _view(runs: Sequence[Run], made: Made) -> Table:
+    rows = (
         (MEMORY[r.kind], *_span(r.start, r.end), Cell(_size(r), sort=r.end - r.start)) for r in runs
-    ]
+    )
     columns = (
         Column("What"), Column("First byte", mono=True), Column("Last byte", mono=True),
         Column("Size", number=True),
     )  # fmt: skip
-    return Table(f"{len(rows)} ranges", columns, rows)
+    return told.ranges(f"{len(runs)} ranges", columns, len(runs), rows, whole=made.everything)
 
 
 def _span(start: int, end: int) -> tuple[str, str]:
@@ -72,10 +73,10 @@ def _size(run: Run) -> str:
     return human_bytes(run.end - run.start + 1)
 
 
-def _ranges(result: MemmapReport) -> Table:
+def _ranges(result: MemmapReport, made: Made) -> Table:
     map_ = result.primary
     is_ram = each_is_ram(map_.name, map_.entries, result.memmap.arch)
-    rows = [
+    rows = (
         (
             f"0x{start:x}",
             f"0x{end:x}",
@@ -84,9 +85,11 @@ def _ranges(result: MemmapReport) -> Table:
             "RAM" if ram else "",
         )
         for (start, end, type_, attributes), ram in zip(map_.entries, is_ram, strict=True)
-    ]
+    )
     columns = (
         Column("First byte", mono=True), Column("Last byte", mono=True),
         Column("Size", number=True), Column("Type"), Column("RAM"),
     )  # fmt: skip
-    return Table(f"{len(rows)} ranges of {map_.name}", columns, rows)
+    count = len(map_.entries)
+    caption = f"{count} ranges of {map_.name}"
+    return told.ranges(caption, columns, count, rows, whole=made.everything)

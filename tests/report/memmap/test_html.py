@@ -1,0 +1,28 @@
+"""memmap as a page: what is long is cut, and the page says so."""
+
+from __future__ import annotations
+
+from hwpkho.codes import Problem
+from hwpkho.report.html import told
+from hwpkho.report.html.facts import Text
+from hwpkho.report.html.told import MAX_PROBLEMS, MAX_ROWS
+
+
+def test_a_long_map_is_cut_and_says_so(tmp_path, cli):
+    lines = [f"{i << 20:08x}-{(i << 20) + 0xFFF:08x} : System RAM" for i in range(1, MAX_ROWS + 8)]
+    (tmp_path / "iomem").write_text("\n".join(lines) + "\n")
+    got = cli("memmap", tmp_path / "iomem", "--format", "html").out
+    assert "7 more ranges are not shown; --json and -v have all" in got
+    whole = cli("memmap", tmp_path / "iomem", "-v", "--format", "html").out
+    assert "are not shown" not in whole
+    last = f">0x{(MAX_ROWS + 7) << 20:x}</t"
+    assert last in whole
+    assert last not in got
+
+
+def test_many_problems_are_cut_and_said():
+    found = [Problem("HP505", "note", f"line {i}: the same") for i in range(MAX_PROBLEMS + 3)]
+    assert len(told.problems(found)) == MAX_PROBLEMS + 1
+    left = "3 more problems are not shown; --json and -v have all."
+    assert told.problems(found)[-1] == Text(left, "warning")
+    assert len(told.problems(found, whole=True)) == MAX_PROBLEMS + 3

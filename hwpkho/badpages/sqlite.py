@@ -208,4 +208,4 @@ def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
 
 
 def _uri(path: str, how: str) -> str:
-    return f"file:{quote(str(Path(path).absolute()))}?{how}"
+    return f"file:{quote(os.fsencode(Path(path).absolute()))}?{how}"

@@ -109,7 +109,7 @@ class Reports:
                     to.report.pages.draw,
                     command=drawn.command_line(),
                     everything=self.everything,
-                    index=quote(Path(to.path).name),
+                    index=_link(to.path),
                 )
         return None
 
@@ -140,7 +140,7 @@ class Reports:
                 if to.folder and to.report.pages and batch:
                     ours = to.report.pages.ours
                     at = stack.enter_context(writing.folder(to.folder, ours, force=self.force))
-                    folder = Folder(at, quote(Path(to.folder).name))
+                    folder = Folder(at, _link(to.folder))
                 writer = to.report.open(out, self._screen(to), batch=batch, folder=folder)
                 writers.all.append(writer)
             yield writers
@@ -178,6 +178,11 @@ class Writers:
         """Finish each."""
         for writer in self.all:
             writer.finish(notes)
+
+
+def _link(path: str) -> str:
+    """Return the name of a file, which need not be UTF-8, as a link from beside it has it."""
+    return quote(os.fsencode(Path(path).name))
 
 
 def _same(first: str, second: str) -> bool:

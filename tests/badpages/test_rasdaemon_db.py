@@ -306,6 +306,13 @@ def test_a_database_whose_log_is_gone_is_read_without_one(tmp_path, cli) -> None
     assert [p.name for p in copy.parent.iterdir()] == ["ras.db"]
 
 
+def test_the_name_of_a_database_need_not_be_utf_8(tmp_path, cli) -> None:
+    folder = tmp_path / "\udcff?"
+    folder.mkdir()
+    got = cli("list", "--pfns", _made(folder, _MF + _ONE))
+    assert (got.code, got.out, got.err) == (0, "0xe53218\n", "")
+
+
 def test_a_text_that_is_no_utf_8_is_one_line(tmp_path, cli) -> None:
     bad = f"INSERT INTO memory_failure_event VALUES (1, {_T}, CAST(x'30ff' AS TEXT), '', '');"
     got = cli("list", _made(tmp_path, _MF + bad))

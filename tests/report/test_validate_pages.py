@@ -175,6 +175,33 @@ def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_pat
     assert len(_pages(tmp_path / "all.html")) == 4
 
 
+def test_an_index_whose_name_is_no_utf_8(cli, cases, tmp_path):
+    out = tmp_path / "\udcff?.html"
+    got = _batch(cli, cases, out)
+    assert got.code == 3
+    index = markup.page(out.read_text())
+    links = [a.attrib["href"] for a in index.all("a") if not a.attrib["href"].startswith("#")]
+    assert sorted(links) == [f"%FF%3F.html.d/{name}" for name in _pages(out)]
+    read = markup.page((tmp_path / "\udcff?.html.d" / "00001-bad-b.html").read_text())
+    assert "../%FF%3F.html" in [a.attrib["href"] for a in read.all("a")]
+
+
+def test_an_index_says_how_many_are_fine(cli, cases, tmp_path):
+    assert _batch(cli, cases, tmp_path / "r.html").code == 3
+    text = markup.page((tmp_path / "r.html").read_text()).text
+    assert "3 cases; 1 that is fine is not listed (--all lists it)" in text
+    (cases / "x_x_" / "list").write_text("0x10")
+    assert _batch(cli, cases, tmp_path / "s.html").code == 3
+    text = markup.page((tmp_path / "s.html").read_text()).text
+    assert "2 cases; 2 that are fine are not listed (--all lists them)" in text
+
+
+def test_what_to_do_is_sentences_that_end_once(cli):
+    _, page = _page(cli, LUO)
+    assert "pages that are allocated anew will be others (HP923)." in page.text
+    assert ". (HP" not in page.text
+
+
 def test_a_pipe_gets_the_index_alone(cli, cases, tmp_path):
     shown = cli("validate", "--batch", cases, "--jobs", 1, "--format", "html")
     assert "bad <b>" in markup.page(shown.out).text

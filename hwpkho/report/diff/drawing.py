@@ -18,6 +18,8 @@ MOST_ROWS = 40
 #: A letter is so wide at most, a row so high, a column so wide at most, a box so large at most.
 _LETTER, _LINE, _COLUMN, _BOX = 8.4, 22, 44, 15
 _GAP = 12
+#: Of a column that is narrower, a box takes so much; a sign in a smaller box would hide it.
+_SHARE, _SIGN = 0.8, 5
 _SIGNS: dict[State, str] = {
     "listed": "listed",
     "new": "newly listed",
@@ -37,7 +39,7 @@ def draw(chain: Chain) -> Drawing:
     for number, (row, text) in enumerate(zip(rows, said, strict=True)):
         y = _LINE * (number + 1.5)
         boxes = "".join(
-            _box(state, left + column * (i + 0.5), y, min(_BOX, column - 1))
+            _box(state, left + column * (i + 0.5), y, min(_BOX, column * _SHARE))
             for i, state in enumerate(chain.states(row.seen))
         )
         parts.append(titled(text, words(left - _GAP, y + 5, text, anchor="end") + boxes))
@@ -74,9 +76,11 @@ def _heads(lists: int, left: float, column: float) -> Iterator[str]:
 
 def _box(state: State, x: float, y: float, size: float) -> str:
     if state == "absent":
-        return f'<circle class="absent" cx="{x:g}" cy="{y:g}" r="1.5"/>'
+        return f'<circle class="absent" cx="{x:g}" cy="{y:g}" r="{size / 10:g}"/>'
     half, arm = size / 2, size * 0.3
     box = rect(x - half, y - half, size, size, state)
+    if size < _SIGN:
+        return box
     if state == "lost":
         long = 2 * arm
         d = f"M{x - arm:g} {y - arm:g}l{long:g} {long:g}m0 {-long:g}l{-long:g} {long:g}"

@@ -73,7 +73,7 @@ def todo_of(found: Iterable[tuple[str, Severity]]) -> list[str]:
     """Return what to do about problems, by code and severity: advice on errors and warnings."""
     worst = sorted(found, key=lambda pair: SEVERITIES.index(pair[1]))
     codes = dict.fromkeys(code for code, severity in worst if severity != "note")
-    return [f"{registry()[code].advice} ({code})" for code in codes]
+    return [f"{registry()[code].advice.removesuffix('.')} ({code})" for code in codes]
 
 
 def fields(rows: Iterable[tuple[str, str]]) -> Fields:

@@ -73,6 +73,9 @@ def _dates(
     """Yield the dates below the columns: as many as have room."""
     half = len("2026-11-28") * _LETTER / 2
     every = max(1, ceil(half * 2.4 / step))
+    end = -half
     for number in range(0, len(columns), every):
         x = min(max(left + (number + 0.5) * step, half), WIDTH - half)
-        yield words(x, y, str(columns[number][0]), "dim", anchor="middle")
+        if x - half > end:  # the last may have been moved to the left
+            yield words(x, y, str(columns[number][0]), "dim", anchor="middle")
+            end = x + half

@@ -108,13 +108,15 @@ class _Many(TextWriter):
     def _table(self, rows: Sequence[Sequence[Cell | str]]) -> Table | Text:
         fine = self._counts["fine"]
         if not rows:
-            return Text(f"All {fine} cases are fine; --all lists them.", "good")
+            return Text("All cases are fine; --all lists them.", "good")
         columns = (
             Column("Case"), Column("State"), Column("Bad pages", number=True),
             Column("What the next kernel does"),
         )  # fmt: skip
-        hidden = fine if fine and not self._screen.everything else 0
-        also = f"; {hidden} that are fine are not listed (--all lists them)" if hidden else ""
+        also = ""
+        if fine and not self._screen.everything:
+            are, them = ("is", "it") if fine == 1 else ("are", "them")
+            also = f"; {fine} that {are} fine {are} not listed (--all lists {them})"
         cut = len(rows) - MAX_CASES
         return Table(
             f"{len(rows)} case{'s' * (len(rows) != 1)}{also}",

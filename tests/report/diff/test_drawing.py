@@ -55,3 +55,12 @@ def test_many_lists_have_room_and_few_numbers(tmp_path):
     heads = [float(e.attrib["x"]) for e in drawn.all("text") if (e.text or "").isdigit()]
     assert min(b - a for a, b in pairwise(heads)) > 25
     assert f"{300 - MOST_ROWS} more rows are not drawn." in drawn.text
+
+
+def test_boxes_of_a_thousand_lists_are_seen_among_what_is_not_listed(tmp_path):
+    chain, drawn = _drawn(tmp_path, [[0x10], [0x10], *([] for _ in range(998))])
+    assert chain.lists == 1000
+    *boxes, _, _, _ = [e for e in drawn.all("rect") if e.attrib["class"] != "page"]
+    dots = [float(e.attrib["r"]) for e in drawn.all("circle")][:-1]
+    assert [e.attrib["class"] for e in boxes] == ["listed", "listed", "lost"]
+    assert min(float(e.attrib["width"]) for e in boxes) > 2 * max(dots) > 0

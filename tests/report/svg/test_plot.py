@@ -64,6 +64,15 @@ def test_columns_are_as_high_as_their_counts():
     assert "2026-11-02" in drawn.text  # a day without a count has its place
 
 
+@pytest.mark.parametrize("days", [1, 2, 9, 10, 28, 29, 60, 61, 92, 365])
+def test_dates_below_the_columns_do_not_touch(days):
+    drawn = _picture(Days("x", [(FIRST + timedelta(days=n), n) for n in range(days)]))
+    dates = [e.attrib for e in drawn.all("text") if e.attrib.get("text-anchor") == "middle"]
+    middles = [float(each["x"]) for each in dates]
+    assert middles
+    assert all(after - before > 84 for before, after in pairwise(middles))
+
+
 def test_bars_are_as_long_as_their_values():
     drawn = _picture(Bars("x", [Bar("a", 40, "40 pages", 10), Bar("b", 10, "10 pages")]))
     (first, second), (part,) = _rects(drawn, "bar"), _rects(drawn, "part")

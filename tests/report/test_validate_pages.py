@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwpkho.report.validate import page
-from tests.support import FIXTURES, markup, replays
+from tests.support import FIXTURES, certain, markup, replays
 from tests.support.examples import much
 
 CAPTURE = FIXTURES / "captures" / "x86-structv1-small"
@@ -194,6 +194,31 @@ def test_an_index_says_how_many_are_fine(cli, cases, tmp_path):
     assert _batch(cli, cases, tmp_path / "s.html").code == 3
     text = markup.page((tmp_path / "s.html").read_text()).text
     assert "2 cases; 2 that are fine are not listed (--all lists them)" in text
+
+
+def test_a_closer_look_counts_what_is_in_it(cli):
+    """Not what is below it, too: the first range of this capture has two of its bad pages."""
+    _, page = _page(cli, LUO, "--memmap", LUO / "iomem.txt")
+    looks = [
+        "".join(each.itertext())
+        for each in page.all("details")
+        if "-range-" in each.attrib.get("id", "")
+    ]
+    counts = [int(certain(re.search(r": (\d+) bad page", look))[1]) for look in looks]
+    assert counts == [2, 4, 1, 1, 1, 2, 1]
+    for look, count in zip(looks, counts, strict=True):
+        told = certain(re.search(r"Bad pages: ([^.]*)\.", look))[1]
+        assert sum(map(int, re.findall(r"\d+", told))) == count
+        assert " 0 " not in f" {told}"
+        assert f"{count} run{'s' * (count != 1)} of bad pages" in look
+
+
+def test_a_picture_of_nothing_says_so(tmp_path, cli):
+    (tmp_path / "none.txt").write_text("# none\n")
+    got = cli("validate", tmp_path / "none.txt", "--format", "svg")
+    drawn = markup.picture(got.out)
+    assert any("the list is empty" in (e.text or "") for e in drawn.all("text"))
+    assert float(drawn.root.attrib["height"]) >= 30
 
 
 def test_what_to_do_is_sentences_that_end_once(cli):

@@ -38,8 +38,10 @@ def memory(shown: Memory, name: str) -> list[Part]:
     found: list[Part] = [Figure(inline(picture, name), picture.about, _rows(shown, layout))]
     windows = to_scale.windows(layout, shown.bad, MAX_WINDOWS)
     for i, (start, end) in enumerate(windows, 1):
-        close = drawing.draw(shown, f"{name}-{i}", drawing.layout_of(shown, (start, end)))
-        count = sum(m.within(start, end) for m in shown.bad)
+        bad = [m for m in (m.clipped(start, end) for m in shown.bad) if m.stretches]
+        inside = shown._replace(bad=bad)
+        close = drawing.draw(inside, f"{name}-{i}", drawing.layout_of(inside, (start, end)))
+        count = sum(m.within(start, end) for m in bad)
         if close is not None and count:
             title = (
                 f"0x{start:x}-0x{end - 1:x}, {human_bytes(end - start)}: "
@@ -47,7 +49,7 @@ def memory(shown: Memory, name: str) -> list[Part]:
             )
             figure = Figure(inline(close, f"{name}-{i}"), close.about)
             found.append(
-                Details(f"{name}-range-{i}", title, [figure, _pages(shown, start, end, count)])
+                Details(f"{name}-range-{i}", title, [figure, _pages(bad, start, end, count)])
             )
     return found
 
@@ -91,17 +93,17 @@ def _rows(shown: Memory, layout: to_scale.Layout) -> Table:
     return Table("The rows of the picture", columns, rows())
 
 
-def _pages(shown: Memory, start: int, end: int, count: int) -> Table:
+def _pages(bad: Sequence[to_scale.Marks], start: int, end: int, count: int) -> Table:
     """Return the bad pages of a range."""
 
     def runs() -> Iterator[tuple[int, int, str]]:
-        for m in shown.bad:
+        for m in bad:
             for first, last in m.clipped(start, end).stretches:
                 for a, b in m.pfns.runs(first, last):
                     yield a, b, m.kind
 
     found = sorted(islice(runs(), MAX_LISTED))
-    shift = page_shift(shown.bad[0].unit)
+    shift = page_shift(bad[0].unit)
     rows = [
         (span(a, b), str(b - a + 1), f"0x{a << shift:x}", to_scale.BAD[kind])
         for a, b, kind in found
@@ -112,4 +114,5 @@ def _pages(shown: Memory, start: int, end: int, count: int) -> Table:
     )  # fmt: skip
     listed = sum(b - a + 1 for a, b, _ in found)
     cut = f"{count - listed} more bad pages are in this range" if listed < count else ""
-    return Table(f"{len(rows)} runs of bad pages", columns, rows, cut)
+    plural = "s" * (len(rows) != 1)
+    return Table(f"{len(rows)} run{plural} of bad pages", columns, rows, cut)

@@ -50,7 +50,8 @@ def inline(drawing: Drawing, name: str) -> str:
 
 
 def document(drawings: Sequence[Drawing], title: str) -> str:
-    """Return a file of its own with pictures one below the other."""
+    """Return a file of its own with pictures one below the other; without any it says the title."""
+    drawings = drawings or [Drawing(title, "There is nothing to draw.", "", 0, title)]
     parts, at = [], 16.0
     for drawing in drawings:
         parts.append(

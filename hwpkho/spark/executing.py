@@ -73,9 +73,11 @@ class Judging:
             return self.work.failed(job, *pool.why(error))
 
     def _identified(self, job: Job, found: CaseRows) -> CaseRows:
-        """Say what the writer of a data set says. Of a capture that comes twice one counts."""
+        """Say what the writer of a data set says. Of a capture that comes twice one counts, in one
+        load or in two.
+        """
         number = job.line.number if job.line else 0
-        part = content.digest(found.key, job.case, job.path, str(number))
+        part = content.digest(found.key, job.case, job.path, str(number), str(self.added_at))
         host = found.host
         host |= {"part": part.hex(), "added_at": self.added_at}
         for name in ("error", "remark"):

@@ -50,7 +50,7 @@ OPTIONS = {
     "outside": Option("`true`: cases may lie outside the manifest's folder", "`false`"),
     "memmap": Option("a memory map for all cases; several as a JSON array of paths"),
     "fail_on": Option("`error`, `warning`, `note` or `never`", "`error`"),
-    "added_at": Option("`added_at` of the rows, ISO 8601", "when the load is planned"),
+    "added_at": Option("`added_at` of the rows, ISO 8601", "the time of the load"),
     "cases_per_task": Option("most cases that a task judges", "1000"),
     "bytes_per_task": Option("most bytes of their inputs, `4g`; `none`: not looked at", "`1g`"),
     "max_case_bytes": Option("most bytes that a case may bring to an executor's disk", "`8g`"),

@@ -12,6 +12,7 @@ from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 
 from hwpkho.base import temporary
 from hwpkho.errors import UsageError
+from hwpkho.fleet import identity
 from hwpkho.spark import executing, listing, options
 from hwpkho.spark.columns import columns_of
 from hwpkho.spark.planning import plan
@@ -75,10 +76,12 @@ class _Reader(DataSourceReader):
 def cases(spark: SparkSession, table: str = "hosts", **given: Any) -> DataFrame:
     """Return the rows that cases have in a table: ``hosts``, ``pages``, ``findings``, or ``all``.
 
-    The options are those of the source. Raises UsageError for one that is wrong.
+    The options are those of the source; without ``added_at`` it is the present, so that the frame
+    has the same rows however often Spark computes it. Raises UsageError for one that is wrong.
     """
     texts = {name: _text(value) for name, value in {"table": table, **given}.items()}
-    options.read(texts)
+    if options.read(texts).added_at is None:
+        texts["added_at"] = identity.time_text(time.time_ns() // 1000)
     spark.dataSource.register(HwpkhoCases)
     return spark.read.format(HwpkhoCases.name()).options(**texts).load()
 

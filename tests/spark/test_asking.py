@@ -57,11 +57,20 @@ def test_answers_are_those_of_duckdb(question, spark, gaps):
     assert held(ask(spark, gaps, question, **given).toArrow(), wanted(gaps, question, **given))
 
 
-@pytest.mark.parametrize("question", ["repeat", "growing"])
+@pytest.mark.parametrize("question", ["repeat", "growing", "days"])
 def test_answers_about_a_fleet(question, spark, made):
     from hwpkho.spark import ask
 
     assert held(ask(spark, made, question).toArrow(), wanted(made, question)) > 2
+
+
+@pytest.mark.parametrize("question", ["days", "verdicts", "outcomes"])
+def test_some_of_a_fleet(question, spark, gaps):
+    from hwpkho.spark import ask
+
+    every: list[dict[str, Any]] = [{"since": SECOND}, {"host": "b"}, {"host": "nobody"}]
+    for given in every:
+        held(ask(spark, gaps, question, **given).toArrow(), wanted(gaps, question, **given))
 
 
 def test_since_and_host(spark, gaps):
@@ -95,6 +104,36 @@ def test_rows_that_were_just_judged(spark, tmp_path, cli):
     for question in ("summary", "findings"):
         told = wanted(str(tmp_path / "d"), question)
         assert held(ask(spark, frames, question).toArrow(), told)
+
+
+def test_a_load_that_is_kept_twice_counts_once(spark, tmp_path):
+    """As when a job is run again after it was committed."""
+    from hwpkho.spark import ask, cases, tables
+
+    lists = [("a", FIRST, "1-9\n"), ("a", SECOND, "1\n"), ("a", FIRST, "1-9\n")]
+    batch = manifest(tmp_path, lists)
+    kept = str(tmp_path / "kept")
+    sql = "SELECT host, count(*) AS runs, sum(pages) AS pages FROM pages GROUP BY host"
+    answers = []
+    for _ in range(2):
+        rows = cases(spark, "all", manifest=str(batch))
+        rows.write.mode("append").partitionBy("table", "day").parquet(kept)
+        frames = tables(spark.read.parquet(kept))
+        assert [r.asDict() for r in ask(spark, frames, sql=sql).collect()] == [
+            {"host": "a", "runs": 2, "pages": 10}
+        ]
+        answers.append([ask(spark, frames, name).collect() for name in ("summary", "lost")])
+    assert answers[0] == answers[1]
+
+
+def test_the_same_rows_twice_replace_nothing(spark, tmp_path):
+    """A part is not the later judgement of itself."""
+    from hwpkho.spark import ask, cases, tables
+
+    batch = manifest(tmp_path, [("a", FIRST, "1-9\n")])
+    rows = cases(spark, "all", manifest=str(batch), added_at=SECOND)
+    (told,) = ask(spark, tables(rows.union(rows)), "worst").collect()
+    assert (told["host"], told["pages"]) == ("a", 9)
 
 
 def test_the_later_judgement_counts(spark, tmp_path, cli):

@@ -1,9 +1,14 @@
--- Judgements that a later one of the same case has replaced. Mostly there are none.
+-- Judgements that a later one of the same case has replaced. Mostly there are none. Rows that were
+-- stored twice, as by a job that was run again, do not replace themselves.
 SELECT case_id, part
 FROM (
     SELECT case_id, part,
            row_number() OVER (PARTITION BY case_id ORDER BY added_at DESC, part DESC) AS place
-    FROM hosts_files
-    WHERE case_id IN (SELECT case_id FROM hosts_files GROUP BY case_id HAVING count(*) > 1)
+    FROM (
+        SELECT case_id, part, max(added_at) AS added_at
+        FROM hosts_files
+        WHERE case_id IN (SELECT case_id FROM hosts_files GROUP BY case_id HAVING count(*) > 1)
+        GROUP BY case_id, part
+    ) AS parts
 ) AS judged
 WHERE place > 1

@@ -55,7 +55,7 @@ class Known:
                 pairs = zip(idents, by, strict=True)
                 found.keys.update(key_of(bytes.fromhex(a), bytes.fromhex(b)) for a, b in pairs)
                 found.read.add(path)
-                self.newest = max(self.newest, *(since_1970(t) for t in at))
+                self.newest = max(self.newest, max(map(since_1970, at), default=0))
         while len(self._days) > 1 and sum(len(d.keys) for d in self._days.values()) > _KEPT:
             self._days.popitem(last=False)
 

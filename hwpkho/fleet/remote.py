@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ class Remote(Place):
 
     def put(self, part: str, files: Mapping[str, bytes]) -> None:
         """See :meth:`Place.put`: rows without their ``hosts`` are not there."""
-        staged = f"{self._root}/{OWN}/new-{part}"
+        # Of this call alone: whoever adds the same at the same time moves its own.
+        staged = f"{self._root}/{OWN}/new-{part}-{os.urandom(8).hex()}"
         try:
             for table in ORDER:
                 for path, data in files.items():

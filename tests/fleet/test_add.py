@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hwpkho.fleet import arrow, content
+from hwpkho.fleet.remote import Remote
 from hwpkho.fleet.schema import NO_DAY, TABLES
 from tests.support import FIXTURES, captures, fleet_schema, forked, schemas
 from tests.support.examples import some
@@ -337,6 +338,18 @@ def _spoil(path, how):
         path.write_bytes(data)
 
 
+def test_a_file_without_rows(tmp_path, cli):
+    """As another program may leave one."""
+    (tmp_path / "a").write_text("1\n")
+    (tmp_path / "b").write_text("2\n")
+    add(cli, tmp_path / "d", tmp_path / "a")
+    (path,) = (tmp_path / "d" / "hosts").glob("day=*/*.parquet")
+    pq.write_table(pq.read_table(path, partitioning=None).slice(0, 0), path.with_stem("none"))
+    add(cli, tmp_path / "d", tmp_path / "b")
+    assert [r["error"] for r in rows(tmp_path / "d", "hosts")] == [None, None]
+    assert len(rows(tmp_path / "d", "pages")) == 2
+
+
 @pytest.mark.parametrize(
     "how",
     some(["truncated", "fifo", "empty", "foreign", "columns", "damaged", "version"], 6),
@@ -434,6 +447,23 @@ def test_a_url(tmp_path, cli):
     (row,) = cli("fleet", "ask", url, "lost", "--json").json["rows"]
     assert (row["first_pfn"], row["last_pfn"]) == (2, 3)
     assert cli("fleet", "ask", url, "--sql", "SELECT host FROM hosts").code == 0
+
+
+def test_two_that_add_the_same_to_a_url_at_once(tmp_path, monkeypatch):
+    """What one of them has just written aside is not taken away by the other."""
+    place = Remote(f"memory://{tmp_path.name}/d")
+    files = {f"{table}/day={NO_DAY}/{'0' * 32}.parquet": b"x" for table in TABLES}
+    move = place.system.mv
+    others = iter([lambda: place.put("0" * 32, files)])
+
+    def mv(source, target):
+        next(others, lambda: None)()
+        move(source, target)
+
+    monkeypatch.setattr(place.system, "mv", mv)
+    place.put("0" * 32, files)
+    assert sum(len(place.files(table)) for table in TABLES) == len(TABLES)
+    assert place.system.find(f"{tmp_path.name}/d/_hwpkho") == []
 
 
 @pytest.mark.parametrize("url", ["nothing://x", "s3://"])

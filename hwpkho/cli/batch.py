@@ -64,7 +64,8 @@ def run(
 ) -> int:
     """Judge all cases, write the report, and return the exit code."""
     todo = pool.jobs(path, outside=outside)
-    read = [*options.memmaps, *filter(None, [accepted.baseline_file])]
+    named = [x for x in options.against if isinstance(x, str)]
+    read = [*options.memmaps, *named, *filter(None, [accepted.baseline_file])]
     to.check([path, *(r for job in todo for r in job.reads), *read], write_baseline, batch=True)
     if write_baseline is not None:
         accept.check_place(write_baseline, accepted)

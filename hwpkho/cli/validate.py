@@ -196,7 +196,7 @@ def command(
         ctx.exit(
             run_batch(batch, judging, accepted, to, jobs, write_baseline, reason, outside=outside)
         )
-    to.check([*inputs, *memmap, *filter(None, [baseline])], write_baseline)
+    to.check([*inputs, *memmap, *against, *filter(None, [baseline])], write_baseline)
     if write_baseline is not None:
         accept.check_place(write_baseline, accepted)
     result = validate.run(inputs, judging, accepted)

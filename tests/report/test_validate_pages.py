@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -283,3 +284,31 @@ def test_no_file_outside_a_batch_is_looked_at(cli, cases, tmp_path):
     told = "".join(p.read_text() for p in (tmp_path / "r.html.d").iterdir())
     assert sha256(secret.read_bytes()).hexdigest() not in told
     assert "00003-text.html" in _pages(tmp_path / "r.html")
+
+
+EFI = FIXTURES / "efi" / "captures" / "a-gen1"
+
+
+def test_accepted_errors_are_not_nothing_to_do(tmp_path, cli):
+    """A baseline makes the exit code 0, and the next kernel forgets the pages all the same."""
+    case = [EFI / "memory.elf.gz", "--memmap", EFI / "iomem.txt"]
+    accepted = tmp_path / "accepted.toml"
+    cli("validate", *case, "--write-baseline", accepted, "--reason", "known")
+    got, page = _page(cli, *case, "--baseline", accepted)
+    assert got.code == 0
+    assert "will be forgotten" in page.text
+    assert "Nothing needs to be done" not in page.text
+    assert "None of it counts: each finding is accepted or not asked for" in page.text
+
+
+def test_no_report_overwrites_a_list_that_was_compared(tmp_path, cli):
+    known = tmp_path / "known.txt"
+    known.write_text("0x10\n")
+    case = [EFI / "memory.elf.gz", "--memmap", EFI / "iomem.txt", "--against", known]
+    got = cli("validate", *case, "--format", "html", "-o", known, "-f")
+    assert (got.code, known.read_text()) == (2, "0x10\n")
+    folder = tmp_path / "cases" / "a"
+    shutil.copytree(EFI, folder)
+    case = ["--batch", folder.parent, "--jobs", 1, "--against", known]
+    got = cli("validate", *case, "--format", "html", "-o", known, "-f")
+    assert (got.code, known.read_text()) == (2, "0x10\n")

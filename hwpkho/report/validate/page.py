@@ -71,6 +71,8 @@ def _section(name: str, title: str, parts: Sequence[Part]) -> list[Section]:
 def _todo(result: CaseResult, v: Validation) -> list[str]:
     pairs = [(f.code, f.severity) for f in v.findings if f.severity != "note"]
     found = told.todo_of(pairs)[:_MAX_TODO]
+    if not found and any(s.finding.severity != "note" for s in result.suppressed):
+        return ["None of it counts: each finding is accepted or not asked for; they are below"]
     if not found and not result.exit:
         return ["Nothing needs to be done"]
     return found

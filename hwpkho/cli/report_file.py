@@ -64,11 +64,13 @@ class Reports:
         files: Each with a place of its own; the first is the one of ``-o``.
         force: Whether to overwrite files.
         everything: Whether people want to see them uncut.
+        beside: Files that are read beside the cases and their maps.
     """
 
     files: tuple[ReportFile, ...]
     force: bool = False
     everything: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def on_terminal(self) -> bool:
@@ -110,6 +112,7 @@ class Reports:
                     command=drawn.command_line(),
                     everything=self.everything,
                     index=_link(to.path),
+                    beside=self.beside,
                 )
         return None
 
@@ -158,7 +161,7 @@ class Reports:
             place = screen.of(sys.stdout, everything=self.everything)
         else:
             place = screen.of_file(everything=self.everything)
-        return place._replace(command=drawn.command_line())
+        return place._replace(command=drawn.command_line(), beside=self.beside)
 
 
 @dataclass(slots=True)
@@ -190,12 +193,19 @@ def _same(first: str, second: str) -> bool:
 
 
 def reports(
-    formats: Sequence[str], path: str | None, *, as_json: bool, force: bool, everything: bool
+    formats: Sequence[str],
+    path: str | None,
+    *,
+    as_json: bool,
+    force: bool,
+    everything: bool,
+    beside: tuple[str, ...] = (),
 ) -> Reports:
     """Return the reports that ``--format``, ``--json`` and ``-o`` ask for.
 
     ``formats`` are names, and names with a file: ``junit=junit.xml``. One without a file goes to
-    ``path``, or to standard output; text does where none is named. Raises UsageError for two.
+    ``path``, or to standard output; text does where none is named. ``beside`` is what is read
+    beside the cases and their maps. Raises UsageError for two.
     """
     plain = {name for name in formats if "=" not in name} | ({"json"} if as_json else set())
     if len(plain) > 1:
@@ -213,4 +223,4 @@ def reports(
     summary = os.environ.get(_SUMMARY)
     if summary and any(to.report.name == "github" for to in files):
         files.append(ReportFile(REPORTS["markdown"], summary, append=True))
-    return Reports(tuple(files), force, everything)
+    return Reports(tuple(files), force, everything, beside)

@@ -160,7 +160,10 @@ def command(
     """
     if as_json and "formats" not in options.given():  # --json counts before a configuration
         formats = tuple(name for name in formats if "=" in name)
-    to = reports(formats, output, as_json=as_json, force=force, everything=everything)
+    beside = (*against, *filter(None, [baseline]))
+    to = reports(
+        formats, output, as_json=as_json, force=force, everything=everything, beside=beside
+    )
     if bool(inputs) == (batch is not None):
         raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")
     if (*inputs, *memmap).count("-") > 1:

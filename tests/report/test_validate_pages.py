@@ -298,6 +298,7 @@ def test_accepted_errors_are_not_nothing_to_do(tmp_path, cli):
     assert got.code == 0
     assert "will be forgotten" in page.text
     assert "Nothing needs to be done" not in page.text
+    assert sha256(accepted.read_bytes()).hexdigest() in page.text
     assert "None of it counts: each finding is accepted or not asked for" in page.text
 
 

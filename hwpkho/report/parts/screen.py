@@ -24,6 +24,7 @@ class Screen(NamedTuple):
             the one line that counts.
         everything: Whether long lists are shown whole, and cases that are fine.
         command: The command line, printable, for reports that quote it.
+        beside: Files that were read beside the cases and their maps, for reports that name them.
     """
 
     paint: Paint = Paint()
@@ -33,6 +34,7 @@ class Screen(NamedTuple):
     detail: int = 0
     everything: bool = False
     command: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def prose(self) -> int:

@@ -37,8 +37,9 @@ class Pages(NamedTuple):
 
     Attributes:
         draw: Makes the page on a case where it is judged, before bulk facts are let go: takes the
-            result, ``command`` (the command line), ``everything`` and ``index`` (what leads from
-            the folder to the report), and is pickled. Bytes, None for no page.
+            result, ``command`` (the command line), ``everything``, ``index`` (what leads from the
+            folder to the report) and ``beside`` (files read for all cases), and is pickled. Bytes,
+            None for no page.
         ours: Tells whether a file in the folder has such a name as this report gives them.
     """
 

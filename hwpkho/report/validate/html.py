@@ -36,25 +36,28 @@ class _One(TextWriter):
     """The page on a single case."""
 
     def add(self, result: CaseResult) -> None:
-        self.write_all(render(_page(result, self._screen.command, self._screen.everything)))
+        screen = self._screen
+        self.write_all(render(_page(result, screen.command, screen.everything, screen.beside)))
 
     def finish(self, _notes: Sequence[Finding]) -> None:
         """Write nothing: a page is complete."""
 
 
-def _page(result: CaseResult, command: str, everything: bool) -> Page:
-    inputs = hashes.of((*result.inputs, *result.memmaps))
+def _page(result: CaseResult, command: str, everything: bool, beside: tuple[str, ...]) -> Page:
+    inputs = hashes.of((*result.inputs, *result.memmaps, *beside))
     made = Made(command, inputs, everything)
     if result.validation is None:
         return page.not_judged(result, made)
     return page.page(result, result.validation, made)
 
 
-def draw(result: CaseResult, *, command: str, everything: bool, index: str) -> bytes | None:
+def draw(
+    result: CaseResult, *, command: str, everything: bool, index: str, beside: tuple[str, ...] = ()
+) -> bytes | None:
     """Return the page on a case of a batch; None where nobody asks for one."""
     if result.state == "fine" and not everything:
         return None
-    made = _page(result, command, everything)._replace(up=f"../{index}")
+    made = _page(result, command, everything, beside)._replace(up=f"../{index}")
     return "".join(render(made)).encode("utf-8", "backslashreplace")
 
 

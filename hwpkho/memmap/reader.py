@@ -81,7 +81,8 @@ def read_memmap(
     if not paths:
         raise UsageError("no memory map given")
     if len(set(paths)) != len(paths):
-        raise UsageError(f"{printable(_twice(paths))}: given twice")
+        twice = next(p for i, p in enumerate(paths) if p in paths[:i])
+        raise UsageError(f"{printable(twice)}: given twice")
     wanted = _parse_boot(boot)
     readings, without = _read_all(paths)
     if wanted is not None:
@@ -195,13 +196,8 @@ def _files(path: str) -> list[str]:
     if said and not found:
         raise InputError(said[0])
     if not found:
-        error = InputError(f"{printable(path)}: {mistakes.folder(folder)}")
-        raise UnreadMapError(error, path)
+        raise UnreadMapError(InputError(f"{printable(path)}: {mistakes.folder(folder)}"), path)
     return list(map(str, found))
-
-
-def _twice(paths: Sequence[str]) -> str:
-    return next(p for i, p in enumerate(paths) if p in paths[:i])
 
 
 def _parse_boot(boot: str | None) -> int | None:

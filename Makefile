@@ -103,7 +103,7 @@ test: venv
 # many seconds; to be ready for that costs a fifth of a small test.
 HANGS = -o faulthandler_timeout=300
 test-thorough: venv
-	HWPKHO_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel and not browser and not spark' $(HANGS) $(PYTEST)
+	TEST_PROFILE=thorough $(BIN)/pytest -n auto --dist worksteal -m 'not kernel and not browser and not spark' $(HANGS) $(PYTEST)
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -120,6 +120,7 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
     images: list[Memory] = []
     copies: list[DebugfsCopy] = []
     lists: list[BadPages] = []
+    listed: set[str] = set()
     for spec in specs:
         found = open_input(spec, asked, plain=plain)
         if isinstance(found, Memory):
@@ -129,19 +130,21 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
             copies += found
         else:
             lists.append(found)
+        if lists and (len(lists) > 1 or images or copies):
+            # Before more is read: there may be thousands.
+            _must_be_logs(lists[-2:], alone=not images and not copies)
+        if lists:
+            if spec in listed:
+                raise InputError(f"{_called(spec)}: given twice")
+            listed.add(spec)
     name = ", ".join(
         [m.source.name for m in images] + [c.name for c in copies] + [x.name for x in lists]
     )
-    if len(lists) > 1 and not images and not copies:
+    if len(lists) > 1:
         from hwpkho.badpages import together  # few cases have several
 
-        if together.are_logs(lists):
-            lists = [together.logs(lists)]
+        lists = [together.logs(lists)]
     if lists:
-        if len(lists) > 1 or images or copies:
-            raise InputError(
-                f"{lists[0].name}: a list of PFNs is a case of its own; merge joins several"
-            )
         return Case(name, (), lists[0])
     if not images:
         return Case(name, tuple(assemble.from_copies(copies, options)), None)
@@ -156,6 +159,16 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         if any(m.source.to_load for m in images) or any(map(raw.split_base, specs)):
             error.kernel = None  # pieces of memory do not show what the rest holds
         raise
+
+
+def _must_be_logs(lists: Sequence[BadPages], *, alone: bool) -> None:
+    """Raise InputError unless lists may make a case: logs of one machine, and nothing else."""
+    from hwpkho.badpages import together  # few cases have several
+
+    if not alone or not together.are_logs(lists):
+        raise InputError(
+            f"{lists[0].name}: a list of PFNs is a case of its own; merge joins several"
+        )
 
 
 def read_memory(

@@ -714,7 +714,7 @@ def test_saved_files_that_somebody_edited(said, tree, tmp_path, cli):
 
 
 @pytest.mark.slow  # all of its page flags
-def test_the_running_machine(cli, schema):
+def test_the_running_machine(cli):
     """Whatever it shows: one document, and nothing raised."""
     got = cli("check", "--json")
     assert got.code in (0, 1, 3), got.err

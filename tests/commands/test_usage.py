@@ -91,7 +91,7 @@ VALIDATE = {
         "--memmap @iomem --arch x86_64": 0, "--memmap @iomem --arch arm64": 3,
         "--memmap @arm64-iomem --arch arm64": 1, "--memmap @arm64-iomem --arch x86_64": 3,
         "--memmap @plain-iomem --arch x86_64": 0,
-        "--memmap @iomem --consumer-kho v2": 2, "--memmap @iomem --page-size 16384": 0,
+        "--memmap @iomem --consumer-kho v2": 2, "--memmap @iomem --page-size 16384": 3,
     },
     "image": {
         "--consumer-kho v4": 0, "--map iomem": 2, "--boot 0": 2, "--iomem-of next": 2,

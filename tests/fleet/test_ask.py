@@ -104,7 +104,8 @@ def test_a_text_of_nothing(made, cli):
 
 
 @pytest.mark.slow
-def test_forms_agree(made, cli, tmp_path):
+def test_forms_agree(made, cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     rows = ask(cli, made[1], "lost")
     assert list(csv.DictReader(io.StringIO(cli("fleet", "ask", made[1], "lost", "--csv").out))) == [
         {k: "" if v is None else str(v) for k, v in row.items()} for row in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -436,3 +437,14 @@ def test_copy_and_segments_in_one_folder(tmp_path):
     (folder / "0x1000.bin").write_bytes(b"x")
     with pytest.raises(InputError, match="both"):
         _decode(folder)
+
+
+def test_thousands_of_lists_are_refused_at_the_second(tmp_path, monkeypatch):
+    """Found by fuzz/run.py: each of 861 was read before the first was said to be alone."""
+    monkeypatch.chdir(tmp_path)
+    Path("list").write_text("0x1\n")
+    Path("log").write_text("Memory failure: 0x1: recovery action for free buddy page: Recovered\n")
+    with pytest.raises(InputError, match="case of its own"):
+        read_inputs(["list", *["list"] * 1000])
+    with pytest.raises(InputError, match="log: given twice"):
+        read_inputs(["log", *["log"] * 1000])

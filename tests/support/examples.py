@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: The hypothesis profile of this run: ``suite`` is the quick one.
-PROFILE = os.environ.get("HWPKHO_PROFILE", "suite")
+PROFILE = os.environ.get("TEST_PROFILE", "suite")
 
 
 def much(quick: int, thorough: int) -> int:

@@ -208,7 +208,7 @@ def _documents() -> str:
 
 def _spark() -> str:
     rows = [(f"`{n}`", o.about, o.default) for n, o in OPTIONS.items()]
-    rows.append((", ".join(f"`{n}`" for n in JUDGING), "as those of `hwpkho fleet add`", ""))
+    rows.append((", ".join(f"`{n}`" for n in JUDGING), "as those of `fleet add`", ""))
     return _table(("option", "what it says", "default"), rows)
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwpkho.report.man.inline import NO_BREAK, of_macro, unescaped
@@ -77,6 +77,7 @@ def test_colours_are_for_terminals():
     assert painted != plain
 
 
+@example(".Ed")
 @given(st.text(alphabet=".\\(NmFlOpItBlElShPpBdEd -\n\"'a|[", max_size=200))
 def test_any_source_is_shown_somehow(source):
     """Pages are ours; one with a mistake in it is still no traceback."""

@@ -119,7 +119,8 @@ class _Page:
 
     def _ed(self, _rest: str) -> None:
         self._flush()
-        self._displays.pop()
+        if self._displays:
+            self._displays.pop()
         self._literal = self._fresh = False
 
     def _bl(self, rest: str) -> None:

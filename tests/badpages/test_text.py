@@ -128,7 +128,7 @@ def test_what_makes_a_list_too_long(monkeypatch):
         ("٣", 1, "no PFN"),
         ("\x1b[31m", 1, "a word of 5 characters is no PFN"),
         ("hello", 1, "no PFN"),
-        ("0x2-0x1 0x3", 1, "before it starts"),
+        ("0x1-0x2 5-4", 1, "before it starts"),
     ],
 )
 def test_refused_lists(text, line, word):

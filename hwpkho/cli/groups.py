@@ -21,7 +21,8 @@ class OfMachine(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             folder = next((arg for arg in given if f"({arg})" in error.message), None)
-            if folder is None or not os.path.isdir(folder):  # noqa: PTH112  as it was typed
+            # Path raises where a folder may not be looked at; here that is only no hint.
+            if folder is None or not os.path.isdir(folder):  # noqa: PTH112
                 raise
             said = f"{folder}: give a copied tree with --root: {ctx.command_path} --root {folder}"
             raise click.UsageError(said, ctx) from error

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Certainty, Code, Problem, Severity
     from hwpkho.efi.compare import Comparison
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Doubt, Handover
     from hwpkho.judging.file_memory import FileMemory
 
@@ -254,6 +255,7 @@ class EfiJudged(NamedTuple):
         fate: What becomes of pages under a set unit.
         bad: Yields the bytes called bad, ``(start, end)``, end exclusive, ascending and disjoint;
             again at each call.
+        table: What it says in its own layout, whatever the kernel makes of it.
         findings: What to know.
         against: Lists of bad pages that it was held against, in the order given.
     """
@@ -267,8 +269,14 @@ class EfiJudged(NamedTuple):
     pages_lost: int | None
     fate: Fate
     bad: Callable[[], Iterator[Range]]
+    table: PoisonTable
     findings: tuple[Finding, ...] = ()
     against: tuple[HeldAgainst, ...] = ()
+
+    @property
+    def unread(self) -> bool:
+        """Whether the next kernel goes on as if there were no table."""
+        return self.outcome == "ignored" or self.consumer == "none"
 
     def to_json(self) -> dict[str, object]:
         """Return it as the document has it."""

@@ -87,6 +87,7 @@ KINDS: dict[str, Arguments] = {
     "validate": lambda folder: ["validate", *_decode(folder)[1:], "--memmap", _IOMEM],
     "validate-crash": _crash,
     "validate-guests": _guests,
+    "validate-efi": lambda _: ["validate", FIXTURES / "efi" / "captures" / "a-gen1"],
     "validate-list": lambda folder: ["validate", *generations(folder, [[1, 2, 0x300]])],
     "validate-long": lambda folder: scattered(folder, 300),
     "validate-batch": _batch,

@@ -52,7 +52,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
     told = tuple(_findings(table, reading, generation, kernel, consumer))
     return EfiJudged(
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
-        generation.fate, reading.bad, told,
+        generation.fate, reading.bad, table, told,
     )  # fmt: skip
 
 

@@ -36,14 +36,13 @@ def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
         found.add(0, PFN_MAX, Ruling(None, None, None))
         return found
     nowhere = Ruling("not-ram", efi_kernel.OUTSIDE.id, None)
-    unread = judged.outcome == "ignored" or judged.consumer == "none"
     above = 0
     for first, last, kind, label in frames.runs():
         found.add(above, first - 1, nowhere)
         where, above = printable(label), last + 1
         if kind == "unknown":
             ruling = Ruling(None, IN_GAP.id, where, "gap")
-        elif kind == "ram" and not unread:
+        elif kind == "ram" and not judged.unread:
             ruling = Ruling(_TAKEN[judged.fate], None, where)
         elif kind in ("ram", "in-use"):
             code = efi_kernel.OVER_KERNEL.id if label.startswith("Kernel ") else None

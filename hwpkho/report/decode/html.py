@@ -10,6 +10,7 @@ from hwpkho.report.decode import luo_text, memory, table_text, text
 from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import Page, Section, Text
 from hwpkho.report.html.page import render
+from hwpkho.report.parts import structure
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
 
@@ -76,7 +77,7 @@ def _handover(h: Handover, number: int, made: Made) -> Section:
     about = f"{h.source}: {h.arch or 'architecture unknown'}, {size}"
     parts: list[Part] = [
         Text(about),
-        figures.structure(h, f"structure-{number}"),
+        figures.structure(structure.of_handover(h), f"structure-{number}"),
         *told.problems(h.problems, whole=made.everything),
         *figures.memory(memory.of_handover(h), f"memory-{number}"),
         told.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.report.html.facts import Cell, Column, Details, Figure, Table
-from hwpkho.report.parts import structure as parts
 from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.layout import span
 from hwpkho.report.svg import memory as drawing
@@ -17,9 +16,9 @@ from hwpkho.report.svg.markup import inline
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hwpkho.handover.model import Handover
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.parts.memory import Memory
+    from hwpkho.report.parts.structure import Structure
 
 #: Ranges that have a closer look, and bad pages listed in each.
 MAX_WINDOWS = 12
@@ -54,20 +53,19 @@ def memory(shown: Memory, name: str) -> list[Part]:
     return found
 
 
-def structure(h: Handover, name: str) -> Figure:
+def structure(found: Structure, name: str) -> Figure:
     """Return the picture of what a handover is made of; ``name`` as for :func:`memory`."""
-    found = parts.of_handover(h)
     picture = boxes.draw(found)
     rows = [
         (
             box.title,
-            ", ".join(box.lines),
+            ", ".join(filter(None, (*box.lines, box.why))),
             Cell("; ".join(box.told()), _STYLES[box.worst]),
         )
         for box in found.boxes
     ]
     columns = (Column("Structure"), Column("What is known of it"), Column("What is wrong"))
-    table = Table(f"{len(rows)} structures", columns, rows)
+    table = Table(f"{len(rows)} structure{'s' * (len(rows) != 1)}", columns, rows)
     return Figure(inline(picture, name), picture.about, table)
 
 
@@ -76,7 +74,7 @@ _STYLES: dict[str, Style] = {"broken": "error", "doubtful": "warning", "": ""}
 
 def _rows(shown: Memory, layout: to_scale.Layout) -> Table:
     """Return what the picture shows, row by row."""
-    names = to_scale.MEMORY | to_scale.BAD | dict(shown.names) | {"efi": "bad by the EFI table"}
+    names = to_scale.MEMORY | to_scale.BAD | {"efi": "bad by the EFI table"} | dict(shown.names)
     kinds = [m.kind for m in shown.bad]
 
     def rows() -> Iterator[Sequence[Cell | str]]:

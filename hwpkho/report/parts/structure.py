@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from hwpkho.base.addresses import human_bytes
+from hwpkho.base.addresses import align_down, human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.codes import Problem
+    from hwpkho.handover.luo.model import LuoFile
     from hwpkho.handover.model import Handover, HwpoisonList, Root, Subtree
 
 #: Boxes of a kind; more are counted.
@@ -26,10 +27,10 @@ MAX_BOXES = 4
 #: Subtrees: the kernel has a handful.
 MAX_SUBTREES = 12
 
-State = Literal["read", "absent"]
+State = Literal["read", "absent", "ignored"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Box:
     """A structure.
 
@@ -38,9 +39,12 @@ class Box:
         title: What it is.
         lines: What there is to say of it, a line each.
         spans: Where it lies: address and size, bytes.
-        state: ``absent``: something points to it, and it is not in the input.
+        state: ``absent``: something points to it, and it is not in the input; ``ignored``: the next
+            kernel does not take it.
         after: The box that points to it, None for one that nothing points to.
         problems: What is wrong with it.
+        why: What comes of it, where that needs a sentence.
+        files: Files of LUO that it stands for.
     """
 
     column: int
@@ -50,6 +54,8 @@ class Box:
     state: State = "read"
     after: Box | None = None
     problems: list[Problem] = field(default_factory=list)
+    why: str = ""
+    files: tuple[LuoFile, ...] = ()
 
     def holds(self, phys: int) -> int:
         """Return the size of the span that holds an address, 0 where none does."""
@@ -77,10 +83,12 @@ class Structure:
     Attributes:
         boxes: Each after the one that points to it.
         elsewhere: Problems that are at none of them; notes aside.
+        title: What it is the structure of.
     """
 
     boxes: tuple[Box, ...]
     elsewhere: tuple[Problem, ...]
+    title: str = "Structure of the handover"
 
 
 def of_handover(h: Handover) -> Structure:
@@ -95,7 +103,7 @@ def of_handover(h: Handover) -> Structure:
     for problem in h.problems:
         if problem.severity == "note" or problem in placed:
             continue
-        found = _at(boxes, problem.field) or _at(boxes, problem.phys)
+        found = box_at(boxes, problem.field) or box_at(boxes, problem.phys)
         if not found and registry()[problem.code].field:
             found = next((b for b in boxes if b.title == "hwpoison"), None)
         if found:
@@ -117,8 +125,8 @@ def _known(h: Handover, boxes: list[Box]) -> Iterator[tuple[Box, Problem | None]
         yield box or next((b for b in boxes if b.title == "hwpoison"), root), w.problem
 
 
-def _at(boxes: list[Box], phys: int | None) -> Box | None:
-    """Return the smallest box that holds an address."""
+def box_at(boxes: Sequence[Box], phys: int | None) -> Box | None:
+    """Return the smallest box that holds an address, None for none and where none does."""
     sizes = [(box.holds(phys), i) for i, box in enumerate(boxes)] if phys is not None else []
     found = min((pair for pair in sizes if pair[0]), default=None)
     return boxes[found[1]] if found else None
@@ -225,15 +233,29 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
 
 
 def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
+    """Yield the sessions with the pages that lead to their files; LUO itself gets the others."""
     tree = luo_of(h)
     if tree is None:
         return
-    sessions = tree.sessions or ()
+    size, sessions = h.page_size or 4096, tree.sessions or ()
+    own = {page.phys: (page.phys, size << page.order) for page in tree.pages}
+
+    def box(title: str, files: tuple[LuoFile, ...]) -> Box:
+        lines = [f"{len(files)} file{'s' * (len(files) != 1)}"]
+        spans = []
+        for file in files:
+            arrays = (align_down(phys, size) for phys in file.pages)
+            for phys in (file.data, *file.chunks, *arrays):
+                spans += [own.pop(phys)] if phys in own else []
+        return Box(2, title, lines, spans, after=subtree, files=files)
+
     for s in sessions[:MAX_BOXES]:
-        n = len(s.files)
-        yield Box(2, f'Session "{s.name}"', [f"{n} file{'s' * (n != 1)}"], after=subtree)
-    if len(sessions) > MAX_BOXES:
-        yield Box(2, f"{len(sessions) - MAX_BOXES} more sessions", [], after=subtree)
+        yield box(f'Session "{s.name}"', s.files)
+    if rest := sessions[MAX_BOXES:]:
+        yield box(f"{len(rest)} more sessions", tuple(f for s in rest for f in s.files))
+    if tree.apart:
+        yield box("Sessions not written", tree.apart)
+    subtree.spans += own.values()
 
 
 def _scratch(h: Handover) -> Box:

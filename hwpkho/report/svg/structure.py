@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hwpkho.report.svg.markup import WIDTH, Drawing, rect, shortened, titled, words
@@ -45,7 +46,7 @@ def draw(structure: Structure) -> Drawing:
         bottom += 18
         shapes.append(titled(said, words(0, bottom, shortened(said, 150), "dim")))
     body = "".join(arrows) + "".join(shapes)
-    return Drawing("Structure of the handover", _about(structure), body, bottom + 4, "Structure")
+    return Drawing(structure.title, _about(structure), body, bottom + 4, "Structure")
 
 
 def _about(structure: Structure) -> str:
@@ -53,7 +54,8 @@ def _about(structure: Structure) -> str:
     broken = [f"{box.title}: {', '.join(box.told())}" for box in structure.boxes if box.problems]
     names = ", ".join(box.title for box in structure.boxes)
     wrong = f" Wrong: {'; '.join(broken)}." if broken else " Nothing is marked as wrong."
-    return f"Boxes from the root to the list: {names}.{wrong}"
+    why = "".join(f" {box.title}: {box.why}." for box in structure.boxes if box.why)
+    return f"Boxes, what points to others first: {names}.{wrong}{why}"
 
 
 def _lines(box: Box) -> Iterator[tuple[str, str]]:
@@ -63,6 +65,8 @@ def _lines(box: Box) -> Iterator[tuple[str, str]]:
         yield "mono" if line.startswith("0x") else "dim", line
     if box.state == "absent" and not box.problems:
         yield "dim", "(not there)"
+    for line in wrap(box.why, _ROOM, break_on_hyphens=False):
+        yield "dim", line
     sign = "✕" if box.worst == "broken" else "▲"
     for told in box.told():
         code, _, name = told.partition(" ")
@@ -71,7 +75,7 @@ def _lines(box: Box) -> Iterator[tuple[str, str]]:
 
 
 def _box(box: Box, lines: list[tuple[str, str]], x: float, y: float, height: float) -> str:
-    kind = " ".join(filter(None, ("box", box.worst, box.state if box.state == "absent" else "")))
+    kind = " ".join(filter(None, ("box", box.worst, box.state if box.state != "read" else "")))
     shapes = [rect(x, y, _BOX, height, kind, ' rx="4"')]
     for i, (style, line) in enumerate(lines):
         at = y + _PAD + _LINE * i + 11.5

@@ -22,7 +22,7 @@ from hwpkho.report.html.facts import (
     Text,
 )
 from hwpkho.report.parts.layout import span
-from hwpkho.report.validate import memory, words
+from hwpkho.report.validate import memory, structure, words
 from hwpkho.report.validate.findings import counted, is_routine
 
 if TYPE_CHECKING:
@@ -48,14 +48,15 @@ _MAX_TODO = 8
 def page(result: CaseResult, v: Validation, made: Made) -> Page:
     """Return the page on a case that was judged as ``v``."""
     style, sentence = words.said(result, v)
+    made_of = structure.of(v)
     sections = [
         Section("findings", "Findings", list(_findings(result, v, made))),
         *_section("pages", "What becomes of the pages", _verdicts(v)),
         *_section("memory", "Memory to scale", figures.memory(memory.of(v), "bands")),
         *_section(
             "structure",
-            "The handover",
-            [figures.structure(v.handover, "boxes")] if v.handover else [],
+            "The handover" if v.handover else "The EFI table",
+            [figures.structure(made_of, "boxes")] if made_of else [],
         ),
         *_section("runs", "Every bad page", _runs(v, made)),
         *_section("preserved", "What is preserved, and whose it is", _preserved(v)),

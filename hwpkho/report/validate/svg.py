@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
-from hwpkho.report.parts import structure
 from hwpkho.report.svg import markup
 from hwpkho.report.svg import memory as drawing
 from hwpkho.report.svg import structure as boxes
-from hwpkho.report.validate import memory, words
+from hwpkho.report.validate import memory, structure, words
 from hwpkho.report.validate.base import TextReport, TextWriter
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ class _One(TextWriter):
         if v is None:
             return
         found = [drawing.draw(memory.of(v), "memory")]
-        found += [boxes.draw(structure.of_handover(v.handover))] if v.handover else []
+        made_of = structure.of(v)
+        found += [boxes.draw(made_of)] if made_of else []
         title = f"{result.case}: {words.said(result, v)[1]}"
         self.write(markup.document([x for x in found if x is not None], title))
 

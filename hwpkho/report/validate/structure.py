@@ -1,0 +1,98 @@
+"""What pictures of a judgement show as boxes: the handover, the EFI table, bad pages in either.
+
+A finding about pages stands at each box that one of these pages is in, any other where its address
+lies. What decoding found stands where decode has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwpkho.abi.efi_poisoned import LAYOUTS
+from hwpkho.base.listing import of_runs
+from hwpkho.base.pfnset import pfn_set
+from hwpkho.codes import Problem
+from hwpkho.report.parts import structure
+from hwpkho.report.parts.memory import of_bytes
+from hwpkho.report.parts.structure import Box, Structure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hwpkho.base.pfnset import PfnSet
+    from hwpkho.judging.result import EfiJudged, Ruling, Validation
+
+
+def of(v: Validation) -> Structure | None:
+    """Return the boxes of a case, None where there is neither a handover nor a table."""
+    if v.handover is None and v.efi is None:
+        return None
+    found = Structure((), (), "The EFI table of poisoned memory")
+    if v.handover is not None:
+        found = structure.of_handover(v.handover)
+    boxes = [*found.boxes, *([_table(v.efi)] if v.efi else [])]
+    known = {(p.code, p.message) for p in (v.handover.problems if v.handover else ())}
+    pages = [(box, _pages(box, v)) for box in boxes]
+    under = _under(pages, v)
+    rulings = zip(v.runs.rulings, v.runs.extents, strict=True)
+    by_place = {(r.code, e.first, e.last): under.get(r, []) for r, e in rulings}
+    for f in v.findings:
+        if f.severity == "note" or (f.code, f.message) in known:
+            continue
+        if f.first is None or f.last is None:
+            at = structure.box_at(boxes, f.phys)
+            places = [at] if at else []
+        else:
+            ends = (f.first, f.last)
+            held = [box for box, within in pages if any(pfn in within for pfn in ends)]
+            places = by_place.get((f.code, *ends), held)
+        for box in places:
+            box.problems.append(Problem(f.code, f.severity, f.message, f.phys))
+    return Structure(tuple(boxes), found.elsewhere, found.title)
+
+
+def _table(efi: EfiJudged) -> Box:
+    """Return the table: what it says, and what the next kernel makes of it."""
+    table = efi.table
+    lines = [f"0x{efi.phys:x}", efi.layout or "layout unknown"]
+    units = table.units()
+    if units is not None:
+        what = "entr" if table.header is None else "unit"
+        ends = ("y", "ies") if table.header is None else ("", "s")
+        lines.append(f"{units} {what}{ends[units != 1]}")
+    size = 1
+    if table.layout is not None and table.bitmap is not None:
+        size = LAYOUTS[table.layout].HEAD + len(table.bitmap)
+    spans = [(node.phys, 1) for node in table.nodes or () if node.phys is not None]
+    spans.append((efi.phys, size))
+    if efi.outcome == "accepted":
+        return Box(0, "EFI table", [*lines, f"accepted by {efi.consumer}"], spans)
+    comes = "ignored" if efi.unread else efi.outcome or "cannot be told"
+    return Box(
+        0, "EFI table", lines, spans, "ignored" if efi.unread else "read",
+        why=f"{comes}: {efi.reason}",
+    )  # fmt: skip
+
+
+def _under(pages: Sequence[tuple[Box, PfnSet]], v: Validation) -> dict[Ruling, list[Box]]:
+    """Return the boxes that bad pages under each ruling with a code are in."""
+    found: dict[Ruling, list[Box]] = {r: [] for r in v.runs.rulings if r.code}
+    owners = {id(file): box for box, _ in pages for file in box.files}
+    for ruling, places in found.items():
+        if ruling.owner is not None and id(ruling.owner.file) in owners:
+            places.append(owners[id(ruling.owner.file)])
+    bad = v.runs.pfns
+    held = ((b, pfn_set(of_runs(run for x in p for run in bad.runs(*x)))) for b, p in pages)
+    hits = [(box, hit) for box, hit in held if hit]
+    for first, last, ruling in v.runs.stretches() if hits else ():
+        places = found.get(ruling, [])
+        for box, hit in hits if ruling.code else ():
+            at = hit.following(first)
+            if at is not None and at <= last and box not in places:
+                places.append(box)
+    return found
+
+
+def _pages(box: Box, v: Validation) -> PfnSet:
+    """Return the pages that a box is in."""
+    return of_bytes(((at, at + size) for at, size in box.spans), v.page_size or 4096)

@@ -166,6 +166,10 @@ def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_pat
     assert sorted(links) == [f"a%20%26%20b.html.d/{name}" for name in _pages(out)]
     assert "2 with findings, 1 not judged, 1 ok" in index.text
     assert "bad <b>" in index.text
+    assert "The page on a case ends with the SHA-256 of its inputs" in index.text
+    assert {row[0]: row[-1] for row in index.rows("3 cases")} == {
+        "bad <b>": "list, map", "x_x_": "list, map", "text": "",
+    }  # fmt: skip
     for name in _pages(out):
         read = markup.page((tmp_path / "a & b.html.d" / name).read_text())
         assert [a.attrib["href"] for a in read.all("a") if a.text == "All cases"] == [
@@ -231,6 +235,7 @@ def test_what_to_do_is_sentences_that_end_once(cli):
 def test_a_pipe_gets_the_index_alone(cli, cases, tmp_path):
     shown = cli("validate", "--batch", cases, "--jobs", 1, "--format", "html")
     assert "bad <b>" in markup.page(shown.out).text
+    assert "In a file (-o FILE)" in markup.page(shown.out).text
     assert _batch(cli, cases, "/dev/null").code == 3
     assert not Path("/dev/null.d").exists()
 

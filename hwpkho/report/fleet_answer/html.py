@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.base.escape import printable
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.fleet_answer import forms, plots
 from hwpkho.report.html.facts import (
@@ -63,7 +65,8 @@ class Report:
                 table = Details(f"{each.name}-data", "The same as a table", [table])
             parts = [*each.figures(), table] if each.count else [Text("Nothing.")]
             sections.append(Section(each.name, each.title, parts))
-        sections.append(Section("asked", "What was asked", [_asked(result.wanted, found)]))
+        asked: list[Part] = [_asked(result.wanted, found), Text(_hashes(result.name))]
+        sections.append(Section("asked", "What was asked", asked))
         style, sentence = _summary(result) if len(found) > 1 else found[0].said()
         page = Page("fleet ask", result.name, style, sentence, (), sections, made)
         return render(page)
@@ -163,6 +166,13 @@ def _summary(answer: Answer) -> tuple[Style, str]:
     if lost:
         sentence += f"; {count('not_judged', 'capture')} could not be judged"
     return "error" if unsafe else "warning" if lost else "good", sentence
+
+
+def _hashes(dataset: str) -> str:
+    """Say where the sums of the inputs are: the data set has one for each capture."""
+    query = "SELECT host, taken_at, content_hash FROM hosts"
+    line = shlex.join(["hwpkho", "fleet", "ask", dataset, "--sql", query])
+    return f"The SHA-256 of each capture's inputs is in the data set: {printable(line)}"
 
 
 def _asked(wanted: Wanted, found: Sequence[Answered]) -> Fields:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hwpkho.base.escape import printable
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.inputs import hashes
 from hwpkho.report.html import told
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Cases in the index; a browser takes some seconds for more.
 MAX_CASES = 20_000
+#: Inputs of a case that the index names.
+_MAX_INPUTS = 6
 _NAME = re.compile(r"[0-9]{5,}-[a-z0-9-]*\.html")
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -88,21 +91,25 @@ class _Many(TextWriter):
         style, _, state = STATES[result.state]
         said = words.said(result, v)[1] if v else result.accepted or result.error or ""
         pages = Cell(str(v.pfns), sort=v.pfns) if v else ""
-        row = (Cell(result.case, href=href), Cell(state, _STYLES[style]), pages, said)
+        row = (
+            Cell(result.case, href=href), Cell(state, _STYLES[style]), pages, said,
+            _inputs(result),
+        )  # fmt: skip
         self._rows[result.state].append(row)
 
     def finish(self, notes: Sequence[Finding]) -> None:
         counts = [f"{n} {STATES[state][2]}" for state, n in self._counts.items() if n]
         worst = next((STATES[s][0] for s in STATES if self._counts[s]), "good")
         rows = [row for state in STATES for row in self._rows[state]]
-        sections = [Section("cases", "Cases", [self._table(rows)])]
+        sections = [Section("cases", "Cases", [self._table(rows), Text(self._hashes())])]
         if self._codes:
             sections.append(Section("findings", "What makes cases fail", [self._findings()]))
         if notes:
             found = [told.told(f.code, f.severity, f.message, f.certainty) for f in notes]
             sections.append(Section("notes", "On all cases together", found))
         total = f"{self._number} case{'s' * (self._number != 1)}"
-        made = Made(self._screen.command, (), self._screen.everything)
+        beside = hashes.of(self._screen.beside)
+        made = Made(self._screen.command, beside, self._screen.everything)
         sentence = ", ".join(counts)
         self.write_all(
             render(Page("validate --batch", total, _STYLES[worst], sentence, [], sections, made))
@@ -114,7 +121,7 @@ class _Many(TextWriter):
             return Text("All cases are fine; --all lists them.", "good")
         columns = (
             Column("Case"), Column("State"), Column("Bad pages", number=True),
-            Column("What the next kernel does"),
+            Column("What the next kernel does"), Column("Inputs"),
         )  # fmt: skip
         also = ""
         if fine and not self._screen.everything:
@@ -126,6 +133,17 @@ class _Many(TextWriter):
             columns,
             rows[:MAX_CASES],
             f"{cut} more cases are not listed; their pages are in the folder" if cut > 0 else "",
+        )
+
+    def _hashes(self) -> str:
+        """Say where the sums of the cases' inputs are: each case is read once, by who judges it."""
+        if self._folder is None:
+            return (
+                "In a file (-o FILE) the index has a page for each case beside it, which ends with "
+                "the SHA-256 of its inputs."
+            )
+        return (
+            "The page on a case ends with the SHA-256 of its inputs; with --all every case has one."
         )
 
     def _findings(self) -> Table:
@@ -141,6 +159,14 @@ class _Many(TextWriter):
 
 
 _STYLES: dict[str, Style] = {"error": "error", "warning": "warning", "good": "good"}
+
+
+def _inputs(result: CaseResult) -> str:
+    """Return the names of what a case was read from, without the case's own folder before them."""
+    names = [printable(spec) for spec in dict.fromkeys((*result.inputs, *result.memmaps))]
+    shown = [name.rpartition(f"/{result.case}/")[2] for name in names[:_MAX_INPUTS]]
+    shown += [f"and {len(names) - _MAX_INPUTS} more"] * (len(names) > _MAX_INPUTS)
+    return ", ".join(shown)
 
 
 def _slug(case: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.html.told import MAX_ROWS
-from tests.support import markup
+from tests.support import certain, markup
 from tests.support.examples import some
 from tests.support.fleet import manifest
 from tests.support.made_fleet import Fleet
@@ -48,6 +50,18 @@ def test_a_page_has_the_rows_of_the_document(question, dataset, page, cli):
         for row in rows
     ]  # fmt: skip
     assert found == wanted
+
+
+def test_a_page_says_where_the_sums_of_the_inputs_are(dataset, page, cli):
+    text = page(dataset, "summary").text
+    line = certain(
+        re.search("SHA-256 of each capture's inputs.*: (hwpkho fleet ask .* hosts')", text)
+    )
+    program, *args = shlex.split(line[1])
+    assert program == "hwpkho"
+    rows = cli(*args, "--json").json["rows"]
+    assert len(rows) == 2000
+    assert {*rows[0]} == {"host", "taken_at", "content_hash"}
 
 
 def test_a_summary_is_a_page_of_plots_with_tables(dataset, page, cli):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hwpkho.base.options import command
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,17 +17,25 @@ class OfMachine(click.Command):
     """A command that looks at a machine: of a copied one it is told by --root."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; say how a folder is given that stands where nothing belongs."""
+        """Parse; say how a folder is given that stands where nothing belongs, or a log."""
         given = list(args)
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except click.UsageError as error:
-            folder = next((arg for arg in given if f"({arg})" in error.message), None)
-            # Path raises where a folder may not be looked at; here that is only no hint.
-            if folder is None or not os.path.isdir(folder):  # noqa: PTH112
-                raise
-            said = f"{folder}: give a copied tree with --root: {ctx.command_path} --root {folder}"
-            raise click.UsageError(said, ctx) from error
+            _no_folder(ctx, (arg for arg in given if f"({arg})" in error.message))
+            raise
+        arguments = (ctx.params.get(p.name) for p in self.params if isinstance(p, click.Argument))
+        _no_folder(ctx, (value for value in arguments if isinstance(value, str)))
+        return rest
+
+
+def _no_folder(ctx: click.Context, words: Iterable[str]) -> None:
+    """Raise UsageError where one of ``words`` is a folder."""
+    # Path raises where a folder may not be looked at; here that is only no hint.
+    folder = next((word for word in words if os.path.isdir(word)), None)  # noqa: PTH112
+    if folder is not None:
+        look = command(f"{ctx.info_name} --root", folder)
+        raise click.UsageError(f"{folder}: give a copied tree with --root: {look}", ctx)
 
 
 class Group(click.Group):

@@ -8,6 +8,7 @@ import sys
 import click
 
 from hwpkho.cli import options
+from hwpkho.cli.groups import OfMachine
 from hwpkho.cli.values import Fraction
 
 EPILOG = """\b
@@ -21,7 +22,7 @@ Exit codes: 0 the log has ended, or SIGTERM or SIGINT came; 2 wrong usage; 3 the
 or there is no such tree."""
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=OfMachine, epilog=EPILOG)
 @click.argument("log", default="/dev/kmsg", metavar="[LOG]")
 @click.option(
     "--interval",

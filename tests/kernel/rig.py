@@ -246,6 +246,8 @@ class Run:
 CRASH = re.compile(
     r"Kernel panic|PANIC: early exception|Unable to handle kernel|Internal error: |BUG: |Oops: "
 )
+#: memory_failure() of a page that holds a part of a file: in a guest, of its initramfs.
+FILE_HIT = " LRU page: "
 #: After these a kernel that cannot reset the machine says nothing more.
 _OVER = ("---[ end Kernel panic", "Reboot failed")
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 UNITS = ROOT / "contrib/systemd"
 #: Pages that the first kernel takes out of use.
-_BAD = 12
+_BAD = 8
+#: How many are tried next where one holds a part of Python or busybox in the second kernel, which
+#: unpacks its initramfs where there is room: the program dies of it. So many lie elsewhere.
+_ELSEWHERE = (7, 6, 5)
 #: Seconds: Python starts slowly in an emulated machine.
 _BOUND = 900.0
 
@@ -53,6 +56,7 @@ else
   cp /out/first/before.json /var/lib/hwpkho/before.json
   insmod /module.ko poison=1 carry=1
   rig poisoned > /out/poisoned
+  if busybox dmesg | grep -q '@FILE_HIT@'; then return; fi
   cp /proc/meminfo /proc/iomem /out
   hwpkho check --json --since /var/lib/hwpkho/before.json > /out/check.json 2> /out/said
   AFTER > /out/unit
@@ -62,11 +66,11 @@ else
   cp /var/lib/prometheus/node-exporter/hwpkho.prom /out/hwpkho.prom
   WATCH --interval 1 > /out/watch 2> /out/watch-said &
   watcher=$!
-  while ! grep -q event /out/watch; do sleep 0.5; done
+  while kill -0 $watcher && ! grep -q event /out/watch; do sleep 0.5; done
   more=$(rig free 1)
   echo $more > /sys/kernel/debug/hwpoison/corrupt-pfn
   echo $more > /out/more
-  while ! grep -q '"page"' /out/watch; do sleep 0.5; done
+  while kill -0 $watcher && ! grep -q '"page"' /out/watch; do sleep 0.5; done
   kill -TERM $watcher
   wait $watcher
   echo $? > /out/watch-code
@@ -88,8 +92,9 @@ def _line(unit: str) -> str:
     return str(line).replace("$$", "$")
 
 
-def _guest(kernel: rig.Kernel, work: Path, missing: int) -> rig.Guest:
-    script = SCRIPT.replace("MISSING", str(missing)).replace("BAD", str(_BAD))
+def _guest(kernel: rig.Kernel, work: Path, missing: int, count: int) -> rig.Guest:
+    script = SCRIPT.replace("MISSING", str(missing)).replace("BAD", str(count))
+    script = script.replace("@FILE_HIT@", rig.FILE_HIT)
     for word, unit in (
         ("BEFORE", "hwpkho-before-kexec"),
         ("AFTER", "hwpkho-after-boot"),
@@ -120,22 +125,25 @@ def test_a_kexec(
     missing: int,
 ) -> None:
     kernel = kernel_of(kind)
-    run = _guest(kernel, work, missing).boot(_BOUND)
+    for count in (_BAD, *_ELSEWHERE):
+        run = _guest(kernel, work / str(count), missing, count).boot(_BOUND)
+        if rig.FILE_HIT not in run.log:
+            break
     first, out = run.out / "first", run.out
     bad = _pfns(first / "poisoned")
-    assert len(bad) == _BAD
+    assert len(bad) == count
     before = json.loads((first / "check.json").read_text())
     assert before["page_size"] == kernel.page_size
     assert before["arch"] == kernel.arch
     assert before["kernel_loaded"] is True
     assert before["not_seen"] == []
-    assert before["hardware_corrupted"] == _BAD * kernel.page_size
+    assert before["hardware_corrupted"] == count * kernel.page_size
     numbers = {n: before[n] for n in ("bad_pages", "flagged", "listed", "forgotten")}
     assert numbers == {
-        "bad_pages": _BAD, "flagged": _BAD, "listed": _BAD - missing, "forgotten": missing,
+        "bad_pages": count, "flagged": count, "listed": count - missing, "forgotten": missing,
     }  # fmt: skip
     assert before["status"] == "critical" if missing else before["status"] in ("ok", "warning")
-    lost = bad[_BAD - missing :]
+    lost = bad[count - missing :]
     told = [n for a, b in before["forgotten_pages"] for n in range(a, b + 1)]
     assert told == lost
     assert (first / "unit").read_text().startswith("HWPKHO ")
@@ -145,16 +153,16 @@ def test_a_kexec(
         n for x in saved["pfns"] for n in (range(x[0], x[1] + 1) if type(x) is list else [x])
     ] == bad
     # After it.
-    assert run.poisoned == bad[: _BAD - missing]
+    assert run.poisoned == bad[: count - missing]
     after = json.loads((out / "check.json").read_text())
-    assert after["since"]["bad_pages"] == _BAD
+    assert after["since"]["bad_pages"] == count
     assert after["since"]["lost"] == after["since"]["foreseen"] == missing
     again = [n for a, b in after["since"]["lost_pages"] for n in range(a, b + 1)]
     assert again == lost
     assert after["not_seen"] == []
     assert after["outcome"] == "replay"
     assert after["forgotten"] == 0  # of those that are bad now
-    assert after["bad_pages"] == after["listed"] == _BAD - missing
+    assert after["bad_pages"] == after["listed"] == count - missing
     assert int((out / "code").read_text()) == (2 if missing else after["status"] == "warning")
     assert (out / "metrics-code").read_text() == "0\n"
     metrics = (out / "hwpkho.prom").read_text()

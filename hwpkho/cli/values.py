@@ -113,18 +113,17 @@ class OneOf(click.Choice[str]):
     """The names of a registry at the time of the call, whatever was registered since the import."""
 
     def __init__(self, registry: Named) -> None:
-        super().__init__(registry.names())
         self._registry = registry
+        super().__init__(())
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        self.choices = tuple(self._registry.names())
-        return super().convert(value, param, ctx)
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names there are now."""
+        return tuple(self._registry.names())
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """Return the names for ``--help``."""
-        self.choices = tuple(self._registry.names())
-        return super().get_metavar(param, ctx)
+    @choices.setter
+    def choices(self, _given: tuple[str, ...]) -> None:
+        """Take no others: click sets them."""
 
 
 class OneOfPlaced(OneOf):

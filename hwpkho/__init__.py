@@ -4,7 +4,8 @@ Where a file is meant, a function takes a path or a file open for reading bytes,
 where they are of one machine. Results have ``to_dict()``, which is the document that ``--json``
 prints, and ``rows()``, named tuples that ``pandas.DataFrame`` takes with their column names; where
 there may be none, give ``columns=hwpkho.PageRow._fields`` as well. Where a message of the command
-line names an option, here it names the parameter. Everything is imported when it is first used.
+line names an option, here it names the parameter, also where a value is of the wrong type
+(TypeError). Everything is imported when it is first used.
 
 Example::
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,11 +54,9 @@ def parameters(text: str) -> Iterator[tuple[str, str | None]]:
     line is longer than the kernel takes, or holds what no command line can.
     """
     if len(text.encode("utf-8", "surrogateescape")) >= MAX_LENGTH:
-        raise UsageError(
-            f"{option('next_cmdline')}: longer than the {MAX_LENGTH - 1} bytes the kernel takes"
-        )
+        raise UsageError(f"longer than the {MAX_LENGTH - 1} bytes the kernel takes")
     if "\0" in text:
-        raise UsageError(f"{option('next_cmdline')}: holds a NUL")
+        raise UsageError("holds a NUL")
     at = 0
     while True:
         while at < len(text) and text[at].isspace():

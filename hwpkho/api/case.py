@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Unpack
 
-from hwpkho.api import inputs
+from hwpkho.api import checks, inputs, parameters
 from hwpkho.api.inputs import Choosing, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
-from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.base.options import of_library
+from hwpkho.commands import usage
 from hwpkho.inputs import case as cases
 from hwpkho.inputs import lists
 from hwpkho.inputs.case import read_inputs
@@ -53,6 +53,8 @@ class Case:
         A case without a memory image has no memory at all. Raises InputError where the image is
         damaged there.
         """
+        checks.ADDRESS("phys", phys)
+        checks.ADDRESS("size", size)
         source = self._case.source
         data = source.read(phys, size) if source else None
         return None if data is None else bytes(data)
@@ -85,10 +87,13 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
     Raises InputError where a file cannot be read, or two of them conflict.
     """
     inputs.check(options, Reading)
+    parameters.files("files", files)
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
-        case = Case(read_inputs(names, how), names, options)
+        read = read_inputs(names, how)
+        case = Case(read, names, options)
         try:
+            usage.refuse(inputs.given(options), usage.of_case(read))
             yield case
         finally:
             case.close()
@@ -132,16 +137,19 @@ def open_memory(
 
     inputs.check(options, Reading)
     how, _, _ = inputs.choosing(options)
+    given = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
+    parameters.check(given, parameters.MEMORY)
+    if not hasattr(memory, "read"):
+        raise checks.wrong("memory", "an object with read(phys, size)", memory)
+    there = parameters.areas("extents", extents)
     known = {} if roots is None else {phys: role for role, phys in roots.items()}
-    for role, phys in (roots or {}).items():
-        inputs.one_of("roots", role, ("in", "out"))
-        inputs.within("roots", phys, 0, PHYS_END - 1)
-    source = ProgramSource(memory, printable(name), extents, None if roots is None else known)
+    source = ProgramSource(memory, printable(name), there, None if roots is None else known)
     source.vmcoreinfo = vmcoreinfo
     with of_library():
         read = cases.read_memory(source.name, source, how, noted=Noted(roles=known))
         case = Case(read, (source.name,), options)
         try:
+            usage.refuse(inputs.given(options), usage.of_case(read))
             yield case
         finally:
             case.close()
@@ -155,6 +163,7 @@ def decode(files: Files, **options: Unpack[Reading]) -> Decoded:
     from hwpkho.commands import decode as command
 
     inputs.check(options, Reading)
+    parameters.files("files", files)
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
         case = command.decode(names, how, inputs.given(options))
@@ -165,11 +174,14 @@ def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
     """Read the bad pages that ``files`` list: a handover's, or a plain list.
 
     A handover without a hwpoison subtree has an empty list. Raises InputError where the list
-    cannot be read.
+    cannot be read, UsageError for an option that has no effect.
     """
     inputs.check(options, Choosing)
+    parameters.files("files", files)
     with inputs.named(files) as (names,):
-        return PageList(lists.read_list(names, *inputs.choosing(options)))
+        found = lists.read_list(names, *inputs.choosing(options))
+        usage.refuse(inputs.given(options), usage.of_lists([found]))
+        return PageList(found)
 
 
 def read_memmap(
@@ -194,6 +206,9 @@ def read_memmap(
     """
     from hwpkho.commands import memmap
 
+    given = {"map_name": map_name, "boot": boot, "arch": arch, "next_cmdline": next_cmdline}
+    parameters.check(given, parameters.OPTIONS)
+    parameters.files("files", files)
     with inputs.named(files) as (names,):
         shown = memmap.show(
             names,

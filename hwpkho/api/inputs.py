@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
-from hwpkho.abi.role import Role
+from hwpkho.api import parameters
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import lending, opening
-from hwpkho.base.addresses import PHYS_END
-from hwpkho.base.escape import printable
 from hwpkho.base.options import of_library
-from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Literal
 
+    from hwpkho.abi.role import Role
     from hwpkho.api.results import PageList
     from hwpkho.judging.case_result import FailOn
 
@@ -137,26 +133,14 @@ class Judging(Comparing, Limiting, Accepting, total=False):
 
 
 def check(options: Mapping[str, Any], kind: type) -> None:
-    """Raise TypeError for an option that ``kind``, one of the classes above, does not have."""
+    """Raise TypeError for an option that ``kind``, one of the classes above, does not have.
+
+    For a value that is none it raises as :func:`hwpkho.api.parameters.check` does.
+    """
     unknown = next((name for name in options if name not in kind.__annotations__), None)
     if unknown is not None:
         raise TypeError(f"unexpected keyword argument {unknown!r}")
-
-
-def one_of(parameter: str, value: object, known: Iterable[object]) -> None:
-    """Raise UsageError where the parameter has a value that is not ``known``."""
-    values = list(known)
-    if value not in values:
-        shown = ", ".join(map(str, values))
-        raise UsageError(f"{parameter}={printable(str(value))[:40]} is not one of {shown}")
-
-
-def within(parameter: str, value: float | None, low: int, high: int | None = None) -> None:
-    """Raise UsageError where a number that the caller gives is outside ``low`` to ``high``."""
-    if value is None or (low <= value and (high is None or value <= high)):
-        return
-    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
-    raise UsageError(f"{parameter}={value} is not {wanted}")
+    parameters.check(options, parameters.OPTIONS)
 
 
 def given(options: Mapping[str, Any]) -> frozenset[str]:
@@ -166,13 +150,6 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
 
 def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
-    one_of("role", options.get("role"), (None, *get_args(Role)))
-    one_of("base", options.get("base", 10), (10, 16))
-    for name in ("root_fdt", "efi_table"):
-        within(name, options.get(name), 0, PHYS_END - 1)
-    scratch = options.get("kho_scratch")
-    if scratch not in (None, "none") and not (isinstance(scratch, tuple) and len(scratch) == 2):
-        raise UsageError('kho_scratch is (address, bytes) or "none"')
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
     asked = Asked(
         options.get("base", 10),
@@ -187,21 +164,15 @@ def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
 def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
     """Yield for each of ``groups`` the names under which its files can be opened in the block.
 
-    Errors that the block raises name parameters, not options. Raises TypeError for what is neither
-    a path nor a file open for reading bytes.
+    Errors that the block raises name parameters, not options.
     """
     with ExitStack() as stack, of_library(), opening.kept():
         yield [
-            tuple(stack.enter_context(_named(file)) for file in _several(group)) for group in groups
+            ()
+            if group is None
+            else tuple(stack.enter_context(_named(file)) for file in parameters.several(group))
+            for group in groups
         ]
-
-
-def _several(files: Files | None) -> Sequence[File]:
-    if files is None:
-        return ()
-    if isinstance(files, Sequence) and not isinstance(files, str):
-        return files
-    return (files,)
 
 
 @contextmanager
@@ -209,9 +180,5 @@ def _named(file: File) -> Iterator[str]:
     if isinstance(file, (str, os.PathLike)):
         yield os.fspath(file)
         return
-    other: object = file
-    if not hasattr(other, "read") or isinstance(other, io.TextIOBase):
-        what = "a file open for text" if hasattr(other, "read") else type(other).__name__
-        raise TypeError(f"expected a path or a file open for reading bytes, not {what}")
     with lending.lent(file) as name:
         yield name

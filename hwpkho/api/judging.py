@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from array import array
-from typing import TYPE_CHECKING, Any, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Unpack
 
-from hwpkho.abi.kho import DEFAULT, numbers
-from hwpkho.api import inputs
+from hwpkho.abi.kho import DEFAULT
+from hwpkho.api import inputs, parameters
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
 from hwpkho.badpages.model import BadPages
@@ -21,11 +20,9 @@ from hwpkho.commands import validate as validating
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import Case, CaseOptions
 from hwpkho.judging import accept, machine
-from hwpkho.judging.case_result import FailOn
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.limits import Limits
 from hwpkho.judging.options import ValidateOptions
-from hwpkho.memmap.view.common import IomemOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +45,7 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
     or code, and for an option that has no effect on this call.
     """
     inputs.check(options, Judging)
+    parameters.files("files", files)
     against = options.get("against", ())
     with inputs.named(files, options.get("memmap"), *map(files_of, against)) as (
         names,
@@ -108,17 +106,15 @@ def judge(
     UsageError for one that has no such pages; ValueError for a PFN that is none.
     """
     inputs.check(limits, Limiting)
-    inputs.one_of("page_size", page_size, arches.page_sizes())
-    inputs.one_of("arch", arch, (None, *arches.ARCHES.names()))
+    parameters.check({"arch": arch, "next_cmdline": next_cmdline}, parameters.OPTIONS)
+    parameters.check({"page_size": page_size}, parameters.BUILD)
+    parameters.judged_by("memmap", memmap)
     with of_library():
         usage.check_pair(CaseOptions(page_size, arch=arch))
-    try:
-        listing = Listing(array("Q", pfns))
-    except OverflowError as error:
-        raise ValueError("a PFN is an integer from 0 to 2^64 - 1") from error
+    listing = Listing(parameters.pfns("pfns", pfns))
     case = Case("pfns", (), BadPages("pfns", listing, page_size, arch))
     options: dict[str, Any] = {"arch": arch, "next_cmdline": next_cmdline, **limits}
-    if memmap is None or _are_files(memmap):
+    if memmap is None or parameters.are_files(memmap):
         return of_case(case, {**options, "memmap": memmap})
     with inputs.named():
         if isinstance(memmap, MemoryMap):
@@ -126,28 +122,18 @@ def judge(
             options["map_name"] = memmap.shown.map_name
             options["next_cmdline"] = next_cmdline or memmap.shown.next_cmdline
         else:
-            maps = _rows(memmap, arch)
+            maps = _rows(parameters.rows("memmap", memmap), arch)
         how = options_of(options, ())
         regions = machine.memory_of(maps, how, machine.of_case(case))
         return _counted(validating.judge_case(case, how, regions), accept.Acceptance())
 
 
-def _are_files(memmap: object) -> bool:
-    if isinstance(memmap, (list, tuple)):
-        return bool(memmap) and not isinstance(memmap[0], tuple)
-    return isinstance(memmap, str) or hasattr(memmap, "__fspath__") or hasattr(memmap, "read")
-
-
-def _rows(rows: Any, arch: str | None) -> Maps:
-    """Return a memory map of plain rows; ValueError for one that is no range of memory."""
+def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:
+    """Return a memory map of plain rows."""
     from hwpkho.memmap.model import Entry, Map
     from hwpkho.memmap.model import MemoryMap as Maps
 
-    entries = []
-    for start, end, kind in rows:
-        if not 0 <= start <= end < 1 << 64:
-            raise ValueError(f"({start}, {end}, {kind!r}): expected first and last byte of a range")
-        entries.append(Entry(start, end, str(kind), {"depth": 0}))
+    entries = [Entry(start, end, kind, {"depth": 0}) for start, end, kind in rows]
     maps = (Map("iomem", 0, tuple(entries), primary=True),)
     return Maps("memmap", "rows", arch or arches.DEFAULT, "option" if arch else "default", maps)
 
@@ -161,6 +147,8 @@ def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
     Raises InputError where a list cannot be read, UsageError for an option that has no effect.
     """
     inputs.check(options, Comparing)
+    for case in cases:
+        parameters.listed("cases", case)
     with inputs.named(options.get("memmap"), *map(files_of, cases)) as (maps, *names):
         found = [listed(case, pieces) for case, pieces in zip(cases, names, strict=True)]
         return Compared(differing.diff(found, options_of(options, maps)))
@@ -196,7 +184,18 @@ def merge(
     inputs.check(options, Comparing)
     if not cases:
         raise UsageError("merge needs a list")
-    inputs.one_of("to_page_size", to_page_size, (None, *arches.page_sizes()))
+    for case in cases:
+        parameters.listed("cases", case)
+    how_merged = {
+        "exclude": exclude,
+        "intersect": intersect,
+        "first_seen": first_seen,
+        "keep_all": keep_all,
+        "replayable_only": replayable_only,
+        "provenance": provenance,
+        "to_page_size": to_page_size,
+    }
+    parameters.check(how_merged, parameters.MERGE)
     groups = map(files_of, (*cases, *exclude))
     with inputs.named(options.get("memmap"), *groups) as (maps, *names):
         found = [listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
@@ -234,17 +233,6 @@ def options_of(
     ``more`` are given besides; ``held`` are the lists that an EFI table is held against.
     """
     how, asked, role = inputs.choosing(options)
-    inputs.one_of("iomem_of", options.get("iomem_of", "running"), get_args(IomemOf))
-    kho = options.get("consumer_kho", DEFAULT.number)
-    if not isinstance(kho, str):
-        inputs.one_of("consumer_kho", kho, numbers())
-    efi = options.get("consumer_efi", generations.DEFAULT)
-    inputs.one_of("consumer_efi", efi, generations.Consumers.names())
-    limits: tuple[tuple[str, int | None], ...] = (
-        ("max_pages", None), ("max_fraction", 1), ("max_per_gib", None), ("max_scratch", 1),
-    )  # fmt: skip
-    for name, most in limits:
-        inputs.within(name, options.get(name), 0, most)
     boot = options.get("boot")
     return ValidateOptions(
         how,
@@ -255,9 +243,9 @@ def options_of(
         None if boot is None else str(boot),
         options.get("iomem_of", "running"),
         options.get("next_cmdline"),
-        kho,
-        efi,
-        Limits(*(options.get(name) for name, _ in limits)),
+        options.get("consumer_kho", DEFAULT.number),
+        options.get("consumer_efi", generations.DEFAULT),
+        Limits(*map(options.get, ("max_pages", "max_fraction", "max_per_gib", "max_scratch"))),
         inputs.given(options) | more,
         held,
     )
@@ -265,7 +253,6 @@ def options_of(
 
 def _accepting(options: Mapping[str, Any]) -> accept.Acceptance:
     baseline = options.get("baseline")
-    inputs.one_of("fail_on", options.get("fail_on", "error"), get_args(FailOn))
     return accept.acceptance(
         options.get("select", ()),
         options.get("ignore", ()),

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kexec_metadata import KexecMetadata
-from hwpkho.abi.kho import DEFAULT, numbered, numbers
-from hwpkho.api import inputs
+from hwpkho.abi.kho import DEFAULT, numbered
+from hwpkho.api import checks, inputs, parameters
 from hwpkho.api.results import document
 from hwpkho.api.rows import PageRow, page_rows
 from hwpkho.badpages.model import BadPages
-from hwpkho.base.arch import ARCHES, first_with, page_sizes
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
+from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
 from hwpkho.commands import encode_damage, encode_remarks
 from hwpkho.encode.request import Request
@@ -26,6 +24,7 @@ from hwpkho.errors import UsageError
 from hwpkho.report.encode import json as encode_json
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Mapping, Sequence
     from typing import BinaryIO
 
@@ -59,6 +58,7 @@ class Layout:
         Raises UsageError where ``out`` exists and ``force`` is not set, InputError where it cannot
         be written.
         """
+        parameters.check({"out": out, "force": force}, parameters.WRITE)
         if isinstance(out, (str, os.PathLike)):
             self._save("elf", out, force)
         else:
@@ -66,6 +66,8 @@ class Layout:
 
     def write_segments(self, folder: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a folder of ``0xADDR.bin`` and ``handover.json``, as ``--to segments``."""
+        parameters.PATH("folder", folder)
+        checks.FLAG("force", force)
         self._save("segments", folder, force)
 
     def _save(self, to: str, out: str | os.PathLike[str], force: bool) -> None:
@@ -131,15 +133,22 @@ def build(
 
     Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
     """
-    inputs.one_of("page_size", page_size, page_sizes())
-    inputs.one_of("arch", arch, (None, *ARCHES.names()))
-    inputs.one_of("kho", kho, numbers())
-    inputs.one_of("revision", revision, (None, *REVISIONS.names()))
-    inputs.within("kexec_count", kexec_count, 0, (1 << 32) - 1)
-    try:
-        listed = array("Q", pfns)
-    except OverflowError as error:
-        raise ValueError("a PFN is an integer from 0 to 2^64 - 1") from error
+    given = {
+        "page_size": page_size,
+        "at": at,
+        "arch": arch,
+        "kho": kho,
+        "revision": revision,
+        "capacity": capacity,
+        "order": order,
+        "flags": flags,
+        "kexec_count": kexec_count,
+        "previous_release": previous_release,
+        "subtrees": subtrees,
+        "damage": damage,
+    }
+    parameters.check(given, parameters.BUILD)
+    listed = parameters.pfns("pfns", pfns)
     metadata = None
     if not numbered(kho).fdts or kexec_count is not None or previous_release is not None:
         metadata = KexecMetadata(
@@ -163,8 +172,8 @@ def build(
         metadata,
         tuple((subtrees or {}).items()),
         at,
-        tuple(ram),
-        tuple(scratch),
+        parameters.areas("ram", ram),
+        parameters.areas("scratch", scratch),
     )
     with inputs.named():
         encode_damage.check(damage, elf.TARGET)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
+from hwpkho.abi.role import Role
+from hwpkho.api.checks import one_of, optional
 from hwpkho.api.rows import ChangeRow, EntryRow, PageRow, RangeRow, judged_rows, page_rows
 from hwpkho.badpages.formats.json import build
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.listing import Listing
+from hwpkho.base.options import of_library
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.role import which_handover
 from hwpkho.report.decode import json as decode_json
@@ -21,9 +24,9 @@ from hwpkho.report.parts import jsondoc
 from hwpkho.report.validate import json as validate_json
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Mapping
 
-    from hwpkho.abi.role import Role
     from hwpkho.api.rows import JudgedRow
     from hwpkho.badpages.model import BadPages
     from hwpkho.codes import Problem
@@ -63,7 +66,9 @@ class Decoded:
 
         Raises InputError where there is none, or nothing shows which it is.
         """
-        return which_handover(self.handovers, role)
+        optional(one_of(lambda: get_args(Role)))("role", role)
+        with of_library():
+            return which_handover(self.handovers, role)
 
     @property
     def pfns(self) -> list[int]:
@@ -71,9 +76,7 @@ class Decoded:
 
         Raises InputError where that has no list, or one that cannot be trusted.
         """
-        from hwpkho.commands import decode
-
-        return decode.pfns(self.handovers)[1].tolist()
+        return self._pfns().tolist()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -84,9 +87,13 @@ class Decoded:
 
     def rows(self) -> list[PageRow]:
         """Return the list of :attr:`pfns` as runs, in its order; raises as that does."""
+        return page_rows(Listing(self._pfns()))
+
+    def _pfns(self) -> array[int]:
         from hwpkho.commands import decode
 
-        return page_rows(Listing(decode.pfns(self.handovers)[1]))
+        with of_library():
+            return decode.pfns(self.handovers)[1]
 
     def to_text(self) -> str:
         """Return what ``hwpkho decode`` prints, without colours."""

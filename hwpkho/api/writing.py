@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Unpack
 
-from hwpkho.api import inputs
+from hwpkho.api import inputs, parameters
 from hwpkho.api.inputs import Comparing
 from hwpkho.api.judging import files_of, listed, options_of
 from hwpkho.api.results import Merged, PageList
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import BAD, KINDS, Loss
+from hwpkho.badpages.model import BAD, Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
@@ -64,13 +64,22 @@ def write_list(
     ``out`` exists.
     """
     inputs.check(options, Comparing)
+    kinds = parameters.items("kinds", kinds, "kinds of bad pages")
+    given = {
+        "pages": pages,
+        "out": out,
+        "to": to,
+        "max_loss": max_loss,
+        "budget": budget,
+        "unit": unit,
+        "phys_base": phys_base,
+        "at": at,
+        "kinds": kinds,
+        "force": force,
+    }
+    parameters.check(given, parameters.WRITE)
     if isinstance(pages, Merged):
         pages = PageList(CaseList(pages.result.pages))
-    inputs.within("max_loss", max_loss, 0)
-    inputs.within("budget", budget, 1)
-    kinds = frozenset(kinds)
-    for kind in kinds:
-        inputs.one_of("kinds", kind, KINDS)
     layout = None
     if registry.takes("layout", to):  # of the table that is written
         layout, options = options.get("layout"), {**options, "layout": None}
@@ -83,9 +92,8 @@ def write_list(
         if output.stream is None:
             output.check((*maps, *names))
         carried = "kind" in output.form.carries
-        given = {name for name, value in (("max_loss", max_loss), ("budget", budget)) if value}
-        table = {"unit": unit, "phys_base": phys_base, "at": at, "layout": layout}
-        given |= {name for name, value in table.items() if value is not None}
-        judging = options_of(options, maps, frozenset(given))
-        wanted = listing.ListOptions(judging, kinds, output, carried)
+        more = {"budget": budget, "unit": unit, "phys_base": phys_base, "at": at, "layout": layout}
+        more["max_loss"] = max_loss or None
+        judging = options_of(options, maps, inputs.given(more))
+        wanted = listing.ListOptions(judging, frozenset(kinds), output, carried)
         return listing.list_pages([listed(pages, names)], wanted).written or Loss()

@@ -36,6 +36,11 @@ def option(parameter: str, value: object = None) -> str:
     return spelled if value is None else f"{spelled} {value}"
 
 
+def called(parameter: str, otherwise: str) -> str:
+    """Return ``parameter`` to a program, another word to a user, who may have it from elsewhere."""
+    return parameter if _LIBRARY.get() else otherwise
+
+
 def taken(parameter: str, value: str | None = None) -> bool:
     """Tell whether the caller can give ``parameter`` where he is: his command has that option.
 

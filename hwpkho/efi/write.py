@@ -86,7 +86,9 @@ def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
     Raises UsageError for a unit or base that no kernel with such pages takes, and for a bitmap
     larger than any stub makes.
     """
-    unit = wish.unit or max(page_size, *(g.unit_size for g in wish.grids or (_DEFAULT,)))
+    unit = wish.unit
+    if unit is None:
+        unit = max(page_size, *(g.unit_size for g in wish.grids or (_DEFAULT,)))
     if unit & (unit - 1) or not max(MIN_UNIT, page_size) <= unit < 1 << 32:
         raise UsageError(
             f"{option('unit', unit)}: a kernel with pages of {page_size} bytes takes a power of "

@@ -14,7 +14,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
-from hwpkho.base.options import option
+from hwpkho.base.options import called, option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -180,35 +180,34 @@ class Request:
             )
         for start, size in self.ram:
             if not size or start + size > limit:
-                raise UsageError(f"RAM 0x{start:x}:0x{size:x} is empty or reaches past {shown}")
+                ram = called("ram", "RAM")
+                raise UsageError(f"{ram} 0x{start:x}:0x{size:x} is empty or reaches past {shown}")
         end = 0
         for start, size in sorted(self.scratch):
+            area = option("scratch", f"0x{start:x}:0x{size:x}")
             if not size or start % self.page_size or size % self.page_size:
-                raise UsageError(
-                    f"scratch 0x{start:x}:0x{size:x} is no whole number of pages of "
-                    f"{self.page_size} bytes"
-                )
+                raise UsageError(f"{area} is no whole number of pages of {self.page_size} bytes")
             if start + size > limit:
-                raise UsageError(f"scratch 0x{start:x}:0x{size:x} reaches past {shown}")
+                raise UsageError(f"{area} reaches past {shown}")
             if start < end:
-                raise UsageError(f"scratch 0x{start:x}:0x{size:x} overlaps another area")
+                raise UsageError(f"{area} overlaps another area")
             end = start + size
 
     def _check_subtrees(self) -> None:
         taken = {HWPOISON} | ({KEXEC_METADATA} if self.metadata else set())
         total = 0
         for name, blob in self.subtrees:
-            shown = printable(name[:80])
+            shown = f"{called('subtrees', 'subtree')} '{printable(name[:80])}'"
             if not NODE_NAME.fullmatch(name):
-                raise UsageError(f"subtree '{shown}': is no name of a device-tree node")
+                raise UsageError(f"{shown}: is no name of a device-tree node")
             if name in taken or name.split("@", 1)[0] in (HWPOISON, *taken & {KEXEC_METADATA}):
-                raise UsageError(f"subtree '{shown}': a subtree of that name is there already")
+                raise UsageError(f"{shown}: a subtree of that name is there already")
             taken.add(name)
             total += len(blob)
             if not blob or len(blob) > MAX_SUBTREE or total > MAX_SUBTREES:
                 raise UsageError(
-                    f"subtree '{shown}': {len(blob)} bytes; a blob has 1 to {MAX_SUBTREE}, all "
+                    f"{shown}: {len(blob)} bytes; a blob has 1 to {MAX_SUBTREE}, all "
                     f"together {MAX_SUBTREES}"
                 )
             if self.version.fdts and blob[:4] != fdt.MAGIC:
-                raise UsageError(f"subtree '{shown}': {self.version.compatible} takes FDTs only")
+                raise UsageError(f"{shown}: {self.version.compatible} takes FDTs only")

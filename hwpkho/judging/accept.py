@@ -59,12 +59,19 @@ def acceptance(
     if baseline_file is not None:
         entries = _entries(baseline_file)
     return Acceptance(
-        names.matching(select) if select else None,
-        names.matching(ignore),
+        _matching("select", select) if select else None,
+        _matching("ignore", ignore),
         entries,
         fail_on,
         baseline_file,
     )
+
+
+def _matching(parameter: str, texts: Iterable[str]) -> frozenset[str]:
+    try:
+        return names.matching(texts)
+    except UsageError as error:
+        raise UsageError(f"{option(parameter)}: {error}") from error
 
 
 def _entries(path: str) -> tuple[baseline.Entry, ...]:

@@ -575,8 +575,11 @@ def test_what_no_registry_knows(capture) -> None:
             lambda: hwpkho.build([1], at=1 << 30, page_size=16384, arch="x86_64"),
             "page_size=16384: x86_64 has pages of 4096 bytes",
         ),
-        (lambda: hwpkho.validate(image, arch="sparc"), "sparc is not one of x86_64, arm64"),
-        (lambda: hwpkho.validate(image, page_size=8192), "8192 is not one of"),
+        (
+            lambda: hwpkho.validate(image, arch="sparc"),
+            "arch=sparc is not one of None, x86_64, arm64",
+        ),
+        (lambda: hwpkho.validate(image, page_size=8192), "page_size=8192 is not one of"),
     ):
         with pytest.raises(hwpkho.UsageError, match=words):
             call()

@@ -141,7 +141,7 @@ def test_a_parameter_of_its_own(cli, tmp_path: Path) -> None:
     noted = cli(*shown, "mem=1G").json
     assert noted["next"]["regions"] == regions("quiet")
     assert "mem=: hwpkho knows no such parameter of toy kernels" in str(noted["problems"])
-    assert cli(*shown, "lowmem=1Gx").err == "hwpkho: lowmem=: x is not understood\n"
+    assert cli(*shown, "lowmem=1Gx").err == "hwpkho: --next-cmdline: lowmem=: x is not understood\n"
 
 
 @pytest.mark.usefixtures("toy_arch")

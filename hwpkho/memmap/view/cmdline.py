@@ -9,6 +9,7 @@ lib/kstrtox.c.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -16,12 +17,15 @@ from hwpkho.abi.params import memparse, parameters
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import CMDLINE_NOTE, CMDLINE_WARNING, KHO_OFF
 from hwpkho.errors import UsageError
 from hwpkho.memmap.view import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hwpkho.codes import Problem
     from hwpkho.memmap.view import Parameter
 
@@ -90,11 +94,25 @@ class Cmdline:
         self.problems.append(problem(CMDLINE_WARNING, message))
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Read a command line in the block: an error names the option that gives it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{option('next_cmdline')}: {error}") from error
+
+
 def parse(text: str, arch: str | None) -> Cmdline:
     """Read a command line for a kernel of ``arch`` (None: not known).
 
     Raises UsageError, naming the parameter, for what the kernel would refuse.
     """
+    with reading():
+        return _parsed(text, arch)
+
+
+def _parsed(text: str, arch: str | None) -> Cmdline:
     line = Cmdline()
     row = arches.known(arch)
     own = {} if arch is None else VIEWS[row.memory if row else "memblock"].PARAMETERS

@@ -246,7 +246,8 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
         inside = (s for s in spans if s.kind == "ram" and s.start <= end and s.end > start)
         return sum(min(s.end, end + 1) - max(s.start, start) for s in inside) == end + 1 - start
 
-    area = crash_kernel(line, memory, arch, is_ram)
+    with cmdline.reading():
+        area = crash_kernel(line, memory, arch, is_ram)
     if area is None:
         return spans
     label = "Crash kernel (crashkernel=)"

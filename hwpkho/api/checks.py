@@ -1,0 +1,135 @@
+"""What a value of a parameter has to be: checks that raise an error which names the parameter."""
+
+from __future__ import annotations
+
+import io
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
+
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    #: Raises TypeError or UsageError where the value is none for the parameter of that name.
+    Check: TypeAlias = "Callable[[str, Any], object]"
+
+#: So much of a value stands in a message, characters.
+_SHOWN = 40
+
+
+def wrong(name: str, wanted: str, value: object) -> TypeError:
+    """Return the error for a value of another type than ``wanted``."""
+    found = "a file open for text" if isinstance(value, io.TextIOBase) else type(value).__name__
+    return TypeError(f"{name}: expected {wanted}, not {found}")
+
+
+def one_of(known: Callable[[], Iterable[object]]) -> Check:
+    """Return the check for one of the values that are known when it is made."""
+
+    def checked(name: str, value: Any) -> None:
+        values = list(known())
+        if isinstance(value, float) or value not in values:  # 4096.0 is no integer
+            wanted = ", ".join(map(str, values))
+            raise UsageError(f"{name}={shown(value)} is not one of {wanted}")
+
+    return checked
+
+
+def integer(name: str, value: Any) -> int:
+    """Return an integer, as what stands for one in NumPy is, too."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise wrong(name, "an integer", value) from None
+
+
+def number(low: int, high: int | None = None) -> Check:
+    """Return the check for an integer from ``low`` to ``high``."""
+
+    def checked(name: str, value: Any) -> None:
+        _within(name, integer(name, value), low, high)
+
+    return checked
+
+
+def part(name: str, value: Any) -> None:
+    """Check a part of a whole, 0 to 1."""
+    if not isinstance(value, Real):
+        raise wrong(name, "a number", value)
+    _within(name, cast("float", value), 0, 1)
+
+
+def of(wanted: str, *types: type) -> Check:
+    """Return the check for an object of one of ``types``, which ``wanted`` puts into words."""
+
+    def checked(name: str, value: Any) -> None:
+        if not isinstance(value, types):
+            raise wrong(name, wanted, value)
+
+    return checked
+
+
+def optional(one: Check) -> Check:
+    """Return the check for None, or what ``one`` takes."""
+
+    def checked(name: str, value: Any) -> None:
+        if value is not None:
+            one(name, value)
+
+    return checked
+
+
+def many(one: Check, wanted: str) -> Check:
+    """Return the check for a collection, no string, of what ``one`` takes."""
+
+    def checked(name: str, value: Any) -> None:
+        if not isinstance(value, Collection) or isinstance(value, (str, bytes)):
+            raise wrong(name, wanted, value)
+        for each in value:
+            one(name, each)
+
+    return checked
+
+
+def mapping(keys: Check, values: Check, wanted: str) -> Check:
+    """Return the check for a mapping."""
+
+    def checked(name: str, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            raise wrong(name, wanted, value)
+        for key, each in value.items():
+            keys(name, key)
+            values(name, each)
+
+    return checked
+
+
+def area(name: str, value: Any) -> None:
+    """Check ``(address, bytes)``."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name}: expected (address, bytes), not {shown(value)}")
+    for each in value:
+        ADDRESS(name, each)
+
+
+def _within(name: str, value: float, low: int, high: int | None) -> None:
+    if low <= value and (high is None or value <= high):  # NaN is not
+        return
+    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
+    raise UsageError(f"{name}={value} is not {wanted}")
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it."""
+    return printable(str(value)[:_SHOWN])
+
+
+ADDRESS = number(0, PHYS_END - 1)
+FLAG = of("True or False", bool)
+TEXT = of("a string", str)
+BYTES = of("bytes", bytes, bytearray, memoryview)

@@ -1,0 +1,267 @@
+"""What the parameters of the library take, each said once: an error names the parameter.
+
+A value of the wrong type raises TypeError, another value that is none raises UsageError. What is
+wrong only with the inputs at hand is told where they are read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from hwpkho.abi.efi_poisoned import LAYOUTS
+from hwpkho.abi.hwpoison import REVISIONS
+from hwpkho.abi.kho import named, numbers
+from hwpkho.abi.role import Role
+from hwpkho.api.checks import (
+    ADDRESS,
+    BYTES,
+    FLAG,
+    TEXT,
+    area,
+    integer,
+    many,
+    mapping,
+    number,
+    of,
+    one_of,
+    optional,
+    part,
+    shown,
+    wrong,
+)
+from hwpkho.api.results import MemoryMap, Merged, PageList
+from hwpkho.badpages.model import KINDS
+from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.commands.list import form_names
+from hwpkho.errors import UsageError
+from hwpkho.judging.case_result import FailOn
+from hwpkho.judging.efi_table.generations import Consumers
+from hwpkho.memmap.view.common import IomemOf
+
+if TYPE_CHECKING:
+    from hwpkho.api.checks import Check
+
+_READ = "a path or a file open for reading bytes"
+_MAPS = "files, what read_memmap() returned, or rows (start, end, type)"
+
+
+def check(given: Mapping[str, Any], table: Mapping[str, Check]) -> None:
+    """Raise TypeError or UsageError for the first value that is none for its parameter."""
+    for name, value in given.items():
+        table[name](name, value)
+
+
+def _scratch_array(name: str, value: Any) -> None:
+    if value == "none":
+        return
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise UsageError(f'{name} is (address, bytes) or "none"')
+    area(name, value)
+
+
+def _consumer(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        one_of(numbers)(name, value)
+        return
+    try:
+        named(value)
+    except UsageError as error:
+        raise UsageError(f"{name}={shown(value)}: {error}") from error
+
+
+PATH = of("a path", str, os.PathLike)
+
+
+# Files
+
+
+def files(name: str, value: Any) -> None:
+    """Check one file or several: paths, and files open for reading bytes."""
+    found = several(value)
+    if not found:
+        raise UsageError(f"{name}: no input is named")
+    for each in found:
+        if not _is_file(each):
+            raise wrong(name, _READ, each)
+
+
+def listed(name: str, value: Any) -> None:
+    """Check a list of bad pages: its files, or one that was read already."""
+    if not isinstance(value, PageList):
+        files(name, value)
+
+
+def pages(name: str, value: Any) -> None:
+    """Check what is written as a list of bad pages."""
+    if not isinstance(value, Merged):
+        listed(name, value)
+
+
+def writable(name: str, value: Any) -> None:
+    """Check what is written to: a path, or a file open for writing bytes."""
+    if isinstance(value, (str, os.PathLike)):
+        return
+    if not hasattr(value, "write") or isinstance(value, io.TextIOBase):
+        raise wrong(name, "a path or a file open for writing bytes", value)
+
+
+def are_files(value: object) -> bool:
+    """Tell whether a memory map is given by files, not read already and not as rows."""
+    found = several(value)
+    return bool(found) and (_is_file(found[0]) or (found[0] is value and hasattr(value, "read")))
+
+
+def several(value: Any) -> Sequence[Any]:
+    """Return one file or several as several."""
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return value
+    return (value,)
+
+
+def _is_file(value: object) -> bool:
+    if isinstance(value, (str, os.PathLike)):
+        return True
+    return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
+
+
+def _maps(name: str, value: Any) -> None:
+    if value is not None and several(value):
+        files(name, value)
+
+
+def judged_by(name: str, value: Any) -> None:
+    """Check what a list is judged by: a map's files, one that was read, or rows."""
+    if value is None or isinstance(value, MemoryMap):
+        return
+    if are_files(value):
+        files(name, value)
+    elif not isinstance(value, Iterable) or isinstance(value, bytes):
+        raise wrong(name, _MAPS, value)
+
+
+# What is gone through only once
+
+
+def pfns(name: str, value: Any) -> array[int]:
+    """Return PFNs in their order. Raises ValueError for one that is none."""
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        raise wrong(name, "integers", value)
+    try:
+        return array("Q", value)
+    except OverflowError as error:
+        raise ValueError(f"{name}: a PFN is an integer from 0 to 2^64 - 1") from error
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error
+
+
+def items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:
+    """Return what there is to go through."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes)):
+        raise wrong(name, wanted, value)
+    return tuple(value)
+
+
+def areas(name: str, value: Any) -> tuple[tuple[int, int], ...]:
+    """Return ranges of memory, each ``(address, bytes)``."""
+    found = items(name, value, "ranges (address, bytes)")
+    for each in found:
+        area(name, each)
+    return found
+
+
+def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
+    """Return rows of a memory map. Raises ValueError for one that is no range of memory."""
+    found = []
+    for row in value:
+        if not isinstance(row, (tuple, list)) or len(row) != 3:
+            raise TypeError(f"{name}: expected a row (start, end, type), not {shown(row)}")
+        start, end, kind = row
+        if not 0 <= integer(name, start) <= integer(name, end) < PHYS_END:
+            raise ValueError(
+                f"{name}: ({start}, {end}, {kind!r}): expected first and last byte of a range"
+            )
+        found.append((start, end, str(kind)))
+    return found
+
+
+#: What several functions take: the options of :mod:`hwpkho.api.inputs`.
+OPTIONS: dict[str, Check] = {
+    "page_size": one_of(lambda: (None, *page_sizes())),
+    "root_fdt": optional(ADDRESS),
+    "kho_scratch": optional(_scratch_array),
+    "arch": one_of(lambda: (None, *ARCHES.names())),
+    "efi_table": optional(ADDRESS),
+    "layout": one_of(lambda: (None, *LAYOUTS.names())),
+    "role": one_of(lambda: (None, *get_args(Role))),
+    "base": one_of(lambda: (10, 16)),
+    "form": optional(one_of(form_names)),
+    "memmap": _maps,
+    "map_name": optional(TEXT),
+    "boot": optional(of("a number or last", int, str)),
+    "iomem_of": one_of(lambda: get_args(IomemOf)),
+    "next_cmdline": optional(TEXT),
+    "consumer_kho": _consumer,
+    "consumer_efi": one_of(Consumers.names),
+    "max_pages": optional(number(0)),
+    "max_fraction": optional(part),
+    "max_per_gib": optional(number(0)),
+    "max_scratch": optional(part),
+    "fail_on": one_of(lambda: get_args(FailOn)),
+    "select": many(TEXT, "a list of codes"),
+    "ignore": many(TEXT, "a list of codes"),
+    "baseline": optional(PATH),
+    "against": many(listed, "several lists of bad pages"),
+}
+
+#: What :func:`hwpkho.merge` takes besides.
+MERGE: dict[str, Check] = {
+    "exclude": many(listed, "several lists of bad pages"),
+    "intersect": FLAG,
+    "first_seen": FLAG,
+    "keep_all": FLAG,
+    "replayable_only": FLAG,
+    "provenance": FLAG,
+    "to_page_size": OPTIONS["page_size"],
+}
+
+#: What :func:`hwpkho.write_list` takes besides.
+WRITE: dict[str, Check] = {
+    "pages": pages,
+    "out": writable,
+    "to": TEXT,
+    "max_loss": number(0),
+    "budget": optional(number(1)),
+    "unit": optional(integer),
+    "phys_base": optional(ADDRESS),
+    "at": optional(ADDRESS),
+    "kinds": many(one_of(lambda: KINDS), "kinds of bad pages"),
+    "force": FLAG,
+}
+
+#: What :func:`hwpkho.open_memory` takes besides.
+MEMORY: dict[str, Check] = {
+    "name": TEXT,
+    "roots": optional(mapping(one_of(lambda: get_args(Role)), ADDRESS, "addresses by role")),
+    "vmcoreinfo": BYTES,
+}
+
+#: What :func:`hwpkho.build` takes.
+BUILD: dict[str, Check] = {
+    "page_size": one_of(page_sizes),
+    "at": optional(ADDRESS),
+    "arch": OPTIONS["arch"],
+    "kho": one_of(numbers),
+    "revision": one_of(lambda: (None, *REVISIONS.names())),
+    "capacity": optional(integer),
+    "order": integer,
+    "flags": optional(integer),
+    "kexec_count": optional(number(0, (1 << 32) - 1)),
+    "previous_release": optional(TEXT),
+    "subtrees": optional(mapping(TEXT, BYTES, "blobs by node name")),
+    "damage": optional(TEXT),
+}

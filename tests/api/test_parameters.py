@@ -1,0 +1,271 @@
+"""Every parameter of every public function: an error over a wrong value names it."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+from fractions import Fraction
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hwpkho
+from hwpkho.api import inputs, parameters
+from tests.support.captures import CAPTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SMALL = CAPTURES / "x86-structv1-small"
+IMAGE, IOMEM = SMALL / "memory.elf", SMALL / "iomem.txt"
+
+#: Values that are none, by parameter: of its type, and of another. No path is among them: where one
+#: cannot be read the error names it.
+READING: dict[str, list[object]] = {
+    "page_size": [5, -1, 4096.0, "z"],
+    "root_fdt": [-4, 1 << 64, 1.5, "z"],
+    "kho_scratch": ["z", 5, (1,), (-1, 5), ("a", "b")],
+    "arch": ["z", 5],
+    "efi_table": [-4, 1.5, "z"],
+    "layout": ["z", 5],
+}
+CHOOSING: dict[str, list[object]] = {
+    **READING,
+    "role": ["z", 5],
+    "base": [7, 10.0, "z"],
+    "form": ["z", 5],
+}
+COMPARING: dict[str, list[object]] = {
+    **CHOOSING,
+    "memmap": [5, b"x", io.StringIO(), [5]],
+    "map_name": ["z", 5],
+    "boot": [99, -1, "z", 1.5],
+    "iomem_of": ["z", 5],
+    "next_cmdline": ["mem=z", "crashkernel=z", "mem=1K", "\0", 5],
+}
+LIMITING: dict[str, list[object]] = {
+    "consumer_kho": [99, "v99", "kho-v99", 1.5, None],
+    "consumer_efi": ["z", 5, None],
+    "max_pages": [-1, 1.5, "z"],
+    "max_fraction": [3, -1, float("nan"), "z"],
+    "max_per_gib": [-1, "z"],
+    "max_scratch": [3, "z"],
+}
+JUDGING: dict[str, list[object]] = {
+    **COMPARING,
+    **LIMITING,
+    "fail_on": ["z", 5],
+    "select": ["HP301", ["ZZ9"], [5], 5],
+    "ignore": ["HP301", ["ZZ9"], [5], 5],
+    "baseline": [5],
+    "against": ["list", 5, [5], [[]], [IMAGE, io.StringIO()]],
+}
+FILES: list[object] = [5, b"x", io.StringIO(), [], [5]]
+AREAS: list[object] = [5, "z", [5], [(1,)], [("a", "b")], [(-4096, 4096)], [(1 << 60, 1 << 64)]]
+
+
+class Memory:
+    def read(self, _phys: int, size: int) -> bytes:
+        return bytes(size)
+
+
+def opened(*given: Any, **options: Any) -> None:
+    with hwpkho.open_case(*given, **options):
+        pass
+
+
+def shown(memory: Any = None, extents: Any = ((0, 4096),), **options: Any) -> None:
+    with hwpkho.open_memory(Memory() if memory is None else memory, extents, **options):
+        pass
+
+
+def of_open_case(**options: Any) -> None:
+    with hwpkho.open_case(IMAGE) as case:
+        case.validate(**{"memmap": IOMEM, **options})
+
+
+def read_of_a_case(phys: Any = 0, size: Any = 4) -> None:
+    with hwpkho.open_case(IMAGE) as case:
+        case.read(phys, size)
+
+
+def built(**options: Any) -> hwpkho.Layout:
+    placed: dict[str, Any] = {"pfns": [1], "ram": [(1 << 30, 1 << 26)]}
+    return hwpkho.build(**{**placed, **options})
+
+
+def plain() -> io.BytesIO:
+    return io.BytesIO(b"0x10\n")
+
+
+#: Function → how it is called with one parameter more, and values that are none.
+FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
+    "build": (
+        built,
+        {
+            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12"],
+            "page_size": READING["page_size"],
+            "at": [1, -1, 1 << 60, 1.5, "z"],
+            "ram": [*AREAS, [(0, 0)]],
+            "scratch": [*AREAS, [(0, 5)]],
+            "arch": ["z", 5],
+            "kho": [9, "v4", None],
+            "revision": ["z", 5],
+            "capacity": [0, 1.5, "z"],
+            "order": [99, -1, "z", None],
+            "flags": [-1, 1 << 70, "z"],
+            "kexec_count": [-1, 1 << 32, "z"],
+            "previous_release": ["x" * 65, "\u2026", 5],
+            "subtrees": [5, {5: b"x"}, {"a": "b"}, {"hwpoison": b"x"}, {"a/b": b"x"}, {"": b"x"}],
+            "damage": ["z", 5],
+        },
+    ),
+    "decode": (lambda files=IMAGE, **o: hwpkho.decode(files, **o), {"files": FILES, **READING}),
+    "diff": (
+        lambda cases=None, **o: hwpkho.diff(*(cases or (plain(), IMAGE)), **o),
+        {"cases": [(5, IMAGE), ([], IMAGE), (io.StringIO(), IMAGE)], **COMPARING},
+    ),
+    "judge": (
+        lambda pfns=(1,), memmap=IOMEM, **o: hwpkho.judge(pfns, memmap, **o),
+        {
+            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12"],
+            "memmap": [5, b"x", io.StringIO(), [5], [(1,)], [("a", "b", "c")], [(5, 4, "x")]],
+            "page_size": READING["page_size"],
+            "arch": ["z", 5],
+            "next_cmdline": COMPARING["next_cmdline"],
+            **LIMITING,
+        },
+    ),
+    "merge": (
+        lambda cases=None, **o: hwpkho.merge(*(cases or (plain(), IMAGE)), **o),
+        {
+            "cases": [(5,), ([],), (io.StringIO(),)],
+            "exclude": ["list", 5, [5]],
+            "intersect": ["z"],
+            "first_seen": ["z"],
+            "keep_all": ["z", True],
+            "replayable_only": ["z", True],
+            "provenance": ["z"],
+            "to_page_size": [5, "z"],
+            **COMPARING,
+        },
+    ),
+    "open_case": (lambda files=IMAGE, **o: opened(files, **o), {"files": FILES, **READING}),
+    "open_memory": (
+        shown,
+        {
+            "memory": [5],
+            "extents": AREAS[:-1],
+            "name": [5],
+            "roots": [5, {"z": 5}, {"in": -1}, {"in": "z"}],
+            "vmcoreinfo": [5, "z"],
+            **READING,
+        },
+    ),
+    "read_list": (lambda files=IMAGE, **o: hwpkho.read_list(files, **o),
+                  {"files": FILES, **CHOOSING}),
+    "read_memmap": (
+        lambda files=IOMEM, **o: hwpkho.read_memmap(files, **o),
+        {"files": FILES, **{n: COMPARING[n] for n in ("map_name", "boot", "arch", "next_cmdline")}},
+    ),
+    "validate": (
+        lambda files=IMAGE, **o: hwpkho.validate(files, **{"memmap": IOMEM, **o}),
+        {"files": FILES, **JUDGING},
+    ),
+    "write_list": (
+        lambda pages=IMAGE, out=None, **o: hwpkho.write_list(pages, out or io.BytesIO(), **o),
+        {
+            "pages": FILES,
+            "out": [5, io.StringIO()],
+            "to": ["z", 5],
+            "max_loss": [-1, "z"],
+            "budget": [0, 5, "z"],
+            "unit": [0, 5, "z"],
+            "phys_base": [-1, 1 << 70, "z"],
+            "at": [-1, 1 << 70, "z"],
+            "kinds": [5, ["z"], "poisoned"],
+            "force": ["z"],
+            **COMPARING,
+        },
+    ),
+    "Case.read": (read_of_a_case, {"phys": [-1, "z"], "size": [-1, "z"]}),
+    "Case.validate": (of_open_case, JUDGING),
+    "Decoded.handover": (lambda role: hwpkho.decode(IMAGE).handover(role), {"role": ["z", 5]}),
+    "Layout.write_elf": (
+        lambda out=None, **o: built().write_elf(out or io.BytesIO(), **o),
+        {"out": [5, io.StringIO()], "force": ["z"]},
+    ),
+    "Layout.write_segments": (
+        lambda folder="x", **o: built().write_segments(folder, **o),
+        {"folder": [5, io.BytesIO()], "force": ["z"]},
+    ),
+}  # fmt: skip
+
+
+def _rows() -> Iterator[tuple[str, str, int]]:
+    for function, (_, wrong) in FUNCTIONS.items():
+        yield from (
+            (function, name, i) for name, values in wrong.items() for i in range(len(values))
+        )
+
+
+@pytest.mark.parametrize(("function", "name"), {(f, n): None for f, n, _ in _rows()})
+def test_an_error_names_the_parameter(function: str, name: str) -> None:
+    call, wrong = FUNCTIONS[function]
+    for value in wrong[name]:
+        try:
+            call(**{name: value})
+        except (hwpkho.HwpkhoError, TypeError, ValueError) as error:
+            text = str(error)
+        else:
+            pytest.fail(f"{name}={value!r}: taken")
+        assert re.search(rf"\b{name}\b", text), f"{name}={value!r}: {text}"
+        own = re.sub(r"hwpkho [a-z]+ --[a-z-]+", "", text)  # a command line that helps
+        assert not re.search(r"(?<!\w)--[a-z]", own), f"{name}={value!r}: {text}"
+        assert "\n" not in text
+
+
+#: What takes no value of the caller: properties, and methods without parameters.
+def _methods() -> Iterator[tuple[str, Callable[..., object]]]:
+    for name in ("Case", "Compared", "Decoded", "Judged", "Layout", "MemoryMap", "Merged",
+                 "PageList"):  # fmt: skip
+        for method, function in vars(getattr(hwpkho, name)).items():
+            if inspect.isfunction(function) and not method.startswith("_"):
+                yield f"{name}.{method}", function
+
+
+def _parameters(function: Callable[..., object]) -> set[str]:
+    found = set()
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            kind = re.fullmatch(r"Unpack\[(\w+)\]", parameter.annotation)
+            assert kind
+            found |= set(getattr(inputs, kind[1]).__annotations__)
+        else:
+            found.add(name)
+    return found - {"self"}
+
+
+def test_no_parameter_is_left_out() -> None:
+    functions = [(n, getattr(hwpkho, n)) for n in hwpkho.__all__]
+    for name, function in chain(functions, _methods()):
+        if inspect.isfunction(function) and (wanted := _parameters(function)):
+            assert set(FUNCTIONS[name][1]) == wanted, name
+    assert set(JUDGING) == set(parameters.OPTIONS)
+
+
+def test_what_a_program_may_have_instead() -> None:
+    half: Any = Fraction(1, 2)
+    assert hwpkho.judge([0x150], IOMEM, max_fraction=half).ok
+    assert built(ram=iter([(1 << 30, 1 << 26)]), scratch=iter([])).layout.scratch == ()
+
+
+def test_an_option_without_effect_is_refused_wherever_files_are_read() -> None:
+    calls: list[Callable[..., object]] = [hwpkho.decode, hwpkho.read_list, opened, hwpkho.validate]
+    for call in calls:
+        with pytest.raises(hwpkho.UsageError, match="layout has no effect"):
+            call(IMAGE, layout="bitmap")
+    with pytest.raises(hwpkho.UsageError, match="root_fdt has no effect"):
+        hwpkho.read_list(plain(), root_fdt=4096)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, drawing, lives, text
-from hwpkho.report.html import figures, page
+from hwpkho.report.html import figures, page, told
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.parts import turnover
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.commands.diff import Comparison
-    from hwpkho.judging.result import Runs
+    from hwpkho.judging.result import Ruling, Runs
     from hwpkho.report.diff.by_unit import Word
     from hwpkho.report.diff.lives import Chain, Life
     from hwpkho.report.html.facts import Part, Style
@@ -88,35 +88,22 @@ def _memory(d: Comparison) -> Memory:
 
 
 def _changes(d: Comparison, word: Word, runs: Runs, made: Made) -> list[Part]:
-    count, shift = runs.count(), page_shift(d.page_size)
+    count = runs.count()
     if not count:
         return [Text(f"Nothing was {word}.", "good" if word == "removed" else "")]
-    most = count if made.everything else min(count, MAX_ROWS)
-
     by_map = any(ruling.region for ruling in runs.rulings)
 
-    def rows() -> Iterator[Sequence[Cell | str]]:
-        for first, last, ruling in islice(runs, most):
-            pages = last - first + 1
-            yield (
-                span(first, last),
-                str(pages),
-                Cell(human_bytes(pages << shift), sort=pages << shift),
-                text.meaning(d, word, ruling) + by_unit.units_of(d, word, first, last),
-                *([ruling.region or ""] if by_map else ()),
-            )
+    def cells(first: int, last: int, ruling: Ruling) -> Sequence[Cell | str]:
+        means = text.meaning(d, word, ruling) + by_unit.units_of(d, word, first, last)
+        return (means, ruling.region or "") if by_map else (means,)
 
-    columns = (
-        Column("PFNs", mono=True),
-        Column("Pages", number=True),
-        Column("Size", number=True),
-        Column("What that means"),
-        *([Column("Memory there")] if by_map else ()),
-    )
+    columns = [Column("What that means")]
+    if by_map:
+        columns.append(Column("Memory there"))
     pages = runs.pfns.pages()
     caption = f"{pages} PFN{'s' * (pages != 1)} {word}, in {count} run{'s' * (count != 1)}"
-    cut = f"{count - most} more runs are not shown; --json and -v have all"
-    return [Table(caption, columns, rows(), cut if count > most else "")]
+    whole = made.everything
+    return [told.run_table(caption, runs, count, d.page_size, columns, cells, whole=whole)]
 
 
 def _lists(d: Comparison, labels: Iterable[str]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.codes import SEVERITIES, registry
@@ -12,11 +12,13 @@ from hwpkho.report.html.facts import Cell, Column, Fields, Part, Table, Text, To
 from hwpkho.report.parts.layout import span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Certainty, Problem, Severity
     from hwpkho.report.html.facts import Style
+
+T = TypeVar("T")
 
 #: Rows of a table; a browser takes a second for ten times as many.
 MAX_ROWS = 2000
@@ -100,29 +102,46 @@ def ranges(
     return Table(caption, columns, islice(rows, most), cut if most < count else "")
 
 
+def run_table(
+    caption: str,
+    runs: Iterable[tuple[int, int, T]],
+    count: int,
+    page_size: int,
+    columns: Sequence[Column],
+    cells: Callable[[int, int, T], Sequence[Cell | str]],
+    *,
+    whole: bool,
+) -> Table:
+    """Return a table of ``count`` runs of PFNs, cut unless they are wanted ``whole``.
+
+    ``cells`` returns what stands in ``columns``, behind the PFNs, their number and size.
+    """
+    shift, most = page_shift(page_size), count if whole else min(count, MAX_ROWS)
+
+    def rows() -> Iterator[Sequence[Cell | str]]:
+        for first, last, what in islice(runs, most):
+            pages = last - first + 1
+            size = Cell(human_bytes(pages << shift), sort=pages << shift)
+            yield span(first, last), str(pages), size, *cells(first, last, what)
+
+    head = Column("PFNs", mono=True), Column("Pages", number=True), Column("Size", number=True)
+    cut = f"{count - most} more runs are not shown; --json and -v have all" if most < count else ""
+    return Table(caption, (*head, *columns), rows(), cut)
+
+
 def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:
     """Return the runs of a set of PFNs, cut unless they are wanted ``whole``."""
     shift, count = page_shift(page_size), pfns.run_count()
-    most = count if whole else min(count, MAX_ROWS)
 
-    def rows() -> Iterator[Sequence[Cell | str]]:
-        for first, last in islice(pfns, most):
-            pages = last - first + 1
-            yield (
-                span(first, last),
-                str(pages),
-                Cell(human_bytes(pages << shift), sort=pages << shift),
-                span(first << shift, ((last + 1) << shift) - 1),
-            )
+    def addresses(first: int, last: int, _: None) -> Sequence[Cell | str]:
+        return (span(first << shift, ((last + 1) << shift) - 1),)
 
-    return Table(
+    return run_table(
         f"{caption}: {count} run{'s' * (count != 1)}",
-        (
-            Column("PFNs", mono=True),
-            Column("Pages", number=True),
-            Column("Size", number=True),
-            Column("Addresses", mono=True),
-        ),
-        rows(),
-        f"{count - most} more runs are not shown; --json and -v have all" if most < count else "",
+        ((first, last, None) for first, last in pfns),
+        count,
+        page_size,
+        (Column("Addresses", mono=True),),
+        addresses,
+        whole=whole,
     )

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.sets import known_by
-from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.html import figures, told
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.sets import Histories
     from hwpkho.commands.merge import Merged
-    from hwpkho.judging.result import Runs
+    from hwpkho.judging.result import Ruling, Runs
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Made
 
@@ -97,28 +97,16 @@ def _by_map(m: Merged, made: Made) -> list[Part]:
 
 
 def _judged(what: str, runs: Runs, page_size: int, made: Made, style: Style) -> list[Part]:
-    count, shift = runs.count(), page_shift(page_size)
+    count = runs.count()
     if not count:
         return [Text(f"{what}: no page.")]
-    most = count if made.everything else told.MAX_ROWS
 
-    def rows() -> Iterator[Sequence[Cell | str]]:
-        for first, last, ruling in islice(runs, most):
-            pages = last - first + 1
-            yield (
-                span(first, last),
-                str(pages),
-                Cell(human_bytes(pages << shift), sort=pages << shift),
-                Cell(ruling.verdict or "not judged", style),
-                ruling.region or "",
-            )
+    def cells(_first: int, _last: int, ruling: Ruling) -> Sequence[Cell | str]:
+        return Cell(ruling.verdict or "not judged", style), ruling.region or ""
 
-    columns = (
-        Column("PFNs", mono=True), Column("Pages", number=True), Column("Size", number=True),
-        Column("Verdict"), Column("Memory there"),
-    )  # fmt: skip
-    cut = f"{count - most} more runs are not shown; --json and -v have all"
-    return [Table(f"{what}: {text.verdicts(runs)}", columns, rows(), cut if count > most else "")]
+    caption, columns = f"{what}: {text.verdicts(runs)}", (Column("Verdict"), Column("Memory there"))
+    whole = made.everything
+    return [told.run_table(caption, runs, count, page_size, columns, cells, whole=whole)]
 
 
 def _cases(m: Merged) -> list[Part]:

@@ -2,8 +2,8 @@
 
 A code is ``HP`` and three digits, never reused: 1xx image, 2xx root, 3xx blob and vmalloc,
 4xx tracker and scratch, 5xx memory map, 6xx list, 7xx policy, 8xx the EFI
-table of poisoned memory, 9xx what else is preserved. Each hundred is a module of this
-package whose ``CODES`` tuple declares them; nothing else is needed to add one.
+table of poisoned memory, 9xx what else is preserved. Modules of this package, one or more for
+each hundred, declare them in ``CODES``; nothing else is needed to add one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,13 @@ from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 Certainty = Literal["measured", "source", "policy"]
+
+Subject = Literal["image", "handover", "map", "list", "limits", "table", "preserved"]
+
+#: By the hundred of a code, from 1.
+_SUBJECTS: tuple[Subject, ...] = (
+    "image", "handover", "handover", "handover", "map", "list", "limits", "table", "preserved",
+)  # fmt: skip
 
 #: From worst to mildest.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -66,14 +73,9 @@ class Code(NamedTuple):
     routine: bool = False
 
     @property
-    def about_map(self) -> bool:
-        """Whether it is about the memory map, and not about the handover or list."""
-        return self.id.startswith("HP5")
-
-    @property
-    def about_image(self) -> bool:
-        """Whether it is about what a handover was read from, and not about the handover."""
-        return self.id.startswith("HP1")
+    def subject(self) -> Subject:
+        """What it is about: the image is what a handover was read from, limits are the user's."""
+        return _SUBJECTS[int(self.id[2]) - 1]
 
 
 class Problem(NamedTuple):

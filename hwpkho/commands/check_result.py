@@ -174,7 +174,7 @@ class Checked:
         codes = registry()
         for severity in counts:
             for f in self.findings:
-                about_files = codes[f.code].about_image or codes[f.code].about_map
+                about_files = codes[f.code].subject in ("image", "map")
                 if f.severity == severity and not about_files:
                     return f
         return None

@@ -85,13 +85,12 @@ def _applies(code: Code, result: CaseResult) -> bool:
     v = result.validation
     if v is None or not fails_at(code.severity, result.fail_on):
         return False
-    if code.pfns_are and code.id[2] == "6":
+    if code.subject == "list" and code.pfns_are:
         return v.basis.memmap == "used" and bool(v.pfns)
     # Of maps, lists and policies most codes are about one form or option alone.
-    return {
-        "1": v.basis.handover, "2": v.basis.handover, "3": v.basis.handover,
-        "4": v.basis.handover, "8": v.efi is not None,
-    }.get(code.id[2], False)  # fmt: skip
+    if code.subject == "table":
+        return v.efi is not None
+    return code.subject in ("image", "handover") and v.basis.handover
 
 
 def _messages(findings: list[Finding]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _annotation(f: NamedFinding, result: CaseResult | None) -> str:
 
 def _file(f: NamedFinding, result: CaseResult) -> str | None:
     """Return the file that a finding is about, as the user named it."""
-    about_map = registry()[f.code].about_map
+    about_map = registry()[f.code].subject == "map"
     files = (result.memmaps if about_map else ()) or result.inputs
     if not files or files[0] == "-":
         return None

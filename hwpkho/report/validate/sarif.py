@@ -135,7 +135,7 @@ def _location(path: str) -> dict[str, Any]:
 def _result(
     f: Finding, result: CaseResult, codes: dict[str, Code], artifacts: _Artifacts
 ) -> dict[str, Any]:
-    files = (result.memmaps if codes[f.code].about_map else ()) or result.inputs
+    files = (result.memmaps if codes[f.code].subject == "map" else ()) or result.inputs
     place: dict[str, Any] = {
         "artifactLocation": artifacts.location(files[0]),
         "region": {"startLine": 1},

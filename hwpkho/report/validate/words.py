@@ -53,8 +53,12 @@ def _failing(result: CaseResult, style: str) -> str:
     """
     v, names = result.validation, registry()
     codes = dict.fromkeys(f.code for f in v.findings if result.fails(f)) if v else {}
-    silent = [code for code in codes if style in ("good", "note") or code.startswith("HP7")]
-    return ", ".join(f"{code} {names[code].name}" for code in silent)
+    silent = [
+        code
+        for code in map(names.__getitem__, codes)
+        if style in ("good", "note") or code.subject == "limits"
+    ]
+    return ", ".join(f"{code.id} {code.name}" for code in silent)
 
 
 def outcome(v: Validation) -> Iterator[tuple[str, str]]:

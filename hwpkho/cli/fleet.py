@@ -278,7 +278,7 @@ def _moment(since: str | None) -> datetime | None:
     try:
         found = identity.moment(since)
     except ValueError as error:
-        raise UsageError(f"--since: {str(error).removeprefix('taken_at ')}") from error
+        raise UsageError(f"--since: {error}") from error
     return datetime.fromtimestamp(found / 1_000_000, UTC).replace(tzinfo=None)
 
 

@@ -141,7 +141,7 @@ def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | 
             taken_at = moment(given)
             time_from = "manifest" if "taken_at" in said else "names"
         except ValueError as error:
-            remarks.append(str(error))
+            remarks.append(f"taken_at {error}")
     return Identity(
         host,
         host_from,
@@ -195,7 +195,7 @@ def moment(value: object) -> int:
         at += offset if found["sign"] == "-" else -offset
     except (ValueError, OverflowError) as error:
         shown = printable(str(value))[:60]
-        raise ValueError(f"taken_at {shown}: expected ISO 8601, 2026-11-28T03:00:00Z") from error
+        raise ValueError(f"{shown}: expected ISO 8601, 2026-11-28T03:00:00Z") from error
     return since_1970(at)
 
 

@@ -100,7 +100,7 @@ def _since(since: str | datetime | None) -> str | None:
     try:
         return identity.time_text(identity.moment(text)).removesuffix("Z")
     except ValueError as error:
-        raise UsageError(f"since: {str(error).removeprefix('taken_at ')}") from error
+        raise UsageError(f"since: {error}") from error
 
 
 def _files(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> dict[Table, DataFrame]:

@@ -10,6 +10,7 @@ from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes import efi_kernel
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.judging.result import Ruling, Runs
+from hwpkho.memmap.view.common import is_kernel
 
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
@@ -45,7 +46,7 @@ def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
         elif kind == "ram" and not judged.unread:
             ruling = Ruling(_TAKEN[judged.fate], None, where)
         elif kind in ("ram", "in-use"):
-            code = efi_kernel.OVER_KERNEL.id if label.startswith("Kernel ") else None
+            code = efi_kernel.OVER_KERNEL.id if is_kernel(label) else None
             ruling = Ruling("in-use", code, where)
         else:
             ruling = Ruling("not-ram", efi_kernel.OUTSIDE.id, where)

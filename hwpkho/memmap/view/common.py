@@ -160,8 +160,13 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
     return stacked(spans)
 
 
+def is_kernel(name: str) -> bool:
+    """Tell whether /proc/iomem calls a part of a kernel's image so: ``Kernel code``."""
+    return name.startswith("Kernel ")
+
+
 def _is_image(name: str) -> bool:
-    return name.startswith(("Kernel ", "Crash kernel"))
+    return is_kernel(name) or name.startswith("Crash kernel")
 
 
 def add_iomem(

@@ -215,7 +215,7 @@ def view_of(
             for name, one in maps.items()
             if name == "iomem"
             for e in one.entries
-            if e.type.startswith("Kernel ")
+            if common.is_kernel(e.type)
         ),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _KEY = "hwpkho.screen"
 #: What Python sets LC_CTYPE to in the C locale (PEP 538).
 _COERCED = "C.UTF-8"
+_STARTED_WITH = Path("/proc/self/environ")
 #: In fewer columns nothing can be read.
 _MIN_WIDTH = 20
 
@@ -171,10 +173,25 @@ def _has_blocks(encoding: str) -> bool:
 
 def _plain_locale() -> bool:
     """Tell whether the user asks for plain characters: Python writes UTF-8 in the C locale, too."""
-    said = {name: os.environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")}
-    if sys.flags.utf8_mode and said["LC_CTYPE"] == _COERCED:
-        said["LC_CTYPE"] = None  # Python set it itself
-    return next(filter(None, said.values()), "") in ("C", "POSIX")
+    said = (os.environ.get("LC_ALL"), _ctype(), os.environ.get("LANG"))
+    return next(filter(None, said), "") in ("C", "POSIX")
+
+
+def _ctype() -> str | None:
+    """Return LC_CTYPE as it was given.
+
+    In the C locale Python sets it anew before it starts (PEP 538). What a process was started with
+    is in /proc; where that cannot be read, what Python set is taken for nothing.
+    """
+    said = os.environ.get("LC_CTYPE")
+    if not sys.flags.utf8_mode or said != _COERCED:
+        return said
+    try:
+        given = _STARTED_WITH.read_bytes().split(b"\0")
+    except OSError:
+        return None
+    pairs = (each.partition(b"=") for each in given)
+    return next((v.decode("ascii", "replace") for n, _, v in pairs if n == b"LC_CTYPE"), None)
 
 
 def say(text: str, *, always: bool = False) -> None:

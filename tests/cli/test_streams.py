@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hwpkho.cli import main
-from tests.support import certain, forked, kill_table
+from tests.support import FIXTURES, ROOT, certain, forked, kill_table
 from tests.support.examples import crossed
 
 PROGRAM = [sys.executable, "-m", "hwpkho"]
@@ -101,6 +101,26 @@ def test_a_c_locale(strange):
         got = run(*args, env=C_LOCALE)
         assert got.returncode == 3 * (args[1] == "\u2026"), got.stderr
         assert (got.stdout + got.stderr).isascii()
+
+
+@pytest.mark.parametrize(
+    ("locale", "plain"),
+    [
+        ({"LC_CTYPE": "C"}, True),
+        ({"LC_CTYPE": "POSIX", "LANG": "C.UTF-8"}, True),
+        ({"LANG": "C"}, True),
+        ({"LC_CTYPE": "C.UTF-8", "LANG": "C", "PYTHONUTF8": "1"}, False),
+        ({}, False),
+    ],
+)
+def test_pictures_of_the_c_locale_however_it_is_named(locale, plain):
+    """In it Python sets LC_CTYPE to C.UTF-8 before it starts."""
+    iomem = FIXTURES / "captures" / "x86-structv1-small" / "iomem.txt"
+    got = subprocess.run(
+        [*PROGRAM, "memmap", iomem], capture_output=True, check=True, cwd=ROOT, env=locale
+    )
+    assert (b"####" in got.stdout) == plain
+    assert ("\u2588" in got.stdout.decode()) == (not plain)
 
 
 @pytest.mark.parametrize(("encoding", "there"), [("ascii", b"\\u2026"), ("utf-8", b"\xe2\x80\xa6")])

@@ -106,7 +106,7 @@ OPTIONS = (
         is_flag=True,
         expose_value=False,
         callback=_detail(-1),
-        help="Print the one line that counts, and no notes or progress.",
+        help="Print the one line that counts; no notes, no progress, no report on what is written.",
     ),
     click.Option(
         ["-v", "--verbose"],

@@ -123,6 +123,13 @@ def test_quiet_is_the_same_everywhere(call, cli, inputs, monkeypatch):
         assert call.startswith("diff") or set(lines) <= set(usual.out.splitlines())
 
 
+@pytest.mark.parametrize("name", ["encode", "merge", "capture", "list"])
+def test_quiet_says_that_nothing_is_reported_of_what_is_written(name, cli):
+    assert "no report on what is written" in " ".join(cli(name, "--help").out.split())
+    page = " ".join(cli("man", "--no-pager").out.split())
+    assert "print what was asked for alone" in page
+
+
 @pytest.mark.parametrize("call", ["validate list --memmap iomem.txt", "check --root machine"])
 def test_verbose_has_the_notes_of_nearly_every_report(call, cli, inputs, monkeypatch):
     monkeypatch.chdir(inputs)

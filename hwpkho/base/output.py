@@ -158,6 +158,7 @@ class Together:
     def __init__(self) -> None:
         self._parts: list[Path] = []
         self._ready: list[_Ready] = []
+        self._added: list[tuple[str, BinaryIO, bytes]] = []
 
     @contextmanager
     def file(self, path: str, *, force: bool = False, private: bool = False) -> Iterator[BinaryIO]:
@@ -212,11 +213,29 @@ class Together:
             _Ready(path, part, target, lambda: check_folder(path, ours, force=force), True)
         )
 
+    def add(self, path: str, data: bytes) -> None:
+        """Add ``data`` to what stands in a file, once everything else is in its place.
+
+        Raises InputError where the file cannot be opened.
+        """
+        with _named(path):
+            self._added.append((path, Path(path).open("ab"), data))  # noqa: SIM115  # close() does
+
     def commit(self) -> None:
         """Put everything in its place. What was put is taken back where the next cannot be."""
-        if not self._ready:  # standard output alone
-            self.discard()
-            return
+        if self._ready:
+            self._put()
+        self.discard()
+        for path, file, data in self._added:
+            with _named(path), file:
+                file.write(data)
+
+    def close(self) -> None:
+        """Close what nothing was added to."""
+        for _, file, _ in self._added:
+            file.close()
+
+    def _put(self) -> None:
         from hwpkho.base import renaming  # ctypes costs
 
         with undisturbed():
@@ -261,8 +280,8 @@ def together() -> Iterator[Together]:
     """Yield what opens files and folders that take their places together, at the end of the block.
 
     Where that fails for one of them all are as they were. Only the end of the machine, or SIGKILL
-    between two renames one right after the other, leaves some new and some old. Within another such
-    block it is that one, whose end counts.
+    between two renames one right after the other, leaves some new and some old. What is added to a
+    file is added after that. Within another such block it is that one, whose end counts.
     """
     outer = _together.get()
     if outer is not None:
@@ -276,6 +295,7 @@ def together() -> Iterator[Together]:
     finally:
         _together.reset(token)
         writing.discard()
+        writing.close()
 
 
 @contextmanager

@@ -152,8 +152,7 @@ class Reports:
                     if at_end is not None:
                         at_end.write(out.getvalue())
                     else:
-                        with Path(to.path).open("ab") as file:
-                            file.write(out.getvalue())
+                        writing.add(to.path, out.getvalue())
 
     def _screen(self, to: ReportFile) -> Screen:
         """Return what the place can show: colours only on a terminal; a file is UTF-8."""

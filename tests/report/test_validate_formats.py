@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
+from hwpkho.base import renaming
 from hwpkho.codes import registry
 from hwpkho.report.validate.markdown import code_span, escaped
 from tests.support import FIXTURES, certain, ktap, replays, schemas
@@ -479,6 +480,29 @@ def test_github_s_summary_is_added_to(single, batch, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "folder"))
     got = batch("github")
     assert (got.code, len(got.err.splitlines())) == (3, 1)
+
+
+def test_github_s_summary_names_no_files_that_are_not_there(tmp_path, cli, monkeypatch):
+    """It is added to when the other reports have their places, or not at all."""
+    summary, junit = tmp_path / "summary", tmp_path / "junit.xml"
+    summary.write_text("# mine\n")
+    (tmp_path / "l").write_text("0x10\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    call = ("validate", tmp_path / "l", "--format", "github", "--format", f"junit={junit}")
+    seen = []
+
+    def put(part, target, *, force):
+        seen.append(summary.read_text())
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(renaming, "put", put)
+        got = cli(*call)
+    assert (got.code, got.err.count("\n")) == (3, 1)
+    assert (seen, summary.read_text(), junit.exists()) == (["# mine\n"], "# mine\n", False)
+    assert cli(*call).code == 0
+    assert junit.exists()
+    assert summary.read_text().startswith("# mine\n#")
 
 
 # JUnit: the checks that apply

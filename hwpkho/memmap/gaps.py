@@ -33,7 +33,7 @@ TOP = (1 << phys_bits(None)) - 1
 #: Every e820 list starts below this address: the real mode vectors are in the first page.
 LOWEST = 0x10000
 
-#: Gaps kept for each map; further ones are merged into the last.
+#: Gaps kept for each map; further ones are merged into the last, with what lies between.
 MAX_GAPS = 64
 
 #: A map in which more than one line in so many descends counts as unordered.
@@ -65,13 +65,25 @@ def lose(
         depth: Of a tree of resources: the level of the line.
         named: First and last byte that the damaged line still names.
     """
+    where = len(table.entries) if at is None else at
+    lost = LostLine(where, problem(code, message, severity="warning"), span, replaced, depth, named)
     if len(table.lost_lines) < MAX_GAPS:
-        where = len(table.entries) if at is None else at
-        found = problem(code, message, severity="warning")
-        table.lost_lines.append(LostLine(where, found, span, replaced, depth, named))
-    else:  # what lies between is doubtful as well
-        last, now = table.lost_lines[-1], len(table.entries) if at is None else at
-        table.lost_lines[-1] = last._replace(replaced=max(last.replaced, now + replaced - last.at))
+        table.lost_lines.append(lost)
+    else:
+        table.lost_lines[-1] = _merged(table.lost_lines[-1], lost)
+
+
+def _merged(last: LostLine, new: LostLine) -> LostLine:
+    """Return a lost line that stands for two: their places, and what lies between, are doubtful."""
+    known = [place for loss in (last, new) for place in (loss.span, loss.named) if place]
+    hull = (min(a for a, _ in known), max(b for _, b in known)) if known else None
+    if last.span and new.span:
+        return last._replace(span=hull, named=None)
+    placed = [loss for loss in (last, new) if not loss.span]  # by the entries around them
+    at = min(loss.at for loss in placed)
+    end = max(loss.at + loss.replaced for loss in placed)
+    depth = min(loss.depth for loss in placed)
+    return LostLine(at, last.problem, None, end - at, depth, hull)
 
 
 def places(table: Table) -> list[Place]:
@@ -239,7 +251,7 @@ def check_between(table: Table, named: Sequence[Place]) -> None:
 
 def known(gaps: Iterable[Gap]) -> list[Range]:
     """Return the union of the gaps whose place is known; ends exclusive."""
-    return union((g.start, g.end + 1) for g in gaps if g.start is not None and g.end)
+    return union((g.start, g.end + 1) for g in gaps if g.start is not None and g.end is not None)
 
 
 def unplaced(gaps: Iterable[Gap]) -> Gap | None:

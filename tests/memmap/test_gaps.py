@@ -144,6 +144,73 @@ def test_losses_are_bounded_and_none_is_forgotten() -> None:
     assert gaps.known(made.gaps)[-1][1] >= (999 << 13) - 1
 
 
+SPAN = (1 << 30, (1 << 30) + 0xFFF)
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "place"),
+    [
+        ({"span": (5, 7)}, {"span": SPAN}, (5, SPAN[1])),
+        ({"span": SPAN}, {"span": (5, 7)}, (5, SPAN[1])),
+        ({"span": (5, 7)}, {"span": (9, 9), "named": SPAN}, (5, SPAN[1])),
+        ({"at": 1}, {"span": SPAN}, (0x1000, SPAN[1])),
+        ({"at": 2}, {"span": (5, 7)}, (5, 0x7FFF)),
+        ({"span": (5, 7)}, {"at": 2}, (5, 0x7FFF)),
+        ({"span": SPAN}, {"at": 1}, (0x1000, SPAN[1])),
+        ({"at": 2}, {"at": 1}, (0x1000, 0x7FFF)),
+        ({"at": 1}, {"at": 1, "named": SPAN}, (0x1000, SPAN[1])),
+        ({"at": 1, "named": (5, 7)}, {"at": 1}, (5, 0x1FFF)),
+    ],
+)
+def test_one_loss_too_many_covers_both_places(first: Any, more: Any, place: Any) -> None:
+    made = Table("x", [Entry(a, b, "usable") for a, b in LIST])
+    for number in range(gaps.MAX_GAPS - 1):
+        gaps.lose(made, DAMAGED, f"line {number}", span=(0, 0))
+    gaps.lose(made, DAMAGED, "line 70", **first)
+    gaps.lose(made, DAMAGED, "line 71", **more)
+    gaps.settle(made)
+    assert places(made)[gaps.MAX_GAPS - 1 :] == [place]
+
+
+def test_losses_at_two_depths_of_a_tree_are_those_of_the_upper() -> None:
+    made = Table("x", [])
+    for number in range(gaps.MAX_GAPS - 1):
+        gaps.lose(made, DAMAGED, f"line {number}", span=(0, 0))
+    made.entries += [Entry(0, 0xFFFF, "a", {"depth": 0}), Entry(0, 0xFFF, "b", {"depth": 1})]
+    gaps.lose(made, DAMAGED, "line 70", depth=1)
+    gaps.lose(made, DAMAGED, "line 71", depth=0)
+    made.entries.append(Entry(1 << 30, 1 << 31, "c", {"depth": 0}))
+    gaps.settle(made)
+    assert places(made)[-1] == (0x10000, (1 << 30) - 1)
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("00000000-00000fff : Reserved", "{0:08x}-{1:08x} : {3}"),
+        ("Type Start End # Pages", "{4} {0:016X}-{1:016X} {2:016X} 000000000000000F"),
+    ],
+)
+def test_no_overlap_is_one_too_many(head: str, line: str, cli: Cli, tmp_path: Path) -> None:
+    """None of a hundred is forgotten: a page in the last one is not judged."""
+    ram, reserved = ("System RAM", "Available"), ("Reserved", "Reserved")
+    ranges = [(n << 20, (n << 20) + 0x7FFFF, ram) for n in range(1, 101)]
+    ranges += [(n + 0x40000, end + 0x20000, reserved) for n, end, _ in ranges]
+    lines = [
+        line.format(start, end, (end + 1 - start) >> 12, *names)
+        for start, end, names in (*sorted(ranges), (1 << 30, (1 << 30) + 0xFFFFF, ram))
+    ]
+    log = tmp_path / "log"
+    log.write_text("\n".join((head, *lines, "")))
+    document = judged(cli, "0x150 0x6450 0x40000", log, tmp_path=tmp_path)
+    assert [run["verdict"] for run in document["runs"]] == [None, None, "replays"]
+
+
+def test_a_gap_of_the_first_byte_alone_is_known() -> None:
+    made = table(*LIST, lost_lines=[loss(0, span=(0, 0))])
+    assert gaps.known(made.gaps) == [(0, 1)]
+
+
 def test_overlapping_ranges_hang_together() -> None:
     ranges = [(0, 9), (5, 20), (20, 30), (31, 40), (50, 99), (60, 61), (70, 71), (100, 110)]
     entries = [Entry(a, b, "x") for a, b in ranges]

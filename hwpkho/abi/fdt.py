@@ -21,6 +21,9 @@ MAGIC = b"\xd0\x0d\xfe\xed"
 HEADER_SIZE = 40
 #: libfdt takes no tree that lies elsewhere (fdt_ro_probe_(), fdt_check_header()), bytes.
 ALIGNMENT = 8
+#: What Linux takes where a root has no #address-cells or #size-cells (OF_ROOT_NODE_*_DEFAULT in
+#: include/linux/of.h); libfdt takes 2 for the first.
+DEFAULT_CELLS = 1
 _HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
 _PAIR = struct.Struct(">II")

@@ -81,11 +81,9 @@ def _check_size(tree: codec.Tree, source: str) -> None:
 
 def _cells(root: codec.Node, pair: tuple[int, int], source: str) -> bytes:
     value = b""
-    for name, default, number in (
-        ("#address-cells", 2, pair[0]), ("#size-cells", 1, pair[1]),
-    ):  # fmt: skip
+    for name, number in zip(("#address-cells", "#size-cells"), pair, strict=True):
         raw = root.get(name)
-        cells = default if raw is None else int.from_bytes(raw, "big")
+        cells = codec.DEFAULT_CELLS if raw is None else int.from_bytes(raw, "big")
         if (raw is not None and len(raw) != 4) or not 1 <= cells <= 2:
             raise InputError(f"{source}: {name} of / is not <1> or <2>")
         if number >> 32 * cells:

@@ -225,10 +225,8 @@ def from_chosen(tree: fdt.Tree) -> BootHandover | None:
 
 
 def _cells(tree: fdt.Tree, value: bytes | None) -> tuple[int, int] | None:
-    address, size = (
-        int.from_bytes(tree.root.get(name) or default.to_bytes(4, "big"), "big")
-        for name, default in (("#address-cells", 2), ("#size-cells", 1))
-    )
+    found = (tree.root.get(name) for name in ("#address-cells", "#size-cells"))
+    address, size = (int.from_bytes(x, "big") if x else fdt.DEFAULT_CELLS for x in found)
     if value is None or not 1 <= address <= 2 or not 1 <= size <= 2:
         return None
     if len(value) != 4 * (address + size):

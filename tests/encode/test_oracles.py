@@ -168,7 +168,7 @@ def test_chosen_is_made_and_properties_are_replaced():
     assert [p.name for p in two.root.children[1].properties] == [
         "linux,kho-fdt", "linux,kho-scratch",
     ]  # fmt: skip
-    assert two.root.children[1].properties[0].value.hex() == "0000000060000000" + "00001000"
+    assert two.root.children[1].properties[0].value.hex() == "60000000" + "00001000"
 
 
 def test_the_library_keeps_no_reservations_of_other_trees():
@@ -178,6 +178,11 @@ def test_the_library_keeps_no_reservations_of_other_trees():
 
 
 def test_cells():
+    # Without the properties Linux takes a cell each, and nothing for a value of another length.
+    bare = edit(tree(fdt.Node(""))).root.children[0]
+    assert certain(bare.get("linux,kho-fdt")).hex() == "6000000000001000"
+    with pytest.raises(UsageError, match="#address-cells of / allows"):
+        edit(tree(fdt.Node("")), 1 << 32)
     small = fdt.Node("", properties=[prop("#address-cells", b"\0\0\0\1")])
     assert (
         certain(edit(tree(small)).root.children[0].get("linux,kho-fdt")).hex() == "6000000000001000"

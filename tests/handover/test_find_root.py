@@ -11,6 +11,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.base.arch import page_sizes
 from hwpkho.errors import InputError
+from hwpkho.handover.boot_loader import from_chosen
 from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover
 from tests.support import certain
@@ -581,3 +582,14 @@ def test_compatible_in_a_list_and_nops(tmp_path):
     (h,) = _decode(tmp_path, m)
     assert h.hwpoison.pfns.tolist() == PFNS
     assert "HP202" not in {p.code for p in h.problems}
+
+
+@pytest.mark.parametrize(("address", "size"), [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)])
+def test_chosen_of_a_root_without_cells_is_read_as_the_kernel_does(address, size):
+    """A cell each (OF_ROOT_NODE_*_DEFAULT), and no value of another length."""
+    numbers = (0x6000_0000).to_bytes(4 * address, "big") + (0x1000).to_bytes(4 * size, "big")
+    named = [fdt.Property(name, numbers, 0) for name in ("linux,kho-fdt", "linux,kho-scratch")]
+    root = fdt.Node("", children=[fdt.Node("chosen", properties=named)])
+    boot = from_chosen(fdt.parse(fdt.build(root)))
+    assert (boot is not None) == (address == size == 1)
+    assert boot is None or boot.scratch_addr == 0x6000_0000

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 #: Largest tree read, bytes: board trees have some 200 KiB, QEMU's are padded to 1 MiB.
 MAX_SIZE = 64 << 20
 
-#: What Linux takes where the root has no #address-cells, #size-cells (OF_ROOT_NODE_*_DEFAULT).
-_DEFAULT_CELLS = 1
 _MAX_CELLS = 4
 
 #: linux,usable-memory-range: one range, or a high and a low one (MAX_USABLE_RANGES).
@@ -139,7 +137,7 @@ class _Reader:
     def _cells(self, node: fdt.Node, name: str) -> int:
         value = self._value(node, name)
         if value is None:
-            return _DEFAULT_CELLS
+            return fdt.DEFAULT_CELLS
         if len(value) < 4:
             raise InputError(f"{self.shown}: {name} of the root has {len(value)} bytes, needs 4")
         cells = int.from_bytes(value[:4], "big")

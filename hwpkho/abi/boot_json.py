@@ -51,13 +51,13 @@ def parse(text: bytes, name: str) -> BootJson:
 
     document = jsontext.load(text, name)
     try:
-        numbers = (*document["kho_fdt"], *document["kho_scratch"], document["page_size"])
-        root, size, array, length, page_size = numbers
-        arch = document.get("arch")
+        (root, size), (array, length) = document["kho_fdt"], document["kho_scratch"]
+        page_size, arch = document["page_size"], document.get("arch")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{name}: expected kho_fdt and kho_scratch as [address, size] and page_size"
         ) from error
+    numbers = (root, size, array, length, page_size)
     if not all(type(n) is int and 0 <= n < 1 << 64 for n in numbers):
         raise InputError(f"{name}: addresses and sizes must be integers below 2^64")
     if page_size not in page_sizes():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import maps
+from hwpkho.memmap import extended, names
 from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def show(
 def _regions(memmap: MemoryMap, map_name: str | None, next_cmdline: str | None) -> Regions | None:
     from hwpkho.memmap.view import regions
 
+    if map_name is not None and names.of(map_name).no_ram and next_cmdline is None:
+        return None  # to be shown, though nothing is judged by it
     try:
         return regions.view_of(memmap, map_name=map_name, next_cmdline=next_cmdline)
     except InputError:
@@ -85,16 +88,23 @@ def targets() -> list[str]:
 def written(report: MemmapReport, writer: MapWriter) -> bytes:
     """Return the map shown in the form of ``writer``.
 
-    Raises UsageError where the map cannot be written in that form, or where a command line is
-    given: what a kernel makes of a map is no map of the machine. Raises InputError where lines of
-    the map are lost, which these forms cannot express.
+    What did not fit into a zero page follows it. Raises UsageError where the map cannot be written
+    in that form or does not say what RAM there is, or where a command line is given: what a kernel
+    makes of a map is no map of the machine. Raises InputError where lines of the map are lost,
+    which these forms cannot express.
     """
-    if report.primary.gaps:
-        gap = report.primary.gaps[0].problem
+    shown = extended.whole(report.primary, report.memmap.maps)
+    if shown.gaps:
+        gap = shown.gaps[0].problem
         raise InputError(
             f"{printable(report.memmap.source)}: written as {writer.name} the map would look "
             f"whole, and it is not: {gap.message}"
         )
     if report.next_cmdline is not None:
         raise UsageError(f"--to {writer.name} writes the map as it is; --next-cmdline changes none")
-    return writer.write(report.primary, report.memmap.arch)
+    if why := names.of(shown.name).no_ram:
+        raise UsageError(
+            f"--to {writer.name}: {shown.name}: {why}; written so it would look like the machine's "
+            "own map"
+        )
+    return writer.write(shown, report.memmap.arch)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RAM, RESERVED, ACPI, NVS, UNUSABLE, PMEM, PRAM = 1, 2, 3, 4, 5, 7, 12
 SOFT_RESERVED = 0xEFFFFFFF
 
+#: Types have 32 bits, those of EFI descriptors, too.
+MAX_TYPE = (1 << 32) - 1
+
 #: Type number → type of hwpkho.memmap/1.
 NAMES = {
     RAM: "usable",
@@ -30,7 +33,7 @@ NAMES = {
     PRAM: "pram",
     SOFT_RESERVED: "soft_reserved",
 }
-_NUMBERS = {name: number for number, name in NAMES.items()} | {"unknown": 0xFFFFFFFF}
+_NUMBERS = {name: number for number, name in NAMES.items()} | {"unknown": MAX_TYPE}
 _NUMBERED = re.compile(r"type_([0-9]{1,10})")
 
 #: Neighbours of these types are never merged (e820_type_mergeable).
@@ -45,13 +48,19 @@ def type_name(number: int) -> str:
     return NAMES.get(number) or f"type_{number}"
 
 
+def type_in_text(number: str) -> str | None:
+    """Return the type that a text's decimal number means, None where it has more than 32 bits."""
+    return type_name(int(number)) if int(number) <= MAX_TYPE else None
+
+
 def type_number(name: str) -> int | None:
     """Return the e820 type number of a type of hwpkho.memmap/1, None if it is not an e820 type.
 
     ``unknown`` (sysfs does not print the number) is the highest of all: it never turns into RAM.
+    Nor does ``type_1``, which no form has: that is ``usable``.
     """
     number = _NUMBERS.get(name)
-    if number is None and (match := _NUMBERED.fullmatch(name)):
+    if number is None and (match := _NUMBERED.fullmatch(name)) and type_in_text(match[1]) == name:
         number = int(match[1])
     return number
 

@@ -47,7 +47,7 @@ def type_of(text: str) -> str | None:
         return None
     if match["word"]:
         return e820.type_name(_WORDS[" ".join(match["word"].lower().split())])
-    return e820.type_name(int(match["number"]))
+    return e820.type_in_text(match["number"])
 
 
 _TEXT_WORDS = {

@@ -72,6 +72,11 @@ def type_name(number: int) -> str:
     return TYPES[number] if number < len(TYPES) else f"type_{number}"
 
 
+def type_in_text(number: str) -> str | None:
+    """Return the type that a text's decimal number means, None where it has more than 32 bits."""
+    return type_name(int(number)) if int(number) <= e820.MAX_TYPE else None
+
+
 def to_e820(name: str, attr: int, *, soft_reserve: bool = True) -> int | None:
     """Return the e820 type number that the x86 stub gives a descriptor, None where it drops it."""
     if soft_reserve and attr & SP and name in USABLE:

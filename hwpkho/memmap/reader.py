@@ -19,7 +19,7 @@ from hwpkho.logs import scanner
 from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.text import Ending, blocks
-from hwpkho.memmap import boots, combine, folders, gaps, mistakes, registry
+from hwpkho.memmap import boots, combine, extended, folders, gaps, mistakes, registry
 from hwpkho.memmap import names as map_names
 from hwpkho.memmap.formats.sysfs_memmap import split_path
 from hwpkho.memmap.model import Map, MemoryMap
@@ -95,6 +95,7 @@ def read_memmap(
     for reading in readings:
         _drop_damaged(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
+    problems += extended.lacking(maps)
     arch_name, how = _arch([*readings, *without], arch)
     more = [problem(NO_MAP_IN_LOG, f"{log.shown}: {log.reason}") for log in without]
     number = next((r.boot.number for r in readings if r.boot.number), 0)

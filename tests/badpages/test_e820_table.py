@@ -142,6 +142,22 @@ def test_forms_say_the_same(cli: Cli, tmp_path: Path) -> None:
     assert node[16:] == (tmp_path / "e820-entries").read_bytes()
 
 
+@pytest.mark.parametrize("type_", ["type 4294967296", "type 9999999999"])
+def test_a_type_of_more_than_32_bits_is_a_damaged_line(
+    type_: str, cli: Cli, tmp_path: Path
+) -> None:
+    lines = cli("memmap", "--to", "e820", SMALL / "iomem.txt").out.splitlines(keepends=True)
+    log = tmp_path / "log"
+    log.write_text("".join([*lines[:3], lines[3].replace("reserved", type_), *lines[4:]]))
+    assert type_ in log.read_text()
+    (tmp_path / "bad").write_text("0x8b3\n")
+    for form in ("e820", "e820-entries", "setup-data"):
+        args = ("--to", form, "--memmap", log, "-o", tmp_path / form)
+        got = cli("list", tmp_path / "bad", *args)
+        assert (got.code, got.err.count("\n")) == (3, 1), got.err
+        assert "is not: line 4" in got.err
+
+
 @pytest.mark.parametrize("command", ["merge", "encode"])
 def test_merge_and_encode_write_it_too(command: str, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("0x8b3\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -196,3 +197,17 @@ def test_a_list_is_not_searched_for_other_forms(
 )
 def test_handover_json_reads_back(said) -> None:
     assert parse(said.build(), "x") == said
+
+
+@pytest.mark.parametrize(
+    ("fdt", "scratch"),
+    [
+        ([4096, 4096, 0, 0], []), ([4096], [4096, 0, 0]), ([], [4096, 4096, 0, 0]),
+        ([4096, 4096, 0], [0, 0]), (4096, [0, 0]), (None, [0, 0]), ([4096, True], [0, 0]),
+    ],
+)  # fmt: skip
+def test_handover_json_has_two_pairs(fdt: object, scratch: object) -> None:
+    """Four numbers are not enough: which is which would be guessed."""
+    document = {"kho_fdt": fdt, "kho_scratch": scratch, "page_size": 4096}
+    with pytest.raises(InputError, match=r"x: (expected kho_fdt|addresses and sizes)"):
+        parse(json.dumps(document).encode(), "x")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.errors import InputError
+from hwpkho.memmap import read_memmap
 from hwpkho.memmap.formats.e820_entries import E820Entries
 from hwpkho.memmap.formats.efi_descriptors import EfiDescriptors
 from hwpkho.memmap.formats.setup_data_e820 import SetupDataE820
@@ -159,11 +160,41 @@ def test_setup_data() -> None:
         (0xF0000, "reserved"),
         (0x100000, "usable"),
     ]
-    assert [p.code for p in found.problems] == ["HP551"]
     padded = read(SetupDataE820(), node + SMALL + bytes(16))
     assert padded[0].entries == found.entries
     with pytest.raises(InputError, match="60 bytes of entries announced at offset 12, but 40"):
         read(SetupDataE820(), node + SMALL[:40])
+
+
+def overflowing(tmp_path: Path) -> tuple[Path, Path]:
+    """A zero page that is full, and the node with what did not fit into it."""
+    page = bytearray(4096)
+    page[0x202:0x206], page[0x1E8] = b"HdrS", 128
+    everything = [(n << 20, 1 << 20, 1 + n % 2) for n in range(131)]
+    page[0x2D0 : 0x2D0 + 128 * 20] = e820(*everything[:128])
+    (tmp_path / "page").write_bytes(page)
+    node = struct.pack("<QII", 0, 1, 60) + e820(*everything[128:])
+    (tmp_path / "node").write_bytes(node)
+    return tmp_path / "page", tmp_path / "node"
+
+
+def test_setup_data_is_a_part_where_the_zero_page_is_not_given(tmp_path: Path) -> None:
+    page, node = overflowing(tmp_path)
+    assert [p.code for p in read_memmap([str(node)]).problems] == ["HP551"]
+    assert not read_memmap([str(page), str(node)]).problems
+
+
+@pytest.mark.parametrize("to", ["e820", "iomem"])
+def test_what_did_not_fit_into_the_zero_page_is_written(to: str, tmp_path: Path, cli) -> None:
+    page, node = overflowing(tmp_path)
+    for paths in ((page, node), (node, page)):
+        got = cli("memmap", "--to", to, *paths)
+        assert (got.code, got.err) == (0, "")
+        (tmp_path / "out").write_text(got.out)
+        (map_,) = read_memmap([str(tmp_path / "out")]).maps
+        assert [(e.start, e.end) for e in map_.entries] == [
+            (n << 20, (n + 1 << 20) - 1) for n in range(131)
+        ]
 
 
 def test_tables_of_nothing_and_too_much() -> None:

@@ -28,6 +28,9 @@ FREEBSD = (
     "     ConventionalMemory 000000001000 000000000000 00000001 WB\n"
 )
 ESXI = "MMap[0]: 0x1000 - 0x1fff, len=0x1000, type=1, attr=0x1\n"
+E820 = "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] usable\n"
+EFI = "efi: mem00: type=7, attr=0xf, range=[0x0000000000001000-0x0000000000002000) (0MB)\n"
+XEN_EFI = "(XEN)  0000000001000-0000000001fff type=7 attr=000000000000000f\n"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,13 @@ ESXI = "MMap[0]: 0x1000 - 0x1fff, len=0x1000, type=1, attr=0x1\n"
         (FREEBSD, "     ConventionalHonesty 000000002000 000000000000 00000001 WB"),
         (FREEBSD, "     ConventionalMemory 000000002000 0000"),
         (ESXI, "MMap[1]: 0x2000 - 0x2fff, len=0x1000, kind=1"),
+        # A type has 32 bits.
+        (ESXI, "MMap[1]: 0x2000 - 0x2fff, len=0x1000, type=4294967296, attr=0x1"),
+        (E820, "BIOS-e820: [mem 0x0000000000002000-0x0000000000002fff] type 4294967296"),
+        (XEN, "(XEN)  [0000000000002000, 0000000000002fff] type 9999999999"),
+        (XEN_EFI, "(XEN)  0000000002000-0000000002fff type=4294967296 attr=000000000000000f"),
+        (EFI, "efi: mem01: type=4294967296, attr=0xf, range=[0x2000-0x3000) (0MB)"),
+        (EFI, "efi: mem01: [type=4294967296|   | ] range=[0x2000-0x3000) (0MB)"),
     ],
 )
 def test_a_damaged_line_makes_a_gap(good: str, bad: str, tmp_path: Path) -> None:
@@ -171,6 +181,10 @@ def change(**fields: Any) -> Callable[[dict[str, Any]], None]:
         change(type=7),
         change(type=""),
         change(attributes=[]),
+        change(attributes={"attr": -1}),
+        change(attributes={"attr": 1 << 64}),
+        change(attributes={"attr": True}),
+        change(attributes={"attr": "0xf"}),
         change(name=None),
         change(boot=-1),
         change(boot="0"),

@@ -210,14 +210,23 @@ def test_missing_numbers_are_gaps(gone: set[int], tmp_path: Path) -> None:
     assert {n for n, (a, _) in whole.items() if any(s <= a <= e for s, e in placed)} == gone
 
 
-def test_runtime_map_beyond_the_end() -> None:
-    values = {"type": b"0x6", "phys_addr": b"0xfffffffffffff000", "num_pages": b"0x2",
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"phys_addr": b"0xfffffffffffff000"}, ": no range of memory"),
+        (
+            {"type": b"0x100000006"},
+            "/type: '0x100000006' is no hexadecimal number of up to 32 bits",
+        ),
+    ],
+)
+def test_damaged_values_of_the_runtime_map(change: Mapping[str, bytes], what: str) -> None:
+    values = {"type": b"0x6", "phys_addr": b"0x1000", "num_pages": b"0x2",
               "attribute": b"0xf", "virt_addr": b"0x0"}  # fmt: skip
-    (table,) = read(SysfsTar(), archive(tree("0", values)))
+    (table,) = read(SysfsTar(), archive(tree("0", {**values, **change})))
     assert not table.entries
-    assert [loss.problem.message for loss in table.lost_lines] == [
-        "0: no range of memory: the copy is not complete"
-    ]
+    (lost,) = table.lost_lines
+    assert lost.problem.message == f"0{what}: the copy is not complete"
 
 
 def test_two_machines_in_one_archive() -> None:

@@ -241,7 +241,7 @@ class DmesgEfi(TableForm):
         if index < self._index:
             self._new_table()
         if match["number"]:
-            type_: str | None = efi.type_name(int(match["number"]))
+            type_ = efi.type_in_text(match["number"])
             attr: int | None = int(match["attr"], 16)
         else:
             type_, attr = _read_body(match["body"])
@@ -335,7 +335,7 @@ def _read_body(body: str) -> tuple[str | None, int | None]:
     """Return type and attribute word of the part in brackets, None for what is missing."""
     name, *columns = body.split("|")
     numbered = _NUMBERED.match(name.strip())
-    type_ = efi.type_name(int(numbered[1])) if numbered else type_of(name)
+    type_ = efi.type_in_text(numbered[1]) if numbered else type_of(name)
     if len(columns) == 1 and (raw := _ATTR.match(columns[0].strip())):
         return type_, int(raw[1], 16)
     return type_, attributes_of(columns) if columns else None

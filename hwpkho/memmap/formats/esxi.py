@@ -74,6 +74,10 @@ class Esxi(TableForm):
             return False
         index, start, end = int(match["index"]), int(match["a"], 16), int(match["b"], 16)
         entry = _entry(match, start, end)
+        if entry is None:
+            if match["kind"] in ("MMap", self._kind):
+                self._damaged(number, line, index, (start, end))
+            return True
         if match["kind"] == self._kind and self._seen.get(index) == entry:
             self._logged_twice(index, entry)
             return True
@@ -146,8 +150,11 @@ class Esxi(TableForm):
         return found
 
 
-def _entry(match: re.Match[str], start: int, end: int) -> Entry:
+def _entry(match: re.Match[str], start: int, end: int) -> Entry | None:
+    """Return the entry, None where its type has more than 32 bits."""
     type_ = int(match["type"], 16 if match["type"][:2] in ("0x", "0X") else 10)
+    if type_ > e820.MAX_TYPE:
+        return None
     attr = int(match["attr"], 16) if match["attr"] else None
     if match["kind"] == "e820":
         return Entry(start, end, e820.type_name(type_), _extended(attr))

@@ -123,6 +123,9 @@ def _entry(entry: dict[str, object], *, nameless: bool) -> Entry:
         raise ValueError(f"start and end must be 0 <= start <= end < 2^64, are {start} and {end}")
     if not isinstance(attributes, dict):
         raise TypeError("attributes must be an object")
+    attr = attributes.get("attr")
+    if attr is not None and not (type(attr) is int and 0 <= attr < 1 << 64):
+        raise ValueError("attr must be null or a number of 64 bits")
     depth = attributes.get("depth", 0)
     if type(depth) is not int or not 0 <= depth <= MAX_DEPTH:
         raise ValueError(f"depth must be 0 to {MAX_DEPTH}")

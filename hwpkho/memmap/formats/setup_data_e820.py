@@ -11,8 +11,6 @@ import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
-from hwpkho.codes import problem
-from hwpkho.codes.memmap_view import MAP_PARTIAL
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.formats.e820_entries import ENTRY_SIZE, MAX_ENTRIES, plausible, read_entries
@@ -58,6 +56,4 @@ class SetupDataE820(FileForm):
         found = read_entries(data, _NODE.size, size // ENTRY_SIZE, "e820_setup_data")
         if not found.entries:
             raise InputError(f"{shown}: setup_data: every e820 entry has size 0")
-        message = "SETUP_E820_EXT holds only what did not fit into the zero page: give that, too"
-        found.problems.append(problem(MAP_PARTIAL, message))
         return [found]

@@ -164,10 +164,16 @@ class Values:
         return table
 
 
+def _bits(field: str) -> int:
+    """Return how many bits the number in a file of this name has."""
+    return 32 if field == "type" else 64
+
+
 def _number(values: Mapping[str, str], field: str) -> int | None:
-    """Return a value, None if it is missing or no number of up to 64 bits."""
+    """Return a value, None if it is missing, no number, or one of too many bits."""
     text = values.get(field, "")
-    return int(text, 16) if _HEX.fullmatch(text) else None
+    number = int(text, 16) if _HEX.fullmatch(text) else None
+    return number if number is not None and not number >> _bits(field) else None
 
 
 def _incomplete(
@@ -190,7 +196,7 @@ def _incomplete(
         )
         found = values.get(damaged, "")
         shown = quoted(found) if found else "nothing"
-        what = f"/{damaged}: {shown} is no hexadecimal number of up to 64 bits"
+        what = f"/{damaged}: {shown} is no hexadecimal number of up to {_bits(damaged)} bits"
         if damaged == "range":
             what = ": no range of memory"
     ends = [x for x in (start, end) if x is not None and x < PHYS_END]

@@ -125,19 +125,20 @@ class Xen(TableForm):
     def _range(self, number: int, line: str, match: re.Match[str]) -> None:
         name = self._name
         kind = _TYPE.match(match["type"])
-        number_ = None
+        type_ = None
         if kind:
-            number_ = int(kind["number"]) if kind["number"] else _TYPES.get(kind["word"])
+            known = str(_TYPES.get(kind["word"], "")) if kind["word"] else kind["number"]
+            type_ = e820.type_in_text(known) if known else None
         a, b = match["a"] or match["c"], match["b"] or match["d"]
         if self._tables.last(name) is None:
             self._digits[name] = len(a)
-        if number_ is None or not len(a) == len(b) == self._digits[name]:
+        if type_ is None or not len(a) == len(b) == self._digits[name]:
             self._tables.damaged(name, number, line, _EXPECTED)
             return
         start, end = int(a, 16), int(b, 16)
         if match["c"]:
             end = (PHYS_END if start and not end else end) - 1
-        self._tables.add(name, number, start, end, e820.type_name(number_))
+        self._tables.add(name, number, start, end, type_)
         if name in self._headed:
             self._headed.discard(name)
             self._with_heading.add(id(self._tables.table(name, number)))
@@ -145,9 +146,12 @@ class Xen(TableForm):
     def _efi(self, number: int, match: re.Match[str]) -> None:
         start, attr = int(match["a"], 16), int(match["attr"], 16)
         end = int(match["b"], 16)
+        type_ = efi.type_in_text(match["type"])
+        if type_ is None:
+            self._tables.damaged("xen_efi", number, match[0], _EXPECTED, named=(start, end))
+            return
         self._tables.start_over("xen_efi", number, start, end)
         attributes = self._attributes.setdefault(attr, {"attr": attr})
-        type_ = efi.type_name(int(match["type"]))
         self._tables.add("xen_efi", number, start, end, type_, attributes)
 
     def finish(self) -> Sequence[Table]:

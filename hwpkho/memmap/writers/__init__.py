@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from hwpkho.base.registry import Registry
+from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.memmap.model import Map
+    from collections.abc import Iterable
+
+    from hwpkho.memmap.formats.base import LineForm
+    from hwpkho.memmap.model import Entry, Map
 
 
 class MapWriter(Protocol):
@@ -32,6 +36,23 @@ class MapWriter(Protocol):
 
         Raises UsageError where the map cannot be written in this form without loss.
         """
+
+
+def checked(name: str, text: str, form: LineForm, entries: Iterable[Entry]) -> bytes:
+    """Return ``text``, which the writer ``name`` made, as bytes.
+
+    Raises UsageError where ``form``, the one that reads such a text, would not read exactly
+    ``entries`` out of it: what a reader cannot tell must not look as if he could.
+    """
+    try:
+        for number, line in enumerate(text.splitlines(), start=1):
+            form.feed(number, line)
+        found = form.finish()
+    except InputError as error:
+        raise UsageError(f"--to {name}: no reader would take it: {error}") from error
+    if len(found) != 1 or found[0].lost_lines or found[0].entries != list(entries):
+        raise UsageError(f"--to {name}: a reader would take it for another map")
+    return text.encode()
 
 
 WRITERS: Registry[MapWriter] = Registry(

@@ -6,17 +6,20 @@ Source: drivers/firmware/efi/libstub/x86-stub.c (setup_e820), arch/x86/kernel/e8
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820, e820_names, efi, names
+from hwpkho.memmap.formats.dmesg_e820 import DmesgE820
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.view.common import attribute, is_efi
+from hwpkho.memmap.writers import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from hwpkho.memmap.model import Map, MemoryMap
 
@@ -37,8 +40,9 @@ _TYPES = {name.lower(): type_ for type_, name in RESOURCES.items()}
 class E820Writer:
     """``BIOS-e820:`` lines.
 
-    e820 maps are written entry by entry; EFI maps of x86 as the boot stub converts them, sorted and
-    without overlaps; /proc/iomem by the names of its outermost resources.
+    e820 maps are written entry by entry where they ascend without overlaps, else as the kernel puts
+    them in order; EFI maps of x86 as the boot stub converts them; /proc/iomem by the names of its
+    outermost resources.
     """
 
     name = "e820"
@@ -52,26 +56,34 @@ class E820Writer:
             raise UsageError(
                 f"--to e820: {printable(map_.name)} of {printable(arch)} is no e820 map"
             )
+        if not found:
+            raise UsageError(f"--to e820: nothing of {printable(map_.name)} has an e820 type")
         try:
-            return e820_names.write(found).encode()
+            text = e820_names.write(found)
         except KeyError as error:
             raise UsageError(
                 f"--to e820: {map_.name} has entries of type {printable(str(error.args[0]))}, "
                 "which has no e820 number"
             ) from error
+        return checked(self.name, text, DmesgE820(), (Entry(*e[:3]) for e in found))
 
 
-def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
-    """Return a map as e820 entries; None where a kernel of ``arch`` makes no e820 table of it."""
+def entries(map_: Map, arch: str) -> Sequence[Entry] | None:
+    """Return a map as e820 entries, ascending and disjoint.
+
+    None where a kernel of ``arch`` makes no e820 table of it.
+    """
     kind = names.of(map_.name).entries
     if kind in ("e820", "e820 or efi") and not is_efi(map_):
-        return map_.entries
+        return _in_order(map_.entries)
     if kind == "resources":
-        return [
-            Entry(e.start, e.end, type_)
-            for e in map_.entries
-            if (type_ := _type_of_resource(e)) is not None
-        ]
+        return _in_order(
+            [
+                Entry(e.start, e.end, type_)
+                for e in map_.entries
+                if (type_ := _type_of_resource(e)) is not None
+            ]
+        )
     row = known(arch)
     if not is_efi(map_) or row is None or row.memory != "e820":
         return None
@@ -83,6 +95,22 @@ def entries(map_: Map, arch: str) -> Iterable[Entry] | None:
     return [
         Entry(s.start, s.start + s.size - 1, e820.type_name(s.type)) for s in e820.sanitize(slots)
     ]
+
+
+def _in_order(found: Sequence[Entry]) -> Sequence[Entry]:
+    """Return entries as the kernel prints its table: sorted, the highest type where they overlap.
+
+    A type without a number counts as the highest of all.
+    """
+    if all(a.end < b.start for a, b in pairwise(found)):
+        return found
+    numbers = {e.type: e820.type_number(e.type) for e in found}
+    odd = sorted(name for name, number in numbers.items() if number is None)
+    numbered = {name: e820.MAX_TYPE + 1 + n for n, name in enumerate(odd)}
+    numbered |= {name: number for name, number in numbers.items() if number is not None}
+    named = {number: name for name, number in numbered.items()}
+    slots = (e820.Slot(e.start, e.end - e.start + 1, numbered[e.type]) for e in found)
+    return [Entry(s.start, s.start + s.size - 1, named[s.type]) for s in e820.sanitize(slots)]
 
 
 def table(memmap: MemoryMap, map_name: str | None = None) -> tuple[Map, list[e820.Slot]] | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.escape import printable
+from hwpkho.errors import UsageError
 from hwpkho.memmap import names, resource_names
 from hwpkho.memmap.formats import iomem
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.view.ownership import kind
-from hwpkho.memmap.writers import e820
+from hwpkho.memmap.writers import checked, e820
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +27,8 @@ _UNKNOWN = "Unknown E820 type"
 class IomemWriter:
     """/proc/iomem without the resources of the kernel itself and of devices.
 
-    iomem maps are written entry by entry; others ascending, neighbouring RAM joined as the kernel
-    does.
+    iomem maps are written entry by entry; others ascending and without overlaps, neighbouring RAM
+    joined as the kernel does.
     """
 
     name = "iomem"
@@ -46,6 +48,8 @@ class IomemWriter:
                 for e in map_.entries
                 if (name := _memblock_resource(map_.name, e, arch)) is not None
             ]
+        if not named:
+            raise UsageError(f"--to iomem: nothing of {printable(map_.name)} would be in it")
         joined: list[Entry] = []
         for start, end, name in sorted(named):
             last = joined[-1] if joined else None
@@ -58,7 +62,11 @@ class IomemWriter:
 
 def _written(entries: Sequence[Entry]) -> bytes:
     written = resource_names.plain(e.type for e in entries)
-    return iomem.write([e._replace(type=written[e.type]) for e in entries]).encode()
+    named = [
+        Entry(e.start, e.end, written[e.type], {"depth": e.attributes.get("depth", 0)})
+        for e in entries
+    ]
+    return checked(WRITER.name, iomem.write(named), iomem.Iomem(), named)
 
 
 def _memblock_resource(map_name: str, entry: Entry, arch: str) -> str | None:

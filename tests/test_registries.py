@@ -23,7 +23,8 @@ from hwpkho.badpages.model import BAD, KINDS
 from hwpkho.badpages.registry import Carried, readers
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.arch import ARCHES, page_sizes
-from hwpkho.cli.main import COMMANDS, main
+from hwpkho.base.unpacking import METHODS
+from hwpkho.cli.main import main
 from hwpkho.cli.screen import OPTIONS
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff, watch
@@ -33,6 +34,7 @@ from hwpkho.commands.version import Installed
 from hwpkho.dimms.model import CONFIDENCES
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.encode.targets import registry as targets
+from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.handover.luo.model import State
 from hwpkho.handover.model import TrackerState
 from hwpkho.handover.subtrees.registry import SUBTREES
@@ -45,6 +47,7 @@ from hwpkho.judging.result import VERDICTS, EfiOutcome, Judged, Outcome
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS
+from hwpkho.report.completion.registry import SHELLS
 from hwpkho.report.registry import REPORTS as DRAWN
 from hwpkho.report.validate.registry import REPORTS
 
@@ -118,6 +121,7 @@ CHOICES: dict[str, Iterable[str]] = {
     "consumer_efi": Consumers.names(),
     "layout": LAYOUTS.names(),
     "damage": ["list", *DAMAGES.names()],
+    "shell": SHELLS.names(),
 }
 
 #: Where a form of memory map stands in the manual page of memmap.
@@ -165,47 +169,86 @@ def test_codes_fit_the_patterns_of_schemas(schema):
         assert all(re.fullmatch(pattern, code) for code in registry()), pattern
 
 
-def _choices(name: str) -> Iterator[tuple[click.Option, list[str]]]:
-    """Yield the options of a command that have choices, and these."""
-    command = main.get_command(click.Context(main), name)
-    assert command is not None
-    for p in command.params:
-        if isinstance(p, click.Option) and isinstance(p.type, click.Choice):
+def _commands(group: click.Group = main, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command, and those below it: ``fleet add``."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield above + name, command
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{above}{name} ")
+
+
+EVERY = dict(_commands())
+
+
+def _choices(name: str) -> Iterator[tuple[click.Parameter, list[str]]]:
+    """Yield the options and arguments of a command that have choices, and these."""
+    for p in EVERY[name].params:
+        if isinstance(p.type, click.Choice):
             yield p, list(p.type.choices)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", EVERY)
 def test_choices_of_help(command, cli):
-    text = " ".join(cli(command, "--help").out.split()).replace(" ", "")
+    text = " ".join(cli(*command.split(), "--help").out.split()).replace(" ", "")
     for option, choices in _choices(command):
         name = f"{command} {option.name}"
         assert choices == list(CHOICES[name if name in CHOICES else str(option.name)])
-        if option.metavar is None:  # else another command lists them
-            assert f"{max(option.opts, key=len)}[{'|'.join(choices)}]" in text
+        shown = "|".join(choices)
+        if isinstance(option, click.Argument):
+            assert f"{{{shown}}}" in text
+        elif option.metavar is None:  # else another command lists them
+            assert f"{max(option.opts, key=len)}[{shown}]" in text
+
+
+def test_every_row_of_choices_is_of_an_option():
+    having = {f"{c} {p.name}" for c in EVERY for p, _ in _choices(c)}
+    for name in CHOICES:
+        assert name in having or any(x.endswith(f" {name}") for x in having), name
 
 
 #: They stand in the manual page of the program.
 EVERYWHERE = {opt for option in OPTIONS for opt in option.opts}
 
 
-def _said(command: str, flag: str) -> set[str]:
+def _page(command: str) -> str:
+    """Return the manual page of a command, which is its group's."""
+    return (ROOT / "man" / f"hwpkho-{command.split()[0]}.1").read_text()
+
+
+def _said(command: str, option: click.Parameter) -> set[str]:
     """Return the choices that the page of a command gives for an option, none where none stands."""
-    name = "hwpkho" if flag in EVERYWHERE else f"hwpkho-{command}"
-    page = (ROOT / "man" / f"{name}.1").read_text()
-    lines = re.findall(rf"Fl {flag[1:]} Cm (\S+(?: \| \S+)*)", page)
+    flag = max(option.opts, key=len)
+    page = (ROOT / "man" / "hwpkho.1").read_text() if flag in EVERYWHERE else _page(command)
+    before = rf"Fl {flag[1:]} " if isinstance(option, click.Option) else r"\n\."
+    lines = re.findall(rf"{before}Cm (\S+(?: \| \S+)*)", page)
     return set(chain.from_iterable(line.split(" | ") for line in lines))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", EVERY)
 def test_choices_in_manual_pages(command):
     """A page may leave an option that several commands share to the page of another."""
     for option, choices in _choices(command):
-        if option.metavar is not None:
+        if isinstance(option, click.Option) and option.metavar is not None:
             continue
-        flag = max(option.opts, key=len)
-        assert _said(command, flag) in (set(), set(choices)), flag
-        pages = [c for c in COMMANDS if option.name in {o.name for o, _ in _choices(c)}]
-        assert any(_said(c, flag) for c in pages), flag
+        assert _said(command, option) in (set(), set(choices)), option.name
+        pages = [c for c in EVERY if option.name in {o.name for o, _ in _choices(c)}]
+        assert any(_said(c, option) for c in pages), option.name
+
+
+def test_questions_in_the_manual_page_of_fleet():
+    text = _page("fleet").partition(".Ss ask\n")[2].partition("\n.Pp\n")[0]
+    assert re.findall(r"^\.It Cm (\S+)$", text, re.MULTILINE) == list(QUESTIONS)
+
+
+def test_ways_to_compress_in_the_manual_page_and_docs():
+    *most, last = [method.name for method in METHODS]
+    page = " ".join((ROOT / "man" / "hwpkho.1").read_text().split())
+    assert f"compressed with {', '.join(most)} or {last} are read" in page
+    text = (ROOT / "docs" / "inputs.md").read_text()
+    assert f"\n{', '.join(most)} and {last} are read" in text
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ Exit codes: 0 fine; 2 wrong usage."""
     "--name", metavar="NAME", help="Name of the program to complete. Default: as it was called."
 )
 def command(shell: str, name: str | None) -> None:
-    """Print a script that completes hwpkho's command line in SHELL: bash, zsh or fish.
+    """Print a script that completes hwpkho's command line in a shell.
 
     It completes commands, options, and what they take: forms, names of maps, codes, schemas. A TAB
     starts no program. Where hwpkho came as a Debian package the script is installed already.

@@ -58,6 +58,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LISTS = ROOT / "docs" / "lists.md"
 SCHEMAS = sorted((ROOT / "hwpkho" / "schemas").glob("*.json"))
 
+#: Where a module makes a registry.
+_REGISTRY = re.compile(r"^([A-Z_]+): (?:dict\[str, )?Registry\[", re.MULTILINE)
+
 #: The end of where an enum stands in a schema → what it lists, null aside. The longest end counts.
 ENUMS: dict[str, Iterable[object]] = {
     "page_size": page_sizes(),
@@ -137,6 +140,14 @@ FORMS_IN_MAN = {
     "JSON": {"memmap_json"},
     "A capture": {"capture"},
 }
+
+
+def test_there_is_a_toy_for_every_registry():
+    toys = "".join(path.read_text() for path in (ROOT / "tests" / "toys").glob("*.py"))
+    for path in (ROOT / "hwpkho").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name in _REGISTRY.findall(path.read_text()):
+            assert re.search(rf"^from {module} import .*\b{name}\b", toys, re.MULTILINE), name
 
 
 def _enums(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[object]]]:

@@ -20,6 +20,7 @@ from hwpkho.memmap.names import MAP_NAMES
 from hwpkho.report.completion.model import Command, Option, Value
 from hwpkho.report.completion.registry import SHELLS
 from tests.support import tabs
+from tests.toys import shell as toy
 
 CODES = [*registry(), *(code.name for code in registry().values())]
 #: Command and parameter → the words that it completes to.
@@ -176,3 +177,16 @@ def test_tab_for_another_name(shell, root, tmp_path):
     script = tmp_path / "script"
     script.write_text(shell.script(root, "kho.pyz"))
     assert tabs.pressed(shell.name, script, "kho.pyz expl", tmp_path, "kho.pyz") == ["explain"]
+
+
+def test_a_toy_shell(cli):
+    """Its script is printed, and the others complete its name."""
+    toy.register()
+    try:
+        printed = cli("completion", "toy-shell", "--name", "own")
+        assert (printed.code, printed.out.split("\n")[0]) == (0, "own decode")
+        assert "toy-shell" in cli("completion", "bash").out
+        assert "|toy-shell}" in cli("completion", "--help").out
+    finally:
+        toy.unregister()
+    assert cli("completion", "toy-shell").code == 2

@@ -48,7 +48,7 @@ _DEFAULT = Header(VERSION, UNIT, 0, 8)
 Span = tuple[int, int, bool]
 
 
-class Wish(NamedTuple):
+class TableOptions(NamedTuple):
     """What the user says of the table.
 
     Attributes:
@@ -80,29 +80,29 @@ class MadeTable(NamedTuple):
     left: int
 
 
-def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
+def geometry(wanted: TableOptions, bad: PfnSet, page_size: int) -> Header:
     """Return the header of a bitmap for ``bad``, PFNs of ``page_size`` bytes.
 
     Raises UsageError for a unit or base that no kernel with such pages takes, and for a bitmap
     larger than any stub makes.
     """
-    unit = wish.unit
+    unit = wanted.unit
     if unit is None:
-        unit = max(page_size, *(g.unit_size for g in wish.grids or (_DEFAULT,)))
+        unit = max(page_size, *(g.unit_size for g in wanted.grids or (_DEFAULT,)))
     if unit & (unit - 1) or not max(MIN_UNIT, page_size) <= unit < 1 << 32:
         raise UsageError(
             f"{option('unit', unit)}: a kernel with pages of {page_size} bytes takes a power of "
             f"two from {max(MIN_UNIT, page_size)} to {1 << 31}"
         )
-    base, end = _span(wish, bad, unit, page_size)
-    if wish.phys_base is not None:
-        base = wish.phys_base
+    base, end = _span(wanted, bad, unit, page_size)
+    if wanted.phys_base is not None:
+        base = wanted.phys_base
     if base % unit:
         raise UsageError(f"{option('phys_base', base)} is no multiple of the unit, {unit}")
-    if wish.layout == "bitmap" and base:
+    if wanted.layout == "bitmap" and base:
         raise UsageError(f"{option('phys_base', base)}: layout bitmap begins at address 0")
     size = _bytes(base, end, unit)
-    if wish.layout == "bitmap" and wish.unit is None:
+    if wanted.layout == "bitmap" and wanted.unit is None:
         while size > _CAP and unit < _LARGEST:
             unit *= 2
             size = _bytes(base, end, unit)
@@ -114,22 +114,22 @@ def geometry(wish: Wish, bad: PfnSet, page_size: int) -> Header:
     return Header(VERSION, unit, base, size)
 
 
-def _span(wish: Wish, bad: PfnSet, unit: int, page_size: int) -> tuple[int, int]:
+def _span(wanted: TableOptions, bad: PfnSet, unit: int, page_size: int) -> tuple[int, int]:
     """Return where the bitmap begins and ends: by the map as the stub of a layout has it, without
     one from 0, or from where the tables begin that the pages come out of.
     """
     shift = page_shift(page_size)
     last = (bad.last[-1] + 1) << shift if bad else 0
-    ram = [end for _, end, is_ram in wish.memory or () if is_ram]
-    if wish.memory and (wish.layout != "bitmap" or ram):
-        if wish.layout == "bitmap":
+    ram = [end for _, end, is_ram in wanted.memory or () if is_ram]
+    if wanted.memory and (wanted.layout != "bitmap" or ram):
+        if wanted.layout == "bitmap":
             return 0, max(ram)
-        lowest = min(start for start, _, _ in wish.memory)
-        return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wish.memory)
-    end = max([last, *(min(g.end, PHYS_END) for g in wish.grids)])
-    if wish.layout == "bitmap" or not wish.grids:
+        lowest = min(start for start, _, _ in wanted.memory)
+        return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wanted.memory)
+    end = max([last, *(min(g.end, PHYS_END) for g in wanted.grids)])
+    if wanted.layout == "bitmap" or not wanted.grids:
         return 0, end
-    lowest = min([*(g.phys_base for g in wish.grids), *(a << shift for a in bad.first[:1])])
+    lowest = min([*(g.phys_base for g in wanted.grids), *(a << shift for a in bad.first[:1])])
     return align_down(lowest, unit), end
 
 

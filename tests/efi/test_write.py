@@ -141,8 +141,8 @@ def test_decode_reads_what_was_written(steps, layout, unit, page_size, base):
     bad = pfn_set(of_runs(runs))
     size = unit or UNIT
     start = base * size if layout == "bitmap-base" else 0
-    wish = write.Wish(layout, unit, start)
-    header = write.geometry(wish, bad, page_size)
+    wanted = write.TableOptions(layout, unit, start)
+    header = write.geometry(wanted, bad, page_size)
     made = write.bitmap(bad, header, layout, page_size)
     found = reader.read_file(HeldBytes("t", memoryview(made.raw)), layout)
     assert found.header == header
@@ -254,14 +254,14 @@ def test_what_lies_outside_is_left_out(cli, tmp_path: Path):
 def test_a_table_cannot_be_larger_than_any_stub_makes():
     bad = pfn_set(array("Q", [1 << 51]))
     with pytest.raises(UsageError, match="give --unit"):
-        write.geometry(write.Wish(unit=4096), bad, 4096)
+        write.geometry(write.TableOptions(unit=4096), bad, 4096)
 
 
 def test_the_unit_of_a_large_machine_doubles():
     memory = [(0, 64 << 40, True)]
-    header = write.geometry(write.Wish("bitmap", memory=memory), pfn_set(()), 4096)
+    header = write.geometry(write.TableOptions("bitmap", memory=memory), pfn_set(()), 4096)
     assert (header.unit_size, header.size) == (8 << 20, 1 << 20)
-    header = write.geometry(write.Wish(memory=memory), pfn_set(()), 4096)
+    header = write.geometry(write.TableOptions(memory=memory), pfn_set(()), 4096)
     assert (header.unit_size, header.size) == (UNIT, 4 << 20)
 
 

@@ -68,8 +68,8 @@ def plan(pages: BadPages, how: Writing) -> Plan:
         raise UsageError(f"{option('at', how.at)} is no multiple of 8")
     if layout != "list":
         grids = tuple(t.header for t in pages.tables if t.header is not None and t.readable)
-        wish = write.Wish(layout, how.unit, how.phys_base, how.memory, grids)
-        return Plan(layout, how.at, write.geometry(wish, bad, size))
+        wanted = write.TableOptions(layout, how.unit, how.phys_base, how.memory, grids)
+        return Plan(layout, how.at, write.geometry(wanted, bad, size))
     if (how.unit, how.phys_base) != (None, None):
         raise UsageError(f"{option('layout', 'list')} has no units: it names single pages")
     if how.at is not None and how.at % size > size - linked_list.HEAD:

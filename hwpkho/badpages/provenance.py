@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages.model import BAD, ListProblem
 from hwpkho.badpages.sets import known_by
-from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
+from hwpkho.base.pfnset import PfnSet, in_any, in_at_least, pfn_set
 from hwpkho.base.ranges import paint
 from hwpkho.codes.pfnlist import KINDS_DIFFER, SOURCES_DISAGREE
 
@@ -118,15 +118,15 @@ def disagreements(cases: Sequence[BadPages]) -> tuple[ListProblem, ...]:
     found = []
     works = PfnSet()
     for n, case in enumerate(kinds):
-        others = _union(k[kind] for m, k in enumerate(kinds) if m != n for kind in k if kind in BAD)
+        others = in_any(k[kind] for m, k in enumerate(kinds) if m != n for kind in k if kind in BAD)
         works |= case.get("corrected", PfnSet()) & others
     if works:
         say = "one source calls the memory of {} bad, another only reports corrected errors there"
         found.append(_problem(SOURCES_DISAGREE, say, works))
-    several = in_at_least(2, [_union(k.get(state, PfnSet()) for state in _STATES) for k in kinds])
+    several = in_at_least(2, [in_any(k.get(state, PfnSet()) for state in _STATES) for k in kinds])
     differ = PfnSet()
     for one, other in combinations(_STATES, 2):
-        differ |= _union(k.get(one, PfnSet()) for k in kinds) & _union(
+        differ |= in_any(k.get(one, PfnSet()) for k in kinds) & in_any(
             k.get(other, PfnSet()) for k in kinds
         )
     if differ := differ & several:
@@ -141,10 +141,6 @@ def _by_kind(mentions: Mentions) -> dict[Kind, PfnSet]:
         if kind is not None:
             found.setdefault(kind, []).append(at)
     return {kind: pfn_set(mentions.picked(at).pages()) for kind, at in found.items()}
-
-
-def _union(sets: Iterator[PfnSet]) -> PfnSet:
-    return in_at_least(1, list(sets))
 
 
 def _problem(code: Code, say: str, pages: PfnSet) -> ListProblem:

@@ -176,6 +176,11 @@ def union(listings: Iterable[Listing]) -> PfnSet:
     return whole | pfn_set(array("Q", sorted(single)))
 
 
+def in_any(sets: Iterable[PfnSet]) -> PfnSet:
+    """Return the PFNs that are in any of ``sets``."""
+    return in_at_least(1, [one for one in sets if one])
+
+
 def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
     """Return the PFNs that are in ``count`` or more of ``sets``; 1 is the union.
 

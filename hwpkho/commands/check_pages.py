@@ -13,6 +13,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.ranges import union
 from hwpkho.codes.pfnlist import LOG_LOWER_BOUND
 from hwpkho.errors import HwpkhoError, InputError
 from hwpkho.images.files import FileBytes
@@ -162,17 +163,12 @@ def _frames_with_ram(facts: Facts) -> Iterator[tuple[int, int]] | None:
     if facts.tree.copied or size is None or regions is None:
         return None
     bits = arches.pages(regions.arch, size).section_bits - page_shift(size)
-    spans: list[tuple[int, int]] = []
-    for r in regions.regions:
-        if r.kind not in ("ram", "in-use"):
-            continue
-        first = r.start // size >> bits << bits
-        last = ((r.end // size >> bits) + 1 << bits) - 1
-        if spans and first <= spans[-1][1] + 1:
-            spans[-1] = spans[-1][0], max(last, spans[-1][1])
-        else:
-            spans.append((first, last))
-    return iter(spans)
+    sections = union(
+        (r.start // size >> bits << bits, (r.end // size >> bits) + 1 << bits)
+        for r in regions.regions
+        if r.kind in ("ram", "in-use")
+    )
+    return ((first, end - 1) for first, end in sections)
 
 
 def _read_log(facts: Facts) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.ranges import difference, union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -192,20 +194,10 @@ class Dimms:
             totals[m.device] = totals.get(m.device, 0) + m.end - m.start + 1
         if not totals or any(sizes.get(handle) != total for handle, total in totals.items()):
             return False
-        covered: list[tuple[int, int]] = []
-        for m in sorted(self.mapped):
-            if covered and m.start <= covered[-1][1]:
-                return False
-            if covered and m.start == covered[-1][1] + 1:
-                covered[-1] = (covered[-1][0], m.end)
-            else:
-                covered.append((m.start, m.end))
-        starts = [start for start, _ in covered]
-        for start, end in ram:
-            at = bisect_right(starts, start) - 1
-            if at < 0 or end > covered[at][1]:
-                return False
-        return True
+        if any(b.start <= a.end for a, b in pairwise(sorted(self.mapped))):
+            return False
+        covered = union((m.start, m.end + 1) for m in self.mapped)
+        return not any(difference(union((start, end + 1) for start, end in ram), covered))
 
 
 class _Devices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import pieces
+from hwpkho.base.ranges import union
 from hwpkho.dimms import lines, smbios
 from hwpkho.dimms.model import Dimms, Pair
 from hwpkho.errors import InputError
@@ -58,15 +59,8 @@ def ram_of(regions: Regions | None) -> list[tuple[int, int]] | None:
     """Return what a map calls RAM, for :meth:`Dimms.places`; None without a map."""
     if regions is None:
         return None
-    ram: list[tuple[int, int]] = []
-    for region in regions.regions:
-        if region.kind not in ("ram", "in-use"):
-            continue
-        if ram and ram[-1][1] + 1 == region.start:
-            ram[-1] = (ram[-1][0], region.end)
-        else:
-            ram.append((region.start, region.end))
-    return ram
+    ram = union((r.start, r.end + 1) for r in regions.regions if r.kind in ("ram", "in-use"))
+    return [(start, end - 1) for start, end in ram]
 
 
 def _count(found: Dimms) -> int:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.efi_poisoned import bits
 from hwpkho.base.addresses import PHYS_END, page_shift
-from hwpkho.base.listing import Listing
+from hwpkho.base.listing import Listing, of_runs
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from hwpkho.abi.efi_poisoned import Header
     from hwpkho.abi.efi_poisoned.tell import Told
@@ -156,16 +157,5 @@ class PoisonTable:
             low = array("Q", map(add, map(mul, first, repeat(per)), repeat(base)))
             high = map(add, map(mul, end, repeat(per)), repeat(base - 1))
             return Listing(low, array("Q", high))
-        return _touching((start >> shift, end - 1 >> shift) for start, end in self.ranges())
-
-
-def _touching(runs: Iterable[tuple[int, int]]) -> Listing:
-    """Join runs, ascending, whose rounding made them share a page or touch."""
-    low, high = array("Q"), array("Q")
-    for a, b in runs:
-        if high and a <= high[-1] + 1:
-            high[-1] = max(high[-1], b)
-        else:
-            low.append(a)
-            high.append(b)
-    return Listing(low, high)
+        runs = ((start >> shift, end - 1 >> shift) for start, end in self.ranges())
+        return pfn_set(of_runs(runs)).listing()  # rounding may make them share a page

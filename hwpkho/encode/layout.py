@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import union
+
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator
@@ -113,13 +115,8 @@ class Layout:
         else:
             sizes = [(phys, self.block) for phys in self.array]
             sizes += [(phys, len(data)) for phys, data in self.others]
-        found: list[tuple[int, int]] = []
-        for phys, size in sorted(sizes):
-            if found and sum(found[-1]) == phys:
-                found[-1] = found[-1][0], found[-1][1] + size
-            else:
-                found.append((phys, size))
-        return found
+        found = union((phys, phys + size) for phys, size in sizes)
+        return [(start, end - start) for start, end in found]
 
     @property
     def pieces(self) -> list[Piece]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import difference, union
 from hwpkho.codes.memmap_forms import TOTALS_DIFFER
 from hwpkho.memmap import efi, gaps
 
@@ -68,12 +69,7 @@ def _doubt(table: Table, type_: str, excess: int, message: str) -> None:
 
 def _holes(table: Table) -> list[gaps.Place]:
     """Return the holes between the entries, at least a page each; many are one."""
-    out: list[gaps.Place] = []
-    at = 0
-    for entry in sorted(table.entries, key=lambda e: e.start):
-        if entry.start - at >= efi.PAGE:
-            out.append((at, entry.start - 1))
-        at = max(at, entry.end + 1)
-    if at < gaps.TOP:
-        out.append((at, gaps.TOP))
+    end = gaps.TOP + 1
+    holes = difference([(0, end)], union((e.start, e.end + 1) for e in table.entries))
+    out = [(a, b - 1) for a, b in holes if b - a >= efi.PAGE or b == end]
     return out if len(out) <= gaps.MAX_GAPS // 2 else [(out[0][0], out[-1][1])]

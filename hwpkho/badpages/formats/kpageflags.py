@@ -14,6 +14,7 @@ from hwpkho.abi import kpageflags
 from hwpkho.abi.kpageflags import WORD
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import Form
+from hwpkho.base.ranges import joined
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class Kpageflags(Form):
                 "flags"
             )
         found = Collector(file.shown, self.name, asked)
-        for first, last in _joined(_runs(found, file)):
-            found.pages(first, last, "poisoned", where=f"offset 0x{first * WORD:x}")
+        for first, end in joined(_runs(found, file)):
+            found.pages(first, end - 1, "poisoned", where=f"offset 0x{first * WORD:x}")
         return found.finish()
 
 
 def _runs(found: Collector, file: FileBytes) -> Iterator[tuple[int, int]]:
-    """Yield PFNs ``(first, last)`` with the flag, ascending; a run may go on in the next."""
+    """Yield PFNs ``(first, end)`` with the flag, ascending; a run may go on in the next."""
     looked_at = 0
     for start, end in file.data_ranges():
         for at in range(start - start % WORD, end, _BLOCK):
@@ -64,27 +65,13 @@ def _runs(found: Collector, file: FileBytes) -> Iterator[tuple[int, int]]:
             pfn, here = at // WORD, False
             for first, last in kpageflags.poisoned(data):
                 here = True
-                yield pfn + first, pfn + last
+                yield pfn + first, pfn + last + 1
             if here and looked_at < _LOOKED_AT:
                 looked_at += 1
                 if kpageflags.odd(data):
                     found.note(
                         "bits are set that no kernel has in page flags: is it a copy of kpageflags?"
                     )
-
-
-def _joined(runs: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield runs that touch each other as one."""
-    first, last = -1, -2
-    for start, end in runs:
-        if start == last + 1:
-            last = end
-            continue
-        if last >= 0:
-            yield first, last
-        first, last = start, end
-    if last >= 0:
-        yield first, last
 
 
 FORM = Kpageflags()

@@ -21,6 +21,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base import garbage
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
+from hwpkho.base.ranges import difference, joined
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
@@ -243,8 +244,8 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
     memory = sum(s.end - s.start for s in spans if s.kind in ("ram", "in-use"))
 
     def is_ram(start: int, end: int) -> bool:
-        inside = (s for s in spans if s.kind == "ram" and s.start <= end and s.end > start)
-        return sum(min(s.end, end + 1) - max(s.start, start) for s in inside) == end + 1 - start
+        ram = joined((s.start, s.end) for s in spans if s.kind == "ram")
+        return not any(difference([(start, end + 1)], ram))
 
     with cmdline.reading():
         area = crash_kernel(line, memory, arch, is_ram)

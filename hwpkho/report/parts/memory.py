@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.listing import Listing
-from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set
+from hwpkho.base.pfnset import PfnSet, in_any, pfn_set
 from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.to_scale import Layer, Marks
 
@@ -73,22 +73,17 @@ def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
 
     owned = list(h.account.owned) if h.account else []
     own = [x.pages for x in owned if x.known_by is None and x.kind != "unknown"]
-    add("handover", "the handover's own pages", _union([*own, _own_pages(h, page_size)]))
+    add("handover", "the handover's own pages", in_any([*own, _own_pages(h, page_size)]))
     files = sorted((x for x in owned if x.known_by), key=lambda x: -x.pages.pages())
     for i, x in enumerate(files[:MAX_OWNERS], 1):
         add(f"owner-{i}", x.name, x.pages)
     others = [x.pages for x in files[MAX_OWNERS:]]
-    add("others", f"{len(others)} more owners", _union(others))
+    add("others", f"{len(others)} more owners", in_any(others))
     unknown = h.account.unknown if h.account else None
     add("nobody", "preserved, owner not known", unknown.pages if unknown else PfnSet())
     areas = h.scratch.areas or () if h.scratch else ()
     add("scratch", "scratch", of_bytes(((a, a + size) for a, size in areas), page_size))
     return memory._replace(owners=marks, names=names)
-
-
-def _union(sets: Iterable[PfnSet]) -> PfnSet:
-    held = [each for each in sets if each]
-    return in_at_least(1, held) if held else PfnSet()
 
 
 def _own_pages(h: Handover, page_size: int) -> PfnSet:

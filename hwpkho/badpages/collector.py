@@ -9,7 +9,7 @@ from operator import ne
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.mentions import Mentions, Places, gathered, in_order, is_constant
-from hwpkho.badpages.model import BAD, KINDS, BadPages, ListProblem, Loss
+from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE, KINDS, BadPages, ListProblem, Loss
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
@@ -46,7 +46,7 @@ class Collector:
     def __init__(self, name: str, form: str, asked: Asked, unit: Unit = "pfn") -> None:
         self.name, self._form, self._asked, self._unit = name, form, asked, unit
         self.arch: str | None = None
-        self.page_size = asked.page_size or 4096
+        self.page_size = asked.page_size or DEFAULT_PAGE_SIZE
         self._shift = page_shift(self.page_size)
         self._columns = _Columns()
         self._look = MAX_MENTIONS

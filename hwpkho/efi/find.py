@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import efi_config
 from hwpkho.abi.efi_poisoned import GUID
 from hwpkho.abi.efi_poisoned.tell import HEAD, tell
+from hwpkho.base.arch import phys_bits
 from hwpkho.efi.model import Entry
 from hwpkho.images.words import WORD
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 1 << 10
 #: So many entries before and behind are looked at for tables of the firmware.
 _BESIDE = 16
-#: No processor has larger physical addresses, bits.
-_PHYS_BITS = 52
 
 
 def entries(source: Source) -> list[Entry]:
@@ -62,7 +61,7 @@ def _entry(source: Source, at: int) -> Entry | None:
     if raw is None:
         return None
     guid, table = efi_config.entry(raw)
-    if guid != GUID or not table or table >> _PHYS_BITS:
+    if guid != GUID or not table or table >> phys_bits(None):
         return None
     return Entry(at, table, (*_beside(source, at, -1), *_beside(source, at, 1)))
 
@@ -76,7 +75,7 @@ def _beside(source: Source, at: int, way: int) -> list[str]:
         if raw is None:
             break
         guid, table = efi_config.entry(raw)
-        if table >> _PHYS_BITS:
+        if table >> phys_bits(None):
             break
         if guid in efi_config.KNOWN:
             names.append(efi_config.KNOWN[guid])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.badpages import mentions
-from hwpkho.badpages.model import BAD, KINDS
+from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE, KINDS
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.version import __version__
@@ -164,7 +164,7 @@ def of_case(
         row[f"{finding.severity}s"] += 1
     kind, kinds = _kinds(case)
     source = _source(case, v)
-    size = v.page_size or 4096
+    size = v.page_size or DEFAULT_PAGE_SIZE
     places = _places(dimms, v, size, ram) if dimms else []
     layers = [layer for layer in (kinds, places) if layer]
     found = CaseRows(key, row, size, source)

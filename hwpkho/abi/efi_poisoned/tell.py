@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from hwpkho.abi.efi_poisoned import VERSION, Header, bitmap, bitmap_base, linked_list
 from hwpkho.base.addresses import align_up
+from hwpkho.base.arch import phys_bits
 
 #: Bytes that are looked at; fewer where the table is shorter.
 HEAD = bitmap_base.HEAD
 #: A pool rounds what it gives out up to this at most, bytes.
 _PAGE = 4096
-#: No processor has larger physical addresses, bits.
-_PHYS_BITS = 52
 #: A bitmap from address 0 covers no more than so many times the memory that there is.
 _TIMES = 1024
 
@@ -77,7 +76,7 @@ def _list(node: linked_list.Node, version: int) -> Told:
     """
     most = node.room or linked_list.CAPACITY
     fits = 0 <= node.used <= most <= linked_list.CAPACITY
-    if fits and not node.next % _PAGE and not node.next >> _PHYS_BITS:
+    if fits and not node.next % _PAGE and not node.next >> phys_bits(None):
         what = "the root of a list" if not node.room else "a node of a list"
         return Told("list", f"{what}: room for {node.room} entries, {node.used} used")
     return Told(None, f"version {version}, known is {VERSION}; nor is it a node of a list")
@@ -117,7 +116,7 @@ _FAR = "it covers memory that is not there"
 
 def _likely(name: str, header: Header, top: int | None) -> bool:
     """Tell whether a table covers what memory there can be; ``list`` is told before."""
-    if header.end > 1 << _PHYS_BITS:
+    if header.end > 1 << phys_bits(None):
         return False
     if top is None:
         return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from hwpkho.abi import efi_pool
 from hwpkho.abi.efi_poisoned import linked_list
-from hwpkho.badpages.model import BadPages, ListProblem, Loss, Mention
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, ListProblem, Loss, Mention
 from hwpkho.badpages.writing import bounded, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.options import option
@@ -133,10 +133,11 @@ class EfiTable:
 
 
 def of_table(table: PoisonTable, page_size: int | None, arch: str | None = None) -> BadPages:
-    """Return the list of a table that was read, in pages of ``page_size`` bytes (None: 4096)."""
+    """Return the list of a table that was read, in pages of ``page_size`` bytes; None: 4096."""
     where = table.source if table.phys is None else f"{table.source}: table 0x{table.phys:x}"
-    pfns = table.pages(page_size or 4096)
-    named = list(_mentions(table, page_size or 4096)) if table.run_count() <= MAX_NAMED else []
+    size = page_size or DEFAULT_PAGE_SIZE
+    pfns = table.pages(size)
+    named = list(_mentions(table, size)) if table.run_count() <= MAX_NAMED else []
     told = "" if table.told.sure else ", which its bytes do not prove"
     note = f"{where}: layout {table.layout}{told}"
     told_of = tuple(

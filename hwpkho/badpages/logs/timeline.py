@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
 from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, host, stamp, when
-from hwpkho.badpages.model import BAD
+from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
@@ -67,7 +67,7 @@ class Timeline:
         self._clock: tuple[Clock, float | None] | None = None
         self._rises = self._falls = False
         self._wanted = _wanted(asked.boot)
-        self.page_size = asked.page_size or 4096
+        self.page_size = asked.page_size or DEFAULT_PAGE_SIZE
         self._shift = page_shift(self.page_size)
         self._state: dict[_Key, _Said] = {}
         self._segments = [_Segment()]

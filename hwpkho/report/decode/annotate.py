@@ -10,6 +10,7 @@ from hwpkho.abi.scratch import SCRATCH_ENTRY
 from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
@@ -134,7 +135,7 @@ class _Dump:
     def __init__(self, handover: Handover, source: Source, shown: set[int]) -> None:
         self.h, self.source, self.shown = handover, source, shown
         self.marks = _Marks(handover.problems)
-        self.page_size = handover.page_size or 4096
+        self.page_size = handover.page_size or DEFAULT_PAGE_SIZE
 
     def lines(self) -> Iterator[str]:
         root = self.h.root

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import human_bytes
 from hwpkho.codes import registry
 from hwpkho.report.parts.layout import field, fold, severe
@@ -28,7 +29,7 @@ def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator
     yield from fold(screen.paint("head", title), screen.prose, "", "  ")
     if screen.detail < 0:
         return
-    for label, text in rows(table, screen, page_size or 4096):
+    for label, text in rows(table, screen, page_size or DEFAULT_PAGE_SIZE):
         yield from field(label, text, screen)
     names, label = registry(), "problems"
     for p in table.problems:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import align_down, human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
@@ -138,7 +139,7 @@ def _boxes(h: Handover) -> Iterator[Box]:
     if h.root is not None:
         root = _root(h.root)
     yield root
-    page_size = h.page_size or 4096
+    page_size = h.page_size or DEFAULT_PAGE_SIZE
     if h.root is not None and h.root.memory_map:
         n = h.walk.preserved.count if h.walk else 0
         lines = [f"0x{h.root.memory_map:x}", h.tracker or "not checked"]
@@ -203,7 +204,7 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
     """Yield chunks, the pages of the array, and the list in them."""
     if w.blob is None:
         return
-    size, before = page_size or 4096, blob
+    size, before = page_size or DEFAULT_PAGE_SIZE, blob
     chunks = w.chunks or []
     for phys in chunks[:MAX_BOXES]:
         before = Box(2, "Chunk", [f"0x{phys:x}"], [(phys, size)], after=before)
@@ -237,7 +238,7 @@ def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
     tree = luo_of(h)
     if tree is None:
         return
-    size, sessions = h.page_size or 4096, tree.sessions or ()
+    size, sessions = h.page_size or DEFAULT_PAGE_SIZE, tree.sessions or ()
     own = {page.phys: (page.phys, size << page.order) for page in tree.pages}
 
     def box(title: str, files: tuple[LuoFile, ...]) -> Box:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import Problem
@@ -95,4 +96,4 @@ def _under(pages: Sequence[tuple[Box, PfnSet]], v: Validation) -> dict[Ruling, l
 
 def _pages(box: Box, v: Validation) -> PfnSet:
     """Return the pages that a box is in."""
-    return of_bytes(((at, at + size) for at, size in box.spans), v.page_size or 4096)
+    return of_bytes(((at, at + size) for at, size in box.spans), v.page_size or DEFAULT_PAGE_SIZE)

@@ -114,7 +114,7 @@ class Accepting(TypedDict, total=False):
     fail_on: FailOn
     select: Sequence[str]
     ignore: Sequence[str]
-    baseline: str | os.PathLike[str] | None
+    baseline: File | None
 
 
 class Comparing(Choosing, Memory, total=False):

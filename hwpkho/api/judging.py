@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Unpack
 
 from hwpkho.abi.kho import DEFAULT
@@ -47,12 +46,10 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
     inputs.check(options, Judging)
     parameters.files("files", files)
     against = options.get("against", ())
-    with inputs.named(files, options.get("memmap"), *map(files_of, against)) as (
-        names,
-        maps,
-        *held,
-    ):
-        how, accepted = options_of(options, maps, held=_held(against, held)), _accepting(options)
+    groups = files, options.get("memmap"), options.get("baseline"), *map(files_of, against)
+    with inputs.named(*groups) as (names, maps, baseline, *held):
+        how = options_of(options, maps, held=_held(against, held))
+        accepted = _accepting(options, baseline)
         return _counted(validating.validate(names, how), accepted)
 
 
@@ -63,8 +60,10 @@ def of_case(case: Case, options: Mapping[str, Any], names: tuple[str, ...] = ())
     """
     inputs.check(options, Judging)
     against = options.get("against", ())
-    with inputs.named(options.get("memmap"), *map(files_of, against)) as (maps, *held):
-        how, accepted = options_of(options, maps, held=_held(against, held)), _accepting(options)
+    groups = options.get("memmap"), options.get("baseline"), *map(files_of, against)
+    with inputs.named(*groups) as (maps, baseline, *held):
+        how = options_of(options, maps, held=_held(against, held))
+        accepted = _accepting(options, baseline)
         if names and validating.reads_otherwise(case, how):
             return _counted(validating.validate(names, how), accepted)
         return _counted(validating.of_case(case, how), accepted)
@@ -251,11 +250,10 @@ def options_of(
     )
 
 
-def _accepting(options: Mapping[str, Any]) -> accept.Acceptance:
-    baseline = options.get("baseline")
+def _accepting(options: Mapping[str, Any], baseline: tuple[str, ...]) -> accept.Acceptance:
     return accept.acceptance(
         options.get("select", ()),
         options.get("ignore", ()),
-        None if baseline is None else os.fspath(baseline),
+        next(iter(baseline), None),
         options.get("fail_on", "error"),
     )

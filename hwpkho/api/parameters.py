@@ -86,8 +86,13 @@ def files(name: str, value: Any) -> None:
     if not found:
         raise UsageError(f"{name}: no input is named")
     for each in found:
-        if not _is_file(each):
-            raise wrong(name, _READ, each)
+        file(name, each)
+
+
+def file(name: str, value: Any) -> None:
+    """Check a single file."""
+    if not _is_file(value):
+        raise wrong(name, _READ, value)
 
 
 def listed(name: str, value: Any) -> None:
@@ -214,7 +219,7 @@ OPTIONS: dict[str, Check] = {
     "fail_on": one_of(lambda: get_args(FailOn)),
     "select": many(TEXT, "a list of codes"),
     "ignore": many(TEXT, "a list of codes"),
-    "baseline": optional(PATH),
+    "baseline": optional(file),
     "against": many(listed, "several lists of bad pages"),
 }
 

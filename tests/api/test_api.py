@@ -139,9 +139,14 @@ def test_which_findings_count(cli: Cli, tmp_path: Path) -> None:
     run = cli("validate", str(bad), "--memmap", str(IOMEM), "--write-baseline", str(baseline),
               "--reason", "known")  # fmt: skip
     assert run.code == 1
-    judged = hwpkho.validate(bad, memmap=IOMEM, baseline=baseline)
-    assert judged.ok
-    assert {s.by for s in judged.suppressed} == {"baseline"}
+    with baseline.open("rb") as file, hwpkho.open_case(bad) as case:
+        for judged in (
+            hwpkho.validate(bad, memmap=IOMEM, baseline=baseline),
+            hwpkho.validate(bad, memmap=IOMEM, baseline=file),
+            case.validate(memmap=IOMEM, baseline=file),
+        ):
+            assert judged.ok
+            assert {s.by for s in judged.suppressed} == {"baseline"}
 
 
 def test_a_plain_list_is_judged_without_a_file() -> None:

@@ -59,7 +59,7 @@ JUDGING: dict[str, list[object]] = {
     "fail_on": ["z", 5],
     "select": ["HP301", ["ZZ9"], [5], 5],
     "ignore": ["HP301", ["ZZ9"], [5], 5],
-    "baseline": [5],
+    "baseline": [5, [IOMEM], io.StringIO()],
     "against": ["list", 5, [5], [[]], [IMAGE, io.StringIO()]],
 }
 FILES: list[object] = [5, b"x", io.StringIO(), [], [5]]

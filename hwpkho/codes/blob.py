@@ -20,7 +20,7 @@ BLOB_VERSION = Code(
     "error",
     "measured",
     "The blob's version or compatible is not one that the proposed consumer knows.",
-    "The machine boots, but the list is dropped: the poisoned pages are handed out again.",
+    "It boots, but drops the list and hands the poisoned pages out again.",
     "Kexec only into a kernel whose consumer speaks this version.",
 )
 BLOB_SHORT = Code(
@@ -29,7 +29,7 @@ BLOB_SHORT = Code(
     "error",
     "measured",
     "The blob is shorter than its structure.",
-    "The list is dropped.",
+    "It drops the list.",
     "A producer's bug: report it.",
 )
 BLOB_DAMAGED = Code(
@@ -38,7 +38,7 @@ BLOB_DAMAGED = Code(
     "error",
     "measured",
     "The fdt-v1 blob is no valid FDT, or count or pfns is missing or of the wrong length.",
-    "The list is dropped.",
+    "It drops the list.",
     "Something overwrote the memory, or the producer has a bug. Do not trust this list.",
 )
 PAD = Code(
@@ -78,7 +78,7 @@ FIRST_ZERO = Code(
     "error",
     "measured",
     "The vmalloc has pages but no first chunk.",
-    "The list is dropped.",
+    "It drops the list.",
     "A producer's bug: report it.",
     field="pfns.first",
 )

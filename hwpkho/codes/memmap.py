@@ -41,7 +41,7 @@ EMPTY_RANGE = Code(
     "note",
     "source",
     "A range of the map has no bytes.",
-    "It is skipped.",
+    "It skips the range.",
     "None needed.",
 )
 REPEATED = Code(
@@ -95,7 +95,7 @@ SAME_BOOTS = Code(
     "note",
     "source",
     "The log holds several boots whose maps are equal.",
-    "Nothing.",
+    "Nothing: this is about the log.",
     "None needed; --boot chooses another one.",
 )
 SAME_TABLE = Code(
@@ -104,7 +104,7 @@ SAME_TABLE = Code(
     "note",
     "source",
     "The input holds the same table twice.",
-    "Nothing.",
+    "Nothing: this is about the input.",
     "None needed; hwpkho uses it once.",
 )
 RUNTIME_ONLY = Code(

@@ -38,7 +38,7 @@ SKIPPED = Code(
     "note",
     "policy",
     "A limit was given, but the input lacks what it is measured against.",
-    "Nothing.",
+    "Nothing: this is about the call.",
     "Give --memmap, or drop the limit.",
 )
 

@@ -100,7 +100,7 @@ LUO_RELEASED = Code(
     "note",
     "measured",
     "The running kernel has taken LUO's blob and freed its page; something else is there now.",
-    "Nothing.",
+    "Nothing: it reads the outgoing handover.",
     "Normal for the incoming handover of a running kernel.",
 )
 NOBODY_KNOWN = Code(

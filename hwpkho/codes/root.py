@@ -38,7 +38,7 @@ BROKEN_SUBTREE = Code(
     "measured",
     "A subtree's node lacks the property that holds its address or its size, or one of them is "
     "not 8 bytes long.",
-    'The subtree is refused ("broken KHO subnode"); the others are not affected.',
+    'It refuses the subtree ("broken KHO subnode") and takes the others.',
     "A producer's bug: report it.",
 )
 SUBTREE_NOWHERE = Code(
@@ -65,7 +65,7 @@ DUPLICATE_NODE = Code(
     "warning",
     "measured",
     "Two subtrees have the same name.",
-    "The first counts, the second is ignored.",
+    "It takes the first and ignores the second.",
     "A producer's bug: report it.",
 )
 METADATA = Code(
@@ -83,7 +83,7 @@ ODD_PROPERTY = Code(
     "note",
     "source",
     "The root FDT holds something that no kernel writes there.",
-    "It is ignored.",
+    "It ignores that.",
     "None needed.",
 )
 GENERATIONS = Code(
@@ -119,7 +119,7 @@ SUBTREE_REFUSED = Code(
     "error",
     "measured",
     "The consumer cannot retrieve the hwpoison subtree.",
-    "The list is dropped; the machine boots and the poison is forgotten.",
+    "It drops the list: the machine boots, and the poison is forgotten.",
     "A producer's bug: report it.",
 )
 ROOT_ABSENT = Code(

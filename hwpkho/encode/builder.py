@@ -165,18 +165,13 @@ class _Builder:
         request = self.request
         order, size = request.order, request.page_size
         entries = request.total_pages >> order
-        taken: Iterator[int]
-        if order:
-            taken = (self.space.run(1 << order, 1 << order) for _ in range(entries))
-        else:
-            taken = self.space.singles(entries)
-        places = array("Q", (pfn * size for pfn in taken))
+        places = array("Q", (pfn * size for pfn in self.space.blocks(entries, 1 << order)))
         self.blocks += [(phys, order) for phys in places]
         return places
 
     def _chunks(self, places: array[int]) -> list[int]:
         size = self.request.page_size
-        at = [pfn * size for pfn in self.space.singles(len(places) // slots(size) + 1)]
+        at = [pfn * size for pfn in self.space.blocks(len(places) // slots(size) + 1)]
         for phys, following, entries in zip(at, [*at[1:], 0], split(places, size), strict=True):
             self._put(phys, Chunk(following, entries).build(size))
         self.blocks += [(phys, 0) for phys in at]
@@ -197,7 +192,7 @@ class _Builder:
         # How many pages it takes does not depend on where they are: built once to count them.
         numbers = count(size, size)
         needed = len(self._tracker_pages(numbers.__next__)[1])
-        at = [pfn * size for pfn in self.space.singles(needed)]
+        at = [pfn * size for pfn in self.space.blocks(needed)]
         first, pages = self._tracker_pages(iter(at).__next__)
         self.pieces += pages.items()
         return first, at

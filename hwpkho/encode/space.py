@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.addresses import align_up
 from hwpkho.base.ranges import difference
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.ranges import Range
 
-#: Leftover stretches that are remembered. Only a list that poisons every other frame makes more,
-#: and what is forgotten merely stays unused.
-_MAX_LEFTOVERS = 4096
+#: Stretches that are remembered though they were too short for what was wanted. Only a list that
+#: poisons every other frame makes more, and what is forgotten merely stays unused.
+_MAX_SHORT = 4096
 
 
 class NoRoomError(Exception):
@@ -49,28 +50,32 @@ class Space:
         for stretch in self._coming:
             first = _fit(stretch, pages, align)
             if first is not None:
-                self._keep(_rest(stretch, first, pages))
+                self._left += _rest(stretch, first, pages)
                 return first
-            self._keep([stretch])
+            if len(self._left) < _MAX_SHORT:
+                self._left.append(stretch)
         raise NoRoomError(pages)
 
-    def singles(self, count: int) -> Iterator[int]:
-        """Take ``count`` frames, ascending among themselves. Raises NoRoomError."""
-        while count:
-            if not self._left:
-                stretch = next(self._coming, None)
-                if stretch is None:
-                    raise NoRoomError(1)
-                self._left.append(stretch)
-            first, end = self._left.pop(0)
-            middle = min(end, first + count)
-            if middle < end:
-                self._left.insert(0, (middle, end))
-            yield from range(first, middle)
-            count -= middle - first
+    def blocks(self, count: int, pages: int = 1) -> Iterator[int]:
+        """Take ``count`` times ``pages`` contiguous frames, each from a multiple of ``pages`` on.
 
-    def _keep(self, stretches: list[tuple[int, int]]) -> None:
-        self._left += stretches[: max(0, _MAX_LEFTOVERS - len(self._left))]
+        Yield the first of each, ascending; all must be taken. ``pages`` is a power of two. Each
+        stretch is looked at once. Raises NoRoomError.
+        """
+        passed: list[tuple[int, int]] = []
+        while count:
+            stretch = self._left.pop(0) if self._left else next(self._coming, None)
+            if stretch is None:
+                raise NoRoomError(pages)
+            first = align_up(stretch[0], pages)
+            fitting = min(count, max(0, stretch[1] - first) // pages)
+            yield from range(first, first + fitting * pages, pages)
+            if fitting:
+                passed += _rest(stretch, first, fitting * pages)
+            elif len(passed) < _MAX_SHORT:
+                passed.append(stretch)
+            count -= fitting
+        self._left = passed + self._left
 
 
 def stretches(first: int, end: int, poison: PfnSet) -> Iterator[Range]:
@@ -80,7 +85,7 @@ def stretches(first: int, end: int, poison: PfnSet) -> Iterator[Range]:
 
 
 def _fit(stretch: tuple[int, int], pages: int, align: int) -> int | None:
-    first = -(-stretch[0] // align) * align
+    first = align_up(stretch[0], align)
     return first if first + pages <= stretch[1] else None
 
 

@@ -62,7 +62,7 @@ def test_space_hands_out_each_frame_once(pfns, wanted):
     for pages, align in wanted:
         if pages == 9:  # nine single ones
             try:
-                taken = list(space.singles(pages))
+                taken = list(space.blocks(pages))
             except NoRoomError:
                 assert len(free) < pages
                 return
@@ -85,7 +85,47 @@ def test_leftovers_are_limited():
     assert space.run(1) == 1
     assert space.run(2) == 99_999  # passes by 50 000 single frames
     with pytest.raises(NoRoomError):
-        list(space.singles(5000))
+        list(space.blocks(5000))
+
+
+@pytest.mark.parametrize("found_by", ["run", "blocks"])
+def test_what_is_left_of_a_stretch_is_never_forgotten(found_by):
+    """However many stretches were too short before it."""
+    space = Space([(0, 200_000)], pfn_set(range(0, 100_000, 2)))
+    if found_by == "run":
+        assert space.run(2) == 99_999
+    else:
+        assert list(space.blocks(3, 2)) == [100_000, 100_002, 100_004]
+    assert space.run(50_000, 2) in (100_002, 100_006)
+    assert list(space.blocks(2)) == [1, 3]
+
+
+def test_an_array_of_blocks_is_placed_behind_many_poisoned_frames():
+    """Every other frame is bad for 32 MiB: the rest of 2 GiB has room, and is looked at once."""
+    bad = Listing(range(0x60000, 0x62000, 2))
+    ram = ((0x6000_0000, 2 << 30),)
+    layout = build(Request(bad, at=0x6000_0000, ram=ram, order=1, capacity=1 << 22))
+    assert len(layout.array) == 4096
+    assert min(layout.array) >= 0x6200_0000
+    assert list(layout.array) == sorted(set(layout.array))
+
+
+@given(
+    pfns=st.lists(st.integers(0, 200), max_size=40),
+    wanted=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3)), max_size=8),
+)
+def test_blocks_are_those_that_single_runs_give(pfns, wanted):
+    ranges = [(3, 90), (100, 150)]
+    spaces = [Space(ranges, pfn_set(pfns)) for _ in range(2)]
+    for count, order in wanted:
+        size = 1 << order
+        try:
+            blocks = list(spaces[0].blocks(count, size))
+        except NoRoomError:
+            with pytest.raises(NoRoomError):
+                [spaces[1].run(size, size) for _ in range(count)]
+            return
+        assert blocks == [spaces[1].run(size, size) for _ in range(count)]
 
 
 @pytest.mark.parametrize(

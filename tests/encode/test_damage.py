@@ -133,6 +133,9 @@ def test_each_is_done_or_says_what_it_lacks(changes):
         ("entries-swapped", {"capacity": 1024}, "--capacity 1025"),
         ("block-larger", {"order": 1}, "--order 0"),
         ("blocks-merged", {"capacity": 1 << 20}, "--capacity 260608 or less"),
+        ("blocks-merged", {"capacity": 512}, "--capacity 513"),
+        ("scratch-two-areas", {"scratch": ((0x4000_0000, 4096),)}, "--scratch START:SIZE"),
+        ("scratch-two-areas", {"scratch": ()}, "--scratch START:SIZE"),
         ("scratch-length-8", {"scratch": ()}, "--scratch START:SIZE"),
         ("all-ram-marked", {"ram": (), "at": 0x6000_0000}, "--ram START:SIZE"),
         ("metadata-outside-ram", {"metadata": None}, "--kexec-count 1"),
@@ -145,6 +148,23 @@ def test_what_is_lacking_is_named(name, lacking, words):
         breaking.build(request(**lacking), DAMAGES[name])
     assert str(raised.value).startswith(f"--damage {name} needs ")
     assert f": give {words}" in str(raised.value)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 4, 8])
+@pytest.mark.parametrize("name", ["node-reached-twice", "order-bit-misplaced"])
+def test_no_other_node_of_the_tracker_is_lost(name, pages):
+    """Also where a handover lies across the range of a leaf, and has blocks of two orders."""
+    edge = 0x6800_0000 - pages * 4096  # a leaf marks 128 MiB
+    wanted = request(at=edge, subtrees=(("two-pages", bytes(8192)),), capacity=4096)
+    draft = Draft.of(wanted)
+    nodes = set(draft.nodes)
+    DAMAGES[name].change(draft)
+    reached, todo = set(), [(draft.tracker, 5)]
+    while todo:
+        node, level = todo.pop()
+        reached.add(node)
+        todo += [(word, level - 1) for word in draft.words(node) if word and level]
+    assert reached == nodes == set(draft.nodes)
 
 
 def test_it_names_enough():

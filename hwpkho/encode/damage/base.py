@@ -101,12 +101,21 @@ def _metadata(request: Request) -> str | None:
     return f"{option('kexec_count', 1)}, and leave no kexec-metadata out"
 
 
+def _first(areas: tuple[tuple[int, int], ...]) -> int:
+    """Return the size of the first area, 0 where there is none."""
+    return areas[0][1] if areas else 0
+
+
 #: The blob is a struct, not an FDT.
 STRUCT = Need("revision struct-v1", _struct)
 FDT = Need("revision fdt-v1", _fdt)
 SINGLE = Need("an array of single pages", lambda r: option("order", 0) if r.order else None)
 ONE_CHUNK = Need("an array in one chunk", _one_chunk)
 SCRATCH = Need("scratch", lambda r: None if r.scratch else option("scratch", "START:SIZE"))
+TWO_PAGES = Need(
+    "a first scratch area of two pages or more",
+    lambda r: None if _first(r.scratch) >= 2 * r.page_size else option("scratch", "START:SIZE"),
+)
 RAM = Need("the RAM to be named", lambda r: None if r.ram else option("ram", "START:SIZE"))
 META = Need("kexec-metadata", _metadata)
 #: Trackers before kho-v2 are no trees.

@@ -111,6 +111,10 @@ class Draft:
         start, held = self._piece(phys, size)
         return held[phys - start : phys - start + size]
 
+    def words(self, phys: int) -> list[int]:
+        """Return the page at ``phys`` as numbers of 64 bits; KeyError where it is not in it."""
+        return list(struct.unpack(f"<{self.page // 8}Q", self.read(phys, self.page)))
+
     def write(self, phys: int, data: bytes) -> None:
         """Overwrite bytes of one piece of the handover; KeyError where they are not in it."""
         start, held = self._piece(phys, len(data))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import align_down
 from hwpkho.base.ranges import holding, union
-from hwpkho.encode.damage.base import POPULATE, SCRATCH, Damages
+from hwpkho.encode.damage.base import POPULATE, SCRATCH, TWO_PAGES, Damages
 
 if TYPE_CHECKING:
     from hwpkho.encode.damage.draft import Draft
@@ -41,10 +41,11 @@ def _(d: Draft) -> None:
     d.poke(d.kho_scratch[0], "<Q", d.nowhere())
 
 
-@_damage("scratch-two-areas", "the first scratch area is two that touch", POPULATE, SCRATCH)
+@_damage("scratch-two-areas", "the first scratch area is two that touch", POPULATE, SCRATCH,
+         TWO_PAGES)  # fmt: skip
 def _(d: Draft) -> None:
     (start, size), *others = d.request.scratch
-    half = align_down(size // 2, d.page) or size
+    half = align_down(size // 2, d.page)
     d.scratch((start, half), (start + half, size - half), *others)
 
 

@@ -6,8 +6,18 @@ import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.tracker import TRACKERS
+from hwpkho.base.addresses import align_down
 from hwpkho.encode.builder import greedy_blocks
-from hwpkho.encode.damage.base import ONE_CHUNK, RAM, RESTORE, SINGLE, TRACKER, TREE, Damages
+from hwpkho.encode.damage.base import (
+    ONE_CHUNK,
+    RAM,
+    RESTORE,
+    SINGLE,
+    TRACKER,
+    TREE,
+    Damages,
+    pages,
+)
 
 if TYPE_CHECKING:
     from hwpkho.encode.damage.draft import Draft
@@ -72,7 +82,7 @@ def _(d: Draft) -> None:
 
 
 @_damage("blocks-merged", "the array's pages touch and are marked as larger blocks", RESTORE,
-         SINGLE, ONE_CHUNK)  # fmt: skip
+         SINGLE, ONE_CHUNK, pages(2))  # fmt: skip
 def _(d: Draft) -> None:
     start = d.move_array(2) // d.page
     for slot, entry in enumerate(d.entries[: d.total_pages]):
@@ -92,8 +102,11 @@ def _(d: Draft) -> None:
 @_damage("node-reached-twice", "two entries of the tracker lead to one node", TRACKER, TREE)
 def _(d: Draft) -> None:
     leaf, entry = d.leaf_of(d.blob)
-    last = (entry + 8) % d.page == 0
-    d.poke(entry - 8 if last else entry + 8, "<Q", leaf)
+    table = align_down(entry, d.page)
+    words, index = d.words(table), (entry - table) // 8
+    # An entry that is in use stays: its own node would be lost.
+    free = min((i for i, word in enumerate(words) if not word), key=lambda i: abs(i - index - 0.5))
+    d.poke(table + 8 * free, "<Q", leaf)
 
 
 @_damage("node-outside-ram", "an entry of the tracker leads outside RAM", TRACKER, TREE)
@@ -105,15 +118,14 @@ def _(d: Draft) -> None:
 @_damage("nodes-big-endian", "the tracker is written big-endian", TRACKER, TREE)
 def _(d: Draft) -> None:
     for node in d.nodes:
-        words = struct.unpack(f"<{d.page // 8}Q", d.memory[node])
-        d.memory[node] = struct.pack(f">{d.page // 8}Q", *words)
+        d.memory[node] = struct.pack(f">{d.page // 8}Q", *d.words(node))
 
 
 @_damage("order-bit-misplaced", "an entry of the tracker's top stands for other orders", TRACKER,
          TREE)  # fmt: skip
 def _(d: Draft) -> None:
-    words = list(struct.unpack(f"<{d.page // 8}Q", d.memory[d.tracker]))
-    index = next(i for i, word in enumerate(words) if word)
+    words = d.words(d.tracker)
+    index = max(i for i, word in enumerate(words) if word)  # what it becomes is free
     other = max(1, index * 2) if index * 2 < len(words) else index // 2
     words[other], words[index] = words[index], 0
     d.memory[d.tracker] = struct.pack(f"<{len(words)}Q", *words)
@@ -127,14 +139,14 @@ def _(d: Draft) -> None:
     # As far apart as two of its pages, or one of ours: who reads it finds all of a page.
     step = max(2 * size, d.page)
     _, dry = build(d.blocks, size, iter(range(0, step << 32, step)).__next__)
-    pages = len(dry) * step // d.page
-    start = d.place(pages, max(1, size // d.page))
+    count = len(dry) * step // d.page
+    start = d.place(count, max(1, size // d.page))
     for node in d.nodes:
         del d.memory[node]
     d.tracker, nodes = build(
-        d.blocks, size, iter(range(start, start + pages * d.page, step)).__next__
+        d.blocks, size, iter(range(start, start + count * d.page, step)).__next__
     )
-    whole = bytearray(pages * d.page)
+    whole = bytearray(count * d.page)
     for phys, data in nodes.items():
         whole[phys - start : phys - start + len(data)] = data
     d.hand_tracker({start: bytes(whole)})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support import captures, certain, live_trees
+from tests.support import ROOT, captures, certain, live_trees
 from tests.support.examples import some
 from tests.support.live_trees import PFNS
 
@@ -210,7 +209,7 @@ def test_every_metric_stands_in_the_manual(tree, tmp_path, cli):
     cli("check", "--root", tree.root, "--save", saved)
     out = cli("metrics", "--root", tree.root, "--since", saved).out
     names = {line.split()[2] for line in out.splitlines() if line.startswith("# TYPE")}
-    page = Path(__file__).parents[2] / "man/hwpkho-metrics.1"
+    page = ROOT / "man/hwpkho-metrics.1"
     stated = {
         line.removeprefix(".It Li ").split()[0]
         for line in page.read_text().splitlines()

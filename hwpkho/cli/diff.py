@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -66,6 +67,8 @@ def command(
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
     to = drawn.read("diff", formats, output, force=force, others=as_json or plain or summary)
+    if len(cases) > 2 and "memmap" not in options.given():
+        judging = replace(judging, memmaps=())  # a setting is for other calls
     to.check(*cases, *judging.memmaps)
     result = diff.diff(cases, judging)
     for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):

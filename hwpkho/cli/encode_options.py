@@ -131,6 +131,7 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> EncodeOptions:
     """Return what the values of these options ask for."""
+    bare = options.gives_way("scratch", "no_scratch")
     return EncodeOptions(
         to=values["to"],
         output=values["output"],
@@ -148,8 +149,8 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         subtrees=values["subtree"],
         at=values["at"],
         ram=values["ram"],
-        scratch=values["scratch"],
-        no_scratch=values["no_scratch"],
+        scratch=() if bare else values["scratch"],
+        no_scratch=values["no_scratch"] and not options.gives_way("no_scratch", "scratch"),
         dtb=values["dtb"],
         dtb_output=values["dtb_out"],
         damage=values.get("damage"),

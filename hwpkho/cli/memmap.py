@@ -90,6 +90,9 @@ def command(
     device tree, the zero page, EFI descriptors, what EFI shell, GRUB, U-Boot, Xen, FreeBSD or ESXi
     print, a capture of a running kernel. Several are of one machine.
     """
+    drawn_here = any("=" not in name for name in formats)
+    if options.gives_way("target", "as_json", *["formats"] * drawn_here):
+        target = None
     if as_json and target:
         raise UsageError("--json and --to exclude each other")
     if files.count("-") > 1:
@@ -101,6 +104,8 @@ def command(
         raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
     to = drawn.read("memmap", formats, output, force=force, others=as_json or target is not None)
     to.check(*files)
+    if writer and "next_cmdline" not in options.given():
+        next_cmdline = None  # a setting is for other calls
     shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     data = memmap.written(shown, writer) if writer else None
     for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:

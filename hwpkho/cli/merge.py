@@ -78,6 +78,10 @@ def command(
     written as a list, or with --to as encode writes it. With --memmap, pages that are no RAM or not
     the kernel's (not-ram, firmware, device) are left out and reported; bad RAM in use stays.
     """
+    keep_all &= _counts("keep_all", "replayable_only", judging)
+    replayable_only &= _counts("replayable_only", "keep_all", judging)
+    if options.gives_way("to", "provenance"):
+        values["to"] = "list"
     if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")
     to = drawn.read(
@@ -121,3 +125,9 @@ def command(
             screen.say(line)
     if merged.loss and merged.loss.bad_pages_left:
         ctx.exit(1)
+
+
+def _counts(name: str, other: str, judging: ValidateOptions) -> bool:
+    """Tell whether a flag counts: a setting does with a map, unless ``other`` was typed."""
+    of_map = bool(judging.memmaps) and not options.gives_way(name, other)
+    return of_map or name in options.given()

@@ -26,6 +26,15 @@ def given() -> frozenset[str]:
     return frozenset(n for n in ctx.params if ctx.get_parameter_source(n) is typed)
 
 
+def gives_way(name: str, *others: str) -> bool:
+    """Tell whether ``name`` is a setting only, and one of ``others`` was typed, which it excludes.
+
+    A setting is for many calls: what is typed counts before it. Names are those of parameters.
+    """
+    typed = given()
+    return name not in typed and not typed.isdisjoint(others)
+
+
 def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --page-size."""
     return click.option(

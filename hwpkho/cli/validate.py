@@ -170,7 +170,7 @@ def command(
         raise UsageError("standard input can be read only once")
     if outside and batch is None:
         raise UsageError("--outside is for --batch")
-    if jobs and batch is None:
+    if "jobs" in options.given() and batch is None:
         raise UsageError("--jobs is for --batch")
     if (write_baseline is None) != (reason is None):
         raise UsageError("--write-baseline and --reason belong together")

@@ -223,6 +223,51 @@ def test_nothing_says_that_a_setting_has_no_effect(here) -> None:
     assert run_cli("validate", "list", "--consumer-kho", "v3").code == 2
 
 
+@pytest.mark.parametrize(
+    ("setting", "args"),
+    [
+        ("validate.jobs = 2", "validate list"),
+        ("merge.keep-all = true", "merge list"),
+        ("merge.replayable-only = true", "merge list"),
+        ("memmap = 'iomem'", "diff list list list"),
+        ("memmap.next-cmdline = 'mem=1G'", "memmap iomem --to e820"),
+        # What is typed counts before what it excludes.
+        ("merge.keep-all = true", "merge list --memmap iomem --replayable-only"),
+        ("merge.replayable-only = true", "merge list --memmap iomem --keep-all"),
+        ("merge.to = 'memmap'", "merge list --provenance"),
+        ("list.to = 'memmap'", "list list --pfns"),
+        ("list.to = 'memmap'", "list list --dimms"),
+        ("list.to = 'memmap'", "list list --format html"),
+        ("memmap.to = 'e820'", "memmap iomem --json"),
+        ("memmap.to = 'e820'", "memmap iomem --format html"),
+        ("encode.no-scratch = true", "encode list --at 1M -o out --scratch 2M:1M"),
+        ("encode.scratch = ['2M:1M']", "encode list --at 1M -o out --no-scratch"),
+    ],
+)
+def test_a_setting_for_other_calls_stops_none(here, setting, args) -> None:
+    (here / "iomem").write_text("00000000-ffffffff : System RAM\n")
+    name, equals, value = setting.partition(" = ")
+    command, dot, key = name.rpartition(".")
+    (here / "hwpkho.toml").write_text(f"[{command}]\n{key}{equals}{value}\n" if dot else setting)
+    got = run_cli(*args.split())
+    assert got.code in (0, 1), got.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "args"),
+    [
+        ("merge.keep-all = true\nmerge.replayable-only = true", "merge list --memmap iomem"),
+        ("encode.no-scratch = true\nencode.scratch = ['2M:1M']", "encode list --at 1M -o out"),
+    ],
+)
+def test_settings_that_exclude_each_other_are_a_mistake(here, setting, args) -> None:
+    (here / "iomem").write_text("00000000-ffffffff : System RAM\n")
+    (here / "hwpkho.toml").write_text(setting)
+    got = run_cli(*args.split())
+    assert got.code == 2
+    assert "exclude each other" in got.err
+
+
 def test_the_document_and_the_schema_of_the_file(here) -> None:
     (here / "hwpkho.toml").write_text("max-pages = 3\n[list]\nkinds = ['hard']\n")
     document = run_cli("config", "--json").json

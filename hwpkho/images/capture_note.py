@@ -144,7 +144,8 @@ class CaptureNote:
             document["iomem"],
         )
         texts = (note.release, note.iomem)
-        if note.page_size not in (None, *page_sizes()) or not all(_text_or_none(t) for t in texts):
+        paged = type(note.page_size) is int and note.page_size in page_sizes()  # 4096.0 is in, too
+        if not (paged or note.page_size is None) or not all(_text_or_none(t) for t in texts):
             raise InputError("page_size, release or iomem makes no sense")
         return note
 

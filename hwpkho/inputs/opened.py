@@ -9,6 +9,7 @@ from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening, places
+from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import UNREADABLE_FILE
@@ -195,8 +196,18 @@ def _image(file: FileBytes) -> Memory:
     said = boot_json.parse(image.handover_note, f"{name}: HWPKHO note")
     if None not in (said.arch, image.arch) and said.arch != image.arch:
         raise InputError(f"{name}: an ELF core of {image.arch}, its note says {said.arch}")
+    _check_pages(image, said.page_size, f"{name}: HWPKHO note")
     image.to_load = True
     return Memory(image, boot_handover(said), said.page_size)
+
+
+def _check_pages(image: Source, page_size: int | None, name: str) -> None:
+    """Raise InputError where a note's page size (bytes) is none of the image's architecture."""
+    row = known(image.arch)
+    if row is not None and not row.has_pages(page_size):
+        raise InputError(
+            f"{name}: {row.name} has pages of {row.page_sizes()} bytes, page_size is {page_size}"
+        )
 
 
 def boot_handover(said: boot_json.BootJson) -> BootHandover:
@@ -213,6 +224,7 @@ def _capture(image: Source, name: str) -> Memory:
         note = CaptureNote.parse(image.capture_note)
     except InputError as error:
         raise InputError(f"{name}: HWPKHO-CAPTURE note: {error}") from error
+    _check_pages(image, note.page_size, f"{name}: HWPKHO-CAPTURE note")
     boot = BootHandover(*note.handed, note.handed_fdt_size) if note.handed else None
     noted = Noted(
         tuple(

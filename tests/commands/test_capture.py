@@ -559,6 +559,7 @@ _WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "boote
         ({"boot": [_WORDS] * 10_000}, "10000 words of boot loaders"),
         ({"boot": [{**_WORDS, "booted": 1}]}, "for the running kernel"),
         ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over has no reason"),
+        ({"page_size": 4096.0}, "page_size, release or iomem makes no sense"),
     ],
 )
 def test_what_makes_a_note_unusable(
@@ -571,6 +572,24 @@ def test_what_makes_a_note_unusable(
     result = cli("decode", path)
     assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
     assert says in result.err
+
+
+@pytest.mark.parametrize(
+    ("owner", "document"),
+    [
+        (b"HWPKHO-CAPTURE", json.loads(CaptureNote(page_size=65536).build())),
+        (b"HWPKHO", {"kho_fdt": [0, 0], "kho_scratch": [0, 0], "page_size": 65536}),
+    ],
+)
+def test_a_note_has_pages_of_the_machine(
+    owner: bytes, document: dict[str, Any], tmp_path: Path, cli: Any
+) -> None:
+    m = Machine(arch="x86_64")
+    m.handover(PFNS)
+    path = m.save(tmp_path, notes=note(owner, json.dumps(document).encode()))
+    result = cli("decode", path)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert f"{owner.decode()} note: x86_64 has pages of 4096 bytes, page_size is 65536" in result.err
 
 
 def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:

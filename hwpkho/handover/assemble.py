@@ -284,15 +284,22 @@ def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
 
 
 def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
-    extents = list(source.extents())
-    text = f"{source.name}: no root FDT in {sum(n for _, n in extents)} bytes of memory"
+    text = f"{source.name}: no root FDT in {sum(n for _, n in source.extents())} bytes of memory"
     if seen and seen.lookalikes:
         phys, why = seen.lookalikes[0]
         return NoHandoverError(f"{text}; the page at 0x{phys:x} looks like one, but: {why}")
+    if source.elsewhere:
+        return NoHandoverError(f"{text}; only a part of a split dump: give all of its files")
+    if source.problems:
+        return NoHandoverError(f"{text}; {_said(source.problems[0], source)}")
     error = NoHandoverError(text)
-    if not source.problems:
-        error.kernel = boot_loader.release(source, seen.notes if seen else ())
+    error.kernel = boot_loader.release(source, seen.notes if seen else ())
     return error
+
+
+def _said(of: Problem, source: Source) -> str:
+    """Return what is wrong with an image, which begins with its name; that was said."""
+    return of.message.removeprefix(f"{source.name}: ")
 
 
 def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:

@@ -85,14 +85,13 @@ def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootH
 
 
 def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    extents = list(source.extents())
-    if sum(size for _, size in extents) <= _SMALL_IMAGE:
-        yield from extents
+    if sum(size for _, size in source.extents()) <= _SMALL_IMAGE:
+        yield from source.extents()
         return
     texts = [source.vmcoreinfo] if source.vmcoreinfo else []
     texts += [bytes(source.peek(at, MIN_PAGE) or b"") for at in notes[:_MAX_NOTES]]
     for first in sorted({at for text in texts if (at := _kernel_at(text)) is not None}):
-        for start, size in extents:
+        for start, size in source.extents():
             low, high = max(start, first), min(start + size, first + _KERNEL_SPAN)
             if low < high:
                 yield low, high - low

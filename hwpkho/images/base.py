@@ -15,6 +15,7 @@ from hwpkho.images.words import WORD, words_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.images.files import FileBytes
 
@@ -58,6 +59,8 @@ class Source(ABC):
         nodename: Name of the machine where the image records it, else empty.
         taken_at: When it was taken where the image records that: seconds since 1970, UTC.
         problems: What is wrong with the image itself, as far as it could be read all the same.
+        elsewhere: Ranges of memory, bytes, ends exclusive, that other files of the same dump hold:
+            the image is a part of one (makedumpfile --split). Empty for all others.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Source(ABC):
     nodename: str = ""
     taken_at: int | None = None
     problems: Sequence[Problem] = ()
+    elsewhere: Sequence[Range] = ()
 
     @abstractmethod
     def read(self, phys: int, size: int) -> memoryview | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from hwpkho.base.ranges import joined
+from hwpkho.base.ranges import intersection, joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
 
@@ -37,6 +37,10 @@ class CombinedSource(Source):
         self.taken_at = next((s.taken_at for s in sources if s.taken_at is not None), None)
         self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]
+        first, *parts = [s.elsewhere for s in sources if s.elsewhere] or [()]
+        for part in parts:
+            first = list(intersection(first, part))
+        self.elsewhere = first
 
     def place(self, phys: int) -> tuple[str, int] | None:
         """See :meth:`Source.place`: of the first image that holds it."""

@@ -37,6 +37,7 @@ class Recorder(Source):
         self.page_size_hint = inner.page_size_hint
         self.handover_note = inner.handover_note
         self.problems = inner.problems
+        self.elsewhere = inner.elsewhere
         self.ranges: dict[tuple[int, int], memoryview] = {}
         self.looked: dict[tuple[int, int], memoryview] = {}
         self.held: set[tuple[int, int]] = set()

@@ -589,7 +589,9 @@ def test_a_note_has_pages_of_the_machine(
     path = m.save(tmp_path, notes=note(owner, json.dumps(document).encode()))
     result = cli("decode", path)
     assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
-    assert f"{owner.decode()} note: x86_64 has pages of 4096 bytes, page_size is 65536" in result.err
+    assert (
+        f"{owner.decode()} note: x86_64 has pages of 4096 bytes, page_size is 65536" in result.err
+    )
 
 
 def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:

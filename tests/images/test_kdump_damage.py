@@ -12,6 +12,7 @@ from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
 from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
 from hwpkho.images.kdump.dump import open_dump, open_kdump, sniff
+from tests.support import FIXTURES
 from tests.support.kdump_writer import (
     DESC,
     END,
@@ -239,3 +240,46 @@ def test_name_is_made_printable(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_kdump(FileBytes(str(path)))
     assert str(caught.value).isprintable()
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    """The three files of ``makedumpfile --split``, the second with the root FDT."""
+    whole = open_dump(FileBytes(str(FIXTURES / "kdump" / "memory.kdump-zlib")))
+    pages = {at >> 12: page for at, page in present(whole).items()}
+    ends = [0, 0x35F, 0x360, max(pages) + 1]
+    found = []
+    for number, split in enumerate(pairwise(ends)):
+        found.append(tmp_path / f"part{number}")
+        found[-1].write_bytes(kdump(pages, split=split, vmcoreinfo=whole.vmcoreinfo))
+    return found
+
+
+def test_a_part_of_a_split_dump_shows_no_kernel_without_kho(parts, cli) -> None:
+    """What it lacks is in the other files."""
+    for given in ([parts[0]], [parts[2]], [parts[0], parts[2]]):
+        got = cli("validate", *given)
+        assert (got.code, got.out) == (3, ""), given
+        assert "only a part of a split dump: give all of its files" in got.err
+    whole = cli("validate", *parts)
+    assert whole.code == 0
+    assert "the list will be replayed" in whole.out
+
+
+def test_all_parts_without_a_handover_are_a_kernel_without_kho(tmp_path: Path, cli) -> None:
+    info = b"OSRELEASE=7.3.4\nPAGESIZE=4096\n"
+    for name, split in (("a", (0, 3)), ("b", (3, 9))):
+        pages = {n: text_page(n) for n in range(9)}
+        (tmp_path / name).write_bytes(kdump(pages, split=split, vmcoreinfo=info))
+    got = cli("validate", tmp_path / "a", tmp_path / "b", "--json")
+    assert got.json["outcome"] == "absent"
+    assert cli("validate", tmp_path / "a").code == 3
+
+
+def test_an_image_that_is_cut_off_says_so(tmp_path: Path, cli) -> None:
+    """Else nothing shows that the root FDT is in what is missing."""
+    path = tmp_path / "x"
+    path.write_bytes(kdump({n: text_page(n) for n in range(9)})[:-9])
+    got = cli("decode", path)
+    assert got.code == 3
+    assert "no root FDT in 36864 bytes of memory; the dump is not complete: the file" in got.err

@@ -93,16 +93,26 @@ class Bitmap:
             self._picked = i
         return self._at[i] * 8 + self._bits[rank - self._before[i]]
 
-    def runs(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, end)``, end exclusive, of bits set in a row: ascending, merged."""
+    def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Yield ``(first, end)``, end exclusive, of bits set in a row: ascending, merged.
+
+        Of the bits that are set those with ranks from ``low`` to ``high`` (exclusive).
+        """
         first = end = -1
-        for at, stop in zip(self._at, self._stop, strict=True):
-            for a, b in _spans(self._mask(self._value(at, stop), at)):
-                if at * 8 + a != end:
+        for i in range(max(bisect_right(self._before, low) - 1, 0), len(self._at)):
+            at, rank = self._at[i], self._before[i]
+            if rank >= high:
+                break
+            for a, b in _spans(self._mask(self._value(at, self._stop[i]), at)):
+                start, stop = a + max(low - rank, 0), min(b, a + high - rank)
+                rank += b - a
+                if start >= stop:
+                    continue
+                if at * 8 + start != end:
                     if end > first:
                         yield first, end
-                    first = at * 8 + a
-                end = at * 8 + b
+                    first = at * 8 + start
+                end = at * 8 + stop
         if end > first:
             yield first, end
 

@@ -8,10 +8,12 @@ from others. All pages of zeros that were not filtered share one descriptor's da
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import joined
 from hwpkho.errors import InputError
 from hwpkho.images import elf
 from hwpkho.images.base import Source
@@ -77,6 +79,7 @@ class KdumpSource(Source):
         self.page_size_hint = header.page_size
         self.nodename = header.nodename
         self.taken_at = header.seconds or None
+        self.elsewhere = header.elsewhere
         self._file = file
         self._pages = Pages(file, header)
         self.problems = self._pages.problems
@@ -121,16 +124,12 @@ class KdumpSource(Source):
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`.
 
-        By the bitmap alone: that the file is cut off, or a page marked as not written, shows
-        only where it is read.
+        By the bitmap and the holes of the file: that the file is cut off, or a page marked as not
+        written, shows only where it is read.
         """
-        left = self._pages.count
-        for first, end in self._pages.bitmap.runs():
-            pages = min(end - first, left)
-            if not pages:
-                return
-            yield first << self._shift, pages << self._shift
-            left -= pages
+        runs = (self._pages.bitmap.runs(*ranks) for ranks in self._pages.described())
+        for first, end in joined(chain.from_iterable(runs)):
+            yield first << self._shift, (end - first) << self._shift
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.

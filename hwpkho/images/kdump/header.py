@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
+from hwpkho.base.ranges import difference
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
+    from hwpkho.base.ranges import Range
     from hwpkho.images.files import FileBytes
 
 MAGIC = b"KDUMP   "
@@ -71,6 +73,7 @@ class KdumpHeader:
         incomplete: The writer ran out of space and says so.
         nodename: Name of the machine, printable; empty where the image does not record it.
         seconds: When it was written, since 1970, UTC; 0 where the image does not record it.
+        elsewhere: Ranges of memory, bytes, that other files of a split dump hold.
     """
 
     block_size: int
@@ -84,6 +87,7 @@ class KdumpHeader:
     incomplete: bool
     nodename: str
     seconds: int
+    elsewhere: tuple[Range, ...]
 
 
 def read_header(file: FileBytes) -> KdumpHeader:
@@ -124,10 +128,13 @@ def read_header(file: FileBytes) -> KdumpHeader:
         start, end, pages = sub[11:14]
     bitmap, table = _layout(name, file.size, block, sub_blocks, bitmap_blocks, pages)
     first, stop = 0, min(pages, PHYS_END // block)
+    elsewhere: tuple[Range, ...] = ()
     if split:
         if start > end:
             raise InputError(f"{name}: split dump of page frames {start} to {end}")
+        whole = [(0, stop * block)]
         first, stop = start, min(end, stop)
+        elsewhere = tuple(difference(whole, [(first * block, stop * block)]))
     machine = utsname[_MACHINE].split(b"\0")[0]
     vmcoreinfo = _optional(file, info_at, min(info_size, _MAX_VMCOREINFO))
     return KdumpHeader(
@@ -142,6 +149,7 @@ def read_header(file: FileBytes) -> KdumpHeader:
         incomplete=bool(status & INCOMPLETE),
         nodename=printable(utsname[_NODENAME].split(b"\0")[0]),
         seconds=seconds,
+        elsewhere=elsewhere,
     )
 
 

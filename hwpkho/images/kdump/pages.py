@@ -17,6 +17,8 @@ from hwpkho.images.kdump.decompress import DamagedPageError
 from hwpkho.images.kdump.header import DESC, INCOMPLETE, columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hwpkho.codes import Problem
     from hwpkho.images.files import FileBytes
     from hwpkho.images.kdump.header import KdumpHeader
@@ -61,6 +63,9 @@ class Pages:
                 f"the bitmap announces {self.bitmap.total} pages, the file has room for the "
                 f"descriptors of {self.count}"
             )
+        unwritten = self.count - sum(end - first for first, end in self.described())
+        if unwritten:
+            self._note_missing(f"{unwritten} of {self.count} descriptors were never written")
         self._check_end()
 
     def _check_end(self) -> None:
@@ -79,6 +84,20 @@ class Pages:
             self.problems.append(
                 problem(TRUNCATED, f"{self.name}: the dump is not complete: {why}")
             )
+
+    def described(self) -> Iterator[tuple[int, int]]:
+        """Yield ``(first, end)`` of the descriptors that were written, by their ranks.
+
+        Those in a hole of the file are of pages that it does not have.
+        """
+        table, end, done = self.table, self.table + self.count * DESC.size, 0
+        for start, stop in self.file.data_ranges():
+            if start >= end:
+                return
+            first = max((max(start, table) - table) // DESC.size, done)
+            done = max(done, -(-(min(stop, end) - table) // DESC.size))
+            if first < done:
+                yield first, done
 
     def bytes_at(self, offset: int, size: int) -> memoryview | None:
         """Return bytes of the file, None where any of them is past its end or was never written."""

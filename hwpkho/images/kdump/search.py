@@ -88,15 +88,10 @@ class _Search:
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(index of the first, raw descriptors)`` of what the file has of the table."""
-        pages, done = self.pages, 0
-        table, end = pages.table, pages.table + pages.count * DESC.size
-        for start, stop in pages.file.data_ranges():
-            if start >= end:
-                return
-            first = max((max(start, table) - table) // DESC.size, done)
-            done = max(done, -(-(min(stop, end) - table) // DESC.size))
-            for index in range(first, done, _BATCH):
-                n = min(_BATCH, done - index)
+        pages, table = self.pages, self.pages.table
+        for first, end in pages.described():
+            for index in range(first, end, _BATCH):
+                n = min(_BATCH, end - index)
                 raw = pages.bytes_at(table + index * DESC.size, n * DESC.size)
                 if raw is not None:
                     yield index, bytes(raw)

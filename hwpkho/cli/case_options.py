@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.badpages.registry import Asked, takes
 from hwpkho.cli import options
 from hwpkho.inputs.case import CaseOptions
+from hwpkho.judging.limits import Limits
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: Options of a judgement that not every command that reads cases has, by their parameter there.
+_JUDGING = {"consumer_kho": "consumer", "consumer_efi": "consumer_efi"}
 
 
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,28 +25,39 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
     The command gets them together, as ``judging``. Of a command that may write an EFI table, too,
     --layout is that of the table written where one is; see :mod:`hwpkho.cli.encode_options`.
     """
+    return _packed(command, options.memory_map, options.base, options.form)
 
+
+def judged(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the same, and what else a judgement rests on: the next kernel and limits; --fail-on."""
+    return _packed(command, options.judging)
+
+
+def _packed(command: Callable[..., Any], *added: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def packed(*args: Any, **values: Any) -> Any:
-        reading = ("page_size", "root_fdt", "kho_scratch", "arch", "efi_table")
-        boot, layout = values.pop("boot"), None
-        if not takes("layout", values.get("to")):
-            layout = values.pop("layout")
-        judging = ValidateOptions(
-            CaseOptions(**{name: values.pop(name) for name in reading}, layout=layout),
-            Asked(int(values.pop("base")), values.pop("form"), boot=boot, layout=layout),
-            values.pop("role"),
-            values.pop("memmap"),
-            values.pop("map_name"),
-            boot,
-            values.pop("iomem_of"),
-            values.pop("next_cmdline"),
-            given=options.given(),
-        )
-        return command(*args, judging=judging, **values)
+        layout = None if takes("layout", values.get("to")) else values.pop("layout")
+        return command(*args, judging=_judging(values, layout), **values)
 
-    added = (
-        options.handover, options.role, options.efi_table, options.layout, options.memory_map,
-        options.base, options.form,
-    )  # fmt: skip
-    return options.add(packed, *added)
+    read = options.handover, options.role, options.efi_table, options.layout
+    return options.add(packed, *read, *added)
+
+
+def _judging(values: dict[str, Any], layout: str | None) -> ValidateOptions:
+    """Take the options of a judgement out of ``values``."""
+    reading = ("page_size", "root_fdt", "kho_scratch", "arch", "efi_table")
+    limits = ("max_pages", "max_fraction", "max_per_gib", "max_scratch")
+    boot = values.pop("boot")
+    return ValidateOptions(
+        CaseOptions(**{name: values.pop(name) for name in reading}, layout=layout),
+        Asked(int(values.pop("base")), values.pop("form"), boot=boot, layout=layout),
+        values.pop("role"),
+        values.pop("memmap"),
+        values.pop("map_name"),
+        boot,
+        values.pop("iomem_of"),
+        values.pop("next_cmdline"),
+        limits=Limits(*(values.pop(name, None) for name in limits)),
+        given=options.given(),
+        **{part: values.pop(name) for name, part in _JUDGING.items() if name in values},
+    )

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
-from hwpkho.cli import drawn, offers, options, screen
+from hwpkho.cli import case_options, drawn, offers, options, screen
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
-from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging import accept
-from hwpkho.judging.limits import Limits
-from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
-    from hwpkho.abi.role import Role
     from hwpkho.judging.case_result import FailOn
+    from hwpkho.judging.options import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -102,10 +99,7 @@ def command() -> None:
     metavar="N",
     help="Number of processes. Default: one per CPU.",
 )
-@options.handover
-@options.role
-@options.efi_table
-@options.judging
+@case_options.judged
 @options.json_flag
 def add(
     dataset: str,
@@ -113,27 +107,9 @@ def add(
     batch: str | None,
     pattern: str | None,
     jobs: int | None,
-    page_size: int | None,
-    root_fdt: int | None,
-    kho_scratch: tuple[int, int] | str | None,
-    arch: str | None,
-    role: Role | None,
-    efi_table: int | None,
-    memmap: tuple[str, ...],
-    map_name: str | None,
-    boot: str | None,
-    iomem_of: Literal["running", "next"],
-    next_cmdline: str | None,
-    consumer_kho: str,
-    consumer_efi: str,
-    max_pages: int | None,
-    max_fraction: float | None,
-    max_per_gib: int | None,
-    max_scratch: float | None,
-    base: str,
-    form: str | None,
     fail_on: FailOn,
     *,
+    judging: ValidateOptions,
     outside: bool,
     as_json: bool,
 ) -> None:
@@ -146,22 +122,10 @@ def add(
         raise UsageError("give either CASE or --batch" if cases else "no CASE given")
     if outside and batch is None:
         raise UsageError("--outside is for --batch")
-    if "-" in memmap:
+    if "-" in judging.memmaps:
         raise UsageError("--memmap -: standard input can be read only once")
-    judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table),
-        Asked(int(base), form, boot=boot),
-        role,
-        memmap,
-        map_name,
-        boot,
-        iomem_of,
-        next_cmdline,
-        consumer_kho,
-        consumer_efi,
-        Limits(max_pages, max_fraction, max_per_gib, max_scratch),
-        options.given() - {"batch", "pattern", "outside", "jobs", "dataset", "cases"},
-    )
+    own = {"batch", "pattern", "outside", "jobs", "dataset", "cases"}
+    judging = replace(judging, given=judging.given - own)
     from hwpkho.fleet import add as adding
     from hwpkho.fleet import identity, places
     from hwpkho.report import fleet as report

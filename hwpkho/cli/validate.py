@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from hwpkho.badpages.registry import Asked
 from hwpkho.base import output as outputs
-from hwpkho.cli import offers, options, screen, values
+from hwpkho.cli import case_options, offers, options, screen, values
 from hwpkho.cli.report_file import reports
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
-from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging import accept
-from hwpkho.judging.limits import Limits
-from hwpkho.judging.options import NoKho, ValidateOptions
+from hwpkho.judging.options import NoKho
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
-    from hwpkho.abi.role import Role
     from hwpkho.judging.case_result import FailOn
+    from hwpkho.judging.options import ValidateOptions
 
 EPILOG = """\b
 Examples:
@@ -38,11 +36,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 
 @click.command(epilog=EPILOG)
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
-@options.handover
-@options.role
-@options.efi_table
-@options.layout
-@options.judging
+@case_options.judged
 @click.option(
     "--against",
     multiple=True,
@@ -116,28 +110,8 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 def command(
     ctx: click.Context,
     inputs: tuple[str, ...],
-    page_size: int | None,
-    root_fdt: int | None,
-    kho_scratch: tuple[int, int] | str | None,
-    arch: str | None,
-    role: Role | None,
-    efi_table: int | None,
-    layout: str | None,
-    memmap: tuple[str, ...],
-    map_name: str | None,
-    boot: str | None,
-    iomem_of: Literal["running", "next"],
-    next_cmdline: str | None,
-    consumer_kho: str,
-    consumer_efi: str,
     against: tuple[str, ...],
     no_kho: NoKho,
-    max_pages: int | None,
-    max_fraction: float | None,
-    max_per_gib: int | None,
-    max_scratch: float | None,
-    base: str,
-    form: str | None,
     fail_on: FailOn,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -149,6 +123,7 @@ def command(
     formats: tuple[str, ...],
     output: str | None,
     *,
+    judging: ValidateOptions,
     outside: bool,
     as_json: bool,
     everything: bool,
@@ -166,7 +141,7 @@ def command(
     )
     if bool(inputs) == (batch is not None):
         raise UsageError("give either INPUT or --batch" if inputs else "no INPUT given")
-    if (*inputs, *memmap).count("-") > 1:
+    if (*inputs, *judging.memmaps).count("-") > 1:
         raise UsageError("standard input can be read only once")
     if outside and batch is None:
         raise UsageError("--outside is for --batch")
@@ -177,29 +152,14 @@ def command(
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
-    judging = ValidateOptions(
-        CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
-        Asked(int(base), form, boot=boot, layout=layout),
-        role,
-        memmap,
-        map_name,
-        boot,
-        iomem_of,
-        next_cmdline,
-        consumer_kho,
-        consumer_efi,
-        Limits(max_pages, max_fraction, max_per_gib, max_scratch),
-        options.given(),
-        against,
-        no_kho,
-    )
+    judging = replace(judging, against=against, no_kho=no_kho)
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 
         ctx.exit(
             run_batch(batch, judging, accepted, to, jobs, write_baseline, reason, outside=outside)
         )
-    to.check([*inputs, *memmap, *against, *filter(None, [baseline])], write_baseline)
+    to.check([*inputs, *judging.memmaps, *against, *filter(None, [baseline])], write_baseline)
     if write_baseline is not None:
         accept.check_place(write_baseline, accepted)
     result = validate.run(inputs, judging, accepted)

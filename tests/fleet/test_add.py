@@ -18,7 +18,7 @@ import pytest
 from hwpkho.fleet import arrow, content
 from hwpkho.fleet.remote import Remote
 from hwpkho.fleet.schema import NO_DAY, TABLES
-from tests.support import FIXTURES, captures, fleet_schema, forked, schemas
+from tests.support import FIXTURES, captures, efi, fleet_schema, forked, schemas
 from tests.support.examples import some
 from tests.support.fleet import manifest, rows
 from tests.support.handovers import Machine
@@ -34,6 +34,14 @@ def add(cli, dataset, *args, code=0):
 
 def test_the_schema_is_that_of_the_tables():
     assert fleet_schema.PATH.read_text() == fleet_schema.text()
+
+
+def test_options_of_a_judgement_are_those_of_validate(tmp_path, cli):
+    """Also the layout of an EFI table whose bytes do not show it."""
+    table = ("--from", "efi-table", efi.EFI / "tables" / "22.bin")
+    assert add(cli, tmp_path / "a", *table, "--json").json["not_judged"] == 1
+    got = add(cli, tmp_path / "b", *table, "--layout", "bitmap", "--json").json
+    assert (got["added"], got["not_judged"]) == (1, 0)
 
 
 def test_rows_of_lists(tmp_path, cli):

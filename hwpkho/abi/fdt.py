@@ -35,7 +35,7 @@ _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 #: values are not aligned.
 _OLDEST, _PLAIN = 2, 16
 
-#: Limits of a tree that a kernel makes for KHO. Shipped board dtbs need the larger ones.
+#: Limits of a tree, depth and nodes: of one that a kernel makes for KHO, and of board dtbs.
 KHO_LIMITS = (8, 4096)
 DTB_LIMITS = (64, 200_000)
 
@@ -120,9 +120,9 @@ def totalsize(head: bytes | memoryview) -> int | None:
 def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tree:
     """Read the tree in ``blob``, which may be longer than the tree.
 
-    ``limits`` are the greatest depth and number of nodes. Raises InputError when libfdt would
-    refuse the header, or ``blob`` ends inside the structure or strings block; damage inside the
-    structure block is reported in :attr:`Tree.error`.
+    ``limits`` are the greatest depth and number of nodes, and of memory reservations. Raises
+    InputError when libfdt would refuse the header, or ``blob`` ends inside the structure or strings
+    block; damage inside the structure block is reported in :attr:`Tree.error`.
     """
     if len(blob) < HEADER_SIZE:
         raise InputError(f"FDT header: {len(blob)} bytes, needs {HEADER_SIZE}")
@@ -157,7 +157,7 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
         n_strings = total - off_strings
     strings = data[off_strings : off_strings + n_strings]
     tree = Tree(Node(""), total, version, cpu, [], strings, header)
-    tree.error = _read_reserve(data, off_reserve, tree.reserve)
+    tree.error = _read_reserve(data, off_reserve, tree.reserve, limits[1])
     reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits, version)
     tree.error = reader.read(tree.root) or reader.odd or tree.error
     tree.missing = total - len(data)
@@ -165,11 +165,13 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     return tree
 
 
-def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]]) -> str | None:
+def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]], most: int) -> str | None:
     while at + 16 <= len(data):
         entry = _RESERVE.unpack_from(data, at)
         if entry == (0, 0):
             return None
+        if len(out) >= most:
+            return f"more than {most} memory reservations"
         out.append(entry)
         at += 16
     return "memory reservation block has no end"

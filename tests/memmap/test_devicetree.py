@@ -14,6 +14,7 @@ from hwpkho.abi import fdt
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.devicetree import DeviceTree
 from hwpkho.memmap.formats.dts import DeviceTreeSource
+from hwpkho.memmap.tables import MAX_ENTRIES
 from tests.support.examples import much
 from tests.support.mapdata import FIXTURES, GIB, TRUTH, read, rows
 
@@ -474,3 +475,35 @@ def attempt(form: DeviceTree | DeviceTreeSource, data: bytes) -> None:
         return
     assert all(0 <= e.start <= e.end < 1 << 64 for m in found for e in m.entries)
     assert all(p.message.isprintable() for m in found for p in m.problems)
+
+
+# Bounds ---------------------------------------------------------------------------------------
+
+TOO_MANY = [(n << 13, 4096) for n in range(1, MAX_ENTRIES + 2)]
+
+
+@pytest.mark.parametrize("reserve", [(), TOO_MANY])
+def test_more_ranges_than_a_machine_has_are_refused(reserve: Sequence[tuple[int, int]]) -> None:
+    """64 MiB of them took a minute and gigabytes."""
+    found = memory((0, 4096)) if reserve else memory(*TOO_MANY)
+    with pytest.raises(InputError, match=f"input: more than {MAX_ENTRIES} ranges: no map"):
+        maps(tree(found, reserve=reserve))
+
+
+def test_as_many_ranges_as_a_map_may_have_are_read() -> None:
+    found = maps(tree(memory(*TOO_MANY[:-1])))["devicetree"]
+    assert len(found.entries) == MAX_ENTRIES
+
+
+def test_reservations_of_a_tree_are_bounded_as_nodes_are() -> None:
+    raw = tree(memory((0, 4096)), reserve=TOO_MANY[:4])
+    assert fdt.parse(raw, (8, 4)).error is None
+    assert fdt.parse(raw, (8, 3)).error == "more than 3 memory reservations"
+
+
+def test_what_linux_ignores_of_a_reservation_may_be_anything() -> None:
+    """It reserves the first range; another one may reach past 2^64."""
+    place = {"reg": reg((1 << 30, 4096), ((1 << 64) - 4096, 8192))}
+    found = maps(tree(memory((0, 2 << 30)), reserved(node("a", place))))
+    assert ranges(found["reserved_memory"]) == [(1 << 30, 4096)]
+    assert codes(found["devicetree"]) == ["HP557"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from hwpkho.errors import InputError
 from hwpkho.memmap import efi
 from tests.support.mapfiles import primary, read_text, rows
 
@@ -46,3 +49,13 @@ Persistent 0000000100000000-00000001000FFFFF 0000000000000100 0000000000008008
 def test_efi_shell_page_count_is_checked(log: Path) -> None:
     line = "Available  0000000000000000-000000000009FFFF 00000000000000A1 000000000000000F\n"
     assert codes(read_text(log, line).problems) == {"HP506"}
+
+
+def test_a_table_has_one_summary_and_no_thousands(log: Path) -> None:
+    """Each is compared with all lines: half a MiB took half a minute."""
+    line = "Available  0000000000000000-000000000009FFFF 00000000000000A0 000000000000000F\n"
+    numbers = ",".join(f'"{0xA0000 if n in (0, 8) else 0}"' for n in range(15))
+    summary = f"MemoryMapSummary,{numbers}\n"
+    assert not primary(read_text(log, line + summary * 16)).gaps
+    with pytest.raises(InputError, match="line 18: more than 16 summaries of one table"):
+        read_text(log, line + summary * 17)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hwpkho.errors import InputError
-from hwpkho.memmap import efi
+from hwpkho.memmap import efi, gaps, read_memmap
 from tests.support.mapfiles import named, plain, primary, read_text, rows
 
 if TYPE_CHECKING:
@@ -203,3 +205,59 @@ def test_uboot_more_reliable_memory(log: Path) -> None:
     assert rows(primary(read_text(log, text))) == [
         [0x40000000, 0x43FFFFFF, "conventional", {"attr": efi.WB | efi.MORE_RELIABLE}]
     ]
+
+
+def bank(index: int, start: int, size: int = 1 << 20) -> str:
+    return (
+        f"DRAM bank   = 0x{index:016x}\n-> start    = 0x{start:016x}\n-> size     = 0x{size:016x}\n"
+    )
+
+
+def region(index: int, start: int, size: int) -> str:
+    return f" memory[{index}]\t[0x{start:x}-0x{start + size - 1:x}], 0x{size:x} bytes flags: 0\n"
+
+
+def seconds(log: Path, text: str) -> float:
+    """Processor time to read what is no map, or one."""
+    log.write_text(text)
+    start = time.process_time()
+    with suppress(InputError):
+        read_memmap([str(log)])
+    return time.process_time() - start
+
+
+def test_uboot_regions_are_not_compared_with_each_bank(log: Path) -> None:
+    banks = "".join(bank(n, (2 * n + 1) << 20) for n in range(4000))
+    count = " memory.count = 0x1f40\n"
+    first, last = (
+        banks + count + "".join(region(n, start << 20, 1 << 19) for n in range(8000))
+        for start in (1, 7999)
+    )
+    assert seconds(log, last) < 2 * seconds(log, first) + 0.1  # it was five times
+
+
+def test_uboot_banks_are_not_compared_with_those_before(log: Path) -> None:
+    few = "".join(bank(n % 64, n << 21) for n in range(4000))
+    many = "".join(bank(n, n << 21) for n in range(4000))
+    assert seconds(log, many) < 1.3 * seconds(log, few) + 0.1  # it was 0.3 s more
+
+
+def test_uboot_banks_that_begin_anew_are_another_list(log: Path) -> None:
+    """Also where one of them cannot be read."""
+    text = bank(0, 1 << 30) + bank(1, 2 << 30).replace("-> size", "-> sise") + bank(1, 3 << 30)
+    with pytest.raises(InputError, match="holds 2 "):
+        read_text(log, text)
+
+
+@pytest.mark.parametrize("lost", [1, 70])
+def test_uboot_memory_that_is_in_no_bank_is_a_gap(lost: int, log: Path) -> None:
+    """However many there are, none is forgotten."""
+    banks = bank(0, 1 << 30)
+    regions = region(0, 1 << 30, 1 << 20)
+    regions += "".join(region(n, (4 << 30) + (n << 21), 1 << 20) for n in range(1, lost + 1))
+    found = primary(read_text(log, f"{banks} memory.count = 0x{lost + 1:x}\n{regions}"))
+    covered = gaps.known(found.gaps)
+    for n in range(1, lost + 1):
+        start = (4 << 30) + (n << 21)
+        assert any(a <= start and start + (1 << 20) <= b for a, b in covered)
+    assert not any(a <= 1 << 30 < b for a, b in covered)

@@ -8,6 +8,7 @@ drivers/of/of_reserved_mem.c (fdt_scan_reserved_mem_reg_nodes), drivers/firmware
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
@@ -26,7 +27,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.table import Table
-from hwpkho.memmap.tables import MAX_PROBLEMS
+from hwpkho.memmap.tables import MAX_ENTRIES, MAX_PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,8 +95,8 @@ class _Reader:
         reserved = self._reserved()
         no_map = [(e.start, e.end) for e in reserved if "no-map" in e.attributes]
         cover = _Cover(no_map)
-        memory = [self._marked(e, cover) for e in self._memory()]
-        memreserve = self._memreserve()
+        memory = [self._marked(e, cover) for e in self._bounded(self._memory())]
+        memreserve = self._bounded(self._memreserve())
         chosen = self.root.find("chosen")
         usable = self._usable_ranges(chosen) if chosen else []
         efi_map = self._uefi(chosen) if chosen else None
@@ -114,6 +115,13 @@ class _Reader:
             if entries:
                 maps.append(Table(name, entries, arch=arch))
         return maps
+
+    def _bounded(self, entries: Iterator[Entry]) -> list[Entry]:
+        """Return entries. Raises InputError for more than the map of any machine has."""
+        found = list(islice(entries, MAX_ENTRIES + 1))
+        if len(found) > MAX_ENTRIES:
+            raise InputError(f"{self.shown}: more than {MAX_ENTRIES} ranges: no map of a machine")
+        return found
 
     def _nothing(self, efi_map: str | None) -> str:
         if efi_map:
@@ -223,11 +231,8 @@ class _Reader:
             )
             self.problems.append(problem(DT_RESERVATIONS_IGNORED, message))
             return []
-        entries: list[Entry] = []
-        for node in parent.children:
-            if self._available(node):
-                entries.extend(self._reservation(node))
-        return entries
+        available = filter(self._available, parent.children)
+        return self._bounded(chain.from_iterable(map(self._reservation, available)))
 
     def _reservation(self, node: fdt.Node) -> Iterator[Entry]:
         value = self._value(node, "reg")
@@ -250,15 +255,14 @@ class _Reader:
         if step and len(value) % step:
             self._odd(node, f"reg has {len(value)} bytes, no multiple of {step}: ignored")
             return
-        ranges = list(self._ranges(node, "reg", value))
-        if len(ranges) > 1:
-            self._odd(node, f"the kernel reserves only the first of {len(ranges)} ranges")
-        for start, size in ranges[:1]:
+        count = len(value) // step if step else 0
+        if count > 1:
+            self._odd(node, f"the kernel reserves only the first of {count} ranges")
+        for start, size in self._ranges(node, "reg", value[:step]):
             if size:
                 yield Entry(start, start + size - 1, "reserved_memory", attributes)
 
-    def _memreserve(self) -> list[Entry]:
-        entries: list[Entry] = []
+    def _memreserve(self) -> Iterator[Entry]:
         for start, size in self.tree.reserve:
             if not size:
                 break  # as the kernel: it stops at the first size 0
@@ -267,8 +271,7 @@ class _Reader:
                     f"{self.shown}: memory reservation: 0x{size:x} bytes from 0x{start:x} reach "
                     "past 2^64"
                 )
-            entries.append(Entry(start, start + size - 1, "memreserve"))
-        return entries
+            yield Entry(start, start + size - 1, "memreserve")
 
     # /chosen
 
@@ -277,7 +280,7 @@ class _Reader:
         value = self._value(chosen, name)
         if value is None:
             return []
-        ranges = list(self._ranges(chosen, name, value))
+        ranges = list(islice(self._ranges(chosen, name, value), _MAX_USABLE_RANGES + 1))
         if len(ranges) > _MAX_USABLE_RANGES:
             self._odd(chosen, f"{name}: only the first {_MAX_USABLE_RANGES} ranges count")
         return [Entry(a, a + n - 1, "memory") for a, n in ranges[:_MAX_USABLE_RANGES] if n]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.late import late
 from hwpkho.codes.memmap import CUT, PAGES_MISMATCH
+from hwpkho.errors import InputError
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
@@ -58,6 +59,9 @@ _SUMMED = (
 )  # fmt: skip
 #: What follows them: nothing until 2016, since 2022 unaccepted memory, too.
 _SUMMED_MORE: tuple[tuple[str, ...], ...] = ((), ("persistent",), ("unaccepted", "persistent"))
+
+#: Each table has one; so many may be copies of it.
+_SUMMARIES = 16
 
 #: A damaged line of the table: a type and the start of a number, or a range.
 _LIKE = late(
@@ -150,6 +154,8 @@ class EfiShell(TableForm):
         values = [int(value.strip('" ')) for value in text.split(",")]
         more = next((m for m in _SUMMED_MORE if len(values) == 1 + len(_SUMMED) + len(m)), None)
         if table is not None and more is not None:
+            if sum(other is table for other, *_ in self._totals[-_SUMMARIES:]) == _SUMMARIES:
+                raise InputError(f"line {number}: more than {_SUMMARIES} summaries of one table")
             pairs = zip((*_SUMMED, *more), values[1:], strict=True)
             self._totals.append((table, number, {t: v // efi.PAGE for t, v in pairs}))
 

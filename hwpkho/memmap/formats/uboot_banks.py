@@ -7,8 +7,10 @@ gets its memory from the banks, so it has none that they have not.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -114,6 +116,7 @@ class Banks:
         self._old: tuple[int, str, int, int] | None = None  # line, list, number, base
         self._patience = False
         self._digits = 0  # of the numbers of banks
+        self._index = -1  # the last of those
         self.version = ""
 
     def feed(self, number: int, line: str) -> bool:
@@ -156,9 +159,10 @@ class Banks:
         last = self._banks[-1] if self._banks else None
         if last and last.index == index and last.start is last.size is None:
             return  # logged twice
-        if any(b.index is not None and b.index >= index for b in self._banks):
+        if index <= self._index:  # they ascend
             self.close_banks()
         self._append(_Bank(number, index))
+        self._index = index
 
     def _field(self, number: int, match: re.Match[str]) -> None:
         what, value = match["what"], match["value"]
@@ -187,7 +191,7 @@ class Banks:
             return
         for what in list(self._open):
             self._end(what)
-        self._digits = 0
+        self._digits, self._index = 0, -1
         digits = [len(v) - 2 for b in banks for v in (b.start, b.size) if v and v[:2] == "0x"]
         width = _FULL if _FULL in digits else _SHORT
         self._tables.begin("uboot_dram")
@@ -378,15 +382,18 @@ def _value(text: str | None, width: int) -> int | None:
 def _lacking(dram: Table, now: _List, where: str) -> None:
     """Record memory that lmb has and no bank; if a bank is damaged, it is that memory."""
     banks = union((e.start, e.end + 1) for e in dram.entries)
+    full = len(dram.lost_lines) >= gaps.MAX_GAPS  # the last one stands for several
     for index, region in zip(now.numbers, now.regions, strict=True):
-        for start, end in difference([(region[0], region[1] + 1)], banks):
+        there = bisect_right(banks, region[0], key=itemgetter(1))
+        around = (banks[n] for n in range(there, len(banks)))
+        for start, end in difference([(region[0], region[1] + 1)], around):
             if end - start < _PAGE:
                 continue
             place = start, end - 1
             loss = next(
                 (x for x in dram.lost_lines if x.named and place[0] <= x.named[0] <= place[1]), None
             )
-            if loss is not None:
+            if loss is not None and not full:
                 dram.lost_lines[dram.lost_lines.index(loss)] = loss._replace(span=place)
                 continue
             message = f"{where}memory[{index}] is in no DRAM bank"

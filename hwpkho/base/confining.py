@@ -14,7 +14,8 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Folders and files outside which nothing is opened, resolved; None: anything may be.
+#: Folders and files outside which nothing is opened, resolved, each with ``/`` at its end; None:
+#: anything may be.
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
 _OUTSIDE_BATCH = "is outside the batch's folder; --outside allows that"
 #: What is said of what is outside.
@@ -32,7 +33,7 @@ def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterato
 
     Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
     """
-    token = _confined.set(None if to is None else tuple(to))
+    token = _confined.set(None if to is None else tuple(f"{root.rstrip('/')}/" for root in to))
     said = _outside.set(outside)
     try:
         yield
@@ -75,11 +76,12 @@ def reached(path: str) -> int:
 
 
 def check_tree(path: str) -> None:
-    """Raise InputError where ``path``, or a link anywhere below it, leads outside what is allowed.
+    """Raise InputError where a folder, or a link anywhere below it, leads outside what is allowed.
 
-    Hidden names directly in ``path`` are passed over: nothing reads them.
+    Hidden names directly in ``path`` are passed over: nothing reads them. A file is checked where
+    it is opened, and not here as well.
     """
-    if _confined.get() is None:
+    if _confined.get() is None or not os.path.isdir(path):  # noqa: PTH112 - Path raises at some
         return
     todo, seen = [path], set[str]()
     while todo:
@@ -99,9 +101,7 @@ def check_tree(path: str) -> None:
 
 def _check(real: str, path: str) -> None:
     roots = _confined.get()
-    if roots is None:
-        return
-    if not any(real == root or real.startswith(root.rstrip("/") + "/") for root in roots):
+    if roots is not None and not f"{real}/".startswith(roots):
         raise InputError(f"{printable(path)}: {_outside.get()}")
 
 

@@ -98,11 +98,13 @@ def enter(path: str) -> str | None:
         return None
     if held.archives and _folder_of(path) in held.archives:
         return _folder_of(path)
+    if held.files and path in held.files and not _is_tar(held.files[path], path):
+        return None
     if not (handed(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
         return None
     descriptor = whole(path) if handed(path) else regular(path)
     try:
-        if not tar.is_tar(os.pread(descriptor, tar.BLOCK, 0)):
+        if not _is_tar(descriptor, path):
             os.close(descriptor)
             return None
         from hwpkho.base.archive import Archive  # few inputs are archives
@@ -115,6 +117,13 @@ def enter(path: str) -> str | None:
         os.close(descriptor)
         raise
     return _folder_of(path)
+
+
+def _is_tar(descriptor: int, path: str) -> bool:
+    try:
+        return tar.is_tar(os.pread(descriptor, tar.BLOCK, 0))
+    except OSError as error:
+        raise failed(path, error) from error
 
 
 def _folder_of(archive: str) -> str:
@@ -240,8 +249,7 @@ def _opened(path: str, *, piped: bool, devices: bool, enough: int | None = None)
     found = _plain(raw, path, enough)
     stays = found == raw and not handed(path) and stat.S_ISREG(os.fstat(raw).st_mode)
     if stays and len(files) < _MAX_OPEN:
-        files[path] = raw
-        return _again(raw)
+        files[path] = os.dup(raw)
     return found
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.abi import kho
 from hwpkho.abi.efi_poisoned import LAYOUTS
@@ -48,8 +48,7 @@ _ABOUT = ("host", "taken_at", "boot_id", "release")
 _KEYS = ("case", "inputs", "memmap", "options", "dimms", *_ABOUT)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of the manifest.
 
     Attributes:
@@ -142,7 +141,7 @@ def _lines(path: str, called: str, *, distinct: bool) -> Iterator[Line]:
                 if line.error is None and distinct:
                     if line.case in seen:
                         error = f"{shown}: line {number}: case as in line {seen[line.case]}"
-                        line = replace(line, error=error)
+                        line = line._replace(error=error)
                     seen.setdefault(line.case, number)
                 yield line
     except OSError as error:
@@ -176,10 +175,8 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
         against = _paths(held, "against", base, where)
         memmaps = _paths(item.get("memmap", []), "memmap", base, where)
         dimms = _paths(item.get("dimms", []), "dimms", base, where)
-        # Only a path from the root on is the same before and after its folder.
-        whole = (*inputs, *memmaps, *against, *dimms)
-        named = {p for value in (item, {"against": held}) for p in _named(value)}
-        absolute = next((p for p in whole if p.startswith("/") and p in named), None)
+        named = (p for value in (item, {"against": held}) for p in _named(value))
+        absolute = next((p for p in named if p.startswith("/")), None)
         return Line(name, number, inputs, memmaps, against, options, None, about, dimms, absolute)
     except InputError as error:
         return Line(name, number, error=str(error))

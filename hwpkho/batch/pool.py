@@ -8,11 +8,11 @@ from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from hwpkho.base import confining, opening
 from hwpkho.base.escape import printable
@@ -46,8 +46,7 @@ DIED = "the process that judged it died (killed, or out of memory)"
 _AHEAD = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A case to judge: a folder or a line of a manifest.
 
     Attributes:

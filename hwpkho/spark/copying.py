@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import posixpath
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,13 +56,11 @@ class Copies:
         try:
             self._bring(job, maps, self._stay, counted)
             self._bring(job, (job.folder,) if job.folder else inputs, brought, counted)
-            yield replace(
-                job,
+            yield job._replace(
                 folder=self.local(job.folder) if job.folder else None,
                 within=None if job.within is None else self.local(job.within),
                 line=line
-                and replace(
-                    line,
+                and line._replace(
                     inputs=tuple(map(self.local, line.inputs)),
                     memmaps=tuple(map(self.local, line.memmaps)),
                     against=tuple(map(self.local, line.against)),

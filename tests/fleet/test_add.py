@@ -181,6 +181,16 @@ def test_cases_that_cannot_be_judged_are_rows(tmp_path, cli):
     assert again.out.startswith("0 cases added, 5 there already")
 
 
+@pytest.mark.parametrize("spelt", ["{}/1.txt", "{}//1.txt", "{}/./1.txt"])
+def test_an_absolute_path_however_it_is_spelt(spelt, tmp_path, cli):
+    (tmp_path / "1.txt").write_text("1\n")
+    batch = tmp_path / "m.jsonl"
+    batch.write_text(json.dumps({"host": "a", "inputs": [spelt.format(tmp_path)]}))
+    add(cli, tmp_path / "d", "--batch", batch)
+    (row,) = rows(tmp_path / "d", "hosts")
+    assert "an absolute path; --outside allows that" in row["error"]
+
+
 @pytest.mark.slow
 def test_outside(tmp_path, cli):
     (tmp_path / "elsewhere.txt").write_text("1\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.batch import pool as batch
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from hwpkho.judging.options import ValidateOptions
 
 
-@dataclass(frozen=True, slots=True)
 class Deadly(batch.Job):
     """A case whose process dies."""
 
@@ -23,4 +21,4 @@ class Deadly(batch.Job):
             raise ZeroDivisionError("a bug\x1b[2J")
         if self.case == "hungry":
             raise MemoryError
-        return batch.Job.prepare(self, options)
+        return super().prepare(options)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # itself alone: a registry has each once
 class LogForm:
     """A form whose lines are read by :mod:`hwpkho.badpages.logs`, as those of every log.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Carried, Writing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # itself alone: a registry has each once
 class ScriptForm:
     """A form that is a shell script with a line for each page.
 

@@ -33,8 +33,7 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
     try:
         text = raw.decode(json.detect_encoding(raw))
         long = b"\0" in raw[:4] or _LONG.search(raw)
-        number = _int if long else int  # int itself is twice as fast
-        found = json.loads(text, parse_constant=_constant, parse_float=_float, parse_int=number)
+        found = (_SUSPICIOUS if long else _PLAIN).decode(text)
         if text.count("[") + text.count("{") > _DEPTH:
             _check_depth(found)
         if not surrogates:
@@ -87,3 +86,10 @@ def _float(digits: str) -> float:
     if number - number:  # NaN, for an infinity
         raise ValueError("a number beyond every float")
     return number
+
+
+#: A manifest has a document a line, and to make a decoder costs what to read a line does.
+_PLAIN, _SUSPICIOUS = (
+    json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=number)
+    for number in (int, _int)  # int itself is twice as fast
+)

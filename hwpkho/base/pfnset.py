@@ -128,8 +128,8 @@ class PfnSet:
             end = min(at + _RUNS, j)
             yield max(low, self.first[at]), min(high, self.last[end - 1])
 
-    def columns(self, low: int, high: int) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the first and the last PFNs of the runs between ``low`` and ``high``."""
+    def columns(self, low: int, high: int) -> tuple[array[int], array[int]]:
+        """Return the first and the last PFNs of the runs between ``low`` and ``high``: copies."""
         i, j = self._span(low, high)
         first, last = self.first[i:j], self.last[i:j]
         if first:

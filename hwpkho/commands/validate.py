@@ -203,7 +203,7 @@ def _finish(
             if decision.outcome == "crash" and pfns and wrong_map.captured(case.source):
                 why = "all PFNs of the list lie outside its memory"
                 findings.insert(0, wrong_map.decides(why, machine.files(options)))
-                basis = replace(basis, map_decides=True)
+                basis = basis._replace(map_decides=True)
     outcome = decision.outcome
     low = replayed.unsure(runs, kernel, handover) if outcome in ("replay", None) else None
     if low is not None:
@@ -225,7 +225,7 @@ def _finish(
         findings.append(finding(NO_MEMMAP, "no memory map: the structure alone was judged"))
     findings += [of_problem(p) for p in kernel.problems]
     memmap = basis.memmap if regions is None else "used"
-    basis = replace(basis, kho_off=kernel.kho_off, memmap=memmap)
+    basis = basis._replace(kho_off=kernel.kho_off, memmap=memmap)
     if regions is not None:
         taken = ", assumed: the inputs do not record it" if regions.arch_from == "default" else ""
         rests.append(f"memory by {', '.join(regions.maps)} ({regions.arch}{taken})")

@@ -97,7 +97,7 @@ def instead_of_a_list(
         pfns=listed.pages(),
         runs=pages.runs(efi, listed, kernel),
         findings=tuple(findings),
-        basis=replace(judged.basis, table=True),
+        basis=judged.basis._replace(table=True),
         rests_on=(*judged.rests_on, f"there is no KHO list: pages of the table at 0x{efi.phys:x}"),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.base.escape import printable
@@ -27,6 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Year 10000, seconds.
 _LATEST = 253402300800
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = 86_400_000_000  # microseconds
 
 #: ISO 8601, extended or basic, and as it stands in the names of files: 2026-11-28_03-00-00. What
 #: stands between hours and minutes stands before seconds, too, so that no offset passes for them.
@@ -184,15 +185,16 @@ def moment(value: object) -> int:
     try:
         if found is None:
             raise ValueError
-        year, month, day, hour, minute, second = (
-            int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
-        )
+        parts = found.group("year", "month", "day", "hour", "minute", "second")
+        year, month, day, hour, minute, second = (int(part or 0) for part in parts)
         at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        at += timedelta(microseconds=int((found["fraction"] or "").ljust(6, "0")[:6]))
-        offset = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
-        if offset >= timedelta(hours=24):
-            raise ValueError
-        at += offset if found["sign"] == "-" else -offset
+        if found["fraction"]:
+            at += timedelta(microseconds=int(found["fraction"].ljust(6, "0")[:6]))
+        if found["hours"]:
+            offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+            if offset >= timedelta(hours=24):
+                raise ValueError
+            at += offset if found["sign"] == "-" else -offset
     except (ValueError, OverflowError) as error:
         shown = printable(str(value))[:60]
         raise ValueError(f"{shown}: expected ISO 8601, 2026-11-28T03:00:00Z") from error
@@ -212,7 +214,7 @@ def time_text(microseconds: int) -> str:
 
 def day_of(microseconds: int) -> str:
     """Return the UTC date, ``2026-11-28``."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).date().isoformat()
+    return date.fromordinal(_EPOCH.toordinal() + microseconds // _DAY).isoformat()
 
 
 def _text(said: Mapping[str, Any], name: str, remarks: list[str]) -> str | None:

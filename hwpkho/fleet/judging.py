@@ -70,8 +70,8 @@ class Work:
     shown: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
-        """Return the rows of some cases; the maps of all cases are looked at once."""
-        common = _signature(self.options.memmaps)
+        """Return the rows of some cases; what is the same for all of them is made once."""
+        common = _Common(_signature(self.options.memmaps), _options_text(self.options))
         return [self.judge(job, common) for job in chunk]
 
     def died(self, job: Job) -> list[CaseRows]:
@@ -83,10 +83,10 @@ class Work:
         result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
         return self._unread(job, result, self._who(job))
 
-    def judge(self, job: Job, common: object) -> CaseRows:
+    def judge(self, job: Job, common: _Common) -> CaseRows:
         """Return the rows of one case, whatever goes wrong with it.
 
-        ``common`` is the signature of the maps that ``options`` name.
+        ``common`` is of ``options``, which are those of most cases.
         """
         who = self._who(job)
         hashed = judged_by = None
@@ -100,8 +100,9 @@ class Work:
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
                 own = options.memmaps is not self.options.memmaps
-                maps = _Maps(options.memmaps, _signature(options.memmaps) if own else common)
-                judged_by = _judged_by(options, maps, job.line.dimms if job.line else ())
+                maps = _Maps(options.memmaps, _signature(options.memmaps) if own else common.maps)
+                text = common.options if options is self.options else _options_text(options)
+                judged_by = _judged_by(options, text, maps, job.line.dimms if job.line else ())
                 key, complete = _key(_ident(who, hashed), judged_by), who.complete
                 if complete and self._knows(who, key):
                     return CaseRows(key.value, known=True)
@@ -157,6 +158,13 @@ class Work:
         return self.known.has(day, key.value)
 
 
+class _Common(NamedTuple):
+    """The signature of the maps that the options of all cases name, and those options as text."""
+
+    maps: object
+    options: str
+
+
 class _Key(NamedTuple):
     """What a case is, what it was judged by, and the key of both: 16 bytes each."""
 
@@ -208,21 +216,25 @@ def _dimms(
     return reduce(Dimms.joined, found, Dimms()) or None, who
 
 
-def _judged_by(options: ValidateOptions, maps: _Maps, dimms: Sequence[str]) -> bytes:
+def _judged_by(options: ValidateOptions, text: str, maps: _Maps, dimms: Sequence[str]) -> bytes:
     """Return what stands for the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
     files = (maps.hash(), content.of_inputs(against), content.of_inputs(dimms))
+    return content.digest(*files, text)
+
+
+def _options_text(options: ValidateOptions) -> str:
+    """Return the options :data:`_JUDGED_BY` as :func:`_stable` does."""
     values = attrgetter(*_JUDGED_BY)(options)
     try:
-        return content.digest(*files, _stable_options(values))
+        return _stable_options(values)
     except TypeError:  # not hashable
-        return content.digest(*files, _stable_options.__wrapped__(values))
+        return _stable_options.__wrapped__(values)
 
 
 #: Those of many cases are mostly the same.
 @lru_cache(maxsize=64)
 def _stable_options(values: tuple[Any, ...]) -> str:
-    """Return the options :data:`_JUDGED_BY` as :func:`_stable` does."""
     plain = attrgetter(*_JUDGED_BY)(ValidateOptions())
     named = zip(_JUDGED_BY, values, plain, strict=True)
     return str([(name, _stable(value)) for name, value, usual in named if value != usual])

@@ -212,8 +212,7 @@ _COUNTS = (*map(of_verdict, VERDICTS), "errors", "warnings", "notes")
 def _list_hash(v: Validation) -> str:
     """Return what is the same for equal lists, in whatever order and form they stand."""
     pfns = v.runs.pfns
-    columns = (array("Q", column).tobytes() for column in (pfns.first, pfns.last))
-    return content.digest(str(v.page_size), *columns).hex()
+    return content.digest(str(v.page_size), pfns.first.tobytes(), pfns.last.tobytes()).hex()
 
 
 def _sources(case: Case) -> str:
@@ -283,7 +282,7 @@ def _places(
 def _segments(runs: Runs, kind: str | None, layers: Sequence[Layer]) -> Iterator[Segment]:
     for start, end, ruling in runs.stretches():
         owner = printable(ruling.owner.name) if ruling.owner else None
-        first, last = (array("Q", column) for column in runs.pfns.columns(start, end))
+        first, last = runs.pfns.columns(start, end)
         shared = Shared(
             kind, ruling.verdict, ruling.code, ruling.region, owner, None, None, None, "unknown"
         )

@@ -57,6 +57,8 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
 
 def unsure(runs: Runs, kernel: NextKernel, handover: Handover | None) -> Unsure | None:
     """Return the PFNs that replay in the lowest RAM outside scratch, None for none of them."""
+    if kernel.frames is None:
+        return None
     limit = _limit(kernel, (handover and handover.scratch and handover.scratch.areas) or ())
     found: Unsure | None = None
     for start, end, ruling in runs.stretches():
@@ -73,7 +75,7 @@ def unsure(runs: Runs, kernel: NextKernel, handover: Handover | None) -> Unsure 
 
 
 def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
-    """Return the last frame of the lowest RAM, scratch not counted; -1 without a map."""
+    """Return the last frame of the lowest RAM, scratch not counted; -1 without any."""
     shift = page_shift(kernel.page_size)
     left, limit = EARLY_BOOT >> shift, -1
     areas = union((a >> shift, ((a + n - 1) >> shift) + 1) for a, n in scratch if n)

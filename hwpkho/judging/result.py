@@ -317,8 +317,7 @@ class ScratchCost(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(NamedTuple):
     """What a judgement rests on, for those who put it into words.
 
     Attributes:

@@ -154,10 +154,10 @@ def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
 
     By chance two PFNs do so in one of millions of lists; low ones are somebody's round numbers.
     """
+    if any(first != last or first % page_size or first < _LOWEST for first, last in pfns):
+        return
     pages = pfns.pages()
-    if pages < _FEWEST or any(
-        first != last or first % page_size or first < _LOWEST for first, last in pfns
-    ):
+    if pages < _FEWEST:
         return
     yield finding(
         LIKE_ADDRESSES,

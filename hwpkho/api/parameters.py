@@ -35,13 +35,11 @@ from hwpkho.api.checks import (
 )
 from hwpkho.api.results import MemoryMap, Merged, PageList
 from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.registry import readers
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
-from hwpkho.commands.list import form_names
 from hwpkho.errors import UsageError
 from hwpkho.judging.case_result import FailOn
-from hwpkho.judging.efi_table.generations import Consumers
-from hwpkho.memmap.view.common import IomemOf
 
 if TYPE_CHECKING:
     from hwpkho.api.checks import Check
@@ -194,6 +192,18 @@ def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
     return found
 
 
+def _iomem_of() -> tuple[str, ...]:
+    from hwpkho.memmap.view.common import IomemOf  # decode knows no maps
+
+    return get_args(IomemOf)
+
+
+def _consumers() -> list[str]:
+    from hwpkho.judging.efi_table.generations import Consumers  # nor does it judge
+
+    return Consumers.names()
+
+
 #: What several functions take: the options of :mod:`hwpkho.api.inputs`.
 OPTIONS: dict[str, Check] = {
     "page_size": one_of(lambda: (None, *page_sizes())),
@@ -204,14 +214,14 @@ OPTIONS: dict[str, Check] = {
     "layout": one_of(lambda: (None, *LAYOUTS.names())),
     "role": one_of(lambda: (None, *get_args(Role))),
     "base": one_of(lambda: (10, 16)),
-    "form": optional(one_of(form_names)),
+    "form": optional(one_of(lambda: [form.name for form in readers()])),
     "memmap": _maps,
     "map_name": optional(TEXT),
     "boot": optional(of("a number or last", int, str)),
-    "iomem_of": one_of(lambda: get_args(IomemOf)),
+    "iomem_of": one_of(_iomem_of),
     "next_cmdline": optional(TEXT),
     "consumer_kho": _consumer,
-    "consumer_efi": one_of(Consumers.names),
+    "consumer_efi": one_of(_consumers),
     "max_pages": optional(number(0)),
     "max_fraction": optional(part),
     "max_per_gib": optional(number(0)),

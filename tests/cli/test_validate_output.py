@@ -39,6 +39,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "cases"
 
 
+_SUMS = re.compile(r"<p>[^<]*the SHA-256 of its inputs[^<]*</p>")
+
+
 @pytest.mark.parametrize("name", REPORTS.names())
 def test_a_file_holds_what_standard_output_would(name, folder, tmp_path, cli):
     cases: list[list[object]] = [[folder / "b" / "list"]]
@@ -49,7 +52,9 @@ def test_a_file_holds_what_standard_output_would(name, folder, tmp_path, cli):
         saved = cli("validate", *case, "--format", name, "-o", out)
         assert (saved.code, saved.out, saved.err) == (shown.code, "", shown.err)
         said = out.read_text("utf-8").replace(f" -o {out}", "")
-        assert re.sub('<a href="report.d/[^"]+">(.*?)</a>', r"\1", said) == shown.out
+        said = re.sub('<a href="report.d/[^"]+">(.*?)</a>', r"\1", said)
+        # An index says where the sums of its cases' inputs are, which only a file has beside it.
+        assert _SUMS.sub("", said) == _SUMS.sub("", shown.out)
         out.unlink()
 
 

@@ -286,7 +286,9 @@ def _run(
 
 def _shut(connection: DuckDBPyConnection, place: Place) -> None:
     """Let a query of the user's own read nothing but the data set."""
-    paths = [place.in_sql(p) for paths in place.committed().values() for p in paths]
+    files = [p for paths in place.committed().values() for p in paths]
+    # What is read has to be allowed under its name, and as the pattern that the views have of it.
+    paths = [named(p) for p in files for named in (place.url, place.in_sql)]
     connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, paths))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -16,7 +16,7 @@ from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
-from hwpkho.fleet.place import DAY, MARKER, MAX_MARKER, ORDER, OWN, Place, counts
+from hwpkho.fleet.place import DAY, MARKER, MAX_MARKER, ORDER, OWN, Place, counts, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -90,13 +90,13 @@ class Folder(Place):
         """See :meth:`Place.read`."""
         return path
 
-    def in_sql(self, path: str) -> str:
-        """See :meth:`Place.in_sql`: a file that is there counts, whatever ``*`` stands for."""
+    def url(self, path: str) -> str:
+        """See :meth:`Place.url`."""
         return path
 
     def pattern(self, table: Table) -> str:
         """See :meth:`Place.pattern`."""
-        return f"{_escaped(str(self._path / table))}/day=*/*.parquet"
+        return f"{escaped(str(self._path / table))}/day=*/*.parquet"
 
     def register(self, connection: DuckDBPyConnection) -> None:
         """See :meth:`Place.register`: there is nothing to do."""
@@ -205,10 +205,6 @@ def _check_folder(folder: Path) -> None:
     if not stat.S_ISDIR(folder.lstat().st_mode):
         what = "a link" if folder.is_symlink() else "no folder"
         raise InputError(f"{printable(str(folder))}: is {what}; move it out of the data set")
-
-
-def _escaped(path: str) -> str:
-    return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -69,8 +69,12 @@ class Place(ABC):
         """Open one of the files for pyarrow."""
 
     @abstractmethod
+    def url(self, path: str) -> str:
+        """Return one of the files as DuckDB opens it."""
+
     def in_sql(self, path: str) -> str:
-        """Return what names one of the files to DuckDB."""
+        """Return what names one of the files to DuckDB, and no other: a name is a pattern there."""
+        return escaped(self.url(path))
 
     @abstractmethod
     def pattern(self, table: Table) -> str:
@@ -89,6 +93,11 @@ class Place(ABC):
     @abstractmethod
     def put(self, part: str, files: Mapping[str, bytes]) -> None:
         """Add files by their paths in the data set, all or none; within :meth:`alone`."""
+
+
+def escaped(name: str) -> str:
+    """Return a pattern of DuckDB's that fits a name alone."""
+    return re.sub(r"[*?[]", r"[\g<0>]", name)
 
 
 def path_in(table: Table, day: str | None, part: str) -> str:

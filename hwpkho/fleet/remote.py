@@ -74,14 +74,14 @@ class Remote(Place):
         """See :meth:`Place.read`."""
         return self.system.open(path, "rb")
 
-    def in_sql(self, path: str) -> str:
-        """See :meth:`Place.in_sql`."""
+    def url(self, path: str) -> str:
+        """See :meth:`Place.url`."""
         url: str = self.system.unstrip_protocol(path)
         return url
 
     def pattern(self, table: Table) -> str:
         """See :meth:`Place.pattern`."""
-        return self.in_sql(f"{self._root}/{table}/day=*/*.parquet")
+        return f"{self.in_sql(f'{self._root}/{table}')}/day=*/*.parquet"
 
     def register(self, connection: DuckDBPyConnection) -> None:
         """See :meth:`Place.register`."""

@@ -351,6 +351,24 @@ def test_a_folder_above_that_looks_like_a_partition(tmp_path, cli):
     assert row == {"host": HOST, "day": NIGHTS[0][:10]}
 
 
+@pytest.mark.parametrize("kind", ["", "local://"])
+@pytest.mark.parametrize("name", ["d?", "d[1]", "d*", "{d1,d2}", "d\\1", "[d]1"])
+def test_no_character_of_a_path_stands_for_others(kind, name, tmp_path, cli):
+    for folder, pages in (("d1", "1-9\n"), (name, "1\n")):
+        batch = manifest(tmp_path, [(HOST, NIGHTS[0], pages)])
+        to = f"{kind}{tmp_path}/{folder}"
+        assert cli("fleet", "add", to, "--batch", batch, "--jobs", 1).code == 0
+    dataset = f"{kind}{tmp_path}/{name}"
+    (row,) = ask(cli, dataset, "summary")
+    assert (row["cases"], row["pages"]) == (1, 1)
+    assert ask(cli, dataset, "--sql", "SELECT pages FROM hosts") == [{"pages": 1}]
+    if not kind and "\\" not in name:  # which DuckDB takes for a slash in patterns
+        sql = cli("fleet", "shell", dataset).out
+        with duckdb.connect() as plain:
+            plain.execute(sql)
+            assert plain.execute("SELECT pages FROM hosts").fetchall() == [(1,)]
+
+
 @pytest.mark.slow
 def test_text_of_a_data_set_that_others_wrote_is_escaped(tmp_path, cli):
     dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n")])

@@ -31,7 +31,7 @@ def columns(place: Place, table: Table, path: str, names: Sequence[str]) -> list
     try:
         found = file.read(columns=list(names))
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, str(error)) from error
     return [found.column(name).to_pylist() for name in names]
 
 
@@ -45,16 +45,25 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
         file = pq.ParquetFile(place.read(path))
         found = file.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, str(error)) from error
     said = (found.metadata or {}).get(METADATA_KEY.encode())
-    if said is None:
-        raise InputError(f"{shown}: hwpkho did not write this file; {_OUT}")
-    if said != SCHEMA.encode():
-        raise InputError(f"{shown}: {other_version(said.decode(errors='replace'))}")
+    unlike = wrong(None if said is None else said.decode(errors="replace"))
+    if unlike is not None:
+        raise InputError(f"{shown}: {unlike}")
     wanted = arrow.schema(table)
     if (found.names, found.types) != (wanted.names, wanted.types):
         raise InputError(f"{shown}: has not the columns of {SCHEMA} {table}; {_OUT}")
     return file
+
+
+def wrong(said: str | None) -> str | None:
+    """Return what is wrong with a file whose metadata names ``said`` as its schema, None: nothing.
+
+    ``said`` is None where it names none.
+    """
+    if said is None:
+        return f"hwpkho did not write this file; {_OUT}"
+    return None if said == SCHEMA else other_version(said)
 
 
 def check(place: Place, table: Table, path: str) -> None:
@@ -66,11 +75,12 @@ def check(place: Place, table: Table, path: str) -> None:
         for number in range(file.num_row_groups):
             file.read_row_group(number)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, str(error)) from error
 
 
-def _damaged(path: str, error: Exception) -> InputError:
-    why = printable(" ".join(str(error).split()))[:200]
+def damaged(path: str, why: str) -> InputError:
+    """Return what to raise for a file that cannot be read, for what a library says of it."""
+    said = printable(" ".join(why.split()))[:200]
     return InputError(
-        f"{printable(path)}: not a whole Parquet file ({why}); {_OUT}, and add its captures again"
+        f"{printable(path)}: not a whole Parquet file ({said}); {_OUT}, and add its captures again"
     )

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyspark.errors import AnalysisException
-
-from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
-from hwpkho.fleet import identity, places, questions
+from hwpkho.fleet import identity, questions
 from hwpkho.fleet.dialect import SPARK
-from hwpkho.fleet.place import MARKER, ORDER
 from hwpkho.fleet.schema import SCHEMA, TABLES
+from hwpkho.spark import stored
 from hwpkho.spark.columns import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -38,8 +34,8 @@ def ask(
 
     Args:
         spark: The session. Its views and settings stay as they are.
-        dataset: Path or URL of a data set as Spark reads it, or the rows of ``hosts``, ``pages``
-            and ``findings``, such as :func:`hwpkho.spark.cases` gives them.
+        dataset: Path or URL of a data set as Spark reads it, no pattern, or the rows of ``hosts``,
+            ``pages`` and ``findings``, such as :func:`hwpkho.spark.cases` gives them.
         question: Name of the question.
         sql: A SELECT of your own instead.
         since: Only captures from this time on, ISO 8601; without an offset it is UTC.
@@ -47,7 +43,7 @@ def ask(
         max_pages: The limit that ``policy`` asks about.
 
     Raises UsageError for what is no question, InputError where there is no data set of this
-    version.
+    version, or Spark cannot read it.
     """
     if (question is None) == (sql is None):
         raise UsageError("give either question or sql")
@@ -104,34 +100,10 @@ def _since(since: str | datetime | None) -> str | None:
 
 
 def _files(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> dict[Table, DataFrame]:
-    """Return the rows of a data set's files, and their day."""
+    """Return the rows of a data set, and their day; see :func:`hwpkho.spark.stored.rows`."""
     if not isinstance(dataset, str):
         return {table: _rows(table, dataset) for table in TABLES}
-    where = dataset.rstrip("/")
-    marker = _read(partial(spark.read.text, wholetext=True), f"{where}/{MARKER}")
-    places.check(None if marker is None else marker.head()[0].encode(), printable(dataset))
-    found: dict[Table, DataFrame] = {}
-    for table in TABLES:
-        columns = columns_of(table)
-        rows = _read(spark.read.schema(columns).parquet, f"{where}/{table}")
-        found[table] = spark.createDataFrame([], columns) if rows is None else rows
-    # Rows of a write that was killed halfway have none of hosts yet.
-    there = found["hosts"].select("part", "day").distinct()
-    for table in ORDER[:2]:
-        rows = found[table]
-        same = (rows["part"] == there["part"]) & rows["day"].eqNullSafe(there["day"])
-        found[table] = rows.join(there, same, "left_semi")
-    return found
-
-
-def _read(how: Callable[[str], DataFrame], path: str) -> DataFrame | None:
-    """Return what is read at a path, None where nothing is."""
-    try:
-        return how(path)
-    except AnalysisException as error:
-        if error.getCondition() == "PATH_NOT_FOUND":
-            return None
-        raise
+    return stored.rows(spark, dataset)
 
 
 def _rows(table: Table, given: Mapping[Table, DataFrame]) -> DataFrame:

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.batch import pool
 from hwpkho.errors import HwpkhoError
 from hwpkho.fleet import arrow, content
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _ROWS, _CASES = 1 << 16, 256
 #: Cases that are judged in a go, and whose rows are held meanwhile.
 _CHUNK = 8
+#: What the command line calls the option that a message names, and Spark. Only what is shown has
+#: Spark's name: what a row rests on is the same for both.
+_OUTSIDE = (f"{option('outside')} allows that", "the option outside allows that")
 
 
 @dataclass(slots=True)
@@ -82,7 +86,7 @@ class Judging:
         host |= {"part": part.hex(), "added_at": self.added_at}
         for name in ("error", "remark"):
             if host[name]:
-                host[name] = self.work.called(host[name])
+                host[name] = self.work.called(host[name]).replace(*_OUTSIDE)
         return found
 
 

@@ -6,6 +6,8 @@ names are copied to an executor's disk when their turn comes (:mod:`hwpkho.spark
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from itertools import islice
 from pathlib import Path
@@ -60,6 +62,25 @@ def cases(settings: Settings) -> Iterator[Sized]:
             f"names: no case ends with {printable(names.text)}; the first is "
             f"{printable(first.path)}"
         )
+
+
+def check(settings: Settings) -> None:
+    """Raise InputError where the manifest, the folder of cases or a memory map is not there.
+
+    Nothing is read: what is wrong within is said when the cases are listed.
+    """
+    for name in (*filter(None, [settings.batch]), *settings.memmaps):
+        try:
+            if is_url(name):
+                remote = Remote.of(name)
+                there = bool(remote.system.exists(remote.root))
+            else:
+                there = Path(name.removeprefix("file://")).exists()
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{printable(name)}: {printable(said)[:200]}") from error
+        if not there:
+            raise InputError(f"{printable(name)}: {os.strerror(errno.ENOENT)}")
 
 
 def maps(settings: Settings) -> tuple[tuple[str, bytes], ...]:

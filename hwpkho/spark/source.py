@@ -77,10 +77,13 @@ def cases(spark: SparkSession, table: str = "hosts", **given: Any) -> DataFrame:
     """Return the rows that cases have in a table: ``hosts``, ``pages``, ``findings``, or ``all``.
 
     The options are those of the source; without ``added_at`` it is the present, so that the frame
-    has the same rows however often Spark computes it. Raises UsageError for one that is wrong.
+    has the same rows however often Spark computes it. Raises UsageError for one that is wrong,
+    InputError where the cases or a memory map are not there.
     """
     texts = {name: _text(value) for name, value in {"table": table, **given}.items()}
-    if options.read(texts).added_at is None:
+    settings = options.read(texts)
+    listing.check(settings)
+    if settings.added_at is None:
         texts["added_at"] = identity.time_text(time.time_ns() // 1000)
     spark.dataSource.register(HwpkhoCases)
     return spark.read.format(HwpkhoCases.name()).options(**texts).load()

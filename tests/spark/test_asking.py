@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hwpkho.errors import InputError, UsageError
@@ -188,6 +189,94 @@ def test_what_is_no_data_set(spark, gaps, tmp_path):
     for table in TABLES:
         shutil.rmtree(other / table)
     assert ask(spark, str(other), "summary").head()["hosts"] == 0
+
+
+def test_no_character_of_a_path_stands_for_others(spark, gaps, tmp_path):
+    from hwpkho.spark import ask
+
+    other = tmp_path / "d1"
+    shutil.copytree(gaps, other)
+    (other / "hwpkho-fleet.json").write_text('{"schema": "hwpkho.fleet/9"}')
+    for name in ("d?", "d[1]", "{d1,d2}", "d*", "d\\1", "d %31"):
+        shutil.copytree(gaps, tmp_path / name)
+        dataset = str(tmp_path / name)
+        assert held(ask(spark, dataset, "worst").toArrow(), wanted(dataset, "worst"))
+
+
+def _as_duckdb_says(spark, dataset):
+    """Return what is said of a data set, which both engines refuse for the same file."""
+    from hwpkho.spark import ask
+
+    with pytest.raises(InputError) as theirs:
+        wanted(dataset, "summary")
+    with pytest.raises(InputError) as ours:
+        ask(spark, dataset, "summary")
+    return str(ours.value).removeprefix("file:"), str(theirs.value)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_file_of_another_version_is_refused(table, spark, gaps, tmp_path):
+    dataset = tmp_path / "d"
+    shutil.copytree(gaps, dataset)
+    file = min((dataset / table).rglob("*.parquet"))
+    rows = pq.ParquetFile(file).read()
+    for schema in ("hwpkho.fleet/2", None):
+        metadata = {"hwpkho.schema": schema} if schema else None
+        pq.write_table(rows.replace_schema_metadata(metadata), file)
+        ours, theirs = _as_duckdb_says(spark, str(dataset))
+        assert ours == theirs
+        assert ("use the hwpkho that wrote it" in ours) == (schema is not None)
+        assert "\n" not in ours
+
+
+def test_a_damaged_file_is_named(spark, gaps, tmp_path):
+    dataset = tmp_path / "d"
+    shutil.copytree(gaps, dataset)
+    file = min((dataset / "pages").rglob("*.parquet"))
+    file.write_bytes(b"PAR1" * 9)
+    for said in _as_duckdb_says(spark, str(dataset)):
+        assert str(file) in said
+        assert "\n" not in said
+
+
+def test_what_is_no_file_of_a_data_set_is_passed_over(spark, gaps, tmp_path):
+    from hwpkho.spark import ask
+
+    dataset = tmp_path / "d"
+    shutil.copytree(gaps, dataset)
+    day = next((dataset / "hosts").iterdir())
+    for name in ("README.txt", "_started.parquet", ".x.parquet"):
+        (day / name).write_text("x")
+    held(ask(spark, str(dataset), "summary").toArrow(), wanted(str(dataset), "summary"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("nosuch://x/y", 'No FileSystem for scheme "nosuch"'),
+        ("hdfs://nowhere.invalid:1/y", "nowhere.invalid"),
+    ],
+)
+def test_what_spark_cannot_reach_is_said_in_a_line(dataset, said, spark):
+    from hwpkho.spark import ask
+
+    with pytest.raises(InputError) as found:
+        ask(spark, dataset, "summary")
+    assert str(found.value).startswith(f"{dataset}: ")
+    assert said in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_a_folder_that_spark_does_not_take_is_said_in_a_line(spark, gaps, tmp_path):
+    from hwpkho.spark import ask
+
+    dataset = tmp_path / "d"
+    shutil.copytree(gaps, dataset)
+    day = next((dataset / "hosts").glob("day=2*"))
+    shutil.copytree(day, dataset / "hosts" / "night=1")
+    with pytest.raises(InputError, match=r"Conflicting partition column names") as found:
+        ask(spark, str(dataset), "summary")
+    assert "\n" not in str(found.value)
 
 
 def test_what_is_no_question(spark, gaps):

@@ -57,6 +57,20 @@ def test_a_pattern(kind, folder):
 
 
 @pytest.mark.parametrize("kind", ["", "local://"])
+def test_what_is_not_there_is_said_before_anything_is_listed(kind, folder):
+    def checked(**given):
+        listing.check(options.read(given))
+
+    checked(path=f"{kind}{folder}", memmap=f"{kind}{folder}/README")
+    checked(cases=f"{kind}{folder}/none*")  # said when it is listed
+    for given in ({"manifest": f"{kind}{folder}/m"}, {"path": f"{kind}{folder}", "memmap": "/m"}):
+        with pytest.raises(InputError, match="/m: No such file or directory"):
+            checked(**given)
+    with pytest.raises(InputError):
+        checked(manifest=f"{folder}/{'m' * 300}")
+
+
+@pytest.mark.parametrize("kind", ["", "local://"])
 def test_names_that_fit_no_case(kind, folder):
     with pytest.raises(UsageError, match=r"names: no case ends with x/{host}; the first is"):
         listed(path=f"{kind}{folder}", names="x/{host}")

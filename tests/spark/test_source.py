@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from hwpkho.errors import UsageError
+from hwpkho.errors import InputError, UsageError
 from hwpkho.fleet import places
 from hwpkho.fleet.ask import Wanted, ask
 from hwpkho.fleet.schema import METADATA_KEY, SCHEMA, TABLES
@@ -42,6 +42,17 @@ def added(nightly, tmp_path_factory, cli):
     return found
 
 
+def named(rows):
+    """Return rows of the command line with the names that Spark's options have."""
+    return [
+        {
+            k: v.replace("--outside", "the option outside") if k == "error" and v else v
+            for k, v in row.items()
+        }
+        for row in rows
+    ]
+
+
 def plain(rows, but=OF_A_WRITE):
     return sorted(str({k: v for k, v in row.items() if k not in but}) for row in rows)
 
@@ -57,7 +68,8 @@ def test_rows_and_types_are_those_of_duckdb(table, spark, nightly, added):
     rows = found.to_pylist()
     parts = {row["part"] for row in rows if row["host"] == "a"}
     assert len(parts) == 2  # it comes twice and is added once
-    assert plain(r for r in rows if r["part"] != max(parts)) == plain(wanted.to_pylist())
+    theirs = plain(named(wanted.to_pylist()))
+    assert plain(r for r in rows if r["part"] != max(parts)) == theirs
     assert {f.metadata[METADATA_KEY] for f in frame.schema} == {SCHEMA}
     assert frame.rdd.getNumPartitions() == 5
 
@@ -161,6 +173,9 @@ def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):
 
     with pytest.raises(UsageError, match=r"^option max_pages cannot be \"x\"$"):
         cases(spark, manifest=str(nightly), max_pages="x")
+    for given in ({"manifest": "/gone"}, {"manifest": str(nightly), "memmap": "/gone"}):
+        with pytest.raises(InputError, match=r"^/gone: No such file or directory$"):
+            cases(spark, **given)
     spark.dataSource.register(HwpkhoCases)
     for given, said in (
         ({"tabel": "x"}, "UsageError: no option tabel; there are: table, "),

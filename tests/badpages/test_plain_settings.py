@@ -126,7 +126,7 @@ def test_a_long_line_is_read_to_its_end(form: str, count: int, tmp_path: Path, c
             ),
             ("bcdedit", "badmemorylist", "x", "more than 40 MiB long"),
         ],
-        3,
+        5,
     ),
 )
 def test_a_line_of_millions_of_items_is_refused_before_they_are_taken(

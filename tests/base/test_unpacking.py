@@ -236,7 +236,7 @@ def test_a_bomb_is_refused_and_costs_little(tmp_path, method) -> None:
         assert [p.name for p in tmp_path.iterdir()] == ["bomb"]
 
 
-@pytest.mark.parametrize("data", [b"", b"\n"])
+@pytest.mark.parametrize("data", [pytest.param(b"", marks=pytest.mark.slow), b"\n"])
 def test_many_small_streams_take_no_time(data, method, tmp_path) -> None:
     """What follows a stream is not copied for each of them."""
     one = PACK[method](data)

@@ -24,6 +24,7 @@ def page_file(tmp_path_factory):
     return give
 
 
+@pytest.mark.slow  # it makes each report
 def test_every_command_that_draws_is_here(tmp_path):
     commands = {command for command, reports in REPORTS.items() if "html" in reports.names()}
     calls = [" ".join(map(str, made(tmp_path))) for made in KINDS.values()]

@@ -166,7 +166,7 @@ def more(inputs):
     return inputs
 
 
-@pytest.mark.parametrize("report", some(REPORTS, 2))
+@pytest.mark.parametrize("report", some(REPORTS, 5))
 def test_no_report_is_wider_than_the_screen(report, more, monkeypatch):
     """Nor is a word or a number cut: a narrow screen has the words of a wide one."""
     words = {}

@@ -46,7 +46,7 @@ def _decoded(cli: Callable[..., Any], *args: object) -> Any:
     return document
 
 
-@pytest.mark.parametrize(("name", "more"), crossed(NAMES, [[], ["--no-scrub"]], 4))
+@pytest.mark.parametrize(("name", "more"), crossed(NAMES, [[], ["--no-scrub"]], 8))
 def test_a_crop_says_what_the_original_says(
     name: str, more: list[str], cli: Any, capture: Any, tmp_path: Path
 ) -> None:
@@ -306,7 +306,7 @@ def _pages(core: Path, page_size: int) -> set[int]:
     }
 
 
-@pytest.mark.parametrize(("kernel", "more"), crossed(KERNELS, [[], ["--no-scrub"]], 2))
+@pytest.mark.parametrize(("kernel", "more"), crossed(KERNELS, [[], ["--no-scrub"]], 4))
 def test_of_a_later_generation_only_its_own_pages_are_kept(
     kernel: tuple[str, int], more: list[str], tmp_path: Path, cli: Any
 ) -> None:

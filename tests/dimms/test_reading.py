@@ -16,7 +16,7 @@ from hwpkho.dimms.model import Confidence, Device, Dimms, Mapped, Node, Pair, Pl
 from hwpkho.errors import InputError
 from tests.support import FIXTURES, schemas
 from tests.support.dimms import listing
-from tests.support.examples import times
+from tests.support.examples import much, times
 from tests.support.fleet import manifest, rows
 
 NEIGHBOURS = FIXTURES / "neighbours"
@@ -329,5 +329,6 @@ def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
         assert all(run.place.confidence != "unknown" for run in runs)
         return time.process_time() - began
 
-    few = min(cost(2000) for _ in range(3))
-    assert min(cost(8000) for _ in range(2)) < 10 * few
+    many = much(2000, 8000)
+    few = min(cost(many // 4) for _ in range(3))
+    assert min(cost(many) for _ in range(2)) < 10 * few

@@ -147,12 +147,12 @@ def test_lost_and_new(tmp_path, cli):
         changed = {"first_pfn": first, "last_pfn": last, "pages": last - first + 1}
         return {**common, **changed, "page_size": 4096, "kexecs": None}
 
-    assert ask(cli, dataset, "lost") == [row(0x100, 0x10F), row(0x120, 0x17F), row(0x300, 0x300)]
+    lost = [row(0x100, 0x10F), row(0x120, 0x17F), row(0x300, 0x300)]
+    assert ask(cli, dataset, "lost") == lost
     assert ask(cli, dataset, "new") == [row(0x200, 0x200)]
-    assert ask(cli, dataset, "lost", "--since", NIGHTS[1]) == ask(cli, dataset, "lost")
+    assert ask(cli, dataset, "lost", "--since", NIGHTS[1], "--host", HOST) == lost
     assert ask(cli, dataset, "lost", "--since", "2026-11-23") == []
     assert ask(cli, dataset, "lost", "--host", "other") == []
-    assert ask(cli, dataset, "lost", "--host", HOST) == ask(cli, dataset, "lost")
 
 
 def test_a_list_that_cannot_be_read_has_lost_nothing(tmp_path, cli):
@@ -445,8 +445,10 @@ def test_files_that_are_none_of_ours(table, how, tmp_path, cli):
     assert ("this hwpkho reads" if how == "version" else "move it out") in got.err
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--parquet"]])
-@pytest.mark.parametrize("asked", [["new"], ["--sql", "SELECT * FROM pages"]])
+@pytest.mark.parametrize(
+    ("asked", "form"),
+    crossed([["new"], ["--sql", "SELECT * FROM pages"]], [[], ["--json"], ["--parquet"]], 2),
+)
 def test_a_file_with_a_damaged_page_is_named(asked, form, tmp_path, cli):
     """Its end is as it was: DuckDB notices on the way, and does not say where."""
     dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n"), (HOST, NIGHTS[1], "2\n")])

@@ -13,6 +13,7 @@ from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import CaseOptions, read_inputs
 from tests.support import captures, certain
+from tests.support.examples import much, some
 from tests.support.handovers import Machine, elf, note
 
 NAME = "x86-structv1-small"
@@ -188,7 +189,7 @@ def _segments(folder, m, handover=None, chunk=1 << 20):
     return folder
 
 
-@pytest.mark.parametrize("page_size", [4096, 16384, 65536])
+@pytest.mark.parametrize("page_size", some([4096, 16384, 65536], 2))
 def test_segments(page_size, tmp_path):
     m = Machine(page_size)
     h = m.handover()
@@ -252,7 +253,7 @@ def test_bad_segments(tmp_path):
 def test_many_segments(tmp_path):
     m = Machine()
     m.handover()
-    for _ in range(1500):  # more than a process may have open as it comes
+    for _ in range(much(1100, 1500)):  # more than a process may have open as it comes
         m.put(b"x" * PAGE)
     (got,) = _decode(_segments(tmp_path / "memory", m))
     assert got.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]

@@ -58,7 +58,7 @@ def _packed(folder, name, pack):
     return path
 
 
-@pytest.mark.parametrize("form", some(FORMS, 3))
+@pytest.mark.parametrize("form", some(FORMS, 6))
 def test_one_case_for_every_command(form, case) -> None:
     given = FORMS[form](case)
     pieces = [case / "memory.elf", case / "debugfs-kho"]

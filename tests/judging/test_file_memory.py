@@ -38,7 +38,7 @@ def test_each_page_has_one_place(made, iomem, cli, tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("spread", [1, 7])
+@pytest.mark.parametrize("spread", [1, pytest.param(7, marks=pytest.mark.slow)])
 def test_an_array_that_has_a_page_again_and_again(spread, made, iomem, tmp_path):
     data = made.memfd([(PFN + i % spread, i * 5, 0) for i in range(50_000)])
     made.blocks = [(phys, order) for phys, order in made.blocks if phys >> 12 < PFN]
@@ -50,6 +50,7 @@ def test_an_array_that_has_a_page_again_and_again(spread, made, iomem, tmp_path)
     assert cost.cpu < 1.5  # every run beside every other took a minute
 
 
+@pytest.mark.slow
 def test_bad_pages_in_many_files(made, iomem, tmp_path):
     """Whose each is costs no look at every file."""
     files = [

@@ -22,6 +22,7 @@ from hwpkho.memmap.formats.sysfs_grep import SysfsGrep
 from hwpkho.memmap.formats.sysfs_memmap import SysfsMemmap
 from hwpkho.memmap.formats.sysfs_tar import SysfsTar
 from tests.support import certain
+from tests.support.examples import much
 from tests.support.mapdata import FIXTURES, TRUTH, read, rows
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def test_folder_and_archive_say_what_is_known(name: str, tmp_path: Path) -> None
     assert rows(found.entries) == TRUTH["entries"][name]
     packed = (FIXTURES / f"{name}.tar.gz").read_bytes()
     plain = gzip.decompress(packed)
-    for data in (packed, plain, bz2.compress(plain), lzma.compress(plain), packed + bytes(512)):
+    ways = (packed, plain, bz2.compress(plain), lzma.compress(plain), packed + bytes(512))
+    for data in ways[: much(2, 5)]:
         (tmp_path / "archive").write_bytes(data)
         (again,) = read_memmap([str(tmp_path / "archive")]).maps
         assert again.entries == tuple(found.entries)

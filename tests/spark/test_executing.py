@@ -88,7 +88,8 @@ def test_cases_at_a_url_are_the_same(nightly, tmp_path):
             assert row == other
 
 
-@pytest.mark.parametrize("kind", [pytest.param("", marks=pytest.mark.slow), "local://"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["", "local://"])
 def test_another_attempt_makes_the_same_rows(kind, nightly, tmp_path):
     given = {"manifest": f"{kind}{nightly}"}
     first = judged(tmp_path / "1", **given)

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from hwpkho.abi import fdt, luo
+from tests.support.examples import some
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import FOLIOS, IOMEM, PFN
@@ -61,7 +62,7 @@ def test_the_order_comes_from_the_place_of_the_next_folio_where_no_block_starts(
 _WILD = [b"\x1b[2J", b"a\nb", b"\x9b1m\xff", "\u202e\u2028".encode(), b"\x7f\r\t"]
 
 
-@pytest.mark.parametrize("name", _WILD)
+@pytest.mark.parametrize("name", some(_WILD, 2))
 def test_no_name_reaches_a_terminal_as_it_is(name, made, cli, tmp_path):
     """Of a session, of what wrote a file, of an FLB."""
     made.blocks.append((PFN + 64 << 12, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def test_many_lists_have_room_and_few_numbers(tmp_path):
     assert f"{300 - MOST_ROWS} more rows are not drawn." in drawn.text
 
 
+@pytest.mark.slow
 def test_boxes_of_a_thousand_lists_are_seen_among_what_is_not_listed(tmp_path):
     chain, drawn = _drawn(tmp_path, [[0x10], [0x10], *([] for _ in range(998))])
     assert chain.lists == 1000

@@ -11,7 +11,7 @@ import pytest
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.html.told import MAX_ROWS
 from tests.support import certain, markup
-from tests.support.examples import some
+from tests.support.examples import much, some
 from tests.support.fleet import manifest
 from tests.support.made_fleet import Fleet
 
@@ -105,16 +105,18 @@ def test_an_empty_data_set(question, tmp_path, page):
         assert "fine Nothing: pages that a list had before a kexec" in got.text
 
 
-def test_a_long_answer_is_cut_and_drawn_whole(tmp_path, cli):
-    gone = "".join(f"{n:#x}\n" for n in range(0, 2 * MAX_ROWS + 8, 2))
+def test_a_long_answer_is_cut_and_drawn_whole(tmp_path, cli, monkeypatch):
+    most = much(200, MAX_ROWS)
+    monkeypatch.setattr("hwpkho.report.fleet_answer.html.MAX_ROWS", most)
+    gone = "".join(f"{n:#x}\n" for n in range(0, 2 * most + 8, 2))
     cases = [("a", "2026-11-20T03:00:00Z", gone), ("a", "2026-11-21T03:00:00Z", "# none\n")]
     got = cli("fleet", "add", tmp_path / "d", "--batch", manifest(tmp_path, cases))
     assert got.code == 0, got.err
     shown = cli("fleet", "ask", tmp_path / "d", "lost", "--format", "html").out
-    assert f": {MAX_ROWS + 4} rows" in shown
-    assert shown.count("<tr>") < MAX_ROWS + 9
+    assert f": {most + 4} rows" in shown
+    assert shown.count("<tr>") < most + 9
     assert "4 more rows are not shown; --csv has all" in shown
-    assert f"2026-11-21: {MAX_ROWS + 4}" in shown
+    assert f"2026-11-21: {most + 4}" in shown
 
 
 def test_the_drawing_alone(dataset, tmp_path, cli):

@@ -30,7 +30,7 @@ def _page(cli, *args):
     return got, markup.page(got.out)
 
 
-@pytest.mark.parametrize("kind", ["crash", "fine", "guests"])
+@pytest.mark.parametrize("kind", ["crash", "fine", pytest.param("guests", marks=pytest.mark.slow)])
 def test_a_page_has_all_that_the_document_has(kind, cli, crash):
     inputs = {"crash": crash, "fine": INPUTS, "guests": [LUO, "--memmap", LUO / "iomem.txt"]}[kind]
     got, read = _page(cli, *inputs)
@@ -54,10 +54,15 @@ def test_a_page_has_all_that_the_document_has(kind, cli, crash):
     assert ("✕ HP301" in read.text) == (kind == "crash")
 
 
-def test_memory_of_guests_scratch_and_the_handover_is_named(cli):
-    _, read = _page(cli, LUO)
-    assert 'session "vm-a", token 1' in read.text
-    assert "the handover's own pages" in read.text
+@pytest.fixture(scope="module")
+def guests(cli):
+    """The page of memory with guests, without a map."""
+    return _page(cli, LUO)[1]
+
+
+def test_memory_of_guests_scratch_and_the_handover_is_named(cli, guests):
+    assert 'session "vm-a", token 1' in guests.text
+    assert "the handover's own pages" in guests.text
     _, read = _page(cli, *INPUTS)
     legend = [t.text for t in read.all("text")]
     assert {"bad, replays", "RAM", "firmware, reserved", "scratch"} <= {*legend}
@@ -107,13 +112,14 @@ def test_svg_is_both_pictures(cli, crash):
 def scattered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scattered")
     (folder / "map").write_text("00000000-1ffffffffff : System RAM\n")
-    n = much(5_000, 131_098)
+    n = much(700, 131_098)
     text = "".join(f"0x{0x100000 + i * 37:x}\n" for i in range(n))
     (folder / "list").write_text(f"{text}\n")
     return folder, n
 
 
-def test_a_long_list_is_whole_and_small(cli, scattered):
+def test_a_long_list_is_whole_and_small(cli, scattered, monkeypatch):
+    monkeypatch.setattr(page, "MAX_RUNS", much(300, page.MAX_RUNS))
     folder, n = scattered
     got, read = _page(cli, folder / "list", "--memmap", folder / "map")
     assert len(got.out) < 10 << 20
@@ -122,14 +128,15 @@ def test_a_long_list_is_whole_and_small(cli, scattered):
     assert len((words.text or "").split()) == n
     rows = max(len(markup.Markup(t, "").all("tr")) for t in read.all("table"))
     assert rows == page.MAX_RUNS + 1
-    assert f"2000 of {n} runs" in read.text
+    assert f"{page.MAX_RUNS} of {n} runs" in read.text
 
 
 def test_what_is_cut_says_so_and_how_to_see_it(cli, scattered, monkeypatch):
     folder, n = scattered
-    monkeypatch.setattr(page, "MAX_LISTED", 3000)
+    monkeypatch.setattr(page, "MAX_RUNS", much(300, page.MAX_RUNS))
+    monkeypatch.setattr(page, "MAX_LISTED", 500)
     _, read = _page(cli, folder / "list", "--memmap", folder / "map")
-    assert f"Cut. {n - 3000} more runs are not shown; --all and --json have all." in read.text
+    assert f"Cut. {n - 500} more runs are not shown; --all and --json have all." in read.text
     _, read = _page(cli, folder / "list", "--memmap", folder / "map", "--all")
     assert "more runs are not shown" not in read.text
 
@@ -226,10 +233,9 @@ def test_a_picture_of_nothing_says_so(tmp_path, cli):
     assert float(drawn.root.attrib["height"]) >= 30
 
 
-def test_what_to_do_is_sentences_that_end_once(cli):
-    _, page = _page(cli, LUO)
-    assert "pages that are allocated anew will be others (HP923)." in page.text
-    assert ". (HP" not in page.text
+def test_what_to_do_is_sentences_that_end_once(guests):
+    assert "pages that are allocated anew will be others (HP923)." in guests.text
+    assert ". (HP" not in guests.text
 
 
 def test_a_pipe_gets_the_index_alone(cli, cases, tmp_path):
@@ -256,6 +262,7 @@ def test_index_and_pages_are_replaced_together_and_nothing_else_is(cli, cases, t
     assert {p.name for p in tmp_path.iterdir()} == {"cases", "r.html", "r.html.d"}
 
 
+@pytest.mark.slow  # two processes; of their bytes: tests/batch/test_batch.py
 def test_pages_of_several_processes_are_those_of_one(cli, cases, tmp_path):
     one, two = tmp_path / "1" / "r.html", tmp_path / "2" / "r.html"
     for out, jobs in ((one, 1), (two, 2)):

@@ -18,7 +18,7 @@ import yaml
 
 from release.locked import normal
 from tests.support import FIXTURES, ROOT, certain, forked, ktap, replays, stage
-from tests.support.examples import some
+from tests.support.examples import much, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -402,7 +402,7 @@ def test_kcidb_gets_a_test_for_each_case(job, cases, tmp_path):
     assert len({test["id"] for test in tests}) == 3
     assert all(re.fullmatch(r"myci:[\w-]+", test["id"]) for test in tests)
     assert job(f"{made} MyCI build reports/hwpkho.json").returncode == 2
-    for text in ("", "[]", '{"results": [{}]}'):
+    for text in ('{"results": [{}]}', "[]", "")[: much(1, 3)]:
         (tmp_path / "other.json").write_text(text)
         got = job(f"{made} myci build other.json")
         assert (got.returncode, got.stdout, got.stderr.count("\n")) == (3, "", 1)

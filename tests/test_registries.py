@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTS = ROOT / "docs" / "lists.md"
+pytestmark = pytest.mark.each
+
 SCHEMAS = sorted((ROOT / "hwpkho" / "schemas").glob("*.json"))
 
 #: Where a module makes a registry.

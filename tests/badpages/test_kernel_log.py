@@ -92,6 +92,7 @@ def test_a_number_that_a_terminal_broke() -> None:
     }
 
 
+@pytest.mark.each
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -685,6 +686,7 @@ def test_other_messages_of_kernels(text, found) -> None:
     assert [p.code for p in read(stamped).problems] == ["HP614"]
 
 
+@pytest.mark.each
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -19,6 +19,7 @@ TRUTHS = [truth for form in FORMS for truth in neighbours.samples(form)]
 TASK = "           bash-77      [001] d..1.    22.000001: "
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("truth", TRUTHS, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_samples(truth, cli) -> None:
     neighbours.check(cli, truth, truth.parent.name)

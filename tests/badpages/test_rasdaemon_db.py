@@ -58,6 +58,7 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
+@pytest.mark.each
 @pytest.mark.parametrize(
     ("script", "listed", "kind"),
     [

@@ -165,6 +165,7 @@ def test_blocks_are_few(pages: list[int], pairs: int) -> None:
     assert sum(map(len, blocks.blocks(pfn_set(pages)).values())) == pairs
 
 
+@pytest.mark.slow
 def test_a_pattern_has_no_more_holes_than_are_read() -> None:
     text, _ = written("badram", Listing(range(0, 1 << 18, 2)))
     assert back("badram", text) == set(range(0, 1 << 18, 2))

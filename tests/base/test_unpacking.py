@@ -248,11 +248,11 @@ def test_many_small_streams_take_no_time(data, method, tmp_path) -> None:
 
 
 def test_frames_to_be_skipped_are_bounded(tmp_path) -> None:
-    (tmp_path / "many").write_bytes(zstd.compress(b"0x10\n") + SKIPPED * 20_000)
+    (tmp_path / "many").write_bytes(zstd.compress(b"0x10\n") + SKIPPED * 9_000)
     got = forked.run("validate", tmp_path / "many")
     assert (got.code, got.err.count(b"\n")) == (3, 1)
     assert b"zstd streams of less than 1 KiB each" in got.err
-    (tmp_path / "some").write_bytes((SKIPPED + zstd.compress(b"0x10\n")) * 500)
+    (tmp_path / "some").write_bytes((SKIPPED + zstd.compress(b"0x10\n")) * much(100, 500))
     assert forked.run("validate", tmp_path / "some").code == 0
 
 

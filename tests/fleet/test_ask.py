@@ -57,7 +57,7 @@ def compared(rows, wanted):
     return sorted(str([row[k] for k in keys]) for row in rows)
 
 
-@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "findings"], 4))
+@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "findings"], 6))
 def test_answers_are_those_of_the_model(question, made, cli):
     answers, dataset = made
     wanted = answers[question]
@@ -88,7 +88,7 @@ def test_the_document(made, cli):
     assert got["question"] == "worst"
 
 
-@pytest.mark.parametrize("question", some(list(QUESTIONS), 5))
+@pytest.mark.parametrize("question", some(list(QUESTIONS), 8))
 def test_columns_are_those_of_the_schema(question, made, cli):
     about = json.loads(cli("schema", "fleet-answer").out)["properties"]["rows"]["description"]
     name = "lost and new" if question in ("lost", "new") else question
@@ -304,7 +304,7 @@ def test_what_else_sql_may_answer(made, cli):
     assert (got.code, sorted(got.out.splitlines())) == (0, ["   -5", "a   b", "x  17"]), got.err
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+@pytest.mark.parametrize("form", some([[], ["--json"], ["--csv"]], 3))
 def test_two_columns_of_one_name(form, made, cli):
     """A document would have one of them."""
     got = cli("fleet", "ask", made[1], "--sql", "SELECT 1 AS a, 2 AS a", *form)

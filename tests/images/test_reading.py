@@ -19,6 +19,7 @@ from hwpkho.images.overlay import CombinedSource, PieceSource
 from hwpkho.images.raw import open_raw
 from hwpkho.inputs.case import read_inputs
 from tests.support import certain, forked
+from tests.support.examples import some
 from tests.support.handovers import Machine, elf, note
 
 PAGE = 4096
@@ -247,7 +248,7 @@ def test_directories_and_missing_files(tmp_path):
 # --- boot_params in a large image
 
 
-@pytest.mark.parametrize("told", ["note", "page", None])
+@pytest.mark.parametrize("told", some(["note", "page", None], 2))
 def test_boot_params_of_a_large_image(told, tmp_path):
     """Only the kernel's own data are looked through, where VMCOREINFO tells where they are.
 

@@ -105,9 +105,9 @@ def test_encode_takes_the_architecture_from_the_map(cli, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "other"),
-    [("x86-structv1-small", "x86-empty"), ("x86-structv1-multichunk", "x86-empty"),
-     ("x86-fdtv1-small-post", "x86-empty"), ("x86-luo", "x86-empty"),
-     ("arm64-64k-B", "arm64-4k-A")],
+    some([("x86-structv1-small", "x86-empty"), ("x86-structv1-multichunk", "x86-empty"),
+          ("x86-fdtv1-small-post", "x86-empty"), ("x86-luo", "x86-empty"),
+          ("arm64-64k-B", "arm64-4k-A")], 4),
 )  # fmt: skip
 def test_another_machine(name, other, cli, capture, tmp_path):
     image, map_ = capture(name), iomem(other, tmp_path)

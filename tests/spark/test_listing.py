@@ -8,6 +8,7 @@ import pytest
 
 from hwpkho.errors import HwpkhoError, InputError, UsageError
 from hwpkho.spark import listing, options
+from tests.support.examples import much
 
 
 @pytest.fixture
@@ -92,7 +93,9 @@ def test_a_file_system_that_is_not_there():
 
 
 @pytest.mark.parametrize("kind", ["", "local://"])
-def test_maps_go_with_the_tasks(kind, tmp_path):
+def test_maps_go_with_the_tasks(kind, tmp_path, monkeypatch):
+    most = much(1 << 20, listing._MAX_MAP)
+    monkeypatch.setattr(listing, "_MAX_MAP", most)
     path = tmp_path / "iomem.txt"
     path.write_text("x")
     settings = options.read({"path": "x", "memmap": f"{kind}{path}"})
@@ -100,7 +103,7 @@ def test_maps_go_with_the_tasks(kind, tmp_path):
     for text in ("gone", "huge"):
         (tmp_path / "huge").touch()
         with (tmp_path / "huge").open("r+b") as file:
-            file.truncate(65 << 20)
+            file.truncate(most + (1 << 20))
         settings = options.read({"path": "x", "memmap": f"{kind}{tmp_path}/{text}"})
         with pytest.raises(InputError, match=text):
             listing.maps(settings)

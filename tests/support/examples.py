@@ -55,15 +55,15 @@ def _unless(slow: int, *values: Any) -> ParameterSet:
     return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
 
 
-#: Rows above which a quick run takes half of a table, a third, a quarter, a fifth.
-_LONG = (6, 12, 20, 40)
+#: Rows above which a quick run takes half of a table, a third, a quarter, a fifth, a sixth.
+_LONG = (3, 6, 12, 20, 40)
 
 
 def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """Return what a quick run of the whole suite takes, and what it leaves to make test-thorough.
 
     Of a test with many rows it takes the first and a part of the others, by their names: neither
-    their order nor rows that are added change which.
+    their order nor rows that are added change which. Marked ``each``, it is taken whole.
     """
     rows = Counter(_function(item) for item in items)
     seen: set[str] = set()
@@ -74,7 +74,8 @@ def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytes
         one_in = 1 + sum(rows[function] > most for most in _LONG)
         first = function not in seen
         seen.add(function)
-        taken = first or not zlib.crc32(item.nodeid.encode()) % one_in
+        each = item.get_closest_marker("each") is not None
+        taken = each or first or not zlib.crc32(item.nodeid.encode()) % one_in
         (quick if taken else more).append(item)
     return quick, more
 

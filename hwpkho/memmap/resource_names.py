@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.logs.scanner import Scanner
@@ -40,7 +41,9 @@ def plain(names: Iterable[str]) -> dict[str, str]:
     if not _read_back([written[name] for name in doubtful]):
         written.update((name, _ODD.sub(_escape, name)) for name in doubtful)
         if not _read_back([written[name] for name in doubtful]):
-            raise UsageError("--to iomem: the names would be read as lines of their own")
+            raise UsageError(
+                f"{option('to', 'iomem')}: the names would be read as lines of their own"
+            )
     return written
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from hwpkho.base.options import option
 from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError, UsageError
 
@@ -49,9 +50,9 @@ def checked(name: str, text: str, form: LineForm, entries: Iterable[Entry]) -> b
             form.feed(number, line)
         found = form.finish()
     except InputError as error:
-        raise UsageError(f"--to {name}: no reader would take it: {error}") from error
+        raise UsageError(f"{option('to', name)}: no reader would take it: {error}") from error
     if len(found) != 1 or found[0].lost_lines or found[0].entries != list(entries):
-        raise UsageError(f"--to {name}: a reader would take it for another map")
+        raise UsageError(f"{option('to', name)}: a reader would take it for another map")
     return text.encode()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820, e820_names, efi, names
 from hwpkho.memmap.formats.dmesg_e820 import DmesgE820
@@ -54,16 +55,19 @@ class E820Writer:
         found = entries(map_, arch)
         if found is None:
             raise UsageError(
-                f"--to e820: {printable(map_.name)} of {printable(arch)} is no e820 map"
+                f"{option('to', 'e820')}: {printable(map_.name)} of {printable(arch)} is no e820 "
+                "map"
             )
         if not found:
-            raise UsageError(f"--to e820: nothing of {printable(map_.name)} has an e820 type")
+            raise UsageError(
+                f"{option('to', 'e820')}: nothing of {printable(map_.name)} has an e820 type"
+            )
         try:
             text = e820_names.write(found)
         except KeyError as error:
             raise UsageError(
-                f"--to e820: {map_.name} has entries of type {printable(str(error.args[0]))}, "
-                "which has no e820 number"
+                f"{option('to', 'e820')}: {map_.name} has entries of type "
+                f"{printable(str(error.args[0]))}, which has no e820 number"
             ) from error
         return checked(self.name, text, DmesgE820(), (Entry(*e[:3]) for e in found))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 from hwpkho.memmap import names, resource_names
 from hwpkho.memmap.formats import iomem
@@ -49,7 +50,9 @@ class IomemWriter:
                 if (name := _memblock_resource(map_.name, e, arch)) is not None
             ]
         if not named:
-            raise UsageError(f"--to iomem: nothing of {printable(map_.name)} would be in it")
+            raise UsageError(
+                f"{option('to', 'iomem')}: nothing of {printable(map_.name)} would be in it"
+            )
         joined: list[Entry] = []
         for start, end, name in sorted(named):
             last = joined[-1] if joined else None

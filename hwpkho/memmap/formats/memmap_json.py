@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = "hwpkho.memmap/1"
+
+#: A map's name is printed as it is: no document that hwpkho writes has another.
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 #: Levels of a tree of resources, as the form of /proc/iomem counts them.
 MAX_DEPTH = 64
@@ -81,6 +85,8 @@ def _map(map_: dict[str, object], arch: str | None, said: Said) -> Table:
     if type(boot) is not int or not 0 <= boot < MAX_ENTRIES:
         raise ValueError("boot must be a small number")
     name = _text(map_["name"])
+    if not _NAME.fullmatch(name):
+        raise ValueError("a map's name has lower-case letters, digits and underscores")
     gaps = map_.get("gaps", [])  # absent in documents of older versions
     if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
         raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")

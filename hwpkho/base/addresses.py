@@ -45,7 +45,7 @@ def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 @lru_cache(maxsize=1024)  # a map has few sizes, and some thousand times

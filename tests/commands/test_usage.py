@@ -10,6 +10,8 @@ import json
 
 import pytest
 
+from hwpkho.base.options import option as spelled
+from hwpkho.commands.usage import READERS
 from tests.support import captures, replays
 from tests.support.examples import some
 
@@ -78,6 +80,8 @@ READING = {
 VALIDATE = {
     "list": {
         "--consumer-kho v4": 2, "--map iomem": 2, "--boot last": 2, "--iomem-of running": 2,
+        "--max-scratch 0.5": 2, "--efi-table 0x1000": 2, "--against @list": 2,
+        "--consumer-efi b": 2,
         "--iomem-of next": 2, "--next-cmdline quiet": 0, "--next-cmdline kho=off": 1,
         "--max-pages 5": 0, "--max-pages 0": 1, "--max-fraction 0.5": 0, "--max-per-gib 5": 0,
         "--page-size 16384 --arch x86_64": 2,
@@ -115,7 +119,8 @@ JUDGING = {
 
 MERGE = {
     "list": {
-        "--keep-all": 2, "--memmap @iomem --keep-all": 0, "--at 0x60000000": 2,
+        "--keep-all": 2, "--replayable-only": 2, "--memmap @iomem --keep-all": 0,
+        "--at 0x60000000": 2,
         "--ram 0x60000000:16M": 2, "--no-scratch": 2, "--scratch 0x60000000:16M": 2, "--kho v4": 2,
         "--revision struct-v1": 2, "--capacity 512": 2, "--order 0": 2, "--flags 1": 2,
         "--kexec-count 1": 2, "--previous-release x": 2, "--no-kexec-metadata": 2,
@@ -171,6 +176,15 @@ MEMMAP = {
     "arm64-iomem": {"--arch x86_64": 3, "--arch arm64": 0},
 }  # fmt: skip
 
+LIST = {
+    "list": {
+        "--unit 2M": 2, "--phys-base 2M": 2, "--budget 5": 2, "--max-loss 5": 2,
+        "--to memmap --budget 50": 0, "--to memmap --max-loss 5": 0,
+        "--to efi-table --unit 2M -o @out -f": 0,
+        "--to efi-table --phys-base 0 -o @out -f": 1,
+    },
+}  # fmt: skip
+
 CAPTURE = {
     "image": {
         "-o @out -f --arch x86_64": 0, "-o @out -f --arch arm64": 3,
@@ -202,7 +216,13 @@ TABLE = [
     *_rows(["decode"], DECODE),
     *_rows(["memmap"], MEMMAP),
     *_rows(["capture"], CAPTURE),
+    *_rows(["list"], LIST),
 ]
+
+
+def test_every_row_of_readers_refuses_here():
+    refused = {word for _, _, options, code in TABLE if code == 2 for word in options.split()}
+    assert {spelled(name) for name in READERS} <= refused
 
 
 def arguments(command, kind, option, files):

@@ -13,7 +13,7 @@ from hwpkho.base.addresses import page_shift
 from hwpkho.memmap.view.common import NOT_MAPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.view.cmdline import Cmdline
@@ -51,8 +51,8 @@ class NextKernel:
         if self.memory is None:
             return
         self.frames = self.memory.frames(self.page_size)
-        self._ram = _of_kinds(self.frames, ("ram", "in-use"))
-        self._possible = _of_kinds(self.frames, ("ram", "in-use", "unknown"))
+        self._ram = self.frames.of_kinds(("ram", "in-use"))
+        self._possible = self.frames.of_kinds(("ram", "in-use", "unknown"))
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -164,7 +164,7 @@ class NextKernel:
             return
         filled = self._possible if possible else self._ram
         if unmapped:
-            filled = _of_kinds(self.frames, ("ram", "in-use"), NOT_MAPPED)
+            filled = self.frames.of_kinds(("ram", "in-use"), NOT_MAPPED)
         bits = arches.pages(self.memory.arch, self.page_size).section_bits
         pages = bits - page_shift(self.page_size)
         start = end = -1
@@ -178,17 +178,3 @@ class NextKernel:
                 end = max(end, high)
         if end >= 0:
             yield start, end
-
-
-def _of_kinds(frames: Frames, kinds: Collection[str], label: str | None = None) -> _Frames:
-    """Return the runs of frames of some kinds, or with a label, neighbours joined."""
-    first, last = array("Q"), array("Q")
-    for a, b, kind, name in frames.runs():
-        if kind not in kinds and name != label:
-            continue
-        if last and last[-1] + 1 == a:
-            last[-1] = b
-        else:
-            first.append(a)
-            last.append(b)
-    return first, last

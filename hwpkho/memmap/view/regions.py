@@ -79,6 +79,32 @@ class Frames:
     kind: list[Kind]
     label: list[str]
     source: list[str]
+    _of_kinds: dict[tuple[tuple[Kind, ...], str | None], tuple[array[int], array[int]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def of_kinds(
+        self, kinds: tuple[Kind, ...], label: str | None = None
+    ) -> tuple[array[int], array[int]]:
+        """Return first and last PFNs of the runs of some kinds, or with a label, neighbours joined.
+
+        They are kept, and not to be changed: one view may judge many cases.
+        """
+        if (kinds, label) not in self._of_kinds:
+            self._of_kinds[kinds, label] = self._joined(kinds, label)
+        return self._of_kinds[kinds, label]
+
+    def _joined(self, kinds: tuple[Kind, ...], label: str | None) -> tuple[array[int], array[int]]:
+        first, last = array("Q"), array("Q")
+        for a, b, kind, name in self.runs():
+            if kind not in kinds and name != label:
+                continue
+            if last and last[-1] + 1 == a:
+                last[-1] = b
+            else:
+                first.append(a)
+                last.append(b)
+        return first, last
 
     def runs(self) -> Iterator[tuple[int, int, Kind, str]]:
         """Yield first and last PFN, kind and label of each run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from importlib import import_module
-from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.errors import UsageError
@@ -80,8 +79,7 @@ def parquet(table: pa.Table) -> bytes:
 
 def _hosts(cases: Sequence[CaseRows]) -> pa.Table:
     hosts = [c.host for c in cases]
-    names = [c.name for c in TABLES["hosts"]]
-    return _table("hosts", {name: list(map(methodcaller("get", name), hosts)) for name in names})
+    return _table("hosts", {c.name: [row.get(c.name) for row in hosts] for c in TABLES["hosts"]})
 
 
 def _pages(cases: Sequence[CaseRows]) -> pa.Table:

@@ -17,6 +17,7 @@ from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.addresses import align_down
 from hwpkho.base.arch import linear, page_sizes
+from hwpkho.base.listing import MAX_PFNS
 from hwpkho.codes import problem as as_problem
 from hwpkho.codes.blob import CONSUMED, LIST_UNREACHED
 from hwpkho.codes.image import NO_HANDOVER, NO_MEMORY
@@ -366,6 +367,11 @@ class HandoverReader:
         self.preserved.add_array(found.pages, found.pfns, order, page_size)
         problem = found.problem or beyond
         if problem is None and found.sound:
+            if blob.count > MAX_PFNS:
+                raise InputError(
+                    f"{self.source.name}: count {blob.count} is more than the {MAX_PFNS} PFNs of "
+                    "the longest list"
+                )
             words = vmalloc.read_array(self.source, found, order, blob.count, page_size, report)
             if isinstance(words, array):
                 pfns = words

@@ -46,6 +46,11 @@ MAX_AGAIN = 1 << 8
 #: Entries are remembered, whether their pages are there or not: an image may name half a million
 #: for each 4 MiB. So many on 4 KiB pages are a list of 4 TiB of broken memory.
 MAX_ENTRIES = 1 << 21
+#: Words of an array that are read: 1 GiB of them, the folios of a guest of 256 GiB in 4 KiB pages.
+#: An entry of a high order names as many as it likes, and a hole of the image holds them all.
+MAX_WORDS = 1 << 27
+#: Bytes of an array that are read at once.
+_PIECE = 1 << 20
 
 
 @dataclass(slots=True)
@@ -316,8 +321,12 @@ def read_array(
 ) -> array[int] | Problem:
     """Return the first ``count`` u64 of a sound area as ``array('Q')``, or that a page lacks.
 
-    ``count`` must not exceed the area's capacity.
+    ``count`` must not exceed the area's capacity. Raises InputError above ``MAX_WORDS``.
     """
+    if count > MAX_WORDS:
+        raise InputError(
+            f"{source.name}: an array of {count} entries is more than the {MAX_WORDS} that are read"
+        )
     words = array("Q")
     block = page_size << order
     left = count * 8
@@ -325,17 +334,18 @@ def read_array(
         if not left:
             break
         start = phys - phys % page_size
-        n = min(left, block)
-        data = source.read(start, n)
-        if data is None:
-            return report.add(
-                ARRAY_ABSENT,
-                f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
-                "the image",
-                start,
-            )
-        words.frombytes(data)
-        left -= n
+        end = start + min(left, block)
+        for at in range(start, end, _PIECE):
+            data = source.read(at, min(_PIECE, end - at))
+            if data is None:
+                return report.add(
+                    ARRAY_ABSENT,
+                    f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
+                    "the image",
+                    start,
+                )
+            words.frombytes(data)
+        left -= end - start
     if sys.byteorder == "big":
         words.byteswap()
     return words

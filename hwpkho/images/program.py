@@ -21,8 +21,7 @@ class PhysicalMemory(Protocol):
     def read(self, phys: int, size: int, /) -> bytes | bytearray | memoryview | None:
         """Return the ``size`` bytes at physical address ``phys``, None where any is absent.
 
-        ``size`` is 1 to 1 MiB, except that an array which the kernel keeps in larger blocks is
-        read block by block. What it raises ends the call that needs the bytes.
+        ``size`` is 1 to 1 MiB. What it raises ends the call that needs the bytes.
         """
 
 

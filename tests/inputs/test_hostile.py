@@ -7,11 +7,15 @@ import os
 import re
 import struct
 import sys
+from array import array
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.abi import fdt, vmalloc
+from hwpkho.abi.hwpoison import HwpoisonBlob, struct_v1
+from hwpkho.abi.memfd import MemfdSer
 from hwpkho.batch import manifest
 from hwpkho.errors import HwpkhoError
 from hwpkho.inputs.case import CaseOptions, read_inputs
@@ -22,6 +26,8 @@ from hwpkho.report.decode import text as decode_text
 from hwpkho.report.parts import jsondoc
 from tests.support import FIXTURES, captures, forked, hostile
 from tests.support.examples import much, some
+from tests.support.handovers import Machine
+from tests.support.luo import Orchestrator
 
 #: Cases whose texts are long or hostile; a report of the others costs as much as their document.
 _TEXTS = {
@@ -251,6 +257,37 @@ def test_holes_of_a_log_are_skipped(at, tmp_path):
     assert cost.code == 0, cost.err
     assert cost.cpu < 5
     assert cost.peak < MAX_PEAK
+
+
+@pytest.mark.parametrize("order", [22, 31])
+@pytest.mark.parametrize("what", ["hwpoison", "kho_test", "memfd"])
+def test_an_array_in_a_hole_costs_nothing(what, order, tmp_path):
+    """An entry stands for as many pages as its order says, and a hole holds as many zeros."""
+    m, at, count = Machine(arch="x86_64"), 1 << 44, 1 << 30
+    chunk = m.put(vmalloc.Chunk(0, array("Q", [at])).build(4096))
+    area = vmalloc.KhoVmalloc(chunk, 1 << order, 2, order)
+    if what == "hwpoison":
+        made = m.handover()
+        m.memory[made.blob] = struct_v1.build(HwpoisonBlob("struct-v1", 1, count, area), 4096)
+    elif what == "kho_test":
+        number = fdt.Property("nr_folios", struct.pack("<I", count), 0)
+        data = fdt.Node("data", 0, [number, fdt.Property("folios_info", area.build(), 0)])
+        m.handover(subtrees=[("kho_test", fdt.build(fdt.Node("", children=[data])))])
+    else:
+        luo = Orchestrator(m)
+        file = luo.page("memfd", MemfdSer(0, 1 << 50, 0, 0, count // 2, area).build())
+        luo.handover(luo.blob([luo.session("vm", [(0, file)])]))
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    for phys, raw in m.memory.items():
+        (folder / f"0x{phys:x}.bin").write_bytes(raw)
+    with (folder / f"0x{at:x}.bin").open("wb") as hole:
+        hole.truncate(count * 8)
+    cost = _cheapest(["decode", folder])
+    assert cost.code == {"hwpoison": 3, "kho_test": 0, "memfd": 1}[what], cost.err
+    assert cost.cpu < MAX_CPU
+    assert cost.peak < MAX_PEAK
+    assert b"is more than the" in b" ".join((cost.out + cost.err).split())
 
 
 @pytest.mark.parametrize("line", [b"0x1\n", b"{}" + b" " * 70 + b"\n"])

@@ -51,6 +51,10 @@ def read(file: File, name: str, ground: Ground, /) -> LuoFile:
         )
         ground.note(FILE_BROKEN, message, file.data, nr_folios)
         return found
+    if 2 * ser.nr_folios > vmalloc.MAX_WORDS:
+        message = f"{name}: nr_folios {ser.nr_folios} is more than the {vmalloc.MAX_WORDS // 2} "
+        ground.note(FILE_BROKEN, f"{message}that are read", file.data, nr_folios)
+        return found
     return _with_folios(found, ser, name, ground)
 
 

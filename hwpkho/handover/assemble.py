@@ -107,6 +107,7 @@ def search(
     size is not proven, or the copies contradict the memory.
     """
     _check_recorded(source, options)
+    joining.check_sides(copies)
     if options.arch:
         source.arch = options.arch
     trackers = Trackers(source)
@@ -222,6 +223,7 @@ def _check_recorded(source: Source, options: CaseOptions) -> None:
 
 def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Handover]:
     """Return the handovers of copies alone, without the memory they point into."""
+    joining.check_sides(copies)
     joined = joining.join(copies)
     handovers = []
     for copy in joined:

@@ -120,6 +120,25 @@ def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: 
             )
 
 
+def check_sides(copies: Sequence[DebugfsCopy]) -> None:
+    """Raise InputError where copies of the same side have root FDTs that differ.
+
+    A copy may be cut off, as debugfs cuts it.
+    """
+    seen: dict[Role, tuple[DebugfsCopy, bytes]] = {}
+    for copy in copies:
+        if copy.role is None or copy.fdt is None:
+            continue
+        other, raw = seen.setdefault(copy.role, (copy, copy.fdt))
+        n = min(len(raw), len(copy.fdt))
+        if raw[:n] != copy.fdt[:n]:
+            side = "incoming" if copy.role == "in" else "outgoing"
+            raise InputError(
+                f"{other.name} and {copy.name} are both the {side} side, and differ: not one "
+                "machine at one moment"
+            )
+
+
 def join(copies: Sequence[DebugfsCopy]) -> list[DebugfsCopy]:
     """Join single files without memory: a root FDT and the one blob given beside it."""
     from_root = [c for c in copies if c.role is None and c.fdt is not None]

@@ -156,6 +156,7 @@ def _capture(
         tuple(PassedPage(*p) for p in found.passed),
         tuple(_noted(c) for c in machine.copies),
         machine.iomem,
+        machine.source.partial or bool(machine.source.elsewhere),
     )
     own = list(machine.source.problems)
 

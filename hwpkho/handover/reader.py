@@ -256,8 +256,8 @@ class HandoverReader:
             message = f"the blob of {name} at 0x{phys:x} is not among the files given"
             return "not-given", self.report.add(NO_MEMORY, message, phys)
         if ref.name.split("@", 1)[0] == roots.HWPOISON:
-            end = max((start + size for start, size in self.source.extents()), default=0)
-            if phys >= end:
+            end = self.source.end()
+            if end is not None and phys >= end:
                 message = f"{name} points to 0x{phys:x}; the image's memory ends at 0x{end:x}"
                 noted = self.report.add(SUBTREE_NOWHERE, message, phys)
                 return "nowhere", noted

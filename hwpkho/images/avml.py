@@ -52,7 +52,7 @@ class _Source(MappedSource):
     def __init__(self, inner: Unpacked) -> None:
         name = printable(inner.path)
         super().__init__(name, [inner], inner.phys, inner.sizes, inner.offsets)
-        self.problems = inner.problems
+        self.problems, self.partial = inner.problems, bool(inner.problems)
 
     def place(self, _phys: int) -> tuple[str, int] | None:
         """See :meth:`Source.place`."""

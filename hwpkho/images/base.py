@@ -7,6 +7,7 @@ the image leaves out is *absent*, which is not the same as zero.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import align_up
@@ -61,6 +62,8 @@ class Source(ABC):
         problems: What is wrong with the image itself, as far as it could be read all the same.
         elsewhere: Ranges of memory, bytes, ends exclusive, that other files of the same dump hold:
             the image is a part of one (makedumpfile --split). Empty for all others.
+        partial: Whether the machine may have memory beyond what is shown: the image is a piece of
+            it, or was cut off.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Source(ABC):
     taken_at: int | None = None
     problems: Sequence[Problem] = ()
     elsewhere: Sequence[Range] = ()
+    partial: bool = False
 
     @abstractmethod
     def read(self, phys: int, size: int) -> memoryview | None:
@@ -128,6 +132,13 @@ class Source(ABC):
                 data = self.peek(at, min(_CHUNK, start + size - at))
                 for offset in words_in(bytes(data or b""), word):
                     yield at + offset
+
+    def end(self) -> int | None:
+        """Return where memory ends, bytes; None where the image does not show it."""
+        if self.partial:
+            return None
+        ends = (start + size for start, size in self.extents())
+        return max(chain(ends, (end for _, end in self.elsewhere)), default=0)
 
     @abstractmethod
     def extents(self) -> Iterator[tuple[int, int]]:

@@ -3,9 +3,10 @@
 ``{"schema": "hwpkho.capture/1", "page_size": int|null, "release": str|null, "handed": [root FDT,
 scratch array, length of that]|null, "handed_fdt_size": int|null, "boot": [{"fdt", "fdt_size",
 "scratch", "scratch_size", "booted"}], "passed": [{"phys", "why", "severity"}], "copies": [{"name",
-"role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null}``; bytes are
-base64. ``boot`` and ``passed`` are what a search of the whole image found, ``copies`` those of
-/sys/kernel/debug/kho. Nothing names a file or folder of the machine that wrote it.
+"role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null, "partial":
+bool}``; bytes are base64. ``boot`` and ``passed`` are what a search of the whole image found,
+``copies`` those of /sys/kernel/debug/kho. Nothing names a file or folder of the machine that wrote
+it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class CaptureNote:
         passed: Pages of the image that were passed over.
         copies: Of debugfs.
         iomem: The text of /proc/iomem, None for a cropped image.
+        partial: Whether the image was a piece of memory, or cut off, or one file of a split dump.
     """
 
     page_size: int | None = None
@@ -92,6 +94,7 @@ class CaptureNote:
     passed: tuple[PassedPage, ...] = ()
     copies: tuple[NotedCopy, ...] = ()
     iomem: str | None = None
+    partial: bool = False
 
     def build(self) -> bytes:
         """Return the note's bytes."""
@@ -116,6 +119,7 @@ class CaptureNote:
                 for c in self.copies
             ],
             "iomem": self.iomem,
+            "partial": self.partial,
         }
         return json.dumps(document).encode("ascii")
 
@@ -142,7 +146,10 @@ class CaptureNote:
             tuple(_passed(p) for p in passed),
             tuple(_copy(c) for c in copies),
             document["iomem"],
+            document.get("partial", False),
         )
+        if type(note.partial) is not bool:
+            raise InputError("partial is neither true nor false")
         texts = (note.release, note.iomem)
         paged = type(note.page_size) is int and note.page_size in page_sizes()  # 4096.0 is in, too
         if not (paged or note.page_size is None) or not all(_text_or_none(t) for t in texts):

@@ -127,7 +127,7 @@ def open_elf(file: FileBytes) -> MappedSource:
         raise InputError(f"{name}: all segments have physical address 0: a core of a process?")
     source = MappedSource(name, [file], phys, size, offset)
     source.arch = next((a.name for a in ARCHES if a.elf == (machine, _CLASS)), None)
-    source.problems = problems
+    source.problems, source.partial = problems, bool(missing)
     for i, k in enumerate(kinds):
         if k == _PT_NOTE:
             for owner, desc in _notes(bytes(file.read(offsets[i], min(sizes[i], _MAX_NOTES)))):

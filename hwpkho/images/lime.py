@@ -32,7 +32,7 @@ def open_lime(file: FileBytes) -> MappedSource:
         check_count(file, len(phys), total)
     problems += cut_header(file, at)
     source = MappedSource(printable(file.path), [file], phys, sizes, offsets)
-    source.problems = problems
+    source.problems, source.partial = problems, bool(problems)
     return source
 
 

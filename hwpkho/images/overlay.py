@@ -37,6 +37,7 @@ class CombinedSource(Source):
         self.taken_at = next((s.taken_at for s in sources if s.taken_at is not None), None)
         self.to_load = any(s.to_load for s in sources)
         self.problems = [p for s in sources for p in s.problems]
+        self.partial = all(s.partial for s in sources)
         first, *parts = [s.elsewhere for s in sources if s.elsewhere] or [()]
         for part in parts:
             first = list(intersection(first, part))

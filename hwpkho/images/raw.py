@@ -44,7 +44,9 @@ def open_raw(path: str, base: int) -> MappedSource:
         raise InputError(f"{name}: the file is empty")
     if base + file.size > 1 << 64:
         raise InputError(f"{name}: {file.size} bytes from there reach past 2^64")
-    return MappedSource(name, [file], [base], [file.size], [0])
+    source = MappedSource(name, [file], [base], [file.size], [0])
+    source.partial = True  # nothing says that it is all there is
+    return source
 
 
 def segment_files(folder: Path) -> list[tuple[int, Path]]:

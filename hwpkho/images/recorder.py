@@ -38,6 +38,7 @@ class Recorder(Source):
         self.handover_note = inner.handover_note
         self.problems = inner.problems
         self.elsewhere = inner.elsewhere
+        self.partial = inner.partial
         self.ranges: dict[tuple[int, int], memoryview] = {}
         self.looked: dict[tuple[int, int], memoryview] = {}
         self.held: set[tuple[int, int]] = set()

@@ -8,11 +8,13 @@ import pytest
 
 from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
+from hwpkho.images.records import LIME
 from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
 from tests.support import captures, certain
 from tests.support.handovers import Machine, elf
 from tests.support.judged import set_root
+from tests.support.kdump_writer import kdump
 
 PFNS = [0x1000, 0x2222, 0x1001]
 
@@ -43,6 +45,50 @@ def test_any_number_of_foreign_blobs_hides_none_of_ours(foreign, tmp_path):
     assert validate([path]).outcome == "crash"
     assert decoding.exit_code(handovers) == 1
     assert [p.severity for p in handovers[0].problems if p.code == "HP205"] == ["error"]
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("what", ["whole", "raw", "cut ELF", "cut LiME", "cut kdump", "a part"])
+def test_a_piece_of_memory_does_not_show_where_memory_ends(what, captured, tmp_path, cli):
+    """What it lacks may be where the blob is: the machine need not crash."""
+    m = Machine(arch="x86_64", at=1 << 20)
+    made = m.handover(PFNS)
+    last = m.put(b"the end", 16)
+    set_root(m, made, "preserved-data", struct.pack("<Q", last + (1 << 20)), "hwpoison")
+    path = tmp_path / "image"
+    spec, options = str(path), ["--page-size", "4096"]
+    if what == "raw":
+        base = min(m.memory)
+        raw = bytearray(last + (16 << 12) - base)
+        for phys, page in m.memory.items():
+            raw[phys - base : phys - base + len(page)] = page
+        path.write_bytes(raw)
+        spec, options = f"{path}@0x{base:x}", [*options, "--arch", "x86_64"]
+    elif "LiME" in what:
+        records = (
+            struct.pack("<8sQQ8x", LIME, phys, phys + len(data) - 1) + data
+            for phys, data in sorted(m.memory.items())
+        )
+        path.write_bytes(b"".join(records)[:-4096])
+        options += ["--arch", "x86_64"]
+    elif "ELF" in what or what == "whole":
+        path.write_bytes(m.elf()[: -4096 if what != "whole" else None])
+    else:
+        pages = {
+            phys + at >> 12: data[at : at + 4096]
+            for phys, data in m.memory.items()
+            for at in range(0, len(data), 4096)
+        }
+        top = max(pages) + 1
+        whole = kdump(pages, split=(0, top) if what == "a part" else None, max_mapnr=2 * top)
+        path.write_bytes(whole[: -9 if "cut" in what else None])
+    if captured:
+        assert cli("capture", spec, *options, "-o", tmp_path / "capture").code == 0
+        spec, options = str(tmp_path / "capture"), []
+    got = cli("validate", spec, *options, "--json").json
+    assert got["outcome"] == ("crash" if what == "whole" else None)
+    codes = {f["code"] for f in got["findings"]}
+    assert ("HP205" in codes, "HP206" in codes) == (what == "whole", what != "whole")
 
 
 def test_an_image_that_lacks_a_blob_does_not_tell_the_outcome(tmp_path):

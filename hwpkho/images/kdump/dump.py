@@ -57,6 +57,7 @@ def open_dump(file: FileBytes) -> Source:
         if elf.sniff(inner):
             core = elf.open_elf(inner)
             core.problems = [*inner.problems, *core.problems]
+            core.partial |= bool(inner.problems)
             return core
     raise InputError(f"{printable(file.path)}: the flattened file holds neither a kdump nor an ELF")
 
@@ -82,7 +83,7 @@ class KdumpSource(Source):
         self.elsewhere = header.elsewhere
         self._file = file
         self._pages = Pages(file, header)
-        self.problems = self._pages.problems
+        self.problems, self.partial = self._pages.problems, bool(self._pages.problems)
         self._block_size = header.block_size
         self._shift = page_shift(header.block_size)
         self._cache: OrderedDict[int, memoryview] = OrderedDict()

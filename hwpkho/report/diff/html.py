@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
@@ -11,7 +10,6 @@ from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, drawing, lives, text
 from hwpkho.report.html import figures, page, told
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
-from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import span
 from hwpkho.report.parts.memory import of_pages
@@ -162,8 +160,6 @@ def _lives(chain: Chain, made: Made) -> list[Part]:
     found = chain.worst_first(kept=True)
     if not found:
         return [Text("No list has any page.", "good")]
-    most = len(found) if made.everything else MAX_ROWS
-    cut = f"{len(found) - most} more runs are not shown; --json and -v have all"
     columns = (
         Column("PFNs", mono=True),
         Column("Pages", number=True),
@@ -174,11 +170,13 @@ def _lives(chain: Chain, made: Made) -> list[Part]:
     picture = drawing.draw(chain)
     return [
         Figure(inline(picture, "lives-drawing"), picture.about, zoom=chain.lists > MAX_COLUMNS),
-        Table(
+        told.ranges(
             f"{count} and the lists that have them, losses first",
             columns,
-            (_life(chain, life) for life in islice(found, most)),
-            cut if len(found) > most else "",
+            len(found),
+            (_life(chain, life) for life in found),
+            whole=made.everything,
+            what="runs",
         ),
     ]
 

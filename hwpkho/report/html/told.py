@@ -95,10 +95,11 @@ def ranges(
     rows: Iterable[Sequence[Cell | str]],
     *,
     whole: bool,
+    what: str = "ranges",
 ) -> Table:
-    """Return a table of ``count`` rows that are ranges, cut unless they are wanted ``whole``."""
+    """Return a table of ``count`` rows, each ``what``, cut unless they are wanted ``whole``."""
     most = count if whole else min(count, MAX_ROWS)
-    cut = f"{count - most} more ranges are not shown; --json and -v have all"
+    cut = f"{count - most} more {what} are not shown; --json and -v have all"
     return Table(caption, columns, islice(rows, most), cut if most < count else "")
 
 
@@ -116,17 +117,16 @@ def run_table(
 
     ``cells`` returns what stands in ``columns``, behind the PFNs, their number and size.
     """
-    shift, most = page_shift(page_size), count if whole else min(count, MAX_ROWS)
+    shift = page_shift(page_size)
 
     def rows() -> Iterator[Sequence[Cell | str]]:
-        for first, last, what in islice(runs, most):
+        for first, last, what in runs:
             pages = last - first + 1
             size = Cell(human_bytes(pages << shift), sort=pages << shift)
             yield span(first, last), str(pages), size, *cells(first, last, what)
 
     head = Column("PFNs", mono=True), Column("Pages", number=True), Column("Size", number=True)
-    cut = f"{count - most} more runs are not shown; --json and -v have all" if most < count else ""
-    return Table(caption, (*head, *columns), rows(), cut)
+    return ranges(caption, (*head, *columns), count, rows(), whole=whole, what="runs")
 
 
 def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:

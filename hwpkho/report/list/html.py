@@ -12,7 +12,7 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.html import figures
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
-from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.html.told import MAX_ROWS, ranges
 from hwpkho.report.list import dimms, text
 from hwpkho.report.parts.layout import span
 from hwpkho.report.parts.memory import of_pages
@@ -106,22 +106,22 @@ def _dimms(runs: Sequence[Run], made: Made) -> list[Part]:
     for run in runs:
         pages[dimms.place(run)] += run.last - run.first + 1
     heads = (Column("DIMM"), Column("Serial"), Column("Node"), Column("Known by"))
-    most = len(runs) if made.everything else MAX_ROWS
-    cut = f"{len(runs) - most} more runs are not shown; --json and -v have all"
     return [
         Table(
             "Bad pages by DIMM, most first",
             (*heads, Column("Pages", number=True)),
             [(*place, str(n)) for place, n in pages.most_common()],
         ),
-        Table(
+        ranges(
             f"{len(runs)} run{'s' * (len(runs) != 1)} of pages on one DIMM",
             (Column("PFNs", mono=True), Column("Pages", number=True), *heads),
+            len(runs),
             (
                 (span(run.first, run.last), str(run.last - run.first + 1), *dimms.place(run))
-                for run in islice(runs, most)
+                for run in runs
             ),
-            cut if len(runs) > most else "",
+            whole=made.everything,
+            what="runs",
         ),
     ]
 

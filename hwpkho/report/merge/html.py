@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.sets import known_by
@@ -68,23 +67,23 @@ def _list(m: Merged, made: Made) -> list[Part]:
 
 
 def _known_by(found: Histories, m: Merged, made: Made) -> Table:
-    most = len(found) if made.everything else told.MAX_ROWS
     rows = (
         (
             span(life.first, life.last),
             str(life.last - life.first + 1),
             ", ".join(map(str, known_by(life.seen))),
         )
-        for life in islice(found, most)
+        for life in found
     )
     columns = Column("PFNs", mono=True), Column("Pages", number=True), Column("In cases")
-    cut = f"{len(found) - most} more runs are not shown; --json and -v have all"
-    return Table(
+    return told.ranges(
         f"{len(found)} run{'s' * (len(found) != 1)}, in pages of {human_bytes(m.page_size)}, and "
         "the numbers of the cases that list them",
         columns,
+        len(found),
         rows,
-        cut if len(found) > most else "",
+        whole=made.everything,
+        what="runs",
     )
 
 

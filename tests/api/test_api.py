@@ -401,6 +401,8 @@ def test_an_open_case_reads_memory() -> None:
     with hwpkho.open_case(DEBUGFS) as copies:
         assert copies.read(0, 4) is None
         assert copies.extents() == []
+        with pytest.raises(hwpkho.InputError, match="no memory to annotate; give the memory"):
+            list(copies.annotate())
 
 
 @pytest.mark.parametrize(

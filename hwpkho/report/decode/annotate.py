@@ -45,7 +45,7 @@ def lines(
     Raises InputError where no memory was given.
     """
     if source is None:
-        raise InputError("--annotate shows memory; give the memory image as well")
+        raise InputError("no memory to annotate; give the memory image as well")
     shown: set[int] = set()
     every = chain(
         chain.from_iterable(_of_one(h, source, shown) for h in handovers),

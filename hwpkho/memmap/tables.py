@@ -194,10 +194,11 @@ class Tables:
         if end < start or end >= PHYS_END:
             if end == start - 1:
                 self.odd(name, line, EMPTY_RANGE, f"the range at 0x{start:x} is empty", start)
-            elif end < start:
-                self.lose(name, line, REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed")
-            else:
-                self.lose(name, line, BEYOND, f"the range from 0x{start:x} reaches past 2^64")
+                return False
+            code, what = BEYOND, f"the range from 0x{start:x} reaches past 2^64"
+            if end < start:
+                code, what = REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed"
+            self.lose(name, line, code, what, named=(start, start))
             return False
         entry = Entry(start, end, type_, attributes)
         if entries and entries[-1] == entry:

@@ -206,6 +206,20 @@ def test_no_overlap_is_one_too_many(head: str, line: str, cli: Cli, tmp_path: Pa
     assert [run["verdict"] for run in document["runs"]] == [None, None, "replays"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "base_addr = 0x1000000, length = 0xffffffffffffffff, reserved RAM\n",
+        "base_addr = 0x1000000, length = 0xfffffffffffff000, reserved RAM\n",
+    ],
+)
+def test_where_a_range_that_cannot_be_begins_is_unknown(line: str, tmp_path: Path) -> None:
+    """Also within a range of another line: it may be what is right of the two."""
+    good = "base_addr = 0x0, length = 0x80000000, available RAM\n"
+    (map_,) = read_text(tmp_path / "log", good + line).maps
+    assert gaps.known(map_.gaps)[0][0] == 0x1000000
+
+
 def test_a_gap_of_the_first_byte_alone_is_known() -> None:
     made = table(*LIST, lost_lines=[loss(0, span=(0, 0))])
     assert gaps.known(made.gaps) == [(0, 1)]

@@ -13,10 +13,11 @@ from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
-from hwpkho.base.arch import first_with
+from hwpkho.base.arch import first_with, phys_bits
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.ranges import intersection, union
 from hwpkho.commands import encode_damage, usage
 from hwpkho.commands import encode_remarks as remarks
 from hwpkho.commands import writing as list_writing
@@ -328,21 +329,18 @@ def _ram(options: EncodeOptions, kernel: NextKernel) -> tuple[tuple[int, int], .
                     f"{what} 0x{start:x}:0x{size:x} lies where lines of the map are lost: it is "
                     "unknown whether that is RAM"
                 )
-    owned = [
-        (first * page_size, (last - first + 1) * page_size)
-        for first, last, kind in zip(frames.first, frames.last, frames.kind, strict=True)
+    top = 1 << phys_bits(kernel.arch)  # a map may describe more than can be addressed
+    owned = union(
+        (first * page_size, min((last + 1) * page_size, top))
+        for first, last, kind, _ in frames.runs()
         if kind == "ram"
-    ]
+    )
     if options.ram:
-        owned = [
-            (low, high - low)
-            for a, n in options.ram
-            for b, m in owned
-            if (low := max(a, b)) < (high := min(a + n, b + m))
-        ]
+        owned = list(intersection(union((a, a + n) for a, n in options.ram), owned))
     if not owned:
-        raise UsageError("the memory map gives no RAM to the page allocator there")
-    return tuple(owned)
+        where = " there" if options.ram else f" below 2^{phys_bits(kernel.arch)}"
+        raise UsageError(f"the memory map gives no RAM to the page allocator{where}")
+    return tuple((start, end - start) for start, end in owned)
 
 
 def _arch(case: CaseList, options: EncodeOptions, page_size: int, regions: Regions | None) -> str:

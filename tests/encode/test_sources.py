@@ -171,6 +171,23 @@ def test_low_memory_of_x86_is_not_used(mapped):
     assert all(start >= 1 << 20 for start, _ in result.json["handover"]["extents"])
 
 
+def test_ram_of_the_map_that_cannot_be_addressed_is_not_used(cli, tmp_path):
+    """Nothing of such a map was usable: "RAM 0x10000000000000:… reaches past 2^52"."""
+    (tmp_path / "list").write_text("0x9\n")
+    iomem, out = tmp_path / "iomem", tmp_path / "out"
+    low, high = "00100000-7fffffff : System RAM\n", "10000000000000-ffffffffffffffff : System RAM\n"
+    how = ("encode", tmp_path / "list", "--memmap", iomem, "--no-scratch", "--to", "segments")
+    iomem.write_text(f"00000000-00000fff : Reserved\n{low}{high}")
+    assert cli(*how, "-o", out).code == 0
+    places = [int(path.stem, 16) for path in out.glob("0x*.bin")]
+    assert places
+    assert all(0x7000_0000 < place < 0x8000_0000 for place in places)
+    iomem.write_text(f"00000000-00000fff : Reserved\n{high}")
+    got = cli(*how, "-o", out, "-f")
+    said = "hwpkho: the memory map gives no RAM to the page allocator below 2^52\n"
+    assert (got.code, got.err) == (2, said)
+
+
 def test_ram_from_address_zero(cli, tmp_path):
     """Boards have RAM from 0 on: all of it but page 0 is there to use."""
     (tmp_path / "list").write_text("1")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Boots named in a message about several.
 _NAMED_BOOTS = 8
+#: Boots that may be copies of one map with different lines lost: each is compared line by line.
+_DAMAGED_BOOTS = 64
 
 
 @dataclass(slots=True)
@@ -335,13 +337,9 @@ def _choose_boots(readings: list[Reading], wanted: int) -> None:
 def _must_agree(reading: Reading) -> None:
     """Note that several boots have equal primary maps. Raises InputError where they differ."""
     first = reading.boots[0].primary()
-    differing = [
-        b
-        for b in reading.boots
-        if not (boots.equal(b.primary(), first) or gaps.agree(b.primary(), first))
-    ]
     count = len(reading.boots)
-    if differing:
+    unequal = [b.primary() for b in reading.boots if not boots.equal(b.primary(), first)]
+    if len(unequal) > _DAMAGED_BOOTS or not all(gaps.agree(table, first) for table in unequal):
         named = "; ".join(_describe(b) for b in reading.boots[:_NAMED_BOOTS])
         rest = f"; and {count - _NAMED_BOOTS} more" if count > _NAMED_BOOTS else ""
         listed = all(boots.is_listing(b.primary()) for b in reading.boots)

@@ -32,3 +32,14 @@ def test_boot_numbers_do_not_depend_on_the_map_asked_for(log: Path) -> None:
         read_text(log, text, map_name="e820_user")
     (only,) = read_text(log, _boot(GIB) + _boot(3 * GIB, GIB), map_name="e820_user").maps
     assert only.boot == 1
+
+
+def test_copies_of_one_map_with_lost_lines_are_compared_as_long_as_they_are_few(log: Path) -> None:
+    """Thousands of small ones beside a long one took minutes."""
+    line = "BIOS-e820: [mem 0x{:016x}-0x{:016x}] usable\n"
+    head = "Linux version 6.1.0\nBIOS-provided physical RAM map:\n" + line.format(0, 0x9FFFF)
+    whole = head + line.format(MIB, GIB - 1) + line.format(GIB, 2 * GIB - 1)
+    damaged = head + line.format(MIB, GIB - 1).replace("0x0000000000100000", "0x00000000001z0000")
+    assert len(primary(read_text(log, whole + damaged * 64)).entries) == 3
+    with pytest.raises(InputError, match="holds 66 boots whose maps differ"):
+        read_text(log, whole + damaged * 65)

@@ -90,7 +90,7 @@ def test_what_is_not_plain_is_left_to_the_reader_of_words() -> None:
     ("form", "count"),
     [
         ("memmap", 70_000),
-        ("badram", 9_000),
+        pytest.param("badram", 9_000, marks=pytest.mark.slow),
         ("bcdedit", 9_000),
         *(pytest.param(form, 130_000, marks=pytest.mark.slow) for form in ("badram", "bcdedit")),
     ],

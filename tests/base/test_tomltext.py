@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hwpkho.base import tomltext
 from hwpkho.errors import InputError
 from tests.support import forked
-from tests.support.examples import times
+from tests.support.examples import crossed, times
 
 #: What Python's reader takes the square of its length for, in time and memory, or fails on.
 BOMBS = {
@@ -37,8 +37,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(("name", "place"), crossed(BOMBS, PLACES, 3))
 def test_a_bomb_is_refused_at_once(name, place, tmp_path):
     args, code = PLACES[place]
     (tmp_path / "list").write_text("0x10\n")

@@ -109,7 +109,7 @@ def test_dtc_takes_every_tree(form, tmp_path):
         assert ("kho-v" in text) != ("hwpoison-v1" in text)
 
 
-@pytest.mark.parametrize(("kho", "revision"), some(FORMS, 2))
+@pytest.mark.parametrize(("kho", "revision"), some(FORMS, 4))
 def test_libfdt_reads_every_tree(kho, revision, tmp_path):
     layout = handover(kho, revision)
     paths = trees_of(layout, tmp_path)

@@ -39,7 +39,7 @@ def answer(connection, name):
     return connection.execute(sql, {n: 0 if n == "max_pages" else None for n in names})
 
 
-@pytest.mark.parametrize("name", some(QUESTIONS, 3))
+@pytest.mark.parametrize("name", some(QUESTIONS, 6))
 def test_where_nulls_stand_is_said(name, connection):
     """Spark has them first, DuckDB last."""
     rows = answer(connection, name).fetchall()

@@ -48,7 +48,7 @@ def _cheapest(args):
     return cost
 
 
-@pytest.mark.parametrize("name", some(hostile.CASES, 4))
+@pytest.mark.parametrize("name", some(hostile.CASES, 8))
 def test_work_is_bounded_by_the_bytes(name, tmp_path):
     make, args = hostile.CASES[name]
     data = make()
@@ -423,7 +423,7 @@ EMPTY = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("line", some(EMPTY, 7))
+@pytest.mark.parametrize("line", some(EMPTY, 14))
 def test_lines_that_look_like_a_map_and_say_nothing_are_bounded(line, tmp_path, cli):
     """Found by fuzz/run.py: headings without lines, and all else that a form must look at."""
     path = tmp_path / "log"

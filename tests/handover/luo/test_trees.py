@@ -99,7 +99,7 @@ def _each(runs: list[dict[str, int]]) -> list[tuple[int, int, int, int]]:
     ]
 
 
-@times(0.4)
+@times(1)
 @given(_TREES, U64, st.data())
 def test_it_is_decoded_and_judged(
     tmp_path_factory: pytest.TempPathFactory, tree: Tree, number: int, data: st.DataObject

@@ -76,6 +76,7 @@ def test_a_summary_is_a_page_of_plots_with_tables(dataset, page, cli):
     assert f"{worst[0]['host']}: {worst[0]['pages']} pages" in got.text
 
 
+@pytest.mark.slow
 def test_what_narrows_a_question_narrows_all_of_the_page(dataset, page, cli):
     host = cli("fleet", "ask", dataset, "worst", "--json").json["rows"][0]["host"]
     got = page(dataset, "summary", "--host", host)

@@ -30,7 +30,7 @@ _EVERY: Any = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("suite", derandomize=True, max_examples=10, **_EVERY)
+settings.register_profile("suite", derandomize=True, max_examples=6, **_EVERY)
 settings.register_profile("thorough", derandomize=True, max_examples=300, **_EVERY)
 settings.register_profile("random", max_examples=300, **_EVERY)
 settings.load_profile(PROFILE)

@@ -32,7 +32,7 @@ _QUICK = ("merge", "capture", "folder and tree")
 @pytest.mark.parametrize(
     ("name", "old"),
     [
-        pytest.param(n, old, marks=[] if n in _QUICK and old else pytest.mark.slow)
+        pytest.param(n, old, marks=[] if n in _QUICK[1:] and old else pytest.mark.slow)
         for n in ROWS
         for old in (True, False)
     ],

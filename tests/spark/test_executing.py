@@ -17,6 +17,7 @@ from hwpkho.fleet.schema import TABLES
 from hwpkho.spark import executing, listing, options
 from hwpkho.spark.layout import ALL
 from hwpkho.spark.planning import plan
+from tests.support.examples import much
 from tests.support.fleet import manifest, mixed_night, rows
 
 NIGHT = "2026-11-28T03:00:00Z"
@@ -135,11 +136,12 @@ def test_all_tables_at_once(nightly, tmp_path):
 
 
 def test_a_case_with_many_runs_fills_several_batches(tmp_path):
-    text = "".join(f"{pfn}\n" for pfn in range(0x40000, 0x40000 + 400_000, 2))
+    count = much(70_000, 200_000)
+    text = "".join(f"{pfn}\n" for pfn in range(0x40000, 0x40000 + 2 * count, 2))
     batch = manifest(tmp_path, [("a", NIGHT, text), ("b", NIGHT, "1\n")])
     settings = options.read({"manifest": str(batch)})
     jobs = [sized.job for sized in listing.cases(settings)]
     cases = executing.judged(settings, (), 1, jobs, tmp_path, retried=False)
     sizes = [batch.num_rows for batch in executing.batches(cases, "pages")]
-    assert sum(sizes) == 200_001
+    assert sum(sizes) == count + 1
     assert max(sizes) <= 1 << 16

@@ -211,7 +211,7 @@ def test_what_becomes_of_bad_pages_in_folios_of_all_sizes(cli, capture):
     assert 'session "vm-huge", token 1, offset 0x264000, folio of order 9 (HP921)' in text.said
 
 
-@pytest.mark.parametrize("name", some(["luo-small-unserialised", *SERIALIZED], 3))
+@pytest.mark.parametrize("name", some(["luo-small-unserialised", *SERIALIZED], 6))
 def test_a_capture_leads_to_the_same(name, cli, capture, tmp_path):
     crop = tmp_path / "crop.elf"
     assert cli("capture", capture(name), "-o", crop).code == 0

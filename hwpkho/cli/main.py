@@ -50,9 +50,9 @@ COMMANDS = {
     "version": "Show the version, and what this installation can do.",
     "help": "Show the help of a command.",
 }
-#: Those whose output goes through a pager where it is longer than the terminal; not those that
-#: print what happens while it happens.
-PAGED = frozenset(COMMANDS)
+#: Those whose output goes through a pager where it is longer than the terminal: not what prints
+#: what happens while it happens, as output is held until it is known to fit.
+PAGED = frozenset(COMMANDS) - {"watch"}
 
 EPILOG = """\b
 Examples:

@@ -260,6 +260,18 @@ def test_what_is_longer_than_the_terminal_goes_through_the_pager():
     assert all(_paged("explain", "HP601", lines=5))
 
 
+def test_what_is_printed_while_it_happens_is_not_held_for_a_pager(tmp_path):
+    """Else an event is seen when the screen is full of them, perhaps days later."""
+    for name in ("proc", "sys"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "log").write_text(
+        "[    1.0] Memory failure: 0x12345: recovery action for free buddy page: Recovered\n"
+    )
+    seen = _paged("watch", tmp_path / "log", "--root", tmp_path, lines=3)
+    assert seen
+    assert not any(seen)
+
+
 def test_who_quits_the_pager_has_seen_enough(tmp_path):
     (tmp_path / "list").write_text(LIST)
     # the exit code is that of the judgement, not of the pager

@@ -33,6 +33,6 @@ def page(command: str | None) -> Traversable:
     name = name if name.startswith("hwpkho") else f"hwpkho-{name}"
     if name != "hwpkho" and name.removeprefix("hwpkho-") not in names():
         raise UsageError(
-            f"no manual page '{printable(command or name)}'; there are: {', '.join(names())}"
+            f"no manual page '{printable(command or '')}'; there are: {', '.join(names())}"
         )
     return files("hwpkho") / "man" / f"{name}.1"

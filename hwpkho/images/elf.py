@@ -36,6 +36,7 @@ _PT_LOAD, _PT_NOTE = 1, 4
 _PN_XNUM = 0xFFFF
 _PHDR_SIZE = 56
 _NO_PHYS = 0xFFFF_FFFF_FFFF_FFFF
+#: Bytes of notes that are read of all segments together.
 _MAX_NOTES = 4 << 20
 #: A table of program headers that may be a hole, bytes.
 _SURE = 1 << 20
@@ -128,16 +129,18 @@ def open_elf(file: FileBytes) -> MappedSource:
     source = MappedSource(name, [file], phys, size, offset)
     source.arch = next((a.name for a in ARCHES if a.elf == (machine, _CLASS)), None)
     source.problems, source.partial = problems, bool(missing)
+    left = _MAX_NOTES
     for i, k in enumerate(kinds):
-        if k == _PT_NOTE:
-            for owner, desc in _notes(bytes(file.read(offsets[i], min(sizes[i], _MAX_NOTES)))):
+        if k == _PT_NOTE and left:
+            data = bytes(file.read(offsets[i], min(sizes[i], left)))
+            left -= len(data)
+            for owner, desc in _notes(data):
                 if owner == b"VMCOREINFO":
-                    source.vmcoreinfo = desc
+                    source.vmcoreinfo = source.vmcoreinfo or desc
                 elif owner == NOTE_OWNER:
-                    source.handover_note = desc
+                    source.handover_note = source.handover_note or desc
                 elif owner == CAPTURE_OWNER:
-                    source.capture_note = desc
-            break
+                    source.capture_note = source.capture_note or desc
     return source
 
 

@@ -60,7 +60,7 @@ class CombinedSource(Source):
                     "machine at one moment; diff compares two captures"
                 )
             found, holder = data, source.name
-        if found is None and size > MIN_PAGE:
+        if found is None and phys % MIN_PAGE + size > MIN_PAGE:
             return self._join(phys, size)
         return found
 

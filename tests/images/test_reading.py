@@ -281,6 +281,44 @@ def test_boot_params_of_a_large_image(told, tmp_path):
     assert (h.role, h.scratch is None) == (("in", False) if told else (None, True))
 
 
+@pytest.mark.parametrize("size", [2, 8, PAGE, PAGE + 8, 2 * PAGE])
+def test_a_read_across_the_end_of_one_image_into_the_next(size):
+    """A scratch array or a blob may lie there, however small it is."""
+    data = bytes(n % 251 for n in range(4 * PAGE))
+    halves = [(0x1000, data[: 2 * PAGE]), (0x3000, data[2 * PAGE :])]
+    source = CombinedSource([PieceSource(str(at), [(at, raw)]) for at, raw in halves])
+    at = 0x3000 - size // 2
+    assert source.read(at, size) == data[at - 0x1000 : at - 0x1000 + size]
+    assert source.read(0x5000 - size // 2, size) is None
+
+
+def test_notes_may_stand_in_several_segments(tmp_path):
+    """The generic ABI says so; the first of two notes counts."""
+    first = note(b"CORE", b"registers") + note(b"HWPKHO", b"{}")
+    more = note(b"VMCOREINFO", b"PAGESIZE=65536\n") + note(b"HWPKHO", b"second")
+    image = bytearray(elf([(0x1000, more), (0x10000, bytes(PAGE))], notes=first))
+    struct.pack_into("<I", image, 64 + 56, 4)  # the first PT_LOAD is a PT_NOTE
+    (tmp_path / "core").write_bytes(image)
+    source = open_elf(FileBytes(str(tmp_path / "core")))
+    assert source.vmcoreinfo == b"PAGESIZE=65536\n"
+    assert source.handover_note == b"{}"
+    assert list(source.extents()) == [(0x10000, PAGE)]
+
+
+def test_segments_of_notes_are_read_up_to_a_bound(tmp_path):
+    """Thousands of headers may name the same bytes."""
+    notes = note(b"X", b"y") * 50_000
+    image = bytearray(elf([(n << 20, b"") for n in range(9999)] + [(1 << 40, notes)]))
+    at = struct.unpack_from("<Q", image, 64 + 10_000 * 56 + 8)[0]
+    for n in range(1, 10_000):
+        struct.pack_into("<IIQ", image, 64 + 56 * n, 4, 0, at)
+        struct.pack_into("<Q", image, 64 + 56 * n + 32, len(notes))
+    (tmp_path / "core").write_bytes(image)
+    got = forked.run("decode", tmp_path / "core")
+    assert (got.code, got.err.count(b"\n")) == (3, 1)
+    assert got.cpu < 2
+
+
 @pytest.mark.parametrize("count", [1 << 16, 1 << 24, 1 << 27, (1 << 32) - 1])
 def test_program_headers_in_a_hole_cost_nothing(count, tmp_path):
     """4 KiB on a disk, and a table of up to 240 GiB: none of it is read."""

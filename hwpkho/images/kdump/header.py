@@ -111,7 +111,7 @@ def read_header(file: FileBytes) -> KdumpHeader:
     status, block, sub_blocks, bitmap_blocks, pages = layout
     if not 0 <= version <= _MAX_VERSION:
         raise InputError(
-            f"{name}: kdump header version {version} at offset 8, expected 1 to {_NEWEST} "
+            f"{name}: kdump header version {version} at offset 8, expected 0 to {_NEWEST} "
             f"(little endian)"
         )
     if block not in page_sizes():

@@ -139,6 +139,13 @@ class HwpoisonList(NamedTuple):
     chain: Chain | None = None
     problem: Problem | None = None
 
+    @property
+    def order(self) -> int:
+        """Log2 of the pages that an entry stands for; 0 where the list cannot be read."""
+        if self.blob is None or self.pfns is None:
+            return 0
+        return self.blob.vmalloc.effective_order
+
     def beyond(self, page_size: int) -> bool:
         """Tell whether ``count`` exceeds what the array's pages hold; ``page_size`` in bytes."""
         return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)

@@ -11,7 +11,7 @@ from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import page_shift
+from hwpkho.base.addresses import align_down, align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.errors import InputError
@@ -225,7 +225,8 @@ class _Dump:
         w = self.h.hwpoison
         if w is None or w.pfns is None or w.pages is None or w.blob is None:
             return
-        shift, per_entry = page_shift(self.page_size), (self.page_size << w.blob.vmalloc.order) // 8
+        shift, block = page_shift(self.page_size), self.page_size << w.order
+        per_entry = block // 8
         for n, phys in enumerate(w.pages):
             first = n * per_entry
             live = w.pfns[first : first + per_entry]
@@ -237,8 +238,9 @@ class _Dump:
             ]
             if len(live) > MAX_ROWS:
                 spans.append(Span(8 * len(live), 0, f"and {len(live) - MAX_ROWS} more live ones"))
-            title = f"array page {n} ({len(live)} live entries)"
-            yield from self._dump(title, phys - phys % self.page_size, self.page_size, spans)
+            title = f"array {'block' if w.order else 'page'} {n} ({len(live)} live entries)"
+            size = min(block, align_up(8 * len(live), self.page_size))
+            yield from self._dump(title, align_down(phys, self.page_size), size, spans)
 
     def _tracker(self) -> Iterator[str]:
         walk, root = self.h.walk, self.h.root.fdt if self.h.root else None

@@ -93,10 +93,10 @@ def _own_pages(h: Handover, page_size: int) -> PfnSet:
         places.append((h.root.phys, h.root.totalsize or 1))
     subtrees = h.root.subtrees if h.root else ()
     places += [(s.phys, s.size or 1) for s in subtrees if s.phys is not None]
-    pages = [*(h.walk.nodes if h.walk else ())]
+    places += [(phys, page_size) for phys in (h.walk.nodes if h.walk else ())]
     if h.hwpoison is not None:
-        pages += [*(h.hwpoison.chunks or ()), *(h.hwpoison.pages or ())]
-    places += [(phys, page_size) for phys in pages]
+        places += [(phys, page_size) for phys in h.hwpoison.chunks or ()]
+        places += [(phys, page_size << h.hwpoison.order) for phys in h.hwpoison.pages or ()]
     return of_bytes(((a, a + size) for a, size in places), page_size)
 
 

@@ -15,6 +15,7 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
+from hwpkho.report.parts.layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -218,11 +219,13 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
         yield Box(2, "Chunk", [f"0x{chain.at:x}", chain.end], [(chain.at, size)], "absent", before)
     if w.pages is None:
         return
-    n = len(w.pages)
-    lines = [f"{n} page{'s' * (n != 1)}", *(f"0x{phys:x}" for phys in w.pages[:MAX_BOXES])]
+    n, pages = len(w.pages), len(w.pages) << w.order
+    blocks = f" in {counted(n, 'block')}" if w.order else ""
+    lines = [counted(pages, "page") + blocks]
+    lines += (f"0x{phys:x}" for phys in w.pages[:MAX_BOXES])
     lines += [f"and {n - MAX_BOXES} more"] * (n > MAX_BOXES)
     state: State = "absent" if w.state == "array-absent" else "read"
-    array = Box(3, "Array", lines, [(phys, size) for phys in w.pages], state, before)
+    array = Box(3, "Array", lines, [(phys, size << w.order) for phys in w.pages], state, before)
     yield array
     if w.pfns is None:
         yield Box(4, "List", ["not readable"], state="absent", after=array)

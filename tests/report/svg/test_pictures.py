@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import Problem
 from hwpkho.commands import decode
+from hwpkho.report.decode import annotate
 from hwpkho.report.parts import structure
-from hwpkho.report.parts.memory import Memory, of_bytes
+from hwpkho.report.parts.memory import Memory, of_bytes, with_handover
 from hwpkho.report.parts.to_scale import BAD, MEMORY, Marks, Run
 from hwpkho.report.svg import markup
 from hwpkho.report.svg import memory as drawing
@@ -21,6 +22,7 @@ from tests.report.html.test_page import HOSTILE
 from tests.support import FIXTURES, certain, replays
 from tests.support import markup as read
 from tests.support.examples import some
+from tests.support.handovers import Machine
 
 GOLDEN = FIXTURES / "screens"
 GIB = 1 << 30
@@ -140,6 +142,33 @@ def test_what_is_broken_is_marked_with_its_code(name, title, code, tmp_path):
     assert any(
         "broken" in r.attrib["class"] or "doubtful" in r.attrib["class"] for r in got.all("rect")
     )
+
+
+def test_an_array_of_blocks_is_as_large_as_they_are(tmp_path):
+    """An entry stands for as many pages as the order says."""
+    m = Machine(arch="x86_64")
+    made = m.handover(range(0x1000, 0x1000 + 5000), order=3)
+    case = decode.decode([str(m.save(tmp_path))])
+    (h,) = case.handovers
+    (array,) = (b for b in structure.of_handover(h).boxes if b.title == "Array")
+    assert array.lines[0] == "16 pages in 2 blocks"
+    assert array.spans == [(phys, 8 * 4096) for phys in made.pages]
+    (own,) = (x for x in with_handover(Memory(), h, 4096).owners if x.kind == "handover")
+    assert own.pfns.pages(made.pages[1] >> 12, (made.pages[1] >> 12) + 7) == 8
+    text = "\n".join(annotate.lines(case.handovers, case.source))
+    assert f"array block 0 (4096 live entries) at 0x{made.pages[0]:x}, 32768 bytes" in text
+    assert f"array block 1 (904 live entries) at 0x{made.pages[1]:x}, 8192 bytes" in text
+    assert f"0x{made.pages[1]:012x}  00200000 00000000                    pfns[4096] 0x2000" in text
+
+
+def test_an_order_that_the_kernel_wraps_is_the_one_that_counts(tmp_path):
+    """1 << 64 is 1 on arm64 and x86-64: the list is replayed."""
+    m = Machine(arch="x86_64")
+    made = m.handover(range(0x1000, 0x1000 + 600))
+    m.poke(made.blob + 30, "<H", 64)
+    case = decode.decode([str(m.save(tmp_path))])
+    text = "\n".join(annotate.lines(case.handovers, case.source))
+    assert f"array page 1 (88 live entries) at 0x{made.pages[1]:x}, 4096 bytes" in text
 
 
 @pytest.mark.parametrize("name", some(replays.NAMES, 10))

@@ -104,6 +104,13 @@ def same_place(first: str, second: str) -> bool:
     return STDOUT not in (first, second) and os.path.realpath(first) == os.path.realpath(second)
 
 
+def within(path: str, folder: str) -> bool:
+    """Tell whether an output would lie in a folder that is an output itself."""
+    return STDOUT not in (path, folder) and os.path.realpath(folder) in map(
+        str, Path(os.path.realpath(path)).parents
+    )
+
+
 def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
     """Raise UsageError where :func:`folder` would not write to ``path``, without touching it."""
     _check_name(path)

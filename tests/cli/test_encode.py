@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from hwpkho.abi import fdt
 from tests.support import FIXTURES, captures, forked, schemas
 
 AT = ("--at", "0x60000000")
@@ -501,6 +502,22 @@ def test_device_tree(cli, lst, tmp_path):
     (bare / "0x40000000.bin").write_bytes(named.read_bytes())
     (found,) = cli("decode", "--json", bare, "--page-size", "4096").json["handovers"]
     assert found["scratch"]["areas"] == [[0x50000000, 64 << 20]]
+
+
+@pytest.mark.parametrize("place", ["out", "./out", "link", "out/handover.dtb", "out/other.dtb"])
+@pytest.mark.parametrize("to", ["elf", "segments"])
+def test_a_device_tree_has_a_place_of_its_own(place, to, cli, tmp_path):
+    """One of two outputs at one place was lost, and said to be written."""
+    dtb, lst = tmp_path / "in.dtb", tmp_path / "list"
+    dtb.write_bytes(fdt.build(fdt.Node("")))
+    lst.write_text("0x10\n")
+    (tmp_path / "link").symlink_to("out")
+    how = (*PLACED, "--to", to, "-o", tmp_path / "out", "--dtb", dtb, "--dtb-out")
+    got = cli("encode", lst, *how, f"{tmp_path}/{place}", "-f")
+    assert (got.code, (tmp_path / "out").exists()) == (2, False), got.err
+    title = "ELF core" if to == "elf" else "folder of segments"
+    assert f"that is where the {title} goes; give another --dtb-out FILE" in got.err
+    assert cli("encode", lst, *how, tmp_path / "out.dtb").code == 0
 
 
 def test_damaged_device_trees(cli, lst, tmp_path):

@@ -164,6 +164,7 @@ class Together:
 
     def __init__(self) -> None:
         self._parts: list[Path] = []
+        self._targets: list[Path] = []
         self._ready: list[_Ready] = []
         self._added: list[tuple[str, BinaryIO, bytes]] = []
 
@@ -182,7 +183,7 @@ class Together:
             with _named(path), target.open("wb") as stream:
                 yield cast("BinaryIO", _Stream(stream))
             return
-        part = self._beside(target)
+        part = self._beside(target, path)
         with _named(path):
             with undisturbed():
                 descriptor = os.open(
@@ -206,7 +207,7 @@ class Together:
         """Yield a new folder to fill; see :func:`folder`."""
         check_folder(path, ours, force=force)
         target = Path(os.path.realpath(path))
-        part = self._beside(target)
+        part = self._beside(target, path)
         with _named(path):
             with undisturbed():
                 part.mkdir()
@@ -276,7 +277,13 @@ class Together:
                         part.unlink(missing_ok=True)
             self._parts.clear()
 
-    def _beside(self, target: Path) -> Path:
+    def _beside(self, target: Path, path: str) -> Path:
+        """Return where to write what takes the place ``target``; UsageError where it is taken."""
+        for other in self._targets:
+            if target == other or other in target.parents or target in other.parents:
+                where = "there" if target == other else "in one another"
+                raise UsageError(f"{printable(path)}: two outputs would lie {where}")
+        self._targets.append(target)
         part = target.with_name(f".hwpkho-{os.urandom(8).hex()}.part")
         self._parts.append(part)
         return part
@@ -286,7 +293,8 @@ class Together:
 def together() -> Iterator[Together]:
     """Yield what opens files and folders that take their places together, at the end of the block.
 
-    Where that fails for one of them all are as they were. Only the end of the machine, or SIGKILL
+    Where that fails for one of them all are as they were, and where two of them would have one
+    place, or lie one in the other, which is a UsageError. Only the end of the machine, or SIGKILL
     between two renames one right after the other, leaves some new and some old. What is added to a
     file is added after that. Within another such block it is that one, whose end counts.
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hwpkho.abi import fdt
 from hwpkho.base import output, renaming
 from hwpkho.errors import InputError, UsageError
 from tests.support import kill_table
@@ -296,3 +297,43 @@ def test_what_is_read_is_not_replaced(args, tmp_path, cli):
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1), result.err
     assert "is an input" in result.err or "not overwritten by its copy" in result.err
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("second", ["out", "./out", "link", "out/inside", "."])
+def test_two_outputs_have_two_places(second, tmp_path):
+    """One of them was lost, and said to be written."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to("out")
+
+    def write() -> None:
+        with output.together() as writing:
+            with writing.file(str(folder / "out")) as file:
+                file.write(b"one")
+            with writing.folder(f"{folder}/{second}", lambda _: True, force=True):
+                pass
+
+    with pytest.raises(UsageError, match=r"two outputs would lie (there|in one another)"):
+        write()
+    assert [p.name for p in tmp_path.rglob("*")] == ["folder", "link"]
+
+
+def test_outputs_whose_names_begin_alike_have_two_places(tmp_path):
+    (tmp_path / "folder").mkdir()
+    names = ("out", "output", "folder/out")
+    with output.together() as writing:
+        for name in names:
+            with writing.file(str(tmp_path / name)) as file:
+                file.write(name.encode())
+    assert [(tmp_path / name).read_text() for name in names] == [*names]
+
+
+def test_a_page_where_the_device_tree_goes_is_refused(tmp_path, cli):
+    (tmp_path / "list").write_text("0x10\n")
+    (tmp_path / "tree").write_bytes(fdt.build(fdt.Node("")))
+    how = ("--to", "elf", "--at", "0x60000000", "--no-scratch", "--dtb", tmp_path / "tree")
+    page = f"html={tmp_path / 'out.dtb'}"
+    got = cli("merge", tmp_path / "list", *how, "-o", tmp_path / "out", "--format", page)
+    assert (got.code, got.err.count("\n")) == (2, 1)
+    assert got.err.endswith("out.dtb: two outputs would lie there\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["list", "tree"]

@@ -181,7 +181,7 @@ LIST = {
         "--unit 2M": 2, "--phys-base 2M": 2, "--budget 5": 2, "--max-loss 5": 2,
         "--to memmap --budget 50": 0, "--to memmap --max-loss 5": 0,
         "--to efi-table --unit 2M -o @out -f": 0,
-        "--to efi-table --phys-base 0 -o @out -f": 1,
+        "--to efi-table --phys-base 0 -o @out -f": 0,
     },
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import maps
 from hwpkho.memmap import extended, names
-from hwpkho.memmap.writers import WRITERS
+from hwpkho.memmap.writers import WRITERS, iomem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,14 +88,20 @@ def targets() -> list[str]:
 def written(report: MemmapReport, writer: MapWriter) -> bytes:
     """Return the map shown in the form of ``writer``.
 
-    What did not fit into a zero page follows it. Raises UsageError where the map cannot be written
-    in that form or does not say what RAM there is, or where a command line is given: what a kernel
-    makes of a map is no map of the machine. Raises InputError where lines of the map are lost,
-    which these forms cannot express.
+    What did not fit into a zero page follows it, and as iomem reservations and limits count. Raises
+    UsageError where the map cannot be written in that form or does not say what RAM there is, or
+    where a command line is given: what a kernel makes of a map is no map of the machine. Raises
+    InputError where lines of the map are lost, which these forms cannot express.
     """
     shown = extended.whole(report.primary, report.memmap.maps)
-    if shown.gaps:
-        gap = shown.gaps[0].problem
+    beside = [
+        m
+        for m in report.memmap.maps
+        if m is not report.primary and names.of(m.name).entries in ("reservations", "limit")
+    ]
+    found = [*shown.gaps, *(gap for m in beside for gap in m.gaps)]
+    if found:
+        gap = found[0].problem
         raise InputError(
             f"{printable(report.memmap.source)}: written as {writer.name} the map would look "
             f"whole, and it is not: {gap.message}"
@@ -107,4 +113,6 @@ def written(report: MemmapReport, writer: MapWriter) -> bytes:
             f"--to {writer.name}: {shown.name}: {why}; written so it would look like the machine's "
             "own map"
         )
+    if beside and writer is iomem.WRITER and report.regions and report.map_name is None:
+        shown = iomem.of_regions(report.regions.regions, shown.boot)
     return writer.write(shown, report.memmap.arch)

@@ -204,3 +204,44 @@ def test_a_tree_that_would_be_read_as_another_is_refused() -> None:
     many = tuple(Entry(n << 13, (n << 13) + 0xFFF, "usable") for n in range(5000))
     with pytest.raises(UsageError, match=r"no reader would take it: line 40\d\d: more than 4096"):
         WRITERS["e820"].write(Map("e820_firmware", 0, many), "x86_64")
+
+
+SOURCE = """/dts-v1/;
+/memreserve/ 0x40000000 0x10000;
+/ {
+    #address-cells = <2>; #size-cells = <2>;
+    memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x40000000>; };
+    cpus { cpu@0 { compatible = "arm,cortex-a57"; }; };
+    reserved-memory {
+        #address-cells = <2>; #size-cells = <2>; ranges;
+        a@50000000 { reg = <0 0x50000000 0 0x1000>; no-map; };
+    };
+    chosen { linux,usable-memory-range = <0 0x40000000 0 0x20000000>; };
+};
+"""
+
+
+def test_reservations_of_a_device_tree_are_written_too(cli, tmp_path: Path) -> None:
+    """They were lost, and a page of them was RAM to who read the text."""
+    (tmp_path / "tree").write_text(SOURCE)
+    got = cli("memmap", "--to", "iomem", tmp_path / "tree")
+    assert got.out == (
+        "40000000-4fffffff : System RAM\n"
+        "  40000000-4000ffff : reserved\n"
+        "50000000-50000fff : reserved\n"
+        "50001000-5fffffff : System RAM\n"
+    )
+    (tmp_path / "iomem").write_text(got.out)
+    (tmp_path / "list").write_text("0x40001 0x41000 0x50000 0x50001 0x60000\n")
+    runs = []
+    for name in ("tree", "iomem"):
+        how = ["--memmap", tmp_path / name] + ["--iomem-of", "next"] * (name == "iomem")
+        document = cli("validate", "--json", tmp_path / "list", *how).json
+        runs.append([(run["first"], run["verdict"]) for run in document["runs"]])
+    assert runs[0] == runs[1]
+    assert [verdict for _, verdict in runs[0]] == [
+        "in-use", "replays", "firmware", "replays", "not-ram",
+    ]  # fmt: skip
+    # Who chooses one map gets that one.
+    got = cli("memmap", "--to", "iomem", "--map", "devicetree", tmp_path / "tree")
+    assert got.out == "40000000-7fffffff : System RAM\n"

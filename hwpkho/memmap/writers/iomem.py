@@ -13,14 +13,15 @@ from hwpkho.base.options import option
 from hwpkho.errors import UsageError
 from hwpkho.memmap import names, resource_names
 from hwpkho.memmap.formats import iomem
-from hwpkho.memmap.model import Entry
+from hwpkho.memmap.model import Entry, Map
+from hwpkho.memmap.view.common import NO_MEMORY
 from hwpkho.memmap.view.ownership import kind
 from hwpkho.memmap.writers import checked, e820
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view.regions import Region
 
 _UNKNOWN = "Unknown E820 type"
 
@@ -61,6 +62,31 @@ class IomemWriter:
             else:
                 joined.append(Entry(start, end, name))
         return _written(joined)
+
+
+def of_regions(regions: Iterable[Region], boot: int) -> Map:
+    """Return what a kernel makes of memory and its reservations as a map of resources.
+
+    Reservations are inside RAM; memory that is not mapped stands for itself.
+    """
+    entries: list[Entry] = []
+    ram = -1  # the RAM that may go on
+    for region in regions:
+        if region.label.endswith(NO_MEMORY):
+            continue
+        if region.kind not in ("ram", "in-use"):
+            name = "Soft Reserved" if region.kind == "device" else "reserved"
+            entries.append(Entry(region.start, region.end, name, {"depth": 0}))
+            ram = -1
+            continue
+        if ram >= 0 and entries[ram].end + 1 == region.start:
+            entries[ram] = entries[ram]._replace(end=region.end)
+        else:
+            ram = len(entries)
+            entries.append(Entry(region.start, region.end, "System RAM", {"depth": 0}))
+        if names.of(region.source).entries == "reservations" and region.kind == "in-use":
+            entries.append(Entry(region.start, region.end, "reserved", {"depth": 1}))
+    return Map("iomem", boot, tuple(entries), primary=True)
 
 
 def _written(entries: Sequence[Entry]) -> bytes:

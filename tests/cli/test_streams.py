@@ -229,14 +229,14 @@ def test_too_few_file_descriptors(descriptors, tmp_path):
     for i in range(8):
         (tmp_path / "seg" / f"0x{i:x}000.bin").write_bytes(bytes(4096))
     batch = ["validate", "--batch", "m.jsonl", "--jobs", "2"]
-    for args in (batch, ["decode", "seg"], ["validate", "l"])[: much(2, 3)]:
+    for args in (batch, ["decode", "seg"], ["validate", "l"])[: much(1, 3)]:
         got = run(*args, cwd=tmp_path, preexec_fn=few)
         assert got.returncode in (0, 3)
         assert len(got.stderr.splitlines()) == (got.returncode == 3), got.stderr
 
 
 @pytest.mark.parametrize("delay", [None, pytest.param(1.0, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), some([(signal.SIGINT, 130), (signal.SIGTERM, 143)], 2))
 def test_a_batch_that_is_ended_says_so_in_one_line(number, code, delay, tmp_path):
     """As Ctrl-C does: every process of the batch gets the signal."""
     (tmp_path / "l").write_text("\n".join(map(str, range(0, 20_000, 2))))

@@ -57,7 +57,7 @@ def compared(rows, wanted):
     return sorted(str([row[k] for k in keys]) for row in rows)
 
 
-@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "findings"], 6))
+@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "findings"], 12))
 def test_answers_are_those_of_the_model(question, made, cli):
     answers, dataset = made
     wanted = answers[question]

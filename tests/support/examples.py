@@ -56,7 +56,7 @@ def _unless(slow: int, *values: Any) -> ParameterSet:
 
 
 #: Rows above which a quick run takes half of a table, a third, a quarter, a fifth, a sixth.
-_LONG = (3, 6, 12, 20, 40)
+_LONG = (2, 4, 8, 16, 32)
 
 
 def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:

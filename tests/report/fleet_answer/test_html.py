@@ -37,7 +37,7 @@ def page(cli):
     return make
 
 
-@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "summary"], 6))
+@pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "summary"], 12))
 def test_a_page_has_the_rows_of_the_document(question, dataset, page, cli):
     limit = ["--max-pages", 8] if question == "policy" else []
     rows = cli("fleet", "ask", dataset, question, "--json", *limit).json["rows"]

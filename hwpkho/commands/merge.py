@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import provenance, said
@@ -164,7 +166,7 @@ def merge(
     if writing is None:
         return merged
     if merged.histories is not None:
-        _write_provenance(merged, writing)
+        _write_provenance(merged, writing, in_order=options.in_order)
         unrecorded = list_writing.unrecorded(merged.page_size, targets.list_form(writing.to))
         return replace(merged, notes=(*merged.notes, *unrecorded))
     pages = replace(merged.pages, arch=_arch(merged, writing))
@@ -213,13 +215,29 @@ def _check(options: MergeOptions) -> None:
             )
 
 
-def _write_provenance(merged: Merged, writing: EncodeOptions) -> None:
+def _write_provenance(merged: Merged, writing: EncodeOptions, *, in_order: bool) -> None:
     runs: Iterable[tuple[int, int, str]] = ()
     if merged.histories is not None and merged.entries is not None:
         runs = provenance.commented(merged.histories, merged.entries)
+    if in_order:
+        runs = _as_listed(merged.pfns, list(runs))
     path = output.STDOUT if writing.output is None else writing.output
     with output.file(path, force=writing.force) as file:
         file.writelines(text.build_runs(part).encode() for part in parts(runs))
+        if not merged.pfns:
+            file.write(text.EMPTY)
+
+
+def _as_listed(
+    pfns: Listing, runs: Sequence[tuple[int, int, str]]
+) -> Iterator[tuple[int, int, str]]:
+    """Yield ``runs``, which ascend and hold every one of ``pfns``, in the order of the list."""
+    for first, end in pfns.runs():
+        at = bisect_right(runs, first, key=itemgetter(0)) - 1
+        while first <= end:
+            _, last, comment = runs[at]
+            yield first, min(last, end), comment
+            first, at = last + 1, at + 1
 
 
 def _merge(

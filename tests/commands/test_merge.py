@@ -47,6 +47,8 @@ def test_text_order_duplicates_and_exclusion(lists, cli):
     assert cli("merge", a, b).out == "0x1\n0x5\n0x9\n"
     assert "2 duplicates dropped" in cli("merge", a, b).err
     assert cli("merge", "--first-seen", a, b).out == "0x9\n0x1\n0x5\n"
+    told = cli("merge", "--first-seen", "--provenance", a, b).out
+    assert [line.split()[0] for line in told.splitlines()] == ["0x9", "0x1", "0x5"]
     assert cli("merge", a, b, "--exclude", c).out == "0x1\n0x9\n"
     assert cli("merge", "--intersect", a, b).out == "0x9\n"
 
@@ -459,3 +461,23 @@ def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path):
         got = cli(*command, image)
         assert f"the EFI table at {at} is not in the list; --efi-table {at} takes it" in got.told
         assert "is not in the list" not in cli(*command, image, "--efi-table", at).err
+
+
+def test_ranges_of_several_cases_are_split_where_they_are_listed(cli, tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_text("0x20-0x2f 0x8\n")
+    b.write_text("0x28-0x37 0x8 0x5\n")
+    told = cli("merge", "--first-seen", "--provenance", a, b).out
+    assert told.splitlines() == [
+        "0x20-0x27  # 0", "0x28-0x2f  # 0 1", "0x8  # 0 1", "0x30-0x37  # 1", "0x5  # 1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [(), ("--first-seen",), ("--provenance",)])
+def test_a_list_of_which_nothing_is_left_can_be_read(how, cli, tmp_path):
+    """With --provenance it was a file of zero bytes, which is none."""
+    a, out = tmp_path / "a", tmp_path / "out"
+    a.write_text("0x8\n")
+    assert cli("merge", *how, a, "--exclude", a, "-o", out).code == 0
+    assert out.read_text() == "# no PFNs\n"
+    assert cli("merge", out).out == "# no PFNs\n"

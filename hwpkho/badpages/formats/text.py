@@ -234,6 +234,10 @@ def _number(word: str, base: int, where: str, whole: str) -> int:
         ) from error
 
 
+#: A list without pages: a file of zero bytes would be nothing at all.
+EMPTY = b"# no PFNs\n"
+
+
 class PlainText:
     """The form, see the module."""
 
@@ -283,7 +287,7 @@ class PlainText:
         bounded(pages, pages.pfns.count, self.name)
         out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
         if not pages.pfns:
-            out.write(b"# no PFNs\n")  # a file of zero bytes would be nothing at all
+            out.write(EMPTY)
 
 
 def _decoded(data: bytes | memoryview, encoding: str) -> bytes:

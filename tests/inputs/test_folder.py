@@ -15,7 +15,7 @@ import pytest
 
 import hwpkho
 from tests.support import captures, certain, forked
-from tests.support.examples import crossed, some
+from tests.support.examples import crossed, much, some
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_through_standard_input_and_a_pipe(case, tmp_path) -> None:
     want = run_cli("decode", "--pfns", case / "memory.elf").out.encode()
     with path.open("rb") as file:
         assert forked.run("decode", "--pfns", "-", stdin=file).out == want
-    for name in ("-", "/dev/fd/0"):
+    for name in ("/dev/fd/0", "-")[: much(1, 2)]:
         read, write = os.pipe()
         running = forked.start("decode", "--pfns", name, stdin=read)
         os.close(read)

@@ -482,7 +482,7 @@ def attempt(form: DeviceTree | DeviceTreeSource, data: bytes) -> None:
 TOO_MANY = [(n << 13, 4096) for n in range(1, MAX_ENTRIES + 2)]
 
 
-@pytest.mark.parametrize("reserve", [(), TOO_MANY])
+@pytest.mark.parametrize("reserve", [(), pytest.param(TOO_MANY, marks=pytest.mark.slow)])
 def test_more_ranges_than_a_machine_has_are_refused(reserve: Sequence[tuple[int, int]]) -> None:
     """64 MiB of them took a minute and gigabytes."""
     found = memory((0, 4096)) if reserve else memory(*TOO_MANY)

@@ -226,6 +226,7 @@ def seconds(log: Path, text: str) -> float:
     return time.process_time() - start
 
 
+@pytest.mark.slow
 def test_uboot_regions_are_not_compared_with_each_bank(log: Path) -> None:
     banks = "".join(bank(n, (2 * n + 1) << 20) for n in range(4000))
     count = " memory.count = 0x1f40\n"

@@ -190,6 +190,8 @@ def ask(
     if dataset in QUESTIONS and question not in QUESTIONS and question is not None:
         shown = printable(question)
         raise UsageError(f"DATASET stands before the question: fleet ask {shown} {dataset}")
+    if "max_pages" not in options.given() and not _needs_limit(question):
+        max_pages = None  # a setting is for other calls
     _check_ask(question, since, host, max_pages)
     if as_parquet and output in (None, outputs.STDOUT) and sys.stdout.isatty():
         raise UsageError("Parquet is binary and standard output is a terminal: give -o FILE")
@@ -220,18 +222,23 @@ def _no_question() -> str:
 def _check_ask(
     question: str | None, since: str | None, host: str | None, max_pages: int | None
 ) -> None:
-    from hwpkho.fleet import questions
-
     if question is not None:
-        asked = questions.question(question)
-        if "max_pages" in asked.needs and max_pages is None:
+        needed = _needs_limit(question)
+        if needed and max_pages is None:
             raise UsageError(f"{question} needs --max-pages N")
-        if "max_pages" not in asked.needs and max_pages is not None:
+        if not needed and max_pages is not None:
             raise UsageError("--max-pages is for policy")
         return
     for name, value in (("--since", since), ("--host", host), ("--max-pages", max_pages)):
         if value is not None:
             raise UsageError(f"{name} is for a QUESTION, not for --sql")
+
+
+def _needs_limit(question: str | None) -> bool:
+    """Tell whether a question is about --max-pages. Raises UsageError for an unknown one."""
+    from hwpkho.fleet import questions
+
+    return question is not None and "max_pages" in questions.question(question).needs
 
 
 def _moment(since: str | None) -> datetime | None:

@@ -123,7 +123,7 @@ def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: 
 def check_sides(copies: Sequence[DebugfsCopy]) -> None:
     """Raise InputError where copies of the same side have root FDTs that differ.
 
-    A copy may be cut off, as debugfs cuts it.
+    A copy may be cut off, as debugfs cuts it; each is held against the longest before it.
     """
     seen: dict[Role, tuple[DebugfsCopy, bytes]] = {}
     for copy in copies:
@@ -137,6 +137,8 @@ def check_sides(copies: Sequence[DebugfsCopy]) -> None:
                 f"{other.name} and {copy.name} are both the {side} side, and differ: not one "
                 "machine at one moment"
             )
+        if n < len(copy.fdt):
+            seen[copy.role] = (copy, copy.fdt)
 
 
 def join(copies: Sequence[DebugfsCopy]) -> list[DebugfsCopy]:

@@ -87,3 +87,19 @@ def test_two_copies_of_one_side_are_of_one_machine(together, cli, tmp_path):
     shutil.rmtree(second if together else tmp_path / "b" / "out")
     shutil.copytree(first, second if together else tmp_path / "b" / "out")
     assert cli("decode", *given).code == 0
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_a_copy_that_is_cut_off_hides_no_difference_of_two_others(order, tmp_path):
+    """What it has is the same in both; nothing shows which of them it is of."""
+    one, other = Machine(), Machine(at=0x9000_0000)
+    first, second = (m.handover(PFNS, kexec_count=1) for m in (one, other))
+    copies = [
+        _debugfs(tmp_path / "0", one, first, 60),
+        _debugfs(tmp_path / "1", one, first),
+        _debugfs(tmp_path / "2", other, second),
+    ]
+    assert one.memory[first.root][:60] == other.memory[second.root][:60]
+    assert len(read_inputs(copies[:2]).handovers) == 2
+    with pytest.raises(InputError, match="are both the outgoing side, and differ"):
+        read_inputs([copies[i] for i in order])

@@ -152,7 +152,7 @@ def judged_by(name: str, value: Any) -> None:
 
 def pfns(name: str, value: Any) -> array[int]:
     """Return PFNs in their order. Raises ValueError for one that is none."""
-    if not isinstance(value, Iterable) or isinstance(value, str):
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, bytearray)):
         raise wrong(name, "integers", value)
     try:
         return array("Q", value)

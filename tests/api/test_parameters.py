@@ -105,7 +105,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
     "build": (
         built,
         {
-            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12"],
+            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12", bytes(8)],
             "page_size": READING["page_size"],
             "at": [1, -1, 1 << 60, 1.5, "z"],
             "ram": [*AREAS, [(0, 0)]],
@@ -130,7 +130,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
     "judge": (
         lambda pfns=(1,), memmap=IOMEM, **o: hwpkho.judge(pfns, memmap, **o),
         {
-            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12"],
+            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12", bytes(8)],
             "memmap": [5, b"x", io.StringIO(), [5], [(1,)], [("a", "b", "c")], [(5, 4, "x")]],
             "page_size": READING["page_size"],
             "arch": ["z", 5],
@@ -227,7 +227,6 @@ def test_an_error_names_the_parameter(function: str, name: str) -> None:
         assert "\n" not in text
 
 
-#: What takes no value of the caller: properties, and methods without parameters.
 def _methods() -> Iterator[tuple[str, Callable[..., object]]]:
     for name in ("Case", "Compared", "Decoded", "Judged", "Layout", "MemoryMap", "Merged",
                  "PageList"):  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.base.escape import printable
+from hwpkho.base.options import command
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.fleet_answer import forms, plots
 from hwpkho.report.html.facts import (
@@ -171,8 +170,8 @@ def _summary(answer: Answer) -> tuple[Style, str]:
 def _hashes(dataset: str) -> str:
     """Say where the sums of the inputs are: the data set has one for each capture."""
     query = "SELECT host, taken_at, content_hash FROM hosts"
-    line = shlex.join(["hwpkho", "fleet", "ask", dataset, "--sql", query])
-    return f"The SHA-256 of each capture's inputs is in the data set: {printable(line)}"
+    line = command("fleet ask", dataset, "--sql", query)
+    return f"The SHA-256 of each capture's inputs is in the data set: {line}"
 
 
 def _asked(wanted: Wanted, found: Sequence[Answered]) -> Fields:

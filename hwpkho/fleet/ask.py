@@ -288,7 +288,7 @@ def _shut(connection: DuckDBPyConnection, place: Place) -> None:
     """Let a query of the user's own read nothing but the data set."""
     files = [p for paths in place.committed().values() for p in paths]
     # What is read has to be allowed under its name, and as the pattern that the views have of it.
-    paths = [named(p) for p in files for named in (place.url, place.in_sql)]
+    paths = dict.fromkeys(named(p) for p in files for named in (place.url, place.in_sql))
     connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, paths))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -233,7 +233,6 @@ class Together:
         """Put everything in its place. What was put is taken back where the next cannot be."""
         if self._ready:
             self._put()
-        self.discard()
         for path, file, data in self._added:
             with _named(path), file:
                 file.write(data)

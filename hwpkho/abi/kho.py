@@ -154,6 +154,7 @@ class RootFdt(NamedTuple):
         totalsize: Bytes.
         subtrees: In the order of the nodes (newest first).
         tree: The tree itself.
+        cut: Whether it was read from a copy that lacks its end: what is not there may be in memory.
     """
 
     compatible: tuple[str, ...]
@@ -163,6 +164,7 @@ class RootFdt(NamedTuple):
     totalsize: int
     subtrees: tuple[SubtreeRef, ...]
     tree: fdt.Tree
+    cut: bool = False
 
     def find(self, name: str) -> SubtreeRef | None:
         """Return the subtree that the kernel finds under ``name``: the first, unit or not."""
@@ -308,6 +310,7 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
         totalsize=total,
         version=version,
         memory_map_defect=root.memory_map_defect if root.tree.root.get(MEMORY_MAP) else None,
+        cut=True,
     )
 
 

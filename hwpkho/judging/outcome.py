@@ -82,6 +82,8 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
     speaks = kernel.version.compatible
     if speaks in fdt.compatible:
         return None
+    if fdt.cut and not fdt.compatible:
+        return Decision(None)
     shown = h.root.compatible if h.root and h.root.compatible else "no compatible"
     phys = h.root.phys if h.root else None
     if fdt.version and kernel.version.number < fdt.version.number:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import struct
 
 import pytest
@@ -45,6 +47,17 @@ def test_any_number_of_foreign_blobs_hides_none_of_ours(foreign, tmp_path):
     assert validate([path]).outcome == "crash"
     assert decoding.exit_code(handovers) == 1
     assert [p.severity for p in handovers[0].problems if p.code == "HP205"] == ["error"]
+
+
+@pytest.mark.parametrize("cut", [40, 56, 60, 72, 79, 90, 100, 233])
+def test_a_copy_that_is_cut_off_tells_no_outcome(cut, tmp_path):
+    """What the file lacks, memory may have: the version, too."""
+    folder = tmp_path / "kho"
+    shutil.copytree(captures.folder("x86-structv1-small") / "debugfs-kho", folder)
+    os.truncate(folder / "out" / "fdt", cut)
+    result = validate([str(folder)])
+    assert result.outcome is None
+    assert not [f for f in result.findings if f.severity == "error"]
 
 
 @pytest.mark.parametrize("captured", [False, True])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import maps
-from hwpkho.memmap import extended, names
-from hwpkho.memmap.writers import WRITERS, iomem
+from hwpkho.memmap import names
+from hwpkho.memmap.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +93,9 @@ def written(report: MemmapReport, writer: MapWriter) -> bytes:
     where a command line is given: what a kernel makes of a map is no map of the machine. Raises
     InputError where lines of the map are lost, which these forms cannot express.
     """
+    from hwpkho.memmap import extended  # the readers of what is written; help needs none of them
+    from hwpkho.memmap.writers import iomem
+
     shown = extended.whole(report.primary, report.memmap.maps)
     beside = [
         m

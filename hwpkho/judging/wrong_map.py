@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.arch import linear
 from hwpkho.codes.memmap_view import LIST_BEYOND, MAP_DECIDES, WRONG_MAP
@@ -216,8 +217,8 @@ def _read(h: Handover) -> Iterator[Place]:
         yield Place("chunk", tuple(w.chunks))
     if w is not None and w.pfns and w.pages:
         # Behind the last live entry the array was not read.
-        entries = (h.page_size or 4096) << min(w.blob.vmalloc.effective_order, 32) if w.blob else 8
-        yield Place("array page", tuple(w.pages[: -(-8 * len(w.pfns) // entries)]))
+        block = (h.page_size or DEFAULT_PAGE_SIZE) << w.order
+        yield Place("array page", tuple(w.pages[: -(-8 * len(w.pfns) // block)]))
     if h.scratch is not None and h.scratch.array is not None and h.scratch.areas is not None:
         yield Place("scratch array", (h.scratch.array,))
 

@@ -127,6 +127,11 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def instead(formats: Sequence[str]) -> tuple[str, ...]:
+    """Return the parameter of ``--format`` where it takes the place of the command's own output."""
+    return ("formats",) if any("=" not in name for name in formats) else ()
+
+
 def read(
     command: str, formats: Sequence[str], path: str | None, *, force: bool, others: bool = False
 ) -> Drawn:

@@ -124,8 +124,7 @@ def command(
     memmap= or badram line, a list, a handover, and more; hwpkho formats lists the forms.
     With --to it is written as a program reads it: a kernel parameter, GRUB's commands, a script.
     """
-    drawn_here = any("=" not in name for name in formats)
-    if options.gives_way("to", "as_pfns", "dimms", *["formats"] * drawn_here):
+    if options.gives_way("to", "as_pfns", "dimms", *drawn.instead(formats)):
         to = None
     if as_json and as_pfns:
         raise UsageError("--json and --pfns exclude each other")

@@ -90,8 +90,7 @@ def command(
     device tree, the zero page, EFI descriptors, what EFI shell, GRUB, U-Boot, Xen, FreeBSD or ESXi
     print, a capture of a running kernel. Several are of one machine.
     """
-    drawn_here = any("=" not in name for name in formats)
-    if options.gives_way("target", "as_json", *["formats"] * drawn_here):
+    if options.gives_way("target", "as_json", *drawn.instead(formats)):
         target = None
     if as_json and target:
         raise UsageError("--json and --to exclude each other")

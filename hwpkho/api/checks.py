@@ -121,12 +121,16 @@ def _within(name: str, value: float, low: int, high: int | None) -> None:
     if low <= value and (high is None or value <= high):  # NaN is not
         return
     wanted = f"{low} or more" if high is None else f"from {low} to {high}"
-    raise UsageError(f"{name}={value} is not {wanted}")
+    raise UsageError(f"{name}={shown(value)} is not {wanted}")
 
 
 def shown(value: object) -> str:
     """Return a value as a message shows it."""
-    return printable(str(value)[:_SHOWN])
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        text = f"{type(value).__name__} with thousands of digits"
+    return printable(text[:_SHOWN])
 
 
 ADDRESS = number(0, PHYS_END - 1)

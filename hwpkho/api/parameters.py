@@ -186,7 +186,8 @@ def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
         start, end, kind = row
         if not 0 <= integer(name, start) <= integer(name, end) < PHYS_END:
             raise ValueError(
-                f"{name}: ({start}, {end}, {kind!r}): expected first and last byte of a range"
+                f"{name}: ({shown(start)}, {shown(end)}, '{shown(kind)}'): expected first and last "
+                "byte of a range"
             )
         found.append((start, end, str(kind)))
     return found

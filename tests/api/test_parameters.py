@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 SMALL = CAPTURES / "x86-structv1-small"
 IMAGE, IOMEM = SMALL / "memory.elf", SMALL / "iomem.txt"
 
+#: Python writes no integer of so many digits.
+HUGE = 10**5000
+
 #: Values that are none, by parameter: of its type, and of another. No path is among them: where one
 #: cannot be read the error names it.
 READING: dict[str, list[object]] = {
-    "page_size": [5, -1, 4096.0, "z"],
-    "root_fdt": [-4, 1 << 64, 1.5, "z"],
+    "page_size": [5, -1, 4096.0, "z", HUGE],
+    "root_fdt": [-4, 1 << 64, 1.5, "z", HUGE],
     "kho_scratch": ["z", 5, (1,), (-1, 5), ("a", "b")],
     "arch": ["z", 5],
     "efi_table": [-4, 1.5, "z"],
@@ -48,7 +51,7 @@ COMPARING: dict[str, list[object]] = {
 LIMITING: dict[str, list[object]] = {
     "consumer_kho": [99, "v99", "kho-v99", 1.5, None],
     "consumer_efi": ["z", 5, None],
-    "max_pages": [-1, 1.5, "z"],
+    "max_pages": [-1, -HUGE, 1.5, "z"],
     "max_fraction": [3, -1, float("nan"), "z"],
     "max_per_gib": [-1, "z"],
     "max_scratch": [3, "z"],
@@ -131,7 +134,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
         lambda pfns=(1,), memmap=IOMEM, **o: hwpkho.judge(pfns, memmap, **o),
         {
             "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12", bytes(8)],
-            "memmap": [5, b"x", io.StringIO(), [5], [(1,)], [("a", "b", "c")], [(5, 4, "x")]],
+            "memmap": [
+                5, b"x", io.StringIO(), [5], [(1,)], [("a", "b", "c")], [(5, 4, "x")],
+                [(HUGE, 1, "x")],
+            ],
             "page_size": READING["page_size"],
             "arch": ["z", 5],
             "next_cmdline": COMPARING["next_cmdline"],

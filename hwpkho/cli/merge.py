@@ -80,7 +80,8 @@ def command(
     """
     keep_all &= _counts("keep_all", "replayable_only", judging)
     replayable_only &= _counts("replayable_only", "keep_all", judging)
-    if options.gives_way("to", "provenance"):
+    instead = ("as_json",) if values["output"] is None else ()
+    if options.gives_way("to", "provenance", *instead):
         values["to"] = "list"
     if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")

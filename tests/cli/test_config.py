@@ -238,6 +238,8 @@ def test_nothing_says_that_a_setting_has_no_effect(here) -> None:
         ("merge.keep-all = true", "merge list --memmap iomem --replayable-only"),
         ("merge.replayable-only = true", "merge list --memmap iomem --keep-all"),
         ("merge.to = 'memmap'", "merge list --provenance"),
+        ("merge.to = 'elf'", "merge list --json"),
+        ("merge.to = 'elf'", "merge list --format html"),
         ("list.to = 'memmap'", "list list --pfns"),
         ("list.to = 'memmap'", "list list --dimms"),
         ("list.to = 'memmap'", "list list --format html"),

@@ -16,6 +16,7 @@ from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import named, numbers
 from hwpkho.abi.role import Role
+from hwpkho.abi.vmalloc import MAX_ORDER
 from hwpkho.api.checks import (
     ADDRESS,
     BYTES,
@@ -38,6 +39,7 @@ from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import readers
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.encode.request import MAX_CAPACITY
 from hwpkho.errors import UsageError
 from hwpkho.judging.case_result import FailOn
 
@@ -273,8 +275,8 @@ BUILD: dict[str, Check] = {
     "arch": OPTIONS["arch"],
     "kho": one_of(numbers),
     "revision": one_of(lambda: (None, *REVISIONS.names())),
-    "capacity": optional(integer),
-    "order": integer,
+    "capacity": optional(number(1, MAX_CAPACITY)),
+    "order": number(0, MAX_ORDER),
     "flags": optional(integer),
     "kexec_count": optional(number(0, (1 << 32) - 1)),
     "previous_release": optional(TEXT),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import lru_cache, reduce
+from functools import reduce
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -226,15 +226,6 @@ def _judged_by(options: ValidateOptions, text: str, maps: _Maps, dimms: Sequence
 def _options_text(options: ValidateOptions) -> str:
     """Return the options :data:`_JUDGED_BY` as :func:`_stable` does."""
     values = attrgetter(*_JUDGED_BY)(options)
-    try:
-        return _stable_options(values)
-    except TypeError:  # not hashable
-        return _stable_options.__wrapped__(values)
-
-
-#: Those of many cases are mostly the same.
-@lru_cache(maxsize=64)
-def _stable_options(values: tuple[Any, ...]) -> str:
     plain = attrgetter(*_JUDGED_BY)(ValidateOptions())
     named = zip(_JUDGED_BY, values, plain, strict=True)
     return str([(name, _stable(value)) for name, value, usual in named if value != usual])

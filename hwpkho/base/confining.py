@@ -81,7 +81,8 @@ def check_tree(path: str) -> None:
     Hidden names directly in ``path`` are passed over: nothing reads them. A file is checked where
     it is opened, and not here as well.
     """
-    if _confined.get() is None or not os.path.isdir(path):  # noqa: PTH112 - Path raises at some
+    # Path raises where a place may not be looked at; what opens it says that.
+    if _confined.get() is None or not os.path.isdir(path):  # noqa: PTH112
         return
     todo, seen = [path], set[str]()
     while todo:

@@ -46,7 +46,7 @@ def compare(before: Listing, after: Listing) -> Difference:
     if all(x.last is x.first and len(x.first) <= _HASHED for x in (before, after)):
         # Scattered pages: several times as fast as putting all their ends in order.
         old, new = set(before.first), set(after.first)
-        removed, added = pfn_set(old - new), pfn_set(new - old)
+        removed, added = pfn_set(sorted(old - new)), pfn_set(sorted(new - old))
         return Difference(removed, added, len(old) - removed.pages())
     was, is_now = pfn_set(before), pfn_set(after)
     removed = was - is_now

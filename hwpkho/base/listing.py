@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain, islice, repeat
-from operator import add, gt
+from itertools import chain, compress, count, islice
+from operator import gt, ne
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Listing:
     def __iter__(self) -> Iterator[int]:
         if self.last is self.first:
             return iter(self.first)
-        ends = map(add, self.last, repeat(1))
-        return chain.from_iterable(map(range, self.first, ends))
+        return chain.from_iterable(self._pieces())
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """Yield first and last PFN (inclusive) of each range, in order."""
@@ -62,13 +61,22 @@ class Listing:
         if self.last is self.first:
             return self.first
         words = array("Q")
-        for low, high in self.runs():
-            words.extend(range(low, high + 1))
+        for piece in self._pieces():
+            words.extend(piece)
         return words
 
     def tolist(self) -> list[int]:
         """Return every PFN."""
         return list(self)
+
+    def _pieces(self) -> Iterator[Iterable[int]]:
+        """Yield single pages, many at once, and ranges: most of a scattered list are pages."""
+        at = 0
+        for longer in compress(count(), map(ne, self.first, self.last)):
+            yield self.first[at:longer]
+            yield range(self.first[longer], self.last[longer] + 1)
+            at = longer + 1
+        yield self.first[at:]
 
 
 def of_runs(runs: Iterable[tuple[int, int]]) -> Listing:

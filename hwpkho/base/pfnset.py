@@ -149,6 +149,8 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
     """
     listing = pfns if isinstance(pfns, Listing) else Listing(pfns)
     first, last = listing.first, listing.last
+    if last is first and _rises(first):
+        return _joined(first, first)
     if last is first:
         first, last = _counted_up(first)
     if last is first:
@@ -223,16 +225,17 @@ def _counted_up(column: array[int]) -> tuple[array[int], array[int]]:
     return array("Q", compress(column, begins)), array("Q", compress(column, ends))
 
 
+def _rises(column: array[int]) -> bool:
+    """Whether each value is at least the one before it."""
+    return all(map(ge, islice(column, 1, None), column))
+
+
 def _ascending(column: array[int]) -> array[int]:
-    if all(map(ge, islice(column, 1, None), column)):
-        return column
-    return array("Q", sorted(column))
+    return column if _rises(column) else array("Q", sorted(column))
 
 
 def _distinct(column: array[int]) -> array[int]:
-    """Return the distinct values of a column, ascending; an ascending one may keep repeats."""
-    if all(map(ge, islice(column, 1, None), column)):
-        return column
+    """Return the distinct values of a column, ascending; repeats may be left where it is sparse."""
     base, high = min(column), max(column)
     if high - base >= len(column) * _DENSE:
         return array("Q", sorted(column))

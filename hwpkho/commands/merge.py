@@ -275,7 +275,7 @@ def _merge(
     before = pfns.pages()
     duplicates = 0 if options.intersect else sum(x.pfns.count for x in found) - before
     pfns -= union(x.pfns for x in unwanted)
-    excluded = before - pfns.pages()
+    excluded = before - pfns.pages() if unwanted else 0
     regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
     wrong_map.must_fit(how, regions, ((x.handover, x.source) for x in found))
@@ -286,14 +286,14 @@ def _merge(
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
             "lost or damaged: kept, because what is there is unknown"
         )
-    if pfns.pages() > MAX_PFNS and not whole:
-        raise InputError(f"the merged list has {pfns.pages()} PFNs; a list has at most {MAX_PFNS}")
+    merged = pfns.listing()
+    if merged.count > MAX_PFNS and not whole:
+        raise InputError(f"the merged list has {merged.count} PFNs; a list has at most {MAX_PFNS}")
     disagreements = provenance.disagreements([x.pages for x in found])
     notes += map(str, disagreements)
-    merged = pfns.listing()
     if options.in_order:
-        merged = first_seen([x.pfns for x in found])
-        merged = merged if len(merged) == pfns.pages() else pfns.kept_of(merged)
+        ordered = first_seen([x.pfns for x in found])
+        merged = ordered if ordered.count == merged.count else pfns.kept_of(ordered)
     return Merged(
         tuple(x.name for x in found),
         sizes,

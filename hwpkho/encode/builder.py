@@ -142,7 +142,7 @@ class _Builder:
         return Layout(
             size, request.arch, request.version, root, len(raw_root), tuple(subtrees),
             self._metadata(), blob, blob_phys, raw_blob, chunks, places, tracker, memory_map,
-            len(self.blocks), scratch_array, scratch, request.pfns,
+            len(self.blocks), scratch_array, scratch, request.pfns, self.space.poison,
             size << request.order, self.pieces,
         )  # fmt: skip
 

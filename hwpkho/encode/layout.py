@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.abi.kho import SubtreeRef, Version
     from hwpkho.base.listing import Listing
+    from hwpkho.base.pfnset import PfnSet
 
 #: ``(physical address, bytes)``; the bytes are a whole number of pages.
 Piece = tuple[int, bytes | memoryview]
@@ -66,6 +67,7 @@ class Layout:
         scratch_array: Physical address of the scratch array, None without scratch.
         scratch: Scratch areas ``(start, size)``, bytes.
         pfns: What the array holds; its words are made where they are written.
+        poison: The same as a set: nothing was placed there.
         block: Bytes of a vmalloc entry.
         others: All pages but those of the array, disjoint.
         broken: What a damage made of it, None for a sound one. The fields above, ``raw_blob``
@@ -90,6 +92,7 @@ class Layout:
     scratch_array: int | None
     scratch: tuple[tuple[int, int], ...]
     pfns: Listing = field(repr=False)
+    poison: PfnSet = field(repr=False)
     block: int
     others: list[Piece] = field(repr=False)
     broken: Broken | None = None

@@ -30,10 +30,11 @@ class NoRoomError(Exception):
 
 
 class Space:
-    """Hands out free frames, the lowest that fit first."""
+    """Hands out free frames, the lowest that fit first; never those of ``poison``."""
 
     def __init__(self, ranges: Sequence[tuple[int, int]], poison: PfnSet) -> None:
         """Take ascending disjoint ranges, and the frames that are never handed out."""
+        self.poison = poison
         self._coming = (s for first, end in ranges for s in stretches(first, end, poison))
         self._left: list[tuple[int, int]] = []
 

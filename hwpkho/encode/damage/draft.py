@@ -13,7 +13,6 @@ from hwpkho.abi.scratch import SCRATCH_ENTRY, build_scratch
 from hwpkho.abi.tracker import TRACKERS, radix
 from hwpkho.abi.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP, Chunk, split
 from hwpkho.base.addresses import align_up, human_bytes
-from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import difference, union
 from hwpkho.encode.builder import Blocks, free_frames, place
 from hwpkho.encode.layout import Broken
@@ -282,7 +281,7 @@ def _spaces(request: Request, layout: Layout) -> list[Space]:
     size = layout.page_size
     taken = union((phys // size, (phys + n) // size) for phys, n in layout.extents())
     free = list(difference(free_frames(request), taken))
-    poison, root = pfn_set(request.pfns), layout.root // size
+    poison, root = layout.poison, layout.root // size
     after = [(max(first, root), end) for first, end in free if end > root]
     before = [(first, min(end, root)) for first, end in free if first < root]
     return [Space(after, poison), Space(before, poison)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from operator import add
 from typing import TYPE_CHECKING
@@ -36,7 +36,9 @@ MAX_JOINED = 1 << 17
 class MappedSource(Source):
     """Pieces ``(phys, size, file, offset)`` of files, kept as disjoint ascending columns.
 
-    Where pieces overlap, the one that starts lower counts (of equal starts the one given first).
+    Where pieces overlap, as the kernel's own segment in a /proc/vmcore does, the one that starts
+    lower is shown (of equal starts the one given first); what it hides must have the same bytes,
+    which is checked where they are read.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class MappedSource(Source):
         """
         self.name = name
         self._files = files
-        self._joined = 0
+        self._joined = self._compared = 0
         order: Sequence[int] = range(len(phys))
         if any(a > b for a, b in pairwise(phys)):
             order = sorted(order, key=phys.__getitem__)
@@ -63,10 +65,13 @@ class MappedSource(Source):
         self._size = array("Q")
         self._offset = array("Q")
         self._file = array("I")
+        # Columns: phys, end, offset, file, and the highest end so far.
+        self._hidden = tuple(array("Q") for _ in range(5))
         end, last_file, last_offset = 0, -1, 0
         for i in order:
             start, stop, at = phys[i], min(phys[i] + size[i], PHYS_END), offset[i]
             if start < end:
+                self._hide(start, min(stop, end), at, file[i] if file else 0)
                 at += end - start
                 start = end
             if start >= stop:
@@ -90,8 +95,45 @@ class MappedSource(Source):
         for file in self._files:
             file.close()
 
+    def _hide(self, phys: int, end: int, offset: int, file: int) -> None:
+        """Note a piece that others hide, unless it is the same bytes of the file."""
+        skip = phys - self._phys[-1]
+        if skip >= 0 and (file, offset) == (self._file[-1], self._offset[-1] + skip):
+            return
+        highest = self._hidden[-1]
+        row = phys, end, offset, file, max(end, highest[-1] if highest else 0)
+        for column, value in zip(self._hidden, row, strict=True):
+            column.append(value)
+
     def read(self, phys: int, size: int) -> memoryview | None:
-        """See :meth:`Source.read`."""
+        """See :meth:`Source.read`; InputError where a hidden piece has other bytes."""
+        data = self.peek(phys, size)
+        if data is not None and self._hidden[0]:
+            self._compare(phys, data)
+        return data
+
+    def _compare(self, phys: int, data: memoryview) -> None:
+        starts, ends, offsets, files, highest = self._hidden
+        last = i = bisect_left(starts, phys + len(data)) - 1
+        while i >= 0 and highest[i] > phys:
+            start, stop = max(phys, starts[i]), min(phys + len(data), ends[i])
+            if start < stop:
+                at = offsets[i] + start - starts[i]
+                other = self._files[files[i]].read(at, stop - start)
+                if other != data[start - phys :][: len(other)]:
+                    raise InputError(
+                        f"{self.name}: two segments hold different bytes at 0x{start:x}: not one "
+                        "machine at one moment"
+                    )
+            self._compared += i != last
+            if self._compared > MAX_LOOKUPS:
+                raise InputError(
+                    f"{self.name}: too many segments hold 0x{phys:x}; this is no memory image"
+                )
+            i -= 1
+
+    def peek(self, phys: int, size: int) -> memoryview | None:
+        """See :meth:`Source.peek`."""
         i = bisect_right(self._phys, phys) - 1
         if i < 0 or size < 0:
             return None

@@ -13,7 +13,7 @@ from hwpkho.base import output
 from hwpkho.base.escape import printable
 from hwpkho.cli import options, screen, values
 from hwpkho.errors import UsageError
-from hwpkho.report.registry import REPORTS, Made
+from hwpkho.report.registry import REPORTS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,11 +66,11 @@ class Drawn(NamedTuple):
             yield together
             if self.own is None and not self.beside:
                 return
-            made = made_of(inputs)
+            call = call_of(inputs)
             files = [_File(self.own, self.path)] if self.own else []
             for report, path in (*files, *self.beside):
                 with together.file(path, force=self.force) as out:
-                    for piece in report.pieces(result, made):
+                    for piece in report.pieces(result, call):
                         out.write(piece.encode("utf-8", "backslashreplace"))
 
     def print(self, together: output.Together, pieces: Iterable[str]) -> None:
@@ -93,11 +93,11 @@ class Drawn(NamedTuple):
         return screen.of(sys.stdout) if self.path == output.STDOUT else screen.of_file()
 
 
-def made_of(inputs: Sequence[str]) -> Made:
+def call_of(inputs: Sequence[str]) -> Call:
     """Return how this call's result comes about; its inputs are read once more."""
     from hwpkho.inputs import hashes
 
-    return Made(command_line(), hashes.of(inputs), screen.settings().detail > 0)
+    return Call(command_line(), hashes.of(inputs), screen.settings().detail > 0)
 
 
 def command_line() -> str:

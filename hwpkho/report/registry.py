@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hwpkho.inputs.hashes import InputFile
 
 
-class Made(NamedTuple):
+class Call(NamedTuple):
     """How a result came about, and how much of it is wanted.
 
     Attributes:
@@ -40,7 +40,7 @@ class Report(Protocol):
     def about(self) -> str:
         """What it is, in a few words, for the documentation."""
 
-    def pieces(self, result: Any, made: Made, /) -> Iterable[str]:
+    def pieces(self, result: Any, call: Call, /) -> Iterable[str]:
         """Return the report on what the command found, piece by piece."""
 
 

@@ -9,7 +9,7 @@ from hwpkho.report.registry import REPORTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Toy:
@@ -18,9 +18,9 @@ class Toy:
     name = "toy-card"
     about = "a toy"
 
-    def pieces(self, result: object, made: Made, /) -> Iterator[str]:
-        yield f"{type(result).__name__}: {made.command}\n"
-        for file in made.inputs:
+    def pieces(self, result: object, call: Call, /) -> Iterator[str]:
+        yield f"{type(result).__name__}: {call.command}\n"
+        for file in call.inputs:
             yield f"{file.name} {file.sha256}\n"
 
 

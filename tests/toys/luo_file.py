@@ -12,7 +12,7 @@ from hwpkho.handover.luo.model import Folios, LuoFile
 
 if TYPE_CHECKING:
     from hwpkho.abi.luo import File
-    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.memory import LuoMemory
 
 NAME = "toy-file-v1"
 _LAYOUT = struct.Struct("<4sI2Q")
@@ -23,14 +23,14 @@ _MOST = 1 << 10
 class ToyHandler:
     """Reads the page; such a file has no end."""
 
-    def read(self, file: File, name: str, ground: Ground, /) -> LuoFile:
+    def read(self, file: File, name: str, memory: LuoMemory, /) -> LuoFile:
         found = LuoFile(NAME, file.token, file.data)
-        raw = ground.read("toy page", file.data, _LAYOUT.size, name, spans)
+        raw = memory.read("toy page", file.data, _LAYOUT.size, name, spans)
         if raw is None:
             return found
         magic, order, pfn, count = _LAYOUT.unpack(raw)
         if magic != _MAGIC or order > 9 or count > _MOST:
-            ground.note(FILE_BROKEN, f"{name}: no toy", file.data)
+            memory.note(FILE_BROKEN, f"{name}: no toy", file.data)
             return found
         folios = Folios()
         for n in range(count):

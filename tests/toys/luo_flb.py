@@ -8,7 +8,7 @@ from hwpkho.abi.spans import Span
 from hwpkho.handover.luo.files import SHARED
 
 if TYPE_CHECKING:
-    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.memory import LuoMemory
     from hwpkho.handover.luo.model import LuoFlb, Placed
 
 NAME = "toy-flb-v1"
@@ -17,9 +17,9 @@ NAME = "toy-flb-v1"
 class ToyFlb:
     """Takes the block."""
 
-    def read(self, found: LuoFlb, block: Placed, ground: Ground, /) -> LuoFlb:
+    def read(self, found: LuoFlb, block: Placed, memory: LuoMemory, /) -> LuoFlb:
         phys, order = block
-        ground.take("toy FLB", phys, order, spans, f"FLB {found.name}")
+        memory.take("toy FLB", phys, order, spans, f"FLB {found.name}")
         return found
 
 

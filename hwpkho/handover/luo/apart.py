@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hwpkho.abi.tracker.preserved import Preserved
-    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.memory import LuoMemory
     from hwpkho.handover.luo.model import LuoFile
     from hwpkho.handover.reach import Reach
 
@@ -27,21 +27,21 @@ _COMPATIBLE = abi.COMPATIBLE.encode()
 _WINDOW = 1 << 20
 
 
-def search(reach: Reach, ground: Ground) -> Iterator[LuoFile]:
+def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
     """Yield the memfds whose structure, array and folios are all there and preserved."""
     if reach.walk is None:
         return
     preserved = reach.walk.preserved
-    for phys in _candidates(reach.source, preserved, ground.page_size):
-        if ground.taken((phys,)):
+    for phys in _candidates(reach.source, preserved, memory.page_size):
+        if memory.taken((phys,)):
             continue
         source = _Looked(reach.source)
-        tried = ground.trial(source)
+        tried = memory.trial(source)
         found = memfd.read(File(_COMPATIBLE, phys, 0), unwritten(phys), tried)
         if _is_whole(found) and not tried.report.problems():
             source.keep_all()
             for page in tried.pages:
-                ground.take(*page)
+                memory.take(*page)
             yield found
 
 

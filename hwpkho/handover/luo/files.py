@@ -8,27 +8,27 @@ from hwpkho.base.registry import Registry
 
 if TYPE_CHECKING:
     from hwpkho.abi.luo import File
-    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.memory import LuoMemory
     from hwpkho.handover.luo.model import LuoFile, LuoFlb, Placed
 
 
 class FileHandler(Protocol):
     """Reads what a handler keeps of a file."""
 
-    def read(self, file: File, name: str, ground: Ground, /) -> LuoFile:
+    def read(self, file: File, name: str, memory: LuoMemory, /) -> LuoFile:
         """Return the file; what is wrong with it is reported. ``name`` is for messages.
 
-        Its own pages are read by :meth:`Ground.read`, which takes what their bytes mean as well.
+        Its own pages are read by :meth:`LuoMemory.read`, which takes what their bytes mean as well.
         """
 
 
 class FlbHandler(Protocol):
     """Reads what several files share."""
 
-    def read(self, found: LuoFlb, block: Placed, ground: Ground, /) -> LuoFlb:
+    def read(self, found: LuoFlb, block: Placed, memory: LuoMemory, /) -> LuoFlb:
         """Return the FLB with what it keeps; ``block`` is the preserved one at its data.
 
-        Its own pages are taken by :meth:`Ground.take`.
+        Its own pages are taken by :meth:`LuoMemory.take`.
         """
 
 

@@ -21,83 +21,83 @@ from hwpkho.handover.problems import Report
 
 if TYPE_CHECKING:
     from hwpkho.abi.luo import File
-    from hwpkho.handover.luo.ground import Ground
+    from hwpkho.handover.luo.memory import LuoMemory
 
 #: The largest order that is taken from the place of the next folio in the file: 1 GiB.
 _MAX_INFERRED = 18
 
 
-def read(file: File, name: str, ground: Ground, /) -> LuoFile:
+def read(file: File, name: str, memory: LuoMemory, /) -> LuoFile:
     """Return a memfd and its folios; ``name`` is for messages."""
     found = LuoFile(printable(file.compatible), file.token, file.data)
-    raw = ground.read(MEMFD, file.data, abi.SIZE, name)
+    raw = memory.read(MEMFD, file.data, abi.SIZE, name)
     if raw is None:
         return found
     ser = abi.MemfdSer.parse(raw)
     found = found._replace(size=ser.size, memfd=ser)
-    if flaw := ser.flaw(ground.page_size):
+    if flaw := ser.flaw(memory.page_size):
         what, where = flaw
-        ground.note(FILE_BROKEN, f"{name}: {what}", file.data, file.data + where)
+        memory.note(FILE_BROKEN, f"{name}: {what}", file.data, file.data + where)
     nr_folios = file.data + abi.NR_FOLIOS
     if not ser.nr_folios:
         if ser.size:
             message = f"{name}: {ser.size} bytes without a folio"
-            ground.note(FILE_BROKEN, message, file.data, nr_folios)
+            memory.note(FILE_BROKEN, message, file.data, nr_folios)
         return found._replace(folios=Folios())
-    if ser.nr_folios > ser.capacity(ground.page_size):
+    if ser.nr_folios > ser.capacity(memory.page_size):
         message = (
             f"{name}: nr_folios {ser.nr_folios} is beyond the array's "
-            f"{ser.capacity(ground.page_size)} entries ({ser.folios.total_pages} pages)"
+            f"{ser.capacity(memory.page_size)} entries ({ser.folios.total_pages} pages)"
         )
-        ground.note(FILE_BROKEN, message, file.data, nr_folios)
+        memory.note(FILE_BROKEN, message, file.data, nr_folios)
         return found
     if 2 * ser.nr_folios > vmalloc.MAX_WORDS:
         message = f"{name}: nr_folios {ser.nr_folios} is more than the {vmalloc.MAX_WORDS // 2} "
-        ground.note(FILE_BROKEN, f"{message}that are read", file.data, nr_folios)
+        memory.note(FILE_BROKEN, f"{message}that are read", file.data, nr_folios)
         return found
-    return _with_folios(found, ser, name, ground)
+    return _with_folios(found, ser, name, memory)
 
 
-def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, ground: Ground) -> LuoFile:
+def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory) -> LuoFile:
     met, area = Report(), found.data + abi.AREA
     try:
-        walk = vmalloc.walk(ground.source, ser.folios, ground.page_size, met, ground.chunks)
+        walk = vmalloc.walk(memory.source, ser.folios, memory.page_size, met, memory.chunks)
     except InputError as error:
-        ground.note(FILE_BROKEN, f"{name}: {error}", found.data, area)
+        memory.note(FILE_BROKEN, f"{name}: {error}", found.data, area)
         return found
-    ground.chunks.update(walk.chunks)
+    memory.chunks.update(walk.chunks)
     order = walk.order % SHIFT_BITS
     found = found._replace(chunks=tuple(walk.chunks), pages=tuple(walk.pages))
     if not walk.sound:
         why = walk.problem.message if walk.problem else "the array is not whole"
         code = LUO_ABSENT if walk.chain.end == "absent" else FILE_BROKEN
-        ground.note(code, f"{name}: {why}", found.data, area)
+        memory.note(code, f"{name}: {why}", found.data, area)
         return found
-    if ground.taken(walk.pages):
+    if memory.taken(walk.pages):
         message = f"{name}: a page of its array is another page of LUO's as well"
-        ground.note(OWNED_TWICE, message, found.data, area)
+        memory.note(OWNED_TWICE, message, found.data, area)
         return found
     for chunk in walk.chunks:
-        ground.take(CHUNK, chunk, of=name)
+        memory.take(CHUNK, chunk, of=name)
     for page in walk.pages:
-        ground.take(ARRAY, align_down(page, ground.page_size), order, of=name)
-    words = vmalloc.read_array(ground.source, walk, order, 2 * ser.nr_folios, ground.page_size, met)
+        memory.take(ARRAY, align_down(page, memory.page_size), order, of=name)
+    words = vmalloc.read_array(memory.source, walk, order, 2 * ser.nr_folios, memory.page_size, met)
     if not isinstance(words, array):
-        ground.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
+        memory.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
         return found
-    (folios, end), pages = _folios(words, name, ground), -(-ser.size // ground.page_size)
+    (folios, end), pages = _folios(words, name, memory), -(-ser.size // memory.page_size)
     if end < pages and UNKNOWN_ORDER not in folios.order:
         message = f"{name}: its folios end at page {end}, its size is {pages} pages"
-        ground.note(FOLIO_ODD, message, found.data, found.data + abi.FILE_SIZE)
+        memory.note(FOLIO_ODD, message, found.data, found.data + abi.FILE_SIZE)
     return found._replace(folios=folios)
 
 
-def _folios(words: array[int], name: str, ground: Ground) -> tuple[Folios, int]:
+def _folios(words: array[int], name: str, memory: LuoMemory) -> tuple[Folios, int]:
     """Return the folios of an array, and the page of the file behind the last one.
 
     Whatever is wrong with one, the kernel goes on to the next.
     """
-    found, orders, odd = Folios(), ground.orders, set[int]()
+    found, orders, odd = Folios(), memory.orders, set[int]()
     # Where the folio before ends in the file, -1 where that is not known; where all of them end.
     before, end = 0, 0
     for n in range(len(words) // 2):
@@ -113,7 +113,7 @@ def _folios(words: array[int], name: str, ground: Ground) -> tuple[Folios, int]:
         if order is not None:
             before = index + (1 << order)
         else:
-            if ground.tracked:
+            if memory.tracked:
                 found.unmarked.append(n)
             step = words[2 * n + 3] - index if 2 * n + 3 < len(words) else 0
             order, before = _inferred(pfn, step), -1
@@ -126,7 +126,7 @@ def _folios(words: array[int], name: str, ground: Ground) -> tuple[Folios, int]:
     ):
         if entries:
             pfn, _ = abi.split_word(words[2 * entries[0]])
-            ground.note(code, f"{name}: {_folio(len(entries), pfn)} {what}", pfn << ground.shift)
+            memory.note(code, f"{name}: {_folio(len(entries), pfn)} {what}", pfn << memory.shift)
     return found, end
 
 

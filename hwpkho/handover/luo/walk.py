@@ -29,7 +29,7 @@ from hwpkho.codes.preserved import (
 from hwpkho.errors import InputError
 from hwpkho.handover.luo import apart
 from hwpkho.handover.luo.files import HANDLERS, SHARED
-from hwpkho.handover.luo.ground import Ground
+from hwpkho.handover.luo.memory import LuoMemory
 from hwpkho.handover.luo.model import (
     FILES,
     FLBS,
@@ -80,10 +80,10 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
         report.add(NOT_SERIALIZED, "LUO has not written its sessions yet", phys)
     if reach.page_size is None or phys is None:
         return tree
-    ground = Ground(reach, reach.page_size)
-    _Walk(tree, ground).run(blob)
+    memory = LuoMemory(reach, reach.page_size)
+    _Walk(tree, memory).run(blob)
     if tree.state == "not-serialized":
-        tree.apart = tuple(apart.search(reach, ground))
+        tree.apart = tuple(apart.search(reach, memory))
     return tree
 
 
@@ -112,15 +112,15 @@ def _named(blob: abi.Luo) -> str:
 class _Walk:
     """One walk; see the module."""
 
-    def __init__(self, tree: LuoTree, ground: Ground) -> None:
-        self._tree, self._ground = tree, ground
+    def __init__(self, tree: LuoTree, memory: LuoMemory) -> None:
+        self._tree, self._memory = tree, memory
         self._names = set[bytes]()
 
     def run(self, blob: abi.Luo) -> None:
         """Fill the tree."""
-        tree, ground = self._tree, self._ground
+        tree, memory = self._tree, self._memory
         # As the kernel goes: it reads all blocks of sessions at boot, before anything else.
-        blocks = _Chain(ground, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
+        blocks = _Chain(memory, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
         link = (tree.phys or 0) + blob.at + abi.SESSIONS_PA
         pages = list(blocks.follow(blob.sessions_pa, link))
         tree.fatal, tree.unread = blocks.broken, blocks.absent
@@ -128,31 +128,31 @@ class _Walk:
         if tree.sessions is None and (pages or blocks.whole or blocks.broken):
             listed = (self._sessions(*block) for block in pages)
             tree.sessions = tuple(chain.from_iterable(listed))
-        tree.pages = ground.pages
+        tree.pages = memory.pages
 
     def _flbs(self, phys: int) -> tuple[LuoFlb, ...] | None:
-        ground = self._ground
-        what, size = FLBS, ground.page_size
+        memory = self._memory
+        what, size = FLBS, memory.page_size
         if not phys:
             return ()
-        page = ground.read(what, phys, size)
+        page = memory.read(what, phys, size)
         if page is None:
             return None
         entries, room = abi.Head.parse(page).entries, abi.room(size, abi.FLB)
         if entries > room:
             message = f"{what} 0x{phys:x} has {entries} entries, expected at most {room}"
-            ground.note(FLB_PAGE, message, phys, phys + abi.COUNT)
+            memory.note(FLB_PAGE, message, phys, phys + abi.COUNT)
             return None
         return tuple(map(self._flb, abi.flbs(page, entries)))
 
     def _flb(self, flb: abi.Flb) -> LuoFlb:
-        block = self._ground.block(flb.data)
+        block = self._memory.block(flb.data)
         # Its data is its own affair, and need not be an address.
         if block is None or block[0] != flb.data:
             return LuoFlb(shown(flb.name), flb.data, flb.users)
         found = LuoFlb(shown(flb.name), flb.data, flb.users, block)
         handler = SHARED.get(found.name)
-        return handler.read(found, block, self._ground) if handler else found
+        return handler.read(found, block, self._memory) if handler else found
 
     def _sessions(self, phys: int, page: memoryview, n: int) -> Iterator[LuoSession]:
         """Yield the first ``n`` sessions of the block at ``phys``."""
@@ -164,10 +164,10 @@ class _Walk:
         where = f'session "{title}"'
         name = session.name[: abi.SESSION_NAME - 1]  # as the kernel copies it
         if name in self._names:
-            self._ground.note(SESSION_TWICE, f"{where}: another one has this name", field=entry)
+            self._memory.note(SESSION_TWICE, f"{where}: another one has this name", field=entry)
         self._names.add(name)
         first = entry + abi.SESSION_NAME
-        blocks = _Chain(self._ground, FILES, abi.FILE, FILE_BLOCK, where)
+        blocks = _Chain(self._memory, FILES, abi.FILE, FILE_BLOCK, where)
         found: list[LuoFile] = []
         tokens = set[int]()
         for phys, page, n in blocks.follow(session.files, first):
@@ -175,15 +175,15 @@ class _Walk:
             for file, at in zip(abi.files(page, n), entries, strict=True):
                 if file.token in tokens:
                     message = f"{where}: another file has token {file.token}"
-                    self._ground.note(TOKEN_TWICE, message, field=at + abi.TOKEN)
+                    self._memory.note(TOKEN_TWICE, message, field=at + abi.TOKEN)
                 tokens.add(file.token)
                 found.append(self._file(file, where, at))
         if session.total and not session.files:
             message = f"{where}: {session.total} files, and no block"
-            self._ground.note(NO_FILES, message, field=first)
+            self._memory.note(NO_FILES, message, field=first)
         elif blocks.whole and len(found) != session.total:
             message = f"{where}: {session.total} files, its blocks have {len(found)}"
-            self._ground.note(FILE_BLOCK, message, session.files or None, first + WORD)
+            self._memory.note(FILE_BLOCK, message, session.files or None, first + WORD)
         return LuoSession(title, tuple(found))
 
     def _file(self, file: abi.File, where: str, entry: int) -> LuoFile:
@@ -191,9 +191,9 @@ class _Walk:
         where = f"{where}, token {file.token}"
         handler = HANDLERS.get(compatible)
         if handler is not None:
-            return handler.read(file, where, self._ground)
-        self._ground.note(UNKNOWN_FILE, f"{where}: {compatible} is not known", field=entry)
-        return LuoFile(compatible, file.token, file.data, block=self._ground.block(file.data))
+            return handler.read(file, where, self._memory)
+        self._memory.note(UNKNOWN_FILE, f"{where}: {compatible} is not known", field=entry)
+        return LuoFile(compatible, file.token, file.data, block=self._memory.block(file.data))
 
 
 class _Chain:
@@ -205,9 +205,9 @@ class _Chain:
         absent: Physical address of a block that the image lacks, None for none.
     """
 
-    def __init__(self, ground: Ground, what: str, entry: int, code: Code, where: str) -> None:
-        self._ground, self._what, self._code, self._where = ground, what, code, where
-        self._room = abi.room(ground.page_size, entry)
+    def __init__(self, memory: LuoMemory, what: str, entry: int, code: Code, where: str) -> None:
+        self._memory, self._what, self._code, self._where = memory, what, code, where
+        self._room = abi.room(memory.page_size, entry)
         self.whole = False
         self.broken: Problem | None = None
         self.absent: int | None = None
@@ -217,7 +217,7 @@ class _Chain:
 
         ``phys`` is that of the first one, which is written at ``link``.
         """
-        ground, seen = self._ground, set[int]()
+        memory, seen = self._memory, set[int]()
         at = phys
         while at:
             if at in seen:
@@ -227,7 +227,7 @@ class _Chain:
                 self._break(f"more than {abi.MAX_BLOCKS} blocks", at, link)
                 return
             seen.add(at)
-            page = ground.read(self._what, at, ground.page_size, self._where)
+            page = memory.read(self._what, at, memory.page_size, self._where)
             if page is None:
                 self.absent = at
                 return
@@ -241,4 +241,4 @@ class _Chain:
         self.whole = True
 
     def _break(self, why: str, phys: int, field: int) -> None:
-        self.broken = self._ground.note(self._code, f"{self._where}: {why}", phys, field)
+        self.broken = self._memory.note(self._code, f"{self._where}: {why}", phys, field)

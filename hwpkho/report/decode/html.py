@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.decode import luo_text, memory, table_text, text
-from hwpkho.report.html import figures, told
+from hwpkho.report.html import blocks, figures
 from hwpkho.report.html.facts import Page, Section, Text
 from hwpkho.report.html.page import render
 from hwpkho.report.parts import structure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
     from hwpkho.report.html.facts import Part
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -30,21 +30,21 @@ class Report:
     name = "html"
     about = "one page with all of it, to open in a browser"
 
-    def pieces(self, result: Decoded, made: Made) -> Iterator[str]:
+    def pieces(self, result: Decoded, call: Call) -> Iterator[str]:
         """Return the page."""
         problems = [p for h in result.handovers for p in h.problems]
         problems += [p for t in result.tables for p in t.problems]
-        sections = [_handover(h, i, made) for i, h in enumerate(result.handovers)]
-        sections += [_table(t, i, result.size, made) for i, t in enumerate(result.tables)]
+        sections = [_handover(h, i, call) for i, h in enumerate(result.handovers)]
+        sections += [_table(t, i, result.size, call) for i, t in enumerate(result.tables)]
         return render(
             Page(
                 "decode",
                 result.name,
-                told.worst_of(problems),
+                blocks.worst_of(problems),
                 _sentence(result),
-                told.todo_of((p.code, p.severity) for p in problems),
+                blocks.todo_of((p.code, p.severity) for p in problems),
                 sections,
-                made,
+                call,
             )
         )
 
@@ -72,37 +72,37 @@ def _said(h: Handover) -> str:
     return f"{which} lists {n} bad page{'s' * (n != 1)}"
 
 
-def _handover(h: Handover, number: int, made: Made) -> Section:
+def _handover(h: Handover, number: int, call: Call) -> Section:
     size = f"{human_bytes(h.page_size)} pages" if h.page_size else "page size unknown"
     about = f"{h.source}: {h.arch or 'architecture unknown'}, {size}"
     parts: list[Part] = [
         Text(about),
         figures.structure(structure.of_handover(h), f"structure-{number}"),
-        *told.problems(h.problems, whole=made.everything),
+        *blocks.problems(h.problems, whole=call.everything),
         *figures.memory(memory.of_handover(h), f"memory-{number}"),
-        told.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),
-        *_list(h, made),
+        blocks.fields([*text.rows(h, Paint()), *luo_text.rows(h)]),
+        *_list(h, call),
     ]
     title = text.ROLES[h.role]
     return Section(f"handover-{number}", title[0].upper() + title[1:], parts)
 
 
-def _list(h: Handover, made: Made) -> Iterator[Part]:
+def _list(h: Handover, call: Call) -> Iterator[Part]:
     if h.hwpoison is None or h.hwpoison.blob is None:
         return
     if h.hwpoison.pfns is None or h.page_size is None:
         yield Text("The list is not readable; the problems say why.", "error")
         return
     pfns = pfn_set(h.hwpoison.pfns)
-    yield told.pfn_table("Bad pages", pfns, h.page_size, whole=made.everything)
+    yield blocks.pfn_table("Bad pages", pfns, h.page_size, whole=call.everything)
 
 
-def _table(table: PoisonTable, number: int, page_size: int, made: Made) -> Section:
+def _table(table: PoisonTable, number: int, page_size: int, call: Call) -> Section:
     where = "" if table.phys is None else f" at 0x{table.phys:x}"
-    rows = table_text.rows(table, Screen(everything=made.everything), page_size)
+    rows = table_text.rows(table, Screen(everything=call.everything), page_size)
     parts: list[Part] = [
         Text(table.source),
-        told.fields(rows),
-        *told.problems(table.problems, whole=made.everything),
+        blocks.fields(rows),
+        *blocks.problems(table.problems, whole=call.everything),
     ]
     return Section(f"table-{number}", f"EFI table of poisoned memory{where}", parts)

@@ -16,7 +16,7 @@ from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import align_down
 from hwpkho.codes.preserved import FOLIO_ODD, FOLIO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo import model
-from hwpkho.handover.luo.ground import Orders
+from hwpkho.handover.luo.memory import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.decode import Decoded
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -24,7 +24,7 @@ class Report:
     name = "svg"
     about = "pictures of the structure and of memory"
 
-    def pieces(self, result: Decoded, _made: Made) -> Iterator[str]:
+    def pieces(self, result: Decoded, _call: Call) -> Iterator[str]:
         """Return the pictures; InputError where there is no handover to draw."""
         if not result.handovers:
             raise InputError(f"{result.name}: holds no handover; --format html shows a table")

@@ -8,7 +8,7 @@ from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, drawing, lives, text
-from hwpkho.report.html import figures, page, told
+from hwpkho.report.html import blocks, figures, page
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import span
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.report.diff.lives import Chain, Life
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.parts.memory import Memory
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 #: Lists that have a column of their own; more are named in one.
 MAX_COLUMNS = 8
@@ -44,16 +44,16 @@ class _Html:
 
     name, about = "html", "a page: what was lost and added; of a chain every page's life"
 
-    def pieces(self, result: Comparison, made: Made) -> Iterator[str]:
+    def pieces(self, result: Comparison, call: Call) -> Iterator[str]:
         """Yield the page, piece by piece."""
-        facts = _pair(result, made) if len(result.cases) == 2 else _chain(result, made)
+        facts = _pair(result, call) if len(result.cases) == 2 else _chain(result, call)
         return page.render(facts)
 
 
 REPORT = _Html()
 
 
-def _pair(d: Comparison, made: Made) -> Page:
+def _pair(d: Comparison, call: Call) -> Page:
     (change,) = d.changes
     style: Style = "error" if change.removed.pfns else "warning" if change.added.pfns else "good"
     sentences = [x for x in (text.missed(d), *d.notes()) if x]
@@ -62,8 +62,8 @@ def _pair(d: Comparison, made: Made) -> Page:
         todo = ["Bring the removed pages back into the list: hwpkho merge BEFORE AFTER"]
     sections = [
         Section("lists", "The lists", [_lists(d, ("before", "after"))]),
-        Section("removed", "Removed", _changes(d, "removed", change.removed, made)),
-        Section("added", "Added", _changes(d, "added", change.added, made)),
+        Section("removed", "Removed", _changes(d, "removed", change.removed, call)),
+        Section("added", "Added", _changes(d, "added", change.added, call)),
     ]
     if picture := figures.memory(_memory(d), "memory-drawing"):
         sections.append(Section("memory", "Memory to scale", picture))
@@ -71,7 +71,7 @@ def _pair(d: Comparison, made: Made) -> Page:
     told: list[Part] = [Text(x, "warning") for x in sentences]
     told += [Text(line) for line in turnover.lines(owners_turnover(*d.cases), d.page_size)]
     sections[0] = sections[0]._replace(parts=[*told, *sections[0].parts])
-    return Page("diff", names, style, text.summary(d), todo, sections, made)
+    return Page("diff", names, style, text.summary(d), todo, sections, call)
 
 
 def _memory(d: Comparison) -> Memory:
@@ -85,7 +85,7 @@ def _memory(d: Comparison) -> Memory:
     return memory._replace(bad=[lost, *memory.bad])
 
 
-def _changes(d: Comparison, word: Word, runs: Runs, made: Made) -> list[Part]:
+def _changes(d: Comparison, word: Word, runs: Runs, call: Call) -> list[Part]:
     count = runs.count()
     if not count:
         return [Text(f"Nothing was {word}.", "good" if word == "removed" else "")]
@@ -100,8 +100,8 @@ def _changes(d: Comparison, word: Word, runs: Runs, made: Made) -> list[Part]:
         columns.append(Column("Memory there"))
     pages = runs.pfns.pages()
     caption = f"{pages} PFN{'s' * (pages != 1)} {word}, in {count} run{'s' * (count != 1)}"
-    whole = made.everything
-    return [told.run_table(caption, runs, count, d.page_size, columns, cells, whole=whole)]
+    whole = call.everything
+    return [blocks.run_table(caption, runs, count, d.page_size, columns, cells, whole=whole)]
 
 
 def _lists(d: Comparison, labels: Iterable[str]) -> Table:
@@ -134,7 +134,7 @@ def _lists(d: Comparison, labels: Iterable[str]) -> Table:
     return Table(f"{len(d.cases)} lists, in pages of {human_bytes(d.page_size)}", columns, rows())
 
 
-def _chain(c: Comparison, made: Made) -> Page:
+def _chain(c: Comparison, call: Call) -> Page:
     chain = lives.of(c)
     gone = not lives.MISSING.isdisjoint(chain.totals[-1].fates)
     changed = any(not step.empty for step in c.changes)
@@ -148,15 +148,15 @@ def _chain(c: Comparison, made: Made) -> Page:
         found = turnover.lines(owners_turnover(*step), c.page_size)
         told += [Text(f"From {n - 1} to {n}: {line}") for line in found]
     sections = [
-        Section("lives", "Every page’s life", _lives(chain, made)),
+        Section("lives", "Every page’s life", _lives(chain, call)),
         Section("lists", "The lists", [_lists(c, numbers), *told]),
     ]
     title = f"{c.cases[0].name} → {c.cases[-1].name}, {len(c.cases)} lists"
     sentence = "; ".join(total.words for total in chain.totals)
-    return Page("diff", title, style, sentence, todo, sections, made)
+    return Page("diff", title, style, sentence, todo, sections, call)
 
 
-def _lives(chain: Chain, made: Made) -> list[Part]:
+def _lives(chain: Chain, call: Call) -> list[Part]:
     found = chain.worst_first(kept=True)
     if not found:
         return [Text("No list has any page.", "good")]
@@ -170,12 +170,12 @@ def _lives(chain: Chain, made: Made) -> list[Part]:
     picture = drawing.draw(chain)
     return [
         Figure(inline(picture, "lives-drawing"), picture.about, zoom=chain.lists > MAX_COLUMNS),
-        told.ranges(
+        blocks.ranges(
             f"{count} and the lists that have them, losses first",
             columns,
             len(found),
             (_life(chain, life) for life in found),
-            whole=made.everything,
+            whole=call.everything,
             what="runs",
         ),
     ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.diff import Comparison
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -21,7 +21,7 @@ class Report:
     name = "svg"
     about = "a drawing of every page's life, of three lists or more"
 
-    def pieces(self, result: Comparison, _made: Made) -> Iterator[str]:
+    def pieces(self, result: Comparison, _call: Call) -> Iterator[str]:
         """Yield the drawing; UsageError for a pair."""
         if len(result.cases) < 3:
             raise UsageError("--format svg draws three lists or more")

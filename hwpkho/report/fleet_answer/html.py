@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.base.options import command
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.fleet_answer import forms, plots
+from hwpkho.report.html.blocks import MAX_ROWS
 from hwpkho.report.html.facts import (
     Column,
     Details,
@@ -21,7 +22,6 @@ from hwpkho.report.html.facts import (
     Text,
 )
 from hwpkho.report.html.page import render
-from hwpkho.report.html.told import MAX_ROWS
 from hwpkho.report.svg import plot as drawing
 from hwpkho.report.svg.markup import inline
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hwpkho.fleet.ask import Answer, Wanted
     from hwpkho.report.html.facts import Part, Style
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 #: How bad it is that a question has an answer at all.
 _STYLES: dict[str, Style] = {
@@ -54,10 +54,10 @@ class Report:
     name = "html"
     about = "a page: plots, each with its numbers as a table"
 
-    def pieces(self, result: Answer, made: Made) -> Iterator[str]:
+    def pieces(self, result: Answer, call: Call) -> Iterator[str]:
         """Return the page."""
         sections = []
-        found = [Answered(result.also(name), made) for name in plots.asked(result.wanted.question)]
+        found = [Answered(result.also(name), call) for name in plots.asked(result.wanted.question)]
         for each in found:
             table: Part = each.table
             if len(found) > 1 and each.plots:
@@ -67,7 +67,7 @@ class Report:
         asked: list[Part] = [_asked(result.wanted, found), Text(_hashes(result.name))]
         sections.append(Section("asked", "What was asked", asked))
         style, sentence = _summary(result) if len(found) > 1 else found[0].said()
-        page = Page("fleet ask", result.name, style, sentence, (), sections, made)
+        page = Page("fleet ask", result.name, style, sentence, (), sections, call)
         return render(page)
 
 
@@ -85,12 +85,12 @@ class Answered:
         table: The first rows.
     """
 
-    def __init__(self, answer: Answer, made: Made) -> None:
+    def __init__(self, answer: Answer, call: Call) -> None:
         known = QUESTIONS.get(answer.wanted.question or "")
         self.name, self.about = (known.name, known.about) if known else ("sql", "a query")
         self.count = 0
         self._shown: list[tuple[Any, ...]] = []
-        self._most = sys.maxsize if made.everything else MAX_ROWS
+        self._most = sys.maxsize if call.everything else MAX_ROWS
         rows = self._read(answer)
         self.plots = plots.of(self.name, rows)
         deque(rows, maxlen=0)  # what is drawn need not have read them all

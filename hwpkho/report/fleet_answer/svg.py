@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.fleet.ask import Answer
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -23,7 +23,7 @@ class Report:
     name = "svg"
     about = "the plots of the page, one below the other"
 
-    def pieces(self, result: Answer, _made: Made) -> Iterator[str]:
+    def pieces(self, result: Answer, _call: Call) -> Iterator[str]:
         """Yield the file; UsageError where nothing of the answer is drawn."""
         found = []
         for name in plots.asked(result.wanted.question):

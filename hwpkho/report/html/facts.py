@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 #: How something is marked, by colour and by a sign beside it: error, warning, note, good; dim and
 #: mono have no sign; empty: not at all.
@@ -70,7 +70,7 @@ class Text(NamedTuple):
     style: Style = ""
 
 
-class Told(NamedTuple):
+class Message(NamedTuple):
     """A finding or problem, with what the registry knows of its code.
 
     Attributes:
@@ -122,7 +122,7 @@ class Details(NamedTuple):
     parts: Sequence[Part]
 
 
-Part = Table | Fields | Text | Told | Listing | Figure | Details
+Part = Table | Fields | Text | Message | Listing | Figure | Details
 
 
 class Section(NamedTuple):
@@ -143,7 +143,7 @@ class Page(NamedTuple):
         sentence: What counts, in a sentence without a full stop; empty: nothing to say first.
         todo: What to do, a sentence each.
         sections: In order.
-        made: How it came about, which stands at the end.
+        call: How it came about, which stands at the end.
         up: Where the page lies that has a link to this one; empty: there is none.
     """
 
@@ -153,5 +153,5 @@ class Page(NamedTuple):
     sentence: str
     todo: Sequence[str]
     sections: Sequence[Section]
-    made: Made
+    call: Call
     up: str = ""

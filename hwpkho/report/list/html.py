@@ -10,9 +10,9 @@ from hwpkho.badpages import said
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.html import figures
+from hwpkho.report.html.blocks import MAX_ROWS, ranges
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
-from hwpkho.report.html.told import MAX_ROWS, ranges
 from hwpkho.report.list import dimms, text
 from hwpkho.report.parts.layout import span
 from hwpkho.report.parts.memory import of_pages
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.list import ListReport
     from hwpkho.dimms.model import Run
     from hwpkho.report.html.facts import Part, Style
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 _Row = tuple[Cell | str, ...]
 
@@ -35,25 +35,25 @@ class Report:
     name = "html"
     about = "a page: each run of bad pages, what is known of it, and who says so"
 
-    def pieces(self, result: ListReport, made: Made) -> Iterator[str]:
+    def pieces(self, result: ListReport, call: Call) -> Iterator[str]:
         """Return the page."""
         count, size = result.pages.pfns.count, result.pages.taken_page_size
-        sections = [Section("pages", "Bad pages", _pages(result, made))]
+        sections = [Section("pages", "Bad pages", _pages(result, call))]
         if result.dimms is not None:
-            sections.insert(0, Section("dimms", "DIMMs", _dimms(result.dimms, made)))
+            sections.insert(0, Section("dimms", "DIMMs", _dimms(result.dimms, call)))
         memory = of_pages(pfn_set(result.pages.pfns), size, result.regions)
         if picture := figures.memory(memory, "memory-drawing"):
             sections.append(Section("memory", "Memory to scale", picture))
         sections.append(Section("inputs", "What was read", _inputs(result)))
         sentence = f"{count} bad page{'s' * (count != 1)}, {human_bytes(count * size)}"
         style: Style = "" if count else "good"
-        return render(Page("list", result.pages.name, style, sentence, (), sections, made))
+        return render(Page("list", result.pages.name, style, sentence, (), sections, call))
 
 
 REPORT = Report()
 
 
-def _pages(listed: ListReport, made: Made) -> list[Part]:
+def _pages(listed: ListReport, call: Call) -> list[Part]:
     runs = listed.runs()
     if not runs:
         return [Text("None of the inputs names a bad page.")]
@@ -63,7 +63,7 @@ def _pages(listed: ListReport, made: Made) -> list[Part]:
     for run in runs:
         kinds[run.kind or "not known"] += run.last - run.first + 1
     stretches = chain.from_iterable(text.by_memory(run, listed.frames) for run in runs)
-    shown = list(stretches if made.everything else islice(stretches, MAX_ROWS))
+    shown = list(stretches if call.everything else islice(stretches, MAX_ROWS))
     cut = next(stretches, None) is not None
     rows: list[_Row] = [
         (
@@ -99,7 +99,7 @@ def _used(caption: str, columns: Sequence[Column], rows: Sequence[_Row]) -> Tabl
     return Table(caption, [columns[i] for i in used], [[row[i] for i in used] for row in rows])
 
 
-def _dimms(runs: Sequence[Run], made: Made) -> list[Part]:
+def _dimms(runs: Sequence[Run], call: Call) -> list[Part]:
     if not runs:
         return [Text("There is no bad page to place.")]
     pages: Counter[tuple[str, str, str, str]] = Counter()
@@ -120,7 +120,7 @@ def _dimms(runs: Sequence[Run], made: Made) -> list[Part]:
                 (span(run.first, run.last), str(run.last - run.first + 1), *dimms.place(run))
                 for run in runs
             ),
-            whole=made.everything,
+            whole=call.everything,
             what="runs",
         ),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
 from hwpkho.memmap.view.ownership import each_is_ram
-from hwpkho.report.html import figures, told
+from hwpkho.report.html import blocks, figures
 from hwpkho.report.html.facts import Cell, Column, Page, Section
 from hwpkho.report.html.page import render
 from hwpkho.report.memmap import text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.memmap import MemmapReport
     from hwpkho.report.html.facts import Table
     from hwpkho.report.parts.to_scale import Run
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -29,7 +29,7 @@ class Report:
     name = "html"
     about = "one page with all of it, to open in a browser"
 
-    def pieces(self, result: MemmapReport, made: Made) -> Iterator[str]:
+    def pieces(self, result: MemmapReport, call: Call) -> Iterator[str]:
         """Return the page."""
         runs = text.runs_of(result)
         ram = sum(r.end - r.start + 1 for r in runs if r.kind in ("ram", "in-use"))
@@ -39,22 +39,24 @@ class Report:
             Section(
                 "view",
                 "What the next kernel sees",
-                [*figures.memory(Memory(runs), "bands"), _view(runs, made)],
+                [*figures.memory(Memory(runs), "bands"), _view(runs, call)],
             ),
-            Section("ranges", "Ranges of the map", [_ranges(result, made)]),
-            Section("problems", "Problems", told.problems(result.problems, whole=made.everything)),
+            Section("ranges", "Ranges of the map", [_ranges(result, call)]),
+            Section(
+                "problems", "Problems", blocks.problems(result.problems, whole=call.everything)
+            ),
         ]
-        todo = told.todo_of((p.code, p.severity) for p in result.problems)
-        style = told.worst_of(result.problems)
+        todo = blocks.todo_of((p.code, p.severity) for p in result.problems)
+        style = blocks.worst_of(result.problems)
         return render(
-            Page("memmap", printable(memmap.source), style, sentence, todo, sections, made)
+            Page("memmap", printable(memmap.source), style, sentence, todo, sections, call)
         )
 
 
 REPORT = Report()
 
 
-def _view(runs: Sequence[Run], made: Made) -> Table:
+def _view(runs: Sequence[Run], call: Call) -> Table:
     rows = (
         (MEMORY[r.kind], *_span(r.start, r.end), Cell(_size(r), sort=r.end - r.start)) for r in runs
     )
@@ -62,7 +64,7 @@ def _view(runs: Sequence[Run], made: Made) -> Table:
         Column("What"), Column("First byte", mono=True), Column("Last byte", mono=True),
         Column("Size", number=True),
     )  # fmt: skip
-    return told.ranges(f"{len(runs)} ranges", columns, len(runs), rows, whole=made.everything)
+    return blocks.ranges(f"{len(runs)} ranges", columns, len(runs), rows, whole=call.everything)
 
 
 def _span(start: int, end: int) -> tuple[str, str]:
@@ -73,7 +75,7 @@ def _size(run: Run) -> str:
     return human_bytes(run.end - run.start + 1)
 
 
-def _ranges(result: MemmapReport, made: Made) -> Table:
+def _ranges(result: MemmapReport, call: Call) -> Table:
     map_ = result.primary
     is_ram = each_is_ram(map_.name, map_.entries, result.memmap.arch)
     rows = (
@@ -92,4 +94,4 @@ def _ranges(result: MemmapReport, made: Made) -> Table:
     )  # fmt: skip
     count = len(map_.entries)
     caption = f"{count} ranges of {map_.name}"
-    return told.ranges(caption, columns, count, rows, whole=made.everything)
+    return blocks.ranges(caption, columns, count, rows, whole=call.everything)

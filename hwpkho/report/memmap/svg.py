@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.memmap import MemmapReport
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -23,7 +23,7 @@ class Report:
     name = "svg"
     about = "a picture of the address space"
 
-    def pieces(self, result: MemmapReport, _made: Made) -> Iterator[str]:
+    def pieces(self, result: MemmapReport, _call: Call) -> Iterator[str]:
         """Return the picture."""
         found = drawing.draw(Memory(text.runs_of(result)), "memory")
         title = printable(result.memmap.source)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.sets import known_by
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.report.html import figures, told
+from hwpkho.report.html import blocks, figures
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
 from hwpkho.report.merge import text
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.merge import Merged
     from hwpkho.judging.result import Ruling, Runs
     from hwpkho.report.html.facts import Part, Style
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 
 class Report:
@@ -31,27 +31,27 @@ class Report:
     name = "html"
     about = "a page: what the list is made of, what was left out, and who knew what"
 
-    def pieces(self, result: Merged, made: Made) -> Iterator[str]:
+    def pieces(self, result: Merged, call: Call) -> Iterator[str]:
         """Return the page."""
         sections = [
-            Section("list", "The list", _list(result, made)),
+            Section("list", "The list", _list(result, call)),
             Section("cases", "What was merged", _cases(result)),
         ]
         memory = of_pages(pfn_set(result.pfns), result.page_size, result.regions)
         if picture := figures.memory(memory, "memory-drawing"):
             sections.insert(1, Section("memory", "Memory to scale", picture))
         if result.judged:
-            sections.insert(1, Section("map", "By the memory map", _by_map(result, made)))
+            sections.insert(1, Section("map", "By the memory map", _by_map(result, call)))
         left = result.loss is not None and result.loss.bad_pages_left
         style: Style = "error" if left else "warning" if result.left_out.rulings else "good"
         title = f"{len(result.cases)} lists as one"
-        return render(Page("merge", title, style, text.counted(result), (), sections, made))
+        return render(Page("merge", title, style, text.counted(result), (), sections, call))
 
 
 REPORT = Report()
 
 
-def _list(m: Merged, made: Made) -> list[Part]:
+def _list(m: Merged, call: Call) -> list[Part]:
     parts: list[Part] = []
     if m.loss is not None and m.loss.bad_pages_left:
         left = m.loss.bad_pages_left
@@ -59,14 +59,14 @@ def _list(m: Merged, made: Made) -> list[Part]:
     if m.table:
         parts.append(Text(f"EFI table: {efi_table.described(m.table)}"))
     if m.histories is not None:
-        parts.append(_known_by(m.histories, m, made))
+        parts.append(_known_by(m.histories, m, call))
     else:
         pfns = pfn_set(m.pfns)
-        parts.append(told.pfn_table("The merged list", pfns, m.page_size, whole=made.everything))
+        parts.append(blocks.pfn_table("The merged list", pfns, m.page_size, whole=call.everything))
     return parts
 
 
-def _known_by(found: Histories, m: Merged, made: Made) -> Table:
+def _known_by(found: Histories, m: Merged, call: Call) -> Table:
     rows = (
         (
             span(life.first, life.last),
@@ -76,26 +76,26 @@ def _known_by(found: Histories, m: Merged, made: Made) -> Table:
         for life in found
     )
     columns = Column("PFNs", mono=True), Column("Pages", number=True), Column("In cases")
-    return told.ranges(
+    return blocks.ranges(
         f"{len(found)} run{'s' * (len(found) != 1)}, in pages of {human_bytes(m.page_size)}, and "
         "the numbers of the cases that list them",
         columns,
         len(found),
         rows,
-        whole=made.everything,
+        whole=call.everything,
         what="runs",
     )
 
 
-def _by_map(m: Merged, made: Made) -> list[Part]:
+def _by_map(m: Merged, call: Call) -> list[Part]:
     kept = text.kept(m)
     return [
-        *_judged("Left out", m.left_out, m.page_size, made, "warning"),
-        *_judged("In the list though they will not be replayed", kept, m.page_size, made, ""),
+        *_judged("Left out", m.left_out, m.page_size, call, "warning"),
+        *_judged("In the list though they will not be replayed", kept, m.page_size, call, ""),
     ]
 
 
-def _judged(what: str, runs: Runs, page_size: int, made: Made, style: Style) -> list[Part]:
+def _judged(what: str, runs: Runs, page_size: int, call: Call, style: Style) -> list[Part]:
     count = runs.count()
     if not count:
         return [Text(f"{what}: no page.")]
@@ -104,8 +104,8 @@ def _judged(what: str, runs: Runs, page_size: int, made: Made, style: Style) -> 
         return Cell(ruling.verdict or "not judged", style), ruling.region or ""
 
     caption, columns = f"{what}: {text.verdicts(runs)}", (Column("Verdict"), Column("Memory there"))
-    whole = made.everything
-    return [told.run_table(caption, runs, count, page_size, columns, cells, whole=whole)]
+    whole = call.everything
+    return [blocks.run_table(caption, runs, count, page_size, columns, cells, whole=whole)]
 
 
 def _cases(m: Merged) -> list[Part]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hwpkho.base.escape import printable
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.inputs import hashes
-from hwpkho.report.html import told
+from hwpkho.report.html import blocks
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
 from hwpkho.report.html.page import render
-from hwpkho.report.registry import Made
+from hwpkho.report.registry import Call
 from hwpkho.report.validate import page, words
 from hwpkho.report.validate.base import Pages, TextWriter
 from hwpkho.report.validate.many import STATES
@@ -48,10 +48,10 @@ class _One(TextWriter):
 
 def _page(result: CaseResult, command: str, everything: bool, beside: tuple[str, ...]) -> Page:
     inputs = hashes.of((*result.inputs, *result.memmaps, *beside))
-    made = Made(command, inputs, everything)
+    call = Call(command, inputs, everything)
     if result.validation is None:
-        return page.not_judged(result, made)
-    return page.page(result, result.validation, made)
+        return page.not_judged(result, call)
+    return page.page(result, result.validation, call)
 
 
 def draw(
@@ -105,14 +105,14 @@ class _Many(TextWriter):
         if self._codes:
             sections.append(Section("findings", "What makes cases fail", [self._findings()]))
         if notes:
-            found = [told.told(f.code, f.severity, f.message, f.certainty) for f in notes]
+            found = [blocks.message(f.code, f.severity, f.message, f.certainty) for f in notes]
             sections.append(Section("notes", "On all cases together", found))
         total = f"{self._number} case{'s' * (self._number != 1)}"
         beside = hashes.of(self._screen.beside)
-        made = Made(self._screen.command, beside, self._screen.everything)
+        call = Call(self._screen.command, beside, self._screen.everything)
         sentence = ", ".join(counts)
         self.write_all(
-            render(Page("validate --batch", total, _STYLES[worst], sentence, [], sections, made))
+            render(Page("validate --batch", total, _STYLES[worst], sentence, [], sections, call))
         )
 
     def _table(self, rows: Sequence[Sequence[Cell | str]]) -> Table | Text:

@@ -9,7 +9,7 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.pfnset import PfnSet
 from hwpkho.codes import SEVERITIES
 from hwpkho.judging.result import Finding
-from hwpkho.report.html import figures, told
+from hwpkho.report.html import blocks, figures
 from hwpkho.report.html.facts import (
     Cell,
     Column,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Ruling, Validation
     from hwpkho.report.html.facts import Part, Style
-    from hwpkho.report.registry import Made
+    from hwpkho.report.registry import Call
 
 #: Findings shown unless all are wanted.
 MAX_FINDINGS = 200
@@ -45,12 +45,12 @@ _PIECE = 512
 _MAX_TODO = 8
 
 
-def page(result: CaseResult, v: Validation, made: Made) -> Page:
+def page(result: CaseResult, v: Validation, call: Call) -> Page:
     """Return the page on a case that was judged as ``v``."""
     style, sentence = words.said(result, v)
     made_of = structure.of(v)
     sections = [
-        Section("findings", "Findings", list(_findings(result, v, made))),
+        Section("findings", "Findings", list(_findings(result, v, call))),
         *_section("pages", "What becomes of the pages", _verdicts(v)),
         *_section("memory", "Memory to scale", figures.memory(memory.of(v), "bands")),
         *_section(
@@ -58,11 +58,11 @@ def page(result: CaseResult, v: Validation, made: Made) -> Page:
             "The handover" if v.handover else "The EFI table",
             [figures.structure(made_of, "boxes")] if made_of else [],
         ),
-        *_section("runs", "Every bad page", _runs(v, made)),
+        *_section("runs", "Every bad page", _runs(v, call)),
         *_section("preserved", "What is preserved, and whose it is", _preserved(v)),
         Section("basis", "What this rests on", [_basis(v)]),
     ]
-    return Page("validate", result.case, style, sentence, _todo(result, v), sections, made)
+    return Page("validate", result.case, style, sentence, _todo(result, v), sections, call)
 
 
 def _section(name: str, title: str, parts: Sequence[Part]) -> list[Section]:
@@ -71,7 +71,7 @@ def _section(name: str, title: str, parts: Sequence[Part]) -> list[Section]:
 
 def _todo(result: CaseResult, v: Validation) -> list[str]:
     pairs = [(f.code, f.severity) for f in v.findings if f.severity != "note"]
-    found = told.todo_of(pairs)[:_MAX_TODO]
+    found = blocks.todo_of(pairs)[:_MAX_TODO]
     if not found and any(s.finding.severity != "note" for s in result.suppressed):
         return ["None of it counts: each finding is accepted or not asked for; they are below"]
     if not found and not result.exit:
@@ -79,13 +79,13 @@ def _todo(result: CaseResult, v: Validation) -> list[str]:
     return found
 
 
-def _findings(result: CaseResult, v: Validation, made: Made) -> Iterator[Part]:
+def _findings(result: CaseResult, v: Validation, call: Call) -> Iterator[Part]:
     shown, routine = list[Finding](), list[Finding]()
     for f in v.findings:
         (routine if is_routine(f) and not result.fails(f) else shown).append(f)
     counts = [counted(n, s) for s in SEVERITIES if (n := sum(f.severity == s for f in shown))]
     yield Text(f"{', '.join(counts)}." if counts else "None.", "" if counts else "good")
-    most = len(shown) if made.everything else MAX_FINDINGS
+    most = len(shown) if call.everything else MAX_FINDINGS
     before = set[str]()
     for f in shown[:most]:
         yield _finding(f, result, again=f.code in before)
@@ -105,7 +105,7 @@ def _finding(f: Finding, result: CaseResult, *, again: bool = False) -> Part:
         where.append(("PFNs", span(f.first, f.last)))
     if f.phys is not None:
         where.append(("Address", f"0x{f.phys:x}"))
-    return told.told(
+    return blocks.message(
         f.code, f.severity, f.message, f.certainty, where, again=again, counts=result.fails(f)
     )
 
@@ -139,7 +139,7 @@ def _verdicts(v: Validation) -> list[Part]:
     return [Table(f"{counted(v.pfns, 'bad page')} by verdict", columns, rows)]
 
 
-def _runs(v: Validation, made: Made) -> list[Part]:
+def _runs(v: Validation, call: Call) -> list[Part]:
     if not v.runs.rulings or v.page_size is None:
         return []
     count, shift = v.runs.count(), page_shift(v.page_size)
@@ -160,7 +160,7 @@ def _runs(v: Validation, made: Made) -> list[Part]:
         rows,
         "the lists below hold more runs than this table",
     )
-    return [table, *_lists(v, count, made)]
+    return [table, *_lists(v, count, call)]
 
 
 def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
@@ -169,9 +169,9 @@ def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
     return span(a, b), pages, Cell(verdict, style), address, words.where(r, a), r.code or ""
 
 
-def _lists(v: Validation, count: int, made: Made) -> Iterator[Part]:
+def _lists(v: Validation, count: int, call: Call) -> Iterator[Part]:
     """Yield all runs, by verdict, up to so many in all."""
-    left = count if made.everything else MAX_LISTED
+    left = count if call.everything else MAX_LISTED
     for looks in dict.fromkeys(map(words.look, v.runs.rulings)):
         ends = [(a, b) for a, b, r in v.runs.stretches() if words.look(r) == looks]
         runs = sum(v.runs.pfns.run_count(a, b) for a, b in ends)
@@ -193,7 +193,7 @@ def _preserved(v: Validation) -> list[Part]:
     if account is None or v.page_size is None:
         return []
     rows = []
-    for x in account.owned[: told.MAX_ROWS]:
+    for x in account.owned[: blocks.MAX_ROWS]:
         pages = x.pages.pages() + x.more
         few, many = sorted((x.pages, v.runs.pfns), key=PfnSet.run_count)
         bad = sum(many.pages(*run) for run in few)
@@ -217,12 +217,12 @@ def _preserved(v: Validation) -> list[Part]:
 
 
 def _basis(v: Validation) -> Fields:
-    return told.fields([*words.outcome(v), *words.basis(v)])
+    return blocks.fields([*words.outcome(v), *words.basis(v)])
 
 
-def not_judged(result: CaseResult, made: Made) -> Page:
+def not_judged(result: CaseResult, call: Call) -> Page:
     """Return the page on a case that could not be judged."""
     why = result.accepted or result.error or "not judged"
     style: Style = "warning" if result.accepted is not None else "error"
     section = Section("why", "Why it was not judged", [Text(result.error or why, style)])
-    return Page("validate", result.case, style, why, [], [section], made)
+    return Page("validate", result.case, style, why, [], [section], call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.html.blocks import MAX_ROWS
 from tests.support import captures, markup
 from tests.support.examples import much, some
 from tests.support.generations import generations
@@ -96,7 +96,7 @@ def test_a_chain_of_nothing(tmp_path, cli):
 @pytest.mark.parametrize("lists", some([2, 3], 2))
 def test_what_is_too_long_is_cut_and_says_so(lists, tmp_path, cli, monkeypatch):
     most = much(200, MAX_ROWS)
-    monkeypatch.setattr("hwpkho.report.html.told.MAX_ROWS", most)
+    monkeypatch.setattr("hwpkho.report.html.blocks.MAX_ROWS", most)
     paths = generations(tmp_path, (range(0, 2 * most + 8, 2), *[[]] * (lists - 1)))
     page = cli("diff", *paths, "--format", "html").out
     whole = cli("diff", "-v", *paths, "--format", "html").out

@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from hwpkho.fleet.questions import QUESTIONS
-from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.html.blocks import MAX_ROWS
 from tests.support import certain, markup
 from tests.support.examples import much, some
 from tests.support.fleet import manifest

@@ -19,15 +19,15 @@ from hwpkho.report.html.facts import (
     Details,
     Fields,
     Listing,
+    Message,
     Page,
     Part,
     Section,
     Table,
     Text,
-    Told,
 )
 from hwpkho.report.html.page import render
-from hwpkho.report.registry import REPORTS, Made
+from hwpkho.report.registry import REPORTS, Call
 from tests.support import FIXTURES, markup
 from tests.support.examples import times
 from tests.support.generations import generations
@@ -47,7 +47,7 @@ def _page(text: str) -> Page:
     table = Table(
         text, (Column(text), Column(text, number=True)), [(text, Cell(text, "error"))], text
     )
-    told = Told("warning", text, text, text, [(text, text)], counts=False)
+    told = Message("warning", text, text, text, [(text, text)], counts=False)
     parts: list[Part] = [
         table,
         told,
@@ -56,8 +56,8 @@ def _page(text: str) -> Page:
         Listing(text, [text], text),
     ]
     inner = Details("inner", text, [Text(text)])
-    made = Made(text, (InputFile(text, 1, "0" * 64), InputFile(text, why=text)))
-    return Page(text, text, "error", text, [text], [Section("one", text, [*parts, inner])], made)
+    call = Call(text, (InputFile(text, 1, "0" * 64), InputFile(text, why=text)))
+    return Page(text, text, "error", text, [text], [Section("one", text, [*parts, inner])], call)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -177,7 +177,7 @@ def test_a_page_tells_the_command_and_its_inputs(inputs, tmp_path, cli):
 def test_without_jinja2_a_line_says_what_to_install(inputs, monkeypatch, tmp_path, cli):
     for name in [n for n in sys.modules if n.startswith(("jinja2", "hwpkho.report.decode.html"))]:
         monkeypatch.delitem(sys.modules, name)
-    for name in ("hwpkho.report.html.page", "hwpkho.report.html.told"):
+    for name in ("hwpkho.report.html.page", "hwpkho.report.html.blocks"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.setattr(REPORTS["decode"], "_loaded", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwpkho.report.html.told import MAX_ROWS
+from hwpkho.report.html.blocks import MAX_ROWS
 from tests.support import FIXTURES, markup
 from tests.support.examples import much
 from tests.support.generations import generations

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from hwpkho.codes import Problem
-from hwpkho.report.html import told
+from hwpkho.report.html import blocks
+from hwpkho.report.html.blocks import MAX_PROBLEMS, MAX_ROWS
 from hwpkho.report.html.facts import Text
-from hwpkho.report.html.told import MAX_PROBLEMS, MAX_ROWS
 from tests.support.examples import much
 
 
 def test_a_long_map_is_cut_and_says_so(tmp_path, cli, monkeypatch):
     most = much(200, MAX_ROWS)
-    monkeypatch.setattr("hwpkho.report.html.told.MAX_ROWS", most)
+    monkeypatch.setattr("hwpkho.report.html.blocks.MAX_ROWS", most)
     lines = [f"{i << 20:08x}-{(i << 20) + 0xFFF:08x} : System RAM" for i in range(1, most + 8)]
     (tmp_path / "iomem").write_text("\n".join(lines) + "\n")
     got = cli("memmap", tmp_path / "iomem", "--format", "html").out
@@ -25,7 +25,7 @@ def test_a_long_map_is_cut_and_says_so(tmp_path, cli, monkeypatch):
 
 def test_many_problems_are_cut_and_said():
     found = [Problem("HP505", "note", f"line {i}: the same") for i in range(MAX_PROBLEMS + 3)]
-    assert len(told.problems(found)) == MAX_PROBLEMS + 1
+    assert len(blocks.problems(found)) == MAX_PROBLEMS + 1
     left = "3 more problems are not shown; --json and -v have all."
-    assert told.problems(found)[-1] == Text(left, "warning")
-    assert len(told.problems(found, whole=True)) == MAX_PROBLEMS + 3
+    assert blocks.problems(found)[-1] == Text(left, "warning")
+    assert len(blocks.problems(found, whole=True)) == MAX_PROBLEMS + 3

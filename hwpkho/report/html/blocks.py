@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.codes import SEVERITIES, registry
 from hwpkho.report.explain import CERTAINTY
-from hwpkho.report.html.facts import Cell, Column, Fields, Part, Table, Text, Told
+from hwpkho.report.html.facts import Cell, Column, Fields, Message, Part, Table, Text
 from hwpkho.report.parts.layout import span
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ MAX_ROWS = 2000
 MAX_PROBLEMS = 200
 
 
-def told(
+def message(
     code: str,
     severity: Severity,
     message: str,
@@ -34,14 +34,14 @@ def told(
     *,
     again: bool = False,
     counts: bool | None = None,
-) -> Told:
+) -> Message:
     """Return a problem or finding; what is known of its code, too, where not told ``again``."""
     known = registry()[code]
     how = CERTAINTY[certainty or known.certainty]
     rows = [*where]
     if not again:
         rows += [("The kernel", f"{known.kernel} ({how})"), ("Advice", known.advice)]
-    return Told(severity, code, known.name, message, rows, counts)
+    return Message(severity, code, known.name, message, rows, counts)
 
 
 def problems(found: Iterable[Problem], *, whole: bool = False) -> list[Part]:
@@ -53,7 +53,7 @@ def problems(found: Iterable[Problem], *, whole: bool = False) -> list[Part]:
     most = len(worst) if whole else MAX_PROBLEMS
     for p in worst[:most]:
         again = p.code in before
-        parts.append(told(p.code, p.severity, p.message, where=_at(p.phys), again=again))
+        parts.append(message(p.code, p.severity, p.message, where=_at(p.phys), again=again))
         before.add(p.code)
     if len(worst) > most:
         left = f"{len(worst) - most} more problems are not shown; --json and -v have all."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Spans = Callable[[bytes], Iterable[Span]]
 
 
-class Ground:
+class LuoMemory:
     """The memory, and which of its pages LUO's structures take.
 
     Each page is read for one thing only, so a walk costs what the distinct pages of the image do.
@@ -45,7 +45,7 @@ class Ground:
         self._whole = walk is not None and not walk.absent
         self.orders = Orders(self._preserved) if self._preserved else None
 
-    def trial(self, source: Source) -> Ground:
+    def trial(self, source: Source) -> LuoMemory:
         """Return what rests on the same, and takes and reports for itself: something is tried.
 
         ``source`` is the memory as it is read for that. No chunk is walked over twice.

@@ -173,16 +173,12 @@ def prepared(
     return replace(wanted, how=wanted.how._replace(table=table))
 
 
-#: How maps call memory that is not RAM to the kernel, and no device or window either.
-_MEMORY = ("reserved", "acpi", "efi ", "unusable", "persistent", "soft reserved")
-
-
 def _memory(regions: Regions) -> tuple[tuple[int, int, bool], ...]:
     """Return what the firmware describes as memory: no windows of buses, no devices' registers."""
     return tuple(
         (r.start, r.end + 1, r.kind in ("ram", "in-use"))
         for r in regions.regions
-        if r.kind in ("ram", "in-use", "retired") or r.label.lower().startswith(_MEMORY)
+        if r.kind != "unknown" and r.what not in ("window", "resource")
     )
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.kho import DEFAULT, Version
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
-from hwpkho.memmap.view.common import NOT_MAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +163,7 @@ class NextKernel:
             return
         filled = self._possible if possible else self._ram
         if unmapped:
-            filled = self.frames.of_kinds(("ram", "in-use"), NOT_MAPPED)
+            filled = self.frames.of_kinds(("ram", "in-use"), "not-mapped")
         bits = arches.pages(self.memory.arch, self.page_size).section_bits
         pages = bits - page_shift(self.page_size)
         start = end = -1

@@ -105,9 +105,8 @@ def _ranges(table: Table, arch: str, *, ram: bool) -> list[Range]:
     low = row.low_end if row else 0
     ranges = []
     for entry in table.entries:
-        if entry.attributes.get("depth") and not entry.type.startswith("System RAM"):
-            continue
-        if (kind(table.name, entry.type, entry.attributes, arch) == "ram") == ram:
+        is_ram = kind(table.name, entry.type, entry.attributes, arch) == "ram"
+        if is_ram == ram and (is_ram or not entry.attributes.get("depth")):
             ranges.append((max(entry.start, low), entry.end + 1))
     inside = (
         _ranges(table, arch, ram=True)

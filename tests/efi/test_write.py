@@ -251,6 +251,23 @@ def test_what_lies_outside_is_left_out(cli, tmp_path: Path):
     assert cli("list", "--pfns", "--from", "efi-table", tmp_path / "t").out.startswith("0x50000\n")
 
 
+def test_memory_that_a_driver_has_is_in_the_bitmap(cli, tmp_path: Path):
+    """The stub counts any descriptor; a window of a bus, and what is in it, has none."""
+    (tmp_path / "list").write_text("0x50000\n")
+    (tmp_path / "iomem").write_text(
+        "40000000-7fffffff : System RAM\n"
+        "100000000-1ffffffff : Soft Reserved\n"
+        "  100000000-1ffffffff : dax0.0\n"
+        "8000000000-ffffffffff : PCI Bus 0000:00\n"
+        "  8000000000-8000003fff : 0000:00:01.0\n"
+    )
+    args = ["--memmap", tmp_path / "iomem", "--arch", "arm64", "-o", tmp_path / "t"]
+    cli("list", tmp_path / "list", "--to", "efi-table", *args)
+    shown = cli("decode", "--json", "--from", "efi-table", tmp_path / "t").json
+    (found,) = shown["efi_poisoned_memory"]
+    assert (found["phys_base"], found["size"]) == (1 << 30, (7 << 30) // UNIT // 8)
+
+
 def test_a_table_cannot_be_larger_than_any_stub_makes():
     bad = pfn_set(array("Q", [1 << 51]))
     with pytest.raises(UsageError, match="give --unit"):

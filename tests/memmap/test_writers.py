@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
@@ -245,3 +246,21 @@ def test_reservations_of_a_device_tree_are_written_too(cli, tmp_path: Path) -> N
     # Who chooses one map gets that one.
     got = cli("memmap", "--to", "iomem", "--map", "devicetree", tmp_path / "tree")
     assert got.out == "40000000-7fffffff : System RAM\n"
+
+
+def test_a_name_decides_nothing(cli, tmp_path: Path) -> None:
+    """A node may be called as hwpkho labels a descriptor that memblock never sees."""
+    path = tmp_path / "map.json"
+    node = {"node": "a, no memory", "no-map": True}
+    ram = {"start": 0x40000000, "end": 0x7FFFFFFF, "type": "memory", "attributes": {}}
+    taken = {"start": 0x50000000, "end": 0x5000FFFF, "type": "reserved", "attributes": node}
+    maps = [
+        {"name": "devicetree", "boot": 0, "entries": [ram]},
+        {"name": "reserved_memory", "boot": 0, "entries": [taken]},
+    ]
+    path.write_text(json.dumps({"schema": "hwpkho.memmap/1", "arch": "arm64", "maps": maps}))
+    assert cli("memmap", "--to", "iomem", path).out == (
+        "40000000-4fffffff : System RAM\n"
+        "50000000-5000ffff : reserved\n"
+        "50010000-7fffffff : System RAM\n"
+    )

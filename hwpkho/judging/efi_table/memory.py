@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: No processor with EFI has narrower addresses, bits.
 _LEAST_BITS = 40
-#: What /proc/iomem calls a window of addresses in which a bus may answer, mostly nothing does.
-_WINDOW = "PCI Bus "
 #: Bytes of a bitmap that are looked at, wherever they are.
 _MOST = 256 << 20
 
@@ -116,6 +114,6 @@ class EarlyMemory:
         there = union(
             (r.start, r.end + 1)
             for r in self._kernel.memory.regions
-            if r.kind != "device" and not r.label.startswith(_WINDOW)
+            if r.kind != "device" and r.what != "window"
         )
         yield from intersection(list(ranges), there)

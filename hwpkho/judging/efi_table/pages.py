@@ -10,7 +10,6 @@ from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes import efi_kernel
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.judging.result import Ruling, Runs
-from hwpkho.memmap.view.common import is_kernel
 
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
@@ -38,7 +37,7 @@ def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
         return found
     nowhere = Ruling("not-ram", efi_kernel.OUTSIDE.id, None)
     above = 0
-    for first, last, kind, label in frames.runs():
+    for (first, last, kind, label), what in zip(frames.runs(), frames.what, strict=True):
         found.add(above, first - 1, nowhere)
         where, above = printable(label), last + 1
         if kind == "unknown":
@@ -46,7 +45,7 @@ def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
         elif kind == "ram" and not judged.unread:
             ruling = Ruling(_TAKEN[judged.fate], None, where)
         elif kind in ("ram", "in-use"):
-            code = efi_kernel.OVER_KERNEL.id if is_kernel(label) else None
+            code = efi_kernel.OVER_KERNEL.id if what == "kernel" else None
             ruling = Ruling("in-use", code, where)
         else:
             ruling = Ruling("not-ram", efi_kernel.OUTSIDE.id, where)

@@ -14,8 +14,6 @@ from hwpkho.errors import UsageError
 from hwpkho.memmap import names
 from hwpkho.memmap.view import ownership
 from hwpkho.memmap.view.common import (
-    NO_MEMORY,
-    NOT_MAPPED,
     IomemOf,
     View,
     add_iomem,
@@ -169,5 +167,5 @@ def _limited(spans: list[Span], limit: int) -> list[Span]:
 
 def _in_memblock(span: Span) -> bool:
     if names.of(span.source).entries in ("efi", "e820 or efi"):
-        return not span.label.endswith(NO_MEMORY)
-    return span.kind in ("ram", "in-use") or span.label == NOT_MAPPED
+        return span.what != "uncached"
+    return span.kind in ("ram", "in-use") or span.what == "not-mapped"

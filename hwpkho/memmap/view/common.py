@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Entry, Map
-    from hwpkho.memmap.view.spans import Kind
+    from hwpkho.memmap.view.spans import Kind, What
 
 IomemOf = Literal["running", "next"]
 
-#: A descriptor without a cacheable attribute, which memblock never sees; and a range of memblock
-#: that is not mapped (NOMAP), as /proc/iomem shows it.
-NO_MEMORY = ", no memory"
-NOT_MAPPED = "reserved (not mapped)"
+#: What is in use by the kernel that printed /proc/iomem.
+_IMAGE = ("kernel", "crash-kernel")
+_RAM: tuple[Kind, str, What] = ("ram", "System RAM", "memory")
+_EFI_WHAT: dict[str, What] = {
+    **dict.fromkeys(efi.BOOT_SERVICES, "boot-services"),
+    "unaccepted": "unaccepted",
+}
 
 
 @dataclass(slots=True)
@@ -101,15 +104,15 @@ def efi_spans(map_: Map, memory: str, soft_reserve: bool, problems: list[Problem
     layers: list[Layer] = []
     for entry in map_.entries:
         kind = _efi_kind(entry, memory, soft_reserve)
-        label = f"EFI {entry.type}"
+        label, what = f"EFI {entry.type}", _EFI_WHAT.get(entry.type, "memory")
         if memory == "memblock":
             priority = {"ram": 1, "device": 2}.get(kind, 3)
             if not attribute(entry) & efi.MEMORY:
                 priority = 0
-                label += NO_MEMORY
+                label, what = f"{label}, no memory", "uncached"
         else:
             priority = efi.to_e820(entry.type, attribute(entry), soft_reserve=soft_reserve) or 0
-        span = Span(entry.start, entry.end + 1, kind, label, map_.name)
+        span = Span(entry.start, entry.end + 1, kind, label, map_.name, what)
         layers.append(Layer(span, priority))
     return flattened(layers, map_.name, problems)
 
@@ -128,45 +131,39 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
     the /proc/iomem of the kernel that is judged.
     """
     spans: list[Span] = []
-    parents: list[tuple[int, int, Kind]] = []
+    parents: list[tuple[int, int, Kind, What]] = []
     images = 0
-    kinds: dict[str, Kind] = {}  # of each name
+    known: dict[str, tuple[Kind, What]] = {}  # of each name
     for start, end, name, attributes in map_.entries:
         depth = attributes.get("depth")
         del parents[depth if isinstance(depth, int) and depth >= 0 else 0 :]
         outer = parents[-1] if parents else None
         inside = outer is not None and outer[0] <= start and end <= outer[1]
-        if name not in kinds:
-            kinds[name] = ownership.iomem_kind(name)
-        kind, label = kinds[name], name
+        if name not in known:
+            known[name] = ownership.of_resource(name)
+        (kind, what), label = known[name], name
+        used = what in _IMAGE
         if kind != "ram" and inside and outer is not None:
             if outer[2] in ("ram", "in-use"):
-                kind, label = "ram", "System RAM"
-                if _is_image(name) or name == "reserved":
-                    images += 1
-                    kind, label = ("in-use", name) if iomem_of == "next" else (kind, label)
-            elif outer[2] == "device" and kind == "firmware":
-                kind = "device"
-        if kind == "firmware" and _is_image(name):  # a fragment without its System RAM
+                used = used or name == "reserved"
+                if not used:
+                    kind, label, what = _RAM
+            else:
+                if outer[2] == "device" and kind == "firmware":
+                    kind = "device"
+                if outer[3] == "memory" and what == "resource":
+                    what = "memory"  # a driver's part of it
+        if used and kind == "firmware":  # also in a fragment without its System RAM
             images += 1
-            kind, label = ("in-use", name) if iomem_of == "next" else ("ram", "System RAM")
+            kind, label, what = ("in-use", name, what) if iomem_of == "next" else _RAM
         elif kind == "firmware" and name == "reserved" and memory == "memblock":
-            label = NOT_MAPPED
-        parents.append((start, end, kind))
-        spans.append(Span(start, end + 1, kind, label, "iomem"))
+            label, what = "reserved (not mapped)", "not-mapped"
+        parents.append((start, end, kind, what))
+        spans.append(Span(start, end + 1, kind, label, "iomem", what))
     if images and iomem_of == "running":
         message = f"{images} ranges in use by the running kernel are RAM for the next one"
         problems.append(problem(RUNNING_KERNEL, message))
     return stacked(spans)
-
-
-def is_kernel(name: str) -> bool:
-    """Tell whether /proc/iomem calls a part of a kernel's image so: ``Kernel code``."""
-    return name.startswith("Kernel ")
-
-
-def _is_image(name: str) -> bool:
-    return is_kernel(name) or name.startswith("Crash kernel")
 
 
 def add_iomem(

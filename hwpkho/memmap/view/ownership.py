@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hwpkho.memmap.model import Entry
+    from hwpkho.memmap.view.spans import What
 
 Kind = Literal["ram", "firmware", "retired", "device", "none"]
+IomemKind = Literal["ram", "firmware", "retired", "device"]
 
 #: Usable whatever the form: e820 type 1, U-Boot's banks, memory nodes.
 _RAM = frozenset(("usable", "memory", "dram_bank"))
@@ -26,8 +28,21 @@ _RAM = frozenset(("usable", "memory", "dram_bank"))
 _EFI_RAM = efi.USABLE | {"persistent", "unaccepted"}
 _DEVICE = frozenset(("pmem", "pram", "soft_reserved"))
 
-#: Resources of /proc/iomem that are memory of a device, not of the kernel.
-_IOMEM_DEVICE = ("Persistent Memory", "Soft Reserved", "CXL Window")
+#: Names in /proc/iomem, by their beginnings: kind and what it is. All others are resources of
+#: drivers. Kernels before 4.11 write "reserved", those of arm64 still do.
+_IOMEM: tuple[tuple[str, IomemKind, What], ...] = (
+    ("System RAM", "ram", "memory"),
+    ("Reserved", "firmware", "memory"),
+    ("reserved", "firmware", "memory"),
+    ("ACPI ", "firmware", "memory"),
+    ("Unknown E820 type", "firmware", "memory"),
+    ("Persistent Memory", "device", "memory"),
+    ("Soft Reserved", "device", "memory"),
+    ("CXL Window", "device", "window"),
+    ("PCI Bus ", "firmware", "window"),
+    ("Kernel ", "firmware", "kernel"),
+    ("Crash kernel", "firmware", "crash-kernel"),
+)
 
 
 def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: str) -> bool:
@@ -96,12 +111,14 @@ def efi_kind(
     return "ram" if attr & efi.WB else "firmware"
 
 
-def iomem_kind(name: str) -> Literal["ram", "firmware", "retired", "device"]:
+def iomem_kind(name: str) -> IomemKind:
     """Return the kind of a resource of /proc/iomem by its name."""
-    if name.startswith("System RAM"):
-        return "ram"
+    return of_resource(name)[0]
+
+
+def of_resource(name: str) -> tuple[IomemKind, What]:
+    """Return the kind of a resource of /proc/iomem, and what it is, by its name."""
     if name == "Unusable memory":
-        return "retired"
-    if name.startswith(_IOMEM_DEVICE):
-        return "device"
-    return "firmware"
+        return "retired", "memory"
+    known = (row[1:] for row in _IOMEM if name.startswith(row[0]))
+    return next(known, ("firmware", "resource"))

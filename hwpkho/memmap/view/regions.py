@@ -26,9 +26,9 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import gaps, names
-from hwpkho.memmap.view import VIEWS, cmdline, common, gap_filling
+from hwpkho.memmap.view import VIEWS, cmdline, common, gap_filling, ownership
 from hwpkho.memmap.view.crashkernel import crash_kernel
-from hwpkho.memmap.view.spans import Kind, Span, combine, occupy
+from hwpkho.memmap.view.spans import Kind, Span, What, combine, occupy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +53,7 @@ class Region:
             map's lines about it are lost.
         label: What the map calls it: ``System RAM``, ``EFI boot_services_data``, ``Kernel code``.
         source: Name of the map that says so.
+        what: What it is beyond its kind, see :data:`hwpkho.memmap.view.spans.What`.
     """
 
     start: int
@@ -60,6 +61,7 @@ class Region:
     kind: Kind
     label: str
     source: str
+    what: What = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Frames:
         kind: As :attr:`Region.kind`.
         label: As :attr:`Region.label`.
         source: As :attr:`Region.source`.
+        what: As :attr:`Region.what`.
     """
 
     first: array[int]
@@ -79,25 +82,26 @@ class Frames:
     kind: list[Kind]
     label: list[str]
     source: list[str]
-    _of_kinds: dict[tuple[tuple[Kind, ...], str | None], tuple[array[int], array[int]]] = field(
+    what: list[What]
+    _of_kinds: dict[tuple[tuple[Kind, ...], What | None], tuple[array[int], array[int]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def of_kinds(
-        self, kinds: tuple[Kind, ...], label: str | None = None
+        self, kinds: tuple[Kind, ...], what: What | None = None
     ) -> tuple[array[int], array[int]]:
-        """Return first and last PFNs of the runs of some kinds, or with a label, neighbours joined.
+        """Return first and last PFNs of the runs of some kinds, or of ``what``, neighbours joined.
 
         They are kept, and not to be changed: one view may judge many cases.
         """
-        if (kinds, label) not in self._of_kinds:
-            self._of_kinds[kinds, label] = self._joined(kinds, label)
-        return self._of_kinds[kinds, label]
+        if (kinds, what) not in self._of_kinds:
+            self._of_kinds[kinds, what] = self._joined(kinds, what)
+        return self._of_kinds[kinds, what]
 
-    def _joined(self, kinds: tuple[Kind, ...], label: str | None) -> tuple[array[int], array[int]]:
+    def _joined(self, kinds: tuple[Kind, ...], what: What | None) -> tuple[array[int], array[int]]:
         first, last = array("Q"), array("Q")
-        for a, b, kind, name in self.runs():
-            if kind not in kinds and name != label:
+        for a, b, kind, found in zip(self.first, self.last, self.kind, self.what, strict=True):
+            if kind not in kinds and found != what:
                 continue
             if last and last[-1] + 1 == a:
                 last[-1] = b
@@ -230,7 +234,7 @@ def view_of(
             f"kernel no RAM{why}"
         )
     return Regions(
-        tuple(Region(s.start, s.end - 1, s.kind, s.label, s.source) for s in spans),
+        tuple(Region(s.start, s.end - 1, *s[2:]) for s in spans),
         memmap.arch,
         built.names[0],
         tuple(built.names),
@@ -238,11 +242,11 @@ def view_of(
         tuple(problems),
         memmap.arch_from,
         images=tuple(
-            Region(e.start, e.end, "in-use", e.type, name)
+            Region(e.start, e.end, "in-use", e.type, name, "kernel")
             for name, one in maps.items()
             if name == "iomem"
             for e in one.entries
-            if common.is_kernel(e.type)
+            if ownership.of_resource(e.type)[1] == "kernel"
         ),
     )
 
@@ -278,7 +282,8 @@ def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[S
     if area is None:
         return spans
     label = "Crash kernel (crashkernel=)"
-    return combine(spans, [Span(area.start, area.end + 1, "in-use", label, "next_cmdline")], occupy)
+    above = Span(area.start, area.end + 1, "in-use", label, "next_cmdline", "crash-kernel")
+    return combine(spans, [above], occupy)
 
 
 def _compare(
@@ -311,13 +316,13 @@ def _ram(spans: Sequence[Span]) -> list[tuple[int, int]]:
 
 
 def _frames(regions: Sequence[Region], page_size: int) -> Frames:
-    runs: list[tuple[int, int, Kind, str, str]] = []
+    runs: list[tuple[int, int, Kind, str, str, What]] = []
     shared: dict[int, list[Region]] = {}
     for region in regions:
         end = region.end + 1
         first, last = -(-region.start // page_size), end // page_size - 1
         if first <= last:
-            runs.append((first, last, region.kind, region.label, region.source))
+            runs.append((first, last, region.kind, region.label, region.source, region.what))
         if region.start % page_size:
             shared.setdefault(region.start // page_size, []).append(region)
         if end % page_size and (not region.start % page_size or end // page_size >= first):
@@ -325,23 +330,21 @@ def _frames(regions: Sequence[Region], page_size: int) -> Frames:
     for pfn, parts in shared.items():
         part = _shared_page(pfn * page_size, page_size, parts)
         if part is not None:
-            runs.append((pfn, pfn, part.kind, part.label, part.source))
+            runs.append((pfn, pfn, part.kind, part.label, part.source, part.what))
     runs.sort()
-    frames = Frames(array("Q"), array("Q"), [], [], [])
-    for first, last, kind, label, source in runs:
-        alike = (
-            frames.kind
-            and frames.last[-1] + 1 == first
-            and (frames.kind[-1], frames.label[-1], frames.source[-1]) == (kind, label, source)
-        )
-        if alike:
+    frames = Frames(array("Q"), array("Q"), [], [], [], [])
+    before: tuple[Kind, str, str, What] | None = None
+    for first, last, kind, label, source, what in runs:
+        if before == (kind, label, source, what) and frames.last[-1] + 1 == first:
             frames.last[-1] = last
             continue
+        before = (kind, label, source, what)
         frames.first.append(first)
         frames.last.append(last)
         frames.kind.append(kind)
         frames.label.append(label)
         frames.source.append(source)
+        frames.what.append(what)
     return frames
 
 

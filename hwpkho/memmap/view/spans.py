@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 
 #: What a range is to the next kernel, see :class:`hwpkho.memmap.view.regions.Region`.
 Kind = Literal["ram", "in-use", "firmware", "retired", "device", "unknown"]
+#: What a range is beyond its kind, where something is decided by it. ``memory``: any other that
+#: the firmware or the kernel describes as memory; ``kernel``: a part of the kernel's image;
+#: ``not-mapped``: memory that the kernel does not map (NOMAP); ``boot-services`` and
+#: ``unaccepted``: EFI types; ``uncached``: an EFI descriptor without a cacheable attribute, which
+#: memblock never sees; ``window``: addresses in which a bus may answer, mostly nothing does;
+#: ``resource``: what else a driver has, mostly registers.
+What = Literal[
+    "memory", "kernel", "crash-kernel", "not-mapped", "boot-services", "unaccepted", "uncached",
+    "window", "resource",
+]  # fmt: skip
 
 
 class Span(NamedTuple):
-    """A range of physical memory (``end`` exclusive) and its kind."""
+    """A range of physical memory (``end`` exclusive) and what it is; ``label`` is for people."""
 
     start: int
     end: int
     kind: Kind
     label: str
     source: str
+    what: What = "memory"
 
 
 class Layer(NamedTuple):
@@ -62,8 +73,7 @@ def stacked(spans: Iterable[Span]) -> list[Span]:
         return _joined(order)
     out: list[Span] = []
     for start, end, number in paint([(s.start, s.end, n) for n, s in enumerate(order)]):
-        _, _, kind, label, source = order[number]
-        append(out, Span(start, end, kind, label, source))
+        append(out, Span(start, end, *order[number][2:]))
     return out
 
 
@@ -110,7 +120,7 @@ def combine(
     """Combine two ascending disjoint layers.
 
     ``choose`` is called for every stretch in which neither layer changes. It returns the span whose
-    kind, label and source apply there, or None for a hole.
+    kind, label and the like apply there, or None for a hole.
     """
     out: list[Span] = []
     ours, theirs = iter(below), iter(above)

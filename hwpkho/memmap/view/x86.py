@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import paint
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
 from hwpkho.memmap import e820, efi, extended, names
@@ -26,7 +27,7 @@ from hwpkho.memmap.view.common import (
     is_efi,
 )
 from hwpkho.memmap.view.e820_cmdline import PARAMETERS, apply
-from hwpkho.memmap.view.spans import Layer, Span, combine, flatten
+from hwpkho.memmap.view.spans import Layer, Span, combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,13 +150,12 @@ def _resource_slots(iomem: Map) -> list[e820.Slot]:
             slots.append(e820.Slot(start, end + 1 - start, number))
     if not handed_over:
         return slots
-    # Spans whose labels are the e820 types: what was handed over lies above the rest.
-    below = [
-        Span(s.start, s.start + s.size, "firmware", str(s.type), "") for s in e820.sanitize(slots)
+    layers = [  # what was handed over lies above the rest
+        *e820.sanitize(slots),
+        *(e820.Slot(a, b - a, e820.RAM) for a, b in handed_over),
     ]
-    above, _ = flatten(Layer(Span(a, b, "ram", str(e820.RAM), ""), 0) for a, b in handed_over)
-    spans = combine(below, above, lambda one, two: two or one)
-    return [e820.Slot(s.start, s.end - s.start, int(s.label)) for s in spans]
+    seen = paint([(s.start, s.start + s.size, n) for n, s in enumerate(layers)])
+    return [e820.Slot(a, b - a, layers[n].type) for a, b, n in seen]
 
 
 def _e820_span(slot: e820.Slot, source: str) -> Span:
@@ -176,8 +176,6 @@ def _refine(view: View, efi_map: Map, line: Cmdline | None, problems: list[Probl
     soft_reserve = line is None or line.soft_reserve
     spans = efi_spans(efi_map, "e820", soft_reserve, problems)
     keep = line is not None and line.efi_debug
-    kept = {f"EFI {name}" for name in efi.BOOT_SERVICES}
-    named = kept | {"EFI unaccepted"}
 
     def choose(base: Span | None, other: Span | None) -> Span | None:
         if base is None:
@@ -190,15 +188,17 @@ def _refine(view: View, efi_map: Map, line: Cmdline | None, problems: list[Probl
                 return other
             if other.kind != "ram":
                 return base  # reported as a disagreement
-            if keep and other.label in kept:
+            if keep and other.what == "boot-services":
                 return other._replace(kind="in-use")
-            return other if other.label in named else base
+            return other if other.what in ("boot-services", "unaccepted") else base
         return other if other.kind == base.kind else base
 
     view.spans = combine(view.spans, spans, choose)
     if efi_map.name != view.names[0]:
         view.names.append(efi_map.name)
-    boot_services = sum(s.end - s.start for s in view.spans if s.kind == "ram" and s.label in kept)
+    boot_services = sum(
+        s.end - s.start for s in view.spans if s.kind == "ram" and s.what == "boot-services"
+    )
     if line is None and boot_services:
         message = (
             f"0x{boot_services:x} bytes of EFI boot services memory are taken for RAM; the kernel "

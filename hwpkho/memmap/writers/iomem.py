@@ -14,7 +14,6 @@ from hwpkho.errors import UsageError
 from hwpkho.memmap import names, resource_names
 from hwpkho.memmap.formats import iomem
 from hwpkho.memmap.model import Entry, Map
-from hwpkho.memmap.view.common import NO_MEMORY
 from hwpkho.memmap.view.ownership import kind
 from hwpkho.memmap.writers import checked, e820
 
@@ -72,7 +71,7 @@ def of_regions(regions: Iterable[Region], boot: int) -> Map:
     entries: list[Entry] = []
     ram = -1  # the RAM that may go on
     for region in regions:
-        if region.label.endswith(NO_MEMORY):
+        if region.what == "uncached":
             continue
         if region.kind not in ("ram", "in-use"):
             name = "Soft Reserved" if region.kind == "device" else "reserved"

@@ -316,36 +316,64 @@ def _check_entries(
     return named[0] if named else None
 
 
+class AbsentError(Exception):
+    """A page of an array is not in the image.
+
+    Attributes:
+        phys: Its physical address, bytes.
+    """
+
+    def __init__(self, phys: int, message: str) -> None:
+        super().__init__(message)
+        self.phys = phys
+
+
 def read_array(
     source: Source, found: VmallocWalk, order: int, count: int, page_size: int, report: Report
 ) -> array[int] | Problem:
     """Return the first ``count`` u64 of a sound area as ``array('Q')``, or that a page lacks.
 
-    ``count`` must not exceed the area's capacity. Raises InputError above ``MAX_WORDS``.
+    As :func:`read_pieces`.
+    """
+    words = array("Q")
+    try:
+        for piece in read_pieces(source, found, order, count, page_size):
+            words += piece
+    except AbsentError as absent:
+        return report.add(ARRAY_ABSENT, str(absent), absent.phys)
+    return words
+
+
+def read_pieces(
+    source: Source, found: VmallocWalk, order: int, count: int, page_size: int
+) -> Iterator[array[int]]:
+    """Yield the first ``count`` u64 of a sound area as they lie in its pages, up to 1 MiB of them.
+
+    ``count`` must not exceed the area's capacity. Raises InputError above ``MAX_WORDS``,
+    AbsentError where a page lacks.
     """
     if count > MAX_WORDS:
         raise InputError(
             f"{source.name}: an array of {count} entries is more than the {MAX_WORDS} that are read"
         )
-    words = array("Q")
     block = page_size << order
-    left = count * 8
+    done, size = 0, count * 8
     for phys in found.pages:
-        if not left:
-            break
+        if done == size:
+            return
         start = phys - phys % page_size
-        end = start + min(left, block)
+        end = start + min(size - done, block)
         for at in range(start, end, _PIECE):
             data = source.read(at, min(_PIECE, end - at))
             if data is None:
-                return report.add(
-                    ARRAY_ABSENT,
-                    f"array page 0x{start:x} ({len(words)} of {count} entries before it) is not in "
-                    "the image",
+                raise AbsentError(
                     start,
+                    f"array page 0x{start:x} ({done // 8} of {count} entries before it) is not in "
+                    "the image",
                 )
+            words = array("Q")
             words.frombytes(data)
-        left -= end - start
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words
+            if sys.byteorder == "big":
+                words.byteswap()
+            yield words
+            done += len(data)

@@ -137,6 +137,20 @@ def test_the_folios_of_kho_test(cli, tmp_path: Path) -> None:
     assert "3 folios" in cli("decode", tmp_path / "memory.elf").out
 
 
+@pytest.mark.parametrize("word", [0, 0x6000_0000, 0xFFF])
+def test_kho_test_stops_at_a_folio_that_it_cannot_restore(word, cli, tmp_path: Path) -> None:
+    """One that is none, or that it had before."""
+    m = Machine()
+    folios = [(0x6000_0000, 0), (0x6040_0000, 3), (word, 0), (0x6080_0000, 9)]
+    blob, blocks = kho_test(m, folios)
+    del blocks[-2]
+    m.handover(subtrees=[("kho_test", blob)], mark=lambda marked: marked + blocks)
+    (h,) = cli("decode", "--json", m.save(tmp_path)).json["handovers"]
+    owned = {x["kind"]: x["ranges"] for x in h["preserved"]}
+    assert owned["kho-test"] == [[0x60000, 0x60000], [0x60400, 0x60407]]
+    assert owned["unknown"] == [[0x60800, 0x609FF]]
+
+
 def test_the_blob_of_kho_test_is_a_larger_folio(cli, tmp_path: Path) -> None:
     """As a real kernel makes it: a page, and room for its folios' addresses."""
     m = Machine()

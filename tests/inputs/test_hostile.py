@@ -290,6 +290,43 @@ def test_an_array_in_a_hole_costs_nothing(what, order, tmp_path):
     assert b"is more than the" in b" ".join((cost.out + cost.err).split())
 
 
+@pytest.mark.parametrize("what", ["kho_test", "memfd", "memfds"])
+def test_an_array_that_is_a_hole_ends_where_the_kernel_has_enough(what, tmp_path):
+    """Entries without a PFN, as many as are read."""
+    m, at, files = Machine(arch="x86_64"), 0x40_0000_0000, 3 if what == "memfds" else 1
+    o, listed = Orchestrator(m), list[tuple[int, int]]()
+    for n in range(files):
+        chunk = o.page("chunk", vmalloc.Chunk(0, array("Q", [at + (n << 30)])).build(4096))
+        o.blocks.append((at + (n << 30), 18))
+        area = vmalloc.KhoVmalloc(chunk, 1 << 18, 1, 18)
+        if what == "kho_test":
+            number = fdt.Property("nr_folios", struct.pack("<I", 1 << 27), 0)
+            data = fdt.Node("data", 0, [number, fdt.Property("folios_info", area.build(), 0)])
+            blob = fdt.build(fdt.Node("", children=[data]))
+            m.handover(subtrees=[("kho_test", blob)], mark=lambda blocks: blocks + o.blocks)
+        else:
+            listed.append((n, o.page("memfd", MemfdSer(0, 1 << 38, 0, 0, 1 << 26, area).build())))
+    if listed:
+        o.handover(o.blob([o.session("vm", listed)]))
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    for phys, raw in m.memory.items():
+        (folder / f"0x{phys:x}.bin").write_bytes(raw)
+    for n in range(files):
+        with (folder / f"0x{at + (n << 30):x}.bin").open("wb") as hole:
+            hole.truncate(1 << 30)
+    for args in (["--json"], ["--annotate"]):
+        cost = _cheapest(["decode", *args, folder])
+        assert cost.code == 0, cost.err
+        assert cost.cpu < MAX_CPU
+        assert cost.peak < MAX_PEAK
+        if listed and args == ["--json"]:
+            (h,) = json.loads(cost.out)["handovers"]
+            told = [p["message"] for p in h["problems"] if p["code"] == "HP907"]
+            assert len(told) == files
+            assert all("its array is not read from entry" in message for message in told)
+
+
 @pytest.mark.parametrize("line", [b"0x1\n", b"{}" + b" " * 70 + b"\n"])
 def test_a_list_with_a_hole_is_refused_at_its_beginning(line, tmp_path):
     path = tmp_path / "list"

@@ -6,7 +6,7 @@ kernel/liveupdate/kexec_handover.c (Linux 7.3.4).
 
 from __future__ import annotations
 
-from array import array
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
@@ -16,10 +16,14 @@ from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_ABSENT, OWNED_TWICE
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc
+from hwpkho.handover.luo.memory import MAX_AMISS
 from hwpkho.handover.luo.model import ARRAY, CHUNK, MEMFD, UNKNOWN_ORDER, Folios, LuoFile
 from hwpkho.handover.problems import Report
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Iterable
+
     from hwpkho.abi.luo import File
     from hwpkho.handover.luo.memory import LuoMemory
 
@@ -73,7 +77,7 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
         code = LUO_ABSENT if walk.chain.end == "absent" else FILE_BROKEN
         memory.note(code, f"{name}: {why}", found.data, area)
         return found
-    if memory.taken(walk.pages):
+    if memory.taken(walk.pages) or not memory.take_array(walk.pages, order):
         message = f"{name}: a page of its array is another page of LUO's as well"
         memory.note(OWNED_TWICE, message, found.data, area)
         return found
@@ -81,53 +85,74 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
         memory.take(CHUNK, chunk, of=name)
     for page in walk.pages:
         memory.take(ARRAY, align_down(page, memory.page_size), order, of=name)
-    words = vmalloc.read_array(memory.source, walk, order, 2 * ser.nr_folios, memory.page_size, met)
-    if not isinstance(words, array):
-        memory.note(LUO_ABSENT, f"{name}: {words.message}", words.phys)
+    pieces = vmalloc.read_pieces(memory.source, walk, order, 2 * ser.nr_folios, memory.page_size)
+    try:
+        folios, end = _folios(pieces, name, memory)
+    except vmalloc.AbsentError as absent:
+        memory.note(LUO_ABSENT, f"{name}: {absent}", absent.phys)
         return found
-    (folios, end), pages = _folios(words, name, memory), -(-ser.size // memory.page_size)
-    if end < pages and UNKNOWN_ORDER not in folios.order:
+    pages = -(-ser.size // memory.page_size)
+    if end is not None and end < pages and UNKNOWN_ORDER not in folios.order:
         message = f"{name}: its folios end at page {end}, its size is {pages} pages"
         memory.note(FOLIO_ODD, message, found.data, found.data + abi.FILE_SIZE)
     return found._replace(folios=folios)
 
 
-def _folios(words: array[int], name: str, memory: LuoMemory) -> tuple[Folios, int]:
+def _folios(
+    pieces: Iterable[array[int]], name: str, memory: LuoMemory
+) -> tuple[Folios, int | None]:
     """Return the folios of an array, and the page of the file behind the last one.
 
-    Whatever is wrong with one, the kernel goes on to the next.
+    Whatever is wrong with one, the kernel goes on to the next. None for the page where so much is
+    wrong that the rest is not read.
     """
-    found, orders, odd = Folios(), memory.orders, set[int]()
+    found, orders = Folios(), memory.orders
+    unmarked, odd = dict[int, int](), dict[int, int]()  # entry: PFN
     # Where the folio before ends in the file, -1 where that is not known; where all of them end.
-    before, end = 0, 0
-    for n in range(len(words) // 2):
-        (pfn, flags), index = abi.split_word(words[2 * n]), words[2 * n + 1]
+    before, end, last, stopped = 0, 0, 0, None
+    entries = (entry for piece in pieces for entry in zip(piece[::2], piece[1::2], strict=True))
+    for n, ((word, index), (_, following)) in enumerate(pairwise(chain(entries, [(0, 0)]))):
+        if memory.amiss < 0:
+            stopped = n
+            break
+        pfn, flags = abi.split_word(word)
         if not pfn:  # the kernel passes over it
             before, end = -1, max(end, index + 1)
+            memory.amiss -= 1
             continue
         if index != before >= 0:
-            odd.add(max(n - 1, 0))
+            odd.setdefault(max(n - 1, 0), last if n else pfn)
+            memory.amiss -= 1
         if index < end:
-            odd.add(n)
+            odd.setdefault(n, pfn)
+            memory.amiss -= 1
         order = orders.at(pfn) if orders else None
         if order is not None:
             before = index + (1 << order)
         else:
             if memory.tracked:
-                found.unmarked.append(n)
-            step = words[2 * n + 3] - index if 2 * n + 3 < len(words) else 0
-            order, before = _inferred(pfn, step), -1
-        end = max(end, before, index + 1)
+                unmarked[n] = pfn
+                memory.amiss -= 1
+            order, before = _inferred(pfn, following - index), -1
+        end, last = max(end, before, index + 1), pfn
         found.add(index, pfn, order, flags)
-    found.odd.extend(sorted(odd))
-    for code, entries, what in (
-        (FOLIO_UNMARKED, found.unmarked, "where no preserved block starts"),
-        (FOLIO_ODD, found.odd, "with orders that do not fit their places in the file"),
+    found.unmarked.extend(unmarked)
+    found.odd.extend(odd)
+    for code, wrong, what in (
+        (FOLIO_UNMARKED, unmarked, "where no preserved block starts"),
+        (FOLIO_ODD, odd, "with orders that do not fit their places in the file"),
     ):
-        if entries:
-            pfn, _ = abi.split_word(words[2 * entries[0]])
-            memory.note(code, f"{name}: {_folio(len(entries), pfn)} {what}", pfn << memory.shift)
-    return found, end
+        if wrong:
+            pfn = next(iter(wrong.values()))
+            memory.note(code, f"{name}: {_folio(len(wrong), pfn)} {what}", pfn << memory.shift)
+    if stopped is None:
+        return found, end
+    message = (
+        f"{name}: its array is not read from entry {stopped} on: of those of LUO's files more than "
+        f"{MAX_AMISS} have no PFN, or are no folio at its place"
+    )
+    memory.note(FOLIO_ODD, message)
+    return found, None
 
 
 def _inferred(pfn: int, step: int) -> int:

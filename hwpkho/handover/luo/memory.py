@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.spans import Span
     from hwpkho.abi.tracker.preserved import Preserved
+    from hwpkho.base.ranges import Range
     from hwpkho.codes import Code, Problem
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
 
     Spans = Callable[[bytes], Iterable[Span]]
+
+#: Entries of all files' arrays that no kernel writes: without a PFN, of a folio that is not
+#: preserved, or at an odd place in the file. A hole of the image, or segments that show the same
+#: bytes, hold any number of them; so many are a guest of 1 GiB.
+MAX_AMISS = 1 << 18
 
 
 class LuoMemory:
@@ -33,12 +40,15 @@ class LuoMemory:
         shift: Log2 of it.
         report: Where problems go.
         pages: What was read.
+        amiss: How many entries of arrays may still be none, or odd ones, before no more are read.
     """
 
     def __init__(self, reach: Reach, page_size: int) -> None:
         self.begin(reach.source, reach.report)
         self.page_size, self.shift = page_size, page_shift(page_size)
         self.chunks: set[int] = set()
+        self.amiss = MAX_AMISS
+        self._arrays: list[Range] = []
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
         # Where the image lacks a part of the tracker, that part may mark anything.
@@ -48,9 +58,11 @@ class LuoMemory:
     def trial(self, source: Source) -> LuoMemory:
         """Return what rests on the same, and takes and reports for itself: something is tried.
 
-        ``source`` is the memory as it is read for that. No chunk is walked over twice.
+        ``source`` is the memory as it is read for that. No chunk is walked over twice, no array
+        read; its first entry that is none ends the trial.
         """
         tried = copy(self)
+        tried.amiss = 0
         tried.begin(source, Report())
         return tried
 
@@ -83,6 +95,21 @@ class LuoMemory:
         marked = self._preserved is None or self._preserved.block_around(at) is not None
         if not marked and self._whole:
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
+        return True
+
+    def take_array(self, pages: Iterable[int], order: int) -> bool:
+        """Take the blocks of an array; False where another array has a part of one of them.
+
+        ``pages`` are the addresses (bytes) at which blocks of ``order`` begin.
+        """
+        size = self.page_size << order
+        blocks = [(start, start + size) for start in (align_down(p, self.page_size) for p in pages)]
+        for start, end in blocks:
+            i = bisect_left(self._arrays, (end, 0))
+            if i and self._arrays[i - 1][1] > start:
+                return False
+        for block in blocks:
+            insort(self._arrays, block)
         return True
 
     def taken(self, addresses: Iterable[int]) -> bool:

@@ -7,11 +7,12 @@ Source: lib/test_kho.c (Linux 7.3.4).
 
 from __future__ import annotations
 
-from array import array
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.abi import fdt
 from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.base.addresses import page_shift
 from hwpkho.codes.preserved import SUBTREE_UNREAD
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc
@@ -20,7 +21,8 @@ from hwpkho.handover.problems import Report
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from array import array
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
@@ -66,31 +68,42 @@ class KhoTestReader(SubtreeReader):
         if reach.page_size is None or reach.spent:
             return None
         count, area = _data(raw)
-        met = Report()
-        words: object = None
+        met, page_size = Report(), reach.page_size
         try:
-            walk = vmalloc.walk(reach.source, area, reach.page_size, met)
-            if walk.sound and count <= area.capacity(reach.page_size):
-                words = vmalloc.read_array(
-                    reach.source, walk, walk.order, count, reach.page_size, met
-                )
-        except InputError as error:
+            walk = vmalloc.walk(reach.source, area, page_size, met)
+            if not walk.sound or count > area.capacity(page_size):
+                why = next((p.message for p in met.problems()), "the array of its folios is broken")
+                raise InputError(why)
+            folios = _folios(
+                vmalloc.read_pieces(reach.source, walk, walk.order, count, page_size),
+                page_size,
+            )
+        except (InputError, vmalloc.AbsentError) as error:
             reach.report.add(SUBTREE_UNREAD, f"kho_test: {error}", phys)
             return None
-        if not isinstance(words, array):
-            why = next((p.message for p in met.problems()), "the array of its folios is not whole")
-            reach.report.add(SUBTREE_UNREAD, f"kho_test: {why}", phys)
-            return None
-        shift = reach.page_size.bit_length() - 1
+        shift = page_shift(page_size)
         own = [(chunk >> shift, 0, 1) for chunk in walk.chunks]
         own += [(page >> shift, walk.order, 1) for page in walk.pages]
-        orders = reach.page_size - 1
-        folios = [(word >> shift, min(word & orders, 63), 1) for word in words]
         return TestFolios(own, folios)
 
     def shown(self, details: Mapping[str, Any]) -> str:
         """Return how many folios there are."""
         return f"{details['nr_folios']} folios"
+
+
+def _folios(pieces: Iterable[array[int]], page_size: int) -> list[Block]:
+    """Return the folios of an array up to the first that the kernel cannot restore.
+
+    That is one without an address, or one for the second time: there it stops.
+    """
+    shift, orders = page_shift(page_size), page_size - 1
+    found: dict[int, Block] = {}
+    for word in chain.from_iterable(pieces):
+        pfn = word >> shift
+        if not pfn or pfn in found:
+            break
+        found[pfn] = pfn, min(word & orders, 63), 1
+    return list(found.values())
 
 
 def _data(raw: bytes) -> tuple[int, KhoVmalloc]:

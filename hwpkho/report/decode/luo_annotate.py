@@ -6,7 +6,8 @@ first and its last. What is wrong with one of them ends a run.
 
 from __future__ import annotations
 
-from itertools import islice
+from bisect import bisect_left
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import luo as abi
@@ -19,7 +20,7 @@ from hwpkho.handover.luo import model
 from hwpkho.handover.luo.memory import Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from hwpkho.handover.luo.model import Folios, LuoTree
     from hwpkho.handover.model import Handover
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows of a page that are shown: all of a block of files of 64 KiB, with three fields each.
 MAX_ROWS = 3 * 1024
+#: Bytes that are read at once: a block of an array may have a high order.
+_PIECE = 1 << 20
 #: So many folios that follow each other, in memory and in the file, are a run.
 MIN_RUN = 5
 
@@ -49,12 +52,12 @@ def parts(h: Handover, tree: LuoTree, source: Source, page_size: int) -> Iterato
         # As the kernel reads it, which looks at no page's end.
         size = {model.MEMFD: memfd.SIZE, model.ARRAY: arrays.size(page.phys)}.get(page.what)
         size = page_size if size is None else size
-        raw = source.read(page.phys, size)
+        raw = source.read(page.phys, min(size, _PIECE))
         if raw is None:
             yield Part(title, page.phys, size, [], whose)
             continue
         if page.what == model.ARRAY:
-            members = arrays.rows(page.phys, bytes(raw))
+            members = arrays.rows(page.phys, _pieces(source, page.phys, size))
         else:
             members = iter((page.spans or _SPANS.get(page.what, _unknown))(bytes(raw)))
         spans = list(islice(members, MAX_ROWS))
@@ -62,6 +65,15 @@ def parts(h: Handover, tree: LuoTree, source: Source, page_size: int) -> Iterato
         if next(members, None) is not None:
             spans.append(Span(end, 0, "and more"))
         yield Part(title, page.phys, end, spans, whose)
+
+
+def _pieces(source: Source, phys: int, size: int) -> Iterator[bytes]:
+    """Yield the bytes of a block, as far as they are there."""
+    for at in range(phys, phys + size, _PIECE):
+        raw = source.read(at, min(_PIECE, phys + size - at))
+        if raw is None:
+            return
+        yield bytes(raw)
 
 
 class _Row(NamedTuple):
@@ -122,11 +134,11 @@ class _Arrays:
         held = self._at.get(phys)
         return None if held is None else held[2] * memfd.FOLIO
 
-    def rows(self, phys: int, raw: bytes) -> Iterator[Span]:
+    def rows(self, phys: int, pieces: Iterable[bytes]) -> Iterator[Span]:
         """Yield the folios in a page of an array, and how those between them follow."""
-        folios, first, count = self._at.get(phys, (None, 0, len(raw) // memfd.FOLIO))
+        folios, first, count = self._at.get(phys, (None, 0, 0))
         run: list[_Row] = []
-        for row in self._rows(raw, folios, first, count):
+        for row in self._rows(pieces, folios, first, count):
             if run and not row.follows(run[-1]):
                 yield from self._run(run, first)
                 run = []
@@ -141,15 +153,17 @@ class _Arrays:
                 yield Span((run[1].n - first) * memfd.FOLIO, 0, text)
             yield Span((row.n - first) * memfd.FOLIO, memfd.FOLIO, row.meaning())
 
-    def _rows(self, raw: bytes, folios: Folios | None, first: int, count: int) -> Iterator[_Row]:
+    def _rows(
+        self, pieces: Iterable[bytes], folios: Folios | None, first: int, count: int
+    ) -> Iterator[_Row]:
         wrong: dict[int, str] = {}
         for code, entries in (
             (FOLIO_UNMARKED, folios.unmarked if folios else ()),
             (FOLIO_ODD, folios.odd if folios else ()),
         ):
-            for n in entries:
+            for n in entries[bisect_left(entries, first) : bisect_left(entries, first + count)]:
                 wrong[n] = f"{wrong.get(n, '')}  <- {code.id} {code.name}"
-        for n, (word, page) in enumerate(memfd.folios(raw[: count * memfd.FOLIO]), first):
+        for n, (word, page) in enumerate(chain.from_iterable(map(memfd.folios, pieces)), first):
             pfn, flags = memfd.split_word(word)
             order = self._orders.at(pfn) if self._orders else -1
             mistakes = wrong.get(n, "")

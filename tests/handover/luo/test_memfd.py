@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hwpkho.abi import memfd, vmalloc
+from hwpkho.handover.luo import memory
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import IOMEM, PFN
@@ -104,6 +106,49 @@ def test_an_array_that_cannot_be_restored(changes, made, file_of):
     assert file["runs"] is None
     assert told["HP905"].startswith('session "vm", token 1: ')
     assert file["size"] == 3 * 4096
+
+
+def test_entries_without_a_pfn_are_passed_over(made, file_of):
+    """As by the kernel: the others are the file's."""
+    data = made.memfd(_singles(5))
+    made.machine.poke(made.places["array"][0] + 2 * memfd.FOLIO, "<2Q", 0, 0)
+    file, told = file_of(data)
+    assert _runs(file) == [(0, PFN, 2, 0, 3), (3, PFN + 3, 2, 0, 3)]
+    assert {*told} == {"HP911"}
+
+
+@pytest.mark.parametrize("left", [2, 3])
+def test_so_many_wrong_entries_end_an_array(left, made, file_of, monkeypatch):
+    monkeypatch.setattr(memory, "MAX_AMISS", left)
+    data = made.memfd(_singles(6))
+    for n in range(1, 4):
+        made.machine.poke(made.places["array"][0] + n * memfd.FOLIO, "<2Q", 0, 0)
+    file, told = file_of(data)
+    if left == 3:
+        assert _runs(file) == [(0, PFN, 1, 0, 3), (4, PFN + 4, 2, 0, 3)]
+        assert {*told} == {"HP911"}
+    else:
+        assert _runs(file) == [(0, PFN, 1, 0, 3)]
+        assert "not read from entry 4 on" in told["HP907"]
+
+
+@pytest.mark.parametrize("step", [0x1000, 0x2000, 0x4000])
+def test_arrays_that_overlap(step, made, cli, tmp_path):
+    """A page belongs to one array, whatever the order of the blocks in which it lies."""
+    at, listed = 0x2000_0000, list[tuple[int, int]]()
+    raw = memfd.build_folios((PFN + n, n, 3) for n in range(4)).ljust(1 << 16, b"\0")
+    made.machine.memory[at] = raw
+    for n, first in enumerate((at, at + step)):
+        chunk = made.page("chunk", vmalloc.Chunk(0, array("Q", [first])).build(4096))
+        ser = memfd.MemfdSer(0, 4 << 12, 0, 0, 4, vmalloc.KhoVmalloc(chunk, 4, 1, 2))
+        listed.append((n, made.page("memfd", ser.build())))
+        made.blocks.append((first, 2))
+    made.blocks += [(PFN + n << 12, 0) for n in range(4)]
+    made.handover(made.blob([made.session("vm", listed)]))
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    told = [p["message"] for p in h["problems"] if p["code"] == "HP908"]
+    assert (len(told) == 1) == (step < 0x4000)
+    assert all(message.startswith('session "vm", token 1: ') for message in told)
 
 
 @pytest.mark.parametrize("flags", [0, 1, 2, 4, 0x8001])

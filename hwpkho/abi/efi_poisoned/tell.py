@@ -106,8 +106,9 @@ def _by_numbers(fits: _Fits, top: int | None) -> Told:
         return _both("its numbers, and its length is not known,")
     if not likely:
         return Told(None, "; ".join(f"as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items()))
-    other = next((f"; as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items() if n != likely[0]))
-    return Told(likely[0], f"its numbers make sense{other}", sure=False)
+    # Where the bytes end behind the shorter header there is no other.
+    others = [f"; as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items() if n != likely[0]]
+    return Told(likely[0], f"its numbers make sense{''.join(others)}", sure=False)
 
 
 _HEADS = {"bitmap": bitmap.HEAD, "bitmap-base": bitmap_base.HEAD}

@@ -38,12 +38,12 @@ def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
     for session, file in tree.files():
         memory = FileMemory(session, file, page_size)
         for place in memory.hit(pfns):
-            if place.beyond_end:
-                code = codes.BEYOND_END
-            elif place.order is None:
+            if place.order is None:
                 code = codes.ORDER_UNKNOWN
-            elif place.order == 0:
+            elif place.order == 0:  # wherever it is in the file, the allocator keeps it out
                 code = codes.CONTAINED
+            elif place.beyond_end:
+                code = codes.BEYOND_END
             else:
                 code = codes.REACHABLE
             ruling = Ruling("preserved", code.id, memory.name, owner=memory)

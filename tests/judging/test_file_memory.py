@@ -120,6 +120,18 @@ def test_head_tail_and_beyond_the_end(order, page, code, beyond, page_size, cli,
     assert (run["owner"]["order"], run["owner"]["beyond_end"]) == (order, beyond)
 
 
+@pytest.mark.parametrize(("marked", "code"), [(True, "HP920"), (False, "HP918")])
+def test_a_folio_that_is_all_beyond_the_end(marked, code, made, iomem, cli, tmp_path):
+    """Only a larger folio takes its bad page back to the allocator."""
+    data = made.memfd([(PFN, 0, 0), (PFN + 1, 1, 0)], size=1)
+    if not marked:
+        made.blocks.remove(((PFN + 1) * 4096, 0))
+    made.handover(made.blob([made.session("vm", [(1, data)])]), pfns=[PFN + 1])
+    got = cli("validate", "--json", made.machine.save(tmp_path), "--memmap", iomem)
+    (run,) = got.json["runs"]
+    assert (run["code"], run["owner"]["beyond_end"]) == (code, True)
+
+
 def test_pages_before_and_behind_a_file_are_nobodys(made, iomem, cli, tmp_path):
     data = made.memfd([(PFN, 0, 3)])
     bad = [PFN - 1, PFN, PFN + 7, PFN + 8]

@@ -161,8 +161,13 @@ class _Reader:
             self._say(efi.AMBIGUOUS, f"the table: {choose(self._told)}")
             return self._table()
         version = int.from_bytes(head[:4], "little")
-        known = version == efi_poisoned.VERSION
-        self._say(efi.MALFORMED if known else efi.VERSION, f"the table: {self._told.why}")
+        why = self._told.why
+        if version != efi_poisoned.VERSION:
+            self._say(efi.VERSION, f"the table: {why}")
+        elif len(head) < HEAD:
+            self._say(efi.CUT, f"the table: the image has only {len(head)} bytes of it; {why}")
+        else:
+            self._say(efi.MALFORMED, f"the table: {why}")
         wide = bitmap_base.parse(head) if len(head) == HEAD else None
         return self._table(header=wide)
 

@@ -316,8 +316,13 @@ def test_a_header_at_the_end_of_memory():
     found = _read({TABLE & -4096: bytes(4096 - 16) + linked_list.build(linked_list.Node(0, 0, 0))},
                   (TABLE & -4096) + 4080)  # fmt: skip
     assert (found.layout, found.units()) == ("list", 0)
-    cut = {0x1000: bytes(4080) + struct.pack("<IIQ", 1, UNIT, 0)}
-    short = reader.read_at(_source(cut, entries=()), 0x1FF0, layout="bitmap-base")
+
+
+@pytest.mark.parametrize("layout", [None, "bitmap-base"])
+@pytest.mark.parametrize("base", [0, 12])
+def test_memory_that_ends_inside_a_header(layout: str | None, base: int):
+    cut = {0x1000: bytes(4080) + struct.pack("<IIQ", 1, UNIT, base)}
+    short = reader.read_at(_source(cut, entries=()), 0x1FF0, layout=layout)
     assert [p.code for p in short.problems] == ["HP804"]
 
 

@@ -72,6 +72,11 @@ class KhoVmalloc(NamedTuple):
         """The order as the kernel's shifts take it; from ``SHIFT_BITS`` on they disagree."""
         return self.order % _SIZE_BITS
 
+    @property
+    def entry_order(self) -> int:
+        """Log2 of the pages that are restored for an entry (``1 << order``, an int)."""
+        return self.order % SHIFT_BITS
+
     def capacity(self, page_size: int) -> int:
         """Return how many u64 fit into the area; ``page_size`` in bytes."""
         return self.total_pages * page_size // 8

@@ -35,7 +35,7 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
         # Those that are known fit into a page; the kernel's kho_test takes two for it.
         blocks = _blob(subtree.phys, subtree.size or 1 if subtree.kind is None else 1, walk)
         if subtree.kind == "hwpoison" and hwpoison is not None:
-            order = hwpoison.blob.vmalloc.effective_order if hwpoison.blob else 0
+            order = hwpoison.blob.vmalloc.entry_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
             pages = [page >> shift for page in hwpoison.pages or ()]
             # Single pages mostly follow each other; what is named twice was reported.

@@ -14,7 +14,6 @@ from hwpkho.abi import fdt
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KEXEC_METADATA_SIZE, KexecMetadata
-from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.addresses import align_down
 from hwpkho.base.arch import linear, page_sizes
 from hwpkho.base.listing import MAX_PFNS
@@ -362,7 +361,7 @@ class HandoverReader:
             return unread._replace(state="consumed", problem=noted)
         for p in met.problems():
             report.add_problem(p)
-        order = area.effective_order % SHIFT_BITS
+        order = area.entry_order
         self.preserved.add(Page("chunk", phys, restored=True) for phys in found.chunks)
         self.preserved.add_array(found.pages, found.pfns, order, page_size)
         problem = found.problem or beyond

@@ -90,7 +90,7 @@ def walk(
 
     ``others`` are the addresses of chunks that other areas have: the chain ends there.
     """
-    order = area.effective_order % SHIFT_BITS
+    order = area.entry_order
     if area.flags & ~KNOWN_FLAGS:
         report.add(FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
     too_large = None
@@ -169,7 +169,7 @@ def _follow(
             # The kernel gives up here. Segments of an image may overlap in the file, so that the
             # same words stand in chunk after chunk.
             return Chain("stopped", at), None
-        if len(found.pages) << area.effective_order % SHIFT_BITS > area.total_pages:
+        if len(found.pages) << area.entry_order > area.total_pages:
             # Nor does it look at what follows more than there should be.
             return Chain("stopped", at), None
         if chunk.hole:

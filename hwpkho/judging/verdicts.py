@@ -139,7 +139,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
         yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
     if w.blob is not None:
         for phys in w.pages or ():
-            yield "array", phys, page_size << min(w.blob.vmalloc.effective_order, 32)
+            yield "array", phys, page_size << w.blob.vmalloc.entry_order
 
 
 def _luo_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:

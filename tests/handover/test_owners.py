@@ -47,6 +47,17 @@ def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path):
     assert cli("validate", path, "--memmap", tmp_path / "iomem").code in (0, 1)
 
 
+def test_an_array_of_an_order_that_wraps(cli, tmp_path):
+    """Of each entry ``1 << order`` pages are restored, in 32 bits: one page, not 2^32."""
+    machine = Machine(arch="x86_64", at=0x1000_0000)
+    sizes, made = [], machine.handover([PFN])
+    for order in (0, 32):
+        machine.poke(made.blob + 30, "<H", order)
+        (h,) = cli("decode", "--json", machine.save(tmp_path)).json["handovers"]
+        sizes.append([o["bytes"] for o in h["preserved"] if o["kind"] == "hwpoison"])
+    assert sizes[0] == sizes[1]
+
+
 def test_a_subtree_of_the_name_unknown_has_its_pages(cli, tmp_path):
     machine = Machine(arch="x86_64", at=0x1000_0000)
     machine.handover(subtrees=[("unknown", b"blob")])

@@ -10,7 +10,6 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
-from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.addresses import align_down
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_ABSENT, OWNED_TWICE
@@ -70,7 +69,7 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
         memory.note(FILE_BROKEN, f"{name}: {error}", found.data, area)
         return found
     memory.chunks.update(walk.chunks)
-    order = walk.order % SHIFT_BITS
+    order = ser.folios.entry_order
     found = found._replace(chunks=tuple(walk.chunks), pages=tuple(walk.pages))
     if not walk.sound:
         why = walk.problem.message if walk.problem else "the array is not whole"

@@ -122,7 +122,7 @@ class _Arrays:
         self._at: dict[int, tuple[Folios | None, int, int]] = {}
         for _, file in tree.files():
             total = file.memfd.nr_folios if file.memfd else 0
-            order = file.memfd.folios.effective_order if file.memfd else 0
+            order = file.memfd.folios.entry_order if file.memfd else 0
             each = (page_size << order) // memfd.FOLIO
             for number, page in enumerate(file.pages):
                 first = number * each

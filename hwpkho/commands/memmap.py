@@ -88,10 +88,10 @@ def targets() -> list[str]:
 def written(report: MemmapReport, writer: MapWriter) -> bytes:
     """Return the map shown in the form of ``writer``.
 
-    What did not fit into a zero page follows it, and as iomem reservations and limits count. Raises
-    UsageError where the map cannot be written in that form or does not say what RAM there is, or
-    where a command line is given: what a kernel makes of a map is no map of the machine. Raises
-    InputError where lines of the map are lost, which these forms cannot express.
+    What did not fit into a zero page follows it; reservations and limits count where the form shows
+    them. Raises UsageError where the map cannot be written in that form or does not say what RAM
+    there is, or where a command line is given: what a kernel makes of a map is no map of the
+    machine. Raises InputError where lines of the map are lost, which these forms cannot express.
     """
     from hwpkho.memmap import extended  # the readers of what is written; help needs none of them
     from hwpkho.memmap.writers import iomem
@@ -116,6 +116,6 @@ def written(report: MemmapReport, writer: MapWriter) -> bytes:
             f"--to {writer.name}: {shown.name}: {why}; written so it would look like the machine's "
             "own map"
         )
-    if beside and writer is iomem.WRITER and report.regions and report.map_name is None:
+    if beside and writer.reserves and report.regions and report.map_name is None:
         shown = iomem.of_regions(report.regions.regions, shown.boot)
     return writer.write(shown, report.memmap.arch)

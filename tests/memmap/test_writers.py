@@ -248,6 +248,15 @@ def test_reservations_of_a_device_tree_are_written_too(cli, tmp_path: Path) -> N
     assert got.out == "40000000-7fffffff : System RAM\n"
 
 
+@pytest.mark.usefixtures("toys")
+def test_reservations_are_written_by_every_form_that_shows_them(cli, tmp_path: Path) -> None:
+    (tmp_path / "tree").write_text(SOURCE)
+    assert cli("memmap", "--to", "toy-map", tmp_path / "tree").out == (
+        "toy: 40000000..4fffffff System RAM\ntoy: 40000000..4000ffff reserved\n"
+        "toy: 50000000..50000fff reserved\ntoy: 50001000..5fffffff System RAM\n"
+    )
+
+
 def test_a_name_decides_nothing(cli, tmp_path: Path) -> None:
     """A node may be called as hwpkho labels a descriptor that memblock never sees."""
     path = tmp_path / "map.json"

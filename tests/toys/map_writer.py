@@ -16,6 +16,7 @@ class Toy:
     name = "toy-map"
     about = "a toy"
     binary = False
+    reserves = True
 
     def write(self, map_: Map, _arch: str, /) -> bytes:
         lines = (f"toy: {e.start:x}..{e.end:x} {e.type}\n" for e in map_.entries)

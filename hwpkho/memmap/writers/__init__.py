@@ -26,11 +26,13 @@ class MapWriter(Protocol):
         name: As ``memmap --to`` names it.
         about: One line for the table in docs/.
         binary: Whether it is not text.
+        reserves: Whether it shows what a kernel makes of memory: reservations and limits count.
     """
 
     name: str
     about: str
     binary: bool
+    reserves: bool
 
     def write(self, map_: Map, arch: str, /) -> bytes:
         """Return ``map_``, of a machine of ``arch``, in this form.

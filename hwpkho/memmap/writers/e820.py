@@ -49,6 +49,7 @@ class E820Writer:
     name = "e820"
     about = "the e820 table as a kernel log prints it"
     binary = False
+    reserves = False
 
     def write(self, map_: Map, arch: str, /) -> bytes:
         """See :class:`hwpkho.memmap.writers.MapWriter`."""

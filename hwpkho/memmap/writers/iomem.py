@@ -35,6 +35,7 @@ class IomemWriter:
     name = "iomem"
     about = "/proc/iomem"
     binary = False
+    reserves = True
 
     def write(self, map_: Map, arch: str, /) -> bytes:
         """See :class:`hwpkho.memmap.writers.MapWriter`."""

@@ -120,9 +120,67 @@ def test_an_empty_bitmap_marks_nothing() -> None:
     assert (preserved.count, preserved.pages) == (3, 10)
 
 
-def test_a_chunk_with_an_order_that_no_block_has() -> None:
+def chunk_of(order: int, *elements: tuple[int, int], empty: bool = False) -> TrackerWalk:
+    """Walk a chunk whose elements are ``(phys_start, bitmap)``; a bitmap marks its first block and
+    its last.
+    """
     memory = Memory()
     at = memory.allocate()
-    memory.pages[at] = bitmap.Chunk(0, 60, (), 0).build(PAGE)
-    (defect,) = bitmap.walk(memory, at, PAGE).damaged
-    assert defect.message == f"chunk 0x{at:x} has order 60"
+    memory.pages[at] = bitmap.Chunk(0, order, elements, len(elements)).build(PAGE)
+    for _, where in elements:
+        memory.pages[where] = bytes(PAGE) if empty else b"\x01".ljust(PAGE - 1, b"\0") + b"\x80"
+    return bitmap.walk(memory, at, PAGE)
+
+
+BITMAP, SPAN = 0x9000_0000, PAGE * 8 << 12
+
+
+def starts(walk: TrackerWalk, order: int) -> list[int]:
+    return list(walk.preserved.starts(order))
+
+
+@pytest.mark.parametrize("order", [53, 60, 1 << 31, (1 << 32) - 1])
+def test_an_order_that_no_block_has(order: int) -> None:
+    """The kernel looks at it where a bit is set."""
+    (defect,) = chunk_of(order, (0, BITMAP)).damaged
+    assert f"of order {order} makes no sense" in defect.message
+    for walk in (chunk_of(order), chunk_of(order, (0, BITMAP), empty=True)):
+        assert (walk.damaged, walk.preserved.count) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "elements", "marked"),
+    [
+        (0, [(SPAN, BITMAP), (SPAN, BITMAP + PAGE)], [SPAN, 2 * SPAN - PAGE]),
+        (0, [(SPAN, BITMAP), (3 * SPAN, BITMAP)],
+         [SPAN, 2 * SPAN - PAGE, 3 * SPAN, 4 * SPAN - PAGE]),
+        (0, [(SPAN + PAGE, BITMAP)], [SPAN + PAGE, 2 * SPAN]),
+        (0, [(SPAN, BITMAP), (SPAN + PAGE, BITMAP + PAGE)],
+         [SPAN, SPAN + PAGE, 2 * SPAN - PAGE, 2 * SPAN]),
+        (0, [(SPAN + 0x801, BITMAP)], [SPAN, 2 * SPAN - PAGE]),
+        (0, [(SPAN, BITMAP + 8)], [SPAN, 2 * SPAN - PAGE]),
+        (2, [(SPAN + 4 * PAGE, BITMAP)], [SPAN + 4 * PAGE, 5 * SPAN]),
+    ],
+)  # fmt: skip
+def test_elements_that_no_kernel_makes_are_taken_as_they_are(order, elements, marked) -> None:
+    """deserialize_bitmap() checks none of it."""
+    walk = chunk_of(order, *elements)
+    assert starts(walk, order) == marked
+    assert (walk.damaged, len(walk.odd), walk.intact) == ([], 1, False)
+    assert "is none that a kernel makes" in walk.odd[0].message
+    assert walk.nodes[1:] == sorted({b for _, b in elements})
+
+
+def test_elements_that_cannot_be_read() -> None:
+    (defect,) = chunk_of(2, (SPAN + PAGE, BITMAP)).damaged
+    assert "of order 2 makes no sense" in defect.message
+    assert chunk_of(2, (SPAN + PAGE, BITMAP), empty=True).damaged == []
+    (defect,) = chunk_of(0, (SPAN, 0)).damaged
+    assert "null pointer" in defect.message
+
+
+def test_odd_elements_are_bounded() -> None:
+    """Each costs 16 bytes of an image, and pages of work."""
+    walk = chunk_of(0, *((n * PAGE, BITMAP) for n in range(1, 255)))
+    assert (len(walk.odd), len(walk.damaged)) == (64, 64)
+    assert len(walk.preserved.leaves) == 2

@@ -537,8 +537,8 @@ def test_bitmap_tracker_damage(tmp_path):
         ("<Q", 0, 0x1001, "no page address"),
         ("<I", 8, 64, "order 64"),
         ("<I", 12, 4096, "announces"),
-        ("<Q", 16, 4096, "makes no sense"),
-        ("<Q", 24, 8, "makes no sense"),
+        ("<Q", 16, 4096, "is none that a kernel makes"),
+        ("<Q", 24, 0, "null pointer"),
     ):
         m = Machine(arch="x86_64")
         made = m.handover(PFNS, kho=1)

@@ -68,3 +68,46 @@ def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
     monkeypatch.setattr(radix, "_MAX_OVERLAPS", 500)
     with pytest.raises(InputError, match=r"more than 500 nodes of the tracker at 0x.* overlap"):
         outcome(m, made, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [("none", "replay"), ("twice", "replay"), ("shifted", "replay"), ("null", "crash"),
+     ("order", "crash"), ("order of nothing", "replay")],
+)  # fmt: skip
+def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, cli):
+    """deserialize_bitmap() of 6.18 takes phys_start and bitmap as they are, and the order with a
+    bit that is set (source).
+    """
+    made = m.handover(PFNS, kho=1, revision="fdt-v1")
+    (start, bitmap), span = struct.unpack_from("<QQ", m.memory[made.tracker], 16), 1 << 27
+    marks = int.from_bytes(m.memory[bitmap], "little")
+    order, more = {
+        "none": (0, []),
+        "twice": (0, [(start, bitmap)]),
+        "shifted": (
+            0,
+            [(start - (64 << 12), m.put((marks << 64).to_bytes(m.page_size, "little")))],
+        ),
+        "null": (0, [(0x4000_0000, 0)]),
+        "order": (60, [(0x4000_0000, bitmap)]),
+        "order of nothing": (60, []),
+    }[change]
+    assert start % span == 0
+    if change == "shifted":
+        m.memory[bitmap] = bytes(m.page_size)
+    following = m.put()
+    for at, next_, order_, elements in (
+        (following, 0, order, more), (made.tracker, following, 0, [(start, bitmap)])
+    ):  # fmt: skip
+        head = struct.pack("<QII", next_, order_, len(elements))
+        body = b"".join(struct.pack("<QQ", *e) for e in elements)
+        m.memory[at] = (head + body).ljust(m.page_size, b"\0")
+    (tmp_path / "iomem").write_text(RAM)
+    array = m.put(struct.pack("<QQ", *SCRATCH))
+    got = cli("validate", "--json", m.save(tmp_path), "--memmap", tmp_path / "iomem",
+              "--consumer-kho", "v1", "--page-size", 4096,
+              "--kho-scratch", f"0x{array:x}:16")  # fmt: skip
+    assert got.json["outcome"] == expected, got.json["findings"]
+    odd = any(f["code"] == "HP402" for f in got.json["findings"])
+    assert odd == (change != "none" and change != "order of nothing")

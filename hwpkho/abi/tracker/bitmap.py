@@ -1,7 +1,9 @@
 """The preserved-memory tracker of kho-v1: linked chunks of bitmaps.
 
 Source: kernel/kexec_handover.c of Linux 6.18 and 6.19 (struct khoser_mem_chunk). A chunk is a page:
-a 16-byte head, then elements ``{u64 phys_start, u64 bitmap}``, all of the head's order.
+a 16-byte head, then elements ``{u64 phys_start, u64 bitmap}``, all of the head's order. The kernel
+checks none of it (deserialize_bitmap()): it looks at the order where a bit is set, and takes an
+element that no producer writes as it is.
 """
 
 from __future__ import annotations
@@ -122,14 +124,11 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
         chunk = Chunk.parse(page)
         if chunk.announced != len(chunk.elements):
             found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
-        if chunk.order > 64 - page_shift(page_size):
-            found.damaged.append(Defect(f"chunk 0x{at:x} has order {chunk.order}", at))
-        else:
-            chunks.append((at, chunk))
-            elements += len(chunk.elements)
-            bitmaps.update(bitmap for _, bitmap in chunk.elements)
-            if len(bitmaps) < elements:  # reported when the elements are looked at
-                break
+        chunks.append((at, chunk))
+        elements += len(chunk.elements)
+        bitmaps.update(bitmap for _, bitmap in chunk.elements)
+        if elements - len(bitmaps) > MAX_DEFECTS:  # reported when the elements are looked at
+            break
         at = chunk.next
     size = _bitmap_size(chunks, page_size)
     found.preserved.bits = size * 8
@@ -150,31 +149,59 @@ def _take_element(
     bitmap: int,
 ) -> None:
     at, order, size = chunk
-    number, rest = divmod(phys_start, size * 8 << (found.preserved.page_shift + order))
-    key = (order, number)
-    if rest or bitmap % size or bitmap in visited or key in found.preserved.leaves:
-        found.damaged.append(
-            Defect(f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x} makes no sense", at)
-        )
+    named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
+    if not bitmap:
+        found.damaged.append(Defect(f"{named}: it is read at a null pointer", at))
         return
-    visited.add(bitmap)
     page = memory.look(bitmap, size)
     if page is None:
         found.absent.append(bitmap)
         return
-    found.nodes.append(bitmap)
-    found.looks.append((bitmap, size))
-    found.preserved.leaves[key] = page
+    shift, bits, leaves = found.preserved.page_shift, size * 8, found.preserved.leaves
+    # A block that is not aligned to its order has no place among the others.
+    first, rest = divmod(phys_start >> shift, 1 << order) if order <= 64 - shift else (0, 1)
+    number, skip = divmod(first, bits)
+    odd = bitmap in visited or bitmap % size or skip or phys_start % (1 << shift)
+    if odd or rest or (order, number) in leaves:
+        # Each is work that costs the input 16 bytes.
+        if len(found.odd) >= MAX_DEFECTS or (rest and any(page)):
+            found.damaged.append(Defect(f"{named} of order {order} makes no sense", at))
+            return
+        found.note_odd(f"{named} of order {order} is none that a kernel makes", at)
+        if rest:
+            return
+    if bitmap not in visited:
+        visited.add(bitmap)
+        found.nodes.append(bitmap)
+        found.looks.append((bitmap, size))
+    if not skip and (order, number) not in leaves:
+        leaves[order, number] = page
+        return
+    marks = int.from_bytes(page, "little") << skip
+    for key, part in (
+        ((order, number), marks & (1 << bits) - 1),
+        ((order, number + 1), marks >> bits),
+    ):
+        if part:
+            part |= int.from_bytes(leaves.get(key, b""), "little")
+            leaves[key] = part.to_bytes(size, "little")
 
 
 def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
     """Return the bytes of a bitmap: a page since 6.18, 512 before, told by the alignments."""
+    return next(
+        (size for size in (page_size, SMALL_BITMAP) if _aligned(chunks, page_size, size)), page_size
+    )
+
+
+def _aligned(chunks: list[tuple[int, Chunk]], page_size: int, size: int) -> bool:
+    """Tell whether bitmaps of this size are all where a kernel puts them."""
     shift = page_shift(page_size)
-    for _, chunk in chunks:
-        span = page_size * 8 << (shift + chunk.order)
-        if any(start % span or bitmap % page_size for start, bitmap in chunk.elements):
-            return SMALL_BITMAP
-    return page_size
+    return not any(
+        bitmap % size or start & (size * 8 << shift + min(chunk.order, 64 - shift)) - 1
+        for _, chunk in chunks
+        for start, bitmap in chunk.elements
+    )
 
 
 def spans(walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwpkho.base.ranges import difference, intersection, union
+from hwpkho.base.ranges import difference, holding, intersection, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import FIRMWARE_DISAGREES
 from hwpkho.codes.memmap_view import MAP_PARTIAL
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.table import Table
 
-#: The extended map, and the maps that it continues.
-NAME, CONTINUED = "e820_setup_data", ("zero_page", "e820_firmware")
+#: The extended map, and the maps that it continues, what the kernel printed first.
+NAME, CONTINUED = "e820_setup_data", ("e820_firmware", "zero_page")
 
 #: Entries that the zero page holds; with more, only the extended map has them all.
 _MOST = 128
@@ -69,16 +69,30 @@ def lacking(maps: Iterable[Table]) -> list[Problem]:
 
 
 def whole(map_: Map, maps: Iterable[Map]) -> Map:
-    """Return ``map_`` with the entries for which it had no room: those of the extended map.
+    """Return ``map_`` with what the extended map has beside it; ``maps`` are all of its machine.
 
-    ``maps`` are all maps of its boot. A table of fewer entries than the zero page holds is whole.
+    The kernel appends all of SETUP_E820_EXT to the table, however long that is, and prints both as
+    the extended map; what stands in ``map_`` already is not repeated. Lines that the extended map
+    lost count where ``map_`` had no room for them.
     """
-    more = next((m for m in maps if m.name == NAME and m.boot == map_.boot), None)
-    full = map_.name == "zero_page" or len(map_.entries) >= _MOST
-    if more is None or map_.name not in CONTINUED or not full:
+    more = next((m for m in maps if m.name == NAME), None)
+    if more is None or map_.name not in CONTINUED:
         return map_
-    both = (*map_.entries, *more.entries)
-    return replace(map_, entries=both, gaps=(*map_.gaps, *more.gaps))
+    by_type: dict[str, list[Range]] = {}
+    for e in map_.entries:
+        by_type.setdefault(e.type, []).append((e.start, e.end + 1))
+    said = {type_: union(ranges) for type_, ranges in by_type.items()}
+    anything = union((e.start, e.end + 1) for e in map_.entries)
+    full = map_.name == "zero_page" or len(map_.entries) >= _MOST
+    added = [e for e in more.entries if not _holds(said.get(e.type, []), e.start, e.end)]
+    lost = [g for g in more.gaps if full and not _holds(anything, g.start, g.end)]
+    return replace(map_, entries=(*map_.entries, *added), gaps=(*map_.gaps, *lost))
+
+
+def _holds(ranges: list[Range], start: int | None, end: int | None) -> bool:
+    """Tell whether all of a place is in disjoint, ascending ranges; ``end`` is inclusive."""
+    there = None if start is None else holding(ranges, start)
+    return there is not None and end is not None and end < there[1]
 
 
 def _ranges(table: Table, *, ram: bool) -> list[Range]:

@@ -25,7 +25,7 @@ from hwpkho.base.ranges import difference, joined
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
-from hwpkho.memmap import gaps, names
+from hwpkho.memmap import extended, gaps, names
 from hwpkho.memmap.view import VIEWS, cmdline, common, gap_filling, ownership
 from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.spans import Kind, Span, What, combine, occupy
@@ -205,6 +205,7 @@ def view_of(
     problems: list[Problem] = []
     if map_name is not None:
         maps = {map_name: _named(maps, map_name)}
+    maps = {name: extended.whole(one, maps.values()) for name, one in maps.items()}
     kernel = VIEWS[arch.memory]
     built = kernel.build(maps, line, iomem_of, problems)
     if built is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.ranges import paint
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import BOOT_SERVICES, CMDLINE_NOTE
-from hwpkho.memmap import e820, efi, extended, names
+from hwpkho.memmap import e820, efi, names
 from hwpkho.memmap.formats.sysfs_memmap import TYPES as _RESOURCE_TYPES
 from hwpkho.memmap.view import VIEWS, ownership
 from hwpkho.memmap.view.common import (
@@ -82,9 +82,6 @@ def build(
         line.problems.append(problem(CMDLINE_NOTE, message))
     soft_reserve = line is None or line.soft_reserve
     slots = _slots(base, soft_reserve)
-    if base.name in extended.CONTINUED and extended.NAME in maps:
-        # The zero page ends after 128 entries.
-        slots += _slots(maps[extended.NAME], soft_reserve)
     if not e820.disjoint(slots):  # only overlaps are reported here
         layers = [Layer(_e820_span(s, base.name), s.type) for s in slots]
         flattened(layers, base.name, problems)

@@ -13,7 +13,7 @@ from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.errors import UsageError
-from hwpkho.memmap import e820, e820_names, efi, names
+from hwpkho.memmap import e820, e820_names, efi, extended, names
 from hwpkho.memmap.formats.dmesg_e820 import DmesgE820
 from hwpkho.memmap.model import Entry
 from hwpkho.memmap.view.common import attribute, is_efi
@@ -121,21 +121,22 @@ def _in_order(found: Sequence[Entry]) -> Sequence[Entry]:
 def table(memmap: MemoryMap, map_name: str | None = None) -> tuple[Map, list[e820.Slot]] | None:
     """Return the machine's e820 table, sorted and without overlaps, and the map that it is from.
 
-    That is the table of the firmware where there is one, with what did not fit into the zero page;
-    else what :func:`entries` makes of the map called ``map_name``, or of the primary one. None
-    where the machine has none, or one with types that have no number.
+    That is the map called ``map_name`` alone; without a name the table of the firmware with what
+    did not fit into the zero page, else what :func:`entries` makes of the primary map. None where
+    the machine has none, or one with types that have no number.
     """
     by_name = {m.name: m for m in memmap.maps}
     primary = next(m for m in memmap.maps if m.primary)
-    map_ = by_name.get("e820_firmware" if map_name is None else map_name, primary)
+    chosen = extended.CONTINUED if map_name is None else (map_name,)
+    map_ = next((by_name[name] for name in chosen if name in by_name), primary)
+    if map_name is None:
+        map_ = extended.whole(map_, memmap.maps)
     row = known(memmap.arch)
     found = entries(map_, memmap.arch) if row is not None and row.memory == "e820" else None
     if found is None:
         return None
-    more = by_name["e820_setup_data"].entries if "e820_setup_data" in by_name else ()
-    everything = [*found, *(() if map_.name == "e820_setup_data" or map_name else more)]
     slots = []
-    for entry in everything:
+    for entry in found:
         number = e820.type_number(entry.type)
         if number is None:
             return None

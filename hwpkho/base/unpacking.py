@@ -61,6 +61,9 @@ class _Stream(Protocol):
     def decompress(self, data: bytes, /, max_length: int = ...) -> bytes: ...
 
 
+_BUILT_WITHOUT = "this Python was built without what reads it"
+
+
 class Method(NamedTuple):
     """A way to compress.
 
@@ -69,12 +72,16 @@ class Method(NamedTuple):
         starts: What a stream begins with.
         open: Begins a stream; ImportError where its library is not installed.
         dear: Whether to begin one takes as long as to unpack a hundred KiB.
+        between: How else what follows a stream may begin, for the decompressor to skip.
+        missing: What to say where its library is not installed.
     """
 
     name: str
     starts: re.Pattern[bytes]
     open: Callable[[], _Stream]
     dear: bool = False
+    between: re.Pattern[bytes] | None = None
+    missing: str = _BUILT_WITHOUT
 
 
 class _Gzip:
@@ -131,9 +138,12 @@ METHODS = (
         re.compile(rb"(?:[\x50-\x5f]\x2a\x4d\x18\x04\0\0\0....)?\x28\xb5\x2f\xfd", re.DOTALL),
         _zstd,
         dear=True,
+        between=late(rb"[\x50-\x5f]\x2a\x4d\x18"),
+        missing=_BUILT_WITHOUT
+        if sys.version_info >= (3, 14)
+        else "to read it before Python 3.14 install the extra: pip install 'hwpkho[kdump]'",
     ),
 )
-_SKIPPED = late(rb"[\x50-\x5f]\x2a\x4d\x18")
 
 
 def method_of(head: bytes) -> Method | None:
@@ -316,7 +326,7 @@ class _Packed:
 def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
     """Begin the first stream, or the next of several."""
     head = source.head()
-    if method_of(head) is not method and not (method.name == "zstd" and _SKIPPED.match(head)):
+    if method_of(head) is not method and not (method.between and method.between.match(head)):
         raise InputError(
             f"{shown}: what follows the {method.name} stream at offset 0x{source.offset:x} is not "
             "another one"
@@ -324,13 +334,9 @@ def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
     try:
         return method.open()
     except ImportError as error:
-        missing = (
-            "to read it before Python 3.14 install the extra: pip install 'hwpkho[kdump]'"
-            if method.name == "zstd" and sys.version_info < (3, 14)
-            else "this Python was built without what reads it"
-        )
         raise InputError(
-            f"{shown}: is {method.name}-compressed; {missing}; or unpack it: {method.name} -d"
+            f"{shown}: is {method.name}-compressed; {method.missing}; or unpack it: "
+            f"{method.name} -d"
         ) from error
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import stat
 import sys
@@ -355,3 +356,40 @@ def test_a_database(tmp_path, method) -> None:
         entry["source"] = None
     assert packed == plain
     assert plain
+
+
+class Flipped:
+    """A toy's stream: b"TOY", the length in a byte, and the bytes with all bits turned."""
+
+    def __init__(self) -> None:
+        self._held, self.eof, self.unused_data = b"", False, b""
+        self.needs_input = True
+
+    def decompress(self, data: bytes, _most: int = 0, /) -> bytes:
+        self._held += data
+        if len(self._held) < 4 or len(self._held) < 4 + self._held[3]:
+            return b""
+        end = 4 + self._held[3]
+        self.eof, self.unused_data = True, self._held[end:]
+        return bytes(255 - byte for byte in self._held[4:end])
+
+
+def test_a_way_to_compress_is_a_line_of_the_table(tmp_path, monkeypatch) -> None:
+    def toy(text: bytes) -> bytes:
+        return b"TOY%c" % len(text) + bytes(255 - byte for byte in text)
+
+    def absent() -> Flipped:
+        raise ImportError
+
+    row = unpacking.Method("toy", re.compile(b"TOY"), Flipped, between=re.compile(b"PAD"))
+    monkeypatch.setattr(unpacking, "METHODS", (*unpacking.METHODS, row))
+    path = tmp_path / "list"
+    path.write_bytes(toy(b"0x1\n") + toy(b"0x2\n"))
+    assert run_cli("list", "--pfns", str(path)).out == "0x1\n0x2\n"
+    path.write_bytes(toy(b"0x1\n") + b"PAT")
+    assert "what follows the toy stream at offset 0x8 is not another" in run_cli("list", path).err
+    path.write_bytes(toy(b"0x1\n") + b"PAD")
+    assert "the toy stream is cut off" in run_cli("list", path).err
+    row = row._replace(open=absent, missing="get a toy")
+    monkeypatch.setattr(unpacking, "METHODS", (row,))
+    assert "is toy-compressed; get a toy; or unpack it: toy -d" in run_cli("list", path).err

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.dimms import reading
+from hwpkho.dimms import lines, reading
 from hwpkho.dimms.model import Confidence, Device, Dimms, Mapped, Node, Pair, Place
 from hwpkho.errors import InputError
 from tests.support import FIXTURES, schemas
@@ -332,3 +332,17 @@ def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
     many = much(2000, 8000)
     few = min(cost(many // 4) for _ in range(3))
     assert min(cost(many) for _ in range(2)) < 10 * few
+
+
+def test_a_reader_of_lines_is_a_line_of_the_table(tmp_path, monkeypatch):
+    class Toy(lines.Srat):
+        needles = (b"toy: ",)
+
+        def feed(self, _number, line):
+            _, pfn, label = line.split()
+            self._pair(Pair(int(pfn, 16) << 12, label, None, "decoded"))
+            return False
+
+    monkeypatch.setattr(lines, "READERS", (*lines.READERS, Toy))
+    found = place(said(tmp_path, "toy: 10 bear\n"), 0x10)
+    assert (found.dimm, found.confidence) == ("bear", "decoded")

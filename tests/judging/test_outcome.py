@@ -8,11 +8,15 @@ import struct
 
 import pytest
 
+from hwpkho.codes.root import ROOT_ABSENT
 from hwpkho.commands import decode as decoding
 from hwpkho.commands.validate import validate
 from hwpkho.images.records import LIME
 from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
+from hwpkho.judging import outcome
+from hwpkho.judging.decision import Decision
+from hwpkho.judging.result import finding
 from tests.support import captures, certain
 from tests.support.handovers import Machine, elf
 from tests.support.judged import set_root
@@ -133,3 +137,22 @@ def test_why_a_list_is_unread_is_said_of_the_list(tmp_path):
     set_root(m, made, "preserved-data", b"1234567", "other")
     m.poke(made.blob, "<I", 2)
     assert "HP302" in why_unread(read_inputs([str(m.save(tmp_path))]).handovers[0])
+
+
+def test_a_rule_is_a_line_of_the_table(cli, tmp_path, monkeypatch):
+    """What it carries is what decides, in all that is shown."""
+    m = Machine(arch="x86_64")
+    m.handover(PFNS)
+    path = m.save(tmp_path)
+    assert cli("validate", "--json", path).json["outcome"] == "replay"
+
+    def toy(_handover, _kernel):
+        found = finding(ROOT_ABSENT, "a toy stops it")
+        return Decision("refused", found)
+
+    monkeypatch.setattr(outcome, "RULES", (*outcome.RULES, toy))
+    got = cli("validate", "--json", path)
+    assert (got.code, got.json["outcome"], got.json["decided_by"]["code"]) == (
+        1, "refused", ROOT_ABSENT.id,
+    )  # fmt: skip
+    assert "a toy stops it" in cli("validate", path).out

@@ -150,7 +150,7 @@ _TEXTS = tuple(
          "a process's map of virtual addresses", "give a dump or a list"),
         (rb"#\n# Automatically generated file; DO NOT EDIT", "the configuration of a kernel",
          "give a dump or a list"),
-        (rb'\s*\{\s*"(?:case|inputs)"\s*:', "a manifest of cases", "batch"),
+        (rb'\s*\{(?:\s*"(?:case|inputs)"|[^\n]*,\s*"inputs")\s*:', "a manifest of cases", "batch"),
         (rb"(?:\s*#.*\n)*\s*\[\[accept\]\]", "a baseline", "baseline"),
         (rb"-----BEGIN PGP MESSAGE", "encrypted by PGP", "decrypt it"),
         (rb"[0-9a-f]{7,8}:? +[0-9a-f]{4}(?: [0-9a-f]{4}){3}", "a hex dump of a file, not the file",
@@ -212,6 +212,14 @@ def text(head: bytes) -> Foreign | None:
         if starts.match(head):
             return Foreign(name, _option(advice) if advice in _OPTIONS else advice)
     return None
+
+
+def of_option(head: bytes) -> bool:
+    """Tell whether a text that begins with ``head`` is what an option takes: a manifest.
+
+    What stands in it, such as the command line of a next kernel, is no input's.
+    """
+    return any(advice in _OPTIONS and starts.match(head) for starts, _, advice in _TEXTS)
 
 
 def _option(name: str) -> str:

@@ -105,7 +105,8 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
         return tuple(_file_map(Path(file.path), head)) if Kind.MEMMAP in among else ()
     text = is_text(head)
     found: list[Answer] = []
-    sure, possible = _lists(head) if Kind.LIST in among else ([], [])
+    listed = Kind.LIST in among and not foreign.of_option(head)
+    sure, possible = _lists(head) if listed else ([], [])
     if Kind.STRUCTURE in among and not text:
         form = structures.form_of(head, file.size)
         found += [Answer(Kind.STRUCTURE, form)] if form else []

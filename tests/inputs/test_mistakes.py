@@ -40,6 +40,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "list": "0x1234\n0x1300-0x1302\n", "hex": "1f40\n1f41\n", "empty": "",
         "System.map": "ffffffff81000000 T _text\nffffffff81000040 T secondary_startup_64\n",
         "manifest": '{"case": "a", "inputs": ["vmcore"]}\n', "baseline": '[[accept]]\ncode = "x"\n',
+        "excluding": '{"host": "a", "inputs": ["x"], "options": {"next_cmdline": "memmap=1M$16M"}}\n',
+        "accepted": '[[accept]]\ncode = "HP603"\nreason = "memmap=1M$16M"\n',
         "config": "#\n# Automatically generated file; DO NOT EDIT.\nCONFIG_64BIT=y\n",
         "lfs": "version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
         "page.html": "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
@@ -95,6 +97,10 @@ MISTAKES = {
     "validate empty":
         "empty: the file is empty; an empty list is a comment: echo '# none' > FILE",
     "validate manifest": "manifest: this is a manifest of cases; give it with --batch",
+    "validate excluding": "excluding: this is a manifest of cases; give it with --batch",
+    "list excluding":
+        "excluding: this is a manifest of cases; judge its cases: hwpkho validate --batch FILE",
+    "validate accepted": "accepted: this is a baseline; give it with --baseline",
     "validate baseline": "baseline: this is a baseline; give it with --baseline",
     "validate list list":
         "list: a list of PFNs is a case of its own; merge joins several",

@@ -39,6 +39,8 @@ def load(data: bytes, where: str) -> dict[str, Any]:
         text = data.decode("utf-8-sig")
         _check_keys(text, where)
         return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: no TOML: no UTF-8 at offset 0x{error.start:x}") from error
     except (ValueError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{where}: no TOML: {printable(said)[:_SHOWN]}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,12 +11,13 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.badpages.registry import Writing
 from hwpkho.cli import list_options, options, values
-from hwpkho.commands.encode import EncodeOptions
+from hwpkho.commands.encode import EncodeOptions, reads
 from hwpkho.encode.targets import registry as targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hwpkho.abi.kho import Version
     from hwpkho.judging.options import ValidateOptions
 
 
@@ -81,13 +83,14 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
         click.option(
             "--capacity",
-            type=click.IntRange(min=1),
+            type=values.Count(min=1),
             metavar="ENTRIES",
             help="Capacity of the array. Default: 512, doubled until the list fits.",
         ),
         click.option(
             "--order",
-            type=click.IntRange(0, 10),
+            type=values.Count(0, 10),
+            metavar="ORDER",
             default=0,
             help="Order of the array's blocks: 2^ORDER pages each. Default: 0.",
         ),
@@ -98,7 +101,8 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
         click.option(
             "--kexec-count",
-            type=click.IntRange(0, 0xFFFFFFFF),
+            type=values.Count(0, 0xFFFFFFFF),
+            metavar="N",
             help="kexec_count in kexec-metadata. Default: 1.",
         ),
         click.option(
@@ -126,18 +130,29 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
     )
 
-    return lambda command: options.add(command, *decorators)
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def targeted(*args: Any, **values: Any) -> Any:
+            given = options.given()
+            if "to" not in given and not reads(values["to"], given):
+                values["to"] = default  # what is typed counts before a setting
+            return command(*args, **values)
+
+        return options.add(targeted, *decorators)
+
+    return added
 
 
 def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> EncodeOptions:
     """Return what the values of these options ask for."""
     bare = options.gives_way("scratch", "no_scratch")
+    kho, revision = _version(values)
     return EncodeOptions(
         to=values["to"],
         output=values["output"],
         force=values["force"],
-        kho=VERSIONS[values["kho"]].number,
-        revision=values["revision"],
+        kho=kho.number,
+        revision=revision,
         arch=judging.case.arch,
         capacity=values["capacity"],
         order=values["order"],
@@ -165,3 +180,16 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
             at=values["at"],
         ),
     )
+
+
+def _version(values: dict[str, Any]) -> tuple[Version, str | None]:
+    """Return KHO version and revision; of two that exclude each other the one that was typed."""
+    kho, revision = VERSIONS[values["kho"]], values["revision"]
+    if not kho.fdts:
+        return kho, revision
+    blob = revision is not None and not REVISIONS[revision].IS_FDT
+    if blob and options.gives_way("revision", "kho"):
+        revision, blob = None, False
+    if options.gives_way("kho", "kexec_count", "previous_release", *(["revision"] if blob else [])):
+        kho = DEFAULT
+    return kho, revision

@@ -11,7 +11,7 @@ import click
 
 from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
-from hwpkho.cli import case_options, drawn, offers, options, screen
+from hwpkho.cli import case_options, drawn, offers, options, screen, values
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
@@ -95,7 +95,7 @@ def command() -> None:
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(1, 1024),
+    type=values.Count(1, 1024),
     metavar="N",
     help="Number of processes. Default: one per CPU.",
 )
@@ -152,12 +152,12 @@ def add(
 @click.option("--host", metavar="NAME", help="Only this host.")
 @click.option(
     "--max-pages",
-    type=click.IntRange(0, (1 << 63) - 1),
+    type=values.Count(0, (1 << 63) - 1),
     metavar="N",
     help="The limit that policy asks about: distinct pages.",
 )
 @click.option("--sql", metavar="QUERY", help="A query of your own, instead of QUESTION.")
-@click.option("--limit", type=click.IntRange(0), metavar="N", help="Show N rows at most.")
+@click.option("--limit", type=values.Count(0), metavar="N", help="Show N rows at most.")
 @options.json_flag
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write a Parquet file.")

@@ -60,6 +60,7 @@ class _Forms:
 )
 @click.option(
     "--kinds",
+    type=values.Words(listing.kinds),
     multiple=True,
     metavar="KIND,...",
     shell_complete=offers.words(lambda: KINDS, listed=True),
@@ -124,7 +125,8 @@ def command(
     memmap= or badram line, a list, a handover, and more; hwpkho formats lists the forms.
     With --to it is written as a program reads it: a kernel parameter, GRUB's commands, a script.
     """
-    if options.gives_way("to", "as_pfns", "dimms", *drawn.instead(formats)):
+    instead = ("as_json",) if output is None else ()
+    if options.gives_way("to", "as_pfns", "dimms", *instead, *drawn.instead(formats)):
         to = None
     if as_json and as_pfns:
         raise UsageError("--json and --pfns exclude each other")

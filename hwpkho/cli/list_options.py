@@ -74,14 +74,14 @@ def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option(
             "--max-loss",
-            type=click.IntRange(min=0),
+            type=values.Count(min=0),
             default=0,
             metavar="PAGES",
             help="Good pages that may be excluded too, to make a list fit. Default: 0.",
         ),
         click.option(
             "--budget",
-            type=click.IntRange(min=1),
+            type=values.Count(min=1),
             metavar="N",
             help="The most that may be written: bytes of memmap or bcdedit, entries of others. "
             "Default: 2048 for memmap, 128 for e820.",

@@ -90,7 +90,8 @@ def command(
     device tree, the zero page, EFI descriptors, what EFI shell, GRUB, U-Boot, Xen, FreeBSD or ESXi
     print, a capture of a running kernel. Several are of one machine.
     """
-    if options.gives_way("target", "as_json", *drawn.instead(formats)):
+    as_it_is = ("next_cmdline",) if target in WRITERS else ()
+    if options.gives_way("target", "as_json", *as_it_is, *drawn.instead(formats)):
         target = None
     if as_json and target:
         raise UsageError("--json and --to exclude each other")

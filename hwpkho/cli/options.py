@@ -10,7 +10,7 @@ from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.base.arch import ARCHES
 from hwpkho.cli import offers
-from hwpkho.cli.values import Consumer, Fraction, Number, OneOf, PageSize, ScratchArray
+from hwpkho.cli.values import Consumer, Count, Fraction, Number, OneOf, PageSize, ScratchArray
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
 from hwpkho.memmap.names import MAP_NAMES
@@ -239,7 +239,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         consumers,
         click.option(
             "--max-pages",
-            type=click.IntRange(0),
+            type=Count(0),
             metavar="N",
             help="Report an error above N pages.",
         ),
@@ -251,7 +251,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--max-per-gib",
-            type=click.IntRange(0),
+            type=Count(0),
             metavar="N",
             help="Report an error above N pages in one GiB: a failing DIMM.",
         ),

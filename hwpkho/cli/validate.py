@@ -10,6 +10,7 @@ import click
 from hwpkho.base import output as outputs
 from hwpkho.cli import case_options, offers, options, screen, values
 from hwpkho.cli.report_file import reports
+from hwpkho.codes import names
 from hwpkho.commands import validate
 from hwpkho.errors import UsageError
 from hwpkho.judging import accept
@@ -52,6 +53,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 )
 @click.option(
     "--select",
+    type=values.Words(names.matching),
     multiple=True,
     metavar="CODES",
     shell_complete=offers.words(offers.codes, listed=True),
@@ -59,6 +61,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 )
 @click.option(
     "--ignore",
+    type=values.Words(names.matching),
     multiple=True,
     metavar="CODES",
     shell_complete=offers.words(offers.codes, listed=True),
@@ -83,7 +86,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(1, 1024),
+    type=values.Count(1, 1024),
     metavar="N",
     help="Number of processes. Default: one per CPU.",
 )

@@ -15,6 +15,8 @@ from hwpkho.cli import offers
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from click.shell_completion import CompletionItem
 
 _SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
@@ -40,8 +42,16 @@ class Number(click.ParamType[int]):
         return number
 
 
+class Count(click.IntRange):
+    """A whole number within a range."""
+
+    name = "whole number"
+
+
 class Fraction(click.FloatRange):
     """A number within a range, which NaN is not, though no comparison finds it outside."""
+
+    name = "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -139,6 +149,23 @@ class OneOfPlaced(OneOf):
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         """Return the names for ``--help``."""
         return f"{super().get_metavar(param, ctx)}[=FILE]"
+
+
+class Words(click.ParamType[str]):
+    """Words with commas between them. ``check`` raises UsageError for one that is none."""
+
+    name = "words"
+
+    def __init__(self, check: Callable[[list[str]], object]) -> None:
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return them as they were given."""
+        try:
+            self._check([value])
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 class Consumer(OneOf):

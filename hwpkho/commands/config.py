@@ -249,6 +249,8 @@ def _of_file(offers: Sequence[Offer], file: File) -> dict[tuple[str, str], Setti
             known = {o.key for o in offers if not table or _within(o.command, table)}
             others = {o.command.partition(".")[0] for o in offers} if not table else set()
             where = f" of {table}" if table else ""
+            if key in others:
+                raise UsageError(f"{at}: is a table, [{key}], and no setting")
             raise UsageError(f"{at}: no such setting{where}{_meant(key, known | others)}")
         why = ""
         for offer in mine:

@@ -35,7 +35,7 @@ from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
@@ -153,6 +153,15 @@ def make(spec: str, options: EncodeOptions) -> Result:
     )
     regions = None if target.placed else machine.memory(how, machine.of_lists([case]))
     return encode(case, options, regions)
+
+
+def reads(to: str, given: Collection[str]) -> bool:
+    """Tell whether the form ``to`` reads all of the options ``given``, as far as it decides."""
+    target = targets.target(to)
+    facts = usage.Facts(placed=target.placed, whole=target.bootable)
+    if usage.unread(given, list_writing.facts(facts, targets.list_form(to))):
+        return False
+    return (target.placed or "damage" not in given) and (target.bootable or "dtb" not in given)
 
 
 def encode(case: CaseList, options: EncodeOptions, regions: Regions | None = None) -> Result:

@@ -11,7 +11,7 @@ from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
 from hwpkho.badpages.together import joined
-from hwpkho.base.options import option
+from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
 from hwpkho.dimms import reading as dimm_files
@@ -106,7 +106,7 @@ def kinds(words: Iterable[str]) -> frozenset[Kind]:
     names = [name.strip() for word in words for name in word.split(",")]
     unknown = next((name for name in names if name not in KINDS), None)
     if unknown is not None:
-        raise UsageError(f"{option('kinds')}: '{unknown}' is not one of {', '.join(KINDS)}")
+        raise UsageError(f"'{printable(unknown[:40])}' is not one of {', '.join(KINDS)}")
     return frozenset(kind for kind in KINDS if kind in names) or BAD
 
 

@@ -148,12 +148,18 @@ READERS: dict[str, Reader] = {
 
 def refuse(given: Collection[str], facts: Facts) -> None:
     """Raise UsageError for the first option among ``given`` that nothing reads."""
+    name = unread(given, facts)
+    if name is not None:
+        why = READERS[name].why.format(memmap=option("memmap"))
+        raise UsageError(f"{option(name)} has no effect: {why}")
+
+
+def unread(given: Collection[str], facts: Facts) -> str | None:
+    """Return the first option among ``given`` that nothing reads, None where all are read."""
     if not given:
-        return
-    for name, reader in READERS.items():
-        if name in given and reader.needs(facts) is False:
-            why = reader.why.format(memmap=option("memmap"))
-            raise UsageError(f"{option(name)} has no effect: {why}")
+        return None
+    found = (n for n, reader in READERS.items() if n in given and reader.needs(facts) is False)
+    return next(found, None)
 
 
 def of_case(case: Case) -> Facts:

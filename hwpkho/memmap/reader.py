@@ -227,7 +227,7 @@ def _read(path: str) -> Reading:
 
 def _of_input(source: Input) -> Reading:
     if not source.head:
-        raise InputError(f"{source.shown}: is empty")
+        raise InputError(f"{source.shown}: the file is empty")
     path = Path(source.path)
     form = registry.file_form(path, source.head)
     if form is None:

@@ -19,7 +19,7 @@ from hwpkho.cli import settings
 from hwpkho.cli.main import COMMANDS, load
 from hwpkho.commands import config
 from hwpkho.errors import UsageError
-from tests.support import captures, schemas
+from tests.support import ROOT, captures, schemas
 from tests.support.examples import times
 from tests.support.program import run_cli
 
@@ -118,8 +118,8 @@ WRONG = {
     "[validate]\nfail = 'error'": "hwpkho.toml: validate.fail: no such setting of "
         "validate; did you mean fail-on?",
     "output = 'x'": "hwpkho.toml: output: no such setting",
-    "validate = 1": "hwpkho.toml: validate: no such setting; did you mean validate?",
-    "max-pages = 'many'": "hwpkho.toml: max-pages: 'many' is not a valid integer range",
+    "validate = 1": "hwpkho.toml: validate: is a table, [validate], and no setting",
+    "max-pages = 'many'": "hwpkho.toml: max-pages: 'many' is not a valid whole number",
     "max-pages = -1": "hwpkho.toml: max-pages: -1 is not in the range x>=0",
     "max-pages = [1]": "hwpkho.toml: max-pages: takes one value, no list",
     "max-pages = true": "hwpkho.toml: max-pages: takes text or a number",
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     (here / "hwpkho.toml").write_bytes(b"# x\n" * 300_000)
     assert "more than 1048576 bytes are no configuration" in run_cli("validate", "list").err
     (here / "hwpkho.toml").write_bytes(b"\xff\xfe\0")
-    assert "hwpkho.toml: no TOML: " in run_cli("validate", "list").err
+    assert "hwpkho.toml: no TOML: no UTF-8 at offset 0x0\n" in run_cli("validate", "list").err
     (here / "hwpkho.toml").unlink()
     (here / "sub" / "pyproject.toml").mkdir()  # what is no file is no configuration
     monkeypatch.chdir(here / "sub")
@@ -198,7 +198,7 @@ def test_what_is_wrong_in_the_environment(monkeypatch) -> None:
     monkeypatch.setenv("HWPKHO_MAX_PAGES", "many")
     got = run_cli("validate", "list")
     assert got.code == 2
-    assert got.err == "hwpkho: HWPKHO_MAX_PAGES=many: 'many' is not a valid integer range\n"
+    assert got.err == "hwpkho: HWPKHO_MAX_PAGES=many: 'many' is not a valid whole number\n"
     monkeypatch.delenv("HWPKHO_MAX_PAGES")
     monkeypatch.setenv("HWPKHO_FAIL_ON", "added")  # for diff, which has another --fail-on
     assert run_cli("validate", "list").code == 0
@@ -245,6 +245,16 @@ def test_nothing_says_that_a_setting_has_no_effect(here) -> None:
         ("list.to = 'memmap'", "list list --format html"),
         ("memmap.to = 'e820'", "memmap iomem --json"),
         ("memmap.to = 'e820'", "memmap iomem --format html"),
+        ("encode.to = 'memmap'", "encode list --at 1M -o out --no-scratch"),
+        ("encode.to = 'blob'", "encode list --at 1M -o out --no-scratch --kexec-count 2"),
+        ("encode.to = 'memmap'", "encode list --at 1M -o out --no-scratch --damage count-huge"),
+        ("encode.to = 'memmap'", "encode list --memmap iomem -o out --no-scratch"),
+        ("encode.to = 'efi-table'", "encode list --at 1M -o out --no-scratch"),
+        ("encode.revision = 'struct-v1'", "encode list --at 1M -o out --no-scratch --kho v1"),
+        ("encode.kho = 'v1'", "encode list --at 1M -o out --no-scratch --revision struct-v1"),
+        ("encode.kho = 'v1'", "encode list --at 1M -o out --no-scratch --kexec-count 2"),
+        ("list.to = 'efi-table'", "list list --json"),
+        ("memmap.to = 'e820'", "memmap iomem --next-cmdline memmap=1M$16M"),
         ("encode.no-scratch = true", "encode list --at 1M -o out --scratch 2M:1M"),
         ("encode.scratch = ['2M:1M']", "encode list --at 1M -o out --no-scratch"),
     ],
@@ -275,7 +285,7 @@ def test_settings_that_exclude_each_other_are_a_mistake(here, setting, args) -> 
 
 
 def test_the_document_and_the_schema_of_the_file(here) -> None:
-    (here / "hwpkho.toml").write_text("max-pages = 3\n[list]\nkinds = ['hard']\n")
+    (here / "hwpkho.toml").write_text("max-pages = 3\n[list]\nkinds = ['poisoned']\n")
     document = run_cli("config", "--json").json
     schemas.check(document, "config")
     schema = json.loads(run_cli("config", "--schema").out)
@@ -290,6 +300,30 @@ def test_the_document_and_the_schema_of_the_file(here) -> None:
         assert valid is good, text
         (here / "hwpkho.toml").write_text(text)
         assert (run_cli("config").code == 0) is good, text
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("list.kinds = ['hard']", "list.kinds: 'hard' is not one of poisoned, "),
+        ("list.kinds = ['poisoned', 'soft']", "list.kinds: 'soft' is not one of poisoned, "),
+        ("validate.ignore = ['HP999']", "validate.ignore: no code 'HP999'"),
+        ("validate.select = ['HP6,dup']", "validate.select: no code 'dup'"),
+    ],
+)
+def test_a_word_that_is_none_is_told_of_by_its_setting(here, setting, said) -> None:
+    (here / "hwpkho.toml").write_text(setting)
+    got = run_cli("config")
+    assert got.code == 2
+    assert f"hwpkho.toml: {said}" in got.err
+
+
+def test_the_file_that_the_page_shows(here) -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    (here / "hwpkho.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    got = run_cli("config", "--json")
+    assert got.code == 0, got.err
+    assert len([s for s in got.json["settings"] if s["from"] != "default"]) > 5
 
 
 def test_the_text(here) -> None:

@@ -40,7 +40,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "list": "0x1234\n0x1300-0x1302\n", "hex": "1f40\n1f41\n", "empty": "",
         "System.map": "ffffffff81000000 T _text\nffffffff81000040 T secondary_startup_64\n",
         "manifest": '{"case": "a", "inputs": ["vmcore"]}\n', "baseline": '[[accept]]\ncode = "x"\n',
-        "excluding": '{"host": "a", "inputs": ["x"], "options": {"next_cmdline": "memmap=1M$16M"}}\n',
+        "excluding": '{"host": "a", "inputs": "x", "options": {"next-cmdline": "memmap=1M$1M"}}\n',
         "accepted": '[[accept]]\ncode = "HP603"\nreason = "memmap=1M$16M"\n',
         "config": "#\n# Automatically generated file; DO NOT EDIT.\nCONFIG_64BIT=y\n",
         "lfs": "version https://git-lfs.github.com/spec/v1\noid sha256:1\n",

@@ -37,7 +37,8 @@ BLOB_DAMAGED = Code(
     "blob-damaged",
     "error",
     "measured",
-    "The fdt-v1 blob is no valid FDT, or count or pfns is missing or of the wrong length.",
+    "The fdt-v1 blob is no valid FDT or not aligned to 8 bytes, or count or pfns is missing or of "
+    "the wrong length.",
     "It drops the list.",
     "Something overwrote the memory, or the producer has a bug. Do not trust this list.",
 )

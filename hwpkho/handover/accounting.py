@@ -42,6 +42,7 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
             singles = () if order else pfn_set(pages)
             blocks += [(first, 0, last - first + 1) for first, last in singles]
             blocks += [(page, order, 1) for page in pages if order]
+            hwpoison = None  # of two nodes of a name the kernel sees the first
         if subtree.content is not None:
             blocks += subtree.content.blocks(shift)
         yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)

@@ -311,7 +311,7 @@ class HandoverReader:
             self._note_bytes("hwpoison blob", ref.phys, len(raw))
         revision = blobs.revision_of(raw)
         try:
-            blob = blobs.parse(raw)
+            blob = blobs.parse(raw, ref.phys)
         except blobs.MalformedBlobError as error:
             noted = self.report.add(error.code, f"hwpoison blob: {error}", ref.phys)
             version = blobs.REVISIONS[revision].version(raw)

@@ -68,7 +68,9 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     places = list(_read(h) if source is not None else _stated(h))
     outside = [p for p in places if any(kernel.outside(at) for at in p.at)]
     areas = [
-        (a, n) for a, n in (h.scratch and h.scratch.areas) or () if n and not kernel.removes(a)
+        (a, n)
+        for a, n in (h.scratch and h.scratch.areas) or ()
+        if n and not kernel.removes(a) and not kernel.removes(a + n - 1)  # no machine has those
     ]
     lost = [(a, n) for a, n in areas if kernel.outside(a, n)]
     all_lost = len(lost) == len(areas) > 1

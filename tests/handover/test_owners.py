@@ -66,6 +66,15 @@ def test_a_subtree_of_the_name_unknown_has_its_pages(cli, tmp_path):
     assert "HP911" not in got.out
 
 
+def test_the_list_is_the_first_of_two_nodes_of_its_name(cli, tmp_path):
+    machine = Machine(arch="x86_64", at=0x1000_0000)
+    machine.handover(subtrees=[("hwpoison", b"another")])
+    got = cli("decode", "--json", machine.save(tmp_path)).json["handovers"][0]
+    codes = {p["code"] for p in got["problems"]}
+    assert "HP207" in codes
+    assert not {"HP908", "HP911"} & codes
+
+
 @pytest.mark.parametrize(("page_size", "arch"), some([(4096, "x86_64"), (65536, "arm64")], 2))
 def test_pairs_of_folios_cost_what_they_are(page_size, arch, tmp_path):
     """A run of two folios looks at the bytes of the bitmap that have them, and at no others."""

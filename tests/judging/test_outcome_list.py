@@ -47,6 +47,21 @@ def test_the_fdt_revision_does_not_look_at_blob_size(size, m, tmp_path):
     assert (judged.outcome, judged.pfns) == ("replay", 2)
 
 
+@pytest.mark.parametrize(
+    ("revision", "offset", "expected"),
+    [("fdt-v1", 0x208, "replay"), ("fdt-v1", 0x204, "dropped"), ("fdt-v1", 0x201, "dropped"),
+     ("struct-v1", 0x201, "replay")],
+)  # fmt: skip
+def test_a_blob_inside_its_page(revision, offset, expected, m, tmp_path):
+    """libfdt takes no tree that is not aligned (fdt_ro_probe_(), source)."""
+    made = m.handover(PFNS, revision=revision)
+    m.memory[made.blob] = bytes(offset) + m.memory[made.blob][:-offset]
+    set_root(m, made, "preserved-data", struct.pack("<Q", made.blob + offset), "hwpoison")
+    judged = validated(m, made, tmp_path)
+    assert judged.outcome == expected
+    assert (judged.decided_by is None) == (expected == "replay")
+
+
 @pytest.mark.parametrize("size", [0, 1, 4, 7, 31])
 def test_the_struct_revision_looks_at_blob_size(size, m, tmp_path):
     made = m.handover(PFNS)

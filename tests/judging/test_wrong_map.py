@@ -183,6 +183,7 @@ def test_each_part_that_was_read_is_proof(part, m, tmp_path):
         ([(0x9000_0000, 64 << 20), (0x9800_0000, 16 << 20)], True),
         ([(0x9000_0000, 64 << 20), SCRATCH], False),
         ([(0x9000_0000, 64 << 20), (0x9800_0000, 0)], False),
+        ([(0x7000_0000, 1 << 63), (0x7100_0000, 1 << 63)], False),
     ],
 )
 def test_scratch_outside(areas, doubt, m, tmp_path):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from hwpkho.abi import fdt
 from hwpkho.base.registry import Registry
+from hwpkho.codes.blob import BLOB_DAMAGED
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,9 +94,13 @@ def revision_of(raw: bytes) -> str:
     return next(name for name in REVISIONS.names() if REVISIONS[name].matches(raw))
 
 
-def parse(raw: bytes) -> HwpoisonBlob:
-    """Read a blob of any revision.
+def parse(raw: bytes, phys: int | None = None) -> HwpoisonBlob:
+    """Read a blob of any revision; ``phys`` is where it lies (bytes), None where unknown.
 
     Raises MalformedBlobError where the consumer would refuse it.
     """
-    return REVISIONS[revision_of(raw)].parse(raw)
+    revision = REVISIONS[revision_of(raw)]
+    if revision.IS_FDT and phys is not None and phys % fdt.ALIGNMENT:
+        message = f"address 0x{phys:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
+        raise MalformedBlobError(BLOB_DAMAGED, message)
+    return revision.parse(raw)

@@ -6,7 +6,7 @@ import os
 import stat
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
@@ -17,9 +17,31 @@ if TYPE_CHECKING:
 #: Folders and files outside which nothing is opened, resolved, each with ``/`` at its end; None:
 #: anything may be.
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
-_OUTSIDE_BATCH = "is outside the batch's folder; --outside allows that"
-#: What is said of what is outside.
-_outside: ContextVar[str] = ContextVar("_outside", default=_OUTSIDE_BATCH)
+
+
+class Outside(NamedTuple):
+    """What is said of what is outside.
+
+    Attributes:
+        said: What it is.
+        allows: What allows it, as who runs hwpkho spells that; empty where nothing does.
+    """
+
+    said: str = "is outside the batch's folder"
+    allows: str = "--outside"
+
+
+#: What the command line says of a case.
+OF_BATCH = Outside()
+_outside: ContextVar[Outside] = ContextVar("_outside", default=OF_BATCH)
+
+
+class OutsideError(InputError):
+    """A path leads where nothing is opened; ``said`` is the message without what allows it."""
+
+    def __init__(self, said: str, allows: str) -> None:
+        super().__init__(f"{said}; {allows} allows that" if allows else said)
+        self.said = said
 
 
 def resolved(paths: Iterable[str]) -> tuple[str, ...]:
@@ -28,7 +50,7 @@ def resolved(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 @contextmanager
-def confined(to: Iterable[str] | None, outside: str = _OUTSIDE_BATCH) -> Iterator[None]:
+def confined(to: Iterable[str] | None, outside: Outside = OF_BATCH) -> Iterator[None]:
     """Within the block open nothing outside the paths ``to``, of which links are resolved.
 
     Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
@@ -103,7 +125,8 @@ def check_tree(path: str) -> None:
 def _check(real: str, path: str) -> None:
     roots = _confined.get()
     if roots is not None and not f"{real}/".startswith(roots):
-        raise InputError(f"{printable(path)}: {_outside.get()}")
+        outside = _outside.get()
+        raise OutsideError(f"{printable(path)}: {outside.said}", outside.allows)
 
 
 def _inside(path: str) -> tuple[str, bool]:

@@ -60,6 +60,7 @@ class Work:
         known: What the data set has already; None: nothing.
         named: Files that cases may read wherever they lie; see :func:`pool.named`.
         shown: Beginnings of paths, and what an error says instead: where cases were copied from.
+        outside: What is said of what lies outside the batch's folder.
     """
 
     options: ValidateOptions
@@ -68,6 +69,7 @@ class Work:
     known: Known | None = None
     named: tuple[str, ...] = ()
     shown: tuple[tuple[str, str], ...] = ()
+    outside: confining.Outside = confining.OF_BATCH
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
         """Return the rows of some cases; what is the same for all of them is made once."""
@@ -93,10 +95,10 @@ class Work:
         try:
             with (
                 opening.kept(files=True),  # what is hashed is what is read
-                confining.confined(pool.bounds(job, self.named)),
+                confining.confined(pool.bounds(job, self.named), self.outside),
                 of_command(nothing),
             ):
-                _check(job)
+                _check(job, self.outside)
                 inputs, options, _ = job.prepare(self.options)
                 hashed = content.of_inputs(inputs)
                 own = options.memmaps is not self.options.memmaps
@@ -127,7 +129,9 @@ class Work:
             text = self.called(text)
             result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
             if hashed is None:
-                return self._unread(job, result, who)
+                # What allows it is spelled otherwise for Spark; the case is the same.
+                said = error.said if isinstance(error, confining.OutsideError) else None
+                return self._unread(job, result, who, said and self.called(said))
             return self._error(result, who, _key(_ident(who, hashed), judged_by or b""), hashed)
 
     def called(self, text: str) -> str:
@@ -136,10 +140,13 @@ class Work:
             text = text.replace(path, name)
         return text
 
-    def _unread(self, job: Job, result: CaseResult, who: Identity) -> CaseRows:
-        """Return the row of a case whose inputs could not be read."""
+    def _unread(
+        self, job: Job, result: CaseResult, who: Identity, said: str | None = None
+    ) -> CaseRows:
+        """Return the row of a case whose inputs could not be read, which rests on ``said``."""
+        said = said or result.error or ""
         ident = content.digest("unread", _ident(who, b""), job.case)
-        return self._error(result, who, _key(ident, content.digest(result.error or "")), None)
+        return self._error(result, who, _key(ident, content.digest(said)), None)
 
     def _error(
         self, result: CaseResult, who: Identity, key: _Key, hashed: bytes | None
@@ -184,11 +191,11 @@ def _identified(found: CaseRows, key: _Key, hashed: bytes | None) -> CaseRows:
     return found
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, outside: confining.Outside) -> None:
     """Raise InputError for a path that a manifest should not have."""
     absolute = job.line.absolute if job.line else None
     if absolute is not None and job.within is not None:
-        raise InputError(f"{printable(absolute)}: an absolute path; --outside allows that")
+        raise confining.OutsideError(f"{printable(absolute)}: an absolute path", outside.allows)
 
 
 def _ident(who: Identity, hashed: bytes) -> bytes:

@@ -88,7 +88,7 @@ class Tree:
             yield
             return
         root = confining.resolved([str(self.root)])
-        with confining.confined(root, "leads outside the copied tree"):
+        with confining.confined(root, confining.Outside("leads outside the copied tree", "")):
             yield
 
     def path(self, name: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from hwpkho.base import confining
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
 from hwpkho.batch import pool
 from hwpkho.errors import HwpkhoError
 from hwpkho.fleet import arrow, content
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 _ROWS, _CASES = 1 << 16, 256
 #: Cases that are judged in a go, and whose rows are held meanwhile.
 _CHUNK = 8
-#: What the command line calls the option that a message names, and Spark. Only what is shown has
-#: Spark's name: what a row rests on is the same for both.
-_OUTSIDE = (f"{option('outside')} allows that", "the option outside allows that")
+_OUTSIDE = confining.Outside(allows="the option outside")
 
 
 @dataclass(slots=True)
@@ -86,7 +84,7 @@ class Judging:
         host |= {"part": part.hex(), "added_at": self.added_at}
         for name in ("error", "remark"):
             if host[name]:
-                host[name] = self.work.called(host[name]).replace(*_OUTSIDE)
+                host[name] = self.work.called(host[name])
         return found
 
 
@@ -119,7 +117,7 @@ def judged(
         copies = Copies(remote, str(folder / "cases"), settings.case_bytes)
         shown += _shown(copies)
     options = replace(work.options, memmaps=paths)
-    work = replace(work, options=options, named=pool.named(options), shown=shown)
+    work = replace(work, options=options, named=pool.named(options), shown=shown, outside=_OUTSIDE)
     judging = Judging(work, added_at, copies, retried)
     found: Iterable[list[CaseRows]]
     if retried:

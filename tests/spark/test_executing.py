@@ -72,6 +72,13 @@ def test_rows_are_those_of_fleet_add(nightly, tmp_path, cli):
         assert said[host].endswith("; the option outside allows that")
 
 
+def test_what_a_file_is_called_is_not_reworded(tmp_path):
+    name = "--outside allows that"
+    (tmp_path / "batch.jsonl").write_text(json.dumps({"host": "a", "inputs": [name]}) + "\n")
+    (row,) = judged(tmp_path, manifest=str(tmp_path / "batch.jsonl"))["hosts"]
+    assert f"/{name}: " in row["error"]
+
+
 def test_cases_at_a_url_are_the_same(nightly, tmp_path):
     """They are copied to the executor, and what is said of them names the URL."""
     here = judged(tmp_path / "here", manifest=str(nightly))

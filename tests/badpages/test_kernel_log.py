@@ -156,6 +156,19 @@ def test_a_number_that_a_terminal_broke() -> None:
         ("Soft offline: 0x9: thp split failed", set()),
         ("soft offline: 0x9 page already poisoned", {(9, "soft-offlined")}),
         ("soft_offline: 0x9: invalidated", {(9, "soft-offlined")}),
+        # 5.10 to 5.18.
+        ("soft_offline_page: 0x9 page already poisoned", {(9, "soft-offlined")}),
+        ("soft_offline_page: 0x9: unknown page type: 1000 ()", set()),
+        # vm.memory_failure_recovery=0; and the sysctl of 7.x, which panics after the flag is set.
+        ("Kernel panic - not syncing: Memory failure on page 1a2b", {(0x1A2B, "uncorrected")}),
+        (
+            "Kernel panic - not syncing: Memory failure from trap 18 on page 9\nCPU: 3 PID: 7",
+            {(9, "uncorrected")},
+        ),
+        (
+            "Kernel panic - not syncing: Memory failure: 0x9: unrecoverable page",
+            {(9, "poisoned")},
+        ),
         ("Soft offline: 0x9: invalidated\nUnpoison: 0x9: software-unpoisoned page", set()),
         (MF.format(9) + "\nUnpoison: Software-unpoisoned free page 0x9", set()),
         (MF.format(9) + "\nMCE: Software-unpoisoned page 0x9", set()),
@@ -197,6 +210,13 @@ def test_a_number_that_a_terminal_broke() -> None:
                 "EDAC sbridge MC1: ADDR 9000\nEDAC sbridge MC1: MISC 900040004001e8c"
             ),
             {(9, "corrected")},
+        ),
+        (  # AMD's decoder up to 3.13
+            (
+                "[Hardware Error]: CPU:0\tMC4_STATUS[Over|UE|MiscV|-|AddrV|UECC]: "
+                "0xfc00200000080a13\n[Hardware Error]: \tMC4_ADDR: 0x0000000000009440"
+            ),
+            {(9, "uncorrected")},
         ),
         (  # a bus error of I/O: no memory
             (
@@ -256,6 +276,7 @@ def test_what_lines_say(text, found) -> None:
         "Soft offline: 0x (",
         "Memory failure: 0xXXXXX: already poisoned",
         "Memory failure: 0x77001: ",
+        "Kernel panic - not syncing: Memory failure on page ",
         "Soft offline: 0x1a2b",
         "EDAC MC0: UE - no information available: x",
         "EDAC MC0: 1 UE x on y ( page:0x0 offset:0x0 grain:32)",

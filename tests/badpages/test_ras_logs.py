@@ -176,6 +176,68 @@ STATUS {status:x} MCGSTATUS f
             ),
             {(9, "uncorrected")},
         ),
+        (  # trace-cmd report -R: the fields themselves, decimal but for unsigned long
+            "tracepoint",
+            (
+                f"{TASK}mce_record: mcgcap=251660820 mcgstatus=5 status={0xBD80000000100090} "
+                f"addr={0x9440} misc={0x8D} ip=0 bank=7 cpuvendor=0"
+            ),
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            (
+                f"{TASK}mce_record: mcgcap=251660820 mcgstatus=5 status={0xBD80000000100135} "
+                f"addr={0x9440} misc={0x9000000000} ip=0 bank=2 cpuvendor=2"
+            ),
+            {(9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            f"{TASK}extlog_mem_event: err_seq=1 etype=2 sev=1 pa={0x9440} pa_mask_lsb=13 data=ARRAY",
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            f"{TASK}extlog_mem_event: err_seq=1 etype=2 sev=2 pa={0x9440} pa_mask_lsb=6 data=ARRAY",
+            {(9, "corrected")},
+        ),
+        (
+            "tracepoint",
+            f"0.000 a/77 ras:extlog_mem_event(err_seq: 1, etype: 2, pa: {0x9440}, pa_mask_lsb: 6)",
+            {(9, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            f"{TASK}cxl_poison: memdev=mem0 trace_type=0 hpa={0x9000} dpa=64 dpa_length=4160",
+            {(9, "uncorrected"), (10, "uncorrected")},
+        ),
+        (
+            "tracepoint",
+            (
+                f"{TASK}cxl_poison: memdev=mem0 trace_type=0 hpa={0x9000} dpa=64 dpa_length=64\n"
+                f"{TASK}cxl_poison: memdev=mem0 trace_type=2 hpa={0x9000} dpa=64 dpa_length=64"
+            ),
+            set(),
+        ),
+        (
+            "tracepoint",
+            "0.000 bash/77 memory_failure:memory_failure_event(pfn: 9, type: 4, result: 3)",
+            {(9, "poisoned")},
+        ),
+        (  # events of ras without a page
+            "tracepoint",
+            f"{TASK}arm_event: affinity level: 0; MPIDR: 0000000081080000; running state: 1",
+            set(),
+        ),
+        (  # AMD's misc is no extent
+            "ras-mc-ctl",
+            (
+                f"{ROW}error: x, CPU 2, bank L3 Cache (bank=8), status=0xfd2048000000010b, "
+                "addr=0x00009440, misc=0xd01a000101000054"
+            ),
+            {(9, "uncorrected")},
+        ),
         (  # what a CXL device clears is not what a memory controller reported
             "tracepoint",
             (
@@ -270,6 +332,11 @@ def test_what_lines_say(form, text, found) -> None:
         "Memory controller events summary:\n\tUncorrected on DIMM Label(s): 'x'",
         "Per page corrected memory statistics:\nuncorrected memory errors:\n\t2 total",
         RECORD.format(misc=0x8C, words="Uncorrected", status=0xB980000000100090),
+        # An address of the channel, by the bank's name alone.
+        ROW + "error: DRAM ECC error, CPU 2, bank Unified Memory Controller (bank=17), mci UECC, "
+        "status=0xfc2048000000011b, addr=0x00009440, misc=0xd01a000101000000",
+        f"{DAEMON}mce_record: {DATE} Unified Memory Controller V2 (bank=17), status= "
+        "fc2048000000011b, DRAM ECC error, cpu_type= AMD Scalable MCA, addr= 9440",
     ],
 )  # fmt: skip
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
@@ -482,6 +549,14 @@ _UNCORRECTABLE = "UNCORRECTABLE_EVENT"
         (_MEDIA.format("dram", f"{_UNCORRECTABLE}|THRESHOLD_EVENT", "ECC Error", "9440"),
          "uncorrected"),
         (_MEDIA.format("dram", "THRESHOLD_EVENT", "Scrub Media ECC Error", "9440"), "corrected"),
+        # Linux up to 6.13: no blank.
+        (_MEDIA.format("dram", _UNCORRECTABLE, "ECC Error", "9440").replace("=00 hpa", "=03 4dhpa"),
+         "uncorrected"),
+        # The fields themselves.
+        (TASK + "cxl_dram: memdev=mem0 dpa=64 descriptor=3 type=0 hpa=37952 region=x",
+         "uncorrected"),
+        ('0.0 a/1 cxl:cxl_dram(memdev: "mem0", dpa: 64, descriptor: 3, hpa: 37952, region: "x")',
+         "uncorrected"),
         (_MEDIA.format("dram", _UNCORRECTABLE, "Invalid Address", "9440"), None),
         (_MEDIA.format("dram", "", "ECC Error", "ffffffffffffffff"), None),
         (TASK + "cxl_dram: memdev=mem0 dpa=0x40 descriptor=0x1 type=0x0 hpa=0x9440", "uncorrected"),

@@ -10,11 +10,12 @@ from hwpkho.badpages.signs import Sign
 #: What is said of bad pages, and what tells a kernel log that says nothing of them.
 _SIGN = Sign(
     (
-        b"Memory failure:",
+        b"Memory failure",
         b"MCE 0x",
         b"Hardware Error]:",
         b"EDAC ",
         b"ffline: 0x",
+        b"ffline_page: 0x",
         b"Unpoison: ",
         b"Linux version ",
         b"] ",
@@ -32,8 +33,9 @@ _SIGN = Sign(
     ),
     re.compile(
         rb"Memory failure: *(?:0x|0: |buffer overflow|Unable to find user)"
+        rb"|Memory failure (?:from trap -?\d{1,5} )?on page [0-9a-f]"
         rb"|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"
-        rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline: 0x|Unpoison: "
+        rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline(?:_page)?: 0x|Unpoison: "
         rb"|Uncorrected hardware memory error in user-access|Memory error not recovered"
         rb"|[0-9a-f]{16} bad mem addr (?:0x)?[0-9a-f]|MCE: (?:CPU\d{1,5}: |Unable to find user)"
         rb"|Machine check interrupt \[(?:Not r|R)ecovered"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
-from hwpkho.badpages.logs.mce_status import of_memory
+from hwpkho.badpages.logs.mce_status import NORMALIZING, of_memory
 from hwpkho.base import garbage
 from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
@@ -55,8 +55,6 @@ _U64 = (1 << 64) - 1
 _UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
 #: MCI_MISC_ADDR_*, of Intel: what the address is.
 _LINEAR, _PHYSICAL = 1, 2
-#: X86_VENDOR_AMD and _HYGON: a memory controller of theirs tells its own, normalized address.
-_NORMALIZING = (2, 9)
 #: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor, and types of errors of whoever
 #: asked: an invalid address, TE state and CKID violations.
 _UNCORRECTABLE = 1
@@ -162,10 +160,10 @@ def _machine_checks(found: Collector, database: Database) -> None:
         where = _row("mce_record", row)
         if not bits & _ADDRV or not address:
             found.unusable("an uncorrected machine check without an address", where)
-        elif vendor in _NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
+        elif vendor in NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
             found.unusable("an address that the memory controller has normalized", where)
         else:
-            value = _number(misc) or 0 if bits & _MISCV and vendor not in _NORMALIZING else 0
+            value = _number(misc) or 0 if bits & _MISCV and vendor not in NORMALIZING else 0
             if value >> 6 & 7 == _LINEAR:
                 found.unusable("a linear address, which is no physical one", where)
                 continue

@@ -7,12 +7,16 @@ import re
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
 
+#: Those of ``ras``, ``mce`` and ``cxl``, whether they name a page or not.
+_EVENTS = (
+    rb"(?:(?:memory_failure|mc|aer|arm|non_standard|extlog_mem)_event|mce_record"
+    rb"|cxl_(?:poison|general_media|dram|memory_module|generic_event|overflow|aer_\w{1,30}))"
+)
 _SIGN = Sign(
-    (b"_event: ", b"_event(", b"_record: ", b"_record(", b"_poison: ", b"_media: ", b"_dram: "),
+    (b"_event", b"mce_record", b"cxl_"),
     re.compile(
-        rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
-        rb"|cxl_(?:poison|general_media|dram)):\s+"
-        rb"(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S|\b(?:ras:(?:memory_failure|mc)_event|mce:mce_record)\("
+        rb"(?<!\w)" + _EVENTS + rb":\s+(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S"
+        rb"|\b(?:ras|mce|cxl|memory_failure):" + _EVENTS + rb"\("
     ),
 )
 

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
+#: Up to 6.13 no blank stands in front of ``hpa`` of media errors.
 _CXL = {
-    name: re.compile(rf"\b{name}[=:](?:0x)?([0-9a-zA-Z]{{1,20}})(?=[\s,]|$)")
+    name: re.compile(rf"(?:\b|(?<=[0-9a-f]{{2}})){name}(?:[=:]|: )([0-9a-zA-Z]{{1,20}})(?=[\s,)]|$)")
     for name in ("trace_type", "hpa", "dpa_length", "descriptor")
 }
+_FIELD = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
+#: As the fields themselves are printed; 0 is left out, or List.
+_CLEAR = ("clear", "2")
 _UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _]EVENT")
 #: Errors of whoever asked, which are about no cell of the memory.
 _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
@@ -39,12 +43,12 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
         reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
         return
     try:
-        address = int(hpa[1], 16)
-        length = int(found["dpa_length"][1], 16) if found["dpa_length"] else 1
+        address = int(hpa[1], 0)
+        length = int(found["dpa_length"][1], 0) if found["dpa_length"] else 1
     except ValueError:
         reader.log.unusable(place, "cxl_poison: a damaged number")
         return
-    clear = found["trace_type"] is not None and found["trace_type"][1].lower() == "clear"
+    clear = found["trace_type"] is not None and found["trace_type"][1].lower() in _CLEAR
     if address in (0, _NO_HPA):
         if not clear:
             reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
@@ -82,13 +86,15 @@ def media_error(reader: MessageReader, place: Place, text: str) -> None:
     """Take an error that a device reports of its media or DRAM."""
     if _NO_MEDIA.search(text):
         return
-    raw = _CXL["descriptor"].search(text)
-    bad = _UNCORRECTABLE.search(text) is not None or (
-        raw is not None and raw[1].isdigit() and bool(int(raw[1], 16) & 1)
-    )
+    flags = _CXL["descriptor"].search(text)
     hpa = _CXL["hpa"].search(text)
+    raw = flags is not None and _FIELD.fullmatch(flags[1]) is not None  # not decoded: decimal
+    bad = _UNCORRECTABLE.search(text) is not None or (
+        flags is not None and raw and bool(int(flags[1], 0) & 1)
+    )
     try:
-        address = int(hpa[1], 16) if hpa else 0
+        decimal = raw or (hpa is not None and ": " in hpa[0])
+        address = int(hpa[1], 10 if decimal and not hpa[1].startswith("0x") else 16) if hpa else 0
     except ValueError:
         if bad:
             reader.log.unusable(place, "CXL: a damaged number")

@@ -34,6 +34,8 @@ _DAMAGED = re.compile(
 _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
 )
+#: The panic of vm.memory_failure_recovery=0, instead of the flag; the trap up to 4.15.
+_PANIC = re.compile(r" (?:from trap -?[0-9]{1,5} )?on page\b\s*(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]))?")
 #: Said after the page was flagged, which it names as a PFN without 0x.
 _NO_ADDRESS = re.compile(r"\s*Unable to find user space address ([0-9a-f]{1,16}) in ")
 #: What is said of a page after it was flagged.
@@ -44,7 +46,7 @@ _FLAGGED = re.compile(
     r"|.{1,60} still referenced by"
     r"|[Cc]orrupted page was|keeping poisoned page|failed to unmap page|could not lock mapping"
     r"|Failed to (?:punch|invalidate|erase)|failed to release buffers|Unknown page state"
-    r"|[Tt]runcation failed|page still mapped"
+    r"|[Tt]runcation failed|page still mapped|unrecoverable page"
 )
 _RESULT = re.compile(
     r"recovery action for\s+(.{0,80}?)\s*:\s*(?:$|[A-Z])"
@@ -85,15 +87,16 @@ class Hwpoison(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        b"Memory failure:",
+        b"Memory failure(?::| (?:on page|from trap) )",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was|Unable)",
-        b"ffline: ",  # begins as those of others do, see LineReader.needles
+        b"ffline(?:_page)?: ",  # begins as those of others do, see LineReader.needles
         b"Unpoison: ",
     )
     #: Alternatives that begin with letters: Python searches for those many times as fast.
     start = re.compile(
-        r"Memory failure:|MCE(?= 0x)|Soft[ _]offline:|soft[ _]offline:|Unpoison:"
+        r"Memory failure(?::|(?= (?:from trap -?[0-9]{1,5} )?on page\b))|MCE(?= 0x)"
+        r"|Soft[ _]offline:|soft[ _]offline(?:_page)?:|Unpoison:"
         r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned| Unable to find user space)"
         r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
@@ -109,8 +112,10 @@ class Hwpoison(MessageReader):
         what = begun[0]
         if what in ("Memory failure:", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
-        if what.endswith("offline:"):
+        if what.endswith(("offline:", "offline_page:")):
             return self._soft(message)
+        if what == "Memory failure":
+            return self._panic(message)
         if no_address := _NO_ADDRESS.match(text):
             self.log.pages(place, int(no_address[1], 16), int(no_address[1], 16), "poisoned")
             return True
@@ -152,6 +157,17 @@ class Hwpoison(MessageReader):
         if what is not None:
             self.log.unusable(message.place, f"{prefix}: {what}")
         return None
+
+    def _panic(self, message: Message) -> bool:
+        found = _PANIC.match(message.text)
+        if found and found[1] and (message.whole or found.end() < len(message.text)):
+            pfn = int(found[1], 16)
+            self.log.pages(message.place, pfn, pfn, "uncorrected")
+        elif not message.whole:
+            return False
+        else:
+            self.log.unusable(message.place, "Memory failure: the number is cut off or damaged")
+        return True
 
     def _failed(self, message: Message) -> bool:
         place, _, text, whole = message

@@ -51,7 +51,8 @@ class MachineChecks(MessageReader):
     start = re.compile(
         r"Machine (?P<begins>[Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
         rf"Bank [0-9]+: {_HEX})"
-        r"|CPU:(?P<amd>[0-9]+ \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) "
+        # Of AMD; without a family up to 3.13.
+        r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
         r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"
         r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
@@ -103,7 +104,7 @@ class MachineChecks(MessageReader):
                 self._record.status = int(numbers[0], 16)
             elif begun["amd"]:
                 self._record.status, self._record.vendor = int(numbers[0], 16), AMD
-                self._record.smca = int(begun["family"], 16) >= _SMCA_FAMILY
+                self._record.smca = int(begun["family"] or "0", 16) >= _SMCA_FAMILY
             return True
         record = self._record = self._record or Record(place)
         word = begun[0].lstrip()[:4]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind
 
 _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
-_INTEL, AMD = 0, 2
+_INTEL, AMD, _HYGON = 0, 2, 9
+#: Vendors whose memory controllers tell an address of their own, normalized.
+NORMALIZING = (AMD, _HYGON)
 #: MCi_MISC of Intel: how many low bits of the address do not count, and what the address is.
 _LSB, _MODE_SHIFT, _MODE, _LINEAR, _PHYSICAL = 0x3F, 6, 7, 1, 2
 _MAX_LSB = 30
@@ -37,6 +39,7 @@ class Record:
         vendor: 0 Intel, 2 AMD, as in the kernel's line ``PROCESSOR``.
         uncorrected: What words say of it, where there is no status.
         smca: Whether the processor has MCA_IPID: which bank it is only that tells.
+        channel: Whether words say that a bank is of a memory controller with an address of its own.
         time: Seconds since 1970.
     """
 
@@ -48,6 +51,7 @@ class Record:
     vendor: int | None = None
     uncorrected: bool | None = None
     smca: bool = False
+    channel: bool = False
     time: int | None = None
 
     @property
@@ -61,7 +65,7 @@ def settle(log: Timeline, record: Record) -> None:
     status, place = record.status, record.place
     bad = record.uncorrected
     if status is not None:
-        amd = record.vendor == AMD or record.smca or record.ipid is not None
+        amd = record.vendor in NORMALIZING or record.smca or record.ipid is not None
         bad = bool(status & _UC) or (amd and bool(status & _DEFERRED))
         if not of_memory(status & 0xFFFF):
             return
@@ -71,7 +75,8 @@ def settle(log: Timeline, record: Record) -> None:
             record.misc = None
     elif record.empty:
         return
-    if (record.smca and record.ipid is None) or (record.ipid or 0) >> 32 & 0xFFF == _UMC:
+    umc = record.channel or (record.ipid or 0) >> 32 & 0xFFF == _UMC
+    if umc or (record.smca and record.ipid is None):
         if bad:
             log.unusable(
                 place,
@@ -106,7 +111,7 @@ def of_memory(code: int) -> bool:
 
 def _extent(record: Record) -> int | None:
     """Return how many bytes an address is about; None where it is no physical one."""
-    if record.misc is None or record.vendor == AMD or record.ipid is not None:
+    if record.misc is None or record.vendor in NORMALIZING or record.ipid is not None:
         return 1
     lsb, mode = record.misc & _LSB, record.misc >> _MODE_SHIFT & _MODE
     if mode == _LINEAR:

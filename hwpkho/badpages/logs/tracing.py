@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
-from hwpkho.badpages.logs.mce_status import AMD, Record, settle
+from hwpkho.badpages.logs.mce_status import AMD, NORMALIZING, Record, settle
 from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
@@ -30,9 +30,14 @@ _PFN = re.compile(
 )
 #: Of ``perf trace``, which prints the fields themselves, decimal.
 _PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")
-#: Of a machine check it prints them likewise, as signed numbers; those that are 0 it leaves out.
-_PERF_FIELDS = re.compile(r"[a-z]{2,16}: -?[0-9]{1,20}(?:[,)]|\s*$)")
-_PERF_FIELD = re.compile(r"\b([a-z]{2,16}): (-?[0-9]{1,20})(?=[,)])")
+#: Of other events it prints them likewise, as signed numbers; those that are 0 it leaves out.
+_PERF_FIELDS = re.compile(r"[a-z_]{2,16}: -?[0-9]{1,20}(?:[,)]|\s*$)")
+#: The fields themselves: of ``perf trace``, of ``trace-cmd report -R``, which has ``unsigned long``
+#: in hex and all others decimal, and of ras-mc-ctl.
+_FIELD = re.compile(
+    r"\b([a-z][a-z_]{1,15})(?:: |=)"
+    r"(-?[0-9]{1,20}(?=[\s,)]|(?<=vendor=[0-9])$)|0x[0-9a-f]{1,16}(?=[\s,)]|$))"
+)
 _PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
@@ -51,13 +56,18 @@ _MISC = re.compile(
     r"|\bmisc= ?(?:0x)?([0-9a-f]{1,16})"
 )
 _IPID = re.compile(r"\b(?:IPID: |ipid= ?)([0-9a-f]{1,16})")
-_VENDOR = re.compile(r"(?:vendor: |PROCESSOR: )([0-9]{1,3})")
+#: As ras-mc-ctl prints it, behind ``CPU``.
+_VENDOR = re.compile(r"(?:vendor: |PROCESSOR: |, CPU )([0-9]{1,3})(?![0-9a-f])")
 _OFFLINING = re.compile(
     r"\s*0x([0-9a-fA-F]{1,16})(?:\b.{0,300}?: (offlined|offline-failed|online)\b"
     r"| is already (offlined), ignore)"
 )
 _OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 
+#: CPER_SEV_* of ``sev``, include/linux/cper.h.
+_SEVERITIES = {0: "recoverable", 1: "fatal", 2: "corrected"}
+#: A bank of AMD, as rasdaemon names it.
+_UMC = re.compile(r"\bUnified Memory Controller\b")
 _BAD = frozenset(("uncorrected", "fatal", "recoverable"))
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
@@ -72,9 +82,9 @@ class Traced(MessageReader):
     needles = (
         b"_event[:(]",
         b"_record[:(]",
-        b"_poison: ",
-        b"_media: ",
-        b"_dram: ",
+        b"_poison(?:: |\\()",
+        b"_media(?:: |\\()",
+        b"_dram(?:: |\\()",
         b"fflining page at",
         b"fflined(?<=is already offlined)",
     )
@@ -158,22 +168,32 @@ class Traced(MessageReader):
 
     def _extlog(self, place: Place, text: str) -> None:
         found = _EXTLOG.search(text)
+        fields = {} if found else _fields(text)
+        if "pa" in fields:
+            severity = _SEVERITIES.get(fields.get("sev", 0), "")
+            self._firmware(place, severity, fields["pa"], _extent(fields.get("pa_mask_lsb", 0)))
+            return
         if found is None:
             if _BAD_EXTLOG.search(text):
                 message = "extlog_mem_event: an uncorrected error, its address is damaged"
                 self.log.unusable(place, message)
             return
-        severity, address = found["severity"].lower(), int(found["address"], 16)
+        mask = int(found["mask"] or "0", 16)
+        extent = mask & -mask if mask else _extent(int(found["lsb"] or "0", 16))
+        self._firmware(place, found["severity"].lower(), int(found["address"], 16), extent)
+
+    def _firmware(self, place: Place, severity: str, address: int, extent: int) -> None:
         if severity not in _BAD and severity != "corrected":
             return
         kind: Kind = "uncorrected" if severity in _BAD else "corrected"
-        mask = int(found["mask"] or "0", 16)
-        lsb = int(found["lsb"] or "0", 16)
-        extent = mask & -mask if mask else 1 << lsb if lsb <= _MAX_BITS else 1
         if 0 < address < _NO_ADDRESS:
             self.log.addresses(place, address, kind, extent=extent)
         elif kind == "uncorrected":
             self.log.unusable(place, "extlog_mem_event: an uncorrected error without an address")
+
+
+def _extent(bits: int) -> int:
+    return 1 << bits if bits <= _MAX_BITS else 1
 
 
 def _grain(grain: re.Match[str] | None) -> int:
@@ -183,42 +203,41 @@ def _grain(grain: re.Match[str] | None) -> int:
     number = int(grain[2])
     if not grain["log"]:
         return number if number and not number & (number - 1) else 1
-    return 1 << number if number <= _MAX_BITS else 1
+    return _extent(number)
 
 
 def machine_check(reader: MessageReader, place: Place, text: str) -> None:
     """Take the registers of a machine check that stand in one line."""
-    if _PERF_FIELDS.match(text):
-        _perf_fields(reader, place, text)
-        return
+    fields = _fields(text)
     vendor = _VENDOR.search(text)
-    amd = "AMD" in text or (vendor is not None and int(vendor[1]) == AMD)
-    ipid = _number(_IPID.search(text))
-    record = Record(
-        place,
-        _number(_STATUS.search(text)),
-        _number(_ADDR.search(text)),
-        _number(_MISC.search(text)),
-        ipid or None,
-        AMD if amd else None,
-    )
+    amd = "AMD" in text or (vendor is not None and int(vendor[1]) in NORMALIZING)
+    if "status" in fields:
+        record = Record(
+            place,
+            fields["status"],
+            fields.get("addr"),
+            fields.get("misc"),
+            fields.get("ipid") or None,
+            AMD if amd or fields.get("cpuvendor") in NORMALIZING else None,
+        )
+    else:
+        if _PERF_FIELDS.match(text) and ")" not in text:
+            reader.log.unusable(place, "mce_record: its fields are cut off")
+        record = Record(
+            place,
+            _number(_STATUS.search(text)),
+            _number(_ADDR.search(text)),
+            _number(_MISC.search(text)),
+            _number(_IPID.search(text)) or None,
+            AMD if amd else None,
+        )
+    record.channel = _UMC.search(text) is not None
     settle(reader.log, record)
 
 
-def _perf_fields(reader: MessageReader, place: Place, text: str) -> None:
-    """Take the fields of a machine check as ``perf trace`` prints them (tools/perf, %ld)."""
-    fields = {name: int(word) & _ALL_BITS for name, word in _PERF_FIELD.findall(text)}
-    record = Record(
-        place,
-        fields.get("status"),
-        fields.get("addr"),
-        fields.get("misc"),
-        fields.get("ipid") or None,
-        AMD if fields.get("cpuvendor") == AMD else None,
-    )
-    if record.status is None and ")" not in text:
-        reader.log.unusable(place, "mce_record: its fields are cut off")
-    settle(reader.log, record)
+def _fields(text: str) -> dict[str, int]:
+    """Return the fields of an event where they are printed themselves."""
+    return {name: int(word, 0) & _ALL_BITS for name, word in _FIELD.findall(text)}
 
 
 def _number(found: re.Match[str] | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import InputError
-from hwpkho.logs.text import blocks
+from hwpkho.logs.text import blocks, rows
 
 if TYPE_CHECKING:
     import re
@@ -25,7 +25,7 @@ _MAX_UNBROKEN = 1 << 20
 
 
 def numbered(
-    file: FileBytes, wanted: re.Pattern[str], longest: int = MAX_LINE
+    file: FileBytes, wanted: re.Pattern[str], longest: int = MAX_LINE, *, screen: bool = False
 ) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
@@ -38,7 +38,7 @@ def numbered(
         raise InputError(f"{file.shown}: {file.size} bytes are more than {MAX_SIZE}")
     number = 1
     begun: list[str] = []  # a line that goes on in the next block
-    for block in blocks(pieces(file)):
+    for block in blocks(rows(pieces(file)) if screen else pieces(file)):
         text = block.decode("utf-8", "replace")
         *lines, rest = text.split("\n")
         if lines:

@@ -31,6 +31,9 @@ _CURSOR = late(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
 _ESCAPE = late(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
 )
+#: What puts the cursor at a row and column; what may be cut of it, or of another sequence.
+_PLACED = late(rb"\x1b\[[0-9;]*[Hf]")
+_BEGUN = late(rb"\x1b(?:\[[0-9;?]{0,16})?$")
 #: Blanks and hyphens of web pages and word processors, in UTF-8: U+00A0, U+2000 to U+200A, U+202F,
 #: U+205F, U+3000; U+2010 to U+2014, U+2212; and what is invisible: U+200B, U+2060, U+FEFF.
 _FANCY = late(
@@ -100,6 +103,22 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         carry += piece[cut:]
     if carry:
         yield clean(carry + b"\n")
+
+
+def rows(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield ``pieces`` of what a screen was sent, with a line end wherever the cursor is placed.
+
+    A program that draws a screen over a serial line has no other line ends.
+    """
+    begun = b""
+    for piece in pieces:
+        piece = begun + piece
+        cut = _BEGUN.search(piece, max(0, len(piece) - 32))
+        begun = cut[0] if cut else b""
+        piece = piece[: len(piece) - len(begun)]
+        yield _PLACED.sub(b"\n", piece) if b"\x1b" in piece else piece
+    if begun:
+        yield begun
 
 
 def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -103,6 +103,44 @@ def test_an_error_whose_address_is_damaged_is_said(tmp_path, cli) -> None:
     assert got.json["problems"][0]["where"] == "line 2"
 
 
+def _drawn(first: int, *lines: str) -> str:
+    """Return rows as system/serial.c (tty_send_region) sends them."""
+    return "".join(
+        f"\x1b[{row};1H\x1b[0m{line:80}" for row, line in enumerate(lines, first)
+    ).replace("Memtest86+", "\x1b[7mMemtest86+\x1b[0m")
+
+
+_COLUMNS = (
+    "pCPU  Pass  Test  Failing Address        Expected          Found",
+    "----  ----  ----  ---------------------  ----------------  ----------------",
+)
+_ERROR = "  3      0     5   000274a9e{:03x} (9.82GB)  ffffffffffffffff  fffffffffffffeff"
+_SCREEN = _drawn(1, "      Memtest86+ v7.20      | AMD EPYC", "CLK/Temp: 2450 MHz  45C | Pass  1%")
+
+
+@pytest.mark.parametrize("before", ["", "Welcome to GRUB!\r\n"])
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        ((*_COLUMNS, _ERROR.format(0xED0)), {0x274A9E}),
+        ((*_COLUMNS, *(_ERROR.format(8 * i) for i in range(11))), {0x274A9E}),
+        ((_HEAD.format("BadRAM Patterns").split("\n")[0], "----",
+          "badram=0x1850602400,0xffffffffffffff00,0x40a0602000,", "       0xfffffffffffff000"),
+         {0x1850602, 0x40A0602}),
+        ((_HEAD.format("Bad pages").split("\n")[0], "----", "0x20,0x22..0x23,", "0x30"),
+         {0x20, 0x22, 0x23, 0x30}),
+        ((), set()),
+    ],
+)  # fmt: skip
+def test_a_serial_console_is_drawn_row_by_row(lines, listed, end, before, tmp_path, cli) -> None:
+    rows = (*lines, *[""] * (14 - len(lines)))
+    text = before + _SCREEN + (_drawn(11, *rows) + end) * 200 + _drawn(25, "<ESC> exit")
+    got = said(cli, tmp_path, text)
+    assert (got.code, got.json["form"]) == (0, "memtest86plus"), got.err
+    assert pages(got.json["pfns"]) == listed
+
+
 _PASSMARK = (
     "2018-01-27 07:19:35 - [MEM ERROR - Data] Test: {}, CPU: 1, Address: {}, Expected: 0, Actual: 1"
 )

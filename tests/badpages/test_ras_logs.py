@@ -194,7 +194,7 @@ STATUS {status:x} MCGSTATUS f
         ),
         (
             "tracepoint",
-            f"{TASK}extlog_mem_event: err_seq=1 etype=2 sev=1 pa={0x9440} pa_mask_lsb=13 data=ARRAY",
+            f"{TASK}extlog_mem_event: err_seq=1 etype=2 sev=1 pa={0x9440} pa_mask_lsb=13 data=",
             {(8, "uncorrected"), (9, "uncorrected")},
         ),
         (
@@ -333,10 +333,14 @@ def test_what_lines_say(form, text, found) -> None:
         "Per page corrected memory statistics:\nuncorrected memory errors:\n\t2 total",
         RECORD.format(misc=0x8C, words="Uncorrected", status=0xB980000000100090),
         # An address of the channel, by the bank's name alone.
-        ROW + "error: DRAM ECC error, CPU 2, bank Unified Memory Controller (bank=17), mci UECC, "
-        "status=0xfc2048000000011b, addr=0x00009440, misc=0xd01a000101000000",
-        f"{DAEMON}mce_record: {DATE} Unified Memory Controller V2 (bank=17), status= "
-        "fc2048000000011b, DRAM ECC error, cpu_type= AMD Scalable MCA, addr= 9440",
+        (
+            f"{ROW}error: DRAM ECC error, CPU 2, bank Unified Memory Controller (bank=17), mci UC, "
+            "status=0xfc2048000000011b, addr=0x00009440, misc=0xd01a000101000000"
+        ),
+        (
+            f"{DAEMON}mce_record: {DATE} Unified Memory Controller V2 (bank=17), status= "
+            "fc2048000000011b, DRAM ECC error, cpu_type= AMD Scalable MCA, addr= 9440"
+        ),
     ],
 )  # fmt: skip
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:

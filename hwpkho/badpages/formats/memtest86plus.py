@@ -6,8 +6,9 @@ Patterns and regions that were merged hold good memory, too. Lines of PassMark's
 here as well; there the block move is test 6.
 
 Source: memtest86+'s app/error.c (common_err), app/badram.c (badram_display) and app/reports.c
-(serial_log_error), README.md. Of MemTest86 there is no source: logs and reports that people show,
-and memtest86.com, tech_individual-test-descr.html.
+(serial_log_error), system/serial.c (tty_send_region: rows are drawn at their places, without line
+ends), README.md. Of MemTest86 there is no source: logs and reports that people show, and
+memtest86.com, tech_individual-test-descr.html.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ _SIGN = Sign(
         b"] Test: ",
         b"MtSupport",
     ),
-    re.compile("|".join(_LISTS + _ERRORS).encode(), re.MULTILINE),
+    # Rows that are drawn begin behind CR.
+    re.compile("|".join(_LISTS + _ERRORS).replace("^", r"(?:^|\r)").encode(), re.MULTILINE),
 )
 
 
@@ -135,7 +137,7 @@ class Memtest86Plus(TextForm):
         """Return the pages, of kind ``uncorrected``. Raises InputError for a damaged list."""
         found = Collector(file.shown, self.name, asked, "address")
         screen = _Screen(found)
-        for number, line in _joined(numbered(file, _WANTED)):
+        for number, line in _joined(numbered(file, _WANTED, screen=True)):
             screen.line(line, f"line {number}")
         if screen.counted is not None and not screen.about_errors:
             found.unusable("errors are counted, and none has its address", screen.counted)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 #: Up to 6.13 no blank stands in front of ``hpa`` of media errors.
 _CXL = {
-    name: re.compile(rf"(?:\b|(?<=[0-9a-f]{{2}})){name}(?:[=:]|: )([0-9a-zA-Z]{{1,20}})(?=[\s,)]|$)")
+    name: re.compile(
+        rf"(?:\b|(?<=[0-9a-f]{{2}})){name}(?:[=:]|: )([0-9a-zA-Z]{{1,20}})(?=[\s,)]|$)"
+    )
     for name in ("trace_type", "hpa", "dpa_length", "descriptor")
 }
 _FIELD = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")

@@ -35,7 +35,9 @@ _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
 )
 #: The panic of vm.memory_failure_recovery=0, instead of the flag; the trap up to 4.15.
-_PANIC = re.compile(r" (?:from trap -?[0-9]{1,5} )?on page\b\s*(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]))?")
+_PANIC = re.compile(
+    r" (?:from trap -?[0-9]{1,5} )?on page\b\s*(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]))?"
+)
 #: Said after the page was flagged, which it names as a PFN without 0x.
 _NO_ADDRESS = re.compile(r"\s*Unable to find user space address ([0-9a-f]{1,16}) in ")
 #: What is said of a page after it was flagged.

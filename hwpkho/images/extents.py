@@ -125,7 +125,8 @@ class MappedSource(Source):
                         f"{self.name}: two segments hold different bytes at 0x{start:x}: not one "
                         "machine at one moment"
                     )
-            self._compared += i != last
+            if i != last:
+                self._compared += 1 + len(data) // MIN_PAGE
             if self._compared > MAX_LOOKUPS:
                 raise InputError(
                     f"{self.name}: too many segments hold 0x{phys:x}; this is no memory image"

@@ -157,10 +157,16 @@ def test_segments_that_disagree_about_the_list(at, code, first, tmp_path, cli):
                                                             (False, 0, False))  # fmt: skip
 
 
-def test_many_segments_over_the_same_memory_are_refused(tmp_path_factory):
-    source = _of(tmp_path_factory, [(0x10000, bytes(8))] * 66_000)
-    with pytest.raises(InputError, match="too many segments hold 0x10000; this is no memory"):
-        source.read(0x10000, 8)
+@pytest.mark.parametrize(("size", "count"), [(8, 102), (PAGE, 52), (1 << 18, 4)])
+def test_many_segments_over_the_same_memory_are_refused(size, count, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr("hwpkho.images.extents.MAX_LOOKUPS", 99)
+    for held in (count, count - 1):
+        source = _of(tmp_path_factory, [(0x10000, bytes(size))] * held)
+        if held == count:
+            with pytest.raises(InputError, match="too many segments hold 0x10000; this is no mem"):
+                source.read(0x10000, size)
+        else:
+            assert source.read(0x10000, size) == bytes(size)
 
 
 # --- several images

@@ -75,21 +75,26 @@ def check_input(path: str, *inputs: str) -> None:
         based = other.rpartition("@")[0]
         for named in (other, based) if based else (other,):
             place = Path(named)
-            if any(_same(target, file) for file in (place, *_files(place, 4))):
+            if any(_same(target, file) for file in (place, *_files(place, 4, set()))):
                 raise UsageError(f"{printable(path)}: is an input; give another output")
 
 
-def _files(path: Path, levels: int) -> Iterator[Path]:
-    """Yield ``path``, or the files in it so many levels deep."""
-    kind = None
-    with suppress(InputError):
-        kind = _kind(path)
-    if not levels or kind is None or not stat.S_ISDIR(kind):
+def _files(path: Path, levels: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Yield ``path``, or the files in it so many levels deep; links may lead back to a folder."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return
+    if not levels or not stat.S_ISDIR(status.st_mode):
         yield path
         return
+    place = status.st_dev, status.st_ino
+    if place in seen:
+        return
+    seen.add(place)
     with suppress(OSError):
         for inside in path.iterdir():
-            yield from _files(inside, levels - 1)
+            yield from _files(inside, levels - 1, seen)
 
 
 def _same(target: os.stat_result, path: Path) -> bool:
@@ -177,12 +182,13 @@ class Together:
                 yield cast("BinaryIO", _Stream(sys.stdout.buffer))
                 sys.stdout.buffer.flush()
             return
-        target = Path(os.path.realpath(path))
-        kind = _kind(target)
+        kind = _kind(Path(path))
         if kind is not None and _is_stream(kind):
-            with _named(path), target.open("wb") as stream:
+            # By the name that was given: /dev/stdout and /dev/fd/N may lead to a pipe without one.
+            with _named(path), _opened(path) as stream:
                 yield cast("BinaryIO", _Stream(stream))
             return
+        target = Path(os.path.realpath(path))
         part = self._beside(target, path)
         with _named(path):
             with undisturbed():
@@ -333,6 +339,15 @@ def folder(path: str, ours: Callable[[str], bool], *, force: bool = False) -> It
     """
     with together() as writing, writing.folder(path, ours, force=force) as filled:
         yield filled
+
+
+def _opened(path: str) -> BinaryIO:
+    """Open a device or a pipe. UsageError where something else is there by now."""
+    out = os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
+    if not _is_stream(os.fstat(out.fileno()).st_mode):
+        out.close()
+        raise UsageError(f"{printable(path)}: is no device and no pipe any more")
+    return out
 
 
 def _as_before(descriptor: int, target: Path, *, private: bool) -> None:

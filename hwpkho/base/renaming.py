@@ -51,12 +51,16 @@ def _replace(part: Path, target: Path) -> None:
     aside = part.with_suffix(".old")
     if not part.is_dir():
         try:
-            os.link(target, aside)  # the old file stays in its place until the new one takes it
-        except OSError:
-            import shutil
+            try:
+                os.link(target, aside)  # the old file stays in its place until the new one takes it
+            except OSError:
+                import shutil
 
-            shutil.copy2(target, aside)
-        part.replace(target)
+                shutil.copy2(target, aside)
+            part.replace(target)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
         aside.rename(part)
         return
     target.rename(aside)

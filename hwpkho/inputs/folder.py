@@ -114,6 +114,14 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 def read(folder: Path) -> Contents:
     """Sort the files of a case. Raises InputError where one cannot be told or none is an input."""
+    found = _read(folder)
+    if not found.inputs:
+        raise InputError(f"{printable(str(folder))}: {_nothing(folder, found)}")
+    return found
+
+
+def _read(folder: Path) -> Contents:
+    """As :func:`read`, but without an input where there is none."""
     shown = printable(str(folder))
     try:
         names = [p.name for p in places.inside(folder) if not p.name.startswith(".")]
@@ -161,8 +169,6 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         _take_logs(found, logs, "the case has no handover and no other")
     if not found.inputs and sosreport.has_logs(folder):
         return _of_sosreport(folder, found)
-    if not found.inputs:
-        raise InputError(f"{printable(str(folder))}: {_nothing(folder, found)}")
     return found
 
 
@@ -183,7 +189,7 @@ def _nothing(folder: Path, found: Contents) -> str:
 
 def _is_case(folder: Path) -> bool:
     try:
-        return bool(read(folder).inputs)
+        return bool(_read(folder).inputs)
     except (InputError, OSError):
         return False
 

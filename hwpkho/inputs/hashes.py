@@ -63,7 +63,7 @@ def _of_spec(spec: str) -> Iterator[InputFile]:
     if not Path(path).is_dir():
         yield _file(path)
         return
-    files = _inside(Path(path), _MAX_DEPTH)
+    files = _inside(Path(path), _MAX_DEPTH, set())
     for count, file in enumerate(files):
         if count == MAX_FILES:
             yield InputFile(f"{printable(path)}/…", why=f"more than {MAX_FILES} files")
@@ -71,15 +71,20 @@ def _of_spec(spec: str) -> Iterator[InputFile]:
         yield _file(str(file))
 
 
-def _inside(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the files of a folder, by name."""
+def _inside(folder: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Yield the files of a folder, by name; a folder to which links lead back only once."""
     with suppress(OSError, InputError):
         confining.check_inside(str(folder))
+        status = folder.stat()
+        place = status.st_dev, status.st_ino
+        if place in seen:
+            return
+        seen.add(place)
         for entry in sorted(folder.iterdir()):
             if not entry.is_dir():
                 yield entry
             elif depth:
-                yield from _inside(entry, depth - 1)
+                yield from _inside(entry, depth - 1, seen)
 
 
 def _file(path: str) -> InputFile:

@@ -14,7 +14,7 @@ import pytest
 from hwpkho.abi import fdt
 from hwpkho.base import output, renaming
 from hwpkho.errors import InputError, UsageError
-from tests.support import kill_table
+from tests.support import forked, kill_table
 from tests.support.kill_table import ENDINGS, ROWS
 
 PLACED = ["--at", "0x60000000", "--no-scratch"]
@@ -90,6 +90,50 @@ def test_without_an_exchange_a_folder_is_replaced_in_a_known_order(tmp_path, mon
         (new / "3").touch()
     assert [p.name for p in path.iterdir()] == ["2"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_links_and_an_exchange_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    """The old file is copied aside then."""
+    monkeypatch.setattr(renaming, "_call", lambda: None)
+    path = tmp_path / "out"
+    path.write_text("old")
+
+    def fails(*_):
+        raise OSError(1, os.strerror(1))
+
+    def half(_from, to):
+        Path(to).write_text("ol")
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "link", fails)
+    monkeypatch.setattr("shutil.copy2", half)
+    with (
+        pytest.raises(InputError, match="No space left"),
+        output.file(str(path), force=True) as out,
+    ):
+        out.write(b"new")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"out": "old"}
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_a_pipe_that_has_no_name_of_its_own(name, tmp_path):
+    """As the shell's >(command) is one."""
+    (tmp_path / "list").write_text("0x10\n")
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as reader:
+        with os.fdopen(theirs, "wb") as writer:
+            cost = forked.run("list", tmp_path / "list", "--to", "text", "-o", name, stdout=writer)
+        assert (cost.code, reader.read()) == (0, b"0x10\n"), cost.err
+
+
+def test_a_pipe_that_is_a_file_by_now(tmp_path, monkeypatch):
+    """Whoever may write to the folder has put a file there meanwhile: it stays as it is."""
+    path = tmp_path / "pipe"
+    path.write_text("old")
+    monkeypatch.setattr(output, "_kind", lambda _: stat.S_IFIFO | 0o600)
+    with pytest.raises(UsageError, match="no device and no pipe any more"), output.file(str(path)):
+        pass
+    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("exchange", [True, False])
@@ -261,6 +305,19 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
     (said,) = _of_the_end(got.err)
     assert re.fullmatch(rf"hwpkho: ({named}): No space left on device", said)
     assert kill_table.left(tmp_path, row.outputs) == before
+
+
+def test_an_input_with_links_that_lead_back_into_it(tmp_path):
+    """Four levels of 100 folders of 100 each are too many to look for the output in."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "below").mkdir(parents=True)
+    for n in range(100):
+        (folder / str(n)).symlink_to(".")
+    out.write_text("old")
+    output.check_input(str(out), str(folder))
+    os.link(out, folder / "below" / "z")
+    with pytest.raises(UsageError, match="is an input"):
+        output.check_input(str(out), str(folder))
 
 
 @pytest.mark.parametrize(

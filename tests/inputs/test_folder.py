@@ -379,3 +379,13 @@ def test_names_of_an_archive_are_printable(tmp_path) -> None:
     assert got.code == 3
     assert "\x1b" not in got.err
     assert got.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["decode", "validate", "list"])
+def test_links_that_lead_back_into_a_folder(command, tmp_path) -> None:
+    """Of what is no case only the folders right below it are looked at."""
+    for n in range(4):
+        (tmp_path / f"link{n}").symlink_to(".")
+    cost = forked.run(command, tmp_path, limits={"CPU": 5})
+    assert (cost.code, cost.err.count(b"\n")) == (3, 1)
+    assert b"no memory image, copy or list in this folder (not used: link0" in cost.err

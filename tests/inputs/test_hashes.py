@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
+from pathlib import Path
 
 from hwpkho.inputs import hashes
 from hwpkho.inputs.hashes import InputFile
@@ -47,3 +48,13 @@ def test_a_folder_of_many_files_is_cut(tmp_path, monkeypatch):
     got = hashes.of([str(tmp_path)])
     assert len(got) == 4
     assert got[-1].why == "more than 3 files"
+
+
+def test_a_folder_is_looked_at_once(tmp_path):
+    """Links lead back into it, and 100 folders of 100 each, four levels deep, are too many."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for n in range(100):
+        (folder / str(n)).symlink_to(".")
+    (tmp_path / "file").write_text("x")
+    assert [Path(f.name).name for f in hashes.of([str(tmp_path)])] == ["file"]

@@ -104,16 +104,20 @@ def _same(target: os.stat_result, path: Path) -> bool:
         return False
 
 
-def same_place(first: str, second: str) -> bool:
-    """Tell whether two outputs would have one place."""
-    return STDOUT not in (first, second) and os.path.realpath(first) == os.path.realpath(second)
+def clash(first: str, second: str) -> str | None:
+    """Say how two outputs would lie: both ``there``, or ``in one another``; None: apart."""
+    if STDOUT in (first, second):
+        return None
+    one, other = Path(os.path.realpath(first)), Path(os.path.realpath(second))
+    if one == other:
+        return "there"
+    return "in one another" if one in other.parents or other in one.parents else None
 
 
-def within(path: str, folder: str) -> bool:
-    """Tell whether an output would lie in a folder that is an output itself."""
-    return STDOUT not in (path, folder) and os.path.realpath(folder) in map(
-        str, Path(os.path.realpath(path)).parents
-    )
+def check_apart(path: str, *others: str) -> None:
+    """Raise UsageError where ``path`` would lie where another output does, or one in the other."""
+    for where in filter(None, (clash(path, other) for other in others)):
+        raise UsageError(f"{printable(path)}: two outputs would lie {where}")
 
 
 def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
@@ -169,7 +173,7 @@ class Together:
 
     def __init__(self) -> None:
         self._parts: list[Path] = []
-        self._targets: list[Path] = []
+        self._targets: list[str] = []
         self._ready: list[_Ready] = []
         self._added: list[tuple[str, BinaryIO, bytes]] = []
 
@@ -284,11 +288,8 @@ class Together:
 
     def _beside(self, target: Path, path: str) -> Path:
         """Return where to write what takes the place ``target``; UsageError where it is taken."""
-        for other in self._targets:
-            if target == other or other in target.parents or target in other.parents:
-                where = "there" if target == other else "in one another"
-                raise UsageError(f"{printable(path)}: two outputs would lie {where}")
-        self._targets.append(target)
+        check_apart(path, *self._targets)
+        self._targets.append(str(target))
         part = target.with_name(f".hwpkho-{os.urandom(8).hex()}.part")
         self._parts.append(part)
         return part

@@ -49,9 +49,9 @@ class Drawn(NamedTuple):
         """
         places = [self.path, *(file.path for file in self.beside)]
         for i, place in enumerate(places):
-            if any(place == other or output.same_place(place, other) for other in places[:i]):
-                where = "standard output" if place == output.STDOUT else printable(place)
-                raise UsageError(f"--format: two reports go to {where}")
+            if place == output.STDOUT in places[:i]:
+                raise UsageError("--format: two reports go to standard output")
+            output.check_apart(place, *places[:i])
             if i or writes:
                 output.check_input(place, *inputs)
                 output.check_file(place, force=self.force)

@@ -166,24 +166,25 @@ def command(
     )
     entries = as_json or not written or bool(formats) or "kind" in written.form.carries
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
-    listed = listing.list_pages(inputs, wanted)
-    for note in listed.pages.notes:
-        screen.say(f"hwpkho: {note}")
-    for line in said.problems(listed.pages.problems):
-        screen.say(f"hwpkho: {line}")
-    if written:
-        size = listed.pages.taken_page_size
-        for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
+    with outputs.together():  # the list and what is drawn of it
+        listed = listing.list_pages(inputs, wanted)
+        for note in listed.pages.notes:
             screen.say(f"hwpkho: {note}")
-    with drawing.writing(listed, (*inputs, *memmap)) as writing:
-        if as_json and written:
-            from hwpkho.badpages.formats.json import build
+        for line in said.problems(listed.pages.problems):
+            screen.say(f"hwpkho: {line}")
+        if written:
+            size = listed.pages.taken_page_size
+            for note in (*unrecorded(size, written.form), *losses(listed.written, written.to)):
+                screen.say(f"hwpkho: {note}")
+        with drawing.writing(listed, (*inputs, *memmap)) as writing:
+            if as_json and written:
+                from hwpkho.badpages.formats.json import build
 
-            for piece in build(listed.pages, stream.getvalue().decode() or None):
-                sys.stdout.write(piece)
-        elif not written and drawing.own is None:
-            pieces = _pieces(listed, drawing.shown(), as_json=as_json, as_pfns=as_pfns)
-            drawing.print(writing, pieces)
+                for piece in build(listed.pages, stream.getvalue().decode() or None):
+                    sys.stdout.write(piece)
+            elif not written and drawing.own is None:
+                pieces = _pieces(listed, drawing.shown(), as_json=as_json, as_pfns=as_pfns)
+                drawing.print(writing, pieces)
     if listed.written and listed.written.bad_pages_left:
         ctx.exit(1)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from hwpkho.base import output
-from hwpkho.base.escape import printable
 from hwpkho.cli import drawn, screen
 from hwpkho.errors import UsageError
 from hwpkho.report.validate.base import Folder
@@ -90,11 +89,10 @@ class Reports:
                     f"the report {to.report.name} is binary and standard output is a terminal: "
                     "give -o FILE"
                 )
-            if any(_same(to.path, other.path) for other in self.files[:i]):
-                where = "standard output" if to.path == output.STDOUT else printable(to.path)
-                raise UsageError(f"--format: two reports go to {where}")
-            if write_baseline is not None and output.same_place(to.path, write_baseline):
-                raise UsageError("-o and --write-baseline name the same file")
+            beside = [other.path for other in self.files[:i]]
+            if to.path == output.STDOUT in beside:
+                raise UsageError("--format: two reports go to standard output")
+            output.check_apart(to.path, *beside, *filter(None, [write_baseline]))
             output.check_input(to.path, *inputs)
             if not to.append:
                 output.check_file(to.path, force=self.force)
@@ -185,10 +183,6 @@ class Writers:
 def _link(path: str) -> str:
     """Return the name of a file, which need not be UTF-8, as a link from beside it has it."""
     return quote(os.fsencode(Path(path).name))
-
-
-def _same(first: str, second: str) -> bool:
-    return first == second or output.same_place(first, second)
 
 
 def reports(

@@ -270,7 +270,7 @@ def _dtb_path(options: EncodeOptions, path: str) -> str | None:
         return None
     if output.STDOUT in (dtb_out, path) and (options.json or dtb_out == path):
         raise UsageError("standard output takes one document; give --dtb-out FILE")
-    if output.same_place(dtb_out, path) or output.within(dtb_out, path):
+    if output.clash(dtb_out, path):
         raise UsageError(
             f"{saving.shown(dtb_out)}: that is where the {targets.target(options.to).title} goes; "
             "give another --dtb-out FILE"

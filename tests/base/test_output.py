@@ -394,3 +394,12 @@ def test_a_page_where_the_device_tree_goes_is_refused(tmp_path, cli):
     assert (got.code, got.err.count("\n")) == (2, 1)
     assert got.err.endswith("out.dtb: two outputs would lie there\n")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["list", "tree"]
+
+
+@pytest.mark.parametrize("page", ["out/page", "nowhere/page"])
+def test_a_list_whose_page_cannot_be_written_is_not_written_either(page, tmp_path, cli):
+    (tmp_path / "list").write_text("0x10\n")
+    how = ("--to", "memmap", "-o", tmp_path / "out", "--format", f"html={tmp_path / page}")
+    got = cli("list", tmp_path / "list", *how)
+    assert (got.code, got.out) == (3 if "nowhere" in page else 2, "")
+    assert [p.name for p in tmp_path.iterdir()] == ["list"]

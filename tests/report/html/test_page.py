@@ -155,7 +155,7 @@ def test_what_is_asked_for_twice(command, inputs, tmp_path, cli):
     assert got.err.endswith("exclude each other: give a file (--format html=FILE)\n")
     out = tmp_path / "out"
     got = cli(*command.split(), *inputs[command], "-o", out, "--format", f"html={out}")
-    assert (got.code, got.err) == (2, f"hwpkho: --format: two reports go to {out}\n")
+    assert (got.code, got.err) == (2, f"hwpkho: {out}: two outputs would lie there\n")
     out.write_text("mine")
     got = cli(*command.split(), *inputs[command], "--format", f"html={out}")
     assert (got.code, out.read_text()) == (2, "mine")

@@ -260,14 +260,9 @@ def _merge(
     usage.refuse(how.given, facts)
     machines = machine.of_lists([*found, *unwanted])
     size = options.page_size or common_page_size((*found, *unwanted))
-    resized = [
-        (x.name, f"converted from pages of {x.page_size} bytes to {size}")
-        for x in (*found, *unwanted)
-        if x.page_size != size and x.table is None
-    ]
     sizes = tuple(x.pfns.count for x in found)
     found, unwanted = [[x.converted(size) for x in xs] for xs in (found, unwanted)]
-    notes = said.of_lists([x.pages for x in (*found, *unwanted)]) + said.of_names(resized)
+    notes = said.of_lists([x.pages for x in (*found, *unwanted)])
     if options.intersect:
         pfns = in_at_least(len(found), [pfn_set(x.pfns) for x in found])
     else:

@@ -88,7 +88,11 @@ class CaseList(NamedTuple):
         A table names bytes, and is rounded outward whatever page size was taken for it.
         """
         if self.table is None or page_size == self.page_size:
-            return self._replace(pages=convert(self.pages, page_size))
+            pages = convert(self.pages, page_size)
+            if page_size != self.page_size:
+                resized = f"converted from pages of {self.page_size} bytes to {page_size}"
+                pages = replace(pages, notes=(*pages.notes, f"{self.name}: {resized}"))
+            return self._replace(pages=pages)
         pages = of_table(self.table, page_size, self.arch)
         note = _assumed(self.name)
         notes = tuple(n for n in self.pages.notes if n != note)

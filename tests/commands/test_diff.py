@@ -200,6 +200,7 @@ def test_lists_of_other_page_sizes_convert_without_loss_or_not_at_all(tmp_path, 
     small.write_text("\n".join(map(hex, range(32, 47))))
     result = cli("diff", large, small, "--json")
     assert result.json["removed"] == [47]
+    assert f"{large}: converted from pages of 65536 bytes to 4096" in result.err
     small.write_text("2")
     assert cli("diff", large, small, "--page-size", "65536").code == 0
     small.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 4096, "pfns": [[32, 46]]}))

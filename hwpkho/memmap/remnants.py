@@ -18,6 +18,14 @@ _STAMP = late(
     r"|<[0-9]{1,3}>|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{8,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
     r"|[0-9:]{5,8}[.,][0-9]{1,9}"
 )
+#: memblock=debug prints between the lines of arm64's EFI list, whole lines at a time
+#: (mm/memblock.c: memblock_dbg, __memblock_dump_all and memblock_dump).
+_MEMBLOCK = late(
+    r"^[\s>|]*(?:memblock_[a-z_]+: |MEMBLOCK configuration:|memory size = 0x"
+    r"|(?:memory|reserved|physmem)(?:\.cnt\s+=|\[0x[0-9a-f]+\]\s+\[0x))"
+)
+#: Where in a function a stack dump is: no address of memory.
+_OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.
 _DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: A line that holds only the start of a range.
@@ -37,5 +45,7 @@ def without_stamps(line: str) -> str:
 
 def is_remnant(line: str) -> bool:
     """Tell whether ``line``, next to lines of a table, still has part of an address."""
-    text = without_stamps(line)
+    text = _OFFSET.sub("", without_stamps(line))
+    if _MEMBLOCK.match(text):
+        return False
     return bool(_DIGITS.search(text) or _BEGUN.match(text) or _ELISION.match(line))

@@ -287,3 +287,31 @@ def test_efi_line_with_nothing_but_its_type(log: Path) -> None:
     assert {p.code for p in memmap.problems} == {"HP508", "HP516"}
     with pytest.raises(InputError, match="expected type, attributes and range"):
         read_text(log, text.replace("[MMIO]", "[MMIO <snip>]"))
+
+
+def test_what_memblock_debug_prints_between_the_lines_is_none_of_them(read: Reader) -> None:
+    """Source: a Raspberry Pi 2 with 5.2, linux-arm-kernel 2019-08, and mm/memblock.c.
+
+    A stack dump stands there where early_memremap() warns.
+    """
+    columns = "|   |  |  |  |  |  |  |  |   |WB|  |  |  ]"
+    text = f"""\
+[    0.000000] efi: Processing EFI memory map:
+[    0.000000] MEMBLOCK configuration:
+[    0.000000]  memory size = 0x000000003e000000 reserved size = 0x0000000000000010
+[    0.000000]  memory.cnt  = 0x1
+[    0.000000]  memory[0x0]\t[0x0000000000000000-0x000000003dffffff], 0x3e000000 bytes flags: 0x0
+[    0.000000]  reserved.cnt  = 0x1
+[    0.000000]  reserved[0x0]\t[0x000000003cb3d040-0x000000003cb3d04f], 0x10 bytes flags: 0x0
+[    0.000000] memblock_remove: [0x0000000000000000-0xfffffffffffffffe] reserve_regions+0x68/0x23c
+[    0.000000] efi:   0x000000000000-0x000000000fff [Reserved           {columns}
+[    0.000000] memblock_add: [0x0000000000000000-0x0000000000000fff] add_memory_arch+0x164/0x178
+[    0.000000] efi:   0x000000080000-0x000000307fff [Conventional Memory{columns}
+[    0.000000] memblock_add: [0x0000000000080000-0x0000000000307fff] add_memory_arch+0x164/0x178
+[    0.000000] WARNING: CPU: 0 PID: 0 at arch/arm64/mm/ioremap.c:58 __ioremap_caller+0xc0/0xcc
+[    0.000000] efi:   0x000002308000-0x000002a93fff [Loader Data        {columns}
+"""
+    memmap = read(text)
+    assert len(primary(memmap).entries) == 3
+    assert not primary(memmap).gaps
+    assert not memmap.problems

@@ -31,11 +31,22 @@ _DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: A line that holds only the start of a range.
 _BEGUN = late(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
 #: Somebody left lines out: ``...``, ``[snip]``.
+_DIGIT = late(r"[0-9]")
 _ELISION = late(
     r"^[\s>|]*(?:[\[(<{]?\s*(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
     r"[\s.]*$",
     re.IGNORECASE,
 )
+
+
+def is_cut(line: str, row: str) -> bool:
+    """Tell whether ``line`` is the beginning of a table's line ``row`` or of one like it.
+
+    Cut off within time stamp and prefix, it may have been anything; next to a table it is doubtful.
+    Digits count as equal: time goes on.
+    """
+    text = _DIGIT.sub("0", line.rstrip())
+    return bool(text.strip()) and len(text) < len(row) and _DIGIT.sub("0", row).startswith(text)
 
 
 def without_stamps(line: str) -> str:

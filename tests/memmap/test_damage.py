@@ -234,3 +234,111 @@ def test_a_document_of_two_boots(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--boot"):
         read_memmap([str(path)])
     assert read_memmap([str(path)], boot="last").maps[0].entries[0].end == 8191
+
+
+E820_HEADING = "[    0.000000] user-defined physical RAM map:\n"
+E820_ROW = "[    0.000000] user: [mem 0x{:016x}-0x{:016x}] usable\n"
+OLD_E820_ROW = "[    0.000000]  BIOS-e820: {0:016x} - {2:016x} (usable)\n"
+ARM_ROW = "[    0.000000] efi:   0x{:012x}-0x{:012x} [Loader Code |   |  |  |  |WB|WT|  |  ]\n"
+SHELL_ROW = "available  {:016X}-{:016X}  0000000000000001 0000000000000008\n"
+GRUB_ROW = "conv-mem  {:016x}-{:016x} 00000001      4KiB UC WC WT WB\n"
+MMAP_ROW = "base_addr = 0x{0:x}, length = 0x1000, available RAM\n"
+UBOOT_ROW = "CONVENTIONAL     {0:016x}-{2:016x} WB|RT\n"
+FREEBSD_ROW = "     ConventionalMemory {0:012x} 000000000000 00000001 WC WT WB\n"
+SMAP_ROW = "SMAP type=01 base={0:016x} len=0000000000001000\n"
+IOMEM_ROW = "{:08x}-{:08x} : Reserved\n"
+
+
+def rows_of(row: str, *starts: int) -> list[str]:
+    return [row.format(start, start + 0xFFF, start + 0x1000) for start in starts]
+
+
+@pytest.mark.parametrize(
+    ("row", "bad"),
+    [
+        (E820_ROW, "[    0.00"),
+        (E820_ROW, "[    0.000000] us"),
+        (E820_ROW, "[    0.000000] u#er: [mem 0x0000000000002000-0x0000000000002fff] usable"),
+        (E820_ROW, "[    0.000000] user: [me# 0x0000000000002000-0x0000000000002fff] usable"),
+        (E820_ROW, "m 0x0000000000002000-0x0000000000002fff] usable"),
+        (E820_ROW, "able"),
+        (E820_ROW, "[ fff] usable"),
+        (E820_ROW, "[    0.000000] user: NVS"),
+        (OLD_E820_ROW, "[    0.000000]  BIO"),
+        (OLD_E820_ROW, "[    0.000000]  BIO#-e820: 0000000000002000 - 0000000000003000 (usable)"),
+        (OLD_E820_ROW, "[    0.000000]  BIOS-e820: 00000002000 - 0000000000003000 (usable)"),
+        (OLD_E820_ROW, "able)"),
+        (ARM_ROW, "[    0.000000] efi:   0x000000002000-0x000000002fff [Loader Code |  |  ]"),
+        (ARM_ROW, "  ]"),
+        (ARM_ROW, "[    0.00"),
+        (SHELL_ROW, "available"),
+        (SHELL_ROW, "0000008"),
+        (GRUB_ROW, "conv-mem  0000000000002000-0000000000002fff 00000001      4KiB #C WC WT WB"),
+        (GRUB_ROW, "conv-mem  0000000000002000-0000000000002fff 00000001      4KiB UC WC WT W#"),
+        (GRUB_ROW, "00001      4KiB UC WC WT WB"),
+        (GRUB_ROW, "WC WT WB"),
+        (MMAP_ROW, "x1000, available RAM"),
+        (MMAP_ROW, "lable RAM"),
+        (UBOOT_ROW, "002000-0000000000003000 WB|RT"),
+        (UBOOT_ROW, "WB|RT"),
+        (FREEBSD_ROW, "     Conv#ntionalMemory 000000002000 000000000000 00000001 WC WT WB"),
+        (FREEBSD_ROW, "nalMemory 000000002000 000000000000 00000001 WC WT WB"),
+        (FREEBSD_ROW, "000001 WC WT WB"),
+        (FREEBSD_ROW, "WC WT WB"),
+        (SMAP_ROW, "SMAP ty=0000000000002000 len=0000000000001000"),
+        (SMAP_ROW, "ase=0000000000002000 len=0000000000001000"),
+        (SMAP_ROW, "0002000 len=0000000000001000"),
+        (SMAP_ROW, "SMAP type=01 base=0000002000 len=0000000000001000"),
+        (IOMEM_ROW, "erved"),
+        (IOMEM_ROW, "00002000-00002fff : Sys#em RAM"),
+        (IOMEM_ROW, "00002000-00002fff : stem RAM"),
+        (IOMEM_ROW, "00002000-00002fff : Sy"),
+    ],
+)
+def test_what_is_left_of_a_line_between_two_others_makes_a_gap(
+    row: str, bad: str, tmp_path: Path
+) -> None:
+    before, after = rows_of(row, 0x1000, 0x4000)
+    heading = {E820_ROW: E820_HEADING, FREEBSD_ROW: FREEBSD.partition("\n")[0] + "\n"}.get(row, "")
+    text = f"{heading}{before}{bad}\n{after}"
+    table = primary(read_text(tmp_path / "log", text))
+    assert any(
+        gap.start is not None and gap.end is not None and gap.start <= 0x2000 <= gap.end
+        for gap in table.gaps
+    )
+
+
+@pytest.mark.parametrize("row", [SHELL_ROW, FREEBSD_ROW, SMAP_ROW])
+def test_rows_whose_line_end_is_lost_are_all_taken(row: str, tmp_path: Path) -> None:
+    first, second, third = rows_of(row, 0x1000, 0x2000, 0x4000)
+    heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
+    joint = "     " if row == FREEBSD_ROW else ""
+    text = heading + first.rstrip("\n") + joint + second + third
+    found = primary(read_text(tmp_path / "log", text))
+    assert [entry.start for entry in found.entries] == [0x1000, 0x2000, 0x4000]
+    assert not found.gaps
+
+
+@pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW])
+def test_a_log_that_ends_within_the_stamp_below_a_table_says_so(row: str, tmp_path: Path) -> None:
+    """What it was, is not known: another line of the table, perhaps."""
+    text = "".join(rows_of(row, 0, 0x1000)) + "[    0.0000"
+    memmap = read_text(tmp_path / "log", text)
+    assert [problem.code for problem in memmap.problems] == ["HP507"]
+    assert primary(memmap).gaps[0].start == 0x2000
+
+
+@pytest.mark.parametrize("rest", ["", " (0", " (0M"])
+def test_a_log_that_ends_within_the_size_of_a_descriptor_says_so(rest: str, tmp_path: Path) -> None:
+    line = "efi: mem{:02}: [Loader Code |RUN|WB] range=[0x{:016x}-0x{:016x}]"
+    text = line.format(0, 0, 0xFFF) + " (0MB)\n" + line.format(1, 0x1000, 0x1FFF) + rest
+    memmap = read_text(tmp_path / "log", text)
+    assert [problem.code for problem in memmap.problems] == ["HP507"]
+
+
+@pytest.mark.parametrize("bad", ["user: [mem 0x000000000?000000-0x0000000000000fff] usable", "us"])
+def test_a_damaged_first_line_below_a_heading_makes_a_gap(bad: str, tmp_path: Path) -> None:
+    """It is in the map of that heading, and no other line of it has been seen."""
+    (after,) = rows_of(E820_ROW, 0x4000)
+    table = primary(read_text(tmp_path / "log", f"{E820_HEADING}[    0.000000] {bad}\n{after}"))
+    assert [(gap.start, gap.end) for gap in table.gaps] == [(0, 0x3FFF)]

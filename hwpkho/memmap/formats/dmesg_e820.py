@@ -27,7 +27,7 @@ from hwpkho.memmap.formats.base import (
     TableForm,
 )
 from hwpkho.memmap.patterns import begun
-from hwpkho.memmap.remnants import is_remnant, without_stamps
+from hwpkho.memmap.remnants import is_cut, is_remnant, without_stamps
 from hwpkho.memmap.table import Table
 from hwpkho.memmap.tables import MAX_E820_ENTRIES, Tables
 
@@ -62,21 +62,29 @@ _BEGUN = late(
     r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
 )
 #: A line that begins like one of a table; the rest may be damaged.
-_LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
+_LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|\[\S{{0,4}} 0x|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
 #: A prefix that nothing else prints; another message may stand in front of it.
 _SPOKEN = late(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
     r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
     r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
+_ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
+_END = late(r"^(?!.*\be820: ).*\]\s+" + _TYPE)
+_SAID = late(rf"{_WHO}:")
 _TAIL = late(
-    r"^[\s>|]*(?:\[?(?:mem )?(?:0x)?[0-9A-Fa-f]*\s*-\s*)?(?:0x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
+    r"^[\s>|]*(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*)?(?:0?x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
 )
 #: Another message about a range.
 _OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: The word in front of a range, which may be a damaged prefix.
 _SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
+#: A whole range and its type behind any word; e820: tells of changes so.
+_BODY = late(
+    r"(?<!\be820):\s+(?:\[\S{1,4} ?0x[0-9A-Fa-f]{16}-0x[0-9A-Fa-f]{16}\]"
+    r"|[0-9A-Fa-f]{16} - [0-9A-Fa-f]{16}(?= \())\s+" + _TYPE
+)
 #: In front of a line of a table: the start of another line.
 _TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
 _HEADER = late(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
@@ -125,6 +133,7 @@ class DmesgE820(TableForm):
         self._broken: tuple[int, str, str] | None = None  # line number, map, text so far
         self._patience = 0
         self._name = "e820_firmware"  # of the last line
+        self._row = ""  # the last line of a table
         self._full: dict[str, bool] = {}  # whether a table's addresses have all their digits
         #: Tables whose heading was seen, and by identity those that had one.
         self._headed: set[str] = set()
@@ -147,7 +156,7 @@ class DmesgE820(TableForm):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
                 self._headed.add(name)
-            self._name = _HEADED[header[1]][0]
+            self._name, self._row = _HEADED[header[1]][0], line
             self._patience = _PATIENCE
         elif LINUX_STARTS in line:
             for name in _ALL_MAPS:
@@ -164,22 +173,33 @@ class DmesgE820(TableForm):
     def _damaged(self, number: int, line: str) -> None:
         """Record a line that begins like one of a table and cannot be read."""
         like = _LIKE.search(line)
-        name = map_of(like["who"]) if like else "e820_firmware"
-        if self._tables.open(name) is not None or (like and like["who"].startswith("BIOS-")):
+        name = map_of(like["who"]) if like else self._name
+        if self._begun_table(name) or (like and like["who"].startswith("BIOS-")):
             self._tables.damaged(name, number, line, _EXPECTED)
             self._patience = _PATIENCE
+
+    def _begun_table(self, name: str) -> bool:
+        """Tell whether table ``name`` has begun: with an entry, or with its heading."""
+        return self._tables.open(name) is not None or name in self._headed
 
     def _beside(self, number: int, line: str) -> None:
         """Look at a line without a known prefix next to a table: it may be what is left of one."""
         self._patience -= 1
-        if self._tables.open(self._name) is None and self._name not in self._headed:
+        if not self._begun_table(self._name):
             return
         tail = _TAIL.match(without_stamps(line))
         if _SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
             self._tables.damaged(self._name, number, line, _EXPECTED)
             self._patience = _PATIENCE
-        elif tail or (is_remnant(line) and not _OTHER.search(line)):
+        elif tail or _is_scrap(line, self._row) or (is_remnant(line) and not _OTHER.search(line)):
             self._tables.suspect(self._name, number, line, _EXPECTED)
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`: also within the time stamp of what may be one more line."""
+        if is_cut(line, self._row):
+            self._tables.cut_off(number)
+        else:
+            super().cut_off(number, line)
 
     def _break(self, number: int, name: str, line: str) -> None:
         """Keep the start of a broken line; give up one that is still incomplete."""
@@ -210,7 +230,7 @@ class DmesgE820(TableForm):
         if self._broken:
             number, name, text = self._broken
             self._broken = None
-            if "BIOS-" in text or self._tables.last(name):
+            if "BIOS-" in text or self._begun_table(name):
                 self._tables.damaged(name, number, text, _EXPECTED)
 
     def _entries(self, number: int, line: str, first: re.Match[str]) -> None:
@@ -219,9 +239,7 @@ class DmesgE820(TableForm):
         at = 0
         while match:
             torn = line[at : match.start()]
-            if _TORN.search(torn) and (
-                self._tables.open(self._name) is not None or self._name in self._headed
-            ):
+            if _TORN.search(torn) and self._begun_table(self._name):
                 self._tables.damaged(self._name, number, torn, _EXPECTED)
             self._entry(number, line, match)
             at = match.start("rest")
@@ -247,7 +265,7 @@ class DmesgE820(TableForm):
                 self._tables.damaged(name, number, line, _EXPECTED, named=_bounds(match))
             return
         start, end = _bounds(match)
-        if match["what"] and self._digits_lost(name, number, match):
+        if match["sign"] != "@" and self._digits_lost(name, number, match):
             self._tables.damaged(name, number, line, "16 digits as in the lines before")
             self._patience = _PATIENCE
             return
@@ -258,6 +276,7 @@ class DmesgE820(TableForm):
             table = self._tables.table(name, number)
             self._descents.setdefault(id(table), []).append((len(table.entries), number))
         self._tables.add(name, number, start, end, type_)
+        self._row = line
         if name in self._headed:
             self._headed.discard(name)
             self._with_heading.add(id(self._tables.table(name, number)))
@@ -265,7 +284,8 @@ class DmesgE820(TableForm):
 
     def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
         """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""
-        full = len(match["a"]) == len(match["b"]) == _DIGITS
+        numbers = (match["a"], match["b"]) if match["what"] else (match["c"], match["d"])
+        full = all(len(number) == _DIGITS for number in numbers)
         table = self._tables.open(name)
         if table is None or not table.entries:
             self._full[name] = full
@@ -280,7 +300,7 @@ class DmesgE820(TableForm):
         if self._broken:
             number, name, _ = self._broken
             self._broken = None
-            if self._tables.last(name):
+            if self._begun_table(name):
                 self._tables.lose(name, number, CUT, "the log ends within this line")
         found: list[Table] = []
         for table in _one_extended(self._tables.finish()):
@@ -329,11 +349,25 @@ def _begins(entries: Sequence[Entry], at: int) -> bool:
 
 
 def _like_a_speaker(line: str) -> bool:
-    """Tell whether a range follows ``BIOS-e820:`` with one or two wrong letters."""
+    """Tell whether range and type stand in a line, or a range behind a damaged ``BIOS-e820:``."""
+    if _BODY.search(line):
+        return True
     speaker = _SPEAKER.search(line)
     if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
         return False
     return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
+
+
+def _is_scrap(line: str, row: str) -> bool:
+    """Tell whether only the beginning of a line like ``row`` is left, or the end of its type."""
+    text = without_stamps(line).strip("> |\t")
+    end = text.rstrip(")")
+    return (
+        is_cut(line, row)
+        or text.startswith("BIOS")
+        or bool(_END.search(text) or _SAID.match(text))
+        or (bool(end) and any(word.endswith(end) for word in _ENDS))
+    )
 
 
 def _split(table: Table, descents: Sequence[tuple[int, int]]) -> list[Table]:

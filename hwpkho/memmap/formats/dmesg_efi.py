@@ -22,7 +22,7 @@ from hwpkho.memmap import efi, gaps
 from hwpkho.memmap.efi_names import attributes_of, type_of
 from hwpkho.memmap.formats.base import LONG_RANGE, UPSIDE_DOWN, TableForm
 from hwpkho.memmap.patterns import begun
-from hwpkho.memmap.remnants import is_remnant
+from hwpkho.memmap.remnants import is_cut, is_remnant
 from hwpkho.memmap.tables import Tables
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ _LIKE = late(
 #: In front of a line of arm64's list: the beginning of another.
 _TORN = late(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: Attribute columns of a damaged line.
-_COLUMNS = late(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]")
+_COLUMNS = late(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]|^[\s|A-Z]*\]\s*$")
+_SIZE_BEGUN = late(r"[\])] ?(?:\([0-9]*[KMG]?B?)?$")
 _HEADING = "Processing EFI memory map"
 _NUMBERED = late(r"type=([0-9]{1,10})")
 _ATTR = late(r"attr=0x([0-9A-Fa-f]{1,16})")
@@ -122,7 +123,10 @@ class DmesgEfi(TableForm):
         self._first_arm64 = False  # whether the heading is that of 3.16 to 3.18, arm64's alone
         self._falling = 0  # how often a descriptor's number was one less than the last
         self._tables = Tables()
+        self._row = ""  # the last line of a list
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
+        self._columns = 0  # of attributes in a list's first line; one kernel prints as many in each
+        self._sized = False  # whether a line of x86's list had its size
         self._width = 0  # digits of an arm64 list's addresses
         self._index = -1
         # Of the line that is being read: whether the next one is wanted, it begins an x86 list, it
@@ -183,7 +187,11 @@ class DmesgEfi(TableForm):
         if _LIKE.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
             self._patience = _PATIENCE
-        elif _COLUMNS.search(line) or (is_remnant(line) and "[mem " not in line):
+        elif (
+            is_cut(line, self._row)
+            or _COLUMNS.search(line)
+            or (is_remnant(line) and "[mem " not in line)
+        ):
             self._tables.suspect("efi", number, line, _EXPECTED)
 
     def _starts(self, number: int, line: str) -> None:
@@ -196,6 +204,7 @@ class DmesgEfi(TableForm):
             self._new_table()
         else:
             self._patience = _PATIENCE
+            self._columns = 0
 
     def _completed(self, line: str) -> bool:
         """Tell whether ``line`` is the rest of the arm64 line before it, or still part of it."""
@@ -219,6 +228,7 @@ class DmesgEfi(TableForm):
         # More than one where a copy has lost its line ends.
         for match in _X86.finditer(line) if "range=[" in line else ():
             self._x86(number, line, match)
+            self._row = line
             taken = True
         if taken or _NOT_THE_MAP in line:
             return taken
@@ -229,10 +239,18 @@ class DmesgEfi(TableForm):
                 self._tables.damaged("efi", number, torn, _EXPECTED)
             if match["prefix"] or "|" in match["body"] or type_of(match["body"]):
                 self._arm64(number, line, match)
+                self._row = line
                 taken = True
         return taken
 
+    def _columns_lost(self, body: str | None) -> bool:
+        """Tell whether a line has fewer or more columns of attributes than those before it."""
+        count = body.count("|") if body and "|attr=" not in body else 0
+        self._columns = self._columns or count
+        return bool(count) and count != self._columns
+
     def _new_table(self) -> None:
+        self._columns = 0
         self._tables.begin("efi")
         self._index = -1
 
@@ -255,6 +273,7 @@ class DmesgEfi(TableForm):
         if self._falling == _PATIENCE - 1:
             raise InputError(f"line {number}: {UPSIDE_DOWN}")
         unread = type_ is None or (attr is None and not named_only)
+        unread = unread or self._columns_lost(match["body"])
         if unread:
             self._tables.damaged("efi", number, line, _EXPECTED, named=(start, end))
         if index > before + 1:
@@ -274,6 +293,7 @@ class DmesgEfi(TableForm):
     def _check_size(self, number: int, match: re.Match[str], start: int, end: int) -> None:
         """Compare the size in parentheses, which the kernel rounds down to its unit."""
         if match["size"]:
+            self._sized = True
             unit = _UNITS[match["unit"]]
             if (end - start + 1) // unit != int(match["size"]):
                 message = f"0x{start:x}-0x{end:x} are not {match['size']}{match['unit']}"
@@ -295,6 +315,9 @@ class DmesgEfi(TableForm):
         if first and last and last is not first and start == first.start:
             self._new_table()
         self._patience = _PATIENCE
+        if self._columns_lost(body):
+            self._tables.damaged("efi", number, line, _EXPECTED, named=(start, end))
+            return
         width = max(len(match["a"]), len(match["b"]))
         if last is None or last is first:
             self._width = width if last is None else max(width, self._width)
@@ -307,7 +330,13 @@ class DmesgEfi(TableForm):
 
     def cut_off(self, number: int, line: str) -> None:
         """See :meth:`LineForm.cut_off`: but where :meth:`finish` tells of a half line."""
-        if not self._broken:
+        if self._broken:
+            return
+        if is_cut(line, self._row):
+            self._tables.cut_off(number)
+        elif line == self._row and self._sized and _SIZE_BEGUN.search(line):
+            self._tables.lose("efi", number, CUT, "the input ends within this line")
+        else:
             super().cut_off(number, line)
 
     def finish(self) -> Sequence[Table]:

@@ -17,6 +17,7 @@ from hwpkho.errors import InputError
 from hwpkho.memmap import efi, listings, totals
 from hwpkho.memmap.efi_names import type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
+from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _LINE = late(
-    rf"(?<![\w.])(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
+    rf"(?:(?<![\w.])|(?<= {_HEX}{{16}}))(?P<type>[A-Za-z][A-Za-z_ ]{{2,23}}?|{_HEX}{{8}})\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})\s+(?P<pages>{_HEX}{{1,16}})\s+(?P<attr>{_HEX}{{16}})"
-    rf"(?!{_HEX})"
+    rf"(?!{_HEX}+(?![A-Za-z_]))"  # but another row where the line end is lost
 )
 #: ``MemoryMap,"Available","0","9FFFF","A0","F"``
 _SFO = late(
@@ -67,7 +68,7 @@ _SUMMARIES = 16
 _LIKE = late(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)|(?<!\S){_HEX}{{16}}\s+{_HEX}{{16}}\s*$"
-    r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Z][A-Za-z_]{3,10})\s*$)"
+    r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Za-z][A-Za-z_]{3,10})\s*$)"
 )
 _START = late(rf"(?<!\S)({_HEX}{{16}})-")
 #: A table has ended after so many other lines.
@@ -106,7 +107,9 @@ class EfiShell(TableForm):
         if begun and self._completed(begun, line):
             self._patience = _PATIENCE
         elif match := _LINE.search(line) or ("MemoryMap," in line and _SFO.search(line)):
-            self._take(number, line, match)
+            while match:  # several where a copy has lost line ends
+                self._take(number, line, match)
+                match = match.re.search(line, match.end())
             self._patience = _PATIENCE
         elif _is_begun(line):
             self._keep(number, line)
@@ -123,6 +126,8 @@ class EfiShell(TableForm):
             self._patience = _PATIENCE
         elif following and line.strip(" >|\t"):
             self._patience -= 1
+            if is_remnant(line):
+                self._tables.suspect("efi_shell", number, line, _EXPECTED)
         return self._patience > 0 or self._begun is not None
 
     def _is_like(self, line: str) -> bool:

@@ -15,6 +15,7 @@ from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.patterns import begun, mixed_case
+from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
@@ -25,20 +26,22 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _SMAP = late(
-    rf"\bSMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
+    rf"SMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
     rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
 )
-_SMAP_BEGUN = late(r"\bSMAP typ|\bbase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
+_SMAP_BEGUN = late(r"\bSMAP t|\bb?ase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
 _SMAP_BASE = late(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
 _EFI = late(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
-    rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)\s*$"
+    rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)"
+    rf"(?=\s*$|\s+[A-Z<][A-Za-z>]+\s+(?:0x)?{_HEX})"  # another row where the line end is lost
 )
 _EFI_BEGUN = late(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
 #: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
 _EFI_LIKE = late(
     r"^[>|\s]*(?:(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]|(?P<part>[A-Za-z]+)\s*$)"
 )
+_SMAP_EXPECTED = "type, base and len"
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: A table has ended after so many other lines.
 _PATIENCE = 3
@@ -67,8 +70,9 @@ class FreeBsd(TableForm):
         """See :meth:`LineForm.feed`."""
         following = self._patience > 0
         self._smap_follows -= self._smap_follows > 0
-        if match := _SMAP.search(line):
-            self._smap(number, match)
+        if _SMAP.search(line):
+            for match in _SMAP.finditer(line):  # several where a copy has lost line ends
+                self._smap(number, match)
         elif _SMAP_BEGUN.search(line):
             self._damaged_smap(number, line)
         elif _EFI_HEADER.search(line):
@@ -78,20 +82,22 @@ class FreeBsd(TableForm):
             self._below(number, line)
         elif self._smap_follows:
             self._fragments.odd(number, line)
+            if is_remnant(line):
+                self._tables.suspect("freebsd_smap", number, line, _SMAP_EXPECTED)
         return self._patience > 0 or self._smap_follows > 0
 
     def _below(self, number: int, line: str) -> None:
         """Take a line below the header: an entry, the rest of its attributes, or something else."""
         words = line.strip("> \t").split()
-        if match := _EFI.search(line):
-            if found := self._fragments.row(number):
-                self._tables.damaged("freebsd_efi", *found, _EFI_EXPECTED)
-            self._efi(number, line, match)
+        if _EFI.search(line):
+            self._rows(number, line)
             self._patience = _PATIENCE
         elif words and (attr := attributes_of(words)) is not None:
             last = self._tables.last("freebsd_efi")
             before = last.attributes.get("attr") if last else None
-            if isinstance(before, int):
+            if isinstance(before, int) and before & attr:  # it has them: this is another row's end
+                self._tables.suspect("freebsd_efi", number, line, _EFI_EXPECTED)
+            elif isinstance(before, int):
                 self._tables.amend("freebsd_efi", {"attr": before | attr})
         elif _EFI_BEGUN.search(line) or _is_like(line):
             self._tables.damaged("freebsd_efi", number, line, _EFI_EXPECTED)
@@ -99,6 +105,19 @@ class FreeBsd(TableForm):
         else:
             self._patience -= 1
             self._fragments.odd(number, line)
+            if is_remnant(line):
+                self._tables.suspect("freebsd_efi", number, line, _EFI_EXPECTED)
+
+    def _rows(self, number: int, line: str) -> None:
+        """Take a row, or several where a copy has lost line ends."""
+        if found := self._fragments.row(number):
+            self._tables.damaged("freebsd_efi", *found, _EFI_EXPECTED)
+        at = 0
+        for match in _EFI.finditer(line):
+            torn, at = line[at : match.start()], match.end()
+            if is_remnant(torn):
+                self._tables.damaged("freebsd_efi", number, torn, _EFI_EXPECTED)
+            self._efi(number, match)
 
     def cut_off(self, number: int, line: str) -> None:
         """See :meth:`LineForm.cut_off`."""
@@ -109,12 +128,13 @@ class FreeBsd(TableForm):
     def _damaged_smap(self, number: int, line: str) -> None:
         base = _SMAP_BASE.search(line)
         named = (int(base[1], 16), int(base[1], 16)) if base else None
-        self._tables.damaged("freebsd_smap", number, line, "type, base and len", named=named)
+        self._tables.damaged("freebsd_smap", number, line, _SMAP_EXPECTED, named=named)
         self._smap_follows = _PATIENCE
 
     def _smap(self, number: int, match: re.Match[str]) -> None:
         start = int(match["base"], 16)
-        cut = len(match["len"]) < len(match["base"]) == 16
+        digits = {len(match["base"]), len(match["len"])}
+        cut = 16 in digits and len(digits) > 1
         if cut or mixed_case(match["base"]) or mixed_case(match["len"]):
             self._damaged_smap(number, match.string)
             return
@@ -129,12 +149,12 @@ class FreeBsd(TableForm):
         self._tables.add("freebsd_smap", number, start, end, type_, attributes)
         self._smap_follows = _PATIENCE
 
-    def _efi(self, number: int, line: str, match: re.Match[str]) -> None:
+    def _efi(self, number: int, match: re.Match[str]) -> None:
         invalid = match["type"] == "<INVALID>"  # a type that FreeBSD does not know
         type_ = "unknown" if invalid else type_of(match["type"])
         attr = attributes_of(match["words"].split())
         if type_ is None or attr is None:
-            self._tables.damaged("freebsd_efi", number, line, _EFI_EXPECTED)
+            self._tables.damaged("freebsd_efi", number, match[0], _EFI_EXPECTED)
             return
         start = int(match["a"], 16)
         end = start + int(match["pages"], 16) * efi.PAGE - 1

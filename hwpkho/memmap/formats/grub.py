@@ -17,6 +17,7 @@ from hwpkho.memmap import e820, efi, gaps, listings
 from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.patterns import begun
+from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _MMAP = late(
     rf"base_addr = 0x(?P<a>{_HEX}{{1,16}}), length = 0x(?P<length>{_HEX}{{1,16}}),\s*"
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
-_HALF_WORD = late(r"\s+[A-Z]\s*$")
+#: Behind the attributes: one that has lost or wrong letters, and perhaps others behind it.
+_HALF_WORD = late(r"\s+(?:\S{1,3}\s*$|.*\s(?:RT|UC|WC|WT|WB)\b)")
 _EFI_HEADING = late(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = late(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: A damaged line of lsefimmap: a type and the start of a number, or a range.
@@ -43,6 +45,7 @@ _EFI_LIKE = late(
     r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
 )
+_EFI_REST = late(r"\b(?:RT|UC|WC|WT|WB)\s*$")
 _EFI_START = late(rf"(?<!\S)({_HEX}{{16}})-")
 _MMAP_START = late(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
 _UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
@@ -99,7 +102,9 @@ class Grub(TableForm):
         elif "#Pages" in line and _EFI_HEADING.search(line):
             self._tables.begin("grub_efi", headed=True)
             self._last = "grub_efi"
-        elif ("base_addr" in line or "length" in line) and _MMAP_BEGUN.search(line):
+        elif (("base_addr" in line or "length" in line) and _MMAP_BEGUN.search(line)) or (
+            following and self._last == "grub_mmap" and _is_mmap_rest(line)
+        ):
             self._damaged("grub_mmap", number, line)
         elif following and self._last == "grub_efi" and self._is_like(line):
             self._damaged("grub_efi", number, line)
@@ -107,6 +112,8 @@ class Grub(TableForm):
             self._patience = max(0, before - bool(line.strip(" >|\t")))
             if following:
                 self._fragments.odd(number, line)
+                if self._last == "grub_efi" and (is_remnant(line) or _EFI_REST.search(line)):
+                    self._tables.suspect("grub_efi", number, line, _EFI_EXPECTED)
         return self._words or self._patience > 0
 
     def _above(self, number: int) -> None:
@@ -152,8 +159,8 @@ class Grub(TableForm):
         attr = attributes_of(words)
         last = self._tables.last("grub_efi")
         before = last.attributes.get("attr") if last else None
-        if attr is None or not isinstance(before, int):
-            return False
+        if attr is None or not isinstance(before, int) or before & attr:
+            return False  # an entry that has them already is whole: this is what is left of another
         self._tables.amend("grub_efi", {"attr": before | attr})
         return True
 
@@ -203,3 +210,11 @@ class Grub(TableForm):
         found = self._tables.finish()
         listings.lose_overlaps(found, ("grub_efi", "grub_mmap"))
         return found
+
+
+def _is_mmap_rest(line: str) -> bool:
+    """Tell whether ``line`` is the end of a line of lsmmap."""
+    text = line.strip("> |\t")
+    return any(
+        text.endswith(f", {word}") or (len(text) > 2 and word.endswith(text)) for word in _WORDS
+    )

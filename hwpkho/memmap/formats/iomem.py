@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,9 @@ _KNOWN = (
     "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
 )  # fmt: skip
 #: Shorter prefixes may be a driver's name.
-_LEAST = 3
+_LEAST = 2
+#: A name that is as similar to one of these, and is not known, has lost or wrong letters.
+_WEIGHTY, _ALIKE = ("System RAM", "Crash kernel"), 0.8
 #: A tree has ended after so many other lines.
 _PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
@@ -199,7 +202,7 @@ class Iomem(TableForm):
             numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
             named = (min(numbers), max(numbers)) if numbers else None
             self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=named)
-        elif is_remnant(line) or _REST.search(line):
+        elif is_remnant(line) or _REST.search(line) or _is_end(line):
             self._tables.suspect("iomem", number, line, _EXPECTED)
 
     def _depth_of(self, indent: str) -> int:
@@ -271,10 +274,20 @@ def _padded(digits: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _is_part(name: str) -> bool:
-    """Tell whether a name is empty or a truncated one of Linux's own."""
+    """Tell whether a name is empty, a truncated one of Linux's own, or one that counts, damaged."""
     if not name:
         return True
-    return len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN)
+    if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
+        return True
+    if name in _KNOWN or name.startswith(_WEIGHTY):
+        return False
+    return any(SequenceMatcher(None, name[: len(k)], k).ratio() > _ALIKE for k in _WEIGHTY)
+
+
+def _is_end(line: str) -> bool:
+    """Tell whether ``line`` is no more than the end of one of Linux's own names."""
+    text = line.strip("> |\t")
+    return len(text) >= _LEAST and any(name.endswith(text) for name in _KNOWN)
 
 
 def _bare(name: str) -> str:

@@ -18,6 +18,7 @@ from hwpkho.memmap.efi_names import attributes_of, begins_type, type_of
 from hwpkho.memmap.formats.base import FULL_RANGE, TableForm
 from hwpkho.memmap.formats.uboot_banks import Banks
 from hwpkho.memmap.patterns import begun, mixed_case
+from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import MAX_EFI_ENTRIES, Tables
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class UBoot(TableForm):
             if following and line.strip(" >|\t"):
                 self._patience -= 1
                 self._fragments.odd(number, line)
+                if is_remnant(line) or _attributes(line.strip("> |\t").split("|")):
+                    self._tables.suspect("efi", number, line, _EXPECTED)
             more = self._banks.feed(number, line)
         return more or self._patience > 0
 
@@ -136,6 +139,8 @@ class UBoot(TableForm):
         """See :meth:`LineForm.cut_off`."""
         self._banks.close_banks()
         super().cut_off(number, line)
+        if _EFI.search(line):
+            listings.lose_attributes(self._tables.open("efi"), number)
 
     def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base import unpacking
 from hwpkho.base.late import late
 from hwpkho.base.options import option, taken
 from hwpkho.images.records import LIME
@@ -190,6 +191,9 @@ def _found(head: bytes) -> Iterator[Foreign]:
         yield Foreign(
             "a LiME image with compress=1, a zlib stream", "unpack it: pigz -dz < FILE > NEW"
         )
+    method = unpacking.method_of(head)  # an input is unpacked once, by the time its head is read
+    if method is not None:
+        yield Foreign(f"compressed twice, with {method.name} inside", "unpack it once")
     for at, magic, name, advice in _MAGICS:
         if head.startswith(magic, at):
             yield Foreign(name, advice)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import os
 import shutil
 import zipfile
@@ -238,6 +240,17 @@ def test_swap_and_hibernation(sign, page, tmp_path: Path) -> None:
     what = "a swap area" if sign.startswith(b"SWAP") else "a swap area with a hibernated system"
     assert f"swap: this is {what}" in got.err
     assert got.err.endswith("; take a dump with kdump, or makedumpfile of /proc/vmcore\n")
+
+
+@pytest.mark.parametrize(
+    ("inside", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)]
+)
+def test_what_is_compressed_twice(inside, pack, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(gzip.compress(pack(bytes(9999))))
+    for command in ("decode", "validate", "memmap"):
+        got = run_cli(command, tmp_path / "file")
+        said = f"this is compressed twice, with {inside} inside; unpack it once\n"
+        assert (got.code, got.out, got.err) == (3, "", f"hwpkho: {tmp_path}/file: {said}")
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:

@@ -43,10 +43,12 @@ def is_cut(line: str, row: str) -> bool:
     """Tell whether ``line`` is the beginning of a table's line ``row`` or of one like it.
 
     Cut off within time stamp and prefix, it may have been anything; next to a table it is doubtful.
-    Digits count as equal: time goes on.
+    Digits count as equal: time goes on. A whole stamp alone is a message without text.
     """
-    text = _DIGIT.sub("0", line.rstrip())
-    return bool(text.strip()) and len(text) < len(row) and _DIGIT.sub("0", row).startswith(text)
+    text = line.rstrip()
+    if len(text) >= len(row) or not without_stamps(text).strip():
+        return False
+    return _DIGIT.sub("0", row).startswith(_DIGIT.sub("0", text))
 
 
 def without_stamps(line: str) -> str:

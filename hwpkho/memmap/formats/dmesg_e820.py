@@ -71,7 +71,7 @@ _TYPE = (
 )
 _ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
 _END = late(r"^(?!.*\be820: ).*\]\s+" + _TYPE)
-_SAID = late(rf"{_WHO}:")
+_SAID = late(rf"^{_WHO}:\s*")
 _TAIL = late(
     r"^[\s>|]*(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*)?(?:0?x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
@@ -361,11 +361,11 @@ def _like_a_speaker(line: str) -> bool:
 def _is_scrap(line: str, row: str) -> bool:
     """Tell whether only the beginning of a line like ``row`` is left, or the end of its type."""
     text = without_stamps(line).strip("> |\t")
-    end = text.rstrip(")")
+    end = _SAID.sub("", text).rstrip(")")
     return (
         is_cut(line, row)
         or text.startswith("BIOS")
-        or bool(_END.search(text) or _SAID.match(text))
+        or bool(_END.search(text))
         or (bool(end) and any(word.endswith(end) for word in _ENDS))
     )
 

@@ -188,6 +188,8 @@ ROOT = struct.pack("<iiQ", 0, 0, 0xF000000)
         (struct.pack("<IIQQ", 1, UNIT, 8, 0), 24, None, "bitmap", True),  # 24 + 0 fits, too
         (struct.pack("<IIQQ", 1, UNIT, 32, 5), 4096, None, "bitmap", False),  # slack
         (C, None, 1 << 30, "bitmap", False),  # memory ends behind its header
+        # A machine with 6 TiB, of which the image has a page or two.
+        (struct.pack("<IIQQ", 1, UNIT, 393216, 8), None, 0x6FC01000, "bitmap", False),
         (D, 536, None, "bitmap-base", True),
         (D, None, 6 << 30, "bitmap-base", False),
         (struct.pack("<IIQQ", 1, UNIT, 0x4000000, 96), None, 0x60000000, "bitmap-base", False),

@@ -101,14 +101,18 @@ def _by_length(fits: _Fits, length: int) -> Told:
 
 
 def _by_numbers(fits: _Fits, top: int | None) -> Told:
-    likely = [n for n, (header, flaw) in fits.items() if flaw is None and _likely(n, header, top)]
+    taken = [n for n, (_, flaw) in fits.items() if flaw is None]
+    likely = [n for n in taken if _likely(n, fits[n][0], top)]
     if len(likely) > 1:
         return _both("its numbers, and its length is not known,")
-    if not likely:
+    if not likely and len(taken) != 1:
         return Told(None, "; ".join(f"as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items()))
+    # An image that was cut to some pages does not show how much memory there was.
+    (name,) = likely or taken
+    why = "its numbers make sense" if likely else f"no other layout has a reader, but {_FAR}"
     # Where the bytes end behind the shorter header there is no other.
-    others = [f"; as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items() if n != likely[0]]
-    return Told(likely[0], f"its numbers make sense{''.join(others)}", sure=False)
+    others = [f"; as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items() if n != name]
+    return Told(name, why + "".join(others), sure=False)
 
 
 _HEADS = {"bitmap": bitmap.HEAD, "bitmap-base": bitmap_base.HEAD}

@@ -190,6 +190,7 @@ ROOT = struct.pack("<iiQ", 0, 0, 0xF000000)
         (C, None, 1 << 30, "bitmap", False),  # memory ends behind its header
         # A machine with 6 TiB, of which the image has a page or two.
         (struct.pack("<IIQQ", 1, UNIT, 393216, 8), None, 0x6FC01000, "bitmap", False),
+        (struct.pack("<IIQQ", 1, UNIT, 0x40000000, 512), None, 1 << 29, "bitmap-base", False),
         (D, 536, None, "bitmap-base", True),
         (D, None, 6 << 30, "bitmap-base", False),
         (struct.pack("<IIQQ", 1, UNIT, 0x4000000, 96), None, 0x60000000, "bitmap-base", False),
@@ -219,6 +220,8 @@ def test_what_tells_the_layout(raw, length, top, layout, sure):
         ),
         (struct.pack("<IIQ", 1, UNIT, 64), 20, "80 bytes as bitmap"),
         (struct.pack("<IIQQ", 1, 4096, 1 << 40, 1 << 40), None, "covers memory that is not there"),
+        # Of a table with a base the unit is damaged: 2^60 bytes have no other.
+        (struct.pack("<IIQQ", 1, 1 << 31, 1 << 26, 96), None, "covers memory that is not there"),
     ],
 )
 def test_what_no_layout_fits(raw, length, why):

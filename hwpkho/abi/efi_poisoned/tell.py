@@ -101,7 +101,8 @@ def _by_length(fits: _Fits, length: int) -> Told:
 
 
 def _by_numbers(fits: _Fits, top: int | None) -> Told:
-    taken = [n for n, (_, flaw) in fits.items() if flaw is None]
+    most = 1 << phys_bits(None)
+    taken = [n for n, (header, flaw) in fits.items() if flaw is None and header.end <= most]
     likely = [n for n in taken if _likely(n, fits[n][0], top)]
     if len(likely) > 1:
         return _both("its numbers, and its length is not known,")
@@ -120,9 +121,7 @@ _FAR = "it covers memory that is not there"
 
 
 def _likely(name: str, header: Header, top: int | None) -> bool:
-    """Tell whether a table covers what memory there can be; ``list`` is told before."""
-    if header.end > 1 << phys_bits(None):
-        return False
+    """Tell whether a table covers what memory there is; ``list`` is told before."""
     if top is None:
         return True
     return header.end <= _TIMES * top if name == "bitmap" else header.phys_base < top

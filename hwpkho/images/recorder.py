@@ -48,6 +48,8 @@ class Recorder(Source):
         data = self.inner.read(phys, size)
         if data is not None and size > 0:
             self.ranges[phys, size] = data
+        elif data is not None and self.inner.read(phys, 1) is not None:
+            self.hold(phys, 1)  # that it is there was learned
         return data
 
     def peek(self, phys: int, size: int) -> memoryview | None:

@@ -339,6 +339,16 @@ def test_whole_pages_of_the_kernel_are_kept(
         assert not len(data) % page_size
 
 
+def test_a_subtree_of_no_bytes_is_there_in_the_capture_too(tmp_path: Path, cli: Any) -> None:
+    made = Machine()
+    made.handover([1], subtrees=[("LUO", b"")])
+    original = made.save(tmp_path)
+    assert cli("capture", original, "-o", tmp_path / "core").code == 0
+    found = _decoded(cli, tmp_path / "core")
+    assert found == _decoded(cli, original)
+    assert "HP901" in {p["code"] for p in found["handovers"][0]["problems"]}
+
+
 def test_what_is_in_the_image_in_part_is_kept_in_part(tmp_path: Path, cli: Any) -> None:
     later = _later("arm64", 65536)
     root = later.outgoing.root

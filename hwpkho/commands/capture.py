@@ -140,10 +140,10 @@ def _capture(
     held = tables.of_memory(recorder, options)
     if not handovers and not held:
         raise nothing
-    for table in held:
-        every_reading.keep(recorder, table)
-    _keep_the_end(recorder, handovers, held)
     page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
+    for table in held:
+        every_reading.keep(recorder, table, page_size or MIN_PAGE)
+    _keep_the_end(recorder, handovers, held)
     note = CaptureNote(
         page_size,
         machine.release,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.efi_poisoned import bitmap, bitmap_base, common_flaw
+from hwpkho.abi.efi_poisoned import bitmap, bitmap_base, common_flaw, linked_list
 from hwpkho.base.addresses import align_up
 
 if TYPE_CHECKING:
@@ -17,17 +17,22 @@ if TYPE_CHECKING:
 
 #: Bytes of a bitmap in a layout that the table does not have: 16 TiB of 2 MiB units.
 _MOST = 1 << 20
+#: Nodes that are followed in a table that is none of the layout ``list``.
+_NODES = 1 << 10
 _PAGE = 4096
 
 
-def keep(source: Source, table: PoisonTable) -> None:
+def keep(source: Source, table: PoisonTable, page_size: int) -> None:
     """Read what a kernel of any generation would of ``table``, as far as ``source`` has it.
+
+    ``page_size`` is the kernel's, bytes.
 
     Bits past the end of memory decide nothing: generation c does not read them, and what stands
     behind a small table is somebody's memory.
     """
     if table.phys is None or table.layout == "list":
         return
+    _keep_chain(source, table.phys, page_size)
     top = max((start + size for start, size in source.extents()), default=0)
     for layout in (bitmap, bitmap_base):
         raw = source.read(table.phys, layout.HEAD)
@@ -45,3 +50,19 @@ def _read(source: Source, at: int, end: int) -> None:
         if source.read(at, size) is None:
             return
         at += size
+
+
+def _keep_chain(source: Source, at: int, page_size: int) -> None:
+    """Read what generation a would: it takes any table for a node, and checks nothing."""
+    seen: set[int] = set()
+    while at and at not in seen and len(seen) < _NODES:
+        seen.add(at)
+        raw = source.read(at, linked_list.HEAD)
+        if raw is None:
+            return
+        node = linked_list.parse(raw)
+        size = max(node.used, 0) * linked_list.ENTRY
+        if at % page_size + linked_list.HEAD + size > page_size:
+            return  # whatever is there, it faults
+        _read(source, at + linked_list.HEAD, at + linked_list.HEAD + size)
+        at = node.next

@@ -82,8 +82,14 @@ def test_an_efi_table_and_its_entry_are_kept(
         (efi.table([(5, 6)], base=1 << 40), "b"),
         (efi.table([(5, 6)], "bitmap", size=12), "c1"),
         (efi.table([(5, 6)]), "d2"),
+        # Generation a follows what no layout has, here into a node that counts 300 entries.
+        (efi.node(following=0x1FB74020, room=0).ljust(32, b"\0") + efi.node(used=300), "a"),
+        (
+            efi.node(following=0x1FB74020, room=0).ljust(32, b"\0") + efi.node([(efi.UNIT, 4096)]),
+            "a",
+        ),
     ],
-    ids=["base 0x1000", "base 1 TiB", "odd size", "sound"],
+    ids=["base 0x1000", "base 1 TiB", "odd size", "sound", "a damaged root", "a node in its page"],
 )
 def test_a_table_is_judged_in_a_capture_by_every_generation(
     raw: bytes, reads: str, cli: Any, tmp_path: Path

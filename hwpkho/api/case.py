@@ -53,8 +53,7 @@ class Case:
         A case without a memory image has no memory at all. Raises InputError where the image is
         damaged there.
         """
-        checks.ADDRESS("phys", phys)
-        checks.ADDRESS("size", size)
+        phys, size = checks.ADDRESS("phys", phys), checks.ADDRESS("size", size)
         source = self._case.source
         data = source.read(phys, size) if source else None
         return None if data is None else bytes(data)
@@ -86,7 +85,7 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
 
     Raises InputError where a file cannot be read, or two of them conflict.
     """
-    inputs.check(options, Reading)
+    options = inputs.check(options, Reading)
     parameters.files("files", files)
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
@@ -135,10 +134,10 @@ def open_memory(
     from hwpkho.handover.assemble import Noted
     from hwpkho.images.program import ProgramSource
 
-    inputs.check(options, Reading)
+    options = inputs.check(options, Reading)
     how, _, _ = inputs.choosing(options)
     given = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
-    parameters.check(given, parameters.MEMORY)
+    roots = parameters.check(given, parameters.MEMORY)["roots"]
     if not hasattr(memory, "read"):
         raise checks.wrong("memory", "an object with read(phys, size)", memory)
     there = parameters.areas("extents", extents)
@@ -162,7 +161,7 @@ def decode(files: Files, **options: Unpack[Reading]) -> Decoded:
     """
     from hwpkho.commands import decode as command
 
-    inputs.check(options, Reading)
+    options = inputs.check(options, Reading)
     parameters.files("files", files)
     how, _, _ = inputs.choosing(options)
     with inputs.named(files) as (names,):
@@ -176,7 +175,7 @@ def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
     A handover without a hwpoison subtree has an empty list. Raises InputError where the list
     cannot be read, UsageError for an option that has no effect.
     """
-    inputs.check(options, Choosing)
+    options = inputs.check(options, Choosing)
     parameters.files("files", files)
     with inputs.named(files) as (names,):
         found = lists.read_list(names, *inputs.choosing(options))
@@ -207,7 +206,7 @@ def read_memmap(
     from hwpkho.commands import memmap
 
     given = {"map_name": map_name, "boot": boot, "arch": arch, "next_cmdline": next_cmdline}
-    parameters.check(given, parameters.OPTIONS)
+    boot = parameters.check(given, parameters.OPTIONS)["boot"]
     parameters.files("files", files)
     with inputs.named(files) as (names,):
         shown = memmap.show(

@@ -1,4 +1,8 @@
-"""What a value of a parameter has to be: checks that raise an error which names the parameter."""
+"""What a value of a parameter has to be: checks that raise an error which names the parameter.
+
+They return the value as the rest of hwpkho takes it: an integer of NumPy would wrap in sums, has no
+bit_length() and no place in a document.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import io
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
@@ -15,8 +19,8 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    #: Raises TypeError or UsageError where the value is none for the parameter of that name.
-    Check: TypeAlias = "Callable[[str, Any], object]"
+    #: Returns the value; raises TypeError or UsageError where it is none for that parameter.
+    Check: TypeAlias = "Callable[[str, Any], Any]"
 
 #: So much of a value stands in a message, characters.
 _SHOWN = 40
@@ -31,11 +35,13 @@ def wrong(name: str, wanted: str, value: object) -> TypeError:
 def one_of(known: Callable[[], Iterable[object]]) -> Check:
     """Return the check for one of the values that are known when it is made."""
 
-    def checked(name: str, value: Any) -> None:
+    def checked(name: str, value: Any) -> object:
         values = list(known())
-        if isinstance(value, float) or value not in values:  # 4096.0 is no integer
+        broken = isinstance(value, Real) and not isinstance(value, SupportsIndex)  # 4096.0
+        if broken or value not in values:
             wanted = ", ".join(map(str, values))
             raise UsageError(f"{name}={shown(value)} is not one of {wanted}")
+        return values[values.index(value)]
 
     return checked
 
@@ -51,25 +57,29 @@ def integer(name: str, value: Any) -> int:
 def number(low: int, high: int | None = None) -> Check:
     """Return the check for an integer from ``low`` to ``high``."""
 
-    def checked(name: str, value: Any) -> None:
-        _within(name, integer(name, value), low, high)
+    def checked(name: str, value: Any) -> int:
+        found = integer(name, value)
+        _within(name, found, low, high)
+        return found
 
     return checked
 
 
-def part(name: str, value: Any) -> None:
-    """Check a part of a whole, 0 to 1."""
+def part(name: str, value: Any) -> float:
+    """Return a part of a whole, 0 to 1."""
     if not isinstance(value, Real):
         raise wrong(name, "a number", value)
     _within(name, cast("float", value), 0, 1)
+    return float(value)
 
 
 def of(wanted: str, *types: type) -> Check:
     """Return the check for an object of one of ``types``, which ``wanted`` puts into words."""
 
-    def checked(name: str, value: Any) -> None:
+    def checked(name: str, value: Any) -> object:
         if not isinstance(value, types):
             raise wrong(name, wanted, value)
+        return value
 
     return checked
 
@@ -77,9 +87,8 @@ def of(wanted: str, *types: type) -> Check:
 def optional(one: Check) -> Check:
     """Return the check for None, or what ``one`` takes."""
 
-    def checked(name: str, value: Any) -> None:
-        if value is not None:
-            one(name, value)
+    def checked(name: str, value: Any) -> object:
+        return None if value is None else one(name, value)
 
     return checked
 
@@ -87,11 +96,10 @@ def optional(one: Check) -> Check:
 def many(one: Check, wanted: str) -> Check:
     """Return the check for a collection, no string, of what ``one`` takes."""
 
-    def checked(name: str, value: Any) -> None:
+    def checked(name: str, value: Any) -> tuple[object, ...]:
         if not isinstance(value, Collection) or isinstance(value, (str, bytes)):
             raise wrong(name, wanted, value)
-        for each in value:
-            one(name, each)
+        return tuple(one(name, each) for each in value)
 
     return checked
 
@@ -99,22 +107,19 @@ def many(one: Check, wanted: str) -> Check:
 def mapping(keys: Check, values: Check, wanted: str) -> Check:
     """Return the check for a mapping."""
 
-    def checked(name: str, value: Any) -> None:
+    def checked(name: str, value: Any) -> dict[object, object]:
         if not isinstance(value, Mapping):
             raise wrong(name, wanted, value)
-        for key, each in value.items():
-            keys(name, key)
-            values(name, each)
+        return {keys(name, key): values(name, each) for key, each in value.items()}
 
     return checked
 
 
-def area(name: str, value: Any) -> None:
-    """Check ``(address, bytes)``."""
+def area(name: str, value: Any) -> tuple[int, int]:
+    """Return ``(address, bytes)``."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(f"{name}: expected (address, bytes), not {shown(value)}")
-    for each in value:
-        ADDRESS(name, each)
+    return ADDRESS(name, value[0]), ADDRESS(name, value[1])
 
 
 def _within(name: str, value: float, low: int, high: int | None) -> None:

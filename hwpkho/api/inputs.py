@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, TypeVar, cast
 
 from hwpkho.api import parameters
 from hwpkho.badpages.registry import Asked
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Files = File | Sequence[File]
     #: A list to compare, merge or hold a table against: its files, or one that was read already.
     ListNamed = Files | PageList
+
+
+T = TypeVar("T", bound="Mapping[str, Any]")
 
 
 class Reading(TypedDict, total=False):
@@ -132,15 +135,15 @@ class Judging(Comparing, Limiting, Accepting, total=False):
     against: Sequence[ListNamed]
 
 
-def check(options: Mapping[str, Any], kind: type) -> None:
-    """Raise TypeError for an option that ``kind``, one of the classes above, does not have.
+def check(options: T, kind: type) -> T:
+    """Return the options as hwpkho takes them, see :func:`hwpkho.api.parameters.check`.
 
-    For a value that is none it raises as :func:`hwpkho.api.parameters.check` does.
+    Raises TypeError for one that ``kind``, one of the classes above, does not have.
     """
     unknown = next((name for name in options if name not in kind.__annotations__), None)
     if unknown is not None:
         raise TypeError(f"unexpected keyword argument {unknown!r}")
-    parameters.check(options, parameters.OPTIONS)
+    return cast("T", parameters.check(options, parameters.OPTIONS))
 
 
 def given(options: Mapping[str, Any]) -> frozenset[str]:

@@ -43,7 +43,7 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
     Raises InputError where an input cannot be read or judged; UsageError for an unknown map, boot
     or code, and for an option that has no effect on this call.
     """
-    inputs.check(options, Judging)
+    options = inputs.check(options, Judging)
     parameters.files("files", files)
     against = options.get("against", ())
     groups = files, options.get("memmap"), options.get("baseline"), *map(files_of, against)
@@ -58,7 +58,7 @@ def of_case(case: Case, options: Mapping[str, Any], names: tuple[str, ...] = ())
 
     ``names`` are those of its files, for a kernel that reads them otherwise.
     """
-    inputs.check(options, Judging)
+    options = inputs.check(options, Judging)
     against = options.get("against", ())
     groups = options.get("memmap"), options.get("baseline"), *map(files_of, against)
     with inputs.named(*groups) as (maps, baseline, *held):
@@ -104,9 +104,9 @@ def judge(
     Raises InputError where the map cannot be read or judged by, or is of another architecture;
     UsageError for one that has no such pages; ValueError for a PFN that is none.
     """
-    inputs.check(limits, Limiting)
+    limits = inputs.check(limits, Limiting)
     parameters.check({"arch": arch, "next_cmdline": next_cmdline}, parameters.OPTIONS)
-    parameters.check({"page_size": page_size}, parameters.BUILD)
+    page_size = parameters.BUILD["page_size"]("page_size", page_size)
     parameters.judged_by("memmap", memmap)
     with of_library():
         usage.check_pair(CaseOptions(page_size, arch=arch))
@@ -145,7 +145,7 @@ def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
 
     Raises InputError where a list cannot be read, UsageError for an option that has no effect.
     """
-    inputs.check(options, Comparing)
+    options = inputs.check(options, Comparing)
     for case in cases:
         parameters.listed("cases", case)
     with inputs.named(options.get("memmap"), *map(files_of, cases)) as (maps, *names):
@@ -180,12 +180,12 @@ def merge(
 
     Raises InputError where a list cannot be read, or cannot be converted without loss.
     """
-    inputs.check(options, Comparing)
+    options = inputs.check(options, Comparing)
     if not cases:
         raise UsageError("merge needs a list")
     for case in cases:
         parameters.listed("cases", case)
-    how_merged = {
+    how_merged: dict[str, Any] = {
         "exclude": exclude,
         "intersect": intersect,
         "first_seen": first_seen,
@@ -194,7 +194,7 @@ def merge(
         "provenance": provenance,
         "to_page_size": to_page_size,
     }
-    parameters.check(how_merged, parameters.MERGE)
+    how_merged = parameters.check(how_merged, parameters.MERGE)
     groups = map(files_of, (*cases, *exclude))
     with inputs.named(options.get("memmap"), *groups) as (maps, *names):
         found = [listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
@@ -206,7 +206,7 @@ def merge(
             keep_all,
             replayable_only,
             provenance,
-            to_page_size,
+            how_merged["to_page_size"],
         )
         return Merged(merging.merge(found[: len(cases)], how))
 

@@ -133,7 +133,7 @@ def build(
 
     Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
     """
-    given = {
+    given: dict[str, Any] = {
         "page_size": page_size,
         "at": at,
         "arch": arch,
@@ -147,7 +147,8 @@ def build(
         "subtrees": subtrees,
         "damage": damage,
     }
-    parameters.check(given, parameters.BUILD)
+    given = parameters.check(given, parameters.BUILD)
+    page_size, kho, kexec_count = given["page_size"], given["kho"], given["kexec_count"]
     listed = parameters.pfns("pfns", pfns)
     metadata = None
     if not numbered(kho).fdts or kexec_count is not None or previous_release is not None:
@@ -166,12 +167,12 @@ def build(
         arch or (usual.name if usual else DEFAULT_ARCH),
         kho,
         revision,
-        capacity,
-        order,
-        flags,
+        given["capacity"],
+        given["order"],
+        given["flags"],
         metadata,
         tuple((subtrees or {}).items()),
-        at,
+        given["at"],
         parameters.areas("ram", ram),
         parameters.areas("scratch", scratch),
     )

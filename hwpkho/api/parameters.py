@@ -50,28 +50,39 @@ _READ = "a path or a file open for reading bytes"
 _MAPS = "files, what read_memmap() returned, or rows (start, end, type)"
 
 
-def check(given: Mapping[str, Any], table: Mapping[str, Check]) -> None:
-    """Raise TypeError or UsageError for the first value that is none for its parameter."""
-    for name, value in given.items():
-        table[name](name, value)
+def check(given: Mapping[str, Any], table: Mapping[str, Check]) -> dict[str, Any]:
+    """Return the values as hwpkho takes them.
+
+    Raises TypeError or UsageError for the first that is none for its parameter.
+    """
+    return {name: table[name](name, value) for name, value in given.items()}
 
 
-def _scratch_array(name: str, value: Any) -> None:
-    if value == "none":
-        return
+def _scratch_array(name: str, value: Any) -> object:
+    if isinstance(value, str) and value == "none":
+        return value
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise UsageError(f'{name} is (address, bytes) or "none"')
-    area(name, value)
+    return area(name, value)
 
 
-def _consumer(name: str, value: Any) -> None:
+def _boot(name: str, value: Any) -> object:
+    if isinstance(value, str):
+        return value
+    try:
+        return integer(name, value)
+    except TypeError:
+        raise wrong(name, "a number or last", value) from None
+
+
+def _consumer(name: str, value: Any) -> object:
     if not isinstance(value, str):
-        one_of(numbers)(name, value)
-        return
+        return one_of(numbers)(name, value)
     try:
         named(value)
     except UsageError as error:
         raise UsageError(f"{name}={shown(value)}: {error}") from error
+    return value
 
 
 PATH = of("a path", str, os.PathLike)
@@ -80,39 +91,40 @@ PATH = of("a path", str, os.PathLike)
 # Files
 
 
-def files(name: str, value: Any) -> None:
+def files(name: str, value: Any) -> Any:
     """Check one file or several: paths, and files open for reading bytes."""
     found = several(value)
     if not found:
         raise UsageError(f"{name}: no input is named")
     for each in found:
         file(name, each)
+    return value
 
 
-def file(name: str, value: Any) -> None:
+def file(name: str, value: Any) -> Any:
     """Check a single file."""
     if not _is_file(value):
         raise wrong(name, _READ, value)
+    return value
 
 
-def listed(name: str, value: Any) -> None:
+def listed(name: str, value: Any) -> Any:
     """Check a list of bad pages: its files, or one that was read already."""
-    if not isinstance(value, PageList):
-        files(name, value)
+    return value if isinstance(value, PageList) else files(name, value)
 
 
-def pages(name: str, value: Any) -> None:
+def pages(name: str, value: Any) -> Any:
     """Check what is written as a list of bad pages."""
-    if not isinstance(value, Merged):
-        listed(name, value)
+    return value if isinstance(value, Merged) else listed(name, value)
 
 
-def writable(name: str, value: Any) -> None:
+def writable(name: str, value: Any) -> Any:
     """Check what is written to: a path, or a file open for writing bytes."""
     if isinstance(value, (str, os.PathLike)):
-        return
+        return value
     if not hasattr(value, "write") or isinstance(value, io.TextIOBase):
         raise wrong(name, "a path or a file open for writing bytes", value)
+    return value
 
 
 def are_files(value: object) -> bool:
@@ -134,9 +146,8 @@ def _is_file(value: object) -> bool:
     return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
 
 
-def _maps(name: str, value: Any) -> None:
-    if value is not None and several(value):
-        files(name, value)
+def _maps(name: str, value: Any) -> Any:
+    return files(name, value) if value is not None and several(value) else value
 
 
 def judged_by(name: str, value: Any) -> None:
@@ -173,10 +184,7 @@ def items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:
 
 def areas(name: str, value: Any) -> tuple[tuple[int, int], ...]:
     """Return ranges of memory, each ``(address, bytes)``."""
-    found = items(name, value, "ranges (address, bytes)")
-    for each in found:
-        area(name, each)
-    return found
+    return tuple(area(name, each) for each in items(name, value, "ranges (address, bytes)"))
 
 
 def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
@@ -186,12 +194,13 @@ def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
         if not isinstance(row, (tuple, list)) or len(row) != 3:
             raise TypeError(f"{name}: expected a row (start, end, type), not {shown(row)}")
         start, end, kind = row
-        if not 0 <= integer(name, start) <= integer(name, end) < PHYS_END:
+        first, last = integer(name, start), integer(name, end)
+        if not 0 <= first <= last < PHYS_END:
             raise ValueError(
                 f"{name}: ({shown(start)}, {shown(end)}, '{shown(kind)}'): expected first and last "
                 "byte of a range"
             )
-        found.append((start, end, str(kind)))
+        found.append((first, last, str(kind)))
     return found
 
 
@@ -220,7 +229,7 @@ OPTIONS: dict[str, Check] = {
     "form": optional(one_of(lambda: [form.name for form in readers()])),
     "memmap": _maps,
     "map_name": optional(TEXT),
-    "boot": optional(of("a number or last", int, str)),
+    "boot": optional(_boot),
     "iomem_of": one_of(_iomem_of),
     "next_cmdline": optional(TEXT),
     "consumer_kho": _consumer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hwpkho.api import inputs, parameters
 from hwpkho.api.inputs import Comparing
@@ -63,9 +63,9 @@ def write_list(
     Raises InputError where the list cannot be read; UsageError where the form cannot say it, or
     ``out`` exists.
     """
-    inputs.check(options, Comparing)
+    options = inputs.check(options, Comparing)
     kinds = parameters.items("kinds", kinds, "kinds of bad pages")
-    given = {
+    given: dict[str, Any] = {
         "pages": pages,
         "out": out,
         "to": to,
@@ -77,13 +77,14 @@ def write_list(
         "kinds": kinds,
         "force": force,
     }
-    parameters.check(given, parameters.WRITE)
+    given = parameters.check(given, parameters.WRITE)
     if isinstance(pages, Merged):
         pages = PageList(CaseList(pages.result.pages))
     layout = None
     if registry.takes("layout", to):  # of the table that is written
         layout, options = options.get("layout"), {**options, "layout": None}
-    how = Writing(max_loss, budget, layout=layout, unit=unit, phys_base=phys_base, at=at)
+    sizes = {name: given[name] for name in ("max_loss", "budget", "unit", "phys_base", "at")}
+    how = Writing(layout=layout, **sizes)
     if isinstance(out, (str, os.PathLike)):
         output = ListOutput(to, os.fspath(out), force, how)
     else:
@@ -92,8 +93,7 @@ def write_list(
         if output.stream is None:
             output.check((*maps, *names))
         carried = "kind" in output.form.carries
-        more = {"budget": budget, "unit": unit, "phys_base": phys_base, "at": at, "layout": layout}
-        more["max_loss"] = max_loss or None
+        more = {**sizes, "layout": layout, "max_loss": sizes["max_loss"] or None}
         judging = options_of(options, maps, inputs.given(more))
         wanted = listing.ListOptions(judging, frozenset(kinds), output, carried)
         return listing.list_pages([listed(pages, names)], wanted).written or Loss()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import json
 import re
 from fractions import Fraction
 from itertools import chain
@@ -274,3 +275,73 @@ def test_an_option_without_effect_is_refused_wherever_files_are_read() -> None:
             call(IMAGE, layout="bitmap")
     with pytest.raises(hwpkho.UsageError, match="root_fdt has no effect"):
         hwpkho.read_list(plain(), root_fdt=4096)
+
+
+class Number:
+    """What stands for an integer, as NumPy's do: all else that an int has is missing."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return other == self.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def numbers_of(value: Any) -> Any:
+    """Return ``value`` with a Number for each integer in it."""
+    if isinstance(value, dict):
+        return {name: numbers_of(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(numbers_of, value))
+    return Number(value) if type(value) is int else value
+
+
+def _written(to: str = "efi-table", **options: Any) -> dict[str, Any]:
+    out = io.BytesIO()
+    hwpkho.write_list(plain(), out, to=to, **options)
+    return {"written": out.getvalue().hex()}
+
+
+def _of_memory(roots: Any, extents: Any) -> dict[str, Any]:
+    with (
+        hwpkho.open_case(IMAGE) as image,
+        hwpkho.open_memory(image, extents, roots=roots) as case,
+    ):
+        return case.decode().to_dict()
+
+
+RAM = (0x40000000, 0x7FFFFFFF, "System RAM")
+ROOT: int = hwpkho.decode(IMAGE).handover().root.phys  # type: ignore[union-attr,assignment]
+
+
+@pytest.mark.parametrize(
+    ("call", "given"),
+    [
+        (hwpkho.judge, {"pfns": [0x40100, 5], "memmap": [RAM], "page_size": 65536, "max_pages": 1}),
+        (hwpkho.judge, {"pfns": [0xFFFFF], "memmap": [RAM], "arch": "arm64", "max_per_gib": 1}),
+        (hwpkho.build, {"pfns": [7, 6], "ram": [(1 << 30, 1 << 26)],
+                        "scratch": [(1 << 31, 1 << 26)], "page_size": 4096, "kho": 4,
+                        "capacity": 1024, "order": 1, "flags": 1, "kexec_count": 3}),
+        (hwpkho.build, {"pfns": [1], "at": 1 << 30}),
+        (hwpkho.decode, {"files": IMAGE, "page_size": 4096, "root_fdt": ROOT}),
+        (hwpkho.validate, {"files": IMAGE, "memmap": IOMEM, "consumer_kho": 4, "max_pages": 1}),
+        (lambda **o: hwpkho.read_list(plain(), **o), {"page_size": 65536, "base": 16}),
+        (lambda **o: hwpkho.read_memmap(IOMEM, **o), {}),
+        (lambda **o: hwpkho.diff(plain(), plain(), **o), {"page_size": 65536}),
+        (lambda **o: hwpkho.merge(plain(), **o), {"page_size": 65536, "to_page_size": 65536}),
+        (_written, {"unit": 4 << 20, "phys_base": 0, "max_loss": 0}),
+        (_written, {"to": "memmap", "max_loss": 5, "budget": 999}),
+        (_written, {"at": 1 << 30}),
+        (_of_memory, {"roots": {"out": ROOT}, "extents": [(0, 1 << 32)]}),
+    ],
+)  # fmt: skip
+def test_what_stands_for_an_integer_is_one(call: Any, given: dict[str, Any]) -> None:
+    """NumPy's integers passed the checks, and then had no bit_length() or wrapped in a sum."""
+    both = call(**given), call(**numbers_of(given))
+    plain, other = (json.dumps(x if isinstance(x, dict) else x.to_dict()) for x in both)
+    assert plain == other

@@ -6,6 +6,9 @@ fact stands, any other where its address lies.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -59,9 +62,9 @@ class Box:
     why: str = ""
     files: tuple[LuoFile, ...] = ()
 
-    def holds(self, phys: int) -> int:
-        """Return the size of the span that holds an address, 0 where none does."""
-        return min((s for at, s in self.spans if at <= phys < at + s), default=0)
+    def holds(self, phys: int) -> bool:
+        """Tell whether an address is in it."""
+        return any(at <= phys < at + size for at, size in self.spans)
 
     def told(self) -> list[str]:
         """Return code and name of what is wrong, each once."""
@@ -101,11 +104,11 @@ def of_handover(h: Handover) -> Structure:
         if problem is not None and problem not in placed:
             placed.append(problem)
             box.problems.append(problem)
-    elsewhere = []
+    elsewhere, places = [], Places(boxes)
     for problem in h.problems:
         if problem.severity == "note" or problem in placed:
             continue
-        found = box_at(boxes, problem.field) or box_at(boxes, problem.phys)
+        found = places.at(problem.field) or places.at(problem.phys)
         if not found and registry()[problem.code].field:
             found = next((b for b in boxes if b.title == "hwpoison"), None)
         if found:
@@ -127,11 +130,27 @@ def _known(h: Handover, boxes: list[Box]) -> Iterator[tuple[Box, Problem | None]
         yield box or next((b for b in boxes if b.title == "hwpoison"), root), w.problem
 
 
-def box_at(boxes: Sequence[Box], phys: int | None) -> Box | None:
-    """Return the smallest box that holds an address, None for none and where none does."""
-    sizes = [(box.holds(phys), i) for i, box in enumerate(boxes)] if phys is not None else []
-    found = min((pair for pair in sizes if pair[0]), default=None)
-    return boxes[found[1]] if found else None
+class Places:
+    """Where boxes are: an array may have half a million pages, and each problem is looked up."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self._boxes = boxes
+        starts: dict[tuple[int, int], array[int]] = defaultdict(lambda: array("Q"))
+        for i, box in enumerate(boxes):
+            for at, size in box.spans:
+                starts[size, i].append(at)
+        # By size, as the smallest counts; of one size the nearest below an address is enough.
+        self._starts = [(*key, array("Q", sorted(starts[key]))) for key in sorted(starts)]
+
+    def at(self, phys: int | None) -> Box | None:
+        """Return the smallest box that holds an address, None for none and where none does."""
+        if phys is None:
+            return None
+        for size, box, starts in self._starts:
+            i = bisect_right(starts, phys)
+            if i and phys < starts[i - 1] + size:
+                return self._boxes[box]
+        return None
 
 
 def _boxes(h: Handover) -> Iterator[Box]:
@@ -225,15 +244,15 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
     lines += (f"0x{phys:x}" for phys in w.pages[:MAX_BOXES])
     lines += [f"and {n - MAX_BOXES} more"] * (n > MAX_BOXES)
     state: State = "absent" if w.state == "array-absent" else "read"
-    array = Box(3, "Array", lines, [(phys, size << w.order) for phys in w.pages], state, before)
-    yield array
+    held = Box(3, "Array", lines, [(phys, size << w.order) for phys in w.pages], state, before)
+    yield held
     if w.pfns is None:
-        yield Box(4, "List", ["not readable"], state="absent", after=array)
+        yield Box(4, "List", ["not readable"], state="absent", after=held)
         return
     pfns = pfn_set(w.pfns)
     pages, runs = pfns.pages(), pfns.run_count()
     lines = [f"{pages} page{'s' * (pages != 1)}", f"{runs} run{'s' * (runs != 1)}"]
-    yield Box(4, "List", [*lines, human_bytes(pages * size)], after=array)
+    yield Box(4, "List", [*lines, human_bytes(pages * size)], after=held)
 
 
 def _luo(h: Handover, subtree: Box) -> Iterator[Box]:

@@ -37,11 +37,12 @@ def of(v: Validation) -> Structure | None:
     under = _under(pages, v)
     rulings = zip(v.runs.rulings, v.runs.extents, strict=True)
     by_place = {(r.code, e.first, e.last): under.get(r, []) for r, e in rulings}
+    places_of = structure.Places(boxes)
     for f in v.findings:
         if f.severity == "note" or (f.code, f.message) in known:
             continue
         if f.first is None or f.last is None:
-            at = structure.box_at(boxes, f.phys)
+            at = places_of.at(f.phys)
             places = [at] if at else []
         else:
             ends = (f.first, f.last)

@@ -391,4 +391,7 @@ def _named(path: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"{printable(path)}: {error.strerror or error}") from error
+        said = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError):
+            said = f"there is no folder {printable(str(Path(path).parent))}"
+        raise InputError(f"{printable(path)}: {said}") from error

@@ -159,8 +159,10 @@ def _line(raw: bytes, number: int, base: Path, where: str) -> Line:
             name = printable(item["case"])
         elif "case" not in item and "host" in about:
             name = " ".join(printable(str(about[k]))[:80] for k in _ABOUT[:2] if k in about)
-        else:
+        elif "case" in item:
             raise InputError(f"{where}: case must be a name")
+        else:
+            raise InputError(f"{where}: expected an object with case and inputs")
         jsontext.check_text(item, where, raw)
         for key in item:
             if key not in _KEYS:

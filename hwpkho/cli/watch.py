@@ -14,7 +14,7 @@ from hwpkho.cli.values import Fraction
 EPILOG = """\b
 Examples:
   hwpkho watch
-  hwpkho watch | jq 'select(.fate != "replay")'
+  hwpkho watch | jq 'select(.event == "page" and .fate != "replay")'
   journalctl -kf -n0 -o short-monotonic | hwpkho watch -
   hwpkho watch - --root sosreport-host/ < console.log
 

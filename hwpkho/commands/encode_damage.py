@@ -25,7 +25,9 @@ def check(name: str | None, target: Target) -> None:
         named = option("damage", printable(name))
         raise UsageError(f"{named}: there is no such damage; hwpkho encode --damage list has them")
     if not target.placed:
-        raise UsageError(f"{option('damage', name)}: a {target.title} is no handover")
+        raise UsageError(
+            f"{option('damage', name)}: {option('to', target.name)} writes no handover"
+        )
 
 
 def build(request: Request, name: str | None, target: Target) -> Layout:

@@ -519,7 +519,7 @@ def test_what_a_manifest_says_of_lists(tmp_path, cli):
         ("[1]", 3, "line 2: expected an object"),
         ("[" * 100000, 3, "line 2: no JSON"),
         ("\xff", 3, "line 2: no JSON"),
-        ({"inputs": ["a"]}, 3, "line 2: case must be a name"),
+        ({"inputs": ["a"]}, 3, "line 2: expected an object with case and inputs"),
         ({"case": "", "inputs": ["a"]}, 3, "line 2: case must be a name"),
         ({"case": 5, "inputs": ["a"]}, 3, "line 2: case must be a name"),
         ({"case": "x"}, 3, "line 2: inputs must be paths"),

@@ -380,7 +380,10 @@ def test_an_elf_core_that_contradicts_its_note_is_refused(cli, lst, tmp_path):
         ((*PLACED, "--page-size", "8192", "-o", "OUT"), "no page size"),
         ((*PLACED, "--kho", "v5", "-o", "OUT"), "v5"),
         ((*PLACED, "--dtb-out", "x", "-o", "OUT"), "needs --dtb"),
-        ((*PLACED, "--dtb", "x", "--to", "blob"), "does not go with"),
+        (
+            (*PLACED, "--dtb", "x", "--to", "blob"),
+            "--dtb goes with a whole handover, not with --to ",
+        ),
         ((*PLACED, "--dtb", "x", "-o", "-"), "--dtb-out"),
         (("--at", "nowhere", "-o", "OUT"), "nowhere"),
         (("--ram", "0x1000", "-o", "OUT"), "START:SIZE"),

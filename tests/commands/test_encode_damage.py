@@ -112,7 +112,7 @@ def test_the_device_tree_hands_it_over(cli, lst, tmp_path):
     [
         (("--damage", "count-hug"), "'count-hug' is no damage; did you mean count-huge"),
         (("--damage", "root-magic", "--to", "blob"), "a hwpoison blob does not show it"),
-        (("--damage", "root-magic", "--to", "list"), "a text list is no handover"),
+        (("--damage", "root-magic", "--to", "list"), "--to text writes no handover"),
         (("--damage", "entry-twice"), "needs an array of 2 pages or more: give --capacity 513"),
         (("--damage", "count-huge", "--revision", "fdt-v1"), "give --revision struct-v1"),
         (("--damage", "map-zero", "--scratch", "0:0"), "whole number of pages"),

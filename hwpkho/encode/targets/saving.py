@@ -70,7 +70,7 @@ def default_dtb_path(target: Target, path: str) -> str | None:
     Raises UsageError where there is no such place.
     """
     if not target.bootable:
-        raise UsageError(f"--dtb does not go with a {target.title}")
+        raise UsageError(f"--dtb goes with a whole handover, not with --to {target.name}")
     if isinstance(target, FolderTarget):
         return None
     if path == output.STDOUT:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.abi.kho import VERSIONS
+from hwpkho.abi.tracker import TRACKERS
 from hwpkho.base.arch import first_with, page_sizes
 from hwpkho.base.listing import Listing
 from hwpkho.encode.builder import build
@@ -16,6 +18,7 @@ from hwpkho.errors import UsageError
 from tests.kernel.damage import Case, scene
 from tests.support import certain, damage_table
 from tests.support.examples import some
+from tests.toys import kho_version
 
 NAMES = DAMAGES.names()
 RAM, SCRATCH = (0x6000_0000, 512 << 20), (0x5000_0000, 64 << 20)
@@ -34,6 +37,18 @@ def request(**changes) -> Request:
         "scratch": (SCRATCH,),
     }
     return Request(**{**usual, **changes})
+
+
+def test_a_tracker_is_no_tree_by_its_name() -> None:
+    toy = kho_version.V9._replace(tracker="radix-toy")
+    TRACKERS.register(toy.tracker, kho_version)
+    VERSIONS.register(toy.name, toy)
+    try:
+        assert base.TREE.lacks(request(kho=toy.number)) == "kho-v2 or later"
+        assert base.TREE.lacks(request()) is None
+    finally:
+        VERSIONS.unregister(toy.name)
+        TRACKERS.unregister(toy.tracker)
 
 
 # What validate says; docs/damages.md

@@ -47,6 +47,25 @@ def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path):
     assert cli("validate", path, "--memmap", tmp_path / "iomem").code in (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("total", "count", "says"),
+    [
+        (9, 1, "the chunks list 1 entries of 1 pages, total_pages is 9"),
+        (1, 513, "it has 513 folios, and its array room for fewer"),
+    ],
+)
+def test_why_the_folios_of_kho_test_are_not_read(total, count, says, cli, tmp_path):
+    """Flags that nobody knows do not decide that."""
+    made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+    array = made.page("array", struct.pack("<Q", PFN << 12))
+    chunk = made.page("chunk", vmalloc.Chunk.parse(struct.pack("<2Q", 0, array)).build(4096))
+    info = vmalloc.KhoVmalloc(chunk, total, 0x11).build()
+    data = _tree("data", nr_folios=struct.pack("<I", count), folios_info=info)
+    made.machine.handover(subtrees=[("kho_test", data)], mark=lambda b: b + made.blocks)
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    assert [p["message"] for p in h["problems"] if p["code"] == "HP916"] == [f"kho_test: {says}"]
+
+
 def test_an_array_of_an_order_that_wraps(cli, tmp_path):
     """Of each entry ``1 << order`` pages are restored, in 32 bits: one page, not 2^32."""
     machine = Machine(arch="x86_64", at=0x1000_0000)

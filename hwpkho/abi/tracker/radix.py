@@ -289,18 +289,22 @@ class RadixTracker:
         """Make the tracker; ``short``: see :func:`geometry`."""
         self._short = short
 
+    def geometry(self, page_size: int) -> Geometry:
+        """Return its geometry with pages of ``page_size`` bytes."""
+        return geometry(page_size, short=self._short)
+
     def walk(self, memory: Memory, start: int, page_size: int) -> TrackerWalk:
         """See :meth:`hwpkho.abi.tracker.Tracker.walk`.
 
         Raises InputError where more nodes overlap than it is sensible to follow.
         """
-        return _walk(memory, start, geometry(page_size, short=self._short))
+        return _walk(memory, start, self.geometry(page_size))
 
     def build(
         self, blocks: Iterable[tuple[int, int]], page_size: int, allocate: Callable[[], int]
     ) -> tuple[int, dict[int, bytes]]:
         """See :meth:`hwpkho.abi.tracker.Tracker.build`; the root is allocated first."""
-        return build_tree(blocks, geometry(page_size, short=self._short), allocate)
+        return build_tree(blocks, self.geometry(page_size), allocate)
 
     def spans(self, walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:
         """See :meth:`hwpkho.abi.tracker.Tracker.spans`."""

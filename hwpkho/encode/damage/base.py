@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import KEXEC_METADATA
+from hwpkho.abi.tracker import TRACKERS
+from hwpkho.abi.tracker.radix import RadixTracker
 from hwpkho.abi.vmalloc import slots
 from hwpkho.base.options import option
 
@@ -121,7 +123,7 @@ META = Need("kexec-metadata", _metadata)
 #: Trackers before kho-v2 are no trees.
 TREE = Need(
     "a tracker that is a tree: kho-v2 or later",
-    lambda r: None if r.version.tracker.startswith("radix") else "kho-v2 or later",
+    lambda r: None if isinstance(TRACKERS[r.version.tracker], RadixTracker) else "kho-v2 or later",
 )
 SIZED = Need(
     "a blob-size: kho-v3 or later", lambda r: None if r.version.sized else "kho-v3 or later"

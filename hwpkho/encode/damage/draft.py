@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hwpkho.abi import fdt, kho
 from hwpkho.abi.kho import HWPOISON, MEMORY_MAP
@@ -267,7 +267,8 @@ class Draft:
 
     def leaf_of(self, phys: int) -> tuple[int, int]:
         """Return the radix tree's lowest node for the page at ``phys``, and its entry's address."""
-        shape = radix.geometry(self.page, short=self.request.version.tracker == "radix-7.0")
+        tracker = cast("radix.RadixTracker", TRACKERS[self.request.version.tracker])  # by TREE
+        shape = tracker.geometry(self.page)
         key = radix.encode_key(phys, 0, shape.shift)
         node, entry = self.tracker, 0
         for level in range(shape.levels - 1, 0, -1):

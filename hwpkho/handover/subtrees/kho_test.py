@@ -68,12 +68,13 @@ class KhoTestReader(SubtreeReader):
         if reach.page_size is None or reach.spent:
             return None
         count, area = _data(raw)
-        met, page_size = Report(), reach.page_size
+        page_size = reach.page_size
         try:
-            walk = vmalloc.walk(reach.source, area, page_size, met)
-            if not walk.sound or count > area.capacity(page_size):
-                why = next((p.message for p in met.problems()), "the array of its folios is broken")
-                raise InputError(why)
+            walk = vmalloc.walk(reach.source, area, page_size, Report())
+            if not walk.sound:
+                raise InputError(walk.problem.message if walk.problem else "its array is broken")
+            if count > area.capacity(page_size):
+                raise InputError(f"it has {count} folios, and its array room for fewer")
             folios = _folios(
                 vmalloc.read_pieces(reach.source, walk, walk.order, count, page_size),
                 page_size,

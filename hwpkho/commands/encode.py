@@ -31,6 +31,7 @@ from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs import mistakes
 from hwpkho.inputs.lists import CaseList, read_list
+from hwpkho.inputs.recognise import Kind
 from hwpkho.judging import machine, verdicts, wrong_map
 from hwpkho.judging.options import ValidateOptions
 
@@ -392,7 +393,8 @@ def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadat
 
 def _edited(path: str, layout: Layout) -> bytes:
     blob = _read_small(path, "device tree", devicetree.MAX_DTB)
-    other = None if blob.startswith(fdt.MAGIC) else mistakes.instead(path, "device tree")
+    among = {Kind.STRUCTURE} if blob.startswith(fdt.MAGIC) else frozenset(Kind)
+    other = mistakes.instead(path, "device tree", among=among)
     if other is not None:
         raise InputError(f"{printable(path)}: {other}")
     return devicetree.edit(blob, printable(path), layout.kho_fdt, layout.kho_scratch)

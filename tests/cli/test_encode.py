@@ -532,3 +532,11 @@ def test_damaged_device_trees(cli, lst, tmp_path):
         assert (result.code, result.out) == (3, "")
         assert str(bad) in result.err
         assert not out.exists()
+
+
+def test_a_root_fdt_is_no_device_tree(cli, lst, tmp_path):
+    """/sys/kernel/debug/kho/out/fdt instead of /sys/firmware/fdt."""
+    root = captures.folder("x86-structv1-small") / "root_fdt.page"
+    result = cli("encode", lst, *PLACED, "-o", tmp_path / "out", "--dtb", root)
+    assert (result.code, (tmp_path / "out").exists()) == (3, False)
+    assert "root_fdt.page: this is a structure of a handover, no device tree; " in result.err

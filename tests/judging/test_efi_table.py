@@ -103,6 +103,18 @@ def test_ignored_pages_stay_in_use(cli, tmp_path: Path):
     assert doc["efi"]["pages_lost"] == 0
 
 
+@pytest.mark.parametrize("consumer", ["b", "c2", "d2"])
+def test_a_version_decides_where_the_image_has_no_more(consumer: str, cli, tmp_path: Path):
+    """The root of a list is shorter than the header of a bitmap."""
+    path = tmp_path / "root"
+    path.mkdir()
+    (path / f"0x{TABLE:x}.bin").write_bytes(bytes(16))
+    more = ("--efi-table", hex(TABLE), "--arch", "x86_64", "--consumer-efi", consumer)
+    found = cli("validate", "--json", path, *MAP, *more).json["efi"]
+    assert found["outcome"] == "ignored"
+    assert found["reason"].endswith("with version 0")
+
+
 def test_a_kernel_without_the_feature(cli, tmp_path: Path):
     doc = _judge(cli, tmp_path, {TABLE: table([(100, 101)])}, "--consumer-efi", "none")
     assert (doc["efi"]["outcome"], doc["efi"]["reason"]) == (None, "kernel without the feature")

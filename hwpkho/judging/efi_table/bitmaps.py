@@ -59,8 +59,7 @@ class BitmapGeneration:
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
         """See :meth:`.model.Generation.read`."""
         layout = bitmap_layout(self.layout)
-        # An empty configuration table entry; page 0 has version 0 to every kernel that looks.
-        header = layout.parse(memory.read(phys, layout.HEAD) if phys else bytes(layout.HEAD))
+        header = layout.parse(_head(phys, layout.HEAD, memory))
         refused = self.refuses(header, phys, kernel.page_size)
         if refused is not None:
             return Reading("ignored", refused, efi_kernel.IGNORED)
@@ -144,6 +143,17 @@ class BitmapGeneration:
         words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []
         kept = f"{more}{left} inherited poisoned page(s) could not be taken out of use"
         return "efi: " + "; ".join([*(f"poisoned {w}" for w in words), *([kept] if left else [])])
+
+
+def _head(phys: int, size: int, memory: EarlyMemory) -> bytes:
+    """Return a header of ``size`` bytes; of another version only that is read, as it decides."""
+    if not phys:
+        # An empty configuration table entry; page 0 has version 0 to every kernel that looks.
+        return bytes(size)
+    version = memory.read(phys, 4)
+    if int.from_bytes(version, "little") != VERSION:
+        return version.ljust(size, b"\0")
+    return memory.read(phys, size)
 
 
 def _runs(found: Pieces) -> Iterator[Range]:

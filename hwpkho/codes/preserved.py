@@ -146,7 +146,8 @@ LUO_FDT = Code(
     "note",
     "source",
     "The blob of LUO is a device tree, as kernels before luo-v5 wrote it.",
-    "A kernel of that version reads it. Linux 7.3 panics at boot.",
+    "A kernel of that version reads it. One with KHO version 4 (Linux 7.2 and later) panics at "
+    "boot.",
     "hwpkho reads luo-v5 only.",
 )
 SUBTREE_UNREAD = Code(

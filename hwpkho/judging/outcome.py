@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _VERSION = 4
 #: The first KHO version all of whose kernels have LUO.
 _FIRST_LUO = 2
+#: The first one none of whose kernels reads LUO from a device tree: the series that made it a
+#: structure ("liveupdate: register luo_ser as KHO subtree") is the one that brought the version.
+_NO_LUO_TREE = 4
 
 
 def judge_handover(handover: Handover, kernel: NextKernel) -> Decision:
@@ -168,6 +171,9 @@ def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     if tree.unread is not None and kernel.outside(linear(tree.unread, h.arch)):
         message = f"LUO: session block 0x{tree.unread:x} is outside RAM"
         return Decision("crash", finding(SESSION_BLOCK, message, phys=tree.unread))
+    if tree.is_tree and kernel.version.number >= _NO_LUO_TREE:
+        message = "LUO is a device tree, the next kernel takes a structure"
+        return Decision("crash", finding(LUO_REFUSED, message, phys=tree.phys))
     if tree.compatible is not None and tree.fatal is None:
         parts = ";" in tree.compatible
         if tree.features is not None or parts != bool(kernel.version.parts):

@@ -203,6 +203,7 @@ class LuoTree:
         apart: Files whose sessions are not written yet, found by what preserved pages hold.
         fatal: What makes the next kernel panic, as it was reported; None for nothing.
         unread: Physical address of a block of sessions that the image lacks; None for none.
+        is_tree: Whether the blob is a device tree, as kernels before KHO version 4 wrote it.
     """
 
     state: State | None
@@ -216,6 +217,7 @@ class LuoTree:
     apart: tuple[LuoFile, ...] = ()
     fatal: Problem | None = None
     unread: int | None = None
+    is_tree: bool = False
 
     def files(self) -> Iterator[tuple[LuoSession | None, LuoFile]]:
         """Yield every file and its session, None where that is not written yet."""

@@ -60,7 +60,7 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
         return LuoTree("released", phys, sessions=())
     if is_tree:
         report.add(LUO_FDT, "LUO: a device tree, which is not read", phys)
-        return LuoTree(None, phys)
+        return LuoTree(None, phys, is_tree=True)
     try:
         blob = abi.Luo.parse(raw)
     except ValueError as error:

@@ -567,6 +567,19 @@ def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(made, cli, t
         assert code in [p["code"] for p in h["problems"]]
 
 
+@pytest.mark.parametrize(("kho", "outcome"), [(3, "replay"), (4, "crash")])
+def test_a_tree_is_read_by_kernels_before_version_4_alone(kho, outcome, cli, tmp_path):
+    tree = fdt.Node("", properties=[fdt.Property("compatible", b"luo-v2\0", 0)])
+    machine = Machine(arch="x86_64", at=0x1000_0000)
+    machine.handover(subtrees=[("LUO", fdt.build(tree, strings=b""))], kho=kho)
+    (tmp_path / "iomem").write_text(IOMEM)
+    args = ("--memmap", tmp_path / "iomem", "--consumer-kho", f"v{kho}")
+    got = cli("validate", "--json", machine.save(tmp_path), *args)
+    assert got.json["outcome"] == outcome
+    codes = {f["code"] for f in got.json["findings"]}
+    assert ("HP915" in codes, "HP901" in codes) == (True, outcome == "crash")
+
+
 #: What is wrong, and where: a structure, its page of that kind, the byte; the field and the code.
 _WRONG = {
     "session-count": ("sessions", 8, 1 << 63, "count 9223372036854775808  <- HP902"),

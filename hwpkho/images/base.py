@@ -36,12 +36,15 @@ class ImageFormat(NamedTuple):
         about: What it is, in a few words.
         magics: With one of these a file of the format begins; up to 16 bytes each.
         open: Opens such a file; InputError where the image is damaged.
+        proves: Tells of a file's first bytes, up to 64, whether no page of memory begins so by
+            chance; None: the magics alone do.
     """
 
     name: str
     about: str
     magics: tuple[bytes, ...]
     open: Callable[[FileBytes], Source]
+    proves: Callable[[bytes], bool] | None = None
 
 
 class Source(ABC):

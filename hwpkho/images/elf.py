@@ -234,4 +234,4 @@ def write_core(
     sparse.write(out, (part for _, parts in extents for part in parts))
 
 
-FORMAT = ImageFormat("elf", "ELF core", (MAGIC,), open_elf)
+FORMAT = ImageFormat("elf", "ELF core", (MAGIC,), open_elf, is_core)

@@ -19,7 +19,7 @@ from hwpkho.handover.assemble import Noted
 from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.handover.find_root import Rejected
-from hwpkho.images import elf, foreign, raw
+from hwpkho.images import foreign, raw
 from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.images.registry import format_of, open_image
 from hwpkho.inputs import mistakes, recognise, structures
@@ -108,8 +108,7 @@ def _raw(path: str, base: int) -> Source:
     source = raw.open_raw(path, base)
     head = bytes(source.read(base, 64) or source.read(base, 16) or b"")
     form, found = format_of(head), foreign.container(head)
-    # A page of memory may begin as an ELF file does, but hardly as a core.
-    if form is not None and (form.name != "elf" or elf.is_core(head)):
+    if form is not None and (form.proves is None or form.proves(head)):
         raise InputError(
             f"{source.name}: this is a memory image of its own ({form.about}), not raw memory; "
             f"give it without @0x{base:x}"

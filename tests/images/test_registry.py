@@ -61,6 +61,15 @@ def test_a_damaged_toy_image_is_one_line(cli, tmp_path: Path) -> None:
     assert got.err == f"hwpkho: {tmp_path / 'toy'}: a run of 0 bytes is cut off\n"
 
 
+@pytest.mark.usefixtures("toys")
+def test_raw_memory_that_begins_as_a_toy(cli, tmp_path: Path) -> None:
+    """Its form says whether that proves anything."""
+    for more, refused in ((bytes(4088), False), (b"\1" + bytes(4087), True)):
+        (tmp_path / "raw").write_bytes(image.MAGIC + more)
+        got = cli("decode", f"{tmp_path}/raw@0x0")
+        assert ("this is a memory image of its own (a toy)" in got.err) == refused
+
+
 def test_toys_are_gone_again(cli, tmp_path: Path) -> None:
     (tmp_path / "toy").write_bytes(image.MAGIC + bytes(24))
     assert cli("decode", tmp_path / "toy").code == 3

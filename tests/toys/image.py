@@ -35,7 +35,11 @@ def open_toy(file: FileBytes) -> MappedSource:
     return MappedSource(printable(file.path), [file], starts, sizes, offsets)
 
 
-FORMAT = ImageFormat("toy-dump", "a toy", (MAGIC,), open_toy)
+def proves(head: bytes) -> bool:
+    return len(head) >= len(MAGIC) + RUN.size and any(head[len(MAGIC) :])
+
+
+FORMAT = ImageFormat("toy-dump", "a toy", (MAGIC,), open_toy, proves)
 
 
 def register() -> None:

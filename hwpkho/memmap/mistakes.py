@@ -49,7 +49,7 @@ _MISTAKES = (
     ),
     (
         rb"(?:Command line: |Linux version )",
-        f"{_NO_BEGINNING}, or it is of arm64 without efi=debug; {_IOMEM}",
+        f"{_NO_BEGINNING}, or it is of arm64 or riscv64 without efi=debug; {_IOMEM}",
     ),
     (rb"^\[ *[0-9]+\.[0-9]+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
 )

@@ -29,11 +29,11 @@ _OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.
 _DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: A line that holds only the start of a range.
-_BEGUN = late(r"^[\s>|]*(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
+_BEGUN = late(r"^[\s>|]*+(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
 #: Somebody left lines out: ``...``, ``[snip]``.
 _DIGIT = late(r"[0-9]")
 _ELISION = late(
-    r"^[\s>|]*(?:[\[(<{]?\s*(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
+    r"^[\s>|]*+(?:[\[(<{]?\s*+(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
     r"[\s.]*$",
     re.IGNORECASE,
 )

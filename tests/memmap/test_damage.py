@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -342,3 +343,14 @@ def test_a_damaged_first_line_below_a_heading_makes_a_gap(bad: str, tmp_path: Pa
     (after,) = rows_of(E820_ROW, 0x4000)
     table = primary(read_text(tmp_path / "log", f"{E820_HEADING}[    0.000000] {bad}\n{after}"))
     assert [(gap.start, gap.end) for gap in table.gaps] == [(0, 0x3FFF)]
+
+
+@pytest.mark.parametrize("row", [E820_ROW, ARM_ROW, FREEBSD_ROW, SMAP_ROW, GRUB_ROW])
+def test_a_line_of_blanks_between_two_others_costs_no_time(row: str, tmp_path: Path) -> None:
+    """Each blank was tried as the end of those in front of it: ten seconds for three such lines."""
+    (line,) = rows_of(row, 0x1000)
+    heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
+    text = heading + (line + " " * 4000 + "x\n") * 3 + line
+    start = time.process_time()
+    read_text(tmp_path / "log", text)
+    assert time.process_time() - start < 1

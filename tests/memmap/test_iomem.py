@@ -169,6 +169,8 @@ IOMEM = [
     [
         ("{}", "{}"),
         ("{}", "<pre>{}</pre>"),
+        # A mail as it was sent: jailhouse-dev, 2019-05-05.
+        ("{}=20", "{}"),
         ("{}<br>", "<p><code>{}</code></p>"),
         ("<br>{}", "{}"),
         ('<span class="line">{}</span>', "{}"),

@@ -37,7 +37,7 @@ _MMAP = late(
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
 #: Behind the attributes: one that has lost or wrong letters, and perhaps others behind it.
-_HALF_WORD = late(r"\s+(?:\S{1,3}\s*$|.*\s(?:RT|UC|WC|WT|WB)\b)")
+_HALF_WORD = late(r"\s++(?:\S{1,3}\s*$|.*\s(?:RT|UC|WC|WT|WB)\b)")
 _EFI_HEADING = late(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = late(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: A damaged line of lsefimmap: a type and the start of a number, or a range.

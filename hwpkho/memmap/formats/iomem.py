@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 #: A tag of a saved web page.
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
+#: A blank at a line's end in quoted-printable (RFC 2045, 6.7).
+_QUOTED_BLANK = "=20"
 _CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
 _PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
@@ -291,8 +293,8 @@ def _is_end(line: str) -> bool:
 
 
 def _bare(name: str) -> str:
-    """Return ``name`` without trailing tags and blanks."""
-    name = name.rstrip()
+    """Return ``name`` without trailing tags and blanks, the last one as mails quote it, too."""
+    name = name.rstrip().removesuffix(_QUOTED_BLANK).rstrip()
     while name.endswith(">") and _CLOSING.fullmatch(name, at := max(0, name.rfind("<"))):
         name = name[:at].rstrip()
     return name

@@ -52,8 +52,9 @@ class LineReader(ABC):
             :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
             carriage returns divide count as lines. The scanner sets it; without a scanner it
             returns nothing.
-        entry: Returns the text around the line being fed, from blank line to blank line, at most
-            some thousand characters each way: the fields of journal's export format. Likewise.
+        entry: Returns the text around the line being fed, at most some thousand characters each
+            way: the fields of journal's export format, from blank line to blank line; around an
+            indented line those of its JSON, from brace to brace. Likewise.
     """
 
     needles: tuple[bytes, ...]
@@ -256,14 +257,15 @@ class Scanner:
     def _entry(self) -> str:
         """See :attr:`LineReader.entry`; what is below the block is not known yet."""
         begin, end = max(0, self._start - MAX_ENTRY), self._start + MAX_ENTRY
-        blank = self._block.rfind(b"\n\n", begin, self._start)
-        below = self._block.find(b"\n\n", self._start, end)
+        between = b"\n}" if self._block[self._start : self._start + 1] in b" \t" else b"\n\n"
+        blank = self._block.rfind(between, begin, self._start)
+        below = self._block.find(between, self._start, end)
         entry = self._block[begin if blank < 0 else blank + 2 : end if below < 0 else below]
         if blank < 0 and not begin:
             rest = self._before[-MAX_ENTRY:]
-            entry = rest[rest.rfind(b"\n\n") + 1 :] + entry
+            entry = rest[rest.rfind(between) + 1 :] + entry
         # Most lines have no such entry around them, in a file that is made to cost much none has.
-        return entry.decode("utf-8", "replace") if b"__REALTIME_TIMESTAMP=" in entry else ""
+        return entry.decode("utf-8", "replace") if b"__REALTIME_TIMESTAMP" in entry else ""
 
     def _lines_above(self) -> Iterator[str]:
         for text, end in ((self._block, self._start), (self._before, len(self._before))):

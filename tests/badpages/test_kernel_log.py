@@ -337,7 +337,11 @@ def test_boots_without_a_first_line() -> None:
 
 _STAMPS = {
     "short": "Nov 28 17:20:{:02} host1 kernel: {}",
+    "precise": "Nov 28 17:20:07.0000{:02} host1 kernel: {}",
     "iso": "2026-11-28T17:20:{:02}+0000 host1 kernel: {}",
+    "unix": "1764480000.0000{:02} host1 kernel: {}",
+    "delta": "[  300.0000{:02} <    0.000001>] host1 kernel: {}",
+    "pretty": '{{\n\t"MESSAGE" : "{1}",\n\t"__REALTIME_TIMESTAMP" : "17644800000000{0:02}"\n}}',
     "monotonic": "[  300.0000{:02}] host1 kernel: {}",
     "human": "[Sat Nov 28 17:20:{:02} 2026] {}",
     "json": '{{"__REALTIME_TIMESTAMP":"17644800000000{:02}","MESSAGE":"{}"}}',
@@ -425,6 +429,25 @@ def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> Non
     ]  # fmt: skip
 
 
+def test_a_journal_in_json_of_many_lines() -> None:
+    entries = [
+        json.dumps(
+            {
+                "_HOSTNAME": "host1", "MESSAGE": MF.format(n), "_BOOT_ID": boot * 32,
+                "__REALTIME_TIMESTAMP": "1767322800000000",
+            },
+            indent="\t",
+        )
+        for n, boot in ((1, "a"), (2, "a"), (3, "b"))
+    ]  # fmt: skip
+    for order in (entries, entries[:2]):
+        found = read("\n".join(order) + "\n", "0")
+        assert [(m.first, m.when) for m in found.mentions] == [
+            (1, "2026-01-02T03:00:00Z"), (2, "2026-01-02T03:00:00Z"),
+        ]  # fmt: skip
+    assert kinds("\n".join(entries) + "\n", "last") == {(3, "poisoned")}
+
+
 def test_a_message_of_a_journal_may_be_bytes() -> None:
     """journalctl -o json writes it so where it has an escape sequence."""
     message = list(b"\x1b[1m" + MF.format(9).encode() + b"\x1b[0m")
@@ -449,6 +472,8 @@ def test_pieces_of_pstore_in_any_order() -> None:
         ("2026-01-02T03:04:05.678901+01:00 host1 kernel: {}", "2026-01-02T03:04:05.678901+01:00"),
         ("2026-01-02T03:04:05+0100 host1 kernel: [    1.000000] {}", "2026-01-02T03:04:05+01:00"),
         ("[Tue May 10 01:40:38 2016] {}", "2016-05-10T01:40:38"),
+        ("[ 1234.567890 <    0.000123>] {}", "boot+1234.567890"),
+        ("1767322800.123456 host1 kernel: {}", "2026-01-02T03:00:00Z"),
         ("Feb 23 03:28:16 host1 kernel: {}", None),
         ('{{"__REALTIME_TIMESTAMP":"1767322800000000","MESSAGE":"{}"}}', "2026-01-02T03:00:00Z"),
     ],

@@ -350,8 +350,15 @@ def test_a_lock_is_waited_for(tmp_path, cli, monkeypatch) -> None:
         release.join()
 
 
-def test_one_row_without_a_page_beside_others(tmp_path, cli) -> None:
-    script = _MF + _ONE + _MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 4096, 0);"
+@pytest.mark.parametrize(
+    "row",
+    [
+        _MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 4096, 0);",
+        _MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0x9C205 << 44)}, 4096, 0, 2, '');",
+    ],
+)
+def test_one_row_without_a_page_beside_others(row, tmp_path, cli) -> None:
+    script = _MF + _ONE + row
     got = cli("list", "--json", _made(tmp_path, script))
     assert got.json["pfns"] == [0xE53218]
     assert [p["code"] for p in got.json["problems"]] == ["HP621"]

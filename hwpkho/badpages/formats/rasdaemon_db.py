@@ -51,8 +51,8 @@ _PFNS = re.compile(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIMES = re.compile(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
-#: MCI_STATUS_VAL, _UC, _MISCV, _ADDRV.
-_UC, _MISCV, _ADDRV = 1 << 61, 1 << 59, 1 << 58
+#: MCI_STATUS_UC, _MISCV, _ADDRV, and _DEFERRED of AMD.
+_UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
 #: MCI_MISC_ADDR_*, of Intel: what the address is.
 _LINEAR, _PHYSICAL = 1, 2
 #: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor, and types of errors of whoever
@@ -155,9 +155,13 @@ def _machine_checks(found: Collector, database: Database) -> None:
     columns = ("id", "timestamp", "status", "addr", "misc", "cpuvendor", "bank_name")
     for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
         bits, address = _number(status), _number(addr)
-        if bits is None or not bits & _UC or not of_memory(bits & 0xFFFF):
+        if bits is None or not of_memory(bits & 0xFFFF):
             continue
         where = _row("mce_record", row)
+        if not bits & _UC:
+            if bits & _DEFERRED and vendor in NORMALIZING:
+                found.problem(DEFERRED, "a deferred error: its page is not listed", where)
+            continue
         if not bits & _ADDRV or not address:
             found.unusable("an uncorrected machine check without an address", where)
         elif vendor in NORMALIZING and isinstance(bank, str) and _UMC.search(bank):

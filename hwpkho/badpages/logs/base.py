@@ -26,6 +26,8 @@ _FRESH = re.compile(
     r"|\w{1,20}#[0-9]+ Part[0-9]|-- "
     r'|\{[0-9]+\}\[|\{"|[A-Z_]+=|[IWEF][0-9]{4} [0-9][0-9]:)'
 )
+#: A message of journal's export format, or of its JSON with a line for each field.
+_FIELD = re.compile(r'MESSAGE=|[ \t]{1,8}"MESSAGE"')
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")
 
@@ -93,7 +95,7 @@ class MessageReader(LineReader):
         begun = self._begun(line)
         if not begun:
             return False
-        entry = self.entry() if line.startswith("MESSAGE=") else ""
+        entry = self.entry() if _FIELD.match(line) else ""
         number = self.log.number(number)
         places = [Place(number, line, match.start(), entry) for match in begun]
         return self._take(begun, places, line, 0)

@@ -89,7 +89,7 @@ class Hwpoison(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        b"Memory failure(?::| (?:on page|from trap) )",
+        b"Memory failure[: ]",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was|Unable)",
         b"ffline(?:_page)?: ",  # begins as those of others do, see LineReader.needles

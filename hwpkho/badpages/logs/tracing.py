@@ -82,9 +82,9 @@ class Traced(MessageReader):
     needles = (
         b"_event[:(]",
         b"_record[:(]",
-        b"_poison(?:: |\\()",
-        b"_media(?:: |\\()",
-        b"_dram(?:: |\\()",
+        b"_poison[:(]",
+        b"_media[:(]",
+        b"_dram[:(]",
         b"fflining page at",
         b"fflined(?<=is already offlined)",
     )

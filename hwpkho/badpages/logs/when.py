@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 #: ``[ 1234.567890]``: printk's own stamp.
-STAMP = re.compile(r"\[ {0,8}([0-9]{1,9}\.[0-9]{3,9})\]")
+#: dmesg -d and journalctl -o short-delta say behind it how long ago the last line was.
+STAMP = re.compile(r"\[ {0,8}([0-9]{1,9}\.[0-9]{3,9})(?: <[ 0-9.]{1,24}>)?\]")
 #: ``313.747669: mc_event:``: ftrace's stamp, in front of an event's name.
 _TRACED = re.compile(r"(?<![0-9.])([0-9]{1,9}\.[0-9]{6,9}): (?:[a-z_]+:)?$")
 _ISO = re.compile(
@@ -20,7 +21,9 @@ _HUMAN = re.compile(
     r"([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
 )
 #: journalctl -o short-monotonic: a host behind the stamp.
-_MONOTONIC = re.compile(r"\[ {0,8}[0-9]{1,9}\.[0-9]+\] \S{1,64} kernel: ")
+_MONOTONIC = re.compile(r"\[ {0,8}[0-9]{1,9}\.[0-9]+(?: <[ 0-9.]{1,24}>)?\] \S{1,64} kernel: ")
+#: journalctl -o short-unix.
+_UNIX = re.compile(r"([0-9]{10})\.([0-9]{6}) (?=\S{1,64} kernel: )")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in journal's JSON.
 _JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
@@ -31,15 +34,15 @@ _EXPORT_BOOT_ID = re.compile(r"^_BOOT_ID=([0-9a-f]{32})$", re.MULTILINE)
 #: ``Nov 28 17:20:03``, as syslog and journalctl have it.
 _SYSLOG = re.compile(
     r"(?<![\w:])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ 0-9][0-9]) "
-    r"([0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
 )
 #: What times of day have in common.
 _MINUTES = re.compile(r":[0-9]{2}:[0-9]{2}")
 #: The host in front of the program's name, behind a time of day or printk's stamp, with a zone
 #: perhaps: as syslog and journalctl have it.
 _HOST = re.compile(
-    r"(?:[0-9]{2}:[0-9]{2}\S{0,32}|\])(?: [A-Z]{2,5})? {1,4}(\w[\w.-]{0,254}) {1,4}"
-    r"(?:kernel|rasdaemon|mcelog)(?:\[[0-9]{1,7}\])?: "
+    r"(?:[0-9]{2}:[0-9]{2}\S{0,32}|\]|^[0-9]{10}\.[0-9]{6})(?: [A-Z]{2,5})? {1,4}"
+    r"(\w[\w.-]{0,254}) {1,4}(?:kernel|rasdaemon|mcelog)(?:\[[0-9]{1,7}\])?: "
 )
 _JOURNAL_HOST = re.compile(r'"_HOSTNAME"\s*:\s*"([^"\\]{1,255})"')
 _EXPORT_HOST = re.compile(r"^_HOSTNAME=(.{1,255})$", re.MULTILINE)
@@ -72,7 +75,7 @@ class Place(NamedTuple):
         number: Of the line, from 1.
         line: Its text.
         at: Where in it, characters.
-        entry: What stands around it in journal's export format.
+        entry: What stands around it in journal's export format, or its JSON of many lines.
     """
 
     number: int
@@ -103,6 +106,8 @@ def when(place: Place, epoch: int | None = None) -> str | None:
     line = place.line
     if found := _journal(place):
         return of_epoch(int(found[1]) // 1_000_000)
+    if found := _UNIX.match(line):
+        return of_epoch(int(found[1]))
     date = _last(_ISO, line, max(place.at, 64))
     if date:
         zone = (date[3] or "").replace("UTC", "Z")
@@ -125,8 +130,8 @@ def of_epoch(seconds: int) -> str | None:
 def boot_id(place: Place) -> str | None:
     """Return the boot that a journal names for a place, None where it names none."""
     found = _BOOT_ID.search(place.line) if '"_BOOT_ID"' in place.line else None
-    if "_BOOT_ID=" in place.entry and not found:
-        found = _EXPORT_BOOT_ID.search(place.entry)
+    if "_BOOT_ID" in place.entry and not found:
+        found = _EXPORT_BOOT_ID.search(place.entry) or _BOOT_ID.search(place.entry)
     return found[1] if found else None
 
 
@@ -136,8 +141,8 @@ def host(place: Place) -> str | None:
     Without its domain, in small letters; not printable.
     """
     found = _JOURNAL_HOST.search(place.line) if '"_HOSTNAME"' in place.line else None
-    if found is None and "_HOSTNAME=" in place.entry:
-        found = _EXPORT_HOST.search(place.entry)
+    if found is None and "_HOSTNAME" in place.entry:
+        found = _EXPORT_HOST.search(place.entry) or _JOURNAL_HOST.search(place.entry)
     found = found or _HOST.search(place.line, 0, place.at or _NEAR)
     name = found[1].lower() if found else ""
     if not name.replace(".", "").isdigit():  # log servers have addresses, too
@@ -148,7 +153,9 @@ def host(place: Place) -> str | None:
 def _journal(place: Place) -> re.Match[str] | None:
     """Return microseconds since 1970 as a journal has them, in group 1."""
     found = _JOURNAL.search(place.line) if "REALTIME_" in place.line else None
-    return found or (_EXPORT.search(place.entry) if place.entry else None)
+    if place.entry and not found:
+        found = _EXPORT.search(place.entry) or _JOURNAL.search(place.entry)
+    return found
 
 
 def clock(place: Place) -> Clock | None:
@@ -163,6 +170,8 @@ def clock(place: Place) -> Clock | None:
             return Clock("date", f"{human[4]} {_MONTHS.index(human[1]):02} {human[2]} {human[3]}")
         if day := _SYSLOG.search(head):
             return Clock("syslog", f"{_MONTHS.index(day[1]):02} {day[2]} {day[3]}")
+    if unix := _UNIX.match(head):
+        return Clock("unix", f"{unix[1]}{unix[2]}")
     if _MONOTONIC.match(head) and (found := STAMP.search(head)):
         return Clock("monotonic", f"{found[1]:0>20}")
     return None

@@ -392,6 +392,7 @@ def _named(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         said = error.strerror or str(error)
-        if isinstance(error, FileNotFoundError):
-            said = f"there is no folder {printable(str(Path(path).parent))}"
+        parent = Path(path).parent
+        if isinstance(error, FileNotFoundError) and not parent.exists():  # /proc is there
+            said = f"there is no folder {printable(str(parent))}"
         raise InputError(f"{printable(path)}: {said}") from error

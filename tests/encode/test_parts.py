@@ -310,6 +310,8 @@ def test_places_that_cannot_be(tmp_path):
         pytest.fail("must not get here")
     with pytest.raises(UsageError, match="no regular file"), output.file(str(tmp_path)):
         pytest.fail("must not get here")
+    with pytest.raises(InputError, match="/proc/x: No such file"), output.file("/proc/x"):
+        pytest.fail("must not get here")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="Not a directory"), output.file(f"{tmp_path}/file/x"):
         pytest.fail("must not get here")

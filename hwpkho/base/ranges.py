@@ -7,7 +7,7 @@ the same in arrays of 64-bit words, which cannot hold an exclusive end of 2^64.
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -83,6 +83,12 @@ def holding(ranges: Sequence[Range], at: int) -> Range | None:
     """Return which of ascending, disjoint ranges holds ``at``, None where none does."""
     i = bisect_right(ranges, at, key=itemgetter(0)) - 1
     return ranges[i] if i >= 0 and at < ranges[i][1] else None
+
+
+def touches(ranges: Sequence[Range], start: int, end: int) -> bool:
+    """Tell whether ascending, disjoint ranges have a part of ``start`` to before ``end``."""
+    i = bisect_left(ranges, end, key=itemgetter(0)) - 1
+    return i >= 0 and ranges[i][1] > start
 
 
 def paint(

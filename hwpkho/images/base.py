@@ -147,6 +147,13 @@ class Source(ABC):
     def extents(self) -> Iterator[tuple[int, int]]:
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
 
+    def data(self) -> Iterator[tuple[int, int]]:
+        """As :meth:`extents`, without what is known to be a hole of the file, and reads as zeros.
+
+        Those may be cut off at both ends only, and pieces that touch are not merged.
+        """
+        return self.extents()
+
     @abstractmethod
     def close(self) -> None:
         """Give back what the source holds; reading afterwards is an error."""

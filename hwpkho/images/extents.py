@@ -6,7 +6,7 @@ import heapq
 from array import array
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
-from operator import add
+from operator import add, itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -185,6 +185,20 @@ class MappedSource(Source):
         ends = map(add, self._phys, self._size)
         for start, end in joined(zip(self._phys, ends, strict=True)):
             yield start, end - start
+
+    def data(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.data`."""
+        ranges = [list(file.data_ranges()) for file in self._files]
+        for phys, size, offset, number in zip(
+            self._phys, self._size, self._offset, self._file, strict=True
+        ):
+            held = ranges[number]
+            # The first that ends behind the piece's start, the last that begins before its end.
+            first = bisect_right(held, offset, key=itemgetter(1))
+            last = bisect_left(held, offset + size, key=itemgetter(0)) - 1
+            if first <= last:
+                start, end = max(held[first][0], offset), min(held[last][1], offset + size)
+                yield phys + start - offset, end - start
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.

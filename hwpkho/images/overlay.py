@@ -91,6 +91,10 @@ class CombinedSource(Source):
         for start, end in joined((start, start + size) for start, size in pieces):
             yield start, end - start
 
+    def data(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.data`."""
+        return heapq.merge(*(s.data() for s in self._sources))
+
     def close(self) -> None:
         """Close all of them."""
         for source in self._sources:

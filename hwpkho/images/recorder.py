@@ -87,6 +87,10 @@ class Recorder(Source):
         """See :meth:`Source.extents`."""
         return self.inner.extents()
 
+    def data(self) -> Iterator[tuple[int, int]]:
+        """See :meth:`Source.data`."""
+        return self.inner.data()
+
     def close(self) -> None:
         """Close the source that is watched."""
         self.inner.close()

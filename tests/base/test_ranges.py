@@ -15,6 +15,7 @@ from hwpkho.base.ranges import (
     intersection,
     joined,
     paint,
+    touches,
     union,
 )
 
@@ -60,6 +61,12 @@ def test_holding(ranges: list[Range], at: int) -> None:
     found = holding(union(ranges), at)
     assert (found is not None) == (at in members(ranges))
     assert found is None or (found in union(ranges) and found[0] <= at < found[1])
+
+
+@given(ranges=RANGES, start=st.integers(-1, 90), size=st.integers(1, 90))
+def test_touches(ranges: list[Range], start: int, size: int) -> None:
+    found = touches(union(ranges), start, start + size)
+    assert found == any(at in members(ranges) for at in range(start, start + size))
 
 
 def test_ends_may_be_all_of_64_bits() -> None:

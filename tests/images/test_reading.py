@@ -269,6 +269,24 @@ def test_what_cannot_be_read_is_absent_or_said(blocks, tmp_path, monkeypatch):
             assert bytes(file.read(0, 4)) == b""
 
 
+def test_what_is_no_hole(tmp_path):
+    """Of two images, pieces in the order of their addresses, cut to what the files hold."""
+    sources = []
+    for n, data in enumerate((1 << 20, 3 << 20)):
+        path = tmp_path / str(n)
+        with path.open("wb") as file:
+            file.truncate(8 << 20)
+            file.seek(data)
+            file.write(b"x" * PAGE)
+        sources.append(open_raw(str(path), n << 30))
+    (tmp_path / "hole").touch()
+    os.truncate(tmp_path / "hole", 1 << 20)
+    sources.append(open_raw(str(tmp_path / "hole"), 5 << 30))
+    both = CombinedSource(sources[::-1])
+    assert next(both.extents()) == (0, 8 << 20)
+    assert list(both.data()) == [(1 << 20, PAGE), ((1 << 30) + (3 << 20), PAGE)]
+
+
 def test_a_file_system_without_holes(tmp_path, monkeypatch):
     real = os.lseek
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.abi import fdt, vmalloc
+from hwpkho.abi import fdt, luo, vmalloc
 from hwpkho.abi.hwpoison import HwpoisonBlob, struct_v1
 from hwpkho.abi.memfd import MemfdSer
 from hwpkho.batch import manifest
@@ -274,9 +274,9 @@ def test_an_array_in_a_hole_costs_nothing(what, order, tmp_path):
         data = fdt.Node("data", 0, [number, fdt.Property("folios_info", area.build(), 0)])
         m.handover(subtrees=[("kho_test", fdt.build(fdt.Node("", children=[data])))])
     else:
-        luo = Orchestrator(m)
-        file = luo.page("memfd", MemfdSer(0, 1 << 50, 0, 0, count // 2, area).build())
-        luo.handover(luo.blob([luo.session("vm", [(0, file)])]))
+        o = Orchestrator(m)
+        file = o.page("memfd", MemfdSer(0, 1 << 50, 0, 0, count // 2, area).build())
+        o.handover(o.blob([o.session("vm", [(0, file)])]))
     folder = tmp_path / "memory"
     folder.mkdir()
     for phys, raw in m.memory.items():
@@ -325,6 +325,32 @@ def test_an_array_that_is_a_hole_ends_where_the_kernel_has_enough(what, tmp_path
             told = [p["message"] for p in h["problems"] if p["code"] == "HP907"]
             assert len(told) == files
             assert all("its array is not read from entry" in message for message in told)
+
+
+def test_memory_that_is_a_hole_is_not_searched_for_files(tmp_path):
+    """A page of the tracker marks 128 MiB, all of which may hold a memfd of LUO's."""
+    m, at, leaves = Machine(arch="x86_64"), 0x40_0000_0000, much(64, 600)
+    o = Orchestrator(m)
+    made = o.handover(luo.Luo(luo.COMPATIBLE, 1, 0, 0).build())
+    marked = [(at + (n << 27), 0) for n in range(leaves)]
+    tracker, nodes = m.tracker(made.blocks + marked, 4)
+    first_only = b"\1".ljust(4096, b"\0")
+    full = {phys: b"\xff" * 4096 for phys, page in nodes.items() if page == first_only}
+    assert len(full) == leaves
+    m.memory |= nodes | full
+    m.swap(made.root, struct.pack("<Q", made.tracker), struct.pack("<Q", tracker))
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    for phys, raw in m.memory.items():
+        (folder / f"0x{phys:x}.bin").write_bytes(raw)
+    with (folder / f"0x{at:x}.bin").open("wb") as hole:
+        hole.truncate(leaves << 27)
+    cost = _cheapest(["decode", "--json", folder])
+    assert cost.code == 0, cost.err
+    assert cost.cpu < MAX_CPU
+    assert cost.peak < MAX_PEAK
+    (h,) = json.loads(cost.out)["handovers"]
+    assert h["luo"]["state"] == "not-serialized"
 
 
 @pytest.mark.parametrize("line", [b"0x1\n", b"{}" + b" " * 70 + b"\n"])

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hwpkho.base.ranges import touches
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hwpkho.base.ranges import Range
 
 
 @dataclass(slots=True)
@@ -110,11 +114,18 @@ class Preserved:
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
 
-    def starts(self, order: int, /) -> Iterator[int]:
-        """Yield the physical addresses (bytes) of the blocks of ``order``, ascending."""
+    def starts(self, order: int, within: Sequence[Range] | None = None, /) -> Iterator[int]:
+        """Yield the physical addresses (bytes) of the blocks of ``order``, ascending.
+
+        With ``within``, ascending and disjoint, those of leaves that have nothing there are left
+        out.
+        """
         shift = self.page_shift + order
         for (of, number), leaf in sorted(self.leaves.items()):
             if of != order:
+                continue
+            start = number * self.bits << shift
+            if within is not None and not touches(within, start, start + (self.bits << shift)):
                 continue
             for at, byte in enumerate(leaf):
                 for bit in range(8) if byte else ():

@@ -173,7 +173,7 @@ class UnlistedPreserved(Preserved):
         """Yield nothing: where the blocks are is not told."""
         return iter(())
 
-    def starts(self, _order: int, /) -> Iterator[int]:
+    def starts(self, _order: int, _within: object = None, /) -> Iterator[int]:
         """Yield nothing, likewise."""
         return iter(())
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
 from hwpkho.abi.luo import File
+from hwpkho.base.ranges import touches, union
 from hwpkho.handover.luo import memfd
 from hwpkho.handover.luo.model import unwritten
 from hwpkho.images.base import Source
@@ -52,8 +53,14 @@ def _is_whole(file: LuoFile) -> bool:
 
 
 def _candidates(source: Source, preserved: Preserved, page_size: int) -> Iterator[int]:
-    """Yield the pages that hold what may be a memfd's structure. Most are a guest's memory."""
-    for start, pages in _windows(preserved.starts(0), page_size):
+    """Yield the pages that hold what may be a memfd's structure. Most are a guest's memory.
+
+    A hole of the image holds none, and costs nothing.
+    """
+    held = union((at, at + size) for at, size in source.data())
+    for start, pages in _windows(preserved.starts(0, held), page_size):
+        if not touches(held, start, start + pages * page_size):
+            continue
         data = source.peek(start, pages * page_size)
         for phys in range(start, start + pages * page_size, page_size):
             if data is None:  # a part of the window is not in the image

@@ -345,12 +345,13 @@ def test_a_damaged_first_line_below_a_heading_makes_a_gap(bad: str, tmp_path: Pa
     assert [(gap.start, gap.end) for gap in table.gaps] == [(0, 0x3FFF)]
 
 
-@pytest.mark.parametrize("row", [E820_ROW, ARM_ROW, FREEBSD_ROW, SMAP_ROW, GRUB_ROW])
+@pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW, FREEBSD_ROW, SMAP_ROW, GRUB_ROW])
 def test_a_line_of_blanks_between_two_others_costs_no_time(row: str, tmp_path: Path) -> None:
     """Each blank was tried as the end of those in front of it: ten seconds for three such lines."""
     (line,) = rows_of(row, 0x1000)
     heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
     text = heading + (line + " " * 4000 + "x\n") * 3 + line
+    text += (line[:35] + " " * 4000 + "x\n" + line) * 3
     start = time.process_time()
     read_text(tmp_path / "log", text)
     assert time.process_time() - start < 1

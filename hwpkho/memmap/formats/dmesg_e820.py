@@ -59,7 +59,7 @@ _LINE = late(
 #: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
 _BEGUN = late(
     rf"(?<![\w.-]){_WHO}:\s*"
-    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*[-@]?\s*[0-9A-Fa-f]*)?$"
+    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*+[-@]?\s*+[0-9A-Fa-f]*)?$"
 )
 #: A line that begins like one of a table; the rest may be damaged.
 _LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|\[\S{{0,4}} 0x|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")

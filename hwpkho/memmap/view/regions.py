@@ -235,7 +235,7 @@ def view_of(
             f"kernel no RAM{why}"
         )
     return Regions(
-        tuple(Region(s.start, s.end - 1, *s[2:]) for s in spans),
+        tuple(Region(s.start, s.end - 1, s.kind, s.label, s.source, s.what) for s in spans),
         memmap.arch,
         built.names[0],
         tuple(built.names),

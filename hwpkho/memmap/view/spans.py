@@ -73,7 +73,8 @@ def stacked(spans: Iterable[Span]) -> list[Span]:
         return _joined(order)
     out: list[Span] = []
     for start, end, number in paint([(s.start, s.end, n) for n, s in enumerate(order)]):
-        append(out, Span(start, end, *order[number][2:]))
+        _, _, kind, label, source, what = order[number]
+        append(out, Span(start, end, kind, label, source, what))
     return out
 
 

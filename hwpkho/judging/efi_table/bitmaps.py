@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.result import Fate
 
+#: Bytes by which a kernel tells the version: of another one it reads no more.
+_FIRST = 4
 _MALFORMED = "efi: Ignoring malformed poisoned-memory table"
 
 
@@ -59,7 +61,11 @@ class BitmapGeneration:
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
         """See :meth:`.model.Generation.read`."""
         layout = bitmap_layout(self.layout)
-        header = layout.parse(_head(phys, layout.HEAD, memory))
+        # An empty configuration table entry; page 0 has version 0 to every kernel that looks.
+        first = memory.read(phys, _FIRST) if phys else b""
+        header = layout.parse(first.ljust(layout.HEAD, b"\0"))
+        if header.version == VERSION:
+            header = layout.parse(memory.read(phys, layout.HEAD))
         refused = self.refuses(header, phys, kernel.page_size)
         if refused is not None:
             return Reading("ignored", refused, efi_kernel.IGNORED)
@@ -143,17 +149,6 @@ class BitmapGeneration:
         words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []
         kept = f"{more}{left} inherited poisoned page(s) could not be taken out of use"
         return "efi: " + "; ".join([*(f"poisoned {w}" for w in words), *([kept] if left else [])])
-
-
-def _head(phys: int, size: int, memory: EarlyMemory) -> bytes:
-    """Return a header of ``size`` bytes; of another version only that is read, as it decides."""
-    if not phys:
-        # An empty configuration table entry; page 0 has version 0 to every kernel that looks.
-        return bytes(size)
-    version = memory.read(phys, 4)
-    if int.from_bytes(version, "little") != VERSION:
-        return version.ljust(size, b"\0")
-    return memory.read(phys, size)
 
 
 def _runs(found: Pieces) -> Iterator[Range]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -250,9 +250,18 @@ def test_a_block_of_nothing_but_resources_is_taken_at_once() -> None:
 
 
 @pytest.mark.slow  # a second and a half of an idle core before
-def test_a_long_tree_takes_less_than_a_second(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Reserved", "{}:00.0"])
+def test_a_long_tree_takes_about_a_second(name: str, tmp_path: Path) -> None:
     path = tmp_path / "iomem"
-    rows = (f"{at << 20:08x}-{(at << 20) + 0xFFFFF:08x} : {'System RAM' if at % 2 else 'Reserved'}"
+    rows = (f"{at << 20:08x}-{(at << 20) + 0xFFFFF:08x} : {'System RAM' if at % 2 else name}"
             for at in range(65_000))  # fmt: skip
-    path.write_text("\n".join(rows) + "\n")
-    assert min(forked.run("memmap", path).cpu for _ in range(5)) < 1
+    path.write_text("\n".join(row.format(n) for n, row in enumerate(rows)) + "\n")
+    assert min(forked.run("memmap", path).cpu for _ in range(5)) < 1.5
+
+
+def test_a_damaged_name_is_shown_printable(tmp_path: Path, cli: Any) -> None:
+    path = tmp_path / "iomem"
+    path.write_text("00001000-0009ffff : \x01ystem RAM\n00100000-3fffffff : System RAM\n")
+    got = cli("memmap", path)
+    assert '"\\x01ystem RAM" is cut off' in got.out + got.err
+    assert "\x01" not in got.out + got.err

@@ -73,6 +73,8 @@ _KNOWN = (
 _LEAST = 2
 #: A name that is as similar to one of these, and is not known, has lost or wrong letters.
 _WEIGHTY, _ALIKE = ("System RAM", "Crash kernel"), 0.8
+#: So many letters at one end of it are there.
+_END = 3
 #: A tree has ended after so many other lines.
 _PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
@@ -170,8 +172,9 @@ class Iomem(TableForm):
             attributes = self._attributes[depth] = {"depth": depth}
         added = tables.add("iomem", number, start, end, name, attributes)
         if added and _is_part(name):
+            shown = printable(name[:100])
             tables.lose(
-                "iomem", number, DAMAGED, f'the name "{name}" is cut off', replaced=1, depth=depth
+                "iomem", number, DAMAGED, f'the name "{shown}" is cut off', replaced=1, depth=depth
             )
         table, outermost = self._outermost
         now = tables.open("iomem") if begins else before
@@ -283,7 +286,14 @@ def _is_part(name: str) -> bool:
         return True
     if name in _KNOWN or name.startswith(_WEIGHTY):
         return False
-    return any(SequenceMatcher(None, name[: len(k)], k).ratio() > _ALIKE for k in _WEIGHTY)
+    return any(_is_alike(name[: len(known)], known) for known in _WEIGHTY)
+
+
+def _is_alike(name: str, known: str) -> bool:
+    # What is damaged in one place keeps the other end; to compare all names takes a second.
+    if not (name.startswith(known[:_END]) or name.endswith(known[-_END:])):
+        return False
+    return SequenceMatcher(None, name, known).ratio() > _ALIKE
 
 
 def _is_end(line: str) -> bool:
